@@ -1,0 +1,74 @@
+"""The errors of expander: one tree, and the exit code is in the class.
+
+ExpanderError                 2   wrong usage or input
+├── UsageError                2   the command line or the arguments of a call do not fit together
+├── InputError                2   a source, a template or a values file cannot be used
+│   └── YamlError             2   the text is not YAML that kubectl would accept
+├── ItemError                 1   one item cannot become a manifest; the others can
+└── OutputError               2   what was rendered cannot be written
+
+An error holds `Problem` values: all that is wrong with one input, not only the first thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from expander.base.positions import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, in the words a user needs to mend it.
+
+    ``message`` says what was found and what was expected; ``where`` is the place in a source text;
+    ``item`` describes the item (``item 7 'a b' (fruits.csv:8)``), ``field`` is the path in the
+    manifest (``spec.parallelism``), ``hint`` is what to do about it.
+    """
+
+    message: str
+    where: Position | None = None
+    item: str | None = None
+    field: str | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        parts = [str(part) for part in (self.where, self.item, self.field) if part]
+        text = ": ".join([*parts, self.message])
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+class ExpanderError(Exception):
+    """Base of every error expander raises on purpose; ``problems`` is never empty."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, problems: str | Problem | Sequence[Problem], **details: object) -> None:
+        if isinstance(problems, str):
+            problems = Problem(problems, **details)  # type: ignore[arg-type]
+        self.problems: list[Problem] = [problems] if isinstance(problems, Problem) else list(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class UsageError(ExpanderError):
+    """The command line, or the arguments of a call, do not fit together."""
+
+
+class InputError(ExpanderError):
+    """A source, a template or a values file cannot be used."""
+
+
+class YamlError(InputError):
+    """The text is not YAML that kubectl would accept, or goes past a limit of the reader."""
+
+
+class ItemError(ExpanderError):
+    """One item cannot become a manifest; other items are not affected."""
+
+    exit_code = 1
+
+
+class OutputError(ExpanderError):
+    """What was rendered cannot be written where it should go."""
