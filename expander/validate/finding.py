@@ -1,0 +1,36 @@
+"""The result of a check, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a field is refused, in the words of the API's causes."""
+
+    INVALID = "FieldValueInvalid"
+    REQUIRED = "FieldValueRequired"
+    NOT_SUPPORTED = "FieldValueNotSupported"
+    FORBIDDEN = "FieldValueForbidden"
+    DUPLICATE = "FieldValueDuplicate"
+    TYPE_INVALID = "FieldValueTypeInvalid"
+    TOO_LONG = "FieldValueTooLong"
+    TOO_MANY = "FieldValueTooMany"
+    UNKNOWN_FIELD = "UnknownField"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One field of one manifest that the API server would refuse.
+
+    ``path`` is the field in the server's form (``spec.template.spec.containers[0].name``),
+    ``message`` what the server says behind it (``Required value``).
+    """
+
+    path: str
+    reason: Reason
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
