@@ -14,6 +14,7 @@ class Reason(StrEnum):
     NOT_SUPPORTED = "FieldValueNotSupported"
     FORBIDDEN = "FieldValueForbidden"
     DUPLICATE = "FieldValueDuplicate"
+    NOT_FOUND = "FieldValueNotFound"
     TYPE_INVALID = "FieldValueTypeInvalid"
     TOO_LONG = "FieldValueTooLong"
     TOO_MANY = "FieldValueTooMany"

@@ -1,0 +1,7 @@
+"""The API server's own rules, one module per group of fields.
+
+A rule is a function over a plain value and the path of its field; it yields a `Finding` for each thing
+the server would refuse. Rules run on objects that passed the schema (types and field names are right)
+and carry the server's defaults. `checks` words the findings, `formats` knows names and addresses.
+What belongs elsewhere: types and unknown fields (the schema layer), defaults, reading, printing.
+"""
