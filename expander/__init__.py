@@ -1,0 +1,1 @@
+"""One template and a list of items become a labelled batch of Kubernetes Jobs."""

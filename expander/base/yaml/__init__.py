@@ -1,0 +1,31 @@
+"""YAML as kubectl reads it, and YAML that kubectl reads back as the same strings.
+
+`resolve` knows what a plain scalar means, `nodes` is the tree with positions, `compose` makes it,
+`construct` turns it into plain data, `documents` cuts streams, `emit` writes. libyaml finds the tokens
+(through PyYAML; its pure Python parser where the C one is missing); everything that decides a value is here,
+because no stock loader agrees with kubectl.
+"""
+
+from expander.base.yaml.compose import compose, stream_sequence
+from expander.base.yaml.construct import construct
+from expander.base.yaml.documents import Chunk, Document, load_documents, split_documents
+from expander.base.yaml.emit import dump, plain_is_string, quoted, scalar
+from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+__all__ = [
+    "Chunk",
+    "Document",
+    "MappingNode",
+    "Node",
+    "ScalarNode",
+    "SequenceNode",
+    "compose",
+    "construct",
+    "dump",
+    "load_documents",
+    "plain_is_string",
+    "quoted",
+    "scalar",
+    "split_documents",
+    "stream_sequence",
+]

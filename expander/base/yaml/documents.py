@@ -1,0 +1,170 @@
+"""Streams of documents, cut and read as kubectl cuts and reads them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from expander.base.errors import YamlError
+from expander.base.positions import Position
+from expander.base.yaml.compose import compose
+from expander.base.yaml.construct import construct
+from expander.base.yaml.nodes import MappingNode, Node, SequenceNode
+from expander.base.yaml.resolve import number
+
+_SEPARATOR = re.compile(r"^---([^\n]*)(?:\n|\Z)", re.MULTILINE)
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACE = re.compile(r"\s*")
+
+
+class Chunk(NamedTuple):
+    """The text of one document, without separators, and the line of the source where it starts."""
+
+    text: str
+    line: int
+
+
+class Document:
+    """One document: plain ``data``, and where it came from.
+
+    ``index`` counts documents from 0, ``line`` is where its text starts.
+    """
+
+    __slots__ = ("_node", "_read", "data", "index", "line", "source", "text")
+
+    def __init__(self, data: Any, source: str, line: int, index: int, text: str, node: Node | None) -> None:
+        self.data = data
+        self.source = source
+        self.line = line
+        self.index = index
+        self.text = text
+        self._node = node
+
+    def position(self, path: tuple[str | int, ...] = ()) -> Position:
+        """The place of the field at ``path``, or of the nearest part of the path that is there."""
+        node = self._node or compose(self.text, self.source, self.line, "last")
+        assert node is not None
+        place = node.position
+        for part in path:
+            if isinstance(node, MappingNode):
+                pair = next((pair for pair in node.pairs if pair[0].text == part), None)
+                if pair is None:
+                    return place
+                place, node = pair[0].position, pair[1]
+            elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.items):
+                node = node.items[part]
+                place = node.position
+            else:
+                return place
+        return place
+
+
+def split_documents(text: str, source: str) -> Iterator[Chunk]:
+    """The documents of a stream, empty ones included.
+
+    A line that begins with ``---`` separates, wherever it stands (even inside quotes); only spaces and a
+    comment may follow. Raises YamlError otherwise, as kubectl does.
+    """
+    start, line = 0, 1
+    if text.startswith("\ufeff"):
+        start = 1
+    for match in _SEPARATOR.finditer(text, start):
+        chunk = text[start : match.start()]
+        here = line + chunk.count("\n")
+        rest = match[1].strip()
+        if rest and not rest.startswith("#"):
+            raise YamlError(
+                f"the separator --- is followed by {rest[:40]!r}; only a comment may stand there",
+                where=Position(source, here, 4),
+            )
+        if chunk:
+            yield Chunk(chunk, line)
+        start, line = match.end(), here + 1
+    if start < len(text):
+        yield Chunk(text[start:] if start else text, line)
+
+
+def load_documents(data: str | bytes, source: str, duplicates: str = "error") -> Iterator[Document]:
+    """The documents of a stream that are not empty, in order: YAML, JSON, JSON Lines or a mixture.
+
+    ``duplicates`` is ``error``, or ``last`` to let the last of equal keys win as kubectl does. Raises
+    YamlError for what kubectl would refuse (see `compose`).
+    """
+    text = decode(data, source) if isinstance(data, bytes) else data
+    index = 0
+    for chunk in split_documents(text, source):
+        documents = _json(chunk, source, duplicates) if chunk.text.lstrip()[:1] == "{" else None
+        for document in [_yaml(chunk, source, duplicates)] if documents is None else documents:
+            if document is not None and document.data is not None:
+                document.index = index
+                index += 1
+                yield document
+
+
+def decode(data: bytes, source: str) -> str:
+    """UTF-8 text. Raises YamlError that names the line where it is not."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        where = Position(source, data.count(b"\n", 0, error.start) + 1)
+        hint = "this looks like UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else None
+        raise YamlError(f"byte 0x{data[error.start]:02x} is not UTF-8 text", where=where, hint=hint) from None
+
+
+def _yaml(chunk: Chunk, source: str, duplicates: str) -> Document | None:
+    node = compose(chunk.text, source, chunk.line, duplicates)
+    return None if node is None else Document(construct(node), source, chunk.line, 0, chunk.text, node)
+
+
+def _json(chunk: Chunk, source: str, duplicates: str) -> list[Document] | None:
+    """The JSON documents of a chunk; None when it is not JSON, as a flow mapping of YAML is not."""
+    decoder = _decoder(duplicates)
+    text, at, documents = chunk.text, 0, []
+    try:
+        while (at := _SPACE.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+            data, end = decoder.raw_decode(text, at)
+            if _HALF.search(text, at, end):
+                data = _whole(data)
+            line = chunk.line + text.count("\n", 0, at)
+            documents.append(Document(data, source, line, 0, text[at:end], None))
+            at = end
+    except (ValueError, RecursionError):
+        return None
+    return documents
+
+
+def _whole(data: Any) -> Any:
+    """``data`` with halves of surrogate pairs replaced, as Go's JSON reader does."""
+    if isinstance(data, str):
+        return _SURROGATE.sub("\ufffd", data)
+    if isinstance(data, dict):
+        return {_whole(key): _whole(value) for key, value in data.items()}
+    return [_whole(item) for item in data] if isinstance(data, list) else data
+
+
+def _decoder(duplicates: str) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_unique if duplicates == "error" else None,
+        parse_float=lambda text: number(float(text)),
+        parse_int=_integer,
+        parse_constant=_no_constant,
+    )
+
+
+def _integer(text: str) -> int | float:
+    value = int(text) if len(text) < 400 else 1 << 64
+    return value if -(1 << 63) <= value < 1 << 63 else number(float(text))
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        raise ValueError("a field is set twice")  # the YAML reader then says which and where
+    return data

@@ -1,0 +1,130 @@
+"""YAML that kubectl reads back as the same values.
+
+Strings stay plain only where no reader in use could take them for something else; the rest is quoted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from functools import lru_cache
+from typing import Any
+
+from expander.base.yaml.resolve import resolve
+
+_PLAIN = re.compile(
+    r"[A-Za-z_/](?:[A-Za-z0-9_./%@+=~^$(){}\[\],;<>!&*?|'\"`\\-]|:(?! |\Z)| (?![# ]|\Z))*", re.ASCII
+)
+_PLAIN_FLOW = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./%@+=~$()-]| (?! |\Z))*", re.ASCII)
+_AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:m|k|[KMGTPE]i|[MGTP])|[0-9]+(?:\.[0-9]+){2,}", re.ASCII)
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_IN_BLOCK = re.compile(
+    "[^\n\\x20-\\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def plain_is_string(text: str, flow: bool = False) -> bool:
+    """Whether ``text`` can stand without quotes and is a string then; ``flow`` inside brackets or braces."""
+    return _plain_flow(text) if flow else _plain(text)
+
+
+@lru_cache(maxsize=8192)
+def _plain(text: str) -> bool:
+    matched = _PLAIN.fullmatch(text) or _AMOUNT.fullmatch(text)
+    return matched is not None and isinstance(resolve(text), str)
+
+
+@lru_cache(maxsize=8192)
+def _plain_flow(text: str) -> bool:
+    matched = _PLAIN_FLOW.fullmatch(text) or _AMOUNT.fullmatch(text)
+    return matched is not None and isinstance(resolve(text), str)
+
+
+def quoted(text: str) -> str:
+    """``text`` in double quotes: valid as YAML and as JSON. ValueError for half of a surrogate pair."""
+    if _SURROGATE.search(text):
+        raise ValueError("half of a surrogate pair cannot be written as UTF-8")
+    encoded = _encode(text)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded)
+
+
+def scalar(value: Any, flow: bool = False) -> str:
+    """A scalar on one line. ValueError for NaN, infinities and half of a surrogate pair."""
+    if isinstance(value, str):
+        return value if plain_is_string(value, flow) else quoted(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} has no JSON")
+    return repr(value)
+
+
+def dump(value: Any) -> str:
+    """A document in block style, ending in a line end; keys in their order, no separator.
+
+    ValueError as in `scalar`.
+    """
+    if isinstance(value, (dict, list)) and value:
+        out: list[str] = []
+        _block(value, "", out.append)
+        return "".join(out)
+    return _inline(value, "") + "\n"
+
+
+def _inline(value: Any, indent: str) -> str:
+    if isinstance(value, str):
+        return value if _plain(value) else _text(value, indent)
+    if isinstance(value, dict):
+        return "{}"
+    return "[]" if isinstance(value, list) else scalar(value)
+
+
+def _text(value: str, indent: str) -> str:
+    """A string that is not plain: a literal block when it has lines and they survive in one."""
+    if "\n" not in value or _IN_BLOCK.search(value) or value.isspace() or value[0] in " \n" or " \n" in value:
+        return quoted(value)
+    body, end = value.rstrip("\n"), len(value) - len(value.rstrip("\n"))
+    if value.endswith(" "):
+        return quoted(value)
+    chomp = "-" if end == 0 else "" if end == 1 else "+"
+    lines = [f"{indent}  {line}" if line else "" for line in body.split("\n")]
+    return f"|{chomp}\n" + "\n".join(lines) + "\n" * max(end - 1, 0)
+
+
+def _block(value: Any, indent: str, write: Any) -> None:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            _entry(f"{indent}{scalar(key)}:", part, indent, write)
+    else:
+        for part in value:
+            _item(part, indent, write)
+
+
+def _entry(start: str, part: Any, indent: str, write: Any) -> None:
+    if isinstance(part, dict) and part:
+        write(f"{start}\n")
+        _block(part, f"{indent}  ", write)
+    elif isinstance(part, list) and part:
+        write(f"{start}\n")
+        _block(part, indent, write)
+    else:
+        write(f"{start} {_inline(part, indent)}\n")
+
+
+def _item(part: Any, indent: str, write: Any) -> None:
+    if isinstance(part, dict) and part:
+        start = f"{indent}- "
+        for key, value in part.items():
+            _entry(f"{start}{scalar(key)}:", value, f"{indent}  ", write)
+            start = f"{indent}  "
+    elif isinstance(part, list) and part:
+        out: list[str] = []
+        _block(part, f"{indent}  ", out.append)
+        write(f"{indent}- {''.join(out)[len(indent) + 2 :]}")
+    else:
+        write(f"{indent}- {_inline(part, indent)}\n")

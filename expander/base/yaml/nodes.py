@@ -1,0 +1,59 @@
+"""The tree of one YAML document, with the place of every node."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from expander.base.positions import Position
+
+
+class _Placed:
+    """A node that starts at ``line`` and ``column`` (both from 1) of ``source``; ``tag`` if explicit."""
+
+    __slots__ = ("column", "line", "source", "tag")
+
+    def __init__(self, tag: str | None, source: str, line: int, column: int) -> None:
+        self.tag = tag
+        self.source = source
+        self.line = line
+        self.column = column
+
+    @property
+    def position(self) -> Position:
+        return Position(self.source, self.line, self.column)
+
+
+class ScalarNode(_Placed):
+    """A scalar: its ``text`` after unquoting; ``style`` is plain, single, double, literal or folded."""
+
+    __slots__ = ("style", "text")
+
+    def __init__(self, text: str, style: str, tag: str | None, source: str, line: int, column: int) -> None:
+        super().__init__(tag, source, line, column)
+        self.text = text
+        self.style = style
+
+
+class SequenceNode(_Placed):
+    """A list; ``flow`` is True for the form in brackets."""
+
+    __slots__ = ("flow", "items")
+
+    def __init__(self, flow: bool, tag: str | None, source: str, line: int, column: int) -> None:
+        super().__init__(tag, source, line, column)
+        self.items: list[Node] = []
+        self.flow = flow
+
+
+class MappingNode(_Placed):
+    """A mapping: ``pairs`` of key and value in order, merge keys resolved, no key twice."""
+
+    __slots__ = ("flow", "pairs")
+
+    def __init__(self, flow: bool, tag: str | None, source: str, line: int, column: int) -> None:
+        super().__init__(tag, source, line, column)
+        self.pairs: list[tuple[ScalarNode, Node]] = []
+        self.flow = flow
+
+
+Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
