@@ -1,0 +1,109 @@
+"""Valid names from any text: unchanged when valid, else a slug with a short hash of the raw text.
+
+The rules are the API server's (apimachinery, pkg/util/validation): object names are DNS-1123
+subdomains, container and volume names DNS-1123 labels, label values a looser set. The length of a
+name is bound by what is derived from it: the Job controller writes a Job's name into a label of its
+pods (63 characters), the CronJob controller appends eleven characters to its own.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from hashlib import blake2s
+
+HASH_LENGTH = 8
+
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_NOT_NAME = re.compile(r"[^a-z0-9]+")
+_NOT_LABEL_VALUE = re.compile(r"[^-A-Za-z0-9_.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class NameRule:
+    """What a name may look like: a pattern for the whole text and a length in characters.
+
+    ``words`` says it to a person; ``lower`` is whether a slug is lower-cased; ``empty`` whether the
+    empty text is allowed.
+    """
+
+    words: str
+    pattern: re.Pattern[str]
+    limit: int
+    lower: bool = True
+    empty: bool = False
+
+    def accepts(self, text: str) -> bool:
+        """Whether ``text`` is valid as it stands."""
+        if not text:
+            return self.empty
+        return len(text) <= self.limit and self.pattern.fullmatch(text) is not None
+
+    def shortened(self, limit: int) -> NameRule:
+        """The same rule with at most ``limit`` characters."""
+        return NameRule(self.words, self.pattern, min(limit, self.limit), self.lower, self.empty)
+
+
+SUBDOMAIN = NameRule("a DNS-1123 subdomain", re.compile(rf"{_LABEL}(?:\.{_LABEL})*"), 253)
+DNS_LABEL = NameRule("a DNS-1123 label", re.compile(_LABEL), 63)
+LABEL_VALUE = NameRule(
+    "a label value",
+    re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"),
+    63,
+    lower=False,
+    empty=True,
+)
+
+
+def slug(text: str, rule: NameRule = DNS_LABEL) -> str:
+    """The readable part of a name made from ``text``: may be empty, never has a hash."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    if rule.lower:
+        return _NOT_NAME.sub("-", plain.lower()).strip("-")
+    return _NOT_LABEL_VALUE.sub("-", plain).strip("-_.")
+
+
+def digest(text: str) -> str:
+    """Eight hexadecimal digits that stay the same for the same text, on any machine."""
+    return blake2s(text.encode("utf-8", "surrogatepass"), digest_size=HASH_LENGTH // 2).hexdigest()
+
+
+def fit(prefix: str, values: list[str], between: list[str], suffix: str, rule: NameRule) -> str | None:
+    """A valid name from constant text and values, or None when the constant text itself is invalid.
+
+    The name reads ``prefix values[0] between[0] values[1] ... suffix``. When the raw text is valid
+    it is the name. Otherwise each value becomes its slug, and a hash of all raw values is put behind
+    the last one, so that different values never share a name by being cleaned alike; slugs are cut
+    from the longest on when the name would be too long.
+    """
+    raw = prefix + _weave(values, between) + suffix
+    if rule.accepts(raw):
+        return raw
+    mark = digest("\0".join(values))
+    slugs = [slug(value, rule) for value in values]
+    fixed = len(prefix) + sum(map(len, between)) + len(suffix) + HASH_LENGTH + 1
+    room = rule.limit - fixed
+    while sum(map(len, slugs)) > max(room, 0):
+        longest = max(range(len(slugs)), key=lambda number: len(slugs[number]))
+        excess = sum(map(len, slugs)) - max(room, 0)
+        second = sorted(map(len, slugs))[-2] if len(slugs) > 1 else 0
+        keep = max(len(slugs[longest]) - excess, min(second, len(slugs[longest]) - 1), 0)
+        slugs[longest] = slugs[longest][:keep].strip("-_.")
+    slugs[-1] = f"{slugs[-1]}-{mark}" if slugs[-1] else mark
+    name = prefix + _weave(slugs, between) + suffix
+    return name if rule.accepts(name) else None
+
+
+def valid_name(text: str, rule: NameRule) -> str:
+    """A valid name made from ``text`` alone."""
+    name = fit("", [text], [], "", rule)
+    assert name is not None  # without constant text a slug and a hash are always valid
+    return name
+
+
+def _weave(values: list[str], between: list[str]) -> str:
+    text = values[0]
+    for constant, value in zip(between, values[1:], strict=True):
+        text += constant + value
+    return text

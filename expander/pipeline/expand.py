@@ -1,0 +1,201 @@
+"""One template and items -> manifests, lazily."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal
+
+from expander.base.errors import ItemError, Problem, UsageError
+from expander.items import Item, from_python
+from expander.manifests.edits import GROUP_LABEL, Edits
+from expander.manifests.manifest import Manifest
+from expander.manifests.names import LABEL_VALUE
+from expander.pipeline.taken import Taken
+from expander.pipeline.templates import Engine, Template, TemplateFile
+
+LARGEST_CHUNK = 512
+
+
+class Expansion:
+    """The manifests of one template and its items.
+
+    Iterating gives lists of manifests in the order of the items. An item that cannot become a manifest,
+    or takes a name that another has, goes to ``on_error`` as an `ItemError`; the others go on. ``warnings``
+    and ``failed`` (how many items did not become manifests) are complete when the iteration is over.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        items: Iterable[Item] | None,
+        output: Literal["json", "yaml"],
+        on_error: Callable[[ItemError], None],
+    ) -> None:
+        self._template = template
+        self._items = items
+        self._output = output
+        self._on_error = on_error
+        self.failed = 0
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know about the template."""
+        return list(self._template.warnings)
+
+    def __iter__(self) -> Iterator[list[Manifest]]:
+        taken = Taken()
+        for results in self._results():
+            manifests: list[Manifest] = []
+            for result in results:
+                if isinstance(result, ItemError):
+                    self._fail(result)
+                else:
+                    manifests.append(result)
+            collisions = taken.add(manifests)
+            if collisions:
+                refused = {id(manifest) for manifest, _ in collisions}
+                for manifest, first in collisions:
+                    self._fail(_collision(manifest, first))
+                manifests = [manifest for manifest in manifests if id(manifest) not in refused]
+            if manifests:
+                yield manifests
+
+    def _fail(self, error: ItemError) -> None:
+        self.failed += 1
+        self._on_error(error)
+
+    def _results(self) -> Iterator[list[Manifest | ItemError]]:
+        if self._items is None:
+            yield from _in_chunks(self._template.render_alone(self._output))  # type: ignore[attr-defined]
+            return
+        size = 1
+        items = iter(self._items)
+        while chunk := list(islice(items, size)):
+            yield list(self._template.render(chunk, self._output))
+            size = min(size * 2, LARGEST_CHUNK)
+
+
+def _in_chunks(results: Iterator[Manifest | ItemError]) -> Iterator[list[Manifest | ItemError]]:
+    while chunk := list(islice(results, LARGEST_CHUNK)):
+        yield chunk
+
+
+def _collision(manifest: Manifest, first: str) -> ItemError:
+    item = None if manifest.item is None else str(manifest.item)
+    holder = f"{first} has" if first else "another manifest of the batch has"
+    place = f" in namespace {manifest.namespace}" if manifest.namespace else ""
+    return ItemError(
+        Problem(
+            f"{manifest.kind} {manifest.name!r}{place} is a name that {holder} already",
+            manifest.where,
+            item,
+            "metadata.name",
+            "use what tells the items apart in metadata.name ($INDEX always does)"
+            if item
+            else "names must differ within a batch",
+        )
+    )
+
+
+def prepare(
+    template: str | os.PathLike[str] | TemplateFile,
+    items: Iterable[Item] | None,
+    *,
+    engine: Engine | None = None,
+    output: Literal["json", "yaml"] = "json",
+    on_error: Callable[[ItemError], None],
+    values: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    edits: Edits | None = None,
+    allow_shell: bool = False,
+) -> Expansion:
+    """Compile ``template`` for ``items``.
+
+    ``items`` None means a Jinja2 template that brings its own parameters. Raises InputError with all that
+    is wrong with the template, UsageError for what does not fit together.
+    """
+    from expander.render.compile import Rules
+
+    file = template if isinstance(template, TemplateFile) else TemplateFile(template)
+    if items is None and (engine or file.engine) != "jinja2":
+        raise UsageError(
+            "there are no items",
+            hint="give them after the template, or with -i (- reads standard input); a Jinja2 template "
+            "(*.jinja2, *.j2) may bring its own parameters",
+        )
+    compiled = file.compile(Rules(edits or Edits(), allow_shell), engine, values, overrides)
+    return Expansion(compiled, items, output, on_error)
+
+
+def expand(
+    template: str | os.PathLike[str] | TemplateFile,
+    items: Iterable[Item | str | int | float | bool | Mapping[str, Any]] | None = None,
+    *,
+    engine: Engine | None = None,
+    values: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    group: str | None = None,
+    group_label: str = GROUP_LABEL,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    ttl: int | None = None,
+    namespace: str | None = None,
+    allow_shell: bool = False,
+    on_error: Callable[[ItemError], None] | None = None,
+) -> Iterator[Manifest]:
+    """The manifests of ``template``, one after the other.
+
+    ``template`` is a path (``-`` is standard input) or a `TemplateFile`; ``items`` are values, mappings of
+    named columns, or `Item`; None for a Jinja2 template that brings its own parameters. ``ttl`` is in
+    seconds. The other words mean what the options of ``expander expand`` mean.
+
+    Raises InputError with all that is wrong with the template, UsageError for arguments that do not fit
+    together, and ItemError for the first item that cannot become a manifest; with ``on_error`` that
+    function gets the errors of items and the other items go on.
+    """
+    edits = Edits(
+        group=checked_group(group),
+        group_label=group_label,
+        labels=labels or {},
+        annotations=annotations or {},
+        overwrite=overwrite,
+        ttl=ttl,
+        namespace=namespace,
+    )
+    expansion = prepare(
+        template,
+        None if items is None else from_python(items),
+        engine=engine,
+        on_error=on_error or _raise,
+        values=values,
+        overrides=overrides,
+        edits=edits,
+        allow_shell=allow_shell,
+    )
+    for manifests in expansion:
+        yield from manifests
+
+
+def checked_group(group: str | None) -> str | None:
+    """``group`` if it can be a label's value; UsageError otherwise."""
+    if group is not None and (not group or not LABEL_VALUE.accepts(group)):
+        raise UsageError(
+            f"the group {group!r} is not a label value: at most 63 letters, digits, '-', '_' or '.', "
+            "beginning and ending with a letter or digit"
+        )
+    return group
+
+
+def _raise(error: ItemError) -> None:
+    raise error
+
+
+def kinds_of(manifests: Sequence[Manifest]) -> dict[str, int]:
+    """How many manifests there are of each kind."""
+    counts: dict[str, int] = {}
+    for manifest in manifests:
+        counts[manifest.kind] = counts.get(manifest.kind, 0) + 1
+    return counts

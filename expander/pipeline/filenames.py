@@ -1,0 +1,103 @@
+"""Names of the files that manifests are written to."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+
+from expander.base.errors import UsageError
+from expander.base.nearest import nearest
+from expander.manifests.manifest import Manifest
+from expander.manifests.names import NameRule, fit
+
+FIELDS = ("kind", "name", "namespace", "item", "index")
+
+FILE_NAME = NameRule(
+    "a file name of small letters, digits, '-', '_' and '.'",
+    re.compile(r"[a-z0-9_](?:[-a-z0-9._]*[a-z0-9_])?"),
+    200,
+)
+
+
+class FileNames:
+    """Names for files by a pattern such as ``{kind}-{item}.yaml``.
+
+    Without a pattern it is ``KIND-ITEM.yaml`` where the item is one value and the template has one
+    manifest of that kind, else ``KIND-NAME.yaml``. Whatever an item holds becomes a plain name: other
+    characters are replaced and a hash of the item is added, so that different items have different names.
+    """
+
+    def __init__(self, pattern: str | None = None) -> None:
+        self._pieces = None if pattern is None else _parse(pattern)
+        self._count = 0
+        ends = (pattern or "").lower()
+        self.extension = "" if ends.endswith((".yaml", ".yml", ".json")) else ".yaml"
+        self.format = "json" if ends.endswith(".json") else "yaml"
+
+    def of(self, manifests: Sequence[Manifest]) -> list[str]:
+        """The file names of ``manifests``; those of one item follow each other."""
+        if self._pieces is not None:
+            return [self._by_pattern(manifest) for manifest in manifests]
+        several = Counter((id(manifest.item), manifest.kind) for manifest in manifests)
+        names = []
+        for manifest in manifests:
+            short = manifest.item_text
+            columns = getattr(manifest.item, "columns", None)
+            single = columns is None or len(columns) == 1
+            if short is None or not single or several[id(manifest.item), manifest.kind] > 1:
+                short = manifest.name
+            names.append(f"{_fit(f'{manifest.kind.lower()}-', [short], [], '')}.yaml")
+        return names
+
+    def _by_pattern(self, manifest: Manifest) -> str:
+        assert self._pieces is not None
+        self._count += 1
+        constants, fields = self._pieces
+        values = [self._value(field, manifest) for field in fields]
+        prefix, *between = constants
+        suffix = between.pop() if between else ""
+        return (_fit(prefix, values, between, suffix) if fields else prefix) + self.extension
+
+    def _value(self, field: str, manifest: Manifest) -> str:
+        if field == "index":
+            number = getattr(manifest.item, "number", None)
+            return str(self._count - 1 if number is None else number - 1)
+        if field == "item":
+            return manifest.item_text or manifest.name
+        if field == "kind":
+            return manifest.kind.lower()
+        return manifest.name if field == "name" else manifest.namespace or "default"
+
+
+def _fit(prefix: str, values: list[str], between: list[str], suffix: str) -> str:
+    """The text with values made plain; the constant text is the user's and stays."""
+    text = prefix
+    for value, constant in zip(values, [*between, suffix], strict=True):
+        text += (value if FILE_NAME.accepts(value) else fit("", [value], [], "", FILE_NAME) or "") + constant
+    return text
+
+
+def _parse(pattern: str) -> tuple[list[str], list[str]]:
+    constants, fields = [""], []
+    try:
+        parts = list(string.Formatter().parse(pattern))
+    except ValueError as error:
+        raise UsageError(f"the file name pattern {pattern!r} is not one: {error}") from None
+    for constant, field, spec, conversion in parts:
+        constants[-1] += constant
+        if field is None:
+            continue
+        if field not in FIELDS or spec or conversion:
+            close = nearest(field, FIELDS)
+            raise UsageError(
+                f"the file name pattern has {{{field}}}; it may have "
+                f"{', '.join(f'{{{name}}}' for name in FIELDS)}",
+                hint=f"did you mean {{{close}}}?" if close else None,
+            )
+        fields.append(field)
+        constants.append("")
+    if "/" in "".join(constants):
+        raise UsageError(f"the file name pattern {pattern!r} has a /; all files are put into one folder")
+    return constants, fields

@@ -1,0 +1,138 @@
+"""Templates from files: which engine reads them, and where their includes come from."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
+
+from expander.base.errors import InputError, ItemError, UsageError
+from expander.base.positions import Position
+from expander.items.item import Item
+from expander.manifests.manifest import Manifest
+from expander.manifests.names import LABEL_VALUE, slug
+
+if TYPE_CHECKING:
+    from expander.render.compile import Rules
+
+Engine: TypeAlias = Literal["item", "jinja2", "text"]
+ENGINES: tuple[Engine, ...] = ("item", "jinja2", "text")
+
+LARGEST_TEMPLATE = 16 << 20
+"""Bytes of a template file; more than an API server would take in any request."""
+
+_JINJA = (".j2", ".jinja", ".jinja2")
+_INCLUDED = re.compile(r"{%-?\s*(?:include|import|from|extends)\b|{{|{%")
+
+
+class Template(Protocol):
+    """What every engine's template offers."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What a user should know about the template."""
+
+    def render(self, items: Sequence[Item], output: Any) -> Iterator[Manifest | ItemError]:
+        """The manifests of ``items`` in order, or the error of an item."""
+
+
+class TemplateFile:
+    """The text of a template and what it is called: a path, or ``-`` for standard input."""
+
+    def __init__(self, path: str | os.PathLike[str], stdin: BinaryIO | None = None) -> None:
+        self.path = os.fspath(path)
+        self.source = "<stdin>" if self.path == "-" else self.path
+        self.text = _read(self.path, stdin)
+
+    @classmethod
+    def of(cls, text: str, source: str = "<template>") -> TemplateFile:
+        """A template that is a text already."""
+        made = cls.__new__(cls)
+        made.path, made.source, made.text = "-", source, text
+        return made
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that the file's name asks for."""
+        return "jinja2" if self.path.lower().endswith(_JINJA) else "item"
+
+    @property
+    def group(self) -> str | None:
+        """The group a template without a group label gives its batch: made from the file's name."""
+        if self.path == "-":
+            return None
+        stem = os.path.basename(self.path).split(".")[0]
+        return slug(stem, LABEL_VALUE)[:63].strip("-_.") or None
+
+    def compile(
+        self,
+        rules: Rules,
+        engine: Engine | None = None,
+        values: Mapping[str, Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Template:
+        """The compiled template. Raises InputError with all that is wrong with it, UsageError for an
+        engine that is not there."""
+        engine = engine or self.engine
+        if rules.edits.default_group is None:
+            rules = replace(rules, edits=replace(rules.edits, default_group=self.group))
+        if engine == "jinja2":
+            from expander.render.jinja_template import JinjaTemplate
+
+            return JinjaTemplate(self.text, self.source, rules, values, overrides, self._loader())
+        if engine == "text":
+            from expander.render.text_template import TextTemplate
+
+            return TextTemplate(self.text, self.source, rules, values, overrides)
+        if engine != "item":
+            raise UsageError(f"there is no template engine {engine!r}; expected one of {', '.join(ENGINES)}")
+        from expander.render.item_template import ItemTemplate
+
+        try:
+            return ItemTemplate(self.text, self.source, rules, values, overrides)
+        except InputError as error:
+            raise self._hinted(error) from None
+
+    def _hinted(self, error: InputError) -> InputError:
+        if _INCLUDED.search(self.text) and not any("jinja2" in str(problem) for problem in error.problems):
+            hint = "this looks like a Jinja2 template: name it *.jinja2 or *.j2, or use --engine jinja2"
+            first = replace(error.problems[0], hint=hint)
+            return type(error)([first, *error.problems[1:]])
+        return error
+
+    def _loader(self) -> Callable[[str], str | None]:
+        """Texts of included templates: files below the template's folder, by relative path."""
+        folder = os.path.realpath("." if self.path == "-" else os.path.dirname(self.path) or ".")
+
+        def load(name: str) -> str | None:
+            path = os.path.realpath(os.path.join(folder, name))
+            if not path.startswith(os.path.join(folder, "")) or not os.path.isfile(path):
+                return None
+            return _read(path, None)
+
+        return load
+
+
+def _read(path: str, stdin: BinaryIO | None) -> str:
+    try:
+        if path == "-":
+            if stdin is None:
+                import sys
+
+                stdin = sys.stdin.buffer
+            data = stdin.read(LARGEST_TEMPLATE + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(LARGEST_TEMPLATE + 1)
+    except OSError as error:
+        raise InputError(f"cannot read the template: {error.strerror}", where=Position(path)) from error
+    if len(data) > LARGEST_TEMPLATE:
+        raise InputError(f"a template has at most {LARGEST_TEMPLATE >> 20} MiB", where=Position(path))
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
+        raise InputError(message, where=Position(path, line)) from None

@@ -1,0 +1,201 @@
+"""A hole: one scalar of a compiled template that depends on the item.
+
+The hole knows its field, so a value becomes what that field wants: a valid name, a label value, an
+integer, a string that stays this string. What cannot be said that way is refused with a reason.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from dataclasses import field as default
+from enum import Enum
+from typing import Any, TypeAlias
+
+from expander.base.positions import Position
+from expander.manifests.fields import FieldType
+from expander.manifests.names import NameRule, fit
+from expander.render.shell import Context
+
+Path: TypeAlias = tuple[str | int, ...]
+Row: TypeAlias = tuple[Any, ...]
+
+_INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
+_CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_BITS = {FieldType.INT32: 31, FieldType.INT64: 63}
+
+
+class Style(Enum):
+    """How the template wrote the scalar; YAML output keeps to it where the value allows."""
+
+    PLAIN = "plain"
+    QUOTED = "quoted"
+    LITERAL = "literal"
+
+
+class ShellQuoted(str):
+    """A value that the shell-quoting filter made: safe outside quotes in a script."""
+
+    __slots__ = ()
+
+
+class Refused(Exception):
+    """A value that cannot stand in a hole; says why and what to do about it."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(slots=True)
+class Hole:
+    """One scalar (or mapping key) with the slots of a row in it.
+
+    ``segments`` are constant texts and slot numbers in order; ``type`` is what the field wants;
+    ``rule`` is set where the field is a name; ``contexts`` has the shell context of each slot where the
+    text is a script to be checked. ``flow`` is whether it stands in a flow collection; ``siblings`` are
+    the other keys of the mapping when the hole is a key. ``field`` is the path for people.
+    """
+
+    token: str
+    path: Path
+    segments: tuple[str | int, ...]
+    style: Style
+    where: Position
+    type: FieldType = FieldType.ANY
+    rule: NameRule | None = None
+    contexts: list[Context] = default(default_factory=list)
+    flow: bool = False
+    is_key: bool = False
+    siblings: frozenset[str] = frozenset()
+    field: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the scalar is one slot and nothing else."""
+        return len(self.segments) == 1
+
+    @property
+    def slots(self) -> list[int]:
+        """The slots of the hole in order, repeated ones repeated."""
+        return [segment for segment in self.segments if isinstance(segment, int)]
+
+    def value(self, row: Row) -> str | int | float | bool:
+        """The scalar this row gives; raises Refused."""
+        natives = [row[slot] for slot in self.slots]
+        for native in natives:
+            if native is None:
+                raise Refused("the item has no value (null) here", "give the column a value, or a default")
+            if isinstance(native, (list, dict)):
+                raise Refused(
+                    f"the item has a {'list' if isinstance(native, list) else 'mapping'} here; "
+                    "a value must be a single text, number or boolean",
+                    "in a Jinja2 template `{{ value | tojson }}` writes it as YAML",
+                )
+        if self.whole and self.type is FieldType.ANY and not isinstance(natives[0], str):
+            return natives[0]  # type: ignore[no-any-return]
+        texts = [text_of(native) for native in natives]
+        self._check_unicode(texts)
+        for context, text, native in zip(self.contexts, texts, natives, strict=bool(self.contexts)):
+            if not context.accepts(text) and not (context.quoting and isinstance(native, ShellQuoted)):
+                raise Refused(
+                    f"{text!r} could change what the shell script does ({context.words})",
+                    'pass it in an environment variable (env: value) and use "$NAME" in the script, '
+                    "quote it (Jinja2: `| quote`), or allow it with --allow-shell",
+                )
+        if self.rule is not None:
+            return self._name(texts, self.rule)
+        text = self._joined(texts)
+        if self.is_key and len(text) > 1000:
+            raise Refused(f"a key of {len(text)} characters is too long for YAML (1000)")
+        if text in self.siblings:
+            raise Refused(f"the key {text!r} is already in this mapping")
+        return _CONVERT.get(self.type, _string)(text, self.type)
+
+    def _joined(self, texts: list[str]) -> str:
+        values = iter(texts)
+        return "".join(part if isinstance(part, str) else next(values) for part in self.segments)
+
+    def _name(self, texts: list[str], rule: NameRule) -> str:
+        constants = [""]
+        for segment in self.segments:
+            if isinstance(segment, str):
+                constants[-1] += segment
+            else:
+                constants.append("")
+        name = fit(constants[0], texts, constants[1:-1], constants[-1], rule)
+        if name is None:
+            raise Refused(
+                f"{self._joined(texts)!r} cannot become {rule.words} of at most {rule.limit} characters",
+                "the constant text around the item must itself be valid there",
+            )
+        return name
+
+    @staticmethod
+    def _check_unicode(texts: list[str]) -> None:
+        for text in texts:
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise Refused(f"{text!r} has a lone surrogate, which is not Unicode text") from error
+
+
+def text_of(value: Any) -> str:
+    """The text of a scalar as YAML and JSON write it: ``true``, not ``True``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _string(text: str, _: FieldType) -> str:
+    return text
+
+
+def _integer(text: str, wanted: FieldType) -> int:
+    if not _INTEGER.fullmatch(text):
+        hint = "leading zeros mean octal in YAML" if re.fullmatch(r"[+-]?0[0-9]+", text) else None
+        raise Refused(f"expected an integer, found {text!r}", hint)
+    digits = len(text.lstrip("+-"))
+    bits = _BITS[wanted]
+    if digits > 20 or not -(2**bits) <= int(text) < 2**bits:
+        raise Refused(f"expected an integer of {bits + 1} bits, found {text if digits <= 40 else text[:40]}")
+    return int(text)
+
+
+def _boolean(text: str, _: FieldType) -> bool:
+    if text not in ("true", "false"):
+        raise Refused(f"expected true or false, found {text!r}")
+    return text == "true"
+
+
+def _number(text: str, _: FieldType) -> float | int:
+    if not _NUMBER.fullmatch(text) or (number := float(text)) in (float("inf"), float("-inf")):
+        raise Refused(f"expected a number, found {text!r}")
+    return int(text) if _CANONICAL.fullmatch(text) and len(text) < 19 else number
+
+
+def _int_or_string(text: str, _: FieldType) -> int | str:
+    if _CANONICAL.fullmatch(text) and len(text) <= 11 and -(2**31) <= int(text) < 2**31 and text != "-0":
+        return int(text)
+    return text
+
+
+def _structure(text: str, wanted: FieldType) -> str:
+    words = "a list" if wanted is FieldType.LIST else "a mapping"
+    raise Refused(f"the field wants {words}, and an item is one value ({text!r})")
+
+
+_CONVERT = {
+    FieldType.INT32: _integer,
+    FieldType.INT64: _integer,
+    FieldType.BOOLEAN: _boolean,
+    FieldType.NUMBER: _number,
+    FieldType.INT_OR_STRING: _int_or_string,
+    FieldType.OBJECT: _structure,
+    FieldType.LIST: _structure,
+    FieldType.MAP: _structure,
+}

@@ -1,0 +1,149 @@
+"""A compiled document: a tree with holes, and rows put into it by the thousand.
+
+Rows whose values are all harmless (`patterns`) are copied into constant text; any other row takes the
+exact way, hole by hole. Both give the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+from expander.base.errors import ItemError, Problem
+from expander.base.positions import Position
+from expander.render.hole import Hole, Refused, Row, Style, text_of
+from expander.render.layout import Layout, Plan
+from expander.render.patterns import all_of, safe_patterns
+from expander.render.rendered import Rendered
+
+Output: TypeAlias = Literal["json", "yaml"]
+
+# What a literal block takes as it is: no line breaks, no controls, and no blank at the start.
+_LITERAL_SAFE = re.compile(
+    r"[^\s\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
+    r"[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]*"
+)
+
+
+class Skeleton:
+    """One document of a template, compiled.
+
+    ``holes`` are numbered as in the layouts. ``layouts`` makes the layout of a name: ``json``,
+    ``yaml`` (literal blocks kept), ``yaml flat`` (holes in literal blocks quoted) or ``identity``.
+    ``item_slots`` are the slots whose text is the item's.
+    """
+
+    def __init__(
+        self,
+        holes: Sequence[Hole],
+        where: Position,
+        slots: int,
+        item_slots: tuple[int, ...],
+        layouts: Callable[[str], Layout],
+    ) -> None:
+        self.holes = holes
+        self.where = where
+        self.slots = slots
+        self.item_slots = item_slots
+        self._make = layouts
+        self._layouts: dict[str, Layout] = {}
+        self._plans: dict[str, Plan] = {}
+
+    def layout(self, name: str) -> Layout:
+        """The layout called ``name``, made when first asked for."""
+        if name not in self._layouts:
+            self._layouts[name] = self._make(name)
+        return self._layouts[name]
+
+    def render(
+        self, rows: Sequence[Row], items: Sequence[object | None], output: Output
+    ) -> list[Rendered | ItemError]:
+        """One manifest, or the error of its item, for each row, in order."""
+        done = self._copy(rows, items, output)
+        if done is not None:
+            return done
+        if len(rows) > 1:
+            return [self.render([row], [item], output)[0] for row, item in zip(rows, items, strict=True)]
+        return [self._exact(rows[0], items[0], output)]
+
+    def text(self, row: Row, output: Output) -> str:
+        """The manifest of one row that is known to be good."""
+        return self._write(row, {hole.token: hole.value(row) for hole in self.holes}, output)
+
+    def _exact(self, row: Row, item: object | None, output: Output) -> Rendered | ItemError:
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for hole in self.holes:
+            try:
+                values[hole.token] = hole.value(row)
+            except Refused as error:
+                named = None if item is None else str(item)
+                problems.append(Problem(error.message, hole.where, named, hole.field, error.hint))
+        keys = [(hole.path[:-1], values.get(hole.token)) for hole in self.holes if hole.is_key]
+        if len(set(keys)) < len(keys) and not problems:
+            problems.append(
+                Problem("two keys of one mapping became the same", self.where, str(item or "") or None)
+            )
+        if problems:
+            return ItemError(problems)
+        identity = self.layout("identity").fill(values, ())
+        return Rendered(self, row, identity, output, self._write(row, values, output), item)
+
+    def _write(self, row: Row, values: dict[str, Any], output: Output) -> str:
+        texts = [text_of(value) for value in row]
+        name: str = output
+        if output == "yaml" and not all(_LITERAL_SAFE.fullmatch(texts[slot]) for slot in self._literal_slots):
+            name = "yaml flat"
+        return self.layout(name).fill(values, texts)
+
+    def _copy(
+        self, rows: Sequence[Row], items: Sequence[object | None], output: Output
+    ) -> list[Rendered | ItemError] | None:
+        """All rows at once when every value is harmless, else None."""
+        natives = list(zip(*rows, strict=True)) if self.slots else []
+        columns: list[Sequence[str]] = []
+        for column in natives:
+            columns.append(
+                column if all(type(value) is str for value in column) else list(map(text_of, column))
+            )
+        for slot, matches in self._checks:
+            if not all(map(matches, columns[slot])):
+                return None
+        try:
+            values = {hole.token: [hole.value(row) for row in rows] for hole in self._computed}
+        except Refused:
+            return None
+        count = len(rows)
+        texts = self._plan(output).fill(columns, values, count)
+        identities = self._plan("identity").fill(columns, values, count)
+        return [
+            Rendered(self, row, identity, output, text, item)
+            for row, identity, text, item in zip(rows, identities, texts, items, strict=True)
+        ]
+
+    def _plan(self, name: str) -> Plan:
+        if name not in self._plans:
+            self._plans[name] = self.layout(name).plan({hole.token for hole in self._computed})
+        return self._plans[name]
+
+    @cached_property
+    def _safe(self) -> list[dict[int, str] | None]:
+        return [safe_patterns(hole) for hole in self.holes]
+
+    @cached_property
+    def _computed(self) -> list[Hole]:
+        return [hole for hole, patterns in zip(self.holes, self._safe, strict=True) if patterns is None]
+
+    @cached_property
+    def _checks(self) -> list[tuple[int, Callable[[str], object]]]:
+        wanted: dict[int, list[str]] = {}
+        for patterns in self._safe:
+            for slot, pattern in (patterns or {}).items():
+                wanted.setdefault(slot, []).append(pattern)
+        return [(slot, re.compile(all_of(patterns)).fullmatch) for slot, patterns in wanted.items()]
+
+    @cached_property
+    def _literal_slots(self) -> list[int]:
+        return [slot for hole in self.holes if hole.style is Style.LITERAL for slot in hole.slots]

@@ -1,0 +1,130 @@
+"""Plain text substitution, for templates that are no YAML until they are rendered.
+
+The item goes into the text as it is, so a value can change the structure here: what comes out is parsed
+and checked like any manifest, names are not repaired, and a value that a shell could read as code is
+refused wherever it turns up in a script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from expander.base.errors import InputError, ItemError, Problem
+from expander.base.positions import Position
+from expander.base.yaml import load_documents
+from expander.items.item import Item
+from expander.manifests.edits import ITEM_ANNOTATION, apply
+from expander.manifests.manifest import Manifest, path_text
+from expander.manifests.namerules import name_rule
+from expander.render.compile import Rules
+from expander.render.documents import flattened, not_an_object
+from expander.render.hole import text_of
+from expander.render.item_slots import ItemSlots, columns_of
+from expander.render.scripts import scripts
+from expander.render.shell import PLAIN_WORD
+
+
+class TextManifest(Manifest):
+    """A manifest that plain substitution gave; ``short`` names its item."""
+
+    __slots__ = ("_short",)
+
+    def __init__(self, tree: Mapping[str, Any], where: Position, item: object, short: str | None) -> None:
+        super().__init__(tree, where, item)
+        self._short = short
+
+    @property
+    def item_text(self) -> str | None:
+        """A short text of the item for file names."""
+        return self._short
+
+
+class TextTemplate:
+    """A template for plain substitution; the arguments are those of `ItemTemplate`."""
+
+    def __init__(
+        self,
+        text: str,
+        source: str,
+        rules: Rules,
+        values: Mapping[str, Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.text = text
+        self.source = f"{source} (rendered)"
+        self.where = Position(source)
+        self.rules = rules
+        self.values = dict(values or {})
+        self.overrides = dict(overrides or {})
+        self.warnings: list[str] = []
+        self._slots: dict[tuple[str, ...] | None, tuple[tuple[str | int, ...], ItemSlots]] = {}
+
+    def render(self, items: Sequence[Item], output: str) -> Iterator[Manifest | ItemError]:
+        """The manifests of ``items``; all documents of an item, or its error."""
+        for item in items:
+            try:
+                yield from self._manifests(item)
+            except InputError as error:
+                yield ItemError(
+                    [Problem(p.message, p.where, str(item), p.field, p.hint) for p in error.problems]
+                )
+
+    def _manifests(self, item: Item) -> list[Manifest]:
+        segments, slots = self._scanned(item)
+        row = slots.row(item)
+        texts = [text_of(value) for value in row]
+        rendered = "".join(part if isinstance(part, str) else texts[part] for part in segments)
+        risky = [] if self.rules.allow_shell else [text for text in texts if not PLAIN_WORD.fullmatch(text)]
+        manifests: list[Manifest] = []
+        problems: list[Problem] = []
+        short = texts[slots.naming[0]] if slots.naming else None
+        for document in load_documents(rendered, self.source):
+            where = Position(self.source, document.line)
+            for tree in flattened(document.data):
+                problem = (
+                    not_an_object(tree, where) or _bad_name(tree, where) or _bad_script(tree, risky, where)
+                )
+                if problem is not None:
+                    problems.append(problem)
+                    continue
+                self.warnings += [text for text in apply(tree, self.rules.edits) if text not in self.warnings]
+                annotations = tree.setdefault("metadata", {}).setdefault("annotations", {})
+                if isinstance(annotations, dict) and slots.item_slot is not None:
+                    annotations.setdefault(ITEM_ANNOTATION, texts[slots.item_slot])
+                manifests.append(TextManifest(tree, where, item, short))
+        if problems:
+            raise InputError(problems)
+        return manifests
+
+    def _scanned(self, item: Item) -> tuple[tuple[str | int, ...], ItemSlots]:
+        columns = columns_of(item)
+        if columns not in self._slots:
+            slots = ItemSlots(columns, self.values, self.overrides)
+            segments = slots.split(self.text, self.where)
+            if slots.problems:
+                raise InputError(slots.problems)
+            self._slots[columns] = segments, slots
+        return self._slots[columns]
+
+
+def _bad_name(tree: Mapping[str, Any], where: Position) -> Problem | None:
+    metadata = tree.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    rule = name_rule(tree, ("metadata", "name"))
+    if not isinstance(name, str) or rule is None or rule.accepts(name):
+        return None
+    wanted = f"expected {rule.words} of at most {rule.limit} characters, found {name!r}"
+    return Problem(wanted, where, field="metadata.name", hint="without --text names are made valid")
+
+
+def _bad_script(tree: Mapping[str, Any], risky: Sequence[str], where: Position) -> Problem | None:
+    for path in scripts(tree):
+        script: Any = tree
+        for part in path:
+            script = script[part]
+        for text in risky:
+            if text and text in script:
+                message = f"{text!r} could change what the shell script does"
+                return Problem(message, where, field=path_text(path), hint="pass it by env, or --allow-shell")
+    return None
