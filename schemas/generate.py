@@ -49,6 +49,9 @@ SCALARS: dict[str, dict[str, Any]] = {
 OPTIONAL = {"io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern": {"status"}}
 """Fields the published schemas of older versions call required though the server fills them in."""
 
+STRUCTS = ("metadata", "spec", "status", "template")
+"""Fields of a kind the API server never leaves out: Go structs that are not pointers, so {} by default."""
+
 KEPT = ("format", "default", "enum")
 EXTENSIONS = ("list-type", "list-map-keys", "map-type", "patch-strategy", "patch-merge-key")
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
@@ -140,16 +143,17 @@ class Release:
             result["type"] = kind if isinstance(kind, str) else next(name for name in kind if name != "null")
         for key in KEPT:
             value = served.get(key) if key == "enum" else published.get(key, served.get(key))
-            if value:  # a default of "", 0, false or {} is Go's zero value and says nothing
+            if value or (key == "default" and value == {}):  # "", 0 and false are Go's zero values
                 result[key] = sorted(value) if key == "enum" else value
         for key in (f"x-kubernetes-{extension}" for extension in EXTENSIONS):
             if key in published or key in served:
                 result[key] = published.get(key, served.get(key))
         if "properties" in published:
             known = served.get("properties", {})
+            structs = STRUCTS if "x-kubernetes-group-version-kind" in published else ()
             result["properties"] = {
-                field: self.schema(field_schema, known.get(field, {}))
-                for field, field_schema in sorted(published["properties"].items())
+                field: self.schema(schema, known.get(field, {"default": {}} if field in structs else {}))
+                for field, schema in sorted(published["properties"].items())
             }
             result["additionalProperties"] = False
             if published.get("required"):
