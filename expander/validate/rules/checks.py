@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.validate.finding import Finding, Reason
+from expander.validate.rules.quantities import Quantity
 
 Findings = Iterator[Finding]
 EMPTY: Final[Mapping[str, Any]] = {}
@@ -67,15 +68,11 @@ def quote(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as the server writes it in a message: strings quoted, null, numbers, objects as JSON."""
-    if value is None:
-        return "null"
+    """A value as the server writes it in a message: text quoted, null, numbers, the rest as Go's JSON."""
     if isinstance(value, str):
         return quote(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
+    if isinstance(value, Quantity):
+        return quote(str(value))
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
@@ -113,9 +110,9 @@ def duplicate(where: str, value: object) -> Finding:
     return Finding(where, Reason.DUPLICATE, f"Duplicate value: {shown(value)}")
 
 
-def not_found(where: str, value: object) -> Finding:
+def not_found(where: str, value: object, detail: str = "") -> Finding:
     """The value names something that is not in the object."""
-    return Finding(where, Reason.NOT_FOUND, f"Not found: {shown(value)}")
+    return Finding(where, Reason.NOT_FOUND, _with(f"Not found: {shown(value)}", detail))
 
 
 def too_long(where: str, limit: int) -> Finding:

@@ -134,6 +134,11 @@ def dns_subdomain(text: str) -> Details:
     return [*_longer_than(text, 253), *([] if _is_subdomain(text) else [_BAD_SUBDOMAIN])]
 
 
+def dns_subdomain_prefix(text: str) -> Details:
+    """The beginning of a DNS-1123 subdomain: a dash may end it, as something is to follow."""
+    return dns_subdomain(f"{text[:-2]}a" if len(text) > 1 and text.endswith("-") else text)
+
+
 def dns_subdomain_with_underscores(text: str) -> Details:
     """A DNS search domain: a subdomain whose labels may hold underscores."""
     return [*_longer_than(text, 253), *([] if _is_loose_subdomain(text) else [_BAD_LOOSE_SUBDOMAIN])]

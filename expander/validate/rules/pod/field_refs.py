@@ -1,0 +1,121 @@
+"""References to fields of the pod and to resources of its containers (downward API)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from expander.validate.rules import formats
+from expander.validate.rules.checks import Findings, invalid, invalid_each, not_supported, required
+from expander.validate.rules.quantities import parse
+
+ENV_FIELDS: Final = frozenset(
+    (
+        "metadata.name",
+        "metadata.namespace",
+        "metadata.uid",
+        "spec.nodeName",
+        "spec.serviceAccountName",
+        "status.hostIP",
+        "status.hostIPs",
+        "status.podIP",
+        "status.podIPs",
+    )
+)
+VOLUME_FIELDS: Final = frozenset(
+    ("metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid")
+)
+RESOURCES: Final = (
+    "limits.cpu",
+    "limits.ephemeral-storage",
+    "limits.memory",
+    "requests.cpu",
+    "requests.ephemeral-storage",
+    "requests.memory",
+)
+
+_KNOWN_FIELDS: Final = (
+    ENV_FIELDS | VOLUME_FIELDS | {"spec.restartPolicy", "spec.schedulerName", "status.phase"}
+)
+_RENAMED_FIELDS: Final = {"spec.host": "spec.nodeName"}
+_HUGE_PAGES: Final = ("limits.hugepages-", "requests.hugepages-")
+_CPU_DIVISORS: Final = frozenset(("1m", "1"))
+_BYTE_DIVISORS: Final = (
+    *("1", "1k", "1M", "1G", "1T", "1P", "1E"),
+    *("1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"),
+)
+_BYTE_RESOURCES: Final = {
+    "memory": "memory",
+    "ephemeral-storage": "local ephemeral storage",
+    "hugepages": "hugepages",
+}
+
+
+def check_field_ref(reference: Mapping[str, Any], allowed: frozenset[str], where: str) -> Findings:
+    """``fieldPath`` names a field of a pod that is ``allowed`` here, or one label or annotation."""
+    version, label = reference.get("apiVersion") or "v1", reference.get("fieldPath") or ""
+    at = f"{where}.fieldPath"
+    if not label:
+        yield required(at)
+        return
+    path, subscript = _split_subscript(label)
+    if problem := _unconvertible(version, label, path, subscript):
+        yield invalid(at, label, f"error converting fieldPath: {problem}")
+    elif subscript is not None:
+        name = subscript.lower() if path == "metadata.annotations" else subscript
+        yield from invalid_each(where, name, formats.qualified_name(name))
+    else:
+        field = _RENAMED_FIELDS.get(label, label)
+        if field not in allowed:
+            yield not_supported(at, field, sorted(allowed))
+
+
+def check_resource_field_ref(reference: Mapping[str, Any], where: str, *, in_volume: bool) -> Findings:
+    """A resource of a container, and the unit to count it in; a volume must name the container."""
+    resource = reference.get("resource") or ""
+    if in_volume and not reference.get("containerName"):
+        yield required(f"{where}.containerName")
+    elif not resource:
+        yield required(f"{where}.resource")
+    elif resource not in RESOURCES and not resource.startswith(_HUGE_PAGES):
+        yield not_supported(f"{where}.resource", resource, RESOURCES)
+    yield from _check_divisor(resource, reference.get("divisor"), f"{where}.divisor")
+
+
+def _check_divisor(resource: str, divisor: Any, where: str) -> Findings:
+    if divisor is None or parse(divisor).nanos == 0:
+        return
+    text, kind = str(parse(divisor)), resource.partition(".")[2]
+    if resource in ("limits.cpu", "requests.cpu"):
+        if text not in _CPU_DIVISORS:
+            yield invalid(
+                where, resource, "only divisor's values 1m and 1 are supported with the cpu resource"
+            )
+        return
+    kind = "hugepages" if resource.startswith(_HUGE_PAGES) else kind
+    if (resource in RESOURCES or kind == "hugepages") and text not in _BYTE_DIVISORS:
+        units = ", ".join(_BYTE_DIVISORS)
+        named = _BYTE_RESOURCES[kind]
+        yield invalid(
+            where, resource, f"only divisor's values {units} are supported with the {named} resource"
+        )
+
+
+def _split_subscript(label: str) -> tuple[str, str | None]:
+    """``metadata.labels['x']`` is (``metadata.labels``, ``x``); without a subscript the second is None."""
+    path, opening, rest = label.partition("['")
+    if path and opening and rest.endswith("']"):
+        return path, rest[:-2]
+    return label, None
+
+
+def _unconvertible(version: str, label: str, path: str, subscript: str | None) -> str | None:
+    if version != "v1":
+        return f"unsupported pod version: {version}"
+    if subscript is not None:
+        if path in ("metadata.annotations", "metadata.labels"):
+            return None
+        return f"field label does not support subscript: {label}"
+    if label in _KNOWN_FIELDS or label in _RENAMED_FIELDS:
+        return None
+    return f"field label not supported: {label}"

@@ -1,0 +1,163 @@
+"""Where a pod may run, apart from affinity: tolerations, spreading, gates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from expander.validate.rules import formats
+from expander.validate.rules.checks import (
+    POSITIVE,
+    Findings,
+    duplicate,
+    each,
+    forbidden,
+    invalid,
+    invalid_each,
+    not_supported,
+    required,
+    texts,
+)
+from expander.validate.rules.labels import check_label_key, check_label_selector
+
+_OPERATORS: Final = ("Equal", "Exists")
+_COMPARISONS: Final = ("Lt", "Gt")  # known to the server, but behind a gate
+_EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_UNSATISFIABLE: Final = ("DoNotSchedule", "ScheduleAnyway")
+_INCLUSION: Final = ("Honor", "Ignore")
+
+
+def check_tolerations(tolerations: Sequence[Any], where: str) -> Findings:
+    """Each toleration: a key unless all are meant, an operator that fits the value, a known effect."""
+    for at, toleration in each(tolerations, where):
+        name, effect = toleration.get("key") or "", toleration.get("effect") or ""
+        operator = toleration.get("operator") or ""
+        if name:
+            yield from check_label_key(name, f"{at}.key")
+        elif operator != "Exists":
+            detail = (
+                'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+            )
+            yield invalid(f"{at}.operator", operator, detail)
+        if toleration.get("tolerationSeconds") is not None and effect != "NoExecute":
+            yield invalid(
+                f"{at}.effect", effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"
+            )
+        yield from _check_toleration_value(operator, toleration.get("value") or "", f"{at}.operator")
+        if effect and effect not in _EFFECTS:
+            yield not_supported(f"{at}.effect", effect, _EFFECTS)
+
+
+def _check_toleration_value(operator: str, value: str, where: str) -> Findings:
+    if operator == "Exists":
+        if value:
+            yield invalid(where, value, "value must be empty when `operator` is 'Exists'")
+    elif operator in ("", "Equal"):
+        if wrong := formats.label_value(value):
+            yield invalid(where, value, ";".join(wrong))
+    elif operator in _COMPARISONS:
+        yield not_supported(where, operator, (*_OPERATORS, *_COMPARISONS))
+    else:
+        yield not_supported(where, operator, _OPERATORS)
+
+
+def check_spread(constraints: Sequence[Any], where: str) -> Findings:
+    """``topologySpreadConstraints``: one for each topology and way to handle what cannot be satisfied."""
+    pairs = [_pair(constraint or {}) for constraint in constraints]
+    for index, (at, constraint) in enumerate(each(constraints, where)):
+        skew, (topology, action) = constraint.get("maxSkew") or 0, pairs[index]
+        if skew <= 0:
+            yield invalid(f"{at}.maxSkew", skew, POSITIVE)
+        if not topology:
+            yield required(f"{at}.topologyKey", "can not be empty")
+        if action not in _UNSATISFIABLE:
+            yield not_supported(f"{at}.whenUnsatisfiable", action, _UNSATISFIABLE)
+        if pairs[index] in pairs[index + 1 :]:
+            yield duplicate(f"{at}.{{topologyKey, whenUnsatisfiable}}", f"{{{topology}, {action}}}")
+        yield from _check_min_domains(constraint.get("minDomains"), action, f"{at}.minDomains")
+        for field in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
+            policy = constraint.get(field)
+            if policy is not None and policy not in _INCLUSION:
+                yield not_supported(f"{at}.{field}", policy, _INCLUSION)
+        yield from _check_spread_keys(constraint, f"{at}.matchLabelKeys")
+        yield from check_label_selector(constraint.get("labelSelector"), f"{at}.labelSelector")
+
+
+def _pair(constraint: Mapping[str, Any]) -> tuple[str, str]:
+    return constraint.get("topologyKey") or "", constraint.get("whenUnsatisfiable") or ""
+
+
+def _check_min_domains(count: int | None, action: str, where: str) -> Findings:
+    if count is None:
+        return
+    if count <= 0:
+        yield invalid(where, count, POSITIVE)
+    if action != "DoNotSchedule":
+        detail = f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}"
+        yield invalid(where, count, detail)
+
+
+def _check_spread_keys(constraint: Mapping[str, Any], where: str) -> Findings:
+    names, selector = constraint.get("matchLabelKeys"), constraint.get("labelSelector")
+    if not names:
+        return
+    if selector is None:
+        yield forbidden(where, "must not be specified when labelSelector is not set")
+    selected = set((selector or {}).get("matchLabels") or ())
+    for _, expression in each((selector or {}).get("matchExpressions"), where):
+        selected.add(expression.get("key") or "")
+    for at, name in texts(names, where):
+        yield from check_label_key(name, at)
+        if name in selected:
+            yield invalid(at, name, "exists in both matchLabelKeys and labelSelector")
+
+
+def check_scheduling_gates(gates: Sequence[Any], where: str) -> Findings:
+    """Gates are qualified names, each once."""
+    seen: set[str] = set()
+    for at, gate in each(gates, where):
+        name = gate.get("name") or ""
+        yield from check_label_key(name, at)
+        if name in seen:
+            yield duplicate(at, name)
+        seen.add(name)
+
+
+def check_readiness_gates(gates: Sequence[Any], where: str) -> Findings:
+    """Types of conditions are qualified names."""
+    for at, gate in each(gates, where):
+        kind = gate.get("conditionType") or ""
+        yield from invalid_each(f"{at}.conditionType", kind, formats.qualified_name(kind))
+
+
+def check_resource_claims(claims: Sequence[Any], where: str) -> Findings:
+    """``resourceClaims``: a name of its own for each, and one object it stands for."""
+    seen: set[str] = set()
+    for at, claim in each(claims, where):
+        name = claim.get("name") or ""
+        if not name:
+            yield required(f"{at}.name")
+        elif name in seen:
+            yield duplicate(f"{at}.name", name)
+        else:
+            yield from invalid_each(f"{at}.name", name, formats.dns_label(name))
+            seen.add(name)
+        yield from _check_claim_object(claim, name, at)
+
+
+def _check_claim_object(claim: Mapping[str, Any], name: str, where: str) -> Findings:
+    fields = ("resourceClaimName", "resourceClaimTemplateName")
+    objects = [claim.get(field) for field in fields]
+    given = sum(value is not None for value in objects)
+    if given != 1:
+        whole = dict(
+            zip(("Name", "ResourceClaimName", "ResourceClaimTemplateName"), (name, *objects), strict=True)
+        )
+        if given:
+            detail = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
+        else:
+            detail = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
+        yield invalid(where, whole, detail)
+    for field, value in zip(fields, objects, strict=True):
+        if value is not None:
+            yield from invalid_each(f"{where}.{field}", value, formats.dns_subdomain(value))

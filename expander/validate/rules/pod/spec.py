@@ -1,0 +1,144 @@
+"""The rules of a pod spec, in the order in which the server applies them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from expander.validate.finding import Finding
+from expander.validate.rules import formats
+from expander.validate.rules.checks import Findings, between, invalid_each, not_supported, required
+from expander.validate.rules.labels import check_labels
+from expander.validate.rules.pod import facts
+from expander.validate.rules.pod.affinity import check_affinity
+from expander.validate.rules.pod.containers import (
+    check_containers,
+    check_ephemeral_containers,
+    check_init_containers,
+)
+from expander.validate.rules.pod.network import (
+    check_dns_config,
+    check_host_aliases,
+    check_host_namespaces,
+    check_hostname_override,
+)
+from expander.validate.rules.pod.placement import (
+    check_readiness_gates,
+    check_resource_claims,
+    check_scheduling_gates,
+    check_spread,
+    check_tolerations,
+)
+from expander.validate.rules.pod.pod_resources import check_pod_resources
+from expander.validate.rules.pod.ports import check_host_network_ports
+from expander.validate.rules.pod.resources import check_resources
+from expander.validate.rules.pod.security import check_pod_security
+from expander.validate.rules.pod.volume_claims import TEMPLATE, ClaimOwner
+from expander.validate.rules.pod.volumes import check_volumes
+from expander.validate.rules.pod.windows import check_host_process, check_os
+
+Spec = Mapping[str, Any]
+
+_RESTART_POLICIES: Final = ("Always", "OnFailure", "Never")
+_DNS_POLICIES: Final = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_PREEMPTION_POLICIES: Final = ("PreemptLowerPriority", "Never")
+_MAX_DEADLINE: Final = 2**31 - 1  # seconds
+
+
+def check_pod_spec(spec: Spec, where: str, owner: ClaimOwner = TEMPLATE) -> list[Finding]:
+    """What the API server would refuse in ``spec``, the pod spec at the path ``where``.
+
+    ``spec`` passed the schema; fields the server would set by default may be there or left out. ``owner``
+    says whether it belongs to a Pod, and of what name, or to a template. Decided by ``ValidatePodSpec``
+    of pkg/apis/core/validation.
+    """
+    volumes, found = check_volumes(spec.get("volumes") or (), f"{where}.volumes", owner)
+    pod = facts.gather(spec, volumes, bare=owner.bare)
+    found += _check_running_parts(spec, where, pod)
+    found += _check_surroundings(spec, where, pod)
+    found += _check_names(spec, where)
+    found += _check_placement(spec, where)
+    return found
+
+
+def _check_running_parts(spec: Spec, where: str, pod: facts.PodFacts) -> Findings:
+    if claims := spec.get("resourceClaims"):
+        yield from check_resource_claims(claims, f"{where}.resourceClaims")
+    yield from check_containers(spec, where, pod)
+    if spec.get("initContainers"):
+        yield from check_init_containers(spec, where, pod)
+    if spec.get("ephemeralContainers"):
+        yield from check_ephemeral_containers(spec, where, pod)
+    if spec.get("resources") is not None:
+        yield from check_pod_resources(spec, f"{where}.resources")
+    if spec.get("hostNetwork"):
+        containers = spec.get("containers") or ()
+        yield from check_host_network_ports(containers, f"{where}.containers", bare=pod.bare)
+    if pod.restart_policy not in _RESTART_POLICIES:
+        yield not_supported(f"{where}.restartPolicy", pod.restart_policy, _RESTART_POLICIES)
+
+
+def _check_surroundings(spec: Spec, where: str, pod: facts.PodFacts) -> Findings:
+    get = spec.get
+    dns_policy = get("dnsPolicy") or "ClusterFirst"
+    if dns_policy not in _DNS_POLICIES:
+        yield not_supported(f"{where}.dnsPolicy", dns_policy, _DNS_POLICIES)
+    if selector := get("nodeSelector"):
+        yield from check_labels(selector, f"{where}.nodeSelector")
+    if context := get("securityContext"):
+        yield from check_pod_security(context, f"{where}.securityContext")
+        yield from check_host_process(spec, where)
+    elif any((container or {}).get("securityContext") for container in get("containers") or ()):
+        yield from check_host_process(spec, where)
+    if affinity := get("affinity"):
+        yield from check_affinity(affinity, f"{where}.affinity")
+    config = get("dnsConfig")
+    if config is not None or dns_policy == "None":
+        yield from check_dns_config(config, dns_policy, f"{where}.dnsConfig")
+    if gates := get("readinessGates"):
+        yield from check_readiness_gates(gates, f"{where}.readinessGates")
+    if gates := get("schedulingGates"):
+        yield from check_scheduling_gates(gates, f"{where}.schedulingGates")
+    if constraints := get("topologySpreadConstraints"):
+        yield from check_spread(constraints, f"{where}.topologySpreadConstraints")
+    if get("hostUsers") is False or get("shareProcessNamespace"):
+        yield from check_host_namespaces(spec, where)
+
+
+def _check_names(spec: Spec, where: str) -> Findings:
+    get = spec.get
+    if account := get("serviceAccountName") or get("serviceAccount"):
+        yield from invalid_each(f"{where}.serviceAccountName", account, formats.dns_subdomain(account))
+    if node := get("nodeName"):
+        yield from invalid_each(f"{where}.nodeName", node, formats.dns_subdomain(node))
+    deadline = get("activeDeadlineSeconds")
+    if deadline is not None:
+        yield from between(deadline, 1, _MAX_DEADLINE, f"{where}.activeDeadlineSeconds")
+    for field in ("hostname", "subdomain"):
+        if name := get(field):
+            yield from invalid_each(f"{where}.{field}", name, formats.dns_label(name))
+    override = get("hostnameOverride")
+    if override is not None:
+        yield from check_hostname_override(override, f"{where}.hostnameOverride", spec)
+    if tolerations := get("tolerations"):
+        yield from check_tolerations(tolerations, f"{where}.tolerations")
+    if aliases := get("hostAliases"):
+        yield from check_host_aliases(aliases, f"{where}.hostAliases")
+
+
+def _check_placement(spec: Spec, where: str) -> Findings:
+    get = spec.get
+    if priority := get("priorityClassName"):
+        yield from invalid_each(f"{where}.priorityClassName", priority, formats.dns_subdomain(priority))
+    runtime = get("runtimeClassName")
+    if runtime is not None:
+        yield from invalid_each(f"{where}.runtimeClassName", runtime, formats.dns_subdomain(runtime))
+    preemption = get("preemptionPolicy")
+    if preemption == "":
+        yield required(f"{where}.preemptionPolicy")
+    elif preemption is not None and preemption not in _PREEMPTION_POLICIES:
+        yield not_supported(f"{where}.preemptionPolicy", preemption, _PREEMPTION_POLICIES)
+    if overhead := get("overhead"):
+        yield from check_resources({"limits": overhead}, f"{where}.overhead")
+    if get("os") is not None:
+        yield from check_os(spec, where)
