@@ -1,0 +1,58 @@
+"""What the API server makes of a manifest before it checks it: decoding and defaults.
+
+`decoding` reads an object as Go's decoder does, the other modules fill in the defaults of one group of
+fields each (pkg/apis/batch/v1 and pkg/apis/core/v1 ``defaults.go`` decide), `creation` adds what the
+registry adds when a Job is created. All are functions over plain mappings that passed the schema
+check; the caller's object is never changed. No function here refuses anything: rules do.
+
+What rules may rely on in a defaulted object:
+
+- no null anywhere;
+- structs the server never leaves out are there, if empty: ``metadata``, ``spec``, ``status``,
+  ``spec.template``, its ``metadata`` and ``spec``, every container's ``resources``;
+- integers are ``int``, quantities are strings in the server's form;
+- an empty string, list or map of the user's is still there, and means the same as leaving it out
+  unless the field is a pointer in Go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from expander.validate.defaulting import core_kinds, jobs, pods
+from expander.validate.defaulting.decoding import decode
+
+Object = dict[str, Any]
+
+KINDS: dict[str, tuple[str, Callable[[Object], None] | None]] = {
+    "Job": ("batch/v1", jobs.job),
+    "CronJob": ("batch/v1", jobs.cron_job),
+    "Pod": ("v1", pods.pod),
+    "PodTemplate": ("v1", pods.pod_template),
+    "Service": ("v1", core_kinds.service),
+    "Secret": ("v1", core_kinds.secret),
+    "ConfigMap": ("v1", None),
+    "ResourceQuota": ("v1", None),
+    "LimitRange": ("v1", core_kinds.limit_range),
+    "PersistentVolumeClaim": ("v1", core_kinds.claim),
+    "ServiceAccount": ("v1", None),
+    "Namespace": ("v1", core_kinds.namespace),
+}
+
+
+def defaults(obj: Mapping[str, Any], kind: str | None = None, *, version: str | None = None) -> Object:
+    """A new object: ``obj`` as the API server has it after decoding and defaulting.
+
+    ``obj`` has passed the schema check. ``kind`` overrides the object's own (the server takes it from
+    the URL when the object has none). A kind that is not in `KINDS` comes back as it is. ``version`` is a
+    Kubernetes version, by default the newest; UsageError when there are no schemas for it.
+    """
+    kind = kind or obj.get("kind")
+    api_version, fill = KINDS.get(kind or "", ("", None))
+    if not api_version or (obj.get("apiVersion") or api_version) != api_version:
+        return dict(obj)
+    result = decode(obj, api_version, str(kind), version)
+    if fill is not None:
+        fill(result)
+    return result

@@ -1,0 +1,169 @@
+"""Reading an object as the API server's JSON decoder does.
+
+Fields the kind does not have are dropped. null leaves a field out, and is the zero value of its type
+in a list or a map. A number with no fraction is an integer, a quantity becomes the text the server
+answers with (in resource lists rounded up to thousandths), fields with a constant default get it, and
+structs that are not pointers in Go are always there. The plan for a type is worked out once from its
+schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any, TypeAlias
+
+from expander.base.quantity import quantity
+from expander.manifests import schemas
+from expander.manifests.fields import FieldType, type_of
+
+Reader: TypeAlias = Callable[[Any], Any]
+"""Makes the decoded value of one that is not null."""
+
+ZERO: dict[FieldType, Any] = {
+    FieldType.STRING: "",
+    FieldType.INT32: 0,
+    FieldType.INT64: 0,
+    FieldType.INT_OR_STRING: 0,
+    FieldType.NUMBER: 0,
+    FieldType.BOOLEAN: False,
+    FieldType.QUANTITY: "0",
+}
+EMPTY_STRUCT: dict[str, Any] = {}
+
+
+def decode(obj: Mapping[str, Any], api_version: str, kind: str, version: str | None = None) -> dict[str, Any]:
+    """A copy of ``obj`` in decoded form; values of the wrong type stay as they are.
+
+    KeyError for a kind without a schema.
+    """
+    name = schemas.kinds(version)[api_version][kind]
+    if name is None:
+        raise KeyError(kind)
+    result: dict[str, Any] = reader(name)(obj)
+    return result
+
+
+@cache
+def reader(name: str) -> Reader:
+    """The reader for the definition of that name."""
+    return plan(schemas.definitions()[name])
+
+
+def plan(schema: schemas.Schema) -> Reader:
+    """The reader for the type a schema describes."""
+    reference = schema.get("$ref")
+    if reference is not None:
+        return reader(reference.removeprefix(schemas.REF))
+    kind = type_of(schema)
+    if kind is FieldType.OBJECT:
+        return struct(schema)
+    if kind is FieldType.LIST:
+        return sequence(plan(schema["items"]), zero(schema["items"]))
+    if kind is FieldType.MAP:
+        return table(schema["additionalProperties"])
+    if kind in (FieldType.INT32, FieldType.INT64, FieldType.INT_OR_STRING):
+        return whole
+    return quantity_text if kind is FieldType.QUANTITY else same
+
+
+def struct(schema: schemas.Schema) -> Reader:
+    """The reader for an object with fields of its own."""
+    readers = {field: plan(below) for field, below in schema["properties"].items()}
+    constants = {
+        field: below["default"] for field, below in schema["properties"].items() if below.get("default")
+    }
+    always = [
+        (field, plan(below)) for field, below in schema["properties"].items() if below.get("default") == {}
+    ]
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        result = {}
+        for field, below in value.items():
+            if below is not None:
+                convert = readers.get(field)
+                if convert is same:
+                    result[field] = below
+                elif convert is not None:
+                    result[field] = convert(below)
+        for field, constant in constants.items():
+            if result.get(field) in (None, ""):
+                result[field] = constant
+        for field, empty in always:
+            if field not in result:
+                result[field] = empty(EMPTY_STRUCT)
+        return result
+
+    return read
+
+
+def sequence(read: Reader, empty: Any) -> Reader:
+    """The reader for a list of what ``read`` reads."""
+
+    def read_all(value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return [read(empty if element is None else element) for element in value]
+
+    return read_all
+
+
+def table(values: schemas.Schema) -> Reader:
+    """The reader for a map; a map of quantities is a resource list."""
+    below = schemas.resolve(values)
+    read = resource_text if type_of(below) is FieldType.QUANTITY else plan(values)
+    empty = zero(values)
+
+    def read_all(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {key: read(empty if element is None else element) for key, element in value.items()}
+
+    return read_all
+
+
+def zero(schema: schemas.Schema) -> Any:
+    """What null stands for in a list or map of this type."""
+    return ZERO.get(type_of(schemas.resolve(schema)), EMPTY_STRUCT)
+
+
+def same(value: Any) -> Any:
+    """The reader for what is decoded as it is written."""
+    return value
+
+
+def whole(value: Any) -> Any:
+    """The reader for integers: YAML's ``6.0`` and ``1e3`` are integers in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def quantity_text(value: Any) -> Any:
+    """The reader for quantities."""
+    return in_server_form(value, to_thousandths=False)
+
+
+def resource_text(value: Any) -> Any:
+    """The reader for the quantities of a resource list."""
+    return in_server_form(value, to_thousandths=True)
+
+
+def in_server_form(value: Any, to_thousandths: bool) -> Any:
+    """A quantity, given as text or number, as text; what is no quantity stays as it is."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    try:
+        found = quantity(value.strip() if isinstance(value, str) else number_text(value))
+    except ValueError:
+        return value
+    return str(found.rounded_up() if to_thousandths else found)
+
+
+def number_text(value: int | float) -> str:
+    """A JSON number as Go writes it."""
+    if isinstance(value, float) and 1e-6 <= abs(value) < 1e21:
+        text = format(Decimal(repr(value)), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return str(value)
