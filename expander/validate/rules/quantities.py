@@ -2,7 +2,7 @@
 
 A quantity is an exact count of billionths and the family of its suffix; it is written back in the
 canonical form the server uses in its messages. Values finer than a billionth round away from zero and
-values beyond 2**63-1 are cut to it. The schema layer has refused texts that are no quantity.
+values beyond 2**63-1 are cut to it.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ class Quantity:
         return _decimal_text(self.nanos, exponent=self.family == "exponent")
 
 
+_ZERO: Final = Quantity(0, "decimal")
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str | int | float | None) -> Quantity:
     """The quantity written as ``text``; a JSON number is read as its text, null as zero.
@@ -55,7 +58,7 @@ def parse(text: str | int | float | None) -> Quantity:
     Raises ValueError for a text that is no quantity.
     """
     if text is None:
-        return Quantity(0, "decimal")
+        return _ZERO
     found = _grammar(str(text))
     if found is None:
         raise ValueError(f"{text!r} is no quantity")
@@ -67,6 +70,14 @@ def parse(text: str | int | float | None) -> Quantity:
     if binary is not None:
         return Quantity(_nanos(Decimal(digits) * 1024 ** _BINARY.index(binary)), "binary")
     return Quantity(_nanos(Decimal(digits).scaleb(_DECIMAL[decimal])), "decimal")
+
+
+def parse_or_zero(text: str | int | float | None) -> Quantity:
+    """As `parse`, but a text that is no quantity counts as zero: `check_quantity` finds it."""
+    try:
+        return parse(text)
+    except ValueError:
+        return _ZERO
 
 
 def _nanos(number: Decimal) -> int:

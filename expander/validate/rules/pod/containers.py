@@ -61,7 +61,7 @@ def check_init_containers(spec: Mapping[str, Any], where: str, pod: PodFacts) ->
     where = f"{where}.initContainers"
     for at, container in each(spec.get("initContainers"), where):
         yield from _check_container(container, at, pod)
-        yield from check_restart_policy(container, at)
+        yield from check_restart_policy(container, at, init=True)
         name = container.get("name") or ""
         if name in names:
             yield duplicate(f"{at}.name", name)

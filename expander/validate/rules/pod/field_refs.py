@@ -6,8 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.validate.rules import formats
-from expander.validate.rules.checks import Findings, invalid, invalid_each, not_supported, required
-from expander.validate.rules.quantities import parse
+from expander.validate.rules.checks import (
+    Findings,
+    check_quantity,
+    invalid,
+    invalid_each,
+    not_supported,
+    required,
+)
+from expander.validate.rules.quantities import parse_or_zero
 
 ENV_FIELDS: Final = frozenset(
     (
@@ -83,9 +90,13 @@ def check_resource_field_ref(reference: Mapping[str, Any], where: str, *, in_vol
 
 
 def _check_divisor(resource: str, divisor: Any, where: str) -> Findings:
-    if divisor is None or parse(divisor).nanos == 0:
+    if divisor is None:
         return
-    text, kind = str(parse(divisor)), resource.partition(".")[2]
+    yield from check_quantity(divisor, where)
+    amount = parse_or_zero(divisor)
+    if amount.nanos == 0:
+        return
+    text, kind = str(amount), resource.partition(".")[2]
     if resource in ("limits.cpu", "requests.cpu"):
         if text not in _CPU_DIVISORS:
             yield invalid(

@@ -9,6 +9,7 @@ from expander.validate.rules import formats
 from expander.validate.rules.checks import (
     NOT_NEGATIVE,
     Findings,
+    check_quantity,
     duplicate,
     each,
     forbidden,
@@ -19,7 +20,7 @@ from expander.validate.rules.checks import (
     required,
 )
 from expander.validate.rules.pod import resource_names
-from expander.validate.rules.quantities import Quantity, parse
+from expander.validate.rules.quantities import Quantity, parse_or_zero
 
 NameRule = Callable[[str, str], Findings]
 _COMPUTE: Final = frozenset(("cpu", "memory"))
@@ -40,10 +41,12 @@ def check_resources(
     for name, text in limits.items():
         at = key(f"{where}.limits", name)
         yield from name_rule(name, at)
-        yield from check_amount(name, parse(text), at)
+        yield from check_quantity(text, at)
+        yield from check_amount(name, parse_or_zero(text), at)
     for name, text in requests.items():
-        at, request = key(f"{where}.requests", name), parse(text)
+        at, request = key(f"{where}.requests", name), parse_or_zero(text)
         yield from name_rule(name, at)
+        yield from check_quantity(text, at)
         yield from check_amount(name, request, at)
         yield from _check_against_limit(name, request, limits, where)
     names = (*limits, *requests)
@@ -69,7 +72,7 @@ def _check_against_limit(name: str, request: Quantity, limits: Mapping[str, Any]
         if exact:
             yield required(f"{where}.limits", "Limit must be set for non overcommitable resources")
         return
-    limit = parse(limits[name])
+    limit = parse_or_zero(limits[name])
     if exact and request.nanos != limit.nanos:
         yield invalid(f"{where}.requests", str(request), f"must be equal to {name} limit of {limit}")
     elif request.nanos > limit.nanos:

@@ -25,13 +25,18 @@ _RESIZED: Final = ("cpu", "memory")
 _RESIZE_POLICIES: Final = ("NotRequired", "RestartContainer")
 
 
-def check_restart_policy(container: Mapping[str, Any], where: str) -> Findings:
-    """``restartPolicy`` of the container itself, and the rules that go before it."""
+def check_restart_policy(container: Mapping[str, Any], where: str, *, init: bool = False) -> Findings:
+    """``restartPolicy`` of the container itself, and the rules that go before it.
+
+    The server does not look at the rules of an init container that has no policy.
+    """
     policy, rules = container.get("restartPolicy"), container.get("restartPolicyRules") or ()
     if policy is not None and policy not in _POLICIES:
         yield not_supported(f"{where}.restartPolicy", policy, _POLICIES)
     if policy is None and rules:
         yield required(f"{where}.restartPolicy", "must specify restartPolicy when restart rules are used")
+        if init:
+            return
     if len(rules) > _MAX_RULES:
         yield too_many(f"{where}.restartPolicyRules", len(rules), _MAX_RULES)
     for at, rule in each(rules, f"{where}.restartPolicyRules"):

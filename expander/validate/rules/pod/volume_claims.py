@@ -9,6 +9,7 @@ from expander.validate.rules import formats
 from expander.validate.rules.checks import (
     POSITIVE,
     Findings,
+    check_quantity,
     forbidden,
     invalid,
     invalid_each,
@@ -18,7 +19,7 @@ from expander.validate.rules.checks import (
     too_long,
 )
 from expander.validate.rules.labels import check_annotations, check_label_selector, check_labels
-from expander.validate.rules.quantities import parse
+from expander.validate.rules.quantities import parse_or_zero
 
 Source = Mapping[str, Any]
 
@@ -116,7 +117,8 @@ def _check_storage(spec: Source, where: str) -> Findings:
     if "storage" not in requests:
         yield required(where)
         return
-    amount = parse(requests["storage"])
+    yield from check_quantity(requests["storage"], where)
+    amount = parse_or_zero(requests["storage"])
     if amount.nanos <= 0:
         yield invalid(where, str(amount), POSITIVE)
 

@@ -9,6 +9,7 @@ from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.checks import (
     Findings,
+    check_quantity,
     duplicate,
     each,
     forbidden,
@@ -19,7 +20,7 @@ from expander.validate.rules.checks import (
 from expander.validate.rules.pod import volume_claims, volume_disks, volume_files, volume_projected
 from expander.validate.rules.pod.volume_claims import ClaimOwner
 from expander.validate.rules.pod.volume_required import check_required_fields
-from expander.validate.rules.quantities import parse
+from expander.validate.rules.quantities import parse_or_zero
 
 Volume = Mapping[str, Any]
 
@@ -68,15 +69,15 @@ def _check_name(name: str, where: str) -> Findings:
 
 def _check_source(volume: Volume, where: str, owner: ClaimOwner) -> Findings:
     given = [name for name in _SOURCES if volume.get(name) is not None]
-    for extra in given[1:]:
-        name = _NAMES_WHEN_ONE_TOO_MANY.get(extra, extra)
-        yield forbidden(f"{where}.{name}", "may not specify more than 1 volume type")
     if given:
         name = given[0]
         at = f"{where}.{_NAMES_OF_FIELDS.get(name, name)}"
         yield from _check_fields(name, volume[name], at, owner)
         if name == "ephemeral":
             yield from volume_claims.check_created_claim(volume, where, owner)
+    for extra in given[1:]:
+        name = _NAMES_WHEN_ONE_TOO_MANY.get(extra, extra)
+        yield forbidden(f"{where}.{name}", "may not specify more than 1 volume type")
     if "iscsi" in given:
         yield from volume_disks.check_iscsi_name(volume, f"{where}.name")
 
@@ -85,7 +86,8 @@ def _check_fields(name: str, source: Volume, where: str, owner: ClaimOwner) -> F
     """The fields of one source, by its rule; a source without one has required fields, or no rules."""
     if name == "emptyDir":
         limit = source.get("sizeLimit")
-        if limit is not None and parse(limit).nanos < 0:
+        yield from check_quantity(limit, f"{where}.sizeLimit")
+        if limit is not None and parse_or_zero(limit).nanos < 0:
             yield forbidden(f"{where}.sizeLimit", "SizeLimit field must be a valid resource quantity")
     elif name == "image":
         yield from volume_files.check_image(source, where, bare=owner.bare)
