@@ -1,1 +1,26 @@
-"""One template and a list of items become a labelled batch of Kubernetes Jobs."""
+"""One template and a list of items become a labelled batch of Kubernetes Jobs.
+
+The words here are those of the commands: ``expander.expand(template, items)`` gives manifests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from expander.version import __version__
+
+if TYPE_CHECKING:
+    from expander.pipeline.expand import expand
+
+__all__ = ["__version__", "expand"]
+
+_HOME = {"expand": "expander.pipeline.expand"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for when it is asked for: importing expander costs almost nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'expander' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)

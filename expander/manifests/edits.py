@@ -56,8 +56,9 @@ class Edits:
 def apply(tree: Tree, edits: Edits) -> list[str]:
     """Change ``tree`` in place; return what was left alone because the template has it otherwise."""
     kept: list[str] = []
-    places = list(_metadata_of(tree))
-    group = edits.group or _present(places, edits.group_label) or edits.default_group
+    group = edits.group or _present(tree, edits.group_label) or edits.default_group
+    adds = group is not None or bool(edits.labels) or bool(edits.annotations)
+    places = list(_metadata_of(tree)) if adds else []
     for number, metadata in enumerate(places):
         where = "" if number == 0 else " of the pod template"
         if group is not None:
@@ -67,7 +68,9 @@ def apply(tree: Tree, edits: Edits) -> list[str]:
         for name, wanted in (("labels", edits.labels), ("annotations", edits.annotations)):
             kept += _merge(metadata, name, wanted, edits.overwrite, where)
     if edits.namespace is not None and tree.get("kind") not in _CLUSTER_SCOPED:
-        places[0]["namespace"] = edits.namespace
+        own = _child(tree, "metadata")
+        if own is not None:
+            own["namespace"] = edits.namespace
     if edits.ttl is not None:
         for spec in _job_specs(tree):
             spec["ttlSecondsAfterFinished"] = edits.ttl
@@ -89,9 +92,11 @@ def _merge(metadata: Tree, name: str, wanted: Mapping[str, str], overwrite: bool
     return kept
 
 
-def _present(places: list[Tree], label: str) -> str | None:
-    for metadata in places:
-        labels = metadata.get("labels")
+def _present(tree: Tree, label: str) -> str | None:
+    """The value of a label on the object or in one of its templates."""
+    for part in (tree, *_templates(tree.get("spec"))):
+        metadata = part.get("metadata")
+        labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
         if isinstance(labels, Mapping) and label in labels:
             return labels[label]  # type: ignore[no-any-return]
     return None

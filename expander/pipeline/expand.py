@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal
 
@@ -191,11 +191,3 @@ def checked_group(group: str | None) -> str | None:
 
 def _raise(error: ItemError) -> None:
     raise error
-
-
-def kinds_of(manifests: Sequence[Manifest]) -> dict[str, int]:
-    """How many manifests there are of each kind."""
-    counts: dict[str, int] = {}
-    for manifest in manifests:
-        counts[manifest.kind] = counts.get(manifest.kind, 0) + 1
-    return counts

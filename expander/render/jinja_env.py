@@ -7,7 +7,6 @@ text, so that the renderer knows what is template and what is data. Layout filte
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +19,7 @@ from markupsafe import Markup
 
 from expander.base.nearest import nearest
 from expander.base.quantity import canonical
-from expander.base.yaml import dump
+from expander.base.yaml import dump, json_text
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, valid_name
 from expander.render.hole import ShellQuoted, text_of
 
@@ -100,7 +99,7 @@ def _finalize(value: Any) -> Any:
     if isinstance(value, Undefined):
         return str(value)  # raises, with the name
     if isinstance(value, (dict, list, tuple)):
-        return Markup(_json(value))
+        return Markup(json_text(value))
     if value is None:
         return _kept("null", None)
     if isinstance(value, (bool, int, float)):
@@ -121,12 +120,8 @@ def _range(*arguments: int) -> range:
     return numbers
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
 def _to_json(value: Any, indent: int | None = None) -> Markup:
-    return Markup(json.dumps(value, ensure_ascii=False, indent=indent))
+    return Markup(json_text(value, indent))
 
 
 def _to_yaml(value: Any) -> Markup:

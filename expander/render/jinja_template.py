@@ -130,13 +130,15 @@ class JinjaTemplate:
         return problems
 
     def _line_of(self, error: Exception) -> Position:
-        line = 0
+        """The innermost line of a template that an exception came through."""
+        where = Position(self.source)
         trace = error.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code.co_filename in ("<template>", self.source):
-                line = trace.tb_lineno
+            template = trace.tb_frame.f_globals.get("__jinja_template__")
+            if template is not None:
+                where = Position(template.name or self.source, template.get_corresponding_lineno(trace.tb_lineno))
             trace = trace.tb_next
-        return Position(self.source, line)
+        return where
 
 
 def _split(pieces: Iterable[str]) -> Iterator[tuple[Key, Row]]:

@@ -9,7 +9,7 @@ because no stock loader agrees with kubectl.
 from expander.base.yaml.compose import compose, stream_sequence
 from expander.base.yaml.construct import construct
 from expander.base.yaml.documents import Chunk, Document, load_documents, split_documents
-from expander.base.yaml.emit import dump, plain_is_string, quoted, scalar
+from expander.base.yaml.emit import dump, json_text, plain_is_string, quoted, scalar
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "compose",
     "construct",
     "dump",
+    "json_text",
     "load_documents",
     "plain_is_string",
     "quoted",

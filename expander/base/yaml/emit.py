@@ -47,8 +47,16 @@ def quoted(text: str) -> str:
     """``text`` in double quotes: valid as YAML and as JSON. ValueError for half of a surrogate pair."""
     if _SURROGATE.search(text):
         raise ValueError("half of a surrogate pair cannot be written as UTF-8")
-    encoded = _encode(text)
-    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", encoded)
+    return _ESCAPED.sub(_escape, _encode(text))
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Any data as JSON that is YAML of the same meaning too."""
+    return _ESCAPED.sub(_escape, json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def scalar(value: Any, flow: bool = False) -> str:

@@ -1,0 +1,94 @@
+"""The program: a group of commands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from expander.base.errors import ExpanderError
+from expander.cli.messages import show_error
+from expander.version import __version__
+
+COMMANDS = {
+    "expand": "One template and items become a labelled batch of manifests.",
+}
+"""Commands and what ``--help`` says of them; ``expander.cli.NAME`` has the function ``command``."""
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(click.Group):
+    """A group that imports a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"expander.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from expander.base.nearest import nearest
+
+            close = nearest(args[0], COMMANDS)
+            known = f"did you mean {close!r}?" if close else f"commands are {', '.join(COMMANDS)}"
+            ctx.fail(f"there is no command {args[0]!r}; {known}")
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from expander.cli.version import version_text
+
+        click.echo(version_text(__version__))
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings=SETTINGS, no_args_is_help=True)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version and which accelerators are in use.",
+)
+def program() -> None:
+    """One template and a list of items become a labelled batch of Kubernetes Jobs.
+
+    Exit codes: 0 all good, 1 some items failed or are invalid, 2 wrong usage or input, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the program with the process's arguments and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and give its exit code. Errors are printed on standard error, never raised."""
+    try:
+        code = program.main(arguments, prog_name="expander", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ExpanderError as error:
+        show_error(error)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return 130
+    return code if isinstance(code, int) else 0

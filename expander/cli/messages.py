@@ -1,0 +1,49 @@
+"""What users read on standard error."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from expander.base.errors import ExpanderError, ItemError
+
+SHOWN = 20
+"""So many failed items are shown one by one; of the rest only the number."""
+
+
+def show_error(error: ExpanderError) -> None:
+    """Every problem of an error, each with its hint."""
+    for problem in error.problems:
+        say(f"error: {problem}")
+
+
+def say(message: str) -> None:
+    """A line on standard error; characters that would steer a terminal are shown as escapes."""
+    safe = "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in message
+    )
+    click.echo(safe.encode("utf-8", "backslashreplace").decode(), err=True)
+
+
+def say_on_terminal(message: str) -> None:
+    """A line on standard error, only when a person is likely to read it."""
+    if sys.stderr.isatty():
+        say(message)
+
+
+class ItemErrors:
+    """Shows the errors of items as they come, the first `SHOWN` of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, error: ItemError) -> None:
+        self.count += 1
+        if self.count <= SHOWN:
+            show_error(error)
+
+    def finish(self) -> None:
+        """Say how many were not shown."""
+        if self.count > SHOWN:
+            say(f"error: {self.count - SHOWN} more items failed ({self.count} in all)")

@@ -1,0 +1,113 @@
+"""Types of option values that several commands share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from expander.base.errors import InputError, UsageError
+from expander.base.positions import Position
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_KEY = re.compile(
+    r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
+_LABEL = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]
+    """Seconds as a whole number, or a number with one of the units s, m, h, d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", str(value))
+        if match is None:
+            self.fail(
+                f"{value!r} is no duration; expected seconds, or a number with s, m, h or d: 90m", param
+            )
+        return int(match[1]) * _UNITS[match[2]]
+
+
+class KeyValue(click.ParamType):  # type: ignore[type-arg]
+    """``KEY=VALUE``; ``kind`` is what it sets: label, annotation or value."""
+
+    name = "key=value"
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = str(value).partition("=")
+        if not equals or not key:
+            self.fail(f"{value!r} is not KEY=VALUE", param)
+        if self.kind != "value" and not _KEY.fullmatch(key):
+            self.fail(
+                f"{key!r} is no {self.kind} key: letters, digits, '-', '_', '.', and a DNS prefix/", param
+            )
+        if self.kind == "label" and not _LABEL.fullmatch(text):
+            self.fail(
+                f"{text!r} is no label value: at most 63 letters, digits, '-', '_', '.'; use --annotation",
+                param,
+            )
+        return key, text
+
+
+class LabelKey(click.ParamType):  # type: ignore[type-arg]
+    """The key of a label."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not _KEY.fullmatch(str(value)):
+            self.fail(f"{value!r} is no label key: letters, digits, '-', '_', '.', and a DNS prefix/", param)
+        return str(value)
+
+
+def unique(pairs: Iterable[tuple[str, str]], option: str) -> dict[str, str]:
+    """Pairs as a mapping. UsageError when two of them set one key to different values."""
+    found: dict[str, str] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            raise UsageError(f"{option} sets {key!r} to {found[key]!r} and to {value!r}")
+    return found
+
+
+def read_values(paths: Iterable[str]) -> dict[str, Any]:
+    """The mappings of YAML or JSON files as one; a later file wins, nested mappings are merged.
+
+    Raises InputError for a file that cannot be read or does not hold one mapping.
+    """
+    from expander.base.yaml import load_documents
+
+    values: dict[str, Any] = {}
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            raise InputError(f"cannot read the values: {error.strerror}", where=Position(path)) from error
+        documents = list(load_documents(data, path))
+        if len(documents) > 1 or not all(isinstance(document.data, dict) for document in documents):
+            line = documents[1].line if len(documents) > 1 else 1
+            raise InputError("expected one mapping of names to values", where=Position(path, line))
+        for document in documents:
+            values = _merged(values, document.data)
+    return values
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,0 +1,69 @@
+"""Templates and items that several tests of the renderer use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from expander.base.errors import ItemError
+from expander.items import Item, from_python
+from expander.manifests.edits import Edits
+from expander.manifests.manifest import Manifest
+from expander.render.compile import Rules
+from expander.render.item_template import ItemTemplate
+from expander.render.jinja_template import JinjaTemplate
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: job-$ITEM
+  labels:
+    item: $ITEM
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: main
+        image: busybox
+        command: ["run", "$ITEM", "--x=$ITEM"]
+        env:
+        - name: VALUE
+          value: $ITEM
+"""
+
+
+def items_of(*values: Any) -> list[Item]:
+    return list(from_python(values))
+
+
+def results(template: str, *values: Any, output: str = "json", **rules: Any) -> list[Manifest | ItemError]:
+    """What a `$ITEM` template gives for each value."""
+    edits = Edits(**{key: rules.pop(key) for key in list(rules) if key in Edits.__dataclass_fields__})
+    values_ = {"values": rules.pop("values", None), "overrides": rules.pop("overrides", None)}
+    made = ItemTemplate(template, "t.yaml", Rules(edits, **rules), **values_)
+    return list(made.render(items_of(*values), output))  # type: ignore[arg-type]
+
+
+def jinja(template: str, *values: Any, output: str = "json", **variables: Any) -> list[Manifest | ItemError]:
+    """What a Jinja2 template gives for each value; without values what it gives alone."""
+    made = JinjaTemplate(template, "t.j2", Rules(), variables)
+    found = made.render(items_of(*values), output) if values else made.render_alone(output)  # type: ignore[arg-type]
+    return list(found)
+
+
+def trees(found: Sequence[Manifest | ItemError]) -> list[Any]:
+    """The trees of manifests; fails on an error."""
+    made = []
+    for result in found:
+        assert isinstance(result, Manifest), str(result)
+        made.append(result.tree)
+    return made
+
+
+def message(found: Sequence[Manifest | ItemError]) -> str:
+    """The text of the only result, which is an error."""
+    (result,) = found
+    assert isinstance(result, ItemError), result
+    return str(result)
