@@ -1,0 +1,139 @@
+"""Expansion against the ways of the Kubernetes documentation, in one run on this machine.
+
+Peers: the Jinja2 one-liner and the `sed` loop of the task page, and bare creation of the same files. All
+switches of `expander expand` are as users have them. Whole processes are timed, start-up included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.timing import command, measure, verdict
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE = ROOT / "examples" / "01-expansion" / "job-tmpl.yaml"
+ONE_LINER = "from jinja2 import Template; import sys; print(Template(sys.stdin.read()).render());"
+EXPANDER = [str(Path(sys.executable).parent / "expander"), "expand"]
+
+
+def to_a_stream(folder: Path, items: int, rounds: int) -> None:
+    """`$ITEM` and Jinja2 templates to standard output, and the one-liner."""
+    body = TEMPLATE.read_text().replace("$ITEM", "item-{{ number }}")
+    jinja = folder / "jobs.yaml.jinja2"
+    jinja.write_text(f"{{%- for number in range({items}) %}}\n---\n{body}{{%- endfor %}}\n")
+    each = folder / "job.yaml.jinja2"
+    each.write_text(body.replace("number", "item"))
+    for line in (f"{items:,} items to a stream (YAML)", ""):
+        print(line) if line else None
+    found = measure(
+        {
+            "Jinja2 one-liner": command([sys.executable, "-c", ONE_LINER], jinja),
+            "$ITEM": command([*EXPANDER, str(TEMPLATE), "-i", f"0-{items - 1}"]),
+            "Jinja2, parameters inside": command([*EXPANDER, str(jinja)]),
+            "Jinja2, items outside": command([*EXPANDER, str(each), "-i", f"0-{items - 1}"]),
+            "$ITEM, JSON Lines": command([*EXPANDER, str(TEMPLATE), "-i", f"0-{items - 1}", "-o", "json"]),
+        },
+        rounds,
+    )
+    peer = found["Jinja2 one-liner"].seconds
+    for name, measured in found.items():
+        print(
+            f"  {name}: {measured.seconds:.2f} s, {items / measured.seconds:,.0f}/s, {measured.peak:.0f} MiB"
+        )
+    for name, goal in (("$ITEM", 2), ("Jinja2, parameters inside", 3), ("Jinja2, items outside", 3)):
+        ratio = found[name].seconds / peer
+        verdict(f"{name} against the one-liner, time", ratio, f"at most {goal}x", ratio <= goal)
+
+
+def against_sed(folder: Path, rounds: int) -> None:
+    """1,000 items into a folder, and the loop of the page."""
+    loop = (
+        f"mkdir -p {folder}/sed; for i in $(seq 1000); do cat {TEMPLATE} | "
+        f'sed "s/\\$ITEM/$i/" > {folder}/sed/job-$i.yaml; done'
+    )
+    jobs = folder / "jobs"
+
+    def clean() -> None:
+        for name in ("jobs", "sed", "one"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+
+    found = measure(
+        {
+            "sed loop": command(["bash", "-c", loop]),
+            "expander": command([*EXPANDER, str(TEMPLATE), "-i", "1-1000", "-o", str(jobs)]),
+            "expander, one item": command([*EXPANDER, str(TEMPLATE), "1", "-o", str(folder / "one")]),
+        },
+        rounds,
+        clean,
+    )
+    print("1,000 items to a folder")
+    for name, measured in found.items():
+        print(f"  {name}: {measured.seconds * 1000:,.0f} ms")
+    sed, own = found["sed loop"].seconds, found["expander"].seconds
+    verdict("faster than the sed loop, start-up included", sed / own, "at least 100x", sed / own >= 100)
+    more = max(own - found["expander, one item"].seconds, 1e-6)
+    print(f"  without start-up: {sed / more:,.0f}x")
+
+
+def to_a_folder(folder: Path, items: int, rounds: int) -> None:
+    """Files of a batch, and bare creation of files with the same bytes."""
+    made = folder / "made"
+    command([*EXPANDER, str(TEMPLATE), "-i", f"0-{items - 1}", "-o", str(made)])()
+    files = [(path.name, path.read_bytes()) for path in made.iterdir() if not path.name.startswith(".")]
+    raw = folder / "raw"
+
+    def bare() -> float:
+        raw.mkdir()
+        start = time.perf_counter()
+        for name, data in files:
+            with open(f"{raw}/{name}", "wb", buffering=0) as file:
+                file.write(data)
+        bare_seconds.append(time.perf_counter() - start)
+        return 0.0
+
+    bare_seconds: list[float] = []
+    own = command([*EXPANDER, str(TEMPLATE), "-i", f"0-{items - 1}", "-o", str(made)])
+
+    def clean() -> None:
+        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(raw, ignore_errors=True)
+
+    found = measure({"bare files": bare, "expander": own}, rounds, clean)
+    print(f"{len(files):,} items to a folder")
+    for name, measured in found.items():
+        print(f"  {name}: {measured.seconds:.2f} s, {items / measured.seconds:,.0f}/s")
+    share = found["bare files"].seconds / found["expander"].seconds
+    verdict("share of the speed of bare file creation", share, "at least 0.70x", share >= 0.7)
+    again = measure({"again": own}, 1)["again"].seconds
+    print(f"  a second run that changes nothing: {again:.2f} s")
+
+
+def in_constant_memory(items: int) -> None:
+    """The peak of a long stream."""
+    found = measure({"stream": command([*EXPANDER, str(TEMPLATE), "-i", f"1-{items}"])}, 1)["stream"]
+    print(f"{items:,} items to a stream: {found.seconds:.1f} s, {found.peak:.0f} MiB at the peak")
+    verdict("of 150 MiB", found.peak / 150, "at most 1x", found.peak <= 150)
+
+
+def main() -> None:
+    """Run all comparisons."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where to write files (default: a temporary folder)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        to_a_stream(folder, options.items, options.rounds)
+        against_sed(folder, options.rounds)
+        to_a_folder(folder, options.items // 2, options.rounds)
+        in_constant_memory(options.items * 10)
+
+
+if __name__ == "__main__":
+    main()
