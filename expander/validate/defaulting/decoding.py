@@ -155,7 +155,7 @@ def in_server_form(value: Any, to_thousandths: bool) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
     try:
-        found = quantity(value.strip() if isinstance(value, str) else number_text(value))
+        found = quantity(value.strip(" ") if isinstance(value, str) else number_text(value))
     except ValueError:
         return value
     return str(found.rounded_up() if to_thousandths else found)

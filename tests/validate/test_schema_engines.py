@@ -1,0 +1,127 @@
+"""The accelerated check must find what the reference finds."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from expander.manifests import schemas
+from expander.validate import schema_engines
+from expander.validate.schema import check_schema
+from expander.validate.schema_compile import decodable
+from expander.validate.schema_engines import Accelerated, Reference, engine
+
+NUMBERS = st.sampled_from(
+    [
+        0,
+        -1,
+        2**31 - 1,
+        2**31,
+        -(2**31) - 1,
+        2**63 - 1,
+        2**63,
+        -(2**63) - 1,
+        2**64,
+        10**30,
+        1.0,
+        1.5,
+        1e3,
+        1e19,
+        1e300,
+    ]
+)
+TEXTS = st.one_of(
+    st.text(max_size=5),
+    st.sampled_from(
+        [
+            "",
+            "0",
+            "1",
+            "1x",
+            "500m",
+            "a/b",
+            "~0",
+            "1e3",
+            "YQ==",
+            "YQ",
+            "2006-01-02T15:04:05Z",
+            "yesterday",
+            "\ud800",
+            "a\n",
+        ]
+    ),
+)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS, st.floats(allow_nan=False, allow_infinity=False)),
+    lambda parts: st.one_of(st.lists(parts, max_size=3), st.dictionaries(TEXTS, parts, max_size=3)),
+    max_leaves=5,
+)
+
+
+def fields(schema: schemas.Schema, depth: int) -> Iterator[tuple[str | int, ...]]:
+    """Paths of fields of a kind, through the first element of lists and one key of maps."""
+    schema = schemas.resolve(schema)
+    for step in [*schema.get("properties", ()), 0, "key"]:
+        below = schemas.child(schema, step) if schema.get("type") else None
+        if below is not None and (step != "key" or "properties" not in schema):
+            yield (step,)
+            if depth:
+                yield from ((step, *rest) for rest in fields(below, depth - 1))
+
+
+def object_at(path: tuple[str | int, ...], value: Any) -> Any:
+    for step in reversed(path):
+        value = [value] if step == 0 else {step: value}
+    return value
+
+
+def checks(api_version: str, kind: str) -> tuple[Accelerated, Reference]:
+    name = schemas.kinds()[api_version][kind]
+    assert name is not None
+    return Accelerated(decodable(name)), Reference(decodable(name))
+
+
+JOB_CHECKS = checks("batch/v1", "Job")
+OTHER_CHECKS = checks("v1", "Secret")
+JOB = schemas.root("batch/v1", "Job")
+assert JOB is not None
+JOB_FIELDS = sorted(set(fields(JOB, 9)), key=repr)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(JOB_FIELDS), VALUES)
+def test_both_libraries_refuse_the_same_parts_of_any_field(path: tuple[str | int, ...], value: Any) -> None:
+    obj = object_at(path, value)
+    fast, reference = JOB_CHECKS
+    assert fast.failures(obj) == reference.failures(obj)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(["data", "stringData", "type", "immutable", "metadata", "x"]), VALUES))
+def test_both_libraries_refuse_the_same_parts_of_any_secret(obj: dict[str, Any]) -> None:
+    fast, reference = OTHER_CHECKS
+    assert fast.failures(obj) == reference.failures(obj)
+
+
+def test_without_the_accelerator_the_findings_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    job: dict[str, Any] = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "spec": {"paralelism": 1, "template": {"spec": {"containers": [{"env": [5]}]}}, "completions": "x"},
+    }
+    with_it = check_schema(copy.deepcopy(job))
+    assert schema_engines.library() == "jsonschema-rs"
+    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
+    engine.cache_clear()
+    try:
+        assert schema_engines.library() == "jsonschema"
+        assert check_schema(job) == with_it
+        assert len(with_it or []) == 3
+    finally:
+        engine.cache_clear()
