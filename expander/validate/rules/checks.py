@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.quantity import Quantity
 from expander.validate.finding import Finding, Reason
-from expander.validate.rules.quantities import Quantity, parse
 
 Findings = Iterator[Finding]
 EMPTY: Final[Mapping[str, Any]] = {}
@@ -19,9 +19,6 @@ EMPTY: Final[Mapping[str, Any]] = {}
 NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 POSITIVE: Final = "must be greater than zero"
 
-_NO_QUANTITY: Final = (
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-)
 _GO_ESCAPES: Final = {
     '"': '\\"',
     "\\": "\\\\",
@@ -138,14 +135,6 @@ def between(value: int, low: int, high: int, where: str) -> Findings:
     """A number from ``low`` to ``high``, both included."""
     if not low <= value <= high:
         yield invalid(where, value, f"must be between {low} and {high}, inclusive")
-
-
-def check_quantity(text: str | int | float | None, where: str) -> Findings:
-    """The text is a quantity. The server refuses any other while it decodes, with the same expression."""
-    try:
-        parse(text)
-    except ValueError:
-        yield invalid(where, text, _NO_QUANTITY)
 
 
 def _with(head: str, detail: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.validate.rules import formats
@@ -49,6 +49,34 @@ def check_label_selector(selector: Mapping[str, Any] | None, where: str) -> Find
     yield from check_labels(selector.get("matchLabels") or {}, f"{where}.matchLabels")
     for at, expression in each(selector.get("matchExpressions"), f"{where}.matchExpressions"):
         yield from _check_expression(expression, at)
+
+
+def check_match_label_keys(term: Mapping[str, Any], where: str) -> Findings:
+    """``matchLabelKeys`` and ``mismatchLabelKeys`` of a term: keys whose values the pod itself gives.
+
+    They need a selector to add to, are in one of the lists, and are selected on once.
+    """
+    selector = term.get("labelSelector")
+    wanted: Sequence[str] = term.get("matchLabelKeys") or ()
+    unwanted: Sequence[str] = term.get("mismatchLabelKeys") or ()
+    for field, names in (("matchLabelKeys", wanted), ("mismatchLabelKeys", unwanted)):
+        if names and selector is None:
+            yield forbidden(f"{where}.{field}", "must not be specified when labelSelector is not set")
+        elif names:
+            for at, name in texts(names, f"{where}.{field}"):
+                yield from check_label_key(name, at)
+    if selector is not None:
+        selected = set(selector.get("matchLabels") or ())
+        places = {name: index for index, name in enumerate(wanted)}
+        for _, expression in each(selector.get("matchExpressions"), where):
+            name = expression.get("key") or ""
+            if name in places and name in selected:
+                detail = "exists in both matchLabelKeys and labelSelector"
+                yield invalid(f"{where}[{places[name]}]", name, detail)
+            selected.add(name)
+    for at, name in texts(wanted, f"{where}.matchLabelKeys"):
+        if name in unwanted:
+            yield invalid(at, name, "exists in both matchLabelKeys and mismatchLabelKeys")
 
 
 def _check_expression(expression: Mapping[str, Any], where: str) -> Findings:

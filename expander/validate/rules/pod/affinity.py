@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.validate.rules import formats
 from expander.validate.rules.checks import Findings, each, forbidden, invalid, invalid_each, required, texts
-from expander.validate.rules.labels import check_label_key, check_label_selector
+from expander.validate.rules.labels import check_label_key, check_label_selector, check_match_label_keys
 
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -98,36 +98,11 @@ def _check_pod_term(term: Term, where: str) -> Findings:
     for namespace in term.get("namespaces") or ():
         namespace = namespace or ""
         yield from invalid_each(f"{where}.namespace", namespace, formats.dns_label(namespace))
-    yield from _check_label_keys(term, where)
+    yield from check_match_label_keys(term, where)
     topology = term.get("topologyKey") or ""
     if not topology:
         yield required(f"{where}.topologyKey", "can not be empty")
     yield from check_label_key(topology, f"{where}.topologyKey")
-
-
-def _check_label_keys(term: Term, where: str) -> Findings:
-    """Keys whose values come from the pod itself: in one of the lists, and selected on once."""
-    selector = term.get("labelSelector")
-    wanted: Sequence[str] = term.get("matchLabelKeys") or ()
-    unwanted: Sequence[str] = term.get("mismatchLabelKeys") or ()
-    for field, names in (("matchLabelKeys", wanted), ("mismatchLabelKeys", unwanted)):
-        if names and selector is None:
-            yield forbidden(f"{where}.{field}", "must not be specified when labelSelector is not set")
-        elif names:
-            for at, name in texts(names, f"{where}.{field}"):
-                yield from check_label_key(name, at)
-    if selector is not None:
-        selected = set(selector.get("matchLabels") or ())
-        places = {name: index for index, name in enumerate(wanted)}
-        for _, expression in each(selector.get("matchExpressions"), where):
-            name = expression.get("key") or ""
-            if name in places and name in selected:
-                detail = "exists in both matchLabelKeys and labelSelector"
-                yield invalid(f"{where}[{places[name]}]", name, detail)
-            selected.add(name)
-    for at, name in texts(wanted, f"{where}.matchLabelKeys"):
-        if name in unwanted:
-            yield invalid(at, name, "exists in both matchLabelKeys and mismatchLabelKeys")
 
 
 def _check_weight(preferred: Term, where: str) -> Findings:

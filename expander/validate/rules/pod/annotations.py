@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from expander.validate.rules.checks import Findings, each, forbidden, invalid, key
+from expander.validate.rules.checks import Findings, forbidden, invalid, key
+from expander.validate.rules.pod.facts import every_container
 from expander.validate.rules.pod.paths import check_descending
 from expander.validate.rules.pod.placement import check_tolerations
 
@@ -49,7 +50,7 @@ def check_profiles_agree(annotations: Annotations, spec: Spec, where: str) -> Fi
         at = f"{where}.securityContext.seccompProfile"
         yield from _check_agree(text, profile, at, "seccomp", "localhost/")
     windows = (spec.get("os") or {}).get("name") == "windows"
-    for at, container in _containers(spec, where):
+    for at, container in every_container(spec, where):
         own, name = container.get("securityContext") or {}, container.get("name") or ""
         profile, text = own.get("seccompProfile"), annotations.get(_SECCOMP_CONTAINER + name)
         if profile is not None and text is not None:
@@ -101,12 +102,7 @@ def _check_seccomp(profile: str, where: str) -> Findings:
 
 def _check_apparmor(name: str, profile: str, where: str, spec: Spec) -> Findings:
     container = name.removeprefix(_APPARMOR)
-    if all((other.get("name") or "") != container for _, other in _containers(spec, "")):
+    if all((other.get("name") or "") != container for _, other in every_container(spec, "")):
         yield invalid(key(where, name), container, "container not found")
     if profile not in ("", "runtime/default", "unconfined") and not profile.startswith("localhost/"):
         yield invalid(key(where, name), profile, f'invalid AppArmor profile name: "{profile}"')
-
-
-def _containers(spec: Spec, where: str) -> Iterator[tuple[str, Any]]:
-    for field in ("initContainers", "containers", "ephemeralContainers"):
-        yield from each(spec.get(field), f"{where}.{field}")

@@ -71,10 +71,7 @@ def check_init_containers(spec: Mapping[str, Any], where: str, pod: PodFacts) ->
         if container.get("restartPolicy") == "Always":
             yield from _check_running(container, at, pod)
         else:
-            for field in _RUNNING_FIELDS:
-                if container.get(field) is not None:
-                    detail = "may not be set for init containers without restartPolicy=Always"
-                    yield forbidden(f"{at}.{field}", detail)
+            yield from _check_not_running(container, at)
 
 
 def check_ephemeral_containers(spec: Mapping[str, Any], where: str, pod: PodFacts) -> Findings:
@@ -119,7 +116,7 @@ def _check_container(container: Container, where: str, pod: PodFacts) -> Finding
     if ports := get("ports"):
         yield from check_ports(ports, f"{where}.ports")
     if variables := get("env"):
-        yield from check_env(variables, f"{where}.env", pod)
+        yield from check_env(variables, f"{where}.env")
     if sources := get("envFrom"):
         yield from check_env_from(sources, f"{where}.envFrom")
     if get("volumeMounts"):
@@ -139,6 +136,18 @@ def _check_running(container: Container, where: str, pod: PodFacts) -> Findings:
     if (lifecycle := container.get("lifecycle")) is not None:
         yield from check_lifecycle(lifecycle, f"{where}.lifecycle", pod)
     yield from check_probes(container, where, pod)
+
+
+def _check_not_running(container: Container, where: str) -> Findings:
+    for field in _RUNNING_FIELDS:
+        if container.get(field) is not None:
+            yield forbidden(
+                f"{where}.{field}", "may not be set for init containers without restartPolicy=Always"
+            )
+    for at, policy in each(container.get("resizePolicy"), f"{where}.resizePolicy"):
+        if policy.get("restartPolicy") == "RestartContainer":
+            detail = "must not be set to 'RestartContainer' for non-sidecar initContainers"
+            yield invalid(f"{at}.restartPolicy", "RestartContainer", detail)
 
 
 def _check_only_ephemeral(container: Container, where: str) -> Findings:

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from expander.validate.rules import formats
 from expander.validate.rules.checks import Findings, each, invalid, invalid_each, not_found, required
-from expander.validate.rules.pod.facts import PodFacts
+from expander.validate.rules.pod.facts import every_container
 from expander.validate.rules.pod.field_refs import ENV_FIELDS, check_field_ref, check_resource_field_ref
-from expander.validate.rules.pod.paths import check_unreserved
+from expander.validate.rules.pod.paths import check_no_climbing
 
 _SOURCES: Final = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 _ONE_SOURCE: Final = (
@@ -18,7 +18,7 @@ _ONE_SOURCE: Final = (
 _MANY_SOURCES: Final = "may not have more than one field specified at a time"
 
 
-def check_env(variables: Sequence[Any], where: str, pod: PodFacts) -> Findings:
+def check_env(variables: Sequence[Any], where: str) -> Findings:
     """Each variable has a printable name, and a value or one source of it."""
     for index, variable in enumerate(variables):
         variable = variable or {}
@@ -29,10 +29,10 @@ def check_env(variables: Sequence[Any], where: str, pod: PodFacts) -> Findings:
             yield from invalid_each(f"{where}[{index}].name", name, wrong)
         source = variable.get("valueFrom")
         if source is not None:
-            yield from _check_source(source, variable.get("value"), f"{where}[{index}].valueFrom", pod)
+            yield from _check_source(source, variable.get("value"), f"{where}[{index}].valueFrom")
 
 
-def _check_source(source: Mapping[str, Any], value: Any, where: str, pod: PodFacts) -> Findings:
+def _check_source(source: Mapping[str, Any], value: Any, where: str) -> Findings:
     given = [name for name in _SOURCES if source.get(name) is not None]
     for name in given:
         yield from _check_reference(name, source[name], f"{where}.{name}")
@@ -42,8 +42,6 @@ def _check_source(source: Mapping[str, Any], value: Any, where: str, pod: PodFac
         yield invalid(where, "", "may not be specified when `value` is not empty")
     elif len(given) > 1:
         yield invalid(where, "", _MANY_SOURCES)
-    if "fileKeyRef" in given:
-        yield from _check_file_volume(source["fileKeyRef"], f"{where}.fileKeyRef.volumeName", pod)
 
 
 def _check_reference(name: str, reference: Mapping[str, Any], where: str) -> Findings:
@@ -79,16 +77,22 @@ def _check_file_key(reference: Mapping[str, Any], where: str) -> Findings:
     if not path:
         yield required(f"{where}.path")
     else:
-        yield from check_unreserved(path, f"{where}.path")
+        yield from check_no_climbing(path, f"{where}.path")
 
 
-def _check_file_volume(reference: Mapping[str, Any], where: str, pod: PodFacts) -> Findings:
-    name = reference.get("volumeName") or ""
-    volume = pod.volumes.get(name)
-    if volume is None:
-        yield not_found(where, name)
-    elif volume.get("emptyDir") is None:
-        yield invalid(where, name, "referenced volume must be of type emptyDir")
+def check_file_volumes(spec: Mapping[str, Any], where: str) -> Findings:
+    """Variables that are read from files: the volume of the file is there, and is an emptyDir."""
+    volumes = {(volume or {}).get("name") or "": volume or {} for volume in spec.get("volumes") or ()}
+    for container_at, container in every_container(spec, where):
+        for at, variable in each(container.get("env"), f"{container_at}.env"):
+            reference = (variable.get("valueFrom") or {}).get("fileKeyRef")
+            if reference is None:
+                continue
+            name, at = reference.get("volumeName") or "", f"{at}.valueFrom.fileKeyRef.volumeName"
+            if name not in volumes:
+                yield not_found(at, name)
+            elif volumes[name].get("emptyDir") is None:
+                yield invalid(at, name, "referenced volume must be of type emptyDir")
 
 
 def check_env_from(sources: Sequence[Any], where: str) -> Findings:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+
+from expander.validate.rules.checks import each
 
 DEFAULT_GRACE_PERIOD = 30  # seconds
 
@@ -21,6 +23,12 @@ class PodFacts(NamedTuple):
     grace_period: int
     host_users: bool
     bare: bool
+
+
+def every_container(spec: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(path, container) of all containers, those that run first in front; ``where`` is the spec's path."""
+    for field in ("initContainers", "containers", "ephemeralContainers"):
+        yield from each(spec.get(field), f"{where}.{field}")
 
 
 def gather(spec: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]], *, bare: bool) -> PodFacts:

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.validate.rules import formats
+from expander.validate.rules.amounts import amount, check_quantity
 from expander.validate.rules.checks import (
     Findings,
-    check_quantity,
     invalid,
     invalid_each,
     not_supported,
     required,
 )
-from expander.validate.rules.quantities import parse_or_zero
 
 ENV_FIELDS: Final = frozenset(
     (
@@ -93,10 +92,9 @@ def _check_divisor(resource: str, divisor: Any, where: str) -> Findings:
     if divisor is None:
         return
     yield from check_quantity(divisor, where)
-    amount = parse_or_zero(divisor)
-    if amount.nanos == 0:
+    if amount(divisor).value == 0:
         return
-    text, kind = str(amount), resource.partition(".")[2]
+    text, kind = str(amount(divisor)), resource.partition(".")[2]
     if resource in ("limits.cpu", "requests.cpu"):
         if text not in _CPU_DIVISORS:
             yield invalid(

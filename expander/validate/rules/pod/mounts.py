@@ -43,22 +43,18 @@ def check_mounts(container: Mapping[str, Any], where: str, pod: PodFacts) -> Fin
             yield invalid(f"{at}.name", name, "must not already exist in volumeDevices")
         if path in device_paths:
             yield invalid(f"{at}.mountPath", path, "must not already exist as a path in volumeDevices")
-        yield from _check_sub_path(mount, at, list_at, pod)
+        yield from _check_sub_path(mount, at, list_at)
         if (propagation := mount.get("mountPropagation")) is not None:
             yield from _check_propagation(propagation, container, f"{list_at}.mountPropagation")
         if mount.get("recursiveReadOnly") is not None:
             yield from _check_recursive_read_only(mount, f"{list_at}.recursiveReadOnly")
 
 
-def _check_sub_path(mount: Mapping[str, Any], where: str, list_at: str, pod: PodFacts) -> Findings:
+def _check_sub_path(mount: Mapping[str, Any], where: str, list_at: str) -> Findings:
     path, expression = mount.get("subPath") or "", mount.get("subPathExpr") or ""
     if not path and not expression:
         return
     given = (("subPath", path), ("subPathExpr", expression))
-    if (pod.volumes.get(mount.get("name") or "") or {}).get("image") is not None:
-        for field, text in given:
-            if text:
-                yield invalid(f"{where}.{field}", text, "not allowed in image volume sources")
     if path and expression:
         yield invalid(f"{where}.subPathExpr", expression, "subPathExpr and subPath are mutually exclusive")
     for field, text in given:

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.validate.rules import formats
-from expander.validate.rules.checks import Findings, each, forbidden, invalid, invalid_each, required, texts
+from expander.validate.rules.checks import (
+    Findings,
+    each,
+    forbidden,
+    invalid,
+    invalid_each,
+    required,
+    texts,
+    too_long,
+)
+from expander.validate.rules.pod.facts import every_container
 
 _MAX_NAMESERVERS: Final = 3
 _MAX_SEARCHES: Final = 32
@@ -63,21 +73,28 @@ def check_host_aliases(aliases: Sequence[Any], where: str) -> Findings:
 
 def check_hostname_override(name: str, where: str, spec: Spec) -> Findings:
     """A host name that goes before all others: short, and not beside the ways it would contradict."""
-    yield from invalid_each(where, name, formats.dns_subdomain(name))
-    if formats.byte_length(name) > _MAX_HOSTNAME:
-        yield invalid(where, name, f"must be no more than {_MAX_HOSTNAME} characters")
-    if spec.get("hostNetwork"):
-        yield forbidden(where, "may not be specified when hostNetwork is true")
     if spec.get("setHostnameAsFQDN"):
         yield forbidden(where, "may not be specified when setHostnameAsFQDN is true")
+    if spec.get("hostNetwork"):
+        yield forbidden(where, "may not be specified when hostNetwork is true")
+    if formats.byte_length(name) > _MAX_HOSTNAME:
+        yield too_long(where, _MAX_HOSTNAME)
+    yield from invalid_each(where, name, formats.dns_subdomain(name))
 
 
-def check_host_namespaces(spec: Spec, where: str) -> Findings:
-    """Users of its own do not go with the node's other namespaces, nor shared processes with the node's."""
+def check_shared_processes(spec: Spec, where: str) -> Findings:
+    """Containers share processes with each other or with the node, not both."""
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
-        at = f"{where}.securityContext.shareProcessNamespace"
-        yield invalid(at, True, "ShareProcessNamespace and HostPID cannot both be enabled")
-    if spec.get("hostUsers") is False:
-        for field, name in (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")):
-            if spec.get(field):
-                yield forbidden(f"{where}.{name}", "when `pod.Spec.HostUsers` is false")
+        detail = "ShareProcessNamespace and HostPID cannot both be enabled"
+        yield invalid(f"{where}.shareProcessNamespace", True, detail)
+
+
+def check_own_users(spec: Spec, where: str) -> Findings:
+    """A pod with users of its own has no namespace of the node, and no raw devices."""
+    detail = "when `hostUsers` is false"
+    for field, name in (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")):
+        if spec.get(field):
+            yield forbidden(f"{where}.{name}", detail)
+    for at, container in every_container(spec, where):
+        if container.get("volumeDevices"):
+            yield forbidden(f"{at}.volumeDevices", detail)

@@ -11,14 +11,12 @@ from expander.validate.rules.checks import (
     Findings,
     duplicate,
     each,
-    forbidden,
     invalid,
     invalid_each,
     not_supported,
     required,
-    texts,
 )
-from expander.validate.rules.labels import check_label_key, check_label_selector
+from expander.validate.rules.labels import check_label_key, check_label_selector, check_match_label_keys
 
 _OPERATORS: Final = ("Equal", "Exists")
 _COMPARISONS: Final = ("Lt", "Gt")  # known to the server, but behind a gate
@@ -79,7 +77,7 @@ def check_spread(constraints: Sequence[Any], where: str) -> Findings:
             policy = constraint.get(field)
             if policy is not None and policy not in _INCLUSION:
                 yield not_supported(f"{at}.{field}", policy, _INCLUSION)
-        yield from _check_spread_keys(constraint, f"{at}.matchLabelKeys")
+        yield from check_match_label_keys(constraint, at)
         yield from check_label_selector(constraint.get("labelSelector"), f"{at}.labelSelector")
 
 
@@ -95,21 +93,6 @@ def _check_min_domains(count: int | None, action: str, where: str) -> Findings:
     if action != "DoNotSchedule":
         detail = f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}"
         yield invalid(where, count, detail)
-
-
-def _check_spread_keys(constraint: Mapping[str, Any], where: str) -> Findings:
-    names, selector = constraint.get("matchLabelKeys"), constraint.get("labelSelector")
-    if not names:
-        return
-    if selector is None:
-        yield forbidden(where, "must not be specified when labelSelector is not set")
-    selected = set((selector or {}).get("matchLabels") or ())
-    for _, expression in each((selector or {}).get("matchExpressions"), where):
-        selected.add(expression.get("key") or "")
-    for at, name in texts(names, where):
-        yield from check_label_key(name, at)
-        if name in selected:
-            yield invalid(at, name, "exists in both matchLabelKeys and labelSelector")
 
 
 def check_scheduling_gates(gates: Sequence[Any], where: str) -> Findings:

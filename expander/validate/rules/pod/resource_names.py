@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from expander.base.quantity import Quantity
 from expander.validate.rules import formats
+from expander.validate.rules.amounts import amount, is_whole, whole_units
 from expander.validate.rules.checks import Findings, invalid, invalid_each, not_supported
-from expander.validate.rules.quantities import Quantity, parse
 
 CONTAINER_RESOURCES: Final = frozenset(("cpu", "memory", "ephemeral-storage"))
 _HUGE_PAGES: Final = "hugepages-"
@@ -50,7 +51,7 @@ def is_extended(name: str) -> bool:
     )
 
 
-def is_whole(name: str) -> bool:
+def is_counted(name: str) -> bool:
     """Resources that come in whole numbers: counts of objects and extended resources."""
     return name in _COUNTED_OBJECTS or is_extended(name)
 
@@ -60,13 +61,10 @@ def may_overcommit(name: str) -> bool:
     return is_native(name) and not is_huge_pages(name)
 
 
-def fits_huge_pages(name: str, amount: Quantity) -> bool:
+def fits_huge_pages(name: str, given: Quantity) -> bool:
     """The amount is a multiple of the size of page in the name."""
-    try:
-        page = parse(name.removeprefix(_HUGE_PAGES))
-    except ValueError:
-        return False
-    return page.nanos > 0 and page.is_whole and amount.value % page.value == 0
+    page = amount(name.removeprefix(_HUGE_PAGES))
+    return page.value > 0 and is_whole(page) and whole_units(given) % whole_units(page) == 0
 
 
 def check_container_resource(name: str, where: str) -> Findings:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.quantity import Quantity
 from expander.validate.rules import formats
+from expander.validate.rules.amounts import amount, check_quantity, is_whole
 from expander.validate.rules.checks import (
     NOT_NEGATIVE,
     Findings,
-    check_quantity,
     duplicate,
     each,
     forbidden,
@@ -20,7 +21,6 @@ from expander.validate.rules.checks import (
     required,
 )
 from expander.validate.rules.pod import resource_names
-from expander.validate.rules.quantities import Quantity, parse_or_zero
 
 NameRule = Callable[[str, str], Findings]
 _COMPUTE: Final = frozenset(("cpu", "memory"))
@@ -42,9 +42,9 @@ def check_resources(
         at = key(f"{where}.limits", name)
         yield from name_rule(name, at)
         yield from check_quantity(text, at)
-        yield from check_amount(name, parse_or_zero(text), at)
+        yield from check_amount(name, amount(text), at)
     for name, text in requests.items():
-        at, request = key(f"{where}.requests", name), parse_or_zero(text)
+        at, request = key(f"{where}.requests", name), amount(text)
         yield from name_rule(name, at)
         yield from check_quantity(text, at)
         yield from check_amount(name, request, at)
@@ -56,14 +56,14 @@ def check_resources(
         yield from _check_claims(used, f"{where}.claims", claims)
 
 
-def check_amount(name: str, amount: Quantity, where: str) -> Findings:
+def check_amount(name: str, given: Quantity, where: str) -> Findings:
     """The amount of one resource: not negative, whole where the resource is, whole pages of huge pages."""
-    if amount.nanos < 0:
-        yield invalid(where, str(amount), NOT_NEGATIVE)
-    if not amount.is_whole and resource_names.is_whole(name):
-        yield invalid(where, amount, "must be an integer")
-    if resource_names.is_huge_pages(name) and not resource_names.fits_huge_pages(name, amount):
-        yield invalid(where, str(amount), f"{amount} is not positive integer multiple of {name}")
+    if given.value < 0:
+        yield invalid(where, str(given), NOT_NEGATIVE)
+    if resource_names.is_counted(name) and not is_whole(given):
+        yield invalid(where, given, "must be an integer")
+    if resource_names.is_huge_pages(name) and not resource_names.fits_huge_pages(name, given):
+        yield invalid(where, str(given), f"{given} is not positive integer multiple of {name}")
 
 
 def _check_against_limit(name: str, request: Quantity, limits: Mapping[str, Any], where: str) -> Findings:
@@ -72,10 +72,10 @@ def _check_against_limit(name: str, request: Quantity, limits: Mapping[str, Any]
         if exact:
             yield required(f"{where}.limits", "Limit must be set for non overcommitable resources")
         return
-    limit = parse_or_zero(limits[name])
-    if exact and request.nanos != limit.nanos:
+    limit = amount(limits[name])
+    if exact and request.value != limit.value:
         yield invalid(f"{where}.requests", str(request), f"must be equal to {name} limit of {limit}")
-    elif request.nanos > limit.nanos:
+    elif request.value > limit.value:
         detail = f"must be less than or equal to {name} limit of {limit}"
         yield invalid(f"{where}.requests", str(request), detail)
 

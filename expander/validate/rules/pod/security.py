@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.validate.rules.checks import (
     Findings,
     between,
-    duplicate,
-    each,
     invalid,
     not_supported,
-    required,
 )
-from expander.validate.rules.formats import byte_length
 from expander.validate.rules.pod.facts import PodFacts
 from expander.validate.rules.pod.profiles import check_apparmor, check_seccomp
+from expander.validate.rules.pod.sysctls import check_sysctls
 from expander.validate.rules.pod.windows import check_windows_options
 
 Context = Mapping[str, Any]
@@ -27,9 +23,6 @@ _GROUP_CHANGE_POLICIES: Final = ("Always", "OnRootMismatch")
 _GROUPS_POLICIES: Final = ("Merge", "Strict")
 _SELINUX_CHANGE_POLICIES: Final = ("Recursive",)  # MountOption waits for the gate SELinuxMount
 _PROC_MOUNTS: Final = ("Default", "Unmasked")
-_SYSCTL: Final = "([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
-_MAX_SYSCTL: Final = 253
-_is_sysctl = re.compile(_SYSCTL).fullmatch
 _GO_NAMES: Final = (
     *("Capabilities", "Privileged", "SELinuxOptions", "WindowsOptions", "RunAsUser", "RunAsGroup"),
     *("RunAsNonRoot", "ReadOnlyRootFilesystem", "AllowPrivilegeEscalation", "ProcMount"),
@@ -37,13 +30,13 @@ _GO_NAMES: Final = (
 )
 
 
-def check_pod_security(context: Context, where: str) -> Findings:
-    """Ids in range, known policies, well formed sysctls and profiles."""
+def check_pod_security(context: Context, where: str, spec: Context) -> Findings:
+    """Ids in range, known policies, well formed sysctls and profiles; ``spec`` is the pod's."""
     yield from _check_ids(context, ("fsGroup", "runAsUser", "runAsGroup"), where)
     for index, group in enumerate(context.get("supplementalGroups") or ()):
         yield from between(group or 0, 0, _MAX_ID, f"{where}.supplementalGroups[{index}]")
     if sysctls := context.get("sysctls"):
-        yield from _check_sysctls(sysctls, f"{where}.sysctls")
+        yield from check_sysctls(sysctls, f"{where}.sysctls", spec)
     yield from _check_one_of(context, "fsGroupChangePolicy", _GROUP_CHANGE_POLICIES, where)
     yield from _check_profiles(context, where)
     yield from _check_one_of(context, "supplementalGroupsPolicy", _GROUPS_POLICIES, where)
@@ -90,20 +83,6 @@ def _check_profiles(context: Context, where: str) -> Findings:
         yield from check_windows_options(windows, f"{where}.windowsOptions")
     if (apparmor := context.get("appArmorProfile")) is not None:
         yield from check_apparmor(apparmor, f"{where}.appArmorProfile")
-
-
-def _check_sysctls(sysctls: Sequence[Any], where: str) -> Findings:
-    seen: set[str] = set()
-    for at, sysctl in each(sysctls, where):
-        name = sysctl.get("name") or ""
-        if not name:
-            yield required(f"{at}.name")
-        elif byte_length(name) > _MAX_SYSCTL or not _is_sysctl(name):
-            detail = f"must have at most {_MAX_SYSCTL} characters and match regex ^{_SYSCTL}$"
-            yield invalid(f"{at}.name", name, detail)
-        elif name in seen:
-            yield duplicate(f"{at}.name", name)
-        seen.add(name)
 
 
 def _as_go(value: Any, names: Sequence[str] = _GO_NAMES) -> Any:

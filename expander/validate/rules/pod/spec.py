@@ -16,11 +16,14 @@ from expander.validate.rules.pod.containers import (
     check_ephemeral_containers,
     check_init_containers,
 )
+from expander.validate.rules.pod.env import check_file_volumes
+from expander.validate.rules.pod.facts import every_container
 from expander.validate.rules.pod.network import (
     check_dns_config,
     check_host_aliases,
-    check_host_namespaces,
     check_hostname_override,
+    check_own_users,
+    check_shared_processes,
 )
 from expander.validate.rules.pod.placement import (
     check_readiness_gates,
@@ -86,10 +89,9 @@ def _check_surroundings(spec: Spec, where: str, pod: facts.PodFacts) -> Findings
     if selector := get("nodeSelector"):
         yield from check_labels(selector, f"{where}.nodeSelector")
     if context := get("securityContext"):
-        yield from check_pod_security(context, f"{where}.securityContext")
-        yield from check_host_process(spec, where)
-    elif any((container or {}).get("securityContext") for container in get("containers") or ()):
-        yield from check_host_process(spec, where)
+        yield from check_pod_security(context, f"{where}.securityContext", spec)
+    if get("shareProcessNamespace"):
+        yield from check_shared_processes(spec, where)
     if affinity := get("affinity"):
         yield from check_affinity(affinity, f"{where}.affinity")
     config = get("dnsConfig")
@@ -101,8 +103,13 @@ def _check_surroundings(spec: Spec, where: str, pod: facts.PodFacts) -> Findings
         yield from check_scheduling_gates(gates, f"{where}.schedulingGates")
     if constraints := get("topologySpreadConstraints"):
         yield from check_spread(constraints, f"{where}.topologySpreadConstraints")
-    if get("hostUsers") is False or get("shareProcessNamespace"):
-        yield from check_host_namespaces(spec, where)
+    if context or any(container.get("securityContext") for _, container in every_container(spec, "")):
+        yield from check_host_process(spec, where)
+    if get("hostUsers") is False:
+        yield from check_own_users(spec, where)
+    override = get("hostnameOverride")
+    if override is not None:
+        yield from check_hostname_override(override, f"{where}.hostnameOverride", spec)
 
 
 def _check_names(spec: Spec, where: str) -> Findings:
@@ -117,9 +124,6 @@ def _check_names(spec: Spec, where: str) -> Findings:
     for field in ("hostname", "subdomain"):
         if name := get(field):
             yield from invalid_each(f"{where}.{field}", name, formats.dns_label(name))
-    override = get("hostnameOverride")
-    if override is not None:
-        yield from check_hostname_override(override, f"{where}.hostnameOverride", spec)
     if tolerations := get("tolerations"):
         yield from check_tolerations(tolerations, f"{where}.tolerations")
     if aliases := get("hostAliases"):
@@ -142,3 +146,4 @@ def _check_placement(spec: Spec, where: str) -> Findings:
         yield from check_resources({"limits": overhead}, f"{where}.overhead")
     if get("os") is not None:
         yield from check_os(spec, where)
+    yield from check_file_volumes(spec, where)

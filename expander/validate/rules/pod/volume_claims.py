@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from expander.validate.rules import formats
+from expander.validate.rules.amounts import amount, check_quantity
 from expander.validate.rules.checks import (
     POSITIVE,
     Findings,
-    check_quantity,
     forbidden,
     invalid,
     invalid_each,
@@ -19,7 +19,6 @@ from expander.validate.rules.checks import (
     too_long,
 )
 from expander.validate.rules.labels import check_annotations, check_label_selector, check_labels
-from expander.validate.rules.quantities import parse_or_zero
 
 Source = Mapping[str, Any]
 
@@ -118,9 +117,9 @@ def _check_storage(spec: Source, where: str) -> Findings:
         yield required(where)
         return
     yield from check_quantity(requests["storage"], where)
-    amount = parse_or_zero(requests["storage"])
-    if amount.nanos <= 0:
-        yield invalid(where, str(amount), POSITIVE)
+    storage = amount(requests["storage"])
+    if storage.value <= 0:
+        yield invalid(where, str(storage), POSITIVE)
 
 
 def _check_data_source(source: Source, where: str) -> Findings:

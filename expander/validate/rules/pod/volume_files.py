@@ -81,9 +81,9 @@ def check_downward_file(file: Source, where: str) -> Findings:
     yield from check_mode(file.get("mode"), f"{where}.mode")
 
 
-def check_image(source: Source, where: str, *, bare: bool) -> Findings:
-    """An image as a volume; a template may leave the reference to be filled in later."""
-    if bare and not source.get("reference"):
+def check_image(source: Source, where: str) -> Findings:
+    """An image as a volume."""
+    if not source.get("reference"):
         yield required(f"{where}.reference")
     yield from check_pull_policy(source.get("pullPolicy"), f"{where}.pullPolicy")
 

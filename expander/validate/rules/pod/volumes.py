@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
+from expander.validate.rules.amounts import amount, check_quantity
 from expander.validate.rules.checks import (
     Findings,
-    check_quantity,
     duplicate,
     each,
     forbidden,
@@ -20,7 +20,6 @@ from expander.validate.rules.checks import (
 from expander.validate.rules.pod import volume_claims, volume_disks, volume_files, volume_projected
 from expander.validate.rules.pod.volume_claims import ClaimOwner
 from expander.validate.rules.pod.volume_required import check_required_fields
-from expander.validate.rules.quantities import parse_or_zero
 
 Volume = Mapping[str, Any]
 
@@ -87,10 +86,8 @@ def _check_fields(name: str, source: Volume, where: str, owner: ClaimOwner) -> F
     if name == "emptyDir":
         limit = source.get("sizeLimit")
         yield from check_quantity(limit, f"{where}.sizeLimit")
-        if limit is not None and parse_or_zero(limit).nanos < 0:
+        if limit is not None and amount(limit).value < 0:
             yield forbidden(f"{where}.sizeLimit", "SizeLimit field must be a valid resource quantity")
-    elif name == "image":
-        yield from volume_files.check_image(source, where, bare=owner.bare)
     elif rule := _RULES.get(name):
         yield from rule(source, where)
     else:
@@ -114,6 +111,7 @@ _RULES: Final = {
     "quobyte": volume_disks.check_quobyte,
     "flexVolume": volume_disks.check_flex,
     "storageos": volume_disks.check_storageos,
+    "image": volume_files.check_image,
     "csi": volume_claims.check_csi,
     "ephemeral": volume_claims.check_ephemeral,
 }

@@ -9,13 +9,13 @@ from typing import Any, Final
 from expander.validate.rules import formats
 from expander.validate.rules.checks import (
     Findings,
-    each,
     forbidden,
     invalid,
     invalid_each,
     not_supported,
     required,
 )
+from expander.validate.rules.pod.facts import every_container
 
 _SYSTEMS: Final = ("linux", "windows")
 _MAX_CREDENTIAL_KIB: Final = 64
@@ -36,7 +36,6 @@ _NOT_IN_WINDOWS_CONTAINER: Final = (
     *("appArmorProfile", "seLinuxOptions", "seccompProfile", "capabilities", "readOnlyRootFilesystem"),
     *("privileged", "allowPrivilegeEscalation", "procMount", "runAsUser", "runAsGroup"),
 )
-_CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 
 Spec = Mapping[str, Any]
 
@@ -84,7 +83,7 @@ def _wrong_user(text: str) -> Iterator[str]:
 def check_host_process(spec: Spec, where: str) -> Findings:
     """Host process containers: all of the pod's or none, and on the node's network."""
     inherited = _host_process(spec)
-    own = [(at, _host_process(container)) for at, container in _containers(spec, where)]
+    own = [(at, _host_process(container)) for at, container in every_container(spec, where)]
     for at, choice in own:
         if inherited is not None and choice is not None and inherited != choice:
             value = "true" if inherited else "false"
@@ -115,7 +114,7 @@ def check_os(spec: Spec, where: str) -> Findings:
 
 
 def _check_linux(spec: Spec, where: str) -> Findings:
-    for at, holder in ((where, spec), *_containers(spec, where)):
+    for at, holder in ((where, spec), *every_container(spec, where)):
         if (holder.get("securityContext") or {}).get("windowsOptions") is not None:
             at = f"{at}.securityContext.windowsOptions"
             yield forbidden(at, "windows options cannot be set for a linux pod")
@@ -128,7 +127,7 @@ def _check_windows(spec: Spec, where: str) -> Findings:
     refused += [f"securityContext.{field}" for field in _NOT_IN_WINDOWS_POD if _is_set(context, field)]
     for field in refused:
         yield forbidden(f"{where}.{field}", "cannot be set for a windows pod")
-    for at, container in _containers(spec, where):
+    for at, container in every_container(spec, where):
         context = container.get("securityContext") or {}
         for field in _NOT_IN_WINDOWS_CONTAINER:
             if context.get(field) is not None:
@@ -138,11 +137,6 @@ def _check_windows(spec: Spec, where: str) -> Findings:
 def _is_set(context: Spec, field: str) -> bool:
     value = context.get(field)
     return bool(value) if field == "sysctls" else value is not None
-
-
-def _containers(spec: Spec, where: str) -> Iterator[tuple[str, Spec]]:
-    for field in _CONTAINER_LISTS:
-        yield from each(spec.get(field), f"{where}.{field}")
 
 
 def _host_process(holder: Spec) -> bool | None:
