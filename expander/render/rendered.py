@@ -68,6 +68,11 @@ class Rendered(Manifest):
         slots = self.skeleton.item_slots
         return None if not slots else "-".join(text_of(self.row[slot]) for slot in slots)
 
+    @property
+    def size(self) -> int:
+        """Characters of the text that is made already."""
+        return len(self._text)
+
     def json(self) -> str:
         """The object as one line of JSON, keys in the template's order."""
         return self._text if self._output == "json" else self.skeleton.text(self.row, "json")

@@ -37,7 +37,7 @@ class Reference:
         formats = FormatChecker(formats=())
         for name, check in FORMATS.items():
             formats.checks(name)(check)
-        self.validator = Draft202012Validator(schema, format_checker=formats)
+        self.validator = Draft202012Validator(dict(schema), format_checker=formats)
 
     def failures(self, obj: Mapping[str, Any]) -> set[Path]:
         return {tuple(error.absolute_path) for error in self.validator.iter_errors(obj)}

@@ -41,6 +41,7 @@ def unregistered(api_version: str, kind: str, known: schemas.Kinds) -> list[Find
     if kind in known.get(api_version, ()) or is_custom(api_version, known):
         return []
     homes = [name for name in known if kind in known[name]]
+    meant: str | None
     if homes:
         field, meant = "apiVersion", homes[0]
     elif api_version in known:

@@ -10,102 +10,20 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from expander.validate.rules import patterns
+from expander.validate.rules.patterns import Pattern
+
 Details = Sequence[str]
 _FINE: Final[Details] = ()
 
-_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN: Final = rf"{_LABEL}(\.{_LABEL})*"
-_LOOSE: Final = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
-_LOOSE_SUBDOMAIN: Final = rf"_?{_LOOSE}(\._?{_LOOSE})*"
-_DNS1035: Final = "[a-z]([-a-z0-9]*[a-z0-9])?"
-_QUALIFIED: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_LABEL_VALUE: Final = f"({_QUALIFIED})?"
-_C_IDENTIFIER: Final = "[A-Za-z_][A-Za-z0-9_]*"
-_CONFIG_KEY: Final = "[-._a-zA-Z0-9]+"
-_HEADER: Final = "[-A-Za-z0-9]+"
-
-
-def _pattern_detail(text: str, pattern: str, *examples: str) -> str:
-    shown = " or ".join(f"'{example}', " for example in examples)
-    return f"{text} (e.g. {shown}regex used for validation is '{pattern}')"
-
-
-_BAD_LABEL: Final = _pattern_detail(
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
-    "and must start and end with an alphanumeric character",
-    _LABEL,
-    "my-name",
-    "123-abc",
-)
-_BAD_SUBDOMAIN: Final = _pattern_detail(
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-    "and must start and end with an alphanumeric character",
-    _SUBDOMAIN,
-    "example.com",
-)
-_BAD_LOOSE_SUBDOMAIN: Final = _pattern_detail(
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
-    "and must start and end with an alphanumeric character",
-    _LOOSE_SUBDOMAIN,
-    "example.com",
-)
-_BAD_DNS1035: Final = _pattern_detail(
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
-    "start with an alphabetic character, and end with an alphanumeric character",
-    _DNS1035,
-    "my-name",
-    "abc-123",
-)
-_BAD_QUALIFIED_PART: Final = _pattern_detail(
-    "must consist of alphanumeric characters, '-', '_' or '.', "
-    "and must start and end with an alphanumeric character",
-    _QUALIFIED,
-    "MyName",
-    "my.name",
-    "123-abc",
-)
-_BAD_LABEL_VALUE: Final = _pattern_detail(
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-    "and must start and end with an alphanumeric character",
-    _LABEL_VALUE,
-    "MyValue",
-    "my_value",
-    "12345",
-)
-_BAD_C_IDENTIFIER: Final = _pattern_detail(
-    "a valid C identifier must start with alphabetic character or '_', "
-    "followed by a string of alphanumeric characters or '_'",
-    _C_IDENTIFIER,
-    "my_name",
-    "MY_NAME",
-    "MyName",
-)
-_BAD_CONFIG_KEY: Final = _pattern_detail(
-    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
-    _CONFIG_KEY,
-    "key.name",
-    "KEY_NAME",
-    "key-name",
-)
-_BAD_HEADER: Final = _pattern_detail(
-    "a valid HTTP header must consist of alphanumeric characters or '-'", _HEADER, "X-Header-Name"
-)
-_BAD_ENV_NAME: Final = (
-    "a valid environment variable name must consist only of printable ASCII characters other than '='"
-)
 _EMPTY_PREFIX: Final[Details] = ("prefix part must be non-empty",)
 _BAD_IP: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
-_is_label = re.compile(_LABEL).fullmatch
-_is_subdomain = re.compile(_SUBDOMAIN).fullmatch
-_is_loose_subdomain = re.compile(_LOOSE_SUBDOMAIN).fullmatch
-_is_dns1035 = re.compile(_DNS1035).fullmatch
-_is_qualified_part = re.compile(_QUALIFIED).fullmatch
-_is_label_value = re.compile(_LABEL_VALUE).fullmatch
-_is_c_identifier = re.compile(_C_IDENTIFIER).fullmatch
-_is_config_key = re.compile(_CONFIG_KEY).fullmatch
-_is_header = re.compile(_HEADER).fullmatch
-_is_env_name = re.compile("[ -<>-~]+").fullmatch
+_is_label = patterns.DNS_LABEL.expression.fullmatch
+_is_subdomain = patterns.DNS_SUBDOMAIN.expression.fullmatch
+_is_qualified_part = patterns.QUALIFIED_PART.expression.fullmatch
+_is_label_value = patterns.LABEL_VALUE.expression.fullmatch
+_is_env_name = patterns.ENV_NAME.expression.fullmatch
 _is_port_alphabet = re.compile("[-a-z0-9]+").fullmatch
 _has_letter = re.compile("[a-z]").search
 _hex_group = re.compile("[0-9A-Fa-f]{1,4}").fullmatch
@@ -123,7 +41,7 @@ def dns_label(text: str) -> Details:
         return _FINE
     wrong = list(_longer_than(text, 63))
     if not _is_label(text):
-        wrong.append("must not contain dots" if _is_subdomain(text) else _BAD_LABEL)
+        wrong.append("must not contain dots" if _is_subdomain(text) else patterns.DNS_LABEL.detail)
     return wrong
 
 
@@ -131,7 +49,7 @@ def dns_subdomain(text: str) -> Details:
     """DNS-1123 subdomain: names of most objects."""
     if len(text) <= 253 and _is_subdomain(text):
         return _FINE
-    return [*_longer_than(text, 253), *([] if _is_subdomain(text) else [_BAD_SUBDOMAIN])]
+    return _misfit(text, 253, patterns.DNS_SUBDOMAIN)
 
 
 def dns_subdomain_prefix(text: str) -> Details:
@@ -141,12 +59,12 @@ def dns_subdomain_prefix(text: str) -> Details:
 
 def dns_subdomain_with_underscores(text: str) -> Details:
     """A DNS search domain: a subdomain whose labels may hold underscores."""
-    return [*_longer_than(text, 253), *([] if _is_loose_subdomain(text) else [_BAD_LOOSE_SUBDOMAIN])]
+    return _misfit(text, 253, patterns.SEARCH_DOMAIN)
 
 
 def dns1035_label(text: str) -> Details:
     """DNS-1035 label: names of Services."""
-    return [*_longer_than(text, 63), *([] if _is_dns1035(text) else [_BAD_DNS1035])]
+    return _misfit(text, 63, patterns.DNS1035_LABEL)
 
 
 def qualified_name(text: str) -> Details:
@@ -156,7 +74,7 @@ def qualified_name(text: str) -> Details:
         return _FINE if len(text) <= 63 and _is_qualified_part(text) else _bad_name_part(text)
     if "/" in prefix:
         return [
-            f"a qualified name {_BAD_QUALIFIED_PART} with an optional DNS subdomain prefix and '/' "
+            f"a qualified name {patterns.QUALIFIED_PART.detail} with an optional DNS subdomain prefix and '/' "
             "(e.g. 'example.com/MyName')"
         ]
     wrong = [f"prefix part {detail}" for detail in dns_subdomain(prefix)] if prefix else _EMPTY_PREFIX
@@ -167,28 +85,22 @@ def label_value(text: str) -> Details:
     """The value of a label, possibly empty."""
     if len(text) <= 63 and _is_label_value(text):
         return _FINE
-    return [
-        *_longer_than(text, 63, unit="bytes"),
-        *([] if _is_label_value(text) else [_BAD_LABEL_VALUE]),
-    ]
+    return _misfit(text, 63, patterns.LABEL_VALUE, unit="bytes")
 
 
 def c_identifier(text: str) -> Details:
     """An identifier of the language C."""
-    return _FINE if _is_c_identifier(text) else (_BAD_C_IDENTIFIER,)
+    return _unmatched(text, patterns.C_IDENTIFIER)
 
 
 def env_name(text: str) -> Details:
     """The name of an environment variable: printable ASCII without ``=``."""
-    return _FINE if _is_env_name(text) else (_BAD_ENV_NAME,)
+    return _FINE if _is_env_name(text) else (patterns.ENV_NAME.detail,)
 
 
 def config_key(text: str) -> Details:
     """A key of a ConfigMap or a Secret."""
-    wrong = _longer_than(text, 253)
-    if not _is_config_key(text):
-        return [*wrong, _BAD_CONFIG_KEY]
-    return [*wrong, *_dots(text)]
+    return _misfit(text, 253, patterns.CONFIG_KEY) or _dots(text)
 
 
 def _dots(text: str) -> Details:
@@ -199,7 +111,7 @@ def _dots(text: str) -> Details:
 
 def header_name(text: str) -> Details:
     """The name of an HTTP header."""
-    return _FINE if _is_header(text) else (_BAD_HEADER,)
+    return _unmatched(text, patterns.HEADER_NAME)
 
 
 def port_name(text: str) -> Details:
@@ -253,6 +165,14 @@ def _group_count(text: str, *, last: bool) -> int | None:
     return count if all(_hex_group(group) for group in groups) else None
 
 
+def _misfit(text: str, limit: int, pattern: Pattern, unit: str = "characters") -> Details:
+    return [*_longer_than(text, limit, unit), *_unmatched(text, pattern)]
+
+
+def _unmatched(text: str, pattern: Pattern) -> Details:
+    return _FINE if pattern.matches(text) else (pattern.detail,)
+
+
 def _longer_than(text: str, limit: int, unit: str = "characters") -> Details:
     return (f"must be no more than {limit} {unit}",) if byte_length(text) > limit else _FINE
 
@@ -264,5 +184,5 @@ def _bad_name_part(name: str) -> Details:
     elif byte_length(name) > 63:
         wrong.append("name part must be no more than 63 bytes")
     if not _is_qualified_part(name):
-        wrong.append(f"name part {_BAD_QUALIFIED_PART}")
+        wrong.append(f"name part {patterns.QUALIFIED_PART.detail}")
     return wrong
