@@ -1,0 +1,125 @@
+"""Bytes of a stream as blocks of whole records, and their text.
+
+A block holds as many records as one read gave, so work per record is small; a read returns what is
+there, so a slow writer at the other end of a pipe is not waited for. No more than one block and one
+unfinished record is held.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, NoReturn
+
+from expander.base.errors import InputError
+from expander.base.positions import Position
+
+BLOCK = 1 << 16
+LONGEST_RECORD = 1 << 24
+"""Bytes of one record. An API server takes 3 MiB in a request at most, so what is longer than this
+is not a list of items, and a stream without separators must not fill the memory."""
+
+BOM = b"\xef\xbb\xbf"
+
+
+def read_some(stream: BinaryIO, source: str, size: int = BLOCK) -> bytes:
+    """At most ``size`` bytes, as soon as there are any; none at the end.
+
+    Raises InputError with the system's reason when reading fails.
+    """
+    try:
+        chunk: bytes | None = getattr(stream, "read1", stream.read)(size)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise InputError(f"cannot be read: {reason(error)}", where=Position(source)) from error
+    if chunk is None:
+        raise InputError("cannot be read: it is open in non-blocking mode", where=Position(source))
+    return chunk
+
+
+def reason(error: Exception) -> str:
+    """The system's reason for a failed operation, without the path it repeats."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def chunks(stream: BinaryIO, source: str) -> Iterator[bytes]:
+    """The bytes of ``stream`` as they come, without a UTF-8 byte order mark at the start.
+
+    Raises InputError as `read_some`.
+    """
+    start = b""
+    while len(start) < len(BOM) and BOM.startswith(start):
+        chunk = read_some(stream, source)
+        start += chunk
+        if not chunk:
+            break
+    if start := start.removeprefix(BOM):
+        yield start
+    while chunk := read_some(stream, source):
+        yield chunk
+
+
+def blocks(stream: BinaryIO, source: str, separator: bytes = b"\n") -> Iterator[bytes]:
+    """The bytes of ``stream``, cut only after a ``separator`` (one byte).
+
+    Raises InputError when reading fails or a record is longer than LONGEST_RECORD.
+    """
+    rest: list[bytes] = []
+    held = 0
+    line = 1
+    for chunk in chunks(stream, source):
+        cut = chunk.rfind(separator) + 1
+        if cut:
+            block = b"".join((*rest, chunk[:cut]))
+            line += block.count(b"\n")
+            yield block
+            rest.clear()
+            chunk, held = chunk[cut:], 0
+        rest.append(chunk)
+        held += len(chunk)
+        if held > LONGEST_RECORD:
+            raise too_long(source, line)
+    if held:
+        yield b"".join(rest)
+
+
+def texts(stream: BinaryIO, source: str, separator: bytes = b"\n") -> Iterator[tuple[str, int]]:
+    """Like `blocks`, decoded from UTF-8, each with the number of its first line.
+
+    Raises InputError that names the line and the byte where the text is not UTF-8.
+    """
+    line = 1
+    for block in blocks(stream, source, separator):
+        try:
+            text = block.decode()
+        except UnicodeDecodeError as error:
+            not_utf8(error, source, line)
+        yield text, line
+        line += block.count(b"\n")
+
+
+def not_utf8(error: UnicodeDecodeError, source: str, line: int) -> NoReturn:
+    """Raise the InputError for bytes that are no text; ``line`` is the line where they start."""
+    data, at = error.object, error.start
+    start_of_line = data.rfind(b"\n", 0, at) + 1
+    place = Position(source, line + data.count(b"\n", 0, at))
+    hint = "convert the file to UTF-8, for example with: iconv -f LATIN1 -t UTF-8"
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        hint = "this looks like UTF-16; convert it with: iconv -f UTF-16 -t UTF-8"
+    elif data[:2] == b"\x1f\x8b":
+        hint = "this looks like gzip; a file whose name ends in .gz is decompressed"
+    elif b"\0" in data:
+        hint = "this looks like a binary file, not a list of items"
+    raise InputError(
+        f"byte 0x{data[at]:02x} (byte {at - start_of_line + 1} of the line) is not UTF-8 text",
+        where=place,
+        hint=hint,
+    ) from error
+
+
+def too_long(source: str, line: int) -> InputError:
+    """The error for a record over LONGEST_RECORD that starts in or after ``line``."""
+    return InputError(
+        f"one item is longer than {LONGEST_RECORD >> 20} MiB",
+        where=Position(source, line),
+        hint="is this the right format? FORMAT:PATH names one of lines, nul, csv, tsv, json, jsonl, yaml",
+    )

@@ -1,0 +1,100 @@
+"""Opening the files and streams that items are read from, and the formats they come in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from typing import BinaryIO, TypeAlias
+
+from expander.base.errors import InputError
+from expander.base.positions import Position
+from expander.items.blocks import reason
+from expander.items.item import Item
+from expander.items.json_array import read_json
+from expander.items.json_lines import read_json_lines
+from expander.items.lines import read_lines, read_nul
+from expander.items.source import Source
+from expander.items.tables import read_csv, read_tsv
+from expander.items.yaml_items import read_yaml
+
+Reader: TypeAlias = Callable[[BinaryIO, str], Iterator[Item]]
+
+FORMATS: dict[str, Reader] = {
+    "lines": read_lines,
+    "nul": read_nul,
+    "csv": read_csv,
+    "tsv": read_tsv,
+    "json": read_json,
+    "jsonl": read_json_lines,
+    "yaml": read_yaml,
+}
+EXTENSIONS = {
+    ".txt": "lines",
+    ".list": "lines",
+    ".nul": "nul",
+    ".0": "nul",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+}
+STDIN = "<stdin>"
+
+
+def format_of(path: str) -> str:
+    """The format a file's extension stands for, ``.gz`` aside; lines when it says nothing."""
+    name = path.lower().removesuffix(".gz")
+    return EXTENSIONS.get(os.path.splitext(name)[1], "lines")
+
+
+def file_source(path: str, format_name: str) -> Source:
+    """The items of an existing file. It is opened when read and closed when the reading ends.
+
+    A FIFO, a socket or a device (``/dev/fd/63``) can be read once; a regular file again and again.
+    """
+    reader = FORMATS[format_name]
+
+    def read() -> Generator[Item, None, None]:
+        with _open(path) as stream:
+            yield from reader(stream, path)
+
+    return Source(path, read, rereadable=os.path.isfile(path), uniform=_is_uniform(format_name))
+
+
+def stdin_source(format_name: str, stdin: BinaryIO | None) -> Source:
+    """The items of standard input: ``stdin``, or the process's own when None. It is left open."""
+    return Source(
+        STDIN,
+        partial(_read_stdin, FORMATS[format_name], stdin),
+        rereadable=False,
+        uniform=_is_uniform(format_name),
+    )
+
+
+def _is_uniform(format_name: str) -> bool:
+    return format_name in ("lines", "nul", "csv", "tsv")
+
+
+def _read_stdin(reader: Reader, stdin: BinaryIO | None) -> Generator[Item, None, None]:
+    if stdin is None:
+        import sys
+
+        if sys.stdin is None:
+            raise InputError("there is no standard input to read", where=Position(STDIN))
+        stdin = sys.stdin.buffer
+    yield from reader(stdin, STDIN)
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        if path.lower().endswith(".gz"):
+            import gzip
+
+            return gzip.open(path)  # type: ignore[return-value]
+        return open(path, "rb")
+    except OSError as error:
+        raise InputError(f"cannot be opened: {reason(error)}", where=Position(path)) from error

@@ -1,0 +1,111 @@
+"""The grammar of ``-i SPEC``: which source a text stands for."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import BinaryIO
+
+from expander.base.errors import UsageError
+from expander.base.nearest import nearest
+from expander.items.arguments import arguments
+from expander.items.files import FORMATS, file_source, format_of, stdin_source
+from expander.items.paths import glob_source, is_pattern
+from expander.items.ranges import range_source, rows_source
+from expander.items.source import Source, named
+
+_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
+_PREFIX = re.compile(r"([a-z]+):(.*)", re.DOTALL)
+_TRIED = "a range (0-99, 0-99:5), rows 1..1000 by 100, a pattern (*.png), FORMAT:PATH, NAME=A,B,C"
+
+
+def parse_source(spec: str, *, stdin: BinaryIO | None = None) -> Source:
+    """The source that ``[NAME=]SOURCE`` stands for. Looks at the file system, reads nothing.
+
+    SOURCE is the first of these that fits:
+
+    - ``-``: the lines of ``stdin``, by default the process's own;
+    - an existing file, its format by its extension (lines if that says nothing; ``.gz`` on top is
+      decompressed);
+    - ``FORMAT:PATH`` or ``FORMAT:-``; ``glob:PATTERN``; ``list:A,B,C``;
+    - ``0-99``, ``0-99:5``; ``rows 1..10 by 3``; a pattern with ``*``, ``?`` or ``[``;
+    - after ``NAME=`` only: values with commas between them, ``A,B,C``.
+
+    ``NAME=`` names the column of plain values; see `named` for items that have columns. A text that
+    begins so is only read as a whole if it is an existing file.
+
+    Raises UsageError that says what was tried when nothing fits.
+    """
+    name = None if _exists(spec) else _NAME.fullmatch(spec)
+    text = name[2] if name else spec
+    source = _source(text, stdin)
+    if source is None and name and "," in text:
+        source = _listed(text)
+    if source is None:
+        raise _nothing_fits(text)
+    return named(source, name[1]) if name else source
+
+
+def _source(text: str, stdin: BinaryIO | None) -> Source | None:
+    if text == "-":
+        return stdin_source("lines", stdin)
+    if _exists(text):
+        return file_source(_no_folder(text), format_of(text))
+    if match := _PREFIX.fullmatch(text):
+        prefix, rest = match[1], match[2]
+        if prefix in FORMATS:
+            return _formatted(prefix, rest, stdin)
+        if prefix == "glob":
+            return glob_source(rest)
+        if prefix == "list":
+            return _listed(rest)
+    return range_source(text) or rows_source(text) or (glob_source(text) if is_pattern(text) else None)
+
+
+def _formatted(format_name: str, path: str, stdin: BinaryIO | None) -> Source:
+    if path == "-":
+        return stdin_source(format_name, stdin)
+    if not _exists(path):
+        raise UsageError(f"there is no file {path!r}", hint=_nearest_file(path))
+    return file_source(_no_folder(path), format_name)
+
+
+def _listed(text: str) -> Source:
+    values = text.split(",")
+    if "" in values:
+        raise UsageError(f"found {text!r}, expected values with commas between them: one of them is empty")
+    return arguments(values, text)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return os.path.exists(path)
+    except ValueError:  # a NUL, which no path can have
+        return False
+
+
+def _no_folder(path: str) -> str:
+    if os.path.isdir(path):
+        raise UsageError(
+            f"{path!r} is a folder, expected a file",
+            hint=f"for one item per file in it use {os.path.join(path, '*')!r}",
+        )
+    return path
+
+
+def _nothing_fits(text: str) -> UsageError:
+    prefix = _PREFIX.fullmatch(text)
+    near = nearest(prefix[1], [*FORMATS, "glob", "list"]) if prefix else None
+    return UsageError(
+        f"found {text!r}, expected a source of items: there is no such file, and it is none of {_TRIED}",
+        hint=f"did you mean {near}:{prefix[2]}?" if near and prefix else _nearest_file(text),
+    )
+
+
+def _nearest_file(path: str) -> str | None:
+    folder, name = os.path.split(path)
+    try:
+        near = nearest(name, os.listdir(folder or "."))
+    except (OSError, ValueError):
+        return None
+    return f"did you mean {os.path.join(folder, near)!r}?" if near else None

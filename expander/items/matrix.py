@@ -1,0 +1,109 @@
+"""Include and exclude, with the meaning they have in GitHub Actions matrices.
+
+A plain value counts as the column ``item``. Values are compared as text, so ``size=1`` fits the number 1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+
+from expander.base.errors import UsageError
+from expander.base.nearest import nearest
+from expander.items.entries import parse_entry
+from expander.items.item import Item, Value
+from expander.items.source import BARE, columns_of
+
+INCLUDE = "<include>"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One include or exclude entry; ``text`` is how the user wrote it."""
+
+    text: str
+    pairs: Mapping[str, Value]
+
+    @classmethod
+    def parse(cls, text: str) -> Entry:
+        """The entry of a text, see `parse_entry`."""
+        return cls(text, parse_entry(text))
+
+    def clashes(self, columns: Mapping[str, Value]) -> bool:
+        """True if a column has another value than this entry gives it."""
+        return any(
+            key in columns and _text(columns[key]) != _text(value) for key, value in self.pairs.items()
+        )
+
+    def fits(self, columns: Mapping[str, Value]) -> bool:
+        """True if the columns have all pairs of this entry."""
+        return self.pairs.keys() <= columns.keys() and not self.clashes(columns)
+
+
+def excluded(
+    stream: Generator[Item, None, None], entries: list[Entry], *, uniform: bool
+) -> Generator[Item, None, None]:
+    """The items that fit no entry.
+
+    A key that no item has raises UsageError: at the first item if all items are known to have the
+    same columns (``uniform``), else after the last.
+    """
+    unknown = {key: entry for entry in entries for key in entry.pairs}
+    columns: Mapping[str, Value] = {}
+    with closing(stream) as items:
+        for item in items:
+            columns = columns_of(item)
+            if unknown:
+                unknown = {key: entry for key, entry in unknown.items() if key not in columns}
+                if unknown and uniform:
+                    break
+            if not any(entry.fits(columns) for entry in entries):
+                yield item
+    if columns:
+        for key, entry in unknown.items():
+            raise _unknown("exclude", entry, key, columns)
+
+
+def included(stream: Generator[Item, None, None], entries: list[Entry]) -> Generator[Item, None, None]:
+    """The items, extended by the entries that fit them, then one new item per entry that fitted none.
+
+    An entry fits an item unless it gives another value to a column the item came with; its other
+    columns are added, over those of entries before it. Raises UsageError for an entry that is a
+    plain value where items have columns and none is named ``item``.
+    """
+    unused = dict(enumerate(entries))
+    plain = True
+    number = 0
+    with closing(stream) as items:
+        for item in items:
+            number += 1
+            columns = columns_of(item)
+            plain = item.columns is None
+            extended = dict(columns)
+            for place, entry in enumerate(entries):
+                if entry.pairs.keys() == {BARE} and BARE not in columns:
+                    raise _unknown("include", entry, BARE, columns)
+                if not entry.clashes(columns):
+                    extended |= {key: value for key, value in entry.pairs.items() if key not in columns}
+                    unused.pop(place, None)
+            if len(extended) > len(columns):
+                item.value = extended
+            yield item
+    for place, entry in enumerate(unused.values(), number + 1):
+        value = entry.pairs.get(BARE)
+        only_a_value = plain and len(entry.pairs) == 1 and isinstance(value, (str, int, float))
+        yield Item(value if only_a_value else entry.pairs, place, INCLUDE)  # type: ignore[arg-type]
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _unknown(option: str, entry: Entry, key: str, columns: Mapping[str, Value]) -> UsageError:
+    near = nearest(key, columns)
+    return UsageError(
+        f"the {option} {entry.text!r} speaks of the column {key!r}, the items have {', '.join(columns)}",
+        hint=f"did you mean {near!r}?" if near else None,
+    )

@@ -1,0 +1,87 @@
+"""From what a user asks for to the stream of items: the one entry for the layers above."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO, Literal
+
+from expander.base.errors import UsageError
+from expander.base.nearest import nearest
+from expander.items.arguments import arguments
+from expander.items.combine import COMBINATIONS
+from expander.items.files import STDIN
+from expander.items.grammar import parse_source
+from expander.items.item import Item
+from expander.items.matrix import Entry, excluded, included
+from expander.items.slices import parse_slice
+from expander.items.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSpec:
+    """Which items to expand.
+
+    ``arguments`` are literal values; with ``sources`` (texts for `parse_source`) they are the first
+    source. Several sources are combined by ``combine``. Then ``exclude`` drops items, ``include``
+    extends or adds some (see `expander.items.matrix`), ``slice`` (``START:STOP[:STEP]``, from 0,
+    STOP not included) picks from what is left and ``limit`` keeps at most so many.
+    """
+
+    arguments: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    combine: Literal["product", "zip", "chain"] = "product"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    slice: str | None = None
+    limit: int | None = None
+
+
+def items(spec: ItemSpec, *, stdin: BinaryIO | None = None) -> Iterator[Item]:
+    """The items of ``spec``, lazily, numbered from 1 in the order they are expanded.
+
+    What is wrong with ``spec`` itself raises UsageError here, before anything is read. Reading raises
+    InputError for a source that cannot be used and UsageError for include or exclude texts that do
+    not fit the items. ``stdin`` is what ``-`` reads, by default the process's own. Closing the
+    iterator closes the files.
+    """
+    source = _combined(spec, stdin)
+    exclude = [Entry.parse(text) for text in spec.exclude]
+    include = [Entry.parse(text) for text in spec.include]
+    part = slice(None) if spec.slice is None else parse_slice(spec.slice)
+    if spec.limit is not None and spec.limit < 0:
+        raise UsageError(f"found the limit {spec.limit}, expected 0 or more")
+    stream = source.read()
+    if exclude:
+        stream = excluded(stream, exclude, uniform=source.uniform)
+    if include:
+        stream = included(stream, include)
+    if exclude or spec.slice is not None or spec.limit is not None:
+        stream = _part(stream, part, spec.limit)
+    return stream
+
+
+def _combined(spec: ItemSpec, stdin: BinaryIO | None) -> Source:
+    sources = [parse_source(text, stdin=stdin) for text in spec.sources]
+    if spec.arguments or not sources:
+        sources.insert(0, arguments(spec.arguments))
+    if sum(source.label == STDIN for source in sources) > 1:
+        raise UsageError("standard input can be the source of items once only")
+    if spec.combine not in COMBINATIONS:
+        near = nearest(spec.combine, COMBINATIONS)
+        raise UsageError(
+            f"found the combination {spec.combine!r}, expected one of {', '.join(COMBINATIONS)}",
+            hint=f"did you mean {near!r}?" if near else None,
+        )
+    return sources[0] if len(sources) == 1 else COMBINATIONS[spec.combine](sources)
+
+
+def _part(stream: Generator[Item, None, None], part: slice, limit: int | None) -> Generator[Item, None, None]:
+    """The items of the slice, at most ``limit``, numbered anew; nothing behind the last one is read."""
+    with closing(stream):
+        picked = islice(stream, part.start, part.stop, part.step)
+        for number, item in enumerate(islice(picked, limit), 1):
+            item.number = number
+            yield item

@@ -1,0 +1,97 @@
+"""Items with named columns from CSV and TSV; the first row holds the names."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from io import StringIO
+from itertools import chain
+from typing import BinaryIO
+
+from expander.base.errors import InputError, Problem
+from expander.base.positions import Position
+from expander.items.blocks import texts
+from expander.items.item import Item
+
+
+def read_csv(stream: BinaryIO, source: str) -> Iterator[Item]:
+    """One item per row of comma-separated values (RFC 4180); every value is a string.
+
+    Quoted fields may hold commas, doubled quotes and line ends; ``line`` of an item is where its row
+    starts. Empty lines are skipped. Raises InputError for a missing header, an empty or repeated
+    column name, a row with more or fewer fields than the header, and quotes that do not match.
+    """
+    return _read(stream, source, ",")
+
+
+def read_tsv(stream: BinaryIO, source: str) -> Iterator[Item]:
+    """Like `read_csv` with tabs between the fields, as spreadsheets write it (quotes included)."""
+    return _read(stream, source, "\t")
+
+
+def _read(stream: BinaryIO, source: str, delimiter: str) -> Iterator[Item]:
+    rows = csv.reader(_lines(stream, source), delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    number = 0
+    end = 0
+    try:
+        for row in rows:
+            line, end = end + 1, rows.line_num
+            if not row:
+                continue
+            if header is None:
+                header = row
+                width = len(header)
+                _check_header(header, Position(source, line))
+                continue
+            if len(row) != width:
+                raise _ragged(row, header, number + 1, Position(source, line))
+            number += 1
+            yield Item(dict(zip(header, row, strict=True)), number, source, line)
+    except csv.Error as error:
+        raise _malformed(str(error), number + 1, Position(source, end + 1)) from error
+    if header is None:
+        raise InputError(
+            "there is no header row", where=Position(source), hint="the first row names the columns"
+        )
+
+
+def _lines(stream: BinaryIO, source: str) -> Iterator[str]:
+    r"""Lines with their ends; ``\r`` alone ends a line too, and it is kept inside quotes."""
+    return chain.from_iterable(StringIO(text, newline="") for text, _ in texts(stream, source))
+
+
+def _check_header(header: list[str], where: Position) -> None:
+    problems = []
+    for place, name in enumerate(header, 1):
+        if not name.strip():
+            problems.append(Problem(f"column {place} of the header has no name", where))
+        elif (first := header.index(name) + 1) != place:
+            problems.append(
+                Problem(f"columns {first} and {place} of the header are both named {name!r}", where)
+            )
+    if problems:
+        raise InputError(problems)
+
+
+def _ragged(row: list[str], header: list[str], number: int, where: Position) -> InputError:
+    names = ", ".join(header if len(header) <= 9 else [*header[:8], "..."])
+    missing = ", ".join(repr(name) for name in header[len(row) :])
+    return InputError(
+        f"found {len(row)} field{'s' if len(row) != 1 else ''}, expected {len(header)} ({names})",
+        where=where,
+        item=f"item {number}",
+        hint=f"there is nothing for {missing}" if missing else "quote a field that holds the separator",
+    )
+
+
+def _malformed(reason: str, number: int, where: Position) -> InputError:
+    message, hint = f"a quote is in the wrong place: {reason}", 'write a field with quotes "like ""this"""'
+    if "unexpected end of data" in reason:
+        message, hint = "a quote is never closed", "a quote inside a field is written twice"
+    elif "field larger" in reason:
+        message, hint = (
+            f"a field is longer than {csv.field_size_limit():,} characters",
+            "is a quote never closed?",
+        )
+    return InputError(message, where=where, item=f"item {number}", hint=hint)
