@@ -73,10 +73,8 @@ def qualified_name(text: str) -> Details:
     if not slash:
         return _FINE if len(text) <= 63 and _is_qualified_part(text) else _bad_name_part(text)
     if "/" in prefix:
-        return [
-            f"a qualified name {patterns.QUALIFIED_PART.detail} with an optional DNS subdomain prefix and '/' "
-            "(e.g. 'example.com/MyName')"
-        ]
+        form = f"a qualified name {patterns.QUALIFIED_PART.detail}"
+        return [f"{form} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
     wrong = [f"prefix part {detail}" for detail in dns_subdomain(prefix)] if prefix else _EMPTY_PREFIX
     return [*wrong, *_bad_name_part(name)]
 
