@@ -1,0 +1,200 @@
+"""A folder of files, one for each thing written.
+
+A second run writes only what changed. What is on the disk decides, by content: a file that holds what is
+to be written is unchanged, whoever wrote it; a file of an earlier run is replaced, also when it was edited
+since (the folder is the run's output); any other file is never touched. ``prune`` removes files that an
+earlier run wrote, that this run did not write, and that still hold what was written.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+
+from expander.base.errors import OutputError
+from expander.sinks.faults import output_error
+from expander.sinks.filename import key_of
+from expander.sinks.folder import TEMPORARY, Folder, digest_of
+from expander.sinks.index import Index
+from expander.sinks.outcome import Outcome
+
+_CHUNK = 512
+"""Files noted in the index at once, before they are written."""
+
+
+class DirectorySink:
+    """Writes files into the folder ``path``, which is made if need be; a context manager, for one thread.
+
+    On an error, or Ctrl-C, what was written stays, whole and on record, and nothing is pruned. The whole
+    folder belongs to one sink at a time. Entering raises OutputError when the folder cannot be made or
+    opened, another run has it, or its index is damaged.
+
+    ``removed`` has the names that were pruned, ``kept`` those that were not because somebody edited them,
+    or because they differ from a file of this run only in case or Unicode form; complete after `finish`.
+    """
+
+    def __init__(self, path: str | Path, *, prune: bool = False) -> None:
+        self.path = str(path)
+        self.prune = prune
+        self.removed: list[str] = []
+        self.kept: list[str] = []
+        self._counts = dict.fromkeys(
+            (Outcome.CREATED, Outcome.UNCHANGED, Outcome.CHANGED, Outcome.REMOVED), 0
+        )
+        self._keys: set[int] = set()
+        self._unwritten: set[str] = set()
+        self._finished = False
+
+    def __enter__(self) -> DirectorySink:
+        try:
+            self._folder = Folder(self.path)
+        except OSError as error:
+            raise output_error("open the folder", self.path, error) from error
+        try:
+            self._index = Index(self._folder)
+            self._owned = self._index.owned
+            self._folder.remove(TEMPORARY)
+        except BaseException as error:
+            self._folder.close()
+            if isinstance(error, OSError):
+                raise output_error("write into", self.path, error) from error
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            self._index.close()
+            self._folder.close()
+
+    def write(self, filename: str, data: bytes) -> Outcome:
+        """Write one file; see `write_many`."""
+        return self.write_many([(filename, data)])[0]
+
+    def write_many(self, entries: Iterable[tuple[str, bytes]]) -> list[Outcome]:
+        """Write files and say what became of each.
+
+        Raises OutputError, after the files before it are written, for a name that no file may have or that
+        is one with another of this run on a file system that ignores case, for a file that is there and is
+        not ours, and for what the system refuses.
+        """
+        assert not self._finished, "nothing can be written after finish()"
+        outcomes: list[Outcome] = []
+        remaining = iter(entries)
+        while chunk := list(islice(remaining, _CHUNK)):
+            outcomes += self._write_chunk(chunk)
+        return outcomes
+
+    def finish(self) -> Mapping[Outcome, int]:
+        """Prune if asked to, settle the index, and count the outcomes. The sink takes nothing after it.
+
+        After a failed write nothing is pruned. Raises OutputError when the index cannot be written; the
+        files are on record all the same.
+        """
+        if not self._finished:
+            self._finished = True
+            pruning = self.prune and not self._unwritten
+            try:
+                self._index.settle(
+                    came_true=self._was_written if self._unwritten else None,
+                    stays=self._stays if pruning else None,
+                )
+            except OSError as error:
+                raise output_error("prune", self.path, error) from error
+            self._counts[Outcome.REMOVED] = len(self.removed)
+        return dict(self._counts)
+
+    def _write_chunk(self, chunk: list[tuple[str, bytes]]) -> list[Outcome]:
+        names: list[str] = []
+        refusal: OutputError | None = None
+        for name, _ in chunk:
+            try:
+                self._take(name, names)
+            except OutputError as error:
+                refusal = error
+                break
+            names.append(name)
+        outcomes: list[Outcome] = []
+        if names:
+            self._index.claim([digest_of(data) for _, data in chunk[: len(names)]], names)
+            try:
+                for name, data in chunk[: len(names)]:
+                    outcomes.append(self._put(name, data))
+            except OSError as error:
+                raise output_error("write", self._folder.show(name), error) from error
+            finally:
+                self._unwritten.update(names[len(outcomes) :])
+                for outcome in outcomes:
+                    self._counts[outcome] += 1
+        if refusal is not None:
+            raise refusal
+        return outcomes
+
+    def _take(self, name: str, chunk: list[str]) -> None:
+        """Refuse a name that another of this run has, or would have where case does not count."""
+        key = key_of(name)
+        known = hash(key)
+        if known in self._keys:
+            for names in ((name for name, _ in self._index.claims()), chunk):
+                for first in names:
+                    if key_of(first) == key:
+                        raise _collision(name, first)
+        self._keys.add(known)
+
+    def _put(self, name: str, data: bytes) -> Outcome:
+        owned = hash(name) in self._owned
+        if not owned and self._folder.create(name, data):
+            return Outcome.CREATED
+        found = self._folder.kind(name)
+        if found is None:
+            self._folder.replace(name, data)
+            return Outcome.CREATED
+        if not stat.S_ISREG(found.st_mode):
+            what = "symbolic link" if stat.S_ISLNK(found.st_mode) else "folder or special file"
+            raise OutputError(
+                f"cannot write {self._folder.show(name)}: there is a {what} of that name",
+                hint="it is never followed or replaced; move it away",
+            )
+        if self._folder.holds(name, data, found):
+            return Outcome.UNCHANGED
+        if not owned:
+            raise OutputError(
+                f"cannot write {self._folder.show(name)}: a file of that name is there, with other content, "
+                "and was not written by an earlier run",
+                hint="move it away, or write to another folder",
+            )
+        self._folder.replace(name, data)
+        return Outcome.CHANGED
+
+    def _was_written(self, name: str, digest: str) -> bool:
+        return name not in self._unwritten
+
+    def _stays(self, name: str, digest: str) -> bool:
+        """Whether a file that this run did not write stays on record; prunes it if not."""
+        found = self._folder.kind(name)
+        if found is None:
+            return False
+        data = self._folder.read(name)
+        if hash(key_of(name)) in self._keys or data is None or digest_of(data) != digest:
+            self.kept.append(name)
+            return True
+        os.unlink(name, dir_fd=self._folder.fd)
+        self.removed.append(name)
+        return False
+
+
+def _collision(name: str, first: str) -> OutputError:
+    if name == first:
+        return OutputError(f"two files of this run have the name {name!r}")
+    return OutputError(
+        f"the file names {first!r} and {name!r} differ only in case or Unicode form",
+        hint="on macOS and Windows they are one file",
+    )

@@ -1,0 +1,131 @@
+"""One open folder and the files directly in it.
+
+The folder is held by a descriptor: what happens to its path later (renamed, replaced by a link) does not
+matter, and no name reaches outside it. Nothing here follows a symbolic link inside the folder. Files
+appear whole or not at all, whenever the process dies: they are filled without a name, or under a
+temporary one, first. Data is not forced to the disk file by file: after a power cut a file may be short,
+which the next run sees, since it compares contents, and mends.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from hashlib import blake2b
+
+TEMPORARY = ".expander-tmp"
+"""One name is enough: a folder has one writer at a time. What a dead run left is simply removed."""
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_UNNAMED: int | None = getattr(os, "O_TMPFILE", None)
+_NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.EPERM, errno.EXDEV)
+_BLOCK = 1 << 20
+
+
+def digest_of(data: bytes) -> str:
+    """32 hexadecimal digits that tell contents apart."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+class Folder:
+    """The folder at ``path``, made with its parents if need be. OSError says what was refused.
+
+    ``path`` may be a symbolic link to a folder: it is resolved here, once.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        os.makedirs(path or ".", exist_ok=True)
+        self.fd = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._unnamed = _UNNAMED is not None and os.path.isdir("/proc/self/fd")
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self.fd)
+
+    def show(self, name: str) -> str:
+        """The path of a file as the user would write it."""
+        return os.path.join(self.path, name)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Make a file that is not there yet. False, and nothing is done, if anything has that name."""
+        if self._unnamed:
+            try:
+                return self._link_new(name, data)
+            except OSError as error:
+                if error.errno not in _NO_UNNAMED:
+                    raise
+                self._unnamed = False
+        if self.kind(name) is not None:
+            return False
+        self.replace(name, data)
+        return True
+
+    def _link_new(self, name: str, data: bytes) -> bool:
+        assert _UNNAMED is not None
+        file = os.open(".", _UNNAMED | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=self.fd)
+        try:
+            if os.write(file, data) != len(data):
+                write_all(file, data, os.lseek(file, 0, os.SEEK_CUR))
+            os.link(f"/proc/self/fd/{file}", name, dst_dir_fd=self.fd)
+        except FileExistsError:
+            return False
+        finally:
+            os.close(file)
+        return True
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Put ``data`` in the place of the file ``name``, in one step."""
+        try:
+            file = os.open(TEMPORARY, _NEW, 0o666, dir_fd=self.fd)
+            try:
+                write_all(file, data)
+            finally:
+                os.close(file)
+            os.rename(TEMPORARY, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except BaseException:
+            self.remove(TEMPORARY)
+            raise
+
+    def kind(self, name: str) -> os.stat_result | None:
+        """What is there under that name, without following a link; None if nothing is."""
+        try:
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def holds(self, name: str, data: bytes, found: os.stat_result) -> bool:
+        """Whether the regular file ``name`` has exactly this content."""
+        return found.st_size == len(data) and self.read(name) == data
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a regular file; None if it is not one, is not there or cannot be read."""
+        try:
+            file = os.open(name, _READ, dir_fd=self.fd)
+        except OSError:
+            return None
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                return None
+            parts = []
+            while part := os.read(file, _BLOCK):
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            os.close(file)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or the link of that name; nothing happens if there is none."""
+        try:
+            os.unlink(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            return
+
+
+def write_all(file: int, data: bytes, start: int = 0) -> None:
+    """Write ``data`` from byte ``start`` on, in as many calls as it takes."""
+    view = memoryview(data)[start:]
+    while view:
+        view = view[os.write(file, view) :]

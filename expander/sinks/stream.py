@@ -1,0 +1,90 @@
+"""A stream of bytes, such as standard output."""
+
+from __future__ import annotations
+
+import os
+import select
+from typing import BinaryIO
+
+from expander.base.errors import ExpanderError
+from expander.sinks.faults import output_error
+
+
+class ClosedPipe(ExpanderError):
+    """Whoever read the output went away (``| head``): not worth a message, there is nobody to complain to.
+
+    The exit code is what a shell reports for a program that SIGPIPE ended.
+    """
+
+    exit_code = 141
+    silent = True
+
+
+class StreamSink:
+    """Writes to ``stream``, which the caller opened.
+
+    All methods raise ClosedPipe when the reader is gone and OutputError when the system refuses. After
+    that the stream's descriptor leads nowhere, so that flushing what is left in its buffer, as Python does
+    with standard output at exit, cannot fail again.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        name = getattr(stream, "name", None)
+        self._name = "standard output" if name in ("<stdout>", 1) else str(name or "the output")
+        self._at_once = stream.isatty()
+
+    def write(self, data: bytes | list[bytes]) -> None:
+        """Write all of ``data``. A terminal sees it at once, anything else when the buffer is full."""
+        rest = memoryview(b"".join(data) if isinstance(data, list) else data)
+        try:
+            while rest:
+                rest = rest[self._write(rest) :]
+        except OSError as error:
+            raise self._failed(error) from error
+        if self._at_once:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what is buffered to the system."""
+        try:
+            while True:
+                try:
+                    return self._stream.flush()
+                except BlockingIOError:
+                    self._wait()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Flush, and close the stream."""
+        self.flush()
+        try:
+            self._stream.close()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _write(self, data: memoryview) -> int:
+        """Write some; how much. A pipe may be non-blocking when another program set it so."""
+        try:
+            written: int | None = self._stream.write(data)
+        except BlockingIOError as error:
+            written = error.characters_written
+            self._wait()
+        if written is None:
+            self._wait()
+        return written or 0
+
+    def _wait(self) -> None:
+        select.select([], [self._stream], [])
+
+    def _failed(self, error: OSError) -> ExpanderError:
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(nowhere, self._stream.fileno(), inheritable=self._stream.fileno() <= 2)
+            os.close(nowhere)
+        except (OSError, ValueError):
+            pass
+        if isinstance(error, BrokenPipeError):
+            return ClosedPipe(f"the reader of {self._name} went away")
+        return output_error("write to", self._name, error)
