@@ -44,6 +44,8 @@ class ExpanderError(Exception):
     """Base of every error expander raises on purpose; ``problems`` is never empty."""
 
     exit_code: ClassVar[int] = 2
+    silent: ClassVar[bool] = False
+    """Whether nobody needs to be told: there is only an exit code."""
 
     def __init__(self, problems: str | Problem | Sequence[Problem], **details: object) -> None:
         if isinstance(problems, str):

@@ -13,6 +13,7 @@ from expander.version import __version__
 
 COMMANDS = {
     "expand": "One template and items become a labelled batch of manifests.",
+    "validate": "Say what an API server would say to manifests, offline.",
 }
 """Commands and what ``--help`` says of them; ``expander.cli.NAME`` has the function ``command``."""
 
@@ -86,7 +87,8 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except ExpanderError as error:
-        show_error(error)
+        if not error.silent:
+            show_error(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)

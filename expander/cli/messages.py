@@ -1,4 +1,4 @@
-"""What users read on standard error."""
+"""What users read: messages on standard error, data on standard output."""
 
 from __future__ import annotations
 
@@ -19,11 +19,33 @@ def show_error(error: ExpanderError) -> None:
 
 
 def say(message: str) -> None:
-    """A line on standard error; characters that would steer a terminal are shown as escapes."""
-    safe = "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in message
-    )
-    click.echo(safe.encode("utf-8", "backslashreplace").decode(), err=True)
+    """A line on standard error."""
+    click.echo(printable(message), err=True)
+
+
+class Output:
+    """Standard output. Raises ClosedPipe when the reader went away, OutputError when it cannot be written."""
+
+    def __init__(self) -> None:
+        from expander.sinks.stream import StreamSink
+
+        self._sink = StreamSink(sys.stdout.buffer)
+
+    def put(self, text: str) -> None:
+        """Write some text; a terminal sees it at once."""
+        self._sink.write(text.encode("utf-8", "backslashreplace"))
+
+    def finish(self) -> None:
+        """Hand everything to the system."""
+        self._sink.flush()
+
+
+def printable(text: str) -> str:
+    """``text`` with the characters that would steer a terminal as escapes; line ends stay."""
+    if text.isprintable():
+        return text
+    safe = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return safe.encode("utf-8", "backslashreplace").decode()
 
 
 def say_on_terminal(message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
+from expander.cli.messages import Output
 
 if TYPE_CHECKING:
     from expander.pipeline.expand import Expansion
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def preview(expansion: Expansion, targets: Targets, show: int) -> None:
     """Go through the whole batch and print the first ``show`` names and the counts, on standard output."""
+    out = Output()
     shown = 0
     counts: dict[str, int] = {}
     size = 0
@@ -24,11 +25,12 @@ def preview(expansion: Expansion, targets: Targets, show: int) -> None:
                 shown += 1
                 place = f"  -> {targets.directory}/{files[number]}" if files else ""
                 where = f" -n {manifest.namespace}" if manifest.namespace else ""
-                click.echo(f"{manifest.kind.lower()}/{manifest.name}{where}{place}")
+                out.put(f"{manifest.kind.lower()}/{manifest.name}{where}{place}\n")
             size += len(manifest.json())
     total = sum(counts.values())
     if total > shown:
-        click.echo(f"... and {total - shown:,} more")
+        out.put(f"... and {total - shown:,} more\n")
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
     failed = f", {expansion.failed:,} failed" if expansion.failed else ""
-    click.echo(f"{total:,} manifests ({kinds or 'none'}; {size:,} bytes as JSON){failed}; nothing written")
+    out.put(f"{total:,} manifests ({kinds or 'none'}; {size:,} bytes as JSON){failed}; nothing written\n")
+    out.finish()

@@ -15,8 +15,8 @@ Gap: TypeAlias = "int | Hole"
 
 
 def json_text(value: Any) -> str:
-    """A scalar as JSON, characters outside ASCII as they are."""
-    return json.dumps(value, ensure_ascii=False)
+    """JSON without spaces, characters outside ASCII as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def yaml_text(hole: Hole, value: Any) -> str:

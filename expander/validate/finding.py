@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_STEP = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
 
 
 class Reason(StrEnum):
@@ -34,4 +37,17 @@ class Finding:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+    @property
+    def steps(self) -> tuple[str | int, ...]:
+        """The path as keys and places in lists."""
+        return steps_of(self.path)
+
+
+def steps_of(path: str) -> tuple[str | int, ...]:
+    """A path in the server's form as keys and places in lists: ``a.b[0]`` is ``("a", "b", 0)``."""
+    steps: list[str | int] = []
+    for name, entry in _STEP.findall(path):
+        steps.append(name or (int(entry) if entry.isdecimal() and len(entry) < 9 else entry))
+    return tuple(steps)

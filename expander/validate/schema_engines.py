@@ -49,7 +49,9 @@ class Accelerated:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         import jsonschema_rs
 
-        self.validator = jsonschema_rs.Draft202012Validator(schema, formats=FORMATS, validate_formats=True)
+        self.validator = jsonschema_rs.Draft202012Validator(
+            dict(schema), formats=FORMATS, validate_formats=True
+        )
         self.schema = schema
 
     def failures(self, obj: Mapping[str, Any]) -> set[Path]:

@@ -8,7 +8,7 @@ because no stock loader agrees with kubectl.
 
 from expander.base.yaml.compose import compose, stream_sequence
 from expander.base.yaml.construct import construct
-from expander.base.yaml.documents import Chunk, Document, load_documents, split_documents
+from expander.base.yaml.documents import Chunk, Document, load_documents, read_chunk, split_documents
 from expander.base.yaml.emit import dump, json_text, plain_is_string, quoted, scalar
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -26,6 +26,7 @@ __all__ = [
     "load_documents",
     "plain_is_string",
     "quoted",
+    "read_chunk",
     "scalar",
     "split_documents",
     "stream_sequence",

@@ -50,7 +50,7 @@ class Document:
         place = node.position
         for part in path:
             if isinstance(node, MappingNode):
-                pair = next((pair for pair in node.pairs if pair[0].text == part), None)
+                pair = next((pair for pair in node.pairs if pair[0].text == str(part)), None)
                 if pair is None:
                     return place
                 place, node = pair[0].position, pair[1]
@@ -62,13 +62,14 @@ class Document:
         return place
 
 
-def split_documents(text: str, source: str) -> Iterator[Chunk]:
-    """The documents of a stream, empty ones included.
+def split_documents(text: str, source: str, first_line: int = 1) -> Iterator[Chunk]:
+    """The documents of a stream, empty ones included; ``first_line`` is the line where ``text`` starts.
 
     A line that begins with ``---`` separates, wherever it stands (even inside quotes); only spaces and a
-    comment may follow. Raises YamlError otherwise, as kubectl does.
+    comment may follow. Raises YamlError otherwise, as kubectl does. JSON objects on lines of their own
+    are documents too.
     """
-    start, line = 0, 1
+    start, line = 0, first_line
     if text.startswith("\ufeff"):
         start = 1
     for match in _SEPARATOR.finditer(text, start):
@@ -80,11 +81,21 @@ def split_documents(text: str, source: str) -> Iterator[Chunk]:
                 f"the separator --- is followed by {rest[:40]!r}; only a comment may stand there",
                 where=Position(source, here, 4),
             )
-        if chunk:
-            yield Chunk(chunk, line)
+        yield from _json_lines(chunk, line)
         start, line = match.end(), here + 1
-    if start < len(text):
-        yield Chunk(text[start:] if start else text, line)
+    yield from _json_lines(text[start:] if start else text, line)
+
+
+def _json_lines(chunk: str, line: int) -> Iterator[Chunk]:
+    """A chunk, or each JSON object in it that begins a line behind the end of another."""
+    start = 0
+    if chunk.lstrip()[:1] == "{":
+        while (end := chunk.find("}\n{", start) + 1) > 0:
+            yield Chunk(chunk[start:end], line)
+            line += chunk.count("\n", start, end + 1)
+            start = end + 1
+    if start < len(chunk):
+        yield Chunk(chunk[start:], line)
 
 
 def load_documents(data: str | bytes, source: str, duplicates: str = "error") -> Iterator[Document]:
@@ -96,12 +107,21 @@ def load_documents(data: str | bytes, source: str, duplicates: str = "error") ->
     text = decode(data, source) if isinstance(data, bytes) else data
     index = 0
     for chunk in split_documents(text, source):
-        documents = _json(chunk, source, duplicates) if chunk.text.lstrip()[:1] == "{" else None
-        for document in [_yaml(chunk, source, duplicates)] if documents is None else documents:
-            if document is not None and document.data is not None:
-                document.index = index
-                index += 1
-                yield document
+        for document in read_chunk(chunk, source, duplicates):
+            document.index = index
+            index += 1
+            yield document
+
+
+def read_chunk(chunk: Chunk, source: str, duplicates: str = "error") -> list[Document]:
+    """The documents in one chunk of a stream: none when it is empty, several when it is JSON Lines.
+
+    The arguments and errors are those of `load_documents`; ``index`` is 0.
+    """
+    documents = _json(chunk, source, duplicates) if chunk.text.lstrip()[:1] == "{" else None
+    if documents is None:
+        documents = _yaml(chunk, source, duplicates)
+    return [document for document in documents if document.data is not None]
 
 
 def decode(data: bytes, source: str) -> str:
@@ -114,9 +134,9 @@ def decode(data: bytes, source: str) -> str:
         raise YamlError(f"byte 0x{data[error.start]:02x} is not UTF-8 text", where=where, hint=hint) from None
 
 
-def _yaml(chunk: Chunk, source: str, duplicates: str) -> Document | None:
+def _yaml(chunk: Chunk, source: str, duplicates: str) -> list[Document]:
     node = compose(chunk.text, source, chunk.line, duplicates)
-    return None if node is None else Document(construct(node), source, chunk.line, 0, chunk.text, node)
+    return [] if node is None else [Document(construct(node), source, chunk.line, 0, chunk.text, node)]
 
 
 def _json(chunk: Chunk, source: str, duplicates: str) -> list[Document] | None:

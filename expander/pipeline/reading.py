@@ -1,0 +1,93 @@
+"""Manifests in files, folders and standard input, as chunks of text: one document each."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+from expander.base.errors import InputError, YamlError
+from expander.base.positions import Position
+from expander.base.yaml import Chunk, split_documents
+
+EXTENSIONS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
+"""Files of a folder that are read; kubectl reads the first three."""
+
+BLOCK = 1 << 20
+"""Characters read at once; a document may be longer."""
+
+
+def files_of(paths: Sequence[str], recursive: bool = False) -> Iterator[str]:
+    """The files behind ``paths``: files as they are, folders as their manifests in the order of names.
+
+    Raises InputError for a path that is not there and a folder without manifests.
+    """
+    for path in paths:
+        if path == "-" or not os.path.isdir(path):
+            if path != "-" and not os.path.exists(path):
+                raise InputError("there is no such file or folder", where=Position(path))
+            yield path
+            continue
+        found = 0
+        for folder, folders, names in os.walk(path, onerror=_unreadable):
+            folders.sort()
+            if not recursive:
+                folders.clear()
+            for name in sorted(names):
+                if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
+                    found += 1
+                    yield os.path.join(folder, name)
+        if not found:
+            raise InputError(
+                f"the folder has no manifests ({', '.join(EXTENSIONS)})",
+                where=Position(path),
+                hint=None if recursive else "-R looks into folders below too",
+            )
+
+
+def chunks_of(path: str, stdin: BinaryIO | None = None) -> Iterator[Chunk]:
+    """The documents of a file (``-``: standard input) as text, read as they are asked for.
+
+    Raises InputError when the file cannot be read, YamlError where it is not UTF-8 or separated wrongly.
+    """
+    if path == "-":
+        yield from _chunks(stdin or sys.stdin.buffer, "<stdin>")
+        return
+    try:
+        with open(path, "rb") as file:
+            yield from _chunks(file, path)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=Position(path)) from error
+
+
+def _chunks(stream: BinaryIO, source: str) -> Iterator[Chunk]:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    rest, line = "", 1
+    while True:
+        data = stream.read(BLOCK)
+        try:
+            text = rest + decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            bad = line + rest.count("\n") + error.object.count(b"\n", 0, error.start)
+            message = f"byte 0x{error.object[error.start]:02x} is not UTF-8 text"
+            raise YamlError(message, where=Position(source, bad)) from None
+        cut = len(text) if not data else _safe_cut(text)
+        yield from split_documents(text[:cut], source, line)
+        line += text.count("\n", 0, cut)
+        rest = text[cut:]
+        if not data:
+            return
+
+
+def _safe_cut(text: str) -> int:
+    """Where the text read so far can be cut: before a separator, or between JSON objects; else 0."""
+    cut = text.rfind("\n---") + 1
+    if not cut and text.lstrip()[:1] == "{":
+        cut = text.rfind("}\n{") + 2 if "}\n{" in text else 0
+    return cut
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"cannot be read: {error.strerror}", where=Position(str(error.filename)))

@@ -1,0 +1,132 @@
+"""Checks of a batch as a whole, which no server makes because it sees one object at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from expander.base.quantity import canonical, parse
+from expander.validate.advice import Advice
+
+LARGE_GROUP = 100
+"""Jobs of a batch from which on one without ttlSecondsAfterFinished is worth a warning."""
+
+
+class Totals:
+    """What a batch asks for in all: objects by kind, pods at a time, requests and limits of those pods."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.amounts: dict[str, Fraction] = {}
+        self.without_ttl = 0
+
+    def add(self, tree: Mapping[str, Any]) -> None:
+        """Count one valid manifest."""
+        kind = str(tree.get("kind"))
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        spec = tree.get("spec")
+        if kind != "Job" or not isinstance(spec, Mapping):
+            return
+        if "ttlSecondsAfterFinished" not in spec:
+            self.without_ttl += 1
+        pods = _pods_at_a_time(spec)
+        self._count("pods", Fraction(pods))
+        for name, amount in _pod_amounts(spec["template"]["spec"]).items():
+            self._count(name, amount * pods)
+
+    def include(self, other: Totals) -> None:
+        """Add what another part of the batch asks for."""
+        for kind, count in other.counts.items():
+            self.counts[kind] = self.counts.get(kind, 0) + count
+        for name, amount in other.amounts.items():
+            self._count(name, amount)
+        self.without_ttl += other.without_ttl
+
+    def _count(self, name: str, amount: Fraction) -> None:
+        self.amounts[name] = self.amounts.get(name, Fraction(0)) + amount
+
+    def warnings(self) -> list[Advice]:
+        """What the size of the batch makes worth saying."""
+        jobs = self.counts.get("Job", 0)
+        if jobs < LARGE_GROUP or not self.without_ttl:
+            return []
+        return [
+            Advice(
+                "spec.ttlSecondsAfterFinished",
+                "no-ttl",
+                f"{self.without_ttl:,} of {jobs:,} Jobs have none, so they and their pods stay until "
+                "somebody deletes them (--ttl sets it)",
+            )
+        ]
+
+    def over(self, hard: Mapping[str, str]) -> list[Advice]:
+        """Where the batch asks for more than a ResourceQuota's ``hard`` allows at one time."""
+        found = []
+        for name, limit in hard.items():
+            asked = self._asked(name)
+            if asked is not None and asked > parse(limit):
+                found.append(
+                    Advice(
+                        f"spec.hard[{name}]",
+                        "over-quota",
+                        f"the batch asks for {_shown(asked)}, the quota has {limit}; the rest has to wait",
+                    )
+                )
+        return found
+
+    def _asked(self, name: str) -> Fraction | None:
+        if name in (
+            "count/jobs.batch",
+            "count/cronjobs.batch",
+            "count/configmaps",
+            "configmaps",
+            "secrets",
+            "services",
+        ):
+            plural = name.removeprefix("count/").removesuffix(".batch")
+            kinds = {
+                "jobs": "Job",
+                "cronjobs": "CronJob",
+                "configmaps": "ConfigMap",
+                "secrets": "Secret",
+                "services": "Service",
+            }
+            return Fraction(self.counts.get(kinds[plural], 0))
+        if name in ("cpu", "memory", "ephemeral-storage"):
+            name = f"requests.{name}"
+        return self.amounts.get("pods" if name == "count/pods" else name)
+
+
+def _pods_at_a_time(spec: Mapping[str, Any]) -> int:
+    parallelism, completions = spec.get("parallelism", 1), spec.get("completions")
+    return min(parallelism, completions) if isinstance(completions, int) else int(parallelism)
+
+
+def _pod_amounts(pod: Mapping[str, Any]) -> dict[str, Fraction]:
+    """What one pod asks for: the sum of its containers, or the largest init container if that is more."""
+    amounts: dict[str, Fraction] = {}
+    for container in pod.get("containers") or ():
+        for name, amount in _container_amounts(container).items():
+            amounts[name] = amounts.get(name, Fraction(0)) + amount
+    for container in pod.get("initContainers") or ():
+        for name, amount in _container_amounts(container).items():
+            amounts[name] = max(amounts.get(name, Fraction(0)), amount)
+    return amounts
+
+
+def _container_amounts(container: Mapping[str, Any]) -> dict[str, Fraction]:
+    resources = container.get("resources") or {}
+    limits = resources.get("limits") or {}
+    requests = {**limits, **(resources.get("requests") or {})}
+    return {
+        f"{kind}.{name}": Fraction(parse(str(amount)))
+        for kind, amounts in (("requests", requests), ("limits", limits))
+        for name, amount in amounts.items()
+    }
+
+
+def _shown(amount: Fraction) -> str:
+    if amount.denominator == 1:
+        return canonical(str(amount.numerator))
+    return canonical(f"{int(amount * 1000)}m")
