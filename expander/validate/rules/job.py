@@ -51,4 +51,6 @@ def _check_host_names(name: str, spec: Mapping[str, Any]) -> Findings:
     if spec.get("completionMode") == "Indexed" and completions > 0:
         host = f"{name}-{completions - 1}"
         if formats.dns_label(host):
-            yield invalid("metadata.name", name, f"will not able to create pod with invalid DNS label: {host}")
+            yield invalid(
+                "metadata.name", name, f"will not able to create pod with invalid DNS label: {host}"
+            )

@@ -1,9 +1,9 @@
 """The selector of a Job and the labels of its pods.
 
-Unless ``manualSelector`` is set the server generates both when it creates the Job (pkg/registry/batch/job)
-and then checks them like any other (pkg/apis/batch/validation). The uid of a Job that does not exist yet is not
-known: a stand-in takes its place, so whatever the user wrote where the uid belongs is refused, as
-by the server.
+Unless ``manualSelector`` is set the server generates both when it creates the Job (pkg/registry/batch/job),
+and then checks them like any other (pkg/apis/batch/validation). The uid of a Job that does not exist yet
+is not known: a stand-in takes its place, so whatever the user wrote where the uid belongs is refused,
+as by the server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from expander.validate.rules.labels import check_label_selector
 NAME_LABELS: Final = ("job-name", "batch.kubernetes.io/job-name")
 UID_LABELS: Final = ("controller-uid", "batch.kubernetes.io/controller-uid")
 UID_LABEL: Final = "batch.kubernetes.io/controller-uid"
-NEW_UID: Final = "<uid>"
+NEW_UID: Final = "00000000-0000-0000-0000-000000000000"
 
 _LABELS: Final = "spec.template.metadata.labels"
 _GENERATED: Final = frozenset((*NAME_LABELS, *UID_LABELS))

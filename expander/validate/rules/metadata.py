@@ -7,7 +7,15 @@ from typing import Any, Final
 
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
-from expander.validate.rules.checks import EMPTY, Findings, forbidden, invalid, invalid_each, not_negative, required
+from expander.validate.rules.checks import (
+    EMPTY,
+    Findings,
+    forbidden,
+    invalid,
+    invalid_each,
+    not_negative,
+    required,
+)
 from expander.validate.rules.labels import check_annotations, check_labels
 
 NameRule = Callable[[str], Sequence[str]]

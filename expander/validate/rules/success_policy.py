@@ -116,5 +116,7 @@ def _in_go_names(policy: Mapping[str, Any]) -> dict[str, Any]:
         return {"Rules": None}
     fields = ("succeededIndexes", "succeededCount")
     return {
-        "Rules": [{field[0].upper() + field[1:]: (rule or {}).get(field) for field in fields} for rule in rules]
+        "Rules": [
+            {field[0].upper() + field[1:]: (rule or {}).get(field) for field in fields} for rule in rules
+        ]
     }
