@@ -86,11 +86,6 @@ def label_value(text: str) -> Details:
     return _misfit(text, 63, patterns.LABEL_VALUE, unit="bytes")
 
 
-def c_identifier(text: str) -> Details:
-    """An identifier of the language C."""
-    return _unmatched(text, patterns.C_IDENTIFIER)
-
-
 def env_name(text: str) -> Details:
     """The name of an environment variable: printable ASCII without ``=``."""
     return _FINE if _is_env_name(text) else (patterns.ENV_NAME.detail,)

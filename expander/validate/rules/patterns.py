@@ -67,14 +67,6 @@ LABEL_VALUE: Final = _pattern(
     "my_value",
     "12345",
 )
-C_IDENTIFIER: Final = _pattern(
-    "[A-Za-z_][A-Za-z0-9_]*",
-    "a valid C identifier must start with alphabetic character or '_', "
-    "followed by a string of alphanumeric characters or '_'",
-    "my_name",
-    "MY_NAME",
-    "MyName",
-)
 CONFIG_KEY: Final = _pattern(
     "[-._a-zA-Z0-9]+",
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",

@@ -32,6 +32,7 @@ _SOURCES: Final = (
     *("photonPersistentDisk", "portworxVolume", "azureDisk", "storageos", "projected", "scaleIO"),
     *("csi", "ephemeral", "image"),
 )
+_RANKS: Final = {name: rank for rank, name in enumerate(_SOURCES)}
 _NAMES_WHEN_ONE_TOO_MANY: Final = {"cephfs": "cephFS", "downwardAPI": "downwarAPI"}
 _NAMES_OF_FIELDS: Final = {"gcePersistentDisk": "persistentDisk"}
 
@@ -67,7 +68,9 @@ def _check_name(name: str, where: str) -> Findings:
 
 
 def _check_source(volume: Volume, where: str, owner: ClaimOwner) -> Findings:
-    given = [name for name in _SOURCES if volume.get(name) is not None]
+    given = [name for name, source in volume.items() if source is not None and name in _RANKS]
+    if len(given) > 1:
+        given.sort(key=_RANKS.__getitem__)
     if given:
         name = given[0]
         at = f"{where}.{_NAMES_OF_FIELDS.get(name, name)}"
