@@ -46,16 +46,15 @@ def chunks(stream: BinaryIO, source: str) -> Iterator[bytes]:
 
     Raises InputError as `read_some`.
     """
-    start = b""
-    while len(start) < len(BOM) and BOM.startswith(start):
+    chunk = start = read_some(stream, source)
+    while chunk and len(start) < len(BOM) and BOM.startswith(start):
         chunk = read_some(stream, source)
         start += chunk
-        if not chunk:
-            break
     if start := start.removeprefix(BOM):
         yield start
-    while chunk := read_some(stream, source):
-        yield chunk
+    while chunk:
+        if chunk := read_some(stream, source):
+            yield chunk
 
 
 def blocks(stream: BinaryIO, source: str, separator: bytes = b"\n") -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from itertools import count
+from itertools import count, zip_longest
 from math import prod
 from typing import cast
 
@@ -61,20 +61,13 @@ def zipped(sources: Sequence[Source]) -> Source:
                 raise _unequal(f"{known[0][0]} has {known[0][1]}, {label} has {length}")
         with ExitStack() as stack:
             streams = [stack.enter_context(closing(source.read())) for source in sources]
-            for number in count(1):
-                row = [next(stream, None) for stream in streams]
-                items = [item for item in row if item is not None]
-                if len(items) < len(row):
-                    if items:
-                        ended = sources[row.index(None)].label
-                        raise _unequal(
-                            f"{ended} ended after {number - 1}, {items[0].source} has more", items[0]
-                        )
-                    return
+            for number, row in enumerate(zip_longest(*streams), 1):
                 columns: dict[str, Value] = {}
-                for place, item in enumerate(items):
+                for place, item in enumerate(row):
+                    if item is None or row[0] is None:
+                        raise _ended(sources, row, number - 1)
                     columns = _merged(columns, item, place, sources)
-                yield Item(columns, number, items[0].source, items[0].line)
+                yield Item(columns, number, row[0].source, row[0].line)
 
     return _combined(sources, read, min)
 
@@ -127,8 +120,11 @@ def _merged(columns: dict[str, Value], item: Item, place: int, sources: Sequence
     return merged
 
 
-def _unequal(found: str, item: Item | None = None) -> InputError:
-    return InputError(
-        f"the sources of a zip need the same number of items: {found}",
-        item=str(item) if item else None,
-    )
+def _ended(sources: Sequence[Source], row: Sequence[Item | None], number: int) -> InputError:
+    ended = sources[row.index(None)].label
+    more = next(item for item in row if item is not None)
+    return _unequal(f"{ended} ended after {number}, {more.source} has more", item=str(more))
+
+
+def _unequal(found: str, item: str | None = None) -> InputError:
+    return InputError(f"the sources of a zip need the same number of items: {found}", item=item)

@@ -67,7 +67,7 @@ class JsonWindow:
         self.line = self._line
         try:
             value, end = self._decoded()
-            check(value, self._text[self._at : end])
+            check(value, self._text, self._at, end)
         except json.JSONDecodeError as error:
             self._malformed(error, number)
         except (ValueError, RecursionError) as error:

@@ -33,9 +33,10 @@ class Entry:
 
     def clashes(self, columns: Mapping[str, Value]) -> bool:
         """True if a column has another value than this entry gives it."""
-        return any(
-            key in columns and _text(columns[key]) != _text(value) for key, value in self.pairs.items()
-        )
+        for key, value in self.pairs.items():
+            if key in columns and _text(columns[key]) != _text(value):
+                return True
+        return False
 
     def fits(self, columns: Mapping[str, Value]) -> bool:
         """True if the columns have all pairs of this entry."""

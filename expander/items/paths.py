@@ -52,7 +52,7 @@ def glob_source(pattern: str) -> Source:
             }
             yield checked_text(Item(columns, number, pattern), path)
         if not number:
-            raise InputError(f"no file matches {pattern!r}", where=Position(pattern))
+            raise InputError("no file matches this pattern", where=Position(pattern))
 
     return Source(pattern, read, uniform=True)
 
@@ -61,12 +61,12 @@ def matches(pattern: str) -> Iterator[str]:
     """The paths that match ``pattern``, each once, ordered by the names on the way to them."""
     only_folders = pattern.endswith("/")
     names = [part for part in pattern.split("/") if part]
-    fixed = next((at for at, name in enumerate(names) if is_pattern(name)), len(names))
+    fixed = next((at for at, name in enumerate(names) if is_pattern(name)), len(names) - 1)
     start = ("/" if pattern.startswith("/") else "") + "".join(name + "/" for name in names[:fixed])
     if names[-1:] == ["**"]:
         names.append("*")
     steps = [_Step.of(name) for name in names[fixed:]]
-    if start and not os.path.isdir(start):
+    if not steps or (start and not os.path.isdir(start)):
         return
     for path in _walk(start, steps, _closure({0}, steps)):
         if not only_folders or os.path.isdir(path):

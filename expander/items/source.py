@@ -39,13 +39,15 @@ def named(source: Source, name: str) -> Source:
     def read() -> Generator[Item, None, None]:
         with closing(source.read()) as items:
             for item in items:
-                columns = {
-                    name if column == BARE else f"{name}_{column}": value
-                    for column, value in columns_of(item).items()
-                }
-                yield Item(columns, item.number, item.source, item.line)
+                columns = item.columns
+                renamed = {name: item.value} if columns is None else _renamed(columns, name)
+                yield Item(renamed, item.number, item.source, item.line)  # type: ignore[arg-type]
 
     return replace(source, read=read)
+
+
+def _renamed(columns: Mapping[str, Value], name: str) -> dict[str, Value]:
+    return {name if column == BARE else f"{name}_{column}": value for column, value in columns.items()}
 
 
 def columns_of(item: Item) -> Mapping[str, Value]:
