@@ -22,22 +22,10 @@ Object = Mapping[str, Any]
 def check_rules(obj: Object) -> list[Finding]:
     """What the API server would refuse in ``obj``, a new object, in the server's order.
 
-    ``obj`` passed the schema and carries its defaults. Each object of a list is looked at, with its place in
-    front of the paths. A kind without rules has no findings.
+    ``obj`` passed the schema and carries its defaults. A kind without rules has no findings.
     """
-    kind, api_version = obj.get("kind") or "", obj.get("apiVersion") or ""
-    check = KINDS.get((api_version, kind))
-    if check is not None:
-        return check(obj)
-    items = obj.get("items")
-    if not kind.endswith("List") or not isinstance(items, list):
-        return []
-    single = {"apiVersion": api_version, "kind": kind.removesuffix("List")}
-    return [
-        Finding(f"items[{index}].{finding.path}", finding.reason, finding.message)
-        for index, item in enumerate(items)
-        for finding in check_rules({**single, **(item or EMPTY)})
-    ]
+    check = KINDS.get((obj.get("apiVersion") or "", obj.get("kind") or ""))
+    return [] if check is None else check(obj)
 
 
 def _check_pod(pod: Object) -> list[Finding]:
