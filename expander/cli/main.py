@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 
@@ -16,6 +17,9 @@ COMMANDS = {
     "validate": "Say what an API server would say to manifests, offline.",
 }
 """Commands and what ``--help`` says of them; ``expander.cli.NAME`` has the function ``command``."""
+
+COLLECT_AFTER = 100_000
+"""Objects between searches for unused cycles: a batch makes many objects and hardly any cycle."""
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -79,6 +83,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and give its exit code. Errors are printed on standard error, never raised."""
+    gc.set_threshold(COLLECT_AFTER)
     try:
         code = program.main(arguments, prog_name="expander", standalone_mode=False)
     except click.exceptions.Exit as error:

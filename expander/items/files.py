@@ -5,30 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from importlib import import_module
 from typing import BinaryIO, TypeAlias
 
 from expander.base.errors import InputError
 from expander.base.positions import Position
 from expander.items.blocks import reason
 from expander.items.item import Item
-from expander.items.json_array import read_json
-from expander.items.json_lines import read_json_lines
-from expander.items.lines import read_lines, read_nul
 from expander.items.source import Source
-from expander.items.tables import read_csv, read_tsv
-from expander.items.yaml_items import read_yaml
 
 Reader: TypeAlias = Callable[[BinaryIO, str], Iterator[Item]]
 
-FORMATS: dict[str, Reader] = {
-    "lines": read_lines,
-    "nul": read_nul,
-    "csv": read_csv,
-    "tsv": read_tsv,
-    "json": read_json,
-    "jsonl": read_json_lines,
-    "yaml": read_yaml,
+FORMATS = {
+    "lines": ("lines", "read_lines"),
+    "nul": ("lines", "read_nul"),
+    "csv": ("tables", "read_csv"),
+    "tsv": ("tables", "read_tsv"),
+    "json": ("json_array", "read_json"),
+    "jsonl": ("json_lines", "read_json_lines"),
+    "yaml": ("yaml_items", "read_yaml"),
 }
+"""Formats, and the module and function that reads each; loaded when it is used."""
+
 EXTENSIONS = {
     ".txt": "lines",
     ".list": "lines",
@@ -56,7 +54,7 @@ def file_source(path: str, format_name: str) -> Source:
 
     A FIFO, a socket or a device (``/dev/fd/63``) can be read once; a regular file again and again.
     """
-    reader = FORMATS[format_name]
+    reader = _reader(format_name)
 
     def read() -> Generator[Item, None, None]:
         with _open(path) as stream:
@@ -69,10 +67,16 @@ def stdin_source(format_name: str, stdin: BinaryIO | None) -> Source:
     """The items of standard input: ``stdin``, or the process's own when None. It is left open."""
     return Source(
         STDIN,
-        partial(_read_stdin, FORMATS[format_name], stdin),
+        partial(_read_stdin, _reader(format_name), stdin),
         rereadable=False,
         uniform=_is_uniform(format_name),
     )
+
+
+def _reader(format_name: str) -> Reader:
+    module, name = FORMATS[format_name]
+    reader: Reader = getattr(import_module(f"expander.items.{module}"), name)
+    return reader
 
 
 def _is_uniform(format_name: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
+from itertools import count, repeat
 
 from expander.base.errors import UsageError
 from expander.items.item import Item, Scalar, Value
@@ -34,9 +35,10 @@ def range_source(text: str) -> Source | None:
     numbers = range(first, last + 1, step) if first <= last else range(first, last - 1, -step)
 
     def read() -> Generator[Item, None, None]:
-        for place, number in enumerate(numbers, 1):
-            value: Scalar = f"{'-' * (number < 0)}{abs(number):0{width}d}" if width else number
-            yield Item(value, place, text)
+        values: Iterable[Scalar] = numbers
+        if width:
+            values = (f"{'-' * (number < 0)}{abs(number):0{width}d}" for number in numbers)
+        yield from map(Item, values, count(1), repeat(text))
 
     return Source(text, read, uniform=True, count=abs(last - first) // step + 1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
 
@@ -47,12 +47,11 @@ class Expansion:
     def __iter__(self) -> Iterator[list[Manifest]]:
         taken = Taken()
         for results in self._results():
-            manifests: list[Manifest] = []
-            for result in results:
-                if isinstance(result, ItemError):
-                    self._fail(result)
-                else:
-                    manifests.append(result)
+            manifests = [result for result in results if not isinstance(result, ItemError)]
+            if len(manifests) < len(results):
+                for result in results:
+                    if isinstance(result, ItemError):
+                        self._fail(result)
             collisions = taken.add(manifests)
             if collisions:
                 refused = {id(manifest) for manifest, _ in collisions}
@@ -66,14 +65,14 @@ class Expansion:
         self.failed += 1
         self._on_error(error)
 
-    def _results(self) -> Iterator[list[Manifest | ItemError]]:
+    def _results(self) -> Iterator[Sequence[Manifest | ItemError]]:
         if self._items is None:
             yield from _in_chunks(self._template.render_alone(self._output))  # type: ignore[attr-defined]
             return
         size = 1
         items = iter(self._items)
         while chunk := list(islice(items, size)):
-            yield list(self._template.render(chunk, self._output))
+            yield self._template.render(chunk, self._output)
             size = min(size * 2, LARGEST_CHUNK)
 
 

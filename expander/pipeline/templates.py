@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
 
@@ -34,7 +34,7 @@ class Template(Protocol):
     def warnings(self) -> Sequence[str]:
         """What a user should know about the template."""
 
-    def render(self, items: Sequence[Item], output: Any) -> Iterator[Manifest | ItemError]:
+    def render(self, items: Sequence[Item], output: Any) -> Sequence[Manifest | ItemError]:
         """The manifests of ``items`` in order, or the error of an item."""
 
 

@@ -12,7 +12,6 @@ from expander.base.errors import UsageError
 from expander.manifests.manifest import Manifest
 from expander.pipeline.expand import Expansion
 from expander.pipeline.filenames import FileNames
-from expander.sinks.directory import DirectorySink
 from expander.sinks.stream import StreamSink
 
 Format = Literal["json", "yaml"]
@@ -60,17 +59,18 @@ def write(expansion: Expansion, targets: Targets, stdout: BinaryIO | None = None
     Raises OutputError when something cannot be written (what was written before stays, whole), and
     ClosedPipe when the reader of standard output went away.
     """
-    sink = None if targets.directory is None else DirectorySink(targets.directory, prune=targets.prune)
     stream = None if targets.stream is None else StreamSink(stdout or sys.stdout.buffer)
     written = 0
-    if sink is None:
+    if targets.directory is None:
         assert stream is not None
         for manifests in expansion:
             stream.write(_encoded(manifests, targets.stream))
             written += len(manifests)
         stream.flush()
         return f"{written:,} manifests"
-    with sink:
+    from expander.sinks.directory import DirectorySink
+
+    with DirectorySink(targets.directory, prune=targets.prune) as sink:
         for manifests in expansion:
             names = targets.names.of(manifests)
             sink.write_many(zip(names, _files(manifests, targets.names.format), strict=True))
@@ -89,7 +89,7 @@ def write(expansion: Expansion, targets: Targets, stdout: BinaryIO | None = None
 def _encoded(manifests: Sequence[Manifest], form: Format | None) -> bytes:
     if form == "json":
         return "".join([f"{manifest.json()}\n" for manifest in manifests]).encode()
-    return "".join([f"---\n{manifest.yaml()}" for manifest in manifests]).encode()
+    return "---\n".join(["", *[manifest.yaml() for manifest in manifests]]).encode()
 
 
 def _files(manifests: Sequence[Manifest], form: str) -> list[bytes]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from expander.base.errors import Problem
@@ -47,8 +48,11 @@ class ItemSlots:
                 segments.append(segment.text if number is None else number)
         return tuple(segments)
 
-    def row(self, item: Item) -> tuple[Any, ...]:
-        return tuple([getter(item) for getter in self.getters])
+    def rows(self, items: Sequence[Item]) -> list[tuple[Any, ...]]:
+        """The values of each item, one for each slot."""
+        if not self.getters:
+            return [()] * len(items)
+        return list(zip(*[map(getter, items) for getter in self.getters], strict=True))
 
     def _resolve(self, reference: Reference, where: Position) -> int | None:
         name = reference.column
@@ -75,7 +79,7 @@ class ItemSlots:
     def _plain_slot(self) -> int | None:
         """The slot of a bare ``$ITEM``: the value, the column called item, or the only column."""
         if self.columns is None:
-            return self._slot((None, False), lambda item: item.value)
+            return self._slot((None, False), attrgetter("value"))
         name = "item" if "item" in self.columns else self.columns[0] if len(self.columns) == 1 else None
         if name is None:
             return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Problem
@@ -14,6 +15,8 @@ from expander.render.documents import objects_of, unused_prefix
 from expander.render.item_slots import Columns, ItemSlots, columns_of
 from expander.render.rendered import Rendered
 from expander.render.skeleton import Output, Skeleton
+
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 class ItemTemplate:
@@ -46,16 +49,14 @@ class ItemTemplate:
             raise InputError("the template has no document", where=Position(source))
         self._compiled: dict[Columns, _Bound] = {}
 
-    def render(self, items: Sequence[Item], output: Output) -> Iterator[Rendered | ItemError]:
+    def render(self, items: Sequence[Item], output: Output) -> list[Rendered | ItemError]:
         """The manifests of ``items``, item by item, document by document."""
-        start = 0
-        while start < len(items):
-            columns = columns_of(items[start])
-            stop = start + 1
-            while stop < len(items) and columns_of(items[stop]) == columns:
-                stop += 1
-            yield from self._bound(columns).render(items[start:stop], output)
-            start = stop
+        if {type(item.value) for item in items} <= _SCALARS:
+            return self._bound(None).render(items, output)
+        results: list[Rendered | ItemError] = []
+        for columns, group in groupby(items, columns_of):
+            results += self._bound(columns).render(list(group), output)
+        return results
 
     def _bound(self, columns: Columns) -> _Bound:
         if columns not in self._compiled:
@@ -105,17 +106,15 @@ class _Bound:
 
     def __init__(self, skeletons: list[Skeleton], slots: ItemSlots) -> None:
         self.skeletons = skeletons
-        self.row = slots.row
+        self.rows = slots.rows
 
-    def render(self, items: Sequence[Item], output: Output) -> Iterator[Rendered | ItemError]:
-        rows = [self.row(item) for item in items]
+    def render(self, items: Sequence[Item], output: Output) -> list[Rendered | ItemError]:
+        rows = self.rows(items)
         columns = [skeleton.render(rows, items, output) for skeleton in self.skeletons]
         if len(columns) == 1:
-            yield from columns[0]
-            return
+            return columns[0]
+        merged: list[Rendered | ItemError] = []
         for results in zip(*columns, strict=True):
             errors = [result for result in results if isinstance(result, ItemError)]
-            if errors:
-                yield ItemError([problem for error in errors for problem in error.problems])
-            else:
-                yield from results
+            merged += [ItemError([p for error in errors for p in error.problems])] if errors else results
+        return merged

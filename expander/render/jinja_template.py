@@ -65,7 +65,7 @@ class JinjaTemplate:
         """What of the template was kept although a flag asked otherwise."""
         return self._seen.warnings
 
-    def render(self, items: Sequence[Item], output: Output) -> Iterator[Rendered | ItemError]:
+    def render(self, items: Sequence[Item], output: Output) -> list[Rendered | ItemError]:
         """The manifests of ``items``; all documents of an item, or its error."""
         work: list[Work | ItemError] = []
         for item in items:
@@ -83,7 +83,7 @@ class JinjaTemplate:
                 raise
             except Exception as error:  # whatever the template's own code raises
                 work.append(ItemError(self._problems(error, variables, str(item))))
-        yield from _in_order(work, output)
+        return list(_in_order(work, output))
 
     def render_alone(self, output: Output) -> Iterator[Rendered | ItemError]:
         """The manifests of a template that brings its own parameters, as they are rendered."""

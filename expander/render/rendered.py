@@ -19,7 +19,8 @@ class Rendered(Manifest):
     ``output`` says what ``text`` already is, ``json`` or ``yaml``; the other form is made when asked for.
     """
 
-    __slots__ = ("_identity", "_output", "_text", "row", "skeleton")
+    __slots__ = ("_output", "_text", "identity", "row", "skeleton")
+    identity: str
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Rendered(Manifest):
     ) -> None:
         self.skeleton = skeleton
         self.row = row
-        self._identity = identity
+        self.identity = identity
         self.item = item
         self._output = output
         self._text = text
@@ -48,19 +49,14 @@ class Rendered(Manifest):
         return self._tree
 
     @property
-    def identity(self) -> str:
-        """Kind, namespace and name in one text."""
-        return self._identity
-
-    @property
     def kind(self) -> str:
         """The object's kind."""
-        return self._identity.split("\n", 1)[0]
+        return self.identity.split("\n", 1)[0]
 
     @property
     def name(self) -> str:
         """metadata.name."""
-        return self._identity.rsplit("\n", 1)[1]
+        return self.identity.rsplit("\n", 1)[1]
 
     @property
     def item_text(self) -> str | None:

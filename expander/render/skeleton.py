@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import repeat
 from typing import Any, Literal, TypeAlias
 
 from expander.base.errors import ItemError, Problem
@@ -105,9 +106,9 @@ class Skeleton:
         natives = list(zip(*rows, strict=True)) if self.slots else []
         columns: list[Sequence[str]] = []
         for column in natives:
-            columns.append(
-                column if all(type(value) is str for value in column) else list(map(text_of, column))
-            )
+            types = set(map(type, column))
+            as_text = str if types == {int} else text_of
+            columns.append(column if types == {str} else list(map(as_text, column)))
         for slot, matches in self._checks:
             if not all(map(matches, columns[slot])):
                 return None
@@ -118,10 +119,7 @@ class Skeleton:
         count = len(rows)
         texts = self._plan(output).fill(columns, values, count)
         identities = self._plan("identity").fill(columns, values, count)
-        return [
-            Rendered(self, row, identity, output, text, item)
-            for row, identity, text, item in zip(rows, identities, texts, items, strict=True)
-        ]
+        return list(map(Rendered, repeat(self), rows, identities, repeat(output), texts, items))
 
     def _plan(self, name: str) -> Plan:
         if name not in self._plans:

@@ -7,7 +7,7 @@ refused wherever it turns up in a script.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Problem
@@ -60,19 +60,20 @@ class TextTemplate:
         self.warnings: list[str] = []
         self._slots: dict[tuple[str, ...] | None, tuple[tuple[str | int, ...], ItemSlots]] = {}
 
-    def render(self, items: Sequence[Item], output: str) -> Iterator[Manifest | ItemError]:
+    def render(self, items: Sequence[Item], output: str) -> list[Manifest | ItemError]:
         """The manifests of ``items``; all documents of an item, or its error."""
+        results: list[Manifest | ItemError] = []
         for item in items:
             try:
-                yield from self._manifests(item)
+                results += self._manifests(item)
             except InputError as error:
-                yield ItemError(
-                    [Problem(p.message, p.where, str(item), p.field, p.hint) for p in error.problems]
-                )
+                problems = [Problem(p.message, p.where, str(item), p.field, p.hint) for p in error.problems]
+                results.append(ItemError(problems))
+        return results
 
     def _manifests(self, item: Item) -> list[Manifest]:
         segments, slots = self._scanned(item)
-        row = slots.row(item)
+        (row,) = slots.rows([item])
         texts = [text_of(value) for value in row]
         rendered = "".join(part if isinstance(part, str) else texts[part] for part in segments)
         risky = [] if self.rules.allow_shell else [text for text in texts if not PLAIN_WORD.fullmatch(text)]

@@ -20,9 +20,7 @@ _PLAIN_FLOW = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./%@+=~$()-]| (?! |\Z))*", re
 _AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:m|k|[KMGTPE]i|[MGTP])|[0-9]+(?:\.[0-9]+){2,}", re.ASCII)
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_IN_BLOCK = re.compile(
-    "[^\n\\x20-\\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_NOT_IN_BLOCK = re.compile("[\0-\t\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -94,7 +92,7 @@ def _inline(value: Any, indent: str) -> str:
 
 def _text(value: str, indent: str) -> str:
     """A string that is not plain: a literal block when it has lines and they survive in one."""
-    if "\n" not in value or _IN_BLOCK.search(value) or value.isspace() or value[0] in " \n" or " \n" in value:
+    if "\n" not in value or _NOT_IN_BLOCK.search(value) or value.isspace() or value[0] in " \n" or " \n" in value:
         return quoted(value)
     body, end = value.rstrip("\n"), len(value) - len(value.rstrip("\n"))
     if value.endswith(" "):
