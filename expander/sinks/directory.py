@@ -102,6 +102,8 @@ class DirectorySink:
         if not self._finished:
             self._finished = True
             pruning = self.prune and not self._unwritten
+            if not pruning:
+                self._keys.clear()
             try:
                 self._index.settle(
                     came_true=self._was_written if self._unwritten else None,
@@ -110,6 +112,7 @@ class DirectorySink:
             except OSError as error:
                 raise output_error("prune", self.path, error) from error
             self._counts[Outcome.REMOVED] = len(self.removed)
+            self._keys.clear()
         return dict(self._counts)
 
     def _write_chunk(self, chunk: list[tuple[str, bytes]]) -> list[Outcome]:
@@ -150,8 +153,11 @@ class DirectorySink:
         self._keys.add(known)
 
     def _put(self, name: str, data: bytes) -> Outcome:
-        owned = hash(name) in self._owned
-        if not owned and self._folder.create(name, data):
+        hashed = hash(name)
+        owned = hashed in self._owned
+        if owned:
+            self._owned.remove(hashed)  # it is asked for once, and a million of them count
+        elif self._folder.create(name, data):
             return Outcome.CREATED
         found = self._folder.kind(name)
         if found is None:

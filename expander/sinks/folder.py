@@ -19,7 +19,7 @@ TEMPORARY = ".expander-tmp"
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_UNNAMED: int | None = getattr(os, "O_TMPFILE", None)
+_UNNAMED = getattr(os, "O_TMPFILE", 0) | os.O_WRONLY | os.O_CLOEXEC
 _NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.EPERM, errno.EXDEV)
 _BLOCK = 1 << 20
 
@@ -29,21 +29,34 @@ def digest_of(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
+def _own_descriptors() -> int | None:
+    """The folder in which Linux shows this process's open files; a file gets its first name from there."""
+    if not hasattr(os, "O_TMPFILE"):
+        return None
+    try:
+        return os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
 class Folder:
     """The folder at ``path``, made with its parents if need be. OSError says what was refused.
 
-    ``path`` may be a symbolic link to a folder: it is resolved here, once.
+    ``path`` may be a symbolic link to a folder: it is resolved here, once. An open folder is for the process
+    that opened it, not for its forks.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         os.makedirs(path or ".", exist_ok=True)
         self.fd = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._unnamed = _UNNAMED is not None and os.path.isdir("/proc/self/fd")
+        self._descriptors = _own_descriptors()
 
     def close(self) -> None:
         """Let go of the folder."""
         os.close(self.fd)
+        if self._descriptors is not None:
+            os.close(self._descriptors)
 
     def show(self, name: str) -> str:
         """The path of a file as the user would write it."""
@@ -51,25 +64,25 @@ class Folder:
 
     def create(self, name: str, data: bytes) -> bool:
         """Make a file that is not there yet. False, and nothing is done, if anything has that name."""
-        if self._unnamed:
+        if self._descriptors is not None:
             try:
-                return self._link_new(name, data)
+                return self._link_new(name, data, self._descriptors)
             except OSError as error:
                 if error.errno not in _NO_UNNAMED:
                     raise
-                self._unnamed = False
+                os.close(self._descriptors)
+                self._descriptors = None
         if self.kind(name) is not None:
             return False
         self.replace(name, data)
         return True
 
-    def _link_new(self, name: str, data: bytes) -> bool:
-        assert _UNNAMED is not None
-        file = os.open(".", _UNNAMED | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=self.fd)
+    def _link_new(self, name: str, data: bytes, descriptors: int) -> bool:
+        file = os.open(".", _UNNAMED, 0o666, dir_fd=self.fd)
         try:
             if os.write(file, data) != len(data):
                 write_all(file, data, os.lseek(file, 0, os.SEEK_CUR))
-            os.link(f"/proc/self/fd/{file}", name, dst_dir_fd=self.fd)
+            os.link(str(file), name, src_dir_fd=descriptors, dst_dir_fd=self.fd, follow_symlinks=True)
         except FileExistsError:
             return False
         finally:

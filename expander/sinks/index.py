@@ -34,8 +34,8 @@ Judge = Callable[[str, str], bool]
 class Index:
     """The locked index of ``folder``; claims of a dead run are settled when it is opened.
 
-    ``owned`` has the hash of each name that was settled before: a million take some 70 MB. Raises
-    OutputError when another run has the folder, or the index is damaged.
+    ``owned`` has the hash of each name that was settled before, a million in some 70 MB; the caller may
+    drop what it needs no longer. Raises OutputError when another run has the folder, or the index is damaged.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -96,13 +96,13 @@ class Index:
         self._fd, self._settled, self._size = file, size, size
 
     def _write(self, part: SettledPart, came_true: Judge | None, stays: Judge | None) -> None:
+        self.owned.clear()
         replaced: set[int] = set()
         if came_true is not None:
             replaced = {hash(name) for name, digest in self.claims() if came_true(name, digest)}
-        elif self.owned:
+        elif self._has_files:
             replaced = {hash(name) for name, _ in self.claims()}
-        if self.owned:
-            self.owned.clear()
+        if self._has_files:
             for name, digest, _ in settled_files(self._fd, self._settled):
                 if name and hash(name) not in replaced and (stays is None or stays(name, digest)):
                     part.add(name, digest)
@@ -141,6 +141,7 @@ class Index:
 
     def _load(self) -> None:
         self._folder.remove(_NEXT)
+        self._has_files = False
         self._settled, self._size = 0, os.fstat(self._fd).st_size
         try:
             if self._size:
@@ -159,6 +160,7 @@ class Index:
         for name, _, place in settled_files(self._fd, self._size):
             self._settled = place
             if name:
+                self._has_files = True
                 self.owned.add(hash(name))
 
     def _came_true(self, name: str, digest: str) -> bool:
