@@ -18,36 +18,55 @@ from benchmarks.timing import command, measure, verdict
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "examples" / "01-expansion" / "job-tmpl.yaml"
 ONE_LINER = "from jinja2 import Template; import sys; print(Template(sys.stdin.read()).render());"
+PER_ITEM = (
+    "from jinja2 import Template; import sys; t = Template(sys.stdin.read());"
+    "[print('---', t.render(item=n), sep='\\n') for n in range(int(sys.argv[1]))]"
+)
 EXPANDER = [str(Path(sys.executable).parent / "expander"), "expand"]
 
 
 def to_a_stream(folder: Path, items: int, rounds: int) -> None:
-    """`$ITEM` and Jinja2 templates to standard output, and the one-liner."""
-    body = TEMPLATE.read_text().replace("$ITEM", "item-{{ number }}")
-    jinja = folder / "jobs.yaml.jinja2"
-    jinja.write_text(f"{{%- for number in range({items}) %}}\n---\n{body}{{%- endfor %}}\n")
+    """`$ITEM` and Jinja2 templates to standard output, and the one-liner in three ways."""
+    body = TEMPLATE.read_text().replace("$ITEM", "item-{{ item }}")
+    listed = folder / "listed.yaml.jinja2"
+    listed.write_text(f"{{%- set params = {list(range(items))} %}}\n{_loop('params', body)}")
+    counted = folder / "counted.yaml.jinja2"
+    counted.write_text(_loop(f"range({items})", body))
     each = folder / "job.yaml.jinja2"
-    each.write_text(body.replace("number", "item"))
-    for line in (f"{items:,} items to a stream (YAML)", ""):
-        print(line) if line else None
+    each.write_text(body)
+    print(f"{items:,} items to a stream")
     found = measure(
         {
-            "Jinja2 one-liner": command([sys.executable, "-c", ONE_LINER], jinja),
+            "one-liner, parameters listed in the template": command(
+                [sys.executable, "-c", ONE_LINER], listed
+            ),
+            "one-liner, one render per item": command([sys.executable, "-c", PER_ITEM, str(items)], each),
+            "one-liner, range() in the template": command([sys.executable, "-c", ONE_LINER], counted),
             "$ITEM": command([*EXPANDER, str(TEMPLATE), "-i", f"0-{items - 1}"]),
-            "Jinja2, parameters inside": command([*EXPANDER, str(jinja)]),
-            "Jinja2, items outside": command([*EXPANDER, str(each), "-i", f"0-{items - 1}"]),
             "$ITEM, JSON Lines": command([*EXPANDER, str(TEMPLATE), "-i", f"0-{items - 1}", "-o", "json"]),
+            "Jinja2, listed": command([*EXPANDER, str(listed)]),
+            "Jinja2, per item": command([*EXPANDER, str(each), "-i", f"0-{items - 1}"]),
+            "Jinja2, range()": command([*EXPANDER, str(counted)]),
         },
         rounds,
     )
-    peer = found["Jinja2 one-liner"].seconds
     for name, measured in found.items():
-        print(
-            f"  {name}: {measured.seconds:.2f} s, {items / measured.seconds:,.0f}/s, {measured.peak:.0f} MiB"
-        )
-    for name, goal in (("$ITEM", 2), ("Jinja2, parameters inside", 3), ("Jinja2, items outside", 3)):
+        print(f"  {name}: {measured.seconds:.2f} s, {items / measured.seconds:,.0f}/s")
+    listing, rendering, counting = (found[name].seconds for name in list(found)[:3])
+    for name, peer, words, goal in (
+        ("$ITEM", listing, "listed parameters", 2),
+        ("$ITEM", rendering, "one render per item", 2),
+        ("$ITEM", counting, "range()", 2),
+        ("Jinja2, listed", listing, "listed parameters", 3),
+        ("Jinja2, per item", rendering, "one render per item", 3),
+        ("Jinja2, range()", counting, "range()", 3),
+    ):
         ratio = found[name].seconds / peer
-        verdict(f"{name} against the one-liner, time", ratio, f"at most {goal}x", ratio <= goal)
+        verdict(f"{name}: time of the one-liner with {words}", ratio, f"at most {goal}x", ratio <= goal)
+
+
+def _loop(values: str, body: str) -> str:
+    return f"{{%- for item in {values} %}}\n---\n{body}{{%- endfor %}}\n"
 
 
 def against_sed(folder: Path, rounds: int) -> None:
@@ -129,10 +148,10 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
+        in_constant_memory(options.items * 10)
         to_a_stream(folder, options.items, options.rounds)
         against_sed(folder, options.rounds)
         to_a_folder(folder, options.items // 2, options.rounds)
-        in_constant_memory(options.items * 10)
 
 
 if __name__ == "__main__":
