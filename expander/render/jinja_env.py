@@ -90,8 +90,11 @@ class _Loader(BaseLoader):
 
 
 def _finalize(value: Any) -> Any:
-    if type(value) is str:
+    kind = type(value)
+    if kind is str:
         return Data(value)
+    if kind is int:
+        return _kept(str(value), value)
     if isinstance(value, ShellQuoted):
         return _kept(value, value)
     if isinstance(value, (Markup, Data)):

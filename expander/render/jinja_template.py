@@ -184,6 +184,13 @@ _PARTS: dict[tuple[str, bool], list[str]] = {}
 
 def _in_order(work: Sequence[Work | ItemError], output: Output) -> Iterator[Rendered | ItemError]:
     """Rows rendered skeleton by skeleton, given back in the order of the work."""
+    first = work[0] if work else None
+    if isinstance(first, tuple) and len(first[0]) == 1:
+        same = [entry for entry in work if isinstance(entry, tuple) and entry[0] is first[0]]
+        if len(same) == len(work):
+            _, found, whose = zip(*same, strict=True)
+            yield from first[0][0].render(found, whose, output)
+            return
     rows: dict[int, tuple[Skeleton, list[Row], list[Item | None]]] = {}
     for entry in work:
         if not isinstance(entry, ItemError):

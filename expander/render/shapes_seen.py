@@ -32,10 +32,15 @@ class ShapesSeen:
         self.warnings: list[str] = []
         self._found: dict[tuple[Key, tuple[str, ...]], tuple[list[Skeleton], list[int]]] = {}
         self._pinned: dict[Key, set[int]] = {}
+        self._plain: dict[Key, list[Skeleton]] = {}
+        """Shapes without a pinned slot or one in a comment: most, and found at once."""
         self._good = False
 
     def find(self, key: Key, row: Row, has_item: bool) -> tuple[list[Skeleton], Row]:
         """The skeletons of a document and the row for them; raises ItemError or InputError."""
+        plain = self._plain.get(key)
+        if plain is not None:
+            return plain, row
         while True:
             pinned = sorted(self._pinned.get(key, ()))
             shape = (key, tuple(text_of(row[slot]) for slot in pinned))
@@ -46,6 +51,8 @@ class ShapesSeen:
                 break
         skeletons, comments = found
         self._found[shape] = found
+        if not pinned and not comments:
+            self._plain[key] = skeletons
         for slot in comments:
             if len(text_of(row[slot]).splitlines()) > 1:
                 raise ItemError(
@@ -59,6 +66,7 @@ class ShapesSeen:
         """Skeletons and slots in comments, or None when more slots had to be pinned."""
         if len(self._found) > _LIMIT:
             self._found.clear()
+            self._plain.clear()
         prefix = unused_prefix("".join([*key, *(text_of(row[slot]) for slot in pinned)]))
         tokens = [text_of(row[n]) if n in pinned else f"{prefix}v{n}z" for n in range(len(key) - 1)]
         token = re.compile(f"{prefix}v([0-9]+)z")

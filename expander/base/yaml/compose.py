@@ -63,7 +63,7 @@ def compose(text: str, source: str, first_line: int = 1, duplicates: str = "erro
 
 
 def stream_sequence(stream: BinaryIO, source: str) -> Iterator[tuple[Any, int]]:
-    """The elements of a top-level list one by one, or the documents, as plain data with their lines.
+    """The elements of a top-level list one by one, or the documents that are not empty, with their lines.
 
     Reads the stream as it goes: memory is that of one element. Raises YamlError as `compose`.
     """
@@ -72,7 +72,10 @@ def stream_sequence(stream: BinaryIO, source: str) -> Iterator[tuple[Any, int]]:
         event = composer.next()
         if not isinstance(event, SequenceStartEvent):
             node = composer.node(event)
-            yield construct(node), node.line
+            if not (
+                isinstance(node, ScalarNode) and node.style == "plain" and not node.text and node.tag is None
+            ):
+                yield construct(node), node.line
         else:
             while not _ends(event := composer.next()):
                 node = composer.node(event)

@@ -92,7 +92,13 @@ def _inline(value: Any, indent: str) -> str:
 
 def _text(value: str, indent: str) -> str:
     """A string that is not plain: a literal block when it has lines and they survive in one."""
-    if "\n" not in value or _NOT_IN_BLOCK.search(value) or value.isspace() or value[0] in " \n" or " \n" in value:
+    if (
+        "\n" not in value
+        or _NOT_IN_BLOCK.search(value)
+        or value.isspace()
+        or value[0] in " \n"
+        or " \n" in value
+    ):
         return quoted(value)
     body, end = value.rstrip("\n"), len(value) - len(value.rstrip("\n"))
     if value.endswith(" "):

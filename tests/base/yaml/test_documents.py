@@ -171,3 +171,15 @@ def test_what_an_alias_stands_for_is_a_copy() -> None:
 def test_empty_documents_are_none() -> None:
     assert compose("# only a comment\n", "f") is None
     assert list(load_documents("---\n# c\n---\nnull\n---\n", "f")) == []
+
+
+def test_elements_of_a_list_and_documents_come_one_by_one_with_their_lines() -> None:
+    from io import BytesIO
+
+    from expander.base.yaml import stream_sequence
+
+    assert list(stream_sequence(BytesIO(b"- a\n- {b: 1}\n-\n"), "f")) == [("a", 1), ({"b": 1}, 2), (None, 3)]
+    assert list(stream_sequence(BytesIO(b"a: 1\n---\n# nothing\n---\nb: 2\n---\n"), "f")) == [
+        ({"a": 1}, 1),
+        ({"b": 2}, 5),
+    ]

@@ -107,6 +107,9 @@ def test_every_example_of_the_api_is_read(reference: Path) -> None:
 
 
 def test_text_of_several_lines_is_written_as_a_block_that_people_can_read() -> None:
-    assert dump({"script": "set -e\nrun  # now\n\n  more\n"}) == "script: |\n  set -e\n  run  # now\n\n    more\n"
+    assert (
+        dump({"script": "set -e\nrun  # now\n\n  more\n"})
+        == "script: |\n  set -e\n  run  # now\n\n    more\n"
+    )
     assert dump(["a\nb"]) == "- |-\n  a\n  b\n"
     assert dump({"a": {"b": ["x\ny\n\n"]}}) == "a:\n  b:\n  - |+\n    x\n    y\n\n"
