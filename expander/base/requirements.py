@@ -41,6 +41,8 @@ class Requirement:
         if self.operator in (Operator.EXISTS, Operator.DOES_NOT_EXIST):
             if self.values:
                 raise ValueError("values set must be empty for exists and does not exist")
+        elif self.operator in (Operator.GREATER, Operator.LESS) and len(self.values) != 1:
+            raise ValueError("for 'Gt', 'Lt' operators, exactly one value is required")
         elif not self.values:
             raise ValueError("for 'in', 'notin' operators, values set can't be empty")
         for value in self.values:
