@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, BinaryIO
 
 from expander.base.errors import InputError, YamlError
@@ -65,7 +66,7 @@ class Validation:
         self._stdin = stdin
         self.counts = {"valid": 0, "invalid": 0, "skipped": 0, "error": 0}
         self.warned = 0
-        self.totals = Totals()
+        self.totals = Totals(group_label)
         self.batch_warnings: list[Advice] = []
 
     def __iter__(self) -> Iterator[Verdict]:
@@ -95,7 +96,7 @@ class Validation:
     def _examined(self) -> Iterator[Examined]:
         work = partial(_examine, version=self._version, group_label=self._group_label)
         portions = self._portions()
-        first = [portion for portion, _ in zip(portions, range(PARALLEL), strict=False)]
+        first = list(islice(portions, PARALLEL))
         if len(first) < PARALLEL or self._workers < 2:
             yield from map(work, first)
             yield from map(work, portions)

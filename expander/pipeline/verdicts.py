@@ -90,7 +90,7 @@ def examine(
 
     ``version`` is a Kubernetes version, the newest by default; UsageError for one without schemas.
     """
-    totals = Totals()
+    totals = Totals(group_label)
     verdicts: list[Verdict] = []
     for chunk in chunks:
         try:
@@ -103,7 +103,7 @@ def examine(
             continue
         for document in documents:
             for data, prefix in _objects(document):
-                verdicts.append(_verdict(document, data, prefix, version, group_label, totals))
+                verdicts.append(_verdict(document, data, prefix, version, totals))
     return Examined(verdicts, totals)
 
 
@@ -122,7 +122,6 @@ def _verdict(
     data: Any,
     prefix: tuple[str | int, ...],
     version: str | None,
-    group_label: str,
     totals: Totals,
 ) -> Verdict:
     found = check(data, version=version)
@@ -131,7 +130,7 @@ def _verdict(
     metadata = metadata if isinstance(metadata, dict) else {}
     verdict = Verdict(
         document.source,
-        document.position(prefix).line if prefix else document.position().line,
+        document.position(prefix).line,
         0,
         "skipped" if found is None else "invalid" if found else "valid",
         _text(tree.get("apiVersion")),
@@ -143,7 +142,7 @@ def _verdict(
         verdict.findings.append(Placed(finding, document.position((*prefix, *finding.steps)).line))
     if verdict.status == "valid":
         totals.add(tree)
-        for warning in advice(tree, group_label):
+        for warning in advice(tree):
             steps = steps_of(warning.path)
             verdict.warnings.append(Warned(warning, document.position((*prefix, *steps)).line))
     return verdict

@@ -136,7 +136,8 @@ class JinjaTemplate:
         while trace is not None:
             template = trace.tb_frame.f_globals.get("__jinja_template__")
             if template is not None:
-                where = Position(template.name or self.source, template.get_corresponding_lineno(trace.tb_lineno))
+                line = template.get_corresponding_lineno(trace.tb_lineno)
+                where = Position(template.name or self.source, line)
             trace = trace.tb_next
         return where
 

@@ -28,7 +28,7 @@ class Advice:
 _TAG = re.compile(r"[^@]*/?[^/:@]+:([^/:@]+)\Z")
 
 
-def advice(tree: Mapping[str, Any], group_label: str = "jobgroup") -> list[Advice]:
+def advice(tree: Mapping[str, Any]) -> list[Advice]:
     """All warnings about one manifest, in the order of its fields."""
     spec = tree.get("spec")
     if tree.get("kind") not in ("Job", "CronJob") or not isinstance(spec, Mapping):
@@ -40,24 +40,13 @@ def advice(tree: Mapping[str, Any], group_label: str = "jobgroup") -> list[Advic
         path = "spec.jobTemplate.spec"
         if not isinstance(spec, Mapping):
             return []
-    found = list(_without_group(tree, group_label))
+    found: list[Advice] = []
     template = spec.get("template")
     pod = template.get("spec") if isinstance(template, Mapping) else None
     if isinstance(pod, Mapping):
         for rule in _POD_RULES:
             found += rule(pod, f"{path}.template.spec")
     return found
-
-
-def _without_group(tree: Mapping[str, Any], group_label: str) -> Iterator[Advice]:
-    metadata = tree.get("metadata")
-    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
-    if not isinstance(labels, Mapping) or group_label not in labels:
-        yield Advice(
-            "metadata.labels",
-            "no-group",
-            f"there is no label {group_label!r}, so the batch cannot be found as one",
-        )
 
 
 def _lost_logs(pod: Mapping[str, Any], path: str) -> Iterator[Advice]:

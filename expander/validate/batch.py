@@ -16,10 +16,12 @@ LARGE_GROUP = 100
 class Totals:
     """What a batch asks for in all: objects by kind, pods at a time, requests and limits of those pods."""
 
-    def __init__(self) -> None:
+    def __init__(self, group_label: str = "jobgroup") -> None:
+        self._group_label = group_label
         self.counts: dict[str, int] = {}
         self.amounts: dict[str, Fraction] = {}
         self.without_ttl = 0
+        self.without_group = 0
 
     def add(self, tree: Mapping[str, Any]) -> None:
         """Count one valid manifest."""
@@ -28,6 +30,8 @@ class Totals:
         spec = tree.get("spec")
         if kind != "Job" or not isinstance(spec, Mapping):
             return
+        if self._group_label not in (tree["metadata"].get("labels") or ()):
+            self.without_group += 1
         if "ttlSecondsAfterFinished" not in spec:
             self.without_ttl += 1
         pods = _pods_at_a_time(spec)
@@ -42,6 +46,7 @@ class Totals:
         for name, amount in other.amounts.items():
             self._count(name, amount)
         self.without_ttl += other.without_ttl
+        self.without_group += other.without_group
 
     def _count(self, name: str, amount: Fraction) -> None:
         self.amounts[name] = self.amounts.get(name, Fraction(0)) + amount
@@ -49,16 +54,26 @@ class Totals:
     def warnings(self) -> list[Advice]:
         """What the size of the batch makes worth saying."""
         jobs = self.counts.get("Job", 0)
-        if jobs < LARGE_GROUP or not self.without_ttl:
-            return []
-        return [
-            Advice(
-                "spec.ttlSecondsAfterFinished",
-                "no-ttl",
-                f"{self.without_ttl:,} of {jobs:,} Jobs have none, so they and their pods stay until "
-                "somebody deletes them (--ttl sets it)",
+        found = []
+        if jobs > 1 and self.without_group:
+            found.append(
+                Advice(
+                    f"metadata.labels[{self._group_label}]",
+                    "no-group",
+                    f"{self.without_group:,} of {jobs:,} Jobs have no such label, so they cannot be found, "
+                    "watched and deleted as one batch",
+                )
             )
-        ]
+        if jobs >= LARGE_GROUP and self.without_ttl:
+            found.append(
+                Advice(
+                    "spec.ttlSecondsAfterFinished",
+                    "no-ttl",
+                    f"{self.without_ttl:,} of {jobs:,} Jobs have none, so they and their pods stay until "
+                    "somebody deletes them (--ttl sets it)",
+                )
+            )
+        return found
 
     def over(self, hard: Mapping[str, str]) -> list[Advice]:
         """Where the batch asks for more than a ResourceQuota's ``hard`` allows at one time."""

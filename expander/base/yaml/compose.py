@@ -137,9 +137,16 @@ class Composer:
         return self.node(self.next()) if self.start_document() else None
 
     def node(self, event: Any) -> Node:
-        """The tree that starts with ``event``; a loop, so that depth costs no stack."""
+        """The tree that starts with ``event``. Raises YamlError where the text stops being YAML."""
+        try:
+            return self._node(event)
+        except yaml.YAMLError as error:
+            raise not_yaml(error, self.source, self.first_line) from None
+
+    def _node(self, event: Any) -> Node:
+        """The same in a loop, so that depth costs no stack."""
         source, first_line = self.source, self.first_line
-        next_event, aliases = self.next, self.aliases
+        next_event, aliases = self.parser.get_event, self.aliases
         open_nodes: list[tuple[Any, list[Any]]] = []
         children: list[Any] = []
         while True:

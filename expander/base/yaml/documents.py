@@ -45,7 +45,11 @@ class Document:
 
     def position(self, path: tuple[str | int, ...] = ()) -> Position:
         """The place of the field at ``path``, or of the nearest part of the path that is there."""
-        node = self._node or compose(self.text, self.source, self.line, "last")
+        if not path and self._node is None:
+            return Position(self.source, self.line)
+        if self._node is None:
+            self._node = compose(self.text, self.source, self.line, "last")
+        node = self._node
         assert node is not None
         place = node.position
         for part in path:

@@ -8,15 +8,13 @@ from expander.base.positions import Position
 
 
 class _Placed:
-    """A node that starts at ``line`` and ``column`` (both from 1) of ``source``; ``tag`` if explicit."""
+    """A node that starts at ``line`` and ``column`` (from 1) of ``source``; ``tag`` if explicit."""
 
     __slots__ = ("column", "line", "source", "tag")
-
-    def __init__(self, tag: str | None, source: str, line: int, column: int) -> None:
-        self.tag = tag
-        self.source = source
-        self.line = line
-        self.column = column
+    tag: str | None
+    source: str
+    line: int
+    column: int
 
     @property
     def position(self) -> Position:
@@ -29,9 +27,12 @@ class ScalarNode(_Placed):
     __slots__ = ("style", "text")
 
     def __init__(self, text: str, style: str, tag: str | None, source: str, line: int, column: int) -> None:
-        super().__init__(tag, source, line, column)
         self.text = text
         self.style = style
+        self.tag = tag
+        self.source = source
+        self.line = line
+        self.column = column
 
 
 class SequenceNode(_Placed):
@@ -40,9 +41,12 @@ class SequenceNode(_Placed):
     __slots__ = ("flow", "items")
 
     def __init__(self, flow: bool, tag: str | None, source: str, line: int, column: int) -> None:
-        super().__init__(tag, source, line, column)
         self.items: list[Node] = []
         self.flow = flow
+        self.tag = tag
+        self.source = source
+        self.line = line
+        self.column = column
 
 
 class MappingNode(_Placed):
@@ -51,9 +55,12 @@ class MappingNode(_Placed):
     __slots__ = ("flow", "pairs")
 
     def __init__(self, flow: bool, tag: str | None, source: str, line: int, column: int) -> None:
-        super().__init__(tag, source, line, column)
         self.pairs: list[tuple[ScalarNode, Node]] = []
         self.flow = flow
+        self.tag = tag
+        self.source = source
+        self.line = line
+        self.column = column
 
 
 Node: TypeAlias = ScalarNode | SequenceNode | MappingNode

@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from expander.pipeline.verdicts import Verdict
 
 
+ALIKE = 3
+"""So many warnings of one rule are shown; a batch has as many as items."""
+
+
 class Report:
     """``file:line: Kind/name: field: what is wrong`` for each finding."""
 
     def __init__(self, put: Callable[[str], None], verbose: bool = False) -> None:
         self._put = put
         self._verbose = verbose
+        self._told: dict[str, int] = {}
 
     def add(self, verdict: Verdict) -> None:
         lines = []
@@ -27,7 +32,9 @@ class Report:
         for finding, line in verdict.findings:
             lines.append(f"{verdict.source}:{line}: {who}: {finding}")
         for warning, line in verdict.warnings:
-            lines.append(f"{verdict.source}:{line}: {who}: warning: {warning}")
+            self._told[warning.rule] = told = self._told.get(warning.rule, 0) + 1
+            if told <= ALIKE or self._verbose:
+                lines.append(f"{verdict.source}:{line}: {who}: warning: {warning}")
         if self._verbose and verdict.status in ("valid", "skipped"):
             why = f", no schema for {verdict.api_version}" if verdict.status == "skipped" else ""
             lines.append(f"{verdict.source}:{verdict.line}: {who}: {verdict.status}{why}")
@@ -35,6 +42,9 @@ class Report:
             self._put("".join(f"{printable(line)}\n" for line in lines))
 
     def finish(self, validation: Validation) -> None:
+        for rule, told in self._told.items():
+            if told > ALIKE and not self._verbose:
+                self._put(f"... and {told - ALIKE:,} more warnings {rule!r} (-v shows them)\n")
         for advice in validation.batch_warnings:
             self._put(f"batch: warning: {printable(str(advice))}\n")
         counts = validation.counts
