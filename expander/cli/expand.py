@@ -103,6 +103,10 @@ FORMAT:PATH names the format, NAME=SOURCE the column.
     "--text", is_flag=True, help="Substitute in plain text (--engine text), for templates that are not YAML."
 )
 @click.option("--allow-shell", is_flag=True, help="Let items put anything into shell scripts.")
+@click.option("--no-validate", is_flag=True, help="Do not check manifests as an API server would.")
+@click.option(
+    "--kubernetes-version", metavar="1.xx", help="That server's version.  [default: the newest known]"
+)
 @click.option("--dry-run", is_flag=True, help="Show the first names and the counts, write nothing.")
 @click.option(
     "--show", type=click.IntRange(0), default=10, show_default=True, help="So many names with --dry-run."
@@ -164,6 +168,8 @@ def command(**flags: Any) -> int:
             namespace=flags["namespace"],
         ),
         allow_shell=flags["allow_shell"],
+        validate=not flags["no_validate"],
+        version=flags["kubernetes_version"],
     )
     if flags["dry_run"]:
         from expander.cli.preview import preview

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from expander.base.errors import ItemError, Problem, UsageError
 from expander.items import Item, from_python
@@ -14,6 +14,9 @@ from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE
 from expander.pipeline.taken import Taken
 from expander.pipeline.templates import Engine, Template, TemplateFile
+
+if TYPE_CHECKING:
+    from expander.pipeline.validator import Validator
 
 LARGEST_CHUNK = 512
 
@@ -32,7 +35,9 @@ class Expansion:
         items: Iterable[Item] | None,
         output: Literal["json", "yaml"],
         on_error: Callable[[ItemError], None],
+        validator: Validator | None = None,
     ) -> None:
+        self._validator = validator
         self._template = template
         self._items = items
         self._output = output
@@ -42,7 +47,7 @@ class Expansion:
     @property
     def warnings(self) -> list[str]:
         """What a user should know about the template."""
-        return list(self._template.warnings)
+        return [*self._template.warnings, *(self._validator.warnings if self._validator else ())]
 
     def __iter__(self) -> Iterator[list[Manifest]]:
         taken = Taken()
@@ -58,6 +63,8 @@ class Expansion:
                 for manifest, first in collisions:
                     self._fail(_collision(manifest, first))
                 manifests = [manifest for manifest in manifests if id(manifest) not in refused]
+            if manifests and self._validator is not None:
+                manifests = self._validator.accepted(manifests, self._fail)
             if manifests:
                 yield manifests
 
@@ -109,11 +116,15 @@ def prepare(
     overrides: Mapping[str, Any] | None = None,
     edits: Edits | None = None,
     allow_shell: bool = False,
+    validate: bool = True,
+    version: str | None = None,
 ) -> Expansion:
     """Compile ``template`` for ``items``.
 
     ``items`` None means a Jinja2 template that brings its own parameters. Raises InputError with all that
-    is wrong with the template, UsageError for what does not fit together.
+    is wrong with the template, UsageError for what does not fit together. With ``validate`` a manifest that
+    an API server of ``version`` (the newest by default) would refuse is an error of its item, or of the
+    template when no item reaches the field.
     """
     from expander.render.compile import Rules
 
@@ -125,7 +136,12 @@ def prepare(
             "(*.jinja2, *.j2) may bring its own parameters",
         )
     compiled = file.compile(Rules(edits or Edits(), allow_shell), engine, values, overrides)
-    return Expansion(compiled, items, output, on_error)
+    validator = None
+    if validate:
+        from expander.pipeline.validator import Validator
+
+        validator = Validator(version)
+    return Expansion(compiled, items, output, on_error, validator)
 
 
 def expand(
@@ -143,6 +159,8 @@ def expand(
     ttl: int | None = None,
     namespace: str | None = None,
     allow_shell: bool = False,
+    validate: bool = True,
+    version: str | None = None,
     on_error: Callable[[ItemError], None] | None = None,
 ) -> Iterator[Manifest]:
     """The manifests of ``template``, one after the other.
@@ -173,6 +191,8 @@ def expand(
         overrides=overrides,
         edits=edits,
         allow_shell=allow_shell,
+        validate=validate,
+        version=version,
     )
     for manifests in expansion:
         yield from manifests

@@ -9,7 +9,7 @@ from typing import Any
 
 from expander.base.errors import Problem
 from expander.base.positions import Position
-from expander.base.yaml import Node
+from expander.base.yaml import Node, locate
 from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply
 from expander.manifests.fields import FieldType, field_type
 from expander.manifests.manifest import path_text
@@ -92,7 +92,7 @@ def compile_document(
     if result.problems or result.structural:
         return result
     make = partial(make_layout, tree, holes, prefix, source_text)
-    result.skeleton = Skeleton(holes, root.position, slots, item_slots, make)
+    result.skeleton = Skeleton(holes, partial(locate, root), slots, item_slots, make)
     return result
 
 

@@ -33,19 +33,21 @@ class Skeleton:
 
     ``holes`` are numbered as in the layouts. ``layouts`` makes the layout of a name: ``json``,
     ``yaml`` (literal blocks kept), ``yaml flat`` (holes in literal blocks quoted) or ``identity``.
-    ``item_slots`` are the slots whose text is the item's.
+    ``item_slots`` are the slots whose text is the item's; ``locate`` gives the place of a field in the
+    template.
     """
 
     def __init__(
         self,
         holes: Sequence[Hole],
-        where: Position,
+        locate: Callable[[Sequence[str | int]], Position],
         slots: int,
         item_slots: tuple[int, ...],
         layouts: Callable[[str], Layout],
     ) -> None:
         self.holes = holes
-        self.where = where
+        self.locate = locate
+        self.where = locate(())
         self.slots = slots
         self.item_slots = item_slots
         self._make = layouts

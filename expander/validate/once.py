@@ -20,13 +20,16 @@ from expander.render.rendered import Rendered
 from expander.render.skeleton import Skeleton
 from expander.validate.finding import Finding
 
-Check: TypeAlias = Callable[[Mapping[str, Any]], Sequence[Finding]]
+Check: TypeAlias = Callable[[Mapping[str, Any]], "Sequence[Finding] | None"]
 
 LONG = 60_000
 """Characters of a manifest from which on the limits on sizes come near; it is then checked in full."""
 
 REMEMBERED = 20_000
 """So many combinations of values are remembered for each document of a template."""
+
+SHAPES = 5_000
+"""So many documents are remembered; a Jinja2 template can have any number."""
 
 _ANY = re.compile("")
 _IMAGE = re.compile(r"[!-~]+\Z")
@@ -36,7 +39,7 @@ _NAMED_FREELY = ("ConfigMap", "CronJob", "Job", "Secret")
 
 
 class OncePerTemplate:
-    """Findings of manifests, equal to those of ``check`` on each manifest's tree."""
+    """Findings of manifests, those of ``check`` on each manifest's tree; None counts as none."""
 
     def __init__(self, check: Check) -> None:
         self._check = check
@@ -45,11 +48,37 @@ class OncePerTemplate:
     def __call__(self, manifest: Manifest) -> Sequence[Finding]:
         """The findings of one manifest."""
         if not isinstance(manifest, Rendered) or manifest.size > LONG:
-            return self._check(manifest.tree)
+            return self._check(manifest.tree) or ()
+        return self._plan(manifest).findings(manifest, self._check)
+
+    def refused(self, manifests: Sequence[Manifest]) -> list[tuple[Manifest, Sequence[Finding]]]:
+        """Those of ``manifests`` that have findings, with them."""
+        first = manifests[0]
+        if isinstance(first, Rendered) and first.size <= LONG and not self(first):
+            skeleton = first.skeleton
+            if not self._plan(first).depends and all(
+                isinstance(m, Rendered) and m.skeleton is skeleton and m.size <= LONG for m in manifests
+            ):
+                return []
+        found = [(manifest, self(manifest)) for manifest in manifests]
+        return [(manifest, findings) for manifest, findings in found if findings]
+
+    def _plan(self, manifest: Rendered) -> _Plan:
         plan = self._plans.get(id(manifest.skeleton))
         if plan is None:
+            if len(self._plans) >= SHAPES:
+                self._plans.clear()
             plan = self._plans[id(manifest.skeleton)] = _Plan(manifest.skeleton, manifest.tree)
-        return plan.findings(manifest, self._check)
+        return plan
+
+
+def is_constant(manifest: Manifest, finding: Finding) -> bool:
+    """Whether the finding is about a part of the template that no item reaches."""
+    if not isinstance(manifest, Rendered):
+        return False
+    steps = finding.steps
+    paths = [hole.path[: len(steps)] for hole in manifest.skeleton.holes]
+    return not any(path == steps[: len(path)] for path in paths)
 
 
 class _Plan:
@@ -65,17 +94,18 @@ class _Plan:
                 self.slots += [slot for slot in hole.slots if slot not in self.slots]
             elif pattern is not _ANY:
                 self.conditions.append((hole, pattern.match))
+        self.depends = bool(self.slots or self.conditions)
         self.known: dict[tuple[Any, ...], Sequence[Finding]] = {}
 
     def findings(self, manifest: Rendered, check: Check) -> Sequence[Finding]:
         row = manifest.row
         for hole, matches in self.conditions:
             if not matches(str(hole.value(row))):
-                return check(manifest.tree)
+                return check(manifest.tree) or ()
         key = tuple([(type(row[slot]), row[slot]) for slot in self.slots])
         found = self.known.get(key)
         if found is None:
-            found = check(manifest.tree)
+            found = check(manifest.tree) or ()
             if len(self.known) >= REMEMBERED:
                 self.known.clear()
             self.known[key] = found

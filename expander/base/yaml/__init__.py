@@ -10,7 +10,7 @@ from expander.base.yaml.compose import compose, stream_sequence
 from expander.base.yaml.construct import construct
 from expander.base.yaml.documents import Chunk, Document, load_documents, read_chunk, split_documents
 from expander.base.yaml.emit import dump, json_text, plain_is_string, quoted, scalar
-from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, locate
 
 __all__ = [
     "Chunk",
@@ -24,6 +24,7 @@ __all__ = [
     "dump",
     "json_text",
     "load_documents",
+    "locate",
     "plain_is_string",
     "quoted",
     "read_chunk",

@@ -11,7 +11,7 @@ from expander.base.errors import YamlError
 from expander.base.positions import Position
 from expander.base.yaml.compose import compose
 from expander.base.yaml.construct import construct
-from expander.base.yaml.nodes import MappingNode, Node, SequenceNode
+from expander.base.yaml.nodes import Node, locate
 from expander.base.yaml.resolve import number
 
 _SEPARATOR = re.compile(r"^---([^\n]*)(?:\n|\Z)", re.MULTILINE)
@@ -49,21 +49,8 @@ class Document:
             return Position(self.source, self.line)
         if self._node is None:
             self._node = compose(self.text, self.source, self.line, "last")
-        node = self._node
-        assert node is not None
-        place = node.position
-        for part in path:
-            if isinstance(node, MappingNode):
-                pair = next((pair for pair in node.pairs if pair[0].text == str(part)), None)
-                if pair is None:
-                    return place
-                place, node = pair[0].position, pair[1]
-            elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.items):
-                node = node.items[part]
-                place = node.position
-            else:
-                return place
-        return place
+        assert self._node is not None
+        return locate(self._node, path)
 
 
 def split_documents(text: str, source: str, first_line: int = 1) -> Iterator[Chunk]:

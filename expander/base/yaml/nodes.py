@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from expander.base.positions import Position
@@ -64,3 +65,20 @@ class MappingNode(_Placed):
 
 
 Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
+
+
+def locate(node: Node, path: Sequence[str | int]) -> Position:
+    """The place of the field at ``path`` below ``node``, or of the nearest part of the path that is there."""
+    place = node.position
+    for part in path:
+        if isinstance(node, MappingNode):
+            pair = next((pair for pair in node.pairs if pair[0].text == str(part)), None)
+            if pair is None:
+                return place
+            place, node = pair[0].position, pair[1]
+        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.items):
+            node = node.items[part]
+            place = node.position
+        else:
+            return place
+    return place

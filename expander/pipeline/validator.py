@@ -1,0 +1,78 @@
+"""Validation on the way: manifests that a server would refuse become errors of their items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from expander.base.errors import InputError, ItemError, Problem
+from expander.base.positions import Position
+from expander.manifests.manifest import Manifest
+from expander.manifests.schemas import release
+from expander.render.rendered import Rendered
+from expander.validate.advice import advice
+from expander.validate.check import check
+from expander.validate.finding import Finding
+from expander.validate.once import SHAPES, OncePerTemplate, is_constant
+
+
+class Validator:
+    """Checks the manifests of one batch for a server of ``version``, the newest by default.
+
+    ``warnings`` are what no server refuses and users regret, and kinds that have no schema. Raises
+    UsageError for a version without schemas.
+    """
+
+    def __init__(self, version: str | None = None) -> None:
+        self._version = release(version)
+        self._once = OncePerTemplate(self._findings)
+        self._advised: set[object] = set()
+        self._accepted_any = False
+        self.warnings: list[str] = []
+
+    def accepted(self, manifests: Sequence[Manifest], refuse: Callable[[ItemError], None]) -> list[Manifest]:
+        """The manifests without findings; ``refuse`` gets an error for each of the others.
+
+        Raises InputError when the first manifests are refused for what no item can change.
+        """
+        refused = self._once.refused(manifests)
+        bad = {id(manifest) for manifest, _ in refused}
+        good = [manifest for manifest in manifests if id(manifest) not in bad] if bad else list(manifests)
+        if refused and not self._accepted_any and not good:
+            manifest, findings = refused[0]
+            if all(is_constant(manifest, finding) for finding in findings):
+                raise InputError([_problem(manifest, finding, None) for finding in findings])
+        for manifest, findings in refused:
+            item = None if manifest.item is None else str(manifest.item)
+            refuse(ItemError([_problem(manifest, finding, item) for finding in findings]))
+        self._accepted_any = self._accepted_any or bool(good)
+        for shape, manifest in {_shape(manifest): manifest for manifest in good}.items():
+            if shape not in self._advised:
+                if len(self._advised) >= SHAPES:
+                    self._advised.clear()
+                self._advised.add(shape)
+                for found in advice(manifest.tree):
+                    self._warn(str(found))
+        return good
+
+    def _findings(self, tree: Mapping[str, Any]) -> Sequence[Finding]:
+        found = check(tree, version=self._version)
+        if found is None:
+            self._warn(f"{tree['apiVersion']} {tree['kind']} has no schema here, so it is not validated")
+        return found or ()
+
+    def _warn(self, message: str) -> None:
+        if message not in self.warnings:
+            self.warnings.append(message)
+
+
+def _shape(manifest: Manifest) -> object:
+    """What a manifest has in common with those that get the same advice."""
+    return manifest.skeleton if isinstance(manifest, Rendered) else manifest.kind
+
+
+def _problem(manifest: Manifest, finding: Finding, item: str | None) -> Problem:
+    where: Position = manifest.where
+    if isinstance(manifest, Rendered):
+        where = manifest.skeleton.locate(finding.steps)
+    return Problem(finding.message, where, item, finding.path or None)
