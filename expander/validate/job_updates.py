@@ -10,14 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from expander.validate.finding import Finding, Reason
+from expander.validate.finding import Finding
 from expander.validate.rules.checks import EMPTY, invalid
+from expander.validate.rules.go_values import printed, printed_pod_spec, printed_template
 from expander.validate.sameness import same, same_at
 
 Object = Mapping[str, Any]
 
 IMMUTABLE: Final = "field is immutable"
-FIXED: Final = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
+FIXED: Final = {
+    "completionMode": "",
+    "podFailurePolicy": "PodFailurePolicy",
+    "backoffLimitPerIndex": "",
+    "managedBy": "",
+    "successPolicy": "SuccessPolicy",
+}
+"""Fields that never change, and the structs of those that are objects."""
 DIRECTIVES: Final = ("nodeSelector", "tolerations", "schedulingGates")
 
 
@@ -31,10 +39,11 @@ def check_job_changes(new: Object, old: Object) -> Iterator[Finding]:
     if may_change_template(old):
         yield from _check_directives_only(template, old_template)
     elif not same(template, old_template):
-        yield immutable("spec.template", template)
-    for field in FIXED:
+        yield immutable("spec.template", printed_template(template))
+    for field, struct in FIXED.items():
         if not same_at(spec, before, field):
-            yield immutable(f"spec.{field}", spec.get(field))
+            value = spec.get(field)
+            yield immutable(f"spec.{field}", printed(struct, value) if struct else value)
 
 
 def may_change_template(job: Object) -> bool:
@@ -49,9 +58,7 @@ def may_change_template(job: Object) -> bool:
 
 
 def immutable(where: str, value: object) -> Finding:
-    """The field cannot change; of an object the value is left out of the message."""
-    if isinstance(value, Mapping | list):
-        return Finding(where, Reason.INVALID, f"Invalid value: {IMMUTABLE}")
+    """The field cannot change; ``value`` is what it should have become, as the server prints it."""
     return invalid(where, value, IMMUTABLE)
 
 
@@ -75,11 +82,11 @@ def _check_directives_only(template: Object, old: Object) -> Iterator[Finding]:
     for field in ("containers", "initContainers"):
         allowed[field] = _with_resources(spec.get(field) or [], old_spec.get(field) or [])
     if not same(spec, allowed):
-        yield immutable("spec.template.spec", spec)
+        yield immutable("spec.template.spec", printed_pod_spec(spec))
     metadata, old_metadata = template.get("metadata") or EMPTY, old.get("metadata") or EMPTY
     free = {field: metadata.get(field) for field in ("labels", "annotations")}
     if not same(metadata, {**old_metadata, **free}):
-        yield immutable("spec.template", template)
+        yield immutable("spec.template", printed_template(template))
 
 
 def _with_node_affinity(new: Object | None, old: Object | None) -> Object | None:

@@ -17,6 +17,7 @@ from expander.validate.rules.checks import (
     too_long,
     too_many,
 )
+from expander.validate.rules.go_values import printed
 
 MAX_RULES: Final = 20
 MAX_INDEXES_BYTES: Final = 64 * 1024
@@ -30,7 +31,7 @@ def check_success_policy(spec: Mapping[str, Any], where: str) -> Findings:
     """
     policy, completions = spec["successPolicy"], spec.get("completions")
     if spec.get("completionMode") != "Indexed":
-        yield invalid(where, _in_go_names(policy), "requires indexed completion mode")
+        yield invalid(where, printed("SuccessPolicy", policy), "requires indexed completion mode")
         return
     rules = policy.get("rules") or ()
     if not rules:
@@ -107,16 +108,3 @@ def _index(text: str, completions: int) -> int:
     if int(text) >= completions:
         raise ValueError(f"too large index: {quote(text)}")
     return int(text)
-
-
-def _in_go_names(policy: Mapping[str, Any]) -> dict[str, Any]:
-    """The policy as the server prints it: the names of its Go fields, null for what is left out."""
-    rules = policy.get("rules")
-    if rules is None:
-        return {"Rules": None}
-    fields = ("succeededIndexes", "succeededCount")
-    return {
-        "Rules": [
-            {field[0].upper() + field[1:]: (rule or {}).get(field) for field in fields} for rule in rules
-        ]
-    }
