@@ -20,6 +20,9 @@ from expander.validate.sameness import same_at
 
 Object = Mapping[str, Any]
 
+JOB: Final = ("batch/v1", "Job")
+CRON_JOB: Final = ("batch/v1", "CronJob")
+
 _SEALED: Final = "field is immutable when `immutable` is set"
 _POD_FIELDS: Final = (
     "pod updates may not change fields other than `spec.containers[*].image`,"
@@ -37,23 +40,19 @@ def check_update(new: Object, old: Object) -> list[Finding]:
     is taken away. uid, creation time and the like may be left out, as the server fills them in.
     """
     kind = (old.get("apiVersion") or "", old.get("kind") or "")
-    found = [
-        *_rules(kind, new, old),
-        *_check_metadata(new.get("metadata") or EMPTY, old.get("metadata") or EMPTY),
-    ]
-    changes = CHANGES.get(kind)
-    if changes is not None:
-        found += changes(new, old)
-    return list(dict.fromkeys(found))
+    changed = [*_check_metadata(new.get("metadata") or EMPTY, old.get("metadata") or EMPTY)]
+    if kind in CHANGES:
+        changed += CHANGES[kind](new, old)
+    rules = _check_rules(kind, new, old)
+    return list(dict.fromkeys(rules + changed if kind == JOB else changed + rules))
 
 
-def _rules(kind: tuple[str, str], new: Object, old: Object) -> list[Finding]:
+def _check_rules(kind: tuple[str, str], new: Object, old: Object) -> list[Finding]:
     """The rules of the kind, as they are for an object that exists."""
-    if kind == ("batch/v1", "Job"):
+    if kind == JOB:
         return check_job(new, (old.get("metadata") or EMPTY).get("uid") or "")
-    if kind == ("batch/v1", "CronJob"):
-        metadata = check_shared(new.get("metadata") or EMPTY)
-        return metadata + check_cron_job_spec(new.get("spec") or EMPTY, old.get("spec") or EMPTY)
+    if kind == CRON_JOB:
+        return check_cron_job_spec(new.get("spec") or EMPTY, old.get("spec") or EMPTY)
     return check_rules({**new, "apiVersion": kind[0], "kind": kind[1]})
 
 
@@ -124,7 +123,7 @@ def _check_pod_changes(new: Object, old: Object) -> Iterator[Finding]:
 
 
 CHANGES: Final[Mapping[tuple[str, str], Callable[[Object, Object], Iterator[Finding]]]] = {
-    ("batch/v1", "Job"): check_job_changes,
+    JOB: check_job_changes,
     ("v1", "ConfigMap"): _check_config_changes,
     ("v1", "Secret"): _check_secret_changes,
     ("v1", "ResourceQuota"): _check_quota_changes,

@@ -1,4 +1,4 @@
-"""The Go structs of pkg/apis/core and pkg/apis/batch (1.36): their fields in order, as the server prints them."""
+"""The Go structs of pkg/apis/core and pkg/apis/batch (1.36): their fields, in the order of printing."""
 
 from typing import Final
 
