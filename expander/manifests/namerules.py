@@ -30,6 +30,7 @@ _REFERENCES = frozenset(
     )
 )
 _REFERENCE_FIELDS = frozenset(("secretName", "claimName"))
+_MOST_COMPLETIONS = 100_000
 _CRONJOB_SUFFIX = 11  # the CronJob controller names its Jobs NAME-MINUTES
 
 
@@ -72,4 +73,6 @@ def _index_room(spec: Any) -> int:
     if not isinstance(spec, Mapping) or spec.get("completionMode") != "Indexed":
         return 0
     completions = spec.get("completions")
-    return len(f"-{completions - 1}") if isinstance(completions, int) and completions > 0 else 0
+    if isinstance(completions, int) and 0 < completions <= _MOST_COMPLETIONS:
+        return len(f"-{completions - 1}")
+    return len(f"-{_MOST_COMPLETIONS - 1}")  # an item decides it, or it is wrong

@@ -96,7 +96,8 @@ class TemplateFile:
             raise self._hinted(error) from None
 
     def _hinted(self, error: InputError) -> InputError:
-        if _INCLUDED.search(self.text) and not any("jinja2" in str(problem) for problem in error.problems):
+        hinted = any("jinja2" in (problem.hint or "") for problem in error.problems)
+        if _INCLUDED.search(self.text) and not hinted:
             hint = "this looks like a Jinja2 template: name it *.jinja2 or *.j2, or use --engine jinja2"
             first = replace(error.problems[0], hint=hint)
             return type(error)([first, *error.problems[1:]])

@@ -34,7 +34,7 @@ SHAPES = 5_000
 _ANY = re.compile("")
 _IMAGE = re.compile(r"[!-~]+\Z")
 _SOME = re.compile(r"[\s\S]")
-_UNDOTTED = re.compile(r"[^.]*\Z")
+_UNDOTTED = re.compile(r"[^.]{0,52}\Z")  # with any index behind it a name of a host
 _NAMED_FREELY = ("ConfigMap", "CronJob", "Job", "Secret")
 
 

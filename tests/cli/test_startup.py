@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-HEAVY = ["kubernetes", "aiohttp", "asyncio", "jsonschema", "jsonschema_rs", "rich", "sqlite3", "requests", "urllib3"]
+HEAVY = [
+    "kubernetes",
+    "aiohttp",
+    "asyncio",
+    "jsonschema",
+    "jsonschema_rs",
+    "rich",
+    "sqlite3",
+    "requests",
+    "urllib3",
+]
 LATE = [*HEAVY, "yaml", "ruamel", "jinja2", "json", "orjson", "csv"]
 
 

@@ -127,11 +127,12 @@ def test_the_index_counts_from_0_and_values_and_overrides_are_found() -> None:
 def test_a_value_of_the_item_wins_over_values_and_an_override_over_both() -> None:
     template = JOB.replace("image: busybox", "image: ${ITEM.image}")
     item = {"item": "a", "image": "own"}
-    for extra, image in (
+    cases: list[tuple[dict[str, Any], str]] = [
         ({}, "own"),
         ({"values": {"image": "v"}}, "own"),
         ({"overrides": {"image": "o"}}, "o"),
-    ):
+    ]
+    for extra, image in cases:
         (tree,) = trees(results(template, item, **extra))
         assert tree["spec"]["template"]["spec"]["containers"][0]["image"] == image
 

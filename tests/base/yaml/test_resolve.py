@@ -65,7 +65,12 @@ HOSTILE = [
 
 
 def test_kubectl_reads_back_every_string_that_is_written(kubectl: str) -> None:
-    tree = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "v": HOSTILE, "w": {}}
+    tree: dict[str, object] = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "a"},
+        "v": HOSTILE,
+    }
     tree["w"] = {f"k{number}": {"x": text} for number, text in enumerate(HOSTILE)}
     tree["k"] = {text: number for number, text in enumerate(HOSTILE)}
     tree["f"] = [{"lines": HOSTILE, "more": [[text, [text]] for text in HOSTILE]}]

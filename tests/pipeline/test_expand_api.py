@@ -1,0 +1,94 @@
+"""`expander.expand` and what stands behind it."""
+
+from itertools import count, islice
+from pathlib import Path
+
+import pytest
+
+import expander
+from expander.base.errors import InputError, ItemError, UsageError
+from expander.manifests.manifest import Manifest
+from expander.pipeline.filenames import FileNames
+from expander.pipeline.taken import Taken
+from expander.pipeline.templates import TemplateFile
+from tests.render.batch import JOB, results
+
+
+def template(text: str = JOB) -> TemplateFile:
+    return TemplateFile.of(text, "t.yaml")
+
+
+def test_manifests_come_one_by_one_from_any_iterable() -> None:
+    endless = expander.expand(template(), (f"i{number}" for number in count()))
+    found = list(islice(endless, 3))
+    assert [manifest.name for manifest in found] == ["job-i0", "job-i1", "job-i2"]
+    assert found[0].tree["metadata"]["annotations"]["expander/item"] == "i0"
+
+
+def test_the_first_bad_item_raises_and_with_a_function_the_others_go_on() -> None:
+    counted = template(JOB.replace("spec:\n", "spec:\n  parallelism: $ITEM\n", 1))
+    with pytest.raises(ItemError, match="expected an integer"):
+        list(expander.expand(counted, ["1", "x", "2"]))
+    errors: list[ItemError] = []
+    found = list(expander.expand(counted, ["1", "x", "2"], on_error=errors.append))
+    assert [manifest.name for manifest in found] == ["job-1", "job-2"]
+    assert len(errors) == 1
+
+
+def test_a_template_is_read_from_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "my jobs.yaml"
+    path.write_text(JOB)
+    (manifest,) = expander.expand(path, [{"item": "a"}], labels={"x": "y"}, ttl=5)
+    assert manifest.tree["metadata"]["labels"] == {"item": "a", "jobgroup": "my-jobs", "x": "y"}
+    assert manifest.tree["spec"]["ttlSecondsAfterFinished"] == 5
+    with pytest.raises(InputError, match="cannot read the template"):
+        list(expander.expand(tmp_path / "none.yaml", ["a"]))
+
+
+def test_a_jinja2_template_may_bring_its_own_parameters_and_others_may_not() -> None:
+    own = template("{% for n in [1, 2] %}---\n" + JOB.replace("$ITEM", "n{{ n }}") + "{% endfor %}")
+    assert [m.name for m in expander.expand(own, engine="jinja2")] == ["job-n1", "job-n2"]
+    with pytest.raises(UsageError, match="there are no items"):
+        list(expander.expand(template()))
+
+
+def test_a_manifest_says_where_it_came_from() -> None:
+    (manifest,) = expander.expand(template(), ["a"])
+    assert (str(manifest.where), str(manifest.item)) == ("t.yaml:1:1", "item 1 'a' (<python>)")
+    assert (manifest.kind, manifest.api_version, manifest.namespace) == ("Job", "batch/v1", None)
+
+
+def manifests(*names: str) -> list[Manifest]:
+    found = results(JOB, *names)
+    return [manifest for manifest in found if isinstance(manifest, Manifest)]
+
+
+@pytest.mark.parametrize("in_memory", [1000, 3, 0])
+def test_a_name_that_is_taken_is_found_in_memory_and_on_disk(in_memory: int) -> None:
+    taken = Taken(in_memory)
+    assert taken.add(manifests("a", "b")) == []
+    assert taken.add(manifests("c", "d")) == []
+    again = taken.add(manifests("e", "b", "f", "f"))
+    assert [(manifest.name, first) for manifest, first in again] == [
+        ("job-b", "item 2 'b' (<python>)"),
+        ("job-f", "item 3 'f' (<python>)"),
+    ]
+    assert [manifest.name for manifest, _ in taken.add(manifests("e", "g"))] == ["job-e"]
+
+
+def test_names_of_files_follow_the_item_or_the_name() -> None:
+    assert FileNames().of(manifests("apple", "a b")) == ["job-apple.yaml", "job-a-b-278fc8c1.yaml"]
+    two = "---\n".join([JOB, JOB.replace("job-", "other-")])
+    pair = [found for found in results(two, "x") if isinstance(found, Manifest)]
+    assert FileNames().of(pair) == ["job-job-x.yaml", "job-other-x.yaml"]
+    columns = [
+        m for m in results(JOB.replace("$ITEM", "${ITEM.a}"), {"a": "x", "b": "y"}) if isinstance(m, Manifest)
+    ]
+    assert FileNames().of(columns) == ["job-job-x.yaml"]
+    assert FileNames("{namespace}_{name}").of(columns) == ["default_job-x.yaml"]
+
+
+@pytest.mark.parametrize("pattern", ["{nope}", "{item!r}", "{item:>3}", "a/{item}", "{", "{0}", "{item.x}"])
+def test_a_pattern_that_is_none_is_refused(pattern: str) -> None:
+    with pytest.raises(UsageError, match="file name pattern"):
+        FileNames(pattern)

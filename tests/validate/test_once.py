@@ -1,0 +1,125 @@
+"""Validation of a batch once per template says what full validation of every manifest says."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from expander.manifests.manifest import Manifest
+from expander.validate.check import check
+from expander.validate.finding import Finding
+from expander.validate.once import OncePerTemplate, is_constant
+from tests.render.batch import jinja, results
+
+VALUES = ["a", "b", "B!", "", "x y", " x", "3", "-1", "0", "99999999999", "Never", "Always", "IfNotPresent", "100m",
+          "1Gi", "-5m", "x" * 70, "a.b", "true", "no", "/data", "../x", "main", "\u00e9", "k8s.io/x", "OnFailure"]  # fmt: skip
+FIELDS = {
+    "metadata.name": "j-{}",
+    "metadata.labels.free": "{}",
+    "metadata.annotations.free": "{}",
+    "spec.parallelism": "{}",
+    "spec.completions": "{}",
+    "spec.completionMode": "Indexed",
+    "spec.backoffLimit": "{}",
+    "spec.ttlSecondsAfterFinished": "{}",
+    "spec.template.metadata.labels.l": "{}",
+    "spec.template.metadata.annotations.n": "{}",
+    "spec.template.metadata.name": "{}",
+    "spec.template.spec.restartPolicy": "{}",
+    "spec.template.spec.containers.0.name": "{}",
+    "spec.template.spec.containers.0.image": "{}",
+    "spec.template.spec.containers.0.imagePullPolicy": "{}",
+    "spec.template.spec.containers.0.command.0": "{}",
+    "spec.template.spec.containers.0.workingDir": "{}",
+    "spec.template.spec.containers.0.env.0.value": "{}",
+    "spec.template.spec.containers.0.env.0.name": "{}",
+    "spec.template.spec.containers.0.resources.limits.cpu": "{}",
+    "spec.template.spec.containers.0.volumeMounts.0.mountPath": "{}",
+    "spec.template.spec.serviceAccountName": "{}",
+    "spec.template.spec.nodeSelector.disk": "{}",
+}
+BASE: dict[str, Any] = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "j-{}", "labels": {}, "annotations": {}},
+    "spec": {
+        "template": {
+            "metadata": {"labels": {}, "annotations": {}},
+            "spec": {
+                "restartPolicy": "Never",
+                "volumes": [{"name": "v", "emptyDir": {}}],
+                "nodeSelector": {},
+                "containers": [
+                    {
+                        "name": "main",
+                        "image": "busybox",
+                        "command": ["x"],
+                        "env": [{"name": "A", "value": "1"}],
+                        "resources": {"limits": {}},
+                        "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+                    }
+                ],
+            },
+        }
+    },
+}
+
+
+def template(fields: list[str], reference: str) -> str:
+    import json
+
+    tree = json.loads(json.dumps(BASE))
+    for field in [*fields, "metadata.name"]:
+        node = tree
+        *steps, last = field.split(".")
+        for step in steps:
+            node = node[int(step)] if isinstance(node, list) else node[step]
+        text = FIELDS[field].replace("{}", reference)
+        if isinstance(node, list):
+            node[int(last)] = text
+        else:
+            node[last] = text
+    return json.dumps(tree)
+
+
+def said(findings: list[Finding] | None) -> list[str]:
+    return [f"{finding.reason}: {finding}" for finding in findings or ()]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(sorted(FIELDS)), unique=True, max_size=5),
+    st.lists(st.sampled_from(VALUES) | st.text(max_size=5), min_size=1, max_size=6, unique=True),
+    st.booleans(),
+)
+def test_a_batch_has_the_findings_of_each_of_its_manifests(
+    fields: list[str], values: list[str], by_jinja: bool
+) -> None:
+    made = (
+        jinja(template(fields, "{{ item }}"), *values)
+        if by_jinja
+        else results(template(fields, "$ITEM"), *values)
+    )
+    manifests = [manifest for manifest in made if isinstance(manifest, Manifest)]
+    if not manifests:
+        return
+    once = OncePerTemplate(check)
+    refused = {id(manifest): findings for manifest, findings in once.refused(manifests)}
+    for manifest in manifests:
+        expected = said(check(manifest.tree))
+        assert said(list(once(manifest))) == expected
+        assert said(list(refused.get(id(manifest), ()))) == expected
+
+
+def test_what_no_item_reaches_is_told_from_what_an_item_decides() -> None:
+    broken = template(["spec.parallelism"], "$ITEM").replace('"Never"', '"Sometimes"')
+    (manifest,) = results(broken, "-1")
+    assert isinstance(manifest, Manifest)
+    found = {finding.path: is_constant(manifest, finding) for finding in check(manifest.tree) or ()}
+    assert found == {"spec.parallelism": False, "spec.template.spec.restartPolicy": True}
+
+
+def test_a_manifest_near_the_limits_of_size_is_checked_in_full() -> None:
+    made = results(template(["metadata.annotations.free"], "$ITEM"), "x", "y" * 300_000)
+    found = OncePerTemplate(check).refused([manifest for manifest in made if isinstance(manifest, Manifest)])
+    assert [finding.path for _, findings in found for finding in findings] == ["metadata.annotations"]
