@@ -1,6 +1,7 @@
 """One template and a list of items become a labelled batch of Kubernetes Jobs.
 
-The words here are those of the commands: ``expander.expand(template, items)`` gives manifests.
+The words here are those of the commands: ``expander.expand(template, items)`` gives manifests,
+``expander.validate(mapping)`` says what an API server would refuse in one.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from expander.version import __version__
 
 if TYPE_CHECKING:
     from expander.pipeline.expand import expand
+    from expander.pipeline.validate import validate
 
-__all__ = ["__version__", "expand"]
+__all__ = ["__version__", "expand", "validate"]
 
-_HOME = {"expand": "expander.pipeline.expand"}
+_HOME = {"expand": "expander.pipeline.expand", "validate": "expander.pipeline.validate"}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from expander.base.errors import InputError, YamlError
 from expander.base.yaml import Chunk
 from expander.pipeline.reading import chunks_of, files_of
-from expander.pipeline.verdicts import Examined, Verdict, Warned, examine
+from expander.pipeline.verdicts import Examined, Verdict, Warned, examine, unreadable
 from expander.validate.advice import Advice
 from expander.validate.batch import Totals
 from expander.validate.finding import Finding
@@ -22,7 +22,11 @@ PORTION = 1 << 18
 PARALLEL = 4
 """Portions from which on other processes help; starting them takes as long as a few portions."""
 
-Portion = tuple[str, list[Chunk]]
+SOURCES = 100
+"""So many files are examined together at most."""
+
+Portion = list[tuple[str, "list[Chunk] | YamlError"]]
+"""Sources and their documents; an error where a source stops being readable."""
 
 
 def validate(manifest: Mapping[str, Any], version: str | None = None) -> list[Finding]:
@@ -70,7 +74,7 @@ class Validation:
         self.batch_warnings: list[Advice] = []
 
     def __iter__(self) -> Iterator[Verdict]:
-        names: dict[tuple[str, str, str], Verdict] = {}
+        names: dict[tuple[str, str, str], tuple[str, int]] = {}
         numbers: dict[str, int] = {}
         for verdicts, totals in self._examined():
             self.totals.include(totals)
@@ -84,17 +88,20 @@ class Validation:
         self.batch_warnings = self.totals.warnings() + self.totals.over(self._quota)
         self.warned += len(self.batch_warnings)
 
-    def _compare(self, verdict: Verdict, names: dict[tuple[str, str, str], Verdict]) -> None:
+    def _compare(self, verdict: Verdict, names: dict[tuple[str, str, str], tuple[str, int]]) -> None:
         """Warn when another manifest of the batch has the same kind, namespace and name."""
         if not verdict.name:
             return
-        first = names.setdefault((verdict.kind, verdict.namespace, verdict.name), verdict)
-        if first is not verdict:
-            message = f"{verdict.kind} {verdict.name!r} is in {first.source}:{first.line} already"
+        here = (verdict.source, verdict.line)
+        first = names.setdefault((verdict.kind, verdict.namespace, verdict.name), here)
+        if first is not here:
+            message = f"{verdict.kind} {verdict.name!r} is in {first[0]}:{first[1]} already"
             verdict.warnings.append(Warned(Advice("metadata.name", "duplicate-name", message), verdict.line))
 
     def _examined(self) -> Iterator[Examined]:
-        work = partial(_examine, version=self._version, group_label=self._group_label)
+        work = partial(
+            _examine, version=self._version, group_label=self._group_label, amounts=bool(self._quota)
+        )
         portions = self._portions()
         first = list(islice(portions, PARALLEL))
         if len(first) < PARALLEL or self._workers < 2:
@@ -105,33 +112,40 @@ class Validation:
 
         yield from in_order(work, first, portions, self._workers)
 
-    def _portions(self) -> Iterator[Portion | Verdict]:
-        """Chunks of one source that are worth sending to a worker; what cannot be read is a verdict."""
+    def _portions(self) -> Iterator[Portion]:
+        """Documents that are worth sending to a worker together."""
+        portion: Portion = []
+        size = 0
         for path in files_of(self._paths, self._recursive):
             source = "<stdin>" if path == "-" else path
-            held: list[Chunk] = []
-            size = 0
+            chunks: list[Chunk] = []
+            portion.append((source, chunks))
             try:
                 for chunk in chunks_of(path, self._stdin):
-                    held.append(chunk)
+                    chunks.append(chunk)
                     size += len(chunk.text)
                     if size >= PORTION:
-                        yield source, held
-                        held, size = [], 0
+                        yield portion
+                        chunks, size = [], 0
+                        portion = [(source, chunks)]
             except YamlError as error:
-                yield source, held
-                held = []
-                problem = error.problems[0]
-                line = problem.where.line if problem.where else 0
-                yield Verdict(source, line, 0, "error", message=problem.message)
-            if held:
-                yield source, held
+                portion.append((source, error))
+            if len(portion) >= SOURCES:
+                yield portion
+                portion, size = [], 0
+        if portion:
+            yield portion
 
 
-def _examine(portion: Portion | Verdict, version: str | None, group_label: str) -> Examined:
-    if isinstance(portion, Verdict):
-        return Examined([portion], Totals())
-    return examine(*portion, version=version, group_label=group_label)
+def _examine(portion: Portion, version: str | None, group_label: str, amounts: bool) -> Examined:
+    totals = Totals(group_label, amounts=amounts)
+    verdicts: list[Verdict] = []
+    for source, chunks in portion:
+        if isinstance(chunks, YamlError):
+            verdicts.append(unreadable(source, chunks))
+        else:
+            verdicts += examine(source, chunks, version, totals)
+    return Examined(verdicts, totals)
 
 
 def quotas_in(paths: Iterable[str]) -> dict[str, str]:

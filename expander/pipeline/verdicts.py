@@ -83,28 +83,31 @@ class Examined(NamedTuple):
     totals: Totals
 
 
-def examine(
-    source: str, chunks: Sequence[Chunk], version: str | None = None, group_label: str = "jobgroup"
-) -> Examined:
+def examine(source: str, chunks: Sequence[Chunk], version: str | None, totals: Totals) -> list[Verdict]:
     """The verdicts of documents; a chunk that is not YAML has one of status ``error``.
 
+    What valid manifests ask for is added to ``totals``.
     ``version`` is a Kubernetes version, the newest by default; UsageError for one without schemas.
     """
-    totals = Totals(group_label)
     verdicts: list[Verdict] = []
     for chunk in chunks:
         try:
             documents = read_chunk(chunk, source)
         except YamlError as error:
-            problem = error.problems[0]
-            line = problem.where.line if problem.where else chunk.line
-            hint = f" ({problem.hint})" if problem.hint else ""
-            verdicts.append(Verdict(source, line, 0, "error", message=problem.message + hint))
+            verdicts.append(unreadable(source, error))
             continue
         for document in documents:
             for data, prefix in _objects(document):
                 verdicts.append(_verdict(document, data, prefix, version, totals))
-    return Examined(verdicts, totals)
+    return verdicts
+
+
+def unreadable(source: str, error: YamlError) -> Verdict:
+    """The verdict for text that is no YAML."""
+    problem = error.problems[0]
+    line = problem.where.line if problem.where else 0
+    hint = f" ({problem.hint})" if problem.hint else ""
+    return Verdict(source, line, 0, "error", message=problem.message + hint)
 
 
 def _objects(document: Document) -> Iterator[tuple[Any, tuple[str | int, ...]]]:

@@ -14,10 +14,11 @@ LARGE_GROUP = 100
 
 
 class Totals:
-    """What a batch asks for in all: objects by kind, pods at a time, requests and limits of those pods."""
+    """What a batch asks for in all: objects by kind; with ``amounts`` pods at a time and their resources."""
 
-    def __init__(self, group_label: str = "jobgroup") -> None:
+    def __init__(self, group_label: str = "jobgroup", *, amounts: bool = True) -> None:
         self._group_label = group_label
+        self._amounts = amounts
         self.counts: dict[str, int] = {}
         self.amounts: dict[str, Fraction] = {}
         self.without_ttl = 0
@@ -34,6 +35,8 @@ class Totals:
             self.without_group += 1
         if "ttlSecondsAfterFinished" not in spec:
             self.without_ttl += 1
+        if not self._amounts:
+            return
         pods = _pods_at_a_time(spec)
         self._count("pods", Fraction(pods))
         for name, amount in _pod_amounts(spec["template"]["spec"]).items():

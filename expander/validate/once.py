@@ -33,6 +33,7 @@ SHAPES = 5_000
 
 _ANY = re.compile("")
 _IMAGE = re.compile(r"[!-~]+\Z")
+_COUNT = re.compile(r"[1-9][0-9]{0,8}\Z")
 _SOME = re.compile(r"[\s\S]")
 _UNDOTTED = re.compile(r"[^.]{0,52}\Z")  # with any index behind it a name of a host
 _NAMED_FREELY = ("ConfigMap", "CronJob", "Job", "Secret")
@@ -125,6 +126,8 @@ def free_when(hole: Hole, tree: Mapping[str, Any]) -> re.Pattern[str] | None:
         if hole.rule is None or tree["kind"] not in _NAMED_FREELY:
             return None
         return _UNDOTTED if tree["kind"] == "Job" and _is_indexed(tree) else _ANY
+    if hole.type is FieldType.INT32 or hole.type is FieldType.INT64:
+        return _COUNT if _is_plain_count(path, tree) else None
     if hole.type is not FieldType.STRING:
         return None
     if path[-2:-1] == ("annotations",):
@@ -152,6 +155,15 @@ def _in_container(path: Path) -> re.Pattern[str] | None:
         case ("image",):
             return _IMAGE
     return None
+
+
+def _is_plain_count(path: Path, tree: Mapping[str, Any]) -> bool:
+    """Whether every positive number is accepted, whatever else the manifest says."""
+    if path[:-1] not in (("spec",), ("spec", "jobTemplate", "spec")):
+        return False
+    if path[-1] in ("backoffLimit", "ttlSecondsAfterFinished", "activeDeadlineSeconds"):
+        return True
+    return path == ("spec", "parallelism") and tree["kind"] == "Job" and not _is_indexed(tree)
 
 
 def _is_indexed(tree: Mapping[str, Any]) -> bool:

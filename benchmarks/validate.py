@@ -1,0 +1,124 @@
+"""Validation: what it adds to an expansion, and manifests per second on files that have nothing in common.
+
+Peers: the same expansion unvalidated; for files, PyYAML with libyaml and `jsonschema` with the same schema,
+which is what a script in Python would do (it knows types only), and kubeconform where it is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.timing import command, measure, verdict
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE = ROOT / "examples" / "01-expansion" / "job-tmpl.yaml"
+EXPANDER = str(Path(sys.executable).parent / "expander")
+PEER = """
+import os, sys, yaml
+from jsonschema import Draft202012Validator
+from expander.manifests import schemas
+from expander.validate.schema_compile import decodable
+validator = Draft202012Validator(decodable(schemas.kinds(None)["batch/v1"]["Job"]))
+for name in os.listdir(sys.argv[1]):
+    with open(os.path.join(sys.argv[1], name)) as file:
+        for document in yaml.load_all(file, yaml.CSafeLoader):
+            list(validator.iter_errors(document))
+"""
+
+
+def beside_expansion(items: int, rounds: int) -> None:
+    """A batch of one template with and without validation."""
+    for words, template in (("no field that an item can break", TEMPLATE), ("an integer per item", None)):
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "job.yaml"
+            text = TEMPLATE.read_text()
+            path.write_text(
+                text if template else text.replace("\nspec:", "\nspec:\n  backoffLimit: $ITEM", 1)
+            )
+            arguments = [EXPANDER, "expand", str(path), "-i", f"0-{items - 1}"]
+            found = measure(
+                {"validated": command(arguments), "unvalidated": command([*arguments, "--no-validate"])},
+                rounds,
+            )
+        validated, plain = found["validated"].seconds, found["unvalidated"].seconds
+        print(f"{items:,} items, {words}: {validated:.2f} s, {items / validated:,.0f}/s")
+        ratio = validated / plain
+        verdict("time of the unvalidated expansion", ratio, "at most 1.5x", ratio <= 1.5)
+
+
+def unrelated_files(count: int, rounds: int, folder: Path) -> None:
+    """Manifests that differ in their structure, one per file."""
+    jobs = folder / "jobs"
+    jobs.mkdir()
+    made = random.Random(1)
+    for number in range(count):
+        (jobs / f"job-{number}.yaml").write_text(_manifest(number, made))
+    lines = folder / "jobs.jsonl"
+    answer = command([EXPANDER, "expand", str(TEMPLATE), "-i", f"0-{count - 1}", "-o", "json"], stdout=lines)
+    answer()
+    runs = {
+        "PyYAML + jsonschema (types only)": command([sys.executable, "-c", PEER, str(jobs)]),
+        "files": command([EXPANDER, "validate", str(jobs)]),
+        "files, one process": command([EXPANDER, "validate", str(jobs), "--workers", "1"]),
+        "JSON Lines": command([EXPANDER, "validate", str(lines)]),
+    }
+    if kubeconform := shutil.which("kubeconform"):
+        runs["kubeconform"] = command([kubeconform, "-n", "2", str(jobs)])
+    found = measure(runs, rounds)
+    print(f"{count:,} files, each of its own structure")
+    for name, measured in found.items():
+        print(f"  {name}: {measured.seconds:.2f} s, {count / measured.seconds:,.0f}/s")
+    rate = count / found["files"].seconds
+    verdict("of 10,000 manifests per second", rate / 10_000, "at least 1x", rate >= 10_000)
+    peer = "kubeconform" if "kubeconform" in found else "PyYAML + jsonschema (types only)"
+    print(f"  faster than {peer}: {found[peer].seconds / found['files'].seconds:.1f}x")
+
+
+def _manifest(number: int, made: random.Random) -> str:
+    containers = []
+    for place in range(made.randint(1, 2)):
+        container: dict[str, object] = {
+            "name": f"c{place}",
+            "image": f"busybox:{number}",
+            "command": ["sh", "-c", "true"],
+        }
+        if made.random() < 0.5:
+            container["env"] = [
+                {"name": f"V{n}", "value": str(made.random())} for n in range(made.randint(1, 4))
+            ]
+        if made.random() < 0.5:
+            container["resources"] = {"requests": {"cpu": "100m", "memory": "64Mi"}}
+        containers.append(container)
+    spec: dict[str, object] = {"template": {"spec": {"restartPolicy": "Never", "containers": containers}}}
+    for field in ("backoffLimit", "ttlSecondsAfterFinished", "activeDeadlineSeconds", "parallelism"):
+        if made.random() < 0.5:
+            spec[field] = made.randint(1, 9)
+    from expander.base.yaml import dump
+
+    metadata = {"name": f"job-{number}", "labels": {"jobgroup": "bench"}}
+    return dump(
+        json.loads(json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}))
+    )
+
+
+def main() -> None:
+    """Run all comparisons."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where to write files (default: a temporary folder)")
+    options = parser.parse_args()
+    beside_expansion(options.items, options.rounds)
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        unrelated_files(options.files, options.rounds, Path(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""`expander validate` as users call it."""
+
+import json
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import EXPANDER, run
+
+ROOT = Path(__file__).resolve().parents[2]
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {name}
+  labels: {{jobgroup: g}}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: main
+        image: busybox
+"""
+BAD = JOB.replace("image:", "imag:").format(name="bad")
+BELOW_ZERO = JOB.replace("spec:\n", "spec:\n  parallelism: -1\n", 1)
+NEGATIVE = BELOW_ZERO.format(name="negative")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "good.yaml").write_text("# one\n" + JOB.format(name="good"))
+    (tmp_path / "jobs" / "two.yml").write_text(BAD + "---\n# another\n" + NEGATIVE)
+    (tmp_path / "jobs" / "notes.txt").write_text("not a manifest: {")
+    (tmp_path / "jobs" / "deep").mkdir()
+    (tmp_path / "jobs" / "deep" / "more.json").write_text('{"apiVersion": "x.y/v1", "kind": "Foo"}')
+    return tmp_path
+
+
+def test_findings_name_the_file_the_line_the_manifest_and_the_field(folder: Path) -> None:
+    answer = run("validate", "jobs", cwd=folder)
+    assert answer.code == 1
+    assert answer.out.splitlines() == [
+        'jobs/two.yml:12: Job/bad: spec.template.spec.containers[0].imag: unknown field, did you mean "image"?',
+        "jobs/two.yml:21: Job/negative: spec.parallelism: Invalid value: -1: must be greater than or equal to 0",
+        "3 manifests: 1 valid, 2 invalid",
+    ]
+
+
+def test_a_kind_without_a_schema_is_skipped_and_never_valid(folder: Path) -> None:
+    answer = run("validate", "-R", "-v", "jobs", cwd=folder)
+    assert "jobs/deep/more.json:1: Foo/: skipped, no schema for x.y/v1" in answer.out
+    assert (
+        answer.out.splitlines()[-1] == "4 manifests: 1 valid, 2 invalid, 1 skipped (no schema for the kind)"
+    )
+    assert run("validate", "jobs/deep", cwd=folder).code == 0
+
+
+def test_standard_input_holds_any_mixture_of_documents(folder: Path) -> None:
+    lines = "\n".join(
+        json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"c{n}"}}) for n in range(3)
+    )
+    answer = run("validate", "-", cwd=folder, stdin=f"{JOB.format(name='a')}---\n{lines}\n---\n{BAD}")
+    assert answer.code == 1
+    assert answer.out.splitlines()[-1] == "5 manifests: 4 valid, 1 invalid"
+    assert answer.out.startswith("<stdin>:29: Job/bad:")
+
+
+def test_json_is_one_object_per_document(folder: Path) -> None:
+    answer = run("validate", "jobs", "-o", "json", cwd=folder)
+    found = [json.loads(line) for line in answer.out.splitlines()]
+    assert [(one["source"], one["index"], one["line"], one["status"]) for one in found] == [
+        ("jobs/good.yaml", 0, 2, "valid"),
+        ("jobs/two.yml", 0, 1, "invalid"),
+        ("jobs/two.yml", 1, 15, "invalid"),
+    ]
+    assert found[2]["findings"] == [
+        {
+            "path": "spec.parallelism",
+            "reason": "FieldValueInvalid",
+            "message": "Invalid value: -1: must be greater than or equal to 0",
+            "line": 21,
+        }
+    ]
+    assert (found[1]["apiVersion"], found[1]["kind"], found[1]["name"]) == ("batch/v1", "Job", "bad")
+
+
+def test_junit_and_sarif_are_well_formed_and_complete(folder: Path) -> None:
+    (folder / "odd.yaml").write_text('a: "\x85<&>"\nb: "')
+    suites = ElementTree.fromstring(run("validate", "-R", "jobs", "odd.yaml", "-o", "junit", cwd=folder).out)
+    cases = [(case.get("name"), [child.tag for child in case]) for case in suites.iter("testcase")]
+    assert cases == [
+        ("Job/good", []), ("Job/bad", ["failure"]), ("Job/negative", ["failure"]), ("Foo/0", ["skipped"]), ("document/0", ["error"]),
+    ]  # fmt: skip
+    sarif = json.loads(run("validate", "jobs", "-o", "sarif", cwd=folder).out)
+    results = sarif["runs"][0]["results"]
+    assert [result["ruleId"] for result in results] == ["UnknownField", "FieldValueInvalid"]
+    assert results[0]["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "jobs/two.yml"},
+        "region": {"startLine": 12},
+    }
+
+
+def test_a_document_that_cannot_be_read_does_not_hide_the_others(folder: Path) -> None:
+    answer = run("validate", "-", cwd=folder, stdin=f"a: b: c\n---\n{JOB.format(name='a')}---\n{NEGATIVE}")
+    assert answer.code == 1
+    assert answer.out.splitlines()[0].startswith("<stdin>:1: error: not YAML")
+    assert answer.out.splitlines()[-1] == "3 manifests: 1 valid, 1 invalid, 1 unreadable"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xff\xfe\x00", b"a: \xff", b"[" * 10_000, b"{" * 10_000, b"- " * 10_000, b'{"a":' * 10_000, b"x: " + b"y" * 10_000_000,
+        b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(b"%c: &%c [%s]\n" % (c + 1, c + 1, b",".join([b"*%c" % c] * 9)) for c in b"abcdefgh"),
+        b"\x00", b"--- x\n", b"%YAML 1.1\na: b\n", b"? [a]\n: b\n", b"!!binary x: y\n", b"a: !!int z", b"\x80" * 100,
+    ],
+)  # fmt: skip
+def test_hostile_text_is_one_clear_error(folder: Path, text: bytes) -> None:
+    answer = run("validate", "-", cwd=folder, stdin=text)
+    assert answer.code == 1
+    assert answer.err == ""
+    lines = answer.out.splitlines()
+    assert len(lines) == 2
+    assert ": error: " in lines[0]
+    assert lines[1] == "1 manifests: 0 valid, 0 invalid, 1 unreadable"
+
+
+def test_the_batch_is_looked_at_as_a_whole(folder: Path) -> None:
+    bare = JOB.replace("  labels: {{jobgroup: g}}\n", "")
+    stream = "---\n".join(bare.format(name=f"j{number % 100}") for number in range(101))
+    answer = run("validate", "-", cwd=folder, stdin=stream)
+    assert answer.code == 0
+    assert "warning: metadata.name: Job 'j0' is in <stdin>:1 already" in answer.out
+    assert "batch: warning: metadata.labels[jobgroup]: 101 of 101 Jobs have no such label" in answer.out
+    assert "batch: warning: spec.ttlSecondsAfterFinished: 101 of 101 Jobs have none" in answer.out
+    assert run("validate", "-", "--strict-warnings", cwd=folder, stdin=stream).code == 1
+
+
+def test_warnings_of_one_kind_are_not_repeated_without_end(folder: Path) -> None:
+    risky = JOB.replace("Never", "OnFailure").replace("busybox", "busybox:1.10")
+    answer = run(
+        "validate",
+        "-",
+        cwd=folder,
+        stdin="---\n".join(risky.format(name=f"j{number}") for number in range(20)),
+    )
+    assert answer.out.count("its logs with it") == 3
+    assert "... and 17 more warnings 'lost-logs'" in answer.out
+    assert answer.out.count("the tag 1.10 is the number 1.1") == 3
+
+
+def test_a_quota_is_held_against_the_whole_batch(folder: Path) -> None:
+    (folder / "quota.yaml").write_text(
+        "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q}\nspec:\n  hard:\n"
+        "    count/jobs.batch: '2'\n    requests.cpu: '1'\n    limits.memory: 10Gi\n    pods: '100'\n"
+    )
+    job = JOB.replace(
+        "image: busybox",
+        "image: busybox\n        resources: {{requests: {{cpu: 400m}}, limits: {{memory: 1Gi}}}}",
+    )
+    stream = "---\n".join(job.format(name=f"j{number}") for number in range(3))
+    answer = run("validate", "-", "--quota", "quota.yaml", cwd=folder, stdin=stream)
+    assert "spec.hard[count/jobs.batch]: the batch asks for 3, the quota has 2" in answer.out
+    assert "spec.hard[requests.cpu]: the batch asks for 1200m, the quota has 1" in answer.out
+    assert "limits.memory" not in answer.out
+    assert run("validate", "-", "--quota", "jobs/good.yaml", cwd=folder, stdin=stream).code == 2
+
+
+def test_large_batches_are_examined_by_several_processes_with_the_same_answer(folder: Path) -> None:
+    stream = "---\n".join((BELOW_ZERO if n % 500 == 0 else JOB).format(name=f"j{n}") for n in range(8000))
+    (folder / "many.yaml").write_text(stream)
+    lines = "\n".join(
+        json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"c{n}"}})
+        for n in range(20_000)
+    )
+    (folder / "many.jsonl").write_text(lines)
+    one = run("validate", "many.yaml", "many.jsonl", "--workers", "1", "-o", "json", cwd=folder)
+    two = run("validate", "many.yaml", "many.jsonl", "--workers", "2", "-o", "json", cwd=folder)
+    assert one.out == two.out
+    assert len(one.out.splitlines()) == 28_000
+    found = [json.loads(line) for line in one.out.splitlines()[:8000]]
+    assert [number for number, one in enumerate(found) if one["status"] == "invalid"] == list(
+        range(0, 8000, 500)
+    )
+    assert [one["index"] for one in found] == list(range(8000))
+
+
+def test_the_version_of_kubernetes_decides_which_fields_there_are(folder: Path) -> None:
+    new = JOB.replace("spec:\n", "spec:\n  managedBy: example.com/me\n", 1).format(name="a")
+    assert run("validate", "-", cwd=folder, stdin=new).code == 0
+    answer = run("validate", "-", "--kubernetes-version", "1.29", cwd=folder, stdin=new)
+    assert answer.code == 1
+    assert "spec.managedBy" in answer.out
+    assert run("validate", "-", "--kubernetes-version", "2.0", cwd=folder, stdin=new).code == 2
+
+
+@pytest.mark.parametrize("arguments", [["nothere.yaml"], ["empty"], [], ["jobs", "-o", "xml"]])
+def test_wrong_usage_exits_with_2(folder: Path, arguments: list[str]) -> None:
+    (folder / "empty").mkdir()
+    answer = run("validate", *arguments, cwd=folder)
+    assert (answer.code, answer.out) == (2, "")
+    assert "Traceback" not in answer.err
+
+
+def test_a_closed_pipe_ends_quietly(folder: Path) -> None:
+    (folder / "many.yaml").write_text("---\n".join(NEGATIVE for _ in range(20_000)))
+    command = f"set -o pipefail; {EXPANDER} validate many.yaml | head -n 1"
+    answer = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert (answer.stderr, answer.returncode) == ("", 141)
+
+
+def test_it_works_in_a_process_without_any_network(folder: Path) -> None:
+    command = ["unshare", "-n", EXPANDER, "validate", "jobs/good.yaml"]
+    if subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode:
+        command = ["unshare", "-rn", *command[2:]]
+    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout) == (0, "1 manifests: 1 valid, 0 invalid\n")
+
+
+def test_every_recorded_valid_manifest_every_template_and_every_example_is_accepted(
+    reference: Path, tmp_path: Path
+) -> None:
+    assert " 0 invalid" in run("validate", str(reference / "validation" / "bases")).out
+    for template in [
+        *(ROOT / "templates").iterdir(),
+        *(ROOT / "examples").glob("*/*.jinja2"),
+        *(ROOT / "examples").glob("*/job*.yaml"),
+    ]:
+        items = [] if template.name.endswith("jinja2") and "each" not in template.name else ["a", "b c"]
+        if "each" in template.name:
+            items = ["-i", str(ROOT / "examples/02-jinja2/fruits.csv")]
+        if template.parent.name == "01-expansion":
+            items = ["a", "b"]
+        made = run("expand", str(template), *items)
+        assert made.code == 0, made.err
+        assert run("validate", "-", "--strict-warnings", stdin=made.out).code == 0
