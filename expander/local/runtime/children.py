@@ -1,0 +1,151 @@
+"""The containers that live, by process: signals go to all of one, and its end is when all of it is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from expander.local.runtime import families
+
+_SLACK = 0.02
+"""Seconds by which the start times in /proc may be too early: they are cut to a clock tick."""
+
+
+class Child:
+    """One container: the process that was started for it, and what is known of its end."""
+
+    __slots__ = (
+        "born",
+        "cgroup",
+        "control",
+        "finished",
+        "key",
+        "log",
+        "lost",
+        "memory",
+        "oom",
+        "pid",
+        "started",
+        "status",
+        "wrappers",
+    )
+
+    def __init__(
+        self, key: str, pid: int, started: float, log: str, wrappers: int, control: tuple[str, ...]
+    ) -> None:
+        self.key, self.pid, self.started, self.log = key, pid, started, log
+        self.wrappers, self.control = wrappers, control
+        self.born = time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+        self.memory: int | None = None
+        self.cgroup: str | None = None
+        self.oom = self.lost = False
+        self.status = 0
+        self.finished = 0.0
+
+
+class Family:
+    """All containers of a run. A container is its process group and what descends from it.
+
+    Its first process ends first; the rest is then killed, as the kernel does with a container's, and the
+    container counts as ended when its group is empty.
+    """
+
+    def __init__(self) -> None:
+        self.by_pid: dict[int, Child] = {}
+        self.by_key: dict[str, Child] = {}
+        self.limited: list[Child] = []
+        self.ending: list[Child] = []
+        self.aides: set[int] = set()
+        """Processes that work for this one, such as a container engine's command for a signal."""
+
+    def add(self, child: Child) -> None:
+        """A container was started."""
+        self.by_pid[child.pid] = child
+        self.by_key[child.key] = child
+        if child.memory is not None:
+            self.limited.append(child)
+
+    def reaped(self, pid: int, status: int) -> None:
+        """A child of this process has ended: the first process of a container, or an orphan."""
+        child = self.by_pid.pop(pid, None)
+        if child is None:
+            self.aides.discard(pid)
+            return
+        child.status, child.finished = status, time.time()
+        if child.memory is not None:
+            self.limited.remove(child)
+        self.ending.append(child)
+
+    def gone(self) -> list[Child]:
+        """The containers of which nothing is left since the last call; the rest of the others is killed."""
+        if not self.ending:
+            return []
+        gone, self.ending, ending = [], [], self.ending
+        for child in ending:
+            if families.kill_group(child.pid):
+                self.ending.append(child)
+            else:
+                del self.by_key[child.key]
+                gone.append(child)
+        return gone
+
+    def sweep(self) -> None:
+        """Kill what was left by containers that have ended, also what hides in a session of its own.
+
+        An orphan belongs to the container whose session it is in, or whose log it writes to. One that shows
+        neither is killed when no container lives that could have started it.
+        """
+        for pid in families.children(os.getpid()):
+            if pid in self.by_pid or pid in self.aides:
+                continue
+            process = families.look(pid)
+            if process is None or process.zombie or process.session in self.by_pid:
+                continue
+            living = self.by_pid.values()
+            outputs = families.outputs(pid)
+            if outputs and any(families.file_number(child.log) in outputs for child in living):
+                continue
+            ended = process.session in {child.pid for child in self.ending}
+            if ended or not any(child.born <= process.born + _SLACK for child in living):
+                families.kill(pid)
+
+    def signal(self, child: Child, number: int, whole: bool) -> None:
+        """Send a signal to the first process of a container or, if ``whole``, to every process of it."""
+        if not child.wrappers and not whole:
+            families.kill(child.pid, number)
+            return
+        inner = [child.pid]
+        for _ in range(child.wrappers):
+            inner = [each for pid in inner for each in families.children(pid)]
+        if not whole:
+            targets = inner
+        elif child.wrappers:
+            targets = inner + [each for pid in inner for each in families.descendants(pid)]
+        else:
+            families.kill_group(child.pid, number)
+            targets = [
+                pid
+                for pid in families.descendants(child.pid)
+                if (process := families.look(pid)) is not None and process.group != child.pid
+            ]
+        for pid in targets:
+            families.kill(pid, number)
+
+    def kill(self, child: Child) -> None:
+        """Kill every process of a container that can be found now; `sweep` finds the rest."""
+        below = families.descendants(child.pid)
+        families.kill_group(child.pid)
+        for pid in below:
+            families.kill(pid)
+
+    def kill_all(self) -> None:
+        """Kill every process of every container."""
+        for child in [*self.by_pid.values(), *self.ending]:
+            families.kill_group(child.pid, signal.SIGKILL)
+        for pid in families.descendants(os.getpid()):
+            families.kill(pid)
+
+    def extinct(self) -> bool:
+        """Whether no container and no child of this process is left."""
+        return not self.by_pid and not self.ending and not families.children(os.getpid())

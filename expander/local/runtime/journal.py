@@ -1,0 +1,128 @@
+"""The supervisor's durable record: what it is about to start, what it started, how each ended.
+
+One line per fact, appended before anyone is told of it, so the file knows at least as much as any reader
+of events does. It outlives both processes; it is not forced to the disk, so a power cut may take the last
+lines with it. A line that is not whole, from a full disk or a power cut, counts as not written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterable
+
+RUN, INTENT, START, END = "R", "I", "S", "X"
+SUFFIX = ".journal"
+_MANY = 10_000
+"""So many ends that are kept elsewhere are worth writing the file anew without them."""
+
+
+def since_boot() -> float:
+    """Seconds since this machine booted, by the clock the start times in /proc use."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
+def boot_id() -> str:
+    """What tells this boot of the machine from another; empty where the system does not say."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def escape(text: str) -> str:
+    """``text`` as one printable word of ASCII without tabs and line ends."""
+    return text.encode("unicode_escape").decode("ascii")
+
+
+def unescape(word: str) -> str:
+    """The text that `escape` made ``word`` of."""
+    return word.encode("ascii").decode("unicode_escape")
+
+
+class Journal:
+    """Writes the record of one run. Holds a lock on the file for as long as the run lasts."""
+
+    def __init__(self, path: str, client: int) -> None:
+        self.path = path
+        self._file = self._open(path)
+        self._unwritten = b""
+        self._settled: set[str] = set()
+        self._head = f"{RUN}\t1\t{client}\t{os.getpid()}\t{since_boot():.3f}\t{boot_id()}\n"
+        self.append(self._head)
+
+    def _open(self, path: str) -> int:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return file
+
+    def intent(self, key: str, log: str) -> bool:
+        """Record that ``key`` is about to be started; False if that cannot be written."""
+        return self.append(f"{INTENT}\t{escape(key)}\t{since_boot():.3f}\t{time.time():.6f}\t{escape(log)}\n")
+
+    def start(self, key: str, pid: int, at: float) -> bool:
+        """Record that the process of ``key`` is ``pid``."""
+        return self.append(f"{START}\t{escape(key)}\t{pid}\t{at:.6f}\n")
+
+    def end(
+        self,
+        key: str,
+        code: int | None,
+        signal: int | None,
+        started: float,
+        finished: float,
+        oom: bool,
+        error: str | None,
+        lost: bool,
+    ) -> bool:
+        """Record how ``key`` ended: the fields of `launch.Exit`."""
+        how = "\t".join("" if part is None else str(part) for part in (code, signal))
+        flags = ("o" if oom else "") + ("l" if lost else "") + ("e" if error is not None else "")
+        return self.append(
+            f"{END}\t{escape(key)}\t{how}\t{started:.6f}\t{finished:.6f}\t{flags}\t{escape(error or '')}\n"
+        )
+
+    def append(self, line: str) -> bool:
+        """Write ``line``, after whatever could not be written before; False if it is not in the file yet."""
+        data = self._unwritten + line.encode("ascii")
+        while data:
+            try:
+                written = os.write(self._file, data)
+            except OSError:
+                break
+            data = data[written:]
+        self._unwritten = data
+        return not data
+
+    def settle(self, keys: Iterable[str]) -> None:
+        """Forget these keys, whose ends are kept elsewhere, once there are enough of them to be worth it."""
+        self._settled.update(keys)
+        if len(self._settled) >= _MANY and not self._unwritten:
+            self._compact()
+
+    def _compact(self) -> None:
+        """Put a file without the settled keys in the place of this one, which stays whole if that fails."""
+        settled = {escape(key) for key in self._settled}
+        fresh = self.path + ".new"
+        try:
+            with open(self.path, "rb") as old:
+                lines = [
+                    line
+                    for line in old
+                    if line.split(b"\t", 2)[1].decode() not in settled or line.startswith(RUN.encode())
+                ]
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(fresh)
+            file = self._open(fresh)
+            with open(file, "wb", closefd=False) as new:
+                new.writelines(lines)
+            os.replace(fresh, self.path)
+        except OSError:
+            return
+        os.close(self._file)
+        self._file = file
+        self._settled.clear()

@@ -1,0 +1,175 @@
+"""Starts one process: its own session, its log as stdout and stderr, nothing else of this one.
+
+What goes wrong is put as a container runtime puts it. It tells two things apart: what it finds out before
+it runs the command (the container was never started), and what the kernel says when it runs it (the
+container was started, and its first and last word is in the log).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+
+UNRUNNABLE = 255
+"""The exit code of a container whose command the kernel refuses to run."""
+
+
+class Refused(Exception):
+    """The process cannot be started; the message is the runtime's."""
+
+
+class Unrunnable(Exception):
+    """The kernel does not run the file; the message belongs in the container's log."""
+
+
+def _strange(error: OSError) -> str:
+    return (os.strerror(error.errno) if error.errno else str(error)).lower()
+
+
+class Spawner:
+    """Starts processes; remembers where commands were found."""
+
+    def __init__(self) -> None:
+        self._nothing = os.open(os.devnull, os.O_RDWR)
+        self._found: dict[tuple[str, str], str] = {}
+        self._quick = True
+
+    def open_log(self, path: str) -> int:
+        """The log file, open for appending. Raises `Refused`."""
+        try:
+            return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        except (OSError, ValueError) as error:
+            reason = _strange(error) if isinstance(error, OSError) else str(error)
+            raise Refused(f"open log {path}: {reason}") from error
+
+    def start(
+        self,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: str | None,
+        log: int | None,
+        user: int | None = None,
+        group: int | None = None,
+        groups: tuple[int, ...] = (),
+    ) -> int:
+        """Start a process that leads a session of its own; its pid. ``log`` of None throws its output away.
+
+        Raises `Refused` and `Unrunnable`.
+        """
+        output = self._nothing if log is None else log
+        folder = "/" if cwd is None else cwd
+        try:
+            os.chdir(folder)
+        except (OSError, ValueError) as error:
+            reason = _strange(error) if isinstance(error, OSError) else str(error)
+            raise Refused(
+                f'unable to start container process: chdir to cwd ("{folder}") failed: {reason}'
+            ) from error
+        try:
+            path = self._find(argv, env)
+            changes = user is not None or group is not None or bool(groups)
+            try:
+                if self._quick and not changes:
+                    return self._spawn(path, argv, env, output)
+                return self._fork(path, argv, env, output, user, group, groups)
+            except ValueError as error:
+                raise Refused(f"unable to start container process: {error}") from error
+            except OSError as error:
+                self._found.clear()
+                raise self._judge(error, path, argv[0]) from error
+        finally:
+            if cwd is not None:
+                os.chdir("/")
+
+    def _spawn(self, path: str, argv: list[str], env: dict[str, str], output: int) -> int:
+        actions = [
+            (os.POSIX_SPAWN_DUP2, self._nothing, 0),
+            (os.POSIX_SPAWN_DUP2, output, 1),
+            (os.POSIX_SPAWN_DUP2, output, 2),
+        ]
+        try:
+            return os.posix_spawn(
+                path,
+                argv,
+                env,
+                file_actions=actions,
+                setsid=True,
+                setsigmask=(),
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+            )
+        except NotImplementedError:  # no setsid in this system's posix_spawn
+            self._quick = False
+            return self._fork(path, argv, env, output, None, None, ())
+
+    def _fork(
+        self,
+        path: str,
+        argv: list[str],
+        env: dict[str, str],
+        output: int,
+        user: int | None,
+        group: int | None,
+        groups: tuple[int, ...],
+    ) -> int:
+        import subprocess  # only what the quick way cannot do pays for it
+
+        changes = user is not None or group is not None or bool(groups)
+        process = subprocess.Popen(
+            argv,
+            executable=path,
+            env=env,
+            stdin=self._nothing,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            user=user,
+            group=group,
+            extra_groups=groups if changes and os.geteuid() == 0 else None,
+        )
+        process.returncode = 0  # its end is not for this object to wait for
+        return process.pid
+
+    def _find(self, argv: list[str], env: dict[str, str]) -> str:
+        """The file of the command, as a shell or a container runtime finds it. Raises `Refused`."""
+        if not argv or not argv[0]:
+            raise Refused("unable to start container process: no command specified")
+        name, folders = argv[0], env.get("PATH", "")
+        if "/" in name:
+            reason = _unusable(name)
+            if reason is None:
+                return name
+            raise Refused(f'unable to start container process: exec: "{name}": {reason}')
+        path = self._found.get((name, folders))
+        if path is not None:
+            return path
+        for folder in folders.split(":"):
+            path = f"{folder}/{name}"
+            if folder.startswith("/") and _unusable(path) is None:
+                self._found[name, folders] = path
+                return path
+        raise Refused(
+            f'unable to start container process: exec: "{name}": executable file not found in $PATH'
+        )
+
+    def _judge(self, error: OSError, path: str, name: str) -> Refused | Unrunnable:
+        """What the failure of the start means."""
+        if error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EPERM, errno.EMFILE, errno.ENFILE):
+            return Refused(f"unable to start container process: fork/exec {name}: {_strange(error)}")
+        reason = _unusable(path)
+        if reason is not None:
+            return Refused(f'unable to start container process: exec: "{name}": {reason}')
+        words = {errno.ENOEXEC: "exec format error"}.get(error.errno or 0, _strange(error))
+        return Unrunnable(f"exec {path}: {words}")
+
+
+def _unusable(path: str) -> str | None:
+    """Why ``path`` cannot be run, in a runtime's words; None if nothing is against it."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        return f"stat {path}: {_strange(error) if isinstance(error, OSError) else error}"
+    if stat.S_ISDIR(mode):
+        return "is a directory"
+    return None if os.access(path, os.X_OK) else "permission denied"
