@@ -56,7 +56,12 @@ class TemplateFile:
     @property
     def engine(self) -> Engine:
         """The engine that the file's name asks for."""
-        return "jinja2" if self.path.lower().endswith(_JINJA) else "item"
+        return "jinja2" if self.is_jinja(self.path) else "item"
+
+    @staticmethod
+    def is_jinja(path: str) -> bool:
+        """Whether the name of a file says that it is a Jinja2 template."""
+        return path.lower().endswith(_JINJA)
 
     @property
     def group(self) -> str | None:

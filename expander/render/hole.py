@@ -21,6 +21,7 @@ Path: TypeAlias = tuple[str | int, ...]
 Row: TypeAlias = tuple[Any, ...]
 
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BITS = {FieldType.INT32: 31, FieldType.INT64: 63}
@@ -71,19 +72,21 @@ class Hole:
     is_key: bool = False
     siblings: frozenset[str] = frozenset()
     field: str = ""
+    slots: list[int] = default(init=False)
+    """The slots of the hole in order, repeated ones repeated."""
+    whole: bool = default(init=False)
+    """Whether the scalar is one slot and nothing else."""
 
-    @property
-    def whole(self) -> bool:
-        """Whether the scalar is one slot and nothing else."""
-        return len(self.segments) == 1
-
-    @property
-    def slots(self) -> list[int]:
-        """The slots of the hole in order, repeated ones repeated."""
-        return [segment for segment in self.segments if isinstance(segment, int)]
+    def __post_init__(self) -> None:
+        self.slots = [segment for segment in self.segments if isinstance(segment, int)]
+        self.whole = len(self.segments) == 1
 
     def value(self, row: Row) -> str | int | float | bool:
         """The scalar this row gives; raises Refused."""
+        if self.whole:
+            native = row[self.slots[0]]
+            if type(native) is str and self._takes(native):
+                return native
         natives = [row[slot] for slot in self.slots]
         for native in natives:
             if native is None:
@@ -114,9 +117,21 @@ class Hole:
             raise Refused(f"the key {text!r} is already in this mapping")
         return _CONVERT.get(self.type, _string)(text, self.type)
 
+    def _takes(self, text: str) -> bool:
+        """Whether nothing needs to be looked at: any Unicode text may stand here as it is."""
+        return (
+            (self.type is FieldType.STRING or self.type is FieldType.ANY)
+            and self.rule is None
+            and not self.contexts
+            and not self.is_key
+            and (text.isascii() or _SURROGATE.search(text) is None)
+        )
+
     def _joined(self, texts: list[str]) -> str:
+        if self.whole:
+            return texts[0]
         values = iter(texts)
-        return "".join(part if isinstance(part, str) else next(values) for part in self.segments)
+        return "".join([part if isinstance(part, str) else next(values) for part in self.segments])
 
     def _name(self, texts: list[str], rule: NameRule) -> str:
         constants = [""]
@@ -136,10 +151,8 @@ class Hole:
     @staticmethod
     def _check_unicode(texts: list[str]) -> None:
         for text in texts:
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                raise Refused(f"{text!r} has a lone surrogate, which is not Unicode text") from error
+            if not text.isascii() and _SURROGATE.search(text):
+                raise Refused(f"{text!r} has a lone surrogate, which is not Unicode text")
 
 
 def text_of(value: Any) -> str:

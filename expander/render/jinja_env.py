@@ -61,7 +61,13 @@ class Environment(ImmutableSandboxedEnvironment):
     """Jinja2 with `Data` pieces; ``load`` gives the text of an included template by its name."""
 
     def __init__(self, load: Callable[[str], str | None] | None = None) -> None:
-        super().__init__(undefined=Missing, finalize=_finalize, loader=_Loader(load), cache_size=50)
+        super().__init__(
+            undefined=Missing,
+            finalize=_finalize,
+            loader=_Loader(load),
+            cache_size=50,
+            keep_trailing_newline=True,  # it belongs to a block of text at the end
+        )
         self.globals["range"] = _range
         self.filters.update(_FILTERS)
 

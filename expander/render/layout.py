@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from expander.base.yaml import quoted, scalar
@@ -66,7 +66,7 @@ class Layout:
             out.append(part)
         return "".join(out)
 
-    def plan(self, computed: set[str]) -> Plan:
+    def plan(self, computed: Collection[str]) -> Plan:
         """How to write many harmless rows; ``computed`` are the tokens of holes that are not copied."""
         constants = [self.parts[0]]
         gaps: list[Gap] = []

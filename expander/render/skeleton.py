@@ -52,7 +52,7 @@ class Skeleton:
         self.item_slots = item_slots
         self._make = layouts
         self._layouts: dict[str, Layout] = {}
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[tuple[str, frozenset[str]], Plan] = {}
 
     def layout(self, name: str) -> Layout:
         """The layout called ``name``, made when first asked for."""
@@ -104,37 +104,45 @@ class Skeleton:
     def _copy(
         self, rows: Sequence[Row], items: Sequence[object | None], output: Output
     ) -> list[Rendered | ItemError] | None:
-        """All rows at once when every value is harmless, else None."""
+        """All rows at once, else None.
+
+        A hole is copied when all its values are harmless, else computed for each row; what a hole refuses,
+        and a literal block with something to escape, needs the exact way.
+        """
+        if sum(hole.is_key for hole in self.holes) > 1:
+            return None  # two keys may become the same
         natives = list(zip(*rows, strict=True)) if self.slots else []
         columns: list[Sequence[str]] = []
         for column in natives:
             types = set(map(type, column))
             as_text = str if types == {int} else text_of
             columns.append(column if types == {str} else list(map(as_text, column)))
-        for slot, matches in self._checks:
-            if not all(map(matches, columns[slot])):
-                return None
+        risky = {slot for slot, matches in self._checks if not all(map(matches, columns[slot]))}
+        if risky and not risky.isdisjoint(self._literal_slots):
+            return None
+        computed = [
+            hole
+            for hole, patterns in zip(self.holes, self._safe, strict=True)
+            if patterns is None or (risky and not risky.isdisjoint(hole.slots))
+        ]
         try:
-            values = {hole.token: [hole.value(row) for row in rows] for hole in self._computed}
+            values = {hole.token: [hole.value(row) for row in rows] for hole in computed}
         except Refused:
             return None
         count = len(rows)
-        texts = self._plan(output).fill(columns, values, count)
-        identities = self._plan("identity").fill(columns, values, count)
+        tokens = frozenset(values)
+        texts = self._plan(output, tokens).fill(columns, values, count)
+        identities = self._plan("identity", tokens).fill(columns, values, count)
         return list(map(Rendered, repeat(self), rows, identities, repeat(output), texts, items))
 
-    def _plan(self, name: str) -> Plan:
-        if name not in self._plans:
-            self._plans[name] = self.layout(name).plan({hole.token for hole in self._computed})
-        return self._plans[name]
+    def _plan(self, name: str, computed: frozenset[str]) -> Plan:
+        if (name, computed) not in self._plans:
+            self._plans[name, computed] = self.layout(name).plan(computed)
+        return self._plans[name, computed]
 
     @cached_property
     def _safe(self) -> list[dict[int, str] | None]:
         return [safe_patterns(hole) for hole in self.holes]
-
-    @cached_property
-    def _computed(self) -> list[Hole]:
-        return [hole for hole, patterns in zip(self.holes, self._safe, strict=True) if patterns is None]
 
     @cached_property
     def _checks(self) -> list[tuple[int, Callable[[str], object]]]:

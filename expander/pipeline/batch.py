@@ -1,0 +1,109 @@
+"""The batch of a command that takes ``PATH...`` or ``TEMPLATE ITEM...``, as validated manifests."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from expander.base.errors import InputError, ItemError, Problem, UsageError
+from expander.base.positions import Position
+from expander.base.yaml import read_chunk
+from expander.items import Item
+from expander.manifests.edits import Edits, apply
+from expander.manifests.manifest import Manifest
+from expander.manifests.names import LABEL_VALUE, slug
+from expander.pipeline.expand import prepare
+from expander.pipeline.reading import chunks_of, files_of
+from expander.pipeline.taken import Taken
+from expander.pipeline.templates import TemplateFile
+from expander.pipeline.validator import Validator
+
+_REFERENCE = re.compile(r"(?<!\$)\$(?:ITEM|INDEX)\b|(?<!\$)\$\{(?:ITEM|INDEX)[.}]")
+
+
+def is_template(arguments: Sequence[str], has_items: bool) -> bool:
+    """Whether the first of ``arguments`` is a template and the rest are items, not paths of manifests.
+
+    It is when items come from elsewhere too, when its name says Jinja2, and when its text refers to an item.
+    """
+    first = arguments[0]
+    if has_items or TemplateFile.is_jinja(first):
+        return True
+    if first == "-" or not os.path.isfile(first):
+        return False
+    return _REFERENCE.search(TemplateFile(first).text) is not None
+
+
+def from_template(
+    file: TemplateFile,
+    items: Iterable[Item] | None,
+    edits: Edits,
+    on_error: Callable[[ItemError], None],
+    **options: Any,
+) -> Iterator[Manifest]:
+    """The manifests of a template; the options and errors are those of `prepare`."""
+    for manifests in prepare(file, items, edits=edits, on_error=on_error, **options):
+        yield from manifests
+
+
+def from_paths(
+    paths: Sequence[str],
+    edits: Edits,
+    on_error: Callable[[ItemError], None],
+    *,
+    validate: bool = True,
+    version: str | None = None,
+    recursive: bool = False,
+) -> Iterator[Manifest]:
+    """The manifests in files, folders and standard input, with ``edits`` made to them.
+
+    Raises InputError for what cannot be read and UsageError for a path that is not there; a manifest that a
+    server would refuse goes to ``on_error``.
+    """
+    taken = Taken()
+    validator = Validator(version) if validate else None
+    for path in files_of(paths, recursive):
+        source = "<stdin>" if path == "-" else path
+        for chunk in chunks_of(path):
+            for document in read_chunk(chunk, source):
+                for tree in _objects(document.data, document.position()):
+                    apply(tree, edits)
+                    manifest = Manifest(tree, document.position())
+                    if taken.add([manifest]):
+                        raise InputError(
+                            f"{manifest.kind} {manifest.name!r} is there twice", where=manifest.where
+                        )
+                    yield from [manifest] if validator is None else validator.accepted([manifest], on_error)
+
+
+def _objects(data: Any, where: Position) -> list[dict[str, Any]]:
+    objects = [data]
+    if isinstance(data, dict) and data.get("kind") == "List" and isinstance(data.get("items"), list):
+        objects = data["items"]
+    for found in objects:
+        if not isinstance(found, dict) or not all(
+            isinstance(found.get(name), str) for name in ("apiVersion", "kind")
+        ):
+            raise InputError(Problem("expected an object with apiVersion and kind", where))
+    return objects
+
+
+def group_of_paths(paths: Sequence[str]) -> str:
+    """The group for manifests that name none: from the first path."""
+    first = os.path.abspath(paths[0]) if paths[0] != "-" else ""
+    stem = os.path.basename(first).split(".")[0]
+    return slug(stem, LABEL_VALUE)[:63].strip("-_.") or "batch"
+
+
+def only_paths(arguments: Sequence[str]) -> None:
+    """Raise UsageError when an argument is no path: probably an item of a template that is none."""
+    for argument in arguments:
+        if argument != "-" and not os.path.exists(argument):
+            raise UsageError(
+                f"{argument!r} is no file or folder",
+                hint=f"is it an item? {arguments[0]} does not refer to one ($ITEM)"
+                if argument != arguments[0]
+                else None,
+            )
