@@ -1,0 +1,21 @@
+"""When a finished Job is to be deleted.
+
+pkg/controller/ttlafterfinished decides: ttlSecondsAfterFinished after the Job completed or failed, with
+foreground propagation.
+"""
+
+from __future__ import annotations
+
+from expander.local.decide.conditions import finished
+from expander.local.decide.wellknown import Object, unix
+
+PROPAGATION = "Foreground"
+
+
+def expires_at(job: Object) -> float | None:
+    """When the Job is to be deleted, Unix seconds; None while it runs, or when it is to stay."""
+    seconds = job["spec"].get("ttlSecondsAfterFinished")
+    if seconds is None or job["metadata"].get("deletionTimestamp"):
+        return None
+    end = finished(job)
+    return None if end is None else unix(end["lastTransitionTime"]) + seconds
