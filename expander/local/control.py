@@ -1,0 +1,206 @@
+"""The control plane of this machine: everything but the processes.
+
+Changes come in from above (objects are submitted, patched, deleted) and from below (a pod's status has
+changed); `Control.turn` does all that follows from them and says which pods are to be started. It reads no
+clock and starts nothing, so a whole cluster's life can be played through in no time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from sqlite3 import Connection
+from typing import Final
+
+from expander.local.controllers.garbage import Garbage
+from expander.local.controllers.jobs import EXPIRY, Jobs
+from expander.local.controllers.names import timestamp
+from expander.local.controllers.pods import Pods
+from expander.local.controllers.recorder import Recorder
+from expander.local.controllers.scheduling import Scheduler, waiting_status
+from expander.local.decide import ttl
+from expander.local.groups import Groups
+from expander.local.store.encoding import Object
+from expander.local.store.events import Events
+from expander.local.store.objects import Store
+from expander.local.store.states import FINISHED, OPEN, RUNNING
+from expander.local.timers import Timers
+
+BEGUN_AT_ONCE: Final = 16
+"""Jobs that are begun in one turn at most: the first containers start before the last Job is looked at."""
+
+NEWS: Final = 1.0
+"""Seconds until a Job's status follows what is no more than news of its pods (syncJobBatchPeriod)."""
+
+
+class Control:
+    """Store, controllers and scheduler of one cluster of one node, called ``node``."""
+
+    def __init__(
+        self,
+        database: Connection,
+        scheduler: Scheduler,
+        *,
+        node: str,
+        backoff_base: float = 10.0,
+        history: int = 0,
+    ) -> None:
+        self.store = Store(database, history=history)
+        self.events = Events(database)
+        self.scheduler = scheduler
+        self.pods = Pods(self.store, self)
+        self.groups = Groups(self.store)
+        self.garbage = Garbage(self.store, self.pods, self._gone)
+        self.paused = False
+        """Whether no further Job begins and no further pod gets a place."""
+        self.stops: list[tuple[str, float]] = []
+        """Pods to be stopped and the seconds they have, in order; whoever stops them takes them out."""
+        self.finished: deque[str] = deque()
+        """Uids of Jobs that have ended, in order; whoever reads them takes them out."""
+        recorder = Recorder(self.events, "job-controller")
+        self._jobs = Jobs(self.store, self.pods, recorder, backoff_base=backoff_base, watched=history > 0)
+        self._scheduling = Recorder(self.events, "default-scheduler")
+        self._node = node
+        self._now = 0.0
+        self._waiting: deque[str] = deque()
+        self._touched: dict[str, None] = {}
+        self._owners: set[str] = set()
+        self._looks: Timers[str] = Timers()
+        self._expiries: Timers[str] = Timers()
+
+    def turn(self, now: float) -> list[Object]:
+        """Do all that is to be done at ``now`` (Unix seconds); the pods to start, once it is durable."""
+        self._now = now
+        for uid in self._expiries.due(now):
+            if (job := self.store.by_uid(uid)) is not None:
+                self.garbage.delete(job, now, "Foreground")
+        for uid in self._looks.due(now):
+            self._touched[uid] = None
+        while self._touched:
+            touched, self._touched = self._touched, {}
+            for uid in touched:
+                self._look(uid)
+        self._begin()
+        while self._owners:
+            self.garbage.collect(self._owners.pop(), now)
+        return self._place()
+
+    def deadline(self) -> float | None:
+        """When the next turn has something to do even if nothing happens; in the past: at once."""
+        if self._touched or self._owners or (self._waiting and not self.paused and self.scheduler.spare > 0):
+            return self._now
+        times = [at for at in (self._looks.next(), self._expiries.next()) if at is not None]
+        return min(times) if times else None
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that have not begun."""
+        return len(self._waiting)
+
+    def commit(self) -> None:
+        """Make everything durable."""
+        self.events.flush()
+        self.store.commit()
+
+    def restore(self) -> list[Object]:
+        """Take up where an earlier life of the program ended: the pods that are not closed, oldest first."""
+        pods = []
+        for uid, state in self.store.states("Pod"):
+            if state == OPEN and (pod := self.store.by_uid(uid)) is not None:
+                self.pods.restore(pod)
+                pods.append(pod)
+        unfinished = [pair for pair in self.store.states("Job") if pair[1] not in FINISHED]
+        self._waiting.extend(uid for uid, state in unfinished if state == RUNNING)
+        self._waiting.extend(uid for uid, state in unfinished if state != RUNNING)
+        for uid, note in self.store.notes():
+            if EXPIRY in note:
+                self._expiries.set(uid, note[EXPIRY])
+        return pods
+
+    def arrived(self, obj: Object) -> None:
+        """The object is in the store and was not there before."""
+        uid = obj["metadata"]["uid"]
+        if obj["kind"] == "Job":
+            self._waiting.append(uid)
+            self.groups.see(obj)
+        elif obj["kind"] == "Pod":
+            self.pods.restore(obj)
+            self.pod_created(obj)
+
+    def changed(self, obj: Object, now: float) -> None:
+        """Somebody has changed the object."""
+        self._now = now
+        if obj["kind"] == "Job":
+            uid = obj["metadata"]["uid"]
+            self._touched[uid] = None
+            self.groups.see(obj)
+            self._expire(obj)
+        self.garbage.settle(obj, now)
+
+    def job_touched(self, uid: str, *, at_once: bool) -> None:
+        """Something about a pod of this Job has changed."""
+        if at_once:
+            self._touched[uid] = None
+        else:
+            self._looks.set(uid, self._now + NEWS)
+
+    def pod_created(self, pod: Object) -> None:
+        """The pod waits for a place."""
+        self.scheduler.add(pod["metadata"]["uid"], pod["spec"])
+
+    def pod_stopped(self, pod: Object, grace: float) -> None:
+        """The pod is being deleted while it may run."""
+        self.stops.append((pod["metadata"]["uid"], grace))
+
+    def pod_over(self, uid: str) -> None:
+        """The pod needs no place any more."""
+        self.scheduler.drop(uid)
+
+    def pod_gone(self, pod: Object) -> None:
+        """The pod is in the store no more."""
+        self._owners.update(owner["uid"] for owner in pod["metadata"].get("ownerReferences") or ())
+
+    def _look(self, uid: str) -> None:
+        found = self._jobs.turn(uid, self._now)
+        if found is None:
+            return
+        self.groups.see(found.job)
+        if found.over:
+            self._looks.drop(uid)
+            self.finished.append(uid)
+            self._expire(found.job)
+        elif found.again_at is not None:
+            self._looks.set(uid, found.again_at)
+
+    def _begin(self) -> None:
+        begun = 0
+        while self._waiting and not self.paused and begun < BEGUN_AT_ONCE and self.scheduler.spare > 0:
+            self._look(self._waiting.popleft())
+            begun += 1
+
+    def _place(self) -> list[Object]:
+        if self.paused:
+            return []
+        placed = [self.pods.bind(uid, self._node) for uid in self.scheduler.place()]
+        for uid, message in self.scheduler.left_over():
+            if (pod := self.pods.get(uid)) is not None:
+                status = waiting_status(pod["status"], message, timestamp(self._now))
+                self.pods.set_status(uid, status)
+                if "Insufficient" in message:
+                    self._scheduling.record(pod, "Warning", "FailedScheduling", message, self._now)
+        return [pod for pod in placed if pod is not None]
+
+    def _expire(self, job: Object) -> None:
+        uid, at = job["metadata"]["uid"], ttl.expires_at(job)
+        if at is None:
+            self._expiries.drop(uid)
+        else:
+            self._expiries.set(uid, at)
+
+    def _gone(self, obj: Object) -> None:
+        uid = obj["metadata"]["uid"]
+        if obj["kind"] == "Job":
+            self._jobs.forget(uid)
+            self.groups.lose(uid)
+            self._looks.drop(uid)
+            self._expiries.drop(uid)
+        self._owners.update(owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ())

@@ -1,0 +1,143 @@
+"""Runs the decisions of the Job controller over the store: gather, decide, act.
+
+A Job that has not begun costs no memory: only its uid is known. From its first turn to its end the Job is
+held; then it rests in the store again, as do suspended Jobs and those that others manage.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from expander.base import selectors
+from expander.local.controllers.pods import Pods
+from expander.local.controllers.recorder import Recorder
+from expander.local.decide import conditions, ttl
+from expander.local.decide.decision import Decision, pod_created, pod_deleted
+from expander.local.decide.job import decide
+from expander.local.decide.wellknown import CONTROLLER
+from expander.local.store.encoding import Object
+from expander.local.store.objects import Store
+
+EXPIRY: Final = "expires"
+"""The key under which the time of deletion is noted of a finished Job that has one."""
+
+
+class Turn(NamedTuple):
+    """What came of looking at a Job: the Job as it is now, when to look again, and whether it is over."""
+
+    job: Object
+    again_at: float | None
+    over: bool
+
+
+class Jobs:
+    """The Job controller of one store."""
+
+    def __init__(
+        self, store: Store, pods: Pods, recorder: Recorder, *, backoff_base: float, watched: bool = False
+    ) -> None:
+        """``backoff_base`` in seconds. ``watched``: somebody follows every version of the objects."""
+        self._store = store
+        self._pods = pods
+        self._recorder = recorder
+        self._base = backoff_base
+        self._watched = watched
+        self._memories: dict[str, dict[str, Any]] = {}
+
+    @property
+    def open(self) -> int:
+        """How many Jobs have begun and are not over."""
+        return len(self._memories)
+
+    def turn(self, uid: str, now: float) -> Turn | None:
+        """Look at one Job and do what is to be done; None when it is gone or over already."""
+        memory = self._memories.get(uid)
+        job = self._store.by_uid(uid) if memory is not None else self._begin(uid)
+        if job is None:
+            return None
+        memory = self._memories[uid]
+        decision = decide(job, self._pods.of_job(uid), now, memory=memory, backoff_base=self._base)
+        job = self._act(job, decision, now)
+        over = conditions.finished(job) is not None
+        if over:
+            self._end(job)
+        elif decision.memory != memory:
+            self._memories[uid] = decision.memory
+            self._store.note(uid, decision.memory)
+        if not over and not self._pods.of_job(uid) and _rests(job):
+            self._memories.pop(uid)
+            self._store.release(uid)
+        return Turn(job, decision.again_at, over)
+
+    def forget(self, uid: str) -> None:
+        """The Job is gone from the store."""
+        self._memories.pop(uid, None)
+        self._pods.forget_job(uid)
+        self._recorder.forget(uid)
+
+    def _begin(self, uid: str) -> Object | None:
+        job = self._store.hold(uid)
+        if job is None:
+            return None
+        if conditions.finished(job):
+            self._store.release(uid)
+            return None
+        self._memories[uid] = self._store.noted(uid) or {}
+        if job["spec"].get("manualSelector"):
+            self._adopt(job)
+        return job
+
+    def _act(self, job: Object, decision: Decision, now: float) -> Object:
+        record = self._recorder.record
+        if decision.changed:
+            if self._watched and decision.interim is not None:
+                job = self._store.put({**job, "status": decision.interim})
+            job = self._store.put({**job, "status": decision.status})
+        for uid in decision.delete:
+            pod = self._pods.get(uid)
+            if pod is not None:
+                record(job, *pod_deleted(pod["metadata"]["name"]), now)
+                self._pods.delete(uid, now)
+        for uid in decision.release:
+            self._pods.release(uid)
+        for pod in decision.create:
+            made = self._pods.create(pod, now)
+            record(job, *pod_created(made["metadata"]["name"]), now)
+        for event in decision.events:
+            record(job, *event, now)
+        return job
+
+    def _end(self, job: Object) -> None:
+        uid = job["metadata"]["uid"]
+        at = ttl.expires_at(job)
+        if at is not None or self._memories[uid]:
+            self._store.note(uid, None if at is None else {EXPIRY: at})
+        self._memories.pop(uid)
+        self._pods.forget_job(uid)
+        self._recorder.forget(uid)
+        self._store.release(uid)
+
+    def _adopt(self, job: Object) -> None:
+        """Take over pods without a controller that the Job's selector means."""
+        selector = selectors.from_object(job["spec"]["selector"])
+        metadata = job["metadata"]
+        owner = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+        for pod in self._store.of_kind("Pod", metadata["namespace"]):
+            found = pod["metadata"]
+            if found.get("ownerReferences") or found.get("deletionTimestamp"):
+                continue
+            if selector.matches(found.get("labels")):
+                self._pods.adopt(found["uid"], owner)
+
+
+def _rests(job: Object) -> bool:
+    """Whether nothing happens to the Job, which has no pods, until somebody changes it."""
+    spec = job["spec"]
+    return bool(spec.get("suspend")) or spec.get("managedBy", CONTROLLER) != CONTROLLER

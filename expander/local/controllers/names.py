@@ -1,0 +1,46 @@
+"""Random name endings, uids and times as the API server makes them."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from functools import lru_cache
+from time import gmtime, strftime
+from typing import Final
+
+ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
+"""The letters of generated names: without vowels and look-alikes, so that no words appear."""
+
+LENGTH: Final = 5
+LONGEST: Final = 58
+"""Characters of ``generateName`` that are kept before the ending."""
+
+_random = random.SystemRandom()
+
+
+def token() -> str:
+    """Five random characters."""
+    return "".join(_choose(ALPHABET, k=LENGTH))
+
+
+def generated(prefix: str) -> str:
+    """The name the API server gives an object created with ``generateName: prefix``."""
+    return prefix[:LONGEST] + token()
+
+
+def new_uid() -> str:
+    """The uid of a new object."""
+    return str(uuid.uuid4())
+
+
+@lru_cache(maxsize=64)
+def _stamp(second: int) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(second))
+
+
+def timestamp(now: float) -> str:
+    """``now`` (Unix seconds) as the API writes times, in UTC and whole seconds."""
+    return _stamp(int(now))
+
+
+_choose = random.Random(_random.getrandbits(64)).choices

@@ -1,0 +1,231 @@
+"""The pods that matter now, in the store and sorted by Job: created, changed, deleted, forgotten.
+
+A pod matters until it has ended and its Job has counted it; after that it rests in the store and costs no
+memory. What happens to a pod is told to whoever listens through `Listener`: the scheduler must know, the
+kubelet must stop what runs, the Job must be looked at.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from expander.local.controllers.names import generated, new_uid, timestamp
+from expander.local.decide import gather
+from expander.local.decide.wellknown import FINALIZER
+from expander.local.store.encoding import Object
+from expander.local.store.objects import Store
+
+ENDED: Final = ("Succeeded", "Failed")
+KUBELET_CONDITIONS: Final = frozenset(
+    ("PodScheduled", "Initialized", "Ready", "ContainersReady", "PodReadyToStartContainers")
+)
+"""The conditions that the kubelet writes anew each time; those of others stay."""
+
+
+class Listener(Protocol):
+    """Who has to act when something happens to a pod."""
+
+    def pod_created(self, pod: Object) -> None:
+        """The pod is in the store and has no place yet."""
+
+    def pod_stopped(self, pod: Object, grace: float) -> None:
+        """The pod is being deleted while it may run; it has so many seconds."""
+
+    def pod_over(self, uid: str) -> None:
+        """The pod has ended or is gone: it needs no place any more."""
+
+    def pod_gone(self, pod: Object) -> None:
+        """The pod is in the store no more."""
+
+    def job_touched(self, uid: str, *, at_once: bool) -> None:
+        """Something about a pod of this Job has changed."""
+
+
+class Pods:
+    """The pods of one store. Every method is one step of one pod; ``now`` is Unix seconds."""
+
+    def __init__(self, store: Store, listener: Listener) -> None:
+        self._store = store
+        self._listener = listener
+        self._by_job: dict[str, gather.Pods] = {}
+        self._none = gather.Pods()
+
+    def of_job(self, uid: str) -> gather.Pods:
+        """The pods of a Job that its controller still has to think of."""
+        return self._by_job.get(uid, self._none)
+
+    def get(self, uid: str) -> Object | None:
+        """The pod, or None when it is gone."""
+        return self._store.by_uid(uid)
+
+    def create(self, pod: Object, now: float) -> Object:
+        """Store a new pod: it gets its name, uid and time here. The mapping given is used up."""
+        metadata = pod["metadata"]
+        metadata["name"] = metadata.get("name") or generated(metadata["generateName"])
+        metadata["uid"] = new_uid()
+        metadata["creationTimestamp"] = timestamp(now)
+        pod["status"] = {"phase": "Pending"}
+        pod = self._store.put(pod, new=True)
+        self._store.hold(metadata["uid"])
+        self._sort(pod)
+        self._listener.pod_created(pod)
+        return pod
+
+    def restore(self, pod: Object) -> None:
+        """Take up a pod of an earlier life of the program."""
+        self._store.hold(pod["metadata"]["uid"])
+        self._sort(pod)
+
+    def bind(self, uid: str, node: str) -> Object | None:
+        """Give the pod its node; None when it is gone."""
+        pod = self.get(uid)
+        if pod is None:
+            return None
+        return self._put({**pod, "spec": {**pod["spec"], "nodeName": node}})
+
+    def set_status(self, uid: str, status: dict[str, Any]) -> None:
+        """The pod's status as the kubelet has it now; conditions of others are kept."""
+        pod = self.get(uid)
+        if pod is None:
+            return
+        before = pod.get("status") or {}
+        foreign = [each for each in before.get("conditions") or () if each["type"] not in KUBELET_CONDITIONS]
+        if foreign:
+            own = {each["type"] for each in status.get("conditions") or ()}
+            kept = [each for each in foreign if each["type"] not in own]
+            status = {**status, "conditions": [*(status.get("conditions") or ()), *kept]}
+        over = status.get("phase") in ENDED and before.get("phase") not in ENDED
+        pod = self._put({**pod, "status": status}, durable=over)
+        self._touch(pod, at_once=over)
+        if over:
+            self._listener.pod_over(uid)
+            self._settle(pod)
+
+    def add_condition(self, uid: str, condition: dict[str, Any]) -> Object | None:
+        """Set one condition of the pod's status; None when it is gone."""
+        pod = self.get(uid)
+        if pod is None:
+            return None
+        status = pod.get("status") or {}
+        others = [each for each in status.get("conditions") or () if each["type"] != condition["type"]]
+        return self._put({**pod, "status": {**status, "conditions": [*others, condition]}})
+
+    def delete(self, uid: str, now: float, grace: float | None = None) -> None:
+        """Delete a pod gracefully: what runs gets ``grace`` seconds, by default those of its spec."""
+        pod = self.get(uid)
+        if pod is None:
+            return
+        metadata, spec = pod["metadata"], pod["spec"]
+        phase = (pod.get("status") or {}).get("phase")
+        runs = spec.get("nodeName") is not None and phase not in ENDED
+        if grace is None:
+            grace = spec.get("terminationGracePeriodSeconds", 30)
+        if not runs:
+            grace = 0
+        if metadata.get("deletionTimestamp") is None or grace < metadata.get("deletionGracePeriodSeconds", 0):
+            stamp = timestamp(now + grace)
+            metadata = {**metadata, "deletionTimestamp": stamp, "deletionGracePeriodSeconds": int(grace)}
+            pod = self._put({**pod, "metadata": metadata})
+        if runs:
+            self._listener.pod_stopped(pod, grace)
+        elif phase in ENDED:
+            self._settle(pod)
+        else:
+            self.set_status(uid, {**(pod.get("status") or {}), "phase": "Failed"})
+        self._touch(pod, at_once=True)
+
+    def release(self, uid: str) -> None:
+        """Take the tracking finalizer off: the pod is counted, or nobody counts it any more."""
+        pod = self.get(uid)
+        if pod is None or FINALIZER not in (pod["metadata"].get("finalizers") or ()):
+            return
+        metadata = {**pod["metadata"]}
+        metadata["finalizers"] = [each for each in metadata["finalizers"] if each != FINALIZER]
+        if not metadata["finalizers"]:
+            del metadata["finalizers"]
+        self._settle(self._put({**pod, "metadata": metadata}))
+
+    def disown(self, uid: str, owner: str) -> None:
+        """Take an owner away from the pod, which lives on."""
+        pod = self.get(uid)
+        if pod is None:
+            return
+        self._unsort(pod)
+        metadata = {**pod["metadata"]}
+        owners = [each for each in metadata.get("ownerReferences") or () if each["uid"] != owner]
+        metadata.pop("ownerReferences", None)
+        if owners:
+            metadata["ownerReferences"] = owners
+        self._put({**pod, "metadata": metadata})
+        self.release(uid)
+
+    def adopt(self, uid: str, owner: Object) -> None:
+        """Give a pod without a controller to a Job, as if the Job had made it."""
+        pod = self.get(uid)
+        if pod is None:
+            return
+        metadata = {**pod["metadata"]}
+        metadata["ownerReferences"] = [*(metadata.get("ownerReferences") or ()), owner]
+        metadata["finalizers"] = [*(metadata.get("finalizers") or ()), FINALIZER]
+        self._store.hold(uid)
+        self._put({**pod, "metadata": metadata})
+
+    def forget(self, uid: str) -> None:
+        """Remove the pod as if it had never been: its run was cut short through no fault of its own."""
+        pod = self.get(uid)
+        if pod is not None:
+            self._listener.pod_over(uid)
+            self._remove(pod)
+            self._touch(pod, at_once=True)
+
+    def forget_job(self, uid: str) -> None:
+        """The Job is over or gone: nobody asks for its pods any more."""
+        self._by_job.pop(uid, None)
+
+    def _put(self, pod: Object, *, durable: bool = True) -> Object:
+        pod = self._store.put(pod, durable=durable)
+        self._sort(pod)
+        return pod
+
+    def _settle(self, pod: Object) -> None:
+        """Let go of a pod that nobody has to think of any more."""
+        metadata = pod["metadata"]
+        ended = (pod.get("status") or {}).get("phase") in ENDED
+        finalizers = metadata.get("finalizers") or ()
+        if metadata.get("deletionTimestamp") is not None:
+            if ended and not finalizers:
+                self._remove(pod)
+        elif ended and FINALIZER not in finalizers:
+            self._store.release(metadata["uid"])
+
+    def _remove(self, pod: Object) -> None:
+        self._unsort(pod)
+        self._store.remove(pod)
+        self._listener.pod_gone(pod)
+
+    def _sort(self, pod: Object) -> None:
+        if (job := controller_of(pod)) is not None:
+            pods = self._by_job.get(job)
+            if pods is None:
+                pods = self._by_job[job] = gather.Pods()
+            pods.put(pod)
+            if not pods:
+                del self._by_job[job]
+
+    def _unsort(self, pod: Object) -> None:
+        if (job := controller_of(pod)) is not None and (pods := self._by_job.get(job)) is not None:
+            pods.drop(pod["metadata"]["uid"])
+            if not pods:
+                del self._by_job[job]
+
+    def _touch(self, pod: Object, *, at_once: bool) -> None:
+        if (job := controller_of(pod)) is not None:
+            self._listener.job_touched(job, at_once=at_once)
+
+
+def controller_of(obj: Object) -> str | None:
+    """The uid of the Job that manages this object, or None."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller") and owner["kind"] == "Job":
+            return str(owner["uid"])
+    return None

@@ -1,0 +1,44 @@
+"""The state folder: what is where in it, and the lock that keeps a second expander out.
+
+``state.db`` holds the objects, ``runs/`` the supervisors' records, ``pods/`` the logs and volumes of pods.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+from expander.base.errors import ExpanderError
+from expander.local.store.database import open_database
+
+
+class State:
+    """An open state folder. Raises ExpanderError when another program has it or it cannot be made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runs = folder / "runs"
+        try:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ExpanderError(f"the state folder {folder} cannot be used: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._lock, 20, 0).decode() or "unknown"
+            os.close(self._lock)
+            raise ExpanderError(
+                f"another expander (process {holder}) is at work in the state folder {folder}",
+                hint="wait for it to end, or use another folder",
+            ) from error
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+        self.database: sqlite3.Connection = open_database(folder / "state.db")
+
+    def close(self) -> None:
+        """Give the folder back."""
+        self.database.close()
+        os.close(self._lock)

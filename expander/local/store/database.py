@@ -1,0 +1,77 @@
+"""The SQLite file: its tables, its settings and how it is opened.
+
+Write-ahead logging with ``synchronous=NORMAL``: a commit survives the end of the process, however it
+ends; a power cut may take the last ones but never leaves a broken file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from expander.base.errors import ExpanderError
+
+LAYOUT: Final = 1
+"""The number of the tables' layout, kept as SQLite's ``user_version``."""
+
+BUSY: Final = 5000
+"""Milliseconds to wait for another program that reads the file."""
+
+_TABLES: Final = """
+CREATE TABLE objects (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    owner TEXT,
+    state TEXT,
+    version INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (kind, namespace, name)
+);
+CREATE INDEX owners ON objects (owner) WHERE owner IS NOT NULL;
+CREATE TABLE notes (uid TEXT PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    source TEXT NOT NULL,
+    type TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    message TEXT NOT NULL,
+    first REAL NOT NULL,
+    last REAL NOT NULL,
+    count INTEGER NOT NULL
+);
+CREATE INDEX abouts ON events (namespace, name);
+CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+"""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """The database at ``path``, made when it is not there; transactions are begun by the caller.
+
+    Raises ExpanderError when the file is of a newer layout or is no database.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY / 1000)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA cache_size=-8000")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        (layout,) = connection.execute("PRAGMA user_version").fetchone()
+        if layout == 0:
+            connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={LAYOUT};COMMIT;")
+        elif layout != LAYOUT:
+            raise ExpanderError(f"{path} was written by another version of expander (layout {layout})")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise ExpanderError(f"{path} cannot be used as a state file: {error}") from error
+    except ExpanderError:
+        connection.close()
+        raise
+    return connection

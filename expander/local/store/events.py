@@ -1,0 +1,136 @@
+"""What was recorded about objects, as rows; an API Event is made of one when somebody asks.
+
+Events are not kept for ever in a cluster (an hour); here they stay as long as the state folder.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+_ADD: Final = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+_REPEAT: Final = "UPDATE events SET message=?, last=?, count=? WHERE id=?"
+_UIDS: Final = UUID("6fd9a63e-8c0f-4f6b-a3ba-7d3ad5b2a9f1")
+_VERSIONS: Final = {"Job": "batch/v1", "CronJob": "batch/v1"}
+
+
+@dataclass(slots=True)
+class Recorded:
+    """One event: what ``source`` said of an object, first and last when (Unix seconds), how often."""
+
+    id: int
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    source: str
+    type: str
+    reason: str
+    message: str
+    first: float
+    last: float
+    count: int
+
+
+class Events:
+    """The events of one database; a commit of its objects makes them durable too once flushed."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        (last,) = database.execute("SELECT max(id) FROM events").fetchone()
+        self._last: int = last or 0
+        self._added: list[Recorded] = []
+        self._repeated: dict[int, Recorded] = {}
+
+    def add(
+        self, about: tuple[str, str, str, str], source: str, what: tuple[str, str, str], now: float
+    ) -> Recorded:
+        """Record ``what`` (type, reason, message) of the object ``about`` (kind, namespace, name, uid)."""
+        self._last += 1
+        event = Recorded(self._last, *about, source, *what, now, now, 1)
+        self._added.append(event)
+        return event
+
+    def repeat(self, event: Recorded, message: str, now: float) -> None:
+        """Count an event once more, with the message it has now."""
+        event.message, event.last, event.count = message, now, event.count + 1
+        self._repeated[event.id] = event
+
+    def of(self, namespace: str | None = None, name: str | None = None) -> Iterator[Recorded]:
+        """The events of a namespace, or of the objects of one name in it, oldest first."""
+        self.flush()
+        wanted = [("namespace", namespace), ("name", name)]
+        given = [(column, value) for column, value in wanted if value is not None]
+        where = " AND ".join(f"{column}=?" for column, _ in given) or "true"
+        query = f"SELECT * FROM events WHERE {where} ORDER BY id"
+        for row in self._database.execute(query, [value for _, value in given]):
+            yield Recorded(*row)
+
+    def flush(self) -> None:
+        """Write into the open transaction, which is begun if there is none."""
+        if not (self._added or self._repeated):
+            return
+        if not self._database.in_transaction:
+            self._database.execute("BEGIN")
+        self._database.executemany(_ADD, map(_row, self._added))
+        repeated = [(each.message, each.last, each.count, each.id) for each in self._repeated.values()]
+        self._database.executemany(_REPEAT, repeated)
+        self._added, self._repeated = [], {}
+
+
+def api_event(event: Recorded) -> dict[str, Any]:
+    """The v1 Event that a client-go recorder would have written."""
+    first, last = _stamp(event.first), _stamp(event.last)
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{event.name}.{int(event.first * 1e9) + event.id % 1000:x}",
+            "namespace": event.namespace,
+            "uid": str(uuid5(_UIDS, f"{event.uid}/{event.id}")),
+            "resourceVersion": str(event.id),
+            "creationTimestamp": first,
+        },
+        "involvedObject": {
+            "kind": event.kind,
+            "namespace": event.namespace,
+            "name": event.name,
+            "uid": event.uid,
+            "apiVersion": _VERSIONS.get(event.kind, "v1"),
+        },
+        "reason": event.reason,
+        "message": event.message,
+        "source": {"component": event.source},
+        "firstTimestamp": first,
+        "lastTimestamp": last,
+        "count": event.count,
+        "type": event.type,
+        "eventTime": None,
+        "reportingComponent": event.source,
+        "reportingInstance": "",
+    }
+
+
+def _row(event: Recorded) -> tuple[int | str | float, ...]:
+    return (
+        event.id,
+        event.kind,
+        event.namespace,
+        event.name,
+        event.uid,
+        event.source,
+        event.type,
+        event.reason,
+        event.message,
+        event.first,
+        event.last,
+        event.count,
+    )
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

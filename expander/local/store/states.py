@@ -1,0 +1,48 @@
+"""The one word an object is counted under."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+PENDING: Final = "pending"
+RUNNING: Final = "running"
+SUSPENDED: Final = "suspended"
+SUCCEEDED: Final = "succeeded"
+FAILED: Final = "failed"
+JOB_STATES: Final = (PENDING, RUNNING, SUSPENDED, SUCCEEDED, FAILED)
+FINISHED: Final = frozenset((SUCCEEDED, FAILED))
+
+OPEN: Final = "open"
+CLOSED: Final = "closed"
+POD_STATES: Final = (OPEN, CLOSED)
+"""Whether somebody still has to think of a pod: it has not ended, or is not counted, or is being deleted."""
+
+_BY_CONDITION: Final = {"Complete": SUCCEEDED, "Failed": FAILED}
+_ENDED: Final = ("Succeeded", "Failed")
+
+
+def state_of(obj: Mapping[str, Any]) -> str | None:
+    """The state of a Job or a Pod, None for anything else."""
+    if obj["kind"] == "Job":
+        return job_state(obj)
+    return pod_state(obj) if obj["kind"] == "Pod" else None
+
+
+def pod_state(pod: Mapping[str, Any]) -> str:
+    """One of `POD_STATES`."""
+    metadata = pod["metadata"]
+    if metadata.get("finalizers") or metadata.get("deletionTimestamp"):
+        return OPEN
+    return CLOSED if (pod.get("status") or {}).get("phase") in _ENDED else OPEN
+
+
+def job_state(job: Mapping[str, Any]) -> str:
+    """One of `JOB_STATES`: finished as its conditions say, running while a pod of it is."""
+    status = job.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition["type"] in _BY_CONDITION and condition["status"] == "True":
+            return _BY_CONDITION[condition["type"]]
+    if status.get("active"):
+        return RUNNING
+    return SUSPENDED if job["spec"].get("suspend") else PENDING
