@@ -6,9 +6,8 @@ mapping, the memory, that the caller stores beside the Job.
 
 One module per rule, named for the rule: `gather` (which pods matter), `counting` (what their ends add up
 to), `indexes`, `backoff`, `failure_policy`, `success_policy`, `verdict` (why a Job ends), `scaling`
-(how many pods there should be), `podmaker`, `conditions`, `settling` (when to look again), `ttl`,
-`correlation` (how the API folds events). Quantities: times are Unix seconds (float); indexes and
-counts are plain integers.
+(how many pods there should be), `podmaker`, `conditions`, `settling` (when to look again), `ttl`. Times
+are Unix seconds (float), durations seconds; indexes and counts are plain integers.
 
 What belongs elsewhere: names and uids of new pods, deleting and storing objects, owner references of Jobs
 that are gone. The caller does what a `decision.Decision` says, in one transaction, before it asks again.

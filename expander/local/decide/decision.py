@@ -7,10 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Event(NamedTuple):
-    """One event about a Job, as the controller gives it to its recorder.
-
-    ``type`` is ``Normal`` or ``Warning``; the API folds repeated ones: see `correlation`.
-    """
+    """One event about a Job, as the controller gives it to its recorder; ``type`` is Normal or Warning."""
 
     type: str
     reason: str
@@ -18,12 +15,12 @@ class Event(NamedTuple):
 
 
 def pod_created(name: str) -> Event:
-    """The event for a pod that was created; the caller emits it, for it chooses the name."""
+    """The event about a pod that was created for a Job."""
     return Event("Normal", "SuccessfulCreate", f"Created pod: {name}")
 
 
 def pod_deleted(name: str) -> Event:
-    """The event for a pod that the controller deleted."""
+    """The event about a pod that was deleted for a Job."""
     return Event("Normal", "SuccessfulDelete", f"Deleted pod: {name}")
 
 
@@ -39,7 +36,8 @@ class Decision:
     shared between them and with the Job: they are to be stored, not changed.
     ``delete``: uids of pods to delete gracefully. ``release``: uids of pods that lose the tracking
     finalizer; a pod may be in both.
-    ``events``: in order; those of created pods are the caller's (`pod_created`).
+    ``events``: in order. Those of single pods (`pod_deleted`, `pod_created`) are the caller's, who does it
+    and chooses the names; they come before these.
     ``again_at``: when to ask again even if nothing changes, Unix seconds; None for never.
     ``memory``: to be stored with the Job and passed to the next turn.
     """

@@ -47,12 +47,6 @@ class Entry:
         """Whether no container of the pod will run again."""
         return self.phase == "Succeeded" or self.phase == "Failed"
 
-    @property
-    def name(self) -> str:
-        """The pod's name."""
-        name: str = self.pod["metadata"]["name"]
-        return name
-
 
 class Pods:
     """The pods of one Job by group; each group maps uids to entries, oldest news first.
@@ -63,7 +57,7 @@ class Pods:
     every index.
     """
 
-    __slots__ = ("active", "by_index", "ended", "failures", "ready", "restarts", "terminating")
+    __slots__ = ("_highest", "active", "by_index", "ended", "failures", "ready", "restarts", "terminating")
 
     def __init__(self, pods: Iterable[dict[str, Any]] = ()) -> None:
         self.active: dict[str, Entry] = {}
@@ -71,6 +65,7 @@ class Pods:
         self.ended: dict[str, Entry] = {}
         self.by_index: dict[int, int] = {}
         self.ready = self.restarts = self.failures = 0
+        self._highest = UNKNOWN
         for pod in pods:
             self.put(pod)
 
@@ -90,6 +85,7 @@ class Pods:
         self.active[entry.uid] = entry
         self.ready += entry.ready
         self.by_index[entry.index] = self.by_index.get(entry.index, 0) + 1
+        self._highest = max(self._highest, entry.index)
 
     def drop(self, uid: str) -> None:
         """The pod is gone; nothing happens when it is not known."""
@@ -110,6 +106,14 @@ class Pods:
         entry = self.ended.pop(uid, None)
         if entry is not None:
             self.failures -= entry.phase == "Failed"
+
+    def are_distinct(self, completions: int) -> bool:
+        """Whether each active pod has an index of its own below ``completions``."""
+        if len(self.by_index) != len(self.active) or UNKNOWN in self.by_index:
+            return False
+        if self._highest >= completions:
+            self._highest = max(self.by_index, default=UNKNOWN)
+        return self._highest < completions
 
     def __len__(self) -> int:
         return len(self.active) + len(self.terminating) + len(self.ended)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from expander.local.decide import backoff, indexes
-from expander.local.decide.decision import Decision, pod_deleted
+from expander.local.decide.decision import Decision
 from expander.local.decide.gather import UNKNOWN, Entry
 from expander.local.decide.podmaker import Maker
 from expander.local.decide.turn import Turn
@@ -44,7 +44,6 @@ def delete(turn: Turn, decision: Decision, entries: Iterable[Entry], *, release:
         decision.delete.append(entry.uid)
         if release and entry.tracked:
             decision.release.append(entry.uid)
-        decision.events.append(pod_deleted(entry.name))
         turn.active -= 1
         turn.terminating += 1
         turn.ready -= entry.ready
@@ -61,8 +60,7 @@ def _surplus(turn: Turn, least: int) -> list[Entry]:
     chosen: list[Entry] = []
     left: Sequence[Entry] = ()
     if turn.indexed:
-        pods = turn.pods
-        if not least and len(pods.by_index) == len(pods.active) and _all_valid(turn):
+        if not least and turn.pods.are_distinct(turn.completions or 0):
             return chosen
         chosen, left = _by_index(turn)
     elif least:
@@ -70,11 +68,6 @@ def _surplus(turn: Turn, least: int) -> list[Entry]:
     if len(chosen) < least:
         chosen += sorted(left, key=_precious)[: least - len(chosen)]
     return chosen
-
-
-def _all_valid(turn: Turn) -> bool:
-    active = turn.pods.by_index
-    return not active or (min(active) > UNKNOWN and max(active) < (turn.completions or 0))
 
 
 def _by_index(turn: Turn) -> tuple[list[Entry], list[Entry]]:
