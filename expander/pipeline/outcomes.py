@@ -1,0 +1,98 @@
+"""What became of a Job: the line of a summary, of a table, of a joblog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from expander.manifests.edits import ITEM_ANNOTATION
+
+Object = Mapping[str, Any]
+
+COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "Pending", "Suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    """The state of one Job and what its pods tell.
+
+    ``state`` is Complete, Failed, Active, Pending or Suspended; ``reason`` and ``message`` come from the Failed
+    condition. ``started`` and ``finished`` are Unix seconds (None: not yet). ``exit_code`` is that of the last
+    container that ended otherwise than with 0, or 0; ``attempts`` counts the pods that were made.
+    """
+
+    namespace: str
+    name: str
+    item: str
+    state: str
+    reason: str
+    message: str
+    started: float | None
+    finished: float | None
+    succeeded: int
+    failed: int
+    attempts: int
+    exit_code: int | None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the Job took, None when it has not ended."""
+        if self.started is None or self.finished is None:
+            return None
+        return max(self.finished - self.started, 0.0)
+
+
+def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
+    """What ``job`` and its ``pods`` say. Both as the API has them."""
+    metadata, status, spec = job["metadata"], job.get("status") or {}, job.get("spec") or {}
+    conditions = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
+    condition = conditions.get("Failed") or {}
+    if "Complete" in conditions:
+        state = COMPLETE
+    elif "Failed" in conditions:
+        state = FAILED
+    elif spec.get("suspend"):
+        state = SUSPENDED
+    else:
+        state = ACTIVE if status.get("active") else PENDING
+    ends = [end for pod in pods for end in _ends(pod)]
+    finished = status.get("completionTime") or condition.get("lastTransitionTime")
+    return JobOutcome(
+        namespace=metadata.get("namespace", "default"),
+        name=metadata["name"],
+        item=(metadata.get("annotations") or {}).get(ITEM_ANNOTATION, ""),
+        state=state,
+        reason=condition.get("reason", ""),
+        message=condition.get("message", ""),
+        started=_seconds(status.get("startTime")),
+        finished=max([end["at"] for end in ends], default=_seconds(finished)) if finished else None,
+        succeeded=status.get("succeeded") or 0,
+        failed=status.get("failed") or 0,
+        attempts=len(pods),
+        exit_code=_exit_code(ends, state),
+    )
+
+
+def _ends(pod: Object) -> list[dict[str, Any]]:
+    status = pod.get("status") or {}
+    ends = []
+    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        end = (container.get("state") or {}).get("terminated")
+        if end:
+            ends.append({"code": end.get("exitCode", 0), "at": _seconds(end.get("finishedAt")) or 0.0})
+    return ends
+
+
+def _exit_code(ends: Sequence[Mapping[str, Any]], state: str) -> int | None:
+    if state == COMPLETE:
+        return 0
+    bad = [end for end in ends if end["code"]]
+    return max(bad, key=lambda end: end["at"])["code"] if bad else None
+
+
+def _seconds(text: str | None) -> float | None:
+    if not text:
+        return None
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC).timestamp()
