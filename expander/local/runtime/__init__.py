@@ -7,5 +7,6 @@ reads that.
 
 What belongs to Kubernetes (pods, volumes, restarts, probes) is not known here; nothing here imports from
 another part of `local`. The modules that the small process loads (`supervise`, `spawn`, `children`,
-`families`, `journal`, `memory`, `cgroups`, `wire`) import almost nothing: it must be up within milliseconds.
+`families`, `journal`, `report`, `limits`, `cgroups`, `wire`) import almost nothing: it must be up within
+milliseconds.
 """

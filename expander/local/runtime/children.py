@@ -21,6 +21,8 @@ class Child:
         "control",
         "finished",
         "key",
+        "killed",
+        "limited",
         "log",
         "lost",
         "memory",
@@ -32,14 +34,21 @@ class Child:
     )
 
     def __init__(
-        self, key: str, pid: int, started: float, log: str, wrappers: int, control: tuple[str, ...]
+        self,
+        key: str,
+        pid: int,
+        started: float,
+        log: str,
+        wrappers: int,
+        control: tuple[str, ...],
+        limited: bool,
     ) -> None:
         self.key, self.pid, self.started, self.log = key, pid, started, log
-        self.wrappers, self.control = wrappers, control
+        self.wrappers, self.control, self.limited = wrappers, control, limited
         self.born = time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
         self.memory: int | None = None
         self.cgroup: str | None = None
-        self.oom = self.lost = False
+        self.oom = self.lost = self.killed = False
         self.status = 0
         self.finished = 0.0
 
@@ -56,8 +65,8 @@ class Family:
         self.by_key: dict[str, Child] = {}
         self.limited: list[Child] = []
         self.ending: list[Child] = []
-        self.aides: set[int] = set()
-        """Processes that work for this one, such as a container engine's command for a signal."""
+        self.aides: dict[int, tuple[Child, int]] = {}
+        """Commands of a container engine under way: which container they bring which signal."""
 
     def add(self, child: Child) -> None:
         """A container was started."""
@@ -70,12 +79,18 @@ class Family:
         """A child of this process has ended: the first process of a container, or an orphan."""
         child = self.by_pid.pop(pid, None)
         if child is None:
-            self.aides.discard(pid)
+            self._helped(pid, status)
             return
         child.status, child.finished = status, time.time()
         if child.memory is not None:
             self.limited.remove(child)
         self.ending.append(child)
+
+    def _helped(self, pid: int, status: int) -> None:
+        """An aide has ended. If it failed, there is no container (yet): the engine's own process gets it."""
+        child, number = self.aides.pop(pid, (None, 0))
+        if child is not None and status and child.pid in self.by_pid:
+            families.kill_group(child.pid, number)
 
     def gone(self) -> list[Child]:
         """The containers of which nothing is left since the last call; the rest of the others is killed."""
@@ -112,6 +127,10 @@ class Family:
 
     def signal(self, child: Child, number: int, whole: bool) -> None:
         """Send a signal to the first process of a container or, if ``whole``, to every process of it."""
+        if number == signal.SIGKILL:
+            child.killed = True
+            self.kill(child)
+            return
         if not child.wrappers and not whole:
             families.kill(child.pid, number)
             return

@@ -31,6 +31,8 @@ class Launch:
     addresses for /etc/hosts. ``user``, ``group`` and ``groups`` are numbers; None means as the image has
     it. ``memory`` is a limit in bytes, ``cpus`` one in cores. ``tmp`` is a folder that becomes the
     container's /tmp; without it /tmp is in memory and private where the runtime can do that.
+    ``replaces_entrypoint`` is False when the container has no command of its own, so that ``argv`` is only
+    the arguments of the image's; it makes a difference where there are real images.
     """
 
     key: str
@@ -48,6 +50,7 @@ class Launch:
     memory: int | None = None
     cpus: float | None = None
     tmp: str | None = None
+    replaces_entrypoint: bool = True
 
 
 @dataclass(slots=True)
@@ -102,7 +105,9 @@ class Command:
     ``wrappers`` is how many processes stand between the one started and the container's first process: they
     must not get the signals meant for the container. ``control`` is the command line that sends the
     container a signal where killing the processes started here would not (its word SIGNAL is replaced
-    by the number). ``memory`` and ``cpus`` are limits left to the supervisor.
+    by the number). ``memory`` and ``cpus`` are limits left to the supervisor; ``limited`` means the runtime
+    itself limits memory, so that a SIGKILL nobody sent was for that. ``data`` are texts the process
+    finds open for reading, by file number.
     """
 
     argv: list[str]
@@ -115,6 +120,8 @@ class Command:
     cpus: float | None = None
     wrappers: int = 0
     control: tuple[str, ...] = ()
+    limited: bool = False
+    data: dict[int, str] = field(default_factory=dict)
 
 
 class CannotStart(Exception):

@@ -53,9 +53,11 @@ class Spawner:
         user: int | None = None,
         group: int | None = None,
         groups: tuple[int, ...] = (),
+        data: dict[int, str] | None = None,
     ) -> int:
         """Start a process that leads a session of its own; its pid. ``log`` of None throws its output away.
 
+        It finds the texts ``data`` open under their numbers, which must be above those this process uses.
         Raises `Refused` and `Unrunnable`.
         """
         output = self._nothing if log is None else log
@@ -67,12 +69,14 @@ class Spawner:
             raise Refused(
                 f'unable to start container process: chdir to cwd ("{folder}") failed: {reason}'
             ) from error
+        files = []
         try:
             path = self._find(argv, env)
+            files = [(_text_file(text), number) for number, text in (data or {}).items()]
             changes = user is not None or group is not None or bool(groups)
             try:
                 if self._quick and not changes:
-                    return self._spawn(path, argv, env, output)
+                    return self._spawn(path, argv, env, output, files)
                 return self._fork(path, argv, env, output, user, group, groups)
             except ValueError as error:
                 raise Refused(f"unable to start container process: {error}") from error
@@ -80,14 +84,19 @@ class Spawner:
                 self._found.clear()
                 raise self._judge(error, path, argv[0]) from error
         finally:
+            for file, _ in files:
+                os.close(file)
             if cwd is not None:
                 os.chdir("/")
 
-    def _spawn(self, path: str, argv: list[str], env: dict[str, str], output: int) -> int:
+    def _spawn(
+        self, path: str, argv: list[str], env: dict[str, str], output: int, files: list[tuple[int, int]]
+    ) -> int:
         actions = [
             (os.POSIX_SPAWN_DUP2, self._nothing, 0),
             (os.POSIX_SPAWN_DUP2, output, 1),
             (os.POSIX_SPAWN_DUP2, output, 2),
+            *((os.POSIX_SPAWN_DUP2, file, number) for file, number in files),
         ]
         try:
             return os.posix_spawn(
@@ -162,6 +171,14 @@ class Spawner:
             return Refused(f'unable to start container process: exec: "{name}": {reason}')
         words = {errno.ENOEXEC: "exec format error"}.get(error.errno or 0, _strange(error))
         return Unrunnable(f"exec {path}: {words}")
+
+
+def _text_file(text: str) -> int:
+    """A file without a name that holds ``text``, to be read from its beginning (Linux only)."""
+    file = os.memfd_create("text")
+    os.write(file, text.encode(errors="surrogateescape"))
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def _unusable(path: str) -> str | None:

@@ -91,6 +91,8 @@ class Supervisor:
             command.cpus,
             command.wrappers,
             command.control,
+            command.limited,
+            command.data,
         )
         self._send(message, launch.key)
 

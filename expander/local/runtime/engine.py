@@ -1,0 +1,77 @@
+"""The runtimes that run real images: podman and docker, through their command line.
+
+Each container is one `run` in the foreground whose output is the log. The engine gets the container signalled
+and killed; the process started here only waits for it. Pods share this machine's network, as in the
+other runtimes, so that the addresses of pods mean the same in all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from expander.local.runtime.launch import Command, Launch
+
+
+class EngineRuntime:
+    """Containers made by an engine; ``name`` is podman or docker, ``program`` its file."""
+
+    isolates = True
+
+    def __init__(self, name: str, program: str) -> None:
+        self._name = name
+        self.program = program
+
+    @property
+    def name(self) -> str:
+        """The engine's name."""
+        return self._name
+
+    def command(self, launch: Launch) -> Command:
+        """The engine's `run` command line."""
+        name = container_name(launch.key)
+        words = [self.program, "run", "--rm", "--name", name, "--network", "host"]
+        if launch.hostname:
+            words += ["--hostname", launch.hostname]
+        words += [f"--add-host={host}:{address}" for host, address in launch.hosts.items()]
+        for mount in launch.mounts:
+            words += ["--mount", _mount(mount.source, mount.target, mount.read_only)]
+        if launch.tmp:
+            words += ["--mount", _mount(launch.tmp, "/tmp", False)]
+        words += [f"--env={name}={value}" for name, value in launch.env.items()]
+        if launch.cwd:
+            words += ["--workdir", launch.cwd]
+        if launch.user is not None or launch.group is not None:
+            group = "" if launch.group is None else f":{launch.group}"
+            words += ["--user", f"{launch.user or 0}{group}"]
+        words += [f"--group-add={group}" for group in launch.groups]
+        if launch.memory is not None:
+            words += [f"--memory={launch.memory}", f"--memory-swap={launch.memory}"]
+        if launch.cpus is not None:
+            words.append(f"--cpus={launch.cpus:g}")
+        argv = list(launch.argv)
+        if launch.replaces_entrypoint and argv:
+            words += ["--entrypoint", argv.pop(0)]
+        return Command(
+            [*words, launch.image, *argv],
+            dict(os.environ),
+            control=(self.program, "kill", "--signal", "SIGNAL", name),
+            limited=launch.memory is not None,
+        )
+
+    def caveat(self, launch: Launch) -> str | None:
+        """An engine gives all there is."""
+        return None
+
+
+def container_name(key: str) -> str:
+    """The name of the container of ``key``: always the same, and valid whatever the key is."""
+    return "expander-" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:20]
+
+
+def _mount(source: str, target: str, read_only: bool) -> str:
+    """The value of `--mount`, which is a line of CSV."""
+    fields = ["type=bind", f"source={source}", f"target={target}"] + (["readonly"] if read_only else [])
+    return ",".join(
+        '"' + field.replace('"', '""') + '"' if set(field) & set(',"\n') else field for field in fields
+    )

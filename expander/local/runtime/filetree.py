@@ -1,0 +1,122 @@
+"""Paths as a container sees them, and the bubblewrap arguments that make its file tree.
+
+A mount point that the tree does not have cannot simply be made: the tree is somebody's files, read-only. Its
+nearest existing folder is laid over with an empty one in memory instead, which gets the entries of the
+covered folder back, one by one, and the new folder beside them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+
+_LINKS = 40
+PRIVATE = ("/proc", "/dev", "/tmp")
+"""Folders that every container has of its own, whatever the tree has there."""
+
+
+def clean(path: str) -> str:
+    """``path`` absolute, without `.`, `..` and repeated slashes."""
+    return os.path.normpath("/" + path.lstrip("/"))
+
+
+def inside(path: str, folder: str) -> bool:
+    """Whether ``path`` is ``folder`` or below it."""
+    return folder == "/" or path == folder or path.startswith(folder + "/")
+
+
+def innermost(path: str, folders: Iterable[str]) -> str | None:
+    """The deepest of ``folders`` that holds ``path``."""
+    return max((folder for folder in folders if inside(path, folder)), key=len, default=None)
+
+
+def resolve(root: str, path: str) -> str:
+    """``path`` without symbolic links, as somebody sees it whose root folder is ``root``."""
+    done, todo = "/", clean(path).split("/")[1:]
+    links = 0
+    while todo:
+        name, *todo = todo
+        if name in ("", "."):
+            continue
+        if name == "..":
+            done = os.path.dirname(done)
+            continue
+        here = done.rstrip("/") + "/" + name
+        try:
+            target = os.readlink(root.rstrip("/") + here)
+        except OSError:
+            done = here
+            continue
+        links += 1
+        if links > _LINKS:
+            return clean(path)
+        if target.startswith("/"):
+            done = "/"
+        todo = target.split("/") + todo
+    return done
+
+
+class Tree:
+    """The files of one container: those of ``root``, with mount points added."""
+
+    def __init__(self, root: str, points: Iterable[str]) -> None:
+        """``points`` are the mount points, resolved."""
+        self.root = root.rstrip("/") or "/"
+        self.points = sorted({*points, *PRIVATE})
+        self.covered = sorted({folder for point in self.points if (folder := self._to_cover(point))})
+
+    def real(self, path: str) -> str:
+        """Where ``path``, resolved, is on this machine, mounts aside."""
+        return self.root.rstrip("/") + path
+
+    def holder(self, point: str) -> str | None:
+        """The mount point that ``point`` is below, if there is one."""
+        return innermost(point, (other for other in self.points if other != point))
+
+    def _to_cover(self, point: str) -> str | None:
+        """The folder that must be covered for ``point`` to be made; None if that is not needed."""
+        if self.holder(point) is not None or os.path.lexists(self.real(point)):
+            return None
+        folder = os.path.dirname(point)
+        while not os.path.isdir(self.real(folder)):
+            folder = os.path.dirname(folder)
+        return folder
+
+    def base(self) -> list[str]:
+        """The arguments that lay out the tree, before the mounts."""
+        arguments = [] if "/" in self.covered else ["--ro-bind", self.root, "/"]
+        for folder in self.covered:
+            arguments += ["--tmpfs", folder]
+            for name in sorted(os.listdir(self.real(folder))):
+                path = folder.rstrip("/") + "/" + name
+                if path not in PRIVATE:
+                    arguments += self._entry(path)
+        for point in self.points:
+            if self.holder(point) is None:
+                for folder in self._missing_above(point):
+                    arguments += ["--perms", "0755", "--dir", folder]
+        return arguments
+
+    def _missing_above(self, point: str) -> list[str]:
+        """The folders to be made on the way to ``point``, outermost first."""
+        missing: list[str] = []
+        folder = os.path.dirname(point)
+        while not os.path.isdir(self.real(folder)):
+            missing.insert(0, folder)
+            folder = os.path.dirname(folder)
+        return missing
+
+    def _entry(self, path: str) -> list[str]:
+        real = self.real(path)
+        try:
+            mode = os.lstat(real).st_mode
+        except OSError:
+            return []
+        if stat.S_ISLNK(mode):
+            return ["--symlink", os.readlink(real), path]
+        return ["--ro-bind-try", real, path]
+
+    def seal(self) -> list[str]:
+        """The arguments that make the covers read-only, after the mounts."""
+        return [word for folder in reversed(self.covered) for word in ("--remount-ro", folder)]

@@ -1,0 +1,205 @@
+"""The runtime with file trees of their own: bubblewrap.
+
+A container sees the files of its image (a folder named for it, else this machine) read-only, its mounts where
+it wants them, /tmp, /dev and /proc of its own, its host name and its /etc/hosts. It shares the network and
+can read whatever this user can: it is protected from mistakes, and other people from its mistakes, no more.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from expander.local.runtime.bubblewrap import Bubblewrap
+from expander.local.runtime.filetree import PRIVATE, Tree, clean, innermost, inside, resolve
+from expander.local.runtime.identity import DEFAULT_PATH, completed_env, primary_group
+from expander.local.runtime.images import Images
+from expander.local.runtime.launch import CannotStart, Command, Launch
+
+_CAPABILITIES = (
+    "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD "
+    "AUDIT_WRITE SETFCAP"
+).split()
+"""What root may do in a container that asks for nothing special; the same as with containerd."""
+
+_HOSTS, _HOSTNAME, _ARGUMENTS = 100, 101, 102
+"""Numbers of the files by which texts are handed to bubblewrap."""
+
+_CHANGER = ("/usr/bin/setpriv", "/bin/setpriv")
+
+
+class SandboxRuntime:
+    """Containers made by bubblewrap; ``images`` maps image names to root folders."""
+
+    name = "sandbox"
+    isolates = True
+
+    def __init__(self, bubblewrap: Bubblewrap, images: Mapping[str, Path | str] | None = None) -> None:
+        self.bubblewrap = bubblewrap
+        self.images = Images(images)
+
+    def command(self, launch: Launch) -> Command:
+        """The bubblewrap command line. Raises `CannotStart`."""
+        own = self.images.root(launch.image)
+        root = own or "/"
+        if own is not None and not os.path.isdir(own):
+            raise CannotStart(
+                f"unable to start container process: the folder {own} of image {launch.image} is gone"
+            )
+        env = completed_env(launch, DEFAULT_PATH if own else None)
+        mounts = self._mounts(launch, root)
+        tree, data, files = self._tree(launch, root, mounts)
+        cwd = clean(launch.cwd or "/")
+        _check_command(launch, env, tree, mounts)
+        arguments = ["--die-with-parent", *tree.base(), "--dev", "/dev"]
+        arguments += self.bubblewrap.pids
+        tmp = ["--bind", launch.tmp, "/tmp"] if launch.tmp else ["--perms", "1777", "--tmpfs", "/tmp"]
+        arguments += tmp if "/tmp" not in mounts else []
+        for point, (source, read_only) in sorted(mounts.items()):
+            arguments += (
+                ["--ro-bind" if read_only else "--bind", source, point] if source else ["--tmpfs", point]
+            )
+        arguments += [*files, *tree.seal(), "--chdir", cwd]
+        if launch.hostname:
+            arguments += ["--unshare-uts", "--hostname", launch.hostname]
+        identity, changer = self._identity(launch, tree)
+        hidden = [name for name in env if name.startswith("LD_")]
+        for name in hidden:  # these are for the container's programs, not for bubblewrap
+            identity += ["--setenv", name, env.pop(name)]
+        data[_ARGUMENTS] = "\0".join([*arguments, *identity])
+        return Command(
+            [self.bubblewrap.program, "--args", str(_ARGUMENTS), "--", *changer, *launch.argv],
+            env,
+            memory=launch.memory,
+            cpus=launch.cpus,
+            wrappers=self.bubblewrap.wrappers,
+            data=data,
+        )
+
+    def caveat(self, launch: Launch) -> str | None:
+        """What the sandbox cannot give: the files of an image it has no folder for."""
+        if not launch.image or self.images.root(launch.image):
+            return None
+        return f"image {launch.image} is not used: the container sees this machine's programs"
+
+    def _mounts(self, launch: Launch, root: str) -> dict[str, tuple[str, bool]]:
+        """Source and whether read-only, by resolved mount point; a source of "" is an empty folder."""
+        mounts: dict[str, tuple[str, bool]] = {}
+        for mount in launch.mounts:
+            if not os.path.exists(mount.source):
+                raise CannotStart(
+                    f'unable to start container process: error mounting "{mount.source}" to rootfs at '
+                    f'"{mount.target}": stat {mount.source}: no such file or directory'
+                )
+            mounts[resolve(root, mount.target)] = (mount.source, mount.read_only)
+        if launch.cwd:
+            cwd = resolve(root, launch.cwd)
+            held = innermost(cwd, (*mounts, *PRIVATE))
+            if held is None and not os.path.isdir(root.rstrip("/") + cwd):
+                mounts[cwd] = ("", False)  # a container runtime makes the working directory
+        return mounts
+
+    def _tree(
+        self, launch: Launch, root: str, mounts: dict[str, tuple[str, bool]]
+    ) -> tuple[Tree, dict[int, str], list[str]]:
+        """The tree, the texts to be handed over by file number, and the arguments that place them."""
+        data: dict[int, str] = {}
+        files: list[str] = []
+        points = [*mounts]
+        texts = {}
+        if launch.hosts:
+            texts["/etc/hosts"] = (_HOSTS, _hosts(launch.hosts))
+        if launch.hostname:
+            texts["/etc/hostname"] = (_HOSTNAME, launch.hostname + "\n")
+        for path, (number, text) in texts.items():
+            point = resolve(root, path)
+            if innermost(point, mounts) is None:
+                data[number] = text
+                files += ["--perms", "0644", "--ro-bind-data", str(number), point]
+                points.append(point)
+        return Tree(root, points), data, files
+
+    def _identity(self, launch: Launch, tree: Tree) -> tuple[list[str], list[str]]:
+        """The arguments for bubblewrap, and the command in front of the container's, that make the user."""
+        user, group = launch.user, launch.group
+        if user is not None and group is None:
+            group = primary_group(user)
+        if os.geteuid() != 0:
+            if user in (None, os.geteuid()) and group in (None, os.getegid()):
+                return [], []
+            return _mapped(os.geteuid() if user is None else user, group), []
+        arguments = [word for name in ("ALL",) for word in ("--cap-drop", name)]
+        arguments += [word for name in _CAPABILITIES for word in ("--cap-add", f"CAP_{name}")]
+        if user in (None, 0) and group in (None, 0) and not launch.groups:
+            return arguments, []
+        program = next(
+            (path for path in _CHANGER if os.access(tree.real(resolve(tree.root, path)), os.X_OK)), None
+        )
+        if program is None:
+            return _mapped(user or 0, group), []
+        groups = f"--groups={','.join(map(str, launch.groups))}" if launch.groups else "--clear-groups"
+        return arguments, [program, f"--reuid={user or 0}", f"--regid={group or 0}", groups, "--"]
+
+
+def _mapped(user: int, group: int | None) -> list[str]:
+    """The arguments by which this user looks like another one inside."""
+    return ["--unshare-user", "--uid", str(user), "--gid", str(group or 0)]
+
+
+def _hosts(names: Mapping[str, str]) -> str:
+    """/etc/hosts with these names, one line for an address, after those every machine has."""
+    lines: dict[str, list[str]] = {"127.0.0.1": ["localhost"]}
+    for name, address in names.items():
+        known = lines.setdefault(address, [])
+        if name not in known:
+            known.append(name)
+    head = "# Kubernetes-managed hosts file.\n"
+    tail = "::1\tlocalhost ip6-localhost ip6-loopback\n"
+    return head + "".join(f"{address}\t{' '.join(known)}\n" for address, known in lines.items()) + tail
+
+
+def _check_command(
+    launch: Launch, env: Mapping[str, str], tree: Tree, mounts: Mapping[str, tuple[str, bool]]
+) -> None:
+    """Look the command up as the container will, since bubblewrap does not tell why it failed."""
+    if not launch.argv or not launch.argv[0]:
+        raise CannotStart("unable to start container process: no command specified")
+    name = launch.argv[0]
+    if "/" in name:
+        path = name if name.startswith("/") else f"{launch.cwd or '/'}/{name}"
+        reason = _unusable(path, launch, tree, mounts)
+        if reason is not None:
+            raise CannotStart(f'unable to start container process: exec: "{name}": {reason}')
+        return
+    folders = env["PATH"].split(":")
+    if not any(_unusable(f"{folder}/{name}", launch, tree, mounts) is None for folder in folders if folder):
+        raise CannotStart(
+            f'unable to start container process: exec: "{name}": executable file not found in $PATH'
+        )
+
+
+def _unusable(path: str, launch: Launch, tree: Tree, mounts: Mapping[str, tuple[str, bool]]) -> str | None:
+    """Why the container cannot run ``path``; None if nothing seems to be against it."""
+    seen = resolve(tree.root, path)
+    point = innermost(seen, mounts)
+    if point is not None:
+        source = mounts[point][0]
+        real = resolve("/", source + seen[len(point.rstrip("/")) :]) if source else ""
+    elif launch.tmp and inside(seen, "/tmp"):
+        real = launch.tmp + seen[4:]
+    elif any(inside(seen, folder) for folder in PRIVATE):
+        return None if not inside(seen, "/tmp") else f"stat {path}: no such file or directory"
+    else:
+        real = tree.real(seen)
+    if not os.path.exists(real):
+        return f"stat {path}: no such file or directory"
+    if os.path.isdir(real):
+        return "is a directory"
+    return None if _runnable(real) else "permission denied"
+
+
+@functools.lru_cache(maxsize=256)
+def _runnable(path: str) -> bool:
+    return os.access(path, os.X_OK)
