@@ -128,3 +128,13 @@ def _check_finalizers_known(finalizers: Sequence[str | None]) -> Findings:
         if "/" not in name and name not in _STANDARD_FINALIZERS:
             detail = "name is neither a standard finalizer name nor is it fully qualified"
             yield invalid(f"metadata.finalizers[{index}]", name, detail)
+
+
+def check_named(obj: Mapping[str, Any]) -> list[Finding]:
+    """An object of which only the metadata is looked at here."""
+    return check_metadata(obj.get("metadata") or EMPTY)
+
+
+def check_namespace(namespace: Mapping[str, Any]) -> list[Finding]:
+    """A Namespace."""
+    return check_metadata(namespace.get("metadata") or EMPTY, formats.dns_label, namespaced=False)

@@ -8,6 +8,7 @@ from typing import Any
 from expander.validate.finding import Finding
 from expander.validate.rules.checks import EMPTY, Findings, each, forbidden
 from expander.validate.rules.labels import check_annotations, check_labels
+from expander.validate.rules.metadata import check_metadata
 from expander.validate.rules.pod.annotations import check_pod_annotations, check_profiles_agree
 from expander.validate.rules.pod.containers import check_image_spaces
 from expander.validate.rules.pod.spec import check_pod_spec
@@ -71,3 +72,14 @@ def _check_bare(spec: Mapping[str, Any]) -> Findings:
         yield forbidden("spec.ephemeralContainers", "cannot be set on create")
     if spec.get("nodeName") and spec.get("schedulingGates"):
         yield forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
+
+
+def check_whole_pod(pod: Mapping[str, Any]) -> list[Finding]:
+    """A Pod object."""
+    return check_metadata(pod.get("metadata") or EMPTY) + check_pod(pod)
+
+
+def check_template_object(obj: Mapping[str, Any]) -> list[Finding]:
+    """A PodTemplate object."""
+    found = check_metadata(obj.get("metadata") or EMPTY)
+    return found + check_pod_template(obj.get("template") or EMPTY, "template")
