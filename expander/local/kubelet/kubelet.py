@@ -1,0 +1,209 @@
+"""The kubelet of this machine: starts pods, stops them, tells what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any, Protocol
+
+from expander.local.kubelet import images
+from expander.local.kubelet.adopting import adopt
+from expander.local.kubelet.attempts import Processes
+from expander.local.kubelet.folders import Folders, PodFolder
+from expander.local.kubelet.names import Addresses, Names, Services
+from expander.local.kubelet.node import Node
+from expander.local.kubelet.pod import Pod, PodEvent
+from expander.local.kubelet.sources import Lookup
+from expander.local.kubelet.status import status_of
+from expander.local.kubelet.surroundings import Shared
+from expander.local.kubelet.volumes import Sources
+from expander.local.runtime.launch import Exit, Started
+
+SETTLE = 0.05
+"""Seconds that the news of a start are held back: most containers of a batch have ended by then."""
+
+
+class Supervisor(Processes, Protocol):
+    """What is needed of `runtime.supervisor.Supervisor`."""
+
+    def read(self) -> list[Started | Exit]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A pod's status is another now.
+
+    ``gone``: a pod that was to be deleted is over, and its object can go; nothing more comes of this uid.
+    ``settled``: keys of launches whose end is in this status; once it is stored, the supervisor can
+    forget them. ``events`` are new since the last change.
+    """
+
+    uid: str
+    status: dict[str, Any]
+    gone: bool = False
+    settled: tuple[str, ...] = ()
+    events: tuple[PodEvent, ...] = ()
+
+
+def no_services(namespace: str) -> Iterable[Mapping[str, Any]]:
+    """A namespace without Services."""
+    return ()
+
+
+class Kubelet:
+    """Runs pods on ``supervisor``; their files are below ``folder``.
+
+    ``lookup`` finds ConfigMaps and Secrets; ``services`` gives a namespace's Services; ``claims`` are the
+    folders that stand for persistent volume claims, by name or namespace/name; ``variables`` are set in
+    every container, below the pod's own; ``isolates`` says whether the supervisor's runtime gives
+    containers mounts and names of their own; ``why_missing`` says why an image cannot be had.
+    ``backoff_base`` is the first crash back-off in seconds.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        folder: Path,
+        lookup: Lookup,
+        *,
+        node: Node,
+        claims: Mapping[str, Path] | None = None,
+        services: Services = no_services,
+        variables: Mapping[str, str] | None = None,
+        isolates: bool = False,
+        backoff_base: float = 10.0,
+        settle: float = SETTLE,
+        why_missing: Callable[[str], str | None] = images.why_missing,
+    ) -> None:
+        self._supervisor = supervisor
+        self._settle = settle
+        self._addresses = Addresses()
+        self._shared = Shared(
+            processes=supervisor,
+            folders=Folders(folder),
+            sources=Sources(lookup, claims or {}),
+            node=node,
+            names=Names(Path(folder).absolute() / "names", services),
+            backoff_base=backoff_base,
+            variables=variables or {},
+            isolates=isolates,
+            why_missing=why_missing,
+        )
+        self._pods: dict[str, Pod] = {}
+        self._touched: dict[str, Pod] = {}
+        self._news: dict[str, float] = {}
+        """When the news of a pod are due, by its uid."""
+        self._clock: list[tuple[float, str]] = []
+
+    def start(self, pod: Mapping[str, Any], now: float, exits: Iterable[Exit] | None = None) -> None:
+        """Take over a pod that is bound to this node.
+
+        ``exits``: the pod was begun by an earlier run, and this is what `recovery.recover` says of it;
+        the containers that ended stay so, the others are started again.
+        """
+        uid = pod["metadata"]["uid"]
+        record = Pod(pod, self._shared, self._addresses.take(), now)
+        self._pods[uid] = record
+        if exits is not None:
+            adopt(record, exits)
+        self._sync(record, now)
+
+    def update(self, pod: Mapping[str, Any]) -> None:
+        """The object of a pod is another now (labels, conditions of others); what runs is not changed."""
+        record = self._pods.get(pod["metadata"]["uid"])
+        if record is not None:
+            record.obj, record.metadata = pod, pod["metadata"]
+
+    def stop(self, uid: str, now: float, grace: float | None = None) -> None:
+        """Delete a pod: end its containers within ``grace`` seconds, by default those that the pod asks for.
+
+        0 kills at once. A second call can only shorten the time. The last change says ``gone``; a uid that is
+        not known is ignored.
+        """
+        record = self._pods.get(uid)
+        if record is None:
+            return
+        record.deleted = True
+        if record.over:
+            record.changed = True
+        else:
+            record.end(now, grace)
+        self._sync(record, now)
+
+    def step(self, now: float) -> list[Change]:
+        """Take in what happened, do what is due, and tell what changed."""
+        for event in self._supervisor.read():
+            self._hear(event, now)
+        clock = self._clock
+        while clock and clock[0][0] <= now:
+            record = self._pods.get(heappop(clock)[1])
+            if record is not None:
+                self._touched[record.uid] = record
+        if self._touched:
+            touched, self._touched = self._touched, {}
+            for record in touched.values():
+                self._sync(record, now)
+        self._shared.names.refresh()
+        return self._tell(now)
+
+    def deadline(self) -> float | None:
+        """When to call `step` though nothing happened; None when there is nothing to wait for."""
+        if self._touched:
+            return 0.0
+        times = [self._clock[0][0]] if self._clock else []
+        if self._news:
+            times.append(min(self._news.values()))
+        return min(times, default=None)
+
+    def logs_of(self, uid: str, container: str, previous: bool = False) -> Path:
+        """The log of the latest start of a container (``previous``: of the one before); it may not exist
+        yet.
+        """
+        record = self._pods.get(uid)
+        folder: PodFolder | None = record.folder if record else self._shared.folders.find(uid)
+        if folder is None:
+            raise KeyError(uid)
+        return Path(folder.last_log(container, previous))
+
+    def _hear(self, event: Started | Exit, now: float) -> None:
+        launched = self._shared.launched
+        found = launched.get(event.key) if isinstance(event, Started) else launched.pop(event.key, None)
+        if found is not None:
+            record, whose = found
+            record.hear(whose, event, now)
+            self._touched[record.uid] = record
+
+    def _sync(self, record: Pod, now: float) -> None:
+        """Have a pod do what is due, and note when it wants to be called again and heard."""
+        record.sync(now)
+        if record.wake <= now:
+            self._touched[record.uid] = record
+        elif record.wake != float("inf"):
+            heappush(self._clock, (record.wake, record.uid))
+        if record.changed:
+            hurry = record.over or record.events or any(part.reason for part in record.main)
+            due = now if hurry else now + self._settle
+            known = self._news.get(record.uid)
+            self._news[record.uid] = due if known is None else min(known, due)
+
+    def _tell(self, now: float) -> list[Change]:
+        """The changes that are due to be told."""
+        if not self._news:
+            return []
+        told = []
+        for uid in [uid for uid, due in self._news.items() if due <= now]:
+            del self._news[uid]
+            record = self._pods[uid]
+            gone = record.over and record.deleted
+            status = status_of(record, now)
+            self._shared.names.note(record.obj, status["conditions"][-3]["status"] == "True")
+            told.append(Change(uid, status, gone, tuple(record.settled), tuple(record.events)))
+            record.changed = False
+            record.settled, record.events = [], []
+            if record.over:
+                self._addresses.give_back(record.place.pod_ip)
+            if gone:
+                del self._pods[uid]
+        return told

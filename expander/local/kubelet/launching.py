@@ -1,0 +1,57 @@
+"""The start of one container of a pod, or why it has to wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from expander.local.kubelet.attempts import NEVER
+from expander.local.kubelet.container import Container, State
+from expander.local.kubelet.refusals import ConfigError
+from expander.local.kubelet.starting import launch_of
+
+if TYPE_CHECKING:
+    from expander.local.kubelet.pod import Pod
+
+RETRY = 2.0
+"""Seconds until a container whose configuration could not be put together is tried again."""
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+
+
+def start(pod: Pod, part: Container, now: float) -> None:
+    """Start a waiting container, if it is time and nothing is missing."""
+    if now < part.not_before:
+        pod.wake_at(part.not_before)
+        return
+    missing = pod.shared.why_missing(part.spec.get("image", ""))
+    if missing is not None:
+        _refuse(pod, part, "ImagePullBackOff", missing, NEVER)
+        return
+    restart = part.restart + 1 if part.key is not None else 0
+    try:
+        launch = launch_of(
+            pod.obj, part.spec, restart, pod.shared, pod.folder, pod.volumes or {}, pod.place, pod.hosts_file
+        )
+    except (ConfigError, OSError) as error:
+        _refuse(pod, part, "CreateContainerConfigError", str(error), now + RETRY)
+        return
+    if part.terminated is not None:
+        part.backoff.restarted(now)
+        part.last, part.terminated = part.terminated, None
+    part.restart, part.key, part.state = restart, launch.key, State.STARTING
+    part.reason = part.message = None
+    lifecycle = part.spec.get("lifecycle")
+    part.held = bool(lifecycle and lifecycle.get("postStart"))
+    if lifecycle or any(probe in part.spec for probe in PROBES):
+        part.launch = launch
+    pod.shared.launched[launch.key] = (pod, part)
+    pod.shared.processes.start(launch)
+
+
+def _refuse(pod: Pod, part: Container, reason: str, message: str, again: float) -> None:
+    """A container cannot be started before ``again``."""
+    if (part.reason, part.message) != (reason, message):
+        part.reason, part.message = reason, message
+        pod.say("Warning", "Failed", f"Error: {message}")
+        pod.changed = True
+    part.not_before = again
+    pod.wake_at(again)

@@ -1,0 +1,158 @@
+"""Addresses and names of pods: one loopback address each, and /etc/hosts where there are Services.
+
+A cluster's DNS is served by a hosts file per namespace that is rewritten in place as pods come, become
+ready and go: containers that have it mounted see the change. What kube-dns publishes decides: a headless
+Service gives the addresses of its ready pods under its own name, and each pod with a host name and that
+subdomain one of its own; any other Service leads to one ready pod, without translating ports.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DOMAIN = "svc.cluster.local"
+LOOPBACK = "127.0.0.1"
+LOCALHOST = f"{LOOPBACK}\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+FIRST = 1 << 16
+"""Pods' addresses begin at 127.1.0.0 and end at 127.255.255.254."""
+
+Services = Callable[[str], Iterable[Mapping[str, Any]]]
+"""The Services of a namespace."""
+
+
+class Addresses:
+    """Hands out loopback addresses that nobody has."""
+
+    def __init__(self) -> None:
+        self._next = FIRST
+        self._taken: set[str] = set()
+
+    def take(self) -> str:
+        """An address; where a system has but one on its loopback device, that one."""
+        if not sys.platform.startswith("linux"):
+            return LOOPBACK
+        while True:
+            self._next = FIRST if self._next >= (1 << 24) - 2 else self._next + 1
+            number = self._next
+            found = f"127.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+            if found not in self._taken and number & 255 not in (0, 255):
+                self._taken.add(found)
+                return found
+
+    def give_back(self, address: str) -> None:
+        """The pod with this address is over."""
+        self._taken.discard(address)
+
+
+@dataclass(slots=True)
+class Resident:
+    """A pod as names know it."""
+
+    pod: Mapping[str, Any]
+    ip: str
+    ready: bool = False
+
+    @property
+    def hostname(self) -> str:
+        return hostname(self.pod)
+
+
+def hostname(pod: Mapping[str, Any]) -> str:
+    """The host name of a pod: ``spec.hostname``, or its name; 63 characters at most."""
+    name: str = pod["spec"].get("hostname") or pod["metadata"]["name"]
+    return name if len(name) <= 63 else name[:63].rstrip("-.")
+
+
+def own_names(pod: Mapping[str, Any], ip: str) -> dict[str, str]:
+    """The names that a pod's own /etc/hosts always has: its own, and its hostAliases."""
+    name, subdomain = hostname(pod), pod["spec"].get("subdomain")
+    found = {name: ip}
+    if subdomain:
+        found[f"{name}.{subdomain}.{pod['metadata']['namespace']}.{DOMAIN}"] = ip
+    for alias in pod["spec"].get("hostAliases") or ():
+        found |= dict.fromkeys(alias.get("hostnames") or (), alias["ip"])
+    return found
+
+
+class Names:
+    """The names of all namespaces that have Services. ``folder`` is for the hosts files."""
+
+    def __init__(self, folder: Path, services: Services) -> None:
+        self._folder = folder
+        self._services = services
+        self._residents: dict[str, dict[str, Resident]] = {}
+        self._stale: set[str] = set()
+
+    def enter(self, pod: Mapping[str, Any], ip: str) -> str | None:
+        """A pod comes; the hosts file it is to see, or None where there are no Services."""
+        namespace = pod["metadata"]["namespace"]
+        if namespace not in self._residents:
+            if not any(True for _ in self._services(namespace)):
+                return None
+            self._residents[namespace] = {}
+        self._residents[namespace][pod["metadata"]["uid"]] = Resident(pod, ip)
+        self._write(namespace)
+        return str(self._file(namespace))
+
+    def note(self, pod: Mapping[str, Any], ready: bool) -> None:
+        """A pod is ready to be spoken to, or not any more."""
+        found = self._residents.get(pod["metadata"]["namespace"], {}).get(pod["metadata"]["uid"])
+        if found is not None and found.ready is not ready:
+            found.ready = ready
+            self._stale.add(pod["metadata"]["namespace"])
+
+    def leave(self, pod: Mapping[str, Any]) -> None:
+        """A pod is over."""
+        residents = self._residents.get(pod["metadata"]["namespace"])
+        if residents is not None and residents.pop(pod["metadata"]["uid"], None) is not None:
+            self._stale.add(pod["metadata"]["namespace"])
+
+    def refresh(self) -> None:
+        """Write the files in which something changed."""
+        while self._stale:
+            self._write(self._stale.pop())
+
+    def _file(self, namespace: str) -> Path:
+        return self._folder / f"{namespace}.hosts"
+
+    def _write(self, namespace: str) -> None:
+        """Write the names of a namespace over those that were there; the file stays the same."""
+        residents = self._residents[namespace]
+        lines = [LOCALHOST]
+        lines += (f"{resident.ip}\t{resident.hostname}\n" for resident in residents.values())
+        for service in self._services(namespace):
+            lines += (f"{ip}\t{name}\n" for name, ip in published(service, residents.values()))
+        data = "".join(lines).encode()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._file(namespace), os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.pwrite(descriptor, data, 0)
+            os.ftruncate(descriptor, len(data))
+        finally:
+            os.close(descriptor)
+
+
+def published(service: Mapping[str, Any], residents: Iterable[Resident]) -> Iterator[tuple[str, str]]:
+    """The names that a Service gives, each with an address; the full one first."""
+    metadata, spec = service["metadata"], service.get("spec") or {}
+    selector = spec.get("selector")
+    if not selector:
+        return
+    chosen = [
+        resident
+        for resident in residents
+        if selector.items() <= (resident.pod["metadata"].get("labels") or {}).items()
+        and (resident.ready or spec.get("publishNotReadyAddresses"))
+    ]
+    base = f"{metadata['name']}.{metadata['namespace']}"
+    headless = spec.get("clusterIP") == "None"
+    for resident in chosen if headless else chosen[:1]:
+        for suffix in (f"{base}.{DOMAIN}", f"{base}.svc", base, metadata["name"]):
+            yield suffix, resident.ip
+            if headless and resident.pod["spec"].get("subdomain") == metadata["name"]:
+                yield f"{resident.hostname}.{suffix}", resident.ip

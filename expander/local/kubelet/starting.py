@@ -1,0 +1,141 @@
+"""From a container of a pod to what the supervisor is to start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Any
+
+from expander.base.quantity import parse
+from expander.local.kubelet.environment import environment
+from expander.local.kubelet.expansion import expand
+from expander.local.kubelet.folders import PodFolder
+from expander.local.kubelet.mounts import mounts
+from expander.local.kubelet.names import hostname, own_names
+from expander.local.kubelet.node import Surroundings
+from expander.local.kubelet.refusals import ConfigError
+from expander.local.kubelet.surroundings import Shared
+from expander.local.kubelet.volumes import Volume
+from expander.local.runtime.launch import Launch, Mount
+
+HOSTS = "/etc/hosts"
+
+
+def launch_of(
+    pod: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    restart: int,
+    shared: Shared,
+    folder: PodFolder,
+    volumes: Mapping[str, Volume],
+    place: Surroundings,
+    hosts_file: str | None,
+) -> Launch:
+    """The launch of one container. ConfigError when its configuration cannot be put together."""
+    name = spec["name"]
+    security = _security(pod, spec)
+    _refuse_root(pod, name, security)
+    own = environment(pod, spec, shared.sources.lookup, place)
+    variables = {**shared.variables, **own} if shared.variables else own
+    argv = [expand(word, own) for word in (*(spec.get("command") or ()), *(spec.get("args") or ()))]
+    shown: Sequence[Mount] = mounts(spec, volumes, own) if spec.get("volumeMounts") else ()
+    folder.make_for(name)
+    shown = [*shown, *_extras(spec, folder.message(name, restart), shared.isolates, hosts_file)]
+    limits = (spec.get("resources") or {}).get("limits") or {}
+    return Launch(
+        key=f"{pod['metadata']['uid']}/{name}/{restart}",
+        argv=argv,
+        env=variables,
+        log=folder.log(name, restart),
+        cwd=expand(spec["workingDir"], own) if spec.get("workingDir") else None,
+        mounts=shown,
+        hostname=hostname(pod),
+        hosts={} if hosts_file or not shared.isolates else own_names(pod, place.pod_ip),
+        user=security.get("runAsUser"),
+        group=security.get("runAsGroup"),
+        groups=_groups(pod),
+        image=spec.get("image", ""),
+        memory=ceil(parse(str(limits["memory"]))) if "memory" in limits else None,
+        cpus=float(parse(str(limits["cpu"]))) if "cpu" in limits else None,
+    )
+
+
+def beside(launch: Launch, command: Sequence[str], key: str, log: str) -> Launch:
+    """A command run like ``launch``, with an output of its own."""
+    return Launch(
+        key=key,
+        argv=list(command),
+        env=launch.env,
+        log=log,
+        cwd=launch.cwd,
+        mounts=launch.mounts,
+        hostname=launch.hostname,
+        hosts=launch.hosts,
+        user=launch.user,
+        group=launch.group,
+        groups=launch.groups,
+        image=launch.image,
+        tmp=launch.tmp,
+    )
+
+
+def message_file(spec: Mapping[str, Any], file: str, isolates: bool) -> str | None:
+    """The file behind the termination message path; None where the container cannot be given one.
+
+    Without mounts of its own a container can only write there when it is told where: it is, if its author
+    chose the path or speaks of it.
+    """
+    path = spec.get("terminationMessagePath")
+    if not path:
+        return None
+    if isolates or path != "/dev/termination-log":
+        return file
+    words = (*(spec.get("command") or ()), *(spec.get("args") or ()))
+    return file if any("termination-log" in word for word in words) else None
+
+
+def _extras(spec: Mapping[str, Any], message: str, isolates: bool, hosts_file: str | None) -> list[Mount]:
+    """The mounts that the kubelet adds: the termination message, the hosts file."""
+    found = []
+    file = message_file(spec, message, isolates)
+    if file is not None:
+        with open(file, "wb"):
+            os.chmod(file, 0o666)
+        found.append(Mount(file, spec["terminationMessagePath"]))
+    if (
+        isolates
+        and hosts_file is not None
+        and not any(m["mountPath"] == HOSTS for m in spec.get("volumeMounts") or ())
+    ):
+        found.append(Mount(hosts_file, HOSTS))
+    return found
+
+
+def _security(pod: Mapping[str, Any], spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container's security context over the pod's."""
+    of_pod, own = pod["spec"].get("securityContext"), spec.get("securityContext")
+    if not own:
+        return of_pod or {}
+    return {**(of_pod or {}), **own}
+
+
+def _groups(pod: Mapping[str, Any]) -> tuple[int, ...]:
+    """The supplementary groups of the pod's processes."""
+    security = pod["spec"].get("securityContext")
+    if not security:
+        return ()
+    own = security.get("fsGroup")
+    return (*((own,) if own is not None else ()), *(security.get("supplementalGroups") or ()))
+
+
+def _refuse_root(pod: Mapping[str, Any], name: str, security: Mapping[str, Any]) -> None:
+    """ConfigError when the container must not run as root and would (verifyRunAsNonRoot)."""
+    if not security.get("runAsNonRoot"):
+        return
+    user, metadata = security.get("runAsUser"), pod["metadata"]
+    which = f'(pod: "{metadata["name"]}_{metadata["namespace"]}({metadata["uid"]})", container: {name})'
+    if user == 0:
+        raise ConfigError(f"container's runAsUser breaks non-root policy {which}")
+    if user is None and os.geteuid() == 0:
+        raise ConfigError(f"container has runAsNonRoot and image will run as root {which}")

@@ -1,0 +1,69 @@
+"""How a pod is brought to its end: all at once, but sidecars last, in the reverse of their order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from expander.local.kubelet.container import Container, Role, State
+from expander.local.kubelet.handlers import attempt
+from expander.local.kubelet.killing import Kill
+
+if TYPE_CHECKING:
+    from expander.local.kubelet.pod import Pod
+
+
+class Stop:
+    """The end of a pod: by when, and the ``reason`` and ``message`` of its status if it fails for them."""
+
+    __slots__ = ("by", "message", "reason")
+
+    def __init__(self, by: float, reason: str | None, message: str | None) -> None:
+        self.by = by
+        self.reason = reason
+        self.message = message
+
+    def shorten(self, by: float, parts: Sequence[Container]) -> None:
+        """Be done by ``by`` if that is sooner; a grace period never grows."""
+        if by < self.by:
+            self.by = by
+            for part in parts:
+                if part.kill is not None:
+                    part.kill.shorten(by)
+
+    def begin(self, pod: Pod, grace: float, now: float) -> None:
+        """Begin to end each container that runs."""
+        for part in pod.parts:
+            if part.alive and part.kill is None:
+                begin_kill(pod, part, grace, now)
+            part.must_restart = False
+
+    def step(self, pod: Pod, now: float) -> None:
+        """Do what is due."""
+        step_kills(pod, now)
+
+
+def begin_kill(pod: Pod, part: Container, grace: float, now: float, why: str | None = None) -> None:
+    """Begin to end one container."""
+    pod.say("Normal", "Killing", why or f"Stopping container {part.name}")
+    if part.probing is not None:
+        part.probing.cancel()
+    hook = (part.spec.get("lifecycle") or {}).get("preStop")
+    runs = part.state is State.RUNNING and hook and grace > 0
+    part.kill = Kill(
+        part.spec, grace, now, attempt(pod, part, hook, "preStop", grace, now) if runs and hook else None
+    )
+
+
+def step_kills(pod: Pod, now: float) -> None:
+    """Go on with the containers that are being ended."""
+    earlier_alive = any(part.alive for part in pod.main)
+    for part in (*pod.main, *reversed(pod.first)):
+        if part.kill is not None and part.alive and part.key is not None:
+            turn = part.role is not Role.SIDECAR or pod.stop is None or not earlier_alive
+            failure = part.kill.step(pod.shared.processes, part.key, turn, now)
+            if failure is not None:
+                pod.say("Warning", "FailedPreStopHook", f"PreStopHook failed: {failure}")
+            pod.wake_at(part.kill.due())
+        if part.role is Role.SIDECAR and part.alive:
+            earlier_alive = True
