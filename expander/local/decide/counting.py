@@ -6,6 +6,7 @@ when it is released, that is, when its tracking finalizer goes.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from expander.local.decide.conditions import FAILURE_TARGET
@@ -31,15 +32,16 @@ class Count:
     partial: bool = False
 
 
-def count(turn: Turn) -> Count:
-    """Count the pods that are done with."""
+def count(turn: Turn, released: Collection[str]) -> Count:
+    """Count the pods that are done with; those ``released`` already in this turn never count."""
+    past = set(released)
     result, pods = Count(), turn.pods
     everything = turn.verdict is not None or turn.deleted
     groups = [pods.ended, pods.terminating, pods.active] if everything else [pods.ended, pods.terminating]
     failing = turn.verdict is not None and turn.verdict.type == FAILURE_TARGET
     for group in groups:
         for entry in group.values():
-            if not entry.tracked:
+            if not entry.tracked or entry.uid in past:
                 continue
             failed = turn.is_failed(entry)
             if not (everything or entry.phase == "Succeeded" or (failed and not _is_delayed(turn, entry))):

@@ -69,7 +69,7 @@ def _act(turn: Turn, end: float | None, *, settled: bool) -> Decision:
             turn.verdict = conditions.COMPLETIONS
         elif not turn.deleted:
             _suspend_or_resume(turn, decision)
-    counted = counting.count(turn)
+    counted = counting.count(turn, decision.release)
     if counted.partial:
         decision.ask_again(turn.now)
     decision.release += counted.release
