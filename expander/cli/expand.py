@@ -6,9 +6,16 @@ from typing import Any
 
 import click
 
-from expander.base.errors import ItemError, UsageError
+from expander.base.errors import ItemError
 from expander.cli.messages import ItemErrors, say, say_on_terminal
-from expander.cli.parameters import Duration, KeyValue, LabelKey, read_values, unique
+from expander.cli.selection import (
+    check_standard_input,
+    edits_of,
+    item_options,
+    spec_of,
+    template_options,
+    template_settings,
+)
 
 EXAMPLES = """
 \b
@@ -29,27 +36,7 @@ FORMAT:PATH names the format, NAME=SOURCE the column.
 @click.command(epilog=EXAMPLES)
 @click.argument("template")
 @click.argument("arguments", metavar="[ITEM]...", nargs=-1)
-@click.option(
-    "-i",
-    "--items",
-    "sources",
-    multiple=True,
-    metavar="SOURCE",
-    help="Items from a source (repeat to combine).",
-)
-@click.option(
-    "--combine",
-    type=click.Choice(["product", "zip", "chain"]),
-    default="product",
-    show_default=True,
-    help="How several sources become one.",
-)
-@click.option(
-    "--include", multiple=True, metavar="K=V,...", help="Add or extend combinations, as CI matrices do."
-)
-@click.option("--exclude", multiple=True, metavar="K=V,...", help="Drop combinations that match.")
-@click.option("--slice", metavar="START:STOP[:STEP]", help="Only these items, counted from 0.")
-@click.option("--limit", type=click.IntRange(0), metavar="N", help="At most N items.")
+@item_options
 @click.option(
     "-o",
     "--output",
@@ -66,47 +53,7 @@ FORMAT:PATH names the format, NAME=SOURCE the column.
 @click.option(
     "--prune", is_flag=True, help="Remove files in DIR that an earlier run wrote and this one does not."
 )
-@click.option("--group", metavar="NAME", help="The batch's name, a label on each Job and its pods.")
-@click.option(
-    "--group-label",
-    type=LabelKey(),
-    default="jobgroup",
-    show_default=True,
-    metavar="KEY",
-    help="The key of that label.",
-)
-@click.option(
-    "--label", "labels", multiple=True, type=KeyValue("label"), help="A label for every object and pod."
-)
-@click.option(
-    "--annotation", "annotations", multiple=True, type=KeyValue("annotation"), help="An annotation likewise."
-)
-@click.option("--overwrite", is_flag=True, help="--label and --annotation replace what the template has.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    type=KeyValue("value"),
-    help="A text for the template; wins over columns.",
-)
-@click.option(
-    "--values", "value_files", multiple=True, metavar="FILE", help="Values for the template, YAML or JSON."
-)
-@click.option("--ttl", type=Duration(), help="Delete finished Jobs after this time: ttlSecondsAfterFinished.")
-@click.option("-n", "--namespace", metavar="NAME", help="The namespace of every object.")
-@click.option(
-    "--engine",
-    type=click.Choice(["item", "jinja2", "text"]),
-    help="How to read TEMPLATE; else its name says.",
-)
-@click.option(
-    "--text", is_flag=True, help="Substitute in plain text (--engine text), for templates that are not YAML."
-)
-@click.option("--allow-shell", is_flag=True, help="Let items put anything into shell scripts.")
-@click.option("--no-validate", is_flag=True, help="Do not check manifests as an API server would.")
-@click.option(
-    "--kubernetes-version", metavar="1.xx", help="That server's version.  [default: the newest known]"
-)
+@template_options
 @click.option("--dry-run", is_flag=True, help="Show the first names and the counts, write nothing.")
 @click.option(
     "--show", type=click.IntRange(0), default=10, show_default=True, help="So many names with --dry-run."
@@ -118,31 +65,17 @@ def command(**flags: Any) -> int:
     In TEMPLATE, $ITEM is the item and ${ITEM.column} a column of it; a file named *.jinja2 or *.j2 is a
     Jinja2 template, in which `item` and the columns are variables, or which brings its own parameters.
     """
-    from expander.items import ItemSpec, items
-    from expander.manifests.edits import Edits
-    from expander.pipeline.expand import checked_group, prepare
+    from expander.items import items
+    from expander.pipeline.expand import prepare
     from expander.pipeline.templates import TemplateFile
     from expander.pipeline.write import Targets, write
 
-    if flags["text"] and flags["engine"] not in (None, "text"):
-        raise UsageError(f"--text means --engine text, not {flags['engine']}")
     targets = Targets.of(flags["outputs"], flags["filename"], flags["prune"])
-    spec = ItemSpec(
-        arguments=flags["arguments"],
-        sources=flags["sources"],
-        combine=flags["combine"],
-        include=flags["include"],
-        exclude=flags["exclude"],
-        slice=flags["slice"],
-        limit=flags["limit"],
-    )
-    if flags["template"] == "-" and "-" in {
-        source.rpartition(":")[2].rpartition("=")[2] for source in spec.sources
-    }:
-        raise UsageError("the template and the items cannot both come from standard input")
-    given = bool(spec.arguments or spec.sources or spec.include)
+    settings = template_settings(flags)
+    spec = spec_of(flags["arguments"], flags)
+    check_standard_input(flags["template"], spec)
     file = TemplateFile(flags["template"])
-    stream = items(spec) if given else None
+    stream = None if spec is None else items(spec)
     errors = ItemErrors()
 
     def on_error(error: ItemError) -> None:
@@ -153,23 +86,10 @@ def command(**flags: Any) -> int:
     expansion = prepare(
         file,
         stream,
-        engine="text" if flags["text"] else flags["engine"],
         output=targets.rendered,
         on_error=on_error,
-        values=read_values(flags["value_files"]),
-        overrides=unique(flags["overrides"], "--set"),
-        edits=Edits(
-            group=checked_group(flags["group"]),
-            group_label=flags["group_label"],
-            labels=unique(flags["labels"], "--label"),
-            annotations=unique(flags["annotations"], "--annotation"),
-            overwrite=flags["overwrite"],
-            ttl=flags["ttl"],
-            namespace=flags["namespace"],
-        ),
-        allow_shell=flags["allow_shell"],
-        validate=not flags["no_validate"],
-        version=flags["kubernetes_version"],
+        edits=edits_of(flags),
+        **settings,
     )
     if flags["dry_run"]:
         from expander.cli.preview import preview

@@ -19,19 +19,46 @@ _LABEL = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]
-    """Seconds as a whole number, or a number with one of the units s, m, h, d."""
+    """Seconds, or a number with one of the units s, m, h, d; with ``fractions`` also 0.5s and 200ms."""
 
     name = "duration"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
+    def __init__(self, *, fractions: bool = False) -> None:
+        self._fractions = fractions
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
+        if isinstance(value, (int, float)):
             return value
         match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", str(value))
+        if match is not None:
+            return int(match[1]) * _UNITS[match[2]]
+        match = (
+            re.fullmatch(r"([0-9]{0,9}\.?[0-9]{1,6})(ms|s|m|h|d)?", str(value)) if self._fractions else None
+        )
         if match is None:
             self.fail(
                 f"{value!r} is no duration; expected seconds, or a number with s, m, h or d: 90m", param
             )
-        return int(match[1]) * _UNITS[match[2]]
+        return float(match[1]) * (0.001 if match[2] == "ms" else _UNITS[match[2] or ""])
+
+
+class Amount(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes as a Kubernetes quantity: ``8Gi``."""
+
+    name = "quantity"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from expander.base.quantity import parse
+
+        if isinstance(value, int):
+            return value
+        try:
+            amount = int(parse(str(value)))
+        except ValueError as error:
+            self.fail(f"{value!r} is no quantity: {error}", param)
+        if amount <= 0:
+            self.fail(f"{value!r} is not more than nothing", param)
+        return amount
 
 
 class KeyValue(click.ParamType):  # type: ignore[type-arg]

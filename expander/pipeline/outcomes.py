@@ -18,9 +18,9 @@ COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "
 class JobOutcome:
     """The state of one Job and what its pods tell.
 
-    ``state`` is Complete, Failed, Active, Pending or Suspended; ``reason`` and ``message`` come from the Failed
-    condition. ``started`` and ``finished`` are Unix seconds (None: not yet). ``exit_code`` is that of the last
-    container that ended otherwise than with 0, or 0; ``attempts`` counts the pods that were made.
+    ``state`` is Complete, Failed, Active, Pending or Suspended; ``reason`` and ``message`` come from the
+    Failed condition. ``started`` and ``finished`` are Unix seconds (None: not yet). ``exit_code`` is that of
+    the last container that ended otherwise than with 0, or 0; ``attempts`` counts the pods that were made.
     """
 
     namespace: str
