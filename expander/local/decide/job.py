@@ -47,7 +47,7 @@ def decide(
     if due is not None and (end is None or end > now):
         kept = {**memory, "news": memory.get("news", now)}
         return Decision(dict(status), again_at=due if end is None else min(due, end), memory=kept)
-    return _act(turn, end, settled=bool(memory.get("settled") or group.ended))
+    return _act(turn, end)
 
 
 def _tracked(pods: Pods) -> list[str]:
@@ -55,7 +55,7 @@ def _tracked(pods: Pods) -> list[str]:
     return [uid for group in groups for uid, entry in group.items() if entry.tracked]
 
 
-def _act(turn: Turn, end: float | None, *, settled: bool) -> Decision:
+def _act(turn: Turn, end: float | None) -> Decision:
     decision = Decision({})
     turn.verdict = verdict.find(turn)
     if turn.verdict is not None:
@@ -75,7 +75,7 @@ def _act(turn: Turn, end: float | None, *, settled: bool) -> Decision:
     decision.release += counted.release
     _write(turn, decision, counted)
     if not conditions.finished({"status": decision.status}):
-        decision.memory = _memory(turn, settled)
+        decision.memory = _memory(turn)
     return decision
 
 
@@ -161,14 +161,12 @@ def _status(turn: Turn, counted: counting.Count, *, uncounted: bool) -> dict[str
     return status
 
 
-def _memory(turn: Turn, settled: bool) -> dict[str, Any]:
+def _memory(turn: Turn) -> dict[str, Any]:
     memory: dict[str, Any] = {}
     if turn.backoff.failures:
         memory["backoff"] = list(turn.backoff)
     if turn.start is not None:
         memory["started"] = turn.start
-    if settled:
-        memory["settled"] = True
     if turn.delayed:
         memory["delayed"] = len(turn.delayed)
     if "generation" in turn.job["metadata"]:

@@ -2,10 +2,10 @@
 
 The controller of a cluster looks at a Job one second after the first news of its pods
 (syncJobBatchPeriod), so whatever ends within that second ends together: three pods that fail at once are
-three failures, not one failure and two pods deleted for it. Waiting a second costs a cluster nothing and
-would cost a local run most of its speed, so here the wait is kept to where it can change the outcome:
-other pods of the Job still run, and something failed, or a success policy watches, or it is the first news
-of the Job's pods.
+three failures, not one failure and two pods deleted for it; and a deleted pod that still ends well has
+succeeded. Waiting a second costs a cluster little and would cost a local run most of its speed. So here
+the wait is over as soon as no pod is left that could end meanwhile, and a Job of which many pods have
+succeeded does not wait at all for successes.
 """
 
 from __future__ import annotations
@@ -14,25 +14,35 @@ from expander.local.decide.gather import Pods
 from expander.local.decide.turn import only_failed
 from expander.local.decide.wellknown import Object
 
+PROVEN = 20
+"""With so many successes a Job is taken to go well: a further success is acted on at once."""
+
 
 def until(job: Object, pods: Pods, now: float, memory: Object, batch: float) -> float | None:
     """When to act, Unix seconds; None for now. ``batch`` is the longest wait in seconds."""
-    if not pods.active or _is_told(job, memory):
+    stopping = _stopping(job, pods)
+    if not (pods.active or stopping) or _is_told(job, memory):
         return None
-    old, failures = memory.get("delayed", 0), pods.failures + _deleted(job, pods)
-    if len(pods.ended) - pods.failures + failures <= old:
+    old, failures = memory.get("delayed", 0), pods.failures + stopping
+    successes = len(pods.ended) - pods.failures
+    if not successes and failures <= old:
         return None
-    if memory.get("settled") and failures <= old and not job["spec"].get("successPolicy"):
+    if failures <= old and _goes_well(job):
         return None
     due: float = memory.get("news", now) + batch
     return due if now < due else None
 
 
-def _deleted(job: Object, pods: Pods) -> int:
-    """How many pods count as failed because they are deleted."""
+def _stopping(job: Object, pods: Pods) -> int:
+    """How many pods count as failed because they are deleted, though they have not ended."""
     if not pods.terminating or only_failed(job["spec"]):
         return 0
     return sum(entry.tracked for entry in pods.terminating.values())
+
+
+def _goes_well(job: Object) -> bool:
+    succeeded: int = (job.get("status") or {}).get("succeeded", 0)
+    return succeeded >= PROVEN and not job["spec"].get("successPolicy")
 
 
 def _is_told(job: Object, memory: Object) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 from expander.local.decide.decision import Decision
 from tests.local.decide.objects import NOW, Object, ask, indexed, make_job, make_pod, types
 
-SEEN = {"generation": 1, "settled": True}
+SEEN = {"generation": 1}
+PROVEN = {"succeeded": 20}
 
 
 def look(job: Object, *pods: Object, memory: Object = SEEN, now: float = NOW, **more: Any) -> Decision:
@@ -34,21 +35,33 @@ def test_nothing_is_waited_for_when_no_pod_is_left_to_end() -> None:
     assert types(look(make_job({}, backoffLimit=0), make_pod("a", "Failed"))) == ["FailureTarget", "Failed"]
 
 
-def test_a_success_is_acted_on_at_once() -> None:
-    decision = look(make_job({}, completions=5, parallelism=2), make_pod("a", "Succeeded"), make_pod("b"))
-    assert len(decision.create) == 1
+def test_a_success_waits_for_others_until_many_pods_have_succeeded() -> None:
+    pods = [make_pod("a", "Succeeded"), make_pod("b")]
+    assert is_waiting(look(make_job({}, completions=50, parallelism=2), *pods))
+    assert len(look(make_job(PROVEN, completions=50, parallelism=2), *pods).create) == 1
 
 
-def test_the_first_news_of_a_job_wait() -> None:
-    job = make_job({}, completions=5, parallelism=2)
-    decision = look(job, make_pod("a", "Succeeded"), make_pod("b"), memory={"generation": 1})
-    assert is_waiting(decision)
-    acted = look(job, make_pod("a", "Succeeded"), make_pod("b"), memory=decision.memory, now=NOW + 1)
-    assert acted.memory["settled"] is True
+def test_a_failure_waits_for_others_however_many_pods_have_succeeded() -> None:
+    job = make_job(PROVEN, completions=50, parallelism=2)
+    assert is_waiting(look(job, make_pod("a", "Failed"), make_pod("b")))
+
+
+def test_a_deleted_pod_that_still_ends_well_has_succeeded() -> None:
+    job = make_job({})
+    first = look(job, make_pod("a", deleted=True))
+    assert is_waiting(first)
+    assert types(look(job, make_pod("a", "Succeeded", deleted=True), memory=first.memory))[-1] == "Complete"
+    late = look(job, make_pod("a", deleted=True), memory=first.memory, now=NOW + 1)
+    assert (late.status["failed"], late.release) == (1, ["a"])
+
+
+def test_a_deleted_pod_is_no_news_where_only_failed_pods_are_replaced() -> None:
+    assert look(make_job({}, podReplacementPolicy="Failed"), make_pod("a", deleted=True)).changed
 
 
 def test_a_success_policy_waits() -> None:
-    job = indexed({}, completions=3, parallelism=2, successPolicy={"rules": [{"succeededCount": 1}]})
+    rules = [{"succeededCount": 40}]
+    job = indexed({"succeeded": 30}, completions=50, parallelism=2, successPolicy={"rules": rules})
     assert is_waiting(look(job, make_pod("a", "Succeeded", index=0), make_pod("b", index=1)))
 
 
@@ -72,5 +85,4 @@ def test_a_failed_pod_that_stays_for_its_index_is_old_news() -> None:
     failed = make_pod("a", "Failed", index=0)
     acted = look(job, failed, make_pod("b", index=1), memory={})
     assert acted.memory["delayed"] == 1
-    now = look(job, failed, make_pod("b", "Succeeded", index=1), make_pod("c", index=2), memory=acted.memory)
-    assert now.changed
+    assert not is_waiting(look(job, failed, make_pod("b", index=1, ready=True), memory=acted.memory))
