@@ -7,7 +7,8 @@ three or more by a dash.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from itertools import islice
 
 Intervals = list[tuple[int, int]]
 """Ascending intervals, both ends inside, none touching the next."""
@@ -85,17 +86,16 @@ def with_indexes(intervals: Intervals, indexes: Iterable[int]) -> Intervals:
     return merge(intervals, of(indexes))
 
 
-def first_missing(taken: Intervals, count: int, completions: int) -> list[int]:
-    """The ``count`` lowest indexes below ``completions`` that are not taken; fewer if there are fewer."""
+def first_missing(taken: Intervals, count: int, completions: int, besides: Container[int] = ()) -> list[int]:
+    """The ``count`` lowest indexes below ``completions`` that are in neither; fewer if there are fewer."""
     found: list[int] = []
-    candidate = 0
+    start = 0
     for first, last in [*taken, (completions, completions)]:
-        while candidate < min(first, completions):
-            if len(found) >= count:
-                return found
-            found.append(candidate)
-            candidate += 1
-        candidate = max(candidate, last + 1)
+        free = (index for index in range(start, min(first, completions)) if index not in besides)
+        found += islice(free, count - len(found))
+        if len(found) == count:
+            break
+        start = max(start, last + 1)
     return found
 
 

@@ -6,11 +6,11 @@ pkg/controller/job (manageJob, activePodsForRemoval) decides. A turn either dele
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from expander.local.decide import backoff, indexes
 from expander.local.decide.decision import Decision
-from expander.local.decide.gather import UNKNOWN, Entry
+from expander.local.decide.gather import Entry
 from expander.local.decide.podmaker import Maker
 from expander.local.decide.turn import Turn
 from expander.local.decide.wellknown import unix
@@ -134,13 +134,12 @@ def _create(turn: Turn, decision: Decision, missing: int) -> None:
 
 def _due(turn: Turn, decision: Decision, missing: int) -> list[int]:
     """The lowest pending indexes, without those that still wait after a failure."""
-    taken = indexes.with_indexes(turn.done, (index for index in turn.pods.by_index if index != UNKNOWN))
-    if turn.only_failed:
-        terminating = {entry.index for entry in turn.pods.terminating.values()} - {UNKNOWN}
-        taken = indexes.with_indexes(taken, terminating)
-    taken = indexes.merge(taken, turn.lost or [])
+    taken, pods = indexes.merge(turn.done, turn.lost or []), turn.pods
+    held: Container[int] = pods.by_index
+    if turn.only_failed and pods.terminating:
+        held = {*pods.by_index, *(entry.index for entry in pods.terminating.values())}
     due = []
-    for index in indexes.first_missing(taken, missing, turn.completions or 0):
+    for index in indexes.first_missing(taken, missing, turn.completions or 0, held):
         failed = turn.delayed.get(index)
         ready_at = turn.now if failed is None else backoff.index_until(failed, turn.base)
         if ready_at > turn.now:

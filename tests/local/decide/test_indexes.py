@@ -51,3 +51,4 @@ def test_the_first_missing_are_the_lowest_that_are_not_taken(
 ) -> None:
     expected = [index for index in range(completions) if index not in taken][:count]
     assert indexes.first_missing(indexes.of(taken), count, completions) == expected
+    assert indexes.first_missing([], count, completions, taken) == expected
