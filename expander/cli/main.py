@@ -14,6 +14,9 @@ from expander.version import __version__
 
 COMMANDS = {
     "expand": "One template and items become a labelled batch of manifests.",
+    "logs": "Print what the containers of a local run wrote.",
+    "results": "Say what became of each Job of a local run.",
+    "run": "Run a batch of Jobs on this machine, as a cluster would.",
     "validate": "Say what an API server would say to manifests, offline.",
 }
 """Commands and what ``--help`` says of them; ``expander.cli.NAME`` has the function ``command``."""

@@ -1,0 +1,95 @@
+"""What ``run`` prints: the output of Jobs on standard output, a summary on standard error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expander.cli.messages import Output, say
+from expander.local.kubelet.folders import Folders
+from expander.pipeline.outcomes import FAILED, JobOutcome, outcome_of
+
+if TYPE_CHECKING:
+    from expander.pipeline.run import RunResult
+
+SHOWN = 20
+"""So many failed Jobs are named in a summary."""
+
+LAST_LINES = 5
+"""Lines of output that a summary shows of a failed Job."""
+
+LONGEST = 1 << 20
+"""Bytes of one container's output that are printed; the rest is in its log file."""
+
+
+class JobOutput:
+    """Prints the output of each Job when it has ended, every line with the Job's name in front."""
+
+    def __init__(self, out: Output, state: Path, *, quiet: bool) -> None:
+        self._out = out
+        self._folders = Folders(state)
+        self._quiet = quiet
+        self._failed: list[tuple[JobOutcome, list[str]]] = []
+        self._failures = 0
+
+    def finished(self, job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> None:
+        """A Job has ended: print what its pods wrote."""
+        outcome = outcome_of(job, pods)
+        failed = outcome.state == FAILED
+        if self._quiet and not failed:
+            return
+        lines = [line for pod in pods for line in self._lines(pod, outcome.name, len(pods) > 1)]
+        if not self._quiet:
+            self._out.put("".join(f"{line}\n" for line in lines))
+        if failed:
+            self._failures += 1
+            if len(self._failed) < SHOWN:
+                self._failed.append((outcome, lines[-LAST_LINES:] if self._quiet else []))
+
+    def _lines(self, pod: Mapping[str, Any], job: str, several: bool) -> Iterator[str]:
+        folder = self._folders.of(pod)
+        containers = pod["spec"].get("containers") or []
+        inits = pod["spec"].get("initContainers") or []
+        index = pod["metadata"]["labels"].get("batch.kubernetes.io/job-completion-index")
+        who = job if not several else f"{job}-{index}" if index is not None else pod["metadata"]["name"]
+        for container in [*inits, *containers]:
+            name = container["name"]
+            mark = who if len(containers) + len(inits) == 1 else f"{who} {name}"
+            for line in _read(folder.last_log(name, False)).splitlines():
+                yield f"[{mark}] {line}"
+
+    def finish(self) -> None:
+        """Hand everything to the system."""
+        self._out.finish()
+
+    def summary(self, result: RunResult) -> None:
+        """What became of the batch, and which Jobs failed."""
+        for outcome, lines in self._failed:
+            code = f", exit code {outcome.exit_code}" if outcome.exit_code else ""
+            item = f" (item {outcome.item!r})" if outcome.item else ""
+            say(f"failed: {outcome.name}{item}: {outcome.reason}: {outcome.message}{code}")
+            for line in lines:
+                say(f"  {line}")
+        if self._failures > len(self._failed):
+            say(f"failed: {self._failures - len(self._failed):,} more Jobs")
+        counts = result.counts
+        parts = [f"{counts['succeeded']:,} succeeded", f"{counts['failed']:,} failed"]
+        for state in ("running", "pending", "suspended"):
+            if counts[state]:
+                parts.append(f"{counts[state]:,} {state}")
+        before = f" ({result.before:,} of them before this run)" if result.before else ""
+        stopped = f"; {result.stopped}" if result.stopped else ""
+        say(f"{sum(counts.values()):,} Jobs: {', '.join(parts)}{before}{stopped}")
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LONGEST:
+                file.seek(size - LONGEST)
+            return file.read(LONGEST).decode(errors="replace")
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,159 @@
+"""Manifests -> Jobs run on this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from expander.base.errors import ItemError, Problem
+from expander.local.executor import Executor
+from expander.manifests.manifest import Manifest
+from expander.pipeline.halt import Halt
+
+TURN = 0.2
+"""Seconds the loop waits for news at most, so that a signal or a time limit is soon noticed."""
+
+LARGEST_CHUNK = 256
+"""Manifests that are taken in between two turns of the executor."""
+
+Object = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class RunResult:
+    """How a run ended.
+
+    ``counts`` are Jobs by state (pending, running, suspended, succeeded, failed); ``before`` those that an
+    earlier run had finished. ``stopped`` says why it ended before everything was done, if it did.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    before: int = 0
+    stopped: str | None = None
+
+    @property
+    def unfinished(self) -> int:
+        """Jobs that have neither succeeded nor failed."""
+        return self.counts.get("pending", 0) + self.counts.get("running", 0)
+
+
+class Run:
+    """One run of a batch in an executor.
+
+    ``on_finished`` gets each Job that has ended and its pods, ``on_turn`` the counts after each turn,
+    ``on_error`` an error for each object that an earlier run has with other content. ``timeout`` is in
+    seconds.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        manifests: Iterator[Manifest],
+        *,
+        on_finished: Callable[[Object, Sequence[Object]], None],
+        on_turn: Callable[[Mapping[str, int]], None],
+        on_error: Callable[[ItemError], None],
+        halt: Halt | None = None,
+        timeout: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._executor = executor
+        self._manifests = manifests
+        self._on_finished = on_finished
+        self._on_turn = on_turn
+        self._on_error = on_error
+        self._halt = halt
+        self._ends_at = None if timeout is None else clock() + timeout
+        self._clock = clock
+        self._interrupts = 0
+        self._draining = False
+        self._ended = {"succeeded": 0, "failed": 0}
+
+    def interrupt(self) -> None:
+        """The first time nothing further begins and what runs is waited for; the second time all stops."""
+        self._interrupts += 1
+
+    def go(self) -> RunResult:
+        """Run until everything has ended, or a reason to stop before comes up."""
+        result = RunResult(before=_ended(self._executor.group()))
+        size = 1
+        more = True
+        while True:
+            if more and not self._draining:
+                chunk = list(islice(self._manifests, size))
+                more = bool(chunk)
+                self._submit(chunk)
+                size = min(size * 2, LARGEST_CHUNK)
+            self._executor.step(0 if more and not self._draining else TURN)
+            for job in self._executor.take_finished():
+                self._on_finished(job, self._executor.owned(job["metadata"]["uid"]))
+            result.counts = self._executor.group()
+            self._on_turn(result.counts)
+            if self._over(result, more):
+                return result
+
+    def _submit(self, manifests: list[Manifest]) -> None:
+        told = self._executor.submit(manifest.tree for manifest in manifests)
+        for manifest, submitted in zip(manifests, told, strict=True):
+            if submitted.outcome == "exists":
+                item = None if manifest.item is None else str(manifest.item)
+                self._on_error(
+                    ItemError(
+                        Problem(
+                            f"{manifest.kind} {manifest.name!r} of an earlier run has other content",
+                            manifest.where,
+                            item,
+                            hint="--fresh forgets the earlier run",
+                        )
+                    )
+                )
+
+    def _over(self, result: RunResult, more: bool) -> bool:
+        executor, counts = self._executor, result.counts
+        if self._interrupts > 1:
+            result.stopped = "interrupted"
+            return True
+        if self._ends_at is not None and self._clock() >= self._ends_at:
+            result.stopped = "the time is up"
+            return True
+        if self._halt is not None and self._halt.reached(counts["succeeded"], counts["failed"]):
+            result.stopped = "halted"
+            if self._halt.now:
+                return True
+        if (self._interrupts or result.stopped) and not self._draining:
+            self._draining = True
+            result.stopped = result.stopped or "interrupted"
+            executor.drain()
+        if self._draining:
+            return executor.running == 0
+        return not more and executor.running == 0 and counts["pending"] + counts["running"] == 0
+
+
+def _ended(counts: Mapping[str, int]) -> int:
+    return counts["succeeded"] + counts["failed"]
+
+
+def state_folder(group: str, chosen: str | None = None) -> Path:
+    """The folder of a group's state: below ``chosen``, ``$EXPANDER_STATE``, or the user's state folder."""
+    if chosen is None:
+        chosen = os.environ.get("EXPANDER_STATE")
+    if chosen is None:
+        home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+        chosen = os.path.join(home, "expander")
+    return Path(chosen).absolute() / group
+
+
+def forget(folder: Path) -> None:
+    """Remove the state of a group. Raises ExpanderError while an expander is at work in it."""
+    import shutil
+
+    from expander.local.state import State
+
+    if folder.exists():
+        State(folder).close()
+        shutil.rmtree(folder)
