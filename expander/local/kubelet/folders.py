@@ -1,8 +1,12 @@
 """Where the files of a pod are: the only module that knows their names.
 
-``<folder>/pods/<namespace>_<name>_<uid>/`` holds ``<container>/<restart>.log`` (the output of each start),
-``<container>/<restart>.message`` (what it wrote to its termination message path) and ``volumes/<name>``.
-Volumes in memory are in the folder that ``memory`` says, which is cleaned by the pod's uid.
+``<folder>/logs/<namespace>_<name>_<uid>_<container>_<restart>.log`` is the output of one start of a
+container, the same with ``.message`` what it wrote to its termination message path. They lie side by side
+because folders are dear: on ext4 a folder for each pod, and a file in it, costs fifty times what one more
+file in a folder does.
+
+``<folder>/pods/<namespace>_<name>_<uid>/<volume>`` holds a volume. Those in memory are elsewhere, by the
+pod's uid.
 """
 
 from __future__ import annotations
@@ -17,85 +21,73 @@ from pathlib import Path
 from typing import Any
 
 SHARED_MEMORY = Path("/dev/shm")
+LONGEST_NAME = 72
+"""Of a pod's name this much is in names of files, so that the rest has its place in 255 characters."""
 
 
 class Folders:
     """The files of all pods under ``folder``."""
 
     def __init__(self, folder: Path) -> None:
-        self.pods = str(folder.absolute() / "pods")
-        mark = sha256(self.pods.encode()).hexdigest()[:12]
+        root = Path(folder).absolute()
+        self._logs = str(root / "logs")
+        self._volumes = str(root / "pods")
+        mark = sha256(str(root).encode()).hexdigest()[:12]
         self._memory = f"{SHARED_MEMORY}/expander-{mark}-{os.getuid()}"
+        os.makedirs(self._logs, exist_ok=True)
 
-    def of(self, pod: Mapping[str, Any]) -> PodFolder:
+    def of(self, pod: Mapping[str, Any]) -> PodFiles:
         """The files of one pod."""
         metadata = pod["metadata"]
-        name = f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
-        return PodFolder(f"{self.pods}/{name}", f"{self._memory}/{metadata['uid']}")
+        uid = metadata["uid"]
+        name = f"{metadata['namespace']}_{metadata['name'][:LONGEST_NAME]}_{uid}"
+        return PodFiles(f"{self._logs}/{name}_", f"{self._volumes}/{name}", f"{self._memory}/{uid}")
 
-    def find(self, uid: str) -> PodFolder | None:
-        """The files of a pod of which only the uid is known; this looks through the names of all pods."""
-        with suppress(FileNotFoundError):
-            for name in os.listdir(self.pods):
-                if name.endswith("_" + uid):
-                    return PodFolder(f"{self.pods}/{name}", f"{self._memory}/{uid}")
-        return None
+    def last_log(self, uid: str, container: str, previous: bool) -> str | None:
+        """The log of the latest start, or of the one before, of a container of which only this is known.
+
+        None when there is none. This reads the names of all logs.
+        """
+        found = {}
+        for name in os.listdir(self._logs):
+            start, _, restart = name.removesuffix(".log").rpartition("_")
+            if start.endswith(f"_{uid}_{container}") and restart.isdigit():
+                found[int(restart)] = name
+        wanted = max(found, default=0) - previous
+        return f"{self._logs}/{found[wanted]}" if wanted in found else None
 
 
-class PodFolder:
+class PodFiles:
     """The files of one pod."""
 
-    __slots__ = ("_memory", "path")
+    __slots__ = ("_logs", "_memory", "_volumes")
 
-    def __init__(self, path: str, memory: str) -> None:
-        self.path = path
+    def __init__(self, logs: str, volumes: str, memory: str) -> None:
+        self._logs = logs
+        self._volumes = volumes
         self._memory = memory
-
-    def make_for(self, container: str) -> None:
-        """Make the folder that the container's log and message go to."""
-        try:
-            os.makedirs(f"{self.path}/{container}", exist_ok=True)
-        except FileExistsError as error:
-            raise NotADirectoryError(f"{self.path}/{container}") from error
 
     def log(self, container: str, restart: int) -> str:
         """The output of one start of a container."""
-        return f"{self.path}/{container}/{restart}.log"
+        return f"{self._logs}{container}_{restart}.log"
 
     def message(self, container: str, restart: int) -> str:
         """What one start of a container leaves as its termination message."""
-        return f"{self.path}/{container}/{restart}.message"
+        return f"{self._logs}{container}_{restart}.message"
 
-    def scratch(self, container: str, what: str) -> str:
+    def beside(self, container: str, what: str) -> str:
         """The output of a command run in the container beside its own process (a hook, a probe)."""
-        return f"{self.path}/{container}/{what}.output"
-
-    def hosts(self) -> str:
-        """The pod's /etc/hosts."""
-        return f"{self.path}/etc-hosts"
+        return f"{self._logs}{container}.{what}.output"
 
     def volume(self, name: str, in_memory: bool = False) -> str:
         """The folder of a volume. ``in_memory``: where the machine has memory that looks like a folder."""
         if in_memory and SHARED_MEMORY.is_dir():
             return f"{self._memory}/{name}"
-        return f"{self.path}/volumes/{name}"
-
-    def last_log(self, container: str, previous: bool) -> str:
-        """The log of the latest start of a container, or of the one before; that of restart 0 if there is
-        none.
-        """
-        numbers = []
-        with suppress(FileNotFoundError):
-            names = os.listdir(f"{self.path}/{container}")
-            numbers = sorted(
-                int(name[:-4]) for name in names if name.endswith(".log") and name[:-4].isdigit()
-            )
-        latest = numbers[-1] if numbers else 0
-        return self.log(container, max(0, latest - 1) if previous else latest)
+        return f"{self._volumes}/{name}"
 
     def remove_volumes(self) -> None:
         """Remove what the volumes held. Links are removed, never followed."""
-        for path in (f"{self.path}/volumes", self._memory):
+        for path in (self._volumes, self._memory):
             remove_tree(path)
 
 

@@ -37,7 +37,7 @@ def attempt(
     probes only.
     """
     if "exec" in handler and part.launch is not None:
-        log = pod.folder.scratch(part.name, what.split(".")[0])
+        log = pod.files.beside(part.name, what.split(".")[0])
         launch = beside(part.launch, handler["exec"].get("command") or (), f"{part.key}#{what}", log)
         with open(log, "wb"):
             made = Exec(pod.shared.processes, launch, timeout, now)

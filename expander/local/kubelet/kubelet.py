@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from expander.local.kubelet import images
-from expander.local.kubelet.adopting import adopt
 from expander.local.kubelet.attempts import Processes
-from expander.local.kubelet.folders import Folders, PodFolder
+from expander.local.kubelet.folders import Folders
 from expander.local.kubelet.names import Addresses, Names, Services
 from expander.local.kubelet.node import Node
 from expander.local.kubelet.pod import Pod, PodEvent
@@ -35,9 +34,9 @@ class Supervisor(Processes, Protocol):
 class Change:
     """A pod's status is another now.
 
-    ``gone``: a pod that was to be deleted is over, and its object can go; nothing more comes of this uid.
-    ``settled``: keys of launches whose end is in this status; once it is stored, the supervisor can
-    forget them. ``events`` are new since the last change.
+    A status with phase Succeeded or Failed is the last that comes of a pod. ``gone``: it was to be deleted,
+    and its object can go. ``settled``: keys of launches whose end is in this status; once it is stored, the
+    supervisor can forget them. ``events`` are new since the last change.
     """
 
     uid: str
@@ -58,8 +57,8 @@ class Kubelet:
     ``lookup`` finds ConfigMaps and Secrets; ``services`` gives a namespace's Services; ``claims`` are the
     folders that stand for persistent volume claims, by name or namespace/name; ``variables`` are set in
     every container, below the pod's own; ``isolates`` says whether the supervisor's runtime gives
-    containers mounts and names of their own; ``why_missing`` says why an image cannot be had.
-    ``backoff_base`` is the first crash back-off in seconds.
+    containers mounts and names of their own (None: what the runtime itself says); ``why_missing`` says why
+    an image cannot be had. ``backoff_base`` is the first crash back-off in seconds.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Kubelet:
         claims: Mapping[str, Path] | None = None,
         services: Services = no_services,
         variables: Mapping[str, str] | None = None,
-        isolates: bool = False,
+        isolates: bool | None = None,
         backoff_base: float = 10.0,
         settle: float = SETTLE,
         why_missing: Callable[[str], str | None] = images.why_missing,
@@ -88,7 +87,7 @@ class Kubelet:
             names=Names(Path(folder).absolute() / "names", services),
             backoff_base=backoff_base,
             variables=variables or {},
-            isolates=isolates,
+            isolates=_isolates(supervisor) if isolates is None else isolates,
             why_missing=why_missing,
         )
         self._pods: dict[str, Pod] = {}
@@ -97,17 +96,11 @@ class Kubelet:
         """When the news of a pod are due, by its uid."""
         self._clock: list[tuple[float, str]] = []
 
-    def start(self, pod: Mapping[str, Any], now: float, exits: Iterable[Exit] | None = None) -> None:
-        """Take over a pod that is bound to this node.
-
-        ``exits``: the pod was begun by an earlier run, and this is what `recovery.recover` says of it;
-        the containers that ended stay so, the others are started again.
-        """
+    def start(self, pod: Mapping[str, Any], now: float) -> None:
+        """Take over a pod that is bound to this node."""
         uid = pod["metadata"]["uid"]
         record = Pod(pod, self._shared, self._addresses.take(), now)
         self._pods[uid] = record
-        if exits is not None:
-            adopt(record, exits)
         self._sync(record, now)
 
     def update(self, pod: Mapping[str, Any]) -> None:
@@ -119,8 +112,8 @@ class Kubelet:
     def stop(self, uid: str, now: float, grace: float | None = None) -> None:
         """Delete a pod: end its containers within ``grace`` seconds, by default those that the pod asks for.
 
-        0 kills at once. A second call can only shorten the time. The last change says ``gone``; a uid that is
-        not known is ignored.
+        0 kills at once. A second call can only shorten the time. The last change says ``gone``; a pod that is
+        not known, or was told to be over, is ignored.
         """
         record = self._pods.get(uid)
         if record is None:
@@ -157,15 +150,29 @@ class Kubelet:
             times.append(min(self._news.values()))
         return min(times, default=None)
 
-    def logs_of(self, uid: str, container: str, previous: bool = False) -> Path:
-        """The log of the latest start of a container (``previous``: of the one before); it may not exist
-        yet.
+    def logs_of(self, pod: str | Mapping[str, Any], container: str, previous: bool = False) -> Path:
+        """The log of the latest start of a container (``previous``: of the one before); it may not exist yet.
+
+        ``pod`` is the pod's object or, which is slow for a pod that is over, its uid. Raises KeyError when
+        nothing is known of such a container, or it was not started as often.
         """
-        record = self._pods.get(uid)
-        folder: PodFolder | None = record.folder if record else self._shared.folders.find(uid)
-        if folder is None:
-            raise KeyError(uid)
-        return Path(folder.last_log(container, previous))
+        if isinstance(pod, str):
+            record = self._pods.get(pod)
+            if record is None:
+                found = self._shared.folders.last_log(pod, container, previous)
+                if found is None:
+                    raise KeyError(pod)
+                return Path(found)
+            pod = record.obj
+        record = self._pods.get(pod["metadata"]["uid"])
+        if record is not None:
+            restarts = {part.name: part.restart for part in record.parts}
+        else:
+            restarts = restart_counts(pod)
+        restart = restarts[container] - previous
+        if restart < 0:
+            raise KeyError(container)
+        return Path(self._shared.folders.of(pod).log(container, restart))
 
     def _hear(self, event: Started | Exit, now: float) -> None:
         launched = self._shared.launched
@@ -204,6 +211,17 @@ class Kubelet:
             record.settled, record.events = [], []
             if record.over:
                 self._addresses.give_back(record.place.pod_ip)
-            if gone:
                 del self._pods[uid]
         return told
+
+
+def restart_counts(pod: Mapping[str, Any]) -> dict[str, int]:
+    """How often each container of a pod was restarted, by its status."""
+    status = pod.get("status") or {}
+    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return {part["name"]: int(part.get("restartCount") or 0) for part in told}
+
+
+def _isolates(supervisor: object) -> bool:
+    """What the supervisor's runtime, if it has one, says of itself."""
+    return bool(getattr(getattr(supervisor, "runtime", None), "isolates", False))

@@ -29,7 +29,7 @@ def start(pod: Pod, part: Container, now: float) -> None:
     restart = part.restart + 1 if part.key is not None else 0
     try:
         launch = launch_of(
-            pod.obj, part.spec, restart, pod.shared, pod.folder, pod.volumes or {}, pod.place, pod.hosts_file
+            pod.obj, part.spec, restart, pod.shared, pod.files, pod.volumes or {}, pod.place, pod.hosts_file
         )
     except (ConfigError, OSError) as error:
         _refuse(pod, part, "CreateContainerConfigError", str(error), now + RETRY)

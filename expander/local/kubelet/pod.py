@@ -46,7 +46,7 @@ class Pod:
         self.spec: Mapping[str, Any] = obj["spec"]
         self.uid: str = self.metadata["uid"]
         self.shared = shared
-        self.folder = shared.folders.of(obj)
+        self.files = shared.folders.of(obj)
         self.place = Surroundings(shared.node, ip)
         self.first, self.main = containers_of(self.spec, shared.backoff_base)
         self.policy: str = self.spec.get("restartPolicy") or "Always"
@@ -139,7 +139,7 @@ class Pod:
             self.wake_at(self._retry_at)
             return False
         try:
-            self.volumes = prepare(self.obj, self.folder, self.shared.sources, self.place)
+            self.volumes = prepare(self.obj, self.files, self.shared.sources, self.place)
         except VolumeError as error:
             self.say("Warning", "FailedMount", str(error))
             self.changed = True
@@ -160,5 +160,5 @@ class Pod:
                 part.reason = part.message = None
             part.launch = None
         if self.spec.get("volumes"):
-            self.folder.remove_volumes()
+            self.files.remove_volumes()
         self.shared.names.leave(self.obj)

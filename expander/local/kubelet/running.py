@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from expander.local.kubelet.attempts import NEVER, Attempt
@@ -46,9 +48,12 @@ def has_ended(pod: Pod, part: Container, exit_: Exit) -> None:
     part.post_start = part.probing = part.kill = None
     part.held = part.started = False
     part.state, part.ended = State.ENDED, exit_.finished
-    file = message_file(part.spec, pod.folder.message(part.name, part.restart), pod.shared.isolates)
-    log = pod.folder.log(part.name, part.restart)
+    file = message_file(part.spec, pod.files.message(part.name, part.restart), pod.shared.isolates)
+    log = pod.files.log(part.name, part.restart)
     part.terminated = terminated(exit_, message_of(part.spec, exit_, file, log, len(pod.parts)))
+    if file is not None and "message" not in part.terminated:
+        with suppress(FileNotFoundError):
+            os.unlink(file)
     part.ready = part.role is Role.INIT and exit_.exit_code == 0
     pod.changed = True
 

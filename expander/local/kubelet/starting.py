@@ -10,7 +10,7 @@ from typing import Any
 from expander.base.quantity import parse
 from expander.local.kubelet.environment import environment
 from expander.local.kubelet.expansion import expand
-from expander.local.kubelet.folders import PodFolder
+from expander.local.kubelet.folders import PodFiles
 from expander.local.kubelet.mounts import mounts
 from expander.local.kubelet.names import hostname, own_names
 from expander.local.kubelet.node import Surroundings
@@ -27,7 +27,7 @@ def launch_of(
     spec: Mapping[str, Any],
     restart: int,
     shared: Shared,
-    folder: PodFolder,
+    files: PodFiles,
     volumes: Mapping[str, Volume],
     place: Surroundings,
     hosts_file: str | None,
@@ -37,22 +37,21 @@ def launch_of(
     security = _security(pod, spec)
     _refuse_root(pod, name, security)
     own = environment(pod, spec, shared.sources.lookup, place)
-    variables = {**shared.variables, **own} if shared.variables else own
     argv = [expand(word, own) for word in (*(spec.get("command") or ()), *(spec.get("args") or ()))]
+    user = security.get("runAsUser")
     shown: Sequence[Mount] = mounts(spec, volumes, own) if spec.get("volumeMounts") else ()
-    folder.make_for(name)
-    shown = [*shown, *_extras(spec, folder.message(name, restart), shared.isolates, hosts_file)]
+    extras = _extras(spec, files.message(name, restart), user, shared.isolates, hosts_file)
     limits = (spec.get("resources") or {}).get("limits") or {}
     return Launch(
         key=f"{pod['metadata']['uid']}/{name}/{restart}",
         argv=argv,
-        env=variables,
-        log=folder.log(name, restart),
-        cwd=expand(spec["workingDir"], own) if spec.get("workingDir") else None,
-        mounts=shown,
+        env={**shared.variables, **own} if shared.variables else own,
+        log=files.log(name, restart),
+        cwd=spec.get("workingDir") or None,
+        mounts=[*shown, *extras] if extras else shown,
         hostname=hostname(pod),
         hosts={} if hosts_file or not shared.isolates else own_names(pod, place.pod_ip),
-        user=security.get("runAsUser"),
+        user=user,
         group=security.get("runAsGroup"),
         groups=_groups(pod),
         image=spec.get("image", ""),
@@ -95,13 +94,14 @@ def message_file(spec: Mapping[str, Any], file: str, isolates: bool) -> str | No
     return file if any("termination-log" in word for word in words) else None
 
 
-def _extras(spec: Mapping[str, Any], message: str, isolates: bool, hosts_file: str | None) -> list[Mount]:
+def _extras(
+    spec: Mapping[str, Any], message: str, user: int | None, isolates: bool, hosts_file: str | None
+) -> list[Mount]:
     """The mounts that the kubelet adds: the termination message, the hosts file."""
     found = []
     file = message_file(spec, message, isolates)
     if file is not None:
-        with open(file, "wb"):
-            os.chmod(file, 0o666)
+        _make(file, 0o600 if user is None else 0o666)
         found.append(Mount(file, spec["terminationMessagePath"]))
     if (
         isolates
@@ -110,6 +110,13 @@ def _extras(spec: Mapping[str, Any], message: str, isolates: bool, hosts_file: s
     ):
         found.append(Mount(hosts_file, HOSTS))
     return found
+
+
+def _make(file: str, mode: int) -> None:
+    """An empty file that the container can write to, unless there is one already."""
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT, mode))
+    if mode & 0o006:
+        os.chmod(file, mode)
 
 
 def _security(pod: Mapping[str, Any], spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -52,26 +52,23 @@ class Conditions:
 
 
 def status_of(pod: Pod, now: float) -> dict[str, Any]:
-    """The status of ``pod``; the conditions that others keep are taken from its object as it was last
-    seen.
-    """
+    """The status of ``pod``, without the conditions that others keep."""
     verdict: Phase = phase(pod.first, pod.main, pod.over)
     stop = pod.stop
     if pod.over and stop is not None and stop.reason is not None:
         verdict = "Failed"
-    others = pod.others()
     found = verdicts(
         pod.first,
         pod.main,
         verdict,
         pod.volumes is not None and not pod.over,
         pod.spec.get("readinessGates") or (),
-        others,
+        pod.others(),
     )
     generation = pod.metadata.get("generation")
     status: dict[str, Any] = {
         "phase": verdict,
-        "conditions": [*others.values(), *pod.conditions.write(found, generation, now)],
+        "conditions": pod.conditions.write(found, generation, now),
         "hostIP": pod.place.node.ip,
         "hostIPs": [{"ip": pod.place.node.ip}],
         "podIP": pod.place.pod_ip,

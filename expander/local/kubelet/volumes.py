@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from expander.local.kubelet.folders import PodFolder
+from expander.local.kubelet.folders import PodFiles
 from expander.local.kubelet.node import Surroundings
 from expander.local.kubelet.payload import payload
 from expander.local.kubelet.refusals import VolumeError
@@ -54,7 +54,7 @@ class Sources:
 
 
 def prepare(
-    pod: Mapping[str, Any], folder: PodFolder, sources: Sources, place: Surroundings
+    pod: Mapping[str, Any], files: PodFiles, sources: Sources, place: Surroundings
 ) -> dict[str, Volume]:
     """Every volume of the pod by name, there and filled.
 
@@ -64,7 +64,7 @@ def prepare(
     group = (pod["spec"].get("securityContext") or {}).get("fsGroup")
     for volume in pod["spec"].get("volumes") or ():
         try:
-            found[volume["name"]] = _volume(pod, volume, folder, sources, place, group)
+            found[volume["name"]] = _volume(pod, volume, files, sources, place, group)
         except (VolumeError, OSError) as error:
             raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
     return found
@@ -73,13 +73,13 @@ def prepare(
 def _volume(
     pod: Mapping[str, Any],
     volume: Mapping[str, Any],
-    folder: PodFolder,
+    files: PodFiles,
     sources: Sources,
     place: Surroundings,
     group: int | None,
 ) -> Volume:
     if any(field in volume for field in WRITTEN):
-        path = folder.volume(volume["name"])
+        path = files.volume(volume["name"])
         write(path, payload(pod, volume, sources.lookup, place), group)
         return Volume(path, read_only=True)
     if "hostPath" in volume:
@@ -92,7 +92,7 @@ def _volume(
         )
     if "emptyDir" in volume or "ephemeral" in volume:
         in_memory = (volume.get("emptyDir") or {}).get("medium") == "Memory"
-        return Volume(_empty(folder.volume(volume["name"], in_memory), group))
+        return Volume(_empty(files.volume(volume["name"], in_memory), group))
     kind = next((field for field in volume if field != "name"), "no source")
     raise VolumeError(f"a volume of {kind} cannot be provided on this machine")
 
