@@ -103,14 +103,12 @@ def _write(turn: Turn, decision: Decision, counted: counting.Count) -> None:
     if counted.succeeded or counted.failed or ends:
         decision.interim = _status(turn, counted, uncounted=True)
     if ends:
-        _end(turn, decision, counted)
+        _end(turn, decision)
     decision.status = _status(turn, counted, uncounted=False)
-    if ends and ENDS[turn.verdict.type] == COMPLETE:  # type: ignore[union-attr]
-        decision.status["completionTime"] = api_time(turn.now)
     decision.changed = decision.status != turn.status
 
 
-def _end(turn: Turn, decision: Decision, counted: counting.Count) -> None:
+def _end(turn: Turn, decision: Decision) -> None:
     assert turn.verdict is not None
     kind, (_, reason, message) = ENDS[turn.verdict.type], turn.verdict
     turn.conditions = list(turn.conditions)
@@ -143,6 +141,8 @@ def _status(turn: Turn, counted: counting.Count, *, uncounted: bool) -> dict[str
         status["conditions"] = turn.conditions
     if turn.start_time is not None:
         status["startTime"] = turn.start_time
+    if conditions.holds(turn.conditions, COMPLETE):
+        status["completionTime"] = api_time(turn.now)
     if turn.active:
         status["active"] = turn.active
     if turn.indexed:
@@ -162,13 +162,15 @@ def _status(turn: Turn, counted: counting.Count, *, uncounted: bool) -> dict[str
 
 
 def _memory(turn: Turn) -> dict[str, Any]:
+    """What the next turn cannot see in the objects; empty for most Jobs, so that storing it costs nothing."""
     memory: dict[str, Any] = {}
     if turn.backoff.failures:
         memory["backoff"] = list(turn.backoff)
-    if turn.start is not None:
+    if turn.start is not None and turn.spec.get("activeDeadlineSeconds") is not None:
         memory["started"] = turn.start
     if turn.delayed:
         memory["delayed"] = len(turn.delayed)
-    if "generation" in turn.job["metadata"]:
-        memory["generation"] = turn.job["metadata"]["generation"]
+    generation = turn.job["metadata"].get("generation", 1)
+    if generation != 1:
+        memory["generation"] = generation
     return memory

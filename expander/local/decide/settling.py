@@ -48,7 +48,7 @@ def _goes_well(job: Object) -> bool:
 def _is_told(job: Object, memory: Object) -> bool:
     """Whether somebody changed or deleted the Job, or its end is announced: then there is no wait."""
     metadata = job["metadata"]
-    if metadata.get("deletionTimestamp") or metadata.get("generation") != memory.get("generation"):
+    if metadata.get("deletionTimestamp") or metadata.get("generation", 1) != memory.get("generation", 1):
         return True
     return any(
         each.get("type") in ("FailureTarget", "SuccessCriteriaMet")

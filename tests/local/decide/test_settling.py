@@ -7,11 +7,10 @@ from typing import Any
 from expander.local.decide.decision import Decision
 from tests.local.decide.objects import NOW, Object, ask, indexed, make_job, make_pod, types
 
-SEEN = {"generation": 1}
 PROVEN = {"succeeded": 20}
 
 
-def look(job: Object, *pods: Object, memory: Object = SEEN, now: float = NOW, **more: Any) -> Decision:
+def look(job: Object, *pods: Object, memory: Object | None = None, now: float = NOW, **more: Any) -> Decision:
     return ask(job, *pods, now=now, memory=memory, batch=1.0, **more)
 
 
@@ -73,7 +72,7 @@ def test_a_change_of_the_job_is_acted_on_at_once() -> None:
 
 def test_a_deadline_is_not_waited_past() -> None:
     job = make_job({}, completions=5, parallelism=2, activeDeadlineSeconds=1)
-    memory = {**SEEN, "started": NOW}
+    memory = {"started": NOW}
     decision = look(job, make_pod("a", "Failed"), make_pod("b"), memory=memory, now=NOW + 0.75)
     assert (is_waiting(decision), decision.again_at) == (True, NOW + 1)
     ended = look(job, make_pod("a", "Failed"), make_pod("b"), memory=decision.memory, now=NOW + 1)
@@ -83,6 +82,11 @@ def test_a_deadline_is_not_waited_past() -> None:
 def test_a_failed_pod_that_stays_for_its_index_is_old_news() -> None:
     job = indexed({}, completions=3, parallelism=2, backoffLimitPerIndex=3)
     failed = make_pod("a", "Failed", index=0)
-    acted = look(job, failed, make_pod("b", index=1), memory={})
+    acted = ask(job, failed, make_pod("b", index=1))
     assert acted.memory["delayed"] == 1
     assert not is_waiting(look(job, failed, make_pod("b", index=1, ready=True), memory=acted.memory))
+
+
+def test_a_job_that_is_not_followed_by_special_rules_needs_no_memory() -> None:
+    assert ask(make_job(completions=5, parallelism=2)).memory == {}
+    assert ask(make_job({}, completions=5, parallelism=2), make_pod("a", "Succeeded")).memory == {}
