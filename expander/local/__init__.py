@@ -8,7 +8,8 @@ Parts, from the bottom up; each imports only from those before it:
 - `kubelet`: one pod's life on top of a runtime, from pending to its last status.
 - `store`: the objects, kept so that nothing acknowledged is ever lost.
 - `controllers`: gather from the store, decide, act.
-- `executor`: the event loop that ties them together, and what commands and tests call.
+- `executor`, and the modules beside it: the event loop that ties them together, what users do to objects,
+  and taking up the work of an earlier life of the program.
 
 One machine only: nothing here schedules over several. Nothing here speaks to a cluster either; what a
 cluster and this package have in common stands in the layers below both. Times are Unix seconds inside
