@@ -67,6 +67,7 @@ class Exec:
         self._processes = processes
         self._launch = launch
         self._exit: Exit | None = None
+        self._given_up = False
         processes.start(launch)
 
     def ended(self, exit_: Exit) -> None:
@@ -86,5 +87,6 @@ class Exec:
         return Result(False, f'command timed out: "{command}" timed out after {duration(self._timeout)}')
 
     def cancel(self) -> None:
-        if self._exit is None:
+        if self._exit is None and not self._given_up:
+            self._given_up = True
             self._processes.signal(self.key, signal.SIGKILL)

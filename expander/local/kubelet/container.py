@@ -78,9 +78,11 @@ class Container:
         self.started_at = 0.0
         self.ended = 0.0
         self.terminated: dict[str, Any] | None = None
-        """The end of the current or last start, in the API's form."""
+        """The end of the latest start that is known to have been one, in the API's form; None while it
+        runs.
+        """
         self.last: dict[str, Any] | None = None
-        """The end of the start before."""
+        """The end before that."""
         self.reason: str | None = None
         """Why it waits, where that is not only that its turn has not come."""
         self.message: str | None = None
@@ -109,8 +111,8 @@ class Container:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it ended since its last start: for good, or to be started again."""
-        return self.terminated is not None and not self.alive
+        """Whether it has run to an end and does not run again yet."""
+        return self.terminated is not None
 
     @property
     def exit_code(self) -> int:

@@ -19,7 +19,7 @@ def container_status(part: Container, waits_for_init: bool) -> dict[str, Any]:
     """
     if part.constant is None:
         part.constant = _constant(part.spec)
-    if part.state is State.ENDED and part.terminated:
+    if part.terminated is not None and part.state is not State.WAITING:
         state, last = {"terminated": part.terminated}, part.last
     else:
         state, last = _state(part, waits_for_init), part.terminated or part.last
@@ -28,11 +28,13 @@ def container_status(part: Container, waits_for_init: bool) -> dict[str, Any]:
         "state": state,
         "lastState": {"terminated": last} if last else {},
         "ready": part.ready,
-        "restartCount": part.restart,
+        "restartCount": part.restart - (part.terminated is not None and part.state is State.STARTING),
         **part.constant,
         "started": part.started,
     }
-    if part.key is not None:
+    if part.terminated is not None:
+        status["containerID"] = part.terminated["containerID"]
+    elif part.key is not None:
         status["containerID"] = container_id(part.key)
     return status
 

@@ -120,7 +120,7 @@ class Kubelet:
             return
         record.deleted = True
         if record.over:
-            record.changed = True
+            record.tell()
         else:
             record.end(now, grace)
         self._sync(record, now)
@@ -190,8 +190,7 @@ class Kubelet:
         elif record.wake != float("inf"):
             heappush(self._clock, (record.wake, record.uid))
         if record.changed:
-            hurry = record.over or record.events or any(part.reason for part in record.main)
-            due = now if hurry else now + self._settle
+            due = now if record.urgent else now + self._settle
             known = self._news.get(record.uid)
             self._news[record.uid] = due if known is None else min(known, due)
 
@@ -207,7 +206,7 @@ class Kubelet:
             status = status_of(record, now)
             self._shared.names.note(record.obj, status["conditions"][-3]["status"] == "True")
             told.append(Change(uid, status, gone, tuple(record.settled), tuple(record.events)))
-            record.changed = False
+            record.changed = record.urgent = False
             record.settled, record.events = [], []
             if record.over:
                 self._addresses.give_back(record.place.pod_ip)

@@ -36,7 +36,6 @@ def start(pod: Pod, part: Container, now: float) -> None:
         return
     if part.terminated is not None:
         part.backoff.restarted(now)
-        part.last, part.terminated = part.terminated, None
     part.restart, part.key, part.state = restart, launch.key, State.STARTING
     part.reason = part.message = None
     lifecycle = part.spec.get("lifecycle")
@@ -52,6 +51,6 @@ def _refuse(pod: Pod, part: Container, reason: str, message: str, again: float) 
     if (part.reason, part.message) != (reason, message):
         part.reason, part.message = reason, message
         pod.say("Warning", "Failed", f"Error: {message}")
-        pod.changed = True
+        pod.tell()
     part.not_before = again
     pod.wake_at(again)

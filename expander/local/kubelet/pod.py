@@ -60,7 +60,9 @@ class Pod:
         self.deleted = False
         """Whether the pod is to go once it is over."""
         self.changed = False
-        """Whether the status has changed since it was last told."""
+        """Whether there is something to tell: another status, an Event."""
+        self.urgent = False
+        """Whether what changed is more than that a container runs."""
         self.events: list[PodEvent] = []
         self.settled: list[str] = []
         """The launches whose ends are in the status, and were not told yet."""
@@ -83,9 +85,14 @@ class Pod:
         """All containers, in the order they come up."""
         return [*self.first, *self.main] if self.first else self.main
 
+    def tell(self) -> None:
+        """The status is to be told soon."""
+        self.changed = self.urgent = True
+
     def say(self, type_: str, reason: str, message: str) -> None:
         """Note an Event."""
         self.events.append(PodEvent(type_, reason, message))
+        self.changed = True
 
     def hear(self, whose: Container | Exec, event: Started | Exit, now: float) -> None:
         """Take in what became of a launch; `sync` acts on it."""
@@ -142,7 +149,7 @@ class Pod:
             self.volumes = prepare(self.obj, self.files, self.shared.sources, self.place)
         except VolumeError as error:
             self.say("Warning", "FailedMount", str(error))
-            self.changed = True
+            self.tell()
             self._retry_at = now + RETRY
             self.wake_at(self._retry_at)
             return False
@@ -152,7 +159,7 @@ class Pod:
     def _finish(self) -> None:
         """Nothing runs any more: the last status can be told, and what the volumes held can go."""
         self.over = True
-        self.changed = True
+        self.tell()
         self.wake = NEVER
         for part in self.parts:
             if part.state is State.WAITING and part.has_ended:

@@ -27,6 +27,7 @@ def has_started(pod: Pod, part: Container, event: Started, now: float) -> None:
     if part.key != event.key or part.state is not State.STARTING:
         return
     part.state, part.started_at = State.RUNNING, event.at
+    _shift(part)
     pod.changed = True
     if part.kill is None and part.held:
         hook = part.spec["lifecycle"]["postStart"]
@@ -39,6 +40,8 @@ def has_ended(pod: Pod, part: Container, exit_: Exit) -> None:
     """The container has ended, or could not be started."""
     if part.key != exit_.key:
         return
+    if part.state is State.STARTING:
+        _shift(part)
     if part.post_start is not None:
         part.post_start.cancel()
     if part.probing is not None:
@@ -55,7 +58,13 @@ def has_ended(pod: Pod, part: Container, exit_: Exit) -> None:
         with suppress(FileNotFoundError):
             os.unlink(file)
     part.ready = part.role is Role.INIT and exit_.exit_code == 0
-    pod.changed = True
+    pod.tell()
+
+
+def _shift(part: Container) -> None:
+    """A new start takes the place of the one before, whose end becomes the last."""
+    if part.terminated is not None:
+        part.last, part.terminated = part.terminated, None
 
 
 def attend(pod: Pod, part: Container, now: float) -> None:
@@ -80,7 +89,8 @@ def attend(pod: Pod, part: Container, now: float) -> None:
 def _open(pod: Pod, part: Container) -> None:
     """From now on probes decide whether the container has started and is ready; without probes, it is."""
     if not any(probe in part.spec for probe in PROBES):
-        part.started = part.ready = True
+        part.started = True
+        part.ready = part.role is not Role.INIT
         return
 
     def begin(handler: Mapping[str, Any], what: str, timeout: float, now: float) -> Attempt:

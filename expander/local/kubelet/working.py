@@ -86,4 +86,4 @@ class Work:
             part.reason = "CrashLoopBackOff"
             part.message = f"back-off {delay} restarting failed container={part.name} pod={which}"
             pod.say("Warning", "BackOff", f"Back-off restarting failed container {part.name} in pod {which}")
-            pod.changed = True
+            pod.tell()
