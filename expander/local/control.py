@@ -8,13 +8,14 @@ clock and starts nothing, so a whole cluster's life can be played through in no 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from sqlite3 import Connection
 from typing import Final
 
-from expander.local.controllers.garbage import Garbage
+from expander.local.controllers.garbage import Garbage, Propagation
 from expander.local.controllers.jobs import EXPIRY, Jobs
 from expander.local.controllers.names import timestamp
-from expander.local.controllers.pods import Pods
+from expander.local.controllers.pods import ENDED, Pods
 from expander.local.controllers.recorder import Recorder
 from expander.local.controllers.scheduling import Scheduler, waiting_status
 from expander.local.decide import ttl
@@ -23,6 +24,7 @@ from expander.local.store.encoding import Object
 from expander.local.store.events import Events
 from expander.local.store.objects import Store
 from expander.local.store.states import FINISHED, OPEN, RUNNING
+from expander.local.submission import updated
 from expander.local.timers import Timers
 
 BEGUN_AT_ONCE: Final = 16
@@ -52,15 +54,17 @@ class Control:
         self.garbage = Garbage(self.store, self.pods, self._gone)
         self.paused = False
         """Whether no further Job begins and no further pod gets a place."""
-        self.stops: list[tuple[str, float]] = []
-        """Pods to be stopped and the seconds they have, in order; whoever stops them takes them out."""
         self.finished: deque[str] = deque()
         """Uids of Jobs that have ended, in order; whoever reads them takes them out."""
         recorder = Recorder(self.events, "job-controller")
         self._jobs = Jobs(self.store, self.pods, recorder, backoff_base=backoff_base, watched=history > 0)
         self._scheduling = Recorder(self.events, "default-scheduler")
+        self._kubelet = Recorder(self.events, "kubelet")
         self._node = node
         self._now = 0.0
+        self._stops: list[tuple[str, float]] = []
+        self._updates: list[Object] = []
+        self._services: dict[str, dict[str, Object]] = {}
         self._waiting: deque[str] = deque()
         self._touched: dict[str, None] = {}
         self._owners: set[str] = set()
@@ -84,9 +88,40 @@ class Control:
             self.garbage.collect(self._owners.pop(), now)
         return self._place()
 
+    def pod_changed(
+        self, uid: str, status: Object, events: Iterable[tuple[str, str, str]], now: float, *, gone: bool
+    ) -> None:
+        """The kubelet's word on a pod: its status, events (type, reason, message), and whether it may go."""
+        self._now = now
+        if gone and status.get("phase") not in ENDED:
+            status = {**status, "phase": "Failed"}
+        for event in events:
+            if (pod := self.pods.get(uid)) is not None:
+                self._kubelet.record(pod, *event, now)
+        self.pods.set_status(uid, status)
+
+    def services_of(self, namespace: str) -> Iterable[Object]:
+        """The Services of a namespace."""
+        return self._services.get(namespace, {}).values()
+
+    def take_updates(self) -> list[Object]:
+        """The pods that somebody has changed since the last call."""
+        updates, self._updates = self._updates, []
+        return updates
+
+    def take_stops(self) -> list[tuple[str, float]]:
+        """The pods to be stopped since the last call, and the seconds each has."""
+        stops, self._stops = self._stops, []
+        return stops
+
     def deadline(self) -> float | None:
         """When the next turn has something to do even if nothing happens; in the past: at once."""
-        if self._touched or self._owners or (self._waiting and not self.paused and self.scheduler.spare > 0):
+        if (
+            self._touched
+            or self._owners
+            or self._stops
+            or (self._waiting and not self.paused and self.scheduler.spare > 0)
+        ):
             return self._now
         times = [at for at in (self._looks.next(), self._expiries.next()) if at is not None]
         return min(times) if times else None
@@ -108,6 +143,8 @@ class Control:
             if state == OPEN and (pod := self.store.by_uid(uid)) is not None:
                 self.pods.restore(pod)
                 pods.append(pod)
+        for service in self.store.of_kind("Service"):
+            self.arrived(service)
         unfinished = [pair for pair in self.store.states("Job") if pair[1] not in FINISHED]
         self._waiting.extend(uid for uid, state in unfinished if state == RUNNING)
         self._waiting.extend(uid for uid, state in unfinished if state != RUNNING)
@@ -125,16 +162,38 @@ class Control:
         elif obj["kind"] == "Pod":
             self.pods.restore(obj)
             self.pod_created(obj)
+        elif obj["kind"] == "Service":
+            self._services.setdefault(obj["metadata"]["namespace"], {})[uid] = obj
 
-    def changed(self, obj: Object, now: float) -> None:
-        """Somebody has changed the object."""
+    def delete(self, obj: Object, now: float, propagation: Propagation, grace: float | None) -> None:
+        """Delete an object and what belongs to it; ``grace`` (seconds) is for pods."""
         self._now = now
+        self.garbage.delete(obj, now, propagation, grace)
         if obj["kind"] == "Job":
-            uid = obj["metadata"]["uid"]
-            self._touched[uid] = None
-            self.groups.see(obj)
-            self._expire(obj)
-        self.garbage.settle(obj, now)
+            self._touched[obj["metadata"]["uid"]] = None
+
+    def replace(self, old: Object, new: Object, now: float) -> Object:
+        """Put ``new`` in the place of ``old`` as a client's update does; the object as it is then."""
+        self._now = now
+        new = self.store.put(updated(old, new))
+        if new["kind"] == "Job":
+            self._touched[new["metadata"]["uid"]] = None
+            self.groups.see(new)
+            self._expire(new)
+        if new["kind"] == "Pod":
+            self.pods.restore(new)
+            self._updates.append(new)
+            self.pods.settle(new)
+            return new
+        if new["kind"] == "Service":
+            self.arrived(new)
+        self.garbage.settle(new, now)
+        return new
+
+    def add_condition(self, uid: str, condition: Object) -> None:
+        """Set one condition in the status of a pod."""
+        if (pod := self.pods.add_condition(uid, condition)) is not None:
+            self._updates.append(pod)
 
     def job_touched(self, uid: str, *, at_once: bool) -> None:
         """Something about a pod of this Job has changed."""
@@ -149,7 +208,7 @@ class Control:
 
     def pod_stopped(self, pod: Object, grace: float) -> None:
         """The pod is being deleted while it may run."""
-        self.stops.append((pod["metadata"]["uid"], grace))
+        self._stops.append((pod["metadata"]["uid"], grace))
 
     def pod_over(self, uid: str) -> None:
         """The pod needs no place any more."""
@@ -203,4 +262,6 @@ class Control:
             self.groups.lose(uid)
             self._looks.drop(uid)
             self._expiries.drop(uid)
+        if obj["kind"] == "Service":
+            self._services[obj["metadata"]["namespace"]].pop(uid, None)
         self._owners.update(owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
 
 from expander.local.controllers.names import generated, new_uid, timestamp
 from expander.local.store.encoding import Object
@@ -10,8 +11,14 @@ from expander.local.store.objects import Store
 from expander.validate.defaulting import defaults
 from expander.validate.defaulting.creation import created_job
 
-CLUSTER_KINDS = frozenset(("Namespace",))
+FIXED: Final = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "generation")
+"""What the server writes into the metadata and no client changes."""
+
+CLUSTER_KINDS: Final = frozenset(("Namespace",))
 """Kinds that are in no namespace."""
+
+
+Outcome = Literal["created", "unchanged", "exists"]
 
 
 class Submitted(NamedTuple):
@@ -21,29 +28,58 @@ class Submitted(NamedTuple):
     content is, and stays.
     """
 
-    object: Object
-    outcome: Literal["created", "unchanged", "exists"]
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    outcome: Outcome
 
 
-def submit(store: Store, obj: Object, now: float, *, namespace: str = "default") -> Submitted:
-    """Store ``obj``, a valid manifest, unless one of its name is there. ``now`` is Unix seconds."""
-    metadata = obj["metadata"]
+def submit(
+    store: Store, obj: Mapping[str, Any], now: float, *, namespace: str = "default"
+) -> tuple[Object, Submitted]:
+    """Store ``obj``, a valid manifest, unless one of its name is there; the object that is there then.
+
+    ``now`` is Unix seconds, ``namespace`` that of an object that names none.
+    """
+    metadata: Mapping[str, Any] = obj["metadata"]
     kind = obj["kind"]
     space = "" if kind in CLUSTER_KINDS else metadata.get("namespace") or namespace
     name = metadata.get("name")
     there = store.get(kind, space, name) if name else None
     if there is not None:
         fresh = _created(obj, there["metadata"]["uid"], space)
-        return Submitted(there, "unchanged" if _same(fresh, there) else "exists")
+        return there, _told(there, "unchanged" if _same(fresh, there) else "exists")
     if not name:
         obj = {**obj, "metadata": {**metadata, "name": generated(metadata.get("generateName", ""))}}
     uid = new_uid()
     made = _created(obj, uid, space)
     made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": timestamp(now)}
-    return Submitted(store.put(made, new=True), "created")
+    made = store.put(made, new=True)
+    return made, _told(made, "created")
 
 
-def _created(obj: Object, uid: str, namespace: str) -> dict[str, Any]:
+def updated(old: Object, new: Object) -> Object:
+    """``new`` as the server stores it in the place of ``old``: defaulted, and with what no client can change.
+
+    The generation counts changes of the spec; the status is that of ``old`` unless ``new`` has one.
+    """
+    made = defaults(new) if new["kind"] != "Pod" else dict(new)
+    kept = {field: old["metadata"][field] for field in FIXED if field in old["metadata"]}
+    if "generation" in kept and made.get("spec") != old.get("spec"):
+        kept["generation"] += 1
+    made["metadata"] = {**made["metadata"], **kept}
+    if "status" in old:
+        made["status"] = new.get("status") or old["status"]
+    return made
+
+
+def _told(obj: Object, outcome: Outcome) -> Submitted:
+    metadata = obj["metadata"]
+    return Submitted(obj["kind"], metadata.get("namespace", ""), metadata["name"], metadata["uid"], outcome)
+
+
+def _created(obj: Mapping[str, Any], uid: str, namespace: str) -> dict[str, Any]:
     if obj["kind"] == "Job":
         return created_job(obj, uid, namespace=namespace)
     made = defaults(obj)

@@ -83,6 +83,13 @@ class Pods:
             return None
         return self._put({**pod, "spec": {**pod["spec"], "nodeName": node}})
 
+    def unbind(self, uid: str) -> None:
+        """Take the pod's node away: it waits for a place as if it were new."""
+        pod = self.get(uid)
+        if pod is not None:
+            spec = {key: value for key, value in pod["spec"].items() if key != "nodeName"}
+            self._listener.pod_created(self._put({**pod, "spec": spec, "status": {"phase": "Pending"}}))
+
     def set_status(self, uid: str, status: dict[str, Any]) -> None:
         """The pod's status as the kubelet has it now; conditions of others are kept."""
         pod = self.get(uid)
@@ -99,7 +106,7 @@ class Pods:
         self._touch(pod, at_once=over)
         if over:
             self._listener.pod_over(uid)
-            self._settle(pod)
+            self.settle(pod)
 
     def add_condition(self, uid: str, condition: dict[str, Any]) -> Object | None:
         """Set one condition of the pod's status; None when it is gone."""
@@ -129,7 +136,7 @@ class Pods:
         if runs:
             self._listener.pod_stopped(pod, grace)
         elif phase in ENDED:
-            self._settle(pod)
+            self.settle(pod)
         else:
             self.set_status(uid, {**(pod.get("status") or {}), "phase": "Failed"})
         self._touch(pod, at_once=True)
@@ -143,7 +150,7 @@ class Pods:
         metadata["finalizers"] = [each for each in metadata["finalizers"] if each != FINALIZER]
         if not metadata["finalizers"]:
             del metadata["finalizers"]
-        self._settle(self._put({**pod, "metadata": metadata}))
+        self.settle(self._put({**pod, "metadata": metadata}))
 
     def disown(self, uid: str, owner: str) -> None:
         """Take an owner away from the pod, which lives on."""
@@ -187,8 +194,8 @@ class Pods:
         self._sort(pod)
         return pod
 
-    def _settle(self, pod: Object) -> None:
-        """Let go of a pod that nobody has to think of any more."""
+    def settle(self, pod: Object) -> None:
+        """Let go of a pod that nobody has to think of any more; remove it if it only waited for that."""
         metadata = pod["metadata"]
         ended = (pod.get("status") or {}).get("phase") in ENDED
         finalizers = metadata.get("finalizers") or ()

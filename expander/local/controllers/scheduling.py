@@ -53,7 +53,7 @@ class Scheduler:
             return
         self._waiting[uid] = request = pod_request(spec)
         self._unseen.append(uid)
-        if not _fits(request, self.size):
+        if not _fits(request, NONE, self.size):
             self._impossible.add(uid)
         self._stale = True
 
@@ -91,11 +91,10 @@ class Scheduler:
                 break
             if request in hopeless:
                 continue
-            after = self.used.plus(request)
-            if _fits(after, self.size):
+            if _fits(request, self.used, self.size):
                 del self._waiting[uid]
                 self._placed[uid] = request
-                self.used = after
+                self.used = self.used.plus(request)
                 yield uid
             else:
                 hopeless.add(request)
@@ -116,7 +115,7 @@ class Scheduler:
             lacks.append("1 Insufficient cpu")
         if after.memory > self.size.memory and request.memory:
             lacks.append("1 Insufficient memory")
-        helps = _fits(request, self.size)
+        helps = _fits(request, NONE, self.size)
         victims = (
             "No preemption victims found for incoming pod"
             if helps
@@ -170,10 +169,10 @@ def _larger(one: Request, other: Request) -> Request:
     return Request(max(one.cpu, other.cpu), max(one.memory, other.memory))
 
 
-def _fits(request: Request, size: Request) -> bool:
-    return (request.cpu <= size.cpu or not request.cpu) and (
-        request.memory <= size.memory or not request.memory
-    )
+def _fits(request: Request, used: Request, size: Request) -> bool:
+    """Whether there is room beside what is used; what is not asked for is never short."""
+    cpu = not request.cpu or used.cpu + request.cpu <= size.cpu
+    return cpu and (not request.memory or used.memory + request.memory <= size.memory)
 
 
 def waiting_status(status: Object, message: str, at: str) -> Object:

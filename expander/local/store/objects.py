@@ -44,7 +44,7 @@ class Store:
         self._memory: dict[str, Object] = {}
         self._names: dict[Key, str] = {}
         self._held: set[str] = set()
-        self._unsaved: set[str] = set()
+        self._unsaved: dict[str, None] = {}
         self._removed: set[str] = set()
         self._notes: dict[str, bytes | None] = {}
         self._changes: deque[Change] = deque(maxlen=history)
@@ -75,7 +75,7 @@ class Store:
         obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
         uid = self._remember(obj)
         if durable:
-            self._unsaved.add(uid)
+            self._unsaved[uid] = None
         self._tell("ADDED" if new else "MODIFIED", obj)
         return obj
 
@@ -85,7 +85,7 @@ class Store:
         uid = obj["metadata"]["uid"]
         self._drop(uid)
         self._held.discard(uid)
-        self._unsaved.discard(uid)
+        self._unsaved.pop(uid, None)
         self._notes.pop(uid, None)
         self._removed.add(uid)
         last = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
@@ -111,6 +111,8 @@ class Store:
 
     def noted(self, uid: str) -> Any:
         """What was noted of the object, or None."""
+        if uid in self._removed:
+            return None
         data = self._notes[uid] if uid in self._notes else rows.note(self._database, uid)
         return None if data is None else decode(data)
 
@@ -151,9 +153,9 @@ class Store:
             rows.delete(database, self._removed)
             self._removed = set()
         rows.save(database, [self._memory[uid] for uid in self._unsaved])
-        for uid in self._unsaved - self._held:
+        for uid in self._unsaved.keys() - self._held:
             self._drop(uid)
-        self._unsaved = set()
+        self._unsaved = {}
         if self._notes:
             rows.save_notes(database, self._notes)
             self._notes = {}

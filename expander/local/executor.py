@@ -1,0 +1,184 @@
+"""The local executor: the control plane, a kubelet and a supervisor in one event loop.
+
+A turn: hear what became of containers, do all that follows in the control plane, make it durable, and only
+then start containers. Because what is about to run is in the store before it runs, and what has run is in
+the supervisor's record before anyone is told, a kill at any moment loses no result and repeats nothing
+that came to its end (see `recovery`).
+
+One thread; nothing waits but `Executor.step`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from expander.local import recovery
+from expander.local.actions import Actions, NotFound
+from expander.local.control import Control
+from expander.local.controllers.scheduling import Scheduler
+from expander.local.kubelet.kubelet import Kubelet
+from expander.local.kubelet.node import Node
+from expander.local.runtime.choose import best
+from expander.local.runtime.supervisor import Supervisor
+from expander.local.state import State
+
+PODS: Final = 110
+"""Pods that run at a time unless the caller says otherwise: as many as a kubelet takes by default."""
+
+
+class Executor(Actions):
+    """Runs Jobs and pods on this machine. ``folder`` is the state folder; it is this executor's alone.
+
+    ``runtime`` is one of `runtime.choose.NAMES` or ``best``; ``note`` says which it is and why. ``jobs`` is
+    how many pods run at a time; ``cpus`` (cores) and ``memory`` (bytes) are what their requests are scheduled
+    against, by default all this machine has. ``backoff_base`` (seconds) is the first wait of the Job
+    controller after a failed pod and of the kubelet after a failed container. ``images`` maps image names to
+    folders, ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
+    ``history`` is how many changes are kept for watches. ``clock`` gives Unix seconds.
+
+    What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
+    Raises ExpanderError when the folder is in use or cannot be used, UsageError for a runtime that cannot.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        runtime: str = "best",
+        jobs: int | None = None,
+        cpus: float | None = None,
+        memory: int | None = None,
+        backoff_base: float = 10.0,
+        images: Mapping[str, Path | str] | None = None,
+        claims: Mapping[str, Path] | None = None,
+        variables: Mapping[str, str] | None = None,
+        history: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        chosen, self.note = best(runtime, images)
+        self._clock = clock
+        self._closed = False
+        self._state = State(Path(folder).absolute())
+        cores = cpus if cpus is not None else float(len(os.sched_getaffinity(0)))
+        node = Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or _memory())
+        scheduler = Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or PODS)
+        control = Control(
+            self._state.database, scheduler, node=node.name, backoff_base=backoff_base, history=history
+        )
+        super().__init__(control, clock)
+
+        def kubelet(supervisor: Supervisor | recovery.Record) -> Kubelet:
+            return Kubelet(
+                supervisor,
+                self._state.folder,
+                control.store.get,
+                node=node,
+                claims=claims,
+                services=control.services_of,
+                variables=variables,
+                isolates=chosen.isolates,
+                backoff_base=backoff_base,
+            )
+
+        ends = recovery.ends(self._state.runs)
+        self._supervisor = Supervisor(self._state.runs, chosen)
+        self._kubelet = kubelet(self._supervisor)
+        for pod in recovery.restore(control, ends, self._state.runs, kubelet, clock()):
+            self._kubelet.start(pod, clock())
+        self._poll = select.poll()
+        self._poll.register(self._supervisor.fileno(), select.POLLIN)
+
+    def fileno(self) -> int:
+        """A file descriptor that is readable when `step` has something to do."""
+        return self._supervisor.fileno()
+
+    def deadline(self) -> float | None:
+        """When `step` has something to do even if nothing happens (Unix seconds); None for never."""
+        times = [at for at in (self._kubelet.deadline(), self._control.deadline()) if at is not None]
+        return min(times) if times else None
+
+    def step(self, timeout: float | None = None) -> None:
+        """One turn of the loop; waits for news at most ``timeout`` seconds, or until the next deadline."""
+        deadline = self.deadline()
+        if deadline is not None:
+            left = max(0.0, deadline - self._clock())
+            timeout = left if timeout is None else min(left, timeout)
+        self._poll.poll(None if timeout is None else timeout * 1000)
+        now = self._clock()
+        settled: list[str] = []
+        for change in self._kubelet.step(now):
+            self._control.pod_changed(change.uid, change.status, change.events, now, gone=change.gone)
+            settled += change.settled
+        started = self._control.turn(now)
+        self._control.commit()
+        if settled:
+            self._supervisor.settled(settled)
+        for pod in started:
+            self._kubelet.start(pod, now)
+        for pod in self._control.take_updates():
+            self._kubelet.update(pod)
+        for uid, grace in self._control.take_stops():
+            self._kubelet.stop(uid, now, grace)
+
+    def run(self, until: Callable[[Executor], bool]) -> bool:
+        """Turn until ``until`` says so (True), or until nothing can happen any more (False)."""
+        while not until(self):
+            if self.idle:
+                return False
+            self.step()
+        return True
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing will happen unless somebody submits or changes something."""
+        return self.deadline() is None and not self._control.scheduler.running
+
+    @property
+    def running(self) -> int:
+        """Pods that run or are being started."""
+        return self._control.scheduler.running
+
+    def logs(self, namespace: str, pod: str, container: str, previous: bool = False) -> Path:
+        """The output of a container's last start, or of the one before; the file may not be there yet."""
+        uid = self.get("Pod", namespace, pod)["metadata"]["uid"]
+        try:
+            return self._kubelet.logs_of(uid, container, previous)
+        except KeyError:
+            raise NotFound(f"pod {namespace}/{pod} has no logs yet") from None
+
+    def drain(self) -> None:
+        """Begin nothing further; what runs goes on as the loop is turned. For good."""
+        self._control.paused = True
+
+    def close(self) -> None:
+        """Kill what still runs, wait until it is gone, and give the folder back.
+
+        What was killed did not happen: the next executor of the folder runs it anew.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._control.commit()
+        finally:
+            self._supervisor.close()
+            self._state.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

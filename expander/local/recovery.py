@@ -1,0 +1,143 @@
+"""Takes up what an earlier executor left, also one that was killed.
+
+The store says which pods were given a place; the supervisor's record says what was started and how it ended.
+A pod of which nothing was started is started now. A pod that came to its end gets the status the kubelet
+would have written: it is played through again with the recorded ends in place of processes. A pod that was
+cut short did not happen: it goes without being counted, and its Job makes another.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from expander.local.control import Control
+from expander.local.controllers.pods import ENDED, controller_of
+from expander.local.runtime.launch import Exit, Launch, Started
+from expander.local.runtime.recovery import forget, recover
+from expander.local.store.encoding import Object
+
+Ends = dict[str, dict[str, Exit]]
+"""By the uid of a pod, then by the key of a launch: how it ended."""
+
+STEPS: Final = 1000
+"""Turns after which a pod that is played through is taken to be cut short."""
+
+
+class Player(Protocol):
+    """What is needed of `kubelet.kubelet.Kubelet`."""
+
+    def start(self, pod: Object, now: float) -> None: ...
+
+    def step(self, now: float) -> list[Any]: ...
+
+
+class Record:
+    """Stands for a supervisor: what is started ends as it did before."""
+
+    def __init__(self, ends: Mapping[str, Exit]) -> None:
+        self._ends = ends
+        self._news: deque[Started | Exit] = deque()
+        self.cut_short = False
+        """Whether something was to be started that never came to its own end."""
+
+    def start(self, launch: Launch) -> None:
+        """Tell of its start and of its end, if it had one."""
+        end = self._ends.get(launch.key)
+        if end is None or end.lost:
+            self.cut_short = True
+        else:
+            self._news += (Started(launch.key, 0, end.started), end)
+
+    def signal(self, key: str, number: int = 15, *, whole: bool = True) -> None:
+        """Nobody is there to hear it."""
+
+    def settled(self, keys: object) -> None:
+        """The record is given up as a whole."""
+
+    def fileno(self) -> int:
+        """Nobody waits for a record."""
+        return -1
+
+    def read(self) -> list[Started | Exit]:
+        """What has happened."""
+        news = [*self._news]
+        self._news.clear()
+        return news
+
+
+def ends(runs: Path) -> Ends:
+    """How all that ended which was started by supervisors with this folder; none of it runs any more."""
+    found: Ends = defaultdict(dict)
+    for end in recover(runs):
+        found[end.key.partition("/")[0]][end.key] = end
+    return found
+
+
+def restore(
+    control: Control, ends: Ends, runs: Path, player: Callable[[Record], Player], now: float
+) -> list[Object]:
+    """Bring the store up to date with what happened, and give the pods to be started, all of it durable.
+
+    ``player`` makes a kubelet that works with a `Record`.
+    """
+    starts = []
+    for pod in control.restore():
+        uid = pod["metadata"]["uid"]
+        if (pod.get("status") or {}).get("phase") in ENDED:
+            _look_again(control, pod)
+        elif not pod["spec"].get("nodeName"):
+            control.pod_created(pod)
+        elif uid not in ends:
+            if pod["metadata"].get("deletionTimestamp"):
+                control.pods.set_status(uid, {**pod["status"], "phase": "Failed"})
+            else:
+                control.scheduler.take(uid, pod["spec"])
+                starts.append(pod)
+        else:
+            _take_up(control, pod, ends[uid], player, now)
+    control.commit()
+    forget(runs)
+    return starts
+
+
+def _look_again(control: Control, pod: Object) -> None:
+    """The pod has ended; somebody may not have noticed."""
+    control.pods.settle(pod)
+    if (job := controller_of(pod)) is not None:
+        control.job_touched(job, at_once=True)
+
+
+def _take_up(
+    control: Control, pod: Object, ends: Mapping[str, Exit], player: Callable[[Record], Player], now: float
+) -> None:
+    """Give the pod its last status if it had one, else undo it."""
+    uid = pod["metadata"]["uid"]
+    status = _played(pod, ends, player)
+    if status is not None:
+        control.pods.set_status(uid, status)
+    elif pod["metadata"].get("deletionTimestamp"):
+        control.pods.set_status(uid, {**pod["status"], "phase": "Failed"})
+    elif controller_of(pod) is not None:
+        control.pods.forget(uid)
+    else:
+        control.pods.unbind(uid)
+
+
+def _played(pod: Object, ends: Mapping[str, Exit], player: Callable[[Record], Player]) -> Object | None:
+    """The pod's last status; None if it was cut short."""
+    record = Record(ends)
+    kubelet = player(record)
+    at = max(end.finished for end in ends.values())
+    kubelet.start(pod, at)
+    for _ in range(STEPS):
+        changes = kubelet.step(at)
+        for change in changes:
+            if change.status.get("phase") in ENDED:
+                status: Object = change.status
+                return status
+        if record.cut_short or not changes:
+            return None
+    return None

@@ -1,0 +1,17 @@
+"""A database that may be opened again and again, as processes do one after the other."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from sqlite3 import Connection
+
+import pytest
+
+from expander.local.store.database import open_database
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Iterator[Callable[[], Connection]]:
+    """Opens one and the same file; what was opened is closed in the end."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(open_database(tmp_path / "state.db")))

@@ -1,0 +1,198 @@
+"""What is put is there at once, survives when it was durable, and has a version for every change."""
+
+from collections.abc import Callable
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any
+
+import pytest
+
+from expander.base.errors import ExpanderError
+from expander.local.store.database import open_database
+from expander.local.store.objects import Store
+
+Opener = Callable[..., Store]
+
+
+@pytest.fixture
+def opened(connect: Callable[[], Connection]) -> Opener:
+    """Opens the same file anew, as after the end of the process that had it."""
+    return lambda **options: Store(connect(), **options)
+
+
+def config(name: str, uid: str = "", **more: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "default", "uid": uid or f"uid-{name}", **more}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"key": name}}
+
+
+def names(store: Store, namespace: str | None = None) -> list[str]:
+    return [obj["metadata"]["name"] for obj in store.of_kind("ConfigMap", namespace)]
+
+
+def test_an_object_is_found_by_name_and_by_uid_before_and_after_a_commit(opened: Opener) -> None:
+    store = opened()
+    put = store.put(config("a"), new=True)
+    assert store.get("ConfigMap", "default", "a") == put
+    store.commit()
+    assert store.get("ConfigMap", "default", "a") == store.by_uid("uid-a") == put
+    assert store.get("ConfigMap", "other", "a") is None
+    assert store.get("Secret", "default", "a") is None
+
+
+def test_every_change_has_a_higher_version_also_after_a_restart(opened: Opener) -> None:
+    store = opened()
+    first = store.put(config("a"), new=True)
+    second = store.put({**first, "data": {}})
+    store.remove(second)
+    store.commit()
+    third = opened().put(config("b"), new=True)
+    versions = [int(each["metadata"]["resourceVersion"]) for each in (first, second, third)]
+    assert versions == sorted(set(versions))
+    assert versions[2] == versions[1] + 2
+
+
+def test_what_was_not_committed_is_gone_after_a_restart(opened: Opener) -> None:
+    store = opened()
+    store.put(config("a"), new=True)
+    store.commit()
+    store.put(config("b"), new=True)
+    store.flush()
+    again = opened()
+    assert names(again) == ["a"]
+
+
+def test_an_object_that_is_put_does_not_change_the_one_given(opened: Opener) -> None:
+    given = config("a")
+    opened().put(given, new=True)
+    assert "resourceVersion" not in given["metadata"]
+
+
+def test_a_removed_object_is_not_found_and_its_name_is_free(opened: Opener) -> None:
+    store = opened()
+    store.put(config("a"), new=True)
+    store.commit()
+    store.remove(store.get("ConfigMap", "default", "a") or {})
+    assert store.get("ConfigMap", "default", "a") is None
+    assert store.by_uid("uid-a") is None
+    assert names(store) == []
+    store.put(config("a", "another"), new=True)
+    store.commit()
+    found = store.get("ConfigMap", "default", "a")
+    assert found is not None
+    assert found["metadata"]["uid"] == "another"
+
+
+def test_a_list_shows_changes_that_are_not_committed_and_goes_by_namespace_and_name(opened: Opener) -> None:
+    store = opened()
+    for name, namespace in (("b", "x"), ("a", "x"), ("c", "default")):
+        store.put(config(name, f"{namespace}/{name}", namespace=namespace), new=True)
+    assert names(store) == ["c", "a", "b"]
+    assert names(store, "x") == ["a", "b"]
+
+
+def test_a_list_longer_than_a_page_is_whole(opened: Opener) -> None:
+    store = opened()
+    for number in range(1234):
+        store.put(config(f"n{number:04}", namespace=f"s{number % 3}"), new=True)
+    assert len(set(names(store))) == 1234
+    assert len(names(store, "s1")) == 411
+
+
+def test_a_change_that_is_not_durable_is_seen_while_the_object_is_held_and_lost_with_the_process(
+    opened: Opener,
+) -> None:
+    store = opened()
+    first = store.put(config("a"), new=True)
+    store.hold("uid-a")
+    store.commit()
+    store.put({**first, "data": {"soft": "yes"}}, durable=False)
+    store.commit()
+    assert (store.by_uid("uid-a") or {})["data"] == {"soft": "yes"}
+    assert next(store.of_kind("ConfigMap"))["data"] == {"soft": "yes"}
+    assert (opened().by_uid("uid-a") or {})["data"] == {"key": "a"}
+
+
+def test_an_object_that_is_released_is_read_from_the_file_again(opened: Opener) -> None:
+    store = opened()
+    put = store.put(config("a"), new=True)
+    store.hold("uid-a")
+    store.release("uid-a")
+    assert store.by_uid("uid-a") == put
+    store.commit()
+    assert store.by_uid("uid-a") == put
+    assert store.by_uid("uid-a") is not put
+
+
+def test_dependents_are_found_by_the_uid_of_their_owner(opened: Opener) -> None:
+    store = opened()
+    for name in ("z", "a"):
+        store.put(config(name, ownerReferences=[{"uid": "job", "kind": "Job"}]), new=True)
+    store.put(config("other"), new=True)
+    assert [obj["metadata"]["name"] for obj in store.owned("job")] == ["z", "a"]
+
+
+def test_a_note_stays_beside_its_object_and_goes_with_it(opened: Opener) -> None:
+    store = opened()
+    obj = store.put(config("a"), new=True)
+    store.note("uid-a", {"backoff": [1, 2.5]})
+    assert store.noted("uid-a") == {"backoff": [1, 2.5]}
+    store.commit()
+    again = opened()
+    assert again.noted("uid-a") == {"backoff": [1, 2.5]}
+    assert dict(again.notes()) == {"uid-a": {"backoff": [1, 2.5]}}
+    again.remove(obj)
+    assert again.noted("uid-a") is None
+    again.commit()
+    assert opened().noted("uid-a") is None
+
+
+def test_an_empty_note_is_none(opened: Opener) -> None:
+    store = opened()
+    store.note("uid-a", {"x": 1})
+    store.commit()
+    store.note("uid-a", {})
+    assert store.noted("uid-a") is None
+    store.commit()
+    assert dict(store.notes()) == {}
+
+
+def test_the_last_changes_are_told_and_that_older_ones_are_not_kept(opened: Opener) -> None:
+    store = opened(history=3)
+    start = store.version
+    first = store.put(config("a"), new=True)
+    store.put({**first, "data": {}})
+    store.remove(first)
+    assert [change.type for change in store.since(start) or ()] == ["ADDED", "MODIFIED", "DELETED"]
+    store.put(config("b"), new=True)
+    assert store.since(start) is None
+    assert [change.version for change in store.since(start + 1) or ()] == [start + 2, start + 3, start + 4]
+    assert store.since(store.version) == []
+
+
+def test_without_a_history_only_no_change_at_all_is_told(opened: Opener) -> None:
+    store = opened()
+    start = store.version
+    assert store.since(start) == []
+    store.put(config("a"), new=True)
+    assert store.since(start) is None
+    assert store.since(store.version) == []
+
+
+def test_states_are_told_without_reading_objects(opened: Opener) -> None:
+    store = opened()
+    job = {"kind": "Job", "spec": {}, "metadata": {"name": "j", "namespace": "default", "uid": "j"}}
+    store.put(job, new=True)
+    assert list(store.states("Job")) == [("j", "pending")]
+
+
+def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_text("something else entirely, and long enough to be looked at" * 20)
+    with pytest.raises(ExpanderError, match=r"state\.db cannot be used"):
+        open_database(path)
+
+
+def test_a_file_of_another_layout_is_refused(connect: Callable[[], Connection], tmp_path: Path) -> None:
+    connect().execute("PRAGMA user_version=99")
+    with pytest.raises(ExpanderError, match="layout 99"):
+        open_database(tmp_path / "state.db")
