@@ -138,8 +138,9 @@ class Kubelet:
             touched, self._touched = self._touched, {}
             for record in touched.values():
                 self._sync(record, now)
+        told = self._tell(now)
         self._shared.names.refresh()
-        return self._tell(now)
+        return told
 
     def deadline(self) -> float | None:
         """When to call `step` though nothing happened; None when there is nothing to wait for."""

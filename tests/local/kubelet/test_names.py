@@ -1,0 +1,103 @@
+"""Addresses and names of pods."""
+
+from pathlib import Path
+from typing import Any
+
+from expander.local.kubelet.names import Addresses, Resident, hostname, own_names, published
+from tests.local.kubelet.world import World, container, pod
+
+
+def service(name: str, **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "team"}, "spec": {"selector": {"app": "demo"}, **spec}}
+
+
+def lines(world: World, uid: str) -> set[str]:
+    """The names that a container can resolve, with their addresses."""
+    (mount,) = (one for one in world.launch(uid, "main").mounts if one.target == "/etc/hosts")
+    return set(Path(mount.source).read_text().splitlines()[2:])
+
+
+def test_every_pod_has_a_loopback_address_of_its_own() -> None:
+    addresses = Addresses()
+    found = [addresses.take() for _ in range(600)]
+    assert len(set(found)) == 600
+    assert found[0] == "127.1.0.1"
+    assert not any(one.endswith((".0", ".255")) for one in found)
+
+
+def test_the_host_name_is_the_pods_or_its_name() -> None:
+    assert hostname(pod(hostname="job-0")) == "job-0"
+    one = pod()
+    assert hostname(one) == one["metadata"]["name"]
+    one["metadata"]["name"] = "a" * 62 + ".b"
+    assert hostname(one) == "a" * 62
+
+
+def test_a_pod_knows_its_own_names() -> None:
+    aliases = [{"ip": "10.0.0.1", "hostnames": ["db", "db.local"]}]
+    one = pod(hostname="job-0", subdomain="svc", hostAliases=aliases)
+    assert own_names(one, "127.1.0.1") == {
+        "job-0": "127.1.0.1",
+        "job-0.svc.team.svc.cluster.local": "127.1.0.1",
+        "db": "10.0.0.1",
+        "db.local": "10.0.0.1",
+    }
+
+
+def test_without_services_a_container_is_told_its_own_names_only(world: World) -> None:
+    uid = world.start(pod(container(), hostname="job-0"))
+    assert world.launch(uid, "main").hosts == {"job-0": "127.1.0.1"}
+    assert world.launch(uid, "main").hostname == "job-0"
+
+
+def test_a_headless_service_names_its_pods_as_they_become_ready(tmp_path: Path) -> None:
+    headless = service("svc", clusterIP="None")
+    world = World(tmp_path, isolates=True, services=lambda namespace: [headless])
+    one = world.start(pod(container(), hostname="job-0", subdomain="svc"))
+    other = world.start(
+        pod(container(), hostname="job-1", subdomain="svc", initContainers=[container("init")])
+    )
+    assert "127.1.0.1\tjob-0.svc" in lines(world, one)
+    assert "127.1.0.2\tjob-1.svc" not in lines(world, one)
+    world.end(other, "init")
+    assert {
+        "127.1.0.2\tjob-1.svc",
+        "127.1.0.2\tjob-1.svc.team",
+        "127.1.0.2\tjob-1.svc.team.svc.cluster.local",
+        "127.1.0.1\tsvc",
+        "127.1.0.2\tsvc",
+    } <= lines(world, one)
+    assert lines(world, one) == lines(world, other)
+    world.end(other, "main")
+    assert not any("127.1.0.2" in line for line in lines(world, one))
+
+
+def test_the_file_of_a_namespace_is_written_in_place(tmp_path: Path) -> None:
+    world = World(tmp_path, isolates=True, services=lambda namespace: [service("svc")])
+    uid = world.start(pod(container()))
+    file = tmp_path / "names" / "team.hosts"
+    before = file.stat().st_ino
+    world.end(uid, "main")
+    assert file.stat().st_ino == before
+    assert file.read_text().splitlines() == [
+        "127.0.0.1\tlocalhost",
+        "::1\tlocalhost ip6-localhost ip6-loopback",
+    ]
+
+
+def test_an_ordinary_service_leads_to_one_ready_pod() -> None:
+    residents = [Resident(pod(), f"127.1.0.{n}", ready=n > 1) for n in (1, 2, 3)]
+    assert set(published(service("db"), residents)) == {
+        ("db", "127.1.0.2"),
+        ("db.team", "127.1.0.2"),
+        ("db.team.svc", "127.1.0.2"),
+        ("db.team.svc.cluster.local", "127.1.0.2"),
+    }
+
+
+def test_a_service_may_publish_pods_that_are_not_ready() -> None:
+    residents = [Resident(pod(), "127.1.0.1")]
+    assert list(published(service("db"), residents)) == []
+    assert list(published(service("db", publishNotReadyAddresses=True), residents))
+    assert list(published(service("db", selector=None), residents)) == []
+    assert list(published(service("db", selector={"app": "other"}), residents)) == []
