@@ -2,7 +2,7 @@
 
 In a block ```` ```console ```` a line ``$ command`` is run by a shell; lines beginning with ``> `` continue it;
 what follows is its output, standard error included. A last line ``[exit code N]`` states one other than 0,
-and a line ``...`` stands for any number of lines.
+a line ``...`` stands for any number of lines, `` ...`` at an end for the rest of the line.
 """
 
 from __future__ import annotations
@@ -39,8 +39,18 @@ def steps_of(markdown: str) -> list[Step]:
             elif code := _CODE.fullmatch(line):
                 steps[-1].code = int(code[1])
             else:
-                steps[-1].output.append(line)
+                steps[-1].output.append(line.rstrip())
     return steps
+
+
+def _pattern(line: str) -> str:
+    if line == "...":
+        return r"(?:.*\n)*"
+    return (
+        re.escape(line).replace(re.escape("..."), ".*") + r"\n"
+        if line.endswith(" ...")
+        else re.escape(line) + r"\n"
+    )
 
 
 def play(path: Path, folder: Path) -> int:
@@ -64,9 +74,9 @@ def play(path: Path, folder: Path) -> int:
             check=False,
         )
         found = answer.stdout.splitlines()
-        pattern = "".join(r"(?:.*\n)*" if line == "..." else re.escape(line) + r"\n" for line in step.output)
+        pattern = "".join(map(_pattern, step.output))
         said = "\n".join(step.output)
-        printed = "".join(f"{line}\n" for line in found)
+        printed = "".join(f"{line.rstrip()}\n" for line in found)
         assert re.fullmatch(pattern, printed), (
             f"{path.name}: $ {step.command}\nsays:\n{said}\nprints:\n{printed}"
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from expander.cli.messages import Output, say
 from expander.local.kubelet.folders import Folders
 from expander.pipeline.outcomes import FAILED, JobOutcome, outcome_of
+from expander.pipeline.results import logs_of
 
 if TYPE_CHECKING:
     from expander.pipeline.run import RunResult
@@ -40,7 +41,7 @@ class JobOutput:
         failed = outcome.state == FAILED
         if self._quiet and not failed:
             return
-        lines = [line for pod in pods for line in self._lines(pod, outcome.name, len(pods) > 1)]
+        lines = list(self._lines(pods, outcome.name))
         if not self._quiet:
             self._out.put("".join(f"{line}\n" for line in lines))
         if failed:
@@ -48,17 +49,18 @@ class JobOutput:
             if len(self._failed) < SHOWN:
                 self._failed.append((outcome, lines[-LAST_LINES:] if self._quiet else []))
 
-    def _lines(self, pod: Mapping[str, Any], job: str, several: bool) -> Iterator[str]:
-        folder = self._folders.of(pod)
-        containers = pod["spec"].get("containers") or []
-        inits = pod["spec"].get("initContainers") or []
-        index = pod["metadata"]["labels"].get("batch.kubernetes.io/job-completion-index")
-        who = job if not several else f"{job}-{index}" if index is not None else pod["metadata"]["name"]
-        for container in [*inits, *containers]:
-            name = container["name"]
-            mark = who if len(containers) + len(inits) == 1 else f"{who} {name}"
-            for line in _read(folder.last_log(name, False)).splitlines():
-                yield f"[{mark}] {line}"
+    def _lines(self, pods: Sequence[Mapping[str, Any]], job: str) -> Iterator[str]:
+        """The output of the last start of each container, every line with its origin in front."""
+        for pod in pods:
+            last = {log.container: log.path for log in logs_of(self._folders, [pod])}
+            index = pod["metadata"]["labels"].get("batch.kubernetes.io/job-completion-index")
+            who = (
+                job if len(pods) == 1 else f"{job}-{index}" if index is not None else pod["metadata"]["name"]
+            )
+            for name, path in last.items():
+                mark = who if len(last) == 1 else f"{who} {name}"
+                for line in _read(path).splitlines():
+                    yield f"[{mark}] {line}"
 
     def finish(self) -> None:
         """Hand everything to the system."""
@@ -84,12 +86,9 @@ class JobOutput:
         say(f"{sum(counts.values()):,} Jobs: {', '.join(parts)}{before}{stopped}")
 
 
-def _read(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > LONGEST:
-                file.seek(size - LONGEST)
-            return file.read(LONGEST).decode(errors="replace")
-    except FileNotFoundError:
-        return ""
+def _read(path: Path) -> str:
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > LONGEST:
+            file.seek(size - LONGEST)
+        return file.read(LONGEST).decode(errors="replace")

@@ -56,12 +56,13 @@ def results(folder: Path) -> Iterator[Result]:
         folders = Folders(folder)
         for job in store.of_kind("Job"):
             pods = store.owned(job["metadata"]["uid"])
-            yield Result(outcome_of(job, pods), list(_logs(folders, pods)))
+            yield Result(outcome_of(job, pods), list(logs_of(folders, pods)))
     finally:
         database.close()
 
 
-def _logs(folders: Folders, pods: Sequence[Object]) -> Iterator[Log]:
+def logs_of(folders: Folders, pods: Sequence[Object]) -> Iterator[Log]:
+    """The logs of ``pods``, those of init containers first."""
     for pod in pods:
         folder = folders.of(pod)
         for container in [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]:

@@ -12,11 +12,19 @@ from typing import Any
 
 from expander.base.errors import ItemError, Problem
 from expander.local.executor import Executor
+from expander.local.store.states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
 from expander.pipeline.halt import Halt
+from expander.pipeline.stalls import why_open
 
 TURN = 0.2
 """Seconds the loop waits for news at most, so that a signal or a time limit is soon noticed."""
+
+STALL = 3.0
+"""Seconds without a Job that ends after which the user is told what the open ones wait for."""
+
+LOOKED_AT = 20
+"""So many open Jobs are looked at then."""
 
 LARGEST_CHUNK = 256
 """Manifests that are taken in between two turns of the executor."""
@@ -46,8 +54,8 @@ class Run:
     """One run of a batch in an executor.
 
     ``on_finished`` gets each Job that has ended and its pods, ``on_turn`` the counts after each turn,
-    ``on_error`` an error for each object that an earlier run has with other content. ``timeout`` is in
-    seconds.
+    ``on_error`` an error for each object that an earlier run has with other content, ``on_stall`` a line
+    about a Job that waits when nothing has ended for some seconds. ``timeout`` is in seconds.
     """
 
     def __init__(
@@ -58,6 +66,7 @@ class Run:
         on_finished: Callable[[Object, Sequence[Object]], None],
         on_turn: Callable[[Mapping[str, int]], None],
         on_error: Callable[[ItemError], None],
+        on_stall: Callable[[str], None],
         halt: Halt | None = None,
         timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -67,6 +76,10 @@ class Run:
         self._on_finished = on_finished
         self._on_turn = on_turn
         self._on_error = on_error
+        self._on_stall = on_stall
+        self._open: dict[tuple[str, str], None] = {}
+        self._told: set[str] = set()
+        self._moved_at = clock()
         self._halt = halt
         self._ends_at = None if timeout is None else clock() + timeout
         self._clock = clock
@@ -91,7 +104,11 @@ class Run:
                 size = min(size * 2, LARGEST_CHUNK)
             self._executor.step(0 if more and not self._draining else TURN)
             for job in self._executor.take_finished():
+                self._moved_at = self._clock()
+                self._open.pop((job["metadata"]["namespace"], job["metadata"]["name"]), None)
                 self._on_finished(job, self._executor.owned(job["metadata"]["uid"]))
+            if self._clock() - self._moved_at > STALL:
+                self._tell_stalls()
             result.counts = self._executor.group()
             self._on_turn(result.counts)
             if self._over(result, more):
@@ -100,6 +117,8 @@ class Run:
     def _submit(self, manifests: list[Manifest]) -> None:
         told = self._executor.submit(manifest.tree for manifest in manifests)
         for manifest, submitted in zip(manifests, told, strict=True):
+            if submitted.kind == "Job":
+                self._open[submitted.namespace, submitted.name] = None
             if submitted.outcome == "exists":
                 item = None if manifest.item is None else str(manifest.item)
                 self._on_error(
@@ -113,12 +132,30 @@ class Run:
                     )
                 )
 
+    def _tell_stalls(self) -> None:
+        """Say once of each of the first open Jobs what it waits for."""
+        self._moved_at = self._clock()
+        looked_at = 0
+        for namespace, name in list(self._open):
+            job = self._executor.find("Job", namespace, name)
+            if job is None or job_state(job) in FINISHED:
+                del self._open[namespace, name]
+                continue
+            if looked_at == LOOKED_AT:
+                return
+            looked_at += 1
+            words = why_open(job, self._executor.owned(job["metadata"]["uid"]))
+            if words is not None and words not in self._told:
+                self._told.add(words)
+                self._on_stall(words)
+
     def _over(self, result: RunResult, more: bool) -> bool:
         executor, counts = self._executor, result.counts
         if self._interrupts > 1:
             result.stopped = "interrupted"
             return True
         if self._ends_at is not None and self._clock() >= self._ends_at:
+            self._tell_stalls()
             result.stopped = "the time is up"
             return True
         if self._halt is not None and self._halt.reached(counts["succeeded"], counts["failed"]):

@@ -1,0 +1,41 @@
+"""Why nothing moves: what keeps the open Jobs of a run from ending, in a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Object = Mapping[str, Any]
+
+HARMLESS = ("ContainerCreating", "PodInitializing")
+"""Reasons to wait that pass by themselves."""
+
+
+def why_open(job: Object, pods: Sequence[Object]) -> str | None:
+    """What is to say of a Job that has not ended, or None when it is simply at work."""
+    reasons: dict[str, int] = {}
+    for pod in pods:
+        for reason in pod_troubles(pod):
+            reasons[reason] = reasons.get(reason, 0) + 1
+    if not reasons:
+        return None
+    told = [f"{count} pods: {reason}" if count > 1 else reason for reason, count in reasons.items()]
+    return f"[{job['metadata']['name']}] {'; '.join(told[:3])}"
+
+
+def pod_troubles(pod: Object) -> Iterator[str]:
+    """What keeps a pod from its end, or ended it badly."""
+    status = pod.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            yield f"{condition.get('reason', 'waiting for a place')}: {condition.get('message', '')}".rstrip(
+                ": "
+            )
+    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        state = container.get("state") or {}
+        waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
+        if waiting.get("reason") and waiting["reason"] not in HARMLESS:
+            yield f"{container['name']}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
+        elif ended.get("exitCode"):
+            message = f": {ended['message']}" if ended.get("message") else ""
+            yield f"{container['name']} failed with exit code {ended['exitCode']}{message}"

@@ -1,0 +1,312 @@
+"""`expander run`, `results` and `logs` as users call them."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import EXPANDER, Answer, run
+
+ROOT = Path(__file__).resolve().parents[2]
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: job-$ITEM
+  labels: {jobgroup: tests}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: main
+        image: busybox
+        command: ["sh", "-c", "SCRIPT"]
+        env:
+        - name: THE_ITEM
+          value: $ITEM
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def template(script: str, name: str = "job.yaml") -> str:
+    Path(name).write_text(JOB.replace("SCRIPT", script))
+    return name
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def started() -> Iterator[Start]:
+    """Starts runs that are then at work; the process runtime lets their Jobs write where the test looks."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> "subprocess.Popen[str]":
+        command = [EXPANDER, "run", "--runtime", "process", *arguments]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(*paths: str) -> None:
+    deadline = time.monotonic() + 30
+    while not all(Path(path).exists() for path in paths):
+        assert time.monotonic() < deadline, paths
+        time.sleep(0.01)
+
+
+def table(answer: Answer) -> dict[str, dict[str, object]]:
+    return {line["name"]: line for line in map(json.loads, answer.out.splitlines())}
+
+
+@pytest.mark.parametrize("runtime", ["process", "sandbox"])
+def test_the_documents_three_jobs_run_here_and_their_output_is_shown(runtime: str) -> None:
+    answer = run(
+        "run",
+        str(ROOT / "examples/01-expansion/job-tmpl.yaml"),
+        "apple",
+        "banana",
+        "cherry",
+        "--runtime",
+        runtime,
+    )
+    assert answer.code == 0, answer.err
+    assert sorted(answer.out.splitlines()) == [
+        f"[process-item-{name}] Processing item {name}" for name in ("apple", "banana", "cherry")
+    ]
+    assert answer.err.splitlines()[-1] == "3 Jobs: 3 succeeded, 0 failed"
+
+
+def test_manifests_of_expand_run_from_a_folder_and_from_standard_input() -> None:
+    name = template("echo got $THE_ITEM")
+    run("expand", name, "a", "b", "-o", "jobs")
+    answer = run("run", "jobs")
+    assert (answer.code, sorted(answer.out.splitlines())) == (0, ["[job-a] got a", "[job-b] got b"])
+    stream = run("expand", name, "c").out
+    answer = run("run", "-", "--group", "other", stdin=stream)
+    assert (answer.code, answer.out) == (0, "[job-c] got c\n")
+    assert "group other:" in answer.err
+
+
+def test_a_failed_job_makes_the_exit_code_1_and_is_named_with_its_reason() -> None:
+    answer = run("run", template("echo working on $THE_ITEM; test $THE_ITEM = good"), "good", "bad")
+    assert answer.code == 1
+    lines = answer.err.splitlines()
+    assert (
+        lines[-2]
+        == "failed: job-bad (item 'bad'): BackoffLimitExceeded: Job has reached the specified backoff limit, exit code 1"
+    )
+    assert lines[-1] == "2 Jobs: 1 succeeded, 1 failed"
+    assert "[job-bad] working on bad" in answer.out.splitlines()
+
+
+def test_quiet_shows_the_last_lines_of_what_failed_only() -> None:
+    answer = run("run", "-q", template("for n in 1 2 3 4 5 6 7; do echo line $n; done; exit 3"), "x")
+    assert (answer.code, answer.out) == (1, "")
+    assert "  [job-x] line 7" in answer.err
+    assert "line 2" not in answer.err
+
+
+def test_the_same_command_again_does_nothing_twice() -> None:
+    name = template("echo $THE_ITEM")
+    first = run("run", name, "a", "b")
+    again = run("run", name, "a", "b", "c")
+    assert (first.code, again.code) == (0, 0)
+    assert again.out == "[job-c] c\n"
+    assert again.err.splitlines()[-1] == "3 Jobs: 3 succeeded, 0 failed (2 of them before this run)"
+
+
+def test_other_content_under_the_same_name_is_an_error_until_the_run_is_forgotten() -> None:
+    assert run("run", template("echo one"), "a").code == 0
+    answer = run("run", template("echo two"), "a")
+    assert answer.code == 1
+    assert "Job 'job-a' of an earlier run has other content" in answer.err
+    assert "--fresh" in answer.err
+    assert run("run", "--fresh", "job.yaml", "a").out == "[job-a] two\n"
+
+
+def test_a_run_that_was_killed_goes_on_where_it_stopped(started: Start) -> None:
+    name = template(f"echo $THE_ITEM >> {Path.cwd()}/begun; sleep 0.05; echo $THE_ITEM >> {Path.cwd()}/ended")
+    process = started(name, "-i", "1-60", "--jobs", "4")
+    wait_for("ended")
+    process.kill()
+    process.communicate()
+    answer = run("run", "--runtime", "process", name, "-i", "1-60", "--jobs", "4")
+    assert answer.code == 0, answer.err
+    assert answer.err.splitlines()[-1].startswith("60 Jobs: 60 succeeded, 0 failed (")
+    ended = Path("ended").read_text().split()
+    assert sorted(set(ended), key=int) == [str(number) for number in range(1, 61)]
+    assert len(ended) <= 64
+
+
+def test_ctrl_c_waits_for_what_runs_and_begins_nothing_more(started: Start) -> None:
+    name = template(f"touch {Path.cwd()}/begun-$THE_ITEM; sleep 1; touch {Path.cwd()}/ended-$THE_ITEM")
+    process = started(name, "-i", "1-50", "--jobs", "2")
+    wait_for("begun-1", "begun-2")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "draining" in errors
+    assert "the same command goes on with them" in errors
+    begun, ended = (
+        sorted(path.name.split("-")[1] for path in Path().glob(f"{word}-*")) for word in ("begun", "ended")
+    )
+    assert begun == ended
+    assert len(begun) <= 4
+
+
+def test_ctrl_c_twice_stops_everything_and_leaves_no_process(started: Start) -> None:
+    mark = f"98{os.getpid()}"
+    name = template(f"touch {Path.cwd()}/begun; exec sleep {mark}")
+    process = started(name, "a")
+    wait_for("begun")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    left = subprocess.run(["pgrep", "-f", f"sleep {mark}"], capture_output=True, text=True, check=False)
+    assert left.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--fail-fast"], "halted"),
+        (["--halt", "now,fail=1"], "halted"),
+        (["--halt", "soon,fail=1"], "halted"),
+        (["--timeout", "1"], "the time is up"),
+    ],
+)
+def test_a_run_can_end_before_everything_is_done(arguments: list[str], words: str) -> None:
+    name = template("test $THE_ITEM != 2 || exit 1; test $THE_ITEM = 1 || sleep 2")
+    answer = run("run", name, "-i", "1-40", "--jobs", "2", *arguments)
+    assert answer.code == 1
+    assert answer.err.splitlines()[-1].endswith(f"; {words}")
+    assert " pending" in answer.err.splitlines()[-1]
+
+
+def test_results_are_a_table_json_or_a_joblog() -> None:
+    run("run", template("echo out; kill -9 $$$$"), "x")
+    run("run", template("echo fine", "fine.yaml"), "y")
+    found = table(run("results", "--group", "tests", "-o", "json"))
+    assert (found["job-x"]["state"], found["job-x"]["exitCode"]) == ("Failed", 137)
+    assert (found["job-y"]["state"], found["job-y"]["exitCode"]) == ("Complete", 0)
+    logs = found["job-y"]["logs"]
+    assert isinstance(logs, list)
+    assert Path(logs[0]["path"]).read_text() == "fine\n"
+    lines = run("results", "--group", "tests").out.splitlines()
+    assert lines[0].split() == ["JOB", "ITEM", "STATE", "SECONDS", "EXIT", "PODS", "REASON"]
+    assert lines[1].split()[:3] == ["job-x", "x", "Failed"]
+    joblog = [
+        line.split("\t") for line in run("results", "--group", "tests", "-o", "joblog").out.splitlines()
+    ]
+    assert joblog[0] == [
+        "Seq",
+        "Host",
+        "Starttime",
+        "JobRuntime",
+        "Send",
+        "Receive",
+        "Exitval",
+        "Signal",
+        "Command",
+    ]
+    assert {row[8]: (row[6], row[7]) for row in joblog[1:]} == {"job-x": ("0", "9"), "job-y": ("0", "0")}
+    assert list(table(run("results", "--group", "tests", "--failed", "-o", "json"))) == ["job-x"]
+
+
+def test_logs_are_kept_and_printed() -> None:
+    run("run", "-q", template("echo one $THE_ITEM; echo two >&2; test $THE_ITEM = a"), "a", "b")
+    lines = run("logs", "--group", "tests", "--no-prefix").out.splitlines()
+    assert lines == ["one a", "two", "one b", "two"]
+    assert run("logs", "--group", "tests", "--no-prefix", "--failed", "--tail", "1").out == "two\n"
+    assert run("logs", "--group", "tests", "job-a").out.splitlines()[0].endswith(" main] one a")
+    missing = run("logs", "--group", "tests", "job-zzz")
+    assert (missing.code, "has no Job job-zzz" in missing.err) == (2, True)
+    unknown = run("results", "--group", "nope")
+    assert unknown.code == 2
+    assert "groups with a state are tests" in unknown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothere.yaml"], "is no file or folder"),
+        (["plain.yaml", "a"], "does not refer to one"),
+        (["job.yaml"], "there are no items"),
+        (["job.yaml", "a", "--halt", "x"], "expected WHEN,WHAT=NUMBER"),
+        (["job.yaml", "a", "--fail-fast", "--halt", "now,fail=1"], "give one of them"),
+        (["job.yaml", "a", "--memory", "lots"], "is no quantity"),
+        (["job.yaml", "a", "--runtime", "nonsense"], "nonsense"),
+        (["wrong.yaml", "a"], "unknown field"),
+    ],
+)
+def test_wrong_usage_is_one_clear_error(arguments: list[str], words: str) -> None:
+    template("true")
+    Path("plain.yaml").write_text(JOB.replace("$ITEM", "x").replace("SCRIPT", "true"))
+    Path("wrong.yaml").write_text(JOB.replace("image:", "imag:").replace("SCRIPT", "true"))
+    answer = run("run", *arguments)
+    assert answer.code == 2, answer.err
+    assert words in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_two_runs_of_one_group_at_once_are_refused(started: Start) -> None:
+    name = template(f"touch {Path.cwd()}/begun; sleep 2")
+    process = started(name, "a")
+    wait_for("begun")
+    answer = run("run", name, "a")
+    assert answer.code == 2
+    assert "at work in the state folder" in answer.err
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_progress_is_shown_on_a_terminal_only() -> None:
+    name = template("sleep 0.5")
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [EXPANDER, "run", name, "-i", "1-6", "--jobs", "2"], stdout=subprocess.PIPE, stderr=slave
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            block = os.read(master, 65536)
+        except OSError:
+            break
+        shown += block
+        if not block:
+            break
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"2 running" in shown
+    assert b"6 Jobs: 6 succeeded, 0 failed" in shown
+    assert "running" not in run("run", "--fresh", name, "a").err
+
+
+def test_a_closed_pipe_ends_the_run_in_order() -> None:
+    name = template("seq 1 20000")
+    command = f"set -o pipefail; {EXPANDER} run {name} -i 1-20 | head -n 1"
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert answer.returncode == 141
+    assert "Traceback" not in answer.stderr
