@@ -18,18 +18,22 @@ LONGEST_MESSAGE = 4096
 LONGEST_OF_POD = 12 * 1024
 """All messages of a pod together: each container may have its even share."""
 LOG_BYTES, LOG_LINES = 2048, 80
+LOST = 137
+"""The exit code of a container of whose end nothing is known (TerminatePod in pkg/kubelet/status)."""
+UNKNOWN = "The container could not be located when the pod was terminated"
 
 
 def terminated(exit_: Exit, message: str) -> dict[str, Any]:
     """The ``terminated`` state of a container."""
     found: dict[str, Any] = {
-        "exitCode": exit_.exit_code,
-        "reason": exit_.reason,
+        "exitCode": LOST if exit_.lost else exit_.exit_code,
+        "reason": "ContainerStatusUnknown" if exit_.lost else exit_.reason,
         "startedAt": timestamp(exit_.started),
         "finishedAt": timestamp(exit_.finished),
         "containerID": container_id(exit_.key),
     }
-    text = ": ".join(part for part in (exit_.error, message) if part)
+    error = UNKNOWN if exit_.lost else exit_.error
+    text = ": ".join(part for part in (error, message) if part)
     if text:
         found["message"] = text
     return found

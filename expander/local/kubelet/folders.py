@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -42,6 +42,14 @@ class Folders:
         uid = metadata["uid"]
         name = f"{metadata['namespace']}_{metadata['name'][:LONGEST_NAME]}_{uid}"
         return PodFiles(f"{self._logs}/{name}_", f"{self._volumes}/{name}", f"{self._memory}/{uid}")
+
+    def sweep(self, known: Container[str]) -> None:
+        """Remove the volumes of pods whose uid is not ``known``."""
+        for folder in (self._volumes, self._memory):
+            with suppress(FileNotFoundError):
+                for name in os.listdir(folder):
+                    if name.rpartition("_")[2] not in known:
+                        remove_tree(f"{folder}/{name}")
 
     def last_log(self, uid: str, container: str, previous: bool) -> str | None:
         """The log of the latest start, or of the one before, of a container of which only this is known.

@@ -13,6 +13,8 @@ from expander.local.kubelet.starting import beside
 if TYPE_CHECKING:
     from expander.local.kubelet.pod import Pod
 
+HOOKS = ("postStart", "preStop")
+
 
 class Hopeless:
     """A handler that cannot be tried here."""
@@ -33,8 +35,8 @@ def attempt(
 ) -> Attempt:
     """Begin to try ``handler`` for a running container.
 
-    ``what`` names the try: a hook's name, or a probe's with a number. The status of an HTTP answer counts for
-    probes only.
+    ``what`` names the try: one of `HOOKS`, or the name of a probe with a number. The status of an HTTP
+    answer counts for probes only.
     """
     if "exec" in handler and part.launch is not None:
         log = pod.files.beside(part.name, what.split(".")[0])
@@ -42,6 +44,7 @@ def attempt(
         with open(log, "wb"):
             made = Exec(pod.shared.processes, launch, timeout, now)
         pod.shared.launched[launch.key] = (pod, made)
+        pod.beside.add(launch.key)
         return made
     if "sleep" in handler:
         return Sleep(handler["sleep"].get("seconds") or 0, now)
@@ -57,7 +60,7 @@ def attempt(
             return Connect(host, port, timeout, now)
         headers = [(header["name"], header.get("value", "")) for header in target.get("httpHeaders") or ()]
         url = (target.get("scheme") or "HTTP", host, port, "/" + (target.get("path") or "/").lstrip("/"))
-        return Get(url, headers, "." in what, timeout, now)
+        return Get(url, headers, what not in HOOKS, timeout, now)
     return Hopeless(f"a handler of type {next(iter(handler), 'none')} cannot be tried on this machine", now)
 
 

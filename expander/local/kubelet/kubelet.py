@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from expander.local.kubelet import images
-from expander.local.kubelet.attempts import Processes
+from expander.local.kubelet.attempts import NEVER, Processes
 from expander.local.kubelet.folders import Folders
 from expander.local.kubelet.names import Addresses, Names, Services
 from expander.local.kubelet.node import Node
@@ -104,10 +104,15 @@ class Kubelet:
         self._sync(record, now)
 
     def update(self, pod: Mapping[str, Any]) -> None:
-        """The object of a pod is another now (labels, conditions of others); what runs is not changed."""
+        """The object of a pod is another now (its labels, the conditions of others); what runs is not
+        changed.
+        """
         record = self._pods.get(pod["metadata"]["uid"])
         if record is not None:
             record.obj, record.metadata = pod, pod["metadata"]
+            if record.spec.get("readinessGates"):
+                record.tell()
+                self._touched[record.uid] = record
 
     def stop(self, uid: str, now: float, grace: float | None = None) -> None:
         """Delete a pod: end its containers within ``grace`` seconds, by default those that the pod asks for.
@@ -125,15 +130,22 @@ class Kubelet:
             record.end(now, grace)
         self._sync(record, now)
 
+    def sweep(self) -> None:
+        """Remove the volumes of pods that are not known: what earlier runs left. Logs stay."""
+        self._shared.folders.sweep(self._pods)
+
     def step(self, now: float) -> list[Change]:
         """Take in what happened, do what is due, and tell what changed."""
         for event in self._supervisor.read():
             self._hear(event, now)
         clock = self._clock
         while clock and clock[0][0] <= now:
-            record = self._pods.get(heappop(clock)[1])
+            at, uid = heappop(clock)
+            record = self._pods.get(uid)
             if record is not None:
-                self._touched[record.uid] = record
+                self._touched[uid] = record
+                if record.alarm == at:
+                    record.alarm = NEVER
         if self._touched:
             touched, self._touched = self._touched, {}
             for record in touched.values():
@@ -146,7 +158,10 @@ class Kubelet:
         """When to call `step` though nothing happened; None when there is nothing to wait for."""
         if self._touched:
             return 0.0
-        times = [self._clock[0][0]] if self._clock else []
+        clock = self._clock
+        while clock and clock[0][1] not in self._pods:
+            heappop(clock)
+        times = [clock[0][0]] if clock else []
         if self._news:
             times.append(min(self._news.values()))
         return min(times, default=None)
@@ -188,7 +203,8 @@ class Kubelet:
         record.sync(now)
         if record.wake <= now:
             self._touched[record.uid] = record
-        elif record.wake != float("inf"):
+        elif record.wake < record.alarm:
+            record.alarm = record.wake
             heappush(self._clock, (record.wake, record.uid))
         if record.changed:
             due = now if record.urgent else now + self._settle
@@ -205,7 +221,9 @@ class Kubelet:
             record = self._pods[uid]
             gone = record.over and record.deleted
             status = status_of(record, now)
-            self._shared.names.note(record.obj, status["conditions"][-3]["status"] == "True")
+            if record.hosts_file is not None:
+                ready = next(part["status"] for part in status["conditions"] if part["type"] == "Ready")
+                self._shared.names.note(record.obj, ready == "True")
             told.append(Change(uid, status, gone, tuple(record.settled), tuple(record.events)))
             record.changed = record.urgent = False
             record.settled, record.events = [], []

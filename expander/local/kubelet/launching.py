@@ -31,7 +31,7 @@ def start(pod: Pod, part: Container, now: float) -> None:
         launch = launch_of(
             pod.obj, part.spec, restart, pod.shared, pod.files, pod.volumes or {}, pod.place, pod.hosts_file
         )
-    except (ConfigError, OSError) as error:
+    except (ConfigError, OSError, ValueError) as error:
         _refuse(pod, part, "CreateContainerConfigError", str(error), now + RETRY)
         return
     if part.terminated is not None:

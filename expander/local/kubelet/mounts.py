@@ -39,8 +39,8 @@ def _mount(
             raise ConfigError(
                 f'failed to prepare subPath for volumeMount "{mount["name"]}" of container "{container}"'
             ) from None
-    target = os.path.join("/", mount["mountPath"])
-    return Mount(source, os.path.normpath(target), volume.read_only or bool(mount.get("readOnly")))
+    target = os.path.normpath("/" + mount["mountPath"].lstrip("/"))
+    return Mount(source, target, volume.read_only or bool(mount.get("readOnly")))
 
 
 def _expanded(expression: str | None, variables: Mapping[str, str]) -> str | None:

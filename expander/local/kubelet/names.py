@@ -74,9 +74,14 @@ def own_names(pod: Mapping[str, Any], ip: str) -> dict[str, str]:
     found = {name: ip}
     if subdomain:
         found[f"{name}.{subdomain}.{pod['metadata']['namespace']}.{DOMAIN}"] = ip
+    return found | dict(aliases(pod))
+
+
+def aliases(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The names, each with an address, of a pod's hostAliases."""
     for alias in pod["spec"].get("hostAliases") or ():
-        found |= dict.fromkeys(alias.get("hostnames") or (), alias["ip"])
-    return found
+        for name in alias.get("hostnames") or ():
+            yield name, alias["ip"]
 
 
 class Names:
@@ -124,7 +129,9 @@ class Names:
         """Write the names of a namespace over those that were there; the file stays the same."""
         residents = self._residents[namespace]
         lines = [LOCALHOST]
-        lines += (f"{resident.ip}\t{resident.hostname}\n" for resident in residents.values())
+        for resident in residents.values():
+            lines.append(f"{resident.ip}\t{resident.hostname}\n")
+            lines += (f"{ip}\t{name}\n" for name, ip in aliases(resident.pod))
         for service in self._services(namespace):
             lines += (f"{ip}\t{name}\n" for name, ip in published(service, residents.values()))
         data = "".join(lines).encode()

@@ -66,13 +66,17 @@ class Pod:
         self.events: list[PodEvent] = []
         self.settled: list[str] = []
         """The launches whose ends are in the status, and were not told yet."""
+        self.beside: set[str] = set()
+        """The launches of hooks and probes that have not ended."""
         self.wake = NEVER
+        self.alarm = NEVER
+        """The next time that whoever calls `sync` has noted to do so."""
         status = obj.get("status") or {}
         self.start_time: str = status.get("startTime") or timestamp(now)
         self.conditions = Conditions({part["type"]: part for part in status.get("conditions") or ()})
         self.work = Work(self)
         self.watch = Watch(self, seconds(self.start_time) if status.get("startTime") else now)
-        self._retry_at = now
+        self._retry_at: float | None = None
 
     def others(self) -> dict[str, Mapping[str, Any]]:
         """The conditions of the pod that are not the kubelet's."""
@@ -99,6 +103,7 @@ class Pod:
         if isinstance(whose, Exec):
             if isinstance(event, Exit):
                 whose.ended(event)
+                self.beside.discard(event.key)
                 self.settled.append(event.key)
         elif isinstance(event, Started):
             has_started(self, whose, event, now)
@@ -129,7 +134,7 @@ class Pod:
             self.work.step(now)
         if self.stop is not None:
             self.stop.step(self, now)
-            if not any(part.alive for part in self.parts):
+            if not self.beside and not any(part.alive for part in self.parts):
                 self._finish()
 
     def wake_at(self, time: float) -> None:
@@ -142,18 +147,21 @@ class Pod:
         """
         if self.volumes is not None:
             return True
-        if now < self._retry_at:
+        if self._retry_at is not None and now < self._retry_at:
             self.wake_at(self._retry_at)
             return False
         try:
+            if self.spec.get("volumes") and self._retry_at is None:
+                self.files.remove_volumes()
             self.volumes = prepare(self.obj, self.files, self.shared.sources, self.place)
-        except VolumeError as error:
+        except (VolumeError, OSError) as error:
             self.say("Warning", "FailedMount", str(error))
             self.tell()
             self._retry_at = now + RETRY
             self.wake_at(self._retry_at)
             return False
-        self.hosts_file = self.shared.names.enter(self.obj, self.place.pod_ip)
+        if self.shared.isolates:
+            self.hosts_file = self.shared.names.enter(self.obj, self.place.pod_ip)
         return True
 
     def _finish(self) -> None:
@@ -168,4 +176,5 @@ class Pod:
             part.launch = None
         if self.spec.get("volumes"):
             self.files.remove_volumes()
-        self.shared.names.leave(self.obj)
+        if self.hosts_file is not None:
+            self.shared.names.leave(self.obj)

@@ -125,12 +125,14 @@ class Get(Connect):
         self._left = ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     def connected(self) -> Result | None:
-        import ssl
-
         try:
             return self._exchange()
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except BlockingIOError:
             return None
+        except OSError as error:
+            if self._secure and _is_patient(error):
+                return None
+            raise
 
     def _exchange(self) -> Result | None:
         """Send what is left of the request, read what there is of the answer."""
@@ -159,6 +161,13 @@ class Get(Connect):
 
     def too_late(self) -> str:
         return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+
+
+def _is_patient(error: OSError) -> bool:
+    """Whether TLS only waits for the other side."""
+    import ssl
+
+    return isinstance(error, (ssl.SSLWantReadError, ssl.SSLWantWriteError))
 
 
 def _secured(plain: socket.socket | ssl.SSLSocket) -> ssl.SSLSocket:

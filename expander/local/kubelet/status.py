@@ -71,12 +71,13 @@ def status_of(pod: Pod, now: float) -> dict[str, Any]:
         "conditions": pod.conditions.write(found, generation, now),
         "hostIP": pod.place.node.ip,
         "hostIPs": [{"ip": pod.place.node.ip}],
-        "podIP": pod.place.pod_ip,
-        "podIPs": [{"ip": pod.place.pod_ip}],
         "startTime": pod.start_time,
         "qosClass": pod.quality,
         "containerStatuses": [container_status(part, bool(pod.first)) for part in pod.main],
     }
+    if pod.volumes is not None:
+        status["podIP"] = pod.place.pod_ip
+        status["podIPs"] = [{"ip": pod.place.pod_ip}]
     if pod.first:
         status["initContainerStatuses"] = [container_status(part, True) for part in pod.first]
     if generation is not None:

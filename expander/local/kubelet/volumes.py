@@ -65,7 +65,7 @@ def prepare(
     for volume in pod["spec"].get("volumes") or ():
         try:
             found[volume["name"]] = _volume(pod, volume, files, sources, place, group)
-        except (VolumeError, OSError) as error:
+        except (VolumeError, OSError, ValueError) as error:
             raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
     return found
 

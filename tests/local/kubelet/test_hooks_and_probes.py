@@ -151,9 +151,10 @@ def test_probes_end_with_their_container(world: World) -> None:
     (key,) = world.beside(uid, "main")
     world.end(uid, "main", 0)
     assert (key, KILL, True) in world.processes.signals
-    assert world.statuses[uid]["phase"] == "Succeeded"
+    assert world.statuses[uid]["phase"] == "Running"
     world.processes.end(key, None, 9)
     world.step(100)
+    assert world.statuses[uid]["phase"] == "Succeeded"
     assert len(world.beside(uid, "main")) == 1
 
 

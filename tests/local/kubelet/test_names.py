@@ -101,3 +101,11 @@ def test_a_service_may_publish_pods_that_are_not_ready() -> None:
     assert list(published(service("db", publishNotReadyAddresses=True), residents))
     assert list(published(service("db", selector=None), residents)) == []
     assert list(published(service("db", selector={"app": "other"}), residents)) == []
+
+
+def test_host_aliases_stay_where_there_are_services(tmp_path: Path) -> None:
+    world = World(tmp_path, isolates=True, services=lambda namespace: [service("svc")])
+    aliases = [{"ip": "10.0.0.1", "hostnames": ["db"]}]
+    uid = world.start(pod(container(), hostname="job-0", hostAliases=aliases))
+    assert {"127.1.0.1\tjob-0", "10.0.0.1\tdb"} <= lines(world, uid)
+    assert world.launch(uid, "main").hosts == {}

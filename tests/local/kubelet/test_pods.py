@@ -322,3 +322,43 @@ def test_a_long_pod_name_still_fits_into_a_file_name(world: World) -> None:
 def test_the_quality_of_service(world: World, resources: list[dict[str, Any]], expected: str) -> None:
     uid = world.start(pod(*(container(f"c{n}", resources=found) for n, found in enumerate(resources))))
     assert world.statuses[uid]["qosClass"] == expected
+
+
+def test_a_pod_that_is_over_leaves_no_deadline_behind(world: World) -> None:
+    uid = world.start(pod(container(), activeDeadlineSeconds=3600))
+    assert world.kubelet.deadline() == START + 3600
+    world.end(uid, "main")
+    assert world.kubelet.deadline() is None
+
+
+def test_a_container_that_was_lost_is_one_whose_end_nobody_knows(world: World) -> None:
+    uid = world.start(pod(container()))
+    world.end(uid, "main", None, None, error="its supervisor was killed", lost=True)
+    told = world.container(uid, "main")["state"]["terminated"]
+    assert (told["exitCode"], told["reason"]) == (137, "ContainerStatusUnknown")
+    assert told["message"] == "The container could not be located when the pod was terminated"
+    assert world.statuses[uid]["phase"] == "Failed"
+
+
+def test_many_pods_do_not_disturb_each_other(world: World) -> None:
+    uids = [world.start(pod(container(), activeDeadlineSeconds=10 + number)) for number in range(50)]
+    assert len({world.statuses[uid]["podIP"] for uid in uids}) == 50
+    world.step(30)
+    assert [bool(world.signalled(uid)) for uid in uids] == [number <= 20 for number in range(50)]
+
+
+def test_a_pod_that_waits_has_no_address_yet(world: World) -> None:
+    uid = world.start(pod(container(), volumes=[{"name": "v", "secret": {"secretName": "none"}}]))
+    assert "podIP" not in world.statuses[uid]
+
+
+def test_the_conditions_of_others_may_change_while_a_pod_runs(world: World) -> None:
+    one = pod(container(), readinessGates=[{"conditionType": "open"}])
+    uid = world.start(one)
+    world.kubelet.update({**one, "status": {"conditions": [{"type": "open", "status": "False"}]}})
+    world.step()
+    message = 'the status of pod readiness gate "open" is not "True", but False'
+    assert world.condition(uid, "Ready")[2] == message
+    world.kubelet.update({**one, "status": {"conditions": [{"type": "open", "status": "True"}]}})
+    world.step()
+    assert world.condition(uid, "Ready") == ("True", None, None)

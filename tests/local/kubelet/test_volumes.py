@@ -302,3 +302,24 @@ def test_a_pod_whose_volume_grows_too_large_is_evicted(world: World) -> None:
     status = world.statuses[uid]
     assert (status["phase"], status["reason"]) == ("Failed", "Evicted")
     assert status["message"] == 'Usage of EmptyDir volume "v" exceeds the limit "1Mi". '
+
+
+def test_what_earlier_runs_left_can_be_swept(world: World) -> None:
+    part = container(volumeMounts=[{"name": "v", "mountPath": "/data"}])
+    uid = world.start(pod(part, volumes=[{"name": "v", "emptyDir": {}}]))
+    ours = Path(world.launch(uid, "main").mounts[0].source)
+    (world.folder / "pods" / "team_old_uid-0" / "v").mkdir(parents=True)
+    world.kubelet.sweep()
+    assert [path.name for path in (world.folder / "pods").iterdir()] == [ours.parent.name]
+
+
+def test_a_pod_that_is_started_anew_does_not_find_old_files(world: World) -> None:
+    part = container(volumeMounts=[{"name": "v", "mountPath": "/data"}])
+    one = pod(part, volumes=[{"name": "v", "emptyDir": {}}])
+    name = f"team_{one['metadata']['name']}_{one['metadata']['uid']}"
+    left = world.folder / "pods" / name / "v" / "old"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    world.start(one)
+    assert left.parent.is_dir()
+    assert not left.exists()
