@@ -30,6 +30,7 @@ class Child:
         "pid",
         "started",
         "status",
+        "strays",
         "wrappers",
     )
 
@@ -51,6 +52,8 @@ class Child:
         self.oom = self.lost = self.killed = False
         self.status = 0
         self.finished = 0.0
+        self.strays: set[int] = set()
+        """Its processes whose own parents are dead, so that they are children of this process now."""
 
 
 class Family:
@@ -65,6 +68,11 @@ class Family:
         self.by_key: dict[str, Child] = {}
         self.limited: list[Child] = []
         self.ending: list[Child] = []
+        self._owners: dict[int, Child] = {}
+        """The container of each stray."""
+        self._unclaimed: dict[int, float] = {}
+        """When the strays were born that show no container."""
+        self._oldest: Child | None = None
         self.aides: dict[int, tuple[Child, int]] = {}
         """Commands of a container engine under way: which container they bring which signal."""
 
@@ -80,10 +88,16 @@ class Family:
         child = self.by_pid.pop(pid, None)
         if child is None:
             self._helped(pid, status)
+            self._unclaimed.pop(pid, None)
+            owner = self._owners.pop(pid, None)
+            if owner is not None:
+                owner.strays.discard(pid)
             return
         child.status, child.finished = status, time.time()
         if child.memory is not None:
             self.limited.remove(child)
+        for stray in child.strays:
+            families.kill(stray)
         self.ending.append(child)
 
     def _helped(self, pid: int, status: int) -> None:
@@ -106,23 +120,39 @@ class Family:
         return gone
 
     def sweep(self) -> None:
-        """Kill what was left by containers that have ended, also what hides in a session of its own.
+        """Find the processes that lost their parents, and kill those of containers that have ended.
 
-        An orphan belongs to the container whose session it is in, or whose log it writes to. One that shows
+        A stray belongs to the container whose session it is in, or whose log it writes to. One that shows
         neither is killed when no container lives that could have started it.
         """
         for pid in families.children(os.getpid()):
-            if pid in self.by_pid or pid in self.aides:
-                continue
-            process = families.look(pid)
-            if process is None or process.zombie or process.session in self.by_pid:
-                continue
-            living = self.by_pid.values()
-            outputs = families.outputs(pid)
-            if outputs and any(families.file_number(child.log) in outputs for child in living):
-                continue
-            ended = process.session in {child.pid for child in self.ending}
-            if ended or not any(child.born <= process.born + _SLACK for child in living):
+            known = pid in self.by_pid or pid in self._owners or pid in self._unclaimed or pid in self.aides
+            if not known:
+                self._adopt(pid)
+        oldest = next(iter(self.by_pid.values()), None)
+        if oldest is not self._oldest or oldest is None:
+            self._oldest = oldest
+            for pid, born in self._unclaimed.items():
+                if oldest is None or born + _SLACK < oldest.born:
+                    families.kill(pid)
+
+    def _adopt(self, pid: int) -> None:
+        """Find out whose stray this is."""
+        process = families.look(pid)
+        if process is None or process.zombie:
+            return
+        owner = self.by_pid.get(process.session)
+        if owner is None and (outputs := families.outputs(pid)):
+            logs = ((child, families.file_number(child.log)) for child in self.by_pid.values())
+            owner = next((child for child, number in logs if number in outputs), None)
+        if owner is not None:
+            owner.strays.add(pid)
+            self._owners[pid] = owner
+        elif any(process.session == child.pid for child in self.ending):
+            families.kill(pid)
+        else:
+            self._unclaimed[pid] = process.born
+            if self._oldest is None or process.born + _SLACK < self._oldest.born:
                 families.kill(pid)
 
     def signal(self, child: Child, number: int, whole: bool) -> None:
@@ -140,12 +170,13 @@ class Family:
         if not whole:
             targets = inner
         elif child.wrappers:
-            targets = inner + [each for pid in inner for each in families.descendants(pid)]
+            targets = inner + [each for pid in (*inner, *child.strays) for each in families.descendants(pid)]
+            targets += child.strays
         else:
             families.kill_group(child.pid, number)
             targets = [
                 pid
-                for pid in families.descendants(child.pid)
+                for pid in _below(child)
                 if (process := families.look(pid)) is not None and process.group != child.pid
             ]
         for pid in targets:
@@ -153,7 +184,7 @@ class Family:
 
     def kill(self, child: Child) -> None:
         """Kill every process of a container that can be found now; `sweep` finds the rest."""
-        below = families.descendants(child.pid)
+        below = _below(child)
         families.kill_group(child.pid)
         for pid in below:
             families.kill(pid)
@@ -168,3 +199,11 @@ class Family:
     def extinct(self) -> bool:
         """Whether no container and no child of this process is left."""
         return not self.by_pid and not self.ending and not families.children(os.getpid())
+
+
+def _below(child: Child) -> list[int]:
+    """All processes of a container but the first."""
+    found = families.descendants(child.pid)
+    for pid in child.strays:
+        found += [pid, *families.descendants(pid)]
+    return found

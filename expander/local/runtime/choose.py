@@ -39,8 +39,8 @@ def best(name: str | None = None, images: Mapping[str, Path | str] | None = None
         machine = "other images stand for this machine's programs" if images else _MACHINE
         return (
             SandboxRuntime(found, images),
-            f"runtime sandbox (bubblewrap {found.version}): each container has its own mounts, /tmp, /etc/hosts "
-            f"and host name; {machine}",
+            f"runtime sandbox (bubblewrap {found.version}): each container has its own mounts, /tmp, "
+            f"/etc/hosts and host name; {machine}",
         )
     if wanted == "sandbox" or images:
         raise UsageError(

@@ -29,6 +29,8 @@ class EngineRuntime:
 
     def command(self, launch: Launch) -> Command:
         """The engine's `run` command line."""
+        if launch.inside is not None:
+            return self._inside(launch, container_name(launch.inside))
         name = container_name(launch.key)
         words = [self.program, "run", "--rm", "--name", name, "--network", "host"]
         if launch.hostname:
@@ -38,7 +40,7 @@ class EngineRuntime:
             words += ["--mount", _mount(mount.source, mount.target, mount.read_only)]
         if launch.tmp:
             words += ["--mount", _mount(launch.tmp, "/tmp", False)]
-        words += [f"--env={name}={value}" for name, value in launch.env.items()]
+        words += [f"--env={key}={value}" for key, value in launch.env.items()]
         if launch.cwd:
             words += ["--workdir", launch.cwd]
         if launch.user is not None or launch.group is not None:
@@ -58,6 +60,12 @@ class EngineRuntime:
             control=(self.program, "kill", "--signal", "SIGNAL", name),
             limited=launch.memory is not None,
         )
+
+    def _inside(self, launch: Launch, name: str) -> Command:
+        words = [self.program, "exec", *(f"--env={key}={value}" for key, value in launch.env.items())]
+        if launch.cwd:
+            words += ["--workdir", launch.cwd]
+        return Command([*words, name, *launch.argv], dict(os.environ))
 
     def caveat(self, launch: Launch) -> str | None:
         """An engine gives all there is."""

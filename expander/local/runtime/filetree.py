@@ -57,6 +57,13 @@ def resolve(root: str, path: str) -> str:
     return done
 
 
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except PermissionError:  # what this user may not see is not there
+        return []
+
+
 class Tree:
     """The files of one container: those of ``root``, with mount points added."""
 
@@ -88,7 +95,7 @@ class Tree:
         arguments = [] if "/" in self.covered else ["--ro-bind", self.root, "/"]
         for folder in self.covered:
             arguments += ["--tmpfs", folder]
-            for name in sorted(os.listdir(self.real(folder))):
+            for name in _names(self.real(folder)):
                 path = folder.rstrip("/") + "/" + name
                 if path not in PRIVATE:
                     arguments += self._entry(path)

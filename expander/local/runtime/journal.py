@@ -62,11 +62,11 @@ class Journal:
 
     def intent(self, key: str, log: str) -> bool:
         """Record that ``key`` is about to be started; False if that cannot be written."""
-        return self.append(f"{INTENT}\t{escape(key)}\t{since_boot():.3f}\t{time.time():.6f}\t{escape(log)}\n")
+        return self.append(f"{INTENT}\t{escape(key)}\t{since_boot():.3f}\t{time.time()!r}\t{escape(log)}\n")
 
     def start(self, key: str, pid: int, at: float) -> bool:
         """Record that the process of ``key`` is ``pid``."""
-        return self.append(f"{START}\t{escape(key)}\t{pid}\t{at:.6f}\n")
+        return self.append(f"{START}\t{escape(key)}\t{pid}\t{at!r}\n")
 
     def end(
         self,
@@ -83,7 +83,7 @@ class Journal:
         how = "\t".join("" if part is None else str(part) for part in (code, signal))
         flags = ("o" if oom else "") + ("l" if lost else "") + ("e" if error is not None else "")
         return self.append(
-            f"{END}\t{escape(key)}\t{how}\t{started:.6f}\t{finished:.6f}\t{flags}\t{escape(error or '')}\n"
+            f"{END}\t{escape(key)}\t{how}\t{started!r}\t{finished!r}\t{flags}\t{escape(error or '')}\n"
         )
 
     def append(self, line: str) -> bool:

@@ -32,7 +32,9 @@ class Launch:
     it. ``memory`` is a limit in bytes, ``cpus`` one in cores. ``tmp`` is a folder that becomes the
     container's /tmp; without it /tmp is in memory and private where the runtime can do that.
     ``replaces_entrypoint`` is False when the container has no command of its own, so that ``argv`` is only
-    the arguments of the image's; it makes a difference where there are real images.
+    the arguments of the image's; it makes a difference where there are real images. ``inside`` is the key of
+    a running container that the command is to run in, with ``env`` and ``cwd``; a runtime that cannot do
+    that starts it in surroundings that are alike.
     """
 
     key: str
@@ -51,6 +53,7 @@ class Launch:
     cpus: float | None = None
     tmp: str | None = None
     replaces_entrypoint: bool = True
+    inside: str | None = None
 
 
 @dataclass(slots=True)

@@ -7,16 +7,16 @@ can read whatever this user can: it is protected from mistakes, and other people
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from expander.local.runtime.bubblewrap import Bubblewrap
-from expander.local.runtime.filetree import PRIVATE, Tree, clean, innermost, inside, resolve
+from expander.local.runtime.filetree import PRIVATE, Tree, clean, innermost, resolve
 from expander.local.runtime.identity import DEFAULT_PATH, completed_env, primary_group
 from expander.local.runtime.images import Images
 from expander.local.runtime.launch import CannotStart, Command, Launch
+from expander.local.runtime.lookup import check_command, check_kinds
 
 _CAPABILITIES = (
     "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD "
@@ -51,8 +51,9 @@ class SandboxRuntime:
         env = completed_env(launch, DEFAULT_PATH if own else None)
         mounts = self._mounts(launch, root)
         tree, data, files = self._tree(launch, root, mounts)
+        check_kinds(tree, mounts)
         cwd = clean(launch.cwd or "/")
-        _check_command(launch, env, tree, mounts)
+        check_command(launch, env, tree, mounts)
         arguments = ["--die-with-parent", *tree.base(), "--dev", "/dev"]
         arguments += self.bubblewrap.pids
         tmp = ["--bind", launch.tmp, "/tmp"] if launch.tmp else ["--perms", "1777", "--tmpfs", "/tmp"]
@@ -158,48 +159,3 @@ def _hosts(names: Mapping[str, str]) -> str:
     head = "# Kubernetes-managed hosts file.\n"
     tail = "::1\tlocalhost ip6-localhost ip6-loopback\n"
     return head + "".join(f"{address}\t{' '.join(known)}\n" for address, known in lines.items()) + tail
-
-
-def _check_command(
-    launch: Launch, env: Mapping[str, str], tree: Tree, mounts: Mapping[str, tuple[str, bool]]
-) -> None:
-    """Look the command up as the container will, since bubblewrap does not tell why it failed."""
-    if not launch.argv or not launch.argv[0]:
-        raise CannotStart("unable to start container process: no command specified")
-    name = launch.argv[0]
-    if "/" in name:
-        path = name if name.startswith("/") else f"{launch.cwd or '/'}/{name}"
-        reason = _unusable(path, launch, tree, mounts)
-        if reason is not None:
-            raise CannotStart(f'unable to start container process: exec: "{name}": {reason}')
-        return
-    folders = env["PATH"].split(":")
-    if not any(_unusable(f"{folder}/{name}", launch, tree, mounts) is None for folder in folders if folder):
-        raise CannotStart(
-            f'unable to start container process: exec: "{name}": executable file not found in $PATH'
-        )
-
-
-def _unusable(path: str, launch: Launch, tree: Tree, mounts: Mapping[str, tuple[str, bool]]) -> str | None:
-    """Why the container cannot run ``path``; None if nothing seems to be against it."""
-    seen = resolve(tree.root, path)
-    point = innermost(seen, mounts)
-    if point is not None:
-        source = mounts[point][0]
-        real = resolve("/", source + seen[len(point.rstrip("/")) :]) if source else ""
-    elif launch.tmp and inside(seen, "/tmp"):
-        real = launch.tmp + seen[4:]
-    elif any(inside(seen, folder) for folder in PRIVATE):
-        return None if not inside(seen, "/tmp") else f"stat {path}: no such file or directory"
-    else:
-        real = tree.real(seen)
-    if not os.path.exists(real):
-        return f"stat {path}: no such file or directory"
-    if os.path.isdir(real):
-        return "is a directory"
-    return None if _runnable(real) else "permission denied"
-
-
-@functools.lru_cache(maxsize=256)
-def _runnable(path: str) -> bool:
-    return os.access(path, os.X_OK)

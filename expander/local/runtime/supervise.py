@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from expander.local.runtime import families, wire
+from expander.local.runtime.bell import Bell
 from expander.local.runtime.children import Child, Family
 from expander.local.runtime.journal import Journal
 from expander.local.runtime.limits import INTERVAL, Limits
@@ -36,27 +37,19 @@ class Supervisor:
 
     def __init__(self, report: Report, commands: int, events: int, parent: int) -> None:
         self.report = report
-        self.commands, self.events, self.parent = commands, events, parent
+        self.commands, self.events = commands, events
         self.family = Family()
         self.limits = Limits()
         self.spawner = Spawner()
         self.waiting: deque[tuple[Any, ...]] = deque()
         self.unpacker = wire.Unpacker()
         self.ending = False
-        self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(self._bell[1], warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _wake)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._end)
-
-    def _end(self, number: int, _frame: object) -> None:
-        """Told to end. SIGHUP comes when the thread that started this process ends: that may mean nothing."""
-        self.ending = self.ending or number != signal.SIGHUP or os.getppid() != self.parent
+        self.bell = Bell(parent)
 
     def run(self) -> None:
         """Serve until there is nobody to serve; then leave nothing behind."""
         poll = select.poll()
-        poll.register(self._bell[0], select.POLLIN)
+        poll.register(self.bell, select.POLLIN)
         poll.register(self.commands, select.POLLIN)
         waits_for_room = False
         while not self.ending:
@@ -89,8 +82,7 @@ class Supervisor:
 
     def _turn(self) -> None:
         """Reap what has ended, obey one command, look after what lives, tell what is new."""
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._bell[0], 4096)
+        self.bell.quiet()
         self._reap()
         if self.waiting and not self.ending:
             what, *rest = self.waiting.popleft()
@@ -98,7 +90,7 @@ class Supervisor:
         if self.family.limited:
             self.limits.watch(self.family)
         self.report.send()
-        self.ending = self.ending or self.report.deaf
+        self.ending = self.ending or self.report.deaf or self.bell.ending
 
     def _launch(
         self,
@@ -206,15 +198,9 @@ class Supervisor:
                 self.family.kill_all()
             self._reap()
             self.report.send()
-            select.select([self._bell[0]], [], [], _STRAGGLERS)
-            with contextlib.suppress(BlockingIOError):
-                os.read(self._bell[0], 4096)
+            self.bell.wait(_STRAGGLERS)
         self.report.send()
         self.limits.close()
-
-
-def _wake(_number: int, _frame: object) -> None:
-    """SIGCHLD only has to end the wait."""
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
+from expander.base.errors import OutputError
 from expander.local.runtime import wire
 from expander.local.runtime.journal import SUFFIX
 from expander.local.runtime.launch import CannotStart, Exit, Launch, Runtime, Started
@@ -24,11 +25,16 @@ from expander.local.runtime.recovery import recover_run
 _CODE = "import sys; sys.path[:0] = sys.argv[1:2]; from expander.local.runtime.supervise import main; main()"
 
 
+_COMPLAINTS = "supervisor.log"
+"""What the supervising process writes when it fails; empty otherwise."""
+
+
 class Supervisor:
     """Runs containers through a supervising process; ``folder`` gets its journal.
 
     One event loop uses it: wait until `fileno` is readable (it stays the same number), then `read`. Start-up
-    costs the caller a few milliseconds; the process comes up while the caller goes on.
+    costs the caller a few milliseconds; the process comes up while the caller goes on. Raises OSError when
+    the folder cannot be written.
     """
 
     def __init__(self, folder: Path, runtime: Runtime | None = None) -> None:
@@ -45,19 +51,18 @@ class Supervisor:
         self.journal = self.folder.resolve() / f"{uuid.uuid4().hex}{SUFFIX}"
         theirs, self._commands = os.pipe()
         events, answers = os.pipe()
-        try:
+        with open(self.folder / _COMPLAINTS, "ab") as complaints:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _CODE]
                 + [str(part) for part in (root, self.journal, theirs, answers, os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=complaints,
                 start_new_session=True,
                 pass_fds=(theirs, answers),
             )
-        finally:
-            os.close(theirs)
-            os.close(answers)
+        os.close(theirs)
+        os.close(answers)
         if self._events < 0:
             self._events = events
         else:
@@ -108,7 +113,7 @@ class Supervisor:
         """What happened since the last call; never waits.
 
         If the supervising process itself was killed, all it ran is killed here and reported as lost, and a
-        new one serves the starts that follow.
+        new one serves the starts that follow. Raises `OutputError` if it failed by itself.
         """
         found: list[Started | Exit] = []
         while True:
@@ -129,7 +134,9 @@ class Supervisor:
         """Kill what still runs, wait until it is gone, and give the events that were not read yet."""
         if self._events < 0:
             return []
-        os.close(self._commands)
+        if self._commands >= 0:
+            os.close(self._commands)
+            self._commands = -1
         os.set_blocking(self._events, True)
         found: list[Started | Exit] = []
         while data := os.read(self._events, 1 << 18):
@@ -161,7 +168,10 @@ class Supervisor:
     def _lost(self) -> list[Started | Exit]:
         """The supervising process is dead: end what it left, and begin anew."""
         os.close(self._commands)
-        self._process.wait()
+        self._commands = -1
+        if self._process.wait() > 0:
+            last = (self.folder / _COMPLAINTS).read_text(errors="replace").strip().rpartition("\n")[2]
+            raise OutputError(f"the supervisor of {self.folder} cannot work: {last}")
         ends: dict[str, Exit] = {end.key: end for end in recover_run(self.journal)}
         found: list[Started | Exit] = [ends[key] for key in sorted(self._live & ends.keys())]
         found += [

@@ -1,0 +1,85 @@
+"""Killed at any moment: no process left, no end lost, none told twice."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from expander.local.runtime.families import children
+from expander.local.runtime.recovery import forget, recover
+from tests.local.runtime import victim
+from tests.local.runtime.running import marked
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def mark(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A word in the environment of every process of the test."""
+    word = f"mark-{os.getpid()}-{abs(hash(request.node.name))}"
+    yield word
+    for pid in marked(word):
+        os.kill(pid, signal.SIGKILL)
+
+
+def run_until_killed(folder: Path, mark: str, seconds: float, *, supervisor_too: bool) -> None:
+    """Run the victim, and kill it once it has been at work for so long."""
+    program = [sys.executable, victim.__file__, str(folder), mark]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(program, env=environment) as process:
+        while not (folder / "told").exists():
+            time.sleep(0.005)
+        supervisor = children(process.pid)[0]
+        time.sleep(seconds)
+        process.kill()
+        if supervisor_too:
+            os.kill(supervisor, signal.SIGKILL)
+
+
+def check(folder: Path, mark: str) -> int:
+    """Recover, and hold the answer against what is known; the number of ends."""
+    ends = recover(folder / "state")
+    assert marked(mark) == []
+    by_key = {end.key: end for end in ends}
+    assert len(by_key) == len(ends)
+    for line in (folder / "told").read_text().splitlines():
+        key, code, finished = line.split()
+        assert (by_key[key].exit_code, repr(by_key[key].finished)) == (int(code), finished)
+    for log in folder.glob("*.log"):
+        end = by_key[log.stem]
+        text = log.read_text()
+        assert end.lost or (end.code == 0 and text == "done\n"), (end, text)
+        assert not end.lost or end.exit_code == 137
+    assert {end.key for end in recover(folder / "state")} == by_key.keys()
+    forget(folder / "state")
+    assert recover(folder / "state") == []
+    return len(ends)
+
+
+@pytest.mark.parametrize("round", range(30))
+def test_a_client_killed_at_any_moment_leaves_no_process_and_loses_no_end(
+    tmp_path: Path, mark: str, round: int
+) -> None:
+    run_until_killed(tmp_path, mark, random.Random(round).uniform(0, 0.15), supervisor_too=False)
+    check(tmp_path, mark)
+
+
+@pytest.mark.parametrize("round", range(10))
+def test_also_when_the_supervisor_is_killed_with_it(tmp_path: Path, mark: str, round: int) -> None:
+    run_until_killed(tmp_path, mark, random.Random(round).uniform(0, 0.15), supervisor_too=True)
+    check(tmp_path, mark)
+
+
+def test_several_runs_that_died_are_recovered_together(tmp_path: Path, mark: str) -> None:
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        run_until_killed(folder, mark, 0.05, supervisor_too=False)
+    for number in range(3):
+        assert check(tmp_path / str(number), mark) > 0

@@ -1,0 +1,67 @@
+"""The record is exact, and a part of it that is not whole counts as not written."""
+
+import os
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expander.local.runtime.journal import Journal, escape, unescape
+from expander.local.runtime.launch import Exit
+from expander.local.runtime.recovery import recover_run
+
+
+@given(st.text())
+def test_any_text_is_one_line_of_one_word_and_comes_back(text: str) -> None:
+    word = escape(text)
+    assert unescape(word) == text
+    assert not set(word) & set("\t\r\n\v\f\x1c\x1d\x1e\x85")
+    assert word.isascii()
+
+
+def written(path: Path) -> Path:
+    """A record of three containers: one ended, one failed to start, one runs as a process that is long gone."""
+    journal = Journal(str(path), client=0)
+    journal.intent("a", "/no/log")
+    journal.start("a", 2**22 + 1, 1.1)
+    journal.end("a", 0, None, 1.1, 1.7, oom=False, error=None, lost=False)
+    journal.intent("b", "/no/log")
+    journal.end("b", None, None, 1.5, 1.6, oom=False, error="é\n", lost=False)
+    journal.intent("c", "/no/log")
+    journal.start("c", 2**22 + 2, 1.3)
+    os.close(journal._file)
+    return path
+
+
+def test_what_has_no_end_is_lost(tmp_path: Path) -> None:
+    a, b, c = recover_run(written(tmp_path / "x.journal"))
+    assert a == Exit("a", 0, None, 1.1, 1.7)
+    assert b == Exit("b", None, None, 1.5, 1.6, error="é\n")
+    assert (c.key, c.signal, c.lost, c.started) == ("c", 9, True, 1.3)
+
+
+def test_a_record_cut_anywhere_tells_each_key_once_and_never_a_wrong_end(tmp_path: Path) -> None:
+    whole = written(tmp_path / "x.journal").read_bytes()
+    ends = {end.key: end for end in recover_run(tmp_path / "x.journal")}
+    for size in range(len(whole)):
+        (tmp_path / "cut.journal").write_bytes(whole[:size])
+        found = recover_run(tmp_path / "cut.journal")
+        assert len({end.key for end in found}) == len(found)
+        assert all(end.lost or end == ends[end.key] for end in found)
+
+
+def test_on_a_full_disk_nothing_is_started_and_the_record_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / "x.journal"), client=0)
+    room, full = journal._file, os.open("/dev/full", os.O_WRONLY)
+    journal._file = full
+    assert not journal.intent("a", "/log")
+    assert not journal.end("a", None, None, 1.0, 2.0, oom=False, error="no room", lost=False)
+    journal._file = room
+    assert journal.intent("b", "/log")
+    journal.end("b", 1, None, 3.0, 4.0, oom=True, error=None, lost=False)
+    os.close(full)
+    os.close(room)
+    assert recover_run(tmp_path / "x.journal") == [
+        Exit("a", None, None, 1.0, 2.0, error="no room"),
+        Exit("b", 1, None, 3.0, 4.0, oom=True),
+    ]
