@@ -32,19 +32,16 @@ class Kill:
         """Be done by ``by`` if that is sooner."""
         self.by = min(self.by, by)
 
-    def step(self, processes: Processes, key: str, turn: bool, now: float) -> str | None:
-        """Do what is due.
-
-        ``turn``: those that must end before this one have. The failure of the hook, if it failed.
-        """
-        failure = None
+    def step(self, processes: Processes, key: str, turn: bool, now: float) -> bool:
+        """Do what is due. ``turn``: those that must end before this one have. False when its hook failed."""
+        content = True
         if self.hook is not None:
             result = self.hook.look(now)
             if result is None and now < self.by:
-                return None
+                return True
             self.hook.cancel()
             self.hook = None
-            failure = result.message if result is not None and not result.ok else None
+            content = result is None or bool(result.ok)
         if not self._termed and (turn or now >= self.by):
             self._termed = True
             processes.signal(key, self._number, whole=False)
@@ -52,7 +49,7 @@ class Kill:
         if self._termed and not self._killed and now >= self.by:
             self._killed = True
             processes.signal(key, signal.SIGKILL)
-        return failure
+        return content
 
     def due(self) -> float:
         """When `step` has something to do, apart from the turn."""

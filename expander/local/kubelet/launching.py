@@ -24,7 +24,8 @@ def start(pod: Pod, part: Container, now: float) -> None:
         return
     missing = pod.shared.why_missing(part.spec.get("image", ""))
     if missing is not None:
-        _refuse(pod, part, "ImagePullBackOff", missing, NEVER)
+        _refuse(pod, part, "ImagePullBackOff", missing, "ImagePullBackOff")
+        part.not_before = NEVER
         return
     restart = part.restart + 1 if part.key is not None else 0
     try:
@@ -32,7 +33,9 @@ def start(pod: Pod, part: Container, now: float) -> None:
             pod.obj, part.spec, restart, pod.shared, pod.files, pod.volumes or {}, pod.place, pod.hosts_file
         )
     except (ConfigError, OSError, ValueError) as error:
-        _refuse(pod, part, "CreateContainerConfigError", str(error), now + RETRY)
+        _refuse(pod, part, "CreateContainerConfigError", str(error), str(error))
+        part.not_before = now + RETRY
+        pod.wake_at(part.not_before)
         return
     if part.terminated is not None:
         part.backoff.restarted(now)
@@ -46,11 +49,9 @@ def start(pod: Pod, part: Container, now: float) -> None:
     pod.shared.processes.start(launch)
 
 
-def _refuse(pod: Pod, part: Container, reason: str, message: str, again: float) -> None:
-    """A container cannot be started before ``again``."""
+def _refuse(pod: Pod, part: Container, reason: str, message: str, event: str) -> None:
+    """A container cannot be started for now: tell it, unless it was told."""
     if (part.reason, part.message) != (reason, message):
         part.reason, part.message = reason, message
-        pod.say("Warning", "Failed", f"Error: {message}")
+        pod.say("Warning", "Failed", f"Error: {event}")
         pod.tell()
-    part.not_before = again
-    pod.wake_at(again)

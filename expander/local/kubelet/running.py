@@ -58,6 +58,8 @@ def has_ended(pod: Pod, part: Container, exit_: Exit) -> None:
         with suppress(FileNotFoundError):
             os.unlink(file)
     part.ready = part.role is Role.INIT and exit_.exit_code == 0
+    if exit_.error is not None and not exit_.lost:
+        pod.say("Warning", "Failed", f"Error: {exit_.error}")
     pod.tell()
 
 
@@ -78,7 +80,7 @@ def attend(pod: Pod, part: Container, now: float) -> None:
         part.post_start, part.held = None, False
         pod.changed = True
         if result.ok is False:
-            pod.say("Warning", "FailedPostStartHook", f"PostStartHook failed: {result.message}")
+            pod.say("Warning", "FailedPostStartHook", "PostStartHook failed")
             begin_kill(pod, part, _grace(pod, None), now, "FailedPostStartHook")
             return
         _open(pod, part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from expander.local.kubelet.attempts import NEVER
 from expander.local.kubelet.container import Container, Role, State
 from expander.local.kubelet.handlers import attempt
 from expander.local.kubelet.killing import Kill
@@ -51,7 +52,7 @@ def begin_kill(pod: Pod, part: Container, grace: float, now: float, why: str | N
     hook = (part.spec.get("lifecycle") or {}).get("preStop")
     runs = part.state is State.RUNNING and hook and grace > 0
     part.kill = Kill(
-        part.spec, grace, now, attempt(pod, part, hook, "preStop", grace, now) if runs and hook else None
+        part.spec, grace, now, attempt(pod, part, hook, "preStop", NEVER, now) if runs and hook else None
     )
 
 
@@ -61,9 +62,8 @@ def step_kills(pod: Pod, now: float) -> None:
     for part in (*pod.main, *reversed(pod.first)):
         if part.kill is not None and part.alive and part.key is not None:
             turn = part.role is not Role.SIDECAR or pod.stop is None or not earlier_alive
-            failure = part.kill.step(pod.shared.processes, part.key, turn, now)
-            if failure is not None:
-                pod.say("Warning", "FailedPreStopHook", f"PreStopHook failed: {failure}")
+            if not part.kill.step(pod.shared.processes, part.key, turn, now):
+                pod.say("Warning", "FailedPreStopHook", "PreStopHook failed")
             pod.wake_at(part.kill.due())
         if part.role is Role.SIDECAR and part.alive:
             earlier_alive = True

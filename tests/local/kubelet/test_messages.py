@@ -67,6 +67,16 @@ def test_a_link_in_place_of_the_file_is_not_followed(world: World) -> None:
     assert "message" not in world.container(uid, "main")["state"]["terminated"]
 
 
+def test_a_message_that_is_there_already_is_kept(world: World) -> None:
+    one = pod(container())
+    uid = world.start(one)
+    Path(world.launch(uid, "main").mounts[-1].source).write_text("said before")
+    again = World(world.folder, isolates=True)
+    again.start(one)
+    again.end(uid, "main", 0)
+    assert again.container(uid, "main")["state"]["terminated"]["message"] == "said before"
+
+
 @pytest.mark.parametrize(
     ("command", "path", "mounted"),
     [

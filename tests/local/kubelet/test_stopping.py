@@ -105,9 +105,19 @@ def test_a_pre_stop_hook_that_takes_too_long_is_given_up(world: World) -> None:
     world.step(10)
     (key,) = world.beside(uid, "main")
     assert world.processes.signals == [(key, KILL, True), (f"{uid}/main/0", TERM, False)]
-    assert [reason for reason, _ in world.events(uid)] == ["Killing", "FailedPreStopHook"]
+    assert [reason for reason, _ in world.events(uid)] == ["Killing"]
     world.step(2)
     assert world.signalled(uid)[-1] == ("main", KILL)
+
+
+def test_a_pre_stop_hook_that_fails_is_told_and_changes_nothing(world: World) -> None:
+    hook = {"preStop": {"exec": {"command": ["save"]}}}
+    uid = world.start(pod(container(lifecycle=hook)))
+    world.kubelet.stop(uid, world.now)
+    world.processes.end(world.beside(uid, "main")[0], 1)
+    world.step()
+    assert world.signalled(uid) == [("main", TERM)]
+    assert world.events(uid)[1] == ("FailedPreStopHook", "PreStopHook failed")
 
 
 def test_a_pre_stop_hook_may_only_wait(world: World) -> None:
