@@ -95,6 +95,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """
     from expander.cli.selection import batch_of
     from expander.local.executor import Executor
+    from expander.pipeline.batch import used_here
     from expander.pipeline.halt import FIRST_FAILURE, Halt
     from expander.pipeline.run import Run, forget, state_folder
 
@@ -102,7 +103,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         raise UsageError("--fail-fast is a --halt of its own; give one of them")
     halt = FIRST_FAILURE if flags["fail_fast"] else Halt.parse(flags["halt"]) if flags["halt"] else None
     errors = ItemErrors()
-    manifests = batch_of(arguments, flags, errors)
+    manifests = used_here(batch_of(arguments, flags, errors), lambda words: say(f"warning: {words}"))
     first = next(manifests, None)
     if first is None:
         errors.finish()

@@ -90,6 +90,21 @@ def _objects(data: Any, where: Position) -> list[dict[str, Any]]:
     return objects
 
 
+USED_HERE = ("Job", "Pod", "ConfigMap", "Secret", "Service", "PersistentVolumeClaim")
+"""Kinds that a run on this machine makes use of."""
+
+
+def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Iterator[Manifest]:
+    """The manifests that a run on this machine makes use of; ``tell`` gets one line per other kind."""
+    told = set()
+    for manifest in manifests:
+        if manifest.kind in USED_HERE:
+            yield manifest
+        elif manifest.kind not in told:
+            told.add(manifest.kind)
+            tell(f"{manifest.kind} (the first is {manifest.name!r}) is nothing that runs here; passed over")
+
+
 def group_of_paths(paths: Sequence[str]) -> str:
     """The group for manifests that name none: from the first path."""
     first = os.path.abspath(paths[0]) if paths[0] != "-" else ""

@@ -310,3 +310,21 @@ def test_a_closed_pipe_ends_the_run_in_order() -> None:
     answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert answer.returncode == 141
     assert "Traceback" not in answer.stderr
+
+
+def test_a_config_map_of_the_batch_is_used_and_other_kinds_are_passed_over_with_a_warning() -> None:
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c-$ITEM}\ndata: {greeting: hello $ITEM}\n"
+    cron = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: k-$ITEM}\nspec:\n  schedule: '* * * * *'\n  jobTemplate:\n"
+    job = JOB.replace("SCRIPT", "echo $GREETING").replace(
+        "value: $ITEM",
+        "value: x\n        - name: GREETING\n          valueFrom: {configMapKeyRef: {name: c-$ITEM, key: greeting}}",
+    )
+    inner = "".join(
+        f"    {line}\n" for line in JOB.replace("SCRIPT", "true").split("spec:\n", 1)[1].splitlines()
+    )
+    Path("all.yaml").write_text(
+        f"{config}---\n{job}---\n{cron}    spec:\n{''.join(f'  {line}' + chr(10) for line in inner.splitlines())}"
+    )
+    answer = run("run", "all.yaml", "world")
+    assert (answer.code, answer.out) == (0, "[job-world] hello world\n"), answer.err
+    assert "CronJob (the first is 'k-world') is nothing that runs here" in answer.err
