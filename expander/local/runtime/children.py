@@ -6,25 +6,21 @@ import os
 import signal
 import time
 
-from expander.local.runtime import families
-
-_SLACK = 0.02
-"""Seconds by which the start times in /proc may be too early: they are cut to a clock tick."""
+from expander.local.runtime import families, marks
 
 
 class Child:
     """One container: the process that was started for it, and what is known of its end."""
 
     __slots__ = (
-        "born",
         "cgroup",
         "control",
         "finished",
         "key",
         "killed",
         "limited",
-        "log",
         "lost",
+        "mark",
         "memory",
         "oom",
         "pid",
@@ -38,15 +34,14 @@ class Child:
         self,
         key: str,
         pid: int,
+        mark: int,
         started: float,
-        log: str,
         wrappers: int,
         control: tuple[str, ...],
         limited: bool,
     ) -> None:
-        self.key, self.pid, self.started, self.log = key, pid, started, log
+        self.key, self.pid, self.mark, self.started = key, pid, mark, started
         self.wrappers, self.control, self.limited = wrappers, control, limited
-        self.born = time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
         self.memory: int | None = None
         self.cgroup: str | None = None
         self.oom = self.lost = self.killed = False
@@ -63,23 +58,30 @@ class Family:
     container counts as ended when its group is empty.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mark: int) -> None:
+        """``mark`` is the first number of the run (see `marks`); the containers get those after it."""
+        self.mark = mark
         self.by_pid: dict[int, Child] = {}
         self.by_key: dict[str, Child] = {}
         self.limited: list[Child] = []
         self.ending: list[Child] = []
+        self._count = 0
+        self._by_mark: dict[int, Child] = {}
         self._owners: dict[int, Child] = {}
         """The container of each stray."""
-        self._unclaimed: dict[int, float] = {}
-        """When the strays were born that show no container."""
-        self._oldest: Child | None = None
         self.aides: dict[int, tuple[Child, int]] = {}
         """Commands of a container engine under way: which container they bring which signal."""
+
+    def next_mark(self) -> int:
+        """The number for the next container."""
+        self._count += 1
+        return self.mark + self._count % (marks.SPAN - 1) + 1
 
     def add(self, child: Child) -> None:
         """A container was started."""
         self.by_pid[child.pid] = child
         self.by_key[child.key] = child
+        self._by_mark[child.mark] = child
         if child.memory is not None:
             self.limited.append(child)
 
@@ -88,16 +90,15 @@ class Family:
         child = self.by_pid.pop(pid, None)
         if child is None:
             self._helped(pid, status)
-            self._unclaimed.pop(pid, None)
             owner = self._owners.pop(pid, None)
             if owner is not None:
                 owner.strays.discard(pid)
             return
         child.status, child.finished = status, time.time()
+        self._by_mark.pop(child.mark, None)
         if child.memory is not None:
             self.limited.remove(child)
-        for stray in child.strays:
-            families.kill(stray)
+        families.kill_each(child.strays)
         self.ending.append(child)
 
     def _helped(self, pid: int, status: int) -> None:
@@ -120,39 +121,16 @@ class Family:
         return gone
 
     def sweep(self) -> None:
-        """Find the processes that lost their parents, and kill those of containers that have ended.
-
-        A stray belongs to the container whose session it is in, or whose log it writes to. One that shows
-        neither is killed when no container lives that could have started it.
-        """
+        """Find the processes that lost their parents, and kill those of containers that have ended."""
         for pid in families.children(os.getpid()):
-            known = pid in self.by_pid or pid in self._owners or pid in self._unclaimed or pid in self.aides
-            if not known:
-                self._adopt(pid)
-        oldest = next(iter(self.by_pid.values()), None)
-        if oldest is not self._oldest or oldest is None:
-            self._oldest = oldest
-            for pid, born in self._unclaimed.items():
-                if oldest is None or born + _SLACK < oldest.born:
-                    families.kill(pid)
-
-    def _adopt(self, pid: int) -> None:
-        """Find out whose stray this is."""
-        process = families.look(pid)
-        if process is None or process.zombie:
-            return
-        owner = self.by_pid.get(process.session)
-        if owner is None and (outputs := families.outputs(pid)):
-            logs = ((child, families.file_number(child.log)) for child in self.by_pid.values())
-            owner = next((child for child, number in logs if number in outputs), None)
-        if owner is not None:
-            owner.strays.add(pid)
-            self._owners[pid] = owner
-        elif any(process.session == child.pid for child in self.ending):
-            families.kill(pid)
-        else:
-            self._unclaimed[pid] = process.born
-            if self._oldest is None or process.born + _SLACK < self._oldest.born:
+            if pid in self.by_pid or pid in self._owners or pid in self.aides:
+                continue
+            mark = marks.read(pid)
+            owner = self._by_mark.get(mark)
+            if owner is not None:
+                owner.strays.add(pid)
+                self._owners[pid] = owner
+            elif mark:
                 families.kill(pid)
 
     def signal(self, child: Child, number: int, whole: bool) -> None:
@@ -186,15 +164,13 @@ class Family:
         """Kill every process of a container that can be found now; `sweep` finds the rest."""
         below = _below(child)
         families.kill_group(child.pid)
-        for pid in below:
-            families.kill(pid)
+        families.kill_each(below)
 
-    def kill_all(self) -> None:
-        """Kill every process of every container."""
-        for child in [*self.by_pid.values(), *self.ending]:
-            families.kill_group(child.pid, signal.SIGKILL)
-        for pid in families.descendants(os.getpid()):
-            families.kill(pid)
+    def kill_all(self) -> bool:
+        """Kill every process of every container; False if there is none that this user may kill."""
+        for child in (*self.by_pid.values(), *self.ending):
+            families.kill_group(child.pid)
+        return families.kill_each(families.descendants(os.getpid()))
 
     def extinct(self) -> bool:
         """Whether no container and no child of this process is left."""

@@ -9,21 +9,19 @@ import contextlib
 import ctypes
 import os
 import signal
-import stat
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Process(NamedTuple):
-    """One process; ``born`` is in seconds since the machine booted, rounded down to a clock tick."""
+    """One process."""
 
     pid: int
     parent: int
     group: int
     session: int
-    born: float
     zombie: bool
 
 
@@ -49,9 +47,7 @@ def look(pid: int) -> Process | None:
     except OSError:
         return None
     field = text[text.rindex(b")") + 2 :].split()
-    return Process(
-        pid, int(field[1]), int(field[2]), int(field[3]), int(field[19]) / _TICKS, field[0] in (b"Z", b"X")
-    )
+    return Process(pid, int(field[1]), int(field[2]), int(field[3]), field[0] in (b"Z", b"X"))
 
 
 def everyone() -> list[Process]:
@@ -84,20 +80,6 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def file_number(path: str) -> tuple[int, int] | None:
-    """What tells the regular file ``path`` from all others; None for a device, a pipe or nothing."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
-
-
-def outputs(pid: int) -> set[tuple[int, int]]:
-    """The regular files that are the stdout and stderr of ``pid``."""
-    return {number for name in (1, 2) if (number := file_number(f"/proc/{pid}/fd/{name}"))}
-
-
 def kill(pid: int, number: int = signal.SIGKILL) -> bool:
     """Signal one process; False if it is gone or belongs to someone else."""
     try:
@@ -105,6 +87,11 @@ def kill(pid: int, number: int = signal.SIGKILL) -> bool:
     except OSError:
         return False
     return True
+
+
+def kill_each(pids: Iterable[int]) -> bool:
+    """Kill all of these; False if none of them is left that this user may kill."""
+    return sum(map(kill, pids)) > 0
 
 
 def kill_group(group: int, number: int = signal.SIGKILL) -> bool:

@@ -1,4 +1,4 @@
-"""The supervisor's durable record: what it is about to start, what it started, how each ended.
+"""The supervisor's durable record: what it is about to start, and how each ended.
 
 One line per fact, appended before anyone is told of it, so the file knows at least as much as any reader
 of events does. It outlives both processes; it is not forced to the disk, so a power cut may take the last
@@ -10,28 +10,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import time
 from collections.abc import Iterable
 
-RUN, INTENT, START, END = "R", "I", "S", "X"
+RUN, INTENT, END, OVER = "R", "I", "X", "Z"
 SUFFIX = ".journal"
 _MANY = 10_000
 """So many ends that are kept elsewhere are worth writing the file anew without them."""
-
-
-def since_boot() -> float:
-    """Seconds since this machine booted, by the clock the start times in /proc use."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime(clock)
-
-
-def boot_id() -> str:
-    """What tells this boot of the machine from another; empty where the system does not say."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
 
 
 def escape(text: str) -> str:
@@ -47,26 +31,25 @@ def unescape(word: str) -> str:
 class Journal:
     """Writes the record of one run. Holds a lock on the file for as long as the run lasts."""
 
-    def __init__(self, path: str, client: int) -> None:
+    def __init__(self, path: str, client: int, mark: int) -> None:
+        """``client`` is the process all this is for, ``mark`` the first number of the run (see `marks`)."""
         self.path = path
         self._file = self._open(path)
         self._unwritten = b""
         self._settled: set[str] = set()
-        self._head = f"{RUN}\t1\t{client}\t{os.getpid()}\t{since_boot():.3f}\t{boot_id()}\n"
-        self.append(self._head)
+        self.append(f"{RUN}\t{client}\t{os.getpid()}\t{mark}\n")
 
     def _open(self, path: str) -> int:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
         return file
 
-    def intent(self, key: str, log: str) -> bool:
-        """Record that ``key`` is about to be started; False if that cannot be written."""
-        return self.append(f"{INTENT}\t{escape(key)}\t{since_boot():.3f}\t{time.time()!r}\t{escape(log)}\n")
+    def intent(self, key: str, at: float, control: Iterable[str]) -> bool:
+        """Record that ``key`` is about to be started; False if that cannot be written.
 
-    def start(self, key: str, pid: int, at: float) -> bool:
-        """Record that the process of ``key`` is ``pid``."""
-        return self.append(f"{START}\t{escape(key)}\t{pid}\t{at!r}\n")
+        ``control`` is the command that signals it where it is not processes of this machine (see `launch`).
+        """
+        return self.append("\t".join([INTENT, escape(key), repr(at), *map(escape, control)]) + "\n")
 
     def end(
         self,
@@ -85,6 +68,10 @@ class Journal:
         return self.append(
             f"{END}\t{escape(key)}\t{how}\t{started!r}\t{finished!r}\t{flags}\t{escape(error or '')}\n"
         )
+
+    def over(self) -> None:
+        """Record that nothing is left of this run."""
+        self.append(f"{OVER}\t\n")
 
     def append(self, line: str) -> bool:
         """Write ``line``, after whatever could not be written before; False if it is not in the file yet."""

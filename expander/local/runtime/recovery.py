@@ -1,8 +1,7 @@
 """After a crash: what became of the containers of runs that are over.
 
 A run is over when its supervisor holds the lock on its journal no more. Usually it has killed everything and
-recorded every end by then. If it was killed itself, what it left is found here by the journal: the
-sessions it started, and the processes that write to their logs.
+recorded every end by then. If it was killed itself, what it left is found by the marks of its processes.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ import contextlib
 import fcntl
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 from expander.base.errors import ExpanderError
-from expander.local.runtime import families
-from expander.local.runtime.journal import END, INTENT, RUN, START, SUFFIX, boot_id, unescape
+from expander.local.runtime import families, marks
+from expander.local.runtime.journal import END, INTENT, OVER, RUN, SUFFIX, unescape
 from expander.local.runtime.launch import Exit
 
 _PATIENCE = 15.0
@@ -28,13 +28,12 @@ class FolderInUse(ExpanderError):
 
 
 class _Run:
-    """What a journal says."""
+    """What a journal says: ``open`` holds when each container without an end was started, and its control."""
 
     def __init__(self, path: Path) -> None:
-        self.client = self.supervisor = 0
-        self.born = 0.0
-        self.boot = ""
-        self.open: dict[str, tuple[float, float, str, int]] = {}
+        self.client = self.supervisor = self.mark = 0
+        self.over = False
+        self.open: dict[str, tuple[float, list[str]]] = {}
         self.ends: dict[str, Exit] = {}
         for line in path.read_bytes().split(b"\n")[:-1]:
             with contextlib.suppress(ValueError, IndexError):
@@ -42,15 +41,14 @@ class _Run:
 
     def _take(self, field: list[str]) -> None:
         if field[0] == RUN:
-            self.client, self.supervisor = int(field[2]), int(field[3])
-            self.born, self.boot = float(field[4]), field[5]
+            self.client, self.supervisor, self.mark = map(int, field[1:4])
+            return
+        if field[0] == OVER:
+            self.over = True
             return
         key = unescape(field[1])
         if field[0] == INTENT:
-            self.open[key] = (float(field[2]), float(field[3]), unescape(field[4]), 0)
-        elif field[0] == START and key in self.open:
-            born, _, log, _ = self.open[key]
-            self.open[key] = (born, float(field[3]), log, int(field[2]))
+            self.open[key] = (float(field[2]), [unescape(word) for word in field[3:]])
         elif field[0] == END:
             code, number = (int(part) if part else None for part in field[2:4])
             flags = field[6]
@@ -91,12 +89,11 @@ def recover_run(path: Path) -> list[Exit]:
         return []
     _wait(path)
     run = _Run(path)
-    if run.open:
-        if run.boot == boot_id():
-            _kill(run)
-        now = time.time()
-        for key, (_, at, _, _) in run.open.items():
-            run.ends[key] = Exit(key, None, signal.SIGKILL, at, now, lost=True)
+    if not run.over:
+        _kill(run)
+    now = time.time()
+    for key, (at, _) in run.open.items():
+        run.ends[key] = Exit(key, None, signal.SIGKILL, at, now, lost=True)
     return list(run.ends.values())
 
 
@@ -109,13 +106,8 @@ def _wait(path: Path) -> None:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return
             run = _Run(path)
-            client = families.look(run.client) if run.client else None
-            if (
-                client is not None
-                and not client.zombie
-                and client.born <= run.born
-                and client.pid != os.getpid()
-            ):
+            supervisor = families.look(run.supervisor) if run.supervisor else None
+            if supervisor is not None and supervisor.parent == run.client != os.getpid():
                 raise FolderInUse(
                     f"another expander (process {run.client}) runs with the state folder {path.parent}",
                     hint="wait for it to end, or give this one a folder of its own",
@@ -126,32 +118,21 @@ def _wait(path: Path) -> None:
 
 
 def _kill(run: _Run) -> None:
-    """Kill what the open containers of a dead supervisor left, until nothing is found."""
-    while True:
-        found = _left(run)
-        if not found:
-            return
-        for pid in found:
-            families.kill(pid)
+    """Kill what a dead supervisor left, until nothing is found."""
+    for _, control in run.open.values():
+        if control:
+            words = [str(int(signal.SIGKILL)) if word == "SIGNAL" else word for word in control]
+            with contextlib.suppress(OSError):
+                subprocess.run(words, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    while run.mark and families.kill_each(_left(run)):
         time.sleep(0.005)
 
 
-def _left(run: _Run) -> set[int]:
-    """The processes of containers whose end is not recorded."""
-    sessions = {pid: born for born, _, _, pid in run.open.values() if pid}
-    logs = {number for _, _, log, _ in run.open.values() if (number := families.file_number(log))}
-    everyone = [process for process in families.everyone() if not process.zombie]
-    found = {
+def _left(run: _Run) -> list[int]:
+    """The processes that carry a mark of the run."""
+    numbers = range(run.mark, run.mark + marks.SPAN)
+    return [
         process.pid
-        for process in everyone
-        if process.born >= run.born - 0.02
-        and (
-            process.born >= sessions.get(process.session, float("inf")) - 0.02
-            or not logs.isdisjoint(families.outputs(process.pid))
-        )
-    }
-    below = {process.pid for process in everyone if process.parent in found}
-    while below - found:
-        found |= below
-        below = {process.pid for process in everyone if process.parent in found}
-    return found - {os.getpid()}
+        for process in families.everyone()
+        if not process.zombie and marks.read(process.pid) in numbers
+    ]

@@ -25,7 +25,6 @@ class Report:
 
     def started(self, key: str, pid: int, at: float) -> None:
         """A container runs."""
-        self.journal.start(key, pid, at)
         self._tell((wire.STARTED, key, pid, at))
 
     def ended(

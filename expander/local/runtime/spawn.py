@@ -12,6 +12,8 @@ import os
 import signal
 import stat
 
+from expander.local.runtime import marks
+
 UNRUNNABLE = 255
 """The exit code of a container whose command the kernel refuses to run."""
 
@@ -54,10 +56,12 @@ class Spawner:
         group: int | None = None,
         groups: tuple[int, ...] = (),
         data: dict[int, str] | None = None,
+        mark: int = 0,
     ) -> int:
         """Start a process that leads a session of its own; its pid. ``log`` of None throws its output away.
 
-        It finds the texts ``data`` open under their numbers, which must be above those this process uses.
+        It finds the texts ``data`` open under their numbers, which must be above those this process uses, and
+        carries ``mark``.
         Raises `Refused` and `Unrunnable`.
         """
         output = self._nothing if log is None else log
@@ -73,6 +77,7 @@ class Spawner:
         try:
             path = self._find(argv, env)
             files = [(_text_file(text), number) for number, text in (data or {}).items()]
+            marks.put_on(mark)
             changes = user is not None or group is not None or bool(groups)
             try:
                 if self._quick and not changes:

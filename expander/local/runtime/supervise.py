@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from expander.local.runtime import families, wire
+from expander.local.runtime import families, marks, wire
 from expander.local.runtime.bell import Bell
 from expander.local.runtime.children import Child, Family
 from expander.local.runtime.journal import Journal
@@ -35,10 +35,10 @@ _STRAGGLERS = 0.02
 class Supervisor:
     """One run: the commands that wait, and the containers that live."""
 
-    def __init__(self, report: Report, commands: int, events: int, parent: int) -> None:
+    def __init__(self, report: Report, commands: int, events: int, parent: int, mark: int) -> None:
         self.report = report
         self.commands, self.events = commands, events
-        self.family = Family()
+        self.family = Family(mark)
         self.limits = Limits()
         self.spawner = Spawner()
         self.waiting: deque[tuple[Any, ...]] = deque()
@@ -112,10 +112,11 @@ class Supervisor:
         now = time.time()
         file = None
         try:
-            if not self.report.journal.intent(key, log):
+            if not self.report.journal.intent(key, now, control):
                 raise Refused("the start cannot be recorded: no space left in the state folder")
             file = self.spawner.open_log(log)
-            pid = self.spawner.start(argv, env, cwd, file, user, group, groups, data)
+            mark = self.family.next_mark()
+            pid = self.spawner.start(argv, env, cwd, file, user, group, groups, data, mark)
         except Refused as error:
             self.report.ended(key, None, None, now, time.time(), error=str(error))
             return
@@ -128,7 +129,7 @@ class Supervisor:
         finally:
             if file is not None:
                 os.close(file)
-        child = Child(key, pid, now, log, wrappers, control, limited)
+        child = Child(key, pid, mark, now, wrappers, control, limited)
         if memory is not None or cpus is not None:
             self.limits.apply(child, memory, cpus)
         self.family.add(child)
@@ -145,7 +146,7 @@ class Supervisor:
         if child.control:
             argv = [str(number) if word == "SIGNAL" else word for word in child.control]
             with contextlib.suppress(Refused, Unrunnable):
-                aide = self.spawner.start(argv, dict(os.environ), None, None)
+                aide = self.spawner.start(argv, dict(os.environ), None, None, mark=self.family.mark)
                 self.family.aides[aide] = (child, number)
                 return
         self.family.signal(child, number, whole)
@@ -194,11 +195,14 @@ class Supervisor:
                 self._signal(child.key, signal.SIGKILL, True)
         patience = time.monotonic() + _ENGINE
         while not self.family.extinct():
-            if not self.family.aides or time.monotonic() > patience:
-                self.family.kill_all()
+            hasty = not self.family.aides or time.monotonic() > patience
+            if hasty and not self.family.kill_all():
+                break
             self._reap()
             self.report.send()
             self.bell.wait(_STRAGGLERS)
+        else:
+            self.report.journal.over()
         self.report.send()
         self.limits.close()
 
@@ -209,9 +213,10 @@ def main() -> None:
     for file in (commands, events):
         os.set_inheritable(file, False)
     os.set_blocking(events, False)
-    journal = Journal(path, parent)
+    mark = marks.new_run()
+    journal = Journal(path, parent, mark)
     families.adopt_orphans(signal.SIGHUP)
     os.chdir("/")
-    supervisor = Supervisor(Report(journal, events), commands, events, parent)
+    supervisor = Supervisor(Report(journal, events), commands, events, parent, mark)
     if os.getppid() == parent:
         supervisor.run()

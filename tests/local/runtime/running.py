@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from expander.local.runtime.families import everyone
 from expander.local.runtime.launch import Exit, Launch, Runtime, Started
@@ -26,12 +27,12 @@ class Bench:
         self.events: list[Started | Exit] = []
         self._numbers = count()
 
-    def launch(self, *argv: str, key: str | None = None, **fields: object) -> str:
+    def launch(self, *argv: str, key: str | None = None, **fields: Any) -> str:
         """Start a container; its key."""
         key = key or f"c{next(self._numbers)}"
         fields.setdefault("env", {})
         fields.setdefault("log", str(self.log(key)))
-        self.supervisor.start(Launch(key=key, argv=list(argv), **fields))  # type: ignore[arg-type]
+        self.supervisor.start(Launch(key=key, argv=list(argv), **fields))
         return key
 
     def log(self, key: str) -> Path:
@@ -80,7 +81,7 @@ class Bench:
             select.select([], [], [], 0.01)
         raise AssertionError(f"{key} never wrote {text!r}")
 
-    def run(self, *argv: str, **fields: object) -> tuple[Exit, str]:
+    def run(self, *argv: str, **fields: Any) -> tuple[Exit, str]:
         """How a container ended, and what it wrote."""
         key = self.launch(*argv, **fields)
         return self.end(key), self.output(key) if self.log(key).exists() else ""

@@ -126,7 +126,10 @@ def test_when_the_engine_cannot_signal_its_own_process_gets_it(tmp_path: Path, e
     with bench(tmp_path, engine) as made:
         key = made.launch("sleep", "300", image="img")
         made.pid(key)
-        (tmp_path / "bin" / container_name(key)).write_text("not a process")
+        recorded = tmp_path / "bin" / container_name(key)
+        while not (recorded.exists() and recorded.read_text()):
+            pass
+        recorded.write_text("not a process")
         made.supervisor.signal(key, signal.SIGKILL)
         assert made.end(key).signal == signal.SIGKILL
 

@@ -20,15 +20,13 @@ def test_any_text_is_one_line_of_one_word_and_comes_back(text: str) -> None:
 
 
 def written(path: Path) -> Path:
-    """A record of three containers: one ended, one failed to start, one runs as a process that is long gone."""
-    journal = Journal(str(path), client=0)
-    journal.intent("a", "/no/log")
-    journal.start("a", 2**22 + 1, 1.1)
+    """A record of three containers: one ended, one failed to start, one has no end."""
+    journal = Journal(str(path), 0, 0)
+    journal.intent("a", 1.0, ())
     journal.end("a", 0, None, 1.1, 1.7, oom=False, error=None, lost=False)
-    journal.intent("b", "/no/log")
+    journal.intent("b", 1.2, ())
     journal.end("b", None, None, 1.5, 1.6, oom=False, error="é\n", lost=False)
-    journal.intent("c", "/no/log")
-    journal.start("c", 2**22 + 2, 1.3)
+    journal.intent("c", 1.3, ["true", "SIGNAL", "a b\t"])
     os.close(journal._file)
     return path
 
@@ -50,14 +48,30 @@ def test_a_record_cut_anywhere_tells_each_key_once_and_never_a_wrong_end(tmp_pat
         assert all(end.lost or end == ends[end.key] for end in found)
 
 
+def test_what_a_power_cut_leaves_is_passed_over(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.journal")
+    ends = {end.key for end in recover_run(path)}
+    path.write_bytes(path.read_bytes() + b"\0\0\0\nX\nI\tx\n\xff\xfe\nR\t1\n\n")
+    assert {end.key for end in recover_run(path)} == ends
+
+
+def test_a_container_of_an_engine_is_killed_through_it(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / "x.journal"), 0, 0)
+    journal.intent("a", 1.0, ["sh", "-c", f"echo $0 > '{tmp_path}/signal'", "SIGNAL"])
+    os.close(journal._file)
+    (end,) = recover_run(tmp_path / "x.journal")
+    assert end.lost
+    assert (tmp_path / "signal").read_text() == "9\n"
+
+
 def test_on_a_full_disk_nothing_is_started_and_the_record_goes_on_when_there_is_room(tmp_path: Path) -> None:
-    journal = Journal(str(tmp_path / "x.journal"), client=0)
+    journal = Journal(str(tmp_path / "x.journal"), 0, 0)
     room, full = journal._file, os.open("/dev/full", os.O_WRONLY)
     journal._file = full
-    assert not journal.intent("a", "/log")
+    assert not journal.intent("a", 1.0, ())
     assert not journal.end("a", None, None, 1.0, 2.0, oom=False, error="no room", lost=False)
     journal._file = room
-    assert journal.intent("b", "/log")
+    assert journal.intent("b", 2.0, ())
     journal.end("b", 1, None, 3.0, 4.0, oom=True, error=None, lost=False)
     os.close(full)
     os.close(room)
