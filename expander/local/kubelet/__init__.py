@@ -7,6 +7,6 @@ them together. Nothing here waits, sleeps or starts a thread: time and events co
 loop.
 
 Not done: contents of ConfigMap, Secret and downward API volumes are written once, when the pod starts, and
-not refreshed; service environment variables and service account tokens, which only mean something in a
-cluster.
+not refreshed; gRPC probes count for nothing; service environment variables and service account tokens,
+which only mean something in a cluster, are not given.
 """

@@ -48,6 +48,7 @@ class Container:
         "last",
         "launch",
         "message",
+        "message_file",
         "must_restart",
         "name",
         "not_before",
@@ -83,6 +84,8 @@ class Container:
         """
         self.last: dict[str, Any] | None = None
         """The end before that."""
+        self.message_file: str | None = None
+        """Where the current start writes its termination message."""
         self.reason: str | None = None
         """Why it waits, where that is not only that its turn has not come."""
         self.message: str | None = None

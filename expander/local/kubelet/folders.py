@@ -1,9 +1,8 @@
 """Where the files of a pod are: the only module that knows their names.
 
 ``<folder>/logs/<namespace>_<name>_<uid>_<container>_<restart>.log`` is the output of one start of a
-container, the same with ``.message`` what it wrote to its termination message path. They lie side by side
-because folders are dear: on ext4 a folder for each pod, and a file in it, costs fifty times what one more
-file in a folder does.
+container. Logs lie side by side because folders are dear: on ext4 a folder for each pod, and a file in it,
+can cost fifty times what one more file in a folder does.
 
 ``<folder>/pods/<namespace>_<name>_<uid>/<volume>`` holds a volume. Those in memory are elsewhere, by the
 pod's uid.
@@ -51,18 +50,20 @@ class Folders:
                     if name.rpartition("_")[2] not in known:
                         remove_tree(f"{folder}/{name}")
 
-    def last_log(self, uid: str, container: str, previous: bool) -> str | None:
-        """The log of the latest start, or of the one before, of a container of which only this is known.
+    def log_of(self, pod: str | Mapping[str, Any], container: str, previous: bool) -> str:
+        """The log of the latest start, or of the one before, of a container of a pod that is over.
 
-        None when there is none. This reads the names of all logs.
+        Of a pod of which only the uid is known the names of all logs are read. KeyError when there is no such
+        container, start or log.
         """
+        if not isinstance(pod, str):
+            return self.of(pod).log(container, earlier(restart_counts(pod)[container], previous))
         found = {}
         for name in os.listdir(self._logs):
             start, _, restart = name.removesuffix(".log").rpartition("_")
-            if start.endswith(f"_{uid}_{container}") and restart.isdigit():
+            if start.endswith(f"_{pod}_{container}") and restart.isdigit():
                 found[int(restart)] = name
-        wanted = max(found, default=0) - previous
-        return f"{self._logs}/{found[wanted]}" if wanted in found else None
+        return f"{self._logs}/{found[max(found, default=0) - previous]}"
 
 
 class PodFiles:
@@ -79,10 +80,6 @@ class PodFiles:
         """The output of one start of a container."""
         return f"{self._logs}{container}_{restart}.log"
 
-    def message(self, container: str, restart: int) -> str:
-        """What one start of a container leaves as its termination message."""
-        return f"{self._logs}{container}_{restart}.message"
-
     def beside(self, container: str, what: str) -> str:
         """The output of a command run in the container beside its own process (a hook, a probe)."""
         return f"{self._logs}{container}.{what}.output"
@@ -97,6 +94,20 @@ class PodFiles:
         """Remove what the volumes held. Links are removed, never followed."""
         for path in (self._volumes, self._memory):
             remove_tree(path)
+
+
+def earlier(restart: int, previous: bool) -> int:
+    """The number of a start, or of the one before; KeyError when there was none before."""
+    if previous and not restart:
+        raise KeyError("previous")
+    return restart - previous
+
+
+def restart_counts(pod: Mapping[str, Any]) -> dict[str, int]:
+    """How often each container of a pod was restarted, by its status."""
+    status = pod.get("status") or {}
+    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return {part["name"]: int(part.get("restartCount") or 0) for part in told}
 
 
 def remove_tree(path: str) -> None:

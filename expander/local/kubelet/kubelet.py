@@ -6,28 +6,24 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from expander.local.kubelet import images
-from expander.local.kubelet.attempts import NEVER, Processes
-from expander.local.kubelet.folders import Folders
+from expander.local.kubelet.attempts import NEVER
+from expander.local.kubelet.folders import Folders, earlier
+from expander.local.kubelet.messages import MessageFiles
 from expander.local.kubelet.names import Addresses, Names, Services
 from expander.local.kubelet.node import Node
 from expander.local.kubelet.pod import Pod, PodEvent
 from expander.local.kubelet.sources import Lookup
 from expander.local.kubelet.status import status_of
+from expander.local.kubelet.supervision import Supervisor, own_isolation
 from expander.local.kubelet.surroundings import Shared
 from expander.local.kubelet.volumes import Sources
 from expander.local.runtime.launch import Exit, Started
 
 SETTLE = 0.05
 """Seconds that the news of a start are held back: most containers of a batch have ended by then."""
-
-
-class Supervisor(Processes, Protocol):
-    """What is needed of `runtime.supervisor.Supervisor`."""
-
-    def read(self) -> list[Started | Exit]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +78,13 @@ class Kubelet:
         self._shared = Shared(
             processes=supervisor,
             folders=Folders(folder),
+            messages=MessageFiles(Path(folder) / "messages"),
             sources=Sources(lookup, claims or {}),
             node=node,
             names=Names(Path(folder).absolute() / "names", services),
             backoff_base=backoff_base,
             variables=variables or {},
-            isolates=_isolates(supervisor) if isolates is None else isolates,
+            isolates=own_isolation(supervisor) if isolates is None else isolates,
             why_missing=why_missing,
         )
         self._pods: dict[str, Pod] = {}
@@ -172,23 +169,12 @@ class Kubelet:
         ``pod`` is the pod's object or, which is slow for a pod that is over, its uid. Raises KeyError when
         nothing is known of such a container, or it was not started as often.
         """
-        if isinstance(pod, str):
-            record = self._pods.get(pod)
-            if record is None:
-                found = self._shared.folders.last_log(pod, container, previous)
-                if found is None:
-                    raise KeyError(pod)
-                return Path(found)
-            pod = record.obj
-        record = self._pods.get(pod["metadata"]["uid"])
+        uid = pod if isinstance(pod, str) else pod["metadata"]["uid"]
+        record = self._pods.get(uid)
         if record is not None:
             restarts = {part.name: part.restart for part in record.parts}
-        else:
-            restarts = restart_counts(pod)
-        restart = restarts[container] - previous
-        if restart < 0:
-            raise KeyError(container)
-        return Path(self._shared.folders.of(pod).log(container, restart))
+            return Path(record.files.log(container, earlier(restarts[container], previous)))
+        return Path(self._shared.folders.log_of(pod, container, previous))
 
     def _hear(self, event: Started | Exit, now: float) -> None:
         launched = self._shared.launched
@@ -231,15 +217,3 @@ class Kubelet:
                 self._addresses.give_back(record.place.pod_ip)
                 del self._pods[uid]
         return told
-
-
-def restart_counts(pod: Mapping[str, Any]) -> dict[str, int]:
-    """How often each container of a pod was restarted, by its status."""
-    status = pod.get("status") or {}
-    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    return {part["name"]: int(part.get("restartCount") or 0) for part in told}
-
-
-def _isolates(supervisor: object) -> bool:
-    """What the supervisor's runtime, if it has one, says of itself."""
-    return bool(getattr(getattr(supervisor, "runtime", None), "isolates", False))

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from expander.local.kubelet.attempts import NEVER
 from expander.local.kubelet.container import Container, State
+from expander.local.kubelet.messages import wants_file
 from expander.local.kubelet.refusals import ConfigError
 from expander.local.kubelet.starting import launch_of
+from expander.local.runtime.launch import Mount
 
 if TYPE_CHECKING:
     from expander.local.kubelet.pod import Pod
@@ -32,6 +34,9 @@ def start(pod: Pod, part: Container, now: float) -> None:
         launch = launch_of(
             pod.obj, part.spec, restart, pod.shared, pod.files, pod.volumes or {}, pod.place, pod.hosts_file
         )
+        if wants_file(part.spec, pod.shared.isolates):
+            part.message_file = pod.shared.messages.take(everyone=launch.user is not None)
+            launch.mounts = [*launch.mounts, Mount(part.message_file, part.spec["terminationMessagePath"])]
     except (ConfigError, OSError, ValueError) as error:
         _refuse(pod, part, "CreateContainerConfigError", str(error), str(error))
         part.not_before = now + RETRY

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from expander.local.kubelet.attempts import NEVER, Attempt
@@ -14,7 +12,6 @@ from expander.local.kubelet.handlers import attempt
 from expander.local.kubelet.launching import PROBES
 from expander.local.kubelet.probes import Kind
 from expander.local.kubelet.probing import Probing
-from expander.local.kubelet.starting import message_file
 from expander.local.kubelet.stopping import begin_kill
 from expander.local.runtime.launch import Exit, Started
 
@@ -51,12 +48,12 @@ def has_ended(pod: Pod, part: Container, exit_: Exit) -> None:
     part.post_start = part.probing = part.kill = None
     part.held = part.started = False
     part.state, part.ended = State.ENDED, exit_.finished
-    file = message_file(part.spec, pod.files.message(part.name, part.restart), pod.shared.isolates)
     log = pod.files.log(part.name, part.restart)
-    part.terminated = terminated(exit_, message_of(part.spec, exit_, file, log, len(pod.parts)))
-    if file is not None and "message" not in part.terminated:
-        with suppress(FileNotFoundError):
-            os.unlink(file)
+    message = message_of(part.spec, exit_, part.message_file, log, len(pod.parts))
+    if part.message_file is not None:
+        pod.shared.messages.give_back(part.message_file)
+        part.message_file = None
+    part.terminated = terminated(exit_, message)
     part.ready = part.role is Role.INIT and exit_.exit_code == 0
     if exit_.error is not None and not exit_.lost:
         pod.say("Warning", "Failed", f"Error: {exit_.error}")

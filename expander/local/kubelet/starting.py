@@ -35,12 +35,13 @@ def launch_of(
     """The launch of one container. ConfigError when its configuration cannot be put together."""
     name = spec["name"]
     security = _security(pod, spec)
+    user = security.get("runAsUser")
     _refuse_root(pod, name, security)
     own = environment(pod, spec, shared.sources.lookup, place)
     argv = [expand(word, own) for word in (*(spec.get("command") or ()), *(spec.get("args") or ()))]
-    user = security.get("runAsUser")
-    shown: Sequence[Mount] = mounts(spec, volumes, own) if spec.get("volumeMounts") else ()
-    extras = _extras(spec, files.message(name, restart), user, shared.isolates, hosts_file)
+    shown = mounts(spec, volumes, own) if spec.get("volumeMounts") else []
+    if hosts_file is not None and not any(mount.target == HOSTS for mount in shown):
+        shown.append(Mount(hosts_file, HOSTS))
     limits = (spec.get("resources") or {}).get("limits") or {}
     return Launch(
         key=f"{pod['metadata']['uid']}/{name}/{restart}",
@@ -48,7 +49,7 @@ def launch_of(
         env={**shared.variables, **own} if shared.variables else own,
         log=files.log(name, restart),
         cwd=spec.get("workingDir") or None,
-        mounts=[*shown, *extras] if extras else shown,
+        mounts=shown,
         hostname=hostname(pod),
         hosts={} if hosts_file or not shared.isolates else own_names(pod, place.pod_ip),
         user=user,
@@ -77,46 +78,6 @@ def beside(launch: Launch, command: Sequence[str], key: str, log: str) -> Launch
         image=launch.image,
         tmp=launch.tmp,
     )
-
-
-def message_file(spec: Mapping[str, Any], file: str, isolates: bool) -> str | None:
-    """The file behind the termination message path; None where the container cannot be given one.
-
-    Without mounts of its own a container can only write there when it is told where: it is, if its author
-    chose the path or speaks of it.
-    """
-    path = spec.get("terminationMessagePath")
-    if not path:
-        return None
-    if isolates or path != "/dev/termination-log":
-        return file
-    words = (*(spec.get("command") or ()), *(spec.get("args") or ()))
-    return file if any("termination-log" in word for word in words) else None
-
-
-def _extras(
-    spec: Mapping[str, Any], message: str, user: int | None, isolates: bool, hosts_file: str | None
-) -> list[Mount]:
-    """The mounts that the kubelet adds: the termination message, the hosts file."""
-    found = []
-    file = message_file(spec, message, isolates)
-    if file is not None:
-        _make(file, 0o600 if user is None else 0o666)
-        found.append(Mount(file, spec["terminationMessagePath"]))
-    if (
-        isolates
-        and hosts_file is not None
-        and not any(m["mountPath"] == HOSTS for m in spec.get("volumeMounts") or ())
-    ):
-        found.append(Mount(hosts_file, HOSTS))
-    return found
-
-
-def _make(file: str, mode: int) -> None:
-    """An empty file that the container can write to, unless there is one already."""
-    os.close(os.open(file, os.O_WRONLY | os.O_CREAT, mode))
-    if mode & 0o006:
-        os.chmod(file, mode)
 
 
 def _security(pod: Mapping[str, Any], spec: Mapping[str, Any]) -> Mapping[str, Any]:

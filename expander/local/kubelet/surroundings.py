@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from expander.local.kubelet.attempts import Exec, Processes
 from expander.local.kubelet.container import Container
 from expander.local.kubelet.folders import Folders
+from expander.local.kubelet.messages import MessageFiles
 from expander.local.kubelet.names import Names
 from expander.local.kubelet.node import Node
 from expander.local.kubelet.volumes import Sources
@@ -27,6 +28,7 @@ class Shared:
 
     processes: Processes
     folders: Folders
+    messages: MessageFiles
     sources: Sources
     node: Node
     names: Names

@@ -33,7 +33,7 @@ def test_what_a_container_writes_to_its_file_is_its_message(world: World) -> Non
 
 def test_without_a_message_there_is_none_and_no_file_stays(world: World) -> None:
     assert "message" not in ended(world, 1, b"", b"log")
-    assert [path.suffix for path in (world.folder / "logs").iterdir()] == [".log"]
+    assert [path.read_bytes() for path in (world.folder / "messages").iterdir()] == [b""]
 
 
 def test_only_the_end_of_a_long_message_is_kept(world: World) -> None:
@@ -67,14 +67,40 @@ def test_a_link_in_place_of_the_file_is_not_followed(world: World) -> None:
     assert "message" not in world.container(uid, "main")["state"]["terminated"]
 
 
-def test_a_message_that_is_there_already_is_kept(world: World) -> None:
-    one = pod(container())
-    uid = world.start(one)
-    Path(world.launch(uid, "main").mounts[-1].source).write_text("said before")
-    again = World(world.folder, isolates=True)
-    again.start(one)
-    again.end(uid, "main", 0)
-    assert again.container(uid, "main")["state"]["terminated"]["message"] == "said before"
+def test_a_file_is_used_again_and_empty_then(world: World) -> None:
+    assert ended(world, 0, b"first")["message"] == "first"
+    assert "message" not in ended(world, 0, b"")
+    assert len(list((world.folder / "messages").iterdir())) == 1
+
+
+def test_containers_that_run_at_a_time_have_files_of_their_own(world: World) -> None:
+    uid = world.start(pod(container("a"), container("b")))
+    assert world.launch(uid, "a").mounts[-1].source != world.launch(uid, "b").mounts[-1].source
+
+
+def test_a_file_that_a_container_has_made_a_link_is_not_emptied_through_it(world: World) -> None:
+    precious = world.folder / "precious"
+    precious.write_text("kept")
+    uid = world.start(pod(container()))
+    file = Path(world.launch(uid, "main").mounts[-1].source)
+    file.unlink()
+    file.symlink_to(precious)
+    world.end(uid, "main", 0)
+    assert precious.read_text() == "kept"
+    assert not file.is_symlink()
+
+
+def test_a_container_that_runs_as_somebody_else_may_write_its_message(world: World) -> None:
+    uid = world.start(pod(container(securityContext={"runAsUser": 7})))
+    assert Path(world.launch(uid, "main").mounts[-1].source).stat().st_mode & 0o777 == 0o666
+
+
+def test_what_an_earlier_run_left_in_a_file_is_not_taken_for_a_message(world: World) -> None:
+    (world.folder / "messages").mkdir()
+    (world.folder / "messages" / "0").write_text("old")
+    uid = world.start(pod(container()))
+    world.end(uid, "main", 0)
+    assert "message" not in world.container(uid, "main")["state"]["terminated"]
 
 
 @pytest.mark.parametrize(
