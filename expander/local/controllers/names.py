@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import uuid
 from functools import lru_cache
-from time import gmtime, strftime
+from os import urandom
+from time import gmtime, strftime, time_ns
 from typing import Final
 
 ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
@@ -14,8 +14,6 @@ ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 LENGTH: Final = 5
 LONGEST: Final = 58
 """Characters of ``generateName`` that are kept before the ending."""
-
-_random = random.SystemRandom()
 
 
 def token() -> str:
@@ -29,8 +27,10 @@ def generated(prefix: str) -> str:
 
 
 def new_uid() -> str:
-    """The uid of a new object."""
-    return str(uuid.uuid4())
+    """The uid of a new object: a UUID of version 7, whose order in time keeps the database's index short."""
+    time, noise = f"{time_ns() // 1_000_000:012x}", urandom(10).hex()
+    variant = "89ab"[int(noise[18], 16) & 3]
+    return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{variant}{noise[3:6]}-{noise[6:18]}"
 
 
 @lru_cache(maxsize=64)
@@ -43,4 +43,4 @@ def timestamp(now: float) -> str:
     return _stamp(int(now))
 
 
-_choose = random.Random(_random.getrandbits(64)).choices
+_choose = random.Random(urandom(8)).choices

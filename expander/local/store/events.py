@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID, uuid5
 
 _ADD: Final = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _REPEAT: Final = "UPDATE events SET message=?, last=?, count=? WHERE id=?"
-_UIDS: Final = UUID("6fd9a63e-8c0f-4f6b-a3ba-7d3ad5b2a9f1")
+_UIDS: Final = "6fd9a63e-8c0f-4f6b-a3ba-7d3ad5b2a9f1"
 _VERSIONS: Final = {"Job": "batch/v1", "CronJob": "batch/v1"}
 
 
@@ -84,6 +83,8 @@ class Events:
 
 def api_event(event: Recorded) -> dict[str, Any]:
     """The v1 Event that a client-go recorder would have written."""
+    from uuid import UUID, uuid5
+
     first, last = _stamp(event.first), _stamp(event.last)
     return {
         "apiVersion": "v1",
@@ -91,7 +92,7 @@ def api_event(event: Recorded) -> dict[str, Any]:
         "metadata": {
             "name": f"{event.name}.{int(event.first * 1e9) + event.id % 1000:x}",
             "namespace": event.namespace,
-            "uid": str(uuid5(_UIDS, f"{event.uid}/{event.id}")),
+            "uid": str(uuid5(UUID(_UIDS), f"{event.uid}/{event.id}")),
             "resourceVersion": str(event.id),
             "creationTimestamp": first,
         },

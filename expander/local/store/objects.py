@@ -12,13 +12,16 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from expander.local.store import rows
 from expander.local.store.encoding import Object, decode, encode
 
 Key = tuple[str, str, str]
 """Kind, namespace and name."""
+
+RESERVED: Final = 10_000
+"""Versions that are written down as given out before they are; after a crash they are left out."""
 
 Step = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -47,8 +50,9 @@ class Store:
         self._unsaved: dict[str, None] = {}
         self._removed: set[str] = set()
         self._notes: dict[str, bytes | None] = {}
+        self._noted = set(rows.noted(database))
         self._changes: deque[Change] = deque(maxlen=history)
-        self.version = self._marked = rows.marked(database)
+        self.version = self._reserved = rows.marked(database)
         self._forgotten = self.version
         """The last version of which no change is kept."""
 
@@ -87,6 +91,7 @@ class Store:
         self._held.discard(uid)
         self._unsaved.pop(uid, None)
         self._notes.pop(uid, None)
+        self._noted.discard(uid)
         self._removed.add(uid)
         last = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
         self._tell("DELETED", last)
@@ -107,11 +112,16 @@ class Store:
 
     def note(self, uid: str, value: Any) -> None:
         """Keep a small JSON value beside the object; an empty one removes it."""
-        self._notes[uid] = encode(value) if value else None
+        if value:
+            self._noted.add(uid)
+            self._notes[uid] = encode(value)
+        elif uid in self._noted:
+            self._noted.discard(uid)
+            self._notes[uid] = None
 
     def noted(self, uid: str) -> Any:
         """What was noted of the object, or None."""
-        if uid in self._removed:
+        if uid not in self._noted:
             return None
         data = self._notes[uid] if uid in self._notes else rows.note(self._database, uid)
         return None if data is None else decode(data)
@@ -144,7 +154,7 @@ class Store:
 
     def flush(self) -> None:
         """Bring the file up to date within the open transaction, which is begun if there is none."""
-        if self.version == self._marked and not self._notes:
+        if not (self._unsaved or self._removed or self._notes):
             return
         database = self._database
         if not database.in_transaction:
@@ -159,8 +169,9 @@ class Store:
         if self._notes:
             rows.save_notes(database, self._notes)
             self._notes = {}
-        rows.mark(database, self.version)
-        self._marked = self.version
+        if self.version > self._reserved:
+            self._reserved = self.version + RESERVED
+            rows.mark(database, self._reserved)
 
     def commit(self) -> None:
         """Make all changes up to now durable."""

@@ -45,6 +45,11 @@ def note(database: sqlite3.Connection, uid: str) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
+def noted(database: sqlite3.Connection) -> Iterator[str]:
+    """The uids that have notes."""
+    return (uid for (uid,) in database.execute("SELECT uid FROM notes"))
+
+
 def notes(database: sqlite3.Connection) -> list[tuple[str, bytes]]:
     """All notes and whose they are."""
     return database.execute("SELECT uid, data FROM notes").fetchall()
