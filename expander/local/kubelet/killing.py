@@ -28,9 +28,10 @@ class Kill:
         self._killed = False
         self._number = stop_signal(spec)
 
-    def shorten(self, by: float) -> None:
-        """Be done by ``by`` if that is sooner."""
-        self.by = min(self.by, by)
+    def shorten(self, grace: float, now: float) -> None:
+        """Be done within ``grace`` seconds, if that is sooner; 0 kills at once."""
+        self.by = min(self.by, now + grace)
+        self._termed = self._termed or grace <= 0
 
     def step(self, processes: Processes, key: str, turn: bool, now: float) -> bool:
         """Do what is due. ``turn``: those that must end before this one have. False when its hook failed."""

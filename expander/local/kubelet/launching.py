@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from expander.local.kubelet.pod import Pod
 
 RETRY = 2.0
-"""Seconds until a container whose configuration could not be put together is tried again."""
+"""Seconds until something that was missing is looked for again."""
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 

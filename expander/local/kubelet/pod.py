@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from expander.local.kubelet.attempts import NEVER, Exec
 from expander.local.kubelet.conditions import OURS
 from expander.local.kubelet.container import Container, State, containers_of
+from expander.local.kubelet.launching import RETRY
 from expander.local.kubelet.node import Surroundings
 from expander.local.kubelet.quality import quality
 from expander.local.kubelet.refusals import VolumeError
@@ -24,9 +25,6 @@ from expander.local.kubelet.volumes import Volume, prepare
 from expander.local.kubelet.watching import Watch
 from expander.local.kubelet.working import Work
 from expander.local.runtime.launch import Exit, Started
-
-RETRY = 2.0
-"""Seconds until something that was missing is looked for again."""
 
 
 class PodEvent(NamedTuple):
@@ -119,9 +117,7 @@ class Pod:
             grace = self.spec.get("terminationGracePeriodSeconds")
             grace = 30.0 if grace is None else float(grace)
         if self.stop is None:
-            self.stop = Stop(now + grace, reason, message)
-        else:
-            self.stop.shorten(now + grace, self.parts)
+            self.stop = Stop(reason, message)
         self.stop.begin(self, grace, now)
 
     def sync(self, now: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from expander.local.kubelet.attempts import NEVER
@@ -15,29 +14,22 @@ if TYPE_CHECKING:
 
 
 class Stop:
-    """The end of a pod: by when, and the ``reason`` and ``message`` of its status if it fails for them."""
+    """The end of a pod: the ``reason`` and ``message`` of its status if it fails for them."""
 
-    __slots__ = ("by", "message", "reason")
+    __slots__ = ("message", "reason")
 
-    def __init__(self, by: float, reason: str | None, message: str | None) -> None:
-        self.by = by
+    def __init__(self, reason: str | None, message: str | None) -> None:
         self.reason = reason
         self.message = message
 
-    def shorten(self, by: float, parts: Sequence[Container]) -> None:
-        """Be done by ``by`` if that is sooner; a grace period never grows."""
-        if by < self.by:
-            self.by = by
-            for part in parts:
-                if part.kill is not None:
-                    part.kill.shorten(by)
-
     def begin(self, pod: Pod, grace: float, now: float) -> None:
-        """Begin to end each container that runs."""
+        """Begin to end each container that runs; one that is being ended already can only get less time."""
         for part in pod.parts:
-            if part.alive and part.kill is None:
-                begin_kill(pod, part, grace, now)
             part.must_restart = False
+            if part.kill is not None:
+                part.kill.shorten(grace, now)
+            elif part.alive:
+                begin_kill(pod, part, grace, now)
 
     def step(self, pod: Pod, now: float) -> None:
         """Do what is due."""

@@ -55,6 +55,26 @@ def test_a_grace_period_can_only_be_shortened(world: World) -> None:
     assert world.signalled(uid) == [("main", TERM), ("main", KILL)]
 
 
+def test_a_pod_that_is_being_deleted_can_be_killed_at_once(world: World) -> None:
+    uid = world.start(pod(container(lifecycle={"preStop": {"sleep": {"seconds": 20}}})))
+    world.kubelet.stop(uid, world.now)
+    world.kubelet.stop(uid, world.now, 0)
+    assert world.signalled(uid) == [("main", KILL)]
+
+
+def test_a_container_that_fails_its_probe_ends_with_its_pod(world: World) -> None:
+    probe = {"exec": {"command": ["check"]}, "failureThreshold": 1, "terminationGracePeriodSeconds": 100}
+    uid = world.start(pod(container(livenessProbe=probe), restart="OnFailure"))
+    world.processes.end(world.beside(uid, "main")[0], 1)
+    world.step(1)
+    world.kubelet.stop(uid, world.now, 5)
+    world.step(5)
+    assert world.signalled(uid) == [("main", TERM), ("main", KILL)]
+    world.end(uid, "main", None, 9)
+    assert world.changes[-1].gone
+    assert world.started(uid) == ["main"]
+
+
 def test_a_pod_deleted_before_anything_ran_has_failed(world: World) -> None:
     uid = world.start(pod(container(envFrom=[{"secretRef": {"name": "none"}}])))
     world.kubelet.stop(uid, world.now)
