@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -56,27 +57,23 @@ def launch_of(
         group=security.get("runAsGroup"),
         groups=_groups(pod),
         image=spec.get("image", ""),
+        replaces_entrypoint=bool(spec.get("command")),
         memory=ceil(parse(str(limits["memory"]))) if "memory" in limits else None,
         cpus=float(parse(str(limits["cpu"]))) if "cpu" in limits else None,
     )
 
 
 def beside(launch: Launch, command: Sequence[str], key: str, log: str) -> Launch:
-    """A command run like ``launch``, with an output of its own."""
-    return Launch(
+    """A command run in the container that runs as ``launch``, or like it, with an output of its own."""
+    return replace(
+        launch,
         key=key,
         argv=list(command),
-        env=launch.env,
         log=log,
-        cwd=launch.cwd,
-        mounts=launch.mounts,
-        hostname=launch.hostname,
-        hosts=launch.hosts,
-        user=launch.user,
-        group=launch.group,
-        groups=launch.groups,
-        image=launch.image,
-        tmp=launch.tmp,
+        memory=None,
+        cpus=None,
+        replaces_entrypoint=True,
+        inside=launch.key,
     )
 
 

@@ -104,6 +104,14 @@ def test_where_and_as_whom_a_container_runs(world: World) -> None:
     assert launch.key == f"{uid}/main/0"
 
 
+def test_arguments_alone_are_for_the_entrypoint_of_the_image(world: World) -> None:
+    part = container(args=["-x"])
+    del part["command"]
+    uid = world.start(pod(part, container("other")))
+    assert (world.launch(uid, "main").argv, world.launch(uid, "main").replaces_entrypoint) == (["-x"], False)
+    assert world.launch(uid, "other").replaces_entrypoint
+
+
 def test_a_container_that_must_not_be_root_is_not(world: World) -> None:
     one = pod(container(securityContext={"runAsNonRoot": True, "runAsUser": 0}))
     uid = world.start(one)

@@ -109,7 +109,7 @@ def test_a_pre_stop_hook_runs_before_the_signal_within_the_grace_period(world: W
     world.step(5)
     (key,) = world.beside(uid, "main")
     launch = world.processes.launches[key]
-    assert (launch.argv, launch.env) == (["save", "all"], {"A": "1"})
+    assert (launch.argv, launch.env, launch.inside) == (["save", "all"], {"A": "1"}, f"{uid}/main/0")
     assert world.signalled(uid) == []
     world.processes.end(key, 0)
     world.step()
