@@ -17,7 +17,9 @@ class Bell:
     def __init__(self, parent: int) -> None:
         self._parent = parent
         self.ending = False
-        self._ear, mouth = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._ear, mouth = os.pipe()
+        for end in (self._ear, mouth):
+            os.set_blocking(end, False)
         signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _nothing)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -130,7 +130,7 @@ class Family:
             if owner is not None:
                 owner.strays.add(pid)
                 self._owners[pid] = owner
-            elif mark:
+            elif self.mark < mark < self.mark + marks.SPAN:
                 families.kill(pid)
 
     def signal(self, child: Child, number: int, whole: bool) -> None:
@@ -168,9 +168,8 @@ class Family:
 
     def kill_all(self) -> bool:
         """Kill every process of every container; False if there is none that this user may kill."""
-        for child in (*self.by_pid.values(), *self.ending):
-            families.kill_group(child.pid)
-        return families.kill_each(families.descendants(os.getpid()))
+        groups = sum(families.kill_group(child.pid) for child in (*self.by_pid.values(), *self.ending))
+        return families.kill_each(families.descendants(os.getpid())) or groups > 0
 
     def extinct(self) -> bool:
         """Whether no container and no child of this process is left."""

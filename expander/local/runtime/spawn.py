@@ -73,21 +73,21 @@ class Spawner:
             raise Refused(
                 f'unable to start container process: chdir to cwd ("{folder}") failed: {reason}'
             ) from error
-        files = []
+        files: list[tuple[int, int]] = []
+        path = ""
         try:
             path = self._find(argv, env)
-            files = [(_text_file(text), number) for number, text in (data or {}).items()]
+            for number, text in (data or {}).items():
+                files.append((_text_file(text), number))
             marks.put_on(mark)
-            changes = user is not None or group is not None or bool(groups)
-            try:
-                if self._quick and not changes:
-                    return self._spawn(path, argv, env, output, files)
-                return self._fork(path, argv, env, output, user, group, groups)
-            except ValueError as error:
-                raise Refused(f"unable to start container process: {error}") from error
-            except OSError as error:
-                self._found.clear()
-                raise self._judge(error, path, argv[0]) from error
+            if self._quick and user is None and group is None and not groups:
+                return self._spawn(path, argv, env, output, files)
+            return self._fork(path, argv, env, output, user, group, groups)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise Refused(f"unable to start container process: {error}") from error
+        except OSError as error:
+            self._found.clear()
+            raise self._judge(error, path, argv[0]) from error
         finally:
             for file, _ in files:
                 os.close(file)

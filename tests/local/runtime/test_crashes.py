@@ -28,9 +28,11 @@ def mark(request: pytest.FixtureRequest) -> Iterator[str]:
         os.kill(pid, signal.SIGKILL)
 
 
-def run_until_killed(folder: Path, mark: str, seconds: float, *, supervisor_too: bool) -> None:
+def run_until_killed(
+    folder: Path, mark: str, seconds: float, *, supervisor_too: bool, runtime: str = "process"
+) -> None:
     """Run the victim, and kill it once it has been at work for so long."""
-    program = [sys.executable, victim.__file__, str(folder), mark]
+    program = [sys.executable, victim.__file__, str(folder), mark, runtime]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(program, env=environment) as process:
         while not (folder / "told").exists():
@@ -73,6 +75,15 @@ def test_a_client_killed_at_any_moment_leaves_no_process_and_loses_no_end(
 @pytest.mark.parametrize("round", range(10))
 def test_also_when_the_supervisor_is_killed_with_it(tmp_path: Path, mark: str, round: int) -> None:
     run_until_killed(tmp_path, mark, random.Random(round).uniform(0, 0.15), supervisor_too=True)
+    check(tmp_path, mark)
+
+
+@pytest.mark.usefixtures("wrap")
+@pytest.mark.parametrize("supervisor_too", [False, True])
+@pytest.mark.parametrize("round", range(4))
+def test_sandboxes_are_no_different(tmp_path: Path, mark: str, round: int, supervisor_too: bool) -> None:
+    seconds = random.Random(round).uniform(0, 0.15)
+    run_until_killed(tmp_path, mark, seconds, supervisor_too=supervisor_too, runtime="sandbox")
     check(tmp_path, mark)
 
 

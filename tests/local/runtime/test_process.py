@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,19 @@ def test_a_file_the_kernel_refuses_says_so_in_the_log(plain: Bench, text: str, r
 def test_an_argument_no_process_can_have_is_a_start_error(plain: Bench, word: str) -> None:
     end, _ = plain.run("echo", word)
     assert end.reason == "StartError"
+
+
+def test_too_many_arguments_are_the_kernels_refusal(plain: Bench) -> None:
+    end, log = plain.run("/bin/echo", *["x" * 100_000] * 100)
+    assert (end.code, log) == (255, "exec /bin/echo: argument list too long\n")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"user": 2**40}, {"env": {"A": 1}}, {"env": {"A=B": "C"}}, {"cwd": "/\0"}]
+)
+def test_what_no_process_can_be_started_with_is_a_start_error(plain: Bench, fields: dict[str, Any]) -> None:
+    assert plain.run("true", **fields)[0].reason == "StartError"
+    assert plain.run("true")[0].code == 0
 
 
 def test_the_environment_is_the_containers_own(plain: Bench) -> None:

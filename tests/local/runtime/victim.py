@@ -1,4 +1,4 @@
-"""A program that runs containers until it is killed: `python victim.py FOLDER MARK`.
+"""A program that runs containers until it is killed: `python victim.py FOLDER MARK RUNTIME`.
 
 Some containers are short, some would run for minutes, some leave daemons behind. Every end it is told of
 is a line of FOLDER/told.
@@ -9,6 +9,7 @@ import select
 import sys
 from pathlib import Path
 
+from expander.local.runtime.choose import best
 from expander.local.runtime.launch import Exit, Launch
 from expander.local.runtime.supervisor import Supervisor
 
@@ -24,7 +25,7 @@ SCRIPTS = (
 def main() -> None:
     """Run until killed."""
     folder, mark = Path(sys.argv[1]), sys.argv[2]
-    supervisor = Supervisor(folder / "state")
+    supervisor = Supervisor(folder / "state", best(sys.argv[3])[0])
     with open(folder / "told", "a") as told:
         number = 0
         while True:
