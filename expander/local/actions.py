@@ -71,10 +71,6 @@ class Actions:
         """The objects that have the object of that uid as their first owner, oldest first."""
         return self._control.store.owned(uid)
 
-    def owned(self, uid: str) -> Sequence[Object]:
-        """The objects whose owner has that uid, oldest first: the pods of a Job."""
-        return self._control.store.owned(uid)
-
     def delete(
         self,
         kind: str,

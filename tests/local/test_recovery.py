@@ -1,0 +1,195 @@
+"""What an executor left, killed or not, is taken up by the next: with real processes."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.base.errors import ExpanderError
+from expander.local.actions import NotFound
+from expander.local.executor import Executor
+
+Object = dict[str, Any]
+
+PATIENCE = 30.0
+
+
+def container(script: str, name: str = "main") -> Object:
+    return {"name": name, "image": "busybox", "command": ["sh", "-c", script]}
+
+
+def job(name: str, script: str, *init: Object, policy: str = "Never", **spec: Any) -> Object:
+    template = {"restartPolicy": policy, "initContainers": list(init), "containers": [container(script)]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {**spec, "template": {"spec": template}},
+    }
+
+
+def until(executor: Executor, condition: Callable[[], bool]) -> None:
+    """Turn the loop until the condition holds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        executor.step(0.05)
+
+
+def finish(executor: Executor, count: int = 1) -> None:
+    until(executor, lambda: executor.group()["succeeded"] + executor.group()["failed"] >= count)
+
+
+def status(executor: Executor, name: str) -> Object:
+    found: Object = executor.get("Job", "default", name)["status"]
+    return found
+
+
+def test_a_pod_that_was_cut_short_is_not_counted_and_runs_anew(tmp_path: Path) -> None:
+    runs = tmp_path / "runs.txt"
+    manifest = job("long", f"echo x >> {runs}; [ $(wc -l < {runs}) -gt 1 ] || sleep 600", backoffLimit=0)
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        executor.submit([manifest])
+        until(executor, runs.exists)
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        finish(executor)
+        assert status(executor, "long")["succeeded"] == 1
+        assert "failed" not in status(executor, "long")
+        assert len(list(executor.list("Pod"))) == 1
+    assert runs.read_text() == "x\nx\n"
+
+
+def wait_unheard(executor: Executor) -> None:
+    """Wait until there is news, and do not listen."""
+    poll = select.poll()
+    poll.register(executor.fileno(), select.POLLIN)
+    assert poll.poll(PATIENCE * 1000)
+
+
+def test_an_end_that_nobody_had_heard_of_is_counted_and_not_repeated(tmp_path: Path) -> None:
+    runs = tmp_path / "runs.txt"
+    script = f"echo x >> {runs}; sleep 0.3; echo over > /dev/stdout; exit 7"
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        executor.submit([job("quick", script, container("exit 0", "first"), backoffLimit=0)])
+        until(executor, runs.exists)
+        wait_unheard(executor)
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        finish(executor)
+        assert status(executor, "quick")["failed"] == 1
+        (pod,) = executor.list("Pod")
+        (first,) = pod["status"]["initContainerStatuses"]
+        (main,) = pod["status"]["containerStatuses"]
+        assert first["state"]["terminated"]["reason"] == "Completed"
+        assert main["state"]["terminated"]["exitCode"] == 7
+        assert executor.logs("default", pod["metadata"]["name"], "main").read_text() == "over\n"
+    assert runs.read_text() == "x\n"
+
+
+def test_a_pod_runs_anew_as_a_whole_when_only_a_part_of_it_had_ended(tmp_path: Path) -> None:
+    runs = tmp_path / "runs.txt"
+    first = container(f"echo first >> {runs}", "first")
+    script = f"echo main >> {runs}; [ $(wc -l < {runs}) -gt 2 ] || sleep 600"
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        executor.submit([job("parts", script, first, backoffLimit=0)])
+        until(executor, lambda: runs.exists() and "main" in runs.read_text())
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        finish(executor)
+        assert status(executor, "parts")["succeeded"] == 1
+    assert runs.read_text() == "first\nmain\nfirst\nmain\n"
+
+
+def test_a_pod_without_a_job_that_was_cut_short_runs_again_under_its_name(tmp_path: Path) -> None:
+    runs = tmp_path / "runs.txt"
+    script = f"echo x >> {runs}; [ $(wc -l < {runs}) -gt 1 ] || sleep 600"
+    spec = {"restartPolicy": "Never", "containers": [container(script)]}
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        executor.submit([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "alone"}, "spec": spec}])
+        until(executor, runs.exists)
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        until(executor, lambda: executor.get("Pod", "default", "alone")["status"]["phase"] == "Succeeded")
+    assert runs.read_text() == "x\nx\n"
+
+
+def test_a_pod_that_was_being_deleted_is_gone_after_a_restart(tmp_path: Path) -> None:
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        executor.submit(
+            [job("deaf", "trap : TERM; sleep 600 & wait; sleep 600", suspend=False, backoffLimit=0)]
+        )
+        until(executor, lambda: executor.running == 1)
+        (pod,) = executor.list("Pod")
+        executor.delete("Pod", "default", pod["metadata"]["name"], grace=600)
+        executor.step(0.05)
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        finish(executor)
+        assert list(executor.list("Pod")) == []
+        assert status(executor, "deaf")["failed"] == 1
+
+
+def test_a_folder_serves_one_executor_at_a_time(tmp_path: Path) -> None:
+    with (
+        Executor(tmp_path, runtime="process"),
+        pytest.raises(
+            ExpanderError, match=r"another expander \(process \d+\) is at work in the state folder"
+        ),
+    ):
+        Executor(tmp_path, runtime="process")
+    Executor(tmp_path, runtime="process").close()
+
+
+def test_an_executor_leaves_no_process_and_may_be_closed_twice(tmp_path: Path) -> None:
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        executor.submit([job("long", f"echo $$ > {tmp_path}/pid; sleep 600")])
+        until(executor, lambda: (tmp_path / "pid").exists() and bool((tmp_path / "pid").read_text()))
+    executor.close()
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+
+
+def test_after_draining_what_runs_ends_and_nothing_else_begins(tmp_path: Path) -> None:
+    with Executor(tmp_path, runtime="process", jobs=1) as executor:
+        executor.submit([job("first", "sleep 0.2"), job("second", "exit 0")])
+        until(executor, lambda: executor.running == 1)
+        executor.drain()
+        until(executor, lambda: executor.running == 0)
+        assert executor.group() == {"pending": 1, "running": 0, "suspended": 0, "succeeded": 1, "failed": 0}
+    with Executor(tmp_path, runtime="process", jobs=1) as executor:
+        finish(executor, 2)
+        assert executor.group()["succeeded"] == 2
+
+
+def test_a_run_ends_when_nothing_can_happen_any_more(tmp_path: Path) -> None:
+    with Executor(tmp_path, runtime="process") as executor:
+        executor.submit([job("waits", "exit 0", suspend=True)])
+        assert not executor.run(lambda _: False)
+        assert executor.group()["suspended"] == 1
+
+
+def test_a_container_without_a_command_fails_and_says_why(tmp_path: Path) -> None:
+    manifest = job("image", "", backoffLimit=0)
+    del manifest["spec"]["template"]["spec"]["containers"][0]["command"]
+    with Executor(tmp_path, runtime="process") as executor:
+        executor.submit([manifest])
+        finish(executor)
+        assert status(executor, "image")["failed"] == 1
+        (pod,) = executor.list("Pod")
+        (main,) = pod["status"]["containerStatuses"]
+        ended = main["state"]["terminated"]
+        assert ended["reason"] == "StartError"
+        assert "command" in ended["message"]
+
+
+def test_logs_of_what_never_ran_are_not_found(tmp_path: Path) -> None:
+    with Executor(tmp_path, runtime="process") as executor:
+        executor.submit([job("fails", "exit 0", container("exit 1", "first"), backoffLimit=0)])
+        finish(executor)
+        (pod,) = executor.list("Pod")
+        name = pod["metadata"]["name"]
+        assert executor.logs("default", name, "first").read_text() == ""
+        with pytest.raises(NotFound, match="has no logs"):
+            executor.logs("default", name, "main")
+        with pytest.raises(NotFound, match="there is no Pod"):
+            executor.logs("default", "nobody", "main")
