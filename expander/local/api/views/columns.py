@@ -1,0 +1,101 @@
+"""What the tables of different kinds share: columns, and cells made the same way in several of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+Object = Mapping[str, Any]
+Cells = list[Any]
+Conditions = list[dict[str, str]]
+
+NOTHING: Final[Mapping[str, Any]] = {}
+NONE: Final = "<none>"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; those with a ``priority`` above 0 show only with ``-o wide``."""
+
+    name: str
+    type: str = "string"
+    format: str = ""
+    priority: int = 0
+    description: str = ""
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The column as a table defines it."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "format": self.format,
+            "description": self.description,
+            "priority": self.priority,
+        }
+
+
+def _no_conditions(obj: Object) -> Conditions:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How objects of one kind become rows: the cells of an object at a time (Unix seconds), wide ones too."""
+
+    columns: tuple[Column, ...]
+    cells: Callable[[Object, float], Cells]
+    conditions: Callable[[Object], Conditions] = field(default=_no_conditions)
+
+
+NAME: Final = Column("Name", format="name", description="What the object is called.")
+AGE: Final = Column("Age", description="How long the object has been there.")
+CONTAINERS: Final = Column("Containers", priority=1, description="The names of the containers.")
+IMAGES: Final = Column("Images", priority=1, description="The images of the containers.")
+
+
+def wide(name: str, description: str) -> Column:
+    """A column of text that shows only with ``-o wide``."""
+    return Column(name, priority=1, description=description)
+
+
+def name_of(obj: Object) -> str:
+    """The name in the metadata."""
+    name: str = obj["metadata"]["name"]
+    return name
+
+
+def created(obj: Object) -> str | None:
+    """When the object came into being, in API form."""
+    stamp: str | None = obj["metadata"].get("creationTimestamp")
+    return stamp
+
+
+def names_and_images(pod_spec: Object) -> Cells:
+    """The cells of the columns `CONTAINERS` and `IMAGES`."""
+    containers = pod_spec.get("containers") or ()
+    names = ",".join(each.get("name") or "" for each in containers)
+    return [names, ",".join(each.get("image") or "" for each in containers)]
+
+
+def labels_text(labels: Mapping[str, str] | None) -> str:
+    """Labels as ``key=value,...`` by key."""
+    return ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items())) or NONE
+
+
+def selector_text(selector: Object | None) -> str:
+    """A LabelSelector as one writes it on a command line, by key."""
+    selector = selector or NOTHING
+    found = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
+    for each in selector.get("matchExpressions") or ():
+        found.append((each["key"], _expression(each["key"], each["operator"], each.get("values") or ())))
+    return ",".join(text for _, text in sorted(found, key=lambda pair: pair[0])) or NONE
+
+
+def _expression(key: str, operator: str, values: Iterable[str]) -> str:
+    if operator == "Exists":
+        return key
+    if operator == "DoesNotExist":
+        return f"!{key}"
+    return f"{key} {operator.lower()} ({','.join(sorted(values))})"
