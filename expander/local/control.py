@@ -12,19 +12,21 @@ from collections.abc import Iterable
 from sqlite3 import Connection
 from typing import Final
 
+from expander.local.controllers.cronjobs import CronJobs
 from expander.local.controllers.garbage import Garbage, Propagation
 from expander.local.controllers.jobs import EXPIRY, Jobs
-from expander.local.controllers.names import timestamp
-from expander.local.controllers.pods import ENDED, Pods
+from expander.local.controllers.placement import Placement
+from expander.local.controllers.pod_status import ENDED
+from expander.local.controllers.pods import Pods
 from expander.local.controllers.recorder import Recorder
-from expander.local.controllers.scheduling import Scheduler, waiting_status
+from expander.local.controllers.scheduling import Scheduler
 from expander.local.decide import ttl
 from expander.local.groups import Groups
 from expander.local.store.encoding import Object
 from expander.local.store.events import Events
 from expander.local.store.objects import Store
 from expander.local.store.states import FINISHED, OPEN, RUNNING
-from expander.local.submission import updated
+from expander.local.submission import submit, updated
 from expander.local.timers import Timers
 
 BEGUN_AT_ONCE: Final = 16
@@ -58,9 +60,10 @@ class Control:
         """Uids of Jobs that have ended, in order; whoever reads them takes them out."""
         recorder = Recorder(self.events, "job-controller")
         self._jobs = Jobs(self.store, self.pods, recorder, backoff_base=backoff_base, watched=history > 0)
-        self._scheduling = Recorder(self.events, "default-scheduler")
+        self._crons = CronJobs(self.store, self, Recorder(self.events, "cronjob-controller"))
+        recorder = Recorder(self.events, "default-scheduler")
+        self._placement = Placement(scheduler, self.pods, recorder, node)
         self._kubelet = Recorder(self.events, "kubelet")
-        self._node = node
         self._now = 0.0
         self._stops: list[tuple[str, float]] = []
         self._updates: list[Object] = []
@@ -79,14 +82,16 @@ class Control:
                 self.garbage.delete(job, now, "Foreground")
         for uid in self._looks.due(now):
             self._touched[uid] = None
+        self._crons.turn(now)
         while self._touched:
             touched, self._touched = self._touched, {}
             for uid in touched:
                 self._look(uid)
+            self._crons.turn(now)
         self._begin()
         while self._owners:
             self.garbage.collect(self._owners.pop(), now)
-        return self._place()
+        return [] if self.paused else self._placement.turn(now)
 
     def pod_changed(
         self, uid: str, status: Object, events: Iterable[tuple[str, str, str]], now: float, *, gone: bool
@@ -118,12 +123,14 @@ class Control:
         """When the next turn has something to do even if nothing happens; in the past: at once."""
         if (
             self._touched
+            or self._crons.pending
             or self._owners
             or self._stops
             or (self._waiting and not self.paused and self.scheduler.spare > 0)
         ):
             return self._now
-        times = [at for at in (self._looks.next(), self._expiries.next()) if at is not None]
+        timers = (self._looks.next(), self._expiries.next(), self._crons.deadline())
+        times = [at for at in timers if at is not None]
         return min(times) if times else None
 
     @property
@@ -143,8 +150,9 @@ class Control:
             if state == OPEN and (pod := self.store.by_uid(uid)) is not None:
                 self.pods.restore(pod)
                 pods.append(pod)
-        for service in self.store.of_kind("Service"):
-            self.arrived(service)
+        for kind in ("Service", "CronJob"):
+            for obj in self.store.of_kind(kind):
+                self.arrived(obj)
         unfinished = [pair for pair in self.store.states("Job") if pair[1] not in FINISHED]
         self._waiting.extend(uid for uid, state in unfinished if state == RUNNING)
         self._waiting.extend(uid for uid, state in unfinished if state != RUNNING)
@@ -159,6 +167,9 @@ class Control:
         if obj["kind"] == "Job":
             self._waiting.append(uid)
             self.groups.see(obj)
+            self._crons.job_changed(obj)
+        elif obj["kind"] == "CronJob":
+            self._crons.arrived(obj)
         elif obj["kind"] == "Pod":
             self.pods.restore(obj)
             self.pod_created(obj)
@@ -180,6 +191,9 @@ class Control:
             self._touched[new["metadata"]["uid"]] = None
             self.groups.see(new)
             self._expire(new)
+            self._crons.job_changed(new)
+        if new["kind"] == "CronJob":
+            self._crons.replaced(old, new, now)
         if new["kind"] == "Pod":
             self.pods.restore(new)
             self._updates.append(new)
@@ -194,6 +208,18 @@ class Control:
         """Set one condition in the status of a pod."""
         if (pod := self.pods.add_condition(uid, condition)) is not None:
             self._updates.append(pod)
+
+    def create_job(self, job: Object, now: float) -> Object | None:
+        """Create a Job for a controller; None when there is one of that name."""
+        made, told = submit(self.store, job, now)
+        if told.outcome != "created":
+            return None
+        self.arrived(made)
+        return made
+
+    def delete_job(self, job: Object, now: float) -> None:
+        """Delete a Job for a controller, its pods after it."""
+        self.delete(job, now, "Background", None)
 
     def job_touched(self, uid: str, *, at_once: bool) -> None:
         """Something about a pod of this Job has changed."""
@@ -223,6 +249,8 @@ class Control:
         if found is None:
             return
         self.groups.see(found.job)
+        if found.changed:
+            self._crons.job_changed(found.job, found.interim)
         if found.over:
             self._looks.drop(uid)
             self.finished.append(uid)
@@ -235,18 +263,6 @@ class Control:
         while self._waiting and not self.paused and begun < BEGUN_AT_ONCE and self.scheduler.spare > 0:
             self._look(self._waiting.popleft())
             begun += 1
-
-    def _place(self) -> list[Object]:
-        if self.paused:
-            return []
-        placed = [self.pods.bind(uid, self._node) for uid in self.scheduler.place()]
-        for uid, message in self.scheduler.left_over():
-            if (pod := self.pods.get(uid)) is not None:
-                status = waiting_status(pod["status"], message, timestamp(self._now))
-                self.pods.set_status(uid, status)
-                if "Insufficient" in message:
-                    self._scheduling.record(pod, "Warning", "FailedScheduling", message, self._now)
-        return [pod for pod in placed if pod is not None]
 
     def _expire(self, job: Object) -> None:
         uid, at = job["metadata"]["uid"], ttl.expires_at(job)
@@ -262,6 +278,9 @@ class Control:
             self.groups.lose(uid)
             self._looks.drop(uid)
             self._expiries.drop(uid)
+            self._crons.job_changed(obj)
+        if obj["kind"] == "CronJob":
+            self._crons.forget(uid)
         if obj["kind"] == "Service":
             self._services[obj["metadata"]["namespace"]].pop(uid, None)
         self._owners.update(owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ())

@@ -86,6 +86,9 @@ def _created(obj: Mapping[str, Any], uid: str, namespace: str) -> dict[str, Any]
     made["metadata"] = dict(made["metadata"])
     if namespace:
         made["metadata"].setdefault("namespace", namespace)
+    if obj["kind"] == "CronJob":
+        made["metadata"]["generation"] = 1
+        made["status"] = {}
     if obj["kind"] == "Pod":
         made["status"] = {"phase": "Pending"}
     return made

@@ -23,11 +23,16 @@ EXPIRY: Final = "expires"
 
 
 class Turn(NamedTuple):
-    """What came of looking at a Job: the Job as it is now, when to look again, and whether it is over."""
+    """What came of looking at a Job: the Job as it is now, when to look again, and whether it is over.
+
+    ``changed``: its status is another than before; ``interim`` is a version in between that was shown.
+    """
 
     job: Object
     again_at: float | None
     over: bool
+    changed: bool
+    interim: Object | None
 
 
 class Jobs:
@@ -57,7 +62,7 @@ class Jobs:
             return None
         memory = self._memories[uid]
         decision = decide(job, self._pods.of_job(uid), now, memory=memory, backoff_base=self._base)
-        job = self._act(job, decision, now)
+        job, interim = self._act(job, decision, now)
         over = conditions.finished(job) is not None
         if over:
             self._end(job)
@@ -67,7 +72,7 @@ class Jobs:
         if not over and not self._pods.of_job(uid) and _rests(job):
             self._memories.pop(uid)
             self._store.release(uid)
-        return Turn(job, decision.again_at, over)
+        return Turn(job, decision.again_at, over, decision.changed, interim)
 
     def forget(self, uid: str) -> None:
         """The Job is gone from the store."""
@@ -87,11 +92,13 @@ class Jobs:
             self._adopt(job)
         return job
 
-    def _act(self, job: Object, decision: Decision, now: float) -> Object:
+    def _act(self, job: Object, decision: Decision, now: float) -> tuple[Object, Object | None]:
+        """Carry out the decision; the Job as it is then, and as it was shown in between."""
         record = self._recorder.record
+        interim = None
         if decision.changed:
             if self._watched and decision.interim is not None:
-                job = self._store.put({**job, "status": decision.interim})
+                interim = self._store.put({**job, "status": decision.interim})
             job = self._store.put({**job, "status": decision.status})
         for uid in decision.delete:
             pod = self._pods.get(uid)
@@ -105,7 +112,7 @@ class Jobs:
             record(job, *pod_created(made["metadata"]["name"]), now)
         for event in decision.events:
             record(job, *event, now)
-        return job
+        return job, interim
 
     def _end(self, job: Object) -> None:
         uid = job["metadata"]["uid"]

@@ -1,4 +1,4 @@
-"""What the Job controller would do next, as pure functions (pkg/controller/job of Kubernetes v1.36).
+"""What the Job and CronJob controllers would do next, as pure functions (Kubernetes v1.36 decides).
 
 The entry is `job.decide`: one turn of the controller for one Job. It reads no clock, keeps no state and
 changes no object it is given; what has to survive from turn to turn is in the Job's status and in a small
@@ -8,6 +8,9 @@ One module per rule, named for the rule: `gather` (which pods matter), `counting
 to), `indexes`, `backoff`, `failure_policy`, `success_policy`, `verdict` (why a Job ends), `scaling`
 (how many pods there should be), `podmaker`, `conditions`, `settling` (when to look again), `ttl`. Times
 are Unix seconds (float), durations seconds; indexes and counts are plain integers.
+
+The CronJob controller has an entry of its own, `cronjob.decide`: one look at one CronJob. Its rules are in
+`cron_times` (which scheduled time is due), `history` (which finished Jobs go) and `jobmaker`.
 
 What belongs elsewhere: names and uids of new pods, deleting and storing objects, owner references of Jobs
 that are gone. The caller does what a `decision.Decision` says, in one transaction, before it asks again.

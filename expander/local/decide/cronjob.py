@@ -1,0 +1,216 @@
+"""One look of the CronJob controller at one CronJob (pkg/controller/cronjob of Kubernetes v1.36 decides).
+
+In this order: delete old finished Jobs; strike finished and missing Jobs off the active ones; start the
+last scheduled time that has come and is not seen to, if its deadline and the other Jobs allow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any, Final
+
+from expander.base import schedule as schedules
+from expander.local.decide import cron_times, history
+from expander.local.decide.conditions import finished
+from expander.local.decide.decision import Event
+from expander.local.decide.jobmaker import job_name, make_job
+from expander.local.decide.wellknown import Object, unix
+
+_UNSUPPORTED: Final = (
+    'CRON_TZ or TZ used in schedule "{}" is not officially supported, see '
+    "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+)
+_MANY_MISSED: Final = (
+    "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
+)
+
+
+@dataclass(slots=True)
+class CronDecision:
+    """What to do for a CronJob: record ``events``, delete the Jobs ``delete`` (uids), put ``status`` if it
+    ``changed``, then create ``create``; its time is ``scheduled`` (Unix seconds). `started` gives the status
+    once it is created, `created_job` the event. ``again_at``: when to look again, None for not before
+    something changes.
+    """
+
+    status: dict[str, Any]
+    changed: bool = False
+    events: list[Event] = field(default_factory=list)
+    delete: list[str] = field(default_factory=list)
+    create: dict[str, Any] | None = None
+    scheduled: int = 0
+    again_at: float | None = None
+
+    def tell(self, type: str, reason: str, message: str) -> None:
+        """Record one event."""
+        self.events.append(Event(type, reason, message))
+
+    def strike(self, uid: str) -> None:
+        """The Job is active no more."""
+        active = [each for each in self.status.get("active") or () if each["uid"] != uid]
+        self.status = {key: value for key, value in self.status.items() if key != "active"}
+        if active:
+            self.status["active"] = active
+        self.changed = True
+
+    def remove(self, job: Object) -> None:
+        """Delete a Job."""
+        metadata = job["metadata"]
+        self.delete.append(metadata["uid"])
+        if any(each["uid"] == metadata["uid"] for each in self.status.get("active") or ()):
+            self.strike(metadata["uid"])
+        self.changed = True
+        self.tell("Normal", "SuccessfulDelete", f"Deleted job {metadata['name']}")
+
+
+def decide(cron_job: Object, jobs: Sequence[Object], now: float, *, zone: str = "") -> CronDecision:
+    """What the controller does at ``now`` (Unix seconds). ``jobs`` are all that have the CronJob as their
+    controller; ``zone`` is the controller's own, for CronJobs that name none."""
+    decision = CronDecision(dict(cron_job.get("status") or {}))
+    for job in history.surplus(cron_job["spec"], jobs):
+        decision.remove(job)
+    _follow(decision, jobs)
+    spec = cron_job["spec"]
+    if cron_job["metadata"].get("deletionTimestamp"):
+        return decision
+    try:
+        schedules.named_zone(spec.get("timeZone") or "")
+    except ValueError:
+        name = spec["timeZone"]
+        decision.tell("Warning", "UnknownTimeZone", f'invalid timeZone: "{name}": unknown time zone {name}')
+        return decision
+    if not spec.get("suspend"):
+        _schedule(decision, cron_job, {job["metadata"]["uid"]: job for job in jobs}, now, zone)
+    return decision
+
+
+def started(status: Object, job: Object, scheduled: int) -> dict[str, Any]:
+    """The CronJob's status when ``job``, as it is in the store, was started for the time ``scheduled``."""
+    metadata = job["metadata"]
+    reference = {
+        "kind": "Job",
+        "namespace": metadata["namespace"],
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "apiVersion": "batch/v1",
+        "resourceVersion": metadata["resourceVersion"],
+    }
+    active = [*(status.get("active") or ()), reference]
+    at = datetime.fromtimestamp(scheduled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {**status, "active": active, "lastScheduleTime": at}
+
+
+def created_job(name: str) -> Event:
+    """The event about a Job that was created."""
+    return Event("Normal", "SuccessfulCreate", f"Created job {name}")
+
+
+def refused_job(error: str) -> Event:
+    """The event about a Job that the API would not create."""
+    return Event("Warning", "FailedCreate", f"Error creating job: {error}")
+
+
+def next_look(cron_job: Object, now: float, *, zone: str = "") -> float | None:
+    """When the next scheduled time is to be seen to; None when there is none."""
+    try:
+        following = _following(cron_job["spec"], zone)
+    except ValueError:
+        return None
+    return cron_times.next_look(following, _earliest(cron_job, cron_job.get("status") or {}), now)
+
+
+def _follow(decision: CronDecision, jobs: Sequence[Object]) -> None:
+    """What has become of the Jobs that were active, and of the others."""
+    active = {each["uid"] for each in decision.status.get("active") or ()}
+    for job in jobs:
+        uid, name, end = job["metadata"]["uid"], job["metadata"]["name"], finished(job)
+        if end is None:
+            if uid not in active:
+                decision.tell(
+                    "Warning",
+                    "UnexpectedJob",
+                    f"Saw a job that the controller did not create or forgot: {name}",
+                )
+        elif uid in active:
+            decision.strike(uid)
+            decision.tell("Normal", "SawCompletedJob", f"Saw completed job: {name}, condition: {end['type']}")
+        elif end["type"] == "Complete" and (at := job["status"].get("completionTime")) is not None:
+            last = decision.status.get("lastSuccessfulTime")
+            if last is None or unix(at) > unix(last):
+                decision.status["lastSuccessfulTime"] = at
+                decision.changed = True
+    there = {job["metadata"]["uid"] for job in jobs}
+    for each in decision.status.get("active") or ():
+        if each["uid"] not in there:
+            decision.strike(each["uid"])
+            decision.tell("Normal", "MissingJob", f"Active job went missing: {each['name']}")
+
+
+def _schedule(
+    decision: CronDecision, cron_job: Object, jobs: dict[str, Object], now: float, zone: str
+) -> None:
+    """Start what is to be started, and say when to look again."""
+    scheduled = _due(decision, cron_job, now, zone)
+    if scheduled is None:
+        return
+    active, last = decision.status.get("active") or [], decision.status.get("lastScheduleTime")
+    if any(each["name"] == job_name(cron_job, scheduled) for each in active):
+        return
+    if last is not None and unix(last) == scheduled:
+        return
+    policy = cron_job["spec"].get("concurrencyPolicy")
+    if policy == "Forbid" and active:
+        words = "Not starting job because prior execution is running and concurrency policy is Forbid"
+        decision.tell("Normal", "JobAlreadyActive", words)
+        return
+    if policy == "Replace":
+        for each in active:
+            decision.remove(jobs[each["uid"]])
+    decision.create, decision.scheduled = make_job(cron_job, scheduled), scheduled
+
+
+def _due(decision: CronDecision, cron_job: Object, now: float, zone: str) -> int | None:
+    """The scheduled time that has come last and is not too late to be seen to."""
+    spec = cron_job["spec"]
+    if "TZ" in spec["schedule"]:
+        decision.tell("Warning", "UnsupportedSchedule", _UNSUPPORTED.format(spec["schedule"]))
+    try:
+        following = _following(spec, zone)
+    except ValueError as error:
+        message = f'unparseable schedule: "{spec["schedule"]}" : {error}'
+        decision.tell("Warning", "UnparseableSchedule", message)
+        return None
+    earliest, deadline = _earliest(cron_job, decision.status), spec.get("startingDeadlineSeconds")
+    since = earliest if deadline is None else max(earliest, now - deadline)
+    try:
+        found = cron_times.unmet(following, since, now)
+    except ValueError as error:
+        decision.tell("Warning", "InvalidSchedule", f"invalid schedule: {spec['schedule']} : {error}")
+        return None
+    decision.again_at = cron_times.next_look(following, earliest, now)
+    if found.latest is not None and found.missed > cron_times.MANY:
+        decision.tell("Warning", "TooManyMissedTimes", _MANY_MISSED)
+    if found.latest is not None and deadline is not None and found.latest + deadline < now:
+        at = format_datetime(datetime.fromtimestamp(found.latest, UTC))
+        decision.tell("Warning", "MissSchedule", f"Missed scheduled time to start a job: {at}")
+        return None
+    return found.latest
+
+
+def _following(spec: Object, zone: str) -> cron_times.Following:
+    """The times of the schedule in the CronJob's time zone; ValueError when it is no schedule."""
+    schedule = schedules.parse(spec["schedule"])
+    place = schedules.named_zone(spec.get("timeZone") or zone)
+
+    def following(after: float) -> int | None:
+        return next(iter(schedules.next_times(schedule, place, after, 1)), None)
+
+    return following
+
+
+def _earliest(cron_job: Object, status: Object) -> float:
+    """The time up to which everything is seen to."""
+    return unix(status.get("lastScheduleTime") or cron_job["metadata"]["creationTimestamp"])
