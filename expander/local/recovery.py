@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from expander.local.control import Control
-from expander.local.controllers.pods import ENDED, controller_of
+from expander.local.controllers.pod_status import ENDED
+from expander.local.controllers.pods import controller_of
 from expander.local.runtime.launch import Exit, Launch, Started
 from expander.local.runtime.recovery import forget, recover
 from expander.local.store.encoding import Object

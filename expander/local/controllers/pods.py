@@ -1,44 +1,21 @@
 """The pods that matter now, in the store and sorted by Job: created, changed, deleted, forgotten.
 
 A pod matters until it has ended and its Job has counted it; after that it rests in the store and costs no
-memory. What happens to a pod is told to whoever listens through `Listener`: the scheduler must know, the
+memory. What happens to a pod is told to a `listener.Listener`: the scheduler must know, the
 kubelet must stop what runs, the Job must be looked at.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any
 
+from expander.local.controllers.listener import Listener
 from expander.local.controllers.names import generated, new_uid, timestamp
+from expander.local.controllers.pod_status import ENDED, following, with_condition
 from expander.local.decide import gather
 from expander.local.decide.wellknown import FINALIZER
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
-
-ENDED: Final = ("Succeeded", "Failed")
-KUBELET_CONDITIONS: Final = frozenset(
-    ("PodScheduled", "Initialized", "Ready", "ContainersReady", "PodReadyToStartContainers")
-)
-"""The conditions that the kubelet writes anew each time; those of others stay."""
-
-
-class Listener(Protocol):
-    """Who has to act when something happens to a pod."""
-
-    def pod_created(self, pod: Object) -> None:
-        """The pod is in the store and has no place yet."""
-
-    def pod_stopped(self, pod: Object, grace: float) -> None:
-        """The pod is being deleted while it may run; it has so many seconds."""
-
-    def pod_over(self, uid: str) -> None:
-        """The pod has ended or is gone: it needs no place any more."""
-
-    def pod_gone(self, pod: Object) -> None:
-        """The pod is in the store no more."""
-
-    def job_touched(self, uid: str, *, at_once: bool) -> None:
-        """Something about a pod of this Job has changed."""
 
 
 class Pods:
@@ -96,11 +73,7 @@ class Pods:
         if pod is None:
             return
         before = pod.get("status") or {}
-        foreign = [each for each in before.get("conditions") or () if each["type"] not in KUBELET_CONDITIONS]
-        if foreign:
-            own = {each["type"] for each in status.get("conditions") or ()}
-            kept = [each for each in foreign if each["type"] not in own]
-            status = {**status, "conditions": [*(status.get("conditions") or ()), *kept]}
+        status = following(before, status)
         over = status.get("phase") in ENDED and before.get("phase") not in ENDED
         pod = self._put({**pod, "status": status}, durable=over)
         self._touch(pod, at_once=over)
@@ -113,9 +86,7 @@ class Pods:
         pod = self.get(uid)
         if pod is None:
             return None
-        status = pod.get("status") or {}
-        others = [each for each in status.get("conditions") or () if each["type"] != condition["type"]]
-        return self._put({**pod, "status": {**status, "conditions": [*others, condition]}})
+        return self._put({**pod, "status": with_condition(pod.get("status") or {}, condition)})
 
     def delete(self, uid: str, now: float, grace: float | None = None) -> None:
         """Delete a pod gracefully: what runs gets ``grace`` seconds, by default those of its spec."""

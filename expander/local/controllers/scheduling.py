@@ -7,7 +7,7 @@ came; one that does not fit does not hold up those behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
@@ -173,19 +173,3 @@ def _fits(request: Request, used: Request, size: Request) -> bool:
     """Whether there is room beside what is used; what is not asked for is never short."""
     cpu = not request.cpu or used.cpu + request.cpu <= size.cpu
     return cpu and (not request.memory or used.memory + request.memory <= size.memory)
-
-
-def waiting_status(status: Object, message: str, at: str) -> Object:
-    """The status of a pod that found no place, with why."""
-    condition = {
-        "type": "PodScheduled",
-        "status": "False",
-        "lastProbeTime": None,
-        "lastTransitionTime": at,
-        "reason": "Unschedulable",
-        "message": message,
-    }
-    others: Iterable[Object] = (
-        each for each in status.get("conditions") or () if each["type"] != "PodScheduled"
-    )
-    return {**status, "phase": "Pending", "conditions": [*others, condition]}
