@@ -1,4 +1,4 @@
-"""Times of objects as ages in a table: ``47s``, ``3m20s``, ``5h``, as apimachinery's ``HumanDuration`` does."""
+"""Times of objects as ages in a table: ``47s``, ``3m20s``, ``5h``; as apimachinery's duration package."""
 
 from __future__ import annotations
 
