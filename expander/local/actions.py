@@ -119,7 +119,7 @@ class Actions:
 
     def take_finished(self) -> Iterator[Object]:
         """The Jobs that have ended since the last call and are still there, in order."""
-        finished = self._control.finished
+        finished = self._control.agenda.finished
         while finished:
             if (job := self._control.store.by_uid(finished.popleft())) is not None:
                 yield job

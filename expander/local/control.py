@@ -7,33 +7,25 @@ clock and starts nothing, so a whole cluster's life can be played through in no 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from sqlite3 import Connection
-from typing import Final
 
+from expander.local.agenda import Agenda
 from expander.local.controllers.cronjobs import CronJobs
 from expander.local.controllers.garbage import Garbage, Propagation
-from expander.local.controllers.jobs import EXPIRY, Jobs
+from expander.local.controllers.jobs import Jobs, Turn
 from expander.local.controllers.placement import Placement
 from expander.local.controllers.pod_status import ENDED
 from expander.local.controllers.pods import Pods
 from expander.local.controllers.recorder import Recorder
 from expander.local.controllers.scheduling import Scheduler
-from expander.local.decide import ttl
+from expander.local.errands import Errands
 from expander.local.groups import Groups
 from expander.local.store.encoding import Object
 from expander.local.store.events import Events
 from expander.local.store.objects import Store
-from expander.local.store.states import FINISHED, OPEN, RUNNING
+from expander.local.store.states import OPEN
 from expander.local.submission import submit, updated
-from expander.local.timers import Timers
-
-BEGUN_AT_ONCE: Final = 16
-"""Jobs that are begun in one turn at most: the first containers start before the last Job is looked at."""
-
-NEWS: Final = 1.0
-"""Seconds until a Job's status follows what is no more than news of its pods (syncJobBatchPeriod)."""
 
 
 class Control:
@@ -54,44 +46,31 @@ class Control:
         self.pods = Pods(self.store, self)
         self.groups = Groups(self.store)
         self.garbage = Garbage(self.store, self.pods, self._gone)
-        self.paused = False
-        """Whether no further Job begins and no further pod gets a place."""
-        self.finished: deque[str] = deque()
-        """Uids of Jobs that have ended, in order; whoever reads them takes them out."""
+        self.errands = Errands()
         recorder = Recorder(self.events, "job-controller")
-        self._jobs = Jobs(self.store, self.pods, recorder, backoff_base=backoff_base, watched=history > 0)
+        jobs = Jobs(self.store, self.pods, recorder, backoff_base=backoff_base, watched=history > 0)
+        self.agenda = Agenda(jobs, scheduler, self._looked)
         self._crons = CronJobs(self.store, self, Recorder(self.events, "cronjob-controller"))
         recorder = Recorder(self.events, "default-scheduler")
         self._placement = Placement(scheduler, self.pods, recorder, node)
         self._kubelet = Recorder(self.events, "kubelet")
         self._now = 0.0
-        self._stops: list[tuple[str, float]] = []
-        self._updates: list[Object] = []
         self._services: dict[str, dict[str, Object]] = {}
-        self._waiting: deque[str] = deque()
-        self._touched: dict[str, None] = {}
         self._owners: set[str] = set()
-        self._looks: Timers[str] = Timers()
-        self._expiries: Timers[str] = Timers()
 
     def turn(self, now: float) -> list[Object]:
         """Do all that is to be done at ``now`` (Unix seconds); the pods to start, once it is durable."""
         self._now = now
-        for uid in self._expiries.due(now):
+        for uid in self.agenda.expired(now):
             if (job := self.store.by_uid(uid)) is not None:
                 self.garbage.delete(job, now, "Foreground")
-        for uid in self._looks.due(now):
-            self._touched[uid] = None
         self._crons.turn(now)
-        while self._touched:
-            touched, self._touched = self._touched, {}
-            for uid in touched:
-                self._look(uid)
+        while self.agenda.turn(now):
             self._crons.turn(now)
-        self._begin()
+        self.agenda.begin(now)
         while self._owners:
             self.garbage.collect(self._owners.pop(), now)
-        return [] if self.paused else self._placement.turn(now)
+        return [] if self.agenda.paused else self._placement.turn(now)
 
     def pod_changed(
         self, uid: str, status: Object, events: Iterable[tuple[str, str, str]], now: float, *, gone: bool
@@ -109,34 +88,12 @@ class Control:
         """The Services of a namespace."""
         return self._services.get(namespace, {}).values()
 
-    def take_updates(self) -> list[Object]:
-        """The pods that somebody has changed since the last call."""
-        updates, self._updates = self._updates, []
-        return updates
-
-    def take_stops(self) -> list[tuple[str, float]]:
-        """The pods to be stopped since the last call, and the seconds each has."""
-        stops, self._stops = self._stops, []
-        return stops
-
     def deadline(self) -> float | None:
         """When the next turn has something to do even if nothing happens; in the past: at once."""
-        if (
-            self._touched
-            or self._crons.pending
-            or self._owners
-            or self._stops
-            or (self._waiting and not self.paused and self.scheduler.spare > 0)
-        ):
+        if self.agenda.urgent or self._crons.pending or self._owners or self.errands:
             return self._now
-        timers = (self._looks.next(), self._expiries.next(), self._crons.deadline())
-        times = [at for at in timers if at is not None]
-        return min(times) if times else None
-
-    @property
-    def waiting(self) -> int:
-        """Jobs that have not begun."""
-        return len(self._waiting)
+        crons = self._crons.deadline()
+        return min((*self.agenda.next(), *(() if crons is None else (crons,))), default=None)
 
     def commit(self) -> None:
         """Make everything durable."""
@@ -153,19 +110,14 @@ class Control:
         for kind in ("Service", "CronJob"):
             for obj in self.store.of_kind(kind):
                 self.arrived(obj)
-        unfinished = [pair for pair in self.store.states("Job") if pair[1] not in FINISHED]
-        self._waiting.extend(uid for uid, state in unfinished if state == RUNNING)
-        self._waiting.extend(uid for uid, state in unfinished if state != RUNNING)
-        for uid, note in self.store.notes():
-            if EXPIRY in note:
-                self._expiries.set(uid, note[EXPIRY])
+        self.agenda.restore(self.store)
         return pods
 
     def arrived(self, obj: Object) -> None:
         """The object is in the store and was not there before."""
         uid = obj["metadata"]["uid"]
         if obj["kind"] == "Job":
-            self._waiting.append(uid)
+            self.agenda.waiting.append(uid)
             self.groups.see(obj)
             self._crons.job_changed(obj)
         elif obj["kind"] == "CronJob":
@@ -181,23 +133,22 @@ class Control:
         self._now = now
         self.garbage.delete(obj, now, propagation, grace)
         if obj["kind"] == "Job":
-            self._touched[obj["metadata"]["uid"]] = None
+            self.agenda.touch(obj["metadata"]["uid"])
 
     def replace(self, old: Object, new: Object, now: float) -> Object:
         """Put ``new`` in the place of ``old`` as a client's update does; the object as it is then."""
         self._now = now
         new = self.store.put(updated(old, new))
         if new["kind"] == "Job":
-            self._touched[new["metadata"]["uid"]] = None
+            self.agenda.touch(new["metadata"]["uid"])
             self.groups.see(new)
-            self._expire(new)
+            self.agenda.expire(new)
             self._crons.job_changed(new)
         if new["kind"] == "CronJob":
             self._crons.replaced(old, new, now)
         if new["kind"] == "Pod":
-            self.pods.restore(new)
-            self._updates.append(new)
-            self.pods.settle(new)
+            self.pods.replace(new)
+            self.errands.update(new)
             return new
         if new["kind"] == "Service":
             self.arrived(new)
@@ -207,7 +158,7 @@ class Control:
     def add_condition(self, uid: str, condition: Object) -> None:
         """Set one condition in the status of a pod."""
         if (pod := self.pods.add_condition(uid, condition)) is not None:
-            self._updates.append(pod)
+            self.errands.update(pod)
 
     def create_job(self, job: Object, now: float) -> Object | None:
         """Create a Job for a controller; None when there is one of that name."""
@@ -224,9 +175,9 @@ class Control:
     def job_touched(self, uid: str, *, at_once: bool) -> None:
         """Something about a pod of this Job has changed."""
         if at_once:
-            self._touched[uid] = None
+            self.agenda.touch(uid)
         else:
-            self._looks.set(uid, self._now + NEWS)
+            self.agenda.touch_soon(uid, self._now)
 
     def pod_created(self, pod: Object) -> None:
         """The pod waits for a place."""
@@ -234,7 +185,7 @@ class Control:
 
     def pod_stopped(self, pod: Object, grace: float) -> None:
         """The pod is being deleted while it may run."""
-        self._stops.append((pod["metadata"]["uid"], grace))
+        self.errands.stop(pod["metadata"]["uid"], grace)
 
     def pod_over(self, uid: str) -> None:
         """The pod needs no place any more."""
@@ -244,40 +195,17 @@ class Control:
         """The pod is in the store no more."""
         self._owners.update(owner["uid"] for owner in pod["metadata"].get("ownerReferences") or ())
 
-    def _look(self, uid: str) -> None:
-        found = self._jobs.turn(uid, self._now)
-        if found is None:
-            return
-        self.groups.see(found.job)
-        if found.changed:
-            self._crons.job_changed(found.job, found.interim)
-        if found.over:
-            self._looks.drop(uid)
-            self.finished.append(uid)
-            self._expire(found.job)
-        elif found.again_at is not None:
-            self._looks.set(uid, found.again_at)
-
-    def _begin(self) -> None:
-        begun = 0
-        while self._waiting and not self.paused and begun < BEGUN_AT_ONCE and self.scheduler.spare > 0:
-            self._look(self._waiting.popleft())
-            begun += 1
-
-    def _expire(self, job: Object) -> None:
-        uid, at = job["metadata"]["uid"], ttl.expires_at(job)
-        if at is None:
-            self._expiries.drop(uid)
-        else:
-            self._expiries.set(uid, at)
+    def _looked(self, turn: Turn) -> None:
+        """The Job controller has looked at a Job."""
+        self.groups.see(turn.job)
+        if turn.changed:
+            self._crons.job_changed(turn.job, turn.interim)
 
     def _gone(self, obj: Object) -> None:
         uid = obj["metadata"]["uid"]
         if obj["kind"] == "Job":
-            self._jobs.forget(uid)
+            self.agenda.forget(uid)
             self.groups.lose(uid)
-            self._looks.drop(uid)
-            self._expiries.drop(uid)
             self._crons.job_changed(obj)
         if obj["kind"] == "CronJob":
             self._crons.forget(uid)

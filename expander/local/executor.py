@@ -72,7 +72,7 @@ class Executor(Actions):
         self._closed = False
         self._pause = 0.0
         self._state = State(Path(folder).absolute())
-        cores = cpus if cpus is not None else float(len(os.sched_getaffinity(0)))
+        cores = cpus if cpus is not None else float(_cores())
         node = Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or _memory())
         scheduler = Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or PODS)
         control = Control(
@@ -131,9 +131,9 @@ class Executor(Actions):
             self._supervisor.settled(settled)
         for pod in started:
             self._kubelet.start(pod, now)
-        for pod in self._control.take_updates():
+        for pod in self._control.errands.take_updates():
             self._kubelet.update(pod)
-        for uid, grace in self._control.take_stops():
+        for uid, grace in self._control.errands.take_stops():
             self._kubelet.stop(uid, now, grace)
 
     def run(self, until: Callable[[Executor], bool]) -> bool:
@@ -164,7 +164,7 @@ class Executor(Actions):
 
     def drain(self) -> None:
         """Begin nothing further; what runs goes on as the loop is turned. For good."""
-        self._control.paused = True
+        self._control.agenda.paused = True
 
     def close(self) -> None:
         """Kill what still runs, wait until it is gone, and give the folder back.
@@ -187,6 +187,12 @@ class Executor(Actions):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _cores() -> int:
+    """The cores this process may use; where the system does not say, those there are."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _memory() -> int:

@@ -53,6 +53,13 @@ class Pods:
         self._store.hold(pod["metadata"]["uid"])
         self._sort(pod)
 
+    def replace(self, pod: Object) -> None:
+        """Take note of a pod that a client has changed, and that is put already."""
+        self.restore(pod)
+        if "nodeName" not in pod["spec"] and not pod["metadata"].get("deletionTimestamp"):
+            self._listener.pod_created(pod)
+        self.settle(pod)
+
     def bind(self, uid: str, node: str) -> Object | None:
         """Give the pod its node; None when it is gone."""
         pod = self.get(uid)

@@ -37,7 +37,7 @@ class Clockwork(Actions):
         while True:
             for pod in self.control.turn(self.now):
                 self._start(pod)
-            for uid, _ in self.control.take_stops():
+            for uid, _ in self.control.errands.take_stops():
                 self._later(LAG, uid, ended(143, self.now))
             times = [until, *(at for at in (self.control.deadline(),) if at is not None)]
             if self._pods:

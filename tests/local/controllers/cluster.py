@@ -32,7 +32,7 @@ class Cluster(Actions):
         while True:
             for pod in self.control.turn(self.now):
                 self.running[pod["metadata"]["name"]] = pod
-            self.stopping |= dict(self.control.take_stops())
+            self.stopping |= dict(self.control.errands.take_stops())
             deadline = self.control.deadline()
             if deadline is None or deadline > self.now:
                 break

@@ -119,7 +119,9 @@ def test_eviction_marks_the_pod_as_disrupted_and_the_mark_stays(cluster: Cluster
     cluster.add(job())
     pod = only(cluster)
     cluster.evict("default", pod["metadata"]["name"])
-    assert [each["metadata"]["uid"] for each in cluster.control.take_updates()] == [pod["metadata"]["uid"]]
+    assert [each["metadata"]["uid"] for each in cluster.control.errands.take_updates()] == [
+        pod["metadata"]["uid"]
+    ]
     status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}
     cluster.control.pod_changed(pod["metadata"]["uid"], status, (), cluster.now, gone=False)
     found = {each["type"]: each for each in only(cluster)["status"]["conditions"]}

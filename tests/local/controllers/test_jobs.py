@@ -58,7 +58,7 @@ def test_jobs_begin_in_their_order_as_there_is_room(boot: Boot) -> None:
     cluster = boot(pods=2)
     cluster.add(*(job(f"job-{number}") for number in range(4)))
     assert cluster.names("Pod") == ["job-0", "job-1"]
-    assert cluster.control.waiting == 2
+    assert len(cluster.control.agenda.waiting) == 2
     cluster.end("job-1")
     assert sorted(cluster.running)[1][:5] == "job-2"
     assert cluster.group() == {"pending": 1, "running": 2, "suspended": 0, "succeeded": 1, "failed": 0}
@@ -68,10 +68,10 @@ def test_nothing_begins_and_nothing_is_placed_while_the_cluster_is_paused(boot: 
     cluster = boot(pods=1)
     cluster.add(job("first", completions=2, parallelism=2), job("second"))
     assert len(cluster.running) == 1
-    cluster.control.paused = True
+    cluster.control.agenda.paused = True
     cluster.end("first")
     assert cluster.running == {}
-    assert cluster.control.waiting == 1
+    assert len(cluster.control.agenda.waiting) == 1
 
 
 def test_a_pod_that_cannot_be_placed_says_why(cluster: Cluster) -> None:
