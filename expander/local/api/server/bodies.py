@@ -1,0 +1,86 @@
+"""Request bodies to data: JSON and YAML, within the sizes a real server takes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiohttp import web
+
+from expander.base.errors import YamlError
+from expander.base.yaml.documents import load_documents
+from expander.local.api.server.refusals import Refused
+from expander.local.api.views import statuses
+from expander.local.store.encoding import decode
+
+LARGEST: Final = statuses.LARGEST_BODY
+"""Bytes of the largest request body (MaxRequestBodyBytes of the API server)."""
+
+JSON_TYPES: Final = frozenset(("application/json",))
+YAML_TYPES: Final = frozenset(("application/yaml", "application/x-yaml"))
+
+
+@dataclass(slots=True)
+class Body:
+    """The data of a body and the fields that it names twice."""
+
+    data: Any
+    duplicates: list[str] = field(default_factory=list)
+
+
+async def read(request: web.BaseRequest) -> bytes:
+    """The bytes of a body; Refused when there are too many."""
+    if (request.content_length or 0) > LARGEST:
+        raise Refused(statuses.too_large(LARGEST))
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise Refused(statuses.too_large(LARGEST)) from None
+
+
+def media_type(request: web.BaseRequest) -> str:
+    """The media type of a body, without parameters; JSON when none is named."""
+    return request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
+
+
+def parse(data: bytes, media: str) -> Body:
+    """The data of a body of that type; Refused when it is neither JSON nor YAML, whatever it claims to be."""
+    if media in YAML_TYPES:
+        return _yaml(data)
+    if media not in JSON_TYPES:
+        raise Refused(statuses.unsupported_media_type())
+    return _json(data)
+
+
+def _json(data: bytes) -> Body:
+    try:
+        tree = decode(data)
+    except (ValueError, RecursionError) as error:
+        raise Refused(
+            statuses.bad_request(f"the object provided is unrecognized (json parse error: {error})")
+        ) from None
+    found: list[str] = []
+    json.loads(data, object_pairs_hook=lambda pairs: _object(pairs, found))
+    return Body(tree, found)
+
+
+def _object(pairs: list[tuple[str, Any]], found: list[str]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                found.append(key)
+            seen.add(key)
+    return made
+
+
+def _yaml(data: bytes) -> Body:
+    try:
+        documents = list(load_documents(data, "body", "last"))
+    except (YamlError, RecursionError) as error:
+        raise Refused(statuses.bad_request(f"error converting YAML to JSON: {error}")) from None
+    if len(documents) != 1:
+        raise Refused(statuses.bad_request("the body must hold one document"))
+    return Body(documents[0].data)

@@ -1,0 +1,82 @@
+"""What a client asks before it asks for objects: health, version, discovery and schemas."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from aiohttp import web
+
+from expander.local.api.server import answers
+from expander.local.api.server.refusals import Refused
+from expander.local.api.views import discovery, openapi, statuses
+from expander.local.store.encoding import Object, encode
+
+HEALTH: Final = frozenset(("healthz", "livez", "readyz"))
+
+
+def answer(request: web.BaseRequest, steps: list[str]) -> web.Response:
+    """The answer to a request whose path leads to no objects."""
+    if request.method not in ("GET", "HEAD"):
+        raise Refused(statuses.method_not_allowed())
+    if steps[:1] and steps[0] in HEALTH:
+        return answers.text("ok")
+    if steps[:2] == ["openapi", "v3"]:
+        return _openapi(request, steps[2:])
+    if steps in (["api"], ["apis"]):
+        return _roots(request, core=steps == ["api"])
+    body = _plain(request, steps)
+    if body is None:
+        if steps[:1] in (["api"], ["apis"]) and len(steps) > 1:
+            raise Refused(statuses.no_such_resource())
+        return answers.text(statuses.PAGE_NOT_FOUND_TEXT, 404)
+    return answers.answer(body)
+
+
+def _plain(request: web.BaseRequest, steps: list[str]) -> Object | None:
+    match steps:
+        case []:
+            return discovery.paths()
+        case ["version"]:
+            return discovery.version()
+        case ["api", version]:
+            return discovery.api_resource_list("", version)
+        case ["apis", group]:
+            return discovery.api_group(group)
+        case ["apis", group, version]:
+            return discovery.api_resource_list(group, version)
+    return None
+
+
+def _roots(request: web.BaseRequest, *, core: bool) -> web.Response:
+    """``/api`` and ``/apis``, aggregated where the client knows that form."""
+    for form in answers.forms(request.headers.get("Accept", "")):
+        if form.kind == discovery.AGGREGATED_KIND and form.version in discovery.AGGREGATED_TYPES:
+            media = discovery.AGGREGATED_TYPES[form.version]
+            return _cached(request, encode(discovery.aggregated(core, form.version)), media)
+    body = discovery.api_versions(request.headers["Host"]) if core else discovery.api_group_list()
+    return answers.answer(body)
+
+
+def _openapi(request: web.BaseRequest, steps: list[str]) -> web.Response:
+    if not steps:
+        return _cached(request, encode(openapi.index()), answers.JSON)
+    group, version = "", ""
+    match steps:
+        case ["api", version]:
+            pass
+        case ["apis", group, version]:
+            pass
+    try:
+        return _cached(request, openapi.document(group, version), answers.JSON)
+    except KeyError:
+        return answers.text(statuses.PAGE_NOT_FOUND_TEXT, 404)
+
+
+def _cached(request: web.BaseRequest, data: bytes, media: str) -> web.Response:
+    """An answer that a client may keep and ask about again by its ETag."""
+    tag = f'"{hashlib.sha256(data).hexdigest()[:32].upper()}"'
+    headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": "public"}
+    if request.headers.get("If-None-Match") == tag:
+        return answers.raw(b"", media, code=304, headers=headers)
+    return answers.raw(data, media, headers=headers)

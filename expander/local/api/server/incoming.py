@@ -1,0 +1,81 @@
+"""What a client sends as an object: is it one of this resource, can it be decoded, and how strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from expander.local.api.server.bodies import Body
+from expander.local.api.server.refusals import Refused
+from expander.local.api.server.routes import Target
+from expander.local.api.views import statuses
+from expander.local.api.views.resources import Resource
+from expander.local.store.encoding import Object
+from expander.validate.finding import Reason
+from expander.validate.schema import check_schema
+
+LEVELS: Final = ("Strict", "Warn", "Ignore")
+
+
+def level(query: Mapping[str, str]) -> str:
+    """How unknown fields are taken: the ``fieldValidation`` of a request, Warn unless it says otherwise."""
+    found = query.get("fieldValidation") or "Warn"
+    if found not in LEVELS:
+        raise Refused(
+            statuses.bad_request(
+                f'fieldValidation: Unsupported value: "{found}": supported values: "Ignore", "Strict", "Warn"'
+            )
+        )
+    return found
+
+
+def dry(query: Mapping[str, str]) -> bool:
+    """Whether nothing is to be stored."""
+    found = query.get("dryRun", "")
+    if found not in ("", "All"):
+        raise Refused(statuses.bad_request(f'dryRun: Unsupported value: "{found}": supported values: "All"'))
+    return bool(found)
+
+
+def decoded(resource: Resource, body: Body, validation: str) -> tuple[Object, list[str]]:
+    """The object of a body, and warnings; Refused when it is none of ``resource``."""
+    obj = body.data
+    if not isinstance(obj, dict):
+        raise Refused(statuses.bad_request("the body of the request must be an object"))
+    version, kind = obj.get("apiVersion") or resource.api_version, obj.get("kind") or resource.kind
+    short = resource.version
+    if version != resource.api_version:
+        words = f"the API version in the data ({version}) does not match the expected API version"
+        raise Refused(statuses.bad_request(f"{words} ({resource.api_version})"))
+    if kind != resource.kind:
+        words = f'{kind} in version "{short}" cannot be handled as a {resource.kind}'
+        raise Refused(statuses.bad_request(words))
+    strict = [f'duplicate field "{name}"' for name in body.duplicates]
+    for finding in check_schema(obj, assume=(resource.api_version, resource.kind)) or ():
+        if finding.reason is not Reason.UNKNOWN_FIELD:
+            words = f'{kind} in version "{short}" cannot be handled as a {kind}: {finding}'
+            raise Refused(statuses.bad_request(words))
+        strict.append(f'unknown field "{finding.path}"')
+    if strict and validation == "Strict":
+        words = ", ".join(strict)
+        message = f'{kind} in version "{short}" cannot be handled as a {kind}: strict decoding error: {words}'
+        raise Refused(statuses.bad_request(message))
+    return obj, strict if validation == "Warn" else []
+
+
+def placed(target: Target, obj: Object) -> None:
+    """Hold the namespace and the name of an object against its path; Refused when they differ."""
+    metadata: dict[str, Any] = obj.get("metadata") or {}
+    namespace, name = metadata.get("namespace"), metadata.get("name")
+    if target.resource.namespaced and namespace and namespace != target.namespace:
+        raise Refused(
+            statuses.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        )
+    if target.name and name and name != target.name:
+        raise Refused(
+            statuses.bad_request(
+                f"the name of the object ({name}) does not match the name on the URL ({target.name})"
+            )
+        )

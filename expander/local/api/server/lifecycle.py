@@ -1,0 +1,118 @@
+"""One server from its start to its end, as an asyncio task of its own process."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+from expander.base.errors import ExpanderError
+from expander.local.api.server import bodies, tls
+from expander.local.api.server.app import App
+from expander.local.api.server.auth import Guard
+from expander.local.api.server.cluster import Cluster
+from expander.local.api.server.driver import Driver
+from expander.local.api.server.faults import Faults
+from expander.local.api.server.kubeconfig import kubeconfig, write_private
+from expander.local.api.server.service import Service
+
+HANDLED = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where a server listens and what it writes.
+
+    ``port`` 0 takes a free one. ``names`` are further names under which clients reach it. ``most`` is the
+    number of requests answered at a time, None for no limit.
+    """
+
+    folder: Path
+    kubeconfig: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    encrypted: bool = False
+    names: tuple[str, ...] = ()
+    faults: Faults = field(default_factory=Faults)
+    most: int | None = None
+
+
+async def serve(cluster: Cluster, settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serve ``cluster`` until SIGINT or SIGTERM; ``ready`` gets the URL once requests are answered.
+
+    Raises ExpanderError when the address cannot be had or the kubeconfig cannot be written.
+    """
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in HANDLED:
+        loop.add_signal_handler(number, stopped.set)
+    token = token_of(settings.folder)
+    hosts = {settings.host, "127.0.0.1", "localhost", "::1", *settings.names}
+    files = tls.certificate(settings.folder, hosts) if settings.encrypted else None
+    driver = Driver(cluster)
+    guard = Guard(token, hosts, trust_user=files is None)
+    app = App(Service(cluster, driver), guard, faults=settings.faults, most=settings.most)
+    server = web.Server(app, request_factory=_request, access_log=None)
+    runner = web.ServerRunner(server, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(
+            runner,
+            settings.host,
+            settings.port,
+            ssl_context=tls.context(*files) if files else None,
+            shutdown_timeout=0.5,
+        )
+        try:
+            await site.start()
+        except OSError as error:
+            where = f"{settings.host} port {settings.port}"
+            raise ExpanderError(f"{where} cannot be served: {error.strerror or error}") from error
+        url = url_of(settings, int(runner.addresses[0][1]))
+        authority = files[0].read_bytes() if files else None
+        write_private(settings.kubeconfig, kubeconfig(url, token, authority))
+        driver.start()
+        ready(url)
+        await stopped.wait()
+    finally:
+        with suppress(AttributeError):
+            driver.stop()
+        await runner.cleanup()
+
+
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    """A request that may be as large as the API allows."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=bodies.LARGEST)
+
+
+def token_of(folder: Path) -> str:
+    """The token of a state folder, made when there is none."""
+    path = folder / "token"
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32))
+    return path.read_text(encoding="utf-8").strip()
+
+
+def url_of(settings: Settings, port: int) -> str:
+    """Where clients find the server."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{'https' if settings.encrypted else 'http'}://{host}:{port}"

@@ -1,0 +1,241 @@
+"""The log of a pod: what a container wrote, from the file that its start has.
+
+Lines carry no times in that file. Where a client asks for them, a line has the time at which its container
+started, or at which it was seen to arrive while the log is followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from expander.local.actions import NotFound
+from expander.local.api.server import answers
+from expander.local.api.server.reading import existing
+from expander.local.api.server.refusals import Refused
+from expander.local.api.server.routes import Target
+from expander.local.api.server.service import Service
+from expander.local.api.views import statuses
+from expander.local.store.encoding import Object
+
+POLL: Final = 0.05
+"""Seconds between two looks at a log that is followed."""
+CHUNK: Final = 64 * 1024
+FIELDS: Final = (
+    ("spec", "initContainers", "initContainerStatuses"),
+    ("spec", "containers", "containerStatuses"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of which log: the query of the request. ``since`` is in Unix seconds, ``limit`` in bytes."""
+
+    container: str
+    follow: bool = False
+    previous: bool = False
+    timestamps: bool = False
+    tail: int | None = None
+    limit: int | None = None
+    since: float | None = None
+
+
+async def serve(service: Service, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+    """Answer a request for the log of a pod."""
+    pod = existing(service.cluster, target)
+    wanted = parse(request.query, pod, service.clock())
+    path = _file(service, pod, wanted)
+    started = _started(pod, wanted.container)
+    response = web.StreamResponse(headers={**answers.HEADERS, "Content-Type": "text/plain"})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    try:
+        async for data in _pieces(service, pod, path, wanted, started):
+            await response.write(data)
+        await response.write_eof()
+    except (ConnectionResetError, asyncio.CancelledError):
+        pass
+    return response
+
+
+def parse(query: Mapping[str, str], pod: Object, now: float) -> Wanted:
+    """What a query asks for; Refused when it cannot be answered."""
+    since: float | None = None
+    try:
+        if "sinceSeconds" in query:
+            since = now - int(query["sinceSeconds"])
+        elif "sinceTime" in query:
+            since = datetime.fromisoformat(query["sinceTime"].replace("Z", "+00:00")).timestamp()
+        tail = int(query["tailLines"]) if "tailLines" in query else None
+        limit = int(query["limitBytes"]) if "limitBytes" in query else None
+    except ValueError as error:
+        raise Refused(statuses.bad_request(str(error))) from None
+    return Wanted(
+        container=_container(pod, query.get("container", "")),
+        follow=_true(query, "follow"),
+        previous=_true(query, "previous"),
+        timestamps=_true(query, "timestamps"),
+        tail=tail,
+        limit=limit,
+        since=since,
+    )
+
+
+def _true(query: Mapping[str, str], name: str) -> bool:
+    return query.get(name, "").lower() in ("true", "1")
+
+
+def _container(pod: Object, asked: str) -> str:
+    """The container that is meant; the only one when none is named."""
+    name = pod["metadata"]["name"]
+    inits = [each["name"] for each in pod["spec"].get("initContainers") or ()]
+    names = [each["name"] for each in pod["spec"]["containers"]]
+    if asked:
+        if asked in names or asked in inits:
+            return asked
+        raise Refused(statuses.bad_request(f"container {asked} is not valid for pod {name}"))
+    if len(names) == 1:
+        return str(names[0])
+    words = f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
+    if inits:
+        words += f" or one of the init containers: [{' '.join(inits)}]"
+    raise Refused(statuses.bad_request(words))
+
+
+def _file(service: Service, pod: Object, wanted: Wanted) -> Path:
+    """The log's file; Refused when the container has not started, or not as often."""
+    metadata, name = pod["metadata"], wanted.container
+    state = _status(pod, name)
+    begun = any(step in (state.get("state") or {}) for step in ("running", "terminated")) or state.get(
+        "lastState"
+    )
+    if not begun and not wanted.previous:
+        waiting = (state.get("state") or {}).get("waiting") or {}
+        reason = waiting.get("reason") or "ContainerCreating"
+        words = f'container "{name}" in pod "{metadata["name"]}" is waiting to start: {reason}'
+        raise Refused(statuses.bad_request(words))
+    missing = Refused(
+        statuses.bad_request(f'previous terminated container "{name}" in pod "{metadata["name"]}" not found')
+    )
+    if wanted.previous and not state.get("restartCount"):
+        raise missing
+    try:
+        return service.cluster.logs(metadata["namespace"], metadata["name"], name, wanted.previous)
+    except (NotFound, KeyError):
+        raise missing from None
+
+
+def _status(pod: Object, container: str) -> dict[str, Any]:
+    status = pod.get("status") or {}
+    for field in ("initContainerStatuses", "containerStatuses"):
+        for each in status.get(field) or ():
+            if each["name"] == container:
+                found: dict[str, Any] = each
+                return found
+    return {}
+
+
+def _started(pod: Object, container: str) -> float:
+    """When the container started (Unix seconds); 0 when nobody knows."""
+    state = _status(pod, container).get("state") or {}
+    for step in state.values():
+        if stamp := step.get("startedAt"):
+            return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
+    return 0.0
+
+
+async def _pieces(
+    service: Service, pod: Object, path: Path, wanted: Wanted, started: float
+) -> AsyncIterator[bytes]:
+    """The log in pieces, until its end, or while it is followed until its container has ended."""
+    left = wanted.limit
+    stamp = Stamper(wanted.timestamps)
+    uid, restarts = pod["metadata"]["uid"], _status(pod, wanted.container).get("restartCount", 0)
+    try:
+        file = await asyncio.to_thread(open, path, "rb")
+    except FileNotFoundError:
+        return
+    with file:
+        if wanted.since is not None and os.fstat(file.fileno()).st_mtime < wanted.since:
+            file.seek(0, os.SEEK_END)
+        elif wanted.tail is not None:
+            file.seek(tail_start(file, wanted.tail))
+        arrival = started
+        while True:
+            over = not wanted.follow or wanted.previous or _ended(service, uid, wanted.container, restarts)
+            while data := file.read(CHUNK):
+                data = stamp(data, arrival)
+                if left is not None:
+                    data = data[:left]
+                    left -= len(data)
+                if data:
+                    yield data
+                if left == 0:
+                    return
+            if over:
+                return
+            arrival = service.clock()
+            await asyncio.sleep(POLL)
+            arrival = time.time()
+
+
+def _ended(service: Service, uid: str, container: str, restarts: int) -> bool:
+    """Whether the start of the container that is followed has come to its end."""
+    pod = service.cluster.by_uid(uid)
+    if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return True
+    status = _status(pod, container)
+    return "terminated" in (status.get("state") or {}) or status.get("restartCount", 0) > restarts
+
+
+def tail_start(file: Any, lines: int) -> int:
+    """Where the last ``lines`` lines of a file begin."""
+    size: int = file.seek(0, os.SEEK_END)
+    if lines <= 0:
+        return size
+    at, left = size, lines + 1
+    while at > 0:
+        step = min(CHUNK, at)
+        at -= step
+        file.seek(at)
+        data: bytes = file.read(step)
+        end = len(data)
+        if at + step == size and data.endswith(b"\n"):
+            end -= 1
+            left = lines
+        elif at + step == size:
+            left = lines
+        while left and (found := data.rfind(b"\n", 0, end)) >= 0:
+            left -= 1
+            end = found
+            if left == 0:
+                return at + found + 1
+    return 0
+
+
+class Stamper:
+    """Puts a time before every line, also when a line comes in pieces."""
+
+    def __init__(self, on: bool) -> None:
+        self._on = on
+        self._fresh = True
+
+    def __call__(self, data: bytes, when: float) -> bytes:
+        if not self._on:
+            return data
+        mark = datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").encode() + b"000Z "
+        made = bytearray()
+        for line in data.splitlines(keepends=True):
+            if self._fresh:
+                made += mark
+            made += line
+            self._fresh = line.endswith(b"\n")
+        return bytes(made)
