@@ -6,6 +6,8 @@ the plain ones; other clients know only these. Decided by apiserver's ``endpoint
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any, Final
 
 from expander.local.api.views.resources import GROUP_VERSIONS, Resource, Subresource, of_group
@@ -121,7 +123,13 @@ def _listed(resource: Resource) -> Body:
         body["shortNames"] = list(resource.short_names)
     if resource.categories:
         body["categories"] = list(resource.categories)
-    return body
+    return body | {"storageVersionHash": _storage_version(resource)}
+
+
+def _storage_version(resource: Resource) -> str:
+    """What changes when objects are stored in another version."""
+    named = f"{resource.group}/{resource.version}/{resource.kind}"
+    return base64.b64encode(hashlib.sha256(named.encode()).digest()[:8]).decode()
 
 
 def _listed_part(resource: Resource, part: Subresource) -> Body:
