@@ -1,6 +1,6 @@
 """How fast Jobs run on this machine, against GNU parallel and ``xargs -P`` over the same commands.
 
-    python benchmarks/run.py [JOBS [ROUNDS]]
+    python -m benchmarks.run [JOBS [ROUNDS]]
 
 Whole commands are timed, in turn, with the same number of processes at a time: `expander run` validates,
 keeps status, events and logs durably and prints its summary; the others start ``true``. Then a Job of ten
@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from timing import command, measure, verdict
+from benchmarks.timing import command, measure, verdict
 
 AT_A_TIME = 8
 WAITING = 100_000

@@ -8,8 +8,9 @@ clock and starts nothing, so a whole cluster's life can be played through in no 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from sqlite3 import Connection
+from sqlite3 import Connection, DatabaseError
 
+from expander.base.errors import OutputError
 from expander.local.agenda import Agenda
 from expander.local.controllers.cronjobs import CronJobs
 from expander.local.controllers.garbage import Garbage, Propagation
@@ -96,9 +97,12 @@ class Control:
         return min((*self.agenda.next(), *(() if crons is None else (crons,))), default=None)
 
     def commit(self) -> None:
-        """Make everything durable."""
-        self.events.flush()
-        self.store.commit()
+        """Make everything durable. Raises OutputError when that cannot be done, as on a full disk."""
+        try:
+            self.events.flush()
+            self.store.commit()
+        except DatabaseError as error:
+            raise OutputError(f"the state cannot be kept: {error}") from error
 
     def restore(self) -> list[Object]:
         """Take up where an earlier life of the program ended: the pods that are not closed, oldest first."""

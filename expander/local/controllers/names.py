@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from functools import lru_cache
 from os import urandom
 from time import gmtime, strftime, time_ns
@@ -18,7 +17,7 @@ LONGEST: Final = 58
 
 def token() -> str:
     """Five random characters."""
-    return "".join(_choose(ALPHABET, k=LENGTH))
+    return "".join([ALPHABET[byte % len(ALPHABET)] for byte in urandom(LENGTH)])
 
 
 def generated(prefix: str) -> str:
@@ -41,6 +40,3 @@ def _stamp(second: int) -> str:
 def timestamp(now: float) -> str:
     """``now`` (Unix seconds) as the API writes times, in UTC and whole seconds."""
     return _stamp(int(now))
-
-
-_choose = random.Random(urandom(8)).choices

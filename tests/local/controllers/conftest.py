@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
 import pytest
@@ -12,15 +13,20 @@ from tests.local.controllers.cluster import Cluster
 
 
 @pytest.fixture
-def boot(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
-    """Makes a cluster of what is in the database; the one before is as if it had been killed."""
+def connect(tmp_path: Path) -> Iterator[Callable[[], Connection]]:
+    """Opens one and the same database; what was opened is closed in the end."""
     with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(open_database(tmp_path / "state.db")))
 
-        def start(**options: Any) -> Cluster:
-            database = stack.enter_context(closing(open_database(tmp_path / "state.db")))
-            return Cluster(database, **options)
 
-        yield start
+@pytest.fixture
+def boot(connect: Callable[[], Connection]) -> Callable[..., Cluster]:
+    """Makes a cluster of what is in the database; the one before is as if it had been killed."""
+
+    def start(**options: Any) -> Cluster:
+        return Cluster(connect(), **options)
+
+    return start
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """Jobs go their way through store, decisions and scheduler."""
 
 from collections.abc import Callable
+from sqlite3 import Connection
 
 import pytest
 
+from expander.base.errors import OutputError
 from tests.local.controllers.cluster import Cluster, conditions, job
 
 Boot = Callable[..., Cluster]
@@ -218,3 +220,14 @@ def test_jobs_that_have_ended_are_told_once_in_their_order(cluster: Cluster) -> 
     cluster.end("a")
     assert [each["metadata"]["name"] for each in cluster.take_finished()] == ["b", "a"]
     assert list(cluster.take_finished()) == []
+
+
+def test_a_state_that_cannot_be_written_is_an_error_that_says_so(
+    connect: Callable[[], Connection],
+) -> None:
+    database = connect()
+    cluster = Cluster(database)
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    database.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(OutputError, match="the state cannot be kept: database or disk is full"):
+        cluster.submit(job(f"job-{number}") for number in range(100))
