@@ -17,6 +17,7 @@ COMMANDS = {
     "logs": "Print what the containers of a local run wrote.",
     "results": "Say what became of each Job of a local run.",
     "run": "Run a batch of Jobs on this machine, as a cluster would.",
+    "serve": "Serve a local Kubernetes API for kubectl and client libraries.",
     "validate": "Say what an API server would say to manifests, offline.",
 }
 """Commands and what ``--help`` says of them; ``expander.cli.NAME`` has the function ``command``."""

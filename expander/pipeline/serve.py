@@ -1,28 +1,100 @@
-"""A server of the local API, from its options to its end."""
+"""The local API: served until a signal, or by a process of its own that is started, asked for and ended."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import os
+import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from expander.local.api.server.cluster import Cluster
-from expander.local.api.server.lifecycle import Settings, serve
+from expander.base.errors import ExpanderError
+from expander.pipeline.run import state_folder
 
 HISTORY: Final = 20_000
 """Changes that are kept for watches."""
 
+FOLDER: Final = "_serve"
+"""The server's state among those of groups, which never begin like this."""
 
-def run_server(settings: Settings, ready: Callable[[str, str], None], **executor: Any) -> None:
+LOG: Final = "server.log"
+"""Where a detached server writes what it has to say, in its state folder."""
+
+READY: Final = "ready "
+"""What a server's standard output begins with once it answers; the URL follows."""
+
+
+def server_folder(chosen: str | None) -> Path:
+    """The state folder of a server: ``chosen``, or one among the user's state."""
+    return state_folder(FOLDER) if chosen is None else Path(chosen).absolute()
+
+
+def run_server(
+    folder: Path,
+    kubeconfig: Path,
+    ready: Callable[[str, str], None],
+    *,
+    port: int | None = None,
+    faults: str | None = None,
+    most: int | None = None,
+    encrypted: bool = False,
+    host: str = "127.0.0.1",
+    names: Sequence[str] = (),
+    **executor: Any,
+) -> None:
     """Serve until SIGINT or SIGTERM; ``ready`` gets the URL and what runs containers here, and why.
 
-    ``executor`` are the options of `Executor`. Raises ExpanderError when the server cannot be had.
+    ``port`` None takes the one that the folder's last server had, if it is free. ``executor`` are options of
+    `Executor`; the others are those of `lifecycle.Settings`. Raises ExpanderError when it cannot be done.
     """
-    with Cluster(settings.folder, history=HISTORY, **executor) as cluster:
-        asyncio.run(serve(cluster, settings, lambda url: ready(url, cluster.note)))
+    from expander.local.api.server import presence
+    from expander.local.api.server.cluster import Cluster
+    from expander.local.api.server.faults import Faults
+    from expander.local.api.server.lifecycle import Settings, serve
+
+    parsed = Faults.parse(faults) if faults else Faults()
+    with Cluster(folder, history=HISTORY, **executor) as cluster:
+        before = presence.last(folder)
+        settings = Settings(
+            folder,
+            kubeconfig,
+            host=host,
+            port=port or 0,
+            preferred=before.port if before is not None and port is None else 0,
+            encrypted=encrypted,
+            names=tuple(names),
+            faults=parsed,
+            most=most,
+        )
+
+        def announced(url: str) -> None:
+            presence.announce(folder, presence.Presence(os.getpid(), url, str(kubeconfig)))
+            ready(url, cluster.note)
+
+        asyncio.run(serve(cluster, settings, announced))
 
 
-def default_kubeconfig(folder: Path) -> Path:
-    """Where the kubeconfig of a server is written unless the caller says otherwise."""
-    return folder / "kubeconfig"
+def detach(folder: Path, command: Sequence[str]) -> str:
+    """Start ``command``, a server with this state folder, as a process of its own; its URL once it answers.
+
+    Raises ExpanderError with what it said when it ended instead.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / LOG
+    with open(log, "wb") as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    assert process.stdout is not None
+    with process.stdout as output:
+        line = output.readline().decode(errors="replace").strip()
+    if not line.startswith(READY):
+        process.wait()
+        said = log.read_text(errors="replace").strip().removeprefix("error: ")
+        raise ExpanderError(said or "the server ended before it was ready")
+    return line.removeprefix(READY)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import secrets
 import signal
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from expander.base.errors import ExpanderError
+from expander.base.errors import ExpanderError, UsageError
 from expander.local.api.server import bodies, tls
 from expander.local.api.server.app import App
 from expander.local.api.server.auth import Guard
@@ -33,14 +35,15 @@ HANDLED = (signal.SIGTERM, signal.SIGINT)
 class Settings:
     """Where a server listens and what it writes.
 
-    ``port`` 0 takes a free one. ``names`` are further names under which clients reach it. ``most`` is the
-    number of requests answered at a time, None for no limit.
+    ``port`` 0 takes the ``preferred`` one if that is free, else any. ``names`` are further names under which
+    clients reach it. ``most`` is the number of requests answered at a time, None for no limit.
     """
 
     folder: Path
     kubeconfig: Path
     host: str = "127.0.0.1"
     port: int = 0
+    preferred: int = 0
     encrypted: bool = False
     names: tuple[str, ...] = ()
     faults: Faults = field(default_factory=Faults)
@@ -56,28 +59,19 @@ async def serve(cluster: Cluster, settings: Settings, ready: Callable[[str], Non
     stopped = asyncio.Event()
     for number in HANDLED:
         loop.add_signal_handler(number, stopped.set)
+    if not settings.encrypted and not is_loopback(settings.host):
+        raise UsageError(f"other machines could read what is said to {settings.host}", hint="add --tls")
     token = token_of(settings.folder)
     hosts = {settings.host, "127.0.0.1", "localhost", "::1", *settings.names}
     files = tls.certificate(settings.folder, hosts) if settings.encrypted else None
     driver = Driver(cluster)
-    guard = Guard(token, hosts, trust_user=files is None)
+    guard = Guard(token, hosts, trust_user=files is None and is_loopback(settings.host))
     app = App(Service(cluster, driver), guard, faults=settings.faults, most=settings.most)
     server = web.Server(app, request_factory=_request, access_log=None)
-    runner = web.ServerRunner(server, handle_signals=False)
+    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        site = web.TCPSite(
-            runner,
-            settings.host,
-            settings.port,
-            ssl_context=tls.context(*files) if files else None,
-            shutdown_timeout=0.5,
-        )
-        try:
-            await site.start()
-        except OSError as error:
-            where = f"{settings.host} port {settings.port}"
-            raise ExpanderError(f"{where} cannot be served: {error.strerror or error}") from error
+        await _listen(runner, settings, tls.context(*files) if files else None)
         url = url_of(settings, int(runner.addresses[0][1]))
         authority = files[0].read_bytes() if files else None
         write_private(settings.kubeconfig, kubeconfig(url, token, authority))
@@ -88,6 +82,19 @@ async def serve(cluster: Cluster, settings: Settings, ready: Callable[[str], Non
         with suppress(AttributeError):
             driver.stop()
         await runner.cleanup()
+
+
+async def _listen(runner: web.ServerRunner, settings: Settings, context: ssl.SSLContext | None) -> None:
+    ports = [settings.port] if settings.port else [settings.preferred, 0]
+    for number, port in enumerate(ports, 1):
+        site = web.TCPSite(runner, settings.host, port, ssl_context=context)
+        try:
+            await site.start()
+            return
+        except OSError as error:
+            if number == len(ports):
+                where = f"{settings.host} port {port}"
+                raise ExpanderError(f"{where} cannot be served: {error.strerror or error}") from error
 
 
 def _request(
@@ -108,6 +115,14 @@ def token_of(folder: Path) -> str:
     if not path.exists():
         write_private(path, secrets.token_urlsafe(32))
     return path.read_text(encoding="utf-8").strip()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def url_of(settings: Settings, port: int) -> str:

@@ -1,0 +1,139 @@
+"""``expander serve``: a local API for kubectl and client libraries."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from expander.cli.messages import say
+from expander.cli.parameters import Amount, Duration, KeyValue, unique
+
+EXAMPLES = """
+\b
+Examples:
+  expander serve --detach           then: export KUBECONFIG=..., kubectl create -f job.yaml
+  expander serve --port 8001 --state ./cluster --kubeconfig ./kubeconfig
+  expander serve status
+  expander serve stop
+  expander serve --inject 429=0.3,500=0.05,reset=0.02,latency=50ms
+
+\b
+What it runs, it runs as you. Without --tls it answers your own processes on this machine; with --tls whoever
+has the token of the kubeconfig. Exit codes: 0 it was ended in order (status: it is there), 1 there is no
+server, 2 wrong usage, or it cannot be started.
+"""
+
+PROGRAM = "from expander.cli.main import main; main()"
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("action", type=click.Choice(["start", "stop", "status"]), default="start", required=False)
+@click.option("--port", type=click.IntRange(1, 65535), help="Port.  [default: as last time, or a free one]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
+@click.option("--state", "state", metavar="DIR", help="State folder.  [default: among your state]")
+@click.option("--kubeconfig", metavar="FILE", help="File to write.  [default: in the state folder]")
+@click.option("--tls", is_flag=True, help="Serve https, and ask for the token of the kubeconfig.")
+@click.option("--name", "names", multiple=True, metavar="HOST", help="Another name of this host.")
+@click.option("--detach", is_flag=True, help="Return once it is ready.")
+@click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Pods that run at a time.")
+@click.option(
+    "--runtime",
+    type=click.Choice(["best", "process", "sandbox", "podman", "docker"]),
+    default="best",
+    show_default=True,
+    help="How containers are run.",
+)
+@click.option("--image", "images", multiple=True, type=KeyValue("value"), help="NAME=DIR: root of an image.")
+@click.option(
+    "--claim", "claims", multiple=True, type=KeyValue("value"), help="NAME=DIR: folder for a claim."
+)
+@click.option("--cpus", type=click.FloatRange(0, min_open=True), help="Cores that requests are held against.")
+@click.option("--memory", type=Amount(), help="Memory likewise, as a quantity: 8Gi.")
+@click.option(
+    "--backoff-base",
+    type=Duration(fractions=True),
+    default="10s",
+    show_default=True,
+    help="First wait after a failed pod.",
+)
+@click.option(
+    "--max-inflight", type=click.IntRange(1), metavar="N", help="Answer 429 beyond so many requests."
+)
+@click.option(
+    "--inject", metavar="FAULTS", help="Faults for testing clients: 429=0.3,reset=0.02,latency=50ms."
+)
+def command(action: str, **flags: Any) -> int:
+    """Serve the Kubernetes API of a cluster of this one machine, for batch work.
+
+    Jobs, CronJobs and pods that are created there run here. A kubeconfig is written, and the line that makes
+    kubectl use it is printed.
+    """
+    from expander.pipeline import serve
+
+    folder = serve.server_folder(flags["state"])
+    if action == "status":
+        return _status(folder)
+    if action == "stop":
+        return _stop(folder)
+    kubeconfig = Path(flags["kubeconfig"] or folder / "kubeconfig").absolute()
+    if flags["detach"]:
+        arguments = [each for each in sys.argv[1:] if each != "--detach"]
+        url = serve.detach(folder, [sys.executable, "-c", PROGRAM, *arguments])
+        _tell(url, kubeconfig)
+        return 0
+
+    def ready(url: str, note: str) -> None:
+        say(note)
+        _tell(url, kubeconfig)
+
+    serve.run_server(
+        folder,
+        kubeconfig,
+        ready,
+        port=flags["port"],
+        host=flags["host"],
+        encrypted=flags["tls"],
+        names=flags["names"],
+        faults=flags["inject"],
+        most=flags["max_inflight"],
+        runtime=flags["runtime"],
+        jobs=flags["jobs"],
+        cpus=flags["cpus"],
+        memory=flags["memory"],
+        backoff_base=flags["backoff_base"],
+        images=unique(flags["images"], "--image"),
+        claims={name: Path(path) for name, path in unique(flags["claims"], "--claim").items()},
+    )
+    return 0
+
+
+def _tell(url: str, kubeconfig: Path) -> None:
+    """One write, since nobody may read on after the first line."""
+    click.echo(f"ready {url}\nexport KUBECONFIG={shlex.quote(str(kubeconfig))}")
+
+
+def _status(folder: Path) -> int:
+    from expander.local.api.server import presence
+
+    found = presence.current(folder)
+    if found is None:
+        say(f"no server is at work in {folder}")
+        return 1
+    click.echo(f"running {found.url} (process {found.pid})")
+    click.echo(f"export KUBECONFIG={shlex.quote(found.kubeconfig)}")
+    return 0
+
+
+def _stop(folder: Path) -> int:
+    from expander.local.api.server import presence
+
+    found = presence.stop(folder)
+    if found is None:
+        say(f"no server is at work in {folder}")
+        return 1
+    say(f"stopped {found.url} (process {found.pid})")
+    return 0
