@@ -74,7 +74,7 @@ def _unescaped(text: str) -> str:
     for found in _piece(text):
         escaped, sign, plain = found.groups()
         if sign:
-            raise ValueError(f"invalid field selector: unescaped character in value: {sign}")
+            raise ValueError(f"invalid field selector: unescaped character in value: {ord(sign)}")
         if plain is None and escaped not in ("\\", ",", "="):
             raise ValueError(f"invalid field selector: invalid escape sequence: {found[0]}")
         value.append(plain or escaped)

@@ -32,21 +32,23 @@ _MESSAGES: Final = {
 
 
 @dataclass(slots=True)
-class _Count:
-    """Restarts of some containers, and when the last of them ended (API form, empty when not known)."""
+class Restarts:
+    """How often some containers restarted, and when the last of them ended (API form, or empty)."""
 
-    restarts: int = 0
+    number: int = 0
     last: str = ""
 
     def add(self, container: Object) -> None:
-        self.restarts += container.get("restartCount") or 0
+        """Count the restarts in the status of a container."""
+        self.number += container.get("restartCount") or 0
         ended = ((container.get("lastState") or NOTHING).get("terminated") or NOTHING).get("finishedAt")
         self.last = max(self.last, ended or "")
 
     def text(self, now: float) -> str:
-        if self.restarts and self.last:
-            return f"{self.restarts} ({age(self.last, now)} ago)"
-        return str(self.restarts)
+        """The cell at ``now`` (Unix seconds)."""
+        if self.number and self.last:
+            return f"{self.number} ({age(self.last, now)} ago)"
+        return str(self.number)
 
 
 def _pod(pod: Object, now: float) -> Cells:
@@ -67,7 +69,7 @@ def _pod(pod: Object, now: float) -> Cells:
     ]
 
 
-def summary(pod: Object) -> tuple[int, str, _Count]:
+def summary(pod: Object) -> tuple[int, str, Restarts]:
     """How many containers are ready, the word for the state of the pod, and its restarts."""
     status = pod.get("status") or NOTHING
     phase, conditions = status.get("phase") or "", status.get("conditions") or ()
@@ -89,9 +91,9 @@ def summary(pod: Object) -> tuple[int, str, _Count]:
     return ready, reason, count
 
 
-def _initializing(spec: Object, status: Object) -> tuple[int, str, _Count, _Count]:
+def _initializing(spec: Object, status: Object) -> tuple[int, str, Restarts, Restarts]:
     """Ready sidecars; what keeps the pod in its init phase; restarts of init containers, and of sidecars."""
-    ready, sidecars, count, sidecar_count = 0, _sidecars(spec), _Count(), _Count()
+    ready, sidecars, count, sidecar_count = 0, _sidecars(spec), Restarts(), Restarts()
     for number, container in enumerate(status.get("initContainerStatuses") or ()):
         count.add(container)
         sidecar = container["name"] in sidecars
@@ -114,7 +116,7 @@ def _initializing(spec: Object, status: Object) -> tuple[int, str, _Count, _Coun
     return ready, "", count, sidecar_count
 
 
-def _running(status: Object, reason: str, count: _Count) -> tuple[int, str]:
+def _running(status: Object, reason: str, count: Restarts) -> tuple[int, str]:
     """Ready containers, and the state that the first container with something to tell gives the pod."""
     ready = 0
     for container in reversed(status.get("containerStatuses") or ()):

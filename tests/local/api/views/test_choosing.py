@@ -1,0 +1,164 @@
+"""Field selectors and the portions of lists."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from expander.local.api.views import fieldselectors, pages
+
+POD: dict[str, Any] = {
+    "metadata": {"name": "p", "namespace": "default"},
+    "spec": {"nodeName": "n1", "restartPolicy": "Never"},
+    "status": {"phase": "Running", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]},
+}
+
+
+def objects(*names: str) -> list[dict[str, Any]]:
+    return [{"metadata": dict(zip(("namespace", "name"), name.split("/"), strict=True))} for name in names]
+
+
+def names(page: pages.Page) -> list[str]:
+    return ["/".join(pages.key(each)) for each in page.items]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("", True),
+        ("metadata.name=p", True),
+        ("metadata.name==p", True),
+        ("metadata.name!=p", False),
+        ("status.phase=Running,spec.nodeName=n1", True),
+        ("status.phase=Running,spec.nodeName=n2", False),
+        (",status.phase!=Failed,", True),
+        ("spec.host=n1", True),
+        ("spec.nodeName=", False),
+        ("spec.schedulerName=", True),
+        ("spec.hostNetwork=false", True),
+        ("status.podIPs=10.0.0.1\\,fd00::1", True),
+    ],
+)
+def test_all_conditions_of_a_selector_must_hold(text: str, meant: bool) -> None:
+    assert fieldselectors.parse("Pod", text).matches(POD) is meant
+
+
+def test_each_kind_has_fields_of_its_own() -> None:
+    job = {"metadata": {"name": "j"}, "status": {"succeeded": 2}}
+    assert fieldselectors.parse("Job", "status.successful=2").matches(job)
+    assert fieldselectors.parse("Job", "status.successful=0").matches({"metadata": {"name": "j"}})
+    node = {"metadata": {"name": "n"}, "spec": {"unschedulable": True}}
+    assert fieldselectors.parse("Node", "spec.unschedulable=true").matches(node)
+    event = {"involvedObject": {"uid": "u"}, "reportingComponent": "kubelet", "type": "Normal"}
+    assert fieldselectors.parse("Event", "source=kubelet,involvedObject.uid=u,type!=Warning").matches(event)
+    assert fieldselectors.parse("Namespace", "status.phase=Active").matches({"status": {"phase": "Active"}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        ("Pod", "a", "invalid selector: 'a'; can't understand 'a'"),
+        ("Pod", "metadata.name=p,b", "invalid selector: 'metadata.name=p,b'; can't understand 'b'"),
+        ("Pod", "spec.foo=x", "field label not supported: spec.foo"),
+        ("Namespace", "metadata.namespace=x", "field label not supported: metadata.namespace"),
+        ("Job", "spec.foo=x", 'field label "spec.foo" not supported for Job'),
+        (
+            "ConfigMap",
+            "data.a=x",
+            '"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"',
+        ),
+        (
+            "Pod",
+            "metadata.name=a=b",
+            "invalid field selector: unescaped character in value: 61",
+        ),
+        ("Pod", "metadata.name=\\a", "invalid field selector: invalid escape sequence: \\a"),
+    ],
+)
+def test_a_selector_that_is_none_is_refused_in_the_words_of_the_api(
+    kind: str, text: str, message: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        fieldselectors.parse(kind, text)
+    assert str(caught.value) == message
+
+
+def test_a_selector_tells_the_one_name_it_means() -> None:
+    selector = fieldselectors.parse("Pod", "metadata.name=p,status.phase!=Failed")
+    assert selector.value("metadata.name") == "p"
+    assert selector.value("status.phase") is None
+    assert selector
+    assert not fieldselectors.parse("Pod", "")
+
+
+ALL = ("a/x", "a/y", "a-b/w", "b/x", "b/z")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6])
+def test_portions_together_are_the_whole_list(limit: int) -> None:
+    given = sorted(objects(*ALL), key=pages.key)
+    found: list[str] = []
+    token, left = "", len(given)
+    while True:
+        page = pages.page(given, 9, limit=limit, start=token)
+        found += names(page)
+        left -= len(page.items)
+        assert page.remaining == (left or None)
+        assert page.version == 9
+        token = page.token
+        if not token:
+            break
+    assert found == ["/".join(pages.key(each)) for each in given]
+
+
+def test_a_later_portion_keeps_the_version_of_the_first() -> None:
+    first = pages.page(objects(*ALL[:2]), 9, limit=1)
+    assert pages.page(objects(*ALL[:2]), 12, limit=1, start=first.token).metadata == {"resourceVersion": "9"}
+
+
+def test_what_comes_and_goes_between_portions_shifts_nothing() -> None:
+    first = pages.page(objects("a/b", "a/d", "a/f"), 1, limit=2)
+    assert names(pages.page(objects("a/a", "a/e", "a/f"), 4, limit=2, start=first.token)) == ["a/e", "a/f"]
+
+
+def test_objects_of_the_cluster_have_portions_too() -> None:
+    nodes = [{"metadata": {"name": name}} for name in ("m", "n")]
+    first = pages.page(nodes, 1, limit=1)
+    assert pages.decode(first.token).after == ("", "m")
+    assert [each["metadata"]["name"] for each in pages.page(nodes, 1, start=first.token).items] == ["n"]
+
+
+def test_nothing_is_said_of_how_many_remain_when_a_selector_chose() -> None:
+    page = pages.page(objects(*ALL), 9, limit=2, counted=False)
+    assert page.metadata.keys() == {"resourceVersion", "continue"}
+
+
+def test_a_list_without_limit_is_whole() -> None:
+    page = pages.page(objects(*ALL), 9)
+    assert len(page.items) == len(ALL)
+    assert page.metadata == {"resourceVersion": "9"}
+
+
+def token(**fields: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense!",
+        "AAAA",
+        base64.urlsafe_b64encode(b"[1]").decode(),
+        token(v="v9", rv=1, start="a"),
+        token(v="meta.k8s.io/v1", rv=0, start="a"),
+        token(v="meta.k8s.io/v1", rv=True, start="a"),
+        token(v="meta.k8s.io/v1", rv=1, start=""),
+        token(v="meta.k8s.io/v1", rv=1, start="../../x"),
+    ],
+)
+def test_a_token_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="continue key is not valid"):
+        pages.page([], 1, limit=1, start=text)
