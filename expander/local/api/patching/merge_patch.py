@@ -1,0 +1,58 @@
+"""JSON merge patches (RFC 7386), as the API server's library reads them.
+
+An object that the patch adds loses its nulls at every depth, in lists too. Decided by ``MergePatch`` of
+the json-patch library that the API server uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from expander.local.api.patching.refusals import BadPatch
+
+
+def merge_patch(obj: Mapping[str, Any], patch: object) -> dict[str, Any]:
+    """A new object: ``obj`` with ``patch`` applied; what stays the same is shared with ``obj``.
+
+    `BadPatch` when the patch is not an object.
+    """
+    if not isinstance(patch, Mapping):
+        raise BadPatch("Invalid JSON Patch")
+    return _merged(obj, patch)
+
+
+def diff(source: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Any]:
+    """The smallest merge patch that makes ``target`` of ``source``; no merge patch can set a null."""
+    patch: dict[str, Any] = {key: None for key in source if key not in target}
+    for key, value in target.items():
+        if key not in source:
+            patch[key] = value
+        elif isinstance(value, Mapping) and isinstance(source[key], Mapping):
+            if below := diff(source[key], value):
+                patch[key] = below
+        elif value != source[key] or type(value) is not type(source[key]):
+            patch[key] = value
+    return patch
+
+
+def _merged(obj: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(obj)
+    for key, value in patch.items():
+        before = result.get(key)
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(before, Mapping) and isinstance(value, Mapping):
+            result[key] = _merged(before, value)
+        else:
+            result[key] = without_nulls(value)
+    return result
+
+
+def without_nulls(value: Any) -> Any:
+    """``value`` without the fields that are null in objects at any depth; nulls in lists stay."""
+    if isinstance(value, Mapping):
+        return {key: without_nulls(below) for key, below in value.items() if below is not None}
+    if isinstance(value, list):
+        return [without_nulls(below) for below in value]
+    return value

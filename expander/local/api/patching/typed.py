@@ -1,0 +1,147 @@
+"""Objects compared, merged and cut by the shapes of their fields, and the sets of fields in them.
+
+Decided by the ``typed`` package of structured-merge-diff: an object or list with rules of its own is
+taken apart, anything else is one value; empty and null are told apart from absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from expander.local.api.patching.fieldsets import MEMBER, SELF, Fields, item, keyed
+from expander.local.api.patching.shapes import Form, Shape
+
+ABSENT: Final[Any] = object()
+
+
+class Changes(NamedTuple):
+    """The fields that are new, have another value, are gone."""
+
+    added: Fields
+    modified: Fields
+    removed: Fields
+
+
+NO_CHANGES: Final = Changes({}, {}, {})
+
+
+def compared(shape: Shape | None, old: Any, new: Any) -> Changes:
+    """What changed from ``old`` to ``new``, of which one may be `ABSENT`."""
+    if shape is None or (old is not ABSENT and new is not ABSENT and _equal(old, new)):
+        return NO_CHANGES
+    before, after = members(shape, old), members(shape, new)
+    if not before and not after:
+        return _as_one(old, new)
+    changes = Changes({}, {}, {})
+    for step in {**before, **after}:
+        below = compared(child(shape, step), before.get(step, ABSENT), after.get(step, ABSENT))
+        for total, part in zip(changes, below, strict=True):
+            if part:
+                total[step] = part
+    if old is ABSENT:
+        changes.added[SELF] = {}
+    elif new is ABSENT:
+        changes.removed[SELF] = {}
+    return changes
+
+
+def owned(shape: Shape, value: Any) -> Fields:
+    """The fields that applying ``value`` claims."""
+    if not takes_apart(shape, value):
+        return MEMBER
+    fields: Fields = {}
+    for step, below in members(shape, value).items():
+        under = child(shape, step)
+        if under is None:
+            continue
+        claimed = owned(under, below) if below is not None else {}
+        named = shape.form is Form.STRUCT
+        if not named or below is None or below == {}:
+            claimed = {**claimed, SELF: {}}
+        if claimed:
+            fields[step] = claimed
+    return fields
+
+
+def with_named(shape: Shape | None, fields: Fields) -> Fields:
+    """``fields`` and the struct fields on the way to them, which are not claimed but implied."""
+    if shape is None:
+        return fields
+    found: Fields = {}
+    for step, below in fields.items():
+        if step == SELF:
+            found[SELF] = {}
+            continue
+        found[step] = with_named(child(shape, step), below)
+        if shape.form is Form.STRUCT and child(shape, step) is not None:
+            found[step][SELF] = {}
+    return found
+
+
+def removed(shape: Shape | None, value: Any, fields: Fields) -> Any:
+    """``value`` without the ``fields``; `ABSENT` when nothing is left of an object or a list."""
+    if shape is None or not takes_apart(shape, value):
+        return value
+    steps = _steps(shape, value)
+    kept: list[tuple[Any, Any]] = []
+    for step, key, below in steps:
+        cut = fields.get(step, {})
+        if SELF in cut:
+            continue
+        rest = removed(child(shape, step), below, cut) if cut else below
+        if rest is not ABSENT:
+            kept.append((key, rest))
+    if not kept:
+        return ABSENT
+    return [rest for _, rest in kept] if isinstance(value, list) else dict(kept)
+
+
+def members(shape: Shape, value: Any) -> dict[str, Any]:
+    """What ``value`` consists of, by step; nothing when it is one value or empty.
+
+    Elements that nothing tells apart share a step and are then one value, a tuple.
+    """
+    if not takes_apart(shape, value):
+        return {}
+    found: dict[str, Any] = {}
+    for step, _, below in _steps(shape, value):
+        found[step] = (found[step], below) if step in found else below
+    return found
+
+
+def child(shape: Shape, step: str) -> Shape | None:
+    """The shape one step below; None when there is no such field."""
+    return shape.field(step[2:]) if step.startswith("f:") else shape.element
+
+
+def takes_apart(shape: Shape, value: Any) -> bool:
+    """Whether ``value`` is merged piece by piece, and is of the type for it."""
+    if isinstance(value, Mapping):
+        return shape.form in (Form.STRUCT, Form.MAP, Form.DEDUCED)
+    return isinstance(value, list) and shape.form in (Form.SET, Form.KEYED)
+
+
+def step_to(shape: Shape, element: Any) -> str:
+    """The step to an element of a SET or KEYED list."""
+    if shape.form is Form.SET or not isinstance(element, Mapping):
+        return item(element)
+    values = {key: element.get(key, shape.key_defaults.get(key)) for key in shape.keys}
+    return keyed({key: value for key, value in values.items() if value is not None})
+
+
+def _steps(shape: Shape, value: Any) -> list[tuple[str, Any, Any]]:
+    """Step, key (for a list the step again) and value of each part."""
+    if isinstance(value, Mapping):
+        return [(f"f:{key}", key, below) for key, below in value.items()]
+    return [(step, step, below) for below in value for step in (step_to(shape, below),)]
+
+
+def _as_one(old: Any, new: Any) -> Changes:
+    if old is ABSENT:
+        return Changes(MEMBER, {}, {})
+    return Changes({}, {}, MEMBER) if new is ABSENT else Changes({}, MEMBER, {})
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
