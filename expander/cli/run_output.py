@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,13 @@ class JobOutput:
         self._failed: list[tuple[JobOutcome, list[str]]] = []
         self._failures = 0
 
-    def finished(self, job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> None:
+    def finished(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
         """A Job has ended: print what its pods wrote."""
-        outcome = outcome_of(job, pods)
-        failed = outcome.state == FAILED
+        failed = outcome_of(job, ()).state == FAILED
         if self._quiet and not failed:
             return
+        pods = pods_of()
+        outcome = outcome_of(job, pods)
         lines = list(self._lines(pods, outcome.name))
         if not self._quiet:
             self._out.put("".join(f"{line}\n" for line in lines))

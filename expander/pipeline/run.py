@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,10 @@ class RunResult:
 class Run:
     """One run of a batch in an executor.
 
-    ``on_finished`` gets each Job that has ended and its pods, ``on_turn`` the counts after each turn,
-    ``on_error`` an error for each object that an earlier run has with other content, ``on_stall`` a line
-    about a Job that waits when nothing has ended for some seconds. ``timeout`` is in seconds.
+    ``on_finished`` gets each Job that has ended and a function that gives its pods, ``on_turn`` the counts
+    after each turn, ``on_error`` an error for each object that an earlier run has with other content,
+    ``on_stall`` a line about a Job that waits when nothing has ended for some seconds. ``timeout`` is in
+    seconds.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class Run:
         executor: Executor,
         manifests: Iterator[Manifest],
         *,
-        on_finished: Callable[[Object, Sequence[Object]], None],
+        on_finished: Callable[[Object, Callable[[], Sequence[Object]]], None],
         on_turn: Callable[[Mapping[str, int]], None],
         on_error: Callable[[ItemError], None],
         on_stall: Callable[[str], None],
@@ -106,7 +108,7 @@ class Run:
             for job in self._executor.take_finished():
                 self._moved_at = self._clock()
                 self._open.pop((job["metadata"]["namespace"], job["metadata"]["name"]), None)
-                self._on_finished(job, self._executor.owned(job["metadata"]["uid"]))
+                self._on_finished(job, partial(self._executor.owned, job["metadata"]["uid"]))
             if self._clock() - self._moved_at > STALL:
                 self._tell_stalls()
             result.counts = self._executor.group()
