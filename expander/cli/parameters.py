@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -59,6 +60,26 @@ class Amount(click.ParamType):  # type: ignore[type-arg]
         if amount <= 0:
             self.fail(f"{value!r} is not more than nothing", param)
         return amount
+
+
+class Variable(click.ParamType):  # type: ignore[type-arg]
+    """``NAME=VALUE``, or ``NAME`` for the value it has in this environment."""
+
+    name = "variable"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not equals:
+            if name not in os.environ:
+                self.fail(f"there is no environment variable {name!r}; NAME=VALUE sets one", param)
+            text = os.environ[name]
+        if not name:
+            self.fail(f"{value!r} has no name", param)
+        return name, text
 
 
 class KeyValue(click.ParamType):  # type: ignore[type-arg]

@@ -12,7 +12,7 @@ import click
 
 from expander.base.errors import UsageError
 from expander.cli.messages import ItemErrors, Output, say
-from expander.cli.parameters import Amount, Duration, KeyValue, unique
+from expander.cli.parameters import Amount, Duration, KeyValue, Variable, unique
 from expander.cli.selection import item_options, template_options
 
 EXAMPLES = """
@@ -60,6 +60,14 @@ or input, 130 interrupted: the same command goes on where this one stopped.
     multiple=True,
     type=KeyValue("value"),
     help="NAME=DIR: a folder for a PersistentVolumeClaim.",
+)
+@click.option(
+    "-e",
+    "--env",
+    "variables",
+    multiple=True,
+    type=Variable(),
+    help="NAME=VALUE, or NAME of this environment, for all containers.",
 )
 @click.option(
     "--cpus",
@@ -121,6 +129,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         memory=flags["memory"],
         backoff_base=flags["backoff_base"],
         images=unique(flags["images"], "--image"),
+        variables=unique(flags["variables"], "--env"),
         claims={name: Path(path) for name, path in unique(flags["claims"], "--claim").items()},
     )
     say(f"group {group}: {executor.note}")

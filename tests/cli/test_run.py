@@ -328,3 +328,13 @@ def test_a_config_map_of_the_batch_is_used_and_other_kinds_are_passed_over_with_
     answer = run("run", "all.yaml", "world")
     assert (answer.code, answer.out) == (0, "[job-world] hello world\n"), answer.err
     assert "CronJob (the first is 'k-world') is nothing that runs here" in answer.err
+
+
+def test_variables_of_this_environment_reach_the_containers_when_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FROM_HERE", "here")
+    name = template("echo ${FROM_HERE-none} ${GIVEN-none} ${HIDDEN-none}")
+    monkeypatch.setenv("HIDDEN", "seen")
+    assert run("run", name, "a", "-e", "FROM_HERE", "--env", "GIVEN=x=y").out == "[job-a] here x=y none\n"
+    assert run("run", "--fresh", name, "a", "-e", "NOT_THERE").code == 2
