@@ -6,7 +6,7 @@ show to people, such as the descriptions of columns, is our own.
 
 - `resources`: what is served, and under which names.
 - `tables` and the ``rows_*`` modules: what ``kubectl get`` prints.
-- `statuses`: refusals and the answers to deletes.
+- `statuses`, `decoding`: refusals and the answers to deletes; what is said of a body that is no object.
 - `discovery`, `openapi`: what clients ask before they do anything else.
 - `lists`, `pages`, `fieldselectors`: which objects a list holds, and in which order and portions.
 """

@@ -1,0 +1,164 @@
+"""Why a body is no object of its kind, in the words of the decoder of kube-apiserver.
+
+`validate.schema` finds what is wrong and says it to people who write YAML; clients of the API are told what
+Go says: its own types, and the path of the struct's fields without places in lists and keys of maps. Like
+Go, only the first value of a wrong type is told, and unknown fields only when there is none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from expander.local.api.views.go_types import NAMED, embedded
+from expander.local.api.views.resources import Resource
+from expander.manifests import schemas
+from expander.manifests.fields import FieldType, type_of
+from expander.validate.finding import Finding, Reason
+from expander.validate.rules.checks import quote
+
+Object = Mapping[str, Any]
+VERSION: Final = "1.36"
+_SCALARS: Final = {
+    FieldType.INT32: "int32",
+    FieldType.INT64: "int64",
+    FieldType.NUMBER: "float64",
+    FieldType.BOOLEAN: "bool",
+    FieldType.TIME: "string",
+    FieldType.QUANTITY: "resource.Quantity",
+    FieldType.INT_OR_STRING: "int32",
+}
+_WHOLE: Final = ("int32", "int64")
+_NOT_A_QUANTITY: Final = (
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+)
+_SCHEME: Final = '"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"'
+_SHOWN: Final = 30
+"""Bytes of a body that are shown."""
+_TIME_LAYOUT: Final = "2006-01-02T15:04:05Z07:00"
+
+
+def wrong_kind(resource: Resource, obj: Any, body: bytes) -> str | None:
+    """The message of the 400 for an object that is none of ``resource``; None when it is one.
+
+    What is absent is taken to be as the resource wants it. ``body`` is the object as it was sent.
+    """
+    if not isinstance(obj, Mapping):
+        return unrecognized(resource, _unmarshal_top(_json_kind(obj, "")), body)
+    for field in ("apiVersion", "kind"):
+        value = obj.get(field)
+        if value is not None and not isinstance(value, str):
+            parse = _unmarshal(_json_kind(value, "string"), f".{field}", "string")
+            return unrecognized(resource, f"couldn't get version/kind; json parse error: {parse}", body)
+    api_version, kind = obj.get("apiVersion") or resource.api_version, obj.get("kind") or resource.kind
+    if (api_version, kind) == (resource.api_version, resource.kind):
+        return None
+    version = api_version.rpartition("/")[2]
+    if kind in schemas.kinds(VERSION).get(api_version, ()):
+        wanted = f"{resource.group or 'core'}.{resource.kind}"
+        why = f"converting ({version}.{kind}) to ({wanted}): unknown conversion"
+    else:
+        why = f"no kind {quote(kind)} is registered for version {quote(api_version)} in scheme {_SCHEME}"
+    return f"{kind} in version {quote(version)} cannot be handled as a {resource.kind}: {why}"
+
+
+def unrecognized(resource: Resource, why: str, body: bytes) -> str:
+    """The message of the 400 for a body of which not even the kind can be read; its beginning is shown."""
+    start = body[:_SHOWN]
+    shown = start.decode(errors="replace") if start.startswith(b"{") else start.hex()
+    more = " ..." if len(body) > _SHOWN else ""
+    return (
+        f"the object provided is unrecognized (must be of type {resource.kind}): {why} "
+        f"({shown + more if body else '<empty>'})"
+    )
+
+
+def _unmarshal_top(kind: str) -> str:
+    fields = r'APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\""'
+    parse = f"json: cannot unmarshal {kind} into Go value of type struct {{ {fields} }}"
+    return f"couldn't get version/kind; json parse error: {parse}"
+
+
+def refusal(resource: Resource, obj: Object, findings: Sequence[Finding]) -> str:
+    """The message of the 400 for what `validate.schema` found in ``obj``; there is at least one finding."""
+    wrong = [each for each in findings if each.reason is not Reason.UNKNOWN_FIELD]
+    words = type_error(resource, obj, wrong[0]) if wrong else strict_error(unknown_fields(findings))
+    return unhandled(resource, words)
+
+
+def unhandled(resource: Resource, words: str) -> str:
+    """The message of the 400 for an object of the right kind that cannot be decoded."""
+    kind, version = resource.kind, resource.version
+    return f'{kind} in version "{version}" cannot be handled as a {kind}: {words}'
+
+
+def unknown_fields(findings: Iterable[Finding]) -> list[str]:
+    """What is said of each field that the kind has not: in an error when strict, else as a warning."""
+    return [f"unknown field {quote(each.path)}" for each in findings if each.reason is Reason.UNKNOWN_FIELD]
+
+
+def strict_error(problems: Sequence[str]) -> str:
+    """The words for fields that are unknown or come twice."""
+    return f"strict decoding error: {', '.join(problems)}"
+
+
+def type_error(resource: Resource, obj: Object, finding: Finding) -> str:
+    """Go's words for one value that its field cannot hold."""
+    schema = schemas.root(resource.api_version, resource.kind, VERSION) or schemas.EVERYTHING
+    struct, path, field = resource.kind, list[str](), ""
+    value: Any = obj
+    for step in finding.steps:
+        kind = type_of(schema)
+        if kind is FieldType.OBJECT:
+            struct, field = _title(schema) or struct, str(step)
+            within = embedded(struct, field)
+            path += [within, field] if within else [field]
+        schema = schemas.child(schema, step) or schemas.EVERYTHING
+        value = value[step]
+    kind = type_of(schema)
+    if kind is FieldType.QUANTITY:
+        return _NOT_A_QUANTITY
+    if kind is FieldType.TIME and isinstance(value, str):
+        shown = quote(value)
+        return f'parsing time {shown} as "{_TIME_LAYOUT}": cannot parse {shown} as "2006"'
+    wanted = _go_type(schema, struct, field)
+    return _unmarshal(_json_kind(value, wanted), f"{struct}.{'.'.join(path)}", wanted)
+
+
+def _unmarshal(kind: str, place: str, wanted: str) -> str:
+    return f"json: cannot unmarshal {kind} into Go struct field {place} of type {wanted}"
+
+
+def _json_kind(value: Any, wanted: str) -> str:
+    match value:
+        case bool():
+            return "bool"
+        case int() | float():
+            return f"number {json.dumps(value)}" if wanted in _WHOLE else "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+    return "object"
+
+
+def _go_type(schema: schemas.Schema, struct: str, field: str) -> str:
+    """The Go type of a value that a resolved schema describes, in that field of that struct."""
+    kind = type_of(schema)
+    if kind is FieldType.STRING:
+        named = NAMED.get(f"{struct}.{field}")
+        return named or "string"
+    if kind is FieldType.LIST:
+        return f"[]{_go_type(schemas.resolve(schema['items']), struct, field)}"
+    if kind is FieldType.MAP:
+        below = _go_type(schemas.resolve(schema["additionalProperties"]), struct, field)
+        return "v1.ResourceList" if below == "resource.Quantity" else f"map[string]{below}"
+    if kind is FieldType.OBJECT:
+        return f"v1.{_title(schema)}"
+    return _SCALARS.get(kind, "string")
+
+
+def _title(schema: schemas.Schema) -> str:
+    title: str = schema.get("title", "")
+    return title.rpartition(".")[2]
