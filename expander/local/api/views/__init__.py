@@ -6,7 +6,8 @@ show to people, such as the descriptions of columns, is our own.
 
 - `resources`: what is served, and under which names.
 - `tables` and the ``rows_*`` modules: what ``kubectl get`` prints.
-- `statuses`, `decoding`: refusals and the answers to deletes; what is said of a body that is no object.
+- `statuses`: refusals and the answers to deletes.
+- `decoding`, `duplicates`: what is said of a body that is no object, or not quite one.
 - `discovery`, `openapi`: what clients ask before they do anything else.
 - `lists`, `pages`, `fieldselectors`: which objects a list holds, and in which order and portions.
 """

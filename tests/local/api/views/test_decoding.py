@@ -12,6 +12,7 @@ import pytest
 
 from expander.base.yaml import load_documents
 from expander.local.api.views import decoding
+from expander.local.api.views.duplicates import duplicate_fields
 from expander.local.api.views.resources import BY_KIND
 from expander.validate.finding import Finding
 from expander.validate.schema import check_schema
@@ -115,3 +116,22 @@ def test_a_value_of_a_wrong_type_is_told_before_unknown_fields() -> None:
     assert said.endswith(
         "json: cannot unmarshal string into Go struct field JobSpec.spec.completions of type int32"
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        ('{"a": 1, "b": {"c": [{"d": 2}]}}', []),
+        ('{"a": 1, "a": 2}', ["a"]),
+        ('{"a": 1, "a": 2, "a": 3}', ["a"]),
+        ('{"a": {"b": [1, {"c": 1, "c": 2}]}, "a": 1}', ["a.b[1].c", "a"]),
+        ("[]", []),
+    ],
+)
+def test_fields_that_come_twice_are_told_by_their_paths(body: str, paths: list[str]) -> None:
+    assert duplicate_fields(body.encode()) == [f'duplicate field "{path}"' for path in paths]
+
+
+def test_no_more_than_a_hundred_problems_are_told() -> None:
+    twice = ",".join(f'"a{number}": 1' for number in range(150))
+    assert len(duplicate_fields(f"{{{twice},{twice}}}".encode())) == 100
