@@ -40,7 +40,9 @@ class Actions:
         """Store valid manifests of any kind; durable on return. ``namespace`` is for those that name none."""
         found = []
         for number, obj in enumerate(objects, 1):
-            stored, told = submit(self._control.store, obj, self._clock(), namespace=namespace)
+            stored, told = submit(
+                self._control.store, obj, self._clock(), namespace=namespace, admit=self._control.admit
+            )
             if told.outcome == "created":
                 self._control.arrived(stored)
             found.append(told)

@@ -20,6 +20,8 @@ from expander.local.controllers.pod_status import ENDED
 from expander.local.controllers.pods import Pods
 from expander.local.controllers.recorder import Recorder
 from expander.local.controllers.scheduling import Scheduler
+from expander.local.controllers.services import Services
+from expander.local.controllers.tenancy import Private, Shared
 from expander.local.errands import Errands
 from expander.local.groups import Groups
 from expander.local.store.encoding import Object
@@ -30,7 +32,10 @@ from expander.local.submission import submit, updated
 
 
 class Control:
-    """Store, controllers and scheduler of one cluster of one node, called ``node``."""
+    """Store, controllers and scheduler of one cluster of one node, called ``node``.
+
+    ``shared``: it is a cluster with namespaces and quotas, and not one person's batch (see `tenancy`).
+    """
 
     def __init__(
         self,
@@ -40,14 +45,17 @@ class Control:
         node: str,
         backoff_base: float = 10.0,
         history: int = 0,
+        shared: bool = False,
     ) -> None:
         self.store = Store(database, history=history)
         self.events = Events(database)
         self.scheduler = scheduler
-        self.pods = Pods(self.store, self)
+        self.tenancy = Shared(self.store, scheduler, node, self.arrived, self.delete) if shared else Private()
+        self.pods = Pods(self.store, self, self.admit)
         self.groups = Groups(self.store)
         self.garbage = Garbage(self.store, self.pods, self._gone)
         self.errands = Errands()
+        self.services = Services()
         recorder = Recorder(self.events, "job-controller")
         jobs = Jobs(self.store, self.pods, recorder, backoff_base=backoff_base, watched=history > 0)
         self.agenda = Agenda(jobs, scheduler, self._looked)
@@ -56,7 +64,6 @@ class Control:
         self._placement = Placement(scheduler, self.pods, recorder, node)
         self._kubelet = Recorder(self.events, "kubelet")
         self._now = 0.0
-        self._services: dict[str, dict[str, Object]] = {}
         self._owners: set[str] = set()
 
     def turn(self, now: float) -> list[Object]:
@@ -71,6 +78,7 @@ class Control:
         self.agenda.begin(now)
         while self._owners:
             self.garbage.collect(self._owners.pop(), now)
+        self.tenancy.turn(now)
         return [] if self.agenda.paused else self._placement.turn(now)
 
     def pod_changed(
@@ -85,13 +93,9 @@ class Control:
                 self._kubelet.record(pod, *event, now)
         self.pods.set_status(uid, status)
 
-    def services_of(self, namespace: str) -> Iterable[Object]:
-        """The Services of a namespace."""
-        return self._services.get(namespace, {}).values()
-
     def deadline(self) -> float | None:
         """When the next turn has something to do even if nothing happens; in the past: at once."""
-        if self.agenda.urgent or self._crons.pending or self._owners or self.errands:
+        if any((self.agenda.urgent, self._crons.pending, self._owners, self.errands, self.tenancy.pending)):
             return self._now
         crons = self._crons.deadline()
         return min((*self.agenda.next(), *(() if crons is None else (crons,))), default=None)
@@ -129,12 +133,20 @@ class Control:
         elif obj["kind"] == "Pod":
             self.pods.restore(obj)
             self.pod_created(obj)
-        elif obj["kind"] == "Service":
-            self._services.setdefault(obj["metadata"]["namespace"], {})[uid] = obj
+        self.services.see(obj)
+        self.tenancy.arrived(obj, self._now)
 
-    def delete(self, obj: Object, now: float, propagation: Propagation, grace: float | None) -> None:
+    def admit(self, obj: Object) -> Object:
+        """A new object as it is to be stored. Raises `admission.refused.Refused`."""
+        return self.tenancy.admit(obj)
+
+    def delete(
+        self, obj: Object, now: float, propagation: Propagation = "Background", grace: float | None = None
+    ) -> None:
         """Delete an object and what belongs to it; ``grace`` (seconds) is for pods."""
         self._now = now
+        if self.tenancy.delete(obj, now):
+            return
         self.garbage.delete(obj, now, propagation, grace)
         if obj["kind"] == "Job":
             self.agenda.touch(obj["metadata"]["uid"])
@@ -154,8 +166,8 @@ class Control:
             self.pods.replace(new)
             self.errands.update(new)
             return new
-        if new["kind"] == "Service":
-            self.arrived(new)
+        self.services.see(new)
+        new = self.tenancy.replaced(new, now)
         self.garbage.settle(new, now)
         return new
 
@@ -166,15 +178,11 @@ class Control:
 
     def create_job(self, job: Object, now: float) -> Object | None:
         """Create a Job for a controller; None when there is one of that name."""
-        made, told = submit(self.store, job, now)
-        if told.outcome != "created":
-            return None
-        self.arrived(made)
-        return made
-
-    def delete_job(self, job: Object, now: float) -> None:
-        """Delete a Job for a controller, its pods after it."""
-        self.delete(job, now, "Background", None)
+        made, told = submit(self.store, job, now, admit=self.admit)
+        if told.outcome == "created":
+            self.arrived(made)
+            return made
+        return None
 
     def job_touched(self, uid: str, *, at_once: bool) -> None:
         """Something about a pod of this Job has changed."""
@@ -186,6 +194,7 @@ class Control:
     def pod_created(self, pod: Object) -> None:
         """The pod waits for a place."""
         self.scheduler.add(pod["metadata"]["uid"], pod["spec"])
+        self.tenancy.arrived(pod, self._now)
 
     def pod_stopped(self, pod: Object, grace: float) -> None:
         """The pod is being deleted while it may run."""
@@ -194,9 +203,11 @@ class Control:
     def pod_over(self, uid: str) -> None:
         """The pod needs no place any more."""
         self.scheduler.drop(uid)
+        self.tenancy.pod_over(self.pods.get(uid))
 
     def pod_gone(self, pod: Object) -> None:
         """The pod is in the store no more."""
+        self.tenancy.gone(pod)
         self._owners.update(owner["uid"] for owner in pod["metadata"].get("ownerReferences") or ())
 
     def _looked(self, turn: Turn) -> None:
@@ -206,6 +217,7 @@ class Control:
             self._crons.job_changed(turn.job, turn.interim)
 
     def _gone(self, obj: Object) -> None:
+        self.tenancy.gone(obj)
         uid = obj["metadata"]["uid"]
         if obj["kind"] == "Job":
             self.agenda.forget(uid)
@@ -213,6 +225,5 @@ class Control:
             self._crons.job_changed(obj)
         if obj["kind"] == "CronJob":
             self._crons.forget(uid)
-        if obj["kind"] == "Service":
-            self._services[obj["metadata"]["namespace"]].pop(uid, None)
+        self.services.lose(obj)
         self._owners.update(owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ())

@@ -46,7 +46,8 @@ class Executor(Actions):
     against, by default all this machine has. ``backoff_base`` (seconds) is the first wait of the Job
     controller after a failed pod and of the kubelet after a failed container. ``images`` maps image names to
     folders, ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
-    ``history`` is how many changes are kept for watches. ``clock`` gives Unix seconds.
+    ``history`` is how many changes are kept for watches. ``shared`` makes it a cluster with namespaces, quotas
+    and a node object (see `controllers.tenancy`). ``clock`` gives Unix seconds.
 
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
     Raises ExpanderError when the folder is in use or cannot be used, UsageError for a runtime that cannot.
@@ -65,6 +66,7 @@ class Executor(Actions):
         claims: Mapping[str, Path] | None = None,
         variables: Mapping[str, str] | None = None,
         history: int = 0,
+        shared: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         chosen, self.note = best(runtime, images)
@@ -76,7 +78,12 @@ class Executor(Actions):
         node = Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or _memory())
         scheduler = Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or PODS)
         control = Control(
-            self._state.database, scheduler, node=node.name, backoff_base=backoff_base, history=history
+            self._state.database,
+            scheduler,
+            node=node.name,
+            backoff_base=backoff_base,
+            history=history,
+            shared=shared,
         )
         super().__init__(control, clock)
 
@@ -87,7 +94,7 @@ class Executor(Actions):
                 control.store.get,
                 node=node,
                 claims=claims,
-                services=control.services_of,
+                services=control.services.of,
                 variables=variables,
                 isolates=chosen.isolates,
                 backoff_base=backoff_base,
@@ -98,6 +105,7 @@ class Executor(Actions):
         self._kubelet = kubelet(self._supervisor)
         for pod in recovery.restore(control, ends, self._state.runs, kubelet, clock()):
             self._kubelet.start(pod, clock())
+        control.tenancy.found(clock())
         self._poll = select.poll()
         self._poll.register(self._supervisor.fileno(), select.POLLIN)
 

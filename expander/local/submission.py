@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from expander.local.controllers.names import generated, new_uid, timestamp
@@ -14,7 +14,7 @@ from expander.validate.defaulting.creation import created_job
 FIXED: Final = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "generation")
 """What the server writes into the metadata and no client changes."""
 
-CLUSTER_KINDS: Final = frozenset(("Namespace",))
+CLUSTER_KINDS: Final = frozenset(("Namespace", "Node"))
 """Kinds that are in no namespace."""
 
 
@@ -36,11 +36,17 @@ class Submitted(NamedTuple):
 
 
 def submit(
-    store: Store, obj: Mapping[str, Any], now: float, *, namespace: str = "default"
+    store: Store,
+    obj: Mapping[str, Any],
+    now: float,
+    *,
+    namespace: str = "default",
+    admit: Callable[[Object], Object],
 ) -> tuple[Object, Submitted]:
     """Store ``obj``, a valid manifest, unless one of its name is there; the object that is there then.
 
-    ``now`` is Unix seconds, ``namespace`` that of an object that names none.
+    ``now`` is Unix seconds, ``namespace`` that of an object that names none. ``admit`` completes what is new
+    or refuses it by an ExpanderError, which is passed on.
     """
     metadata: Mapping[str, Any] = obj["metadata"]
     kind = obj["kind"]
@@ -55,7 +61,7 @@ def submit(
     uid = new_uid()
     made = _created(obj, uid, space)
     made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": timestamp(now)}
-    made = store.put(made, new=True)
+    made = store.put(admit(made), new=True)
     return made, _told(made, "created")
 
 

@@ -28,7 +28,7 @@ class Cluster(Protocol):
     def create_job(self, job: dict[str, Any], now: float) -> Object | None:
         """Create a Job; None when there is one of that name. Raises ExpanderError when it is refused."""
 
-    def delete_job(self, job: Object, now: float) -> None:
+    def delete(self, obj: Object, now: float) -> None:
         """Delete a Job and, after it, its pods."""
 
 
@@ -104,7 +104,7 @@ class CronJobs:
             self._recorder.record(cron_job, *event, now)
         for job in decision.delete:
             if (there := self._store.by_uid(job)) is not None:
-                self._cluster.delete_job(there, now)
+                self._cluster.delete(there, now)
         status = decision.status
         made = None if decision.create is None else self._create(cron_job, decision, now)
         if made is not None:

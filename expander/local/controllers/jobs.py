@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from expander.base import selectors
+from expander.local.controllers.creation import Creation
 from expander.local.controllers.pods import Pods
 from expander.local.controllers.recorder import Recorder
 from expander.local.decide import conditions, ttl
-from expander.local.decide.decision import Decision, pod_created, pod_deleted
+from expander.local.decide.decision import Decision, pod_deleted
 from expander.local.decide.job import decide
 from expander.local.decide.wellknown import CONTROLLER
 from expander.local.store.encoding import Object
@@ -45,6 +46,7 @@ class Jobs:
         self._store = store
         self._pods = pods
         self._recorder = recorder
+        self._creation = Creation(pods, recorder)
         self._base = backoff_base
         self._watched = watched
         self._memories: dict[str, dict[str, Any]] = {}
@@ -62,6 +64,7 @@ class Jobs:
             return None
         memory = self._memories[uid]
         decision = decide(job, self._pods.of_job(uid), now, memory=memory, backoff_base=self._base)
+        before = job
         job, interim = self._act(job, decision, now)
         over = conditions.finished(job) is not None
         if over:
@@ -72,11 +75,15 @@ class Jobs:
         if not over and not self._pods.of_job(uid) and _rests(job):
             self._memories.pop(uid)
             self._store.release(uid)
-        return Turn(job, decision.again_at, over, decision.changed, interim)
+        retry_at = self._creation.retry_at(uid, now)
+        if retry_at is not None:
+            decision.ask_again(retry_at)
+        return Turn(job, decision.again_at, over, job is not before, interim)
 
     def forget(self, uid: str) -> None:
         """The Job is gone from the store."""
         self._memories.pop(uid, None)
+        self._creation.forget(uid)
         self._pods.forget_job(uid)
         self._recorder.forget(uid)
 
@@ -96,10 +103,8 @@ class Jobs:
         """Carry out the decision; the Job as it is then, and as it was shown in between."""
         record = self._recorder.record
         interim = None
-        if decision.changed:
-            if self._watched and decision.interim is not None:
-                interim = self._store.put({**job, "status": decision.interim})
-            job = self._store.put({**job, "status": decision.status})
+        if decision.changed and self._watched and decision.interim is not None:
+            interim = self._store.put({**job, "status": decision.interim})
         for uid in decision.delete:
             pod = self._pods.get(uid)
             if pod is not None:
@@ -107,9 +112,13 @@ class Jobs:
                 self._pods.delete(uid, now)
         for uid in decision.release:
             self._pods.release(uid)
-        for pod in decision.create:
-            made = self._pods.create(pod, now)
-            record(job, *pod_created(made["metadata"]["name"]), now)
+        status, changed = decision.status, decision.changed
+        missing = self._creation.create(job, decision.create, now)
+        if missing:
+            status = _without(status, missing)
+            changed = status != job["status"]
+        if changed or interim is not None:
+            job = self._store.put({**job, "status": status})
         for event in decision.events:
             record(job, *event, now)
         return job, interim
@@ -120,6 +129,7 @@ class Jobs:
         if at is not None or self._memories[uid]:
             self._store.note(uid, None if at is None else {EXPIRY: at})
         self._memories.pop(uid)
+        self._creation.forget(uid)
         self._pods.forget_job(uid)
         self._recorder.forget(uid)
         self._store.release(uid)
@@ -142,6 +152,13 @@ class Jobs:
                 continue
             if selector.matches(found.get("labels")):
                 self._pods.adopt(found["uid"], owner)
+
+
+def _without(status: Object, pods: int) -> Object:
+    """The status with so many active pods less: they could not be created."""
+    active = status.get("active", 0) - pods
+    status = {key: value for key, value in status.items() if key != "active"}
+    return status | ({"active": active} if active > 0 else {})
 
 
 def _rests(job: Object) -> bool:

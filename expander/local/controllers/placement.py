@@ -11,7 +11,7 @@ from expander.local.controllers.recorder import Recorder
 from expander.local.controllers.scheduling import Scheduler
 from expander.local.store.encoding import Object
 
-SHORT: Final = "Insufficient"
+LASTING: Final = ("Insufficient", "unschedulable")
 """What a message says of a pod that waits for more than its turn: that is worth an event."""
 
 
@@ -30,6 +30,6 @@ class Placement:
         for uid, message in self._scheduler.left_over():
             if (pod := self._pods.get(uid)) is not None:
                 self._pods.set_status(uid, unschedulable(pod["status"], message, timestamp(now)))
-                if SHORT in message:
+                if any(word in message for word in LASTING):
                     self._recorder.record(pod, "Warning", "FailedScheduling", message, now)
         return [pod for pod in placed if pod is not None]

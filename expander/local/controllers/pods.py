@@ -7,6 +7,7 @@ kubelet must stop what runs, the Job must be looked at.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from expander.local.controllers.listener import Listener
@@ -19,11 +20,15 @@ from expander.local.store.objects import Store
 
 
 class Pods:
-    """The pods of one store. Every method is one step of one pod; ``now`` is Unix seconds."""
+    """The pods of one store. Every method is one step of one pod; ``now`` is Unix seconds.
 
-    def __init__(self, store: Store, listener: Listener) -> None:
+    ``admit`` completes a new pod or refuses it by an ExpanderError.
+    """
+
+    def __init__(self, store: Store, listener: Listener, admit: Callable[[Object], Object]) -> None:
         self._store = store
         self._listener = listener
+        self._admit = admit
         self._by_job: dict[str, gather.Pods] = {}
         self._none = gather.Pods()
 
@@ -36,13 +41,14 @@ class Pods:
         return self._store.by_uid(uid)
 
     def create(self, pod: Object, now: float) -> Object:
-        """Store a new pod: it gets its name, uid and time here. The mapping given is used up."""
+        """Store a new pod: it gets its name, uid and time here. The mapping given is used up. What refuses
+        the pod is passed on."""
         metadata = pod["metadata"]
         metadata["name"] = metadata.get("name") or generated(metadata["generateName"])
         metadata["uid"] = new_uid()
         metadata["creationTimestamp"] = timestamp(now)
         pod["status"] = {"phase": "Pending"}
-        pod = self._store.put(pod, new=True)
+        pod = self._store.put(self._admit(pod), new=True)
         self._store.hold(metadata["uid"])
         self._sort(pod)
         self._listener.pod_created(pod)

@@ -46,6 +46,17 @@ class Scheduler:
         self._impossible: set[str] = set()
         self._unseen: list[str] = []
         self._stale = False
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether no further pod gets a place: the node is cordoned."""
+        return self._closed
+
+    @closed.setter
+    def closed(self, closed: bool) -> None:
+        self._closed = closed
+        self._stale = True
 
     def add(self, uid: str, spec: Object) -> None:
         """A pod that waits for a place."""
@@ -82,7 +93,7 @@ class Scheduler:
 
     def place(self) -> Iterator[str]:
         """Take the pods that fit now, and tell which."""
-        if not self._stale:
+        if not self._stale or self._closed:
             return
         self._stale = False
         hopeless: set[Request] = set()
@@ -109,13 +120,15 @@ class Scheduler:
     def _refusal(self, request: Request) -> str:
         after = self.used.plus(request)
         lacks = []
-        if len(self._placed) >= self.pods:
+        if self._closed:
+            lacks.append("1 node(s) were unschedulable")
+        elif len(self._placed) >= self.pods:
             lacks.append("1 Too many pods")
         if after.cpu > self.size.cpu and request.cpu:
             lacks.append("1 Insufficient cpu")
         if after.memory > self.size.memory and request.memory:
             lacks.append("1 Insufficient memory")
-        helps = _fits(request, NONE, self.size)
+        helps = not self._closed and _fits(request, NONE, self.size)
         victims = (
             "No preemption victims found for incoming pod"
             if helps

@@ -23,11 +23,10 @@ LAG = 0.02
 class Clockwork(Actions):
     """A `Control` from the Unix time ``now`` on. Commands are ``sleep N`` and ``exit N``, joined by ``;``."""
 
-    def __init__(self, database: Connection, now: float) -> None:
+    def __init__(self, database: Connection, now: float, *, shared: bool = False) -> None:
         self.now = now
-        self.control = Control(
-            database, Scheduler(cpus=64, memory=2**38, pods=100), node="node-1", history=10_000
-        )
+        scheduler = Scheduler(cpus=64, memory=2**38, pods=100)
+        self.control = Control(database, scheduler, node="node-1", history=10_000, shared=shared)
         super().__init__(self.control, lambda: self.now)
         self._pods: list[tuple[float, int, str, Object]] = []
         self._order = itertools.count()

@@ -54,9 +54,9 @@ def test_other_kinds_are_kept_too(cluster: Cluster) -> None:
     }
     cluster.add(secret, config, service)
     assert cluster.get("ConfigMap", "default", "c")["data"] == {"a": "b"}
-    assert [each["metadata"]["name"] for each in cluster.control.services_of("default")] == ["v"]
+    assert [each["metadata"]["name"] for each in cluster.control.services.of("default")] == ["v"]
     cluster.delete("Service", "default", "v")
-    assert list(cluster.control.services_of("default")) == []
+    assert list(cluster.control.services.of("default")) == []
 
 
 def test_a_pod_without_a_job_gets_a_place(cluster: Cluster) -> None:

@@ -1,0 +1,83 @@
+"""Resource lists: how much of what, by name, in the quantities the API writes.
+
+Sums keep the form of the first amount that is not zero (``resource.Quantity.Add`` decides).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from expander.base.quantity import Form, Quantity, quantity
+
+Amounts = dict[str, Quantity]
+
+ZERO: Final = Quantity(Fraction(0), Form.DECIMAL_SI)
+ONE: Final = Quantity(Fraction(1), Form.DECIMAL_SI)
+
+
+def read(texts: Mapping[str, Any] | None) -> Amounts:
+    """The amounts of a list in an object."""
+    return {name: quantity(str(text)) for name, text in (texts or {}).items()}
+
+
+def written(amounts: Amounts) -> dict[str, str]:
+    """The list as it stands in an object."""
+    return {name: str(amount) for name, amount in sorted(amounts.items())}
+
+
+def listed(amounts: Amounts) -> str:
+    """The list as messages have it: ``cpu=1,pods=2``."""
+    return ",".join(f"{name}={amount}" for name, amount in sorted(amounts.items()))
+
+
+def total(lists: Iterable[Amounts]) -> Amounts:
+    """All together."""
+    found: Amounts = {}
+    for amounts in lists:
+        for name, amount in amounts.items():
+            found[name] = plus(found[name], amount) if name in found else amount
+    return found
+
+
+def plus(one: Quantity, other: Quantity, times: int = 1) -> Quantity:
+    """``one`` and ``times`` the ``other``."""
+    return Quantity(one.value + times * other.value, other.form if one.value == 0 else one.form)
+
+
+def largest(one: Amounts, other: Amounts) -> Amounts:
+    """Of each resource the larger amount."""
+    found = dict(one)
+    for name, amount in other.items():
+        if name not in found or found[name].value < amount.value:
+            found[name] = amount
+    return found
+
+
+def of_pod(spec: Mapping[str, Any], field: str) -> Amounts:
+    """What a pod asks for altogether; ``field`` is ``requests`` or ``limits``.
+
+    k8s.io/component-helpers/resource decides: the containers and sidecars together, or what an init
+    container needs beside the sidecars before it; the pod's own amounts come first; overhead is added, to
+    limits only where there is one.
+    """
+    main = total(_of(container, field) for container in spec.get("containers") or ())
+    sidecars: Amounts = {}
+    start: Amounts = {}
+    for container in spec.get("initContainers") or ():
+        own = _of(container, field)
+        if container.get("restartPolicy") == "Always":
+            sidecars = total((sidecars, own))
+            start = largest(start, sidecars)
+        else:
+            start = largest(start, total((sidecars, own)))
+    whole = largest(total((main, sidecars)), start) | _of(spec, field)
+    overhead = read(spec.get("overhead"))
+    if field == "limits":
+        overhead = {name: amount for name, amount in overhead.items() if name in whole}
+    return total((whole, overhead))
+
+
+def _of(holder: Mapping[str, Any], field: str) -> Amounts:
+    return read((holder.get("resources") or {}).get(field))

@@ -1,0 +1,57 @@
+"""What every pod of a cluster gets.
+
+The plugins ServiceAccount, Priority and DefaultTolerationSeconds of the API server decide, and its defaults
+of whole pods, which templates do not have. The volume with the service account's token is not added: nothing
+here hands out tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from expander.local.store.encoding import Object
+from expander.validate.defaulting.pods import requests_from_limits
+
+_PATIENCE: Final = tuple(
+    {
+        "key": f"node.kubernetes.io/{taint}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": 300,
+    }
+    for taint in ("not-ready", "unreachable")
+)
+"""How long a pod stays on a node that is lost."""
+
+
+def completed(pod: Object) -> Object:
+    """The pod as it is stored; what it has already stays."""
+    spec: dict[str, Any] = {**pod["spec"]}
+    for kind in ("containers", "initContainers"):
+        if spec.get(kind):
+            spec[kind] = [_with_requests(container) for container in spec[kind]]
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    spec["serviceAccountName"] = spec["serviceAccount"] = account
+    spec.setdefault("priority", 0)
+    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    spec.setdefault("enableServiceLinks", True)
+    own = spec.get("tolerations") or []
+    added = [dict(each) for each in _PATIENCE if not any(_covers(toleration, each) for toleration in own)]
+    if own or added:
+        spec["tolerations"] = [*own, *added]
+    return {**pod, "metadata": {"generation": 1, **pod["metadata"]}, "spec": spec}
+
+
+def _with_requests(container: Object) -> Object:
+    resources = container.get("resources") or {}
+    if not resources.get("limits"):
+        return container
+    resources = {**resources}
+    requests_from_limits(resources)
+    return {**container, "resources": resources}
+
+
+def _covers(toleration: Object, other: Object) -> bool:
+    """Whether the pod has its own word on what ``other`` tolerates."""
+    key, effect = toleration.get("key") or "", toleration.get("effect") or ""
+    return key in ("", other["key"]) and effect in ("", other["effect"])

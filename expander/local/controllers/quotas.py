@@ -1,0 +1,121 @@
+"""Keeps what is used of each ResourceQuota in its status (the resource quota controller and plugin decide).
+
+What comes and goes is added and taken away; everything is counted anew when a quota comes or changes. In
+memory are the quotas' uids and those of the pods that count as running, in namespaces with quotas only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from expander.local.admission.amounts import ZERO, Amounts, plus, read, total, written
+from expander.local.admission.refused import full_resource, resource_of
+from expander.local.admission.scopes import concerns
+from expander.local.admission.usage import usage
+from expander.local.controllers.pod_status import ENDED
+from expander.local.store.encoding import Object
+from expander.local.store.objects import Store
+
+KINDS: Final = (
+    "Pod",
+    "Job",
+    "CronJob",
+    "ConfigMap",
+    "Secret",
+    "Service",
+    "PersistentVolumeClaim",
+    "ResourceQuota",
+    "LimitRange",
+    "ServiceAccount",
+)
+"""The kinds that are counted."""
+
+
+class Quotas:
+    """The quotas of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._quotas: dict[str, dict[str, None]] = {}
+        self._running: set[str] = set()
+
+    def arrived(self, obj: Object) -> None:
+        """The object is in the store; it is counted once, however often this is said of a pod."""
+        namespace, uid = obj["metadata"].get("namespace", ""), obj["metadata"]["uid"]
+        if obj["kind"] == "ResourceQuota":
+            self._quotas.setdefault(namespace, {})[uid] = None
+            for each in self._quotas[namespace]:
+                if (quota := self._store.by_uid(each)) is not None:
+                    self.changed(quota)
+        elif namespace in self._quotas and uid not in self._running:
+            self._change(obj, usage(obj), 1)
+            if obj["kind"] == "Pod" and not _ended(obj):
+                self._running.add(uid)
+
+    def changed(self, quota: Object) -> None:
+        """The quota is new or another: count everything it is about."""
+        namespace = quota["metadata"]["namespace"]
+        hard = read(quota["spec"].get("hard"))
+        found = [dict.fromkeys(hard, ZERO)]
+        for obj in self._counted(namespace, hard):
+            if obj["kind"] == "Pod" and not _ended(obj):
+                self._running.add(obj["metadata"]["uid"])
+            if concerns(quota, obj):
+                found.append({name: amount for name, amount in usage(obj).items() if name in hard})
+        self._put(quota, total(found))
+
+    def pod_ended(self, pod: Object) -> None:
+        """The pod counts as an object only from now on."""
+        if pod["metadata"]["uid"] in self._running:
+            self._running.discard(pod["metadata"]["uid"])
+            left, before = usage(_over(pod)), usage({**pod, "status": {}})
+            self._change(pod, {name: each for name, each in before.items() if name not in left}, -1)
+
+    def gone(self, obj: Object) -> None:
+        """The object is in the store no more."""
+        namespace, uid = obj["metadata"].get("namespace", ""), obj["metadata"]["uid"]
+        if namespace not in self._quotas:
+            return
+        if obj["kind"] == "ResourceQuota":
+            self._quotas[namespace].pop(uid, None)
+            if not self._quotas[namespace]:
+                del self._quotas[namespace]
+        amounts = usage(obj) if obj["kind"] != "Pod" or uid in self._running else usage(_over(obj))
+        self._change(obj, amounts, -1)
+        self._running.discard(uid)
+
+    def _change(self, obj: Object, amounts: Amounts, times: int) -> None:
+        for uid in self._quotas.get(obj["metadata"]["namespace"], ()):
+            quota = self._store.by_uid(uid)
+            if quota is None or not concerns(quota, obj):
+                continue
+            used = read((quota.get("status") or {}).get("used"))
+            own = {name: plus(used[name], each, times) for name, each in amounts.items() if name in used}
+            if own:
+                self._put(quota, used | own)
+
+    def _put(self, quota: Object, used: Amounts) -> None:
+        status = {"hard": quota["spec"].get("hard") or {}, "used": written(used)}
+        if quota.get("status") != status:
+            self._store.put({**quota, "status": status})
+
+    def _counted(self, namespace: str, hard: Iterable[str]) -> Iterator[Object]:
+        """The objects that may count for one of these resources."""
+        names = set(hard)
+        for kind in KINDS:
+            plain = {f"count/{full_resource(kind)}"}
+            if kind not in ("Pod", "PersistentVolumeClaim", "Service"):
+                plain.add(resource_of(kind))
+                if not plain & names:
+                    continue
+            yield from self._store.of_kind(kind, namespace)
+
+
+def _over(pod: Object) -> Object:
+    """The pod as one that has ended, for what it counts for."""
+    return {**pod, "status": {"phase": "Failed"}}
+
+
+def _ended(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") in ENDED

@@ -1,0 +1,134 @@
+"""What the cluster adds to pods, and the namespaces it takes objects for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.local.admission import namespaces, pods
+from expander.local.admission.chain import admit
+from expander.local.admission.refused import Refused
+from expander.local.store.database import open_database
+from expander.local.store.objects import Store
+
+Object = dict[str, Any]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(open_database(tmp_path / "state.db")) as database:
+        store = Store(database)
+        store.put(namespace("default"), new=True)
+        yield store
+
+
+def namespace(name: str, **metadata: str) -> Object:
+    return {"kind": "Namespace", "metadata": {"name": name, "uid": name, **metadata}}
+
+
+def pod(name: str = "p", place: str = "default", **spec: Any) -> Object:
+    return {
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": place},
+        "spec": {"containers": [{"name": "c", "resources": {}}], **spec},
+    }
+
+
+def test_an_object_for_a_namespace_that_is_not_there_is_refused_as_recorded(
+    store: Store, reference: Path
+) -> None:
+    recorded = json.loads((reference / "kubectl" / "errors.json").read_text())
+    (expected,) = (
+        json.loads(exchange["response"])
+        for command in recorded
+        for exchange in command["http"]
+        if "/namespaces/nope/" in exchange["path"] and exchange["status"] == 404
+    )
+    with pytest.raises(Refused) as refused:
+        admit(store, {"kind": "Job", "metadata": {"name": "j", "namespace": "nope"}, "spec": {}})
+    found = refused.value
+    assert (found.code, found.reason, found.message, found.details) == (
+        expected["code"],
+        expected["reason"],
+        expected["message"],
+        expected["details"],
+    )
+
+
+def test_nothing_new_comes_into_a_namespace_that_ends(store: Store) -> None:
+    store.put(namespace("old", deletionTimestamp="2026-01-01T00:00:00Z"), new=True)
+    with pytest.raises(Refused) as refused:
+        admit(store, pod(place="old"))
+    assert refused.value.message == (
+        'pods "p" is forbidden: unable to create new content in namespace old because it is being terminated'
+    )
+    assert refused.value.details["causes"] == [
+        {
+            "reason": "NamespaceTerminating",
+            "message": "namespace old is being terminated",
+            "field": "metadata.namespace",
+        }
+    ]
+
+
+def test_the_first_namespaces_cannot_be_deleted() -> None:
+    with pytest.raises(Refused) as refused:
+        namespaces.check_deletion(namespace("default"))
+    assert refused.value.message == 'namespaces "default" is forbidden: this namespace may not be deleted'
+    namespaces.check_deletion(namespace("team-a"))
+
+
+def test_a_pod_gets_what_recorded_pods_have(store: Store, reference: Path) -> None:
+    recorded = json.loads((reference / "kubectl" / "failure-policy.json").read_text())
+    answer = next(
+        json.loads(exchange["response"])
+        for command in recorded
+        for exchange in command["http"]
+        if exchange["response"].startswith('{"kind":"PodList"') and not exchange.get("truncated")
+    )
+    expected = answer["items"][0]["spec"]
+    found = admit(store, pod())["spec"]
+    for field in (
+        "serviceAccountName",
+        "serviceAccount",
+        "tolerations",
+        "priority",
+        "preemptionPolicy",
+        "enableServiceLinks",
+    ):
+        assert found[field] == expected[field], field
+
+
+def test_a_pods_own_word_stands() -> None:
+    own = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "tolerationSeconds": 5}
+    spec = pods.completed(pod(tolerations=[own], serviceAccountName="mine", enableServiceLinks=False))["spec"]
+    assert [each.get("tolerationSeconds") for each in spec["tolerations"]] == [5, 300]
+    assert (spec["serviceAccountName"], spec["serviceAccount"]) == ("mine", "mine")
+    assert spec["enableServiceLinks"] is False
+    assert pods.completed(pod(tolerations=[{"operator": "Exists"}]))["spec"]["tolerations"] == [
+        {"operator": "Exists"}
+    ]
+
+
+def test_requests_come_from_limits_before_a_quota_asks_for_them(store: Store) -> None:
+    quota = {
+        "kind": "ResourceQuota",
+        "metadata": {"name": "q", "namespace": "default", "uid": "q"},
+        "spec": {"hard": {"requests.cpu": "1"}},
+        "status": {"hard": {"requests.cpu": "1"}, "used": {"requests.cpu": "0"}},
+    }
+    store.put(quota, new=True)
+    small = pod()
+    small["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "500m"}}
+    admitted = admit(store, small)
+    assert admitted["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "500m"}
+    small["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "2"}}
+    with pytest.raises(
+        Refused, match=r"exceeded quota: q, requested: requests\.cpu=2, used: requests\.cpu=0"
+    ):
+        admit(store, small)
