@@ -87,11 +87,6 @@ def precondition(resource: Resource, name: str, field: str, wanted: str, found: 
     return conflict(resource, name, why)
 
 
-def apply_conflict(message: str, causes: Sequence[Mapping[str, str]]) -> Status:
-    """Other managers own fields that are applied; ``causes`` name manager and field."""
-    return failure(409, "Conflict", message, {"causes": [dict(cause) for cause in causes]})
-
-
 def invalid(resource: Resource, name: str, findings: Iterable[Finding]) -> Status:
     """The object was decoded, but the rules of its kind refuse it."""
     found = list(findings)
@@ -139,18 +134,6 @@ def too_old(wanted: int, oldest: int) -> Status:
     return expired(f"too old resource version: {wanted} ({oldest})")
 
 
-def continue_expired(token: str) -> Status:
-    """A list cannot go on where it was; ``token`` lets it go on with what is there now."""
-    message = (
-        "The provided continue parameter is too old to display a consistent list result. You can start a "
-        "new list without the continue parameter, or use the continue token in this response to retrieve "
-        "the remainder of the results. Continuing with the provided token results in an inconsistent list "
-        "- objects that were created, modified, or deleted between the time the first chunk was returned "
-        "and now may show up in the list."
-    )
-    return expired(message) | {"metadata": {"continue": token}}
-
-
 def version_too_large(wanted: int, current: int) -> Status:
     """The client has seen a version that is not there yet; it should ask again after a second."""
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
@@ -187,19 +170,9 @@ def too_many_requests(message: str, seconds: int = 0) -> Status:
     return failure(429, "TooManyRequests", message, {"retryAfterSeconds": seconds} if seconds else {})
 
 
-def unavailable(message: str = "the server is currently unable to handle the request") -> Status:
-    """The server is going away or not ready."""
-    return failure(503, "ServiceUnavailable", message)
-
-
 def internal(why: str) -> Status:
     """The server's own fault."""
     return failure(500, "InternalError", f"Internal error occurred: {why}", {"causes": [{"message": why}]})
-
-
-def watch_error(status: Status) -> dict[str, Any]:
-    """A refusal as the last event of a watch whose answer has begun."""
-    return {"type": "ERROR", "object": status}
 
 
 def _about(resource: Resource, name: str) -> dict[str, Any]:

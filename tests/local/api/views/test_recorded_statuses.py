@@ -85,11 +85,6 @@ def test_a_status_comes_with_its_http_status(reference: Path) -> None:
                 assert body["code"] == exchange.code
 
 
-def test_a_refused_watch_ends_with_the_status(reference: Path) -> None:
-    (body,) = json_lines(responses(reference)["gone-410-watch"]["body"])
-    assert statuses.watch_error(statuses.too_old(1, 4492)) == body
-
-
 def test_too_many_requests_at_once_are_told_in_plain_text(reference: Path) -> None:
     assert responses(reference)["flow-control-429"]["body"] == statuses.TOO_MANY_REQUESTS_TEXT
 

@@ -198,26 +198,6 @@ def test_small_kinds_show_what_they_hold() -> None:
     assert cells("Namespace", {"metadata": made(), "status": {"phase": "Active"}}) == ["n", "Active", "90s"]
 
 
-def event(**fields: Any) -> dict[str, Any]:
-    about = {"kind": "Pod", "name": "p", "fieldPath": "spec.containers{c}"}
-    return {"metadata": made("e"), "involvedObject": about, "message": " hello \n", **fields}
-
-
-def test_an_event_says_when_it_was_first_and_last_seen() -> None:
-    twice = event(firstTimestamp=CREATED, lastTimestamp="2026-11-21T01:47:43Z", count=2)
-    row = cells("Event", twice)
-    assert (row[0], row[3:5], row[6:]) == ("30s", ["pod/p", "spec.containers{c}"], ["hello", "90s", 2, "e"])
-
-
-def test_an_event_of_the_new_form_has_one_time_or_a_series() -> None:
-    new = event(eventTime="2026-11-21T01:46:43.000000Z", reportingComponent="c", reportingInstance="i")
-    row = cells("Event", new)
-    assert (row[0], row[5], row[7], row[8]) == ("90s", "c, i", "90s", 1)
-    series = {"count": 7, "lastObservedTime": "2026-11-21T01:48:03.000000Z"}
-    row = cells("Event", {**new, "series": series})
-    assert (row[0], row[7], row[8]) == ("10s", "90s", 7)
-
-
 def test_a_row_carries_as_much_of_the_object_as_is_asked_for() -> None:
     obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": made(resourceVersion="7")}
     rows = {include: table("ConfigMap", [obj], NOW, include=include)["rows"][0]["object"] for include in WAYS}
