@@ -144,7 +144,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
             on_finished=output.finished,
             on_turn=progress.show,
             on_error=errors,
-            on_stall=lambda words: say(f"waiting: {words}"),
+            on_note=say,
             halt=halt,
             timeout=flags["timeout"],
         )

@@ -14,7 +14,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -169,6 +169,11 @@ class Executor(Actions):
             return self._kubelet.logs_of(uid, container, previous)
         except KeyError:
             raise NotFound(f"pod {namespace}/{pod} has no logs yet") from None
+
+    @property
+    def caveats(self) -> Sequence[str]:
+        """What the runtime could not give the containers so far, a sentence for each kind of lack."""
+        return self._supervisor.caveats
 
     def drain(self) -> None:
         """Begin nothing further; what runs goes on as the loop is turned. For good."""

@@ -56,8 +56,8 @@ class Run:
 
     ``on_finished`` gets each Job that has ended and a function that gives its pods, ``on_turn`` the counts
     after each turn, ``on_error`` an error for each object that an earlier run has with other content,
-    ``on_stall`` a line about a Job that waits when nothing has ended for some seconds. ``timeout`` is in
-    seconds.
+    ``on_note`` a line about what the runtime cannot give, and about Jobs that wait when nothing has ended
+    for some seconds. ``timeout`` is in seconds.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Run:
         on_finished: Callable[[Object, Callable[[], Sequence[Object]]], None],
         on_turn: Callable[[Mapping[str, int]], None],
         on_error: Callable[[ItemError], None],
-        on_stall: Callable[[str], None],
+        on_note: Callable[[str], None],
         halt: Halt | None = None,
         timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -78,10 +78,11 @@ class Run:
         self._on_finished = on_finished
         self._on_turn = on_turn
         self._on_error = on_error
-        self._on_stall = on_stall
+        self._on_note = on_note
         self._open: dict[tuple[str, str], None] = {}
         self._told: set[str] = set()
         self._moved_at = clock()
+        self._caveats = 0
         self._halt = halt
         self._ends_at = None if timeout is None else clock() + timeout
         self._clock = clock
@@ -109,6 +110,7 @@ class Run:
                 self._moved_at = self._clock()
                 self._open.pop((job["metadata"]["namespace"], job["metadata"]["name"]), None)
                 self._on_finished(job, partial(self._executor.owned, job["metadata"]["uid"]))
+            self._tell_caveats()
             if self._clock() - self._moved_at > STALL:
                 self._tell_stalls()
             result.counts = self._executor.group()
@@ -134,6 +136,12 @@ class Run:
                     )
                 )
 
+    def _tell_caveats(self) -> None:
+        """Say what the runtime cannot give the containers."""
+        for words in self._executor.caveats[self._caveats :]:
+            self._on_note(words)
+        self._caveats = len(self._executor.caveats)
+
     def _tell_stalls(self) -> None:
         """Say once of each of the first open Jobs what it waits for."""
         self._moved_at = self._clock()
@@ -149,7 +157,7 @@ class Run:
             words = why_open(job, self._executor.owned(job["metadata"]["uid"]))
             if words is not None and words not in self._told:
                 self._told.add(words)
-                self._on_stall(words)
+                self._on_note(f"waiting: {words}")
 
     def _over(self, result: RunResult, more: bool) -> bool:
         executor, counts = self._executor, result.counts

@@ -54,7 +54,7 @@ def run_server(
     from expander.local.api.server.lifecycle import Settings, serve
 
     parsed = Faults.parse(faults) if faults else Faults()
-    with Cluster(folder, history=HISTORY, **executor) as cluster:
+    with Cluster(folder, history=HISTORY, shared=True, **executor) as cluster:
         before = presence.last(folder)
         settings = Settings(
             folder,

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 from expander.base.yaml import quoted, scalar
 from expander.render.hole import Hole, Style
 
-Encode: TypeAlias = Callable[[Any], str]
 Gap: TypeAlias = "int | Hole"
 
 

@@ -338,3 +338,19 @@ def test_variables_of_this_environment_reach_the_containers_when_asked_for(
     monkeypatch.setenv("HIDDEN", "seen")
     assert run("run", name, "a", "-e", "FROM_HERE", "--env", "GIVEN=x=y").out == "[job-a] here x=y none\n"
     assert run("run", "--fresh", name, "a", "-e", "NOT_THERE").code == 2
+
+
+def test_what_the_process_runtime_cannot_mount_is_said_with_where_it_is() -> None:
+    job = JOB.replace("SCRIPT", "ls $EXPANDER_MOUNT_DATA_IN").replace(
+        "        env:", "        volumeMounts: [{name: v, mountPath: /data/in}]\n        env:"
+    )
+    Path("job.yaml").write_text(
+        job
+        + "      volumes: [{name: v, configMap: {name: c}}]\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {file: x}\n"
+    )
+    answer = run("run", "job.yaml", "a", "--runtime", "process")
+    assert (answer.code, answer.out) == (0, "[job-a] file\n"), answer.err
+    assert (
+        "the process runtime mounts nothing; the container does not see /data/in (in $EXPANDER_MOUNT_DATA_IN)"
+        in answer.err
+    )

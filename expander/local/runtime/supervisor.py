@@ -41,6 +41,9 @@ class Supervisor:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.runtime: Runtime = runtime or ProcessRuntime()
+        self.caveats: list[str] = []
+        """What the runtime could not give containers so far, a sentence for each kind of lack."""
+        self._told: set[str] = set()
         self._live: set[str] = set()
         self._events = -1
         self._spawn()
@@ -82,6 +85,11 @@ class Supervisor:
         except CannotStart as error:
             self._send((wire.REFUSE, launch.key, str(error)), launch.key)
             return
+        if launch.mounts and not self.runtime.isolates:
+            caveat = self.runtime.caveat(launch)
+            if caveat is not None and caveat not in self._told:
+                self._told.add(caveat)
+                self.caveats.append(caveat)
         message = (
             wire.LAUNCH,
             launch.key,
