@@ -37,7 +37,7 @@ class ProcessRuntime:
         if not missing:
             return None
         places = ", ".join(f"{mount.target} (in ${mount_variable(mount.target)})" for mount in missing)
-        return f"the process runtime mounts nothing; the container does not see {places}; the sandbox runtime mounts"
+        return f"the process runtime mounts nothing; the container does not see {places}"
 
 
 def mount_variable(target: str) -> str:
