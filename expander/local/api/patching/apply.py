@@ -27,7 +27,7 @@ from expander.local.api.patching.merging import merged
 from expander.local.api.patching.problems import check_typed
 from expander.local.api.patching.refusals import BadPatch, Untyped
 from expander.local.api.patching.shapes import Shape, root
-from expander.local.api.patching.typed import compared, owned, removed, with_named
+from expander.local.api.patching.typed import compared, filled, owned, removed, with_named
 from expander.local.controllers.names import timestamp
 
 BEFORE = "before-first-apply"
@@ -59,8 +59,6 @@ def apply_patch(
     shape = root(api_version, kind)
     check_typed(shape, applied)
     before: Object = {"apiVersion": api_version, "kind": kind, **(live or {})}
-    if live is None:
-        before = {**before, **_present(shape.empty)}
     try:
         entries = entries_of(live)
     except Malformed as error:
@@ -103,7 +101,7 @@ def _applied(
     after: Object = merged(shape, before, applied)
     if last is not None:
         after = _pruned(shape, after, last.fields, union(mine.fields, _all(others)))
-    changes = compared(shape, before, after)
+    changes = compared(shape, filled(shape.empty, before), filled(shape.empty, after))
     taken = overlaps(others, changes, identity.subresource)
     if taken and not force:
         _check_conflicts(shape, before, identity, taken)
@@ -145,12 +143,3 @@ def _all(entries: Entries) -> Fields:
     for each in entries.values():
         found = union(found, each.fields)
     return found
-
-
-def _present(skeleton: Object) -> Object:
-    """An empty object without the nulls in it."""
-    return {
-        key: _present(value) if isinstance(value, dict) else value
-        for key, value in skeleton.items()
-        if value is not None
-    }

@@ -28,7 +28,7 @@ from expander.local.api.patching.fieldsets import (
     without_below,
 )
 from expander.local.api.patching.shapes import root
-from expander.local.api.patching.typed import Changes, compared
+from expander.local.api.patching.typed import Changes, compared, filled
 from expander.local.api.patching.written import as_written
 from expander.local.controllers.names import timestamp
 
@@ -88,7 +88,7 @@ def updated(
     """The entries after ``manager`` made ``new`` of ``old``, or of nothing."""
     version, kind = str(new.get("apiVersion") or ""), str(new.get("kind") or "")
     shape = root(version, kind)
-    changes = compared(shape, shape.empty if old is None else old, new)
+    changes = compared(shape, filled(shape.empty, old or {}), filled(shape.empty, new))
     mine = ignoring(union(changes.modified, changes.added), subresource)
     mine = difference(mine, NOBODYS)
     result = reduced(entries, changes, subresource)

@@ -46,6 +46,19 @@ def compared(shape: Shape | None, old: Any, new: Any) -> Changes:
     return changes
 
 
+def filled(skeleton: Mapping[str, Any], obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``obj`` with what Go writes where it has nothing (see `Shape.empty`)."""
+    more = {}
+    for key, usual in skeleton.items():
+        if key not in obj:
+            more[key] = usual
+        elif usual and isinstance(obj[key], Mapping):
+            below = filled(usual, obj[key])
+            if below is not obj[key]:
+                more[key] = below
+    return {**obj, **more} if more else obj
+
+
 def owned(shape: Shape, value: Any) -> Fields:
     """The fields that applying ``value`` claims."""
     if not takes_apart(shape, value):
