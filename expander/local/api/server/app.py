@@ -9,6 +9,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from expander.local.admission.refused import Refused as Denied
+from expander.local.api.patching.managers import manager_name
+from expander.local.api.patching.refusals import PatchRefused
 from expander.local.api.server import (
     answers,
     bodies,
@@ -55,6 +58,9 @@ class App:
             return await self._limited(request)
         except Refused as refusal:
             return answers.answer(refusal.status, code=refusal.code, headers=refusal.headers)
+        except (Denied, PatchRefused) as refusal:
+            status = statuses.failure(refusal.code, refusal.reason, refusal.message, refusal.details)
+            return answers.answer(status, code=refusal.code)
         except RecursionError:
             return answers.answer(statuses.bad_request("the body is nested too deeply"), code=400)
         except (ConnectionResetError, asyncio.CancelledError):
@@ -123,7 +129,8 @@ class App:
             return answers.answer(reading.get(service, target, query, form), form=form)
         data = await bodies.read(request)
         media = bodies.media_type(request)
-        return self._write(verb, target, data, media, query, form)
+        manager = manager_name(query.get("fieldManager", ""), request.headers.get("User-Agent", ""))
+        return self._write(verb, target, data, media, query, form, manager)
 
     def _write(
         self,
@@ -133,11 +140,13 @@ class App:
         media: str,
         query: Mapping[str, str],
         form: answers.Form,
+        manager: str,
     ) -> web.StreamResponse:
         service, code = self._service, 200
         warnings: list[str] = []
+        writer = writing.Writer(service, target, query, manager)
         if verb == "patch":
-            obj, code, warnings = writing.patch(service, target, data, media, query)
+            obj, warnings = writer.patch(data, media)
         else:
             body = bodies.parse(data, media) if data else bodies.Body(None)
             if target.part == "eviction":
@@ -147,9 +156,9 @@ class App:
             elif verb == "deletecollection":
                 obj = deleting.collection(service, target, body.data, query)
             elif verb == "create":
-                obj, code, warnings = writing.create(service, target, body, query)
+                (obj, warnings), code = writer.create(body), 201
             else:
-                obj, code, warnings = writing.update(service, target, body, query)
+                obj, warnings = writer.update(body)
         shaped = obj
         if obj.get("kind") == target.resource.kind:
             shaped = shaping.one(target.resource, obj, form, service.clock())

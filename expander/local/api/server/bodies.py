@@ -1,4 +1,4 @@
-"""Request bodies to data: JSON and YAML, within the sizes a real server takes."""
+"""Request bodies to data: JSON, YAML and protobuf, within the sizes a real server takes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aiohttp import web
 
 from expander.base.errors import YamlError
 from expander.base.yaml.documents import load_documents
+from expander.local.api.server import protobuf
 from expander.local.api.server.refusals import Refused
 from expander.local.api.views import statuses
 from expander.local.store.encoding import decode
@@ -18,15 +19,17 @@ LARGEST: Final = statuses.LARGEST_BODY
 """Bytes of the largest request body (MaxRequestBodyBytes of the API server)."""
 
 JSON_TYPES: Final = frozenset(("application/json",))
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 YAML_TYPES: Final = frozenset(("application/yaml", "application/x-yaml"))
 
 
 @dataclass(slots=True)
 class Body:
-    """The data of a body and the fields that it names twice."""
+    """The data of a body, the fields that it names twice, and the bytes it was."""
 
     data: Any
     duplicates: list[str] = field(default_factory=list)
+    raw: bytes = b""
 
 
 async def read(request: web.BaseRequest) -> bytes:
@@ -45,9 +48,11 @@ def media_type(request: web.BaseRequest) -> str:
 
 
 def parse(data: bytes, media: str) -> Body:
-    """The data of a body of that type; Refused when it is neither JSON nor YAML, whatever it claims to be."""
+    """The data of a body of that type; Refused when it is not what it claims to be."""
     if media in YAML_TYPES:
         return _yaml(data)
+    if media == PROTOBUF:
+        return _protobuf(data)
     if media not in JSON_TYPES:
         raise Refused(statuses.unsupported_media_type())
     return _json(data)
@@ -62,7 +67,7 @@ def _json(data: bytes) -> Body:
         ) from None
     found: list[str] = []
     json.loads(data, object_pairs_hook=lambda pairs: _object(pairs, found))
-    return Body(tree, found)
+    return Body(tree, found, data)
 
 
 def _object(pairs: list[tuple[str, Any]], found: list[str]) -> dict[str, Any]:
@@ -74,6 +79,13 @@ def _object(pairs: list[tuple[str, Any]], found: list[str]) -> dict[str, Any]:
                 found.append(key)
             seen.add(key)
     return made
+
+
+def _protobuf(data: bytes) -> Body:
+    try:
+        return Body(protobuf.decode(data))
+    except ValueError as error:
+        raise Refused(statuses.bad_request(str(error))) from None
 
 
 def _yaml(data: bytes) -> Body:

@@ -12,16 +12,14 @@ from expander.local.api.views.resources import Resource
 from expander.local.controllers.garbage import Propagation
 from expander.local.executor import Executor
 from expander.local.store.encoding import Object
-from expander.local.store.objects import Store
 
 
 class Cluster(Executor):
     """An `Executor` that is reached through the API; the arguments are the same."""
 
-    @property
-    def store(self) -> Store:
-        """The objects, for those who decide by what is there (admission). Not to be written to."""
-        return self._control.store
+    def admit(self, obj: Object) -> Object:
+        """A new object as the cluster completes it. Raises `admission.refused.Refused`."""
+        return self._control.admit(obj)
 
     def create(self, obj: Object) -> Object:
         """Store a new object, which has its name, uid and time."""

@@ -8,28 +8,41 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from expander.local.api.patching.managers import update_managers
 from expander.local.api.views.resources import Resource
 from expander.local.controllers.names import generated, new_uid, timestamp
 from expander.local.store.encoding import Object
 from expander.validate.defaulting import defaults
 from expander.validate.defaulting.creation import created_job
 
-OWN: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+OWN: Final = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "generation",
+)
 """Fields of the metadata that no client sets."""
 
 COUNTED: Final = frozenset(("Job", "CronJob", "Pod"))
 """Kinds whose ``generation`` counts the changes of their spec."""
 
 
+Services = Callable[[], Iterable[Object]]
+"""Gives the Services that are there."""
+
+
 def created(
-    resource: Resource, obj: Object, namespace: str, now: float, services: Callable[[], Iterable[Object]]
+    resource: Resource, obj: Object, namespace: str, now: float, manager: str | None, services: Services
 ) -> Object:
     """The object as it will be stored; ``obj`` passed the schema check. ``now`` is Unix seconds.
 
-    ``services`` gives the Services that are there, whose addresses are taken.
+    ``manager`` becomes the owner of its fields; None when their owners are in it. The addresses of
+    ``services`` are taken.
     """
     metadata: dict[str, Any] = {**(obj.get("metadata") or {})}
-    for field in (*OWN, "generation", "managedFields"):
+    for field in OWN:
         metadata.pop(field, None)
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = generated(metadata["generateName"])
@@ -39,6 +52,9 @@ def created(
     identity = {"apiVersion": resource.api_version, "kind": resource.kind}
     obj = {**obj, **identity, "metadata": metadata}
     obj.pop("status", None)
+    if manager is not None:
+        owned = update_managers(None, defaults(obj), manager, now)["metadata"]
+        metadata["managedFields"] = owned.get("managedFields", [])
     if resource.kind == "Job":
         made = created_job(obj, uid, namespace=namespace)
     else:

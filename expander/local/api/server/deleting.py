@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from expander.local.admission.namespaces import check_deletion
 from expander.local.api.server import reading
 from expander.local.api.server.reading import existing
 from expander.local.api.server.refusals import Refused
@@ -77,6 +78,7 @@ def evict(service: Service, target: Target, body: Any) -> Object:
 
 
 def _delete(service: Service, resource: Resource, obj: Object, options: Options) -> Object:
+    check_deletion(obj)
     _check(resource, obj, options)
     metadata = obj["metadata"]
     if options.dry:

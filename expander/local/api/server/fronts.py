@@ -9,8 +9,15 @@ from aiohttp import web
 
 from expander.local.api.server import answers
 from expander.local.api.server.refusals import Refused
-from expander.local.api.views import discovery, openapi, statuses
+from expander.local.api.views import discovery, lists, openapi, statuses
 from expander.local.store.encoding import Object, encode
+
+CUSTOM: Final = ["apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions"]
+"""kubectl looks here for kinds that no document describes; there are none."""
+
+OPENAPI_2: Final = b"\x0a\x032.0"
+"""An OpenAPI 2 document in protobuf with nothing in it but its version: all is told in version 3."""
+OPENAPI_2_TYPE: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 HEALTH: Final = frozenset(("healthz", "livez", "readyz"))
 
@@ -21,6 +28,10 @@ def answer(request: web.BaseRequest, steps: list[str]) -> web.Response:
         raise Refused(statuses.method_not_allowed())
     if steps[:1] and steps[0] in HEALTH:
         return answers.text("ok")
+    if steps == ["openapi", "v2"]:
+        return answers.raw(OPENAPI_2, OPENAPI_2_TYPE)
+    if steps == CUSTOM:
+        return answers.answer(lists.listed("apiextensions.k8s.io/v1", "CustomResourceDefinition", (), {}))
     if steps[:2] == ["openapi", "v3"]:
         return _openapi(request, steps[2:])
     if steps in (["api"], ["apis"]):

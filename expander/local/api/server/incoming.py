@@ -8,10 +8,11 @@ from typing import Any, Final
 from expander.local.api.server.bodies import Body
 from expander.local.api.server.refusals import Refused
 from expander.local.api.server.routes import Target
-from expander.local.api.views import statuses
+from expander.local.api.views import decoding, statuses
 from expander.local.api.views.resources import Resource
 from expander.local.store.encoding import Object
 from expander.validate.finding import Reason
+from expander.validate.rules.checks import quote
 from expander.validate.schema import check_schema
 
 LEVELS: Final = ("Strict", "Warn", "Ignore")
@@ -40,26 +41,16 @@ def dry(query: Mapping[str, str]) -> bool:
 def decoded(resource: Resource, body: Body, validation: str) -> tuple[Object, list[str]]:
     """The object of a body, and warnings; Refused when it is none of ``resource``."""
     obj = body.data
-    if not isinstance(obj, dict):
-        raise Refused(statuses.bad_request("the body of the request must be an object"))
-    version, kind = obj.get("apiVersion") or resource.api_version, obj.get("kind") or resource.kind
-    short = resource.version
-    if version != resource.api_version:
-        words = f"the API version in the data ({version}) does not match the expected API version"
-        raise Refused(statuses.bad_request(f"{words} ({resource.api_version})"))
-    if kind != resource.kind:
-        words = f'{kind} in version "{short}" cannot be handled as a {resource.kind}'
-        raise Refused(statuses.bad_request(words))
-    strict = [f'duplicate field "{name}"' for name in body.duplicates]
-    for finding in check_schema(obj, assume=(resource.api_version, resource.kind)) or ():
-        if finding.reason is not Reason.UNKNOWN_FIELD:
-            words = f'{kind} in version "{short}" cannot be handled as a {kind}: {finding}'
-            raise Refused(statuses.bad_request(words))
-        strict.append(f'unknown field "{finding.path}"')
+    if (wrong := decoding.wrong_kind(resource, obj, body.raw)) is not None:
+        raise Refused(statuses.bad_request(wrong))
+    findings = check_schema(obj, assume=(resource.api_version, resource.kind)) or ()
+    if any(finding.reason is not Reason.UNKNOWN_FIELD for finding in findings):
+        raise Refused(statuses.bad_request(decoding.refusal(resource, obj, findings)))
+    strict = [f"duplicate field {quote(name)}" for name in body.duplicates]
+    strict += decoding.unknown_fields(findings)
     if strict and validation == "Strict":
-        words = ", ".join(strict)
-        message = f'{kind} in version "{short}" cannot be handled as a {kind}: strict decoding error: {words}'
-        raise Refused(statuses.bad_request(message))
+        words = decoding.unhandled(resource, decoding.strict_error(strict))
+        raise Refused(statuses.bad_request(words))
     return obj, strict if validation == "Warn" else []
 
 
