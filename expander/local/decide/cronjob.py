@@ -31,9 +31,9 @@ _MANY_MISSED: Final = (
 @dataclass(slots=True)
 class CronDecision:
     """What to do for a CronJob: record ``events``, delete the Jobs ``delete`` (uids), put ``status`` if it
-    ``changed``, then create ``create``; its time is ``scheduled`` (Unix seconds). `started` gives the status
-    once it is created, `created_job` the event. ``again_at``: when to look again, None for not before
-    something changes.
+    ``changed``, then create ``create``. `started` gives the status once it is created, `created_job` the
+    event. ``scheduled``: the last scheduled time that has come and is not seen to (Unix seconds), 0 for none.
+    ``again_at``: when to look again, None for not before something changes.
     """
 
     status: dict[str, Any]
@@ -169,7 +169,7 @@ def _schedule(
     if policy == "Replace":
         for each in active:
             decision.remove(jobs[each["uid"]])
-    decision.create, decision.scheduled = make_job(cron_job, scheduled), scheduled
+    decision.create = make_job(cron_job, scheduled)
 
 
 def _due(decision: CronDecision, cron_job: Object, now: float, zone: str) -> int | None:
@@ -191,6 +191,7 @@ def _due(decision: CronDecision, cron_job: Object, now: float, zone: str) -> int
         decision.tell("Warning", "InvalidSchedule", f"invalid schedule: {spec['schedule']} : {error}")
         return None
     decision.again_at = cron_times.next_look(following, earliest, now)
+    decision.scheduled = found.latest or 0
     if found.latest is not None and found.missed > cron_times.MANY:
         decision.tell("Warning", "TooManyMissedTimes", _MANY_MISSED)
     if found.latest is not None and deadline is not None and found.latest + deadline < now:
