@@ -25,8 +25,8 @@ _span = re.compile(r"\+?(?:\d+[wdhms])+").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """What happens at ``at`` (Unix seconds) to the scheduled time ``scheduled``; ``local`` writes that time in
-    the CronJob's zone (RFC 3339).
+    """What happens at ``at`` (Unix seconds) to the scheduled time ``scheduled``; ``local`` writes that time
+    in the CronJob's zone (RFC 3339).
 
     ``starts``: the Job ``name`` is created, in place of those it ``replaces``. ``held``: it is not, because
     one still runs and the concurrency policy is Forbid; it may start late.
