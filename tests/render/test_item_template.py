@@ -226,7 +226,9 @@ def test_a_template_that_is_none_is_one_error_with_its_place(template: str, word
 
 
 def test_two_keys_that_become_the_same_are_refused() -> None:
-    template = JOB.replace("    item: $ITEM", "    ${ITEM.a}: x\n    ${ITEM.b}: y").replace("$ITEM", "${ITEM.a}")
+    template = JOB.replace("    item: $ITEM", "    ${ITEM.a}: x\n    ${ITEM.b}: y").replace(
+        "$ITEM", "${ITEM.a}"
+    )
     template = template.replace("${ITEM.a}.", "${ITEM.")
     found = results(template, {"a": "p", "b": "q"}, {"a": "p", "b": "p"})
     assert isinstance(found[0], Manifest)
