@@ -1,6 +1,7 @@
 """How a client changes an object that exists: the four patch formats, and who owns which field.
 
-- `json_patch`, `merge_patch`, `strategic` (with `lists`): the object a patch makes of another.
+- `json_patch`, `merge_patch`, `strategic` (with `lists`): the object a patch makes of another; `misfits`:
+  the refusal when that is no object of its kind.
 - `apply`: server-side apply (with `merging`, `conflicts`, `last_applied`, `problems`). `managers`: field
   ownership after a create, an update or another patch (with `entries`, `written`).
 - `shapes`: what merging must know of a field. `fieldsets`: sets of fields, as FieldsV1 writes them.

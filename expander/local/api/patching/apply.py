@@ -76,7 +76,8 @@ def _check(applied: Mapping[str, Any], api_version: str, kind: str) -> None:
     if given != (api_version, kind):
         version = given[0] if "/" in given[0] else f"/{given[0]}"
         raise BadPatch(f"invalid object type: {version}, Kind={given[1]}")
-    if (applied.get("metadata") or {}).get("managedFields") is not None:
+    metadata = applied.get("metadata")
+    if isinstance(metadata, Mapping) and metadata.get("managedFields") is not None:
         raise BadPatch("metadata.managedFields must be nil")
 
 

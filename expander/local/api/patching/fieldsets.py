@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 Fields = dict[str, Any]
@@ -32,17 +33,20 @@ def decoded(tree: object) -> Fields:
     for step, below in tree.items():
         if step == SELF:
             found[SELF] = {}
-        elif step[:2] in ("f:", "k:", "v:", "i:"):
-            found[step] = decoded(below) or MEMBER
-        else:
-            raise Malformed(f"missing colon in {step!r}")
+            continue
+        if not step.startswith("f:"):
+            _rank(step)
+        found[step] = decoded(below) or MEMBER
     return found
 
 
 def encoded(fields: Fields) -> Fields:
     """FieldsV1 data of a set, with its steps in order."""
     found = {}
-    for step in sorted(fields, key=_rank):
+    steps = sorted(fields)
+    if steps and steps[-1][0] in "ikv":
+        steps.sort(key=_rank)
+    for step in steps:
         below = fields[step]
         found[step] = {} if step == SELF or below == MEMBER else encoded(below)
     return found
@@ -130,14 +134,26 @@ def _shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+@lru_cache(maxsize=1024)
 def _rank(step: str) -> tuple[int, Any]:
-    """Fields before keyed elements before scalars; numbers in keys count as numbers."""
+    """Fields before keyed elements before scalars; numbers in keys count as numbers.
+
+    `Malformed` for what is no step.
+    """
     kind, rest = step[:2], step[2:]
-    if kind == "k:":
-        return 1, [(key, _order(value)) for key, value in json.loads(rest).items()]
+    if kind == "f:" or step == SELF:
+        return 0, step
+    try:
+        value = json.loads(rest)
+    except ValueError:
+        raise Malformed(f"{step!r} names no field") from None
+    if kind == "k:" and isinstance(value, dict):
+        return 1, [(key, _order(each)) for key, each in value.items()]
     if kind == "v:":
-        return 2, _order(json.loads(rest))
-    return (3, int(rest)) if kind == "i:" else (0, step)
+        return 2, _order(value)
+    if kind == "i:" and type(value) is int:
+        return 3, value
+    raise Malformed(f"{step!r} names no field")
 
 
 def _order(value: Any) -> tuple[int, Any]:

@@ -6,6 +6,7 @@ A negative index counts from the end of a list; ``-`` is the place after the end
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ LARGEST: Final = 10_000
 """Operations a patch may have (``maxJSONPatchOperations`` of the API server)."""
 
 _NOTHING: Final = object()
+_index = re.compile(r"-?[0-9]{1,9}").fullmatch
 
 
 def json_patch(obj: Mapping[str, Any], operations: object) -> dict[str, Any]:
@@ -146,7 +148,7 @@ def _key(holder: Any, step: str, path: list[str], room: int = 0) -> Any:
         raise _missing(path)
     if step == "-" and room:
         return len(holder)
-    if not step.removeprefix("-").isascii() or not step.removeprefix("-").isdecimal():
+    if not _index(step):
         raise _missing(path)
     places = len(holder) + room
     index = int(step)

@@ -93,18 +93,18 @@ def _is(element: Any, key: str, value: Any) -> bool:
     return isinstance(element, Mapping) and key in element and bool(element[key] == value)
 
 
-def _id(element: Any, key: str) -> Any:
+def _id(element: Any, key: str) -> str:
     """What tells an element apart."""
-    return _key_of(element, key) if key else element
+    return repr(_key_of(element, key) if key else element)
 
 
-def _places(elements: list[Any], key: str) -> dict[Any, int]:
+def _places(elements: list[Any], key: str) -> dict[str, int]:
     """Where each element is, by what tells it apart; the first counts."""
-    found: dict[Any, int] = {}
+    found: dict[str, int] = {}
     for index, each in enumerate(elements):
         found.setdefault(_id(each, key), index)
     return found
 
 
 def _distinct(elements: list[Any]) -> list[Any]:
-    return list(dict.fromkeys(elements))
+    return list({repr(each): each for each in elements}.values())

@@ -4,6 +4,7 @@ PatchRefused
 ├── BadPatch        400   the patch itself cannot be read, or breaks the rules of its format
 ├── PatchTooLarge   413   it has more operations than are allowed
 ├── Unprocessable   422   it is well formed, but does not fit the object
+├── Misfit          422   what it makes does not fit the schema (see `misfits`)
 ├── Untyped         500   an applied object does not fit its schema; the API has no reason for it
 └── Conflict        409   an applied object changes fields others own
 """

@@ -127,7 +127,7 @@ def _retained(obj: Mapping[str, Any], patch: Mapping[str, Any]) -> Object:
     if not isinstance(retained, list):
         raise BadPatch("invalid patch format of retainKeys")
     named = (key for key, value in patch.items() if value is not None and not key.startswith((ORDER, DELETE)))
-    if not {*named} - {RETAIN} <= {*retained}:
+    if any(key != RETAIN and key not in retained for key in named):
         raise BadPatch("invalid patch format of retainKeys")
     return {key: value for key, value in obj.items() if key in retained}
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from expander.local.api.patching.fieldsets import MEMBER, SELF, Fields, item, keyed
-from expander.local.api.patching.shapes import Form, Shape
+from expander.local.api.patching.shapes import LISTS, Form, Shape
 
 ABSENT: Final[Any] = object()
+_OBJECTS: Final = (Form.STRUCT, Form.MAP, Form.DEDUCED)
 
 
 class Changes(NamedTuple):
@@ -28,22 +29,38 @@ NO_CHANGES: Final = Changes({}, {}, {})
 
 def compared(shape: Shape | None, old: Any, new: Any) -> Changes:
     """What changed from ``old`` to ``new``, of which one may be `ABSENT`."""
-    if shape is None or (old is not ABSENT and new is not ABSENT and _equal(old, new)):
+    if shape is None:
+        return NO_CHANGES
+    if old is ABSENT:
+        return Changes(everything(shape, new), {}, {})
+    if new is ABSENT:
+        return Changes({}, {}, everything(shape, old))
+    if _equal(old, new):
         return NO_CHANGES
     before, after = members(shape, old), members(shape, new)
     if not before and not after:
-        return _as_one(old, new)
+        return Changes({}, MEMBER, {})
     changes = Changes({}, {}, {})
     for step in {**before, **after}:
         below = compared(child(shape, step), before.get(step, ABSENT), after.get(step, ABSENT))
         for total, part in zip(changes, below, strict=True):
             if part:
                 total[step] = part
-    if old is ABSENT:
-        changes.added[SELF] = {}
-    elif new is ABSENT:
-        changes.removed[SELF] = {}
     return changes
+
+
+def everything(shape: Shape | None, value: Any) -> Fields:
+    """The field that holds ``value`` and all fields below it."""
+    if shape is None:
+        return {}
+    parts = members(shape, value)
+    if not parts:
+        return MEMBER
+    fields: Fields = {SELF: {}}
+    for step, below in parts.items():
+        if found := everything(child(shape, step), below):
+            fields[step] = found
+    return fields
 
 
 def filled(skeleton: Mapping[str, Any], obj: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -117,6 +134,8 @@ def members(shape: Shape, value: Any) -> dict[str, Any]:
     """
     if not takes_apart(shape, value):
         return {}
+    if isinstance(value, dict):
+        return {f"f:{key}": below for key, below in value.items()}
     found: dict[str, Any] = {}
     for step, _, below in _steps(shape, value):
         found[step] = (found[step], below) if step in found else below
@@ -130,9 +149,9 @@ def child(shape: Shape, step: str) -> Shape | None:
 
 def takes_apart(shape: Shape, value: Any) -> bool:
     """Whether ``value`` is merged piece by piece, and is of the type for it."""
-    if isinstance(value, Mapping):
-        return shape.form in (Form.STRUCT, Form.MAP, Form.DEDUCED)
-    return isinstance(value, list) and shape.form in (Form.SET, Form.KEYED)
+    if isinstance(value, dict):
+        return shape.form in _OBJECTS
+    return isinstance(value, list) and shape.form in LISTS
 
 
 def step_to(shape: Shape, element: Any) -> str:
@@ -145,15 +164,9 @@ def step_to(shape: Shape, element: Any) -> str:
 
 def _steps(shape: Shape, value: Any) -> list[tuple[str, Any, Any]]:
     """Step, key (for a list the step again) and value of each part."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return [(f"f:{key}", key, below) for key, below in value.items()]
     return [(step, step, below) for below in value for step in (step_to(shape, below),)]
-
-
-def _as_one(old: Any, new: Any) -> Changes:
-    if old is ABSENT:
-        return Changes(MEMBER, {}, {})
-    return Changes({}, {}, MEMBER) if new is ABSENT else Changes({}, MEMBER, {})
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -82,7 +82,7 @@ def test_a_path_names_elements_by_their_keys() -> None:
     assert [*paths(fields)] == ['.spec[containerPort=80,protocol="TCP"].hostPort', '.x[="y"]']
 
 
-@pytest.mark.parametrize("data", [None, [], {"a": {}}, {"f:a": 1}])
+@pytest.mark.parametrize("data", [None, [], {"a": {}}, {"f:a": 1}, {"k:x": {}}, {"k:[]": {}}, {"i:x": {}}])
 def test_what_is_no_set_of_fields_is_malformed(data: Any) -> None:
     with pytest.raises(Malformed):
         decoded(data)

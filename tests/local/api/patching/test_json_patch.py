@@ -58,6 +58,8 @@ def test_the_whole_object_can_be_replaced() -> None:
         {"op": "add", "path": "/none/b", "value": 1},
         {"op": "add", "path": "/a/b/5", "value": 1},
         {"op": "add", "path": "/a/b/x", "value": 1},
+        {"op": "add", "path": "/a/b/" + "1" * 5000, "value": 1},
+        {"op": "remove", "path": "/a/b/-4"},
         {"op": "add", "path": "/t/x", "value": 1},
         {"op": "add", "path": "a", "value": 1},
         {"op": "add", "value": 1},

@@ -91,6 +91,12 @@ def test_owners_a_request_cannot_know_are_kept() -> None:
     assert owners(update_managers(obj, new, "changer", NOW)) == owners(obj)
 
 
+def test_a_field_the_kind_does_not_have_is_nobodys() -> None:
+    assert owners(update_managers(None, {**config(a="1"), "x": {"y": 1}}, "maker", NOW)) == {
+        "maker": {"f:data": {".": {}, "f:a": {}}}
+    }
+
+
 def test_one_empty_entry_forgets_all_owners() -> None:
     obj, new = stored(a="1"), config(a="1")
     new["metadata"]["managedFields"] = [{}]

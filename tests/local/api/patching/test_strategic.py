@@ -143,6 +143,8 @@ def test_the_taints_of_a_node_are_replaced_and_its_conditions_merged() -> None:
         ({"$retainKeys": "a"}, BadPatch, "invalid patch format of retainKeys"),
         ({"$retainKeys": ["a"], "hostname": "h"}, BadPatch, "invalid patch format of retainKeys"),
         ({"$setElementOrder/containers": 1}, BadPatch, "invalid patch format of setElementOrder list"),
+        ({"$retainKeys": [{}], "hostname": "h"}, BadPatch, "invalid patch format of retainKeys"),
+        ({"$setElementOrder/containers": [1]}, Untyped, "map: 1 does not contain declared merge key: name"),
         ({"$deleteFromPrimitiveList/x": 1}, BadPatch, "invalid patch format of primitive list"),
     ],
 )  # fmt: skip
@@ -152,6 +154,14 @@ def test_a_patch_that_breaks_the_rules_is_refused(
     with pytest.raises(error) as caught:
         patched(pod(containers=named("a"), securityContext={}), spec)
     assert caught.value.message == message
+
+
+def test_elements_of_a_type_that_cannot_be_are_left_to_validation() -> None:
+    obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"finalizers": ["x/a"]}}
+    patch = {"$setElementOrder/finalizers": [["x"], 1], "finalizers": [1]}
+    assert strategic_merge_patch(obj, {"metadata": patch})["metadata"]["finalizers"] == [1, "x/a"]
+    spec = patched(pod(containers=named("a")), {"containers": [{"name": {"x": 1}}]})
+    assert len(spec["containers"]) == 2
 
 
 def test_a_patch_that_is_no_object_is_refused() -> None:
