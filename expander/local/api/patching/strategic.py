@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.local.api.patching import lists
-from expander.local.api.patching.golang import plain
+from expander.local.api.patching.golang import plain, type_name
 from expander.local.api.patching.merge_patch import without_nulls
 from expander.local.api.patching.refusals import BadPatch, Untyped
 from expander.local.api.patching.shapes import Shape, root
@@ -88,13 +88,13 @@ def _list(shape: Shape | None, before: list[Any], value: list[Any]) -> list[Any]
 
 def _set_order(shape: Shape | None, result: Object, name: str, patch: Object, order: Any) -> None:
     """Patch the list of that name, take it out of the patch and put its elements into ``order``."""
-    if not isinstance(order, list):
-        raise BadPatch("invalid patch format of setElementOrder list")
+    _check_list(order)
     if name not in result and name not in patch:
         return
     before, value = result.get(name), patch.pop(name, None)
-    if not isinstance(before, list | None) or not isinstance(value, list | None):
-        raise Untyped("expected a slice, but received a map")
+    for each in (before, value):
+        if each is not None:
+            _check_list(each)
     field = _field(shape, name)
     key = field.merge_key if field is not None else ""
     lists.check_order(value or [], order, key)
@@ -102,10 +102,16 @@ def _set_order(shape: Shape | None, result: Object, name: str, patch: Object, or
     result[name] = lists.ordered(patched or [], order, before or [], key)
 
 
+def _check_list(value: Any) -> None:
+    if not isinstance(value, list):
+        raise Untyped(f"expected a {type_name([])}, but received a {type_name(value)}")
+
+
 def _delete_from(result: Object, name: str, unwanted: Any) -> None:
-    if not isinstance(unwanted, list):
-        raise BadPatch("invalid patch format of primitive list")
-    if isinstance(result.get(name), list):
+    """Take scalars out of a list; null takes the list away, and anything else does nothing."""
+    if unwanted is None:
+        result.pop(name, None)
+    elif isinstance(unwanted, list) and isinstance(result.get(name), list):
         result[name] = [each for each in result[name] if each not in unwanted]
 
 
