@@ -93,13 +93,19 @@ or input, 130 interrupted: the same command goes on where this one stopped.
     metavar="DIR",
     help="Where state and logs are kept.  [default: ~/.local/state/expander]",
 )
+@click.option(
+    "--simulate",
+    metavar="UNTIL",
+    help="Only list what CronJobs would start, until a time or for a span: 36h.",
+)
 @click.option("--fresh", is_flag=True, help="Forget an earlier run of the group.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the output of the Jobs.")
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Run a batch of Jobs here, as a cluster would, and print what they print.
 
     Give manifests (files, folders, - for standard input), or a template and its items as for `expand`. State
-    and logs are kept per group, so that the same command after an interruption goes on with what is left.
+    and logs are kept per group, so that the same command after an interruption goes on with what is left. A
+    CronJob is run once.
     """
     from expander.cli.selection import batch_of
     from expander.local.executor import Executor
@@ -112,6 +118,12 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     halt = FIRST_FAILURE if flags["fail_fast"] else Halt.parse(flags["halt"]) if flags["halt"] else None
     errors = ItemErrors()
     manifests = used_here(batch_of(arguments, flags, errors), lambda words: say(f"warning: {words}"))
+    if flags["simulate"]:
+        from expander.cli.forecast import forecast
+
+        forecast(batch_of(arguments, flags, errors), flags["simulate"])
+        errors.finish()
+        return 1 if errors.count else 0
     first = next(manifests, None)
     if first is None:
         errors.finish()

@@ -46,8 +46,8 @@ class Executor(Actions):
     against, by default all this machine has. ``backoff_base`` (seconds) is the first wait of the Job
     controller after a failed pod and of the kubelet after a failed container. ``images`` maps image names to
     folders, ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
-    ``history`` is how many changes are kept for watches. ``shared`` makes it a cluster with namespaces, quotas
-    and a node object (see `controllers.tenancy`). ``clock`` gives Unix seconds.
+    ``history`` is how many changes are kept for watches. ``shared`` makes it a cluster with namespaces,
+    quotas and a node object (see `controllers.tenancy`). ``clock`` gives Unix seconds.
 
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
     Raises ExpanderError when the folder is in use or cannot be used, UsageError for a runtime that cannot.

@@ -95,14 +95,42 @@ USED_HERE = ("Job", "Pod", "ConfigMap", "Secret", "Service", "PersistentVolumeCl
 
 
 def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Iterator[Manifest]:
-    """The manifests that a run on this machine makes use of; ``tell`` gets one line per other kind."""
+    """The manifests that a run on this machine makes use of; ``tell`` gets one line per other kind.
+
+    A CronJob becomes a Job that runs once, now.
+    """
     told = set()
     for manifest in manifests:
         if manifest.kind in USED_HERE:
             yield manifest
+        elif manifest.kind == "CronJob":
+            yield once(manifest)
         elif manifest.kind not in told:
             told.add(manifest.kind)
             tell(f"{manifest.kind} (the first is {manifest.name!r}) is nothing that runs here; passed over")
+
+
+def once(manifest: Manifest) -> Manifest:
+    """The Job that a CronJob would start, to run once: as ``kubectl create job NAME-once --from`` makes it.
+
+    Labels of the CronJob itself, which hold the group, are added where the template has no such label.
+    """
+    tree = manifest.tree
+    template = tree["spec"]["jobTemplate"]
+    inner = template.get("metadata") or {}
+    metadata: dict[str, Any] = {
+        "name": f"{manifest.name}-once",
+        "labels": {**(tree["metadata"].get("labels") or {}), **(inner.get("labels") or {})},
+        "annotations": {
+            **(tree["metadata"].get("annotations") or {}),
+            **(inner.get("annotations") or {}),
+            "cronjob.kubernetes.io/instantiate": "manual",
+        },
+    }
+    if manifest.namespace:
+        metadata["namespace"] = manifest.namespace
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
+    return Manifest(job, manifest.where, manifest.item)
 
 
 def group_of_paths(paths: Sequence[str]) -> str:

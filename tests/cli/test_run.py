@@ -312,7 +312,7 @@ def test_a_closed_pipe_ends_the_run_in_order() -> None:
     assert "Traceback" not in answer.stderr
 
 
-def test_a_config_map_of_the_batch_is_used_and_other_kinds_are_passed_over_with_a_warning() -> None:
+def test_a_config_map_of_the_batch_is_used_and_a_cron_job_in_it_runs_once() -> None:
     config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c-$ITEM}\ndata: {greeting: hello $ITEM}\n"
     cron = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: k-$ITEM}\nspec:\n  schedule: '* * * * *'\n  jobTemplate:\n"
     job = JOB.replace("SCRIPT", "echo $GREETING").replace(
@@ -327,7 +327,41 @@ def test_a_config_map_of_the_batch_is_used_and_other_kinds_are_passed_over_with_
     )
     answer = run("run", "all.yaml", "world")
     assert (answer.code, answer.out) == (0, "[job-world] hello world\n"), answer.err
-    assert "CronJob (the first is 'k-world') is nothing that runs here" in answer.err
+    assert "2 Jobs: 2 succeeded, 0 failed" in answer.err
+
+
+CRON = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly, labels: {jobgroup: crons}}
+spec:
+  schedule: "30 2 * * *"
+  timeZone: Europe/Berlin
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: c, image: busybox, command: [echo, hello]}]
+"""
+
+
+def test_a_cron_job_runs_once() -> None:
+    Path("cron.yaml").write_text(CRON)
+    answer = run("run", "cron.yaml")
+    assert (answer.code, answer.out) == (0, "[nightly-once] hello\n"), answer.err
+    assert "group crons:" in answer.err
+
+
+def test_what_a_cron_job_would_start_is_listed_without_starting_it() -> None:
+    Path("cron.yaml").write_text(CRON)
+    answer = run("run", "cron.yaml", "--simulate", "3d")
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    assert len(lines) == 3
+    assert all("T02:30:00+0" in line and "  nightly-" in line for line in lines)
+    assert not Path("state").exists()
+    assert run("run", "cron.yaml", "--simulate", "soon").code == 2
 
 
 def test_variables_of_this_environment_reach_the_containers_when_asked_for(
@@ -354,3 +388,11 @@ def test_what_the_process_runtime_cannot_mount_is_said_with_where_it_is() -> Non
         "the process runtime mounts nothing; the container does not see /data/in (in $EXPANDER_MOUNT_DATA_IN)"
         in answer.err
     )
+
+
+def test_what_does_not_run_here_is_passed_over_with_a_warning() -> None:
+    quota = "---\napiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q}\nspec: {hard: {pods: '1'}}\n"
+    Path("job.yaml").write_text(JOB.replace("SCRIPT", "true") + quota)
+    answer = run("run", "job.yaml", "a")
+    assert answer.code == 0
+    assert "warning: ResourceQuota (the first is 'q') is nothing that runs here; passed over" in answer.err
