@@ -28,6 +28,7 @@ from expander.local.api.patching.problems import check_typed
 from expander.local.api.patching.refusals import BadPatch, Untyped
 from expander.local.api.patching.shapes import Shape, root
 from expander.local.api.patching.typed import compared, filled, owned, removed, with_named
+from expander.local.api.patching.written import as_written
 from expander.local.controllers.names import timestamp
 
 BEFORE = "before-first-apply"
@@ -48,7 +49,7 @@ def apply_patch(
     """The object after ``manager`` applied ``applied`` to ``live`` (None: there is none), with owners.
 
     ``api_version`` and ``kind`` are those of the URL, by default of the live object. The result has yet to
-    be decoded, defaulted, made `as_written` and checked.
+    be defaulted and checked.
 
     Raises `BadPatch` for an object of another kind or with ``managedFields``, `Untyped` for one that does
     not fit its schema, and `Conflict` when fields of others would change and ``force`` is false.
@@ -68,7 +69,7 @@ def apply_patch(
     result = _applied(
         shape, before, applied, entries, _mine(shape, applied, manager, subresource), force, now
     )
-    return last_applied.renewed(result, applied) if manager == last_applied.MANAGER else result
+    return as_written(last_applied.renewed(result, applied) if manager == last_applied.MANAGER else result)
 
 
 def _check(applied: Mapping[str, Any], api_version: str, kind: str) -> None:

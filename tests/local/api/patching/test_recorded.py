@@ -15,7 +15,6 @@ from expander.local.api.patching.json_patch import json_patch
 from expander.local.api.patching.managers import settled, update_managers
 from expander.local.api.patching.merge_patch import merge_patch
 from expander.local.api.patching.strategic import strategic_merge_patch
-from expander.local.api.patching.written import as_written
 from expander.validate.defaulting import defaults
 
 Object = dict[str, Any]
@@ -62,7 +61,7 @@ def made(exchange: Object, old: Object | None, now: float) -> Object:
     assert old is not None
     media = exchange["contentType"]
     if media == APPLY:
-        return settled(old, as_written(defaults(apply_patch(old, body, manager, False, now))))
+        return settled(old, defaults(apply_patch(old, body, manager, False, now)))
     patched = defaults(FORMATS[media](old, body))
     part = "status" if target.path.endswith("/status") else ""
     return settled(old, update_managers(old, patched, manager, now, part))
