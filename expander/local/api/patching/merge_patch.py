@@ -22,20 +22,6 @@ def merge_patch(obj: Mapping[str, Any], patch: object) -> dict[str, Any]:
     return _merged(obj, patch)
 
 
-def diff(source: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Any]:
-    """The smallest merge patch that makes ``target`` of ``source``; no merge patch can set a null."""
-    patch: dict[str, Any] = {key: None for key in source if key not in target}
-    for key, value in target.items():
-        if key not in source:
-            patch[key] = value
-        elif isinstance(value, Mapping) and isinstance(source[key], Mapping):
-            if below := diff(source[key], value):
-                patch[key] = below
-        elif value != source[key] or type(value) is not type(source[key]):
-            patch[key] = value
-    return patch
-
-
 def _merged(obj: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(obj)
     for key, value in patch.items():

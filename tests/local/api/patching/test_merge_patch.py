@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.local.api.patching.merge_patch import diff, merge_patch
+from expander.local.api.patching.merge_patch import merge_patch
 from expander.local.api.patching.refusals import BadPatch
 
 scalars = st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2)
@@ -18,6 +19,20 @@ values = st.recursive(
     max_leaves=12,
 )
 objects = st.dictionaries(st.sampled_from("abcd"), values, max_size=4)
+
+
+def diff(source: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Any]:
+    """The smallest merge patch that makes ``target`` of ``source``; no merge patch can set a null."""
+    patch: dict[str, Any] = {key: None for key in source if key not in target}
+    for key, value in target.items():
+        if key not in source:
+            patch[key] = value
+        elif isinstance(value, Mapping) and isinstance(source[key], Mapping):
+            if below := diff(source[key], value):
+                patch[key] = below
+        elif value != source[key] or type(value) is not type(source[key]):
+            patch[key] = value
+    return patch
 
 
 @pytest.mark.parametrize(
