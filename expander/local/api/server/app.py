@@ -34,8 +34,10 @@ from expander.local.api.views import statuses
 
 log = logging.getLogger(__name__)
 
-VERBS: Final = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+ON_OBJECTS: Final = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+ON_PARTS: Final = {**ON_OBJECTS, "POST": "create"}
 ON_COLLECTIONS: Final = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+"""The verb that a method means, by what the path leads to."""
 
 
 class App:
@@ -113,7 +115,7 @@ class App:
         return await self._verb(request, target)
 
     async def _verb(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        verbs = VERBS if target.name else ON_COLLECTIONS
+        verbs = ON_PARTS if target.part else ON_OBJECTS if target.name else ON_COLLECTIONS
         verb = verbs.get(request.method)
         if verb is None or verb not in target.verbs:
             raise Refused(statuses.method_not_allowed())

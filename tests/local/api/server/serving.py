@@ -1,0 +1,113 @@
+"""A server of the API in a process of its own, and a plain HTTP client for it."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from tests.cli.program import EXPANDER
+
+
+@dataclass
+class Answer:
+    """A response: its status code, headers, bytes, and the JSON in them."""
+
+    code: int
+    headers: dict[str, str]
+    data: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.data)
+        return found
+
+
+@dataclass
+class Server:
+    """``expander serve`` on a state folder, with what it said when it was ready."""
+
+    folder: Path
+    flags: tuple[str, ...] = ("--runtime", "process")
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> Self:
+        command = [EXPANDER, "serve", "--state", str(self.folder), *self.flags]
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **self.environment},
+        )
+        assert self.process.stdout is not None
+        self.said = [self.process.stdout.readline(), self.process.stdout.readline()]
+        found = re.match(r"ready (https?)://127\.0\.0\.1:(\d+)$", self.said[0])
+        if found is None:
+            _, errors = self.process.communicate(timeout=20)
+            raise AssertionError(f"no server: {self.said} {errors}")
+        self.scheme, self.port = found[1], int(found[2])
+        self.kubeconfig = Path(self.said[1].removeprefix("export KUBECONFIG=").strip())
+        self.token: str = yaml.safe_load(self.kubeconfig.read_text())["users"][0]["user"]["token"]
+        return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it by a signal; its exit code."""
+        self.process.send_signal(number)
+        self.process.communicate(timeout=20)
+        return self.process.returncode
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        host: str | None = None,
+    ) -> Answer:
+        """One request over a connection of its own; ``body`` is bytes as they are, or JSON data."""
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        connection: http.client.HTTPConnection
+        if self.scheme == "https":
+            config = yaml.safe_load(self.kubeconfig.read_text())["clusters"][0]["cluster"]
+            import base64
+
+            trusted = base64.b64decode(config["certificate-authority-data"]).decode()
+            context = ssl.create_default_context(cadata=trusted)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=context)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            connection.putheader("Host", host if host is not None else f"127.0.0.1:{self.port}")
+            given = {**({"Content-Type": "application/json"} if data else {}), **(headers or {})}
+            for name, value in given.items():
+                connection.putheader(name, value)
+            if data is not None:
+                connection.putheader("Content-Length", str(len(data)))
+            connection.endheaders(data)
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), response.read())
+        finally:
+            connection.close()
+
+
+def job(name: str, script: str = "true", **spec: Any) -> dict[str, Any]:
+    """A Job that runs a shell script."""
+    container = {"name": "main", "image": "busybox", "command": ["sh", "-c", script]}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"template": template, **spec},
+    }
