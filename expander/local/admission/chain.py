@@ -19,7 +19,7 @@ def admit(store: Store, obj: Object) -> Object:
         return obj
     if obj["kind"] == "Pod":
         ranges = list(store.of_kind("LimitRange", namespace))
-        obj = limits.applied(ranges, pods.completed(obj))
+        obj = limits.applied(ranges, pods.completed(store, obj))
         limits.check(ranges, obj)
     elif obj["kind"] == "PersistentVolumeClaim":
         limits.check(store.of_kind("LimitRange", namespace), obj)

@@ -1,15 +1,17 @@
 """What every pod of a cluster gets.
 
 The plugins ServiceAccount, Priority and DefaultTolerationSeconds of the API server decide, and its defaults
-of whole pods, which templates do not have. The volume with the service account's token is not added: nothing
-here hands out tokens.
+of whole pods, which templates do not have.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from expander.local.admission.refused import forbidden
+from expander.local.admission.tokens import with_token
 from expander.local.store.encoding import Object
+from expander.local.store.objects import Store
 from expander.validate.defaulting.pods import requests_from_limits
 
 _PATIENCE: Final = tuple(
@@ -24,14 +26,23 @@ _PATIENCE: Final = tuple(
 """How long a pod stays on a node that is lost."""
 
 
-def completed(pod: Object) -> Object:
-    """The pod as it is stored; what it has already stays."""
+def completed(store: Store, pod: Object) -> Object:
+    """The pod as it is to be stored; what it has already stays. Raises `Refused` when it is to run as a
+    service account that is not there."""
     spec: dict[str, Any] = {**pod["spec"]}
     for kind in ("containers", "initContainers"):
         if spec.get(kind):
             spec[kind] = [_with_requests(container) for container in spec[kind]]
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    namespace = pod["metadata"]["namespace"]
+    found = store.get("ServiceAccount", namespace, account)
+    if found is None:
+        words = (
+            f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
+        )
+        raise forbidden(pod, words)
     spec["serviceAccountName"] = spec["serviceAccount"] = account
+    spec = with_token(spec, found)
     spec.setdefault("priority", 0)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     spec.setdefault("enableServiceLinks", True)

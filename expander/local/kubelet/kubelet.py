@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
+from expander.local.admission.tokens import without_token
 from expander.local.kubelet import images
 from expander.local.kubelet.attempts import NEVER
 from expander.local.kubelet.folders import Folders, earlier
@@ -96,6 +97,7 @@ class Kubelet:
     def start(self, pod: Mapping[str, Any], now: float) -> None:
         """Take over a pod that is bound to this node."""
         uid = pod["metadata"]["uid"]
+        pod = without_token(pod)
         record = Pod(pod, self._shared, self._addresses.take(), now)
         self._pods[uid] = record
         self._sync(record, now)
@@ -106,7 +108,7 @@ class Kubelet:
         """
         record = self._pods.get(pod["metadata"]["uid"])
         if record is not None:
-            record.obj, record.metadata = pod, pod["metadata"]
+            record.obj, record.metadata = without_token(pod), pod["metadata"]
             if record.spec.get("readinessGates"):
                 record.tell()
                 self._touched[record.uid] = record

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.admission import namespaces, pods
+from expander.local.admission import namespaces, pods, tokens
 from expander.local.admission.chain import admit
 from expander.local.admission.refused import Refused
 from expander.local.store.database import open_database
@@ -24,11 +24,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
     with closing(open_database(tmp_path / "state.db")) as database:
         store = Store(database)
         store.put(namespace("default"), new=True)
+        for name in ("default", "mine"):
+            store.put(account(name), new=True)
         yield store
 
 
 def namespace(name: str, **metadata: str) -> Object:
     return {"kind": "Namespace", "metadata": {"name": name, "uid": name, **metadata}}
+
+
+def account(name: str, **fields: Any) -> Object:
+    metadata = {"name": name, "namespace": "default", "uid": f"account-{name}"}
+    return {"kind": "ServiceAccount", "metadata": metadata, **fields}
 
 
 def pod(name: str = "p", place: str = "default", **spec: Any) -> Object:
@@ -37,6 +44,19 @@ def pod(name: str = "p", place: str = "default", **spec: Any) -> Object:
         "metadata": {"name": name, "namespace": place},
         "spec": {"containers": [{"name": "c", "resources": {}}], **spec},
     }
+
+
+def recorded_pod(reference: Path) -> Object:
+    """A pod of a Job as the real server stored it."""
+    recorded = json.loads((reference / "kubectl" / "failure-policy.json").read_text())
+    answer = next(
+        json.loads(exchange["response"])
+        for command in recorded
+        for exchange in command["http"]
+        if exchange["response"].startswith('{"kind":"PodList"') and not exchange.get("truncated")
+    )
+    found: Object = answer["items"][0]
+    return found
 
 
 def test_an_object_for_a_namespace_that_is_not_there_is_refused_as_recorded(
@@ -84,14 +104,7 @@ def test_the_first_namespaces_cannot_be_deleted() -> None:
 
 
 def test_a_pod_gets_what_recorded_pods_have(store: Store, reference: Path) -> None:
-    recorded = json.loads((reference / "kubectl" / "failure-policy.json").read_text())
-    answer = next(
-        json.loads(exchange["response"])
-        for command in recorded
-        for exchange in command["http"]
-        if exchange["response"].startswith('{"kind":"PodList"') and not exchange.get("truncated")
-    )
-    expected = answer["items"][0]["spec"]
+    expected = recorded_pod(reference)["spec"]
     found = admit(store, pod())["spec"]
     for field in (
         "serviceAccountName",
@@ -104,15 +117,46 @@ def test_a_pod_gets_what_recorded_pods_have(store: Store, reference: Path) -> No
         assert found[field] == expected[field], field
 
 
-def test_a_pods_own_word_stands() -> None:
+def test_a_pods_own_word_stands(store: Store) -> None:
     own = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "tolerationSeconds": 5}
-    spec = pods.completed(pod(tolerations=[own], serviceAccountName="mine", enableServiceLinks=False))["spec"]
+    given = pod(tolerations=[own], serviceAccountName="mine", enableServiceLinks=False)
+    spec = pods.completed(store, given)["spec"]
     assert [each.get("tolerationSeconds") for each in spec["tolerations"]] == [5, 300]
     assert (spec["serviceAccountName"], spec["serviceAccount"]) == ("mine", "mine")
     assert spec["enableServiceLinks"] is False
-    assert pods.completed(pod(tolerations=[{"operator": "Exists"}]))["spec"]["tolerations"] == [
-        {"operator": "Exists"}
-    ]
+    everything = [{"operator": "Exists"}]
+    assert pods.completed(store, pod(tolerations=everything))["spec"]["tolerations"] == everything
+
+
+def test_a_pod_cannot_run_as_an_account_that_is_not_there(store: Store) -> None:
+    with pytest.raises(Refused) as refused:
+        admit(store, pod(serviceAccountName="nobody"))
+    assert refused.value.message == (
+        'pods "p" is forbidden: error looking up service account default/nobody: '
+        'serviceaccount "nobody" not found'
+    )
+
+
+def test_the_token_is_shown_as_recorded_and_not_to_the_kubelet(store: Store, reference: Path) -> None:
+    expected = recorded_pod(reference)["spec"]
+    found = admit(store, pod())
+    name = found["spec"]["volumes"][0]["name"]
+    recorded = expected["volumes"][0]["name"]
+    assert (name[:-5], len(name)) == (recorded[:-5], len(recorded))
+    assert found["spec"]["volumes"] == [{**expected["volumes"][0], "name": name}]
+    mounts = expected["containers"][0]["volumeMounts"]
+    assert found["spec"]["containers"][0]["volumeMounts"] == [{**mounts[0], "name": name}]
+    bare = tokens.without_token(found)["spec"]
+    assert (bare["volumes"], bare["containers"][0]["volumeMounts"]) == ([], [])
+
+
+def test_who_wants_no_token_sees_none(store: Store) -> None:
+    assert "volumes" not in admit(store, pod(automountServiceAccountToken=False))["spec"]
+    store.put(account("quiet", automountServiceAccountToken=False), new=True)
+    assert "volumes" not in admit(store, pod(serviceAccountName="quiet"))["spec"]
+    assert (
+        "volumes" in admit(store, pod(serviceAccountName="quiet", automountServiceAccountToken=True))["spec"]
+    )
 
 
 def test_requests_come_from_limits_before_a_quota_asks_for_them(store: Store) -> None:
