@@ -1,0 +1,144 @@
+"""Types the recorded kubectl commands again, and says which of them answer as they did.
+
+What differs between two runs on any cluster is made equal on both sides: uids, generated names, versions, times,
+ages and addresses, and the widths of columns that follow from them.
+"""
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: process-item-$ITEM
+  labels:
+    jobgroup: jobexample
+spec:
+  template:
+    metadata:
+      name: jobexample
+      labels:
+        jobgroup: jobexample
+    spec:
+      containers:
+      - name: c
+        image: busybox:1.28
+        command: ["sh", "-c", "echo Processing item $ITEM && sleep 2"]
+      restartPolicy: Never
+"""
+UNKNOWN_KIND = """\
+apiVersion: batch.volcano.sh/v1alpha1
+kind: Job
+metadata:
+  name: volcano-sequential-jobs
+"""
+NODE = "node-1"
+"""What the node was called."""
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+EQUAL = [
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
+    (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "TIME"),
+    (r"\b(hello|allow)-\d{8}\b", r"\1-MINUTE"),
+    (r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-SUFFIX"),
+    (r'("?resourceVersion"?:) "\d*"', r'\1 "VERSION"'),
+    (r"127\.\d+\.\d+\.\d+|10\.\d+\.\d+\.\d+", "ADDRESS"),
+    (r"https?://ADDRESS:\d+", "URL"),
+    (r"\b(\d+d)?(\d+h)?(\d+m)?\d+(\.\d+)?s\b|\b\d+[mhd](\d+[smh])?\b", "AGE"),
+    (r"\(x\d+ over AGE\)", ""),
+    (r"[ \t]+", " "),
+    (r" ?\n ?", "\n"),
+]
+
+
+@dataclass
+class Replayed:
+    """One command: what it said then and says now."""
+
+    command: str
+    then: dict[str, Any]
+    now: dict[str, Any]
+
+    @property
+    def agrees(self) -> bool:
+        return equalled(self.then) == equalled(self.now)
+
+
+def equalled(answer: dict[str, Any]) -> tuple[int, str, str]:
+    return answer["exit"], *(_equal(answer[stream]) for stream in ("stdout", "stderr"))
+
+
+def _equal(text: str) -> str:
+    for pattern, stand_in in EQUAL:
+        text = re.sub(pattern, stand_in, text)
+    return text.strip()
+
+
+def replay(
+    session: list[dict[str, Any]], folder: Path, environment: dict[str, str], node: str
+) -> list[Replayed]:
+    """Run the commands of a recorded session in ``folder``, in their order; ``node`` is the name of the node."""
+    _write_files(session, folder)
+    found = []
+    for step in session:
+        answer = subprocess.run(
+            ["bash", "-c", step["command"].replace(NODE, node)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+        )
+        said = [re.sub(rf"\b{re.escape(node)}\b", NODE, each) for each in (answer.stdout, answer.stderr)]
+        now = {"exit": answer.returncode, "stdout": said[0], "stderr": said[1]}
+        found.append(Replayed(step["command"], step, now))
+    return found
+
+
+def _write_files(session: list[dict[str, Any]], folder: Path) -> None:
+    """The files that the session works with, as far as its requests show them."""
+    (folder / "job-tmpl.yaml").write_text(JOB)
+    (folder / "volcano.yaml").write_text(UNKNOWN_KIND)
+    (folder / "jobs").mkdir(exist_ok=True)
+    for item in ("apple", "banana", "cherry"):
+        (folder / "jobs" / f"job-{item}.yaml").write_text(JOB.replace("$ITEM", item))
+    for step in session:
+        for name in re.findall(r"(?:-f|--patch-file=?) ?([\w./-]+\.yaml)", step["command"]):
+            sent = [
+                exchange
+                for exchange in step["http"]
+                if exchange["method"] == "POST" and exchange["body"].startswith('{"apiVersion"')
+            ]
+            if sent and not (folder / name).exists():
+                documents = [json.dumps(_as_written(json.loads(each["body"]))) for each in sent]
+                (folder / name).write_text("\n---\n".join(documents))
+    patch = "\n".join(
+        [
+            "status:",
+            "  conditions:",
+            "  - type: ConfigIssue",
+            '    status: "True"',
+            '    reason: "NonExistingImage"',
+            '    lastTransitionTime: "2026-01-01T00:00:00Z"',
+            "",
+        ]
+    )
+    (folder / "patch.yaml").write_text(patch)
+
+
+def _as_written(obj: dict[str, Any]) -> dict[str, Any]:
+    """An object as its file had it, without what kubectl adds."""
+    metadata = obj["metadata"]
+    metadata.pop("namespace", None)
+    annotations = metadata.get("annotations") or {}
+    annotations.pop(LAST_APPLIED, None)
+    if not annotations:
+        metadata.pop("annotations", None)
+    return obj
