@@ -50,7 +50,7 @@ class Control:
         self.store = Store(database, history=history)
         self.events = Events(database)
         self.scheduler = scheduler
-        self.tenancy = Shared(self.store, scheduler, node, self.arrived, self.delete) if shared else Private()
+        self.tenancy = Shared(self, node) if shared else Private()
         self.pods = Pods(self.store, self, self.admit)
         self.groups = Groups(self.store)
         self.garbage = Garbage(self.store, self.pods, self._gone)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -37,6 +41,17 @@ def test_every_time_of_the_schedule_up_to_the_end_starts_a_job() -> None:
     found = list(simulate(cron_job("*/30 * * * *"), since=MIDNIGHT + 1, until=MIDNIGHT + 2 * HOUR))
     assert told(found) == [(30, 30, "starts"), (60, 60, "starts"), (90, 90, "starts")]
     assert [each.name for each in found] == [f"tick-{int(MIDNIGHT) // 60 + each}" for each in (30, 60, 90)]
+
+
+def test_the_recorded_schedules_start_jobs_at_the_recorded_times(reference: Path) -> None:
+    lines = (reference / "cron-schedules.jsonl").read_text().splitlines()
+    for case in map(json.loads, lines[::5]):
+        if not case["valid"] or not case["next"]:
+            continue
+        since = datetime.fromisoformat(case["after"]).replace(tzinfo=ZoneInfo(case["timeZone"])).timestamp()
+        whole = cron_job(case["schedule"], timeZone=case["timeZone"])
+        found = simulate(whole, since=since, until=case["next"][-1] + 1)
+        assert [each.scheduled for each in islice(found, len(case["next"]))] == case["next"], case
 
 
 def test_times_are_told_in_the_zone_of_the_cronjob() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from expander.local.controllers.names import new_uid, timestamp
 from expander.local.store.encoding import Object
+from expander.local.store.events import Events
 from expander.local.store.objects import Store
 
 CONTENTS: Final = (
@@ -32,9 +33,14 @@ class Namespaces:
     """The namespaces of one store. ``delete`` deletes any object, ``create`` is told of one that is new."""
 
     def __init__(
-        self, store: Store, create: Callable[[Object], None], delete: Callable[[Object, float], None]
+        self,
+        store: Store,
+        events: Events,
+        create: Callable[[Object], None],
+        delete: Callable[[Object, float], None],
     ) -> None:
         self._store = store
+        self._events = events
         self._create = create
         self._delete = delete
         self._ending: dict[str, bool] = {}
@@ -88,6 +94,7 @@ class Namespaces:
                         self._delete(obj, now)
             if next(self._inside(name), None) is None:
                 del self._ending[uid]
+                self._events.forget(name)
                 self._store.remove(namespace)
 
     def _inside(self, name: str) -> Iterator[Object]:

@@ -45,16 +45,19 @@ class Quotas:
         namespace, uid = obj["metadata"].get("namespace", ""), obj["metadata"]["uid"]
         if obj["kind"] == "ResourceQuota":
             self._quotas.setdefault(namespace, {})[uid] = None
-            for each in self._quotas[namespace]:
-                if (quota := self._store.by_uid(each)) is not None:
-                    self.changed(quota)
+            self.recount(namespace)
         elif namespace in self._quotas and uid not in self._running:
             self._change(obj, usage(obj), 1)
             if obj["kind"] == "Pod" and not _ended(obj):
                 self._running.add(uid)
 
-    def changed(self, quota: Object) -> None:
-        """The quota is new or another: count everything it is about."""
+    def recount(self, namespace: str) -> None:
+        """Something is not what it was counted for: count everything anew."""
+        for uid in self._quotas.get(namespace, ()):
+            if (quota := self._store.by_uid(uid)) is not None:
+                self._count(quota)
+
+    def _count(self, quota: Object) -> None:
         namespace = quota["metadata"]["namespace"]
         hard = read(quota["spec"].get("hard"))
         found = [dict.fromkeys(hard, ZERO)]

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from expander.local.admission.chain import admit
 from expander.local.admission.namespaces import FIRST
@@ -17,10 +16,13 @@ from expander.local.controllers.pod_status import ENDED
 from expander.local.controllers.quotas import Quotas
 from expander.local.controllers.scheduling import Scheduler
 from expander.local.store.encoding import Object
+from expander.local.store.events import Events
 from expander.local.store.objects import Store
 
 API_ADDRESS: Final = "10.0.0.1"
 """The address of the Service ``kubernetes``, the first of the cluster's."""
+RECOUNTED: Final = ("ResourceQuota", "Service", "PersistentVolumeClaim")
+"""Kinds whose changes change what is used of quotas."""
 
 
 class Private:
@@ -59,23 +61,30 @@ class Private:
         """Do what is to be done now."""
 
 
-class Shared(Private):
-    """The side of a cluster. ``arrived`` hears of objects made here, ``delete`` deletes any object."""
+class Cluster(Protocol):
+    """The control plane that the shared side belongs to."""
 
-    def __init__(
-        self,
-        store: Store,
-        scheduler: Scheduler,
-        node: str,
-        arrived: Callable[[Object], None],
-        delete: Callable[[Object, float], None],
-    ) -> None:
-        self._store = store
-        self._scheduler = scheduler
+    store: Store
+    events: Events
+    scheduler: Scheduler
+
+    def arrived(self, obj: Object) -> None:
+        """The object is in the store and was not there before."""
+
+    def delete(self, obj: Object, now: float) -> None:
+        """Delete an object of any kind."""
+
+
+class Shared(Private):
+    """The side of a cluster whose one node is called ``node``."""
+
+    def __init__(self, cluster: Cluster, node: str) -> None:
+        self._store = cluster.store
+        self._scheduler = cluster.scheduler
         self._node = node
-        self._arrived = arrived
-        self._quotas = Quotas(store)
-        self._namespaces = Namespaces(store, arrived, delete)
+        self._arrived = cluster.arrived
+        self._quotas = Quotas(cluster.store)
+        self._namespaces = Namespaces(cluster.store, cluster.events, cluster.arrived, cluster.delete)
 
     @property
     def pending(self) -> bool:
@@ -108,9 +117,10 @@ class Shared(Private):
             self._quotas.arrived(obj)
 
     def replaced(self, obj: Object, now: float) -> Object:
-        if obj["kind"] == "ResourceQuota":
-            self._quotas.changed(obj)
-        elif obj["kind"] == "Node" and obj["metadata"]["name"] == self._node:
+        if obj["kind"] in RECOUNTED:
+            self._quotas.recount(obj["metadata"]["namespace"])
+            return self._store.by_uid(obj["metadata"]["uid"]) or obj
+        if obj["kind"] == "Node" and obj["metadata"]["name"] == self._node:
             tainted = with_taint(obj, now)
             if tainted is not obj and tainted["spec"] != obj["spec"]:
                 obj = self._store.put(tainted)

@@ -69,6 +69,13 @@ class Events:
         for row in self._database.execute(query, [value for _, value in given]):
             yield Recorded(*row)
 
+    def forget(self, namespace: str) -> None:
+        """Delete the events of a namespace."""
+        self.flush()
+        if not self._database.in_transaction:
+            self._database.execute("BEGIN")
+        self._database.execute("DELETE FROM events WHERE namespace=?", (namespace,))
+
     def flush(self) -> None:
         """Write into the open transaction, which is begun if there is none."""
         if not (self._added or self._repeated):

@@ -146,6 +146,19 @@ def test_a_changed_quota_and_the_next_life_count_the_same(boot: Boot) -> None:
     assert before == ({"count/jobs.batch": "1", "pods": "1"}, {"resourcequotas": "2"})
 
 
+def test_a_service_of_another_type_counts_anew(world: Clockwork) -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"ports": [{"port": 80}], "selector": {"a": "b"}},
+    }
+    world.submit([quota(services="5", services_nodeports="5"), service])
+    assert used(world) == {"services": "2", "services.nodeports": "0"}
+    world.patch("Service", "default", "web", {"spec": {"type": "NodePort"}})
+    assert used(world) == {"services": "2", "services.nodeports": "1"}
+
+
 def test_a_cronjob_that_a_quota_holds_up_tells_and_tries_again(world: Clockwork) -> None:
     world.submit([quota(count__jobs_batch="0"), cron_job()])
     world.play(NOW + 61)
@@ -185,6 +198,7 @@ def test_a_new_namespace_gets_its_account_and_ends_with_all_that_is_in_it(world:
     with pytest.raises(Refused, match="because it is being terminated"):
         world.submit([job("late", namespace="team-a")])
     world.play(NOW + 6)
+    assert list(world.events("team-a")) == []
     kinds = ("Job", "CronJob", "Pod", "ServiceAccount", "Namespace")
     assert [name for kind in kinds for name in world.list(kind, "team-a")] == []
     assert "team-a" not in world.named("Namespace")
