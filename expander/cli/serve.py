@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from expander.cli.messages import say
-from expander.cli.parameters import Amount, Duration, KeyValue, unique
+from expander.cli.parameters import Amount, Duration, KeyValue, Variable, unique
 
 EXAMPLES = """
 \b
@@ -50,6 +50,14 @@ PROGRAM = "from expander.cli.main import main; main()"
 @click.option("--image", "images", multiple=True, type=KeyValue("value"), help="NAME=DIR: root of an image.")
 @click.option(
     "--claim", "claims", multiple=True, type=KeyValue("value"), help="NAME=DIR: folder for a claim."
+)
+@click.option(
+    "-e",
+    "--env",
+    "variables",
+    multiple=True,
+    type=Variable(),
+    help="NAME=VALUE, or NAME of this environment, for all containers.",
 )
 @click.option("--cpus", type=click.FloatRange(0, min_open=True), help="Cores that requests are held against.")
 @click.option("--memory", type=Amount(), help="Memory likewise, as a quantity: 8Gi.")
@@ -105,6 +113,7 @@ def command(action: str, **flags: Any) -> int:
         cpus=flags["cpus"],
         memory=flags["memory"],
         backoff_base=flags["backoff_base"],
+        variables=unique(flags["variables"], "--env"),
         images=unique(flags["images"], "--image"),
         claims={name: Path(path) for name, path in unique(flags["claims"], "--claim").items()},
     )
