@@ -12,6 +12,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final, Literal
 
 from expander.local.store import rows
@@ -150,7 +151,9 @@ class Store:
         """The changes after ``version``; None when not all of them are kept any more."""
         if version < self._forgotten:
             return None
-        return [change for change in self._changes if change.version > version]
+        newer = [*takewhile(lambda change: change.version > version, reversed(self._changes))]
+        newer.reverse()
+        return newer
 
     def flush(self) -> None:
         """Bring the file up to date within the open transaction, which is begun if there is none."""
