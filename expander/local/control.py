@@ -25,7 +25,7 @@ from expander.local.controllers.tenancy import Private, Shared
 from expander.local.errands import Errands
 from expander.local.groups import Groups
 from expander.local.store.encoding import Object
-from expander.local.store.events import Events
+from expander.local.store.events import SCHEDULER, Events
 from expander.local.store.objects import Store
 from expander.local.store.states import OPEN
 from expander.local.submission import submit, updated
@@ -60,8 +60,8 @@ class Control:
         jobs = Jobs(self.store, self.pods, recorder, backoff_base=backoff_base, watched=history > 0)
         self.agenda = Agenda(jobs, scheduler, self._looked)
         self._crons = CronJobs(self.store, self, Recorder(self.events, "cronjob-controller"))
-        recorder = Recorder(self.events, "default-scheduler")
-        self._placement = Placement(scheduler, self.pods, recorder, node)
+        recorder = Recorder(self.events, SCHEDULER)
+        self._placement = Placement(scheduler, self.pods, recorder, node, told=shared)
         self._kubelet = Recorder(self.events, "kubelet")
         self._now = 0.0
         self._owners: set[str] = set()

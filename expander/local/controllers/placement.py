@@ -16,20 +16,28 @@ LASTING: Final = ("Insufficient", "unschedulable")
 
 
 class Placement:
-    """The pods of one scheduler, whose node is called ``node``."""
+    """The pods of one scheduler, whose node is called ``node``. ``told``: every pod's place is an event."""
 
-    def __init__(self, scheduler: Scheduler, pods: Pods, recorder: Recorder, node: str) -> None:
+    def __init__(
+        self, scheduler: Scheduler, pods: Pods, recorder: Recorder, node: str, *, told: bool = False
+    ) -> None:
         self._scheduler = scheduler
         self._pods = pods
         self._recorder = recorder
         self._node = node
+        self._told = told
 
     def turn(self, now: float) -> list[Object]:
         """Place what can be placed; the pods that were."""
-        placed = [self._pods.bind(uid, self._node) for uid in self._scheduler.place()]
-        for uid, message in self._scheduler.left_over():
-            if (pod := self._pods.get(uid)) is not None:
-                self._pods.set_status(uid, unschedulable(pod["status"], message, timestamp(now)))
-                if any(word in message for word in LASTING):
-                    self._recorder.record(pod, "Warning", "FailedScheduling", message, now)
-        return [pod for pod in placed if pod is not None]
+        found = [self._pods.bind(uid, self._node) for uid in self._scheduler.place()]
+        placed = [pod for pod in found if pod is not None]
+        for pod in placed if self._told else ():
+            whole = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+            message = f"Successfully assigned {whole} to {self._node}"
+            self._recorder.record(pod, "Normal", "Scheduled", message, now)
+        for uid, why in self._scheduler.left_over():
+            if (waiting := self._pods.get(uid)) is not None:
+                self._pods.set_status(uid, unschedulable(waiting["status"], why, timestamp(now)))
+                if any(word in why for word in LASTING):
+                    self._recorder.record(waiting, "Warning", "FailedScheduling", why, now)
+        return placed

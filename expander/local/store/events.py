@@ -14,6 +14,9 @@ from typing import Any, Final
 _ADD: Final = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _REPEAT: Final = "UPDATE events SET message=?, last=?, count=? WHERE id=?"
 _UIDS: Final = "6fd9a63e-8c0f-4f6b-a3ba-7d3ad5b2a9f1"
+SCHEDULER: Final = "default-scheduler"
+"""The source whose events are of the newer kind."""
+
 _VERSIONS: Final = {"Job": "batch/v1", "CronJob": "batch/v1"}
 
 
@@ -89,10 +92,9 @@ class Events:
 
 
 def api_event(event: Recorded) -> dict[str, Any]:
-    """The v1 Event that a client-go recorder would have written."""
+    """The v1 Event that the source's recorder would have written: the scheduler's is of the newer kind."""
     from uuid import UUID, uuid5
 
-    first, last = _stamp(event.first), _stamp(event.last)
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -101,7 +103,7 @@ def api_event(event: Recorded) -> dict[str, Any]:
             "namespace": event.namespace,
             "uid": str(uuid5(UUID(_UIDS), f"{event.uid}/{event.id}")),
             "resourceVersion": str(event.id),
-            "creationTimestamp": first,
+            "creationTimestamp": _stamp(event.first),
         },
         "involvedObject": {
             "kind": event.kind,
@@ -112,15 +114,36 @@ def api_event(event: Recorded) -> dict[str, Any]:
         },
         "reason": event.reason,
         "message": event.message,
-        "source": {"component": event.source},
-        "firstTimestamp": first,
-        "lastTimestamp": last,
-        "count": event.count,
         "type": event.type,
-        "eventTime": None,
+        **(_of_scheduler(event) if event.source == SCHEDULER else _of_controller(event)),
         "reportingComponent": event.source,
+    }
+
+
+def _of_controller(event: Recorded) -> dict[str, Any]:
+    return {
+        "source": {"component": event.source},
+        "firstTimestamp": _stamp(event.first),
+        "lastTimestamp": _stamp(event.last),
+        "count": event.count,
+        "eventTime": None,
         "reportingInstance": "",
     }
+
+
+def _of_scheduler(event: Recorded) -> dict[str, Any]:
+    """Events of events.k8s.io/v1 have no count, but a series when they were repeated."""
+    found: dict[str, Any] = {
+        "source": {},
+        "firstTimestamp": None,
+        "lastTimestamp": None,
+        "eventTime": _micro(event.first),
+        "action": "Binding" if event.reason == "Scheduled" else "Scheduling",
+        "reportingInstance": event.source,
+    }
+    if event.count > 1:
+        found["series"] = {"count": event.count, "lastObservedTime": _micro(event.last)}
+    return found
 
 
 def _row(event: Recorded) -> tuple[int | str | float, ...]:
@@ -138,6 +161,10 @@ def _row(event: Recorded) -> tuple[int | str | float, ...]:
         event.last,
         event.count,
     )
+
+
+def _micro(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _stamp(seconds: float) -> str:

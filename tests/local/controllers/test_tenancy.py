@@ -59,6 +59,20 @@ def quota(name: str = "batch-quota", **hard: str) -> Object:
     }
 
 
+def test_the_place_of_a_pod_is_told_as_recorded(world: Clockwork, reference: Path) -> None:
+    recorded = json.loads((reference / "http-responses.json").read_text())["list-limit-continue"]
+    expected = json.loads(recorded["body"])["items"][0]
+    world.submit([job("a")])
+    world.play(NOW + 1)
+    (pod,) = world.list("Pod")
+    (found,) = world.events("default", pod["metadata"]["name"])
+    assert found.keys() - {"apiVersion", "kind"} == expected.keys()
+    for field in ("reason", "type", "action", "source", "firstTimestamp", "reportingComponent"):
+        assert found[field] == expected[field], field
+    assert found["message"] == f"Successfully assigned default/{pod['metadata']['name']} to node-1"
+    assert len(found["eventTime"]) == len(expected["eventTime"])
+
+
 def used(world: Clockwork, name: str = "batch-quota") -> Object:
     found: Object = world.get("ResourceQuota", "default", name)["status"]["used"]
     return found
@@ -213,7 +227,8 @@ def test_a_cordoned_node_takes_no_pods_until_it_is_open_again(world: Clockwork) 
     (pod,) = world.list("Pod")
     assert pod["status"]["phase"] == "Pending"
     assert "nodeName" not in pod["spec"]
-    assert world.told("default", pod["metadata"]["name"])[0][:3] == (
+    (event,) = world.events("default", pod["metadata"]["name"])
+    assert (event["type"], event["reason"], event["message"]) == (
         "Warning",
         "FailedScheduling",
         "0/1 nodes are available: 1 node(s) were unschedulable. no new claims to deallocate, preemption: "
