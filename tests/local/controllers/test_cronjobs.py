@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from expander.local.decide.jobmaker import SCHEDULED
 from expander.local.store.database import open_database
+from expander.local.store.states import job_state
 from tests.local.controllers.clockwork import Clockwork, cron_job
 
 MIDNIGHT = 1_800_000_000.0 - 1_800_000_000 % 86_400
@@ -195,3 +197,32 @@ def test_a_job_of_that_name_which_is_anothers_is_left_alone(world: Clockwork) ->
     world.submit([cron_job(schedule="1 0 * * *")])
     world.play(MIDNIGHT + 70)
     assert world.get("CronJob", "default", "tick")["status"] == {}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_the_schedule_policies_and_limits_hold(world: Clockwork, seed: int) -> None:
+    """Each time starts at most once, Forbid and Replace never run two Jobs, history stays within limits."""
+    chance = random.Random(seed)
+    policy = chance.choice(["Allow", "Forbid", "Replace"])
+    limits: dict[str, Any] = {
+        "successfulJobsHistoryLimit": chance.randint(0, 3),
+        "failedJobsHistoryLimit": chance.randint(0, 2),
+    }
+    schedule = chance.choice(["* * * * *", "*/3 * * * *", "@every 40s", "1-59/7,3 * * * *"])
+    command = f"sleep {chance.choice([0, 20, 75, 400])}; exit {chance.choice([0, 0, 1])}"
+    world.submit([cron_job(command=command, schedule=schedule, concurrencyPolicy=policy, **limits)])
+    for moment in range(30, 1800, chance.choice([7, 61, 200])):
+        world.play(MIDNIGHT + 30 + moment)
+        jobs = list(world.list("Job"))
+        ends = [job_state(job) for job in jobs]
+        assert ends.count("succeeded") <= limits["successfulJobsHistoryLimit"]
+        assert ends.count("failed") <= limits["failedJobsHistoryLimit"]
+        running = [job for job, end in zip(jobs, ends, strict=True) if end not in ("succeeded", "failed")]
+        assert policy == "Allow" or len(running) <= 1
+        status = world.get("CronJob", "default", "tick")["status"]
+        active = {each["uid"] for each in status.get("active", ())}
+        assert active == {job["metadata"]["uid"] for job in running}
+    changes = [change for change in world.since(0) or () if change.object["kind"] == "Job"]
+    times = {change.object["metadata"]["annotations"][SCHEDULED] for change in changes}
+    made = sum(change.type == "ADDED" for change in changes)
+    assert made == len(times) > 0

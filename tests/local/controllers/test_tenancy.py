@@ -123,6 +123,14 @@ def test_a_refused_pod_is_told_of_and_tried_again_ever_later(world: Clockwork) -
     assert "startTime" in status
 
 
+def test_pods_are_created_in_growing_numbers_until_one_is_refused(world: Clockwork) -> None:
+    world.submit([quota(pods="5"), job("wide", "sleep 100", parallelism=20, completions=20)])
+    world.play(NOW + 0.5)
+    reasons = [reason for _, reason, _, count in world.told("default", "wide") for _ in range(count)]
+    assert reasons == ["SuccessfulCreate"] * 5 + ["FailedCreate"] * 2, "one, two, then two of four"
+    assert world.get("Job", "default", "wide")["status"]["active"] == 5
+
+
 def test_a_pod_makes_room_when_it_has_ended_and_a_job_when_it_is_gone(world: Clockwork) -> None:
     world.submit([quota(count__jobs_batch="2", pods="1", count__pods="5"), job("first"), job("second")])
     world.play(NOW + 2)
