@@ -107,12 +107,22 @@ class Quotas:
         """The objects that may count for one of these resources."""
         names = set(hard)
         for kind in KINDS:
-            plain = {f"count/{full_resource(kind)}"}
-            if kind not in ("Pod", "PersistentVolumeClaim", "Service"):
-                plain.add(resource_of(kind))
-                if not plain & names:
-                    continue
-            yield from self._store.of_kind(kind, namespace)
+            if any(_may_count(kind, name) for name in names):
+                yield from self._store.of_kind(kind, namespace)
+
+
+def _may_count(kind: str, name: str) -> bool:
+    """Whether objects of the kind can count for a resource of that name."""
+    if name == f"count/{full_resource(kind)}" or name == resource_of(kind):
+        return True
+    match kind:
+        case "Service":
+            return name.startswith("services.")
+        case "PersistentVolumeClaim":
+            return name.endswith(("requests.storage", "persistentvolumeclaims"))
+        case "Pod":
+            return not any(_may_count(other, name) for other in KINDS if other != "Pod")
+    return False
 
 
 def _over(pod: Object) -> Object:
