@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -58,9 +58,3 @@ def text(words: str, code: int = 200, headers: Mapping[str, str] | None = None) 
     """A response in plain text."""
     plain = {"X-Content-Type-Options": "nosniff", **(headers or {})}
     return raw(words.encode(), "text/plain; charset=utf-8", code=code, headers=plain)
-
-
-def listed(api_version: str, kind: str, items: list[Any], metadata: Mapping[str, Any]) -> Object:
-    """A list object; the items of a list name neither their version nor their kind."""
-    bare = [{key: part for key, part in item.items() if key not in ("apiVersion", "kind")} for item in items]
-    return {"kind": f"{kind}List", "apiVersion": api_version, "metadata": dict(metadata), "items": bare}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from expander.base.yaml.documents import load_documents
 from expander.local.api.server import protobuf
 from expander.local.api.server.refusals import Refused
 from expander.local.api.views import statuses
+from expander.local.api.views.duplicates import duplicate_fields
 from expander.local.store.encoding import decode
 
 LARGEST: Final = statuses.LARGEST_BODY
@@ -25,7 +25,7 @@ YAML_TYPES: Final = frozenset(("application/yaml", "application/x-yaml"))
 
 @dataclass(slots=True)
 class Body:
-    """The data of a body, the fields that it names twice, and the bytes it was."""
+    """The data of a body, what is to be said of fields that it names twice, and its bytes."""
 
     data: Any
     duplicates: list[str] = field(default_factory=list)
@@ -60,25 +60,10 @@ def parse(data: bytes, media: str) -> Body:
 
 def _json(data: bytes) -> Body:
     try:
-        tree = decode(data)
+        return Body(decode(data), duplicate_fields(data), data)
     except (ValueError, RecursionError) as error:
-        raise Refused(
-            statuses.bad_request(f"the object provided is unrecognized (json parse error: {error})")
-        ) from None
-    found: list[str] = []
-    json.loads(data, object_pairs_hook=lambda pairs: _object(pairs, found))
-    return Body(tree, found, data)
-
-
-def _object(pairs: list[tuple[str, Any]], found: list[str]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                found.append(key)
-            seen.add(key)
-    return made
+        words = f"the object provided is unrecognized (json parse error: {error})"
+        raise Refused(statuses.bad_request(words)) from None
 
 
 def _protobuf(data: bytes) -> Body:

@@ -12,7 +12,6 @@ from expander.local.api.views import decoding, statuses
 from expander.local.api.views.resources import Resource
 from expander.local.store.encoding import Object
 from expander.validate.finding import Reason
-from expander.validate.rules.checks import quote
 from expander.validate.schema import check_schema
 
 LEVELS: Final = ("Strict", "Warn", "Ignore")
@@ -46,8 +45,7 @@ def decoded(resource: Resource, body: Body, validation: str) -> tuple[Object, li
     findings = check_schema(obj, assume=(resource.api_version, resource.kind)) or ()
     if any(finding.reason is not Reason.UNKNOWN_FIELD for finding in findings):
         raise Refused(statuses.bad_request(decoding.refusal(resource, obj, findings)))
-    strict = [f"duplicate field {quote(name)}" for name in body.duplicates]
-    strict += decoding.unknown_fields(findings)
+    strict = [*body.duplicates, *decoding.unknown_fields(findings)]
     if strict and validation == "Strict":
         words = decoding.unhandled(resource, decoding.strict_error(strict))
         raise Refused(statuses.bad_request(words))

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from aiohttp import web
 
 from expander.local.actions import NotFound
 from expander.local.api.server import answers
+from expander.local.api.server.logtext import CHUNK, Stamper, tail_start
 from expander.local.api.server.reading import existing
 from expander.local.api.server.refusals import Refused
 from expander.local.api.server.routes import Target
@@ -28,11 +28,6 @@ from expander.local.store.encoding import Object
 
 POLL: Final = 0.05
 """Seconds between two looks at a log that is followed."""
-CHUNK: Final = 64 * 1024
-FIELDS: Final = (
-    ("spec", "initContainers", "initContainerStatuses"),
-    ("spec", "containers", "containerStatuses"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +177,8 @@ async def _pieces(
                     return
             if over:
                 return
-            arrival = service.clock()
             await asyncio.sleep(POLL)
-            arrival = time.time()
+            arrival = service.clock()
 
 
 def _ended(service: Service, uid: str, container: str, restarts: int) -> bool:
@@ -194,48 +188,3 @@ def _ended(service: Service, uid: str, container: str, restarts: int) -> bool:
         return True
     status = _status(pod, container)
     return "terminated" in (status.get("state") or {}) or status.get("restartCount", 0) > restarts
-
-
-def tail_start(file: Any, lines: int) -> int:
-    """Where the last ``lines`` lines of a file begin."""
-    size: int = file.seek(0, os.SEEK_END)
-    if lines <= 0:
-        return size
-    at, left = size, lines + 1
-    while at > 0:
-        step = min(CHUNK, at)
-        at -= step
-        file.seek(at)
-        data: bytes = file.read(step)
-        end = len(data)
-        if at + step == size and data.endswith(b"\n"):
-            end -= 1
-            left = lines
-        elif at + step == size:
-            left = lines
-        while left and (found := data.rfind(b"\n", 0, end)) >= 0:
-            left -= 1
-            end = found
-            if left == 0:
-                return at + found + 1
-    return 0
-
-
-class Stamper:
-    """Puts a time before every line, also when a line comes in pieces."""
-
-    def __init__(self, on: bool) -> None:
-        self._on = on
-        self._fresh = True
-
-    def __call__(self, data: bytes, when: float) -> bytes:
-        if not self._on:
-            return data
-        mark = datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").encode() + b"000Z "
-        made = bytearray()
-        for line in data.splitlines(keepends=True):
-            if self._fresh:
-                made += mark
-            made += line
-            self._fresh = line.endswith(b"\n")
-        return bytes(made)

@@ -1,0 +1,102 @@
+"""Who is let in, decided without a server."""
+
+import os
+import socket
+
+import pytest
+
+from expander.local.api.server import peers
+from expander.local.api.server.auth import Guard, Verdict, host_of
+from expander.local.api.server.routes import steps, target
+
+LOCAL = {"Host": "127.0.0.1:8001"}
+
+
+class Connection:
+    """What asyncio tells of a connection."""
+
+    def __init__(self, peer: object, server: object) -> None:
+        self._said = {"peername": peer, "sockname": server}
+
+    def get_extra_info(self, name: str) -> object:
+        return self._said[name]
+
+
+def guard(trust_user: bool = True) -> Guard:
+    return Guard("the-token", ["127.0.0.1", "localhost"], trust_user=trust_user)
+
+
+def test_the_user_at_the_other_end_of_a_connection_is_found() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        assert peers.user_of(client.getsockname(), server.getsockname()) == os.getuid()
+        assert peers.user_of(("127.0.0.1", 1), server.getsockname()) is None
+
+
+def test_a_connection_that_nobody_knows_needs_the_token() -> None:
+    connection = Connection(("127.0.0.1", 1), ("127.0.0.1", 8001))
+    assert guard().judge("/api", LOCAL, connection) is Verdict.UNAUTHORIZED
+    headers = {**LOCAL, "Authorization": "Bearer the-token"}
+    assert guard().judge("/api", headers, connection) is Verdict.WELCOME
+
+
+def test_another_users_connection_needs_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "user_of", lambda peer, server: os.getuid() + 4242)
+    connection = Connection(("127.0.0.1", 1), ("127.0.0.1", 8001))
+    assert guard().judge("/api", LOCAL, connection) is Verdict.UNAUTHORIZED
+
+
+def test_where_users_are_not_trusted_the_connection_is_not_looked_at() -> None:
+    assert guard(trust_user=False).judge("/api", LOCAL, None) is Verdict.UNAUTHORIZED
+
+
+def test_anybody_on_this_machine_may_ask_for_health() -> None:
+    assert guard(trust_user=False).judge("/healthz", LOCAL, None) is Verdict.WELCOME
+    assert guard(trust_user=False).judge("/healthz", {"Host": "elsewhere"}, None) is Verdict.FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("header", "host"),
+    [("a:1", "a"), ("A", "a"), ("[::1]:80", "::1"), ("[::1]", "::1"), ("", ""), (":80", ""), ("a.:80", "a.")],
+)
+def test_a_host_header_is_taken_without_its_port(header: str, host: str) -> None:
+    assert host_of(header) == host
+
+
+@pytest.mark.parametrize(
+    ("path", "plural", "namespace", "name", "part"),
+    [
+        ("/api/v1/pods", "pods", "", "", ""),
+        ("/api/v1/namespaces/a/pods/b/log", "pods", "a", "b", "log"),
+        ("/apis/batch/v1/namespaces/a/jobs/b/", "jobs", "a", "b", ""),
+        ("/api/v1/namespaces/a", "namespaces", "", "a", ""),
+        ("/api/v1/namespaces/a/status", "namespaces", "", "a", "status"),
+        ("/api/v1/namespaces/a/finalize", "namespaces", "", "a", "finalize"),
+        ("/api/v1/nodes/a", "nodes", "", "a", ""),
+    ],
+)
+def test_a_path_leads_to_a_part_of_an_object(
+    path: str, plural: str, namespace: str, name: str, part: str
+) -> None:
+    found = target(steps(path) or [])
+    assert found is not None
+    assert (found.resource.plural, found.namespace, found.name, found.part) == (plural, namespace, name, part)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/pods/a",
+        "/api/v1/namespaces/a/nodes/b",
+        "/api/v2/pods",
+        "/apis/batch/v1/pods",
+        "/api/v1/namespaces/a/pods/b/exec",
+        "/api/v1/namespaces/a/pods/b/log/c",
+        "/api/v1",
+        "/apis/batch",
+    ],
+)
+def test_other_paths_lead_to_no_object(path: str) -> None:
+    assert target(steps(path) or []) is None
