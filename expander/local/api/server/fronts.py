@@ -25,7 +25,8 @@ HEALTH: Final = frozenset(("healthz", "livez", "readyz"))
 def answer(request: web.BaseRequest, steps: list[str]) -> web.Response:
     """The answer to a request whose path leads to no objects."""
     if request.method not in ("GET", "HEAD"):
-        raise Refused(statuses.method_not_allowed())
+        known = steps in (["api"], ["apis"]) or _plain(steps) is not None
+        raise Refused(statuses.method_not_allowed() if known else statuses.no_such_resource())
     if steps[:1] and steps[0] in HEALTH:
         return answers.text("ok")
     if steps == ["openapi", "v2"]:
@@ -36,7 +37,7 @@ def answer(request: web.BaseRequest, steps: list[str]) -> web.Response:
         return _openapi(request, steps[2:])
     if steps in (["api"], ["apis"]):
         return _roots(request, core=steps == ["api"])
-    body = _plain(request, steps)
+    body = _plain(steps)
     if body is None:
         if steps[:1] in (["api"], ["apis"]) and len(steps) > 1:
             raise Refused(statuses.no_such_resource())
@@ -44,7 +45,7 @@ def answer(request: web.BaseRequest, steps: list[str]) -> web.Response:
     return answers.answer(body)
 
 
-def _plain(request: web.BaseRequest, steps: list[str]) -> Object | None:
+def _plain(steps: list[str]) -> Object | None:
     match steps:
         case []:
             return discovery.paths()
