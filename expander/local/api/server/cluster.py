@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from expander.local.api.views import pages
 from expander.local.api.views.resources import Resource
 from expander.local.controllers.garbage import Propagation
 from expander.local.executor import Executor
@@ -59,9 +60,10 @@ class Cluster(Executor):
 
     def objects(self, resource: Resource, namespace: str | None) -> Iterator[Object]:
         """The objects of a resource by namespace and name; ``namespace`` None for all."""
+        stored = self._control.store.of_kind(resource.kind, namespace)
         if resource.kind == "Event":
-            yield from self.events(namespace)
-        yield from self._control.store.of_kind(resource.kind, namespace)
+            return iter(sorted([*self.events(namespace), *stored], key=pages.key))
+        return stored
 
     def object(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """One object of a resource, or None."""

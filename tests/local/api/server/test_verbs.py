@@ -237,3 +237,17 @@ def test_what_only_speaks_protobuf_is_told_so(server: Server) -> None:
 )
 def test_what_clients_ask_first_is_answered(server: Server, path: str) -> None:
     assert server.request("GET", path).code == 200
+
+
+def test_events_are_listed_by_their_names_and_watched_as_they_come(server: Server) -> None:
+    with watched(server, "/api/v1/namespaces/default/events?watch=true") as events:
+        server.request("POST", JOBS, job("eventful"))
+        while next(events)["object"]["involvedObject"]["name"] != "eventful":
+            pass
+    finished(server, "eventful")
+    path = "/api/v1/namespaces/default/events?limit=3"
+    first = server.request("GET", path).json
+    rest = server.request("GET", f"{path}00&continue={quote(first['metadata']['continue'])}").json
+    names = [each["metadata"]["name"] for each in (*first["items"], *rest["items"])]
+    assert names == sorted(names)
+    assert any(name.startswith("eventful.") for name in names)
