@@ -18,6 +18,7 @@ COMMANDS = {
     "results": "Say what became of each Job of a local run.",
     "run": "Run a batch of Jobs on this machine, as a cluster would.",
     "serve": "Serve a local Kubernetes API for kubectl and client libraries.",
+    "submit": "Create a batch of Jobs in a cluster, each exactly once.",
     "validate": "Say what an API server would say to manifests, offline.",
 }
 """Commands and what ``--help`` says of them; ``expander.cli.NAME`` has the function ``command``."""

@@ -1,0 +1,101 @@
+"""Questions about the cluster itself, asked again until they are answered or time is up."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from expander.base.errors import ExpanderError, ItemError
+from expander.cluster.delivery import TRANSIENT
+from expander.cluster.retry import Retry, asked_wait, status_of
+from expander.cluster.transport import Lost, Transport
+from expander.cluster.wire import Resource
+
+PAGE: Final = 500
+"""Objects of a list that are asked for at a time."""
+
+
+class ClusterError(ExpanderError):
+    """The cluster cannot be asked: it does not answer, or does not let us."""
+
+    exit_code = 1
+
+
+class Refused(ClusterError):
+    """The server gave a final answer to a question; ``code`` is its status."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Asking:
+    """Reads from a cluster; `Refused` when it says no, `ClusterError` when it does not answer in time.
+
+    ``stopped`` ends the waiting early.
+    """
+
+    def __init__(self, transport: Transport, retry: Retry, stopped: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._retry = retry
+        self._stopped = stopped
+        self._resources: dict[str, dict[str, Resource]] = {}
+
+    def get(self, path: str) -> Any:
+        """The JSON at ``path``."""
+        first, failures, denied = time.monotonic(), 0, 0
+        while True:
+            asked = None
+            try:
+                reply = self._transport.request("GET", path)
+                if reply.status < 300:
+                    return json.loads(reply.body)
+                why = str(status_of(reply.body).get("message") or f"HTTP {reply.status}")
+                asked = asked_wait(reply.headers, reply.body, time.time())
+                if reply.status == 401 and denied < 2:
+                    denied += 1
+                    self._transport.refresh()
+                elif reply.status not in TRANSIENT:
+                    raise Refused(reply.status, f"{self._transport.server}: {why}")
+            except Lost as lost:
+                why = str(lost)
+            failures += 1
+            wait = self._retry.wait(failures, asked, random.random())
+            if self._retry.is_over(first, time.monotonic(), wait) or self._stopped():
+                raise ClusterError(f"{self._transport.server} does not answer: {why}")
+            time.sleep(wait)
+
+    def resource(self, api_version: str, kind: str) -> Resource:
+        """How the server names a kind. Raises ItemError when it does not have it."""
+        if api_version not in self._resources:
+            prefix = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+            try:
+                found = self.get(prefix)["resources"]
+            except Refused as refused:
+                if refused.code != 404:
+                    raise
+                found = []
+            self._resources[api_version] = {
+                each["kind"]: Resource(prefix, each["name"], each["namespaced"])
+                for each in found
+                if "/" not in each["name"]
+            }
+        resource = self._resources[api_version].get(kind)
+        if resource is None:
+            raise ItemError(f"the server has no {kind} in {api_version}")
+        return resource
+
+    def pages(self, path: str, selector: str) -> Iterator[Mapping[str, Any]]:
+        """The pages of the list at ``path`` of what ``selector`` selects; `Refused` 410 for one too old."""
+        more = ""
+        while True:
+            query = f"?limit={PAGE}&labelSelector={quote(selector)}"
+            page = self.get(path + query + (f"&continue={quote(more)}" if more else ""))
+            yield page
+            more = page["metadata"].get("continue") or ""
+            if not more:
+                return

@@ -1,0 +1,157 @@
+"""The books of a delivery: where every item is, and what its answer leads to. Time and chance come in."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from expander.cluster.agenda import Agenda
+from expander.cluster.delivery import Done, Hold, Later, Onward, Stale, Verdict
+from expander.cluster.pace import Pace
+from expander.cluster.quota import QuotaGate
+from expander.cluster.task import Task
+from expander.cluster.terms import Settled, Terms
+from expander.cluster.window import Window
+from expander.cluster.wire import Prepared
+
+DENIALS: Final = 3
+"""So many times in a row the credentials are asked for again before everything ends."""
+
+IDLE: Final = 1.0
+"""Seconds to wait at most when nothing is known to become due."""
+
+
+class Books:
+    """Items on their way. Not safe for threads: the caller holds a lock.
+
+    ``settled`` are outcomes nobody has taken yet; ``denied`` says why the credentials are not accepted;
+    ``why`` is what the last item that waits is waiting for.
+    """
+
+    def __init__(self, pace: Pace, terms: Terms, window: Window | None = None) -> None:
+        self.window = window
+        self.gate: QuotaGate[Task] = QuotaGate()
+        self.settled: deque[Settled] = deque()
+        self.on_the_way = 0
+        self.under_way = 0
+        self.denied: str | None = None
+        self.why = ""
+        self._pace = pace
+        self._terms = terms
+        self._agenda = Agenda()
+        self._held_at: dict[int, float] = {}
+        self._denials = 0
+
+    def counts(self) -> dict[str, int]:
+        """What the items on their way are doing: ``sending``, ``retrying`` or ``held`` for quota."""
+        return {"sending": self.under_way, "retrying": self._agenda.waiting, "held": len(self.gate)}
+
+    def add(self, prepared: Prepared) -> None:
+        """An item to be delivered."""
+        self.on_the_way += 1
+        self._agenda.add(Task(prepared))
+
+    def take(self, now: float) -> Task | None:
+        """A task whose next request is to be made now, if there is one."""
+        while self.under_way < self._pace.limit and self._pace.wait(now) == 0:
+            full = self.window is not None and self.window.is_full
+            task = self._released(now) or self._agenda.take(now, begun_only=full)
+            if task is None:
+                return None
+            if self._may_go(task, now):
+                self._pace.begin()
+                self.under_way += 1
+                task.first = now if task.first is None else task.first
+                return task
+        return None
+
+    def wait(self, now: float) -> float:
+        """Seconds until `take` may have something, unless an answer or an item comes before."""
+        if self.under_way >= self._pace.limit:
+            return IDLE
+        due = self._agenda.due(now)
+        return max(self._pace.wait(now), IDLE if due is None else due, 0.001)
+
+    def answered(self, task: Task, verdict: Verdict, asked: float | None, now: float, chance: float) -> None:
+        """The request of a task came to ``verdict``; the server ``asked`` to wait so many seconds."""
+        self.under_way -= 1
+        self._pace.answered(now, isinstance(verdict, Later) and verdict.busy)
+        if task.released:
+            self.gate.over(task.place)
+            task.released = False
+        self._follow(task, verdict, asked, now, chance)
+
+    def _released(self, now: float) -> Task | None:
+        if self.window is not None and self.window.is_full:
+            return None
+        for place in self.gate.places():
+            task = self.gate.release(place, now)
+            if task is not None:
+                task.first = None  # the time it was held is no failure of the server
+                task.released = True
+                return task
+        return None
+
+    def _may_go(self, task: Task, now: float) -> bool:
+        """Whether a task is not to wait in line for its quota."""
+        if task.stage == "create" and not task.released and self.gate.closed(task.place):
+            self.gate.join(task.place, task)
+            self._held_at.setdefault(id(task), now)
+            return False
+        if self.window is not None and task.prepared.kind == "Job":
+            self.window.sending((task.prepared.namespace, task.prepared.name))
+        return True
+
+    def _follow(self, task: Task, verdict: Verdict, asked: float | None, now: float, chance: float) -> None:
+        if not isinstance(verdict, Stale):
+            self._denials = 0
+        if isinstance(verdict, Done):
+            self._settle(task, verdict)
+        elif isinstance(verdict, Onward):
+            task.failures = 0
+            self._agenda.next(task)
+        elif isinstance(verdict, Hold):
+            self._hold(task, verdict, now)
+        elif isinstance(verdict, Later):
+            task.failures += 1
+            self.why = verdict.why
+            asked = verdict.after if verdict.after is not None else asked
+            wait = self._terms.retry.wait(task.failures, asked, chance)
+            if self._terms.retry.is_over(task.first or now, now, wait):
+                words = f"given up after {task.attempts} attempts: {verdict.why}"
+                self._settle(task, Done("failed", "RetryBudget", words, passed=False))
+            else:
+                self._agenda.later(task, now + wait)
+        else:
+            self._denials += 1
+            if self._denials > DENIALS * self._pace.limit:
+                self.denied = verdict.message
+            self._agenda.later(task, now + self._terms.retry.wait(1, None, chance))
+
+    def _hold(self, task: Task, hold: Hold, now: float) -> None:
+        if self._terms.on_quota != "wait":
+            skip = self._terms.on_quota == "skip"
+            self._settle(task, Done("refused", "QuotaExceeded", hold.message, passed=skip))
+            return
+        self.why = hold.message
+        if self.window is not None:
+            self.window.answered((task.prepared.namespace, task.prepared.name), False)
+        self._held_at.setdefault(id(task), now)
+        self.gate.refuse(task.place, task, hold.excess, now)
+
+    def give_up_held(self, now: float) -> None:
+        """Settle what was held for quota longer than the terms allow."""
+        if self._terms.quota_wait is None:
+            return
+        for task in self.gate.expired(now - self._terms.quota_wait, self._held_at):
+            words = f"no room in the quota within {self._terms.quota_wait:g} s"
+            self._settle(task, Done("failed", "QuotaExceeded", words, passed=False))
+
+    def _settle(self, task: Task, done: Done) -> None:
+        prepared = task.prepared
+        if self.window is not None and prepared.kind == "Job":
+            there = done.outcome in ("created", "unchanged") and not task.ended
+            self.window.answered((prepared.namespace, prepared.name), there)
+        self.on_the_way -= 1
+        self._held_at.pop(id(task), None)
+        self.settled.append(Settled(prepared, done, task.attempts))

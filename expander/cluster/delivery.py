@@ -1,0 +1,196 @@
+"""What the answers of a server mean for an item: no network, no clock.
+
+An item is created; when the server says that the name is taken, what has the name is read and compared by
+digest and group. A lost answer is therefore harmless: the next attempt finds what the first one made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from expander.cluster.quota import Excess, excess_of
+from expander.cluster.retry import status_of
+from expander.cluster.task import Task
+from expander.cluster.wire import DIGEST, Prepared
+
+OnExists = Literal["fail", "skip", "replace", "recreate"]
+
+TRANSIENT: Final = frozenset([408, 425, 429, 500, 502, 503, 504])
+"""Status codes after which the same request may succeed."""
+
+PATIENCE: Final = 0.3
+"""Seconds between two looks at an object that is being deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The item is settled. ``reason`` is one word for machines, ``message`` says more for people."""
+
+    outcome: str
+    reason: str = ""
+    message: str = ""
+    passed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Try again after a while: ``busy`` when the server refuses for load or does not answer."""
+
+    why: str
+    busy: bool = True
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Ask the next thing of the item at once: its stage has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A quota has no room for the item."""
+
+    excess: Excess
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The credentials are not accepted."""
+
+    message: str
+
+
+Verdict = Done | Later | Onward | Hold | Stale
+
+
+def judge(task: Task, code: int, body: bytes, on_exists: OnExists = "fail", dry_run: bool = False) -> Verdict:
+    """What the answer to `request_of` means; the stage of ``task`` moves on."""
+    status = status_of(body)
+    message = str(status.get("message") or body[:300].decode(errors="replace").strip() or f"HTTP {code}")
+    reason = str(status.get("reason") or f"HTTP{code}")
+    if code == 401:
+        return Stale(message)
+    if code in TRANSIENT:
+        task.unsure = task.unsure or (task.stage == "create" and code >= 500)
+        return Later(f"{code} {reason}")
+    if code == 409 and reason == "Conflict" and task.stage == "create":
+        return Later("a conflict over a quota", busy=False)
+    excess = excess_of(message) if code == 403 else None
+    if excess is not None and task.unsure and task.stage == "create":
+        task.stage = "compare"  # quota is asked before names are: the lost request may have used it
+        return Onward()
+    if excess is not None:
+        return Hold(excess, message)
+    if code == 403 and "status unknown for quota" in message:
+        return Later("a quota without a status", busy=False, after=1.0)
+    return _AT[task.stage](task, code, body, Refusal(reason, message), on_exists, dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a Status says."""
+
+    reason: str
+    message: str
+
+    def done(self) -> Done:
+        """Trying again would change nothing."""
+        return Done("refused", self.reason, self.message, passed=False)
+
+
+def _created(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+    if code < 300:
+        return Done("created", {True: "DryRun", False: "Recreated" if task.uid else ""}[dry])
+    if code == 409 and said.reason == "AlreadyExists":
+        task.stage = "compare"
+        return Onward()
+    return said.done()
+
+
+def _compared(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+    if code == 404:
+        task.stage, task.unsure = "create", False
+        return Later("the object is not there", busy=False)
+    if code >= 300:
+        return said.done()
+    found = json.loads(body)
+    metadata: Mapping[str, Any] = found["metadata"]
+    task.ended = is_finished(found)
+    words, reason = difference(task.prepared, metadata)
+    deleting = "deletionTimestamp" in metadata
+    if not reason and not deleting:
+        made = task.unsure or task.uid
+        return Done("created", "AnswerLost") if made else Done("unchanged")
+    if on_exists == "recreate" or (deleting and not reason):
+        task.uid = metadata["uid"]
+        task.stage = "vanish" if deleting else "delete"
+        return Onward() if not dry else Done("created", "DryRun")
+    if on_exists == "replace":
+        task.version, task.stage = metadata["resourceVersion"], "replace"
+        return Onward()
+    return Done("exists", reason, words, passed=on_exists == "skip")
+
+
+def _replaced(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+    if code < 300:
+        return Done("created", "DryRun" if dry else "Replaced")
+    if code in (404, 409):
+        task.stage = "compare"
+        return Later("the object has changed meanwhile", busy=False)
+    hint = "; --on-exists recreate deletes it first" if code == 422 and "immutable" in said.message else ""
+    return Done("refused", said.reason, said.message + hint, passed=False)
+
+
+def _deleted(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+    if code < 300 or code == 404:
+        task.stage = "vanish"
+        return Onward()
+    if code == 409:
+        task.stage = "compare"
+        return Later("another object has the name now", busy=False)
+    return said.done()
+
+
+def _vanished(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+    if code == 404:
+        task.stage = "create"
+        return Onward()
+    if code >= 300:
+        return said.done()
+    if json.loads(body)["metadata"]["uid"] != task.uid:
+        task.stage = "compare"
+        return Onward()
+    return Later("the old object is being deleted", busy=False, after=PATIENCE)
+
+
+_AT: Final = {
+    "create": _created,
+    "compare": _compared,
+    "replace": _replaced,
+    "delete": _deleted,
+    "vanish": _vanished,
+}
+
+
+def difference(prepared: Prepared, metadata: Mapping[str, Any]) -> tuple[str, str]:
+    """How what has the name differs: words and a reason, both empty when it is the same item."""
+    digest = (metadata.get("annotations") or {}).get(DIGEST)
+    labels = metadata.get("labels") or {}
+    what = f"{prepared.title} {prepared.name!r}"
+    if digest == prepared.digest:
+        return "", ""
+    if digest is None:
+        return f"{what} is there and was not made by expander", "NotOurs"
+    if prepared.group and prepared.group not in labels.values():
+        return f"{what} is there and belongs to another group", "AnotherGroup"
+    return f"{what} of this group is there with other content", "Changed"
+
+
+def is_finished(tree: Mapping[str, Any]) -> bool:
+    """Whether a Job is Complete or Failed, as the Job controller says in its conditions."""
+    conditions = (tree.get("status") or {}).get("conditions") or ()
+    return any(c.get("type") in ("Complete", "Failed") and c.get("status") == "True" for c in conditions)

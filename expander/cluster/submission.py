@@ -1,0 +1,156 @@
+"""Delivers prepared items with several threads, and says what became of each.
+
+One lock guards the pure parts; threads hold it only between requests. The caller's thread feeds items and
+takes outcomes, so that what is in memory is bounded by `LARGEST_BACKLOG`.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from expander.cluster.asking import ClusterError
+from expander.cluster.books import Books
+from expander.cluster.delivery import Done, Later, Stale, Verdict, judge
+from expander.cluster.pace import Pace
+from expander.cluster.retry import asked_wait
+from expander.cluster.task import Task, request_of
+from expander.cluster.terms import Settled, Terms
+from expander.cluster.transport import Lost, Transport
+from expander.cluster.window import Window
+from expander.cluster.wire import Prepared
+
+LARGEST_BACKLOG: Final = 2000
+"""Items that are on their way at a time: sent, waiting for another attempt, or held for quota."""
+
+GLANCE: Final = 0.2
+"""Seconds a thread sleeps at most before it looks whether it was told to stop."""
+
+FIRST: Final = frozenset(
+    [
+        "Namespace",
+        "CustomResourceDefinition",
+        "ServiceAccount",
+        "LimitRange",
+        "ResourceQuota",
+        "PriorityClass",
+    ]
+)
+"""Kinds that have to be there before what follows them is sent."""
+
+
+class Submission:
+    """One delivery over ``transport``; ``window`` bounds unfinished Jobs, None for no bound."""
+
+    def __init__(
+        self, transport: Transport, pace: Pace, terms: Terms, threads: int, window: Window | None = None
+    ) -> None:
+        mutex = threading.RLock()
+        self.lock = threading.Condition(mutex)
+        self.books = Books(pace, terms, window)
+        self._news = threading.Condition(mutex)
+        self._transport = transport
+        self._terms = terms
+        self._stopped = False
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more will be sent."""
+        return self._stopped
+
+    def counts(self) -> dict[str, int]:
+        """What the items on their way are doing: ``sending``, ``retrying`` or ``held`` for quota."""
+        with self.lock:
+            return self.books.counts()
+
+    def stop(self) -> None:
+        """Send nothing more; answers that are due are waited for. Safe in a signal handler."""
+        self._stopped = True
+
+    def deliver(self, items: Iterable[Prepared]) -> Iterator[Settled]:
+        """Send the items; gives what became of each as it is known, in any order.
+
+        Raises ClusterError when the credentials are not accepted.
+        """
+        for thread in self._threads:
+            thread.start()
+        for prepared in items:
+            yield from self._until(lambda: self.books.on_the_way < LARGEST_BACKLOG)
+            if self._stopped:
+                break
+            with self.lock:
+                self.books.add(prepared)
+                self.lock.notify()
+            if prepared.kind in FIRST:
+                yield from self._until(lambda: self.books.on_the_way == 0)
+            elif self.books.settled:
+                yield from self._take()
+        yield from self._until(lambda: self.books.on_the_way == 0)
+        with self.lock:
+            self._stopped = True
+            self.lock.notify_all()
+        if self.books.denied is not None:
+            server = self._transport.server
+            raise ClusterError(f"{server} does not accept the credentials: {self.books.denied}")
+
+    def _until(self, reached: Callable[[], bool]) -> Iterator[Settled]:
+        """Give outcomes until ``reached``, or until it is stopped and no answer is due any more."""
+        while True:
+            yield from self._take()
+            with self.lock:
+                over = reached() or (self._stopped and not self.books.under_way)
+                if over and not self.books.settled:
+                    return
+                if not self.books.settled:
+                    self._news.wait(GLANCE)
+
+    def _take(self) -> Iterator[Settled]:
+        while self.books.settled:
+            yield self.books.settled.popleft()
+
+    def _work(self) -> None:
+        while True:
+            with self.lock:
+                task = self._next()
+                if task is None:
+                    return
+            self._attempt(task)
+
+    def _next(self) -> Task | None:
+        """Wait for a task that may be sent now; None when it is over."""
+        while not self._stopped:
+            now = time.monotonic()
+            task = self.books.take(now)
+            if task is not None:
+                return task
+            self.lock.wait(min(GLANCE, self.books.wait(now)))
+        return None
+
+    def _attempt(self, task: Task) -> None:
+        """One request, and what follows from its answer."""
+        asked = request_of(task, self._terms.dry_run)
+        task.attempts += 1
+        wait = None
+        verdict: Verdict
+        try:
+            reply = self._transport.request(asked.method, asked.path, asked.body)
+            verdict = judge(task, reply.status, reply.body, self._terms.on_exists, self._terms.dry_run)
+            wait = asked_wait(reply.headers, reply.body, time.time())
+        except Lost as lost:
+            task.unsure = task.unsure or task.stage == "create"
+            verdict = Later(str(lost))
+        except Exception as error:
+            verdict = Done("failed", type(error).__name__, "the answer makes no sense", passed=False)
+        with self.lock:
+            now = time.monotonic()
+            if isinstance(verdict, Stale):
+                self._transport.refresh()
+            self.books.answered(task, verdict, wait, now, random.random())
+            self._stopped = self._stopped or self.books.denied is not None
+            if self.books.settled:
+                self._news.notify_all()
+            self.lock.notify()

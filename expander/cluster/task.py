@@ -1,0 +1,68 @@
+"""One item on its way, and the next request it needs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from expander.cluster.wire import Prepared
+
+Stage = Literal["create", "compare", "replace", "delete", "vanish"]
+
+
+@dataclass(slots=True)
+class Task:
+    """One item on its way.
+
+    ``attempts`` counts requests that tell of the item, ``failures`` those in a row that had no use; ``first``
+    is when it was first tried; ``unsure`` that an answer was lost, so the object may be there; ``ended`` that
+    it is a Job that has finished; ``released`` that it was held for quota and is tried again.
+    """
+
+    prepared: Prepared
+    stage: Stage = "create"
+    attempts: int = 0
+    failures: int = 0
+    first: float | None = None
+    unsure: bool = False
+    uid: str = ""
+    version: str = ""
+    ended: bool = False
+    released: bool = False
+
+    @property
+    def place(self) -> str:
+        """What shares a fate with quotas: the namespace and the kind."""
+        return self.prepared.collection
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request: the path may have a query."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+
+
+def request_of(task: Task, dry_run: bool = False) -> Asked:
+    """What to ask next. Fields that the server does not know are errors (``fieldValidation=Strict``)."""
+    prepared = task.prepared
+    query = "?fieldValidation=Strict&fieldManager=expander" + ("&dryRun=All" if dry_run else "")
+    if task.stage == "create":
+        return Asked("POST", prepared.collection + query, prepared.body)
+    if task.stage == "replace":
+        tree = json.loads(prepared.body)
+        tree["metadata"]["resourceVersion"] = task.version
+        return Asked("PUT", prepared.path + query, json.dumps(tree, ensure_ascii=False).encode())
+    if task.stage == "delete":
+        options = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": task.uid},
+            **({"dryRun": ["All"]} if dry_run else {}),
+        }
+        return Asked("DELETE", prepared.path, json.dumps(options).encode())
+    return Asked("GET", prepared.path)

@@ -1,0 +1,32 @@
+"""How a batch is to be delivered, and what became of an item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from expander.cluster.delivery import Done, OnExists
+from expander.cluster.retry import Retry
+from expander.cluster.wire import Prepared
+
+OnQuota = Literal["wait", "fail", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How to deliver. ``quota_wait`` is how many seconds an item may be held for quota; None for ever."""
+
+    retry: Retry = field(default_factory=Retry)
+    on_exists: OnExists = "fail"
+    on_quota: OnQuota = "wait"
+    quota_wait: float | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an item; ``attempts`` are the requests it took."""
+
+    prepared: Prepared
+    done: Done
+    attempts: int

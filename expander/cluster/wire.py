@@ -1,0 +1,127 @@
+"""A manifest as a prepared request: the path, the bytes, and a digest that tells it from others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+from expander.base.errors import ItemError, Problem
+from expander.manifests.edits import GROUP_LABEL, ITEM_ANNOTATION
+from expander.manifests.manifest import Manifest
+
+DIGEST: Final = "expander/digest"
+"""The annotation with the digest of the manifest as it was sent."""
+
+QUEUE: Final = "kueue.x-k8s.io/queue-name"
+"""The label by which Kueue finds the queue of a Job."""
+
+GENERATED: Final = 52
+"""Characters kept of a generateName in front of the ten of the digest: no more than 63 in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """How a server names a kind: ``prefix`` is ``/apis/batch/v1``, ``plural`` is ``jobs``."""
+
+    prefix: str
+    plural: str
+    namespaced: bool
+
+    @property
+    def title(self) -> str:
+        """As kubectl writes it: ``job.batch`` is made of this and the kind."""
+        parts = self.prefix.split("/")
+        return parts[2] if parts[1] == "apis" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One object, ready to be sent.
+
+    ``collection`` and ``path`` are URL paths without a query; ``body`` is JSON; ``digest`` covers everything
+    but itself; ``item`` is the raw value the object was made for, None when there is none.
+    """
+
+    kind: str
+    title: str
+    name: str
+    namespace: str
+    group: str
+    item: Any
+    collection: str
+    path: str
+    body: bytes
+    digest: str
+
+    @property
+    def key(self) -> str:
+        """Equal for what would be one object of a cluster with the same content."""
+        return f"{self.collection}/{self.name} {self.digest}"
+
+
+@dataclass(slots=True)
+class Preparation:
+    """Makes requests of manifests.
+
+    ``namespace`` is for objects that name none; ``queue`` hands Jobs to that queue of Kueue, suspended.
+    A generateName becomes a name from the digest, since a name the server makes up cannot be looked for
+    after a lost answer; equal manifests are told apart by their order.
+    """
+
+    namespace: str
+    group_label: str = GROUP_LABEL
+    queue: str | None = None
+    _generated: dict[str, int] = field(default_factory=dict)
+
+    def of(self, manifest: Manifest, resource: Resource) -> Prepared:
+        """The request for ``manifest``. Raises ItemError when it has neither a name nor a generateName."""
+        tree: dict[str, Any] = json.loads(manifest.json())
+        metadata: dict[str, Any] = tree.setdefault("metadata", {})
+        namespace = ""
+        if resource.namespaced:
+            namespace = metadata.setdefault("namespace", self.namespace)
+        labels = metadata.get("labels") or {}
+        if self.queue is not None and manifest.kind == "Job":
+            metadata["labels"] = labels = {**labels, QUEUE: self.queue}
+            tree["spec"]["suspend"] = True
+        annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != DIGEST}
+        digest = digest_of(tree)
+        name = metadata.get("name") or self._name(metadata.get("generateName"), digest, manifest)
+        metadata["name"] = name
+        metadata["annotations"] = {**annotations, DIGEST: digest}
+        value = getattr(manifest.item, "value", None)
+        collection = f"{resource.prefix}/{resource.plural}"
+        if resource.namespaced:
+            collection = f"{resource.prefix}/namespaces/{quote(namespace, safe='')}/{resource.plural}"
+        return Prepared(
+            manifest.kind,
+            f"{manifest.kind.lower()}.{resource.title}" if resource.title else manifest.kind.lower(),
+            name,
+            namespace,
+            str(labels.get(self.group_label, "")),
+            annotations.get(ITEM_ANNOTATION) if value is None else value,
+            collection,
+            f"{collection}/{quote(name, safe='')}",
+            _json(tree),
+            digest,
+        )
+
+    def _name(self, prefix: str | None, digest: str, manifest: Manifest) -> str:
+        if not prefix:
+            raise ItemError(Problem("the object has no name", manifest.where, field="metadata.name"))
+        number = self._generated[digest] = self._generated.get(digest, -1) + 1
+        mark = hashlib.sha256(f"{digest} {number}".encode()).hexdigest()[:10]
+        return prefix[:GENERATED] + mark
+
+
+def digest_of(tree: Mapping[str, Any]) -> str:
+    """32 hexadecimal digits that are equal for equal objects, whatever the order of their keys."""
+    return hashlib.sha256(_json(tree, ordered=True)).hexdigest()[:32]
+
+
+def _json(tree: Mapping[str, Any], ordered: bool = False) -> bytes:
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":"), sort_keys=ordered).encode()

@@ -1,0 +1,220 @@
+"""``expander submit`` against ``expander serve``."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.cli.program import EXPANDER, Answer, run
+
+TEMPLATE = """
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: item-$ITEM
+  labels: {jobgroup: load}
+spec:
+  suspend: SUSPEND
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - {name: c, image: busybox, command: ["true"], env: [{name: WORD, value: "WORDS"}]}
+"""
+
+QUOTA = """
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: few}
+spec: {hard: {count/jobs.batch: "5"}}
+"""
+
+
+@contextmanager
+def server(folder: Path, *options: str) -> Iterator[str]:
+    """A server with its state in ``folder``; gives its kubeconfig."""
+    config = folder / "kubeconfig"
+    process = subprocess.Popen(
+        [EXPANDER, "serve", "--state", str(folder / "server"), "--kubeconfig", str(config), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready")
+        yield str(config)
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+def template(folder: Path, words: str = "one", suspend: str = "true") -> str:
+    path = folder / "job.yaml"
+    path.write_text(TEMPLATE.replace("WORDS", words).replace("SUSPEND", suspend))
+    return str(path)
+
+
+def submit(folder: Path, config: str, *arguments: str) -> Answer:
+    return run(
+        "submit", *arguments, "--kubeconfig", config, "--state", str(folder / "journals"), "-o", "json"
+    )
+
+
+def outcomes(answer: Answer) -> list[dict[str, Any]]:
+    *lines, last = [json.loads(line) for line in answer.out.splitlines()]
+    assert last["summary"] == Counter(line["outcome"] for line in lines)
+    return lines
+
+
+def names(kubectl: str, config: str) -> list[str]:
+    answer = subprocess.run(
+        [kubectl, "--kubeconfig", config, "get", "jobs", "-o", "name"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [line.removeprefix("job.batch/item-") for line in answer.stdout.split()]
+
+
+def test_every_item_arrives_once_through_refusals_errors_and_cut_connections(
+    tmp_path: Path, kubectl: str
+) -> None:
+    with server(tmp_path, "--inject", "429=0.2,500=0.1,reset=0.1") as config:
+        answer = submit(tmp_path, config, template(tmp_path), "-i", "0-199")
+        assert answer.code == 0, answer.err
+        assert {line["outcome"] for line in outcomes(answer)} == {"created"}
+        assert max(line["attempts"] for line in outcomes(answer)) > 1
+    with server(tmp_path) as config:
+        assert sorted(names(kubectl, config), key=int) == [str(number) for number in range(200)]
+
+
+def test_a_submitter_that_is_killed_goes_on_with_resume_and_sends_nothing_twice(
+    tmp_path: Path, kubectl: str
+) -> None:
+    with server(tmp_path) as config:
+        arguments = ["submit", template(tmp_path), "-i", "0-299", "--kubeconfig", config, "--resume"]
+        arguments += ["--state", str(tmp_path / "journals"), "-o", "json", "--qps", "100"]
+        for _ in range(3):
+            process = subprocess.Popen(
+                [EXPANDER, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            time.sleep(1.2)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        answer = submit(tmp_path, config, template(tmp_path), "-i", "0-299", "--resume")
+        assert answer.code == 0, answer.err
+        found = outcomes(answer)
+        assert len(found) == 300
+        assert {line["outcome"] for line in found} <= {"created", "unchanged"}
+        assert any(line["reason"] == "Resumed" for line in found)
+        assert sorted(names(kubectl, config), key=int) == [str(number) for number in range(300)]
+
+
+def test_an_interrupt_ends_it_in_order(tmp_path: Path) -> None:
+    with server(tmp_path) as config:
+        arguments = ["submit", template(tmp_path), "-i", "0-9999", "--kubeconfig", config, "--qps", "20"]
+        process = subprocess.Popen(
+            [EXPANDER, *arguments, "--state", str(tmp_path / "journals"), "-o", "json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert json.loads(out.splitlines()[-1])["interrupted"] is True
+        assert "--resume" in err
+
+
+def test_a_second_run_changes_nothing_and_a_changed_manifest_is_a_conflict(tmp_path: Path) -> None:
+    with server(tmp_path) as config:
+        assert submit(tmp_path, config, template(tmp_path), "a", "b").code == 0
+        again = submit(tmp_path, config, template(tmp_path), "a", "b")
+        assert again.code == 0
+        assert {line["outcome"] for line in outcomes(again)} == {"unchanged"}
+        changed = submit(tmp_path, config, template(tmp_path, "two"), "a")
+        assert changed.code == 1
+        assert outcomes(changed)[0]["reason"] == "Changed"
+        assert "item-a" in changed.err
+        other = submit(tmp_path, config, template(tmp_path), "a", "--group", "elsewhere")
+        assert outcomes(other)[0]["reason"] == "AnotherGroup"
+        assert submit(tmp_path, config, template(tmp_path, "two"), "a", "--on-exists", "skip").code == 0
+        recreated = submit(tmp_path, config, template(tmp_path, "two"), "a", "--on-exists", "recreate")
+        assert recreated.code == 0, recreated.err
+        assert outcomes(recreated)[0] | {"attempts": 0} == {
+            "name": "item-a",
+            "namespace": "default",
+            "item": "a",
+            "outcome": "created",
+            "reason": "Recreated",
+            "attempts": 0,
+        }
+
+
+def test_a_quota_that_is_full_holds_items_until_there_is_room(tmp_path: Path, kubectl: str) -> None:
+    (tmp_path / "quota.yaml").write_text(QUOTA)
+    with server(tmp_path) as config:
+        assert submit(tmp_path, config, str(tmp_path / "quota.yaml")).code == 0
+        time.sleep(1)
+        tried = submit(tmp_path, config, template(tmp_path), "-i", "0-7", "--on-quota", "fail")
+        assert tried.code == 1
+        assert Counter(line["reason"] for line in outcomes(tried)) == {"": 5, "QuotaExceeded": 3}
+        arguments = ["submit", template(tmp_path), "-i", "0-7", "--kubeconfig", config, "--resume"]
+        with subprocess.Popen(
+            [EXPANDER, *arguments, "--state", str(tmp_path / "journals"), "-o", "json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            time.sleep(2)
+            assert process.poll() is None, "three items wait"
+            there = names(kubectl, config)
+            gone = [f"item-{name}" for name in there[:3]]
+            subprocess.run([kubectl, "--kubeconfig", config, "delete", "job", *gone], check=True)
+            out, _ = process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert json.loads(out.splitlines()[-1]) == {"summary": {"created": 3, "unchanged": 5}}
+
+
+def test_a_window_feeds_jobs_as_others_finish(tmp_path: Path) -> None:
+    with server(tmp_path, "--runtime", "process") as config:
+        path = template(tmp_path, suspend="false")
+        answer = submit(tmp_path, config, path, "-i", "0-11", "--max-active", "3")
+        assert answer.code == 0, answer.err
+        assert len(outcomes(answer)) == 12
+
+
+def test_what_a_server_refuses_for_good_is_reported_with_its_item(tmp_path: Path) -> None:
+    with server(tmp_path) as config:
+        answer = submit(tmp_path, config, template(tmp_path), "a", "-n", "nowhere")
+        assert answer.code == 1
+        assert outcomes(answer)[0]["outcome"] == "refused"
+        assert "item-a" in answer.err
+
+
+def test_dry_runs_create_nothing(tmp_path: Path, kubectl: str) -> None:
+    with server(tmp_path) as config:
+        for kind in ("client", "server"):
+            answer = submit(tmp_path, config, template(tmp_path), "a", f"--dry-run={kind}")
+            assert answer.code == 0, answer.err
+            assert outcomes(answer)[0]["reason"] == "DryRun"
+        assert names(kubectl, config) == []
+
+
+def test_without_a_kubeconfig_it_says_so_and_names_no_secret(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("users: [{name: u, user: {token: s3cret}}]\nclusters: []\n")
+    answer = submit(tmp_path, str(config), template(tmp_path), "a")
+    assert answer.code == 2
+    assert "no cluster" in answer.err
+    assert "s3cret" not in answer.err

@@ -1,0 +1,144 @@
+"""What answers mean for an item."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.base.positions import Position
+from expander.cluster.delivery import Done, Hold, Later, Onward, Stale, judge
+from expander.cluster.task import Task, request_of
+from expander.cluster.wire import DIGEST, Preparation, Prepared, Resource
+from expander.manifests.manifest import Manifest
+
+JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
+
+
+def prepared(name: str = "a", group: str = "g", image: str = "x", **metadata: Any) -> Prepared:
+    tree = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**({"name": name} if name else {}), "labels": {"jobgroup": group}, **metadata},
+        "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+    }
+    return Preparation("ns").of(Manifest(tree, Position("job.yaml", 1)), JOBS)
+
+
+def status(code: int, reason: str, message: str = "no") -> bytes:
+    return json.dumps({"kind": "Status", "reason": reason, "message": message, "code": code}).encode()
+
+
+def taken(task: Task, by: Prepared | None, on_exists: Any = "fail", **metadata: Any) -> Any:
+    """The verdict when the name is taken by ``by``, or by something that is not of this program."""
+    assert judge(task, 409, status(409, "AlreadyExists")) == Onward()
+    found = json.loads(by.body) if by else {"metadata": {"name": "a"}}
+    found["metadata"].update({"uid": "u", "resourceVersion": "7", **metadata})
+    return judge(task, 200, json.dumps(found).encode(), on_exists)
+
+
+def test_recorded_answers_are_understood(reference: Path) -> None:
+    answers = json.loads((reference / "http-responses.json").read_text())
+    expected = {
+        "create-201": Done,
+        "flow-control-429": Later,
+        "already-exists-409": Onward,
+        "conflict-409": Later,
+        "quota-403": Hold,
+        "unauthorized-401": Stale,
+    }
+    final = [
+        "invalid-422",
+        "unknown-field-strict-400",
+        "rbac-forbidden-403",
+        "too-large-413",
+        "not-found-404",
+    ]
+    for name, kind in expected.items():
+        answer = answers[name]
+        verdict = judge(Task(prepared()), answer["status"], answer["body"].encode())
+        assert isinstance(verdict, kind), name
+    for name in final:
+        verdict = judge(Task(prepared()), answers[name]["status"], answers[name]["body"].encode())
+        assert isinstance(verdict, Done)
+        assert verdict.outcome == "refused"
+        assert not verdict.passed
+
+
+def test_the_request_is_strict_and_has_the_digest() -> None:
+    asked = request_of(Task(prepared()))
+    assert asked.method == "POST"
+    assert asked.path.startswith("/apis/batch/v1/namespaces/ns/jobs?fieldValidation=Strict")
+    assert json.loads(asked.body or b"")["metadata"]["annotations"][DIGEST] == prepared().digest
+
+
+def test_digests_tell_content_apart_and_not_the_order_of_keys() -> None:
+    assert prepared().digest == prepared().digest
+    assert prepared(image="y").digest != prepared().digest
+    one = Manifest({"kind": "Job", "metadata": {"name": "a", "namespace": "n"}}, Position("f", 1))
+    two = Manifest({"metadata": {"namespace": "n", "name": "a"}, "kind": "Job"}, Position("f", 1))
+    assert Preparation("ns").of(one, JOBS).digest == Preparation("ns").of(two, JOBS).digest
+
+
+def test_a_generated_name_is_the_same_in_every_run_and_differs_for_equal_manifests() -> None:
+    manifest = Manifest({"kind": "Job", "metadata": {"generateName": "run-"}}, Position("f", 1))
+    first, second = Preparation("ns"), Preparation("ns")
+    names = [first.of(manifest, JOBS).name, first.of(manifest, JOBS).name]
+    assert names == [second.of(manifest, JOBS).name, second.of(manifest, JOBS).name]
+    assert len(set(names)) == 2
+
+
+def test_the_same_item_in_the_cluster_is_unchanged() -> None:
+    assert taken(Task(prepared()), prepared()) == Done("unchanged")
+
+
+@pytest.mark.parametrize("code", [500, 504])
+def test_an_item_whose_answer_was_lost_is_found_as_created(code: int) -> None:
+    task = Task(prepared())
+    assert isinstance(judge(task, code, b"oops"), Later)
+    assert taken(task, prepared()) == Done("created", "AnswerLost")
+
+
+def test_a_quota_that_a_lost_request_may_have_used_up_is_no_refusal_yet() -> None:
+    task = Task(prepared(), unsure=True)
+    full = "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"
+    assert judge(task, 403, status(403, "Forbidden", full)) == Onward()
+    assert isinstance(judge(task, 404, status(404, "NotFound")), Later)
+    assert isinstance(judge(task, 403, status(403, "Forbidden", full)), Hold)
+
+
+def test_each_way_a_name_can_be_taken_has_its_own_message() -> None:
+    other = taken(Task(prepared()), prepared(group="h"))
+    changed = taken(Task(prepared()), prepared(image="y"))
+    foreign = taken(Task(prepared()), None)
+    assert [each.reason for each in (other, changed, foreign)] == ["AnotherGroup", "Changed", "NotOurs"]
+    assert len({each.message for each in (other, changed, foreign)}) == 3
+    assert not any(each.passed for each in (other, changed, foreign))
+
+
+def test_skip_passes_over_what_exists() -> None:
+    assert taken(Task(prepared()), None, "skip").passed
+
+
+def test_replace_sends_the_version_it_read() -> None:
+    task = Task(prepared())
+    assert taken(task, prepared(image="y"), "replace") == Onward()
+    asked = request_of(task)
+    assert asked.method == "PUT"
+    assert json.loads(asked.body or b"")["metadata"]["resourceVersion"] == "7"
+    verdict = judge(task, 422, status(422, "Invalid", "spec.template: field is immutable"), "replace")
+    assert isinstance(verdict, Done)
+    assert "recreate" in verdict.message
+
+
+def test_recreate_deletes_that_very_object_and_waits_until_it_is_gone() -> None:
+    task = Task(prepared())
+    assert taken(task, prepared(image="y"), "recreate") == Onward()
+    asked = request_of(task)
+    assert asked.method == "DELETE"
+    assert json.loads(asked.body or b"")["preconditions"] == {"uid": "u"}
+    assert judge(task, 200, b"{}", "recreate") == Onward()
+    assert isinstance(judge(task, 200, b'{"metadata": {"uid": "u"}}', "recreate"), Later)
+    assert judge(task, 404, status(404, "NotFound"), "recreate") == Onward()
+    assert request_of(task).method == "POST"
+    assert judge(task, 201, b"{}", "recreate") == Done("created", "Recreated")

@@ -1,0 +1,49 @@
+"""The pace follows what the server takes."""
+
+import random
+from collections.abc import Callable
+
+from expander.cluster.pace import Pace
+
+
+def limits(refuses: Callable[[int], bool], answers: int, most: int = 32) -> list[int]:
+    """The limit after each answer of a server that takes 50 ms for each request."""
+    pace, now, found = Pace(most), 0.0, []
+    for _ in range(answers):
+        now += 0.05 / pace.limit
+        pace.answered(now, refuses(pace.limit))
+        found.append(pace.limit)
+    return found
+
+
+def test_a_healthy_server_is_soon_given_all_that_is_allowed() -> None:
+    assert limits(lambda _: False, 400)[-1] == 32
+
+
+def test_a_server_that_refuses_everything_is_asked_one_thing_at_a_time() -> None:
+    assert limits(lambda _: True, 200)[-1] == 1
+
+
+def test_refusals_above_a_capacity_keep_the_pace_near_it() -> None:
+    found = limits(lambda limit: limit > 8, 4000)[1000:]
+    assert 3 < sum(found) / len(found) < 11
+
+
+def test_refusals_that_have_nothing_to_do_with_load_do_not_slow_down_for_long() -> None:
+    for seed in range(10):
+        chance = random.Random(seed)
+        found = limits(lambda _, chance=chance: chance.random() < 0.35, 6000)[2000:]  # type: ignore[misc]
+        assert sum(found) / len(found) > 24
+
+
+def test_a_token_bucket_allows_a_burst_and_then_the_rate() -> None:
+    pace, now, begun = Pace(32, qps=10, burst=5), 0.0, []
+    while now < 2.0:
+        wait = pace.wait(now)
+        if wait == 0:
+            pace.begin()
+            begun.append(now)
+        else:
+            now += wait + 1e-9
+    assert begun[:5] == [0.0] * 5
+    assert 24 <= len(begun) <= 25

@@ -1,0 +1,31 @@
+"""Back-off, and what servers ask for."""
+
+import json
+
+from expander.cluster.retry import Retry, asked_wait
+
+
+def test_waits_double_up_to_the_cap_and_never_less_than_half_of_it() -> None:
+    retry = Retry(base=1.0, cap=8.0)
+    assert [retry.wait(n, None, 1.0) for n in (1, 2, 3, 4, 5, 2000)] == [1, 2, 4, 8, 8, 8]
+    assert retry.wait(3, None, 0.0) == 2
+
+
+def test_what_the_server_asks_for_is_the_least_that_is_waited() -> None:
+    for chance in (0.0, 0.5, 1.0):
+        assert 5.0 <= Retry().wait(1, 5.0, chance) <= 6.0
+
+
+def test_an_item_is_given_up_when_the_next_attempt_would_be_after_the_budget() -> None:
+    retry = Retry(budget=10)
+    assert not retry.is_over(first=100, now=105, wait=5)
+    assert retry.is_over(first=100, now=105, wait=5.1)
+
+
+def test_retry_after_may_be_seconds_a_date_or_in_the_status() -> None:
+    status = json.dumps({"kind": "Status", "details": {"retryAfterSeconds": 3}}).encode()
+    assert asked_wait({"retry-after": "7"}, status, 0.0) == 7
+    assert asked_wait({"retry-after": "Thu, 01 Jan 1970 00:02:00 GMT"}, b"", 100.0) == 20
+    assert asked_wait({}, status, 0.0) == 3
+    assert asked_wait({}, b"Too many requests, please try again later.\n", 0.0) is None
+    assert asked_wait({"retry-after": "soon"}, b"{", 0.0) is None
