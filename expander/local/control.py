@@ -22,6 +22,7 @@ from expander.local.controllers.recorder import Recorder
 from expander.local.controllers.scheduling import Scheduler
 from expander.local.controllers.services import Services
 from expander.local.controllers.tenancy import Private, Shared
+from expander.local.decide import ttl
 from expander.local.errands import Errands
 from expander.local.groups import Groups
 from expander.local.store.encoding import Object
@@ -71,7 +72,7 @@ class Control:
         self._now = now
         for uid in self.agenda.expired(now):
             if (job := self.store.by_uid(uid)) is not None:
-                self.garbage.delete(job, now, "Foreground")
+                self.garbage.delete(job, now, ttl.PROPAGATION)
         self._crons.turn(now)
         while self.agenda.turn(now):
             self._crons.turn(now)

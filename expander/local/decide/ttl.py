@@ -6,10 +6,12 @@ foreground propagation.
 
 from __future__ import annotations
 
+from typing import Final
+
 from expander.local.decide.conditions import finished
 from expander.local.decide.wellknown import Object, unix
 
-PROPAGATION = "Foreground"
+PROPAGATION: Final = "Foreground"
 
 
 def expires_at(job: Object) -> float | None:

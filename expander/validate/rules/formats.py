@@ -62,11 +62,6 @@ def dns_subdomain_with_underscores(text: str) -> Details:
     return _misfit(text, 253, patterns.SEARCH_DOMAIN)
 
 
-def dns1035_label(text: str) -> Details:
-    """DNS-1035 label: names of Services."""
-    return _misfit(text, 63, patterns.DNS1035_LABEL)
-
-
 def qualified_name(text: str) -> Details:
     """``[prefix/]name``: keys of labels and annotations, resources, conditions."""
     prefix, slash, name = text.rpartition("/")

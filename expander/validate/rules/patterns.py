@@ -46,13 +46,6 @@ SEARCH_DOMAIN: Final = _pattern(
     + _ENDS,
     "example.com",
 )
-DNS1035_LABEL: Final = _pattern(
-    "[a-z]([-a-z0-9]*[a-z0-9])?",
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
-    "start with an alphabetic character, and end with an alphanumeric character",
-    "my-name",
-    "abc-123",
-)
 QUALIFIED_PART: Final = _pattern(
     _NAME,
     f"must consist of alphanumeric characters, '-', '_' or '.', {_ENDS}",

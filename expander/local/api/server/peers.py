@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import socket
 import sys
-from pathlib import Path
 from typing import Final
 
 TABLES: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 
 Address = tuple[str, int]
-
-
-def can_tell() -> bool:
-    """Whether this machine says whose a connection is."""
-    return Path(TABLES[0]).exists()
 
 
 def user_of(peer: Address, server: Address) -> int | None:
