@@ -1,0 +1,88 @@
+"""Where a group is: what a cluster and the state of local runs both can be asked and told.
+
+`cluster.group.ClusterSource` and `local.group.LocalSource` have these methods; neither knows the other.
+Objects are plain mappings in the API's JSON form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The objects of ``namespace`` (None: of all) that the label ``selector`` selects."""
+
+    namespace: str | None
+    selector: str
+
+
+class Change(NamedTuple):
+    """A Job or pod that is new, changed or gone; ``type`` is ADDED, MODIFIED or DELETED."""
+
+    type: str
+    object: Object
+
+
+class Reader(Protocol):
+    """Tells of the Jobs of a selection. Raises ExpanderError when it cannot."""
+
+    where: str
+    """The cluster or folder, for messages."""
+
+    def jobs(self) -> Iterator[Object]:
+        """The Jobs of the selection, by namespace and name."""
+
+    def pods(self) -> Iterator[Object]:
+        """The pods of those Jobs, also those whose template lacks the selection's labels."""
+
+    def events(self) -> Iterator[Object]:
+        """The events about Jobs and pods in the namespaces of the selection, oldest first."""
+
+    def changes(self, stopped: Callable[[], bool]) -> Iterator[Change | None]:
+        """Each Job and pod as it is, and then each change, until ``stopped``.
+
+        Gives None at least twice a second when there is nothing to tell, and once when what was there at
+        the start has been told. After a lost connection everything is told again.
+        """
+
+    def log(
+        self,
+        pod: Object,
+        container: str,
+        *,
+        previous: bool = False,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+        timestamps: bool = False,
+    ) -> Iterator[bytes]:
+        """What a container of ``pod`` wrote, in pieces of any size; ``since`` in seconds before now.
+
+        ``previous`` is the start before the last one. ``follow`` goes on until the container has ended.
+        Nothing when the container has not started yet.
+        """
+
+
+class Writer(Protocol):
+    """Changes what a selection has. Raises ExpanderError when it cannot."""
+
+    def create(self, manifest: Object) -> Object:
+        """Make the object; gives it as it was stored. An object of its name is an error."""
+
+    def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
+        """Delete the object, if it still is the one of this uid; False when it is not there any more."""
+
+    def delete_all(self, kind: str, selection: Selection, *, propagation: str = "Background") -> int:
+        """Delete every object of ``kind`` that ``selection`` means; how many there were."""
+
+    def others(self) -> Iterator[Object]:
+        """What else belongs to the selection: its CronJobs, ConfigMaps, Secrets and Services."""
+
+
+class Source(Reader, Writer, Protocol):
+    """Both."""
