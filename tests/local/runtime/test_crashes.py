@@ -87,10 +87,10 @@ def test_sandboxes_are_no_different(tmp_path: Path, mark: str, round: int, super
     check(tmp_path, mark)
 
 
-def test_several_runs_that_died_are_recovered_together(tmp_path: Path, mark: str) -> None:
-    for number in range(3):
-        folder = tmp_path / str(number)
+def test_runs_that_died_beside_each_other_are_recovered_each_by_itself(tmp_path: Path, mark: str) -> None:
+    runs = [(tmp_path / str(number), f"{mark}-{number}.") for number in range(3)]
+    for folder, own in runs:
         folder.mkdir()
-        run_until_killed(folder, mark, 0.05, supervisor_too=False)
-    for number in range(3):
-        assert check(tmp_path / str(number), mark) > 0
+        run_until_killed(folder, own, 0.05, supervisor_too=False)
+    for folder, own in runs:
+        assert check(folder, own) > 0
