@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from expander.base.api_time import api_time
 from expander.cli.messages import Output, printable
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _as_json(result: Result) -> dict[str, Any]:
 
 
 def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if seconds is None else api_time(seconds)
 
 
 def _joblog(number: int, outcome: JobOutcome) -> list[str]:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.base import selectors
+from expander.base.api_time import api_time
 from expander.base.errors import ExpanderError
 from expander.local.control import Control
 from expander.local.controllers.garbage import Propagation
-from expander.local.controllers.names import timestamp
 from expander.local.merging import merged
 from expander.local.store.encoding import Object
 from expander.local.store.events import api_event
@@ -128,6 +128,6 @@ class Actions:
 
     def _condition(self, pod: Object, type: str, status: str, reason: str, message: str) -> None:
         condition = {"type": type, "status": status, "lastProbeTime": None}
-        condition["lastTransitionTime"] = timestamp(self._clock())
+        condition["lastTransitionTime"] = api_time(self._clock())
         condition |= {key: value for key, value in (("reason", reason), ("message", message)) if value}
         self._control.add_condition(pod["metadata"]["uid"], condition)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from expander.local.controllers.names import generated, new_uid, timestamp
+from expander.base.api_time import api_time
+from expander.local.controllers.names import generated, new_uid
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
 from expander.validate.defaulting import defaults
@@ -60,7 +61,7 @@ def submit(
         obj = {**obj, "metadata": {**metadata, "name": generated(metadata.get("generateName", ""))}}
     uid = new_uid()
     made = _created(obj, uid, space)
-    made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": timestamp(now)}
+    made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": api_time(now)}
     made = store.put(admit(made), new=True)
     return made, _told(made, "created")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from expander.base.api_time import unix
 from expander.manifests.edits import ITEM_ANNOTATION
 
 Object = Mapping[str, Any]
@@ -93,6 +93,4 @@ def _exit_code(ends: Sequence[Mapping[str, Any]], state: str) -> int | None:
 
 
 def _seconds(text: str | None) -> float | None:
-    if not text:
-        return None
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC).timestamp()
+    return unix(text) if text else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from expander.local.controllers.names import timestamp
+from expander.base.api_time import api_time
 from expander.local.controllers.pods import Pods
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
@@ -68,7 +68,7 @@ class Garbage:
         """The object with the mark that it is being deleted; its generation counts that as a change."""
         metadata: dict[str, Any] = {**obj["metadata"]}
         if not metadata.get("deletionTimestamp"):
-            metadata["deletionTimestamp"] = timestamp(now)
+            metadata["deletionTimestamp"] = api_time(now)
             metadata["deletionGracePeriodSeconds"] = 0
             if "generation" in metadata:
                 metadata["generation"] += 1

@@ -1,10 +1,9 @@
-"""Random name endings, uids and times as the API server makes them."""
+"""Random name endings and uids as the API server makes them."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from os import urandom
-from time import gmtime, strftime, time_ns
+from time import time_ns
 from typing import Final
 
 ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
@@ -30,13 +29,3 @@ def new_uid() -> str:
     time, noise = f"{time_ns() // 1_000_000:012x}", urandom(10).hex()
     variant = "89ab"[int(noise[18], 16) & 3]
     return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{variant}{noise[3:6]}-{noise[6:18]}"
-
-
-@lru_cache(maxsize=64)
-def _stamp(second: int) -> str:
-    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(second))
-
-
-def timestamp(now: float) -> str:
-    """``now`` (Unix seconds) as the API writes times, in UTC and whole seconds."""
-    return _stamp(int(now))

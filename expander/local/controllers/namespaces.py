@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Final
 
-from expander.local.controllers.names import new_uid, timestamp
+from expander.base.api_time import api_time
+from expander.local.controllers.names import new_uid
 from expander.local.store.encoding import Object
 from expander.local.store.events import Events
 from expander.local.store.objects import Store
@@ -64,7 +65,7 @@ class Namespaces:
                     "name": "default",
                     "namespace": metadata["name"],
                     "uid": new_uid(),
-                    "creationTimestamp": timestamp(now),
+                    "creationTimestamp": api_time(now),
                 },
             }
             self._create(self._store.put(account, new=True))
@@ -74,7 +75,7 @@ class Namespaces:
         metadata = namespace["metadata"]
         if metadata.get("deletionTimestamp"):
             return
-        metadata = {**metadata, "deletionTimestamp": timestamp(now)}
+        metadata = {**metadata, "deletionTimestamp": api_time(now)}
         status = {**(namespace.get("status") or {}), "phase": "Terminating"}
         self._store.put({**namespace, "metadata": metadata, "status": status})
         self._ending[metadata["uid"]] = False

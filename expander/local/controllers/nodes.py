@@ -9,8 +9,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
+from expander.base.api_time import api_time
 from expander.base.quantity import Form, Quantity
-from expander.local.controllers.names import new_uid, timestamp
+from expander.local.controllers.names import new_uid
 from expander.local.controllers.scheduling import Scheduler
 from expander.local.store.encoding import Object
 
@@ -25,12 +26,12 @@ def node_object(name: str, scheduler: Scheduler, now: float) -> Object:
         "metadata": {
             "name": name,
             "uid": new_uid(),
-            "creationTimestamp": timestamp(now),
+            "creationTimestamp": api_time(now),
             "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"},
             "annotations": {"node.alpha.kubernetes.io/ttl": "0"},
         },
         "spec": {},
-        "status": node_status(scheduler, timestamp(now)),
+        "status": node_status(scheduler, api_time(now)),
     }
 
 
@@ -82,6 +83,6 @@ def with_taint(node: Object, now: float) -> Object:
     if is_closed(node):
         if len(others) < len(spec.get("taints") or ()):
             return node
-        others.append({"key": CLOSED, "effect": "NoSchedule", "timeAdded": timestamp(now)})
+        others.append({"key": CLOSED, "effect": "NoSchedule", "timeAdded": api_time(now)})
     spec.pop("taints", None)
     return {**node, "spec": spec | ({"taints": others} if others else {})}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.local.controllers.names import timestamp
+from expander.base.api_time import api_time
 from expander.local.controllers.pod_status import unschedulable
 from expander.local.controllers.pods import Pods
 from expander.local.controllers.recorder import Recorder
@@ -37,7 +37,7 @@ class Placement:
             self._recorder.record(pod, "Normal", "Scheduled", message, now)
         for uid, why in self._scheduler.left_over():
             if (waiting := self._pods.get(uid)) is not None:
-                self._pods.set_status(uid, unschedulable(waiting["status"], why, timestamp(now)))
+                self._pods.set_status(uid, unschedulable(waiting["status"], why, api_time(now)))
                 if any(word in why for word in LASTING):
                     self._recorder.record(waiting, "Warning", "FailedScheduling", why, now)
         return placed

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from expander.base.api_time import api_time
 from expander.local.controllers.listener import Listener
-from expander.local.controllers.names import generated, new_uid, timestamp
+from expander.local.controllers.names import generated, new_uid
 from expander.local.controllers.pod_status import ENDED, following, with_condition
 from expander.local.decide import gather
 from expander.local.decide.wellknown import FINALIZER
@@ -46,7 +47,7 @@ class Pods:
         metadata = pod["metadata"]
         metadata["name"] = metadata.get("name") or generated(metadata["generateName"])
         metadata["uid"] = new_uid()
-        metadata["creationTimestamp"] = timestamp(now)
+        metadata["creationTimestamp"] = api_time(now)
         pod["status"] = {"phase": "Pending"}
         pod = self._store.put(self._admit(pod), new=True)
         self._store.hold(metadata["uid"])
@@ -114,7 +115,7 @@ class Pods:
         if not runs:
             grace = 0
         if metadata.get("deletionTimestamp") is None or grace < metadata.get("deletionGracePeriodSeconds", 0):
-            stamp = timestamp(now + grace)
+            stamp = api_time(now + grace)
             metadata = {**metadata, "deletionTimestamp": stamp, "deletionGracePeriodSeconds": int(grace)}
             pod = self._put({**pod, "metadata": metadata})
         if runs:

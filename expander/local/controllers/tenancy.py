@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from expander.base.api_time import api_time
 from expander.local.admission.chain import admit
 from expander.local.admission.namespaces import FIRST
-from expander.local.controllers.names import new_uid, timestamp
+from expander.local.controllers.names import new_uid
 from expander.local.controllers.namespaces import Namespaces
 from expander.local.controllers.nodes import is_closed, node_object, node_status, with_taint
 from expander.local.controllers.pod_status import ENDED
@@ -103,7 +104,7 @@ class Shared(Private):
         if node is None:
             self._store.put(node_object(self._node, self._scheduler, now), new=True)
         else:
-            node = self._store.put({**node, "status": node_status(self._scheduler, timestamp(now))})
+            node = self._store.put({**node, "status": node_status(self._scheduler, api_time(now))})
             self._scheduler.closed = is_closed(node)
         for namespace in list(self._store.of_kind("Namespace")):
             self._namespaces.arrived(namespace, now)
@@ -151,7 +152,7 @@ def _namespace(name: str, now: float) -> Object:
         "metadata": {
             "name": name,
             "uid": new_uid(),
-            "creationTimestamp": timestamp(now),
+            "creationTimestamp": api_time(now),
             "labels": {"kubernetes.io/metadata.name": name},
         },
         "spec": {"finalizers": ["kubernetes"]},
@@ -168,7 +169,7 @@ def _service(now: float) -> Object:
             "name": "kubernetes",
             "namespace": "default",
             "uid": new_uid(),
-            "creationTimestamp": timestamp(now),
+            "creationTimestamp": api_time(now),
             "labels": {"component": "apiserver", "provider": "kubernetes"},
         },
         "spec": {

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from expander.local.decide.wellknown import Object, api_time
+from expander.base.api_time import api_time
+from expander.local.decide.wellknown import Object
 
 SUSPENDED = "Suspended"
 COMPLETE = "Complete"

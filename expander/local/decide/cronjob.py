@@ -13,11 +13,12 @@ from email.utils import format_datetime
 from typing import Any, Final
 
 from expander.base import schedule as schedules
+from expander.base.api_time import api_time, unix
 from expander.local.decide import cron_times, history
 from expander.local.decide.conditions import finished
 from expander.local.decide.decision import Event
 from expander.local.decide.jobmaker import job_name, make_job
-from expander.local.decide.wellknown import Object, unix
+from expander.local.decide.wellknown import Object
 
 _UNSUPPORTED: Final = (
     'CRON_TZ or TZ used in schedule "{}" is not officially supported, see '
@@ -99,8 +100,7 @@ def started(status: Object, job: Object, scheduled: int) -> dict[str, Any]:
         "resourceVersion": metadata["resourceVersion"],
     }
     active = [*(status.get("active") or ()), reference]
-    at = datetime.fromtimestamp(scheduled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {**status, "active": active, "lastScheduleTime": at}
+    return {**status, "active": active, "lastScheduleTime": api_time(scheduled)}
 
 
 def created_job(name: str) -> Event:

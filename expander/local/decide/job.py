@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from expander.base.api_time import api_time
 from expander.local.decide import conditions, counting, indexes, scaling, settling, verdict
 from expander.local.decide.conditions import COMPLETE, ENDS, SUSPENDED
 from expander.local.decide.decision import Decision, Event
 from expander.local.decide.gather import Pods
 from expander.local.decide.turn import Turn
-from expander.local.decide.wellknown import CONTROLLER, Object, api_time
+from expander.local.decide.wellknown import CONTROLLER, Object
 
 BATCH = 1.0
 """Seconds the controller waits for more news of a Job's pods: see `settling`."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 
+from expander.base.api_time import unix
 from expander.local.decide import backoff, indexes
 from expander.local.decide.decision import Decision
 from expander.local.decide.gather import Entry
 from expander.local.decide.podmaker import Maker
 from expander.local.decide.turn import Turn
-from expander.local.decide.wellknown import unix
 
 MOST = 500
 """The most pods created or deleted in one turn."""

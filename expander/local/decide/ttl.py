@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from expander.base.api_time import unix
 from expander.local.decide.conditions import finished
-from expander.local.decide.wellknown import Object, unix
+from expander.local.decide.wellknown import Object
 
 PROPAGATION: Final = "Foreground"
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from expander.base.api_time import api_time, unix
 from expander.local.decide import backoff, failure_policy, indexes
 from expander.local.decide.conditions import Verdict
 from expander.local.decide.gather import UNKNOWN, Entry, Pods
-from expander.local.decide.wellknown import INDEX_FAILURES, Object, api_time, number, unix
+from expander.local.decide.wellknown import INDEX_FAILURES, Object, number
 
 
 class Turn:

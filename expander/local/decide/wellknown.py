@@ -1,14 +1,11 @@
-"""Names that the API gives to labels, annotations and finalizers of Jobs and their pods, and its times.
+"""Names that the API gives to labels, annotations and finalizers of Jobs and their pods.
 
-k8s.io/api/batch/v1 (types.go) decides the names; times in objects are RFC 3339 in UTC, whole seconds.
+k8s.io/api/batch/v1 (types.go) decides.
 """
 
 from __future__ import annotations
 
-import functools
-import time
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 FINALIZER = "batch.kubernetes.io/job-tracking"
@@ -21,22 +18,6 @@ CONTROLLER = "kubernetes.io/job-controller"
 
 Object = Mapping[str, Any]
 INT32_MAX = 2**31 - 1
-
-
-@functools.lru_cache(maxsize=4096)
-def unix(text: str) -> float:
-    """The Unix time of an API timestamp; ValueError when it is none."""
-    return datetime.fromisoformat(text).timestamp()
-
-
-def api_time(now: float) -> str:
-    """The API's form of a Unix time: whole seconds, cut off."""
-    return _second(int(now))
-
-
-@functools.lru_cache(maxsize=256)
-def _second(now: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
 
 
 def number(annotations: Object | None, key: str, missing: int = 0) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import signal
 from typing import NamedTuple, Protocol
 
+from expander.local.kubelet.durations import duration
 from expander.local.kubelet.ends import last_bytes
-from expander.local.kubelet.times import duration
 from expander.local.runtime.launch import Exit, Launch
 
 NEVER = float("inf")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from expander.base.api_time import api_time
 from expander.local.kubelet.container import Container, State
-from expander.local.kubelet.times import timestamp
 
 ID = "expander://"
 """Containers have ids of this scheme, as those of a container engine have ids of its own."""
@@ -46,7 +46,7 @@ def container_id(key: str) -> str:
 
 def _state(part: Container, waits_for_init: bool) -> dict[str, Any]:
     if part.state is State.RUNNING and not part.held:
-        return {"running": {"startedAt": timestamp(part.started_at)}}
+        return {"running": {"startedAt": api_time(part.started_at)}}
     waiting = {"reason": part.reason or ("PodInitializing" if waits_for_init else "ContainerCreating")}
     if part.message:
         waiting["message"] = part.message

@@ -10,8 +10,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from expander.base.api_time import api_time
 from expander.local.kubelet.container_status import container_id
-from expander.local.kubelet.times import timestamp
 from expander.local.runtime.launch import Exit
 
 LONGEST_MESSAGE = 4096
@@ -28,8 +28,8 @@ def terminated(exit_: Exit, message: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "exitCode": LOST if exit_.lost else exit_.exit_code,
         "reason": "ContainerStatusUnknown" if exit_.lost else exit_.reason,
-        "startedAt": timestamp(exit_.started),
-        "finishedAt": timestamp(exit_.finished),
+        "startedAt": api_time(exit_.started),
+        "finishedAt": api_time(exit_.finished),
         "containerID": container_id(exit_.key),
     }
     error = UNKNOWN if exit_.lost else exit_.error

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from expander.base.api_time import api_time, unix
 from expander.local.kubelet.attempts import NEVER, Exec
 from expander.local.kubelet.conditions import OURS
 from expander.local.kubelet.container import Container, State, containers_of
@@ -20,7 +21,6 @@ from expander.local.kubelet.running import has_ended, has_started
 from expander.local.kubelet.status import Conditions
 from expander.local.kubelet.stopping import Stop
 from expander.local.kubelet.surroundings import Shared
-from expander.local.kubelet.times import seconds, timestamp
 from expander.local.kubelet.volumes import Volume, prepare
 from expander.local.kubelet.watching import Watch
 from expander.local.kubelet.working import Work
@@ -70,10 +70,10 @@ class Pod:
         self.alarm = NEVER
         """The next time that whoever calls `sync` has noted to do so."""
         status = obj.get("status") or {}
-        self.start_time: str = status.get("startTime") or timestamp(now)
+        self.start_time: str = status.get("startTime") or api_time(now)
         self.conditions = Conditions({part["type"]: part for part in status.get("conditions") or ()})
         self.work = Work(self)
-        self.watch = Watch(self, seconds(self.start_time) if status.get("startTime") else now)
+        self.watch = Watch(self, unix(self.start_time) if status.get("startTime") else now)
         self._retry_at: float | None = None
 
     def others(self) -> dict[str, Mapping[str, Any]]:

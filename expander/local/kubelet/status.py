@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from expander.base.api_time import api_time
 from expander.local.kubelet.conditions import OURS, Verdict, verdicts
 from expander.local.kubelet.container_status import container_status
 from expander.local.kubelet.phase import Phase, phase
-from expander.local.kubelet.times import timestamp
 
 if TYPE_CHECKING:
     from expander.local.kubelet.pod import Pod
@@ -28,7 +28,7 @@ class Conditions:
 
     def write(self, found: tuple[Verdict, ...], generation: int | None, now: float) -> list[dict[str, Any]]:
         """The conditions with these verdicts, in the API's form."""
-        time = timestamp(now)
+        time = api_time(now)
         written = []
         for kind, (holds, reason, message) in zip(OURS, found, strict=True):
             status = "True" if holds else "False"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expander.local.kubelet.container import Container, Role, State
+from expander.local.kubelet.durations import duration
 from expander.local.kubelet.launching import start
 from expander.local.kubelet.restarts import restarts
 from expander.local.kubelet.running import attend
 from expander.local.kubelet.stopping import step_kills
-from expander.local.kubelet.times import duration
 
 if TYPE_CHECKING:
     from expander.local.kubelet.pod import Pod

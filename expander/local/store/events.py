@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from expander.base.api_time import api_time
+
 _ADD: Final = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _REPEAT: Final = "UPDATE events SET message=?, last=?, count=? WHERE id=?"
 _UIDS: Final = "6fd9a63e-8c0f-4f6b-a3ba-7d3ad5b2a9f1"
@@ -103,7 +105,7 @@ def api_event(event: Recorded) -> dict[str, Any]:
             "namespace": event.namespace,
             "uid": str(uuid5(UUID(_UIDS), f"{event.uid}/{event.id}")),
             "resourceVersion": str(event.id),
-            "creationTimestamp": _stamp(event.first),
+            "creationTimestamp": api_time(event.first),
         },
         "involvedObject": {
             "kind": event.kind,
@@ -123,8 +125,8 @@ def api_event(event: Recorded) -> dict[str, Any]:
 def _of_controller(event: Recorded) -> dict[str, Any]:
     return {
         "source": {"component": event.source},
-        "firstTimestamp": _stamp(event.first),
-        "lastTimestamp": _stamp(event.last),
+        "firstTimestamp": api_time(event.first),
+        "lastTimestamp": api_time(event.last),
         "count": event.count,
         "eventTime": None,
         "reportingInstance": "",
@@ -165,7 +167,3 @@ def _row(event: Recorded) -> tuple[int | str | float, ...]:
 
 def _micro(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _stamp(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

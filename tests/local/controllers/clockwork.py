@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from sqlite3 import Connection
 from typing import Any
 
+from expander.base.api_time import api_time
 from expander.local.actions import Actions
 from expander.local.control import Control
-from expander.local.controllers.names import timestamp
 from expander.local.controllers.scheduling import Scheduler
 
 Object = dict[str, Any]
@@ -66,7 +66,7 @@ class Clockwork(Actions):
         seconds = sum(map(float, re.findall(r"sleep ([\d.]+)", command)))
         code = next(map(int, re.findall(r"exit (\d+)", command)), 0)
         uid = pod["metadata"]["uid"]
-        self._later(LAG, uid, {"phase": "Running", "startTime": timestamp(self.now)})
+        self._later(LAG, uid, {"phase": "Running", "startTime": api_time(self.now)})
         self._later(LAG + seconds + LAG, uid, ended(code, self.now + LAG + seconds))
 
     def _later(self, seconds: float, uid: str, status: Object) -> None:
@@ -75,7 +75,7 @@ class Clockwork(Actions):
 
 def ended(code: int, at: float) -> Object:
     """The status of a pod whose only container exited with ``code``."""
-    terminated = {"exitCode": code, "finishedAt": timestamp(at)}
+    terminated = {"exitCode": code, "finishedAt": api_time(at)}
     status = {"name": "c", "restartCount": 0, "state": {"terminated": terminated}}
     return {"phase": "Failed" if code else "Succeeded", "containerStatuses": [status]}
 

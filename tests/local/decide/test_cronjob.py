@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from expander.base.api_time import api_time
 from expander.local.decide.cronjob import CronDecision, decide, next_look, started
 from expander.local.decide.jobmaker import SCHEDULED
-from expander.local.decide.wellknown import api_time
 
 Object = dict[str, Any]
 DAY = 1_800_000_000.0 - 1_800_000_000 % 86_400

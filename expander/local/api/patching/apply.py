@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from expander.base.api_time import api_time
 from expander.local.api.patching import last_applied
 from expander.local.api.patching.conflicts import conflict
 from expander.local.api.patching.entries import Entries, Entry, Identity, entries_of, entry
@@ -29,7 +30,6 @@ from expander.local.api.patching.refusals import BadPatch, Untyped
 from expander.local.api.patching.shapes import Shape, root
 from expander.local.api.patching.typed import compared, filled, owned, removed, with_named
 from expander.local.api.patching.written import as_written
-from expander.local.controllers.names import timestamp
 
 BEFORE = "before-first-apply"
 """Owns what is in an object that has no known owners when something is applied to it first."""
@@ -109,7 +109,7 @@ def _applied(
         _check_conflicts(shape, before, identity, taken)
     result = reduced(others, changes, identity.subresource)
     if rest := difference(mine.fields, NOBODYS):
-        time = timestamp(now) if before != after else last.time if last else ""
+        time = api_time(now) if before != after else last.time if last else ""
         result[identity] = replace(mine, fields=rest, time=time)
     return with_entries(after, result)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from expander.base.api_time import api_time
 from expander.local.api.patching.entries import (
     Entries,
     Identity,
@@ -30,7 +31,6 @@ from expander.local.api.patching.fieldsets import (
 from expander.local.api.patching.shapes import root
 from expander.local.api.patching.typed import Changes, compared, filled
 from expander.local.api.patching.written import as_written
-from expander.local.controllers.names import timestamp
 
 Object = dict[str, Any]
 
@@ -96,7 +96,7 @@ def updated(
         one = entry(manager, "Update", version, subresource, mine)
         if one.identity in result:
             one = one.owning(union(result[one.identity].fields, mine))
-        result[one.identity] = replace(one, time=timestamp(now))
+        result[one.identity] = replace(one, time=api_time(now))
     return capped(result)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from expander.base.api_time import api_time
 from expander.local.api.patching.managers import update_managers
 from expander.local.api.views.resources import Resource
-from expander.local.controllers.names import generated, new_uid, timestamp
+from expander.local.controllers.names import generated, new_uid
 from expander.local.store.encoding import Object
 from expander.validate.defaulting import defaults
 from expander.validate.defaulting.creation import created_job
@@ -62,7 +63,7 @@ def created(
         made["metadata"] = {**made["metadata"]}
         if resource.kind in COUNTED:
             made["metadata"]["generation"] = 1
-    made["metadata"] |= {"uid": uid, "creationTimestamp": timestamp(now)}
+    made["metadata"] |= {"uid": uid, "creationTimestamp": api_time(now)}
     fill = FILLS.get(resource.kind)
     if fill is not None:
         fill(made, services)

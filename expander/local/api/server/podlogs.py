@@ -10,12 +10,12 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
 
+from expander.base.api_time import unix
 from expander.local.actions import NotFound
 from expander.local.api.server import answers
 from expander.local.api.server.logtext import CHUNK, Stamper, tail_start
@@ -68,7 +68,7 @@ def parse(query: Mapping[str, str], pod: Object, now: float) -> Wanted:
         if "sinceSeconds" in query:
             since = now - int(query["sinceSeconds"])
         elif "sinceTime" in query:
-            since = datetime.fromisoformat(query["sinceTime"].replace("Z", "+00:00")).timestamp()
+            since = unix(query["sinceTime"])
         tail = int(query["tailLines"]) if "tailLines" in query else None
         limit = int(query["limitBytes"]) if "limitBytes" in query else None
     except ValueError as error:
@@ -143,7 +143,7 @@ def _started(pod: Object, container: str) -> float:
     state = _status(pod, container).get("state") or {}
     for step in state.values():
         if stamp := step.get("startedAt"):
-            return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
+            return unix(stamp)
     return 0.0
 
 

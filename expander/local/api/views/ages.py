@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
+
+from expander.base.api_time import unix
 
 UNKNOWN: Final = "<unknown>"
 
@@ -13,14 +14,9 @@ _DAY: Final = 24 * _HOUR
 _YEAR: Final = 365 * _DAY
 
 
-def seconds_of(stamp: str) -> float:
-    """Unix seconds of a time in API form, whole or with a fraction."""
-    return datetime.fromisoformat(stamp).timestamp()
-
-
 def age(stamp: str | None, now: float) -> str:
     """How long ago ``stamp`` (a time in API form) was at ``now`` (Unix seconds)."""
-    return human(now - seconds_of(stamp)) if stamp else UNKNOWN
+    return human(now - unix(stamp)) if stamp else UNKNOWN
 
 
 def human(seconds: float) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.local.api.views.ages import age, human, seconds_of
+from expander.base.api_time import unix
+from expander.local.api.views.ages import age, human
 from expander.local.api.views.columns import (
     AGE,
     CONTAINERS,
@@ -62,7 +63,7 @@ def _duration(status: Object, now: float) -> str:
     if not status.get("startTime"):
         return ""
     end = status.get("completionTime")
-    return human((seconds_of(end) if end else now) - seconds_of(status["startTime"]))
+    return human((unix(end) if end else now) - unix(status["startTime"]))
 
 
 def _cron_job(cron: Object, now: float) -> Cells:

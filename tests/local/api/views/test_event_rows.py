@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from expander.local.api.views.ages import seconds_of
+from expander.base.api_time import unix
 from expander.local.api.views.tables import table
 
 CREATED = "2026-11-21T01:46:43Z"
-NOW = seconds_of(CREATED) + 90
+NOW = unix(CREATED) + 90
 
 
 def cells(obj: dict[str, Any]) -> list[Any]:

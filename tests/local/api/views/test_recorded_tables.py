@@ -80,9 +80,9 @@ def test_only_the_first_event_of_a_watch_has_columns(
 
 def moments(given: list[dict[str, Any]]) -> list[float]:
     """The moments in the twenty minutes after the youngest object was made, in half seconds."""
-    from expander.local.api.views.ages import seconds_of
+    from expander.base.api_time import unix
 
-    youngest = max(seconds_of(each["metadata"]["creationTimestamp"]) for each in given)
+    youngest = max(unix(each["metadata"]["creationTimestamp"]) for each in given)
     return [youngest + half / 2 for half in range(2 * 20 * 60)]
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from expander.local.api.views.ages import age, human, seconds_of
+from expander.base.api_time import unix
+from expander.local.api.views.ages import age, human
 from expander.local.api.views.tables import table
 
 CREATED = "2026-11-21T01:46:43Z"
-NOW = seconds_of(CREATED) + 90
+NOW = unix(CREATED) + 90
 TEMPLATE: dict[str, Any] = {
     "spec": {"containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y"}]}
 }
@@ -64,7 +65,7 @@ def test_ages_have_at_most_two_units(seconds: float, text: str) -> None:
 
 def test_an_object_without_a_time_has_no_age() -> None:
     assert age(None, NOW) == "<unknown>"
-    assert age("2026-11-21T01:46:43.250000Z", seconds_of(CREATED) + 1) == "0s"
+    assert age("2026-11-21T01:46:43.250000Z", unix(CREATED) + 1) == "0s"
 
 
 @pytest.mark.parametrize(
