@@ -12,9 +12,9 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
+from expander.base.go_text import quoted
 from expander.base.quantity import parse
 from expander.local.kubelet.node import Node, Surroundings
-from expander.local.kubelet.quoting import quoted
 from expander.local.kubelet.refusals import ConfigError
 
 _subscript = re.compile(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL).fullmatch

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.go_text import quoted
 from expander.base.quantity import Quantity
 from expander.validate.finding import Finding, Reason
 
@@ -18,18 +19,6 @@ EMPTY: Final[Mapping[str, Any]] = {}
 
 NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 POSITIVE: Final = "must be greater than zero"
-
-_GO_ESCAPES: Final = {
-    '"': '\\"',
-    "\\": "\\\\",
-    "\a": "\\a",
-    "\b": "\\b",
-    "\f": "\\f",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\v": "\\v",
-}
 
 
 def path(*steps: str | int) -> str:
@@ -60,19 +49,12 @@ def texts(items: Sequence[Any] | None, base: str) -> Iterator[tuple[str, str]]:
         yield f"{base}[{index}]", "" if item is None else item
 
 
-def quote(text: str) -> str:
-    """A string as Go's ``%q`` writes it."""
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return f'"{"".join(_escaped(char) for char in text)}"'
-
-
 def shown(value: object) -> str:
     """A value as the server writes it in a message: text quoted, null, numbers, the rest as Go's JSON."""
     if isinstance(value, str):
-        return quote(value)
+        return quoted(value)
     if isinstance(value, Quantity):
-        return quote(str(value))
+        return quoted(str(value))
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
@@ -95,7 +77,7 @@ def invalid_each(where: str, value: object, details: Iterable[str]) -> Findings:
 
 def not_supported(where: str, value: object, allowed: Iterable[str]) -> Finding:
     """The value is not one of an enumeration; ``allowed`` is listed in the order given."""
-    choices = ", ".join(quote(choice) for choice in allowed)
+    choices = ", ".join(quoted(choice) for choice in allowed)
     detail = f"supported values: {choices}" if choices else ""
     return Finding(where, Reason.NOT_SUPPORTED, _with(f"Unsupported value: {shown(value)}", detail))
 
@@ -139,14 +121,3 @@ def between(value: int, low: int, high: int, where: str) -> Findings:
 
 def _with(head: str, detail: str) -> str:
     return f"{head}: {detail}" if detail else head
-
-
-def _escaped(char: str) -> str:
-    if char in _GO_ESCAPES:
-        return _GO_ESCAPES[char]
-    if char.isprintable():
-        return char
-    code = ord(char)
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.go_text import quoted
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import formats
 from expander.validate.rules.checks import (
@@ -15,7 +16,6 @@ from expander.validate.rules.checks import (
     invalid,
     invalid_each,
     not_supported,
-    quote,
     required,
     too_many,
 )
@@ -112,4 +112,4 @@ def _whole_rule(where: str, detail: str) -> Finding:
 
 def valid_values(choices: Sequence[str]) -> str:
     """An enumeration as the server lists it for a field that is missing."""
-    return f"valid values: [{' '.join(map(quote, choices))}]"
+    return f"valid values: [{' '.join(map(quoted, choices))}]"

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from expander.base.go_text import quoted
 from expander.validate.rules import formats
 from expander.validate.rules.checks import (
     Findings,
     each,
     invalid,
     not_negative,
-    quote,
     required,
     too_long,
     too_many,
@@ -90,7 +90,7 @@ def _interval(text: str, completions: int) -> tuple[int, int]:
     limits = text.split("-")
     if len(limits) > 2:
         raise ValueError(
-            f"the fragment {quote(text)} violates the requirement that an index interval "
+            f"the fragment {quoted(text)} violates the requirement that an index interval "
             "can have at most two parts separated by '-'"
         )
     first = _index(limits[0], completions)
@@ -104,7 +104,7 @@ def _interval(text: str, completions: int) -> tuple[int, int]:
 
 def _index(text: str, completions: int) -> int:
     if not _integer(text) or int(text) > 2**63 - 1:
-        raise ValueError(f"cannot convert string to integer for index: {quote(text)}")
+        raise ValueError(f"cannot convert string to integer for index: {quoted(text)}")
     if int(text) >= completions:
-        raise ValueError(f"too large index: {quote(text)}")
+        raise ValueError(f"too large index: {quoted(text)}")
     return int(text)

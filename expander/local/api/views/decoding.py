@@ -11,12 +11,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.go_text import quoted
 from expander.local.api.views.go_types import NAMED, embedded
 from expander.local.api.views.resources import Resource
 from expander.manifests import schemas
 from expander.manifests.fields import FieldType, type_of
 from expander.validate.finding import Finding, Reason
-from expander.validate.rules.checks import quote
 
 Object = Mapping[str, Any]
 VERSION: Final = "1.36"
@@ -59,8 +59,8 @@ def wrong_kind(resource: Resource, obj: Any, body: bytes) -> str | None:
         wanted = f"{resource.group or 'core'}.{resource.kind}"
         why = f"converting ({version}.{kind}) to ({wanted}): unknown conversion"
     else:
-        why = f"no kind {quote(kind)} is registered for version {quote(api_version)} in scheme {_SCHEME}"
-    return f"{kind} in version {quote(version)} cannot be handled as a {resource.kind}: {why}"
+        why = f"no kind {quoted(kind)} is registered for version {quoted(api_version)} in scheme {_SCHEME}"
+    return f"{kind} in version {quoted(version)} cannot be handled as a {resource.kind}: {why}"
 
 
 def unrecognized(resource: Resource, why: str, body: bytes) -> str:
@@ -95,7 +95,7 @@ def unhandled(resource: Resource, words: str) -> str:
 
 def unknown_fields(findings: Iterable[Finding]) -> list[str]:
     """What is said of each field that the kind has not: in an error when strict, else as a warning."""
-    return [f"unknown field {quote(each.path)}" for each in findings if each.reason is Reason.UNKNOWN_FIELD]
+    return [f"unknown field {quoted(each.path)}" for each in findings if each.reason is Reason.UNKNOWN_FIELD]
 
 
 def strict_error(problems: Sequence[str]) -> str:
@@ -120,7 +120,7 @@ def type_error(resource: Resource, obj: Object, finding: Finding) -> str:
     if kind is FieldType.QUANTITY:
         return _NOT_A_QUANTITY
     if kind is FieldType.TIME and isinstance(value, str):
-        shown = quote(value)
+        shown = quoted(value)
         return f'parsing time {shown} as "{_TIME_LAYOUT}": cannot parse {shown} as "2006"'
     wanted = _go_type(schema, struct, field)
     return _unmarshal(_json_kind(value, wanted), f"{struct}.{'.'.join(path)}", wanted)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from expander.validate.rules.checks import quote
+from expander.base.go_text import quoted
 
 MOST: Final = 100
 """Problems of a body that are told."""
@@ -42,7 +42,7 @@ def duplicate_fields(body: bytes) -> list[str]:
     if not found:
         return []
     paths = dict.fromkeys(_paths(tree, ""))
-    return [f"duplicate field {quote(path)}" for path in [*paths][:MOST]]
+    return [f"duplicate field {quoted(path)}" for path in [*paths][:MOST]]
 
 
 def _paths(value: Any, path: str) -> Iterator[str]:

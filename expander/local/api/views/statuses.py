@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.go_text import quoted
 from expander.local.api.views.resources import Resource
 from expander.validate.finding import Finding
-from expander.validate.rules.checks import quote
 
 Status = dict[str, Any]
 
@@ -54,7 +54,7 @@ def succeeded(code: int) -> Status:
 
 def not_found(resource: Resource, name: str) -> Status:
     """There is no object of that name."""
-    return failure(404, "NotFound", f"{resource.full_name} {quote(name)} not found", _about(resource, name))
+    return failure(404, "NotFound", f"{resource.full_name} {quoted(name)} not found", _about(resource, name))
 
 
 def no_such_resource() -> Status:
@@ -64,20 +64,20 @@ def no_such_resource() -> Status:
 
 def already_exists(resource: Resource, name: str) -> Status:
     """An object of that name is there already."""
-    message = f"{resource.full_name} {quote(name)} already exists"
+    message = f"{resource.full_name} {quoted(name)} already exists"
     return failure(409, "AlreadyExists", message, _about(resource, name))
 
 
 def name_taken(resource: Resource, name: str) -> Status:
     """The name made up from ``generateName`` is taken; the client may try again."""
     why = "the server was not able to generate a unique name for the object"
-    message = f"{resource.full_name} {quote(name)} already exists, {why}"
+    message = f"{resource.full_name} {quoted(name)} already exists, {why}"
     return failure(409, "AlreadyExists", message, {**_about(resource, name), "retryAfterSeconds": 1})
 
 
 def conflict(resource: Resource, name: str, why: str = MODIFIED) -> Status:
     """The object is no longer what the client thinks it is."""
-    message = f"Operation cannot be fulfilled on {resource.full_name} {quote(name)}: {why}"
+    message = f"Operation cannot be fulfilled on {resource.full_name} {quoted(name)}: {why}"
     return failure(409, "Conflict", message, _about(resource, name))
 
 
@@ -98,7 +98,7 @@ def invalid(resource: Resource, name: str, findings: Iterable[Finding]) -> Statu
         about["causes"] = [
             {"reason": str(each.reason), "message": each.message, "field": each.path} for each in found
         ]
-    return failure(422, "Invalid", f"{resource.full_kind} {quote(name)} is invalid{listed}", about)
+    return failure(422, "Invalid", f"{resource.full_kind} {quoted(name)} is invalid{listed}", about)
 
 
 def bad_request(message: str) -> Status:
@@ -108,7 +108,7 @@ def bad_request(message: str) -> Status:
 
 def forbidden(resource: Resource, name: str, why: str) -> Status:
     """Admission refuses what is otherwise valid: a quota, or a namespace that is going."""
-    named = f"{resource.full_name} {quote(name)}" if name else resource.full_name
+    named = f"{resource.full_name} {quoted(name)}" if name else resource.full_name
     return failure(403, "Forbidden", f"{named} is forbidden: {why}", _about(resource, name))
 
 

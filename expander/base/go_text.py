@@ -1,8 +1,10 @@
-"""Text in Go's double quotes, as the downward API writes the values of labels and annotations (``%q``)."""
+"""Text in Go's double quotes (``%q``), as the API's messages and the downward API write it."""
 
 from __future__ import annotations
 
-_SHORT = {
+from typing import Final
+
+_SHORT: Final = {
     "\a": "\\a",
     "\b": "\\b",
     "\f": "\\f",
@@ -17,14 +19,15 @@ _SHORT = {
 
 def quoted(text: str) -> str:
     """``text`` as strconv.Quote writes it."""
-    return '"' + "".join(_character(character) for character in text) + '"'
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return f'"{"".join(_character(each) for each in text)}"'
 
 
 def _character(character: str) -> str:
-    """One character, escaped where Go escapes it."""
     if character in _SHORT:
         return _SHORT[character]
-    if character == " " or (character.isprintable() and not character.isspace()):
+    if character.isprintable():
         return character
     code = ord(character)
     if code < 0x80:
