@@ -32,6 +32,15 @@ class Lost(Exception):
     """There was no answer: the request may have taken effect or not."""
 
 
+class NotGiven(Lost):
+    """The answer is an error instead of what was asked for: its ``status`` and ``body``."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.body = body
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer; the names of ``headers`` are in lower case."""
@@ -75,16 +84,24 @@ class Transport:
 
     def watch(self, path: str) -> Iterator[bytes]:
         """The lines of an answer that stays open; ends when the server ends it. Raises Lost."""
+        left = b""
+        for chunk in self.stream(path):
+            *lines, left = (left + chunk).split(b"\n")
+            yield from (line for line in lines if line)
+
+    def stream(self, path: str, silence: float = ANSWER) -> Iterator[bytes]:
+        """The body of an answer, in pieces as they come; ends when the server ends it.
+
+        ``silence`` is how many seconds may pass without a piece. Raises NotGiven when the answer is an error,
+        Lost when there is no answer or it breaks off.
+        """
         import urllib3
 
-        answer = self._open("GET", path, None, stream=True)
-        left = b""
+        answer = self._open("GET", path, None, stream=True, silence=silence)
         try:
             if answer.status != 200:
-                raise Lost(f"HTTP {answer.status}")
-            for chunk in answer.stream(1 << 16):
-                *lines, left = (left + chunk).split(b"\n")
-                yield from (line for line in lines if line)
+                raise NotGiven(answer.status, answer.read(1 << 16))
+            yield from answer.stream(1 << 16)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Lost(type(error).__name__) from None
         finally:
@@ -95,7 +112,7 @@ class Transport:
         with self._lock:
             self._known_at = -FRESH
 
-    def _open(self, method: str, path: str, body: bytes | None, stream: bool) -> Any:
+    def _open(self, method: str, path: str, body: bytes | None, stream: bool, silence: float = ANSWER) -> Any:
         import urllib3
 
         headers = self._authentication()
@@ -114,7 +131,7 @@ class Transport:
                 headers=headers,
                 retries=False,
                 redirect=False,
-                timeout=urllib3.Timeout(connect=CONNECT, read=ANSWER),
+                timeout=urllib3.Timeout(connect=CONNECT, read=silence),
                 preload_content=not stream,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -6,7 +6,7 @@ Objects are plain mappings in the API's JSON form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -37,17 +37,24 @@ class Reader(Protocol):
     def jobs(self) -> Iterator[Object]:
         """The Jobs of the selection, by namespace and name."""
 
-    def pods(self) -> Iterator[Object]:
-        """The pods of those Jobs, also those whose template lacks the selection's labels."""
+    def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
+        """The pods of those Jobs, also those whose template lacks the selection's labels.
 
-    def events(self) -> Iterator[Object]:
-        """The events about Jobs and pods in the namespaces of the selection, oldest first."""
+        ``of`` are Jobs of the selection: only their pods, which costs less.
+        """
 
-    def changes(self, stopped: Callable[[], bool]) -> Iterator[Change | None]:
+    def events(self, *, warnings: bool = False) -> Iterator[Object]:
+        """The events about Jobs and pods in the namespaces of the selection, oldest first.
+
+        ``warnings``: only those of type Warning.
+        """
+
+    def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """Each Job and pod as it is, and then each change, until ``stopped``.
 
         Gives None at least twice a second when there is nothing to tell, and once when what was there at
-        the start has been told. After a lost connection everything is told again.
+        the start has been told. After a lost connection what is there may be told again, and what is gone
+        is told as DELETED, with its metadata only. ``pods`` False: only Jobs.
         """
 
     def log(
@@ -64,7 +71,7 @@ class Reader(Protocol):
         """What a container of ``pod`` wrote, in pieces of any size; ``since`` in seconds before now.
 
         ``previous`` is the start before the last one. ``follow`` goes on until the container has ended.
-        Nothing when the container has not started yet.
+        Nothing when the container has not started yet, or the pod is gone.
         """
 
 
