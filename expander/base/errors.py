@@ -70,6 +70,8 @@ class ItemError(ExpanderError):
     """One item cannot become a manifest; other items are not affected."""
 
     exit_code = 1
+    reason: ClassVar[str] = "Invalid"
+    """Why, in one word as the API's reasons are."""
 
 
 class OutputError(ExpanderError):

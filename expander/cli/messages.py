@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -55,13 +56,16 @@ def say_on_terminal(message: str) -> None:
 
 
 class ItemErrors:
-    """Shows the errors of items as they come, the first `SHOWN` of them."""
+    """Shows the errors of items as they come, the first `SHOWN` of them; ``told`` gets each one too."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[ItemError], None] | None = None) -> None:
+        self._told = told
         self.count = 0
 
     def __call__(self, error: ItemError) -> None:
         self.count += 1
+        if self._told is not None:
+            self._told(error)
         if self.count <= SHOWN:
             show_error(error)
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import click
 
 from expander.base.errors import UsageError
+from expander.cli.executor_options import executor_options, executor_settings
 from expander.cli.messages import ItemErrors, Output, say
-from expander.cli.parameters import Amount, Duration, KeyValue, Variable, unique
+from expander.cli.outcome_lines import OutcomeLines
+from expander.cli.parameters import Duration
 from expander.cli.selection import item_options, template_options
+from expander.cli.signals import Interrupts
 
 EXAMPLES = """
 \b
@@ -33,55 +35,7 @@ or input, 130 interrupted: the same command goes on where this one stopped.
 @click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]...", nargs=-1, required=True)
 @item_options
 @template_options
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Pods that run at a time.  [default: by requests]",
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["best", "process", "sandbox", "podman", "docker"]),
-    default="best",
-    show_default=True,
-    help="How containers are run.",
-)
-@click.option(
-    "--image",
-    "images",
-    multiple=True,
-    type=KeyValue("value"),
-    help="NAME=DIR: a root file system for an image.",
-)
-@click.option(
-    "--claim",
-    "claims",
-    multiple=True,
-    type=KeyValue("value"),
-    help="NAME=DIR: a folder for a PersistentVolumeClaim.",
-)
-@click.option(
-    "-e",
-    "--env",
-    "variables",
-    multiple=True,
-    type=Variable(),
-    help="NAME=VALUE, or NAME of this environment, for all containers.",
-)
-@click.option(
-    "--cpus",
-    type=click.FloatRange(0, min_open=True),
-    help="Cores that requests are held against.  [default: all]",
-)
-@click.option("--memory", type=Amount(), help="Memory likewise, as a quantity: 8Gi.  [default: all]")
-@click.option(
-    "--backoff-base",
-    type=Duration(fractions=True),
-    default="10s",
-    show_default=True,
-    help="First wait after a failed pod.",
-)
+@executor_options
 @click.option(
     "--fail-fast", is_flag=True, help="Stop everything at the first Job that fails: --halt now,fail=1."
 )
@@ -99,6 +53,14 @@ or input, 130 interrupted: the same command goes on where this one stopped.
     help="Only list what CronJobs would start, until a time or for a span: 36h.",
 )
 @click.option("--fresh", is_flag=True, help="Forget an earlier run of the group.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What the Jobs print, or a JSON object for each outcome and a last one with the sums.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the output of the Jobs.")
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Run a batch of Jobs here, as a cluster would, and print what they print.
@@ -116,53 +78,57 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     if flags["fail_fast"] and flags["halt"]:
         raise UsageError("--fail-fast is a --halt of its own; give one of them")
     halt = FIRST_FAILURE if flags["fail_fast"] else Halt.parse(flags["halt"]) if flags["halt"] else None
-    errors = ItemErrors()
-    manifests = used_here(batch_of(arguments, flags, errors), lambda words: say(f"warning: {words}"))
+    out = Output()
+    lines = OutcomeLines(out) if flags["output"] == "json" else None
+    errors = ItemErrors(None if lines is None else lines.invalid)
+    batch = batch_of(arguments, flags, errors)
     if flags["simulate"]:
         from expander.cli.forecast import forecast
 
-        forecast(batch_of(arguments, flags, errors), flags["simulate"])
+        forecast(batch, flags["simulate"])
         errors.finish()
         return 1 if errors.count else 0
+    manifests = used_here(batch, lambda words: say(f"warning: {words}"))
     first = next(manifests, None)
     if first is None:
         errors.finish()
+        if lines is not None:
+            lines.finish()
         say("there is nothing to run")
         return 1 if errors.count else 0
     group = _group(first.tree, flags["group_label"])
     folder = state_folder(group, flags["state"])
     if flags["fresh"]:
         forget(folder)
-    executor = Executor(
-        folder,
-        runtime=flags["runtime"],
-        jobs=flags["jobs"],
-        cpus=flags["cpus"],
-        memory=flags["memory"],
-        backoff_base=flags["backoff_base"],
-        images=unique(flags["images"], "--image"),
-        variables=unique(flags["variables"], "--env"),
-        claims={name: Path(path) for name, path in unique(flags["claims"], "--claim").items()},
-    )
+    executor = Executor(folder, **executor_settings(flags))
     say(f"group {group}: {executor.note}")
     from expander.cli.progress import Progress
     from expander.cli.run_output import JobOutput
 
-    output = JobOutput(Output(), folder, quiet=flags["quiet"])
+    output = JobOutput(out, folder, quiet=flags["quiet"], lines=lines)
     with executor, Progress() as progress:
         run = Run(
             executor,
             chain([first], manifests),
             on_finished=output.finished,
+            on_kept=output.kept,
             on_turn=progress.show,
             on_error=errors,
             on_note=say,
             halt=halt,
             timeout=flags["timeout"],
         )
-        with _Signals(run):
+
+        def interrupted(number: int) -> None:
+            run.interrupt()
+            if number == signal.SIGINT:
+                say("draining: what runs is waited for; Ctrl-C again stops it")
+            else:
+                run.interrupt()
+
+        with Interrupts(interrupted, run.interrupt):
             result = run.go()
-    output.finish()
+    output.finish(interrupted=result.stopped == "interrupted")
     errors.finish()
     output.summary(result)
     if result.stopped == "interrupted":
@@ -175,27 +141,3 @@ def _group(tree: Mapping[str, Any], label: str) -> str:
     labels = tree.get("metadata", {}).get("labels")
     found = labels.get(label) if isinstance(labels, Mapping) else None
     return found if isinstance(found, str) and found else "batch"
-
-
-class _Signals:
-    """SIGINT and SIGTERM end a run in order: the first drains it, the second stops it."""
-
-    def __init__(self, run: Any) -> None:
-        self._run = run
-
-    def __enter__(self) -> None:
-        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        signal.signal(signal.SIGINT, self._first)
-        signal.signal(signal.SIGTERM, self._now)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _first(self, *_: object) -> None:
-        say("draining: what runs is waited for; Ctrl-C again stops it")
-        self._run.interrupt()
-
-    def _now(self, *_: object) -> None:
-        self._run.interrupt()
-        self._run.interrupt()

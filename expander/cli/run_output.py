@@ -1,4 +1,4 @@
-"""What ``run`` prints: the output of Jobs on standard output, a summary on standard error."""
+"""What ``run`` prints: output of Jobs or their outcomes on standard output, a summary on standard error."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expander.cli.messages import Output, say
+from expander.cli.outcome_lines import OutcomeLines
 from expander.local.kubelet.folders import Folders
 from expander.pipeline.outcomes import FAILED, JobOutcome, outcome_of
 from expander.pipeline.results import logs_of
@@ -26,22 +27,30 @@ LONGEST = 1 << 20
 
 
 class JobOutput:
-    """Prints the output of each Job when it has ended, every line with the Job's name in front."""
+    """Prints the output of each Job when it has ended, every line with the Job's name in front.
 
-    def __init__(self, out: Output, state: Path, *, quiet: bool) -> None:
+    With ``lines`` the outcomes are printed there, and no output.
+    """
+
+    def __init__(self, out: Output, state: Path, *, quiet: bool, lines: OutcomeLines | None = None) -> None:
         self._out = out
         self._folders = Folders(state)
-        self._quiet = quiet
+        self._quiet = quiet or lines is not None
+        self._outcomes = lines
         self._failed: list[tuple[JobOutcome, list[str]]] = []
         self._failures = 0
 
     def finished(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
         """A Job has ended: print what its pods wrote."""
         failed = outcome_of(job, ()).state == FAILED
-        if self._quiet and not failed:
+        if self._quiet and not failed and self._outcomes is None:
             return
         pods = pods_of()
         outcome = outcome_of(job, pods)
+        if self._outcomes is not None:
+            self._put(self._outcomes, outcome)
+            if not failed:
+                return
         lines = list(self._lines(pods, outcome.name))
         if not self._quiet:
             self._out.put("".join(f"{line}\n" for line in lines))
@@ -49,6 +58,22 @@ class JobOutput:
             self._failures += 1
             if len(self._failed) < SHOWN:
                 self._failed.append((outcome, lines[-LAST_LINES:] if self._quiet else []))
+
+    def kept(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+        """A Job had ended in an earlier run: only its outcome is told."""
+        if self._outcomes is not None:
+            self._put(self._outcomes, outcome_of(job, pods_of()))
+
+    def _put(self, lines: OutcomeLines, outcome: JobOutcome) -> None:
+        lines.put(
+            outcome.name,
+            outcome.namespace,
+            outcome.item or None,
+            "failed" if outcome.state == FAILED else "succeeded",
+            reason=outcome.reason,
+            attempts=outcome.attempts,
+            message=outcome.message,
+        )
 
     def _lines(self, pods: Sequence[Mapping[str, Any]], job: str) -> Iterator[str]:
         """The output of the last start of each container, every line with its origin in front."""
@@ -63,8 +88,10 @@ class JobOutput:
                 for line in _read(path).splitlines():
                     yield f"[{mark}] {line}"
 
-    def finish(self) -> None:
+    def finish(self, *, interrupted: bool) -> None:
         """Hand everything to the system."""
+        if self._outcomes is not None:
+            self._outcomes.finish(interrupted=interrupted)
         self._out.finish()
 
     def summary(self, result: RunResult) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from expander.cli.executor_options import executor_options, executor_settings
 from expander.cli.messages import say
-from expander.cli.parameters import Amount, Duration, KeyValue, Variable, unique
 
 EXAMPLES = """
 \b
@@ -39,35 +39,7 @@ PROGRAM = "from expander.cli.main import main; main()"
 @click.option("--tls", is_flag=True, help="Serve https, and ask for the token of the kubeconfig.")
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Another name of this host.")
 @click.option("--detach", is_flag=True, help="Return once it is ready.")
-@click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Pods that run at a time.")
-@click.option(
-    "--runtime",
-    type=click.Choice(["best", "process", "sandbox", "podman", "docker"]),
-    default="best",
-    show_default=True,
-    help="How containers are run.",
-)
-@click.option("--image", "images", multiple=True, type=KeyValue("value"), help="NAME=DIR: root of an image.")
-@click.option(
-    "--claim", "claims", multiple=True, type=KeyValue("value"), help="NAME=DIR: folder for a claim."
-)
-@click.option(
-    "-e",
-    "--env",
-    "variables",
-    multiple=True,
-    type=Variable(),
-    help="NAME=VALUE, or NAME of this environment, for all containers.",
-)
-@click.option("--cpus", type=click.FloatRange(0, min_open=True), help="Cores that requests are held against.")
-@click.option("--memory", type=Amount(), help="Memory likewise, as a quantity: 8Gi.")
-@click.option(
-    "--backoff-base",
-    type=Duration(fractions=True),
-    default="10s",
-    show_default=True,
-    help="First wait after a failed pod.",
-)
+@executor_options
 @click.option(
     "--max-inflight", type=click.IntRange(1), metavar="N", help="Answer 429 beyond so many requests."
 )
@@ -108,14 +80,7 @@ def command(action: str, **flags: Any) -> int:
         names=flags["names"],
         faults=flags["inject"],
         most=flags["max_inflight"],
-        runtime=flags["runtime"],
-        jobs=flags["jobs"],
-        cpus=flags["cpus"],
-        memory=flags["memory"],
-        backoff_base=flags["backoff_base"],
-        variables=unique(flags["variables"], "--env"),
-        images=unique(flags["images"], "--image"),
-        claims={name: Path(path) for name, path in unique(flags["claims"], "--claim").items()},
+        **executor_settings(flags),
     )
     return 0
 

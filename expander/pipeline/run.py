@@ -32,6 +32,15 @@ LARGEST_CHUNK = 256
 
 Object = Mapping[str, Any]
 
+OnJob = Callable[[Object, Callable[[], Sequence[Object]]], None]
+"""Gets a Job and a function that gives its pods."""
+
+
+class OtherContent(ItemError):
+    """An earlier run has an object of the same name with other content; it stays."""
+
+    reason = "AlreadyExists"
+
 
 @dataclass(slots=True)
 class RunResult:
@@ -54,10 +63,10 @@ class RunResult:
 class Run:
     """One run of a batch in an executor.
 
-    ``on_finished`` gets each Job that has ended and a function that gives its pods, ``on_turn`` the counts
-    after each turn, ``on_error`` an error for each object that an earlier run has with other content,
-    ``on_note`` a line about what the runtime cannot give, and about Jobs that wait when nothing has ended
-    for some seconds. ``timeout`` is in seconds.
+    ``on_finished`` gets each Job that has ended and a function that gives its pods, ``on_kept`` likewise
+    those that an earlier run had finished, ``on_turn`` the counts after each turn, ``on_error`` an error for
+    each object that an earlier run has with other content, ``on_note`` a line about what the runtime cannot
+    give, and about Jobs that wait when nothing has ended for some seconds. ``timeout`` is in seconds.
     """
 
     def __init__(
@@ -65,7 +74,8 @@ class Run:
         executor: Executor,
         manifests: Iterator[Manifest],
         *,
-        on_finished: Callable[[Object, Callable[[], Sequence[Object]]], None],
+        on_finished: OnJob,
+        on_kept: OnJob,
         on_turn: Callable[[Mapping[str, int]], None],
         on_error: Callable[[ItemError], None],
         on_note: Callable[[str], None],
@@ -76,6 +86,7 @@ class Run:
         self._executor = executor
         self._manifests = manifests
         self._on_finished = on_finished
+        self._on_kept = on_kept
         self._on_turn = on_turn
         self._on_error = on_error
         self._on_note = on_note
@@ -123,10 +134,12 @@ class Run:
         for manifest, submitted in zip(manifests, told, strict=True):
             if submitted.kind == "Job":
                 self._open[submitted.namespace, submitted.name] = None
+                if submitted.outcome == "unchanged":
+                    self._look_at_kept(submitted.namespace, submitted.name)
             if submitted.outcome == "exists":
                 item = None if manifest.item is None else str(manifest.item)
                 self._on_error(
-                    ItemError(
+                    OtherContent(
                         Problem(
                             f"{manifest.kind} {manifest.name!r} of an earlier run has other content",
                             manifest.where,
@@ -135,6 +148,12 @@ class Run:
                         )
                     )
                 )
+
+    def _look_at_kept(self, namespace: str, name: str) -> None:
+        job = self._executor.find("Job", namespace, name)
+        if job is not None and job_state(job) in FINISHED:
+            del self._open[namespace, name]
+            self._on_kept(job, partial(self._executor.owned, job["metadata"]["uid"]))
 
     def _tell_caveats(self) -> None:
         """Say what the runtime cannot give the containers."""

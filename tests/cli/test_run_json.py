@@ -1,0 +1,86 @@
+"""`expander run -o json`: an object for each item, and the sums."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.program import Answer, run
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: job-$ITEM}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: main, image: busybox, command: [sh, -c, 'test "$1" != bad', sh, $ITEM]}]
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    Path("job.yaml").write_text(JOB)
+
+
+def told(answer: Answer) -> tuple[dict[Any, dict[str, Any]], dict[str, Any]]:
+    """The lines by item, and the last one."""
+    *lines, last = map(json.loads, answer.out.splitlines())
+    return {line["item"]: line for line in lines}, last
+
+
+def test_every_item_has_an_object_and_the_last_line_the_sums() -> None:
+    answer = run("run", "job.yaml", "one", "bad", "-o", "json")
+    lines, last = told(answer)
+    assert answer.code == 1
+    assert lines["one"] == {
+        "name": "job-one",
+        "namespace": "default",
+        "item": "one",
+        "outcome": "succeeded",
+        "reason": "",
+        "attempts": 1,
+    }
+    assert (lines["bad"]["outcome"], lines["bad"]["reason"]) == ("failed", "BackoffLimitExceeded")
+    assert last == {"summary": {"failed": 1, "succeeded": 1}}
+
+
+def test_what_an_earlier_run_finished_is_told_again() -> None:
+    first = told(run("run", "job.yaml", "one", "bad", "-o", "json"))
+    assert told(run("run", "job.yaml", "one", "bad", "-o", "json")) == first
+
+
+def test_an_item_that_cannot_be_run_is_told_too() -> None:
+    run("run", "job.yaml", "one")
+    Path("job.yaml").write_text(JOB.replace("backoffLimit: 0", "backoffLimit: 1"))
+    answer = run("run", "job.yaml", "one", "-o", "json")
+    (line,) = told(answer)[0].values()
+    assert (line["outcome"], line["reason"]) == ("refused", "AlreadyExists")
+    assert told(answer)[1] == {"summary": {"refused": 1}}
+    assert answer.code == 1
+
+
+def test_nothing_to_run_is_still_a_summary() -> None:
+    Path("none.txt").write_text("")
+    answer = run("run", "job.yaml", "-i", "none.txt", "-o", "json")
+    assert json.loads(answer.out) == {"summary": {}}
+    assert answer.code == 0
+
+
+def test_a_template_from_standard_input_can_be_simulated() -> None:
+    cron = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}}}
+"""
+    answer = run("run", "-", "--simulate", "48h", stdin=cron)
+    assert answer.code == 0
+    assert answer.out.count("nightly") >= 2
