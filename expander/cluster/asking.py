@@ -34,7 +34,7 @@ class Refused(ClusterError):
 
 
 class Asking:
-    """Reads from a cluster; `Refused` when it says no, `ClusterError` when it does not answer in time.
+    """Asks a cluster; `Refused` when it says no, `ClusterError` when it does not answer in time.
 
     ``stopped`` ends the waiting early.
     """
@@ -47,11 +47,15 @@ class Asking:
 
     def get(self, path: str) -> Any:
         """The JSON at ``path``."""
+        return self.send("GET", path)
+
+    def send(self, method: str, path: str, body: bytes | None = None) -> Any:
+        """The JSON that answers a request which may be made twice."""
         first, failures, denied = time.monotonic(), 0, 0
         while True:
             asked = None
             try:
-                reply = self._transport.request("GET", path)
+                reply = self._transport.request(method, path, body)
                 if reply.status < 300:
                     return json.loads(reply.body)
                 why = str(status_of(reply.body).get("message") or f"HTTP {reply.status}")

@@ -8,7 +8,7 @@ from typing import Final
 from expander.cluster.agenda import Agenda
 from expander.cluster.delivery import Done, Hold, Later, Onward, Stale, Verdict
 from expander.cluster.pace import Pace
-from expander.cluster.quota import QuotaGate
+from expander.cluster.gate import QuotaGate
 from expander.cluster.task import Task
 from expander.cluster.terms import Settled, Terms
 from expander.cluster.window import Window
@@ -49,7 +49,7 @@ class Books:
     def add(self, prepared: Prepared) -> None:
         """An item to be delivered."""
         self.on_the_way += 1
-        self._agenda.add(Task(prepared))
+        self._agenda.add(Task(prepared, "delete" if prepared.replaces else "create", uid=prepared.replaces))
 
     def take(self, now: float) -> Task | None:
         """A task whose next request is to be made now, if there is one."""
@@ -76,8 +76,9 @@ class Books:
         """The request of a task came to ``verdict``; the server ``asked`` to wait so many seconds."""
         self.under_way -= 1
         self._pace.answered(now, isinstance(verdict, Later) and verdict.busy)
-        if task.released:
-            self.gate.over(task.place)
+        if task.released and isinstance(verdict, Done | Hold):
+            made = isinstance(verdict, Done) and verdict.outcome == "created"
+            self.gate.over(task.place, task, now, made)
             task.released = False
         self._follow(task, verdict, asked, now, chance)
 
@@ -95,11 +96,12 @@ class Books:
     def _may_go(self, task: Task, now: float) -> bool:
         """Whether a task is not to wait in line for its quota."""
         if task.stage == "create" and not task.released and self.gate.closed(task.place):
-            self.gate.join(task.place, task)
-            self._held_at.setdefault(id(task), now)
-            return False
-        if self.window is not None and task.prepared.kind == "Job":
-            self.window.sending((task.prepared.namespace, task.prepared.name))
+            if task.asked:
+                self._wait_for_room(task, now)
+                return False
+            task.stage, task.refusal = "compare", self.why
+        elif self.window is not None and task.stage == "create" and task.prepared.kind == "Job":
+            self.window.sending(task.prepared)
         return True
 
     def _follow(self, task: Task, verdict: Verdict, asked: float | None, now: float, chance: float) -> None:
@@ -107,6 +109,8 @@ class Books:
             self._denials = 0
         if isinstance(verdict, Done):
             self._settle(task, verdict)
+        elif task.refusal is not None and task.stage == "create":
+            self._refused(task, task.refusal, now)  # it was looked for, and is not there
         elif isinstance(verdict, Onward):
             task.failures = 0
             self._agenda.next(task)
@@ -129,15 +133,32 @@ class Books:
             self._agenda.later(task, now + self._terms.retry.wait(1, None, chance))
 
     def _hold(self, task: Task, hold: Hold, now: float) -> None:
+        """A quota has no room. Since it is asked before names are, the object may be there nevertheless."""
+        if self._terms.on_quota == "wait":
+            self.why = hold.message
+            self.gate.refuse(task.place, hold.excess, now)
+        if task.stage == "create" and not task.asked:
+            task.stage, task.refusal = "compare", hold.message
+            self._agenda.next(task)
+        else:
+            self._refused(task, hold.message, now)
+
+    def _refused(self, task: Task, message: str, now: float) -> None:
+        task.refusal = None
         if self._terms.on_quota != "wait":
             skip = self._terms.on_quota == "skip"
-            self._settle(task, Done("refused", "QuotaExceeded", hold.message, passed=skip))
-            return
-        self.why = hold.message
+            self._settle(task, Done("refused", "QuotaExceeded", message, passed=skip))
+        elif self.gate.closed(task.place):
+            self._wait_for_room(task, now)
+        else:
+            self._agenda.next(task)
+
+    def _wait_for_room(self, task: Task, now: float) -> None:
         if self.window is not None:
-            self.window.answered((task.prepared.namespace, task.prepared.name), False)
+            self.window.answered(task.prepared, False)
+        first = id(task) in self._held_at
         self._held_at.setdefault(id(task), now)
-        self.gate.refuse(task.place, task, hold.excess, now)
+        self.gate.join(task.place, task, first)
 
     def give_up_held(self, now: float) -> None:
         """Settle what was held for quota longer than the terms allow."""
@@ -151,7 +172,7 @@ class Books:
         prepared = task.prepared
         if self.window is not None and prepared.kind == "Job":
             there = done.outcome in ("created", "unchanged") and not task.ended
-            self.window.answered((prepared.namespace, prepared.name), there)
+            self.window.answered(prepared, there)
         self.on_the_way -= 1
         self._held_at.pop(id(task), None)
         self.settled.append(Settled(prepared, done, task.attempts))

@@ -16,8 +16,9 @@ class Task:
     """One item on its way.
 
     ``attempts`` counts requests that tell of the item, ``failures`` those in a row that had no use; ``first``
-    is when it was first tried; ``unsure`` that an answer was lost, so the object may be there; ``ended`` that
-    it is a Job that has finished; ``released`` that it was held for quota and is tried again.
+    is when it was first tried; ``unsure`` that an answer was lost, so the object may be there; ``asked`` that
+    it was looked for and was not there; ``ended`` that it is a Job that has finished; ``refusal`` is what a
+    quota said, while the object is looked for; ``released`` that it was held for quota and is tried again.
     """
 
     prepared: Prepared
@@ -26,6 +27,8 @@ class Task:
     failures: int = 0
     first: float | None = None
     unsure: bool = False
+    asked: bool = False
+    refusal: str | None = None
     uid: str = ""
     version: str = ""
     ended: bool = False
@@ -60,7 +63,7 @@ def request_of(task: Task, dry_run: bool = False) -> Asked:
         options = {
             "kind": "DeleteOptions",
             "apiVersion": "v1",
-            "propagationPolicy": "Background",
+            "propagationPolicy": "Foreground" if prepared.replaces else "Background",
             "preconditions": {"uid": task.uid},
             **({"dryRun": ["All"]} if dry_run else {}),
         }

@@ -43,7 +43,8 @@ class Prepared:
     """One object, ready to be sent.
 
     ``collection`` and ``path`` are URL paths without a query; ``body`` is JSON; ``digest`` covers everything
-    but itself; ``item`` is the raw value the object was made for, None when there is none.
+    but itself; ``item`` is the raw value the object was made for, None when there is none. ``replaces`` is the
+    uid of the object of that name which has to go before, with all that belongs to it.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Prepared:
     path: str
     body: bytes
     digest: str
+    replaces: str = ""
 
     @property
     def key(self) -> str:
