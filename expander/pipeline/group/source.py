@@ -6,26 +6,12 @@ Objects are plain mappings in the API's JSON form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
-Object = Mapping[str, Any]
+from expander.manifests.selection import Change, Object, Selection
 
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The objects of ``namespace`` (None: of all) that the label ``selector`` selects."""
-
-    namespace: str | None
-    selector: str
-
-
-class Change(NamedTuple):
-    """A Job or pod that is new, changed or gone; ``type`` is ADDED, MODIFIED or DELETED."""
-
-    type: str
-    object: Object
+__all__ = ["Change", "Object", "Reader", "Selection", "Source", "Writer"]
 
 
 class Reader(Protocol):

@@ -1,0 +1,40 @@
+"""Some objects among all there are, and what happens to them.
+
+Objects are plain mappings in the API's JSON form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The objects of ``namespace`` (None: of all) that the label ``selector`` selects."""
+
+    namespace: str | None
+    selector: str
+
+
+class Change(NamedTuple):
+    """A Job or pod that is new, changed or gone; ``type`` is ADDED, MODIFIED or DELETED."""
+
+    type: str
+    object: Object
+
+
+def uid_of(obj: Object) -> str:
+    """The uid of an object that a server has."""
+    return str(obj["metadata"]["uid"])
+
+
+def owner_of(obj: Object) -> str:
+    """The uid of the controller of an object, as metav1.GetControllerOf finds it; empty without one."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return str(owner["uid"])
+    return ""
