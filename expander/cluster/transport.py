@@ -25,6 +25,9 @@ CONNECT: Final = 10.0
 ANSWER: Final = 60.0
 """Seconds to wait for a connection and for an answer: what a server does not answer in that time is lost."""
 
+MERGE_PATCH: Final = "application/merge-patch+json"
+"""What the body of a PATCH is."""
+
 _NAMESPACE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 
@@ -117,7 +120,7 @@ class Transport:
 
         headers = self._authentication()
         if body is not None:
-            headers = {**headers, "Content-Type": "application/json"}
+            headers = {**headers, "Content-Type": MERGE_PATCH if method == "PATCH" else "application/json"}
         target = self._prefix + path
         via = self._pool
         if self._proxied:
