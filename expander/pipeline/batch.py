@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, Problem, UsageError
+from expander.base.errors import InputError, ItemError, UsageError
 from expander.base.positions import Position
 from expander.base.yaml import read_chunk
 from expander.items import Item
@@ -19,6 +19,7 @@ from expander.pipeline.reading import chunks_of, files_of
 from expander.pipeline.taken import Taken
 from expander.pipeline.templates import TemplateFile
 from expander.pipeline.validator import Validator
+from expander.render.documents import flattened, not_an_object
 
 _REFERENCE = re.compile(r"(?<!\$)\$(?:ITEM|INDEX)\b|(?<!\$)\$\{(?:ITEM|INDEX)[.}]")
 
@@ -79,14 +80,10 @@ def from_paths(
 
 
 def _objects(data: Any, where: Position) -> list[dict[str, Any]]:
-    objects = [data]
-    if isinstance(data, dict) and data.get("kind") == "List" and isinstance(data.get("items"), list):
-        objects = data["items"]
+    objects = flattened(data)
     for found in objects:
-        if not isinstance(found, dict) or not all(
-            isinstance(found.get(name), str) for name in ("apiVersion", "kind")
-        ):
-            raise InputError(Problem("expected an object with apiVersion and kind", where))
+        if problem := not_an_object(found, where):
+            raise InputError(problem)
     return objects
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
 
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.base.positions import Position
+from expander.base.yaml.documents import decode
 from expander.items.item import Item
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug
@@ -136,9 +137,4 @@ def _read(path: str, stdin: BinaryIO | None) -> str:
         raise InputError(f"cannot read the template: {error.strerror}", where=Position(path)) from error
     if len(data) > LARGEST_TEMPLATE:
         raise InputError(f"a template has at most {LARGEST_TEMPLATE >> 20} MiB", where=Position(path))
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
-        raise InputError(message, where=Position(path, line)) from None
+    return decode(data, path)

@@ -1,5 +1,7 @@
 """What comes in is defaulted and named, and what is there is not made twice."""
 
+from typing import Any
+
 import pytest
 
 from expander.local.merging import merged
@@ -102,15 +104,15 @@ def test_a_selector_chooses_what_is_listed(cluster: Cluster) -> None:
         ({"a": {"b": 1, "c": 2}}, {"a": {"b": None, "d": 3}}, {"a": {"c": 2, "d": 3}}),
         ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
         ({"a": "text"}, {"a": {"b": 1, "c": None}}, {"a": {"b": 1}}),
-        ({"a": 1}, [2], [2]),
+        ({}, {"a": [{"b": None}, None]}, {"a": [{}, None]}),
     ],
 )
-def test_a_merge_patch_gives(target: object, patch: object, result: object) -> None:
+def test_a_merge_patch_gives(target: dict[str, Any], patch: dict[str, Any], result: dict[str, Any]) -> None:
     assert merged(target, patch) == result
 
 
 def test_a_merge_patch_leaves_its_target_alone() -> None:
-    target = {"a": {"b": 1}}
+    target: dict[str, Any] = {"a": {"b": 1}}
     merged(target, {"a": {"b": 2}, "c": 3})
     assert target == {"a": {"b": 1}}
 

@@ -1,8 +1,4 @@
-"""JSON merge patches (RFC 7386), as the API server's library reads them.
-
-An object that the patch adds loses its nulls at every depth, in lists too. Decided by ``MergePatch`` of
-the json-patch library that the API server uses.
-"""
+"""JSON merge patches as requests bring them."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from expander.local.api.patching.refusals import BadPatch
+from expander.local.merging import merged
 
 
 def merge_patch(obj: Mapping[str, Any], patch: object) -> dict[str, Any]:
@@ -19,26 +16,4 @@ def merge_patch(obj: Mapping[str, Any], patch: object) -> dict[str, Any]:
     """
     if not isinstance(patch, Mapping):
         raise BadPatch("Invalid JSON Patch")
-    return _merged(obj, patch)
-
-
-def _merged(obj: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(obj)
-    for key, value in patch.items():
-        before = result.get(key)
-        if value is None:
-            result.pop(key, None)
-        elif isinstance(before, Mapping) and isinstance(value, Mapping):
-            result[key] = _merged(before, value)
-        else:
-            result[key] = without_nulls(value)
-    return result
-
-
-def without_nulls(value: Any) -> Any:
-    """``value`` without the fields that are null in objects at any depth; nulls in lists stay."""
-    if isinstance(value, Mapping):
-        return {key: without_nulls(below) for key, below in value.items() if below is not None}
-    if isinstance(value, list):
-        return [without_nulls(below) for below in value]
-    return value
+    return merged(obj, patch)

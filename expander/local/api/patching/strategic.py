@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from expander.local.api.patching import lists
 from expander.local.api.patching.golang import plain, type_name
-from expander.local.api.patching.merge_patch import without_nulls
 from expander.local.api.patching.refusals import BadPatch, Untyped
 from expander.local.api.patching.shapes import Shape, root
+from expander.local.merging import without_nulls
 
 DIRECTIVE: Final = "$patch"
 RETAIN: Final = "$retainKeys"
