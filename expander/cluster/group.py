@@ -1,0 +1,96 @@
+"""A group on a cluster: its Jobs, pods, events and logs, read over HTTP.
+
+What belongs to a group but lacks its label is found by ownership: pods whose template has no labels, Jobs
+of a CronJob whose template has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+from expander.cluster.asking import Asking
+from expander.cluster.group_lists import Lists
+from expander.cluster.group_logs import log
+from expander.cluster.group_watch import Watching
+from expander.cluster.retry import Retry
+from expander.cluster.transport import Transport
+from expander.manifests.selection import Change, Object, Selection
+
+PATIENCE = 30.0
+"""Seconds for which a question is asked again when the server does not answer."""
+
+
+class ClusterSource:
+    """The Jobs of ``selection`` in the cluster of ``transport``: a `pipeline.group.source.Source`.
+
+    Raises ClusterError when the server does not answer or says no. ``patience`` is in seconds.
+    """
+
+    def __init__(self, transport: Transport, selection: Selection, patience: float = PATIENCE) -> None:
+        self.transport = transport
+        self.selection = selection
+        self.asking = Asking(transport, Retry(budget=patience), lambda: False)
+        self.lists = Lists(self.asking, selection)
+        self.where = transport.server
+
+    def jobs(self) -> Iterator[Object]:
+        """See `Reader`."""
+        own = self.lists.owned_jobs(self.lists.schedules())
+        selected = self.lists.all("Job", self.lists.selector)
+        first = next(own, None)
+        if first is None:
+            yield from selected
+        else:
+            yield from sorted(chain([first], own, selected), key=_place)
+
+    def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
+        """See `Reader`."""
+        return self.lists.pods_of(self.jobs() if of is None else of, few=of is not None)
+
+    def events(self, *, warnings: bool = False) -> Iterator[Object]:
+        """See `Reader`."""
+        found: list[Object] = []
+        for kind in ("Job", "Pod"):
+            fields = f"involvedObject.kind={kind}" + (",type=Warning" if warnings else "")
+            found += self.lists.all("Event", "", fields)
+        yield from sorted(found, key=_when)
+
+    def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
+        """See `Reader`."""
+        return Watching(self.transport, self.lists, pods).changes(stopped)
+
+    def log(
+        self,
+        pod: Object,
+        container: str,
+        *,
+        previous: bool = False,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+        timestamps: bool = False,
+    ) -> Iterator[bytes]:
+        """See `Reader`."""
+        return log(
+            self.transport,
+            self.asking,
+            pod,
+            container,
+            previous=previous,
+            follow=follow,
+            tail=tail,
+            since=since,
+            timestamps=timestamps,
+        )
+
+
+def _place(job: Object) -> tuple[str, str]:
+    return job["metadata"]["namespace"], job["metadata"]["name"]
+
+
+def _when(event: Object) -> str:
+    """When an event was last seen; times of the API sort as text."""
+    series = event.get("series") or {}
+    times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))
+    return max((each for each in times if each), default=event["metadata"].get("creationTimestamp") or "")

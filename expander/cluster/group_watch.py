@@ -1,0 +1,227 @@
+"""What happens to the Jobs and pods of a group, as a cluster's watches tell it.
+
+A thread follows each list: it lists, watches from there, and lists again when the server has forgotten
+where the watch was. All put what they hear into one queue, which `changes` reads.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+from expander.cluster.asking import ClusterError, Refused
+from expander.cluster.group_lists import OWNER_LABELS, Lists
+from expander.cluster.transport import Lost, NotGiven, Transport
+from expander.manifests.selection import Change, Object, owner_of, uid_of
+
+STAY: Final = 240
+"""Seconds for which a watch is asked to stay open."""
+
+PAUSE: Final = 0.3
+"""Seconds before a watch that was lost is begun again."""
+
+GLANCE: Final = 0.3
+"""Seconds of silence after which the caller gets a turn."""
+
+FINAL: Final = (401, 403)
+"""Answers after which asking again is no use."""
+
+
+@dataclass(slots=True)
+class Portion:
+    """A part of what is there now; ``last`` when there is no more of it."""
+
+    objects: list[dict[str, Any]]
+    last: bool
+
+
+Heard = Portion | Change | Exception
+
+
+@dataclass
+class Stream:
+    """One list that is followed; ``known`` are the versions and marks of what was told of it, by uid."""
+
+    kind: str
+    selector: str
+    takes: Callable[[Object], bool]
+    known: dict[str, tuple[str, Object]] = field(default_factory=dict)
+    listed: dict[str, None] = field(default_factory=dict)
+
+
+class Watching:
+    """The watches of one selection; read `changes` once."""
+
+    def __init__(self, transport: Transport, lists: Lists, pods: bool) -> None:
+        self._transport = transport
+        self._lists = lists
+        self._pods = pods
+        self._queue: queue.SimpleQueue[tuple[Stream, Heard]] = queue.SimpleQueue()
+        self._over = False
+        self._jobs: dict[str, bool] = {}
+        """Each Job's uid, and whether the selection selects its pods."""
+        self._strangers: dict[str, dict[str, Change]] = {}
+        """By owner, pods that came before their Job, if it is one of the selection at all."""
+        self._narrow: Stream | None = None
+        self._wide: Stream | None = None
+        self._unlisted = 0
+        self._told = False
+
+    def changes(self, stopped: Callable[[], bool]) -> Iterator[Change | None]:
+        """What `Reader.changes` says."""
+        schedules = self._lists.schedules()
+        selects = self._lists.selects
+
+        def takes(job: Object) -> bool:
+            return selects(job) or owner_of(job) in schedules
+
+        self._follow("Job", "" if schedules else self._lists.selector, takes)
+        try:
+            while not stopped():
+                try:
+                    stream, heard = self._queue.get(timeout=GLANCE)
+                except queue.Empty:
+                    yield None
+                    continue
+                if isinstance(heard, Exception):
+                    raise heard
+                yield from self._tell(stream, heard)
+        finally:
+            self._over = True
+
+    def _tell(self, stream: Stream, heard: Portion | Change) -> Iterator[Change | None]:
+        if isinstance(heard, Change):
+            yield from self._changed(stream, heard)
+            return
+        for obj in heard.objects:
+            stream.listed[uid_of(obj)] = None
+            yield from self._changed(stream, Change("ADDED", obj))
+        if not heard.last:
+            return
+        for uid in [uid for uid in stream.known if uid not in stream.listed]:
+            yield from self._changed(stream, Change("DELETED", stream.known[uid][1]))
+        stream.listed = {}
+        if self._told:
+            return
+        if self._pods and self._narrow is None:
+            self._narrow = self._follow("Pod", self._lists.selector, lambda pod: bool(owner_of(pod)))
+        self._unlisted -= 1
+        if not self._unlisted:
+            self._told = True
+            yield None
+
+    def _changed(self, stream: Stream, change: Change) -> Iterator[Change]:
+        obj = change.object
+        uid, version = uid_of(obj), str(obj["metadata"].get("resourceVersion", ""))
+        if change.type != "DELETED" and not stream.takes(obj):
+            return
+        before = stream.known.get(uid)
+        if change.type == "DELETED":
+            if before is None:
+                return
+            del stream.known[uid]
+        elif before is not None and before[0] == version:
+            return
+        else:
+            stream.known[uid] = (version, _mark(obj))
+            change = Change("ADDED" if before is None else "MODIFIED", obj)
+        if stream.kind == "Job":
+            yield change
+            if change.type == "ADDED":
+                yield from self._arrived(obj)
+        elif owner_of(obj) in self._jobs:
+            yield change
+        else:
+            self._strangers.setdefault(owner_of(obj), {})[uid] = change
+
+    def _arrived(self, job: Object) -> Iterator[Change]:
+        """A Job that was not known: its pods that came before it, and a watch that sees those to come."""
+        uid = uid_of(job)
+        self._jobs[uid] = self._lists.brings(job)
+        yield from self._strangers.pop(uid, {}).values()
+        if not self._pods or self._jobs[uid]:
+            return
+        if self._wide is None:
+            self._wide = self._follow("Pod", OWNER_LABELS[0], self._is_apart)
+        elif self._told:
+            for pod in self._lists.pods_of([job], few=True):
+                yield from self._changed(self._wide, Change("ADDED", pod))
+
+    def _is_apart(self, pod: Object) -> bool:
+        """Whether a pod is of a Job of the selection, but not selected."""
+        return self._jobs.get(owner_of(pod)) is False
+
+    def _follow(self, kind: str, selector: str, takes: Callable[[Object], bool]) -> Stream:
+        stream = Stream(kind, selector, takes)
+        self._unlisted += 1
+        threading.Thread(target=self._work, args=(stream,), daemon=True).start()
+        return stream
+
+    def _work(self, stream: Stream) -> None:
+        """Follow one list until it is over. For a thread of its own."""
+        version, listed = "", False
+        while not self._over:
+            try:
+                if not version:
+                    version = self._list(stream)
+                    listed = True
+                version = self._watch(stream, version)
+            except (Refused, ClusterError) as error:
+                if not listed or (isinstance(error, Refused) and error.code in FINAL):
+                    self._queue.put((stream, error))
+                    return
+                version = ""
+                time.sleep(PAUSE)
+            except NotGiven as answer:
+                version = "" if answer.status == 410 else version
+                time.sleep(PAUSE)
+            except Lost:
+                time.sleep(PAUSE)
+            except (ValueError, KeyError):
+                version = ""
+                time.sleep(PAUSE)
+
+    def _list(self, stream: Stream) -> str:
+        last = ""
+        for version, found in self._lists.portions(stream.kind, stream.selector):
+            self._queue.put((stream, Portion(found, last=False)))
+            last = version
+        self._queue.put((stream, Portion([], last=True)))
+        return last
+
+    def _watch(self, stream: Stream, version: str) -> str:
+        """Watch from ``version``; gives the version to go on from, empty when that is forgotten."""
+        query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={STAY}"
+        query += f"&labelSelector={quote(stream.selector)}&resourceVersion="
+        try:
+            for line in self._transport.watch(self._lists.path(stream.kind) + query + version):
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    return ""
+                version = event["object"]["metadata"]["resourceVersion"]
+                if event["type"] != "BOOKMARK":
+                    self._queue.put((stream, Change(event["type"], event["object"])))
+                if self._over:
+                    break
+        except NotGiven:
+            raise
+        except Lost:
+            time.sleep(PAUSE)
+        return version
+
+
+def _mark(obj: Object) -> Object:
+    """So much of an object as tells which it was."""
+    metadata = obj["metadata"]
+    kept = {
+        key: metadata[key]
+        for key in ("name", "namespace", "uid", "labels", "ownerReferences")
+        if key in metadata
+    }
+    return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": kept}
