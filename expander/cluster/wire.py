@@ -12,12 +12,10 @@ from urllib.parse import quote
 from expander.base.errors import ItemError, Problem
 from expander.manifests.edits import GROUP_LABEL, ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
+from expander.manifests.remade import QUEUE
 
 DIGEST: Final = "expander/digest"
 """The annotation with the digest of the manifest as it was sent."""
-
-QUEUE: Final = "kueue.x-k8s.io/queue-name"
-"""The label by which Kueue finds the queue of a Job."""
 
 GENERATED: Final = 52
 """Characters kept of a generateName in front of the ten of the digest: no more than 63 in all."""
@@ -43,8 +41,8 @@ class Prepared:
     """One object, ready to be sent.
 
     ``collection`` and ``path`` are URL paths without a query; ``body`` is JSON; ``digest`` covers everything
-    but itself; ``item`` is the raw value the object was made for, None when there is none. ``replaces`` is the
-    uid of the object of that name which has to go before, with all that belongs to it.
+    but itself; ``item`` is the raw value the object was made for, None when there is none. ``replaces`` is
+    the uid of the object of that name which has to go before, with all that belongs to it.
     """
 
     kind: str

@@ -1,0 +1,137 @@
+"""Changes to the objects of a group in a cluster: created, deleted one by one, deleted by label."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from expander.cluster.asking import PAGE, Asking, ClusterError, Refused
+from expander.manifests.selection import Selection
+
+Object = Mapping[str, Any]
+
+KINDS: Final = {
+    "CronJob": ("batch/v1", "cronjobs"),
+    "Job": ("batch/v1", "jobs"),
+    "Pod": ("v1", "pods"),
+    "ConfigMap": ("v1", "configmaps"),
+    "Secret": ("v1", "secrets"),
+    "Service": ("v1", "services"),
+}
+"""apiVersion and plural of the kinds a group is made of."""
+
+OTHERS: Final = ("CronJob", "ConfigMap", "Secret", "Service")
+"""Those that are neither Jobs nor their pods."""
+
+GONE: Final = (404, 409)
+"""Answers to a deletion that say: this very object is not there any more."""
+
+
+class ClusterWrites:
+    """Writes to the cluster that ``asking`` speaks to. Raises `ClusterError` when it cannot."""
+
+    def __init__(self, asking: Asking, selection: Selection) -> None:
+        self._asking = asking
+        self._selection = selection
+
+    def create(self, manifest: Object) -> Object:
+        """Make the object; gives it as it was stored. An object of its name is an error."""
+        metadata = manifest["metadata"]
+        path = collection(manifest["kind"], metadata["namespace"])
+        body = json.dumps(manifest, ensure_ascii=False).encode()
+        made: Object = self._asking.send("POST", f"{path}?fieldManager=expander", body)
+        return made
+
+    def annotate(self, kind: str, object: Object, annotations: Mapping[str, str]) -> None:
+        """Set annotations of the object of that name and uid; nothing happens when it is gone."""
+        metadata = {"uid": object["metadata"]["uid"], "annotations": dict(annotations)}
+        body = json.dumps({"metadata": metadata}).encode()
+        try:
+            self._asking.send("PATCH", path_of(kind, object) + "?fieldManager=expander", body)
+        except Refused as refused:
+            if refused.code not in GONE:
+                raise
+
+    def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
+        """Delete the object, if it still is the one of this uid; False when it is not there any more."""
+        body = _options(propagation, uid=object["metadata"]["uid"])
+        try:
+            self._asking.send("DELETE", path_of(kind, object), body)
+        except Refused as refused:
+            if refused.code not in GONE:
+                raise
+            return False
+        return True
+
+    def delete_all(self, kind: str, selection: Selection, *, propagation: str = "Background") -> int:
+        """Delete every object of ``kind`` that ``selection`` means, page by page; how many there were."""
+        if not selection.selector:
+            raise ClusterError("a deletion without a selector would take everything")
+        namespaces = [selection.namespace]
+        if selection.namespace is None:  # the API deletes collections of one namespace only
+            found = self._listed(kind, selection)
+            namespaces = sorted({each["metadata"]["namespace"] for each in found})
+        return sum(self._delete_in(kind, each, selection.selector, propagation) for each in namespaces)
+
+    def others(self) -> Iterator[Object]:
+        """What else belongs to the selection: its CronJobs, ConfigMaps, Secrets and Services.
+
+        Kinds that may not be listed are left out.
+        """
+        for kind in OTHERS:
+            try:
+                for found in self._listed(kind, self._selection):
+                    yield {"apiVersion": KINDS[kind][0], "kind": kind, **found}
+            except Refused as refused:
+                if refused.code != 403:
+                    raise
+
+    def _listed(self, kind: str, selection: Selection) -> Iterator[Object]:
+        for page in self._asking.pages(collection(kind, selection.namespace), selection.selector):
+            yield from page["items"]
+
+    def _delete_in(self, kind: str, namespace: str | None, selector: str, propagation: str) -> int:
+        query = f"?labelSelector={quote(selector)}&limit={PAGE}"
+        path, body = collection(kind, namespace) + query, _options(propagation)
+        seen: set[str] = set()
+        more = ""
+        while True:
+            try:
+                answer = self._asking.send(
+                    "DELETE", path + (f"&continue={quote(more)}" if more else ""), body
+                )
+            except Refused as refused:
+                if refused.code != 410 or not more:
+                    raise
+                more = ""  # the list that was begun is too old
+                continue
+            new = {each["metadata"]["uid"] for each in answer.get("items") or ()} - seen
+            seen |= new
+            more = (answer.get("metadata") or {}).get("continue") or ""
+            if not more or not new:
+                return len(seen)
+
+
+def collection(kind: str, namespace: str | None) -> str:
+    """The URL path of the objects of a kind in a namespace, None for all."""
+    version, plural = KINDS[kind]
+    prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    return f"{prefix}/{plural}" if namespace is None else f"{prefix}/namespaces/{quote(namespace)}/{plural}"
+
+
+def path_of(kind: str, object: Object) -> str:
+    """The URL path of an object."""
+    metadata = object["metadata"]
+    return f"{collection(kind, metadata['namespace'])}/{quote(metadata['name'])}"
+
+
+def _options(propagation: str, uid: str = "") -> bytes:
+    options: dict[str, Any] = {
+        "kind": "DeleteOptions",
+        "apiVersion": "v1",
+        "propagationPolicy": propagation,
+        **({"preconditions": {"uid": uid}} if uid else {}),
+    }
+    return json.dumps(options).encode()

@@ -1,0 +1,142 @@
+"""A Job as it has to be sent to be run again: what a server and its controllers wrote into it is taken out.
+
+The API server (pkg/registry/batch/job) fills in uid, selector and the labels that the selector needs; a Job
+with those of another one is refused. Which index a pod works on is told to its containers by the Job
+controller in a variable, an annotation, a label and the host name: a Job for one index sets the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Object = Mapping[str, Any]
+Tree = dict[str, Any]
+
+ATTEMPT: Final = "expander/attempt"
+"""The annotation that counts how often an item was begun; absent the first time."""
+
+RETRY_OF: Final = "expander/retry-of"
+"""The annotation of a Job for one index: the Indexed Job that it completes."""
+
+RETRIED: Final = "expander/retried-indexes"
+"""The annotation of an Indexed Job: the indexes that have Jobs of their own, as ``1,3-5``."""
+
+QUEUE: Final = "kueue.x-k8s.io/queue-name"
+"""The label of a Job that Kueue lets begin."""
+
+INDEX: Final = "batch.kubernetes.io/job-completion-index"
+INDEX_VARIABLE: Final = "JOB_COMPLETION_INDEX"
+
+_GENERATED: Final = frozenset(
+    ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
+)
+_KEPT: Final = ("name", "namespace", "labels", "annotations", "ownerReferences")
+_TRACKING: Final = "batch.kubernetes.io/job-tracking"
+_OF_INDEXED: Final = (
+    "completions",
+    "parallelism",
+    "completionMode",
+    "backoffLimitPerIndex",
+    "maxFailedIndexes",
+    "successPolicy",
+)
+
+
+def attempt_of(job: Object) -> int:
+    """Which attempt at its item a Job is, from 1."""
+    text = (job["metadata"].get("annotations") or {}).get(ATTEMPT, "1")
+    return int(text) if text.isdecimal() else 1
+
+
+def remade(job: Object) -> Tree:
+    """The manifest of ``job`` for its next attempt, under the same name."""
+    spec: Tree = _copied(job["spec"])
+    metadata = {field: _copied(job["metadata"][field]) for field in _KEPT if job["metadata"].get(field)}
+    template = spec["template"]
+    if spec.get("manualSelector") is not True:
+        spec.pop("selector", None)
+        spec.pop("manualSelector", None)
+        for labels in (metadata.get("labels"), (template.get("metadata") or {}).get("labels")):
+            for key in _GENERATED:
+                (labels or {}).pop(key, None)
+    (template.get("metadata") or {}).pop("creationTimestamp", None)
+    annotations = metadata.setdefault("annotations", {})
+    for key in (_TRACKING, RETRIED):
+        annotations.pop(key, None)
+    annotations[ATTEMPT] = str(attempt_of(job) + 1)
+    if QUEUE in (metadata.get("labels") or {}):
+        spec["suspend"] = True
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def for_index(job: Object, index: int) -> Tree:
+    """A Job that does what ``index`` of the Indexed Job ``job`` has to, as the pod of that index would.
+
+    Services that select the pods of ``job`` by its name do not find it: that label is the new Job's.
+    """
+    tree = remade(job)
+    metadata, spec = tree["metadata"], tree["spec"]
+    name = metadata["name"]
+    metadata["name"] = f"{name}-{index}"
+    metadata["annotations"][RETRY_OF] = name
+    limit = spec.get("backoffLimitPerIndex")
+    for field in _OF_INDEXED:
+        spec.pop(field, None)
+    if limit is not None:
+        spec["backoffLimit"] = limit
+    for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
+        if rule.get("action") == "FailIndex":
+            rule["action"] = "FailJob"
+    template = spec["template"]
+    inner = template.setdefault("metadata", {})
+    for field in ("labels", "annotations"):
+        inner[field] = {**(inner.get(field) or {}), INDEX: str(index)}
+    pod = template["spec"]
+    pod.setdefault("hostname", metadata["name"])
+    for container in [*(pod.get("initContainers") or ()), *pod["containers"]]:
+        variables = container.setdefault("env", [])
+        if all(variable["name"] != INDEX_VARIABLE for variable in variables):
+            variables.append({"name": INDEX_VARIABLE, "value": str(index)})
+    return tree
+
+
+def indexes_left(job: Object) -> list[int] | None:
+    """The indexes that ``job``, which has failed, still owes and that have no Jobs of their own.
+
+    None when the Job is to be run again as a whole: it is not Indexed, or nothing of it is complete.
+    """
+    spec, status = job["spec"], job.get("status") or {}
+    done = indexes(status.get("completedIndexes"))
+    if spec.get("completionMode") != "Indexed" or not done:
+        return None
+    done |= indexes((job["metadata"].get("annotations") or {}).get(RETRIED))
+    return [index for index in range(spec.get("completions") or 0) if index not in done]
+
+
+def with_retried(job: Object, added: list[int]) -> str:
+    """The value of `RETRIED` for ``job`` when the indexes ``added`` have Jobs of their own too."""
+    known = indexes((job["metadata"].get("annotations") or {}).get(RETRIED))
+    parts: list[list[int]] = []
+    for index in sorted(known | set(added)):
+        if parts and parts[-1][1] == index - 1:
+            parts[-1][1] = index
+        else:
+            parts.append([index, index])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+
+
+def indexes(text: str | None) -> set[int]:
+    """The indexes that ``0,2-4`` means; none for None."""
+    found: set[int] = set()
+    for part in (text or "").split(","):
+        first, _, last = part.partition("-")
+        if first.isdecimal():
+            found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(part) for key, part in value.items()}
+    return [_copied(part) for part in value] if isinstance(value, list) else value
