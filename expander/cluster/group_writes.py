@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -24,6 +26,12 @@ KINDS: Final = {
 
 OTHERS: Final = ("CronJob", "ConfigMap", "Secret", "Service")
 """Those that are neither Jobs nor their pods."""
+
+AT_A_TIME: Final = 16
+"""Deletions under way."""
+
+MANY: Final = 1000
+"""Objects that are taken in at a time."""
 
 GONE: Final = (404, 409)
 """Answers to a deletion that say: this very object is not there any more."""
@@ -64,6 +72,26 @@ class ClusterWrites:
                 raise
             return False
         return True
+
+    def delete_each(self, kind: str, objects: Iterable[Object]) -> Iterator[Object]:
+        """Delete each of the objects as `delete` does; gives those that are gone now, in any order.
+
+        What cannot be deleted is left out, and the first error is raised at the end.
+        """
+        error: ClusterError | None = None
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            rest = iter(objects)
+            while part := [*islice(rest, MANY)]:
+                asked = {pool.submit(self.delete, kind, each): each for each in part}
+                for answered in as_completed(asked):
+                    try:
+                        answered.result()
+                    except ClusterError as why:
+                        error = error or why
+                    else:
+                        yield asked[answered]
+        if error is not None:
+            raise error
 
     def delete_all(self, kind: str, selection: Selection, *, propagation: str = "Background") -> int:
         """Delete every object of ``kind`` that ``selection`` means, page by page; how many there were."""
