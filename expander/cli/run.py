@@ -52,6 +52,7 @@ or input, 130 interrupted: the same command goes on where this one stopped.
     metavar="UNTIL",
     help="Only list what CronJobs would start, until a time or for a span: 36h.",
 )
+@click.option("--keep", is_flag=True, help="Keep what pods had in their volumes, below the state folder.")
 @click.option("--fresh", is_flag=True, help="Forget an earlier run of the group.")
 @click.option(
     "-o",
@@ -100,7 +101,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     folder = state_folder(group, flags["state"])
     if flags["fresh"]:
         forget(folder)
-    executor = Executor(folder, **executor_settings(flags))
+    executor = Executor(folder, keep_volumes=flags["keep"], **executor_settings(flags))
     say(f"group {group}: {executor.note}")
     from expander.cli.progress import Progress
     from expander.cli.run_output import JobOutput
@@ -131,6 +132,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     output.finish(interrupted=result.stopped == "interrupted")
     errors.finish()
     output.summary(result)
+    if flags["keep"] and (folder / "pods").is_dir():
+        say(f"volumes are kept in {folder / 'pods'}")
     if result.stopped == "interrupted":
         say(f"interrupted with {result.unfinished:,} Jobs left: the same command goes on with them")
         return 130

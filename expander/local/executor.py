@@ -46,6 +46,7 @@ class Executor(Actions):
     against, by default all this machine has. ``backoff_base`` (seconds) is the first wait of the Job
     controller after a failed pod and of the kubelet after a failed container. ``images`` maps image names to
     folders, ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
+    ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder.
     ``history`` is how many changes are kept for watches. ``shared`` makes it a cluster with namespaces,
     quotas and a node object (see `controllers.tenancy`). ``clock`` gives Unix seconds.
 
@@ -65,6 +66,7 @@ class Executor(Actions):
         images: Mapping[str, Path | str] | None = None,
         claims: Mapping[str, Path] | None = None,
         variables: Mapping[str, str] | None = None,
+        keep_volumes: bool = False,
         history: int = 0,
         shared: bool = False,
         clock: Callable[[], float] = time.time,
@@ -98,6 +100,7 @@ class Executor(Actions):
                 variables=variables,
                 isolates=chosen.isolates,
                 backoff_base=backoff_base,
+                keep_volumes=keep_volumes,
             )
 
         ends = recovery.ends(self._state.runs)

@@ -396,3 +396,19 @@ def test_what_does_not_run_here_is_passed_over_with_a_warning() -> None:
     answer = run("run", "job.yaml", "a")
     assert answer.code == 0
     assert "warning: ResourceQuota (the first is 'q') is nothing that runs here; passed over" in answer.err
+
+
+def test_volumes_are_kept_when_asked_and_forgotten_with_the_group(folder: Path) -> None:
+    text = JOB.replace("SCRIPT", "echo $THE_ITEM > $V/$THE_ITEM").replace(
+        "        env:\n",
+        "        volumeMounts: [{name: work, mountPath: /work-here}]\n        env:\n"
+        "        - {name: V, value: /work-here}\n",
+    )
+    Path("job.yaml").write_text(text + "      volumes: [{name: work, emptyDir: {}}]\n")
+    kept = run("run", "--runtime", "sandbox", "--keep", "job.yaml", "a")
+    pods = folder / "state" / "tests" / "pods"
+    assert kept.code == 0, kept.err
+    assert f"volumes are kept in {pods}" in kept.err
+    assert [path.read_text() for path in pods.glob("*/work/a")] == ["a\n"]
+    run("run", "--runtime", "sandbox", "--fresh", "job.yaml", "b")
+    assert not list(pods.glob("*/work/*"))

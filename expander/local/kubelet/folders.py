@@ -25,9 +25,13 @@ LONGEST_NAME = 72
 
 
 class Folders:
-    """The files of all pods under ``folder``."""
+    """The files of all pods under ``folder``.
 
-    def __init__(self, folder: Path) -> None:
+    ``keep``: the volumes of a pod stay when it is over, all but those in memory.
+    """
+
+    def __init__(self, folder: Path, keep: bool = False) -> None:
+        self.keep = keep
         root = Path(folder).absolute()
         self._logs = str(root / "logs")
         self._volumes = str(root / "pods")
@@ -44,7 +48,7 @@ class Folders:
 
     def sweep(self, known: Container[str]) -> None:
         """Remove the volumes of pods whose uid is not ``known``."""
-        for folder in (self._volumes, self._memory):
+        for folder in (self._memory,) if self.keep else (self._volumes, self._memory):
             with suppress(FileNotFoundError):
                 for name in os.listdir(folder):
                     if name.rpartition("_")[2] not in known:
@@ -90,9 +94,9 @@ class PodFiles:
             return f"{self._memory}/{name}"
         return f"{self._volumes}/{name}"
 
-    def remove_volumes(self) -> None:
-        """Remove what the volumes held. Links are removed, never followed."""
-        for path in (self._volumes, self._memory):
+    def remove_volumes(self, keep: bool = False) -> None:
+        """Remove what the volumes held (``keep``: in memory). Links are removed, never followed."""
+        for path in (self._memory,) if keep else (self._volumes, self._memory):
             remove_tree(path)
 
 

@@ -55,7 +55,8 @@ class Kubelet:
     folders that stand for persistent volume claims, by name or namespace/name; ``variables`` are set in
     every container, below the pod's own; ``isolates`` says whether the supervisor's runtime gives
     containers mounts and names of their own (None: what the runtime itself says); ``why_missing`` says why
-    an image cannot be had. ``backoff_base`` is the first crash back-off in seconds.
+    an image cannot be had. ``backoff_base`` is the first crash back-off in seconds. ``keep_volumes``: what
+    pods had in their volumes stays after their end.
     """
 
     def __init__(
@@ -72,13 +73,14 @@ class Kubelet:
         backoff_base: float = 10.0,
         settle: float = SETTLE,
         why_missing: Callable[[str], str | None] = images.why_missing,
+        keep_volumes: bool = False,
     ) -> None:
         self._supervisor = supervisor
         self._settle = settle
         self._addresses = Addresses()
         self._shared = Shared(
             processes=supervisor,
-            folders=Folders(folder),
+            folders=Folders(folder, keep_volumes),
             messages=MessageFiles(Path(folder) / "messages"),
             sources=Sources(lookup, claims or {}),
             node=node,

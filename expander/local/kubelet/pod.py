@@ -171,6 +171,6 @@ class Pod:
                 part.reason = part.message = None
             part.launch = None
         if self.spec.get("volumes"):
-            self.files.remove_volumes()
+            self.files.remove_volumes(self.shared.folders.keep)
         if self.hosts_file is not None:
             self.shared.names.leave(self.obj)
