@@ -1,0 +1,117 @@
+"""A pod as one attempt at an item: its times, how it ended, what it asked for.
+
+The kubelet writes what is read here: container statuses and termination messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from expander.base.api_time import unix
+from expander.local.controllers.scheduling import pod_request
+from expander.local.decide.wellknown import INDEX
+from expander.manifests.selection import Object, owner_of
+
+DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One pod: its life in Unix seconds (None: not yet), and how its containers ended.
+
+    ``began`` is when its first container started. ``exit_code`` is that of the container that ended badly
+    last, or 0; None while it runs. ``cpu`` (cores) and ``memory`` (bytes) are its requests.
+    """
+
+    pod: Object
+    created: float | None
+    began: float | None
+    ended: float | None
+    phase: str
+    exit_code: int | None
+    reason: str
+    message: str
+    cpu: float
+    memory: int
+
+    @property
+    def termination(self) -> str:
+        """The termination message of the main container, empty when there is none."""
+        for container in statuses_of(self.pod):
+            end = (container.get("state") or {}).get("terminated")
+            if end and container["name"] == main_container(self.pod):
+                return str(end.get("message") or "")
+        return ""
+
+    @property
+    def name(self) -> str:
+        """The pod's name."""
+        return str(self.pod["metadata"]["name"])
+
+
+def attempt_of(pod: Object) -> Attempt:
+    """What a pod tells about itself."""
+    metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
+    ends, begins, running = [], [], False
+    for container in statuses_of(pod):
+        state = container.get("state") or {}
+        end, run = state.get("terminated"), state.get("running")
+        running = running or bool(run)
+        earlier = (container.get("lastState") or {}).get("terminated")
+        begins += [part["startedAt"] for part in (end, run, earlier) if part and part.get("startedAt")]
+        if end:
+            ends.append(end)
+    bad = [end for end in ends if end.get("exitCode")]
+    worst = max(bad, key=lambda end: end.get("finishedAt") or "", default=None)
+    request = pod_request(spec)
+    over = status.get("phase") in ("Succeeded", "Failed")
+    code = worst.get("exitCode") if worst else 0 if over and ends else None
+    finished = max((end["finishedAt"] for end in ends if end.get("finishedAt")), default=None)
+    return Attempt(
+        pod=pod,
+        created=seconds_of(metadata.get("creationTimestamp")),
+        began=seconds_of(min(begins, default=None)),
+        ended=seconds_of(finished) if over and not running else None,
+        phase=status.get("phase") or "Pending",
+        exit_code=code,
+        reason=str(status.get("reason") or (worst or {}).get("reason") or ""),
+        message=str(status.get("message") or (worst or {}).get("message") or ""),
+        cpu=request.cpu / 1000,
+        memory=request.memory,
+    )
+
+
+def statuses_of(pod: Object) -> Iterator[Object]:
+    """The container statuses of a pod, those of init containers first."""
+    status = pod.get("status") or {}
+    yield from status.get("initContainerStatuses") or ()
+    yield from status.get("containerStatuses") or ()
+
+
+def main_container(pod: Object) -> str:
+    """The container whose output is the item's: the one the pod names as default, else the first."""
+    named = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER)
+    names = [str(each["name"]) for each in pod["spec"]["containers"]]
+    return str(named) if named in names else names[0]
+
+
+def by_job(pods: Iterable[Object]) -> dict[str, list[Object]]:
+    """Pods by the uid of the Job that controls them."""
+    found: dict[str, list[Object]] = {}
+    for pod in pods:
+        found.setdefault(owner_of(pod), []).append(pod)
+    return found
+
+
+def index_of(pod: Object) -> int:
+    """The completion index of a pod; -1 when it has none."""
+    metadata = pod["metadata"]
+    text = (metadata.get("annotations") or {}).get(INDEX) or (metadata.get("labels") or {}).get(INDEX)
+    return int(text) if text and text.isdecimal() else -1
+
+
+def seconds_of(text: str | None) -> float | None:
+    """The Unix time of an API timestamp that may be absent."""
+    return unix(text) if text else None

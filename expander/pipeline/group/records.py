@@ -1,0 +1,154 @@
+"""What became of each item: a record for a Job, or for each index of an Indexed Job.
+
+The Job's status decides (the Job controller writes it); what only pods know (times of the work, exit codes,
+termination messages) comes from them and may be missing when they are gone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from expander.local.decide import indexes
+from expander.manifests.selection import Object
+from expander.pipeline.group.attempts import Attempt, attempt_of, by_job, index_of, seconds_of
+from expander.pipeline.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, outcome_of
+
+SKIPPED: Final = "Skipped"
+"""The state of an index that did not complete because the Job met its success policy without it."""
+
+STATES: Final = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED, SKIPPED)
+FINISHED: Final = (COMPLETE, FAILED, SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An item and what became of it; ``index`` is None except for an Indexed Job's parts.
+
+    ``message`` is about the state, ``termination`` what the container of the last attempt left in its
+    termination message. Times are Unix seconds. ``attempts`` are its pods, oldest first.
+    """
+
+    namespace: str
+    job: str
+    uid: str
+    index: int | None
+    item: str
+    state: str
+    reason: str
+    message: str
+    created: float | None
+    started: float | None
+    finished: float | None
+    exit_code: int | None
+    termination: str
+    attempts: Sequence[Attempt]
+
+    @property
+    def seconds(self) -> float | None:
+        """From start to end, None when it has not ended."""
+        if self.started is None or self.finished is None:
+            return None
+        return max(self.finished - self.started, 0.0)
+
+    @property
+    def label(self) -> str:
+        """What people call it: the item, else the Job's name; with the index behind."""
+        name = self.item or self.job
+        return name if self.index is None else f"{name}/{self.index}"
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """The item's columns, when its annotation holds them as a JSON object."""
+        if not self.item.startswith("{"):
+            return {}
+        try:
+            found = json.loads(self.item)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def records(jobs: Iterable[Object], pods: Iterable[Object]) -> Iterator[Record]:
+    """The records of a group, Job by Job."""
+    owned = by_job(pods)
+    for job in jobs:
+        yield from records_of(job, owned.get(job["metadata"]["uid"], ()))
+
+
+def records_of(job: Object, pods: Sequence[Object]) -> Iterator[Record]:
+    """The record of a Job, or those of its indexes in order."""
+    attempts = sorted(map(attempt_of, pods), key=lambda one: (one.created or 0.0, one.name))
+    whole = _whole(job, pods, attempts)
+    count = (job.get("spec") or {}).get("completions")
+    if (job.get("spec") or {}).get("completionMode") != "Indexed" or count is None:
+        yield whole
+        return
+    status = job.get("status") or {}
+    done = indexes.parse(status.get("completedIndexes"), count)
+    lost = indexes.parse(status.get("failedIndexes"), count)
+    parts: dict[int, list[Attempt]] = {}
+    for attempt in attempts:
+        parts.setdefault(index_of(attempt.pod), []).append(attempt)
+    for index in range(count):
+        yield _part(whole, index, parts.get(index, []), indexes.has(done, index), indexes.has(lost, index))
+
+
+def _whole(job: Object, pods: Sequence[Object], attempts: Sequence[Attempt]) -> Record:
+    outcome = outcome_of(job, pods)
+    return Record(
+        namespace=outcome.namespace,
+        job=outcome.name,
+        uid=job["metadata"]["uid"],
+        index=None,
+        item=outcome.item,
+        state=outcome.state,
+        reason=outcome.reason,
+        message=outcome.message,
+        created=seconds_of(job["metadata"].get("creationTimestamp")),
+        started=outcome.started,
+        finished=outcome.finished,
+        exit_code=outcome.exit_code,
+        termination=next((one.termination for one in reversed(attempts) if one.termination), ""),
+        attempts=attempts,
+    )
+
+
+def _part(whole: Record, index: int, attempts: Sequence[Attempt], done: bool, lost: bool) -> Record:
+    last = attempts[-1] if attempts else None
+    state, reason, message = _part_state(whole, last, done, lost)
+    finished = max((one.ended for one in attempts if one.ended is not None), default=whole.finished)
+    started = attempts[0].began or attempts[0].created if attempts else None
+    return Record(
+        namespace=whole.namespace,
+        job=whole.job,
+        uid=whole.uid,
+        index=index,
+        item=whole.item,
+        state=state,
+        reason=reason,
+        message=message,
+        created=attempts[0].created if attempts else whole.created,
+        started=started,
+        finished=finished if state in FINISHED and started is not None else None,
+        exit_code=0 if done else None if last is None else last.exit_code,
+        termination=next((one.termination for one in reversed(attempts) if one.termination), ""),
+        attempts=attempts,
+    )
+
+
+def _part_state(whole: Record, last: Attempt | None, done: bool, lost: bool) -> tuple[str, str, str]:
+    if done:
+        return COMPLETE, "", ""
+    if lost:
+        why = last.reason if last is not None else ""
+        return FAILED, why or "FailedIndex", last.message if last is not None else ""
+    if whole.state == COMPLETE:
+        return SKIPPED, "SuccessPolicy", "the Job was complete without this index"
+    if whole.state == FAILED:
+        return FAILED, whole.reason, whole.message
+    if last is not None and last.phase in ("Pending", "Running"):
+        return ACTIVE, "", ""
+    return (SUSPENDED if whole.state == SUSPENDED else PENDING), "", ""

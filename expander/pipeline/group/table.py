@@ -1,0 +1,143 @@
+"""The table of a group: one row for an item, as a mapping with the same keys in every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from expander.base.api_time import api_time
+from expander.pipeline.group.records import Record
+
+Row = dict[str, Any]
+
+COLUMNS: Final = (
+    "namespace",
+    "name",
+    "index",
+    "item",
+    "state",
+    "reason",
+    "message",
+    "exitCode",
+    "started",
+    "finished",
+    "seconds",
+    "attempts",
+    "node",
+)
+"""What every row has, in this order; a row may have ``columns``, ``folder``, ``output`` and more."""
+
+HIDDEN: Final = ("uid", "columns", "pods", "files")
+"""Keys that are not columns of a flat table."""
+
+_SHOWN: Final = {
+    "NAMESPACE": "namespace",
+    "JOB": "name",
+    "INDEX": "index",
+    "ITEM": "item",
+    "STATE": "state",
+    "SECONDS": "seconds",
+    "EXIT": "exitCode",
+    "PODS": "attempts",
+    "REASON": "reason",
+    "OUTPUT": "output",
+    "TERMINATION": "terminationMessage",
+}
+_LONGEST: Final = 60
+"""Characters of a cell of the text table."""
+
+
+def row_of(record: Record) -> Row:
+    """What a record says, for machines: times as the API writes them, durations in seconds."""
+    last = record.attempts[-1].pod if record.attempts else {}
+    row: Row = {
+        "namespace": record.namespace,
+        "name": record.job,
+        "index": record.index,
+        "item": record.item,
+        "state": record.state,
+        "reason": record.reason,
+        "message": record.message,
+        "exitCode": record.exit_code,
+        "started": _text(record.started),
+        "finished": _text(record.finished),
+        "seconds": record.seconds,
+        "attempts": len(record.attempts),
+        "node": (last.get("spec") or {}).get("nodeName"),
+        "pods": [attempt.name for attempt in record.attempts],
+        "uid": record.uid,
+    }
+    if record.columns:
+        row["columns"] = dict(record.columns)
+    return row
+
+
+def as_json(rows: Iterable[Row]) -> Iterator[str]:
+    """One JSON array, an element to a line."""
+    before = "[\n"
+    for row in rows:
+        yield before + _json(row)
+        before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def as_json_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """One JSON object to a line."""
+    return (_json(row) + "\n" for row in rows)
+
+
+def as_csv(rows: Sequence[Row]) -> Iterator[str]:
+    """A header and the rows. An item's columns follow ``item``; one with a taken name is ``item.NAME``."""
+    own = list(dict.fromkeys(name for row in rows for name in row.get("columns") or ()))
+    more = list(dict.fromkeys(key for row in rows for key in row if key not in (*COLUMNS, *HIDDEN)))
+    place = COLUMNS.index("item") + 1
+    heads = [f"item.{name}" if name in (*COLUMNS, *more) else name for name in own]
+    yield _line([*COLUMNS[:place], *heads, *COLUMNS[place:], *more])
+    for row in rows:
+        columns = row.get("columns") or {}
+        cells = [row.get(key) for key in COLUMNS]
+        cells[place:place] = [columns.get(name) for name in own]
+        yield _line([*cells, *(row.get(key) for key in more)])
+
+
+def as_text(rows: Sequence[Row], clean: Any) -> Iterator[str]:
+    """Columns for people; ``clean`` makes a text harmless for a terminal. What no row has is left out."""
+    several = len({row["namespace"] for row in rows}) > 1
+    optional = {"INDEX": "index", "OUTPUT": "output", "TERMINATION": "terminationMessage"}
+    heads = [head for head in _SHOWN if head != "NAMESPACE" or several]
+    for head, key in optional.items():
+        if all(row.get(key) is None for row in rows):
+            heads.remove(head)
+    cells = [heads, *([_cell(row.get(_SHOWN[head]), head, clean) for head in heads] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+
+
+def _cell(value: object, head: str, clean: Any) -> str:
+    if value is None:
+        return ""
+    if head == "SECONDS" and isinstance(value, (int, float)):
+        return f"{value:.1f}"
+    text: str = clean(str(value)).rstrip("\n").replace("\n", "\\n")
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _line(cells: Iterable[object]) -> str:
+    """A line of CSV; lists and mappings are JSON."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(
+        [_json(cell) if isinstance(cell, (Mapping, list)) else cell for cell in cells]
+    )
+    return line.getvalue()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _text(seconds: float | None) -> str | None:
+    return None if seconds is None else api_time(seconds)
