@@ -18,7 +18,8 @@ BELOW: dict[str, set[str]] = {
     "sinks": {"validate"},
     "cluster": {"sinks"},
     "local": {"sinks"},
-    "pipeline": {"cluster", "local", "render"},
+    "queues": {"sinks"},
+    "pipeline": {"cluster", "local", "queues", "render"},
     "cli": {"pipeline", "version"},
     "__init__": {"pipeline", "version"},
 }

@@ -1,0 +1,5 @@
+"""Work queues in Redis and RabbitMQ: filled from items, worked at least once, never lost.
+
+What speaks to a broker is here, and what runs a command for each item; nothing of clusters or of Jobs. The
+clients (``redis``, ``amqp``) come with the extra ``queue`` and are imported when a queue is opened.
+"""
