@@ -103,6 +103,10 @@ class ClusterWrites:
             namespaces = sorted({each["metadata"]["namespace"] for each in found})
         return sum(self._delete_in(kind, each, selection.selector, propagation) for each in namespaces)
 
+    def labelled(self, kind: str) -> Iterator[Object]:
+        """The objects of a kind that bear the labels of the selection themselves."""
+        return self._listed(kind, self._selection)
+
     def others(self) -> Iterator[Object]:
         """What else belongs to the selection: its CronJobs, ConfigMaps, Secrets and Services.
 

@@ -65,6 +65,10 @@ class LocalWrites:
         """Delete every object of ``kind`` that ``selection`` means; how many there were."""
         return sum(1 for _ in self.delete_each(kind, [*self._found(kind, selection)]))
 
+    def labelled(self, kind: str) -> Iterator[Object]:
+        """The objects of a kind that bear the labels of the selection themselves."""
+        return self._found(kind, self._selection)
+
     def others(self) -> Iterator[Object]:
         """What else belongs to the selection: its ConfigMaps, Secrets and Services."""
         for kind in OTHERS:
@@ -108,7 +112,7 @@ class LocalWrites:
         self.close()
 
 
-def _logs_by_pod(folder: Path) -> Mapping[str, list[str]]:
+def _logs_by_pod(folder: Path) -> dict[str, list[str]]:
     """The files of each pod, by its uid: the third of the parts that `Folders` makes names of."""
     found: dict[str, list[str]] = defaultdict(list)
     if folder.is_dir():

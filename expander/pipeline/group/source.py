@@ -79,6 +79,9 @@ class Writer(Protocol):
     def delete_all(self, kind: str, selection: Selection, *, propagation: str = "Background") -> int:
         """Delete every object of ``kind`` that ``selection`` means; how many there were."""
 
+    def labelled(self, kind: str) -> Iterator[Object]:
+        """The objects of a kind that bear the labels of the selection themselves."""
+
     def others(self) -> Iterator[Object]:
         """What else belongs to the selection: its CronJobs, ConfigMaps, Secrets and Services."""
 
