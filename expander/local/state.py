@@ -42,3 +42,19 @@ class State:
         """Give the folder back."""
         self.database.close()
         os.close(self._lock)
+
+
+def holder(folder: Path) -> int | None:
+    """The process that is at work in a state folder, or None."""
+    try:
+        lock = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        text = os.pread(lock, 20, 0).decode(errors="replace")
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(lock)
+    return None

@@ -5,7 +5,6 @@ The lock of the folder says whether one is there; ``server.json`` in it says whe
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -17,6 +16,7 @@ from typing import Final
 
 from expander.base.errors import ExpanderError
 from expander.local.api.server.kubeconfig import write_private
+from expander.local.state import holder
 
 NAME: Final = "server.json"
 POLL: Final = 0.05
@@ -52,7 +52,7 @@ def last(folder: Path) -> Presence | None:
 def current(folder: Path) -> Presence | None:
     """The server that is there now, or None."""
     found = last(folder)
-    return found if found is not None and _holder(folder) == found.pid else None
+    return found if found is not None and holder(folder) == found.pid else None
 
 
 def stop(folder: Path, timeout: float = 15.0) -> Presence | None:
@@ -66,24 +66,8 @@ def stop(folder: Path, timeout: float = 15.0) -> Presence | None:
     with suppress(ProcessLookupError):
         os.kill(found.pid, signal.SIGTERM)
     end = time.monotonic() + timeout
-    while _holder(folder) == found.pid:
+    while holder(folder) == found.pid:
         if time.monotonic() > end:
             raise ExpanderError(f"process {found.pid} has not ended within {timeout:g} seconds")
         time.sleep(POLL)
     return found
-
-
-def _holder(folder: Path) -> int | None:
-    """The process that holds the folder's lock, or None."""
-    try:
-        lock = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        text = os.pread(lock, 20, 0).decode(errors="replace")
-        return int(text) if text.isdigit() else None
-    finally:
-        os.close(lock)
-    return None

@@ -1,0 +1,122 @@
+"""A group of local runs: its Jobs, pods, events and logs, read from the state that `expander run` keeps."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from expander.base.selectors import parse
+from expander.local import group_changes, group_logs
+from expander.local.group_folders import GroupFolders, StateReader
+from expander.local.store.events import api_event
+from expander.manifests.selection import Change, Object, Selection, owner_of, uid_of
+
+FEW = 200
+"""So many Jobs are looked up one by one; of more Jobs all pods are read."""
+
+
+class LocalSource:
+    """The Jobs of ``selection`` in the state of ``folders``: a `pipeline.group.source.Source`.
+
+    Raises ExpanderError for state that cannot be read.
+    """
+
+    def __init__(self, folders: GroupFolders, selection: Selection) -> None:
+        self.folders = folders
+        self.selection = selection
+        self._selector = parse(selection.selector)
+        self._homes: dict[str, Path] = {}
+        group = None if folders.is_shared else folders.group
+        self.where = str(folders.root if group is None else folders.root / group)
+
+    def jobs(self) -> Iterator[Object]:
+        """See `Reader`."""
+        yield from heapq.merge(*(self._jobs_in(folder) for folder in self.folders.found()), key=_place)
+
+    def _jobs_in(self, folder: Path) -> Iterator[Object]:
+        with StateReader(folder) as state:
+            schedules = self._schedules(state)
+            for job in state.of_kind("Job", self.selection.namespace):
+                if self._takes(job, schedules):
+                    self._homes[uid_of(job)] = folder
+                    yield job
+
+    def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
+        """See `Reader`."""
+        jobs = dict.fromkeys(uid_of(job) for job in (self.jobs() if of is None else of))
+        for folder in self.folders.found():
+            with StateReader(folder) as state:
+                here = [uid for uid in jobs if self._homes.get(uid, folder) == folder]
+                if len(here) <= FEW:
+                    found = (each for each in state.owned(here) if each["kind"] == "Pod")
+                else:
+                    pods = state.of_kind("Pod", self.selection.namespace)
+                    found = (pod for pod in pods if owner_of(pod) in jobs)
+                for pod in found:
+                    self._homes[uid_of(pod)] = folder
+                    yield pod
+
+    def events(self, *, warnings: bool = False) -> Iterator[Object]:
+        """See `Reader`."""
+        for folder in self.folders.found():
+            with StateReader(folder) as state:
+                for event in state.events(self.selection.namespace):
+                    if event.kind in ("Job", "Pod") and (event.type == "Warning" or not warnings):
+                        yield api_event(event)
+
+    def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
+        """See `Reader`."""
+        return group_changes.changes(self.folders, self._takes, self._schedules, stopped, pods)
+
+    def log(
+        self,
+        pod: Object,
+        container: str,
+        *,
+        previous: bool = False,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+        timestamps: bool = False,
+    ) -> Iterator[bytes]:
+        """See `Reader`."""
+        home = self.home(pod)
+        if home is not None:
+            yield from group_logs.log(
+                home,
+                pod,
+                container,
+                previous=previous,
+                follow=follow,
+                tail=tail,
+                since=since,
+                timestamps=timestamps,
+            )
+
+    def home(self, obj: Object) -> Path | None:
+        """The state folder in which an object is; None when it is in none of them any more."""
+        uid = uid_of(obj)
+        if uid not in self._homes:
+            for folder in self.folders.found():
+                with StateReader(folder) as state:
+                    if state.by_uid(uid) is not None:
+                        self._homes[uid] = folder
+        return self._homes.get(uid)
+
+    def _schedules(self, state: StateReader) -> set[str]:
+        """The uids of the CronJobs of a folder that are selected: their Jobs belong to the selection."""
+        if not self.selection.selector:
+            return set()
+        crons = state.of_kind("CronJob", self.selection.namespace)
+        return {uid_of(each) for each in crons if self._selector.matches(each["metadata"].get("labels"))}
+
+    def _takes(self, job: Object, schedules: set[str]) -> bool:
+        metadata = job["metadata"]
+        if self.selection.namespace not in (None, metadata["namespace"]):
+            return False
+        return self._selector.matches(metadata.get("labels")) or owner_of(job) in schedules
+
+
+def _place(job: Object) -> tuple[str, str]:
+    return job["metadata"]["namespace"], job["metadata"]["name"]

@@ -1,0 +1,154 @@
+"""What happens to the Jobs and pods of a group, seen by looking into its state again and again.
+
+A look costs next to nothing while the file has not changed. What has changed has a higher version than all
+before; what is gone is missing among the rows.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any, Final
+
+from expander.local.group_folders import DATABASE, GroupFolders, StateReader
+from expander.local.store.encoding import decode
+from expander.manifests.selection import Change, Object, owner_of, uid_of
+
+POLL: Final = 0.2
+"""Seconds between two looks."""
+
+SHARE: Final = 4.0
+"""After a look so many times its own length pass before the next, at most `LONGEST`."""
+
+LONGEST: Final = 0.5
+
+Row = tuple[int, int, bytes]
+Takes = Callable[[Object, set[str]], bool]
+"""Whether a Job is meant, given the uids of CronJobs whose Jobs are."""
+
+
+def changes(
+    folders: GroupFolders,
+    takes: Takes,
+    schedules: Callable[[StateReader], set[str]],
+    stopped: Callable[[], bool],
+    pods: bool,
+) -> Iterator[Change | None]:
+    """What `Reader.changes` says; ``schedules`` tells the CronJobs of a folder whose Jobs are meant."""
+    looks: dict[Path, _Look] = {}
+    try:
+        while not stopped():
+            begun = time.monotonic()
+            found = folders.found()
+            for folder in [*found, *(each for each in looks if each not in found)]:
+                look = looks.setdefault(folder, _Look(folder, takes, schedules, pods))
+                yield from look.changes()
+            yield None
+            time.sleep(min(LONGEST, max(POLL, SHARE * (time.monotonic() - begun))))
+    finally:
+        for look in looks.values():
+            look.close()
+
+
+class _Look:
+    """What was seen of one folder."""
+
+    def __init__(
+        self, folder: Path, takes: Takes, schedules: Callable[[StateReader], set[str]], pods: bool
+    ) -> None:
+        self._folder = folder
+        self._takes = takes
+        self._schedules = schedules
+        self._kinds = ("Job", "Pod") if pods else ("Job",)
+        self._state: StateReader | None = None
+        self._file = (0, 0)
+        self._seen: int | None = None
+        self._version = -1
+        self._known: dict[str, dict[int, Object]] = {kind: {} for kind in self._kinds}
+        self._jobs: set[str] = set()
+
+    def changes(self) -> Iterator[Change]:
+        """What has changed since the last look."""
+        if not self._open():
+            return
+        if self._state is None:
+            for kind in self._kinds:
+                yield from (self._gone(kind, row) for row in list(self._known[kind]))
+            return
+        (seen,) = self._state.database.execute("PRAGMA data_version").fetchone()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        database = self._state.database
+        database.execute("BEGIN")  # one picture of all kinds
+        try:
+            schedules = self._schedules(self._state)
+            news = [(kind, *self._news(database, kind)) for kind in self._kinds]
+        finally:
+            database.execute("COMMIT")
+        for kind, rows, there in news:
+            yield from self._told(kind, rows, there, schedules)
+        self._version = max([self._version, *(rows[-1][1] for _, rows, _ in news if rows)])
+
+    def _news(self, database: Connection, kind: str) -> tuple[list[Row], set[int]]:
+        """The rows that have changed, and all that are there."""
+        query = "SELECT id, version, data FROM objects WHERE kind=? AND version>? ORDER BY version"
+        rows = database.execute(query, (kind, self._version)).fetchall()
+        return rows, {row for (row,) in database.execute("SELECT id FROM objects WHERE kind=?", (kind,))}
+
+    def _told(self, kind: str, rows: list[Row], there: set[int], schedules: set[str]) -> Iterator[Change]:
+        known = self._known[kind]
+        for row in [row for row in known if row not in there]:
+            yield self._gone(kind, row)
+        for row, _, data in rows:
+            obj: dict[str, Any] = decode(data)
+            if row in known and uid_of(known[row]) != uid_of(obj):
+                yield self._gone(kind, row)
+            if kind == "Pod":
+                if owner_of(obj) not in self._jobs:
+                    continue
+            elif not self._takes(obj, schedules):
+                if row in known:
+                    yield self._gone(kind, row)
+                continue
+            else:
+                self._jobs.add(uid_of(obj))
+            step = "MODIFIED" if row in known else "ADDED"
+            known[row] = _mark(obj)
+            yield Change(step, obj)
+
+    def _gone(self, kind: str, row: int) -> Change:
+        return Change("DELETED", self._known[kind].pop(row))
+
+    def _open(self) -> bool:
+        """Open the file, also when it is another one than before; false while nothing can have changed."""
+        try:
+            found = os.stat(self._folder / DATABASE)
+        except FileNotFoundError:
+            self.close()
+            return bool(self._known["Job"])
+        if self._state is not None and self._file == (found.st_dev, found.st_ino):
+            return True
+        if self._state is not None:
+            self.close()
+            return True
+        self._file = (found.st_dev, found.st_ino)
+        self._state = StateReader(self._folder)
+        return True
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._state is not None:
+            self._state.close()
+        self._state, self._seen, self._version, self._jobs = None, None, -1, set()
+
+
+def _mark(obj: Object) -> Object:
+    """So much of an object as tells which it was."""
+    metadata = obj["metadata"]
+    wanted = ("name", "namespace", "uid", "labels", "ownerReferences")
+    kept = {key: metadata[key] for key in wanted if key in metadata}
+    return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": kept}

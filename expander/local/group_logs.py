@@ -1,0 +1,99 @@
+"""The log of a container in a state folder, read from its file.
+
+Lines carry no times there: a time before a line is that of the container's start, or of when the line was
+seen to arrive; ``since`` leaves out logs that nobody wrote to since then.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from expander.base.api_time import unix
+from expander.local.api.server.logtext import CHUNK, Stamper, tail_start
+from expander.local.group_folders import StateReader
+from expander.local.kubelet.folders import Folders, PodFiles, restart_counts
+from expander.local.state import holder
+from expander.manifests.selection import Object, uid_of
+
+POLL: Final = 0.1
+"""Seconds between two looks at a log that is followed."""
+
+
+def log(
+    folder: Path,
+    pod: Object,
+    container: str,
+    *,
+    previous: bool,
+    follow: bool,
+    tail: int | None,
+    since: float | None,
+    timestamps: bool,
+) -> Iterator[bytes]:
+    """What `Reader.log` says; ``folder`` is the state folder in which the pod is."""
+    with StateReader(folder) as state:
+        current: Object = state.by_uid(uid_of(pod)) or pod
+        files = Folders(folder).of(current)
+        start = _latest(files, current, container) - previous
+        if start < 0 or not os.path.exists(path := files.log(container, start)):
+            return
+        stamp, arrival = Stamper(timestamps), _started(current, container)
+        with open(path, "rb") as file:
+            _go_to_start(file, tail, since)
+            while True:
+                over = previous or not follow or os.path.exists(files.log(container, start + 1))
+                over = over or _is_over(state, uid_of(pod), container)
+                while data := file.read(CHUNK):
+                    yield stamp(data, arrival)
+                if over:
+                    return
+                time.sleep(POLL)
+                arrival = time.time()
+
+
+def _latest(files: PodFiles, pod: Object, container: str) -> int:
+    """The number of the last start of a container that has a log; -1 when there is none.
+
+    The log of a start may be there before the status in the state file counts it.
+    """
+    number = restart_counts(pod).get(container, 0)
+    while number >= 0 and not os.path.exists(files.log(container, number)):
+        number -= 1
+    while number >= 0 and os.path.exists(files.log(container, number + 1)):
+        number += 1
+    return number
+
+
+def _go_to_start(file: BinaryIO, tail: int | None, since: float | None) -> None:
+    if since is not None and os.fstat(file.fileno()).st_mtime < time.time() - since:
+        file.seek(0, os.SEEK_END)
+    elif tail is not None:
+        file.seek(tail_start(file, tail))
+
+
+def _is_over(state: StateReader, uid: str, container: str) -> bool:
+    """Whether a container has ended, or nobody is there who runs it."""
+    pod = state.by_uid(uid)
+    if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return True
+    return "terminated" in (_status(pod, container).get("state") or {}) or holder(state.folder) is None
+
+
+def _status(pod: Object, container: str) -> dict[str, Any]:
+    status = pod.get("status") or {}
+    for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        if each["name"] == container:
+            return dict(each)
+    return {}
+
+
+def _started(pod: Object, container: str) -> float:
+    """When a container started (Unix seconds); 0 when nobody knows."""
+    for step in (_status(pod, container).get("state") or {}).values():
+        if stamp := step.get("startedAt"):
+            return unix(stamp)
+    return 0.0
