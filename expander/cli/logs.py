@@ -31,7 +31,7 @@ def command(
     """Print what the containers of JOB, or of all Jobs of a group, wrote: every pod, every restart."""
     from expander.pipeline.outcomes import FAILED
     from expander.pipeline.results import results
-    from expander.pipeline.run import state_folder
+    from expander.pipeline.state import state_folder
 
     out = Output()
     missing = set(jobs)

@@ -45,7 +45,7 @@ def command(group: str, state: str | None, failed: bool, output: str) -> int:
     """Say what became of each Job of a group that was run on this machine."""
     from expander.pipeline.outcomes import FAILED
     from expander.pipeline.results import results
-    from expander.pipeline.run import state_folder
+    from expander.pipeline.state import state_folder
 
     out = Output()
     found = [one for one in results(state_folder(group, state)) if not failed or one.outcome.state == FAILED]

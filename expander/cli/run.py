@@ -74,7 +74,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.local.executor import Executor
     from expander.pipeline.batch import used_here
     from expander.pipeline.halt import FIRST_FAILURE, Halt
-    from expander.pipeline.run import Run, forget, state_folder
+    from expander.pipeline.run import Run, forget
+    from expander.pipeline.state import state_folder
 
     if flags["fail_fast"] and flags["halt"]:
         raise UsageError("--fail-fast is a --halt of its own; give one of them")

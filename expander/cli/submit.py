@@ -127,7 +127,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 def _settings(flags: dict[str, Any]) -> Settings:
     from expander.cluster.retry import Retry
     from expander.cluster.terms import Terms
-    from expander.pipeline.run import state_folder
+    from expander.pipeline.state import state_folder
     from expander.pipeline.submit import Settings
 
     if flags["burst"] is not None and flags["qps"] is None:

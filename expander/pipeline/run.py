@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -202,16 +201,6 @@ class Run:
 
 def _ended(counts: Mapping[str, int]) -> int:
     return counts["succeeded"] + counts["failed"]
-
-
-def state_folder(group: str, chosen: str | None = None) -> Path:
-    """The folder of a group's state: below ``chosen``, ``$EXPANDER_STATE``, or the user's state folder."""
-    if chosen is None:
-        chosen = os.environ.get("EXPANDER_STATE")
-    if chosen is None:
-        home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-        chosen = os.path.join(home, "expander")
-    return Path(chosen).absolute() / group
 
 
 def forget(folder: Path) -> None:
