@@ -44,14 +44,6 @@ class ClusterWrites:
         self._asking = asking
         self._selection = selection
 
-    def create(self, manifest: Object) -> Object:
-        """Make the object; gives it as it was stored. An object of its name is an error."""
-        metadata = manifest["metadata"]
-        path = collection(manifest["kind"], metadata["namespace"])
-        body = json.dumps(manifest, ensure_ascii=False).encode()
-        made: Object = self._asking.send("POST", f"{path}?fieldManager=expander", body)
-        return made
-
     def annotate(self, kind: str, object: Object, annotations: Mapping[str, str]) -> None:
         """Set annotations of the object of that name and uid; nothing happens when it is gone."""
         metadata = {"uid": object["metadata"]["uid"], "annotations": dict(annotations)}

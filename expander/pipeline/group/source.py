@@ -64,9 +64,6 @@ class Reader(Protocol):
 class Writer(Protocol):
     """Changes what a selection has. Raises ExpanderError when it cannot."""
 
-    def create(self, manifest: Object) -> Object:
-        """Make the object; gives it as it was stored. An object of its name is an error."""
-
     def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
         """Delete the object, if it still is the one of this uid; False when it is not there any more."""
 

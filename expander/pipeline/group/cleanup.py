@@ -1,0 +1,186 @@
+"""A group deleted: what goes is said first, then it goes, and what stays is left alone.
+
+Without filters everything that bears the group's label goes, whatever has come meanwhile; with filters the
+very Jobs that were found, known by their uids, and the rest of the group when no Job needs it any more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from expander.base.api_time import unix
+from expander.base.errors import ExpanderError
+from expander.manifests.selection import Object, Selection
+from expander.pipeline.group.source import Reader, Writer
+from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
+
+ORDER: Final = ("CronJob", "Job", "Pod", "ConfigMap", "Secret", "Service")
+"""Kinds in the order they go: nothing makes new Jobs or pods while they are deleted."""
+
+LOOK: Final = (0.05, 2.0)
+"""Seconds between two looks at what is left: the first ones, and later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which Jobs go: finished ones, failed ones, those ``older`` than so many seconds; all must hold.
+
+    A Job that has ended is as old as its end, any other as old as itself.
+    """
+
+    finished: bool = False
+    failed: bool = False
+    older: float | None = None
+
+    def __bool__(self) -> bool:
+        return self.finished or self.failed or self.older is not None
+
+    def mean(self, state: str, since: float, now: float) -> bool:
+        """Whether a Job goes that is in ``state`` since that time (Unix seconds)."""
+        if self.failed and state != FAILED:
+            return False
+        if self.finished and state not in (COMPLETE, FAILED):
+            return False
+        return self.older is None or now - since >= self.older
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object of the group; ``state`` is that of a Job or the phase of a pod, ``since`` Unix seconds."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    state: str = ""
+    since: float = 0.0
+
+    @property
+    def object(self) -> Object:
+        """As much of it as a deletion needs."""
+        metadata = {"namespace": self.namespace, "name": self.name, "uid": self.uid}
+        return {"kind": self.kind, "metadata": metadata}
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to go. ``whole``: everything with the group's label; else the Jobs in ``jobs``, and ``rest``
+    when ``clears``: no Job is left that may need it."""
+
+    whole: bool
+    clears: bool
+    jobs: list[Found] = field(default_factory=list)
+    rest: list[Found] = field(default_factory=list)
+
+    @property
+    def unfinished(self) -> int:
+        """How many of the Jobs have not ended."""
+        return sum(job.state not in (COMPLETE, FAILED) for job in self.jobs)
+
+    def __bool__(self) -> bool:
+        return bool(self.jobs or (self.rest and self.clears))
+
+    @property
+    def goes(self) -> list[Found]:
+        """What goes, beside the pods of the Jobs."""
+        return [*self.jobs, *(self.rest if self.clears else ())]
+
+
+def plan(reader: Reader, writer: Writer, filters: Filters, now: float) -> Plan:
+    """What goes of the selection at ``now`` (Unix seconds)."""
+    jobs, kept = [], 0
+    for job in reader.jobs():
+        found = found_of("Job", job)
+        if filters.mean(found.state, found.since, now):
+            jobs.append(found)
+        else:
+            kept += 1
+    rest = [found_of(str(each["kind"]), each) for each in writer.others()]
+    clears = not filters or not (kept or any(each.kind == "CronJob" for each in rest))
+    return Plan(not filters, clears, jobs, rest)
+
+
+def found_of(kind: str, obj: Object) -> Found:
+    """An object as a line of a plan."""
+    metadata = obj["metadata"]
+    state = ""
+    since = unix(metadata["creationTimestamp"]) if metadata.get("creationTimestamp") else 0.0
+    if kind == "Job":
+        outcome = outcome_of(obj, ())
+        state, since = outcome.state, outcome.finished or since
+    elif kind == "Pod":
+        state = str((obj.get("status") or {}).get("phase", ""))
+    return Found(kind, metadata.get("namespace", ""), metadata["name"], metadata["uid"], state, since)
+
+
+def carry_out(
+    plan: Plan, writer: Writer, selection: Selection, say: Callable[[str], None]
+) -> Iterator[Counter[str]]:
+    """Delete what the plan has; gives the numbers deleted so far, by kind, now and then.
+
+    Raises ExpanderError at the end when something could not be deleted.
+    """
+    counts: Counter[str] = Counter()
+    errors: list[ExpanderError] = []
+    if not plan.whole:
+        try:
+            for number, _ in enumerate(writer.delete_each("Job", (job.object for job in plan.jobs)), 1):
+                counts["Job"] = number
+                yield counts
+        except ExpanderError as error:
+            errors.append(error)
+    if plan.whole or (plan.clears and not errors):
+        kinds = {each.kind for each in plan.rest} | {"Pod"} | ({"Job"} if plan.whole else set())
+        for kind in sorted(kinds, key=ORDER.index):
+            try:
+                counts[kind] += writer.delete_all(kind, selection)
+            except ExpanderError as error:
+                errors.append(error)
+            yield counts
+    for other in errors[1:]:
+        say(f"error: {other}")
+    if errors:
+        raise errors[0]
+
+
+def wait_until_gone(plan: Plan, writer: Writer, timeout: float) -> int:
+    """Wait until what the plan has is gone; how many Jobs and pods are left after ``timeout`` seconds."""
+    ends, pause = time.monotonic() + timeout, LOOK[0]
+    while left := _left(plan, writer):
+        if time.monotonic() + pause > ends:
+            return left
+        time.sleep(pause)
+        pause = min(pause * 2, LOOK[1])
+    return 0
+
+
+def _left(plan: Plan, writer: Writer) -> int:
+    meant = {job.uid for job in plan.jobs}
+    left = sum(plan.whole or each["metadata"]["uid"] in meant for each in writer.labelled("Job"))
+    return left + (sum(1 for _ in writer.labelled("Pod")) if plan.whole else 0)
+
+
+def commands(plan: Plan, selection: Selection, kubectl: str) -> Iterator[str]:
+    """The kubectl commands that do the same; ``kubectl`` may have options of its own."""
+    where = "-A" if selection.namespace is None else f"-n {selection.namespace}"
+    by_label = {each.kind for each in plan.rest} if plan.clears else set()
+    if plan.whole:
+        by_label |= {"Job", "Pod"}
+    else:
+        for namespace in sorted({job.namespace for job in plan.jobs}):
+            names = [job.name for job in plan.jobs if job.namespace == namespace]
+            for at in range(0, len(names), 100):
+                yield f"{kubectl} delete job -n {namespace} {' '.join(names[at : at + 100])}"
+    if by_label:
+        kinds = ",".join(kind.lower() for kind in ORDER if kind in by_label)
+        yield f"{kubectl} delete {kinds} {where} -l {_quoted(selection.selector)}"
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)
