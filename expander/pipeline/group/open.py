@@ -1,0 +1,147 @@
+"""The options that say which group is meant, and where -> its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from expander.base.errors import InputError, UsageError
+from expander.base.requirements import NAME
+from expander.manifests.edits import GROUP_LABEL
+from expander.manifests.selection import Selection
+from expander.pipeline.state import state_folder
+
+if TYPE_CHECKING:
+    from expander.cluster.group import ClusterSource
+    from expander.local.group import LocalSource
+    from expander.local.group_folders import GroupFolders
+
+    AnySource: TypeAlias = ClusterSource | LocalSource
+
+MANY = 12
+"""So many known groups are listed in an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A group by name, by label selector, or by both, and where to look for it.
+
+    ``namespace`` None is the context's on a cluster and any in local state; ``everywhere`` is all of them.
+    ``state`` is the folder below which local runs keep their state; giving one means ``local``.
+    """
+
+    group: str | None = None
+    selector: str | None = None
+    namespace: str | None = None
+    everywhere: bool = False
+    local: bool = False
+    state: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    group_label: str = GROUP_LABEL
+
+    @property
+    def is_local(self) -> bool:
+        """Whether local runs are meant, and not a cluster."""
+        return self.local or self.state is not None
+
+    def __str__(self) -> str:
+        parts = [] if self.group is None else [f"group {self.group}"]
+        if self.selector is not None:
+            parts.append(f"selector {self.selector!r}")
+        return ", ".join(parts)
+
+
+def open_source(wanted: Wanted, *, awaited: bool = False) -> AnySource:
+    """The source of what is ``wanted``. Nothing is asked of a cluster yet.
+
+    ``awaited``: a local group that has no state yet is no error. Raises UsageError when nothing says what is
+    wanted, InputError when there is no cluster to speak to or no such local group.
+    """
+    _check(wanted)
+    return _local(wanted, awaited) if wanted.is_local else _cluster(wanted)
+
+
+def nothing_found(wanted: Wanted, source: AnySource) -> InputError:
+    """The error for when there is no Job of what is wanted."""
+    where = f"in {source.where}"
+    if not wanted.is_local and source.selection.namespace is not None:
+        where = f"in namespace {source.selection.namespace} of {source.where}"
+    return InputError(f"there is no Job of {wanted} {where}", hint=_elsewhere(wanted))
+
+
+def _check(wanted: Wanted) -> None:
+    from expander.base.selectors import parse
+
+    if wanted.group is None and wanted.selector is None:
+        raise UsageError("say which Jobs are meant: --group NAME, or -l/--selector SELECTOR")
+    group = wanted.group
+    if group is not None and (len(group) > 63 or not NAME.fullmatch(group)):
+        raise UsageError(
+            f"--group {group!r} is no label value: at most 63 letters, digits, '-', '_', '.', "
+            "beginning and ending with a letter or digit"
+        )
+    if wanted.everywhere and wanted.namespace is not None:
+        raise UsageError("-n/--namespace and -A/--all-namespaces exclude each other")
+    if wanted.is_local and (wanted.kubeconfig is not None or wanted.context is not None):
+        raise UsageError(
+            "--local and --state mean runs on this machine, --kubeconfig and --context a cluster"
+        )
+    try:
+        parse(wanted.selector or "")
+    except ValueError as error:
+        raise UsageError(f"-l/--selector {wanted.selector!r}: {error}") from None
+
+
+def _labels(wanted: Wanted, by_label: bool = True) -> str:
+    own = [f"{wanted.group_label}={wanted.group}"] if by_label and wanted.group is not None else []
+    return ",".join([*own, *([wanted.selector] if wanted.selector else [])])
+
+
+def _folders(wanted: Wanted) -> GroupFolders:
+    from expander.local.group_folders import GroupFolders
+
+    return GroupFolders(state_folder("any", wanted.state).parent, wanted.group)
+
+
+def _local(wanted: Wanted, awaited: bool) -> LocalSource:
+    from expander.local.group import LocalSource
+
+    folders = _folders(wanted)
+    if wanted.group is not None and not folders.found() and not awaited:
+        raise InputError(f"there is no state of group {wanted.group} in {folders.root}", hint=_known(folders))
+    selector = _labels(wanted, by_label=folders.is_shared)
+    return LocalSource(folders, Selection(wanted.namespace, selector))
+
+
+def _cluster(wanted: Wanted) -> ClusterSource:
+    from expander.cluster.group import ClusterSource
+    from expander.cluster.transport import Transport
+
+    try:
+        transport = Transport(wanted.kubeconfig, wanted.context)
+    except InputError as error:
+        hint = _elsewhere(wanted)
+        if hint is None or wanted.kubeconfig is not None:
+            raise
+        raise InputError(error.problems[0].message, hint=hint) from None
+    namespace = None if wanted.everywhere else wanted.namespace or transport.namespace
+    return ClusterSource(transport, Selection(namespace, _labels(wanted)))
+
+
+def _elsewhere(wanted: Wanted) -> str | None:
+    """Where else the group may be, as a hint."""
+    folders = _folders(wanted)
+    if wanted.is_local:
+        return _known(folders)
+    if wanted.group is not None and wanted.group in folders.known():
+        return f"a group {wanted.group} was run on this machine: --local shows it"
+    return None if wanted.everywhere or wanted.namespace is not None else "-A looks in all namespaces"
+
+
+def _known(folders: GroupFolders) -> str:
+    known = folders.known()
+    if not known:
+        return "nothing was run with this state folder"
+    more = f" and {len(known) - MANY} more" if len(known) > MANY else ""
+    return f"groups that were run are {', '.join(known[:MANY])}{more}"
