@@ -155,21 +155,16 @@ def quotas_in(paths: Iterable[str]) -> dict[str, str]:
     """
     from expander.base.positions import Position
     from expander.base.quantity import compare
-    from expander.base.yaml import read_chunk
+    from expander.pipeline.quotas import limits_in
 
     hard: dict[str, str] = {}
     for path in paths:
-        found = False
-        for chunk in chunks_of(path):
-            for document in read_chunk(chunk, path):
-                data = document.data if isinstance(document.data, dict) else {}
-                spec = data.get("spec")
-                if data.get("kind") == "ResourceQuota" and isinstance(spec, dict):
-                    found = True
-                    for name, limit in (spec.get("hard") or {}).items():
-                        text = str(limit)
-                        if name not in hard or compare(text, hard[name]) < 0:
-                            hard[name] = text
-        if not found:
+        quotas = [each["spec"] for each in limits_in([path]) if each["kind"] == "ResourceQuota"]
+        if not quotas:
             raise InputError("there is no ResourceQuota in the file", where=Position(path))
+        for spec in quotas:
+            for name, limit in (spec.get("hard") or {}).items():
+                text = str(limit)
+                if name not in hard or compare(text, hard[name]) < 0:
+                    hard[name] = text
     return hard

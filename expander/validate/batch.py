@@ -42,14 +42,14 @@ class Totals:
         for name, amount in _pod_amounts(spec["template"]["spec"]).items():
             self._count(name, amount * pods)
 
-    def include(self, other: Totals) -> None:
-        """Add what another part of the batch asks for."""
+    def include(self, other: Totals, times: int = 1) -> None:
+        """Add what another part of the batch asks for, or ``times`` as much."""
         for kind, count in other.counts.items():
-            self.counts[kind] = self.counts.get(kind, 0) + count
+            self.counts[kind] = self.counts.get(kind, 0) + count * times
         for name, amount in other.amounts.items():
-            self._count(name, amount)
-        self.without_ttl += other.without_ttl
-        self.without_group += other.without_group
+            self._count(name, amount * times)
+        self.without_ttl += other.without_ttl * times
+        self.without_group += other.without_group * times
 
     def _count(self, name: str, amount: Fraction) -> None:
         self.amounts[name] = self.amounts.get(name, Fraction(0)) + amount

@@ -1,0 +1,113 @@
+"""``expander plan``: what a submission would be, without sending anything."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import click
+
+from expander.base.errors import UsageError
+from expander.cli.messages import ItemErrors, Output
+from expander.cli.submit import command as submit
+
+EXAMPLES = """
+\b
+Examples:
+  expander plan job-tmpl.yaml apple banana cherry
+  expander plan render.yaml -i frames.csv --context prod --qps 50
+  expander plan jobs/ --quota quota.yaml
+  expander plan render.yaml -i frames.csv -o name | wc -l
+
+\b
+Every command line of `submit` is taken as it stands; options that change nothing of a plan are not
+listed. Bytes are those of the JSON that a server keeps of each new object, with its defaults and
+metadata; etcd holds protobuf, which is shorter. Times are reckoned with --qps, else with 300 objects a
+second, and for requests only: a quota or --max-active makes the rest wait for Jobs to finish.
+
+\b
+Exit codes: 0 everything can be sent, 1 some items cannot, 2 wrong usage or input.
+"""
+
+NO_MATTER = frozenset(
+    [
+        "delete_finished",
+        "dry_run",
+        "in_flight",
+        "on_exists",
+        "quiet",
+        "quota_timeout",
+        "resume",
+        "retry_budget",
+        "server_side",
+        "state",
+    ]
+)
+"""Options of ``submit`` that change nothing of a plan: taken, and not listed."""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option(
+    "--quota",
+    "quotas",
+    multiple=True,
+    metavar="FILE",
+    help="ResourceQuotas and LimitRanges to hold the batch against, instead of asking a cluster.",
+)
+@click.option("--offline", is_flag=True, help="Ask no cluster.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "name"]),
+    default="text",
+    show_default=True,
+    help="A report, one JSON object with all names, or only the names.",
+)
+def command(arguments: tuple[str, ...], **flags: Any) -> int:
+    """Say what `submit` with the same arguments would create, and send nothing.
+
+    Names, counts, pods at a time and in all, what they ask for, bytes in etcd, the time to send it, what fits
+    into the quotas of the namespaces, and which limits of clusters the batch comes near.
+    """
+    from expander.cli.plan_output import report_of
+    from expander.cli.selection import batch_of
+    from expander.pipeline.plan.rate import Rate
+    from expander.pipeline.plan.sources import limits_of
+    from expander.pipeline.plan.survey import Survey
+
+    if flags["burst"] is not None and flags["qps"] is None:
+        raise UsageError("--burst goes with --qps")
+    errors = ItemErrors()
+    limits = limits_of(flags["kubeconfig"], flags["context"], flags["quotas"], flags["offline"])
+    survey = Survey(
+        rate=Rate(flags["qps"], flags["burst"], flags["max_active"]),
+        namespace=limits.namespace,
+        group_label=flags["group_label"],
+        capacity=limits.of,
+        on_error=errors,
+    )
+    report = report_of(flags["output"], Output(), flags["on_quota"])
+    for name in survey.names(batch_of(arguments, flags, errors)):
+        report.add(name)
+    plan = survey.plan()
+    plan.failed = errors.count
+    plan.asked = limits.asked
+    plan.unknown = [*limits.unknown(), *plan.unknown]
+    if flags["queue"]:
+        plan.suspended = plan.objects.get("Job", 0)
+    report.finish([plan])
+    errors.finish()
+    return 1 if errors.count else 0
+
+
+def _of_submit() -> list[click.Parameter]:
+    """The parameters of ``submit`` that are not this command's own."""
+    own = {param.name for param in command.params}
+    found = [copy.copy(param) for param in submit.params if param.name not in own]
+    for param in found:
+        if isinstance(param, click.Option) and param.name in NO_MATTER:
+            param.hidden = True
+    return found
+
+
+command.params = [*_of_submit(), *command.params]

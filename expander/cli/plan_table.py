@@ -1,0 +1,110 @@
+"""A plan as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from expander.local.admission.amounts import Amounts
+from expander.pipeline.plan.limits import minutes
+from expander.pipeline.plan.plan import Plan
+from expander.pipeline.plan.wording import plural, quota_lines, ruling_lines
+
+Row = tuple[str, str]
+
+NAMESPACES = 3
+"""So many namespaces are named."""
+
+
+def rows_of(plan: Plan) -> list[Row]:
+    """The figures of a plan; every plan has the same labels in the same order."""
+    size = f"{in_bytes(plan.etcd_bytes)} as JSON"
+    if plan.total > 1:
+        size += f", the largest {in_bytes(plan.largest[1])} ({plan.largest[0]})"
+    return [
+        ("objects", _objects(plan)),
+        ("where", _where(plan)),
+        ("pods", _pods(plan)),
+        ("requests", _amounts(plan, "requests.")),
+        ("limits", _amounts(plan, "limits.")),
+        ("in etcd", size),
+        ("sending", _sending(plan)),
+    ]
+
+
+def notes_of(plan: Plan, on_quota: str) -> Iterator[str]:
+    """What fits, and what to look out for, a line each."""
+    if plan.asked != "nothing" and not plan.rooms and not plan.unknown:
+        yield "quota: nothing limits the batch"
+    yield from quota_lines(plan.rooms, on_quota)
+    yield from ruling_lines(plan.rulings)
+    for words in plan.unknown:
+        yield f"not known: quotas and limit ranges; {words}"
+    for words in plan.warnings:
+        yield f"warning: {words}"
+
+
+def table(columns: Sequence[Sequence[Row]]) -> Iterator[str]:
+    """Columns with the same labels side by side; rows that are empty in all of them are left out."""
+    lines = [(rows[0][0], *(text for _, text in rows)) for rows in zip(*columns, strict=True)]
+    kept = [line for line in lines if any(line[1:])]
+    widths = [max(map(len, cells), default=0) for cells in zip(*kept, strict=True)]
+    for line in kept:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def _objects(plan: Plan) -> str:
+    parts = [f"{count:,} {plural(kind, count)}" for kind, count in sorted(plan.objects.items())]
+    failed = f"; {plan.failed:,} items cannot be sent" if plan.failed else ""
+    return (", ".join(parts) or "none") + failed
+
+
+def _where(plan: Plan) -> str:
+    names = sorted(name for name in plan.namespaces if name)
+    if not names:
+        return ""
+    shown = ", ".join(names[:NAMESPACES])
+    more = f" and {len(names) - NAMESPACES:,} more" if len(names) > NAMESPACES else ""
+    group = f", group {plan.group}" if plan.group else ""
+    return f"namespace{'s' if len(names) > 1 else ''} {shown}{more}{group}"
+
+
+def _pods(plan: Plan) -> str:
+    if not plan.pods_in_all:
+        return ""
+    text = f"{plan.pods_at_once:,} at a time, {plan.pods_in_all:,} in all"
+    if plan.rate.max_active is not None:
+        text += f"; {plan.rate.max_active:,} unfinished Jobs at most (--max-active)"
+    if plan.suspended:
+        text += f"; {plan.suspended:,} {plural('Job', plan.suspended)} wait until resumed"
+    return text
+
+
+def _amounts(plan: Plan, prefix: str) -> str:
+    at_once, in_all = (_listed(amounts, prefix) for amounts in (plan.at_once, plan.in_all))
+    if not in_all:
+        return ""
+    return f"{at_once} at a time" + (f", {in_all} in all" if in_all != at_once else "")
+
+
+def _listed(amounts: Amounts, prefix: str) -> str:
+    found = {name.removeprefix(prefix): amount for name, amount in amounts.items() if name.startswith(prefix)}
+    return ", ".join(f"{name} {amount}" for name, amount in sorted(found.items()) if amount.value)
+
+
+def _sending(plan: Plan) -> str:
+    rate = plan.rate
+    why = "--qps" if rate.qps is not None else "assumed; the server decides"
+    text = f"{plan.requests:,} requests, {minutes(plan.seconds)} at {rate.per_second:,g} a second ({why})"
+    waits = rate.max_active is not None and plan.objects.get("Job", 0) > rate.max_active
+    if waits or any(room.short and room.refused for room in plan.rooms):
+        text += ", beside waiting for Jobs to finish"
+    return text
+
+
+def in_bytes(count: int) -> str:
+    """``812 B``, ``1.6 KiB``, ``152.3 MiB``."""
+    amount, units = float(count), ["B", "KiB", "MiB", "GiB"]
+    while amount >= 1024 and len(units) > 1:
+        amount, units = amount / 1024, units[1:]
+    return f"{count:,} B" if units[0] == "B" else f"{amount:,.1f} {units[0]}"

@@ -1,0 +1,176 @@
+"""What fits into the quotas of a namespace now, and what its limit ranges make of pods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+from expander.base.quantity import Quantity
+from expander.cluster.capacity import Capacity
+from expander.local.admission import limits, quota
+from expander.local.admission.amounts import ZERO, Amounts, plus, read
+from expander.local.admission.refused import Refused
+from expander.local.admission.scopes import concerns
+from expander.local.admission.usage import usage
+from expander.pipeline.plan.needs import Needs
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One resource of one quota: ``fits`` of ``of`` have room now.
+
+    ``what`` is a kind, or ``Pod`` for the pods of Jobs; ``refused`` says that the server takes no more of
+    them than fit, else it takes all Jobs and only their pods wait. Amounts are as the API writes them;
+    ``asked`` is for all at a time.
+    """
+
+    namespace: str
+    quota: str
+    resource: str
+    hard: str
+    used: str
+    asked: str
+    what: str
+    of: int
+    fits: int
+    refused: bool
+
+    @property
+    def short(self) -> bool:
+        """Whether something has to wait."""
+        return self.fits < self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the namespace's rules make of ``count`` objects of one kind, in the server's words.
+
+    ``refused``: they, or the pods of the Jobs, are refused however long one waits; else ``words`` tells what
+    is filled in.
+    """
+
+    namespace: str
+    kind: str
+    words: str
+    count: int
+    refused: bool
+
+
+@dataclass(slots=True)
+class _Line:
+    asked: Amounts = field(default_factory=dict)
+    objects: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Charge:
+    """What one object costs a quota: itself, or its pods."""
+
+    quota: str
+    amounts: Amounts
+    what: str
+    refused: bool
+    objects: int
+
+
+class Demand:
+    """What a batch asks of one namespace, held against its ``capacity``."""
+
+    def __init__(self, capacity: Capacity) -> None:
+        self.capacity = capacity
+        self._lines: dict[tuple[str, str, bool], _Line] = {}
+        self._rulings: dict[tuple[str, str, bool], int] = {}
+
+    def add(self, needs: Needs, times: int) -> None:
+        """``times`` objects of one class."""
+        for charge in self._charges(needs, times):
+            line = self._lines.setdefault((charge.quota, charge.what, charge.refused), _Line())
+            for name, amount in charge.amounts.items():
+                whole = line.asked.get(name, ZERO)
+                line.asked[name] = plus(whole, amount, times * charge.objects)
+                line.objects[name] = line.objects.get(name, 0) + times * charge.objects
+
+    def rooms(self, share: Fraction = Fraction(1)) -> list[Room]:
+        """The quotas that the batch counts against, resource by resource.
+
+        ``share`` is the part of the Jobs that are there at a time: only so many have pods.
+        """
+        found = []
+        for each in self.capacity.quotas:
+            name, status = each["metadata"]["name"], each.get("status") or {}
+            hard, used = read(status.get("hard") or each["spec"].get("hard")), read(status.get("used"))
+            for (of_quota, what, refused), line in self._lines.items():
+                if of_quota != name:
+                    continue
+                for resource, asked in line.asked.items():
+                    if resource not in hard or not asked.value:
+                        continue
+                    taken = used.get(resource, ZERO)
+                    free = max(Fraction(0), hard[resource].value - taken.value)
+                    of = line.objects[resource]
+                    if not refused:
+                        of, asked = ceil(of * share), Quantity(asked.value * share, asked.form)
+                    found.append(
+                        Room(
+                            self.capacity.namespace,
+                            name,
+                            resource,
+                            str(hard[resource]),
+                            str(taken),
+                            str(asked),
+                            what,
+                            of,
+                            min(of, int(of * free / asked.value)),
+                            refused,
+                        )
+                    )
+        return found
+
+    def rulings(self) -> list[Ruling]:
+        """What limit ranges change and refuse, and what quotas refuse for ever."""
+        return [
+            Ruling(self.capacity.namespace, kind, words, count, refused)
+            for (kind, words, refused), count in self._rulings.items()
+        ]
+
+    def _charges(self, needs: Needs, times: int) -> list[_Charge]:
+        found = []
+        pod = self._admitted(needs, times)
+        for each in self.capacity.quotas:
+            name = each["metadata"]["name"]
+            own = {"kind": needs.kind, "spec": {}} if needs.kind != "Pod" else pod
+            if own is not None and concerns(_plain(each), own):
+                counted = needs.counted if needs.kind != "Pod" else usage(own)
+                found.append(_Charge(name, counted, needs.kind, True, 1))
+            if pod is not None and needs.kind == "Job" and concerns(_plain(each), pod):
+                found.append(_Charge(name, usage(pod), "Pod", False, needs.pods))
+        return found
+
+    def _admitted(self, needs: Needs, times: int) -> dict[str, Any] | None:
+        """The pod as the limit ranges make it; None when there is none, or it is refused for ever."""
+        if needs.pod is None:
+            return None
+        ranges = [_plain(each) for each in self.capacity.ranges]
+        empty = [{**each, "status": {}} for each in self.capacity.quotas]
+        pod = limits.applied(ranges, needs.pod)
+        filled = (pod["metadata"].get("annotations") or {}).get(limits.NOTE)
+        if filled and limits.NOTE not in (needs.pod["metadata"].get("annotations") or {}):
+            self._rule(needs.kind, filled.removeprefix("LimitRanger plugin set: "), times, refused=False)
+        try:
+            limits.check(ranges, pod)
+            quota.check(empty, pod)
+        except Refused as refused:
+            self._rule(needs.kind, refused.message.partition(" is forbidden: ")[2], times, refused=True)
+            return None
+        return pod
+
+    def _rule(self, kind: str, words: str, times: int, refused: bool) -> None:
+        key = kind, words, refused
+        self._rulings[key] = self._rulings.get(key, 0) + times
+
+
+def _plain(obj: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(obj)

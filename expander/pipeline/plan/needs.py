@@ -1,0 +1,147 @@
+"""What one manifest asks of a cluster: objects, pods, resources, bytes.
+
+What a quota counts and how a pod's resources are summed is decided where the local API decides it
+(`local.admission`), so that a plan says what a server would.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from expander.cluster.wire import DIGEST
+from expander.local.admission.amounts import ONE, Amounts
+from expander.local.admission.usage import usage
+from expander.local.api.server.creation import created
+from expander.local.api.views.resources import BY_KIND
+from expander.validate.advice import advice
+from expander.validate.batch import Totals
+from expander.validate.defaulting import defaults
+from expander.validate.defaulting.pods import requests_from_limits
+
+Object = dict[str, Any]
+
+NAME_COPIES: Final = {"Job": 2}
+"""How often the server writes a name into an object once more: the labels of a Job's pod template."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Needs:
+    """What all manifests of a class ask for; classes are compared by identity.
+
+    ``counted`` is what a ResourceQuota counts the object itself for. ``pod`` is a pod that it leads to, None
+    when it leads to none; there are up to ``pods`` at a time and ``pods_in_all`` when nothing fails (of a
+    CronJob: in one run). ``amounts`` are what one such pod asks for, named as quotas name it. ``added`` is
+    how many bytes of JSON the server adds to what is sent, beside copies of the name. ``completions`` and
+    ``parallelism`` are those of an Indexed Job. ``totals`` and ``warnings`` are what validation says.
+    """
+
+    api_version: str
+    kind: str
+    counted: Amounts
+    pod: Object | None
+    pods: int
+    pods_in_all: int
+    amounts: Amounts
+    added: int
+    suspended: bool
+    completions: int
+    parallelism: int
+    totals: Totals
+    warnings: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The kind as ``kubectl -o name`` writes it: ``job.batch``."""
+        group, _, version = self.api_version.partition("/")
+        return f"{self.kind.lower()}.{group}" if version else self.kind.lower()
+
+
+def needs_of(tree: Mapping[str, Any], group_label: str) -> Needs:
+    """What ``tree``, a manifest that passed validation, asks for."""
+    kind = str(tree.get("kind"))
+    spec = _job_spec(tree)
+    pod, pods, in_all = None, 0, 0
+    if kind == "Pod":
+        pod, pods, in_all = _pod(tree), 1, 1
+    elif spec is not None:
+        pod = _pod(spec["template"])
+        pods, in_all = pods_of(spec)
+    totals = Totals(group_label, amounts=False)
+    totals.add(tree)
+    indexed = spec is not None and spec.get("completionMode") == "Indexed"
+    return Needs(
+        str(tree.get("apiVersion")),
+        kind,
+        _counted(tree, kind, pod),
+        pod,
+        pods,
+        in_all,
+        {name: amount for name, amount in usage(pod).items() if "." in name} if pod is not None else {},
+        added_bytes(tree),
+        bool(spec and spec.get("suspend")),
+        int(spec.get("completions") or 0) if spec and indexed else 0,
+        int(spec.get("parallelism", 1)) if spec and indexed else 0,
+        totals,
+        tuple(str(each) for each in advice(tree)),
+    )
+
+
+def pods_of(spec: Mapping[str, Any]) -> tuple[int, int]:
+    """Pods of a Job at a time, and in all when none fails (the Job controller decides).
+
+    Without completions a Job is a work queue: as many pods as run at a time, each until the work is done.
+    """
+    parallelism = spec.get("parallelism")
+    parallelism = 1 if parallelism is None else int(parallelism)
+    completions = spec.get("completions")
+    if completions is None:
+        return parallelism, parallelism
+    return min(parallelism, int(completions)), int(completions)
+
+
+def added_bytes(tree: Mapping[str, Any]) -> int:
+    """Bytes of JSON by which the object that a server keeps is longer than ``tree``, without name copies.
+
+    The server's defaults, its own metadata and the owners of fields, and the digest that submission adds.
+    """
+    kind, metadata = str(tree.get("kind")), dict(tree.get("metadata") or {})
+    name = str(metadata.get("name") or metadata.get("generateName") or "")
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), DIGEST: "0" * 32}
+    sent: Object = {**tree, "metadata": metadata}
+    resource = BY_KIND.get(kind)
+    namespace = str(metadata.get("namespace") or "default")
+    if resource is not None:
+        sent = created(resource, sent, namespace, 0.0, "expander", lambda: ())
+    return _size(sent) - _size(tree) - NAME_COPIES.get(kind, 0) * len(name)
+
+
+def _size(tree: Mapping[str, Any]) -> int:
+    return len(json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+
+
+def _job_spec(tree: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    spec = tree.get("spec")
+    if tree.get("kind") == "CronJob" and isinstance(spec, Mapping):
+        spec = spec["jobTemplate"].get("spec")
+    return spec if tree.get("kind") in ("Job", "CronJob") and isinstance(spec, Mapping) else None
+
+
+def _pod(template: Mapping[str, Any]) -> Object:
+    """The pod of a template as admission sees it, with defaults: limits are requests where it has none."""
+    pod = {"metadata": {"name": ""}, **template, "apiVersion": "v1", "kind": "Pod"}
+    made = defaults(pod, "Pod")
+    for container in (*made["spec"].get("containers", ()), *made["spec"].get("initContainers", ())):
+        requests_from_limits(container["resources"])
+    return made
+
+
+def _counted(tree: Mapping[str, Any], kind: str, pod: Object | None) -> Amounts:
+    if kind == "Pod" and pod is not None:
+        return usage(pod)
+    if kind in BY_KIND:
+        return usage(defaults(tree))
+    group, _, version = str(tree.get("apiVersion")).partition("/")
+    return {f"count/{kind.lower()}s{f'.{group}' if version else ''}": ONE}

@@ -1,0 +1,95 @@
+"""A plan: what a batch would be in a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from expander.base.quantity import Quantity
+from expander.local.admission.amounts import ZERO, Amounts, plus, written
+from expander.pipeline.plan.fit import Room, Ruling
+from expander.pipeline.plan.rate import Rate
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a batch would be in a cluster, in one shape: plans of several shapes can stand side by side.
+
+    ``shape`` names the shape for people. ``objects`` counts by kind, ``namespaces`` by namespace (empty text:
+    of no namespace), ``requests`` are those of the API. ``names`` are the first ones, as ``kubectl -o name``
+    writes them. ``pods_at_once`` and ``pods_in_all`` are what Jobs lead to when nothing fails, ``at_once``
+    and ``in_all`` what these pods ask for, named as quotas name it.
+
+    ``etcd_bytes`` are the bytes of JSON of all objects as a server keeps them before anything happens to
+    them: with defaults, its own metadata and the owners of fields, without pods, status and events. etcd
+    holds protobuf, which is somewhat shorter. ``largest`` is the name and size of the largest object.
+
+    ``seconds`` is how long sending takes when nothing waits for room. ``asked`` says where ``rooms`` and
+    ``rulings`` come from: ``cluster``, ``files`` or, when nobody could be asked, ``nothing``; ``unknown``
+    says why. ``failed`` counts items that cannot be sent.
+    """
+
+    shape: str = "jobs"
+    rate: Rate = field(default_factory=Rate)
+    group: str = ""
+    names: list[str] = field(default_factory=list)
+    objects: dict[str, int] = field(default_factory=dict)
+    namespaces: dict[str, int] = field(default_factory=dict)
+    pods_at_once: int = 0
+    pods_in_all: int = 0
+    pods_by_namespace: dict[str, int] = field(default_factory=dict)
+    at_once: Amounts = field(default_factory=dict)
+    in_all: Amounts = field(default_factory=dict)
+    suspended: int = 0
+    expires: bool = True
+    etcd_bytes: int = 0
+    largest: tuple[str, int] = ("", 0)
+    requests: int = 0
+    seconds: float = 0.0
+    asked: str = "nothing"
+    unknown: list[str] = field(default_factory=list)
+    rooms: list[Room] = field(default_factory=list)
+    rulings: list[Ruling] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """Objects in all."""
+        return sum(self.objects.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """The stable form for machines, without the names."""
+        return {
+            "shape": self.shape,
+            "group": self.group,
+            "objects": self.objects,
+            "namespaces": self.namespaces,
+            "pods": {"atOnce": self.pods_at_once, "inAll": self.pods_in_all},
+            "resources": {"atOnce": written(self.at_once), "inAll": written(self.in_all)},
+            "suspended": self.suspended,
+            "etcdBytes": self.etcd_bytes,
+            "largest": {"name": self.largest[0], "bytes": self.largest[1]},
+            "requests": self.requests,
+            "perSecond": self.rate.per_second,
+            "seconds": round(self.seconds, 1),
+            "maxActive": self.rate.max_active,
+            "asked": self.asked,
+            "unknown": self.unknown,
+            "quotas": [asdict(room) for room in self.rooms],
+            "limitRanges": [asdict(ruling) for ruling in self.rulings],
+            "warnings": self.warnings,
+            "failed": self.failed,
+        }
+
+
+def scaled(amounts: Amounts, share: Fraction) -> Amounts:
+    """``share`` of the ``amounts``."""
+    return {name: Quantity(amount.value * share, amount.form) for name, amount in amounts.items()}
+
+
+def add_amounts(into: Amounts, amounts: Amounts, times: int) -> None:
+    """Add ``times`` the ``amounts``, in place."""
+    for name, amount in amounts.items():
+        into[name] = plus(into.get(name, ZERO), amount, times)

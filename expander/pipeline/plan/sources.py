@@ -1,0 +1,107 @@
+"""Who tells the limits of namespaces to a plan: a cluster, files, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from expander.base.errors import InputError
+from expander.cluster.capacity import Capacity
+
+PATIENCE: Final = 5.0
+"""Seconds in which a question is asked again before the plan goes on without an answer."""
+
+
+class Limits(Protocol):
+    """Tells the limits of namespaces. ``asked`` is ``cluster``, ``files`` or ``nothing``."""
+
+    @property
+    def asked(self) -> str:
+        """Who is asked."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of objects that name none."""
+
+    def of(self, namespace: str) -> Capacity:
+        """The limits of ``namespace``."""
+
+    def unknown(self) -> list[str]:
+        """What a reader of the plan should know about what was not asked, when all has been."""
+
+
+class Nobody:
+    """There is no one to ask, for the reason ``why``."""
+
+    asked = "nothing"
+    namespace = "default"
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def of(self, namespace: str) -> Capacity:
+        """Nothing is known."""
+        return Capacity(namespace)
+
+    def unknown(self) -> list[str]:
+        """The reason."""
+        return [self._why]
+
+
+class ClusterLimits:
+    """Asks the cluster of a kubeconfig, which costs two requests for each namespace.
+
+    Raises InputError when there is no cluster to speak to. What it does not tell is in `Capacity.unknown`.
+    """
+
+    asked = "cluster"
+
+    def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
+        from expander.cluster.asking import Asking
+        from expander.cluster.retry import Retry
+        from expander.cluster.transport import Transport
+
+        transport = Transport(kubeconfig, context, connections=1)
+        self.namespace = transport.namespace
+        self._asking = Asking(transport, Retry(budget=PATIENCE), lambda: False)
+        self._silent: str | None = None
+
+    def of(self, namespace: str) -> Capacity:
+        """The limits of ``namespace``. A server that once did not answer is not asked again."""
+        from expander.cluster.capacity import capacity_of
+
+        if self._silent is not None:
+            return Capacity(namespace, unknown=self._silent)
+        found = capacity_of(self._asking, namespace)
+        if found.silent:
+            self._silent = found.unknown
+        return found
+
+    def unknown(self) -> list[str]:
+        """Nothing beyond what is in each `Capacity`."""
+        return []
+
+
+def limits_of(
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    quotas: Sequence[str] = (),
+    offline: bool = False,
+) -> Limits:
+    """Who is to be asked: the files ``quotas`` if there are any, else a cluster if there is one.
+
+    Raises InputError for a file that cannot be used, and for a kubeconfig or context that was named and
+    leads to no cluster.
+    """
+    if quotas:
+        from expander.pipeline.quotas import FileLimits
+
+        return FileLimits(quotas)
+    if offline:
+        return Nobody("no cluster was asked (offline)")
+    try:
+        return ClusterLimits(kubeconfig, context)
+    except InputError as error:
+        if kubeconfig is not None or context is not None:
+            raise
+        return Nobody(f"no cluster was asked: {error.problems[0].message}")

@@ -1,0 +1,202 @@
+"""A batch -> a plan, in one pass and constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from math import ceil
+from typing import Final
+
+from expander.base.errors import ItemError, Problem
+from expander.cluster.capacity import Capacity
+from expander.local.api.views.resources import BY_KIND
+from expander.manifests.edits import GROUP_LABEL
+from expander.manifests.manifest import Manifest
+from expander.pipeline.plan.classes import Classes, size_of
+from expander.pipeline.plan.fit import Demand
+from expander.pipeline.plan.limits import (
+    LARGEST_ANNOTATIONS,
+    LARGEST_BODY,
+    NEAR,
+    indexed_warning,
+    near_limits,
+    warnings_of,
+)
+from expander.pipeline.plan.needs import Needs
+from expander.pipeline.plan.plan import Plan, add_amounts, scaled
+from expander.pipeline.plan.rate import ASKED_BEFORE, ASKED_PER_NAMESPACE, Rate
+from expander.validate.batch import Totals
+
+NAMES: Final = 10
+"""Names that a plan keeps."""
+
+CLASSES: Final = 10_000
+"""Classes and namespaces that are counted apart before they are summed up."""
+
+CapacityOf = Callable[[str], Capacity]
+"""Gives the limits of a namespace."""
+
+
+class Survey:
+    """Goes through a batch once; `names` first, then `plan`.
+
+    ``namespace`` is for objects that name none. ``capacity`` is asked once for each namespace; None when
+    there is nobody to ask. ``on_error`` gets an error for each object that no server takes for its size.
+    """
+
+    def __init__(
+        self,
+        *,
+        rate: Rate | None = None,
+        namespace: str = "default",
+        group_label: str = GROUP_LABEL,
+        capacity: CapacityOf | None = None,
+        on_error: Callable[[ItemError], None],
+        shape: str = "jobs",
+    ) -> None:
+        self._plan = Plan(shape, rate or Rate())
+        self._namespace = namespace
+        self._group_label = group_label
+        self._capacity = capacity
+        self._on_error = on_error
+        self._classes = Classes(group_label)
+        self._totals = Totals(group_label, amounts=False)
+        self._counts: dict[tuple[Needs, str], int] = {}
+        self._demands: dict[str, Demand] = {}
+        self._versions: set[str] = set()
+        self._said: dict[str, tuple[int, str]] = {}
+
+    def names(self, manifests: Iterable[Manifest]) -> Iterator[str]:
+        """Take ``manifests`` in; the name of each that can be sent, as ``kubectl -o name`` writes it."""
+        plan, classes, counts = self._plan, self._classes, self._counts
+        for manifest in manifests:
+            needs, size = classes.of(manifest)
+            _, namespace, own = manifest.identity.split("\n", 2)
+            name = f"{needs.title}/{own or _generated(manifest)}"
+            if size > NEAR * LARGEST_ANNOTATIONS and not self._fits(manifest, name, size):
+                continue
+            if not plan.total:
+                plan.group = self._group(manifest)
+            if len(plan.names) < NAMES:
+                plan.names.append(name)
+            plan.objects[needs.kind] = plan.objects.get(needs.kind, 0) + 1
+            plan.etcd_bytes += size
+            if size > plan.largest[1]:
+                plan.largest = name, size
+            if needs.kind == "Job" and "." in own:
+                self._say("metadata.name: has a dot, so pods cannot have it as their host name", name)
+            key = needs, namespace
+            counts[key] = counts.get(key, 0) + 1
+            if len(counts) >= CLASSES:
+                self._sum_up()
+            yield name
+
+    def plan(self) -> Plan:
+        """What was taken in."""
+        self._sum_up()
+        plan = self._plan
+        plan.requests = (
+            plan.total + ASKED_BEFORE + len(self._versions) + ASKED_PER_NAMESPACE * len(self._demands)
+        )
+        plan.seconds = plan.rate.seconds(plan.total)
+        plan.expires = not self._totals.without_ttl
+        share = plan.rate.share(plan.objects.get("Job", 0))
+        plan.pods_at_once = ceil(plan.pods_at_once * share)
+        plan.pods_by_namespace = {name: ceil(pods * share) for name, pods in plan.pods_by_namespace.items()}
+        plan.at_once = scaled(plan.at_once, share)
+        plan.rooms = [room for demand in self._demands.values() for room in demand.rooms(share)]
+        plan.rulings = [ruling for demand in self._demands.values() for ruling in demand.rulings()]
+        unknown = (demand.capacity.unknown for demand in self._demands.values())
+        plan.unknown = list(dict.fromkeys(words for words in unknown if words))
+        plan.warnings = [
+            *(f"{first}{_others(count)}: {words}" for words, (count, first) in self._said.items()),
+            *map(str, self._totals.warnings()),
+            *warnings_of(plan),
+        ]
+        return plan
+
+    def _sum_up(self) -> None:
+        plan = self._plan
+        for (needs, named), times in self._counts.items():
+            namespaced = needs.kind not in BY_KIND or BY_KIND[needs.kind].namespaced
+            namespace = (named or self._namespace) if namespaced else ""
+            self._versions.add(needs.api_version)
+            self._totals.include(needs.totals, times)
+            plan.namespaces[namespace] = plan.namespaces.get(namespace, 0) + times
+            plan.pods_at_once += needs.pods * times
+            plan.pods_in_all += needs.pods_in_all * times
+            if needs.pods:
+                pods = plan.pods_by_namespace.get(namespace, 0)
+                plan.pods_by_namespace[namespace] = pods + needs.pods * times
+            add_amounts(plan.at_once, needs.amounts, needs.pods * times)
+            add_amounts(plan.in_all, needs.amounts, needs.pods_in_all * times)
+            plan.suspended += needs.suspended * times
+            for words in needs.warnings:
+                self._say(words, f"{needs.title}s", times)
+            words = indexed_warning(needs.completions, needs.parallelism)
+            if words:
+                self._say(words, f"{needs.title}s", times)
+            if namespaced:
+                self._demand(namespace).add(needs, times)
+        self._counts.clear()
+
+    def _demand(self, namespace: str) -> Demand:
+        if namespace not in self._demands:
+            capacity = Capacity(namespace) if self._capacity is None else self._capacity(namespace)
+            self._demands[namespace] = Demand(capacity)
+        return self._demands[namespace]
+
+    def _fits(self, manifest: Manifest, name: str, size: int) -> bool:
+        """Whether a large object can be sent; says what it comes near to."""
+        sent = size_of(manifest.json())
+        if sent > LARGEST_BODY:
+            item = None if manifest.item is None else str(manifest.item)
+            words = f"{name} has {sent:,} bytes; an API server takes {LARGEST_BODY:,} in one request"
+            self._on_error(ItemError(Problem(words, manifest.where, item)))
+            return False
+        words = near_limits(manifest.tree, size)
+        if words:
+            self._say(words, name)
+        return True
+
+    def _say(self, words: str, name: str, times: int = 1) -> None:
+        count, first = self._said.get(words, (0, name))
+        self._said[words] = count + times, first
+
+    def _group(self, manifest: Manifest) -> str:
+        labels = manifest.tree["metadata"].get("labels") or {}
+        return str(labels.get(self._group_label, ""))
+
+
+def plan_of(
+    manifests: Iterable[Manifest],
+    *,
+    rate: Rate | None = None,
+    namespace: str = "default",
+    group_label: str = GROUP_LABEL,
+    capacity: CapacityOf | None = None,
+    on_error: Callable[[ItemError], None],
+    shape: str = "jobs",
+) -> Plan:
+    """What ``manifests`` would be in a cluster. They are gone through once, and none is kept.
+
+    The arguments are those of `Survey`.
+    """
+    survey = Survey(
+        rate=rate,
+        namespace=namespace,
+        group_label=group_label,
+        capacity=capacity,
+        on_error=on_error,
+        shape=shape,
+    )
+    for _ in survey.names(manifests):
+        pass
+    return survey.plan()
+
+
+def _generated(manifest: Manifest) -> str:
+    return f"{manifest.tree['metadata'].get('generateName', '')}*"
+
+
+def _others(count: int) -> str:
+    return f" and {count - 1:,} more" if count > 1 else ""

@@ -1,0 +1,60 @@
+"""Quotas and limit ranges in words, for a plan and before a submission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Final
+
+from expander.pipeline.plan.fit import Room, Ruling
+
+REST: Final = {"wait": "the rest waits", "fail": "the rest fails", "skip": "the rest is skipped"}
+"""What becomes of items without room, by ``--on-quota``."""
+
+
+def quota_lines(rooms: Sequence[Room], on_quota: str = "wait") -> Iterator[str]:
+    """For each quota what fits, and by which resource what does not."""
+    for (namespace, quota), found in groupby(rooms, lambda room: (room.namespace, room.quota)):
+        lines = list(found)
+        start = f"quota {quota} in {namespace}: "
+        tight = [room for room in _tightest(lines) if room.short]
+        for room in tight:
+            yield start + _short(room, on_quota)
+        if not tight:
+            parts = [f"{room.of:,} {plural(room.what, room.of)}" for room in _tightest(lines)]
+            yield f"{start}room for all {' and '.join(parts)}"
+
+
+def ruling_lines(rulings: Iterable[Ruling]) -> Iterator[str]:
+    """What is filled in, and what is refused for ever."""
+    for ruling in rulings:
+        of, way = f"{ruling.count:,} {plural(ruling.kind, ruling.count)}", ""
+        if ruling.kind != "Pod":
+            of, way = f"the pods of {of}", " (FailedCreate)"
+        if ruling.refused:
+            yield f"{of} will be refused in {ruling.namespace}{way}: {ruling.words}"
+        else:
+            yield f"limit range in {ruling.namespace}: {of} get by default: {ruling.words}"
+
+
+def _tightest(rooms: Sequence[Room]) -> list[Room]:
+    """Of each kind of object the resource with the least room."""
+    best: dict[tuple[str, bool], Room] = {}
+    for room in rooms:
+        key = room.what, room.refused
+        if key not in best or room.fits < best[key].fits:
+            best[key] = room
+    return list(best.values())
+
+
+def _short(room: Room, on_quota: str) -> str:
+    what = f"room for {room.fits:,} of {room.of:,} {plural(room.what, room.of)} now"
+    why = f"({room.resource}: {room.used} of {room.hard} used, {room.asked} asked for)"
+    if room.refused:
+        return f"{what} {why}; {REST[on_quota]} (--on-quota)"
+    return f"{what} {why}; the Jobs are taken, their other pods wait (--max-active holds Jobs back)"
+
+
+def plural(kind: str, count: int) -> str:
+    """``Job`` or ``Jobs``."""
+    return kind if count == 1 else f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
