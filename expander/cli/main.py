@@ -15,6 +15,7 @@ from expander.version import __version__
 COMMANDS = {
     "expand": "One template and items become a labelled batch of manifests.",
     "logs": "Print what the containers of a local run wrote.",
+    "plan": "Say what a submission would be: counts, bytes, quota fit, time.",
     "results": "Say what became of each Job of a local run.",
     "run": "Run a batch of Jobs on this machine, as a cluster would.",
     "serve": "Serve a local Kubernetes API for kubectl and client libraries.",
