@@ -25,6 +25,7 @@ from expander.local.control import Control
 from expander.local.controllers.scheduling import Scheduler
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.node import Node
+from expander.local.logs.times import LogWatch
 from expander.local.runtime.choose import best
 from expander.local.runtime.supervisor import Supervisor
 from expander.local.state import State
@@ -75,6 +76,7 @@ class Executor(Actions):
         self._clock = clock
         self._closed = False
         self._pause = 0.0
+        self._logs = LogWatch()
         self._state = State(Path(folder).absolute())
         cores = cpus if cpus is not None else float(_cores())
         node = Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or _memory())
@@ -172,6 +174,10 @@ class Executor(Actions):
             return self._kubelet.logs_of(uid, container, previous)
         except KeyError:
             raise NotFound(f"pod {namespace}/{pod} has no logs yet") from None
+
+    def look_at_logs(self) -> None:
+        """Note what was written to logs by now, so that their lines have times."""
+        self._logs.look(self._kubelet.logs_at_work(), self._clock())
 
     @property
     def caveats(self) -> Sequence[str]:

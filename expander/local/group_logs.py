@@ -1,8 +1,4 @@
-"""The log of a container in a state folder, read from its file.
-
-Lines carry no times there: a time before a line is that of the container's start, or of when the line was
-seen to arrive; ``since`` leaves out logs that nobody wrote to since then.
-"""
+"""The log of a container in a state folder, read from its file."""
 
 from __future__ import annotations
 
@@ -10,12 +6,12 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
-from expander.base.api_time import unix
-from expander.local.api.server.logtext import CHUNK, Stamper, tail_start
 from expander.local.group_folders import StateReader
 from expander.local.kubelet.folders import Folders, PodFiles, restart_counts
+from expander.local.logs.text import CHUNK, Stamper
+from expander.local.logs.times import LogTimes
 from expander.local.state import holder
 from expander.manifests.selection import Object, uid_of
 
@@ -41,18 +37,19 @@ def log(
         start = _latest(files, current, container) - previous
         if start < 0 or not os.path.exists(path := files.log(container, start)):
             return
-        stamp, arrival = Stamper(timestamps), _started(current, container)
         with open(path, "rb") as file:
-            _go_to_start(file, tail, since)
+            times = LogTimes(file, path)
+            stamp = Stamper(times.of if timestamps else None)
+            at = file.seek(times.start(None if since is None else time.time() - since, tail))
             while True:
                 over = previous or not follow or os.path.exists(files.log(container, start + 1))
                 over = over or _is_over(state, uid_of(pod), container)
                 while data := file.read(CHUNK):
-                    yield stamp(data, arrival)
+                    yield stamp(data, at)
+                    at += len(data)
                 if over:
                     return
                 time.sleep(POLL)
-                arrival = time.time()
 
 
 def _latest(files: PodFiles, pod: Object, container: str) -> int:
@@ -66,13 +63,6 @@ def _latest(files: PodFiles, pod: Object, container: str) -> int:
     while number >= 0 and os.path.exists(files.log(container, number + 1)):
         number += 1
     return number
-
-
-def _go_to_start(file: BinaryIO, tail: int | None, since: float | None) -> None:
-    if since is not None and os.fstat(file.fileno()).st_mtime < time.time() - since:
-        file.seek(0, os.SEEK_END)
-    elif tail is not None:
-        file.seek(tail_start(file, tail))
 
 
 def _is_over(state: StateReader, uid: str, container: str) -> bool:
@@ -89,11 +79,3 @@ def _status(pod: Object, container: str) -> dict[str, Any]:
         if each["name"] == container:
             return dict(each)
     return {}
-
-
-def _started(pod: Object, container: str) -> float:
-    """When a container started (Unix seconds); 0 when nobody knows."""
-    for step in (_status(pod, container).get("state") or {}).values():
-        if stamp := step.get("startedAt"):
-            return unix(stamp)
-    return 0.0

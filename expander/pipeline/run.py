@@ -12,6 +12,7 @@ from typing import Any
 
 from expander.base.errors import ItemError, Problem
 from expander.local.executor import Executor
+from expander.local.logs.times import LOOK
 from expander.local.store.states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
 from expander.pipeline.halt import Halt
@@ -91,6 +92,7 @@ class Run:
         self._on_note = on_note
         self._open: dict[tuple[str, str], None] = {}
         self._told: set[str] = set()
+        self._looked_at = 0.0
         self._moved_at = clock()
         self._caveats = 0
         self._halt = halt
@@ -121,6 +123,9 @@ class Run:
                 self._open.pop((job["metadata"]["namespace"], job["metadata"]["name"]), None)
                 self._on_finished(job, partial(self._executor.owned, job["metadata"]["uid"]))
             self._tell_caveats()
+            if self._clock() - self._looked_at >= LOOK:
+                self._looked_at = self._clock()
+                self._executor.look_at_logs()
             if self._clock() - self._moved_at > STALL:
                 self._tell_stalls()
             result.counts = self._executor.group()

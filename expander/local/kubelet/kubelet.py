@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ from typing import Any
 from expander.local.admission.tokens import without_token
 from expander.local.kubelet import images
 from expander.local.kubelet.attempts import NEVER
+from expander.local.kubelet.change import Change
+from expander.local.kubelet.container import State
 from expander.local.kubelet.folders import Folders, earlier
 from expander.local.kubelet.messages import MessageFiles
 from expander.local.kubelet.names import Addresses, Names, Services
 from expander.local.kubelet.node import Node
-from expander.local.kubelet.pod import Pod, PodEvent
+from expander.local.kubelet.pod import Pod
 from expander.local.kubelet.sources import Lookup
 from expander.local.kubelet.status import status_of
 from expander.local.kubelet.supervision import Supervisor, own_isolation
@@ -25,22 +26,6 @@ from expander.local.runtime.launch import Exit, Started
 
 SETTLE = 0.05
 """Seconds that the news of a start are held back: most containers of a batch have ended by then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A pod's status is another now.
-
-    A status with phase Succeeded or Failed is the last that comes of a pod. ``gone``: it was to be deleted,
-    and its object can go. ``settled``: keys of launches whose end is in this status; once it is stored, the
-    supervisor can forget them. ``events`` are new since the last change.
-    """
-
-    uid: str
-    status: dict[str, Any]
-    gone: bool = False
-    settled: tuple[str, ...] = ()
-    events: tuple[PodEvent, ...] = ()
 
 
 def no_services(namespace: str) -> Iterable[Mapping[str, Any]]:
@@ -179,6 +164,13 @@ class Kubelet:
             restarts = {part.name: part.restart for part in record.parts}
             return Path(record.files.log(container, earlier(restarts[container], previous)))
         return Path(self._shared.folders.log_of(pod, container, previous))
+
+    def logs_at_work(self) -> Iterator[str]:
+        """The logs that running containers may write to."""
+        for record in self._pods.values():
+            for part in record.parts:
+                if part.state is State.RUNNING:
+                    yield record.files.log(part.name, part.restart)
 
     def _hear(self, event: Started | Exit, now: float) -> None:
         launched = self._shared.launched

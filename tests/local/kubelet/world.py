@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from expander.local.kubelet.kubelet import Change, Kubelet
+from expander.local.kubelet.change import Change
+from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.node import Node
 from expander.local.runtime.launch import Exit, Launch, Started
 

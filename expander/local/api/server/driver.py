@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from expander.local.api.server.cluster import Cluster
+from expander.local.logs.times import LOOK
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +37,14 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._cluster.fileno(), self._turn)
         self._plan()
+        self._look()
 
     def stop(self) -> None:
         """End; the cluster can be closed then."""
         self._loop.remove_reader(self._cluster.fileno())
         if self._timer is not None:
             self._timer.cancel()
+        self._looks.cancel()
         self._wake()
 
     def changed(self) -> None:
@@ -73,6 +76,10 @@ class Driver:
             return
         self._tell()
         self._plan()
+
+    def _look(self) -> None:
+        self._cluster.look_at_logs()
+        self._looks = self._loop.call_later(LOOK, self._look)
 
     def _plan(self) -> None:
         deadline = self._cluster.deadline()

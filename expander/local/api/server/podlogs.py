@@ -1,13 +1,11 @@
 """The log of a pod: what a container wrote, from the file that its start has.
 
-Lines carry no times in that file. Where a client asks for them, a line has the time at which its container
-started, or at which it was seen to arrive while the log is followed.
+Lines carry no times in that file; `logtimes` knows them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +16,13 @@ from aiohttp import web
 from expander.base.api_time import unix
 from expander.local.actions import NotFound
 from expander.local.api.server import answers
-from expander.local.api.server.logtext import CHUNK, Stamper, tail_start
 from expander.local.api.server.reading import existing
 from expander.local.api.server.refusals import Refused
 from expander.local.api.server.routes import Target
 from expander.local.api.server.service import Service
 from expander.local.api.views import statuses
+from expander.local.logs.text import CHUNK, Stamper
+from expander.local.logs.times import LogTimes
 from expander.local.store.encoding import Object
 
 POLL: Final = 0.05
@@ -48,12 +47,11 @@ async def serve(service: Service, request: web.BaseRequest, target: Target) -> w
     pod = existing(service.cluster, target)
     wanted = parse(request.query, pod, service.clock())
     path = _file(service, pod, wanted)
-    started = _started(pod, wanted.container)
     response = web.StreamResponse(headers={**answers.HEADERS, "Content-Type": "text/plain"})
     response.enable_chunked_encoding()
     await response.prepare(request)
     try:
-        async for data in _pieces(service, pod, path, wanted, started):
+        async for data in _pieces(service, pod, path, wanted):
             await response.write(data)
         await response.write_eof()
     except (ConnectionResetError, asyncio.CancelledError):
@@ -138,36 +136,22 @@ def _status(pod: Object, container: str) -> dict[str, Any]:
     return {}
 
 
-def _started(pod: Object, container: str) -> float:
-    """When the container started (Unix seconds); 0 when nobody knows."""
-    state = _status(pod, container).get("state") or {}
-    for step in state.values():
-        if stamp := step.get("startedAt"):
-            return unix(stamp)
-    return 0.0
-
-
-async def _pieces(
-    service: Service, pod: Object, path: Path, wanted: Wanted, started: float
-) -> AsyncIterator[bytes]:
+async def _pieces(service: Service, pod: Object, path: Path, wanted: Wanted) -> AsyncIterator[bytes]:
     """The log in pieces, until its end, or while it is followed until its container has ended."""
     left = wanted.limit
-    stamp = Stamper(wanted.timestamps)
     uid, restarts = pod["metadata"]["uid"], _status(pod, wanted.container).get("restartCount", 0)
     try:
         file = await asyncio.to_thread(open, path, "rb")
     except FileNotFoundError:
         return
     with file:
-        if wanted.since is not None and os.fstat(file.fileno()).st_mtime < wanted.since:
-            file.seek(0, os.SEEK_END)
-        elif wanted.tail is not None:
-            file.seek(tail_start(file, wanted.tail))
-        arrival = started
+        times = LogTimes(file, str(path))
+        at = file.seek(times.start(wanted.since, wanted.tail))
+        stamp = Stamper(times.of if wanted.timestamps else None)
         while True:
             over = not wanted.follow or wanted.previous or _ended(service, uid, wanted.container, restarts)
             while data := file.read(CHUNK):
-                data = stamp(data, arrival)
+                at, data = at + len(data), stamp(data, at)
                 if left is not None:
                     data = data[:left]
                     left -= len(data)
@@ -178,7 +162,6 @@ async def _pieces(
             if over:
                 return
             await asyncio.sleep(POLL)
-            arrival = service.clock()
 
 
 def _ended(service: Service, uid: str, container: str, restarts: int) -> bool:

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from expander.local.api.server import logtext
-from expander.local.api.server.logtext import Stamper, tail_start
+from expander.local.logs import text as logtext
+from expander.local.logs.text import Stamper, tail_start
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1000])
@@ -22,8 +22,9 @@ def test_the_last_lines_are_those_of_the_whole_text(
 
 
 def test_a_line_that_comes_in_pieces_has_one_time() -> None:
-    stamp = Stamper(True)
-    found = stamp(b"on", 0) + stamp(b"e\ntwo\n", 1.5) + stamp(b"three", 2)
+    times = {2: 0.0, 8: 1.5, 13: 2.0}
+    stamp = Stamper(times.__getitem__)
+    found = stamp(b"on", 0) + stamp(b"e\ntwo\n", 2) + stamp(b"three", 8)
     assert found.splitlines() == [
         b"1970-01-01T00:00:00.000000000Z one",
         b"1970-01-01T00:00:01.500000000Z two",
@@ -32,4 +33,4 @@ def test_a_line_that_comes_in_pieces_has_one_time() -> None:
 
 
 def test_without_times_the_text_stays_as_it_is() -> None:
-    assert Stamper(False)(b"a\nb", 1) == b"a\nb"
+    assert Stamper(None)(b"a\nb", 1) == b"a\nb"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
@@ -36,21 +37,25 @@ def tail_start(file: BinaryIO, lines: int) -> int:
 
 
 class Stamper:
-    """Puts a time before every line, also when a line comes in pieces."""
+    """Puts a time before every line, also when a line comes in pieces.
 
-    def __init__(self, on: bool) -> None:
-        self._on = on
+    ``time_of`` gives the Unix time of what is before a place in the log; None: no times.
+    """
+
+    def __init__(self, time_of: Callable[[int], float] | None) -> None:
+        self._time_of = time_of
         self._fresh = True
 
-    def __call__(self, data: bytes, when: float) -> bytes:
-        """``data`` with ``when`` (Unix seconds) before every line that begins in it."""
-        if not self._on:
+    def __call__(self, data: bytes, at: int) -> bytes:
+        """``data``, which is at that place in the log, with a time before every line that begins in it."""
+        if self._time_of is None:
             return data
-        mark = datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").encode() + b"000Z "
         made = bytearray()
         for line in data.splitlines(keepends=True):
+            at += len(line)
             if self._fresh:
-                made += mark
+                when = datetime.fromtimestamp(self._time_of(at), UTC)
+                made += when.strftime("%Y-%m-%dT%H:%M:%S.%f").encode() + b"000Z "
             made += line
             self._fresh = line.endswith(b"\n")
         return bytes(made)
