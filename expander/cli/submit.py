@@ -100,7 +100,9 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.cli.selection import batch_of
     from expander.cli.submit_output import SubmitPicture, SubmitReport
     from expander.cluster.asking import ClusterError
-    from expander.pipeline.submit import Submit, Tally, pretend
+    from expander.pipeline.pretend import pretend
+    from expander.pipeline.submit import Submit
+    from expander.pipeline.tally import Tally
 
     settings = _settings(flags)
     errors, tally = ItemErrors(), Tally()

@@ -12,7 +12,8 @@ from expander.cli.messages import Output, printable, say
 
 if TYPE_CHECKING:
     from expander.cluster.terms import Settled
-    from expander.pipeline.submit import Submit, Tally
+    from expander.pipeline.submit import Submit
+    from expander.pipeline.tally import Tally
 
 SHOWN = 20
 """So many items that did not arrive are shown one by one."""

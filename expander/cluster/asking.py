@@ -93,11 +93,14 @@ class Asking:
             raise ItemError(f"the server has no {kind} in {api_version}")
         return resource
 
-    def pages(self, path: str, selector: str) -> Iterator[Mapping[str, Any]]:
-        """The pages of the list at ``path`` of what ``selector`` selects; `Refused` 410 for one too old."""
+    def pages(self, path: str, selector: str, fields: str = "") -> Iterator[Mapping[str, Any]]:
+        """The pages of the list at ``path`` of what the label ``selector`` and the field selector select.
+
+        Raises `Refused` 410 when the list has become too old to go on.
+        """
         more = ""
         while True:
-            query = f"?limit={PAGE}&labelSelector={quote(selector)}"
+            query = f"?limit={PAGE}&labelSelector={quote(selector)}&fieldSelector={quote(fields)}"
             page = self.get(path + query + (f"&continue={quote(more)}" if more else ""))
             yield page
             more = page["metadata"].get("continue") or ""

@@ -7,8 +7,8 @@ from typing import Final
 
 from expander.cluster.agenda import Agenda
 from expander.cluster.delivery import Done, Hold, Later, Onward, Stale, Verdict
-from expander.cluster.pace import Pace
 from expander.cluster.gate import QuotaGate
+from expander.cluster.pace import Pace
 from expander.cluster.task import Task
 from expander.cluster.terms import Settled, Terms
 from expander.cluster.window import Window
@@ -151,14 +151,18 @@ class Books:
         elif self.gate.closed(task.place):
             self._wait_for_room(task, now)
         else:
-            self._agenda.next(task)
+            self._leave_window(task)
+            self._agenda.add(task)
 
     def _wait_for_room(self, task: Task, now: float) -> None:
-        if self.window is not None:
-            self.window.answered(task.prepared, False)
+        self._leave_window(task)
         first = id(task) in self._held_at
         self._held_at.setdefault(id(task), now)
         self.gate.join(task.place, task, first)
+
+    def _leave_window(self, task: Task) -> None:
+        if self.window is not None:
+            self.window.answered(task.prepared, False)
 
     def give_up_held(self, now: float) -> None:
         """Settle what was held for quota longer than the terms allow."""

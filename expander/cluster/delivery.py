@@ -113,7 +113,7 @@ def _created(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExi
 
 def _compared(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
     if code == 404:
-        task.stage, task.unsure = "create", False
+        task.stage, task.unsure, task.asked = "create", False, True
         return Later("the object is not there", busy=False)
     if code >= 300:
         return said.done()

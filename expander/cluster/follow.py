@@ -1,94 +1,100 @@
-"""News from the cluster while a batch is delivered: room in quotas, and Jobs that finish."""
+"""Follows a collection of a cluster: a list, and then every change to it."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from expander.cluster.asking import Asking, ClusterError, Refused
-from expander.cluster.submission import Submission
-from expander.cluster.transport import Lost, Transport
-
-LOOK: Final = 0.5
-"""Seconds between two looks at the quotas of a namespace in which items are held."""
+from expander.cluster.transport import Lost, NotGiven, Transport
 
 STAY: Final = 240
 """Seconds for which a watch is asked to stay open."""
 
+PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 15.0
+"""Seconds before a watch is opened again: none after one that told something, then doubled each time."""
 
-def follow_quotas(submission: Submission, asking: Asking) -> None:
-    """Let held items go as their quotas get room; ends when the submission does. For a thread of its own."""
-    while not submission.is_stopped:
-        with submission.lock:
-            submission.books.give_up_held(time.monotonic())
-            places = submission.books.gate.places()
-        for namespace in {place.rsplit("/", 2)[1] for place in places}:
-            found: list[Any] | None
-            try:
-                found = asking.get(f"/api/v1/namespaces/{namespace}/resourcequotas")["items"]
-            except ClusterError:
-                continue  # not allowed to read, or no answer: the gate lets one item probe now and then
-            with submission.lock:
-                for place in places:
-                    if place.rsplit("/", 2)[1] == namespace:
-                        submission.books.gate.look(place, found, time.monotonic())
-                submission.lock.notify_all()
-        time.sleep(LOOK)
+Object = Mapping[str, Any]
 
 
-def fill_window(submission: Submission, asking: Asking, path: str, selector: str) -> str:
-    """Enter the group's unfinished Jobs into the window; gives the version from which a watch goes on."""
-    window = submission.books.window
-    assert window is not None
-    with submission.lock:
-        window.begin_list()
-    jobs: list[Any] = []
+class Listener(Protocol):
+    """Who wants to know of the objects at ``path`` that the label selector and the fields select."""
+
+    path: str
+    selector: str
+    fields: str
+
+    def begin(self) -> None:
+        """A list is about to be asked for."""
+
+    def page(self, objects: Sequence[Object]) -> None:
+        """Some objects of the list."""
+
+    def end(self) -> None:
+        """The list has no other objects."""
+
+    def changed(self, kind: str, found: Object) -> None:
+        """An object was ADDED, MODIFIED or DELETED."""
+
+
+def fill(asking: Asking, listener: Listener) -> str:
+    """Tell ``listener`` of what there is; gives the version from which a watch goes on."""
+    listener.begin()
     version = ""
-    for page in asking.pages(path, selector):
+    for page in asking.pages(listener.path, listener.selector, listener.fields):
         version = page["metadata"]["resourceVersion"]
-        jobs += [{"metadata": job["metadata"], "status": job.get("status")} for job in page["items"]]
-    with submission.lock:
-        window.listed(jobs)
-        submission.lock.notify_all()
+        listener.page(page["items"])
+    listener.end()
     return version
 
 
-def follow_window(
-    submission: Submission,
+def follow(
     transport: Transport,
     asking: Asking,
-    path: str,
-    selector: str,
-    say: Callable[[str], None],
+    listener: Listener,
+    stopped: Callable[[], bool],
+    version: str = "",
 ) -> None:
-    """Keep the window up to date until the submission ends. For a thread of its own."""
-    window = submission.books.window
-    assert window is not None
-    version = ""
-    while not submission.is_stopped:
+    """Tell ``listener`` of every change after ``version``, or of everything without, until ``stopped``.
+
+    Raises Refused when the server does not let us. What a lost connection missed comes with the next one.
+    """
+    pause = 0.0
+    while not stopped():
         try:
-            version = version or fill_window(submission, asking, path, selector)
+            version = version or fill(asking, listener)
             query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={STAY}&resourceVersion={version}"
-            for line in transport.watch(f"{path}{query}&labelSelector={quote(selector)}"):
+            query += f"&labelSelector={quote(listener.selector)}&fieldSelector={quote(listener.fields)}"
+            for line in transport.watch(listener.path + query):
                 event = json.loads(line)
                 if event["type"] == "ERROR":
-                    version = ""
-                    break
+                    raise ValueError  # mostly 410: the version is too old to go on from
                 version = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
-                    with submission.lock:
-                        window.changed(event["type"], event["object"])
-                        submission.lock.notify_all()
-                if submission.is_stopped:
+                    listener.changed(event["type"], event["object"])
+                pause = 0.0
+                if stopped():
                     return
         except Refused as refused:
             if refused.code != 410:
-                say(f"the Jobs of the group cannot be followed: {refused}")
-                submission.stop()
+                raise
             version = ""
-        except (Lost, ClusterError, ValueError, KeyError):
-            version = ""  # what was missed meanwhile is in the next list
-            time.sleep(LOOK)
+        except NotGiven as answer:
+            if answer.status == 401:
+                transport.refresh()
+            if answer.status in (403, 405):
+                raise Refused(
+                    answer.status, f"{transport.server} allows no watch of {listener.path}"
+                ) from None
+            if answer.status == 410:
+                version = ""
+        except (ValueError, KeyError, ClusterError):
+            version = ""
+        except Lost:
+            pass
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, max(PAUSE, pause * 2))

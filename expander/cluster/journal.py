@@ -1,7 +1,7 @@
 """What was delivered, in a file that only grows: one line for each item that the cluster has.
 
 A line is written after the answer, so a line that is missing costs one question to the cluster and never
-an item. The file holds no credentials: keys and outcomes only.
+an item. The file holds no credentials: keys, outcomes, and what each run was told to do.
 """
 
 from __future__ import annotations
@@ -9,25 +9,31 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from expander.base.errors import OutputError
+
+FINISHED = "finished"
+"""The outcome of a Job that was done, collected, and is about to be deleted."""
 
 HAS = frozenset(["created", "unchanged"])
 """Outcomes after which the cluster has the item."""
 
 
 class Journal:
-    """The journal of one group in one cluster; use it as a context manager.
+    """The journal of one group in one cluster; use it as a context manager. Safe for threads.
 
-    Several processes may add to one file: each line is one write. Raises OutputError when it cannot be
-    written.
+    Several processes may add to one file: a line is one write. Raises OutputError when it cannot be
+    written; a line that was cut short by that says nothing.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -37,26 +43,43 @@ class Journal:
         except OSError as error:
             raise OutputError(f"the journal {path} cannot be opened: {error.strerror}") from error
 
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """Write down what a run was told to do, for `runs`."""
+        self._write({"run": run})
+
     def add(self, key: str, outcome: str) -> None:
         """Write down that the item of ``key`` is in the cluster; other outcomes are for people to read."""
-        line = json.dumps({"key": key, "outcome": outcome}, ensure_ascii=False) + "\n"
+        self._write({"key": key, "outcome": outcome})
+
+    def sync(self) -> None:
+        """Wait until all that was written would survive a loss of power."""
         try:
-            os.write(self._file, line.encode())
+            os.fsync(self._file)
         except OSError as error:
-            raise OutputError(f"the journal {self.path} cannot be written: {error.strerror}") from error
+            raise self._error(error) from error
 
     def delivered(self) -> set[bytes]:
-        """`mark` of every key that the cluster has. A line that is damaged says nothing."""
-        found: set[bytes] = set()
-        with open(self.path, "rb") as file:
-            for line in file:
-                try:
-                    entry = json.loads(line)
-                    if entry["outcome"] in HAS:
-                        found.add(mark(entry["key"]))
-                except (ValueError, TypeError, KeyError):
-                    continue
-        return found
+        """`mark` of every key that the cluster has, or had until it was finished."""
+        return {
+            mark(entry["key"])
+            for entry in entries(self.path)
+            if entry.get("outcome") in (*HAS, FINISHED) and isinstance(entry.get("key"), str)
+        }
+
+    def _write(self, entry: Mapping[str, Any]) -> None:
+        line = (json.dumps(entry, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+        try:
+            with self._lock:
+                while line:
+                    line = line[os.write(self._file, line) :]
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"the journal {self.path} cannot be written: {error.strerror}",
+            hint="make room, or name another folder with --state; --resume then asks the cluster what it has",
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -67,12 +90,41 @@ class Journal:
         os.close(self._file)
 
 
+def entries(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The lines of a journal, none when there is no such file. A line that is damaged says nothing."""
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                yield entry
+
+
 def mark(key: str) -> bytes:
     """Sixteen bytes that stand for a key."""
-    return hashlib.blake2b(key.encode(), digest_size=16).digest()
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def journal_file(folder: Path, group: str, server: str) -> Path:
     """The journal of ``group`` in the cluster at the URL ``server``, below the state folder ``folder``."""
     place = hashlib.sha256(server.encode()).hexdigest()[:8]
     return folder / (group or "batch") / f"submit-{place}.jsonl"
+
+
+def journals(folder: Path, group: str) -> list[Path]:
+    """The journals of ``group`` in all clusters."""
+    return sorted((folder / group).glob("submit-*.jsonl"))
+
+
+def last_run(path: Path) -> Mapping[str, Any] | None:
+    """What the last run that wrote into a journal was told to do."""
+    found = None
+    for entry in entries(path):
+        run = entry.get("run")
+        if isinstance(run, dict):
+            found = run
+    return found

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from expander.base.errors import ExpanderError
 from expander.cluster.asking import ClusterError
 from expander.cluster.books import Books
 from expander.cluster.delivery import Done, Later, Stale, Verdict, judge
@@ -55,6 +56,7 @@ class Submission:
         self._transport = transport
         self._terms = terms
         self._stopped = False
+        self._failure: ExpanderError | None = None
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
 
     @property
@@ -71,14 +73,44 @@ class Submission:
         """Send nothing more; answers that are due are waited for. Safe in a signal handler."""
         self._stopped = True
 
-    def deliver(self, items: Iterable[Prepared]) -> Iterator[Settled]:
-        """Send the items; gives what became of each as it is known, in any order.
+    def fail(self, error: ExpanderError) -> None:
+        """End it as `stop` does, and let `deliver` raise ``error``."""
+        self._failure = self._failure or error
+        self._stopped = True
 
-        Raises ClusterError when the credentials are not accepted.
+    def deliver(self, items: Iterable[Prepared | Settled]) -> Iterator[Settled]:
+        """Send the items that are not settled; gives what became of each as it is known, in any order.
+
+        Raises ClusterError when the credentials are not accepted, and what ``items`` raises, both after the
+        answers that are due.
         """
         for thread in self._threads:
             thread.start()
+        try:
+            yield from self._feed(items)
+        except ExpanderError as error:
+            self.fail(error)
+        yield from self._until(lambda: self.books.on_the_way == 0)
+        with self.lock:
+            self._stopped = True
+            self.lock.notify_all()
+        if self.books.denied is not None:
+            server = self._transport.server
+            raise ClusterError(f"{server} does not accept the credentials: {self.books.denied}")
+        self.raise_failure()
+
+    def raise_failure(self) -> None:
+        """Raise the error of `fail`, if there was one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _feed(self, items: Iterable[Prepared | Settled]) -> Iterator[Settled]:
         for prepared in items:
+            if isinstance(prepared, Settled):
+                yield prepared
+                if self._stopped:
+                    break
+                continue
             yield from self._until(lambda: self.books.on_the_way < LARGEST_BACKLOG)
             if self._stopped:
                 break
@@ -89,13 +121,6 @@ class Submission:
                 yield from self._until(lambda: self.books.on_the_way == 0)
             elif self.books.settled:
                 yield from self._take()
-        yield from self._until(lambda: self.books.on_the_way == 0)
-        with self.lock:
-            self._stopped = True
-            self.lock.notify_all()
-        if self.books.denied is not None:
-            server = self._transport.server
-            raise ClusterError(f"{server} does not accept the credentials: {self.books.denied}")
 
     def _until(self, reached: Callable[[], bool]) -> Iterator[Settled]:
         """Give outcomes until ``reached``, or until it is stopped and no answer is due any more."""

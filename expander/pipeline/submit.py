@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from expander.base.errors import ItemError, Problem
-from expander.cluster.asking import Asking, ClusterError
+from expander.base.errors import ItemError, OutputError, Problem
+from expander.cluster.asking import Asking
 from expander.cluster.delivery import Done
-from expander.cluster.follow import fill_window, follow_quotas, follow_window
-from expander.cluster.journal import HAS, Journal, journal_file, mark
+from expander.cluster.journal import HAS, Journal, journal_file
+from expander.cluster.known import Known
+from expander.cluster.news import News
 from expander.cluster.pace import Pace
 from expander.cluster.retry import Retry
 from expander.cluster.submission import Submission
 from expander.cluster.terms import Settled, Terms
 from expander.cluster.transport import Transport
 from expander.cluster.window import Window
-from expander.cluster.wire import DIGEST, Preparation, Prepared, Resource
+from expander.cluster.wire import Preparation, Prepared, Resource
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
+from expander.pipeline.finishing import Finishing
 
 PATIENCE: Final = 30.0
 """Seconds in which a server has to give its first answer; later the budget of retries counts."""
+
+GLANCE: Final = 0.2
+"""Seconds between two looks at whether the last Jobs have finished."""
+
+RESUMED: Final = "Resumed"
+"""The reason of an item that needed no request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What `Submit` is to do: the words of the options of ``expander submit``; times are in seconds.
 
-    ``state`` is the folder of journals, None for no journal.
+    ``state`` is the folder of journals, None for no journal; ``run`` is what is written there for a later
+    run to go on with. With ``delete_finished`` Jobs that have finished are collected and deleted, and the
+    submission lasts until the last one is; ``results`` is the folder, beside the journal by default.
     """
 
     kubeconfig: str | None = None
@@ -47,6 +56,9 @@ class Settings:
     most_active: int | None = None
     state: Path | None = None
     resume: bool = False
+    delete_finished: bool = False
+    results: Path | None = None
+    run: Mapping[str, Any] | None = None
 
 
 class Submit:
@@ -64,12 +76,20 @@ class Submit:
         self._say = say
         self._transport = Transport(settings.kubeconfig, settings.context, settings.in_flight)
         self._stopped = False
-        window = None if settings.most_active is None else Window(settings.most_active)
+        window = None
+        if settings.most_active is not None or settings.delete_finished:
+            window = Window(settings.most_active, self._finished, self._is_behind)
         pace = Pace(settings.in_flight, settings.qps, settings.burst)
         self.submission = Submission(self._transport, pace, settings.terms, settings.in_flight, window)
+        self.finishing: Finishing | None = None
         self._asking = self._asker(settings.terms.retry)
-        self._had: set[bytes] = set()
-        self._known: list[Settled] = []
+        self.news = News(self.submission, self._transport, self._asking, settings.group_label, say)
+        self._journal: Journal | None = None
+
+    @property
+    def server(self) -> str:
+        """The URL of the cluster."""
+        return self._transport.server
 
     def _asker(self, retry: Retry) -> Asking:
         return Asking(self._transport, retry, lambda: self._stopped or self.submission.is_stopped)
@@ -83,7 +103,7 @@ class Submit:
         """Deliver ``manifests``; what became of each, in any order.
 
         Raises ClusterError when the server does not answer or does not accept the credentials, OutputError
-        when the journal cannot be written.
+        when the journal or results cannot be written; what is under way is answered and remembered before.
         """
         retry = self._settings.terms.retry
         self._asker(replace(retry, budget=min(PATIENCE, retry.budget))).get("/version")
@@ -91,66 +111,93 @@ class Submit:
         first = next(prepared, None)
         if first is None:
             return
+        items = itertools.chain([first], prepared)
         if self._settings.state is None:
-            yield from self._deliver(itertools.chain([first], prepared), first, None)
+            yield from self._deliver(items)
             return
         path = journal_file(self._settings.state, first.group, self._transport.server)
-        with Journal(path) as journal:
-            yield from self._deliver(itertools.chain([first], prepared), first, journal)
+        with Journal(path) as self._journal:
+            if self._settings.delete_finished:
+                self._collect(path)
+            known = None
+            if self._settings.resume:
+                known = Known(self._journal, self._asking, self._settings.group_label, self._say)
+            if self._settings.run is not None:
+                self._journal.begin(self._settings.run)
+            yield from self._deliver(items, known)
 
-    def _deliver(
-        self, items: Iterable[Prepared], first: Prepared, journal: Journal | None
-    ) -> Iterator[Settled]:
-        if self._settings.resume and journal is not None:
-            self._had = journal.delivered()
-            self._learn(first)
-            items = self._missing(items)
-        self._follow(first)
-        for settled in self.submission.deliver(items):
-            yield from self._take_known()
-            if journal is not None:
-                journal.add(settled.prepared.key, settled.done.outcome)
-            yield settled
-        yield from self._take_known()
+    def _collect(self, journal: Path) -> None:
+        folder = self._settings.results or journal.parent / "results"
+        self.finishing = Finishing(
+            self._transport,
+            Asking(self._transport, self._settings.terms.retry, lambda: self._stopped),
+            folder,
+            self._journal,
+            self.submission.fail,
+            self._say,
+        )
 
-    def _take_known(self) -> Iterator[Settled]:
-        known, self._known = self._known, []
-        yield from known
+    def _finished(self, job: Mapping[str, Any]) -> None:
+        if self.finishing is not None:
+            self.finishing.finished(job)
 
-    def _missing(self, items: Iterable[Prepared]) -> Iterator[Prepared]:
-        """The items that neither the journal nor the cluster has."""
-        for item in items:
-            if mark(item.key) in self._had:
-                self._known.append(Settled(item, Done("unchanged", "Resumed"), 0))
-            else:
-                yield item
+    def _is_behind(self) -> bool:
+        return self.finishing is not None and self.finishing.is_behind
 
-    def _learn(self, first: Prepared) -> None:
-        """Add what the cluster holds of the group, by label, for when there was no journal."""
-        if not first.group:
+    def _deliver(self, items: Iterable[Prepared], known: Known | None = None) -> Iterator[Settled]:
+        self.news.start()
+        delivered = self.submission.deliver(self._missing(items, known))
+        last = None
+        try:
+            for settled in delivered:
+                self._record(settled)
+                if settled.prepared.kind == "Job" and settled.done.outcome == "created":
+                    last = settled.prepared
+                yield settled
+            self._await_the_end(last)
+        finally:
+            self.submission.stop()
+            for settled in delivered:  # the reader went away; what was under way is not forgotten
+                self._record(settled)
+            self.news.stop()
+            if self.finishing is not None:
+                self.finishing.stop()
+
+    def _record(self, settled: Settled) -> None:
+        prepared, outcome = settled.prepared, settled.done.outcome
+        if prepared.kind == "Job" and outcome in HAS:
+            self.news.podless.add(prepared.namespace, prepared.name)
+        if self._journal is None or settled.done.reason == RESUMED:
             return
         try:
-            for page in self._asking.pages(first.collection, f"{self._settings.group_label}={first.group}"):
-                for found in page["items"]:
-                    metadata: Mapping[str, Any] = found["metadata"]
-                    digest = (metadata.get("annotations") or {}).get(DIGEST)
-                    if digest is not None:
-                        self._had.add(mark(f"{first.collection}/{metadata['name']} {digest}"))
-        except ClusterError as error:
-            self._say(f"warning: {error}; each item is asked for instead")
+            self._journal.add(prepared.key, outcome)
+        except OutputError as error:
+            self._journal = None
+            self.submission.fail(error)
 
-    def _follow(self, first: Prepared) -> None:
-        """Start the threads that bring news."""
-        submission = self.submission
-        threading.Thread(target=follow_quotas, args=(submission, self._asking), daemon=True).start()
-        if submission.books.window is not None:
-            path = "/apis/batch/v1/jobs"
-            if first.namespace:
-                path = f"/apis/batch/v1/namespaces/{first.namespace}/jobs"
-            selector = f"{self._settings.group_label}={first.group}"
-            fill_window(submission, self._asking, path, selector)
-            arguments = (submission, self._transport, self._asking, path, selector, self._say)
-            threading.Thread(target=follow_window, args=arguments, daemon=True).start()
+    def _await_the_end(self, last: Prepared | None) -> None:
+        """Wait for the end of the last Jobs where they are to be deleted, and for news of refused pods."""
+        window, finishing = self.submission.books.window, self.finishing
+        while finishing is not None and window is not None and not self._stopped:
+            with self.submission.lock:
+                if not window.active and not finishing.waiting:
+                    break
+            self.submission.raise_failure()
+            time.sleep(GLANCE)
+        if not self._stopped and not self._settings.terms.dry_run:
+            self.news.settle(last)
+
+    def _missing(self, items: Iterable[Prepared], known: Known | None) -> Iterator[Prepared | Settled]:
+        """The items that are to be sent; those that the journal or the cluster has are settled."""
+        for item in items:
+            if self._settings.terms.dry_run:
+                yield item
+                continue
+            self.news.meet(item)
+            if known is not None and known.has(item):
+                yield Settled(item, Done("unchanged", RESUMED), 0)
+            else:
+                yield item
 
     def _prepared(self, manifests: Iterable[Manifest]) -> Iterator[Prepared]:
         settings = self._settings
@@ -166,45 +213,3 @@ class Submit:
                 item = None if manifest.item is None else str(manifest.item)
                 words = error.problems[0].message
                 self._on_error(ItemError(Problem(words, manifest.where, item)))
-
-
-def pretend(
-    manifests: Iterable[Manifest], settings: Settings, on_error: Callable[[ItemError], None]
-) -> Iterator[Settled]:
-    """The outcomes of ``--dry-run=client``: nothing is asked of any server."""
-    preparation = Preparation("", settings.group_label, settings.queue)
-    for manifest in manifests:
-        version, kind = manifest.api_version, manifest.kind.lower()
-        prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
-        try:
-            prepared = preparation.of(manifest, Resource(prefix, f"{kind}s", namespaced=True))
-        except ItemError as error:
-            on_error(error)
-        else:
-            yield Settled(prepared, Done("created", "DryRun"), 0)
-
-
-class Tally:
-    """Counts outcomes, and how fast they come."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._since = clock()
-        self.counts: dict[str, int] = {}
-        self.failed = 0
-
-    def add(self, settled: Settled) -> None:
-        """Count one."""
-        outcome = settled.done.outcome
-        self.counts[outcome] = self.counts.get(outcome, 0) + 1
-        self.failed += not settled.done.passed
-
-    @property
-    def delivered(self) -> int:
-        """Items that the cluster has."""
-        return sum(self.counts.get(outcome, 0) for outcome in HAS)
-
-    @property
-    def rate(self) -> float:
-        """Items a second since the beginning."""
-        return sum(self.counts.values()) / max(self._clock() - self._since, 1e-3)

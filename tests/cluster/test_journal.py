@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from expander.cluster.journal import Journal, journal_file, mark
+from expander.cluster.journal import Journal, journal_file, last_run, mark
 
 
 def test_what_the_cluster_has_is_remembered_and_what_was_refused_is_not(tmp_path: Path) -> None:
@@ -21,6 +21,23 @@ def test_a_line_that_was_cut_short_costs_that_line_only(tmp_path: Path) -> None:
     with Journal(path) as journal:
         journal.add("c", "created")
         assert journal.delivered() == {mark("a"), mark("c")}
+
+
+def test_a_job_that_was_finished_and_deleted_was_delivered(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        journal.add("a", "finished")
+        assert journal.delivered() == {mark("a")}
+
+
+def test_the_last_run_is_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    assert last_run(path) is None
+    with Journal(path) as journal:
+        journal.begin({"arguments": ["a"]})
+        journal.add("k", "created")
+        journal.begin({"arguments": ["b"]})
+        assert journal.delivered() == {mark("k")}
+    assert last_run(path) == {"arguments": ["b"]}
 
 
 def test_groups_and_clusters_have_journals_of_their_own(tmp_path: Path) -> None:

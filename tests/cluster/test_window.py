@@ -2,44 +2,98 @@
 
 from typing import Any
 
-from expander.cluster.window import Window
+from expander.base.positions import Position
+from expander.cluster.window import Scope, Window
+from expander.cluster.wire import Preparation, Prepared, Resource
+from expander.manifests.manifest import Manifest
+
+JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
+SCOPE = Scope("n", "g")
+OTHER = Scope("m", "g")
+NO_GROUP = Scope("n", "")
 
 
-def job(name: str, finished: bool = False) -> dict[str, Any]:
+def sent(name: str, scope: Scope = SCOPE) -> Prepared:
+    metadata = {"name": name, "namespace": scope.namespace, "labels": {"jobgroup": scope.group}}
+    return Preparation("n").of(Manifest({"kind": "Job", "metadata": metadata}, Position("f", 1)), JOBS)
+
+
+def job(name: str, finished: bool = False, namespace: str = "n") -> dict[str, Any]:
     conditions = [{"type": "Complete", "status": "True"}] if finished else []
-    return {"metadata": {"namespace": "n", "name": name}, "status": {"conditions": conditions}}
+    return {"metadata": {"namespace": namespace, "name": name}, "status": {"conditions": conditions}}
+
+
+def listed(window: Window, scope: Scope, *jobs: dict[str, Any]) -> None:
+    window.begin_list(scope)
+    window.page(scope, jobs)
+    window.end_list(scope)
 
 
 def test_a_job_that_ends_before_its_answer_comes_is_not_counted() -> None:
     window = Window(2)
-    window.sending(("n", "a"))
-    window.changed("MODIFIED", job("a", finished=True))
-    window.answered(("n", "a"), True)
+    window.sending(sent("a"))
+    window.changed(SCOPE, "MODIFIED", job("a", finished=True))
+    window.answered(sent("a"), True)
     assert window.active == 0
 
 
 def test_jobs_of_others_fill_the_window_until_they_finish_or_go() -> None:
     window = Window(2)
-    window.begin_list()
-    window.listed([job("a"), job("b"), job("c", finished=True)])
+    listed(window, SCOPE, job("a"), job("b"), job("c", finished=True))
     assert window.is_full
-    window.changed("DELETED", job("a"))
+    window.changed(SCOPE, "DELETED", job("a"))
     assert not window.is_full
 
 
 def test_a_list_forgets_what_went_meanwhile_and_keeps_what_it_cannot_know() -> None:
     window = Window(9)
     for name in ("gone", "late", "sent"):
-        window.sending(("n", name))
-    window.answered(("n", "gone"), True)
-    window.begin_list()
-    window.answered(("n", "late"), True)
-    window.listed([])
+        window.sending(sent(name))
+    window.answered(sent("gone"), True)
+    window.begin_list(SCOPE)
+    window.answered(sent("late"), True)
+    window.page(SCOPE, [])
+    window.end_list(SCOPE)
     assert window.active == 2
 
 
-def test_a_refused_job_leaves_the_window() -> None:
+def test_a_list_says_nothing_of_other_namespaces() -> None:
+    window = Window(9)
+    for scope in (SCOPE, OTHER):
+        window.sending(sent("a", scope))
+        window.answered(sent("a", scope), True)
+    listed(window, SCOPE)
+    assert window.active == 1
+    listed(window, OTHER, job("a", finished=True, namespace="m"))
+    assert window.active == 0
+
+
+def test_a_refused_job_leaves_the_window_unless_there_is_another_of_its_name() -> None:
     window = Window(1)
-    window.sending(("n", "a"))
-    window.answered(("n", "a"), False)
+    window.sending(sent("a"))
+    window.answered(sent("a"), False)
     assert not window.is_full
+    window.sending(sent("b"))
+    window.changed(SCOPE, "ADDED", job("b"))
+    window.answered(sent("b"), False)
+    assert window.is_full
+
+
+def test_without_a_group_only_jobs_that_were_sent_count() -> None:
+    window = Window(2)
+    window.sending(sent("a", NO_GROUP))
+    window.answered(sent("a", NO_GROUP), True)
+    listed(window, NO_GROUP, job("a"), job("foreign"))
+    assert window.active == 1
+    window.changed(NO_GROUP, "MODIFIED", job("a", finished=True))
+    assert window.active == 0
+
+
+def test_finished_jobs_are_handed_on_and_nothing_is_sent_while_too_many_wait() -> None:
+    finished: list[Any] = []
+    window = Window(None, finished.append, lambda: len(finished) >= 2)
+    listed(window, SCOPE, job("a", finished=True))
+    assert not window.is_full
+    window.changed(SCOPE, "MODIFIED", job("b", finished=True))
+    assert window.is_full
+    assert [each["metadata"]["name"] for each in finished] == ["a", "b"]

@@ -1,0 +1,160 @@
+"""Finished Jobs of a batch: what they put out is collected, then they are deleted.
+
+A Job goes only after its results and the journal's word that it is done are on the disk. Whatever ends the
+process before finds the Job in the cluster again, and collects it again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from expander.base.errors import ExpanderError
+from expander.cluster.asking import Asking, ClusterError, Refused
+from expander.cluster.group import ClusterSource
+from expander.cluster.journal import FINISHED, Journal
+from expander.cluster.transport import Transport
+from expander.cluster.wire import DIGEST
+from expander.manifests.selection import Selection
+from expander.pipeline.group.results import collect
+from expander.sinks.faults import output_error
+
+THREADS: Final = 4
+
+MOST: Final = 200
+"""Finished Jobs that may wait to be collected before no others are sent."""
+
+Job = Mapping[str, Any]
+
+
+class Finishing:
+    """Collects and deletes Jobs in threads of its own.
+
+    ``fail`` gets the error after which nothing more can be collected: a full disk, no right to delete.
+    ``say`` gets a line for each Job that is left in the cluster because its output cannot be read.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        asking: Asking,
+        folder: Path,
+        journal: Journal | None,
+        fail: Callable[[ExpanderError], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.folder = folder
+        self.collected = 0
+        self.left = 0
+        self._transport = transport
+        self._sources: dict[str, ClusterSource] = {}
+        self._asking = asking
+        self._journal = journal
+        self._fail = fail
+        self._say = say
+        self._jobs: deque[Job] = deque()
+        self._uids: set[str] = set()
+        self._lock = threading.Condition()
+        self._over = False
+        for _ in range(THREADS):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait to be collected, or are being collected."""
+        return len(self._uids)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether too many wait."""
+        return len(self._uids) >= MOST
+
+    def finished(self, job: Job) -> None:
+        """A Job has finished; one that is not ours, or is known, is passed over."""
+        metadata = job["metadata"]
+        if DIGEST not in (metadata.get("annotations") or {}) or "deletionTimestamp" in metadata:
+            return
+        with self._lock:
+            if metadata["uid"] not in self._uids:
+                self._uids.add(metadata["uid"])
+                self._jobs.append(job)
+                self._lock.notify()
+
+    def stop(self) -> None:
+        """Begin no other Job, and wait for those that are being collected."""
+        with self._lock:
+            self._over = True
+            self._uids.difference_update(job["metadata"]["uid"] for job in self._jobs)
+            self._jobs.clear()
+            self._lock.notify_all()
+            while self._uids:
+                self._lock.wait(1.0)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                while not self._jobs and not self._over:
+                    self._lock.wait()
+                if not self._jobs:
+                    return
+                job = self._jobs.popleft()
+            try:
+                self._finish(job)
+            except ClusterError as error:
+                self.left += 1
+                self._say(f"warning: job.batch/{job['metadata']['name']} is left in the cluster: {error}")
+            except ExpanderError as error:
+                self._fail(error)
+            finally:
+                with self._lock:
+                    self._uids.discard(job["metadata"]["uid"])
+                    self._lock.notify_all()
+
+    def _finish(self, job: Job) -> None:
+        metadata = job["metadata"]
+        namespace = metadata["namespace"]
+        source = self._sources.get(namespace)
+        if source is None:
+            source = self._sources[namespace] = ClusterSource(self._transport, Selection(namespace, ""))
+        found = collect(job, list(source.pods([job])), source, self.folder)
+        sync_files({self.folder / row["folder"] for row in found.rows}, self.folder)
+        collection = f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
+        if self._journal is not None:
+            self._journal.add(f"{collection}/{metadata['name']} {metadata['annotations'][DIGEST]}", FINISHED)
+            self._journal.sync()
+        options = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": metadata["uid"]},
+        }
+        path = f"{collection}/{quote(metadata['name'], safe='')}"
+        try:
+            self._asking.send("DELETE", path, json.dumps(options).encode())
+        except Refused as refused:
+            if refused.code not in (404, 409):  # somebody else was quicker
+                raise
+        self.collected += 1
+
+
+def sync_files(folders: set[Path], above: Path) -> None:
+    """Wait until the files in ``folders``, and those folders in ``above``, would survive a loss of power.
+
+    Raises OutputError when the system refuses.
+    """
+    for folder in folders:
+        try:
+            for path in [*(Path(entry) for entry in os.scandir(folder) if entry.is_file()), folder, above]:
+                file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(file)
+                finally:
+                    os.close(file)
+        except OSError as error:
+            raise output_error("write", str(folder), error) from error

@@ -1,0 +1,122 @@
+"""Items wait for quota."""
+
+from fractions import Fraction
+from typing import Any
+
+from expander.cluster.gate import BLIND_PROBE, GRACE, PROBE, QuotaGate
+from expander.cluster.quota import Excess
+
+ONE = Excess("jobs", {"count/jobs.batch": Fraction(1)})
+CPU = Excess("cores", {"cpu": Fraction(2)})
+
+
+def quotas(used: int, hard: int = 10, **more: Any) -> dict[str, dict[str, Any]]:
+    status = {"hard": {"count/jobs.batch": str(hard)}, "used": {"count/jobs.batch": str(used)}}
+    return {"jobs": {"metadata": {"name": "jobs"}, "status": status}, **more}
+
+
+A, B, *REST = (letter for letter in "abcdef")
+
+
+def line(*items: str) -> QuotaGate[str]:
+    """A gate with a place ``p`` that was closed at 0, in which ``items`` wait."""
+    gate: QuotaGate[str] = QuotaGate()
+    gate.refuse("p", ONE, 0.0)
+    for item in items:
+        gate.join("p", item)
+    return gate
+
+
+def released(gate: QuotaGate[str], now: float) -> list[str]:
+    found = []
+    while (item := gate.release("p", now)) is not None:
+        found.append(item)
+    return found
+
+
+def test_no_more_go_than_there_is_room_for() -> None:
+    gate = line(A, B, *REST)
+    assert released(gate, 1.0) == []
+    gate.look("p", quotas(used=8), 1.0, read=True)
+    assert released(gate, 1.0) == ["a", "b"]
+    gate.look("p", quotas(used=8), 2.0, read=True)
+    assert released(gate, 2.0) == [], "two are under way and may not be counted yet"
+
+
+def test_news_that_comes_right_after_an_answer_may_not_count_it_yet() -> None:
+    gate = line(A, B, *REST)
+    gate.look("p", quotas(used=8), 1.0, read=False)
+    assert released(gate, 1.0) == ["a", "b"]
+    for item in (A, B):
+        gate.over("p", item, 1.1, made=True)
+    gate.look("p", quotas(used=9), 1.2, read=False)
+    assert released(gate, 1.2) == [], "the one that is left was taken by the second"
+    assert released(gate, 1.2 + GRACE) == ["c"], "no other news came in between, so it was counted"
+
+
+def test_what_became_no_object_takes_no_room() -> None:
+    gate = line(A, B, *REST)
+    gate.look("p", quotas(used=9), 1.0, read=True)
+    assert released(gate, 1.0) == ["a"]
+    gate.over("p", A, 1.1, made=False)
+    assert released(gate, 1.1) == ["b"]
+
+
+def test_every_quota_that_refused_must_have_room() -> None:
+    gate = line(A, B, *REST)
+    gate.refuse("p", CPU, 0.5)
+    status = {"hard": {"cpu": "9"}, "used": {"cpu": "6"}}
+    cores = {"metadata": {"name": "cores"}, "status": status}
+    gate.look("p", quotas(used=5, cores=cores), 1.0, read=True)
+    assert released(gate, 1.0) == ["a"]
+
+
+def test_all_go_when_the_quota_is_gone() -> None:
+    gate = line(A, B)
+    gate.look("p", {}, 1.0, read=True)
+    assert released(gate, 1.0) == ["a", "b"]
+
+
+def test_a_refusal_is_doubted_until_quotas_are_read_after_it() -> None:
+    gate = line(A)
+    assert not gate.is_doubted("p", GRACE / 2)
+    assert gate.is_doubted("p", GRACE)
+    gate.look("p", quotas(used=10), GRACE, read=False)
+    assert gate.is_doubted("p", GRACE), "it may be older than the refusal"
+    gate.look("p", quotas(used=10), GRACE, read=True)
+    assert not gate.is_doubted("p", 2 * GRACE)
+
+
+def test_one_item_probes_now_and_then_without_room() -> None:
+    gate = line(A, B)
+    assert [gate.release("p", PROBE), gate.release("p", PROBE)] == ["a", None]
+    gate.over("p", A, PROBE, made=False)
+    assert [gate.release("p", PROBE + 1), gate.release("p", 2 * PROBE)] == [None, "b"]
+
+
+def test_where_quotas_cannot_be_read_every_success_lets_two_more_go() -> None:
+    gate = line(A, B, *REST)
+    gate.look_away("p")
+    assert released(gate, BLIND_PROBE) == ["a"]
+    gate.over("p", A, BLIND_PROBE, made=True)
+    assert released(gate, BLIND_PROBE) == ["b", "c"]
+    gate.over("p", B, BLIND_PROBE, made=True)
+    gate.refuse("p", ONE, BLIND_PROBE)
+    assert released(gate, BLIND_PROBE) == []
+
+
+def test_a_place_opens_when_its_line_is_through() -> None:
+    gate = line(A)
+    gate.look("p", quotas(used=0), 1.0, read=True)
+    assert released(gate, 1.0) == ["a"]
+    assert gate.closed("p"), "its answer may be another refusal"
+    gate.over("p", A, 1.0, made=True)
+    assert released(gate, 1.0) == []
+    assert not gate.closed("p")
+
+
+def test_items_held_too_long_are_taken_out() -> None:
+    gate = line(A, B)
+    held = {id(A): 1.0, id(B): 5.0}
+    assert gate.expired(3.0, held) == ["a"]
+    assert len(gate) == 1
