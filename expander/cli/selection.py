@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from expander.items import ItemSpec
     from expander.manifests.edits import Edits
     from expander.manifests.manifest import Manifest
+    from expander.shapes.shape import Shape
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -89,6 +91,19 @@ _TEMPLATE = [
         is_flag=True,
         help="Substitute in plain text (--engine text), for templates that are not YAML.",
     ),
+    click.option(
+        "--as",
+        "shape",
+        default="jobs",
+        metavar="SHAPE",
+        help="jobs, indexed, chunks=N, queue=redis or queue=rabbitmq.  [default: jobs]",
+    ),
+    click.option(
+        "--parallelism",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Pods at a time of an Indexed Job or of workers.",
+    ),
     click.option("--allow-shell", is_flag=True, help="Let items put anything into shell scripts."),
     click.option("--no-validate", is_flag=True, help="Do not check manifests as an API server would."),
     click.option(
@@ -155,7 +170,18 @@ def template_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
         "allow_shell": flags["allow_shell"],
         "validate": not flags["no_validate"],
         "version": flags["kubernetes_version"],
+        "shape": shape_of(flags),
     }
+
+
+def shape_of(flags: Mapping[str, Any]) -> Shape:
+    """What ``--as`` and the options that go with it ask for."""
+    from expander.shapes.shape import parse_shape
+
+    shape = parse_shape(flags["shape"])
+    if flags["parallelism"] and shape.kind not in ("indexed", "queue"):
+        raise UsageError("--parallelism goes with --as indexed or --as queue=...")
+    return replace(shape, parallelism=flags["parallelism"], group_label=flags["group_label"])
 
 
 def check_standard_input(template: str, spec: ItemSpec | None) -> None:
@@ -183,6 +209,8 @@ def batch_of(
             file, stream, edits_of(flags), on_error, output="json", **template_settings(flags)
         )
     only_paths(arguments)
+    if flags["shape"] != "jobs":
+        raise UsageError(f"--as {flags['shape']} is for a template and its items, not for manifests")
     edits = edits_of(flags, group_of_paths(arguments))
     return from_paths(
         arguments, edits, on_error, validate=not flags["no_validate"], version=flags["kubernetes_version"]

@@ -17,6 +17,7 @@ from expander.pipeline.templates import Engine, Template, TemplateFile
 
 if TYPE_CHECKING:
     from expander.pipeline.validator import Validator
+    from expander.shapes.shape import Shape
 
 LARGEST_CHUNK = 512
 
@@ -26,7 +27,8 @@ class Expansion:
 
     Iterating gives lists of manifests in the order of the items. An item that cannot become a manifest,
     or takes a name that another has, goes to ``on_error`` as an `ItemError`; the others go on. ``warnings``
-    and ``failed`` (how many items did not become manifests) are complete when the iteration is over.
+    and ``failed`` (how many items did not become manifests) are complete when the iteration is over. Without
+    ``unique`` names may be there twice.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class Expansion:
         output: Literal["json", "yaml"],
         on_error: Callable[[ItemError], None],
         validator: Validator | None = None,
+        unique: bool = True,
     ) -> None:
+        self._unique = unique
         self._validator = validator
         self._template = template
         self._items = items
@@ -57,7 +61,7 @@ class Expansion:
                 for result in results:
                     if isinstance(result, ItemError):
                         self._fail(result)
-            collisions = taken.add(manifests)
+            collisions = taken.add(manifests) if self._unique else []
             if collisions:
                 refused = {id(manifest) for manifest, _ in collisions}
                 for manifest, first in collisions:
@@ -118,8 +122,9 @@ def prepare(
     allow_shell: bool = False,
     validate: bool = True,
     version: str | None = None,
+    shape: Shape | None = None,
 ) -> Expansion:
-    """Compile ``template`` for ``items``.
+    """Compile ``template`` for ``items``, in ``shape`` (a Job of each item by default).
 
     ``items`` None means a Jinja2 template that brings its own parameters. Raises InputError with all that
     is wrong with the template, UsageError for what does not fit together. With ``validate`` a manifest that
@@ -141,6 +146,10 @@ def prepare(
         from expander.pipeline.validator import Validator
 
         validator = Validator(version)
+    if shape is not None and shape.kind != "jobs":
+        from expander.pipeline.shaped import ShapedExpansion
+
+        return ShapedExpansion(compiled, items, output, on_error, validator, shape)
     return Expansion(compiled, items, output, on_error, validator)
 
 
@@ -161,6 +170,7 @@ def expand(
     allow_shell: bool = False,
     validate: bool = True,
     version: str | None = None,
+    shape: Shape | None = None,
     on_error: Callable[[ItemError], None] | None = None,
 ) -> Iterator[Manifest]:
     """The manifests of ``template``, one after the other.
@@ -193,6 +203,7 @@ def expand(
         allow_shell=allow_shell,
         validate=validate,
         version=version,
+        shape=shape,
     )
     for manifests in expansion:
         yield from manifests

@@ -1,0 +1,75 @@
+"""A batch in another shape than a Job of each item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import Literal
+
+from expander.base.errors import ItemError
+from expander.items import Item
+from expander.manifests.manifest import Manifest
+from expander.pipeline.expand import Expansion
+from expander.pipeline.templates import Template
+from expander.pipeline.validator import Validator
+from expander.shapes.chunks import chunk
+from expander.shapes.indexed import indexed
+from expander.shapes.rows import Row, Rows
+from expander.shapes.shape import Shape
+
+AHEAD = 20_000
+"""Items that are looked at before the first Job is given, so that what no Job can be is seen before."""
+
+
+class ShapedExpansion(Expansion):
+    """The manifests of one template and its items in ``shape``; the rest is as for `Expansion`.
+
+    The Jobs of the items are made and validated first, and each item that cannot be one is reported as usual.
+    Then iterating raises InputError for what the shape cannot say. What comes out is validated again when
+    ``validator`` is given.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        items: Iterable[Item] | None,
+        output: Literal["json", "yaml"],
+        on_error: Callable[[ItemError], None],
+        validator: Validator | None,
+        shape: Shape,
+    ) -> None:
+        super().__init__(template, items, output, on_error, validator, unique=False)
+        self.shape = shape
+        self._own_warnings: list[str] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know about the template, and about the shape."""
+        return [*super().warnings, *self._own_warnings]
+
+    def __iter__(self) -> Iterator[list[Manifest]]:
+        rows = Rows(self.shape)
+        stream = (row for manifests in super().__iter__() for row in rows.of(manifests))
+        for manifests in self._shaped(rows, stream):
+            if self._validator is not None:
+                manifests = self._validator.accepted(manifests, self._fail)
+            if manifests:
+                yield manifests
+
+    def _shaped(self, rows: Rows, stream: Iterator[Row]) -> Iterator[list[Manifest]]:
+        if self.shape.kind == "chunks":
+            yield from self._chunks(rows, stream)
+            return
+        items = list(stream)
+        if items:
+            yield [*rows.others(), *indexed(rows, items, self.shape, self._own_warnings)]
+
+    def _chunks(self, rows: Rows, stream: Iterator[Row]) -> Iterator[list[Manifest]]:
+        first = number = 0
+        ahead = list(islice(stream, AHEAD))
+        stream = chain(ahead, stream)
+        while items := list(islice(stream, self.shape.chunk)):
+            others = [] if number else rows.others()
+            yield [*others, chunk(rows, items, self.shape, first, number, self._own_warnings)]
+            first += len(items)
+            number += 1

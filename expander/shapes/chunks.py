@@ -1,0 +1,149 @@
+"""Jobs of several items each: one container runs the command of each item in turn.
+
+An item that fails does not stop the others. When all have run, those that failed are tried again, as often
+and after as long as the Job controller would; the container's exit code is 0 when every item has succeeded.
+What became of each item is in the log, on standard error: ``[expander] index 7 exit 0: "apple"``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from expander.base.errors import InputError
+from expander.manifests.manifest import Manifest
+from expander.shapes.containers import Containers
+from expander.shapes.draft import begin, container_at, job_name, manifest, require, rewrite
+from expander.shapes.indexed import DEFAULT_LIMIT
+from expander.shapes.rows import Row, Rows, Tree
+from expander.shapes.scripts import OWN_NAMES
+from expander.shapes.shape import Shape
+from expander.shapes.variables import protect
+from expander.shapes.worker import only_container
+
+NUMBER_ROOM = 7
+"""Characters kept free for the number of the Job behind its name."""
+LONGEST = (128 << 10) - 1
+"""Bytes of one argument of a program (Linux: MAX_ARG_STRLEN, with an end)."""
+MOST = 1 << 20
+"""Bytes of all items of a Job as JSON; etcd takes objects of 1.5 MiB."""
+FAILED = 1
+"""The exit code of the container when items have failed for good: the Job is not to run them all again."""
+
+ONE_ITEM = {
+    "completions": (1,),
+    "parallelism": (1,),
+    "completionMode": ("NonIndexed",),
+    "activeDeadlineSeconds": (),
+    "podFailurePolicy": (),
+    "backoffLimitPerIndex": (),
+    "maxFailedIndexes": (),
+    "successPolicy": (),
+}
+
+LABEL = 200
+"""Characters of an item in the log."""
+
+RUNNER = """\
+expander_first=$1 expander_limit=$2 expander_wait=${EXPANDER_BACKOFF_BASE-10} expander_left=all
+shift 2
+expander_child= expander_end=
+trap 'expander_end=143; kill -TERM $expander_child 2>/dev/null' TERM
+expander_await() {
+  expander_child=$!
+  wait $expander_child; expander_code=$?
+  [ -z "$expander_end" ] || wait $expander_child
+}
+while :; do
+  expander_failed=' ' expander_index=$expander_first
+  for expander_item in "$@"; do
+    case $expander_left in all | *" $expander_index "*)
+      [ -z "$expander_end" ] || exit $expander_end
+      (eval "$expander_item"; unset OWN_NAMES; exec "$@") &
+      expander_await
+      expander_item=${expander_item%%
+*}
+      printf '[expander] index %s exit %s: %s\\n' $expander_index $expander_code "${expander_item#?}" >&2
+      [ $expander_code = 0 ] || expander_failed="$expander_failed$expander_index "
+    esac
+    expander_index=$((expander_index + 1))
+  done
+  [ "$expander_failed" != ' ' ] || exit 0
+  [ -z "$expander_end" ] || exit $expander_end
+  [ $expander_limit != 0 ] || exit FAILED
+  sleep $expander_wait &
+  expander_await
+  expander_wait=$((expander_wait < 300 ? expander_wait * 2 : 600))
+  expander_limit=$((expander_limit - 1)) expander_left=$expander_failed
+done
+"""
+
+
+def chunk(
+    rows: Rows, items: Sequence[Row], shape: Shape, first: int, number: int, warnings: list[str]
+) -> Manifest:
+    """Job ``number``, of ``items``, of which the first has the index ``first`` in the batch.
+
+    Raises InputError for what such a Job cannot be, and for items that are too large for one.
+    """
+    assert rows.common is not None
+    assert rows.first is not None
+    require(rows, shape, ONE_ITEM, {})
+    containers = Containers(rows.common, rows.first, shape)
+    place = only_container(rows, containers, items, shape, warnings)
+    name = f"{job_name(rows, shape, NUMBER_ROOM)}-{number}"
+    tree = begin(rows, name, items)
+    spec = tree["spec"]
+    limit = spec.get("backoffLimit")
+    difference = containers.difference(items, place, argv=True)
+    container = container_at(tree, place)
+    texts = [
+        f"#{json.dumps(row.value, ensure_ascii=False)[:LABEL]}\n{script}"
+        for row, script in zip(items, difference.scripts, strict=True)
+    ]
+    _check_sizes(items, texts)
+    declared = {entry["name"] for entry in container.get("env") or ()}
+    own = " ".join(name for name in OWN_NAMES if name not in declared)
+    runner = RUNNER.replace("OWN_NAMES", own or "OLDPWD").replace("FAILED", str(FAILED))
+    words = [str(first), str(DEFAULT_LIMIT if limit is None else limit), *texts]
+    rewrite(
+        container,
+        command=["/bin/sh", "-c", protect(runner), "sh"],
+        args=[protect(word) for word in words],
+        env=difference.native_env or None,
+    )
+    _fail_once(spec, container["name"], warnings)
+    return manifest(tree, rows)
+
+
+def _fail_once(spec: Tree, container: str, warnings: list[str]) -> None:
+    """Keep the Job from running all items again because some have failed for good."""
+    rule = {
+        "action": "FailJob",
+        "onExitCodes": {"containerName": container, "operator": "In", "values": [FAILED]},
+    }
+    spec["podFailurePolicy"] = {"rules": [rule]}
+    pod = spec["template"]["spec"]
+    if pod.get("restartPolicy") != "Never":
+        pod["restartPolicy"] = "Never"
+        message = "restartPolicy becomes Never: items that failed are tried again by the container itself"
+        if message not in warnings:
+            warnings.append(message)
+
+
+def _check_sizes(items: Sequence[Row], texts: Sequence[str]) -> None:
+    total = 0
+    for row, text in zip(items, texts, strict=True):
+        size = len(text.encode())
+        if size > LONGEST:
+            raise InputError(
+                f"{size:,} bytes of command line and variables, and one argument has {LONGEST:,}",
+                item=row.label,
+                hint="use --as indexed or --as jobs",
+            )
+        total += len(json.dumps(text, ensure_ascii=False).encode())
+    if total > MOST:
+        raise InputError(
+            f"{len(items):,} items take {total:,} bytes of one Job, which holds {MOST:,}",
+            hint=f"use fewer a Job: --as chunks={max(1, len(items) * MOST // total * 9 // 10)}",
+        )

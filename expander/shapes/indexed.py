@@ -1,0 +1,142 @@
+"""One Indexed Job: its index is an item's number, and ConfigMaps hold what each item's containers get.
+
+A container that depends on the item begins with ``/bin/sh``, which reads the item's part of a file and
+becomes the program. Each index has its own limit of retries, so that an item that fails fails alone, as its
+Job would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from expander.base.errors import InputError, Problem
+from expander.manifests.manifest import Manifest
+from expander.shapes.containers import Containers, Difference
+from expander.shapes.draft import (
+    VOLUME,
+    add_volume,
+    begin,
+    container_at,
+    digest,
+    job_name,
+    manifest,
+    require,
+    rewrite,
+)
+from expander.shapes.parameters import HEAVY, Parameters, config_maps, parameters
+from expander.shapes.rows import POD, Row, Rows, Tree, place_of
+from expander.shapes.scripts import OWN_NAMES
+from expander.shapes.shape import Shape
+
+MOST = 100_000
+"""Completions up to which the API server wants no limit of failed indexes (pkg/apis/batch/validation)."""
+DEFAULT_LIMIT = 6
+"""The backoffLimit of a Job that has none."""
+AT_A_TIME = 100
+"""Pods at a time, where nobody says how many."""
+INDEX = "JOB_COMPLETION_INDEX"
+FOLDER = "/expander/items"
+MOUNTED = "EXPANDER_MOUNT_EXPANDER_ITEMS"
+"""Where the folder is for a container without mounts (the process runtime of ``expander run``)."""
+
+_ONE = {"completions": (1,), "parallelism": (1,), "completionMode": ("NonIndexed",)}
+_NEVER = {
+    "activeDeadlineSeconds": (),
+    "backoffLimitPerIndex": (),
+    "maxFailedIndexes": (),
+    "successPolicy": (),
+}
+_HINTS = {
+    "activeDeadlineSeconds": "spec.template.spec.activeDeadlineSeconds limits the pod of each index",
+}
+
+
+def indexed(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) -> list[Manifest]:
+    """The ConfigMaps and the Job. Raises InputError for what an Indexed Job cannot be."""
+    assert rows.common is not None
+    assert rows.first is not None
+    if len(items) > MOST:
+        raise InputError(
+            f"{len(items):,} items, and an Indexed Job has at most {MOST:,}",
+            hint="use --as chunks=N or --as queue=redis, or several groups with --slice",
+        )
+    require(rows, shape, {**_ONE, **_NEVER}, _HINTS)
+    found = Containers(rows.common, rows.first, shape).differences(items)
+    name = job_name(rows, shape, len(f"-{len(items) - 1}"))
+    tree = begin(rows, name, items)
+    _several(tree["spec"], len(items), shape, warnings)
+    files = parameters(
+        items, {container_at(tree, place)["name"]: difference.scripts for place, difference in found.items()}
+    )
+    maps = config_maps(files, f"{name}-{digest(items)[:8]}", tree["metadata"], items)
+    size = sum(len(text) for text in files.files.values())
+    if size > HEAVY:
+        warnings.append(
+            f"the items take {size >> 20} MiB in {len(maps)} ConfigMaps, and every pod gets a copy; "
+            "--as chunks=N or --as queue=redis may suit better"
+        )
+    for difference in found.values():
+        _wrap(tree, rows, difference, files)
+    if found:
+        sources = [{"configMap": {"name": part["metadata"]["name"]}} for part in maps]
+        add_volume(tree, rows, {"name": VOLUME, "projected": {"sources": sources}})
+    return [*[manifest(part, rows) for part in maps], manifest(tree, rows)]
+
+
+def _several(spec: Tree, count: int, shape: Shape, warnings: list[str]) -> None:
+    """Make the spec of one item's Job that of ``count`` indexes which fail and are tried again alone."""
+    template = spec.pop("template")
+    limit = spec.pop("backoffLimit", None)
+    for name in ("completions", "parallelism", "completionMode"):
+        spec.pop(name, None)
+    others = dict(spec)
+    spec.clear()
+    spec["completionMode"] = "Indexed"
+    spec["completions"] = count
+    spec["parallelism"] = min(shape.parallelism or AT_A_TIME, count)
+    spec["backoffLimitPerIndex"] = DEFAULT_LIMIT if limit is None else limit
+    spec.update(others)
+    spec["template"] = template
+    if template["spec"].get("restartPolicy") != "Never":
+        template["spec"]["restartPolicy"] = "Never"
+        warnings.append("restartPolicy becomes Never: an item that failed is tried again in a new pod")
+    for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
+        if rule.get("action") == "FailJob":
+            rule["action"] = "FailIndex"
+
+
+def _wrap(tree: Tree, rows: Rows, difference: Difference, files: Parameters) -> None:
+    """Let a container begin with the item's part of its file."""
+    assert rows.first is not None
+    container = container_at(tree, difference.place)
+    path = (*POD, *difference.place)
+    for number, entry in enumerate(container.get("env") or ()):
+        if entry["name"] in (INDEX, MOUNTED):
+            where = place_of(rows.first, (*path, "env", number))
+            raise InputError(Problem(f"the name {entry['name']} is needed for the index", where))
+    for number, mount in enumerate(container.get("volumeMounts") or ()):
+        if f"{FOLDER}/".startswith(mount["mountPath"].rstrip("/") + "/"):
+            where = place_of(rows.first, (*path, "volumeMounts", number))
+            raise InputError(Problem(f"{FOLDER} is needed for the items", where))
+    mounts: list[Any] = [*(container.get("volumeMounts") or ()), _mount()]
+    rewrite(
+        container,
+        command=["/bin/sh", "-c", launcher(container, files.size), "sh"],
+        args=None if difference.argv else difference.native_argv,
+        env=difference.native_env or None,
+        volumeMounts=mounts,
+    )
+
+
+def _mount() -> Tree:
+    return {"name": VOLUME, "mountPath": FOLDER, "readOnly": True}
+
+
+def launcher(container: Tree, size: int) -> str:
+    """The script in the pod template: it is the same for all items."""
+    name = container["name"]
+    declared = {entry["name"] for entry in container.get("env") or ()}
+    own = " ".join(name for name in (*OWN_NAMES, MOUNTED) if name not in declared)
+    file = f'"${{{MOUNTED}-{FOLDER}}}/{name}.$$(({INDEX} / {size}))"'
+    return f'. {file}\nunset {own}\nexec "$@"\n'

@@ -1,0 +1,106 @@
+"""Every shape's containers get exactly the command line and the environment that ``--as jobs`` gives them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from expander.pipeline.templates import TemplateFile
+from tests.shapes.batch import made, seen, template
+
+EXAMPLES = int(os.environ.get("EXPANDER_SHAPE_EXAMPLES", "4"))
+
+HOSTILE = [
+    "",
+    " ",
+    "it's",
+    '"double"',
+    "back`tick`s and $(subshell)",
+    "$HOME ${HOME} $$ $1 $@",
+    "$(FIRST) $$(FIRST) $$$(FIRST) $(HOME) $(",
+    "line\nbreak\n\n",
+    "\ttab\r\n\\n \\",
+    "-n",
+    "--",
+    "A=1",
+    ";;\n*)\nesac",
+    "0)",
+    "#comment",
+    "~/* [a-z]? {a,b} !x",
+    "ünï 日本語 🐧 \u2028\u00a0\u0081\u0088",
+    "\x01\x7f\x1b[0m\ufeff",
+    "%s %d \\0",
+]
+
+TEXT = st.text(
+    st.one_of(
+        st.sampled_from("'\"\\$`\n\t (){}[]*?;&|<>#=-~!%"),
+        st.characters(codec="utf-8", exclude_characters="\0"),
+    ),
+    max_size=20,
+) | st.sampled_from(HOSTILE)
+
+
+def words() -> st.SearchStrategy[str]:
+    """Arguments with the item in them, references to variables and other things with a dollar."""
+    part = st.sampled_from(
+        [
+            "$ITEM",
+            "$INDEX",
+            "$(FIRST)",
+            "$(LAST)",
+            "$$(FIRST)",
+            "$$",
+            "$(NONE)",
+            "'",
+            '"',
+            "`",
+            "-",
+            "x ",
+            "\n",
+        ]
+    )
+    return st.lists(part, max_size=4).map("".join)
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> TemplateFile:
+    """Templates with the item anywhere in arguments and variables."""
+    names = ["FIRST", "SECOND", "my.var", "IFS", "PWD", "LAST"]
+    env = {name: draw(words()) for name in names if draw(st.booleans())}
+    return template(draw(st.lists(words(), max_size=3)), env, name="show-$INDEX")
+
+
+def check(file: TemplateFile, items: Sequence[Any], shapes: Sequence[str], runtime: str = "process") -> None:
+    """Each of ``shapes`` shows the same as a Job of each item."""
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = seen(made(file, items, "jobs"), Path(folder, "jobs"), runtime)
+        assert wanted.total() == len(items)
+        for shape in shapes:
+            assert seen(made(file, items, shape), Path(folder, shape), runtime) == wanted, shape
+
+
+@settings(max_examples=EXAMPLES, deadline=None, database=None)
+@given(file=templates(), items=st.lists(TEXT, min_size=1, max_size=6))
+def test_any_item_in_any_place_arrives_the_same_in_every_shape(file: TemplateFile, items: list[str]) -> None:
+    check(file, items, ("indexed", "chunks=4"))
+
+
+@pytest.mark.parametrize("runtime", ["process", "sandbox"])
+def test_hostile_items_arrive_the_same_in_every_shape(runtime: str) -> None:
+    env = {
+        "FIRST": "<$ITEM>",
+        "my.var": "$(FIRST)!",
+        "IFS": "$ITEM",
+        "PWD": "$(IFS)",
+        "CONST": "$$(FIRST)$(FIRST)",
+    }
+    args = ["$ITEM", "a$(FIRST)b", "$(CONST)", "$$ITEM", "$(my.var)", "'$ITEM'"]
+    check(template(args, env, name="show-$INDEX"), HOSTILE, ("indexed", "chunks=7"), runtime)
