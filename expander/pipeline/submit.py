@@ -25,6 +25,7 @@ from expander.cluster.wire import Preparation, Prepared, Resource
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
 from expander.pipeline.finishing import Finishing
+from expander.pipeline.plan.foresight import foreseen
 
 PATIENCE: Final = 30.0
 """Seconds in which a server has to give its first answer; later the budget of retries counts."""
@@ -106,7 +107,10 @@ class Submit:
         when the journal or results cannot be written; what is under way is answered and remembered before.
         """
         retry = self._settings.terms.retry
-        self._asker(replace(retry, budget=min(PATIENCE, retry.budget))).get("/version")
+        patient = self._asker(replace(retry, budget=min(PATIENCE, retry.budget)))
+        patient.get("/version")
+        if not self._settings.resume:
+            manifests = foreseen(manifests, self._settings, patient, self._transport.namespace, self._say)
         prepared = self._prepared(manifests)
         first = next(prepared, None)
         if first is None:
