@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.manifests.manifest import Manifest
-from expander.pipeline.plan.needs import NAME_COPIES, Needs, needs_of
+from expander.pipeline.plan.needs import NAME_COPIES, Needs, needs_of, needs_of_anything
 from expander.render.hole import Path
 from expander.render.rendered import Rendered
 from expander.render.skeleton import Skeleton
@@ -41,10 +41,16 @@ class Classes:
         if needs is None:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            needs = self._known[key] = needs_of(manifest.tree, self._group_label)
+            needs = self._known[key] = self._look(manifest)
         return needs, size_of(manifest.json()) + needs.added + NAME_COPIES.get(needs.kind, 0) * len(
             manifest.name
         )
+
+    def _look(self, manifest: Manifest) -> Needs:
+        try:
+            return needs_of(manifest.tree, self._group_label)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return needs_of_anything(manifest.tree, self._group_label)  # it was not validated
 
     def _key(self, manifest: Rendered) -> tuple[Any, ...]:
         skeleton, row = manifest.skeleton, manifest.row

@@ -89,6 +89,12 @@ def needs_of(tree: Mapping[str, Any], group_label: str) -> Needs:
     )
 
 
+def needs_of_anything(tree: Mapping[str, Any], group_label: str) -> Needs:
+    """What a ``tree`` that no server would take asks for, as far as that can be said: to be one object."""
+    version, kind, nothing = str(tree.get("apiVersion")), str(tree.get("kind")), Totals(group_label)
+    return Needs(version, kind, _of_its_kind(version, kind), None, 0, 0, {}, 0, False, 0, 0, nothing, ())
+
+
 def pods_of(spec: Mapping[str, Any]) -> tuple[int, int]:
     """Pods of a Job at a time, and in all when none fails (the Job controller decides).
 
@@ -143,5 +149,9 @@ def _counted(tree: Mapping[str, Any], kind: str, pod: Object | None) -> Amounts:
         return usage(pod)
     if kind in BY_KIND:
         return usage(defaults(tree))
-    group, _, version = str(tree.get("apiVersion")).partition("/")
+    return _of_its_kind(str(tree.get("apiVersion")), kind)
+
+
+def _of_its_kind(api_version: str, kind: str) -> Amounts:
+    group, _, version = api_version.partition("/")
     return {f"count/{kind.lower()}s{f'.{group}' if version else ''}": ONE}

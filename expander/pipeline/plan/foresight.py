@@ -1,0 +1,144 @@
+"""What fits, said before a submission begins.
+
+The namespaces of a batch are asked for their quotas and limit ranges as they are met, two requests for each.
+Only where there are any is the batch read a little ahead, so that its size can be told.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from expander.cluster.asking import Asking
+from expander.cluster.capacity import Capacity, capacity_of
+from expander.manifests.edits import GROUP_LABEL
+from expander.manifests.manifest import Manifest
+from expander.pipeline.plan.rate import Rate
+from expander.pipeline.plan.survey import CapacityOf, Survey
+from expander.pipeline.plan.wording import quota_lines, ruling_lines
+
+if TYPE_CHECKING:
+    from expander.pipeline.submit import Settings
+
+AHEAD: Final = 2_000
+"""Manifests that are read ahead at most."""
+
+PATIENCE: Final = 0.25
+"""Seconds after which no further manifest is read ahead."""
+
+NAMESPACES: Final = 20
+"""So many namespaces are asked; a batch for more gets no further words."""
+
+
+def foreseen(
+    manifests: Iterable[Manifest],
+    settings: Settings,
+    asking: Asking,
+    namespace: str,
+    say: Callable[[str], None],
+) -> Iterator[Manifest]:
+    """``manifests`` of a submission with ``settings``; see `Foresight`."""
+    foresight = Foresight(
+        partial(capacity_of, asking),
+        say,
+        namespace=namespace,
+        group_label=settings.group_label,
+        on_quota=settings.terms.on_quota,
+        max_active=settings.most_active,
+    )
+    return foresight.told(manifests)
+
+
+class Foresight:
+    """Passes manifests on, and says what fits of them before it passes on the first of a namespace.
+
+    ``capacity`` gives the limits of a namespace, ``namespace`` is for objects that name none. ``say`` gets a
+    line for people; nothing is said of namespaces without limits, and only once that limits cannot be read.
+    """
+
+    def __init__(
+        self,
+        capacity: CapacityOf,
+        say: Callable[[str], None],
+        *,
+        namespace: str,
+        group_label: str = GROUP_LABEL,
+        on_quota: str = "wait",
+        max_active: int | None = None,
+    ) -> None:
+        self._ask = capacity
+        self._say = say
+        self._namespace = namespace
+        self._group_label = group_label
+        self._on_quota = on_quota
+        self._max_active = max_active
+        self._known: dict[str, Capacity] = {}
+        self._told_unknown = False
+
+    def told(self, manifests: Iterable[Manifest]) -> Iterator[Manifest]:
+        """The same manifests in the same order."""
+        source = iter(manifests)
+        ahead: deque[Manifest] = deque()
+        for manifest in _drained(ahead, source):
+            named = manifest.identity.split("\n", 2)[1] or self._namespace
+            if named not in self._known and len(self._known) < NAMESPACES:
+                found = self._capacity(named)
+                if found.quotas or found.ranges:
+                    ended = _fill(ahead, source)
+                    self._tell([manifest, *ahead], ended)
+            yield manifest
+
+    def _capacity(self, namespace: str) -> Capacity:
+        if namespace not in self._known:
+            if len(self._known) >= NAMESPACES:
+                return Capacity(namespace)
+            found = self._known[namespace] = self._ask(namespace)
+            if found.unknown and not self._told_unknown:
+                self._told_unknown = True
+                self._say(f"note: what fits is not known: {found.unknown}")
+        return self._known[namespace]
+
+    def _tell(self, manifests: list[Manifest], ended: bool) -> None:
+        survey = Survey(
+            rate=Rate(max_active=self._max_active),
+            namespace=self._namespace,
+            group_label=self._group_label,
+            capacity=self._capacity,
+            on_error=lambda error: None,
+        )
+        for _ in survey.names(manifests):
+            pass
+        plan = survey.plan()
+        for line in [
+            *quota_lines(plan.rooms, self._on_quota, open_ended=not ended),
+            *ruling_lines(plan.rulings, open_ended=not ended),
+        ]:
+            self._say(line)
+
+
+def _drained(ahead: deque[Manifest], source: Iterator[Manifest]) -> Iterator[Manifest]:
+    """What was read ahead, then the rest; both go on changing meanwhile."""
+    while True:
+        if ahead:
+            yield ahead.popleft()
+            continue
+        for manifest in itertools.islice(source, 1):
+            yield manifest
+            break
+        else:
+            return
+
+
+def _fill(ahead: deque[Manifest], source: Iterator[Manifest]) -> bool:
+    """Read ahead; whether the source has ended."""
+    until = time.monotonic() + PATIENCE
+    while len(ahead) < AHEAD and time.monotonic() < until:
+        manifest = next(source, None)
+        if manifest is None:
+            return True
+        ahead.append(manifest)
+    return False
