@@ -13,6 +13,7 @@ from expander.cli.messages import show_error
 from expander.version import __version__
 
 COMMANDS = {
+    "cleanup": "Delete a group with all that was made for it.",
     "expand": "One template and items become a labelled batch of manifests.",
     "logs": "Print what the containers of a local run wrote.",
     "plan": "Say what a submission would be: counts, bytes, quota fit, time.",

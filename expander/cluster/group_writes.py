@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -111,6 +112,10 @@ class ClusterWrites:
             except Refused as refused:
                 if refused.code != 403:
                     raise
+
+    def drop_empty(self) -> list[Path]:
+        """There are no folders here."""
+        return []
 
     def _listed(self, kind: str, selection: Selection) -> Iterator[Object]:
         for page in self._asking.pages(collection(kind, selection.namespace), selection.selector):

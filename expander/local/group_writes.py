@@ -67,7 +67,7 @@ class LocalWrites:
             yield from self._found(kind, self._selection)
 
     def drop_empty(self) -> list[Path]:
-        """Remove the folders in which no Job, no CronJob and no pod is left, of whatever group; says which."""
+        """Remove the folders in which no Job, CronJob or pod of any group is left; says which."""
         empty = [home for home in self._homes if home.is_empty]
         for home in empty:
             self._homes.remove(home)

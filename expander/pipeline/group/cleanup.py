@@ -14,7 +14,7 @@ from typing import Final
 
 from expander.base.api_time import unix
 from expander.base.errors import ExpanderError
-from expander.manifests.selection import Object, Selection
+from expander.manifests.selection import Object, Selection, owner_of, uid_of
 from expander.pipeline.group.source import Reader, Writer
 from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
 
@@ -102,6 +102,15 @@ def plan(reader: Reader, writer: Writer, filters: Filters, now: float) -> Plan:
     rest = [found_of(str(each["kind"]), each) for each in writer.others()]
     clears = not filters or not (kept or any(each.kind == "CronJob" for each in rest))
     return Plan(not filters, clears, jobs, rest)
+
+
+def pods_of(plan: Plan, reader: Reader, writer: Writer) -> list[Found]:
+    """The pods that go with the plan."""
+    jobs = {job.uid for job in plan.jobs}
+    pods = {uid_of(pod): pod for pod in reader.pods() if owner_of(pod) in jobs}
+    if plan.whole or plan.clears:
+        pods |= {uid_of(pod): pod for pod in writer.labelled("Pod")}
+    return [found_of("Pod", pod) for pod in pods.values()]
 
 
 def found_of(kind: str, obj: Object) -> Found:

@@ -7,6 +7,7 @@ Objects are plain mappings in the API's JSON form.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from expander.manifests.selection import Change, Object, Selection
@@ -81,6 +82,9 @@ class Writer(Protocol):
 
     def others(self) -> Iterator[Object]:
         """What else belongs to the selection: its CronJobs, ConfigMaps, Secrets and Services."""
+
+    def drop_empty(self) -> list[Path]:
+        """Remove the folders in which no Job, CronJob or pod of any group is left; says which."""
 
 
 class Source(Reader, Writer, Protocol):

@@ -1,0 +1,186 @@
+"""``expander cleanup``: a group deleted, with all that was made for it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from expander.base.errors import ExpanderError, UsageError
+from expander.cli.group_options import group_options, wanted_of
+from expander.cli.help import Page
+from expander.cli.messages import Output, printable, say
+from expander.cli.parameters import Duration
+
+if TYPE_CHECKING:
+    from expander.pipeline.group.cleanup import Found, Plan
+    from expander.pipeline.group.open import AnySource, Wanted
+
+EXAMPLES = """
+\b
+Examples:
+  expander cleanup --group night --dry-run
+  expander cleanup --group night --finished --older-than 2h
+  expander cleanup -l team=render -n batch --yes
+  expander cleanup --group thumbnails --local
+
+\b
+Exit codes: 0 all of it is gone (also when nothing was there), 1 something could not be deleted or is still
+being deleted, 2 wrong usage, or nobody there to say yes, 130 interrupted: the same command goes on.
+"""
+
+
+@click.command(cls=Page, epilog=EXAMPLES)
+@group_options
+@click.option("--finished", is_flag=True, help="Only Jobs that are complete or failed.")
+@click.option("--failed", is_flag=True, help="Only Jobs that failed.")
+@click.option(
+    "--older-than",
+    type=Duration(),
+    metavar="TIME",
+    help="Only Jobs that ended (or, while they have not, began to be) so long ago.",
+)
+@click.option("--dry-run", is_flag=True, help="List what would be deleted, delete nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Delete unfinished Jobs without asking.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Return when all of it is gone.")
+@click.option("--timeout", type=Duration(), default="5m", show_default=True, help="Wait no longer than this.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or a JSON object a line and a last one with the sums.",
+)
+def command(**flags: Any) -> int:
+    """Delete the Jobs of a group with their pods, and what else bears its label.
+
+    That is CronJobs, ConfigMaps, Secrets and Services.
+    Nothing without that label is touched. With --finished, --failed or --older-than only such Jobs go,
+    and the rest of the group when no Job is left that may need it. Of local runs the state and logs go. The
+    kubectl commands that would do the same are printed on standard error.
+    """
+    from expander.pipeline.group import cleanup
+    from expander.pipeline.group.open import open_source
+    from expander.pipeline.group.writing import forget_journals, writer_of
+
+    wanted = wanted_of(flags)
+    if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
+        raise UsageError("an empty selector means every Job there is; say which group is meant")
+    source = open_source(wanted, awaited=True)
+    filters = cleanup.Filters(flags["finished"], flags["failed"], flags["older_than"])
+    with writer_of(source) as writer:
+        plan = cleanup.plan(source, writer, filters, time.time())
+        report = _Report(plan, as_json=flags["output"] == "json")
+        if flags["dry_run"]:
+            report.listing(cleanup.pods_of(plan, source, writer))
+            _tell_commands(plan, source, wanted)
+            return 0
+        if not plan and not plan.whole:
+            say("nothing to clean up")
+            return report.end(Counter())
+        _confirm(plan, flags["yes"])
+        _tell_commands(plan, source, wanted)
+        counts: Counter[str] = Counter()
+        failed: ExpanderError | None = None
+        try:
+            for counts in cleanup.carry_out(plan, writer, source.selection, say):
+                report.progress(counts)
+        except ExpanderError as error:
+            failed = error
+        left = 0
+        if failed is None and flags["wait"]:
+            left = cleanup.wait_until_gone(plan, writer, flags["timeout"])
+        folders = writer.drop_empty()
+        if plan.whole and failed is None:
+            forget_journals(source, wanted)
+    report.end(counts)
+    for folder in folders:
+        say(f"removed {folder}")
+    if failed is not None:
+        raise failed
+    if left:
+        say(f"error: {left:,} Jobs and pods are still being deleted")
+    return 1 if left else 0
+
+
+def _confirm(plan: Plan, yes: bool) -> None:
+    """Ask whether unfinished Jobs may go. Raises UsageError when there is nobody to ask, Abort for a no."""
+    if not plan.unfinished or yes:
+        return
+    words = f"{plan.unfinished:,} of {len(plan.jobs):,} Jobs have not finished"
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{words}; nothing was deleted",
+            hint="--yes deletes them too, --finished leaves them alone",
+        )
+    click.confirm(f"{words}. Delete them too?", abort=True, err=True)
+
+
+def _tell_commands(plan: Plan, source: AnySource, wanted: Wanted) -> None:
+    """The kubectl commands that do the same; of local state there are none."""
+    from expander.pipeline.group.cleanup import commands
+
+    if wanted.is_local:
+        return
+    options = [("--kubeconfig", wanted.kubeconfig), ("--context", wanted.context)]
+    given = [f"{name} {shlex.quote(value)}" for name, value in options if value is not None]
+    for line in commands(plan, source.selection, " ".join(["kubectl", *given])):
+        say(f"as: {line}")
+
+
+class _Report:
+    def __init__(self, plan: Plan, *, as_json: bool) -> None:
+        self._plan = plan
+        self._out = Output()
+        self._as_json = as_json
+
+    def listing(self, pods: list[Found]) -> None:
+        """What would be deleted."""
+        from expander.local.api.views.ages import human
+
+        now = time.time()
+        counts: Counter[str] = Counter()
+        for found in [*self._plan.goes, *pods]:
+            counts[found.kind] += 1
+            if self._as_json:
+                line = {"kind": found.kind, "namespace": found.namespace, "name": found.name}
+                self._out.put(json.dumps(line | {"state": found.state, "outcome": "kept"}) + "\n")
+            else:
+                group = ".batch" if found.kind in ("Job", "CronJob") else ""
+                words = f"{found.kind.lower()}{group}/{found.name} -n {found.namespace}"
+                state = f" ({found.state} for {human(now - found.since)})" if found.state else ""
+                self._out.put(printable(words + state) + "\n")
+        self._sum(counts, "would be deleted")
+
+    def progress(self, counts: Counter[str]) -> None:
+        """So much is deleted; drawn on a terminal only."""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{_words(counts)} deleted")
+            sys.stderr.flush()
+
+    def end(self, counts: Counter[str]) -> int:
+        """The sums."""
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
+        self._sum(counts, "deleted")
+        return 0
+
+    def _sum(self, counts: Counter[str], done: str) -> None:
+        if self._as_json:
+            self._out.put(
+                json.dumps({"summary": {kind: count for kind, count in counts.items() if count}}) + "\n"
+            )
+            self._out.finish()
+        else:
+            self._out.finish()
+            say(f"{_words(counts)} {done}" if any(counts.values()) else f"nothing {done}")
+
+
+def _words(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {kind}{'s' * (count != 1)}" for kind, count in counts.items() if count)

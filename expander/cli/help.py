@@ -1,0 +1,93 @@
+"""Help pages: options under headings, examples with the name the program was called by, the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+SECTIONS: Final = {
+    "Items": ("sources", "combine", "include", "exclude", "slice", "limit"),
+    "Template": (
+        "engine",
+        "text",
+        "overrides",
+        "value_files",
+        "allow_shell",
+        "no_validate",
+        "kubernetes_version",
+    ),
+    "Which Jobs": ("group", "selector", "namespace", "everywhere", "group_label"),
+    "Labels and places": ("labels", "annotations", "overwrite", "ttl"),
+    "Where": ("local", "state", "kubeconfig", "context"),
+    "Running": (
+        "jobs",
+        "runtime",
+        "images",
+        "claims",
+        "variables",
+        "cpus",
+        "memory",
+        "backoff_base",
+    ),
+    "Sending": (
+        "qps",
+        "burst",
+        "in_flight",
+        "max_active",
+        "retry_budget",
+        "on_exists",
+        "on_quota",
+        "quota_timeout",
+        "queue",
+    ),
+}
+"""Headings, and the options (by their parameters) that belong there; all others come first."""
+
+MAKING: Final = frozenset(("group", "namespace", "group_label"))
+"""Options that say, in commands which make Jobs, how they are labelled and not which are meant."""
+
+ENVIRONMENT: Final = {
+    "state": ("EXPANDER_STATE", "The state folder, where --state is not given."),
+    "kubeconfig": ("KUBECONFIG", "Kubeconfig files, where --kubeconfig is not given."),
+}
+"""Parameters, and the environment variables that matter where a command has them."""
+
+
+class Page(click.Command):
+    """A command whose help is a page: its own options first, then those it shares with others."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for heading in SECTIONS:
+            sections[heading] = []
+        names = {parameter.name for parameter in self.params}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                heading = next((each for each in SECTIONS if parameter.name in SECTIONS[each]), "Options")
+                if "labels" in names and parameter.name in MAKING:
+                    heading = "Labels and places"
+                sections[heading].append(record)
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        called = ctx.find_root().info_name or "expander"
+        if self.epilog:
+            formatter.write_paragraph()
+            for line in self.epilog.strip("\n").replace("\b\n", "").splitlines():
+                text = f"  {called} {line[11:]}" if line.startswith("  expander ") else line
+                formatter.write(f"{text}\n")
+        records = [*self._environment()]
+        if records:
+            with formatter.section("Environment"):
+                formatter.write_dl(records)
+
+    def _environment(self) -> Iterator[tuple[str, str]]:
+        for parameter in self.params:
+            if parameter.name in ENVIRONMENT:
+                yield ENVIRONMENT[parameter.name]

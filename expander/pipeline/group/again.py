@@ -1,0 +1,181 @@
+"""What of a group is run again, and as what: failed Jobs, Jobs that were named, or all that have ended.
+
+A Job is made anew under its own name. An Indexed Job of which some indexes are complete is not: no Job can
+be told to work on chosen indexes, so each index that is missing becomes a Job of its own beside it, which
+sees the same index, and the Indexed Job keeps what it has. With ``everything`` it is made anew as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from expander.base.errors import InputError, ItemError, UsageError
+from expander.base.nearest import nearest
+from expander.base.positions import Position
+from expander.manifests.changes import change
+from expander.manifests.edits import ITEM_ANNOTATION
+from expander.manifests.manifest import Manifest
+from expander.manifests.remade import attempt_of, for_index, indexes_left, remade
+from expander.manifests.selection import Object
+from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
+from expander.pipeline.validator import Validator
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is asked for. ``items`` are names of Jobs, items, or ``NAME/INDEX``; ``force`` takes Jobs that
+    have not ended too; ``changes`` are keys and values for `manifests.changes.change`."""
+
+    items: Sequence[str] = ()
+    everything: bool = False
+    force: bool = False
+    changes: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """One Job to be made. ``replaces`` is the uid of the one that goes before it, empty when none does;
+    ``source`` is the Job it comes from, and ``index`` the index of it, None for all of it."""
+
+    tree: Mapping[str, Any]
+    replaces: str
+    source: Object
+    index: int | None = None
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at the item it is."""
+        return attempt_of(self.tree)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        metadata = self.tree["metadata"]
+        return metadata["namespace"], metadata["name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A Job that was meant and is left alone: an outcome, a word for machines, words for people."""
+
+    job: Object
+    outcome: str
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class Chosen:
+    """What comes of a choice; ``running`` are those of ``again`` that have not ended, ``states`` counts all
+    Jobs there are."""
+
+    again: list[Again] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    running: int = 0
+    states: dict[str, int] = field(default_factory=dict)
+
+
+def choose(jobs: Iterable[Object], choice: Choice) -> Chosen:
+    """What of ``jobs`` is run again. Raises InputError for an item that is not there and UsageError for a
+    change that does not fit a Job that is meant."""
+    chosen = Chosen()
+    wanted = dict.fromkeys(choice.items, False)
+    names: list[str] = []
+    for job in jobs:
+        state = outcome_of(job, ()).state
+        chosen.states[state] = chosen.states.get(state, 0) + 1
+        called = _names(job)
+        names += called
+        indexes: list[int] | None = None
+        if wanted:
+            indexes = _asked(job, called, wanted)
+            if indexes is None:
+                continue
+        elif state != FAILED and not choice.everything:
+            continue
+        if state not in (COMPLETE, FAILED):
+            if not choice.force:
+                words = "it has not ended; --force stops it and begins it anew"
+                chosen.left.append(Left(job, "refused", "Running", words))
+                continue
+            chosen.running += 1
+        _add(chosen, job, indexes or None, choice)
+    missing = [item for item, found in wanted.items() if not found]
+    if missing:
+        close = nearest(missing[0], names)
+        raise InputError(
+            f"the group has no item or Job {missing[0]!r}", hint=f"did you mean {close}?" if close else None
+        )
+    return chosen
+
+
+def _names(job: Object) -> list[str]:
+    metadata = job["metadata"]
+    item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION)
+    return [metadata["name"], *([item] if item is not None else ())]
+
+
+def _asked(job: Object, names: Sequence[str], wanted: dict[str, bool]) -> list[int] | None:
+    """The indexes of ``job`` that are asked for, none for all of it; None when it is not meant."""
+    found: list[int] | None = None
+    for name in names:
+        for prefix in ("", "job/", "job.batch/", "jobs/"):
+            if prefix + name in wanted:
+                wanted[prefix + name] = True
+                return []
+    if job["spec"].get("completionMode") == "Indexed":
+        for text in wanted:
+            name, _, index = text.rpartition("/")
+            if name in names and index.isdecimal() and int(index) < (job["spec"].get("completions") or 0):
+                wanted[text] = True
+                found = [*(found or ()), int(index)]
+    return found
+
+
+def _add(chosen: Chosen, job: Object, indexes: list[int] | None, choice: Choice) -> None:
+    uid = job["metadata"]["uid"]
+    if indexes is None and not choice.everything:
+        indexes = indexes_left(job)
+    made = [Again(remade(job), uid, job)]
+    if indexes is not None:
+        made = [Again(for_index(job, index), "", job, index) for index in indexes]
+    if not made:
+        words = "each index it lacks has a Job of its own"
+        chosen.left.append(Left(job, "unchanged", "IndexesRetried", words))
+    for again in made:
+        _change(again.tree, choice.changes)
+    chosen.again += made
+
+
+def _change(tree: Any, changes: Sequence[tuple[str, str]]) -> None:
+    for key, value in changes:
+        try:
+            change(tree, key, value)
+        except UsageError as error:
+            problem = error.problems[0]
+            raise UsageError(f"--with: {problem.message}", hint=problem.hint) from None
+
+
+def manifest_of(again: Again) -> Manifest:
+    """The Job as a manifest, whose place is the Job it comes from."""
+    metadata = again.source["metadata"]
+    return Manifest(again.tree, Position(f"job/{metadata['name']}"))
+
+
+def valid(chosen: Chosen) -> None:
+    """Move what a server would refuse, after the changes, to what is left alone."""
+    validator = Validator()
+    kept = []
+    for again in chosen.again:
+        errors: list[ItemError] = []
+        try:
+            if validator.accepted([manifest_of(again)], errors.append):
+                kept.append(again)
+        except InputError as error:
+            errors.append(ItemError(error.problems))
+        for refused in errors:
+            words = "; ".join(": ".join(filter(None, (p.field, p.message))) for p in refused.problems)
+            chosen.left.append(Left(again.source, "refused", "Invalid", words))
+    chosen.again = kept
