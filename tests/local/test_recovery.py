@@ -16,7 +16,7 @@ from expander.local.executor import Executor
 
 Object = dict[str, Any]
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def container(script: str, name: str = "main") -> Object:

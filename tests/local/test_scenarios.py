@@ -23,7 +23,7 @@ from expander.local.runtime.choose import best
 
 QUIET = 2.5
 """Seconds without a change of a scenario's objects after which it is over."""
-PATIENCE = 80.0
+PATIENCE = 300.0
 COMBINED = "(combined from similar events): "
 
 ASKED_TOO_EARLY = ("killed-by-signal",)

@@ -57,7 +57,7 @@ def parts_of(script: str) -> list[str | int]:
 def run(shell: str, script: str) -> str:
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/home/home"}
     answer = subprocess.run(
-        [shell, "-c", script], capture_output=True, env=environment, timeout=20, cwd="/", check=False
+        [shell, "-c", script], capture_output=True, env=environment, timeout=120, cwd="/", check=False
     )
     return answer.stdout.decode(errors="surrogateescape") + (
         "!" if answer.stderr or answer.returncode else ""

@@ -17,7 +17,7 @@ from expander.local.runtime.sandbox import SandboxRuntime
 from expander.local.runtime.supervisor import Supervisor
 from tests.local.kubelet.world import container, pod
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 Run = Callable[..., dict[str, Any]]
 
 

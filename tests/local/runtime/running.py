@@ -14,7 +14,7 @@ from expander.local.runtime.families import everyone
 from expander.local.runtime.launch import Exit, Launch, Runtime, Started
 from expander.local.runtime.supervisor import Supervisor
 
-LONG = 30.0
+LONG = 120.0
 """Seconds after which a test gives up."""
 
 

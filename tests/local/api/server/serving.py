@@ -52,7 +52,7 @@ class Server:
         self.said = [self.process.stdout.readline(), self.process.stdout.readline()]
         found = re.match(r"ready (https?)://127\.0\.0\.1:(\d+)$", self.said[0])
         if found is None:
-            _, errors = self.process.communicate(timeout=20)
+            _, errors = self.process.communicate(timeout=120)
             raise AssertionError(f"no server: {self.said} {errors}")
         self.scheme, self.port = found[1], int(found[2])
         self.kubeconfig = Path(self.said[1].removeprefix("export KUBECONFIG=").strip())
@@ -62,7 +62,7 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it by a signal; its exit code."""
         self.process.send_signal(number)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=120)
         return self.process.returncode
 
     def request(
@@ -83,9 +83,9 @@ class Server:
 
             trusted = base64.b64decode(config["certificate-authority-data"]).decode()
             context = ssl.create_default_context(cadata=trusted)
-            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=context)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=120, context=context)
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", host if host is not None else f"127.0.0.1:{self.port}")

@@ -95,21 +95,22 @@ def test_the_server_comes_back_where_it_was_with_the_same_token(state: Path) -> 
 def test_a_client_that_watched_goes_on_after_a_kill(state: Path, kubectl: str) -> None:
     first = Server(state).start()
     assert first.request("POST", JOBS, job("late", suspend=True)).code == 201
-    waiting = ["wait", "--for=condition=complete", "job/late", "--timeout=60s"]
+    waiting = ["wait", "--for=condition=complete", "job/late", "--timeout=300s", "-v=6"]
     watch = subprocess.Popen(
         [kubectl, "--kubeconfig", str(first.kubeconfig), *waiting],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(0.5)
+    assert watch.stderr is not None
+    assert any("Caches populated" in line for line in watch.stderr)
     first.stop(signal.SIGKILL)
     second = Server(state).start()
     try:
         patch = json.dumps({"spec": {"suspend": False}}).encode()
         media = {"Content-Type": "application/merge-patch+json"}
         assert second.request("PATCH", f"{JOBS}/late", patch, headers=media).code == 200
-        out, errors = watch.communicate(timeout=60)
+        out, errors = watch.communicate(timeout=300)
         assert "condition met" in out, errors
     finally:
         second.stop()

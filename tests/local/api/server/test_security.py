@@ -83,7 +83,7 @@ def test_a_body_of_more_than_three_mebibytes_is_refused(server: Server) -> None:
 
 
 def test_a_large_body_in_chunks_is_refused(server: Server) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
         head = f"POST {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         connection.sendall((head + "Transfer-Encoding: chunked\r\n\r\n").encode())
         chunk = b" " * 65536

@@ -30,7 +30,7 @@ def patch(server: Server, path: str, body: Any, kind: str = "merge-patch+json") 
 @contextmanager
 def watched(server: Server, path: str) -> Iterator[Iterator[dict[str, Any]]]:
     """The events of a watch as they come."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -41,7 +41,7 @@ def watched(server: Server, path: str) -> Iterator[Iterator[dict[str, Any]]]:
 
 def finished(server: Server, name: str) -> dict[str, Any]:
     """The pod of a Job, once it has ended."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         pods = server.request("GET", f"{PODS}?labelSelector=job-name%3D{name}").json["items"]
         if pods and pods[0]["status"]["phase"] in ("Succeeded", "Failed"):
@@ -212,7 +212,7 @@ def test_a_log_can_be_cut_at_both_ends(server: Server) -> None:
 
 def test_a_log_is_followed_to_the_end_of_its_container(server: Server) -> None:
     server.request("POST", JOBS, job("slow-talker", "echo one; sleep 0.5; echo two"))
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         pods = server.request("GET", f"{PODS}?labelSelector=job-name%3Dslow-talker").json["items"]
         if pods and pods[0]["status"]["phase"] != "Pending":
