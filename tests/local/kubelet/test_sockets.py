@@ -63,7 +63,7 @@ def result(attempt: Connect) -> Result:
         time.sleep(max(0.0, attempt.due - time.time()))
 
 
-def get(port: int, path: str, strict: bool = True, timeout: float = 5.0, scheme: str = "HTTP") -> Result:
+def get(port: int, path: str, strict: bool = True, timeout: float = 120.0, scheme: str = "HTTP") -> Result:
     headers = [("X-Probe", "yes")]
     return result(Get((scheme, "127.0.0.1", port, path), headers, strict, timeout, time.time()))
 
@@ -91,7 +91,7 @@ def test_what_goes_wrong_is_told(silent: int, closed: int) -> None:
     assert get(closed, "/200") == Result(
         False, f"{url}dial tcp 127.0.0.1:{closed}: connect: connection refused"
     )
-    late = get(silent, "/", timeout=0.02)
+    late = get(silent, "/", timeout=0.5)
     assert late.ok is False
     assert late.message.endswith("context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
 
