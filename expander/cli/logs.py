@@ -1,51 +1,183 @@
-"""``expander logs``: what the containers of a local run wrote."""
+"""``expander logs``: what the containers of a group wrote."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from queue import Queue
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from expander.base.errors import InputError
-from expander.cli.messages import Output
+from expander.base.errors import ExpanderError, InputError, UsageError
+from expander.cli.group_options import group_options, source_of, wanted_of
+from expander.cli.messages import say
+from expander.cli.parameters import Duration
+
+if TYPE_CHECKING:
+    from expander.cli.log_output import LogOutput
+    from expander.pipeline.group.logs import Start, Wanted
+    from expander.pipeline.group.readers import Readers, Said
+    from expander.pipeline.group.source import Object, Reader
 
 EXAMPLES = """
 \b
 Examples:
-  expander logs --group thumbnails
-  expander logs --group night thumbnail-cat-jpg-4439537f
+  expander logs --group night
+  expander logs --group night -f
   expander logs --group night --failed --tail 20
+  expander logs --group night apple banana --previous
+  expander logs -l jobgroup=night --out logs
+  expander logs --group night --local
+
+\b
+While a log is followed and the connection is lost, the log goes on where it was. Lines may come twice when
+--tail or --since was given, or when the node has begun a new file for the log in the meantime.
+
+\b
+Exit codes: 0 all logs were read, 1 some could not be, 2 wrong usage or no such group, 130 interrupted.
 """
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("jobs", metavar="[JOB]...", nargs=-1)
-@click.option("--group", required=True, metavar="NAME", help="The group that was run.")
+@click.argument("names", metavar="[ITEM|JOB|POD]...", nargs=-1)
+@group_options
+@click.option("-f", "--follow", is_flag=True, help="Go on, with new pods too, until all Jobs have ended.")
+@click.option("--failed", is_flag=True, help="Only items that have failed.")
+@click.option("-c", "--container", "containers", multiple=True, metavar="NAME", help="Only this container.")
+@click.option("-p", "--previous", is_flag=True, help="The start before the last one, of what was restarted.")
+@click.option("--since", type=Duration(), help="Only what was written in this last time: 10m.")
+@click.option("--tail", type=click.IntRange(-1), metavar="N", help="Only the last N lines of each log.")
+@click.option("--timestamps", is_flag=True, help="The time in front of each line.")
 @click.option(
-    "--state", metavar="DIR", help="Where state and logs are kept.  [default: ~/.local/state/expander]"
+    "--prefix/--no-prefix", default=None, help="The item in front of each line.  [default: if several]"
 )
-@click.option("--failed", is_flag=True, help="Only Jobs that failed.")
-@click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines of each container.")
-@click.option("--no-prefix", is_flag=True, help="Do not write the pod's name in front of each line.")
-def command(
-    jobs: tuple[str, ...], group: str, state: str | None, failed: bool, tail: int | None, no_prefix: bool
-) -> int:
-    """Print what the containers of JOB, or of all Jobs of a group, wrote: every pod, every restart."""
-    from expander.pipeline.outcomes import FAILED
-    from expander.pipeline.results import results
-    from expander.pipeline.state import state_folder
+@click.option("--out", metavar="DIR", help="Write a file for each item into DIR, and print nothing.")
+@click.option(
+    "--max-log-requests",
+    "limit",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Logs that are read at a time; others wait for their turn.",
+)
+def command(names: tuple[str, ...], **flags: Any) -> int:
+    """Print what the containers of a group wrote, or of some of its items: every pod, every container."""
+    from expander.cli.log_output import LogOutput
+    from expander.pipeline.group.logs import Wanted
+    from expander.pipeline.group.open import nothing_found
+    from expander.pipeline.group.readers import Readers
 
-    out = Output()
-    missing = set(jobs)
-    for result in results(state_folder(group, state)):
-        name = result.outcome.name
-        if (jobs and name not in jobs) or (failed and result.outcome.state != FAILED):
-            continue
-        missing.discard(name)
-        for log in result.logs:
-            with open(log.path, errors="replace", newline="\n") as file:
-                lines = file.readlines() if tail is None else file.readlines()[-tail:] if tail else []
-            prefix = "" if no_prefix else f"[{log.pod} {log.container}] "
-            out.put("".join(f"{prefix}{line.rstrip(chr(10))}\n" for line in lines))
-    out.finish()
-    if missing and not failed:
-        raise InputError(f"the group {group} has no Job {', '.join(sorted(missing))}")
-    return 0
+    if flags["out"] and flags["prefix"]:
+        raise UsageError("--out writes a file for each item, without --prefix")
+    source = source_of(flags, awaited=flags["follow"])
+    wanted = Wanted(
+        names=names,
+        failed=flags["failed"],
+        containers=flags["containers"],
+        previous=flags["previous"],
+        tail=None if flags["tail"] == -1 else flags["tail"],
+        since=flags["since"],
+        timestamps=flags["timestamps"],
+    )
+    output = LogOutput()
+    readers: Readers[Any] = Readers(flags["limit"])
+    with readers:
+        if flags["out"]:
+            found = _save(source, wanted, readers, output, Path(flags["out"]), flags["follow"])
+        elif flags["follow"]:
+            found = _follow(source, wanted, readers, output, flags["prefix"] is not False)
+        else:
+            found = _print(source, wanted, readers, output, flags["prefix"])
+    output.flush()
+    if not found:
+        raise nothing_found(wanted_of(flags), source)
+    if wanted.unknown:
+        raise InputError(f"there is no item, Job or pod {', '.join(wanted.unknown)} in {wanted_of(flags)}")
+    return 1 if output.failures else 0
+
+
+def _print(
+    source: Reader, wanted: Wanted, readers: Readers[bytes], output: LogOutput, prefixed: bool | None
+) -> bool:
+    """Log after log, in the order of items. Gives whether there was a Job."""
+    from expander.pipeline.group.records import records
+
+    jobs = list(source.jobs())
+    starts = (start for record in records(jobs, source.pods(jobs)) for start in wanted.starts(record))
+    first = list(islice(starts, 2))
+    marked = len(first) > 1 if prefixed is None else prefixed
+    places = (partial(_blocks, source, wanted, output, start, marked) for start in chain(first, starts))
+    for said in readers.in_order(places):
+        output.put(said)
+    return bool(jobs)
+
+
+def _blocks(
+    source: Reader, wanted: Wanted, output: LogOutput, start: Start, marked: bool, follow: bool = False
+) -> Iterator[bytes]:
+    from expander.pipeline.group.log_lines import blocks
+
+    prefix = output.prefix(start.title) if marked else b""
+    return blocks(wanted.read(source, start, follow=follow), prefix)
+
+
+def _follow(source: Reader, wanted: Wanted, readers: Readers[bytes], output: LogOutput, marked: bool) -> bool:
+    """All logs at a time, as their lines come. Gives whether there was a Job."""
+    from expander.pipeline.group.log_follow import QUIET, Following
+    from expander.pipeline.group.readers import take
+
+    queue: Queue[Said[bytes]] = Queue(256)
+    following = Following(
+        source,
+        wanted,
+        lambda start: readers.begin(partial(_blocks, source, wanted, output, start, marked, True), queue),
+    )
+    following.start()
+    told = False
+    while not (following.over.is_set() and readers.idle and queue.empty()):
+        said = take(queue, QUIET)
+        if said is not None:
+            output.put(said)
+        if queue.empty():
+            output.flush()
+        if readers.waiting and not told:
+            told = True
+            say(f"{readers.limit} logs are followed at a time, others wait: --max-log-requests")
+    if isinstance(following.error, ExpanderError):
+        output.put(following.error)
+    elif following.error is not None:
+        raise following.error
+    return not following.empty
+
+
+def _save(
+    source: Reader, wanted: Wanted, readers: Readers[int], output: LogOutput, folder: Path, follow: bool
+) -> bool:
+    """A file for each item; when following, once its Job has ended. Gives whether there was a Job."""
+    from expander.pipeline.group.ended import ended
+    from expander.pipeline.group.log_files import LogFiles
+    from expander.pipeline.group.records import records
+
+    def writes(files: LogFiles, jobs: list[Object]) -> Iterator[Any]:
+        for record in records(jobs, source.pods(jobs)):
+            path, starts = files.path_of(record), list(wanted.starts(record))
+            if starts:
+                yield lambda path=path, starts=starts: [files.write(path, starts, wanted, source)]
+
+    written = size = 0
+    found = False
+    with LogFiles(folder) as files:
+        for jobs in ended(source) if follow else [list(source.jobs())]:
+            found = found or bool(jobs)
+            for said in readers.in_order(writes(files, jobs)):
+                if isinstance(said, int):
+                    written, size = written + 1, size + said
+                else:
+                    output.put(said)
+    if found:
+        say(f"{written:,} logs ({size:,} bytes) in {folder}")
+    return found

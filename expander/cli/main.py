@@ -15,9 +15,9 @@ from expander.version import __version__
 COMMANDS = {
     "cleanup": "Delete a group with all that was made for it.",
     "expand": "One template and items become a labelled batch of manifests.",
-    "logs": "Print what the containers of a local run wrote.",
+    "logs": "Print or save what the containers of a group wrote.",
     "plan": "Say what a submission would be: counts, bytes, quota fit, time.",
-    "results": "Say what became of each Job of a local run.",
+    "results": "Say what became of each item of a group, and fetch what it put out.",
     "run": "Run a batch of Jobs on this machine, as a cluster would.",
     "serve": "Serve a local Kubernetes API for kubectl and client libraries.",
     "submit": "Create a batch of Jobs in a cluster, each exactly once.",

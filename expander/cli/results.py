@@ -1,124 +1,153 @@
-"""``expander results``: what became of each Job of a local run."""
+"""``expander results``: what became of each item of a group, as a table and as files."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from expander.base.api_time import api_time
-from expander.cli.messages import Output, printable
+from expander.base.errors import ExpanderError, UsageError
+from expander.cli.group_options import group_options, source_of, wanted_of
+from expander.cli.messages import Output, printable, say, show_error
+from expander.cli.parameters import Amount
 
 if TYPE_CHECKING:
-    from expander.pipeline.outcomes import JobOutcome
-    from expander.pipeline.results import Result
+    from expander.pipeline.group.source import Object, Reader
+    from expander.pipeline.group.table import Row
 
 EXAMPLES = """
 \b
 Examples:
   expander results --group thumbnails
-  expander results --group night --failed -o json
-  expander results --group night -o joblog > joblog.tsv
+  expander results --group night -o results
+  expander results --group night --failed -o jsonl
+  expander results --group night -o csv --column output > outputs.csv
+  expander results --group night --local -o joblog > joblog.tsv
+
+\b
+With -o DIR each item that has ended gets a folder with its output (stdout), the logs of every attempt
+(CONTAINER.N.log), its termination message (message) and its row (result.json); an Indexed Job's folder has
+one for each index. results.csv and results.jsonl are tables of all of them. The same command again fetches
+only what is new.
+
+\b
+Exit codes: 0 all was read, 1 some logs could not be, 2 wrong usage or no such group, 130 interrupted.
 """
 
-COLUMNS = ("JOB", "ITEM", "STATE", "SECONDS", "EXIT", "PODS", "REASON")
-JOBLOG = ("Seq", "Host", "Starttime", "JobRuntime", "Send", "Receive", "Exitval", "Signal", "Command")
-"""The columns of GNU parallel's --joblog."""
+FORMATS: Final = ("table", "csv", "json", "jsonl", "joblog")
 
 
 @click.command(epilog=EXAMPLES)
-@click.option("--group", required=True, metavar="NAME", help="The group that was run.")
-@click.option(
-    "--state", metavar="DIR", help="Where state and logs are kept.  [default: ~/.local/state/expander]"
-)
-@click.option("--failed", is_flag=True, help="Only Jobs that failed.")
+@group_options
+@click.option("--failed", is_flag=True, help="Only items that have failed.")
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["table", "json", "joblog"]),
-    default="table",
-    show_default=True,
-    help="A table, JSON Lines with the paths of logs, or GNU parallel's joblog.",
+    "outputs",
+    multiple=True,
+    metavar="|".join((*FORMATS, "DIR")),
+    help="A table on standard output, GNU parallel's joblog, or files in DIR. Give one of each for both.",
 )
-def command(group: str, state: str | None, failed: bool, output: str) -> int:
-    """Say what became of each Job of a group that was run on this machine."""
-    from expander.pipeline.outcomes import FAILED
-    from expander.pipeline.results import results
-    from expander.pipeline.state import state_folder
+@click.option("--out", metavar="DIR", help="Files in DIR, whatever it is called.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    type=click.Choice(["output", "message"]),
+    help="Another column of the table: what an item put out, or its termination message.",
+)
+@click.option(
+    "--output-limit",
+    type=Amount(),
+    default="64Ki",
+    show_default=True,
+    help="Of longer outputs the table has the end.",
+)
+@click.option("-f", "--follow", is_flag=True, help="With DIR: go on until all Jobs have ended.")
+def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
+    """Say what became of each item of a group, and fetch what it put out.
 
-    out = Output()
-    found = [one for one in results(state_folder(group, state)) if not failed or one.outcome.state == FAILED]
-    if output == "json":
-        for result in found:
-            out.put(json.dumps(_as_json(result), ensure_ascii=False) + "\n")
-    elif output == "joblog":
-        out.put("\t".join(JOBLOG) + "\n")
-        for number, result in enumerate(sorted(found, key=lambda one: one.outcome.started or 0), 1):
-            out.put("\t".join(_joblog(number, result.outcome)) + "\n")
-    else:
-        _table(out, [_row(result.outcome) for result in found])
-    out.finish()
-    return 0
+    Without -o a table for people: a line for each Job, or for each index of an Indexed Job.
+    """
+    kinds = [each for each in outputs if each in FORMATS]
+    folders = [each for each in outputs if each not in FORMATS] + ([out] if out else [])
+    if len(kinds) > 1 or len(folders) > 1:
+        raise UsageError("give at most one format and one folder with -o")
+    if flags["follow"] and not folders:
+        raise UsageError("--follow fetches results as items end: it needs -o DIR")
+    source = source_of(flags)
+    failures = [0]
+
+    def failed(error: ExpanderError) -> None:
+        failures[0] += 1
+        show_error(error)
+
+    if folders:
+        _collect(source, Path(folders[0]), flags, failed)
+    if kinds or not folders:
+        rows = _rows(source, flags, failed)
+        put = Output()
+        for text in _formatted(rows, kinds[0] if kinds else "table"):
+            put.put(text)
+        put.finish()
+    return 1 if failures[0] else 0
 
 
-def _row(outcome: JobOutcome) -> tuple[str, ...]:
-    seconds = "" if outcome.seconds is None else f"{outcome.seconds:.1f}"
-    code = "" if outcome.exit_code is None else str(outcome.exit_code)
-    reason = outcome.reason
-    return (outcome.name, outcome.item, outcome.state, seconds, code, str(outcome.attempts), reason)
+def _formatted(rows: Sequence[Row], kind: str) -> Iterator[str]:
+    from expander.pipeline.group import table
+    from expander.pipeline.group.joblog import joblog
 
-
-def _table(out: Output, rows: list[tuple[str, ...]]) -> None:
-    shown = [COLUMNS, *[tuple(_short(cell) for cell in row) for row in rows]]
-    widths = [max(len(row[place]) for row in shown) for place in range(len(COLUMNS))]
-    for row in shown:
-        out.put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
-
-
-def _short(cell: str) -> str:
-    text = printable(cell).replace("\n", "\\n")
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _as_json(result: Result) -> dict[str, Any]:
-    outcome = result.outcome
-    return {
-        "namespace": outcome.namespace,
-        "name": outcome.name,
-        "item": outcome.item,
-        "state": outcome.state,
-        "reason": outcome.reason,
-        "message": outcome.message,
-        "started": _time(outcome.started),
-        "finished": _time(outcome.finished),
-        "seconds": outcome.seconds,
-        "succeeded": outcome.succeeded,
-        "failed": outcome.failed,
-        "pods": outcome.attempts,
-        "exitCode": outcome.exit_code,
-        "logs": [
-            {"pod": log.pod, "container": log.container, "restart": log.restart, "path": str(log.path)}
-            for log in result.logs
-        ],
+    formats: dict[str, Callable[[Sequence[Row]], Iterable[str]]] = {
+        "table": partial(table.as_text, clean=printable),
+        "csv": table.as_csv,
+        "json": table.as_json,
+        "jsonl": table.as_json_lines,
+        "joblog": joblog,
     }
+    yield from formats[kind](rows)
 
 
-def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else api_time(seconds)
+def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
+    from expander.pipeline.group.open import nothing_found
+
+    jobs = list(source.jobs())
+    if not jobs:
+        raise nothing_found(wanted_of(flags), source)
+    return jobs
 
 
-def _joblog(number: int, outcome: JobOutcome) -> list[str]:
-    code = outcome.exit_code or 0
-    signal = code - 128 if code > 128 else 0
-    return [
-        str(number),
-        ":",
-        f"{outcome.started or 0:.3f}",
-        f"{outcome.seconds or 0:.3f}",
-        "0",
-        "0",
-        str(0 if signal else code),
-        str(signal),
-        outcome.name,
-    ]
+def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
+    """The rows of the group as it is now, with the columns asked for."""
+    from expander.pipeline.group.outputs import with_outputs
+    from expander.pipeline.group.records import records
+    from expander.pipeline.group.table import row_of
+    from expander.pipeline.outcomes import FAILED
+
+    jobs = _jobs(source, flags)
+    found = [one for one in records(jobs, source.pods(jobs)) if not flags["failed"] or one.state == FAILED]
+    rows = [row_of(one) for one in found]
+    if "message" in flags["columns"]:
+        for row, one in zip(rows, found, strict=True):
+            row["terminationMessage"] = one.termination
+    if "output" in flags["columns"]:
+        with_outputs(source, found, rows, flags["output_limit"], failed)
+    return rows
+
+
+def _collect(
+    source: Reader, folder: Path, flags: dict[str, Any], failed: Callable[[ExpanderError], None]
+) -> None:
+    """Fetch what is new into ``folder``, and write the tables there."""
+    from expander.pipeline.group.collecting import collect_all, write_tables
+    from expander.pipeline.group.ended import ended
+
+    batches = ended(source) if flags["follow"] else [_jobs(source, flags)]
+    counts = collect_all(source, batches, folder, failed, failed_only=flags["failed"])
+    if flags["follow"] and not counts.jobs:
+        _jobs(source, flags)
+    total = write_tables(folder)
+    left = f"; {counts.unfinished:,} have not ended" if counts.unfinished else ""
+    say(f"{counts.new:,} new results, {total:,} in all, in {folder}{left}")

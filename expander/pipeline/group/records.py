@@ -54,6 +54,12 @@ class Record:
         return max(self.finished - self.started, 0.0)
 
     @property
+    def deciding(self) -> Attempt | None:
+        """The attempt whose output is the item's: the last one that succeeded, else the last one."""
+        good = [attempt for attempt in self.attempts if attempt.phase == "Succeeded"]
+        return next(reversed(good or self.attempts), None)
+
+    @property
     def label(self) -> str:
         """What people call it: the item, else the Job's name; with the index behind."""
         name = self.item or self.job
@@ -80,20 +86,49 @@ def records(jobs: Iterable[Object], pods: Iterable[Object]) -> Iterator[Record]:
 
 def records_of(job: Object, pods: Sequence[Object]) -> Iterator[Record]:
     """The record of a Job, or those of its indexes in order."""
-    attempts = sorted(map(attempt_of, pods), key=lambda one: (one.created or 0.0, one.name))
+    attempts = _attempts(pods)
     whole = _whole(job, pods, attempts)
-    count = (job.get("spec") or {}).get("completions")
-    if (job.get("spec") or {}).get("completionMode") != "Indexed" or count is None:
+    count = _parts(job)
+    if count is None:
         yield whole
         return
-    status = job.get("status") or {}
-    done = indexes.parse(status.get("completedIndexes"), count)
-    lost = indexes.parse(status.get("failedIndexes"), count)
+    done, lost = _ended(job, count)
     parts: dict[int, list[Attempt]] = {}
     for attempt in attempts:
         parts.setdefault(index_of(attempt.pod), []).append(attempt)
     for index in range(count):
         yield _part(whole, index, parts.get(index, []), indexes.has(done, index), indexes.has(lost, index))
+
+
+def record_of(job: Object, pods: Sequence[Object], index: int) -> Record:
+    """The record of one index of an Indexed Job, or (index -1) of a whole Job; ``pods`` are its own."""
+    attempts = _attempts(pods)
+    whole = _whole(job, pods, attempts)
+    count = _parts(job)
+    if count is None or index < 0:
+        return whole
+    done, lost = _ended(job, count)
+    return _part(whole, index, attempts, indexes.has(done, index), indexes.has(lost, index))
+
+
+def _attempts(pods: Sequence[Object]) -> list[Attempt]:
+    """Pods as attempts, oldest first."""
+    return sorted(map(attempt_of, pods), key=lambda one: (one.created or 0.0, one.name))
+
+
+def _parts(job: Object) -> int | None:
+    """How many indexes a Job has; None when it is not an Indexed Job."""
+    spec = job.get("spec") or {}
+    return spec.get("completions") if spec.get("completionMode") == "Indexed" else None
+
+
+def _ended(job: Object, count: int) -> tuple[indexes.Intervals, indexes.Intervals]:
+    """The indexes that have completed, and those that have failed for good."""
+    status = job.get("status") or {}
+    return (
+        indexes.parse(status.get("completedIndexes"), count),
+        indexes.parse(status.get("failedIndexes"), count),
+    )
 
 
 def _whole(job: Object, pods: Sequence[Object], attempts: Sequence[Attempt]) -> Record:

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from expander.pipeline.group.attempts import Attempt, main_container, statuses_of
+from expander.pipeline.group.attempts import main_container, statuses_of
 from expander.pipeline.group.item_folder import PART, item_folder, owner_of, sweep, write_whole
 from expander.pipeline.group.records import FINISHED, Record, records_of
 from expander.pipeline.group.source import Object, Reader
@@ -98,7 +98,7 @@ def _write(record: Record, reader: Reader, path: Path, before: Mapping[str, Any]
         raise output_error("make the folder", str(path), error) from error
     files = list(before.get("files") or ())
     base = max((file["attempt"] for file in files), default=0)
-    deciding = _deciding(record)
+    deciding = record.deciding
     output = None
     for number, attempt in enumerate(record.attempts, base + 1):
         for container, previous in _starts(attempt.pod):
@@ -119,12 +119,6 @@ def _write(record: Record, reader: Reader, path: Path, before: Mapping[str, Any]
     row["files"] = files
     write_whole(path / RESULT, [json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass"), b"\n"])
     return row
-
-
-def _deciding(record: Record) -> Attempt | None:
-    """The attempt whose output is the item's: the last one that succeeded, else the last one."""
-    good = [attempt for attempt in record.attempts if attempt.phase == "Succeeded"]
-    return next(reversed(good or [*record.attempts]), None)
 
 
 def _starts(pod: Object) -> Iterator[tuple[str, bool]]:

@@ -1,0 +1,93 @@
+"""The logs of a group as files: one for each item, or in a folder for each index of its Job."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from expander.base.errors import OutputError
+from expander.manifests.names import digest
+from expander.pipeline.group.item_folder import file_name, sweep, write_whole
+from expander.pipeline.group.logs import Start, Wanted
+from expander.pipeline.group.records import Record
+from expander.pipeline.group.source import Reader
+from expander.sinks.faults import output_error
+
+LOCK: Final = ".expander-logs"
+
+
+class LogFiles:
+    """Writes the logs of items into ``folder``: each file is there whole or not at all.
+
+    A context manager; entering raises OutputError when the folder cannot be made or another program writes
+    logs into it. What an earlier one wrote is replaced. With several pods or containers of an item each log
+    has a line ``==> POD CONTAINER <==`` before it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._names: dict[str, tuple[str, str]] = {}
+
+    def __enter__(self) -> LogFiles:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise output_error("write logs into", str(self.folder), error) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise OutputError(f"another program writes logs into {self.folder} just now") from None
+        sweep(self.folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._lock)
+
+    def path_of(self, record: Record) -> Path:
+        """Where the logs of an item go; of two Jobs with one item the second gets a hash."""
+        job = f"{record.namespace}/{record.job}"
+        name = file_name(record.item or record.job)
+        first = self._names.setdefault(name, (job, name))
+        if first[0] != job:
+            name = file_name(f"{name[:150]}-{digest(job)}")
+        return self.folder / (f"{name}.log" if record.index is None else f"{name}/{record.index}.log")
+
+    def write(self, path: Path, starts: list[Start], wanted: Wanted, reader: Reader) -> int:
+        """Write the logs of one item; how many bytes."""
+        if path.parent != self.folder:
+            with _refusals(path.parent):
+                path.parent.mkdir(exist_ok=True)
+                sweep(path.parent)
+        return write_whole(path, _pieces(starts, wanted, reader))
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise output_error("write logs into", str(path), error) from error
+
+
+def _pieces(starts: list[Start], wanted: Wanted, reader: Reader) -> Iterator[bytes]:
+    if len(starts) == 1:
+        yield from wanted.read(reader, starts[0])
+        return
+    end = b"\n"
+    for start in starts:
+        head = f"==> {start.pod['metadata']['name']} {start.container} <==\n".encode()
+        yield head if end == b"\n" else b"\n" + head
+        end = b"\n"
+        for piece in _filled(wanted.read(reader, start)):
+            yield piece
+            end = piece[-1:]
+
+
+def _filled(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    return (piece for piece in pieces if piece)
