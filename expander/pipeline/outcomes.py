@@ -18,9 +18,10 @@ COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "
 class JobOutcome:
     """The state of one Job and what its pods tell.
 
-    ``state`` is Complete, Failed, Active, Pending or Suspended; ``reason`` and ``message`` come from the
-    Failed condition. ``started`` and ``finished`` are Unix seconds (None: not yet). ``exit_code`` is that of
-    the last container that ended otherwise than with 0, or 0; ``attempts`` counts the pods that were made.
+    ``state`` is Complete, Failed, Active (a pod of it runs), Pending (none does, or not yet) or Suspended;
+    ``reason`` and ``message`` come from the Failed condition, or from the one that foretells it. ``started``
+    and ``finished`` are Unix seconds (None: not yet). ``exit_code`` is that of the last container that ended
+    otherwise than with 0, or 0; ``attempts`` counts the pods that were made.
     """
 
     namespace: str
@@ -48,7 +49,7 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     """What ``job`` and its ``pods`` say. Both as the API has them."""
     metadata, status, spec = job["metadata"], job.get("status") or {}, job.get("spec") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
-    condition = conditions.get("Failed") or {}
+    condition = conditions.get("Failed") or conditions.get("FailureTarget") or {}
     if "Complete" in conditions:
         state = COMPLETE
     elif "Failed" in conditions:
@@ -56,9 +57,10 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     elif spec.get("suspend"):
         state = SUSPENDED
     else:
-        state = ACTIVE if status.get("active") else PENDING
+        state = ACTIVE if _is_running(status, pods) else PENDING
     ends = [end for pod in pods for end in _ends(pod)]
-    finished = status.get("completionTime") or condition.get("lastTransitionTime")
+    ended = state in (COMPLETE, FAILED)
+    finished = (status.get("completionTime") or condition.get("lastTransitionTime")) if ended else None
     return JobOutcome(
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
@@ -70,8 +72,17 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
         finished=max([end["at"] for end in ends], default=_seconds(finished)) if finished else None,
         succeeded=status.get("succeeded") or 0,
         failed=status.get("failed") or 0,
-        attempts=len(pods),
+        attempts=len(pods) or sum(status.get(each) or 0 for each in ("active", "succeeded", "failed")),
         exit_code=_exit_code(ends, state),
+    )
+
+
+def _is_running(status: Object, pods: Sequence[Object]) -> bool:
+    """Whether a pod runs; ``active`` counts those that wait for a node or an image, too."""
+    if not status.get("active"):
+        return False
+    return bool(status.get("ready")) or any(
+        (pod.get("status") or {}).get("phase") == "Running" for pod in pods
     )
 
 

@@ -1,0 +1,152 @@
+"""What keeps a Job from its end, and why its attempts failed: what a Job's own status does not say.
+
+The kubelet writes waiting and terminated reasons (ImagePullBackOff, OOMKilled), the scheduler the condition
+PodScheduled, the Job controller the event FailedCreate when a quota or an admission refuses its pods.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from expander.manifests.selection import Object, uid_of
+from expander.pipeline.group.attempts import statuses_of
+
+HARMLESS: Final = frozenset(["ContainerCreating", "PodInitializing"])
+"""Reasons to wait that pass by themselves, unless an event says otherwise."""
+
+QUEUE: Final = "kueue.x-k8s.io/queue-name"
+"""The label by which Kueue finds the queue of a Job, which it suspends until there is room."""
+
+ENDED: Final = ("Succeeded", "Failed")
+
+Warnings = Mapping[str, Sequence[Object]]
+"""Events of type Warning by the uid of what they are about, oldest first."""
+
+
+class Trouble(NamedTuple):
+    """``reason`` is one word of Kubernetes, ``message`` says more."""
+
+    reason: str
+    message: str = ""
+
+
+def by_subject(events: Iterable[Object]) -> Warnings:
+    """Events by the uid of what they are about."""
+    found: dict[str, list[Object]] = {}
+    for event in events:
+        found.setdefault(str(event["involvedObject"].get("uid", "")), []).append(event)
+    return found
+
+
+def wants_events(job: Object, pods: Sequence[Object]) -> bool:
+    """Whether events may tell why an unfinished Job does not go on."""
+    return lacks_pods(job, pods) or any(_is_being_made(pod) for pod in pods)
+
+
+def trouble_of(job: Object, pods: Sequence[Object], warnings: Warnings) -> Trouble | None:
+    """What an unfinished Job that is not suspended suffers from; the commonest trouble of its pods."""
+    found: Counter[str] = Counter()
+    first: dict[str, Trouble] = {}
+    for pod in pods:
+        trouble = trouble_of_pod(pod, warnings.get(uid_of(pod), ()))
+        if trouble is not None:
+            found[trouble.reason] += 1
+            first.setdefault(trouble.reason, trouble)
+    if lacks_pods(job, pods):
+        refused = [each for each in warnings.get(uid_of(job), ()) if each.get("reason") == "FailedCreate"]
+        if refused and _seen(refused[-1]) >= max((_made(pod) for pod in pods), default=""):
+            return Trouble("FailedCreate", refused[-1].get("message") or "")
+    if not found:
+        return None
+    reason, count = found.most_common(1)[0]
+    message = first[reason].message
+    return Trouble(reason, f"{count} pods: {message}" if count > 1 else message)
+
+
+def trouble_of_pod(pod: Object, warnings: Sequence[Object] = ()) -> Trouble | None:
+    """What keeps a pod that has not ended."""
+    status = pod.get("status") or {}
+    if status.get("phase") in ENDED:
+        return None
+    for container in statuses_of(pod):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") and waiting["reason"] not in HARMLESS:
+            return Trouble(waiting["reason"], waiting.get("message") or "")
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return Trouble(condition.get("reason") or "Unschedulable", condition.get("message") or "")
+    if warnings and _is_being_made(pod):
+        return Trouble(warnings[-1].get("reason") or "", warnings[-1].get("message") or "")
+    return None
+
+
+def cause_of(pods: Iterable[Object]) -> str:
+    """Why the last attempt that failed did: ``OOMKilled``, ``Evicted``, ``exit code 3``; else empty."""
+    found = [(when, words) for pod in pods for when, words in _failures(pod)]
+    return max(found, key=lambda one: one[0])[1] if found else ""
+
+
+def lacks_pods(job: Object, pods: Sequence[Object]) -> bool:
+    """Whether an unfinished Job has fewer pods at work than it may have."""
+    spec, status = job.get("spec") or {}, job.get("status") or {}
+    if spec.get("suspend"):
+        return False
+    wanted = spec.get("parallelism", 1)
+    if spec.get("completions") is not None:
+        wanted = min(wanted, spec["completions"] - (status.get("succeeded") or 0))
+    elif status.get("succeeded"):
+        wanted = 0  # a work queue: no pod follows the first that succeeds
+    return bool(sum((pod.get("status") or {}).get("phase") not in ENDED for pod in pods) < wanted)
+
+
+def _failures(pod: Object) -> Iterable[tuple[str, str]]:
+    """When and why a pod or one of its containers failed."""
+    status = pod.get("status") or {}
+    failed = status.get("phase") == "Failed"
+    ends = []
+    for container in statuses_of(pod):
+        for step in ("lastState", "state"):
+            end = (container.get(step) or {}).get("terminated")
+            if end and end.get("exitCode"):
+                ends.append((end.get("finishedAt") or "", _end(end)))
+    last = max(ends, default=(_made(pod), ""))
+    if failed and (why := _disruption(status)):
+        return [(last[0], why)]
+    return ends if ends or not failed else [(last[0], "")]
+
+
+def _disruption(status: Object) -> str:
+    """Why a pod as a whole was ended, as the kubelet, the scheduler or the eviction API said."""
+    if status.get("reason"):
+        return str(status["reason"])
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+            return str(condition.get("reason") or "")
+    return ""
+
+
+def _end(end: Object) -> str:
+    reason = end.get("reason") or "Error"
+    if reason in ("Error", "Completed"):
+        return f"exit code {end['exitCode']}"
+    return str(reason)
+
+
+def _is_being_made(pod: Object) -> bool:
+    """Whether a pod has a node, but no container that has begun."""
+    status = pod.get("status") or {}
+    if status.get("phase") != "Pending" or not (pod.get("spec") or {}).get("nodeName"):
+        return False
+    return not any("running" in (each.get("state") or {}) for each in statuses_of(pod))
+
+
+def _seen(event: Object) -> str:
+    series = event.get("series") or {}
+    times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))
+    return max((str(each) for each in times if each), default="")
+
+
+def _made(pod: Object) -> str:
+    return str(pod["metadata"].get("creationTimestamp") or "")
