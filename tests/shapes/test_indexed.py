@@ -1,0 +1,105 @@
+"""The Indexed Job and its ConfigMaps."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from expander.base.errors import InputError
+from expander.manifests.manifest import Manifest
+from expander.pipeline.validate import validate
+from expander.shapes.parameters import items_of
+from tests.shapes.batch import SHOW, made, template
+
+
+def parts(manifests: list[Manifest]) -> tuple[list[Any], Any]:
+    """The ConfigMaps, and the Job behind them."""
+    *maps, job = [manifest.tree for manifest in manifests]
+    assert [tree["kind"] for tree in maps] == ["ConfigMap"] * len(maps)
+    assert job["kind"] == "Job"
+    return maps, job
+
+
+def test_every_index_fails_alone_and_is_tried_again_as_its_job_would_be() -> None:
+    _, job = parts(made(template(backoffLimit=3), ["a", "b", "c"], "indexed"))
+    spec = job["spec"]
+    assert spec["completionMode"] == "Indexed"
+    assert (spec["completions"], spec["parallelism"], spec["backoffLimitPerIndex"]) == (3, 3, 3)
+    assert not {"backoffLimit", "maxFailedIndexes"} & set(spec)
+
+
+def test_a_pod_failure_policy_that_fails_the_job_fails_the_index() -> None:
+    rule = {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [42]}}
+    _, job = parts(made(template(podFailurePolicy={"rules": [rule]}), ["a", "b"], "indexed"))
+    assert job["spec"]["podFailurePolicy"]["rules"][0]["action"] == "FailIndex"
+
+
+def test_all_objects_carry_the_group_and_are_valid() -> None:
+    maps, job = parts(made(template(), ["a", "b"], "indexed"))
+    for tree in [*maps, job]:
+        assert tree["metadata"]["labels"] == {"jobgroup": "shows"}
+        assert validate(tree) == []
+    assert job["spec"]["template"]["metadata"]["labels"] == {"jobgroup": "shows"}
+    assert all(tree["immutable"] for tree in maps)
+
+
+def test_names_and_digest_are_the_same_for_the_same_items_and_others_for_others() -> None:
+    def names(items: list[str]) -> list[str]:
+        found = made(template(), items, "indexed")
+        return [*(m.name for m in found), found[-1].tree["metadata"]["annotations"]["expander/items-digest"]]
+
+    assert names(["a", "b"]) == names(["a", "b"])
+    first, second = names(["a", "b"]), names(["a", "c"])
+    assert first[1] == second[1] == "shows"
+    assert first[0] != second[0]
+    assert first[2] != second[2]
+
+
+def test_the_items_can_be_read_back_by_index() -> None:
+    items: list[Any] = ["a", 1, True, "line\nbreak \u2028", {"x": "y", "n": 2}]
+    plain = made(template(["$INDEX"], name="show-$INDEX"), items[:4], "indexed")
+    assert items_of(parts(plain)[0]) == items[:4]
+    columns = made(template(["${ITEM.x}"], name="show-$INDEX"), items[4:], "indexed")
+    assert items_of(parts(columns)[0]) == items[4:]
+
+
+def test_config_maps_stay_small_enough_for_apply_and_for_a_server() -> None:
+    items = [f"{number} " + "ü'\"\n\x01" * 200 for number in range(1500)]
+    maps, job = parts(made(template(name="show-$INDEX"), items, "indexed"))
+    assert len(maps) > 5
+    for tree in maps:
+        assert len(json.dumps(tree)) < 1_400_000
+        assert len(json.dumps(tree, ensure_ascii=False).encode()) < 262_144
+    assert items_of(maps) == items
+    sources = job["spec"]["template"]["spec"]["volumes"][0]["projected"]["sources"]
+    assert [source["configMap"]["name"] for source in sources] == [tree["metadata"]["name"] for tree in maps]
+
+
+def test_an_item_that_no_config_map_holds_is_named() -> None:
+    with pytest.raises(InputError, match=r"item 2 .*a ConfigMap holds 1 MiB"):
+        made(template(["$ITEM"] * 5, name="show-$INDEX"), ["a", "b" * 240_000, "c"], "indexed")
+
+
+def test_more_items_than_an_indexed_job_has_completions_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("expander.shapes.indexed.MOST", 3)
+    with pytest.raises(InputError, match=r"4 items, and an Indexed Job has at most 3") as caught:
+        made(template(), ["a", "b", "c", "d"], "indexed")
+    assert "--as chunks=N" in str(caught.value)
+
+
+def test_variables_that_no_item_changes_stay_in_the_pod_template() -> None:
+    env: list[dict[str, Any]] = [
+        {"name": "CONST", "value": "$(NODE)"},
+        {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        {"name": "OWN", "value": "$ITEM"},
+        {"name": "AFTER", "value": "$(OWN)-$(NODE)"},
+    ]
+    maps, job = parts(made(template([], env), ["a", "b"], "indexed"))
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert [entry["name"] for entry in container["env"]] == ["CONST", "NODE"]
+    assert container["args"] == SHOW
+    script = maps[0]["data"]["main.0"]
+    assert "export OWN='a'\n" in script
+    assert "export AFTER='a-'\"${NODE-\\$(NODE)}\"" in script
