@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.base.errors import UsageError
+from expander.base.errors import ExpanderError, UsageError
 from expander.cli.messages import ItemErrors, say
-from expander.cli.parameters import Duration
+from expander.cli.resumption import Remembered, resumed, run_of
 from expander.cli.selection import item_options, template_options
+from expander.cli.signals import Interrupts
+from expander.cli.submit_options import submit_options
 
 if TYPE_CHECKING:
     from expander.cli.submit_output import SubmitReport
@@ -24,72 +28,20 @@ Examples:
   expander submit job-tmpl.yaml apple banana cherry
   expander submit jobs/ --context prod --qps 50
   expander submit render.yaml -i frames.csv --group night --max-active 500
-  expander submit render.yaml -i frames.csv --group night --resume
+  expander submit render.yaml -i frames.csv --group night --max-active 500 --delete-finished --results out/
+  expander submit --resume --group night
 
 \b
 Exit codes: 0 the cluster has every item, 1 some were refused or given up, 2 wrong usage or input,
-130 interrupted: the same command with --resume goes on.
+130 interrupted: --resume goes on.
 """
 
 
-@click.command(epilog=EXAMPLES)
-@click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]...", nargs=-1, required=True)
+@click.command(cls=Remembered, epilog=EXAMPLES)
+@click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]...", nargs=-1)
 @item_options
 @template_options
-@click.option("--kubeconfig", metavar="FILE", help="The kubeconfig.  [default: as kubectl]")
-@click.option("--context", metavar="NAME", help="The context in it.  [default: the current one]")
-@click.option(
-    "--qps", type=click.FloatRange(0, min_open=True), help="Requests a second.  [default: no limit]"
-)
-@click.option("--burst", type=click.IntRange(1), help="Requests at once after a pause, with --qps.")
-@click.option(
-    "--max-in-flight",
-    "in_flight",
-    type=click.IntRange(1, 256),
-    default=32,
-    show_default=True,
-    help="Requests under way at most; fewer when the server is busy.",
-)
-@click.option(
-    "--max-active", type=click.IntRange(1), metavar="N", help="Unfinished Jobs of the group at most."
-)
-@click.option(
-    "--retry-budget",
-    type=Duration(),
-    default="15m",
-    show_default=True,
-    help="Give an item up after this time of failures.",
-)
-@click.option(
-    "--on-exists",
-    type=click.Choice(["fail", "skip", "replace", "recreate"]),
-    default="fail",
-    show_default=True,
-    help="When something else has the name.",
-)
-@click.option(
-    "--on-quota",
-    type=click.Choice(["wait", "fail", "skip"]),
-    default="wait",
-    show_default=True,
-    help="When a quota has no room.",
-)
-@click.option("--quota-timeout", type=Duration(), help="Hold an item for quota so long.  [default: for ever]")
-@click.option("--kueue", "queue", metavar="QUEUE", help="Hand the Jobs to this queue of Kueue, suspended.")
-@click.option("--resume", is_flag=True, help="Go on where an earlier run of the same command stopped.")
-@click.option("--state", metavar="DIR", help="Where journals are kept.  [default: among your state]")
-@click.option(
-    "--dry-run", type=click.Choice(["none", "client", "server"]), default="none", help="Only pretend."
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What is printed of each item.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing of items that arrived (text).")
+@submit_options
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Create a batch of objects in a cluster, each exactly once, at the speed the server allows.
 
@@ -97,36 +49,50 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     is refused for load is tried again, what has no room in a quota waits, and a journal per group remembers
     what arrived.
     """
+    from expander.cli.item_count import ItemCount
     from expander.cli.selection import batch_of
-    from expander.cli.submit_output import SubmitPicture, SubmitReport
-    from expander.cluster.asking import ClusterError
+    from expander.cli.submit_output import SubmitReport
+    from expander.cli.submit_picture import SubmitPicture
     from expander.pipeline.pretend import pretend
+    from expander.pipeline.state import state_folder
     from expander.pipeline.submit import Submit
     from expander.pipeline.tally import Tally
 
-    settings = _settings(flags)
+    run: Mapping[str, Any] | None = None
+    if arguments:
+        run = run_of(flags, arguments)
+    elif flags["resume"]:
+        arguments, flags, run = resumed(state_folder("submit", flags["state"]), flags)
+    else:
+        raise UsageError("there is nothing to submit: name manifests, or a template and its items")
+    settings = _settings(flags, run)
     errors, tally = ItemErrors(), Tally()
+    picture = SubmitPicture(tally, ItemCount(arguments, flags))
+    report = SubmitReport(tally, as_json=flags["output"] == "json", quiet=flags["quiet"], say=picture.say)
     manifests = batch_of(arguments, flags, errors)
-    report = SubmitReport(tally, as_json=flags["output"] == "json", quiet=flags["quiet"])
     if flags["dry_run"] == "client":
         for settled in pretend(manifests, settings, errors):
             report.show(settled)
-        return _end(report, errors, interrupted=False)
-    submit = Submit(settings, errors, say)
-    with _Signals(submit) as signals, SubmitPicture(submit, tally) as picture:
+        return _end(report, errors)
+    submit = Submit(settings, errors, picture.say)
+    reading = _Reading(submit)
+    with Interrupts(reading.interrupted, _interrupt) as interrupts, picture:
+        picture.watch(submit)
         try:
-            for settled in submit.outcomes(_until_stopped(manifests, signals)):
-                picture.clear()
-                report.show(settled)
-        except ClusterError:
-            report.finish(interrupted=True)
-            say("stopped before the end: the same command with --resume goes on")
+            with closing(submit.outcomes(reading.through(manifests))) as outcomes:
+                for settled in outcomes:
+                    picture.clear()
+                    report.show(settled)
+        except ExpanderError as error:
+            picture.clear()
+            if tally.counts and not error.silent:
+                report.finish(submit, interrupted=True)
+                say(f"stopped before the end: {_again(submit)}")
             raise
-        interrupted = signals.seen
-    return _end(report, errors, interrupted)
+    return _end(report, errors, submit, interrupts.seen)
 
 
-def _settings(flags: dict[str, Any]) -> Settings:
+def _settings(flags: Mapping[str, Any], run: Mapping[str, Any] | None) -> Settings:
     from expander.cluster.retry import Retry
     from expander.cluster.terms import Terms
     from expander.pipeline.state import state_folder
@@ -134,6 +100,10 @@ def _settings(flags: dict[str, Any]) -> Settings:
 
     if flags["burst"] is not None and flags["qps"] is None:
         raise UsageError("--burst goes with --qps")
+    if flags["results"] is not None and not flags["delete_finished"]:
+        raise UsageError("--results goes with --delete-finished")
+    if flags["delete_finished"] and flags["dry_run"] != "none":
+        raise UsageError("--delete-finished does not go with --dry-run")
     terms = Terms(
         Retry(budget=float(flags["retry_budget"])),
         flags["on_exists"],
@@ -153,44 +123,57 @@ def _settings(flags: dict[str, Any]) -> Settings:
         flags["max_active"],
         None if flags["dry_run"] == "server" else state_folder("submit", flags["state"]),
         flags["resume"],
+        flags["delete_finished"],
+        Path(flags["results"]).absolute() if flags["results"] else None,
+        run,
     )
 
 
-def _until_stopped(manifests: Iterator[Manifest], signals: _Signals) -> Iterator[Manifest]:
-    for manifest in manifests:
-        if signals.seen:
-            return
-        yield manifest
-
-
-def _end(report: SubmitReport, errors: ItemErrors, interrupted: bool) -> int:
-    report.finish(interrupted)
+def _end(
+    report: SubmitReport, errors: ItemErrors, submit: Submit | None = None, interrupted: bool = False
+) -> int:
+    report.finish(submit, interrupted)
     errors.finish()
-    if interrupted:
-        say("interrupted: the same command with --resume goes on")
+    if interrupted and submit is not None:
+        say(f"interrupted: {_again(submit)}")
         return 130
-    return 1 if report.tally.failed or errors.count else 0
+    left = submit is not None and submit.finishing is not None and submit.finishing.left
+    return 1 if report.tally.failed or errors.count or left else 0
 
 
-class _Signals:
-    """SIGINT and SIGTERM end a submission in order; the second one ends it at once."""
+def _again(submit: Submit) -> str:
+    """How to go on."""
+    command = f"expander submit --resume --group {submit.group or 'batch'}"
+    return f"`{command}` goes on, or the same command with --resume"
+
+
+class _Reading:
+    """Reads the batch until there is a signal, also while it waits for standard input."""
 
     def __init__(self, submit: Submit) -> None:
         self._submit = submit
-        self.seen = False
+        self._waits = False
+        self._over = False
 
-    def __enter__(self) -> _Signals:
-        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in self._before:
-            signal.signal(number, self._on_signal)
-        return self
+    def through(self, manifests: Iterator[Manifest]) -> Iterator[Manifest]:
+        while not self._over:
+            try:
+                self._waits = True
+                manifest = next(manifests)
+            except (StopIteration, KeyboardInterrupt):
+                return
+            finally:
+                self._waits = False
+            yield manifest
 
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _on_signal(self, *_: object) -> None:
-        if self.seen:
-            raise KeyboardInterrupt
-        self.seen = True
+    def interrupted(self, number: int) -> None:
+        """Stop; a signal handler may not use the buffer of standard error, which may be in use."""
+        self._over = True
         self._submit.stop()
+        os.write(2, b"\nstopping: what was sent is waited for; Ctrl-C again ends at once\n")
+        if self._waits:
+            raise KeyboardInterrupt
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt

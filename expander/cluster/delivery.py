@@ -185,9 +185,12 @@ def difference(prepared: Prepared, metadata: Mapping[str, Any]) -> tuple[str, st
         return "", ""
     if digest is None:
         return f"{what} is there and was not made by expander", "NotOurs"
-    if prepared.group and prepared.group not in labels.values():
-        return f"{what} is there and belongs to another group", "AnotherGroup"
-    return f"{what} of this group is there with other content", "Changed"
+    group = labels.get(prepared.group_label) or ""
+    if prepared.group != group:
+        whose = f"belongs to the group {group!r}" if group else "belongs to no group"
+        return f"{what} is there and {whose}", "AnotherGroup"
+    ours = " of this group" if group else ""
+    return f"{what}{ours} is there, made from another manifest", "Changed"
 
 
 def is_finished(tree: Mapping[str, Any]) -> bool:

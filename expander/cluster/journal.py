@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from expander.base.errors import OutputError
 
@@ -38,6 +39,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             size = os.fstat(self._file).st_size
+            self.is_new = not size
             if size and os.pread(self._file, 1, size - 1) != b"\n":
                 os.write(self._file, b"\n")  # the process before ended in the middle of a line
         except OSError as error:
@@ -113,6 +115,12 @@ def journal_file(folder: Path, group: str, server: str) -> Path:
     """The journal of ``group`` in the cluster at the URL ``server``, below the state folder ``folder``."""
     place = hashlib.sha256(server.encode()).hexdigest()[:8]
     return folder / (group or "batch") / f"submit-{place}.jsonl"
+
+
+def plain(server: str) -> str:
+    """The URL of a server without a name and password that may be in it."""
+    parts = urlsplit(server)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def journals(folder: Path, group: str) -> list[Path]:

@@ -24,7 +24,7 @@ class Known:
         self._group_label = group_label
         self._say = say
         self._asked: set[tuple[str, str]] = set()
-        if not self._marks:
+        if journal.is_new:
             say(
                 "there is no journal of this group and cluster here: what the cluster holds is left as it "
                 "is, but a Job that has finished and was deleted would be made again"

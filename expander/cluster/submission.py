@@ -57,12 +57,19 @@ class Submission:
         self._terms = terms
         self._stopped = False
         self._failure: ExpanderError | None = None
+        self.is_fed = False
+        """Whether there are no other items."""
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
 
     @property
     def is_stopped(self) -> bool:
         """Whether nothing more will be sent."""
         return self._stopped
+
+    @property
+    def on_the_way(self) -> int:
+        """Items that were taken and are not settled."""
+        return self.books.on_the_way
 
     def counts(self) -> dict[str, int]:
         """What the items on their way are doing: ``sending``, ``retrying`` or ``held`` for quota."""
@@ -88,6 +95,7 @@ class Submission:
             thread.start()
         try:
             yield from self._feed(items)
+            self.is_fed = not self._stopped
         except ExpanderError as error:
             self.fail(error)
         yield from self._until(lambda: self.books.on_the_way == 0)

@@ -42,7 +42,8 @@ class Prepared:
 
     ``collection`` and ``path`` are URL paths without a query; ``body`` is JSON; ``digest`` covers everything
     but itself; ``item`` is the raw value the object was made for, None when there is none. ``replaces`` is
-    the uid of the object of that name which has to go before, with all that belongs to it.
+    the uid of the object of that name which has to go before, with all that belongs to it;
+    ``group`` is the value of the label ``group_label``, empty without.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Prepared:
     body: bytes
     digest: str
     replaces: str = ""
+    group_label: str = GROUP_LABEL
 
     @property
     def key(self) -> str:
@@ -108,6 +110,7 @@ class Preparation:
             f"{collection}/{quote(name, safe='')}",
             _json(tree),
             digest,
+            group_label=self.group_label,
         )
 
     def _name(self, prefix: str | None, digest: str, manifest: Manifest) -> str:

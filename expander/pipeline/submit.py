@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from typing import Any, Final
 from expander.base.errors import ItemError, OutputError, Problem
 from expander.cluster.asking import Asking
 from expander.cluster.delivery import Done
-from expander.cluster.journal import HAS, Journal, journal_file
+from expander.cluster.journal import HAS, Journal, journal_file, plain
 from expander.cluster.known import Known
 from expander.cluster.news import News
 from expander.cluster.pace import Pace
@@ -75,7 +75,7 @@ class Submit:
         self._settings = settings
         self._on_error = on_error
         self._say = say
-        self._transport = Transport(settings.kubeconfig, settings.context, settings.in_flight)
+        self._transport = Transport(settings.kubeconfig, settings.context)
         self._stopped = False
         window = None
         if settings.most_active is not None or settings.delete_finished:
@@ -86,6 +86,7 @@ class Submit:
         self._asking = self._asker(settings.terms.retry)
         self.news = News(self.submission, self._transport, self._asking, settings.group_label, say)
         self._journal: Journal | None = None
+        self.group = ""
 
     @property
     def server(self) -> str:
@@ -100,7 +101,7 @@ class Submit:
         self._stopped = True
         self.submission.stop()
 
-    def outcomes(self, manifests: Iterable[Manifest]) -> Iterator[Settled]:
+    def outcomes(self, manifests: Iterable[Manifest]) -> Generator[Settled, None, None]:
         """Deliver ``manifests``; what became of each, in any order.
 
         Raises ClusterError when the server does not answer or does not accept the credentials, OutputError
@@ -115,6 +116,7 @@ class Submit:
         first = next(prepared, None)
         if first is None:
             return
+        self.group = first.group
         items = itertools.chain([first], prepared)
         if self._settings.state is None:
             yield from self._deliver(items)
@@ -127,7 +129,7 @@ class Submit:
             if self._settings.resume:
                 known = Known(self._journal, self._asking, self._settings.group_label, self._say)
             if self._settings.run is not None:
-                self._journal.begin(self._settings.run)
+                self._journal.begin({**self._settings.run, "server": plain(self.server)})
             yield from self._deliver(items, known)
 
     def _collect(self, journal: Path) -> None:

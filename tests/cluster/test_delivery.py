@@ -1,6 +1,7 @@
 """What answers mean for an item."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,14 @@ def test_each_way_a_name_can_be_taken_has_its_own_message() -> None:
     assert [each.reason for each in (other, changed, foreign)] == ["AnotherGroup", "Changed", "NotOurs"]
     assert len({each.message for each in (other, changed, foreign)}) == 3
     assert not any(each.passed for each in (other, changed, foreign))
+
+
+def test_another_group_is_told_by_its_label_alone() -> None:
+    other = prepared(group="h", annotations={"team": "g"})
+    tree = json.loads(other.body)
+    tree["metadata"]["labels"]["team"] = "g"
+    assert taken(Task(prepared()), replace(other, body=json.dumps(tree).encode())).reason == "AnotherGroup"
+    assert "group 'h'" in taken(Task(prepared()), other).message
 
 
 def test_skip_passes_over_what_exists() -> None:

@@ -1,0 +1,97 @@
+"""``submit --resume --group NAME``: the journal of a group knows what its last run was told to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from expander.base.errors import InputError, UsageError
+
+ARGUMENTS = "expander.arguments"
+"""Where the context keeps the words of the command line."""
+
+PATHS = ("kubeconfig", "state", "results")
+"""Options that name a file, when the command goes on in another folder."""
+
+
+class Remembered(click.Command):
+    """A command that keeps the words it was called with, for `run_of`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = list(args)
+        return super().parse_args(ctx, args)
+
+
+def run_of(flags: Mapping[str, Any], arguments: tuple[str, ...]) -> dict[str, Any]:
+    """What a journal is to remember of this run."""
+    words = [word for word in click.get_current_context().meta[ARGUMENTS] if word != "--resume"]
+    read = {source.rpartition(":")[2].rpartition("=")[2] for source in flags["sources"]}
+    stdin = "-" in {*arguments, *flags["value_files"]} | read
+    return {"arguments": words, "folder": os.getcwd(), "standardInput": stdin}
+
+
+def resumed(
+    folder: Path, flags: Mapping[str, Any]
+) -> tuple[tuple[str, ...], dict[str, Any], Mapping[str, Any]]:
+    """The arguments and options of the run of ``--group`` that is to go on, and what to remember of it.
+
+    Options that were given now win. The working folder becomes that of the first run. Raises UsageError
+    when no group is named, InputError when its journal does not tell enough.
+    """
+    from expander.cluster.journal import journals, last_run
+
+    group = flags["group"]
+    if group is None:
+        raise UsageError("--resume needs --group NAME, or the arguments of the run that is to go on")
+    found = {path: run for path in journals(folder, group) if (run := last_run(path)) is not None}
+    if not found:
+        known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        hint = f"groups with a journal are {', '.join(known)}" if known else "--state says where journals are"
+        raise InputError(f"there is no journal of the group {group!r} in {folder}", hint=hint)
+    run = _chosen(found, flags)
+    if run["standardInput"]:
+        raise InputError(
+            f"the group {group!r} was read from standard input, which is gone",
+            hint="give the same input to the same command, with --resume",
+        )
+    given = _given(flags)
+    try:
+        os.chdir(run["folder"])
+    except OSError as error:
+        raise InputError(f"cannot go on in {run['folder']}: {error.strerror}") from error
+    here = click.get_current_context()
+    there = here.command.make_context(here.info_name, list(run["arguments"]), parent=here.parent)
+    return there.params["arguments"], {**there.params, **given, "resume": True}, run
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the command line, with paths that mean the same in every folder."""
+    context = click.get_current_context()
+    given = {
+        name: value
+        for name, value in flags.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    return {**given, **{name: os.path.abspath(given[name]) for name in PATHS if given.get(name)}}
+
+
+def _chosen(found: Mapping[Path, Mapping[str, Any]], flags: Mapping[str, Any]) -> Mapping[str, Any]:
+    if len(found) == 1:
+        return next(iter(found.values()))
+    from expander.cluster.journal import plain
+    from expander.cluster.transport import Transport
+
+    server = plain(Transport(flags["kubeconfig"], flags["context"]).server)
+    for run in found.values():
+        if run.get("server") == server:
+            return run
+    servers = ", ".join(str(run.get("server")) for run in found.values())
+    raise InputError(
+        f"the group {flags['group']!r} was sent to {servers}, and not to {server}",
+        hint="--context or --kubeconfig says which is meant",
+    )
