@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.base.errors import UsageError
-from expander.cli.messages import ItemErrors, Output
+from expander.base.errors import InputError, UsageError
+from expander.cli.messages import ItemErrors, Output, say
 from expander.cli.submit import command as submit
+
+if TYPE_CHECKING:
+    from expander.pipeline.plan.plan import Plan
 
 EXAMPLES = """
 \b
@@ -17,6 +20,7 @@ Examples:
   expander plan job-tmpl.yaml apple banana cherry
   expander plan render.yaml -i frames.csv --context prod --qps 50
   expander plan jobs/ --quota quota.yaml
+  expander plan render.yaml -i frames.csv --compare
   expander plan render.yaml -i frames.csv -o name | wc -l
 
 \b
@@ -63,6 +67,7 @@ NO_MATTER = frozenset(
     show_default=True,
     help="A report, one JSON object with all names, or only the names.",
 )
+@click.option("--compare", is_flag=True, help="Show the other shapes (--as) beside the one asked for.")
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Say what `submit` with the same arguments would create, and send nothing.
 
@@ -79,23 +84,40 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         raise UsageError("--burst goes with --qps")
     errors = ItemErrors()
     limits = limits_of(flags["kubeconfig"], flags["context"], flags["quotas"], flags["offline"])
-    survey = Survey(
-        rate=Rate(flags["qps"], flags["burst"], flags["max_active"]),
-        namespace=limits.namespace,
-        group_label=flags["group_label"],
-        capacity=limits.of,
-        on_error=errors,
-    )
     report = report_of(flags["output"], Output(), flags["on_quota"])
-    for name in survey.names(batch_of(arguments, flags, errors)):
-        report.add(name)
-    plan = survey.plan()
-    plan.failed = errors.count
-    plan.asked = limits.asked
-    plan.unknown = [*limits.unknown(), *plan.unknown]
-    if flags["queue"]:
-        plan.suspended = plan.objects.get("Job", 0)
-    report.finish([plan])
+    if flags["compare"]:
+        from expander.cli.compare import shapes_of
+
+        batches = shapes_of(arguments, flags, errors)
+    else:
+        batches = iter([(flags["shape"], batch_of(arguments, flags, errors))])
+    plans: list[Plan] = []
+    for shape, manifests in batches:
+        survey = Survey(
+            rate=Rate(flags["qps"], flags["burst"], flags["max_active"]),
+            namespace=limits.namespace,
+            group_label=flags["group_label"],
+            capacity=limits.of,
+            on_error=errors,
+            shape=shape,
+        )
+        try:
+            for name in survey.names(manifests):
+                if not plans:
+                    report.add(name)
+        except InputError as error:
+            if not plans:
+                raise
+            say(f"--as {shape} is not possible: {error.problems[0]}")
+            continue
+        plan = survey.plan()
+        plan.failed = errors.count
+        plan.asked = limits.asked
+        plan.unknown = [*limits.unknown(), *plan.unknown]
+        if flags["queue"]:
+            plan.suspended = plan.objects.get("Job", 0)
+        plans.append(plan)
+    report.finish(plans)
     errors.finish()
     return 1 if errors.count else 0
 

@@ -1,4 +1,4 @@
-"""What ``plan`` prints: a report, JSON, or names. Several plans, one for each shape, stand side by side."""
+"""What ``plan`` prints: a report, JSON, or names. Several plans, one for each shape, are compared."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class JsonReport:
 
 
 class TextReport:
-    """For people: the first names, then a table with a column for each plan, then what to look out for."""
+    """For people: the first names, the figures, what to look out for, then a line for each shape."""
 
     def __init__(self, out: Output, on_quota: str) -> None:
         self._out = out
@@ -90,10 +90,13 @@ class TextReport:
         if self._count > SHOWN:
             self._out.put(f"... and {self._count - SHOWN:,} more\n")
         self._out.put("\n" if self._count else "")
-        columns = [rows_of(plan) for plan in plans]
-        if len(plans) > 1:
-            columns = [[("", plan.shape), *rows] for plan, rows in zip(plans, columns, strict=True)]
-        self._out.put("".join(f"{line}\n" for line in table(columns)))
+        self._out.put("".join(f"{line}\n" for line in table(rows_of(plans[0]))))
         for line in notes_of(plans[0], self._on_quota):
             self._out.put(printable(line) + "\n")
+        if len(plans) > 1:
+            from expander.cli.compare_table import comparison
+
+            self._out.put("\n")
+            for line in comparison(plans):
+                self._out.put(printable(line) + "\n")
         self._out.finish()

@@ -21,7 +21,7 @@ def rows_of(plan: Plan) -> list[Row]:
     if plan.total > 1:
         size += f", the largest {in_bytes(plan.largest[1])} ({plan.largest[0]})"
     return [
-        ("objects", _objects(plan)),
+        ("objects", objects(plan)),
         ("where", _where(plan)),
         ("pods", _pods(plan)),
         ("requests", _amounts(plan, "requests.")),
@@ -43,17 +43,16 @@ def notes_of(plan: Plan, on_quota: str) -> Iterator[str]:
         yield f"warning: {words}"
 
 
-def table(columns: Sequence[Sequence[Row]]) -> Iterator[str]:
-    """Columns with the same labels side by side; rows that are empty in all of them are left out."""
-    lines = [(rows[0][0], *(text for _, text in rows)) for rows in zip(*columns, strict=True)]
-    kept = [line for line in lines if any(line[1:])]
-    widths = [max(map(len, cells), default=0) for cells in zip(*kept, strict=True)]
-    for line in kept:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """A line for each row that is not empty."""
+    kept = [row for row in rows if row[1]]
+    width = max((len(label) for label, _ in kept), default=0)
+    for label, text in kept:
+        yield f"{label.ljust(width)}  {text}"
 
 
-def _objects(plan: Plan) -> str:
+def objects(plan: Plan) -> str:
+    """How many of what."""
     parts = [f"{count:,} {plural(kind, count)}" for kind, count in sorted(plan.objects.items())]
     failed = f"; {plan.failed:,} items cannot be sent" if plan.failed else ""
     return (", ".join(parts) or "none") + failed
