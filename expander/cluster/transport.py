@@ -1,34 +1,34 @@
-"""The connection to a cluster: the only place that imports ``kubernetes``.
+"""The connection to a cluster, and the credentials that are shown to it.
 
-The official client reads kubeconfig files, contexts, certificates, exec plugins and proxies; requests go as
-bytes through its connection pool, since its typed calls cost several times as much. Nothing here prints or
-keeps credentials.
+Requests go as prepared bytes over kept connections, since the official client's typed calls cost several
+times as much. Credentials that lie in files are read by `access`; the official client runs exec plugins and
+providers and reads the service account of a pod (see `official`). Nothing here prints or keeps credentials.
 """
 
 from __future__ import annotations
 
-import logging
+import http.client
+import json
 import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 from expander.base.errors import InputError
+from expander.cluster.access import Access, choose, read
+from expander.cluster.connection import Endpoint, pieces
+from expander.cluster.session import Session
 
 FRESH: Final = 30.0
-"""Seconds for which the headers that authenticate are used without asking the client for them again."""
+"""Seconds for which the headers that authenticate are used without asking for them again."""
 
-CONNECT: Final = 10.0
+AGAIN: Final = 2.0
+"""Seconds after credentials could not be had in which that is not tried again."""
+
 ANSWER: Final = 60.0
-"""Seconds to wait for a connection and for an answer: what a server does not answer in that time is lost."""
-
-MERGE_PATCH: Final = "application/merge-patch+json"
-"""What the body of a PATCH is."""
-
-_NAMESPACE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+"""Seconds to wait for an answer: what a server does not answer in that time is lost."""
 
 
 class Lost(Exception):
@@ -54,36 +54,54 @@ class Reply:
 
 
 class Transport:
-    """Requests to one cluster from up to ``connections`` threads at a time.
+    """Requests to one cluster from any number of threads.
 
     ``kubeconfig`` and ``context`` are what kubectl's options of those names mean; without a kubeconfig
-    anywhere the service account of the pod this runs in is used. Raises InputError when there is neither.
+    anywhere the service account of the pod this runs in is used. Raises InputError when there is neither, or
+    the credentials cannot be had.
     """
 
-    def __init__(
-        self, kubeconfig: str | None = None, context: str | None = None, connections: int = 32
-    ) -> None:
-        from kubernetes import client, config
-
-        logging.getLogger().addHandler(logging.NullHandler())  # an exec plugin's words are not for our logs
-        settings = client.Configuration()
-        self.namespace = _load(config, settings, kubeconfig, context)
-        settings.connection_pool_maxsize = connections + 4
-        api = client.ApiClient(settings)
-        self.server: str = settings.host
-        self._settings = settings
-        self._prefix = urlsplit(settings.host).path.rstrip("/")
-        self._manager: Any = api.rest_client.pool_manager
-        self._proxied = bool(getattr(self._manager, "proxy", None))
-        self._pool: Any = None if self._proxied else self._manager.connection_from_url(settings.host)
+    def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
+        self._asked = kubeconfig, context
         self._lock = threading.Lock()
-        self._headers: dict[str, str] = {}
-        self._known_at = -FRESH
+        self._mine = threading.local()
+        self._session = _session(*self._asked)
+        self._stale = False
+        self._failed: tuple[float, str] = (-AGAIN, "")
+        self.server: str = self._session.access.server
+        self.namespace: str = self._session.access.namespace
 
-    def request(self, method: str, path: str, body: bytes | None = None) -> Reply:
-        """One request; ``path`` may have a query. Raises Lost when no answer came."""
-        answer = self._open(method, path, body, stream=False)
-        return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.data)
+    def request(
+        self, method: str, path: str, body: bytes | None = None, content_type: str | None = None
+    ) -> Reply:
+        """One request; ``path`` may have a query. Raises Lost when no answer came.
+
+        ``content_type`` is what ``body`` is: JSON, or a merge patch of a PATCH, unless it is told.
+        Credentials that cannot be had again are the answer 401.
+        """
+        session = self._current()
+        if session is None:
+            return _denied(self._failed[1])
+        try:
+            connection = session.endpoint.take()
+        except OSError as error:
+            raise Lost(_words(error)) from None
+        try:
+            answer = connection.ask(method, session.request(method, path, body, content_type), ANSWER)
+            reply = Reply(
+                answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+            )
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise Lost(_words(error)) from None
+        except BaseException:
+            connection.close()
+            raise
+        if answer.will_close:
+            connection.close()
+        else:
+            session.endpoint.give(connection)
+        return reply
 
     def watch(self, path: str) -> Iterator[bytes]:
         """The lines of an answer that stays open; ends when the server ends it. Raises Lost."""
@@ -98,85 +116,80 @@ class Transport:
         ``silence`` is how many seconds may pass without a piece. Raises NotGiven when the answer is an error,
         Lost when there is no answer or it breaks off.
         """
-        import urllib3
-
-        answer = self._open("GET", path, None, stream=True, silence=silence)
+        session = self._current()
+        if session is None:
+            raise NotGiven(401, _denied(self._failed[1]).body)
+        connection = answer = None
         try:
+            connection = session.endpoint.take()
+            answer = connection.ask("GET", session.request("GET", path), silence)
             if answer.status != 200:
                 raise NotGiven(answer.status, answer.read(1 << 16))
-            yield from answer.stream(1 << 16)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Lost(type(error).__name__) from None
+            yield from pieces(answer)
+        except (OSError, http.client.HTTPException) as error:
+            raise Lost(_words(error)) from None
         finally:
-            answer.close()
+            for each in (answer, connection):
+                if each is not None:
+                    each.close()
 
     def refresh(self) -> None:
-        """Ask for the credentials again before the next request: they were not accepted."""
+        """Ask for the credentials again before the next request: those of this thread's last were refused."""
         with self._lock:
-            self._known_at = -FRESH
+            self._stale = self._stale or getattr(self._mine, "session", None) is self._session
 
-    def _open(self, method: str, path: str, body: bytes | None, stream: bool, silence: float = ANSWER) -> Any:
-        import urllib3
-
-        headers = self._authentication()
-        if body is not None:
-            headers = {**headers, "Content-Type": MERGE_PATCH if method == "PATCH" else "application/json"}
-        target = self._prefix + path
-        via = self._pool
-        if self._proxied:
-            parts = urlsplit(self.server)
-            via, target = self._manager, f"{parts.scheme}://{parts.netloc}{target}"
-        try:
-            return via.urlopen(
-                method,
-                target,
-                body=body,
-                headers=headers,
-                retries=False,
-                redirect=False,
-                timeout=urllib3.Timeout(connect=CONNECT, read=silence),
-                preload_content=not stream,
-            )
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Lost(_words(error)) from None
-
-    def _authentication(self) -> dict[str, str]:
+    def _current(self) -> Session | None:
+        """What the next request uses; None when the credentials cannot be had."""
+        now = time.monotonic()
         with self._lock:
-            if time.monotonic() - self._known_at >= FRESH:
-                found: Any = self._settings.auth_settings().values()
-                self._headers = {
-                    **{each["key"]: each["value"] for each in found if each["in"] == "header"},
-                    "Accept": "application/json",
-                    "User-Agent": "expander",
-                }
-                self._known_at = time.monotonic()
-            return self._headers
+            if self._stale or now - self._session.since >= FRESH:
+                if now - self._failed[0] < AGAIN:
+                    return None
+                try:
+                    self._renew()
+                except InputError as error:
+                    self._failed = time.monotonic(), error.problems[0].message
+                    return None
+            self._mine.session = self._session
+            return self._session
+
+    def _renew(self) -> None:
+        old = self._session
+        if not self._stale:
+            self._session = Session(old.access, old.endpoint)
+            return
+        self._session = _session(*self._asked)
+        self._stale = False
+        old.endpoint.close()
 
 
-def _load(config: Any, settings: Any, kubeconfig: str | None, context: str | None) -> str:
-    """Fill ``settings``; gives the namespace of the context."""
-    default = os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
+def _session(kubeconfig: str | None, context: str | None) -> Session:
+    access = _access(kubeconfig, context)
+    return Session(access, Endpoint(access))
+
+
+def _access(kubeconfig: str | None, context: str | None) -> Access:
+    source = kubeconfig or os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
     inside = "KUBERNETES_SERVICE_HOST" in os.environ
-    try:
-        if kubeconfig is None and inside and not any(map(os.path.exists, default.split(os.pathsep))):
-            config.load_incluster_config(client_configuration=settings)
-            with open(_NAMESPACE, encoding="utf-8") as file:
-                return file.read().strip() or "default"
-        source = kubeconfig or default
-        config.load_kube_config(source, context, client_configuration=settings)
-        contexts, current = config.list_kube_config_contexts(source)
-    except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
-        words = str(error) if isinstance(error, config.ConfigException) else type(error).__name__
-        raise InputError(
-            f"no cluster to speak to: {words}",
-            hint="--kubeconfig FILE or $KUBECONFIG says where one is; `expander serve` makes one",
-        ) from None
-    chosen = next((each for each in contexts if each["name"] == context), current)
-    return str(chosen["context"].get("namespace") or "default")
+    if kubeconfig is None and inside and not any(map(os.path.exists, source.split(os.pathsep))):
+        from expander.cluster import official
+
+        return official.in_pod()
+    chosen = choose(source, context)
+    if chosen.is_static:
+        return read(chosen)
+    from expander.cluster import official
+
+    return official.of_context(source, chosen)
+
+
+def _denied(why: str) -> Reply:
+    status = {"kind": "Status", "reason": "Unauthorized", "message": why, "code": 401}
+    return Reply(401, {}, json.dumps(status).encode())
 
 
 def _words(error: BaseException) -> str:
-    """What went wrong with a connection, without the headers that some errors carry."""
+    """What went wrong with a connection, without what some errors carry of the request."""
     text = str(error)
     for sign in ("Connection refused", "timed out", "certificate verify failed", "Name or service not known"):
         if sign in text:

@@ -61,7 +61,7 @@ class ClusterLimits:
         from expander.cluster.retry import Retry
         from expander.cluster.transport import Transport
 
-        transport = Transport(kubeconfig, context, connections=1)
+        transport = Transport(kubeconfig, context)
         self.namespace = transport.namespace
         self._asking = Asking(transport, Retry(budget=PATIENCE), lambda: False)
         self._silent: str | None = None

@@ -1,0 +1,187 @@
+"""What a kubeconfig says about reaching a cluster, by the rules of client-go: no network, no plugins.
+
+Of the files in ``$KUBECONFIG`` the first that sets a value wins, also for the current context; paths are
+relative to the file that has them; ``tokenFile`` goes before ``token``. A user whose credentials a program or
+a provider has to make is left to the official client.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from expander.base.errors import InputError
+
+_PATHS: Final = {
+    "cluster": ("certificate-authority",),
+    "user": ("client-certificate", "client-key", "tokenFile"),
+}
+"""Fields that are paths of files."""
+
+_HINT: Final = "--kubeconfig FILE or $KUBECONFIG says where one is; `expander serve` makes one"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach a server and what to show it. ``server`` is a URL and may have a path.
+
+    ``authority``, ``certificate`` and ``key`` are PEM texts, empty for those of the system and for none.
+    ``authorization`` gives the value of the header of that name, empty for none; it may read a file.
+    ``proxy`` is the URL that the kubeconfig names.
+    """
+
+    server: str
+    namespace: str = "default"
+    authorization: Callable[[], str] = field(default=str, repr=False)
+    authority: str = field(default="", repr=False)
+    certificate: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+    verify: bool = True
+    server_name: str = ""
+    impersonation: tuple[tuple[str, str], ...] = ()
+    proxy: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The context that is used, with its cluster and user as the files have them."""
+
+    name: str
+    namespace: str
+    cluster: Mapping[str, Any] = field(repr=False)
+    user: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether nothing has to be run to get the credentials."""
+        return not {"exec", "auth-provider"} & self.user.keys()
+
+    @property
+    def proxy(self) -> str:
+        """The proxy that the kubeconfig wants, empty for none."""
+        return str(self.cluster.get("proxy-url") or "")
+
+
+def choose(source: str, context: str | None) -> Chosen:
+    """The context named ``context``, or the current one, in the files of ``source``.
+
+    Raises InputError when there is no such context, or its parts are missing.
+    """
+    current, found = _merged(source)
+    name = context or current
+    if not name:
+        raise no_cluster(f"no current context in {source}")
+    entry = found["context"].get(name)
+    if entry is None:
+        known = ", ".join(sorted(found["context"])) or "none"
+        raise no_cluster(f"no context {name!r} in {source}; there are: {known}")
+    cluster = found["cluster"].get(entry.get("cluster"))
+    if cluster is None or not cluster.get("server"):
+        raise no_cluster(f"the cluster {entry.get('cluster')!r} of context {name!r} has no server")
+    if entry.get("user") and entry["user"] not in found["user"]:
+        raise no_cluster(f"there is no user {entry['user']!r}, which context {name!r} names")
+    user = found["user"].get(entry.get("user")) or {}
+    return Chosen(name, str(entry.get("namespace") or "default"), cluster, user)
+
+
+def read(chosen: Chosen) -> Access:
+    """The access by a context that `Chosen.is_static`; InputError when a file of it cannot be read."""
+    cluster, user = chosen.cluster, chosen.user
+    return Access(
+        str(cluster["server"]).rstrip("/"),
+        chosen.namespace,
+        _authorization(user),
+        _pem(cluster, "certificate-authority"),
+        _pem(user, "client-certificate"),
+        _pem(user, "client-key"),
+        not cluster.get("insecure-skip-tls-verify"),
+        str(cluster.get("tls-server-name") or ""),
+        impersonation(user),
+        chosen.proxy,
+    )
+
+
+def impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The headers for ``as``, ``as-uid``, ``as-groups`` and ``as-user-extra``."""
+    found = [("Impersonate-User", user.get("as")), ("Impersonate-Uid", user.get("as-uid"))]
+    found += [("Impersonate-Group", group) for group in user.get("as-groups") or ()]
+    for name, values in (user.get("as-user-extra") or {}).items():
+        found += [(f"Impersonate-Extra-{name}", value) for value in values]
+    return tuple((name, str(value)) for name, value in found if value)
+
+
+def no_cluster(why: str) -> InputError:
+    """The error for a cluster that cannot be found."""
+    return InputError(f"no cluster to speak to: {why}", hint=_HINT)
+
+
+def _merged(source: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    current, any_file = "", False
+    found: dict[str, dict[str, Any]] = {"cluster": {}, "context": {}, "user": {}}
+    for path in filter(None, source.split(os.pathsep)):
+        path = os.path.abspath(os.path.expanduser(path))
+        if not os.path.exists(path):
+            continue
+        any_file = True
+        try:
+            with open(path, encoding="utf-8") as file:
+                tree = yaml.load(file, loader) or {}
+            current = current or str(tree.get("current-context") or "")
+            for kind, entries in found.items():
+                for each in tree.get(f"{kind}s") or ():
+                    entries.setdefault(each["name"], _placed(kind, each.get(kind) or {}, path))
+        except OSError as error:
+            raise no_cluster(f"{path}: {error.strerror}") from None
+        except yaml.YAMLError as error:
+            line = getattr(getattr(error, "problem_mark", None), "line", None)
+            where = "" if line is None else f":{line + 1}"
+            raise no_cluster(f"{path}{where} is not YAML") from None  # the text may hold a secret
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise no_cluster(f"{path} is not a kubeconfig") from None
+    if not any_file:
+        raise no_cluster(f"there is no file {source}")
+    return current, found
+
+
+def _placed(kind: str, entry: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """``entry`` with the paths in it made absolute."""
+    base = os.path.dirname(path)
+    made = {name: os.path.join(base, entry[name]) for name in _PATHS.get(kind, ()) if entry.get(name)}
+    return {**entry, **made}
+
+
+def _authorization(user: Mapping[str, Any]) -> Callable[[], str]:
+    path, token = user.get("tokenFile"), user.get("token")
+    if path:
+        return lambda: f"Bearer {_text(path).strip()}"
+    if token:
+        return lambda: f"Bearer {token}"
+    if user.get("username"):
+        pair = base64.b64encode(f"{user['username']}:{user.get('password') or ''}".encode()).decode()
+        return lambda: f"Basic {pair}"
+    return str
+
+
+def _pem(entry: Mapping[str, Any], name: str) -> str:
+    data = entry.get(f"{name}-data")
+    if data:
+        try:
+            return base64.b64decode(data).decode()
+        except (binascii.Error, ValueError):
+            raise no_cluster(f"{name}-data is not base64") from None
+    return _text(entry[name]) if entry.get(name) else ""
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise no_cluster(f"{path} cannot be read: {getattr(error, 'strerror', 'not text')}") from None

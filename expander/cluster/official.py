@@ -1,0 +1,131 @@
+"""What the official client does for us: exec plugins, providers of tokens, the service account of a pod.
+
+It is the only place that imports ``kubernetes``, which takes as long as sending hundreds of Jobs; credentials
+that lie in files do without it. The client only logs that a plugin failed: here that is an error.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from expander.base.errors import InputError
+from expander.cluster.access import Access, Chosen, impersonation, no_cluster
+
+NAMESPACE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+SHOWN: Final = 300
+"""Characters at most of what a plugin says."""
+
+_SECRET: Final = re.compile(
+    r"(?i)\b(bearer|basic)\s+\S+"
+    r"|(?<=[:=])\s*(?:\"[^\"]*\"|'[^']*'|\S{6,})(?<!:)"
+    r"|[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+"
+    r"|[A-Za-z0-9+_\-=]{20,}"
+)
+"""What may be a credential in the words of a plugin: rather too much than too little."""
+
+
+def in_pod() -> Access:
+    """The service account of the pod this runs in; InputError when there is none."""
+    client, config = _client()
+    settings = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=settings)
+    except (config.ConfigException, OSError) as error:
+        raise no_cluster(str(error)) from None
+    namespace = "default"
+    if os.path.exists(NAMESPACE):
+        with open(NAMESPACE, encoding="utf-8") as file:
+            namespace = file.read().strip() or namespace
+    return _access(settings, namespace)
+
+
+def of_context(source: str, chosen: Chosen) -> Access:
+    """The access of a context, after its plugin or provider was asked.
+
+    Raises InputError, with what a plugin said, when that gives no credentials.
+    """
+    client, config = _client()
+    settings = client.Configuration()
+    with _Overheard() as overheard:
+        try:
+            config.load_kube_config(source, chosen.name, client_configuration=settings, temp_file_path=None)
+        except config.ConfigException as error:
+            raise no_cluster(without_secrets(str(error))) from None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise no_cluster(type(error).__name__) from None
+    if overheard.said:
+        raise InputError(
+            f"no credentials for context {chosen.name!r}: {without_secrets(overheard.said[-1])}",
+            hint="run the command of users[].user.exec in the kubeconfig by hand to see why",
+        )
+    return _access(settings, chosen.namespace, impersonation(chosen.user), chosen.proxy)
+
+
+def _client() -> tuple[Any, Any]:
+    """The modules ``client`` and ``config`` of ``kubernetes``, which are not typed."""
+    from kubernetes import client, config
+
+    return client, config
+
+
+def without_secrets(text: str) -> str:
+    """The words of a plugin, in one line, without what may be a credential."""
+    return _SECRET.sub(" ***", " ".join(text.split()))[:SHOWN]
+
+
+def _access(
+    settings: Any, namespace: str, acting_as: tuple[tuple[str, str], ...] = (), proxy: str = ""
+) -> Access:
+    return Access(
+        settings.host.rstrip("/"),
+        namespace,
+        _authorization(settings),
+        _text(settings.ssl_ca_cert),
+        _text(settings.cert_file),
+        _text(settings.key_file),
+        settings.verify_ssl,
+        settings.tls_server_name or "",
+        acting_as,
+        proxy,
+    )
+
+
+def _authorization(settings: Any) -> Callable[[], str]:
+    def shown() -> str:
+        with _Overheard() as overheard:
+            found = settings.auth_settings().values()  # asks a plugin again when its token has expired
+        if overheard.said:
+            raise InputError(f"the credentials cannot be renewed: {without_secrets(overheard.said[-1])}")
+        return next((str(each["value"]) for each in found if each["in"] == "header"), "")
+
+    return shown
+
+
+def _text(path: str | None) -> str:
+    if not path:
+        return ""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+class _Overheard(logging.Handler):
+    """Takes what is logged as an error meanwhile, and keeps it off the terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+    def __enter__(self) -> _Overheard:
+        logging.getLogger().addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().removeHandler(self)

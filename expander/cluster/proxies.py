@@ -1,0 +1,141 @@
+"""Through which proxy a server is reached, by the rules of Go's net/http that kubectl follows, and how.
+
+``proxy-url`` of a kubeconfig counts always; ``HTTPS_PROXY`` and ``HTTP_PROXY`` (also in lower case) never for
+this machine itself and for what ``NO_PROXY`` names. Proxies are spoken to as ``http://`` or ``socks5://``.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import socket
+import struct
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from expander.base.errors import InputError
+
+_PORTS: Final = {"http": 80, "socks5": 1080, "socks5h": 1080}
+
+
+class ProxyError(OSError):
+    """The proxy does not let us through."""
+
+
+def proxy_for(server: str, given: str, environ: Mapping[str, str]) -> str:
+    """The URL of the proxy before ``server``, empty for none; ``given`` is that of the kubeconfig.
+
+    Raises InputError for a proxy that cannot be spoken to.
+    """
+    parts = urlsplit(server)
+    name = f"{parts.scheme}_proxy"
+    host = parts.hostname or ""
+    found = given
+    if not found and not _is_this_machine(host):
+        found = environ.get(name.upper()) or environ.get(name) or ""
+        spared = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+        if found and any(_names(entry.strip().lower(), host, parts.port) for entry in spared.split(",")):
+            return ""
+    if not found:
+        return ""
+    url = found if "://" in found else f"http://{found}"
+    if urlsplit(url).scheme not in _PORTS or not urlsplit(url).hostname:
+        raise InputError("the proxy cannot be used; expected http://HOST:PORT or socks5://HOST:PORT")
+    return url
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _names(entry: str, host: str, port: int | None) -> bool:
+    """Whether an entry of ``NO_PROXY`` is about a host: a name with all below it, an address or a network."""
+    if not entry or entry == "*":
+        return entry == "*"
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        pass
+    name, _, wanted = entry.partition(":")
+    if wanted and wanted != str(port):
+        return False
+    name = name.removeprefix("*")
+    if name.startswith("."):
+        return host.endswith(name)
+    return host == name or host.endswith(f".{name}")
+
+
+def connect(proxy: str, host: str, port: int, seconds: float, tunnel: bool) -> socket.socket:
+    """A connection to a host through a proxy; without ``tunnel`` an HTTP proxy is to be given whole URLs.
+
+    Raises OSError.
+    """
+    parts = urlsplit(proxy)
+    sock = socket.create_connection((parts.hostname, parts.port or _PORTS[parts.scheme]), seconds)
+    try:
+        if parts.scheme.startswith("socks5"):
+            _socks(sock, parts, host, port)
+        elif tunnel:
+            _tunnel(sock, parts, host, port)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def authorization(proxy: str) -> str:
+    """The line of a request's head that an HTTP proxy with a user wants, else nothing."""
+    parts = urlsplit(proxy)
+    if parts.username is None:
+        return ""
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
+
+
+def _tunnel(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> None:
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    shown = authorization(proxy.geturl())
+    sock.sendall(f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n{shown}\r\n".encode())
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):  # one byte at a time: what follows is the server's
+        byte = sock.recv(1)
+        if not byte or len(answer) > 1 << 16:
+            raise ProxyError("the proxy closed the connection")
+        answer += byte
+    status = answer.split(b" ", 2)[1:2]
+    if status != [b"200"]:
+        raise ProxyError(f"the proxy answers {status[0].decode(errors='replace') if status else 'nothing'}")
+
+
+def _socks(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> None:
+    """RFC 1928 and 1929; the proxy looks the name up."""
+    sock.sendall(b"\x05\x01\x02" if proxy.username else b"\x05\x01\x00")
+    method = _exactly(sock, 2)[1]
+    if method == 2:
+        user, word = (unquote(text or "").encode() for text in (proxy.username, proxy.password))
+        sock.sendall(b"\x01%c%b%c%b" % (len(user), user, len(word), word))
+        if _exactly(sock, 2)[1] != 0:
+            raise ProxyError("the proxy does not accept the user and password")
+    elif method != 0:
+        raise ProxyError("the proxy wants another way to authenticate")
+    name = host.encode("idna") if not host.isascii() else host.encode()
+    sock.sendall(b"\x05\x01\x00\x03%c%b%b" % (len(name), name, struct.pack(">H", port)))
+    _, code, _, kind = _exactly(sock, 4)
+    if code != 0:
+        raise ProxyError(f"the proxy cannot reach the server (SOCKS error {code})")
+    _exactly(sock, {1: 4, 4: 16}.get(kind) or _exactly(sock, 1)[0])
+    _exactly(sock, 2)
+
+
+def _exactly(sock: socket.socket, count: int) -> bytes:
+    found = b""
+    while len(found) < count:
+        piece = sock.recv(count - len(found))
+        if not piece:
+            raise ProxyError("the proxy closed the connection")
+        found += piece
+    return found
