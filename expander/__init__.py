@@ -1,7 +1,9 @@
 """One template and a list of items become a labelled batch of Kubernetes Jobs.
 
 The words here are those of the commands: ``expander.expand(template, items)`` gives manifests,
-``expander.validate(mapping)`` says what an API server would refuse in one.
+``expander.validate(mapping)`` says what an API server would refuse in one, ``expander.plan(template, items)``
+what a batch would be in a cluster; ``expander.submit(template, items)`` creates it there, and
+``expander.run(template, items)`` runs it on this machine.
 """
 
 from __future__ import annotations
@@ -11,12 +13,21 @@ from typing import TYPE_CHECKING, Any
 from expander.version import __version__
 
 if TYPE_CHECKING:
+    from expander.pipeline.calls.plan import plan
+    from expander.pipeline.calls.run import run
+    from expander.pipeline.calls.submit import submit
     from expander.pipeline.expand import expand
     from expander.pipeline.validate import validate
 
-__all__ = ["__version__", "expand", "validate"]
+__all__ = ["__version__", "expand", "plan", "run", "submit", "validate"]
 
-_HOME = {"expand": "expander.pipeline.expand", "validate": "expander.pipeline.validate"}
+_HOME = {
+    "expand": "expander.pipeline.expand",
+    "plan": "expander.pipeline.calls.plan",
+    "run": "expander.pipeline.calls.run",
+    "submit": "expander.pipeline.calls.submit",
+    "validate": "expander.pipeline.validate",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,109 @@
+"""`expander.submit`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, Unpack
+
+from expander.base.errors import ItemError, UsageError
+from expander.cluster.delivery import OnExists
+from expander.cluster.retry import Retry
+from expander.cluster.terms import OnQuota, Terms
+from expander.manifests.edits import GROUP_LABEL
+from expander.pipeline.calls.errors import Errors, nobody_listens
+from expander.pipeline.given import Batch, BatchOptions, Items, manifests_of
+from expander.pipeline.pretend import pretend
+from expander.pipeline.state import state_folder
+from expander.pipeline.submit import Settings, Submit
+
+
+class Sent(NamedTuple):
+    """What became of one object: the words of ``expander submit -o json``."""
+
+    name: str
+    namespace: str
+    item: Any
+    outcome: str
+    reason: str
+    attempts: int
+    message: str
+
+
+def submit(
+    batch: Batch,
+    items: Items | None = None,
+    *,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    qps: float | None = None,
+    burst: int | None = None,
+    max_in_flight: int = 32,
+    max_active: int | None = None,
+    retry_budget: float = 900.0,
+    on_exists: OnExists = "fail",
+    on_quota: OnQuota = "wait",
+    quota_timeout: float | None = None,
+    queue: str | None = None,
+    dry_run: Literal["none", "client", "server"] = "none",
+    resume: bool = False,
+    state: str | os.PathLike[str] | None = None,
+    on_outcome: Callable[[Sent], None] | None = None,
+    on_error: Callable[[ItemError], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+    **options: Unpack[BatchOptions],
+) -> list[Sent]:
+    """Create ``batch`` in a cluster, each object exactly once; what became of each, in any order.
+
+    ``batch`` is a template (then ``items`` are its items), a path of manifests, or manifests and objects.
+    ``queue`` is a queue of Kueue. ``state`` is where journals are kept, by default where the command keeps
+    them: after an exception the same call with ``resume`` goes on. ``on_outcome`` gets each outcome as it is
+    known, ``on_note`` a line for people.
+
+    Raises InputError when there is no cluster to speak to, ClusterError when it does not answer or does not
+    accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
+    been sent; with ``on_error`` that function gets the errors of items and the other items go on.
+    """
+    if burst is not None and qps is None:
+        raise UsageError("burst goes with qps")
+    settings = Settings(
+        kubeconfig=kubeconfig,
+        context=context,
+        group_label=options.get("group_label", GROUP_LABEL),
+        queue=queue,
+        qps=qps,
+        burst=burst,
+        in_flight=max_in_flight,
+        terms=Terms(Retry(budget=retry_budget), on_exists, on_quota, quota_timeout, dry_run == "server"),
+        most_active=max_active,
+        state=state_folder("submit", None if state is None else os.fspath(state))
+        if dry_run == "none"
+        else None,
+        resume=resume,
+    )
+    errors = Errors(on_error)
+    manifests = manifests_of(batch, items, errors, **options)
+    found: list[Sent] = []
+    submission = None if dry_run == "client" else Submit(settings, errors, on_note or nobody_listens)
+    try:
+        for settled in (
+            pretend(manifests, settings, errors) if submission is None else submission.outcomes(manifests)
+        ):
+            prepared, done = settled.prepared, settled.done
+            found.append(
+                Sent(
+                    prepared.name,
+                    prepared.namespace,
+                    prepared.item,
+                    done.outcome,
+                    done.reason,
+                    settled.attempts,
+                    done.message,
+                )
+            )
+            if on_outcome is not None:
+                on_outcome(found[-1])
+    finally:
+        if submission is not None:
+            submission.stop()
+    return found
