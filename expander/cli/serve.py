@@ -19,7 +19,7 @@ Examples:
   expander serve --port 8001 --state ./cluster --kubeconfig ./kubeconfig
   expander serve status
   expander serve stop
-  expander serve --inject 429=0.3,500=0.05,reset=0.02,latency=50ms
+  expander serve --inject 429=0.3,500=0.05,reset=0.02,lost=0.02,latency=50ms
 
 \b
 What it runs, it runs as you. Without --tls it answers your own processes on this machine; with --tls whoever
@@ -44,7 +44,7 @@ PROGRAM = "from expander.cli.main import main; main()"
     "--max-inflight", type=click.IntRange(1), metavar="N", help="Answer 429 beyond so many requests."
 )
 @click.option(
-    "--inject", metavar="FAULTS", help="Faults for testing clients: 429=0.3,reset=0.02,latency=50ms."
+    "--inject", metavar="FAULTS", help="Faults for testing clients: 429=0.3,reset=0.02,lost=0.02,latency=50ms."
 )
 def command(action: str, **flags: Any) -> int:
     """Serve the Kubernetes API of a cluster of this one machine, for batch work.

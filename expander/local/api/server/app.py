@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from aiohttp import web
 
@@ -84,9 +84,7 @@ class App:
         if fault.wait:
             await asyncio.sleep(fault.wait)
         if fault.reset:
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionResetError("cut on purpose")
+            _cut(request)
         long = _lasts(request.query)
         if fault.code == TOO_MANY or (self._most is not None and not long and self._running >= self._most):
             return answers.text(statuses.TOO_MANY_REQUESTS_TEXT, TOO_MANY, {"Retry-After": RETRY_AFTER})
@@ -97,9 +95,12 @@ class App:
             return await self._route(request)
         self._running += 1
         try:
-            return await self._route(request)
+            answer = await self._route(request)
         finally:
             self._running -= 1
+        if fault.lost:
+            _cut(request)
+        return answer
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         steps = routes.steps(request.message.path.partition("?")[0])
@@ -176,3 +177,10 @@ def _warned(warnings: list[str]) -> dict[str, Any]:
     """The headers that carry warnings."""
     quoted = (each.replace("\\", "\\\\").replace('"', '\\"') for each in warnings)
     return {"Warning": ", ".join(f'299 - "{each}"' for each in quoted)} if warnings else {}
+
+
+def _cut(request: web.BaseRequest) -> NoReturn:
+    """End the connection without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError("cut on purpose")

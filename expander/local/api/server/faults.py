@@ -18,17 +18,21 @@ RETRY_AFTER: Final = "1"
 """Seconds, as API Priority and Fairness of a real server writes them."""
 
 _PART: Final = re.compile(
-    r"(latency)=([0-9]+(?:\.[0-9]+)?)(ms|s)|(reset|[45][0-9][0-9])=(0?\.[0-9]+|0|1(?:\.0+)?)"
+    r"(latency)=([0-9]+(?:\.[0-9]+)?)(ms|s)|(reset|lost|[45][0-9][0-9])=(0?\.[0-9]+|0|1(?:\.0+)?)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to one request: a wait in seconds first, then a status instead of an answer, or a cut."""
+    """What happens to one request: a wait in seconds first, then a status instead of an answer, or a cut.
+
+    ``reset`` is a cut before the request has an effect, ``lost`` one after it.
+    """
 
     wait: float = 0.0
     code: int = 0
     reset: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +42,39 @@ class Faults:
     codes: tuple[tuple[int, float], ...] = ()
     reset: float = 0.0
     latency: float = 0.0
+    lost: float = 0.0
 
     @classmethod
     def parse(cls, text: str) -> Faults:
-        """``429=0.3,500=0.05,reset=0.02,latency=50ms``; UsageError for anything else."""
+        """``429=0.3,500=0.05,reset=0.02,lost=0.02,latency=50ms``; UsageError for anything else."""
         codes: dict[int, float] = {}
-        reset = latency = 0.0
+        reset = latency = lost = 0.0
         for part in text.split(","):
             match = _PART.fullmatch(part.strip())
             if match is None:
                 raise UsageError(
-                    f"found {part.strip()!r}, expected CODE=CHANCE, reset=CHANCE or latency=TIME",
+                    f"found {part.strip()!r}, expected CODE=CHANCE, reset=CHANCE, lost=CHANCE or latency=TIME",
                     hint="chances are from 0 to 1, codes from 400 to 599: 429=0.3,reset=0.02,latency=50ms",
                 )
             if match[1]:
                 latency = float(match[2]) / (1000 if match[3] == "ms" else 1)
             elif match[4] == "reset":
                 reset = float(match[5])
+            elif match[4] == "lost":
+                lost = float(match[5])
             else:
                 codes[int(match[4])] = float(match[5])
-        if sum(codes.values()) + reset > 1:
+        if sum(codes.values()) + reset + lost > 1:
             raise UsageError("the chances of all faults together are more than 1")
-        return cls(tuple(codes.items()), reset, latency)
+        return cls(tuple(codes.items()), reset, latency, lost)
 
     def draw(self, chance: Callable[[], float] = random.random) -> Fault:
         """The fault of the next request, by a number from 0 to 1."""
-        left = chance() if self.codes or self.reset else 1.0
+        left = chance() if self.codes or self.reset or self.lost else 1.0
         for code, likely in self.codes:
             if left < likely:
                 return Fault(self.latency, code)
             left -= likely
-        return Fault(self.latency, reset=left < self.reset)
+        if left < self.reset:
+            return Fault(self.latency, reset=True)
+        return Fault(self.latency, lost=left - self.reset < self.lost)
