@@ -1,0 +1,122 @@
+"""``submit --max-active`` and ``--delete-finished``: a window of Jobs that moves through a batch."""
+
+import json
+import signal
+from collections import Counter
+from pathlib import Path
+
+from tests.cli.cluster import (
+    ActiveJobs,
+    cluster,
+    jobs,
+    lines_of,
+    size,
+    submitting,
+    template,
+    until,
+)
+from tests.cli.program import run
+
+JOBS = size("EXPANDER_WINDOW_JOBS", 60)
+WINDOW = size("EXPANDER_WINDOW", 6)
+"""50,000 and 500 are an ordinary run."""
+
+
+def test_never_more_than_the_window_are_unfinished_in_all_namespaces_and_groups(tmp_path: Path) -> None:
+    each = JOBS // 4
+    text = Path(template(tmp_path, suspend=False)).read_text()
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    for number in range(each * 4):
+        namespace, group = ("default", "other")[number % 2], ("load", "more")[number // 2 % 2]
+        job = text.replace("$ITEM", str(number)).replace(
+            "labels: {jobgroup: load}", f"labels: {{jobgroup: {group}}}"
+        )
+        (folder / f"{number:05}.yaml").write_text(
+            job.replace("labels:", f"namespace: {namespace}\n  labels:", 1)
+        )
+    (folder / "config.yaml").write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: beside}}")
+    with cluster(tmp_path) as server:
+        made = server.request("POST", "/api/v1/namespaces", {"metadata": {"name": "other"}})
+        assert made.code == 201
+        active = ActiveJobs(server)
+        process = submitting(tmp_path, server, str(folder), "--max-active", str(WINDOW))
+        out, err = process.communicate(timeout=3600)
+        assert process.returncode == 0, err
+        assert json.loads(out.splitlines()[-1]) == {"summary": {"created": each * 4 + 1}}
+        until(lambda: len(active.seen) == each * 4)
+        assert 1 < active.most <= WINDOW
+        assert Counter(job["metadata"]["namespace"] for job in jobs(server)) == {
+            "default": 2 * each,
+            "other": 2 * each,
+        }
+
+
+def test_a_window_is_kept_when_the_submitter_is_killed_and_goes_on(tmp_path: Path) -> None:
+    path = template(tmp_path, suspend=False, command='["sleep", "0.2"]')
+    with cluster(tmp_path) as server:
+        active = ActiveJobs(server)
+        arguments = [path, "-i", f"1-{JOBS}", "--max-active", str(WINDOW), "--resume"]
+        for part in (1, 2):
+            process = submitting(tmp_path, server, *arguments)
+            until(lambda part=part: lines_of(tmp_path) >= JOBS * part // 3)  # type: ignore[misc]
+            process.kill()
+            process.communicate()
+        process = submitting(tmp_path, server, *arguments)
+        _, err = process.communicate(timeout=3600)
+        assert process.returncode == 0, err
+        until(lambda: len(active.seen) == JOBS)
+        assert active.most <= WINDOW
+        assert len(jobs(server)) == JOBS
+
+
+def test_finished_jobs_are_collected_before_they_are_deleted_whenever_it_is_killed(tmp_path: Path) -> None:
+    """Each Job leaves a line in a file, so one that ran twice, or not at all, is seen."""
+    ran = tmp_path / "ran"
+    command = f'["sh", "-c", "echo $ITEM >> {ran}; echo output of $ITEM"]'
+    path = template(tmp_path, suspend=False, command=command)
+    results = tmp_path / "results"
+    with cluster(tmp_path) as server:
+        arguments = [path, "-i", f"1-{JOBS}", "--max-active", str(WINDOW), "--delete-finished"]
+        arguments += ["--results", str(results), "--resume"]
+        for part in (1, 2, 3):
+            process = submitting(tmp_path, server, *arguments)
+            until(lambda part=part: lines_of(tmp_path) >= JOBS * part // 4)  # type: ignore[misc]
+            process.kill()
+            process.communicate()
+        process = submitting(tmp_path, server, *arguments)
+        out, err = process.communicate(timeout=3600)
+        assert process.returncode == 0, err
+        *lines, last = map(json.loads, out.splitlines())
+        assert len(lines) == JOBS
+        assert set(last["summary"]) <= {"created", "unchanged"}
+        assert jobs(server) == []
+        assert server.request("GET", "/api/v1/pods").json["items"] == []
+    assert Counter(ran.read_text().split()) == dict.fromkeys(map(str, range(1, JOBS + 1)), 1)
+    for number in range(1, JOBS + 1):
+        assert (results / str(number) / "stdout").read_text() == f"output of {number}\n"
+        assert json.loads((results / str(number) / "result.json").read_text())["state"] == "Complete"
+
+
+def test_an_interrupt_leaves_what_is_not_finished_to_resume(tmp_path: Path) -> None:
+    path = template(tmp_path, suspend=False, command='["sleep", "600"]')
+    with cluster(tmp_path) as server:
+        process = submitting(tmp_path, server, path, "a", "b", "--delete-finished")
+        until(lambda: len(jobs(server)) == 2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 130, err
+        assert json.loads(out.splitlines()[-1])["collected"] == 0
+        assert "expander submit --resume --group load" in err
+        assert len(jobs(server)) == 2
+
+
+def test_without_a_journal_it_says_what_cannot_be_known(tmp_path: Path) -> None:
+    path = template(tmp_path)
+    with cluster(tmp_path) as server:
+        options = ["--kubeconfig", str(server.kubeconfig), "--state", str(tmp_path / "journals")]
+        answer = run("submit", path, "a", "--resume", *options)
+        assert answer.code == 0
+        assert "no journal" in answer.err
+        again = run("submit", path, "a", "--resume", *options)
+        assert "no journal" not in again.err
