@@ -17,9 +17,11 @@ COMMANDS = {
     "expand": "One template and items become a labelled batch of manifests.",
     "logs": "Print or save what the containers of a group wrote.",
     "plan": "Say what a submission would be: counts, bytes, quota fit, time.",
+    "queue": "Fill, watch, work on and empty work queues in Redis and RabbitMQ.",
     "results": "Say what became of each item of a group, and fetch what it put out.",
     "run": "Run a batch of Jobs on this machine, as a cluster would.",
     "serve": "Serve a local Kubernetes API for kubectl and client libraries.",
+    "status": "Say how the Jobs of a group stand, and what keeps or failed them.",
     "submit": "Create a batch of Jobs in a cluster, each exactly once.",
     "validate": "Say what an API server would say to manifests, offline.",
 }

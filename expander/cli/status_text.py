@@ -1,0 +1,109 @@
+"""``expander status`` for people: the group, its items, what went wrong with which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from expander.base.api_time import unix
+from expander.cli.columns import lines_of, natural, without
+from expander.cli.messages import printable
+from expander.local.api.views.ages import human
+from expander.manifests.selection import uid_of
+from expander.pipeline.group.overview import STATES, Overview
+from expander.pipeline.group.standing import Standing
+from expander.pipeline.outcomes import COMPLETE, FAILED
+
+SHOWN: Final = 20
+"""So many failed items, and so many troubles, are told one by one."""
+
+NOTHING: Final = "<none>"
+
+
+def groups_table(groups: Sequence[Overview], now: float) -> Iterator[str]:
+    """A line for each group; states in which there is no Job are left out, but for the first two."""
+    rows = [["GROUP", "JOBS", *(state.upper() for state in STATES), "RETRIES", "DURATION"]]
+    for group in groups:
+        counts = [str(group.counts[state]) for state in STATES]
+        rows.append(
+            [group.name or NOTHING, str(group.jobs), *counts, str(group.retries), _span(group.seconds(now))]
+        )
+    return lines_of(without(rows, [state.upper() for state in STATES[2:]]))
+
+
+def items_table(found: Sequence[Standing], now: float, *, wide: bool, namespaces: bool) -> Iterator[str]:
+    """A line for each item; ``namespaces``: with the namespaces."""
+    head = ["NAMESPACE", "JOB", "ITEM", "STATE", "COMPLETIONS", "DURATION", "RETRIES", "NODE", "REASON"]
+    if wide:
+        head[8:] = ["PODS", "EXIT", "AGE", "REASON", "MESSAGE"]
+    rows = [head]
+    for one in sorted(found, key=lambda one: (one.outcome.namespace, natural(one.outcome.name))):
+        rows.append(_row(one, now, wide))
+    if not namespaces:
+        rows = [row[1:] for row in rows]
+    return lines_of(without(rows, ["ITEM"]))
+
+
+def failures(found: Sequence[Standing], lines: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What became of the first failed items, with the last lines of their logs by the Job's uid."""
+    failed = [one for one in found if one.state == FAILED]
+    for one in failed[:SHOWN]:
+        yield f"\n{label(one)} failed: {explained(one)}\n"
+        yield from (f"    {printable(line)}\n" for line in lines.get(uid_of(one.job), ()))
+    if len(failed) > SHOWN:
+        yield f"\nand {len(failed) - SHOWN:,} more that failed\n"
+
+
+def troubles(found: Sequence[Standing]) -> Iterator[str]:
+    """What keeps unfinished items, those with the same trouble together."""
+    groups: dict[tuple[str, str], list[Standing]] = {}
+    for one in found:
+        if one.reason and not one.has_ended and one.message:
+            name = one.outcome.name
+            groups.setdefault((one.reason, one.message.replace(name, "")), []).append(one)
+    for number, ((reason, _), those) in enumerate(groups.items()):
+        if number == SHOWN:
+            yield f"\nand {len(groups) - SHOWN:,} other troubles\n"
+            return
+        more = f" and {len(those) - 1:,} more" if len(those) > 1 else ""
+        yield f"\n{label(those[0])}{more}: {reason}: {printable(those[0].message)}\n"
+
+
+def label(one: Standing) -> str:
+    """A Job and its item."""
+    item = f" (item {printable(one.outcome.item)!r})" if one.outcome.item else ""
+    return f"{one.outcome.name}{item}"
+
+
+def explained(one: Standing) -> str:
+    """Why a Job failed, in a sentence."""
+    parts = [part for part in (one.why, one.message) if part]
+    return printable(": ".join(parts)) or "the Job says nothing"
+
+
+def span_of(one: Standing, now: float) -> str:
+    """How long an item took, or has been at work."""
+    outcome = one.outcome
+    if outcome.started is None or (outcome.finished is None and one.has_ended):
+        return ""
+    return _span((outcome.finished or now) - outcome.started)
+
+
+def _span(seconds: float | None) -> str:
+    return "" if seconds is None else human(max(seconds, 0.0))
+
+
+def _row(one: Standing, now: float, wide: bool) -> list[str]:
+    outcome = one.outcome
+    wanted = f"{one.done}/{one.wanted}" if one.wanted is not None else str(one.done)
+    node = one.nodes[0] if one.nodes else ""
+    if len(one.nodes) > 1:
+        node += f" (+{len(one.nodes) - 1})"
+    row = [outcome.namespace, outcome.name, outcome.item, one.state, wanted, span_of(one, now)]
+    row += [str(one.retries), node]
+    if not wide:
+        return [*row, one.why]
+    code = "" if outcome.exit_code is None else str(outcome.exit_code)
+    age = human(now - unix(one.job["metadata"]["creationTimestamp"]))
+    message = "" if one.state == COMPLETE else one.message
+    return [*row, str(outcome.attempts), code, age, one.why, message]
