@@ -56,14 +56,14 @@ def delete(service: Service, target: Target, body: Any, query: Mapping[str, str]
 
 
 def collection(service: Service, target: Target, body: Any, query: Mapping[str, str]) -> Object:
-    """Delete all that is meant, and list it."""
+    """Delete all that is meant, or the portion of it that is asked for, and list it."""
     options = Options(target.resource, body, query)
-    objects = [*reading.collection(service.cluster, reading.choice(target, query))]
-    for obj in objects:
+    page = reading.portion(service, reading.choice(target, query), query)
+    for obj in page.items:
         if service.cluster.by_uid(obj["metadata"]["uid"]) is not None:
-            _delete(service, target.resource, obj, options)
-    version = {"resourceVersion": str(service.cluster.version)}
-    return lists.listed(target.resource.api_version, target.resource.kind, objects, version)
+            _delete(service, target.resource, dict(obj), options)
+    metadata = {**page.metadata, "resourceVersion": str(service.cluster.version)}
+    return lists.listed(target.resource.api_version, target.resource.kind, page.items, metadata)
 
 
 def evict(service: Service, target: Target, body: Any) -> Object:

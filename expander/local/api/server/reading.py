@@ -76,13 +76,20 @@ def get(service: Service, target: Target, query: Mapping[str, str], form: Form) 
 
 def listing(service: Service, target: Target, query: Mapping[str, str], form: Form) -> Object:
     """The answer to a request for a collection."""
-    wanted = choice(target, query)
+    page = portion(service, choice(target, query), query)
+    return shaping.several(
+        target.resource, page.items, page.metadata, form, service.clock(), include=included(query)
+    )
+
+
+def portion(service: Service, wanted: Choice, query: Mapping[str, str]) -> pages.Page:
+    """As much of what is meant as the query asks for; Refused for a query that cannot be answered."""
     version = service.cluster.version
     asked = number(query, "resourceVersion")
     if asked > version:
         raise Refused(statuses.version_too_large(asked, version))
     try:
-        page = pages.page(
+        return pages.page(
             collection(service.cluster, wanted),
             version,
             limit=number(query, "limit"),
@@ -91,9 +98,6 @@ def listing(service: Service, target: Target, query: Mapping[str, str], form: Fo
         )
     except ValueError as error:
         raise Refused(statuses.bad_request(str(error))) from None
-    return shaping.several(
-        target.resource, page.items, page.metadata, form, service.clock(), include=included(query)
-    )
 
 
 def included(query: Mapping[str, str]) -> str:
