@@ -82,10 +82,10 @@ def command(**flags: Any) -> int:
             _tell_commands(plan, source, wanted)
             return 0
         if not plan and not plan.whole:
-            say("nothing to clean up")
             return report.end(Counter())
         _confirm(plan, flags["yes"])
-        _tell_commands(plan, source, wanted)
+        if plan:
+            _tell_commands(plan, source, wanted)
         counts: Counter[str] = Counter()
         failed: ExpanderError | None = None
         try:
@@ -179,7 +179,7 @@ class _Report:
             self._out.finish()
         else:
             self._out.finish()
-            say(f"{_words(counts)} {done}" if any(counts.values()) else f"nothing {done}")
+            say(f"{_words(counts)} {done}" if any(counts.values()) else "there is nothing to clean up")
 
 
 def _words(counts: Counter[str]) -> str:

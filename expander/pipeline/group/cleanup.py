@@ -100,7 +100,8 @@ def plan(reader: Reader, writer: Writer, filters: Filters, now: float) -> Plan:
         else:
             kept += 1
     rest = [found_of(str(each["kind"]), each) for each in writer.others()]
-    clears = not filters or not (kept or any(each.kind == "CronJob" for each in rest))
+    needed = kept or not jobs or any(each.kind == "CronJob" for each in rest)
+    clears = not filters or not needed
     return Plan(not filters, clears, jobs, rest)
 
 
