@@ -51,8 +51,8 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The item as one text: a plain text itself, anything else as JSON."""
-        return self.item if isinstance(self.item, str) else _json(self.item)
+        """The item as one text."""
+        return text_of(self.item)
 
     @property
     def columns(self) -> Mapping[str, Value]:
@@ -90,6 +90,11 @@ def decode(body: bytes) -> Message:
     return Message(text)
 
 
+def text_of(value: object) -> str:
+    """A value as one text: a plain text itself, anything else as JSON."""
+    return value if isinstance(value, str) else _json(value)
+
+
 def _read(value: object) -> Message | None:
     """The message that an object of JSON is; None when it is anything else."""
     if not isinstance(value, Mapping) or not value.keys() <= _KEYS or "item" not in value:
@@ -111,7 +116,7 @@ def _plain(value: Any) -> Value:
 
 
 def _identity(item: Value, argv: Sequence[str] | None, env: Mapping[str, str]) -> str:
-    text = item if isinstance(item, str) else _json(item)
+    text = text_of(item)
     if argv is not None or env:
         text = _json([text, argv, env])
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()

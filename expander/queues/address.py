@@ -1,0 +1,54 @@
+"""Where a broker is: the URL, and the queue it means."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from urllib.parse import urlsplit, urlunsplit
+
+from expander.base.errors import UsageError
+from expander.queues.queue import Queue
+
+REDIS = ("redis", "rediss", "unix")
+RABBITMQ = ("amqp", "amqps")
+
+
+def open_queue(url: str, name: str) -> Queue:
+    """The queue called ``name`` of the broker at ``url``; nothing is asked of the broker yet.
+
+    Raises UsageError for a URL of no known broker, a name that cannot be one, or a client that is not
+    installed.
+    """
+    scheme = url.partition("://")[0].lower() if "://" in url else ""
+    if scheme not in (*REDIS, *RABBITMQ):
+        raise UsageError(
+            f"found {without_password(url)!r}, expected the URL of a broker",
+            hint="redis://HOST[:6379][/DB] or amqp://USER:PASSWORD@HOST[:5672][/VHOST]; "
+            "rediss:// and amqps:// use TLS",
+        )
+    if not name or len(name.encode()) > 200 or not name.isprintable():
+        raise UsageError(f"found the queue {name!r}, expected a name of up to 200 bytes")
+    client = "redis" if scheme in REDIS else "amqp"
+    if find_spec(client) is None:
+        raise UsageError(
+            f"the Python package {client!r} is not installed, which speaks to {scheme}:// brokers",
+            hint="pip install 'expander[queue]'",
+        )
+    if client == "redis":
+        from expander.queues.redis.queue import RedisQueue
+
+        return RedisQueue(url, name)
+    from expander.queues.rabbitmq.queue import RabbitQueue
+
+    return RabbitQueue(url, name)
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("@")[2] or "..."
+    if "@" not in parts.netloc:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit((parts.scheme, f"{user.partition(':')[0]}@{host}", parts.path, "", ""))

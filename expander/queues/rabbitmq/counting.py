@@ -1,0 +1,35 @@
+"""The numbers of a queue in RabbitMQ, from how many messages stand where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from expander.queues.queue import Status
+from expander.queues.rabbitmq.names import Names
+
+
+def status_of(names: Names, counts: Mapping[str, tuple[int, int] | None]) -> Status:
+    """``counts`` has messages that wait and consumers of each queue, None for a queue that is not there.
+
+    What workers hold is what was filled less what waits, is done or was given up. That is not known when
+    nothing was filled by us, and wrong when others put messages in or take them out.
+    """
+
+    def messages(queue: str) -> int:
+        found = counts[queue]
+        return found[0] if found else 0
+
+    ready, done, failed = messages(names.work), messages(names.done), messages(names.failed)
+    filled = messages(names.filled)
+    leased = filled - ready - done - failed
+    consumers = counts[names.work]
+    return Status(
+        ready=ready,
+        leased=leased if filled and leased >= 0 else None,
+        done=done,
+        failed=failed,
+        workers=consumers[1] if consumers else 0,
+        filled=filled,
+        redelivered=messages(names.redelivered),
+        duplicates=messages(names.late),
+    )

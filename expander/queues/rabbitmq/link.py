@@ -1,0 +1,127 @@
+"""A connection to RabbitMQ, and the few things that are asked of it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from amqp import Connection, Message  # type: ignore[import-untyped]
+from amqp.exceptions import AccessRefused, AMQPError, NotFound  # type: ignore[import-untyped]
+
+from expander.base.errors import UsageError
+from expander.queues.address import without_password
+from expander.queues.faults import BrokerError
+
+HEARTBEAT = 60
+"""Seconds after which the broker takes a silent worker for dead; a URL may say ``?heartbeat=N``."""
+
+GONE = (AMQPError, OSError)
+"""What the client raises when the connection is no more."""
+
+
+class Link:
+    """A connection with one channel, on which everything is part of a transaction until `commit`."""
+
+    def __init__(self, url: str) -> None:
+        self.where = without_password(url)
+        self._connection = _connect(url, self.where)
+        self.channel = self._connection.channel()
+        self.channel.tx_select()
+
+    def count(self, queue: str) -> tuple[int, int] | None:
+        """Messages that wait in a queue and consumers of it; None when there is no such queue."""
+        channel = self._connection.channel()
+        try:
+            found = channel.queue_declare(queue, passive=True)
+        except NotFound:
+            return None
+        channel.close()
+        return found.message_count, found.consumer_count
+
+    def ensure(self, *queues: str) -> None:
+        """Make durable queues where they are missing; one that is there stays as it is."""
+        for queue in queues:
+            if self.count(queue) is None:
+                self.channel.queue_declare(queue, durable=True, auto_delete=False)
+
+    def publish(self, queue: str, body: bytes, *, needed: bool = True, **properties: Any) -> None:
+        """A message on its way: with the next `commit` it is in the queue, on disk.
+
+        When there is no such queue any more, a message that is not ``needed`` is dropped.
+        """
+        properties.setdefault("delivery_mode", 2)
+        self.channel.basic_publish(Message(body, **properties), routing_key=queue, mandatory=needed)
+
+    def commit(self) -> None:
+        """Wait until the broker has everything that was published and acknowledged since the last time."""
+        self.channel.tx_commit()
+
+    def another_channel(self) -> Any:
+        """A channel without transactions."""
+        return self._connection.channel()
+
+    def listen(self, seconds: float) -> None:
+        """Take in what the broker sends, for so long at most, and show that we are alive."""
+        with suppress(TimeoutError):
+            self._connection.drain_events(timeout=seconds)
+        self._connection.heartbeat_tick()
+
+    def close(self) -> None:
+        """End the connection; what was not acknowledged goes back to its queue."""
+        with suppress(*GONE):
+            self._connection.close()
+
+
+def body_of(arrived: Any) -> bytes:
+    """The bytes of a message; the client decodes what says it has an encoding."""
+    body = arrived.body
+    return body.encode() if isinstance(body, str) else bytes(body)
+
+
+@contextmanager
+def said(where: str) -> Iterator[None]:
+    """Turns what the client raises into a BrokerError."""
+    try:
+        yield
+    except AccessRefused as error:
+        raise BrokerError(f"RabbitMQ at {where} refuses: {error.reply_text}") from error
+    except GONE as error:
+        raise BrokerError(f"cannot use RabbitMQ at {where}: {_words(error)}") from error
+
+
+def _connect(url: str, where: str) -> Any:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "localhost", parts.port
+        options = parse_qs(parts.query)
+        heartbeat = int(options.get("heartbeat", [str(HEARTBEAT)])[0])
+    except ValueError as error:
+        raise UsageError(f"cannot use the URL {where}: {error}") from error
+    secure = parts.scheme.lower() == "amqps"
+    tls: dict[str, Any] | None = None
+    if secure:
+        tls = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": host}
+        if "cafile" in options:
+            tls["ca_certs"] = options["cafile"][0]
+    connection = Connection(
+        f"[{host}]:{port or 5672}" if ":" in host else f"{host}:{port or (5671 if secure else 5672)}",
+        userid=unquote(parts.username or "guest"),
+        password=unquote(parts.password or "guest"),
+        login_method="PLAIN",
+        virtual_host=unquote(parts.path[1:]) or "/",
+        heartbeat=heartbeat,
+        connect_timeout=10,
+        socket_settings={socket.TCP_USER_TIMEOUT: 60_000} if hasattr(socket, "TCP_USER_TIMEOUT") else None,
+        ssl=tls or False,
+    )
+    connection.connect()
+    return connection
+
+
+def _words(error: BaseException) -> str:
+    text = getattr(error, "reply_text", None) or getattr(error, "strerror", None) or str(error)
+    return str(text) or type(error).__name__

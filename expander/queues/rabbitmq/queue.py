@@ -1,0 +1,221 @@
+"""The queue in RabbitMQ, as workers and commands use it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
+
+from expander.queues.address import without_password
+from expander.queues.faults import BrokerError, LeaseLost
+from expander.queues.message import Message, decode
+from expander.queues.queue import Fate, Filled, Lease, Status
+from expander.queues.rabbitmq.counting import status_of
+from expander.queues.rabbitmq.emptying import drained
+from expander.queues.rabbitmq.filling import fill
+from expander.queues.rabbitmq.link import GONE, Link, body_of, said
+from expander.queues.rabbitmq.names import ATTEMPTS, REASON, Names
+
+MOMENT = 0.2
+"""Seconds that `RabbitQueue.take` waits for a message."""
+
+BEAT = 10.0
+"""Seconds within which a worker shows that it is alive, well below any heartbeat."""
+
+PATIENCE = 45.0
+"""Seconds for which a broker that was there may be away, as in a restart; the first time it is `FIRST`."""
+
+FIRST = 3.0
+
+Answer = TypeVar("Answer")
+
+
+class RabbitQueue:
+    """The work queue ``name`` of a RabbitMQ server; see `expander.queues.queue.Queue`.
+
+    A lease is an unacknowledged message: it holds as long as the connection does. When that breaks, the
+    broker has handed the message on, so the lease is lost at once; the next call connects again.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        self.name = name
+        self._url = url
+        self._where = without_password(url)
+        self._names = Names.of(name)
+        self._link: Link | None = None
+        self._known = False
+        self._consumer: str | None = None
+        self._arrived: deque[Any] = deque()
+
+    def fill(self, messages: Iterable[Message], group: str, again: bool) -> Filled:
+        with said(self._where):
+            try:
+                return fill(self._connected(), self._names, messages, group, again)
+            except BaseException:
+                self.close()
+                raise
+
+    def take(self, seconds: float, attempts: int | None) -> Lease | None:
+        return self._ask(lambda link: self._take(link, attempts))
+
+    def keep(self, lease: Lease) -> None:
+        try:
+            self._held(lease)[0].listen(0)
+        except GONE as error:
+            self.close()
+            raise LeaseLost from error
+
+    def complete(self, lease: Lease) -> bool:
+        def done(link: Link, arrived: Any) -> bool:
+            link.publish(self._names.done, lease.message.id.encode(), needed=False)
+            return self._acknowledge(link, arrived)
+
+        def late(link: Link) -> None:
+            link.publish(self._names.late, lease.message.id.encode(), needed=False)
+            link.commit()
+
+        if self._ask_held(lease, done):
+            return True
+        with suppress(BrokerError):
+            self._ask(late)
+        return False
+
+    def fail(self, lease: Lease, reason: str, attempts: int | None) -> Fate:
+        def failed(link: Link, arrived: Any) -> Fate:
+            return self._put_back(link, arrived, lease.attempt, attempts, reason)
+
+        return self._ask_held(lease, failed) or "lost"
+
+    def release(self, lease: Lease) -> None:
+        self._ask_held(lease, lambda link, arrived: self._give_back(link, arrived, lease.attempt - 1))
+
+    def empty(self) -> bool | None:
+        filling, status = self._ask(lambda link: (link.count(self._names.filling), self._status(link)))
+        if status.ready or (filling is not None and filling[1]):
+            return False
+        return None if status.leased is None else status.leased == 0
+
+    def status(self) -> Status:
+        return self._ask(self._status)
+
+    def stop_taking(self) -> None:
+        link = self._link
+        if link is None:
+            return
+        with suppress(*GONE):
+            self._cancel(link)
+            while self._arrived:
+                arrived = self._arrived.popleft()
+                self._give_back(link, arrived, _attempts(arrived))
+
+    def drain(self, *, failed_only: bool) -> Iterator[Mapping[str, Any]]:
+        with said(self._where):
+            yield from drained(self._connected(), self._names, failed_only=failed_only)
+
+    def close(self) -> None:
+        link, self._link, self._consumer = self._link, None, None
+        self._arrived.clear()
+        if link is not None:
+            link.close()
+
+    def _take(self, link: Link, attempts: int | None) -> Lease | None:
+        if self._consumer is None:
+            link.ensure(self.name, *self._names.beside)
+            link.channel.basic_qos(0, 1, False)
+            self._consumer = link.channel.basic_consume(self.name, callback=self._arrived.append)
+        if not self._arrived:
+            link.listen(MOMENT)
+        if not self._arrived:
+            return None
+        arrived = self._arrived.popleft()
+        attempt = _attempts(arrived) + 1
+        if not arrived.delivery_info["redelivered"]:
+            return Lease(decode(body_of(arrived)), attempt, (link, arrived), BEAT)
+        reason = f"the worker vanished in attempt {attempt}: its connection ended"
+        self._put_back(link, arrived, attempt, attempts, reason)
+        return None
+
+    def _put_back(self, link: Link, arrived: Any, attempt: int, attempts: int | None, reason: str) -> Fate:
+        """After an attempt in vain: to the end of the queue, or to those that were given up."""
+        if attempts is None or attempt < attempts:
+            self._give_back(link, arrived, attempt)
+            return "again"
+        _copy(link, self._names.failed, arrived, {ATTEMPTS: attempt, REASON: reason[:1000]})
+        self._acknowledge(link, arrived)
+        return "failed"
+
+    def _give_back(self, link: Link, arrived: Any, attempts: int) -> bool:
+        """A copy that says how often it was attempted takes the message's place, at the end."""
+        _copy(link, self.name, arrived, {ATTEMPTS: attempts})
+        link.publish(self._names.redelivered, decode(body_of(arrived)).id.encode(), needed=False)
+        return self._acknowledge(link, arrived)
+
+    def _cancel(self, link: Link) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            link.channel.basic_cancel(consumer)
+
+    def _acknowledge(self, link: Link, arrived: Any) -> bool:
+        """The message is dealt with; before that, see to it that no other takes its place."""
+        self._cancel(link)
+        link.channel.basic_ack(arrived.delivery_tag)
+        link.commit()
+        return True
+
+    def _status(self, link: Link) -> Status:
+        return status_of(self._names, {queue: link.count(queue) for queue in self._names})
+
+    def _held(self, lease: Lease) -> tuple[Link, Any]:
+        if lease.token[0] is not self._link:
+            raise LeaseLost
+        return lease.token  # type: ignore[no-any-return]
+
+    def _ask_held(self, lease: Lease, question: Callable[[Link, Any], Answer]) -> Answer | None:
+        """The answer, None when the connection of the lease is no more."""
+        try:
+            return question(*self._held(lease))
+        except LeaseLost:
+            return None
+        except GONE:
+            self.close()
+            return None
+
+    def _ask(self, question: Callable[[Link], Answer]) -> Answer:
+        with said(self._where):
+            if self._link is not None:
+                try:
+                    return question(self._link)
+                except GONE:
+                    self.close()
+            return question(self._connected())
+
+    def _connected(self) -> Link:
+        patience = time.monotonic() + (PATIENCE if self._known else FIRST)
+        while self._link is None:
+            try:
+                self._link = Link(self._url)
+            except AccessRefused:
+                raise
+            except GONE:
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(0.3)
+        self._known = True
+        return self._link
+
+
+def _attempts(arrived: Any) -> int:
+    """How often the message was attempted before, as far as its header says."""
+    headers = arrived.properties.get("application_headers") or {}
+    found = headers.get(ATTEMPTS, 0)
+    return found if isinstance(found, int) else 0
+
+
+def _copy(link: Link, queue: str, arrived: Any, headers: Mapping[str, Any]) -> None:
+    properties = {**arrived.properties, "delivery_mode": 2}
+    properties["application_headers"] = {**(properties.get("application_headers") or {}), **headers}
+    link.publish(queue, body_of(arrived), **properties)
