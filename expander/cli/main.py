@@ -18,12 +18,15 @@ COMMANDS = {
     "logs": "Print or save what the containers of a group wrote.",
     "plan": "Say what a submission would be: counts, bytes, quota fit, time.",
     "queue": "Fill, watch, work on and empty work queues in Redis and RabbitMQ.",
+    "report": "Write one HTML page about a group: timeline, failures, durations, cost.",
     "results": "Say what became of each item of a group, and fetch what it put out.",
+    "retry": "Run again what failed of a group.",
     "run": "Run a batch of Jobs on this machine, as a cluster would.",
     "serve": "Serve a local Kubernetes API for kubectl and client libraries.",
     "status": "Say how the Jobs of a group stand, and what keeps or failed them.",
     "submit": "Create a batch of Jobs in a cluster, each exactly once.",
     "validate": "Say what an API server would say to manifests, offline.",
+    "wait": "Wait until the Jobs of a group have ended, and say how.",
 }
 """Commands and what ``--help`` says of them; ``expander.cli.NAME`` has the function ``command``."""
 

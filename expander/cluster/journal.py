@@ -6,6 +6,7 @@ an item. The file holds no credentials: keys, outcomes, and what each run was to
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -38,6 +39,7 @@ class Journal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_SH)  # for `is_at_work`
             size = os.fstat(self._file).st_size
             self.is_new = not size
             if size and os.pread(self._file, 1, size - 1) != b"\n":
@@ -104,6 +106,21 @@ def entries(path: Path) -> Iterator[Mapping[str, Any]]:
                 continue
             if isinstance(entry, dict):
                 yield entry
+
+
+def is_at_work(path: Path) -> bool:
+    """Whether a submission of this machine is writing into the journal at ``path``."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def mark(key: str) -> bytes:

@@ -1,0 +1,122 @@
+"""``expander wait``: until the Jobs of a group have ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from expander.cli.group_options import group_options, source_of, wanted_of
+from expander.cli.parameters import Duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from expander.pipeline.group.open import Wanted
+    from expander.pipeline.group.waiting import Ending, Tally
+
+EXAMPLES = """
+\b
+Examples:
+  expander wait --group thumbnails
+  expander wait --group night --timeout 8h -q && expander results --group night -o out
+  expander wait -l team=render --for any
+  expander wait --group night --for percent=95 --expect 10000 -o json
+
+\b
+--for says what is waited for:
+  all          every Job has ended (the default)
+  any          one has ended
+  complete     every Job is complete; at the first one that fails the wait is over
+  failed       one has failed
+  count=N      N have ended
+  percent=P    P percent have ended, of those there are, or are expected
+With --expect N it is not over before N Jobs were seen, and it may begin before there is any. While `submit`
+sends the group from this machine, more Jobs are expected anyway.
+
+\b
+Exit codes: 0 what was waited for came, and no Job that ended until then failed; 1 some failed, were deleted
+before they ended, or what was waited for cannot come any more; 3 the time was up; 2 wrong usage or no such
+group; 130 interrupted. With --for failed: 0 one failed, 1 all are complete.
+"""
+
+TIMED_OUT = 3
+"""The exit code when the time is up."""
+
+
+@click.command(epilog=EXAMPLES)
+@group_options
+@click.option(
+    "--for",
+    "goal",
+    default="all",
+    show_default=True,
+    metavar="all|any|complete|failed|count=N|percent=P",
+    help="What to wait for.",
+)
+@click.option("--expect", type=click.IntRange(1), metavar="N", help="There will be N Jobs, or more.")
+@click.option("--timeout", type=Duration(), help="Give up after this time.  [default: never]")
+@click.option("-q", "--quiet", is_flag=True, help="Do not print each Job as it ends.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed of each Job that ends; json has a last line with the sums.",
+)
+def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) -> int:
+    """Wait until the Jobs of a group have ended, and say how.
+
+    Each Job is printed as it ends. A server that restarts meanwhile is waited for.
+    """
+    from expander.cli.signals import Interrupts
+    from expander.cli.wait_output import WaitOutput
+    from expander.pipeline.group.open import nothing_found
+    from expander.pipeline.group.waiting import Goal, Waiting
+
+    wanted = wanted_of(flags)
+    awaited = Goal.parse(goal)
+    source = source_of(flags, awaited=expect is not None or awaited.kind == "count")
+    output = WaitOutput(source, quiet=flags["quiet"], as_json=flags["output"] == "json", expected=expect or 0)
+    waiting = Waiting(
+        source,
+        awaited,
+        expect or 0,
+        timeout,
+        on_end=output.ended,
+        on_turn=output.turn,
+        busy=_submission(wanted, source.where),
+    )
+    stop: list[int] = []
+    with Interrupts(stop.append, _end):
+        ending = waiting.go(lambda: bool(stop))
+    if ending == "empty":
+        raise nothing_found(wanted, source)
+    output.finish(waiting.tally, ending)
+    return _exit_code(waiting.tally, ending, awaited.kind)
+
+
+def _end() -> None:
+    raise KeyboardInterrupt
+
+
+def _exit_code(tally: Tally, ending: Ending, kind: str) -> int:
+    if ending == "interrupted":
+        return 130
+    if ending == "timeout":
+        return TIMED_OUT
+    if ending == "missed":
+        return 1
+    return 1 if tally.bad and kind != "failed" else 0
+
+
+def _submission(wanted: Wanted, server: str) -> Callable[[], bool]:
+    """Says whether a submission of the group is at work on this machine."""
+    if wanted.is_local or wanted.group is None:
+        return lambda: False
+    from expander.cluster.journal import is_at_work, journal_file
+    from expander.pipeline.state import state_folder
+
+    path = journal_file(state_folder("submit"), wanted.group, server)
+    return lambda: is_at_work(path)

@@ -1,0 +1,175 @@
+"""Waits until enough of a group has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from expander.base.errors import UsageError
+from expander.manifests.selection import Object, uid_of
+from expander.pipeline.group.source import Reader
+from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
+
+GOALS: Final = ("all", "any", "complete", "failed")
+
+SUCCEEDED: Final = "succeeded"
+LOST: Final = "failed"
+GONE: Final = "gone"
+"""What became of a Job; gone is one that was deleted before it was seen to end."""
+
+Ending = Literal["reached", "missed", "empty", "timeout", "interrupted"]
+"""How a wait ended. Missed: what was waited for cannot come any more. Empty: there is no Job at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is waited for: ``kind`` is one of `GOALS`, count or percent, ``number`` that of the last two."""
+
+    kind: str = "all"
+    number: float = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Goal:
+        """``any``, ``count=20``, ``percent=95`` ... Raises UsageError for anything else."""
+        kind, equals, number = text.partition("=")
+        if not equals and kind in GOALS:
+            return cls(kind)
+        try:
+            if kind == "count" and int(number) > 0:
+                return cls(kind, int(number))
+            if kind == "percent" and 0 < float(number.removesuffix("%")) <= 100:
+                return cls(kind, float(number.removesuffix("%")))
+        except ValueError:
+            pass
+        raise UsageError(
+            f"--for {text!r}: expected one of {', '.join(GOALS)}, count=N (1 or more), percent=P (to 100)"
+        )
+
+
+@dataclass(slots=True)
+class Tally:
+    """The Jobs that were seen, by namespace and name: what became of each, None while it is unfinished."""
+
+    ends: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    uids: dict[tuple[str, str], str] = field(default_factory=dict)
+    jobs: dict[tuple[str, str], Object] = field(default_factory=dict)
+    """The unfinished ones."""
+    counts: dict[str, int] = field(default_factory=lambda: {SUCCEEDED: 0, LOST: 0, GONE: 0})
+
+    @property
+    def known(self) -> int:
+        """Jobs that were seen."""
+        return len(self.ends)
+
+    @property
+    def ended(self) -> int:
+        """Jobs that have ended or are gone."""
+        return sum(self.counts.values())
+
+    @property
+    def bad(self) -> int:
+        """Jobs that have ended otherwise than complete."""
+        return self.counts[LOST] + self.counts[GONE]
+
+    def see(self, job: Object, deleted: bool) -> str | None:
+        """Take in a Job as it is now; what became of it if that is news."""
+        key = (job["metadata"]["namespace"], job["metadata"]["name"])
+        uid, before = uid_of(job), self.ends.get(key)
+        if deleted and uid != self.uids.get(key):
+            return None  # one of the same name has come in its place
+        state = outcome_of(job, ()).state
+        now = SUCCEEDED if state == COMPLETE else LOST if state == FAILED else GONE if deleted else None
+        if deleted and before is not None:
+            return None
+        news = now if now != before or uid != self.uids.get(key) else None
+        if before is not None:
+            self.counts[before] -= 1
+        if now is not None:
+            self.counts[now] += 1
+        self.ends[key], self.uids[key] = now, uid
+        if now is None:
+            self.jobs[key] = job
+        else:
+            self.jobs.pop(key, None)
+        return news
+
+
+OnEnd = Callable[[Object, str], None]
+"""Gets a Job that has ended, and what became of it."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One wait; `go` ends it. ``expected`` is how many Jobs there will be at least, ``timeout`` in seconds.
+
+    ``busy`` says whether more Jobs are on their way, as while a submission is at work. ``on_end`` gets each
+    Job as it ends, ``on_turn`` is called at least twice a second.
+    """
+
+    reader: Reader
+    goal: Goal
+    expected: int
+    timeout: float | None
+    on_end: OnEnd
+    on_turn: Callable[[Tally], None] = lambda tally: None
+    busy: Callable[[], bool] = lambda: False
+    clock: Callable[[], float] = time.monotonic
+    tally: Tally = field(default_factory=Tally)
+    _was_busy: bool = False
+
+    def go(self, stopped: Callable[[], bool]) -> Ending:
+        """Wait. Raises ExpanderError when the source cannot be read."""
+        ends_at = None if self.timeout is None else self.clock() + self.timeout
+
+        def is_over() -> bool:
+            return stopped() or (ends_at is not None and self.clock() >= ends_at)
+
+        listed = False
+        for change in self.reader.changes(is_over, pods=False):
+            if change is None:
+                listed = True
+                self.on_turn(self.tally)
+            else:
+                self._see(change.object, deleted=change.type == "DELETED")
+            if listed and (ending := self._ending()) is not None:
+                return ending
+        return "interrupted" if stopped() else "timeout"
+
+    def _see(self, job: Object, deleted: bool = False) -> None:
+        became = self.tally.see(job, deleted)
+        if became is not None:
+            self.on_end(job, became)
+
+    def _ending(self) -> Ending | None:
+        tally, goal = self.tally, self.goal
+        if goal.kind == "any" and tally.ended:
+            return "reached"
+        if goal.kind == "failed" and tally.counts[LOST]:
+            return "reached"
+        if goal.kind == "complete" and tally.bad:
+            return "missed"
+        expected = max(self.expected, int(goal.number) if goal.kind == "count" else 0)
+        if goal.kind == "count" and tally.ended >= expected:
+            return "reached"
+        total = max(tally.known, expected)
+        if tally.ended < (total * goal.number / 100 if goal.kind == "percent" else total):
+            return None
+        if self._more():
+            return None
+        if not total:
+            return "empty"
+        return "missed" if goal.kind == "failed" else "reached"
+
+    def _more(self) -> bool:
+        """Whether Jobs are on their way that nobody has seen yet."""
+        if self.busy():
+            self._was_busy = True
+            return True
+        if self._was_busy:
+            self._was_busy = False
+            for job in self.reader.jobs():  # the last ones may be there already, and not told yet
+                self._see(job)
+            return self._ending() is None
+        return False
