@@ -12,7 +12,7 @@ from urllib.parse import quote
 from expander.base.errors import ItemError, Problem
 from expander.manifests.edits import GROUP_LABEL, ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
-from expander.manifests.remade import QUEUE
+from expander.manifests.remade import QUEUE, Successor
 
 DIGEST: Final = "expander/digest"
 """The annotation with the digest of the manifest as it was sent."""
@@ -110,6 +110,7 @@ class Preparation:
             f"{collection}/{quote(name, safe='')}",
             _json(tree),
             digest,
+            replaces=manifest.replaces if isinstance(manifest, Successor) else "",
             group_label=self.group_label,
         )
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from expander.base.positions import Position
+from expander.manifests.manifest import Manifest
+
 Object = Mapping[str, Any]
 Tree = dict[str, Any]
 
@@ -41,6 +44,16 @@ _OF_INDEXED: Final = (
     "maxFailedIndexes",
     "successPolicy",
 )
+
+
+class Successor(Manifest):
+    """A manifest that takes the place of one object: the one of its name with the uid ``replaces``."""
+
+    __slots__ = ("replaces",)
+
+    def __init__(self, tree: Object, where: Position, replaces: str) -> None:
+        super().__init__(tree, where)
+        self.replaces = replaces
 
 
 def attempt_of(job: Object) -> int:

@@ -7,7 +7,7 @@ sees the same index, and the Indexed Job keeps what it has. With ``everything`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +39,7 @@ class Again:
     """One Job to be made. ``replaces`` is the uid of the one that goes before it, empty when none does;
     ``source`` is the Job it comes from, and ``index`` the index of it, None for all of it."""
 
-    tree: Mapping[str, Any]
+    tree: dict[str, Any]
     replaces: str
     source: Object
     index: int | None = None

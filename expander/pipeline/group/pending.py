@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from expander.base.errors import ExpanderError, OutputError
 
-Entry = tuple[Mapping[str, Any], str]
+Entry = tuple[dict[str, Any], str]
 """The Job's manifest, and the uid of what it replaces, or an empty text."""
 
 

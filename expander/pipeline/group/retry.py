@@ -1,0 +1,199 @@
+"""Jobs of a group run again: in the cluster they are in, or here in the state of a local run.
+
+In a cluster each Job is written down and its logs are saved before it is deleted, and its successor is sent
+as a submission is; what a crash leaves undone is done by the next retry. In local state both changes are
+one transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from expander.base.errors import ItemError
+from expander.base.positions import Position
+from expander.manifests.changes import change
+from expander.manifests.edits import ITEM_ANNOTATION
+from expander.manifests.manifest import Manifest
+from expander.manifests.remade import RETRIED, Successor, attempt_of, with_retried
+from expander.pipeline.group.again import Again, Chosen, manifest_of
+from expander.pipeline.group.earlier import save
+from expander.pipeline.group.pending import Pending
+from expander.pipeline.group.source import Reader
+from expander.pipeline.group.writing import PENDING
+
+if TYPE_CHECKING:
+    from expander.cluster.group_writes import ClusterWrites
+    from expander.local.executor import Executor
+    from expander.pipeline.submit import Submit
+
+LOGS: Final = "logs"
+"""The folder of saved logs, in that of a group's retries."""
+
+PORTION: Final = 100
+"""Jobs that are saved and written down together."""
+
+READERS: Final = 8
+"""Logs that are read at a time."""
+
+THERE: Final = ("created", "unchanged", "exists")
+"""Outcomes after which something has the Job's name and sending it again would be of no use."""
+
+Changes = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one item; ``attempts`` is which attempt at it this is."""
+
+    name: str
+    namespace: str
+    item: str | None
+    outcome: str
+    reason: str
+    attempts: int
+    message: str = ""
+    passed: bool = True
+
+
+class Retry:
+    """A retry in a cluster. ``folder`` is where logs and what is pending are; ``keep`` whether logs are."""
+
+    def __init__(
+        self, reader: Reader, writer: ClusterWrites, submit: Submit, folder: Path, keep: bool
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._submit = submit
+        self._folder = folder
+        self._keep = keep
+        self._aside: list[Told] = []
+        self._attempts: dict[tuple[str, str], int] = {}
+
+    def outcomes(self, chosen: Chosen, changes: Changes) -> Iterator[Told]:
+        """Send what was chosen, and before it what an earlier retry left undone.
+
+        Raises ExpanderError when the cluster does not answer or nothing can be written here.
+        """
+        yield from refused(chosen)
+        parts: dict[str, list[Again]] = defaultdict(list)
+        by_key = {again.key: again for again in chosen.again}
+        with Pending(self._folder / PENDING) as pending:
+            for settled in self._submit.outcomes(self._manifests(chosen, changes, pending)):
+                yield from self._take_aside()
+                prepared, done = settled.prepared, settled.done
+                if done.passed or done.outcome in THERE:
+                    pending.done(prepared.namespace, prepared.name)
+                again = by_key.get((prepared.namespace, prepared.name))
+                if again is not None and again.index is not None and done.passed:
+                    parts[again.source["metadata"]["uid"]].append(again)
+                yield Told(
+                    prepared.name,
+                    prepared.namespace,
+                    prepared.item,
+                    done.outcome,
+                    done.reason,
+                    self._attempts.get((prepared.namespace, prepared.name), 1),
+                    done.message,
+                    done.passed,
+                )
+            yield from self._take_aside()
+        for made in parts.values():
+            source = made[0].source
+            indexes = [again.index for again in made if again.index is not None]
+            self._writer.annotate("Job", source, {RETRIED: with_retried(source, indexes)})
+
+    def _take_aside(self) -> Iterator[Told]:
+        aside, self._aside = self._aside, []
+        yield from aside
+
+    def _manifests(self, chosen: Chosen, changes: Changes, pending: Pending) -> Iterator[Manifest]:
+        for tree, uid in pending.entries():
+            for key, value in changes:
+                change(tree, key, value)
+            yield self._successor(tree, uid)
+        rest = iter([again for again in chosen.again if again.key not in self._attempts])
+        while portion := [*islice(rest, PORTION)]:
+            ready = [*self._saved(portion)]
+            pending.begin((again.tree, again.replaces) for again in ready)
+            yield from (self._successor(again.tree, again.replaces) for again in ready)
+
+    def _successor(self, tree: Mapping[str, Any], replaces: str) -> Successor:
+        metadata = tree["metadata"]
+        self._attempts[metadata["namespace"], metadata["name"]] = attempt_of(tree)
+        return Successor(tree, Position(f"job/{metadata['name']}"), replaces)
+
+    def _saved(self, portion: list[Again]) -> Iterator[Again]:
+        if not self._keep:
+            yield from portion
+            return
+        for again, why in save(self._reader, portion, self._folder / LOGS, READERS):
+            if why is None:
+                yield again
+            else:
+                words = f"its logs cannot be saved, so it stays: {why}; --no-logs goes without"
+                self._aside.append(told(again, "failed", "LogsNotSaved", words))
+
+
+def told(again: Again, outcome: str, reason: str, message: str) -> Told:
+    """A Job that was not sent."""
+    metadata = again.source["metadata"]
+    item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION)
+    attempt = attempt_of(again.source)
+    return Told(again.key[1], again.key[0], item, outcome, reason, attempt, message, passed=False)
+
+
+def refused(chosen: Chosen) -> Iterator[Told]:
+    """What was meant and is left alone."""
+    for left in chosen.left:
+        metadata = left.job["metadata"]
+        yield Told(
+            metadata["name"],
+            metadata["namespace"],
+            (metadata.get("annotations") or {}).get(ITEM_ANNOTATION),
+            left.outcome,
+            left.reason,
+            attempt_of(left.job),
+            left.message,
+            passed=left.outcome == "unchanged",
+        )
+
+
+def pending_left(folder: Path) -> int:
+    """How many Jobs an earlier retry left undone."""
+    if not (folder / PENDING).exists():
+        return 0
+    with Pending(folder / PENDING) as pending:
+        return len(pending.entries())
+
+
+def successors(
+    executor: Executor,
+    reader: Reader,
+    again: Sequence[Again],
+    folder: Path,
+    on_error: Callable[[ItemError], None],
+) -> Iterator[Manifest]:
+    """The manifests of what is run again in ``executor``, each right after the deletion of what it replaces.
+
+    Whoever takes one has to submit it before the executor takes its next turn: both are one transaction.
+    """
+    from expander.local.actions import NotFound
+
+    for each, why in save(reader, again, folder / LOGS, 1):
+        if why is not None:
+            on_error(ItemError(f"job/{each.key[1]}: its logs cannot be saved, so it stays: {why}"))
+            continue
+        place = each.source["metadata"]["namespace"], each.source["metadata"]["name"]
+        if each.replaces:
+            with suppress(NotFound):
+                executor.delete("Job", *place)
+        elif each.index is not None:
+            annotations = {RETRIED: with_retried(executor.get("Job", *place), [each.index])}
+            executor.patch("Job", *place, {"metadata": {"annotations": annotations}})
+        yield manifest_of(each)
