@@ -39,6 +39,7 @@ class Endpoint:
         self._port = parts.port or (443 if self._context else 80)
         self._name = access.server_name or self._host
         self._idle: list[Connection] = []
+        self._closed = False
         self._proxy = proxy_for(access.server, access.proxy, os.environ)
         place = parts.netloc.rpartition("@")[2]
         self.prefix = parts.path.rstrip("/")
@@ -73,13 +74,19 @@ class Endpoint:
         return connect(self._proxy, self._host, self._port, CONNECT, tunnel=self._context is not None)
 
     def give(self, connection: Connection) -> None:
-        """Keep a connection for the next request."""
+        """Keep a connection for the next request, unless there is to be none."""
         self._idle.append(connection)
+        if self._closed:
+            self.close()
 
     def close(self) -> None:
-        """Close what is not in use."""
+        """Close what is not in use now, and later what is in use."""
+        self._closed = True
         while self._idle:
-            self._idle.pop().close()
+            try:
+                self._idle.pop().close()
+            except IndexError:
+                return
 
 
 class Connection:

@@ -138,6 +138,11 @@ class Transport:
         with self._lock:
             self._stale = self._stale or getattr(self._mine, "session", None) is self._session
 
+    def close(self) -> None:
+        """Keep no connection from now on: whatever is asked later has one of its own."""
+        with self._lock:
+            self._session.endpoint.close()
+
     def _current(self) -> Session | None:
         """What the next request uses; None when the credentials cannot be had."""
         now = time.monotonic()

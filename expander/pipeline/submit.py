@@ -101,6 +101,10 @@ class Submit:
         self._stopped = True
         self.submission.stop()
 
+    def close(self) -> None:
+        """Let go of the connections to the server; for a program that goes on."""
+        self._transport.close()
+
     def outcomes(self, manifests: Iterable[Manifest]) -> Generator[Settled, None, None]:
         """Deliver ``manifests``; what became of each, in any order.
 

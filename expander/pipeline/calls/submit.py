@@ -106,4 +106,5 @@ def submit(
     finally:
         if submission is not None:
             submission.stop()
+            submission.close()
     return found

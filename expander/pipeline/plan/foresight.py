@@ -6,7 +6,6 @@ Only where there are any is the batch read a little ahead, so that its size can 
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -69,7 +68,9 @@ class Foresight:
         group_label: str = GROUP_LABEL,
         on_quota: str = "wait",
         max_active: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._ask = capacity
         self._say = say
         self._namespace = namespace
@@ -77,18 +78,19 @@ class Foresight:
         self._on_quota = on_quota
         self._max_active = max_active
         self._known: dict[str, Capacity] = {}
+        self._told: set[str] = set()
         self._told_unknown = False
 
     def told(self, manifests: Iterable[Manifest]) -> Iterator[Manifest]:
         """The same manifests in the same order."""
         source = iter(manifests)
         ahead: deque[Manifest] = deque()
-        for manifest in _drained(ahead, source):
+        while (manifest := ahead.popleft() if ahead else next(source, None)) is not None:
             named = manifest.identity.split("\n", 2)[1] or self._namespace
             if named not in self._known and len(self._known) < NAMESPACES:
                 found = self._capacity(named)
                 if found.quotas or found.ranges:
-                    ended = _fill(ahead, source)
+                    ended = self._fill(ahead, source)
                     self._tell([manifest, *ahead], ended)
             yield manifest
 
@@ -102,6 +104,16 @@ class Foresight:
                 self._say(f"note: what fits is not known: {found.unknown}")
         return self._known[namespace]
 
+    def _fill(self, ahead: deque[Manifest], source: Iterator[Manifest]) -> bool:
+        """Read ahead; whether the source has ended."""
+        until = self._clock() + PATIENCE
+        while len(ahead) < AHEAD and self._clock() < until:
+            manifest = next(source, None)
+            if manifest is None:
+                return True
+            ahead.append(manifest)
+        return False
+
     def _tell(self, manifests: list[Manifest], ended: bool) -> None:
         survey = Survey(
             rate=Rate(max_active=self._max_active),
@@ -113,32 +125,10 @@ class Foresight:
         for _ in survey.names(manifests):
             pass
         plan = survey.plan()
-        for line in [
-            *quota_lines(plan.rooms, self._on_quota, open_ended=not ended),
-            *ruling_lines(plan.rulings, open_ended=not ended),
-        ]:
+        rooms = [room for room in plan.rooms if room.namespace not in self._told]
+        rulings = [ruling for ruling in plan.rulings if ruling.namespace not in self._told]
+        self._told.update(plan.namespaces)
+        for line in quota_lines(rooms, self._on_quota, open_ended=not ended):
             self._say(line)
-
-
-def _drained(ahead: deque[Manifest], source: Iterator[Manifest]) -> Iterator[Manifest]:
-    """What was read ahead, then the rest; both go on changing meanwhile."""
-    while True:
-        if ahead:
-            yield ahead.popleft()
-            continue
-        for manifest in itertools.islice(source, 1):
-            yield manifest
-            break
-        else:
-            return
-
-
-def _fill(ahead: deque[Manifest], source: Iterator[Manifest]) -> bool:
-    """Read ahead; whether the source has ended."""
-    until = time.monotonic() + PATIENCE
-    while len(ahead) < AHEAD and time.monotonic() < until:
-        manifest = next(source, None)
-        if manifest is None:
-            return True
-        ahead.append(manifest)
-    return False
+        for line in ruling_lines(rulings, open_ended=not ended):
+            self._say(line)

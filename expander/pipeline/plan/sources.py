@@ -63,6 +63,7 @@ class ClusterLimits:
 
         transport = Transport(kubeconfig, context)
         self.namespace = transport.namespace
+        transport.close()  # a namespace or two are asked: no connection is worth keeping
         self._asking = Asking(transport, Retry(budget=PATIENCE), lambda: False)
         self._silent: str | None = None
 

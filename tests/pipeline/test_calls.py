@@ -1,0 +1,138 @@
+"""`expander.plan`, `expander.submit` and `expander.run`."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import expander
+from expander.base.errors import InputError, ItemError, UsageError
+from expander.pipeline.templates import TemplateFile
+from tests.cli.test_submit import server
+
+TEMPLATE = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: item-$ITEM, labels: {jobgroup: calls}}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - {name: c, image: busybox, command: ["sh", "-c", 'echo "got $WORD"; test "$WORD" != bad'],
+         env: [{name: WORD, value: $ITEM}]}
+"""
+COUNTED = TEMPLATE.replace("backoffLimit: 0", "parallelism: $ITEM")
+
+
+def template(text: str = TEMPLATE) -> TemplateFile:
+    return TemplateFile.of(text, "job.yaml")
+
+
+def test_a_batch_is_a_template_a_path_manifests_or_objects(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(TEMPLATE)
+    from_template = expander.plan(tmp_path / "job.yaml", ["a", "b"], offline=True)
+    manifests = list(expander.expand(template(), ["a", "b"]))
+    assert expander.plan(manifests, offline=True) == from_template
+    objects = [dict(manifest.tree) for manifest in manifests]
+    assert expander.plan(objects, offline=True) == from_template
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    for manifest in manifests:
+        (folder / f"{manifest.name}.yaml").write_text(manifest.yaml())
+    assert expander.plan(folder, offline=True).names == ["job.batch/item-a", "job.batch/item-b"]
+
+
+def test_objects_get_the_group_and_stay_as_they_were() -> None:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
+    tree = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "j"},
+        "spec": {"template": {"spec": pod}},
+    }
+    assert expander.plan([tree], offline=True).group == "batch"
+    assert expander.plan([tree], offline=True, group="mine").group == "mine"
+    assert tree["metadata"] == {"name": "j"}
+
+
+def test_what_is_no_batch_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="items are for a template"):
+        expander.plan([{"apiVersion": "v1", "kind": "ConfigMap"}], ["a"], offline=True)
+    with pytest.raises(InputError, match="apiVersion and kind"):
+        expander.plan([{"a": 1}], offline=True)
+    with pytest.raises(InputError, match="no JSON data"):
+        expander.plan([{"a": {1, 2}}], offline=True)
+    with pytest.raises(UsageError, match="no file or folder"):
+        expander.plan(tmp_path / "nowhere", offline=True)
+    twice = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+    with pytest.raises(InputError, match="there twice"):
+        expander.plan([twice, twice], offline=True)
+
+
+def test_the_first_bad_item_raises_and_with_a_function_the_others_are_planned() -> None:
+    with pytest.raises(ItemError, match="expected an integer"):
+        expander.plan(template(COUNTED), ["1", "x"], offline=True)
+    errors: list[ItemError] = []
+    plan = expander.plan(template(COUNTED), ["1", "x", "2"], offline=True, on_error=errors.append)
+    assert (plan.failed, plan.total, len(errors)) == (1, 2, 1)
+
+
+def test_a_run_gives_each_job_with_its_logs_and_does_not_repeat_what_has_ended(tmp_path: Path) -> None:
+    ran = expander.run(template(), ["good", "bad"], runtime="process", state=tmp_path)
+    states = {job.outcome.item: job.outcome.state for job in ran.jobs}
+    assert states == {"good": "Complete", "bad": "Failed"}
+    assert {job.logs[0].path.read_text() for job in ran.jobs} == {"got good\n", "got bad\n"}
+    assert (ran.counts["succeeded"], ran.counts["failed"], ran.stopped) == (1, 1, None)
+    again = expander.run(template(), ["good", "bad"], runtime="process", state=tmp_path)
+    assert {job.outcome.name: job.logs for job in again.jobs} == {
+        job.outcome.name: job.logs for job in ran.jobs
+    }
+
+
+def test_a_run_of_nothing_is_over_at_once(tmp_path: Path) -> None:
+    assert expander.run(template(), [], state=tmp_path).jobs == []
+
+
+def test_a_submission_creates_each_object_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    with server(tmp_path) as config:
+        sent = expander.submit(
+            template(),
+            range(5),
+            kubeconfig=config,
+            state=tmp_path / "journals",
+            on_outcome=lambda one: told.append(one.name),
+        )
+        assert Counter(one.outcome for one in sent) == {"created": 5}
+        assert {(one.namespace, one.item, one.attempts) for one in sent} == {
+            ("default", number, 1) for number in range(5)
+        }
+        assert sorted(told) == [f"item-{number}" for number in range(5)]
+        again = expander.submit(
+            template(), range(5), kubeconfig=config, state=tmp_path / "journals", resume=True
+        )
+        assert Counter(one.outcome for one in again) == {"unchanged": 5}
+
+
+def test_a_pretended_submission_needs_no_cluster() -> None:
+    sent = expander.submit(template(), ["a"], dry_run="client")
+    assert [(one.name, one.outcome, one.reason) for one in sent] == [("item-a", "created", "DryRun")]
+
+
+def test_without_a_cluster_a_submission_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no cluster"):
+        expander.submit(template(), ["a"], kubeconfig=str(tmp_path / "none"), state=tmp_path)
+
+
+def test_a_name_is_loaded_when_it_is_asked_for() -> None:
+    code = (
+        "import sys, expander\n"
+        "assert not any(name.startswith('expander.pipeline') for name in sys.modules)\n"
+        "expander.plan, expander.submit, expander.run\n"
+        "assert 'kubernetes' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
