@@ -156,7 +156,8 @@ def _put_tables(
         return
     several = flags["everywhere"] or wide or len({one.outcome.namespace for one in found}) > 1
     out.put("\n" + "".join(status_text.items_table(found, now, wide=wide, namespaces=several)))
-    out.put("".join(status_text.troubles(found)))
+    if not wide:
+        out.put("".join(status_text.troubles(found)))
     failed = [one.job for one in found if one.state == FAILED][: status_text.SHOWN]
     lines = tails(source, failed, pods, flags["tail"])
     out.put("".join(status_text.failures(found, lines)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -12,7 +13,7 @@ from expander.local.api.views.ages import human
 from expander.manifests.selection import uid_of
 from expander.pipeline.group.overview import STATES, Overview
 from expander.pipeline.group.standing import Standing
-from expander.pipeline.outcomes import COMPLETE, FAILED
+from expander.pipeline.outcomes import FAILED
 
 SHOWN: Final = 20
 """So many failed items, and so many troubles, are told one by one."""
@@ -48,7 +49,7 @@ def failures(found: Sequence[Standing], lines: Mapping[str, Sequence[str]]) -> I
     """What became of the first failed items, with the last lines of their logs by the Job's uid."""
     failed = [one for one in found if one.state == FAILED]
     for one in failed[:SHOWN]:
-        yield f"\n{label(one)} failed: {explained(one)}\n"
+        yield f"\n{label(one)} failed: {printable(one.words)}\n"
         yield from (f"    {printable(line)}\n" for line in lines.get(uid_of(one.job), ()))
     if len(failed) > SHOWN:
         yield f"\nand {len(failed) - SHOWN:,} more that failed\n"
@@ -56,17 +57,17 @@ def failures(found: Sequence[Standing], lines: Mapping[str, Sequence[str]]) -> I
 
 def troubles(found: Sequence[Standing]) -> Iterator[str]:
     """What keeps unfinished items, those with the same trouble together."""
-    groups: dict[tuple[str, str], list[Standing]] = {}
+    groups: dict[str, list[Standing]] = {}
     for one in found:
-        if one.reason and not one.has_ended and one.message:
-            name = one.outcome.name
-            groups.setdefault((one.reason, one.message.replace(name, "")), []).append(one)
-    for number, ((reason, _), those) in enumerate(groups.items()):
+        if one.reason and not one.has_ended and (one.message or one.detail):
+            groups.setdefault(_kind(one), []).append(one)
+    for number, those in enumerate(groups.values()):
         if number == SHOWN:
-            yield f"\nand {len(groups) - SHOWN:,} other troubles\n"
+            yield f"and {len(groups) - SHOWN:,} other troubles\n"
             return
         more = f" and {len(those) - 1:,} more" if len(those) > 1 else ""
-        yield f"\n{label(those[0])}{more}: {reason}: {printable(those[0].message)}\n"
+        start = "" if number else "\n"
+        yield f"{start}{label(those[0])}{more}: {printable(those[0].words)}\n"
 
 
 def label(one: Standing) -> str:
@@ -75,18 +76,18 @@ def label(one: Standing) -> str:
     return f"{one.outcome.name}{item}"
 
 
-def explained(one: Standing) -> str:
-    """Why a Job failed, in a sentence."""
-    parts = [part for part in (one.why, one.message) if part]
-    return printable(": ".join(parts)) or "the Job says nothing"
-
-
 def span_of(one: Standing, now: float) -> str:
     """How long an item took, or has been at work."""
     outcome = one.outcome
     if outcome.started is None or (outcome.finished is None and one.has_ended):
         return ""
     return _span((outcome.finished or now) - outcome.started)
+
+
+def _kind(one: Standing) -> str:
+    """The trouble of an item without what is its own: its name, its pods' names, uids."""
+    own = rf"{re.escape(one.outcome.name)}(-[a-z0-9]+)*|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}"
+    return re.sub(own, "", one.words)
 
 
 def _span(seconds: float | None) -> str:
@@ -105,5 +106,5 @@ def _row(one: Standing, now: float, wide: bool) -> list[str]:
         return [*row, one.why]
     code = "" if outcome.exit_code is None else str(outcome.exit_code)
     age = human(now - unix(one.job["metadata"]["creationTimestamp"]))
-    message = "" if one.state == COMPLETE else one.message
+    message = ": ".join(part for part in (one.message, one.detail) if part)
     return [*row, str(outcome.attempts), code, age, one.why, message]

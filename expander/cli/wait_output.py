@@ -56,7 +56,7 @@ class WaitOutput:
                 became,
                 reason=one.reason,
                 attempts=outcome.attempts,
-                message=": ".join(part for part in (one.cause, one.message) if part),
+                message=": ".join(part for part in (one.message, one.cause, one.detail) if part),
             )
         elif not self._quiet:
             self._clear()
@@ -116,9 +116,8 @@ class WaitOutput:
         except ExpanderError:
             found = [standing_of(job, (), {}) for job in shown]
         for one in found:
-            message = f": {one.message}" if one.message else ""
-            why = f": {one.why}{message}" if one.why else ""
-            say(f"{one.state.lower()}: {status_text.label(one)}{why}")
+            words = f": {one.words}" if one.words else ""
+            say(f"{one.state.lower()}: {status_text.label(one)}{words}")
         if len(jobs) > SHOWN:
             say(f"and {len(jobs) - SHOWN:,} more")
 

@@ -13,7 +13,7 @@ from expander.pipeline.group.troubles import (
     Trouble,
     Warnings,
     by_subject,
-    cause_of,
+    failure_of,
     trouble_of,
     wants_events,
 )
@@ -28,9 +28,10 @@ class Standing:
     """One Job of a group.
 
     ``reason`` is one word: why it failed, or what keeps it; ``message`` says more. ``cause`` is why the last
-    failed attempt did. ``retries`` are attempts that followed a failed one, of pods and of containers.
-    ``done`` of ``wanted`` completions; ``wanted`` None when any number will do. ``failed_indexes`` is in the
-    API's form: ``1,3-5``. ``nodes`` are those of its pods, the last one first.
+    failed attempt did, ``detail`` what was said of that (a termination message). ``retries`` are attempts
+    that followed a failed one, of pods and of containers. ``done`` of ``wanted`` completions; ``wanted`` None
+    when any number will do. ``failed_indexes`` is in the API's form: ``1,3-5``. ``nodes`` are those of its
+    pods, the last one first.
     """
 
     job: Object
@@ -38,6 +39,7 @@ class Standing:
     reason: str
     message: str
     cause: str
+    detail: str
     retries: int
     done: int
     wanted: int | None
@@ -55,6 +57,11 @@ class Standing:
         return self.state in (COMPLETE, FAILED)
 
     @property
+    def words(self) -> str:
+        """All that is known of it, in a line."""
+        return ": ".join(dict.fromkeys(part for part in (self.why, self.message, self.detail) if part))
+
+    @property
     def why(self) -> str:
         """Reason and cause in a few words; empty when all is well."""
         parts = [self.cause] if self.cause and self.cause != self.reason else []
@@ -70,11 +77,12 @@ def standing_of(job: Object, pods: Sequence[Object], warnings: Warnings) -> Stan
     spec, status = job.get("spec") or {}, job.get("status") or {}
     outcome = outcome_of(job, pods)
     reason, message = outcome.reason, outcome.message
-    cause = "" if outcome.state == COMPLETE or reason == "DeadlineExceeded" else cause_of(pods)
+    tells = outcome.state != COMPLETE and reason != "DeadlineExceeded"  # which kills what runs
+    cause, detail = (failure_of(pods) if tells else None) or ("", "")
     if outcome.state == SUSPENDED:
         reason, message = _suspension(job)
     elif outcome.state not in (COMPLETE, FAILED) and not reason:
-        trouble = trouble_of(job, pods, warnings) or _back_off(status, cause)
+        trouble = trouble_of(job, pods, warnings) or _back_off(status)
         reason, message = trouble or ("", "")
     wanted = spec.get("completions")
     if wanted is None and spec.get("parallelism", 1) == 1:
@@ -85,6 +93,7 @@ def standing_of(job: Object, pods: Sequence[Object], warnings: Warnings) -> Stan
         reason=reason,
         message=message,
         cause=cause,
+        detail=detail,
         retries=_retries(job, pods, outcome.state),
         done=outcome.succeeded,
         wanted=wanted,
@@ -118,15 +127,13 @@ def _suspension(job: Object) -> Trouble:
     queue = (job["metadata"].get("labels") or {}).get(QUEUE)
     if queue:
         return Trouble("Queued", f"waits for room in the queue {queue} of Kueue")
-    return Trouble("JobSuspended", "spec.suspend is true")
+    return Trouble("JobSuspended")
 
 
-def _back_off(status: Object, cause: str) -> Trouble | None:
+def _back_off(status: Object) -> Trouble | None:
     """After a failed pod the Job controller waits before it makes another."""
     if status.get("failed") and not status.get("active"):
-        return Trouble(
-            "BackOff", f"the last attempt failed{f' ({cause})' if cause else ''}; another one follows"
-        )
+        return Trouble("BackOff", "the last attempt failed, another one follows")
     return None
 
 

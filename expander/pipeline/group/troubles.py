@@ -21,6 +21,9 @@ QUEUE: Final = "kueue.x-k8s.io/queue-name"
 
 ENDED: Final = ("Succeeded", "Failed")
 
+COMBINED: Final = "(combined from similar events): "
+"""What client-go's recorder puts before the message of many events that it made one of."""
+
 Warnings = Mapping[str, Sequence[Object]]
 """Events of type Warning by the uid of what they are about, oldest first."""
 
@@ -57,7 +60,8 @@ def trouble_of(job: Object, pods: Sequence[Object], warnings: Warnings) -> Troub
     if lacks_pods(job, pods):
         refused = [each for each in warnings.get(uid_of(job), ()) if each.get("reason") == "FailedCreate"]
         if refused and _seen(refused[-1]) >= max((_made(pod) for pod in pods), default=""):
-            return Trouble("FailedCreate", refused[-1].get("message") or "")
+            message = str(refused[-1].get("message") or "")
+            return Trouble("FailedCreate", message.removeprefix(COMBINED))
     if not found:
         return None
     reason, count = found.most_common(1)[0]
@@ -82,10 +86,10 @@ def trouble_of_pod(pod: Object, warnings: Sequence[Object] = ()) -> Trouble | No
     return None
 
 
-def cause_of(pods: Iterable[Object]) -> str:
-    """Why the last attempt that failed did: ``OOMKilled``, ``Evicted``, ``exit code 3``; else empty."""
-    found = [(when, words) for pod in pods for when, words in _failures(pod)]
-    return max(found, key=lambda one: one[0])[1] if found else ""
+def failure_of(pods: Iterable[Object]) -> Trouble | None:
+    """Why the last attempt that failed did: ``OOMKilled``, ``Evicted``, ``exit code 3``; None if none did."""
+    found = [(when, trouble) for pod in pods for when, trouble in _failures(pod)]
+    return max(found, key=lambda one: one[0])[1] if found else None
 
 
 def lacks_pods(job: Object, pods: Sequence[Object]) -> bool:
@@ -101,20 +105,20 @@ def lacks_pods(job: Object, pods: Sequence[Object]) -> bool:
     return bool(sum((pod.get("status") or {}).get("phase") not in ENDED for pod in pods) < wanted)
 
 
-def _failures(pod: Object) -> Iterable[tuple[str, str]]:
+def _failures(pod: Object) -> Iterable[tuple[str, Trouble]]:
     """When and why a pod or one of its containers failed."""
     status = pod.get("status") or {}
-    failed = status.get("phase") == "Failed"
     ends = []
     for container in statuses_of(pod):
         for step in ("lastState", "state"):
             end = (container.get(step) or {}).get("terminated")
             if end and end.get("exitCode"):
-                ends.append((end.get("finishedAt") or "", _end(end)))
-    last = max(ends, default=(_made(pod), ""))
-    if failed and (why := _disruption(status)):
-        return [(last[0], why)]
-    return ends if ends or not failed else [(last[0], "")]
+                ends.append((str(end.get("finishedAt") or ""), _end(end)))
+    if status.get("phase") == "Failed":
+        when = max((when for when, _ in ends), default=_made(pod))
+        if why := _disruption(status):
+            return [(when, Trouble(why, status.get("message") or ""))]
+    return ends
 
 
 def _disruption(status: Object) -> str:
@@ -127,11 +131,10 @@ def _disruption(status: Object) -> str:
     return ""
 
 
-def _end(end: Object) -> str:
-    reason = end.get("reason") or "Error"
-    if reason in ("Error", "Completed"):
-        return f"exit code {end['exitCode']}"
-    return str(reason)
+def _end(end: Object) -> Trouble:
+    reason = str(end.get("reason") or "Error")
+    words = f"exit code {end['exitCode']}" if reason in ("Error", "Completed") else reason
+    return Trouble(words, str(end.get("message") or "").strip())
 
 
 def _is_being_made(pod: Object) -> bool:
