@@ -8,7 +8,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from expander.base.errors import ItemError, UsageError
-from expander.cli.selection import check_standard_input, edits_of, shape_of, spec_of, template_settings
+from expander.cli.selection import check_standard_input, edits_of, spec_of, template_settings
+from expander.cli.shape_options import shape_of
 
 if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
@@ -41,7 +42,7 @@ def shapes_of(
         tell = on_error if number == 0 else _nobody
         yield (
             str(shape),
-            from_template(file, known, edits, tell, output="json", **{**settings, "shape": shape}),
+            from_template(file, known, edits, tell, _nobody, output="json", **{**settings, "shape": shape}),
         )
 
 
@@ -52,9 +53,10 @@ def _candidates(asked: Shape, count: int | None) -> list[Shape]:
         replace(asked, kind="jobs"),
         replace(asked, kind="indexed"),
         replace(asked, kind="chunks", chunk=chunk),
+        replace(asked, kind="queue", broker="redis", secret="broker"),
     ]
     return [asked, *[shape for shape in others if shape.kind != asked.kind]]
 
 
-def _nobody(_: ItemError) -> None:
-    """Items that cannot be sent were told of already."""
+def _nobody(_: object) -> None:
+    """What a plan does not say of the other shapes."""

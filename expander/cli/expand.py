@@ -16,6 +16,7 @@ from expander.cli.selection import (
     template_options,
     template_settings,
 )
+from expander.cli.shape_options import into_file
 
 EXAMPLES = """
 \b
@@ -25,6 +26,8 @@ Examples:
   expander expand job-tmpl.yaml -i samples.csv -o json > jobs.jsonl
   ls *.png | expander expand render.yaml -i - --group pngs -o jobs
   expander expand sweep.yaml -i rate=0.1,0.01 -i seed=1-10 --dry-run
+  expander expand render.yaml -i frames.csv --as indexed --parallelism 50
+  expander expand render.yaml -i frames.csv --as queue=redis --queue-url redis://redis -o jobs
 
 \b
 Sources (-i): a file (.txt .csv .tsv .json .jsonl .yaml .nul, also with .gz), - (standard input),
@@ -89,6 +92,7 @@ def command(**flags: Any) -> int:
         output=targets.rendered,
         on_error=on_error,
         edits=edits_of(flags),
+        on_queue=None if flags["dry_run"] else into_file(targets.directory),
         **settings,
     )
     if flags["dry_run"]:

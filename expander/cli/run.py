@@ -15,6 +15,7 @@ from expander.cli.messages import ItemErrors, Output, say
 from expander.cli.outcome_lines import OutcomeLines
 from expander.cli.parameters import Duration
 from expander.cli.selection import item_options, template_options
+from expander.cli.shape_options import into_broker
 from expander.cli.signals import Interrupts
 
 EXAMPLES = """
@@ -83,7 +84,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     out = Output()
     lines = OutcomeLines(out) if flags["output"] == "json" else None
     errors = ItemErrors(None if lines is None else lines.invalid)
-    batch = batch_of(arguments, flags, errors)
+    batch = batch_of(arguments, flags, errors, into_broker(flags, again=flags["fresh"]))
     if flags["simulate"]:
         from expander.cli.forecast import forecast
 

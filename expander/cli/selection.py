@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from expander.base.errors import ItemError, UsageError
+from expander.cli.messages import say
 from expander.cli.parameters import Duration, KeyValue, LabelKey, read_values, unique
+from expander.cli.shape_options import OPTIONS, shape_of
 
 if TYPE_CHECKING:
     from expander.items import ItemSpec
     from expander.manifests.edits import Edits
     from expander.manifests.manifest import Manifest
-    from expander.shapes.shape import Shape
+    from expander.shapes.queue import Queued
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -91,19 +92,7 @@ _TEMPLATE = [
         is_flag=True,
         help="Substitute in plain text (--engine text), for templates that are not YAML.",
     ),
-    click.option(
-        "--as",
-        "shape",
-        default="jobs",
-        metavar="SHAPE",
-        help="jobs, indexed, chunks=N, queue=redis or queue=rabbitmq.  [default: jobs]",
-    ),
-    click.option(
-        "--parallelism",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Pods at a time of an Indexed Job or of workers.",
-    ),
+    *OPTIONS,
     click.option("--allow-shell", is_flag=True, help="Let items put anything into shell scripts."),
     click.option("--no-validate", is_flag=True, help="Do not check manifests as an API server would."),
     click.option(
@@ -174,16 +163,6 @@ def template_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def shape_of(flags: Mapping[str, Any]) -> Shape:
-    """What ``--as`` and the options that go with it ask for."""
-    from expander.shapes.shape import parse_shape
-
-    shape = parse_shape(flags["shape"])
-    if flags["parallelism"] and shape.kind not in ("indexed", "queue"):
-        raise UsageError("--parallelism goes with --as indexed or --as queue=...")
-    return replace(shape, parallelism=flags["parallelism"], group_label=flags["group_label"])
-
-
 def check_standard_input(template: str, spec: ItemSpec | None) -> None:
     """Raise UsageError when both the template and the items would be read from standard input."""
     sources = spec.sources if spec is not None else ()
@@ -191,10 +170,20 @@ def check_standard_input(template: str, spec: ItemSpec | None) -> None:
         raise UsageError("the template and the items cannot both come from standard input")
 
 
+def _warn(words: str) -> None:
+    say(f"warning: {words}")
+
+
 def batch_of(
-    arguments: tuple[str, ...], flags: Mapping[str, Any], on_error: Callable[[ItemError], None]
+    arguments: tuple[str, ...],
+    flags: Mapping[str, Any],
+    on_error: Callable[[ItemError], None],
+    on_queue: Callable[[Queued], None] | None = None,
 ) -> Iterator[Manifest]:
-    """The batch that ``PATH...`` or ``TEMPLATE [ITEM]...`` and the options mean."""
+    """The batch that ``PATH...`` or ``TEMPLATE [ITEM]...`` and the options mean.
+
+    ``on_queue`` gets the messages of a work queue before its workers come.
+    """
     from expander.pipeline.batch import from_paths, from_template, group_of_paths, is_template, only_paths
     from expander.pipeline.templates import TemplateFile
 
@@ -205,9 +194,8 @@ def batch_of(
         check_standard_input(arguments[0], spec)
         stream = None if spec is None else items(spec)
         file = TemplateFile(arguments[0])
-        return from_template(
-            file, stream, edits_of(flags), on_error, output="json", **template_settings(flags)
-        )
+        settings = {**template_settings(flags), "on_queue": on_queue}
+        return from_template(file, stream, edits_of(flags), on_error, _warn, output="json", **settings)
     only_paths(arguments)
     if flags["shape"] != "jobs":
         raise UsageError(f"--as {flags['shape']} is for a template and its items, not for manifests")

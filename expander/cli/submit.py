@@ -14,6 +14,7 @@ from expander.base.errors import ExpanderError, UsageError
 from expander.cli.messages import ItemErrors, say
 from expander.cli.resumption import Remembered, resumed, run_of
 from expander.cli.selection import item_options, template_options
+from expander.cli.shape_options import into_broker
 from expander.cli.signals import Interrupts
 from expander.cli.submit_options import submit_options
 
@@ -69,7 +70,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     errors, tally = ItemErrors(), Tally()
     picture = SubmitPicture(tally, ItemCount(arguments, flags))
     report = SubmitReport(tally, as_json=flags["output"] == "json", quiet=flags["quiet"], say=picture.say)
-    manifests = batch_of(arguments, flags, errors)
+    on_queue = into_broker(flags) if flags["dry_run"] == "none" else None
+    manifests = batch_of(arguments, flags, errors, on_queue)
     if flags["dry_run"] == "client":
         for settled in pretend(manifests, settings, errors):
             report.show(settled)

@@ -42,11 +42,19 @@ def from_template(
     items: Iterable[Item] | None,
     edits: Edits,
     on_error: Callable[[ItemError], None],
+    tell: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Iterator[Manifest]:
-    """The manifests of a template; the options and errors are those of `prepare`."""
-    for manifests in prepare(file, items, edits=edits, on_error=on_error, **options):
+    """The manifests of a template; the options and errors are those of `prepare`.
+
+    ``tell`` gets what a user should know about the shape of the batch, in the end.
+    """
+    expansion = prepare(file, items, edits=edits, on_error=on_error, **options)
+    for manifests in expansion:
         yield from manifests
+    if tell is not None:
+        for words in expansion.shape_warnings:
+            tell(words)
 
 
 def from_paths(

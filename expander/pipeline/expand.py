@@ -17,6 +17,7 @@ from expander.pipeline.templates import Engine, Template, TemplateFile
 
 if TYPE_CHECKING:
     from expander.pipeline.validator import Validator
+    from expander.shapes.queue import Queued
     from expander.shapes.shape import Shape
 
 LARGEST_CHUNK = 512
@@ -47,11 +48,13 @@ class Expansion:
         self._output = output
         self._on_error = on_error
         self.failed = 0
+        self.shape_warnings: list[str] = []
 
     @property
     def warnings(self) -> list[str]:
         """What a user should know about the template."""
-        return [*self._template.warnings, *(self._validator.warnings if self._validator else ())]
+        found = [*self._template.warnings, *(self._validator.warnings if self._validator else ())]
+        return [*found, *self.shape_warnings]
 
     def __iter__(self) -> Iterator[list[Manifest]]:
         taken = Taken()
@@ -123,6 +126,7 @@ def prepare(
     validate: bool = True,
     version: str | None = None,
     shape: Shape | None = None,
+    on_queue: Callable[[Queued], None] | None = None,
 ) -> Expansion:
     """Compile ``template`` for ``items``, in ``shape`` (a Job of each item by default).
 
@@ -149,7 +153,7 @@ def prepare(
     if shape is not None and shape.kind != "jobs":
         from expander.pipeline.shaped import ShapedExpansion
 
-        return ShapedExpansion(compiled, items, output, on_error, validator, shape)
+        return ShapedExpansion(compiled, items, output, on_error, validator, shape, on_queue)
     return Expansion(compiled, items, output, on_error, validator)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Literal
 
@@ -14,6 +14,7 @@ from expander.pipeline.templates import Template
 from expander.pipeline.validator import Validator
 from expander.shapes.chunks import chunk
 from expander.shapes.indexed import indexed
+from expander.shapes.queue import Queued, queued
 from expander.shapes.rows import Row, Rows
 from expander.shapes.shape import Shape
 
@@ -26,7 +27,7 @@ class ShapedExpansion(Expansion):
 
     The Jobs of the items are made and validated first, and each item that cannot be one is reported as usual.
     Then iterating raises InputError for what the shape cannot say. What comes out is validated again when
-    ``validator`` is given.
+    ``validator`` is given. ``on_queue`` gets the messages of a work queue before its workers are given.
     """
 
     def __init__(
@@ -37,15 +38,11 @@ class ShapedExpansion(Expansion):
         on_error: Callable[[ItemError], None],
         validator: Validator | None,
         shape: Shape,
+        on_queue: Callable[[Queued], None] | None,
     ) -> None:
         super().__init__(template, items, output, on_error, validator, unique=False)
         self.shape = shape
-        self._own_warnings: list[str] = []
-
-    @property
-    def warnings(self) -> list[str]:
-        """What a user should know about the template, and about the shape."""
-        return [*super().warnings, *self._own_warnings]
+        self._on_queue = on_queue
 
     def __iter__(self) -> Iterator[list[Manifest]]:
         rows = Rows(self.shape)
@@ -61,8 +58,21 @@ class ShapedExpansion(Expansion):
             yield from self._chunks(rows, stream)
             return
         items = list(stream)
-        if items:
-            yield [*rows.others(), *indexed(rows, items, self.shape, self._own_warnings)]
+        if items and self.shape.kind == "indexed":
+            yield [*rows.others(), *indexed(rows, items, self.shape, self.shape_warnings)]
+        elif items:
+            yield from self._queued(rows, items)
+
+    def _queued(self, rows: Rows, items: Sequence[Row]) -> Iterator[list[Manifest]]:
+        """The workers' Job, when the messages have been handed over."""
+        found = queued(rows, items, self.shape, self.shape_warnings)
+        manifests = [*rows.others(), *found.manifests]
+        if self._validator is not None:
+            manifests = self._validator.accepted(manifests, self._fail)
+        if len(manifests) == len(rows.others()) + len(found.manifests):
+            if self._on_queue is not None:
+                self._on_queue(found)
+            yield manifests
 
     def _chunks(self, rows: Rows, stream: Iterator[Row]) -> Iterator[list[Manifest]]:
         first = number = 0
@@ -70,6 +80,6 @@ class ShapedExpansion(Expansion):
         stream = chain(ahead, stream)
         while items := list(islice(stream, self.shape.chunk)):
             others = [] if number else rows.others()
-            yield [*others, chunk(rows, items, self.shape, first, number, self._own_warnings)]
+            yield [*others, chunk(rows, items, self.shape, first, number, self.shape_warnings)]
             first += len(items)
             number += 1

@@ -46,6 +46,11 @@ class Difference:
         own = self.rows[0].own[self.place]
         return [*own.command, *own.args]
 
+    def own_variables(self, number: int) -> list[tuple[str, Word]]:
+        """The variables that row ``number`` sets."""
+        env = self.resolved[number].env
+        return [(name, word) for name, word in (env[place] for place in self.moved) if word is not None]
+
     def variables(self, number: int) -> list[tuple[str, Word]]:
         """The variables that row ``number`` sets, and those that a shell would spoil."""
         env = self.resolved[number].env

@@ -21,14 +21,16 @@ class Shape:
 
     ``chunk`` is the number of items of one Job (chunks), ``broker`` what holds the messages (queue).
     ``parallelism`` is how many pods of one Job run at a time, None for a number that fits the items.
-    ``secret`` names the Secret whose key ``url`` is the broker's URL, ``queue`` the queue; None for names
-    made from the Job's. ``group_label`` is the key of the label that holds the group.
+    ``url`` is where workers find it, ``secret`` names a Secret whose key ``url`` says so instead; with both
+    the Secret is part of the batch, which should then stay on this machine. ``queue``
+    is the name of the queue, None for the Job's. ``group_label`` is the key of the label with the group.
     """
 
     kind: Kind = "jobs"
     chunk: int = 0
     broker: Broker | None = None
     parallelism: int | None = None
+    url: str | None = None
     secret: str | None = None
     queue: str | None = None
     group_label: str = GROUP_LABEL

@@ -1,0 +1,122 @@
+"""``--as``, and what goes with it: the shape of a batch, and where the messages of a work queue go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from expander.base.errors import UsageError
+from expander.cli.messages import say
+
+if TYPE_CHECKING:
+    from expander.shapes.queue import Queued
+    from expander.shapes.shape import Shape
+
+HERE = "expander-queue"
+"""The Secret with the broker's URL in a run on this machine."""
+
+OPTIONS = [
+    click.option(
+        "--as",
+        "shape",
+        default="jobs",
+        show_default=True,
+        metavar="SHAPE",
+        help="jobs, indexed, chunks=N, queue=redis or queue=rabbitmq.",
+    ),
+    click.option(
+        "--parallelism",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Pods at a time of an Indexed Job or of workers.",
+    ),
+    click.option(
+        "--queue-url",
+        metavar="URL",
+        envvar="EXPANDER_QUEUE_URL",
+        help="The broker: redis://HOST or amqp://HOST.  [env: EXPANDER_QUEUE_URL]",
+    ),
+    click.option(
+        "--queue-secret", metavar="NAME", help="The Secret whose key `url` tells workers the broker's URL."
+    ),
+    click.option("--queue-name", metavar="NAME", help="The queue.  [default: the Job's name]"),
+]
+
+
+def shape_of(flags: Mapping[str, Any]) -> Shape:
+    """What ``--as`` and the options that go with it ask for. Raises UsageError for what does not fit."""
+    from expander.shapes.shape import parse_shape
+
+    shape = parse_shape(flags["shape"])
+    if flags["parallelism"] and shape.kind not in ("indexed", "queue"):
+        raise UsageError("--parallelism goes with --as indexed or --as queue=...")
+    shape = replace(shape, parallelism=flags["parallelism"], group_label=flags["group_label"])
+    if shape.kind != "queue":
+        for name in ("queue_secret", "queue_name"):
+            if flags[name] is not None:
+                raise UsageError(f"--{name.replace('_', '-')} goes with --as queue=...")
+        return shape
+    return _with_broker(shape, flags)
+
+
+def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
+    from expander.queues.address import open_queue, without_password
+
+    url, secret = flags["queue_url"], flags["queue_secret"]
+    if url is None and secret is None:
+        raise UsageError(
+            f"--as {shape} needs a broker",
+            hint="--queue-url URL, or --queue-secret NAME for one with a password",
+        )
+    if url is not None:
+        open_queue(url, "queue").close()
+        if (url.partition(":")[0].lower() in ("amqp", "amqps")) != (shape.broker == "rabbitmq"):
+            raise UsageError(f"{without_password(url)} is no URL of {shape.broker}")
+    shape = replace(shape, queue=flags["queue_name"], secret=secret)
+    if "runtime" in flags:  # what is run stays here: workers get the URL that the queue is filled with
+        return replace(shape, url=url, secret=HERE)
+    if secret is None and without_password(url) != url:
+        raise UsageError(
+            "the URL has a password, and would stand in the manifest for all to read",
+            hint="kubectl create secret generic NAME --from-literal=url=URL, and --queue-secret NAME",
+        )
+    return replace(shape, url=None if secret else url)
+
+
+def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queued], None]:
+    """What fills the queue before its workers are made."""
+    url = flags["queue_url"]
+
+    def fill_queue(queued: Queued) -> None:
+        from expander.pipeline.queue_fill import fill
+
+        if url is None:
+            raise UsageError(
+                "the queue has to be filled before its workers are made",
+                hint="--queue-url tells where the broker is for this command; workers use --queue-secret",
+            )
+        filled = fill(queued, url, again)
+        there = f", {filled.skipped:,} were there already" if filled.skipped else ""
+        say(f"queue {queued.queue}: {filled.added:,} messages added{there}")
+
+    return fill_queue
+
+
+def into_file(folder: str | None) -> Callable[[Queued], None]:
+    """What writes the messages beside the manifests."""
+
+    def write(queued: Queued) -> None:
+        from expander.pipeline.queue_fill import write_messages
+
+        path = Path(folder or ".", f"{queued.queue.replace('/', '-')}-messages.jsonl")
+        write_messages(queued, path)
+        say(
+            f"{len(queued.messages):,} messages are in {path}; before the Job is created:\n"
+            f"  expander queue fill --url URL --queue {queued.queue} -i {path}"
+        )
+
+    return write

@@ -1,0 +1,43 @@
+"""The messages of a batch that is worked from a queue: into the broker, or into a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from expander.base.errors import OutputError
+from expander.base.positions import Position
+from expander.queues.address import open_queue
+from expander.queues.message import Message
+from expander.queues.queue import Filled
+from expander.shapes.queue import Queued
+
+
+def messages(queued: Queued) -> Iterator[Message]:
+    """One message for each item, in order."""
+    for work in queued.messages:
+        yield Message(work.value, work.argv, work.env, work.id)
+
+
+def fill(queued: Queued, url: str, again: bool = False) -> Filled:
+    """Put the messages into the queue, those that an earlier fill put in only with ``again``.
+
+    Raises UsageError for a URL of no broker, and BrokerError when it cannot be used.
+    """
+    with closing(open_queue(url, queued.queue)) as queue:
+        return queue.fill(messages(queued), "", again)
+
+
+def write_messages(queued: Queued, path: Path) -> None:
+    """Write the messages as JSON Lines, which ``expander queue fill -i FILE`` reads. Raises OutputError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            for message in messages(queued):
+                file.write(json.dumps(message.as_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
+    except OSError as error:
+        raise OutputError(
+            f"cannot write the messages: {error.strerror}", where=Position(str(path))
+        ) from error

@@ -1,0 +1,160 @@
+"""A work queue: the items become messages, and one Job has workers that take them.
+
+Fine pattern (redis): ``completions`` is not set, and each worker takes items until none is left. Coarse
+pattern (rabbitmq): a pod takes one message and ends, and ``completions`` is their number. The program of the
+template runs unchanged below `expander queue work` or `expander queue consume`, which its image must hold; a
+message says with which words and variables. An item is done at least once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from expander.base.errors import InputError
+from expander.manifests.manifest import Manifest
+from expander.shapes.chunks import ONE_ITEM
+from expander.shapes.containers import Containers, Difference
+from expander.shapes.draft import begin, container_at, job_name, manifest, require, rewrite
+from expander.shapes.indexed import DEFAULT_LIMIT
+from expander.shapes.rows import Row, Rows, Tree
+from expander.shapes.shape import Shape
+from expander.shapes.variables import Word, protect
+from expander.shapes.worker import only_container
+
+WORKERS = 10
+"""Pods at a time, where nobody says how many."""
+MOST_FAILURES = 2**31 - 1
+URL, QUEUE = "EXPANDER_QUEUE_URL", "EXPANDER_QUEUE"
+"""The variables of a worker with the URL of the broker and the name of the queue."""
+ENDS = {"redis": 1, "rabbitmq": 203}
+"""Exit codes of workers after which there is nothing left to do and the Job has failed: of an empty queue
+from which items were given up; of a queue that is empty though not all pods have had an item.
+"""
+SECRET_KEY = "url"
+"""The key of the Secret that holds the URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One item as a message: its value, the words of its command and its variables.
+
+    ``id`` (20 hexadecimal digits) is the same for the same item at the same place of the same batch.
+    """
+
+    value: Any
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Messages for the queue called ``queue``, and what works on them: a Job, and its Secret if it brings
+    one.
+    """
+
+    queue: str
+    messages: list[Work]
+    manifests: list[Manifest]
+
+
+def queued(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) -> Queued:
+    """The messages and the Job. Raises InputError for what workers cannot do."""
+    assert rows.common is not None
+    assert rows.first is not None
+    require(rows, shape, ONE_ITEM, {})
+    containers = Containers(rows.common, rows.first, shape)
+    place = only_container(rows, containers, items, shape, warnings)
+    difference = containers.difference(items, place, argv=True)
+    name = job_name(rows, shape, 0)
+    tree = begin(rows, name, items)
+    queue = shape.queue or name
+    container = container_at(tree, place)
+    for entry in container.get("env") or ():
+        if entry["name"] in (URL, QUEUE):
+            raise InputError(f"the name {entry['name']} is needed for the broker", where=rows.first.where)
+    limit = tree["spec"].get("backoffLimit")
+    limit = DEFAULT_LIMIT if limit is None else limit
+    rewrite(
+        container,
+        command=_command(shape, limit + 1),
+        args=None,
+        env=[*difference.native_env, _url(shape), {"name": QUEUE, "value": protect(queue)}],
+    )
+    _workers(tree["spec"], container["name"], len(items), limit, shape, warnings)
+    if shape.url is None or shape.secret is None:
+        warnings.append(f"the image {container.get('image')!r} must have expander[queue] installed")
+    messages = [_message(difference, number, row) for number, row in enumerate(items)]
+    return Queued(queue, messages, [*_secret(tree, shape, rows), manifest(tree, rows)])
+
+
+def _secret(tree: Tree, shape: Shape, rows: Rows) -> list[Manifest]:
+    """The Secret with the URL, for a Job that stays on this machine."""
+    if not shape.secret or not shape.url:
+        return []
+    metadata = {"name": shape.secret}
+    metadata.update(
+        {key: tree["metadata"][key] for key in ("namespace", "labels") if tree["metadata"].get(key)}
+    )
+    made = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {SECRET_KEY: shape.url}}
+    return [manifest(made, rows)]
+
+
+def _command(shape: Shape, attempts: int) -> list[str]:
+    """What a worker runs; broker and queue are in its variables."""
+    if shape.broker == "redis":
+        return ["expander", "queue", "work", "--max-attempts", str(attempts)]
+    empty = str(ENDS["rabbitmq"])
+    return ["expander", "queue", "consume", "--max-attempts", str(attempts), "--empty-exit-code", empty]
+
+
+def _url(shape: Shape) -> Tree:
+    """Where the broker is: from a Secret, or as it stands when there is nothing secret in it."""
+    if shape.secret is not None:
+        return {
+            "name": URL,
+            "valueFrom": {"secretKeyRef": {"name": shape.secret, "key": SECRET_KEY}},
+        }
+    return {"name": URL, "value": protect(shape.url or "")}
+
+
+def _workers(spec: Tree, container: str, count: int, limit: int, shape: Shape, warnings: list[str]) -> None:
+    """Make the spec of one item's Job that of workers on ``count`` messages."""
+    coarse = shape.broker == "rabbitmq"
+    template = spec.pop("template")
+    for name in ("completions", "parallelism", "completionMode", "backoffLimit"):
+        spec.pop(name, None)
+    others = dict(spec)
+    spec.clear()
+    if coarse:
+        spec["completions"] = count
+    spec["parallelism"] = min(shape.parallelism or WORKERS, count)
+    spec["backoffLimit"] = min(MOST_FAILURES, (limit + 1) * count) if coarse else limit
+    codes = {"containerName": container, "operator": "In", "values": [ENDS[shape.broker or "redis"]]}
+    spec["podFailurePolicy"] = {"rules": [{"action": "FailJob", "onExitCodes": codes}]}
+    spec.update(others)
+    spec["template"] = template
+    if template["spec"].get("restartPolicy") != "Never":
+        template["spec"]["restartPolicy"] = "Never"
+        warnings.append("restartPolicy becomes Never: what a worker could not do goes back to the queue")
+
+
+def _message(difference: Difference, number: int, row: Row) -> Work:
+    """The message of a row. What only the pod knows is left to a shell there."""
+    found = difference.resolved[number]
+    env = difference.own_variables(number)
+    if all(isinstance(part, str) for word in (*found.argv, *(word for _, word in env)) for part in word):
+        argv = tuple(map(_text, found.argv))
+        variables = {name: _text(word) for name, word in env}
+    else:
+        argv, variables = ("/bin/sh", "-c", difference.scripts[number] + '\nexec "$@"\n', "sh"), {}
+    text = json.dumps([number, row.value, argv, variables], separators=(",", ":"))
+    return Work(row.value, argv, variables, blake2b(text.encode(), digest_size=10).hexdigest())
+
+
+def _text(word: Word) -> str:
+    return "".join(part for part in word if isinstance(part, str))
