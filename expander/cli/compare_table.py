@@ -25,7 +25,6 @@ def comparison(plans: Sequence[Plan]) -> Iterator[str]:
 
 
 def _line(plan: Plan) -> tuple[str, ...]:
-    count = len(plan.warnings)
     return (
         plan.shape,
         objects(plan),
@@ -34,5 +33,15 @@ def _line(plan: Plan) -> tuple[str, ...]:
         in_bytes(plan.etcd_bytes),
         in_bytes(plan.largest[1]),
         minutes(plan.seconds),
-        f"{count} warning{'s' if count > 1 else ''}" if count else "ok",
+        ", ".join(_troubles(plan)) or "ok",
     )
+
+
+def _troubles(plan: Plan) -> Iterator[str]:
+    if any(ruling.refused for ruling in plan.rulings):
+        yield "pods refused"
+    if any(room.short for room in plan.rooms):
+        yield "waits for quota"
+    count = len(plan.warnings)
+    if count:
+        yield f"{count} warning{'s' if count > 1 else ''}"

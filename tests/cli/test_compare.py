@@ -67,3 +67,14 @@ def test_manifests_have_their_shape_already(template: Path) -> None:
     answer = run("plan", str(template), "--compare", "--offline")
     assert answer.code == 2
     assert "--compare is for a template and its items" in answer.err
+
+
+def test_a_shape_that_has_to_wait_for_quota_says_so(template: Path, tmp_path: Path) -> None:
+    quota = tmp_path / "quota.yaml"
+    quota.write_text(
+        "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q}\nspec: {hard: {count/jobs.batch: 10}}\n"
+    )
+    answer = run("plan", str(template), "-i", "1-40", "--compare", "--quota", str(quota))
+    lines = {line.split()[0]: line for line in answer.out.splitlines() if line.strip()}
+    assert lines["jobs"].endswith("waits for quota")
+    assert lines["indexed"].endswith("ok")

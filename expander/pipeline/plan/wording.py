@@ -29,7 +29,7 @@ def quota_lines(rooms: Sequence[Room], on_quota: str = "wait", *, open_ended: bo
             yield start + _short(room, on_quota, open_ended)
         if not tight:
             parts = [f"{room.of:,} {_called(room)}" for room in _tightest(lines)]
-            yield f"{start}room for {'the first' if open_ended else 'all'} {' and '.join(parts)}"
+            yield f"{start}room for {'the first' if open_ended else 'all:'} {' and '.join(parts)}"
 
 
 def ruling_lines(rulings: Iterable[Ruling], *, open_ended: bool = False) -> Iterator[str]:

@@ -125,7 +125,7 @@ def test_the_tightest_resource_of_a_quota_is_told_and_what_becomes_of_the_rest()
 def test_a_quota_with_room_for_all_says_so() -> None:
     limits = quota({"count/jobs.batch": "900", "requests.cpu": "500"})
     assert lines(*demand(limits, batch=jobs(2)).rooms()) == [
-        "quota q in default: room for all 2 Jobs and 2 pods"
+        "quota q in default: room for all: 2 Jobs and 2 pods"
     ]
     assert lines(*demand(limits, batch=jobs(1)).rooms(), open_ended=True) == [
         "quota q in default: room for the first 1 Job and 1 pod"
