@@ -38,7 +38,8 @@ def test_the_wheel_has_the_schemas_and_templates_and_finds_them(tmp_path: Path) 
         if path.is_file()
     }
     for folder in ("schemas", "templates"):
-        shipped = {f"expander/{folder}/{path.name}" for path in (ROOT / folder).iterdir() if path.is_file()}
+        files = [path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file()]
+        shipped = {f"expander/{path}" for path in files if "__pycache__" not in path.parts}
         assert shipped
         assert shipped <= names
     code = (

@@ -104,10 +104,10 @@ def _print(
     source: Reader, wanted: Wanted, readers: Readers[bytes], output: LogOutput, prefixed: bool | None
 ) -> bool:
     """Log after log, in the order of items. Gives whether there was a Job."""
-    from expander.pipeline.group.records import records
+    from expander.pipeline.group.records import records_in
 
     jobs = list(source.jobs())
-    starts = (start for record in records(jobs, source.pods(jobs)) for start in wanted.starts(record))
+    starts = (start for record in records_in(jobs, source.pods(jobs)) for start in wanted.starts(record))
     first = list(islice(starts, 2))
     marked = len(first) > 1 if prefixed is None else prefixed
     places = (partial(_blocks, source, wanted, output, start, marked) for start in chain(first, starts))
@@ -160,10 +160,10 @@ def _save(
     """A file for each item; when following, once its Job has ended. Gives whether there was a Job."""
     from expander.pipeline.group.ended import ended
     from expander.pipeline.group.log_files import LogFiles
-    from expander.pipeline.group.records import records
+    from expander.pipeline.group.records import records_in
 
     def writes(files: LogFiles, jobs: list[Object]) -> Iterator[Any]:
-        for record in records(jobs, source.pods(jobs)):
+        for record in records_in(jobs, source.pods(jobs)):
             path, starts = files.path_of(record), list(wanted.starts(record))
             if starts:
                 yield lambda path=path, starts=starts: [files.write(path, starts, wanted, source)]

@@ -126,8 +126,10 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     from expander.pipeline.group.table import row_of
     from expander.pipeline.outcomes import FAILED
 
-    jobs = _jobs(source, flags)
-    found = [one for one in records(jobs, source.pods(jobs)) if not flags["failed"] or one.state == FAILED]
+    every = records(source)
+    if not every:
+        _jobs(source, flags)
+    found = [one for one in every if not flags["failed"] or one.state == FAILED]
     rows = [row_of(one) for one in found]
     if "message" in flags["columns"]:
         for row, one in zip(rows, found, strict=True):

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from expander.manifests.selection import Object, uid_of
-from expander.pipeline.group.records import FINISHED, record_of
 from expander.pipeline.group.source import Reader
-
-
-def has_ended(job: Object) -> bool:
-    """Whether a Job is complete or has failed."""
-    return record_of(job, (), -1).state in FINISHED
+from expander.pipeline.group.standing import has_ended
 
 
 def ended(reader: Reader, stopped: Callable[[], bool] = lambda: False) -> Iterator[list[Object]]:

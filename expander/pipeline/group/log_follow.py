@@ -12,10 +12,10 @@ from typing import Final
 
 from expander.manifests.selection import Object, owner_of, uid_of
 from expander.pipeline.group.attempts import index_of
-from expander.pipeline.group.ended import has_ended
 from expander.pipeline.group.logs import Start, Wanted
 from expander.pipeline.group.records import record_of
 from expander.pipeline.group.source import Change, Reader
+from expander.pipeline.group.standing import has_ended
 
 QUIET: Final = 0.2
 """Seconds the caller should wait for something to print before it looks whether all is over."""

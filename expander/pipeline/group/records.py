@@ -12,23 +12,30 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from expander.local.decide import indexes
-from expander.manifests.selection import Object
+from expander.manifests.selection import Object, uid_of
 from expander.pipeline.group.attempts import Attempt, attempt_of, by_job, index_of, seconds_of
-from expander.pipeline.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, outcome_of
+from expander.pipeline.group.source import Reader
+from expander.pipeline.group.standing import has_ended, standing_of
+from expander.pipeline.group.troubles import Warnings, by_subject, failure_of, trouble_of_pod, wants_events
+from expander.pipeline.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 SKIPPED: Final = "Skipped"
-"""The state of an index that did not complete because the Job met its success policy without it."""
+"""The state of an index that did not complete: its Job met the success policy without it, or `retry` made a
+Job of it."""
 
 STATES: Final = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED, SKIPPED)
 FINISHED: Final = (COMPLETE, FAILED, SKIPPED)
+
+NONE: Final[Warnings] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """An item and what became of it; ``index`` is None except for an Indexed Job's parts.
 
-    ``message`` is about the state, ``termination`` what the container of the last attempt left in its
-    termination message. Times are Unix seconds. ``attempts`` are its pods, oldest first.
+    ``reason`` and ``message`` are about the state, of an unfinished item what keeps it; ``cause`` is why its
+    last failed attempt failed. ``termination`` is what the main container left in its termination message.
+    Times are Unix seconds. ``attempts`` are its pods, oldest first.
     """
 
     namespace: str
@@ -39,6 +46,7 @@ class Record:
     state: str
     reason: str
     message: str
+    cause: str
     created: float | None
     started: float | None
     finished: float | None
@@ -77,17 +85,27 @@ class Record:
         return found if isinstance(found, dict) else {}
 
 
-def records(jobs: Iterable[Object], pods: Iterable[Object]) -> Iterator[Record]:
-    """The records of a group, Job by Job."""
+def records(reader: Reader) -> list[Record]:
+    """The records of a group, Job by Job. Events are asked for only if they may tell something."""
+    jobs = list(reader.jobs())
+    pods = by_job(reader.pods(jobs)) if jobs else {}
+    found = [(job, pods.get(uid_of(job), [])) for job in jobs]
+    asks = any(wants_events(job, own) for job, own in found if not has_ended(job))
+    warnings = by_subject(reader.events(warnings=True)) if asks else {}
+    return [record for job, own in found for record in records_of(job, own, warnings)]
+
+
+def records_in(jobs: Iterable[Object], pods: Iterable[Object]) -> Iterator[Record]:
+    """The same of some Jobs and all their pods, without what only events tell."""
     owned = by_job(pods)
     for job in jobs:
-        yield from records_of(job, owned.get(job["metadata"]["uid"], ()))
+        yield from records_of(job, owned.get(uid_of(job), []))
 
 
-def records_of(job: Object, pods: Sequence[Object]) -> Iterator[Record]:
-    """The record of a Job, or those of its indexes in order."""
+def records_of(job: Object, pods: Sequence[Object], warnings: Warnings = NONE) -> Iterator[Record]:
+    """The record of a Job, or those of its indexes in order; ``warnings`` are the events that there are."""
     attempts = _attempts(pods)
-    whole = _whole(job, pods, attempts)
+    whole = _whole(job, pods, attempts, warnings)
     count = _parts(job)
     if count is None:
         yield whole
@@ -103,7 +121,7 @@ def records_of(job: Object, pods: Sequence[Object]) -> Iterator[Record]:
 def record_of(job: Object, pods: Sequence[Object], index: int) -> Record:
     """The record of one index of an Indexed Job, or (index -1) of a whole Job; ``pods`` are its own."""
     attempts = _attempts(pods)
-    whole = _whole(job, pods, attempts)
+    whole = _whole(job, pods, attempts, NONE)
     count = _parts(job)
     if count is None or index < 0:
         return whole
@@ -131,22 +149,24 @@ def _ended(job: Object, count: int) -> tuple[indexes.Intervals, indexes.Interval
     )
 
 
-def _whole(job: Object, pods: Sequence[Object], attempts: Sequence[Attempt]) -> Record:
-    outcome = outcome_of(job, pods)
+def _whole(job: Object, pods: Sequence[Object], attempts: Sequence[Attempt], warnings: Warnings) -> Record:
+    standing = standing_of(job, pods, warnings)
+    outcome = standing.outcome
     return Record(
         namespace=outcome.namespace,
         job=outcome.name,
-        uid=job["metadata"]["uid"],
+        uid=uid_of(job),
         index=None,
         item=outcome.item,
         state=outcome.state,
-        reason=outcome.reason,
-        message=outcome.message,
+        reason=standing.reason,
+        message=standing.message,
+        cause=standing.cause,
         created=seconds_of(job["metadata"].get("creationTimestamp")),
         started=outcome.started,
         finished=outcome.finished,
         exit_code=outcome.exit_code,
-        termination=next((one.termination for one in reversed(attempts) if one.termination), ""),
+        termination=_termination(attempts),
         attempts=attempts,
     )
 
@@ -154,6 +174,7 @@ def _whole(job: Object, pods: Sequence[Object], attempts: Sequence[Attempt]) -> 
 def _part(whole: Record, index: int, attempts: Sequence[Attempt], done: bool, lost: bool) -> Record:
     last = attempts[-1] if attempts else None
     state, reason, message = _part_state(whole, last, done, lost)
+    failure = None if done else failure_of(attempt.pod for attempt in attempts)
     finished = max((one.ended for one in attempts if one.ended is not None), default=whole.finished)
     started = attempts[0].began or attempts[0].created if attempts else None
     return Record(
@@ -165,11 +186,12 @@ def _part(whole: Record, index: int, attempts: Sequence[Attempt], done: bool, lo
         state=state,
         reason=reason,
         message=message,
+        cause=failure.reason if failure else "",
         created=attempts[0].created if attempts else whole.created,
         started=started,
         finished=finished if state in FINISHED and started is not None else None,
         exit_code=0 if done else None if last is None else last.exit_code,
-        termination=next((one.termination for one in reversed(attempts) if one.termination), ""),
+        termination=_termination(attempts),
         attempts=attempts,
     )
 
@@ -177,13 +199,20 @@ def _part(whole: Record, index: int, attempts: Sequence[Attempt], done: bool, lo
 def _part_state(whole: Record, last: Attempt | None, done: bool, lost: bool) -> tuple[str, str, str]:
     if done:
         return COMPLETE, "", ""
+    if whole.state == COMPLETE and whole.reason:
+        return SKIPPED, whole.reason, whole.message
     if lost:
-        why = last.reason if last is not None else ""
-        return FAILED, why or "FailedIndex", last.message if last is not None else ""
+        return FAILED, "FailedIndex", last.message if last is not None else ""
     if whole.state == COMPLETE:
         return SKIPPED, "SuccessPolicy", "the Job was complete without this index"
     if whole.state == FAILED:
         return FAILED, whole.reason, whole.message
-    if last is not None and last.phase in ("Pending", "Running"):
+    if last is not None and last.phase == "Running":
         return ACTIVE, "", ""
-    return (SUSPENDED if whole.state == SUSPENDED else PENDING), "", ""
+    trouble = trouble_of_pod(last.pod) if last is not None else None
+    reason, message = trouble or (whole.reason, whole.message)
+    return (SUSPENDED if whole.state == SUSPENDED else PENDING), reason, message
+
+
+def _termination(attempts: Sequence[Attempt]) -> str:
+    return next((one.termination for one in reversed(attempts) if one.termination), "")

@@ -24,7 +24,7 @@ def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:
     """
     for pod in sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True):
         try:
-            data = b"".join(reader.log(pod, _failed_container(pod), tail=lines))
+            data = b"".join(reader.log(pod, failed_container(pod), tail=lines))
         except ExpanderError:
             continue
         if data.strip():
@@ -47,7 +47,7 @@ def tails(
         return dict(zip(uids, found, strict=True))
 
 
-def _failed_container(pod: Object) -> str:
+def failed_container(pod: Object) -> str:
     """The container that ended badly last, or the main one."""
     ends = []
     for container in statuses_of(pod):

@@ -1,0 +1,209 @@
+"""The page of a report: HTML, style and script in one text that needs nothing else.
+
+Values come from users: the template escapes them, the data of the script is JSON in which no tag can end, and
+the page's Content-Security-Policy allows no script but its own and no connection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from expander.base.resources import folder
+from expander.pipeline.group.records import FINISHED
+from expander.pipeline.group.report_bins import bins_of
+from expander.pipeline.group.report_data import Cost, Summary, plain, rows_of
+from expander.pipeline.group.report_histogram import histogram
+from expander.pipeline.group.report_words import counted, moment, number, percent, span
+from expander.pipeline.outcomes import COMPLETE, FAILED
+
+
+def page(
+    summary: Summary,
+    title: str,
+    where: str,
+    failed: Sequence[Mapping[str, Any]],
+    slowest: Sequence[Mapping[str, Any]],
+    version: str = "",
+) -> str:
+    """The page as a text. ``failed`` and ``slowest`` are entries with ends of logs (`report_tails`)."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    source = folder("templates") / "report"
+    script = "\n" + _text(source / "timeline.js") + _text(source / "items.js")
+    environment = Environment(
+        loader=FileSystemLoader(source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    good = [r.seconds for r in summary.records if r.state == COMPLETE and r.seconds is not None]
+    bad = [r.seconds for r in summary.records if r.state != COMPLETE and r.seconds is not None]
+    return environment.get_template("page.html").render(
+        title=plain(title),
+        where=where,
+        version=f" {version}" if version else "",
+        style=Markup(_text(source / "style.css")),
+        script=Markup(script),
+        script_hash=b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        data=Markup(_json(rows_of(summary))),
+        verdict=_verdict(summary),
+        mood="bad" if summary.counts[FAILED] else "busy" if summary.unfinished else "good",
+        period=_period(summary),
+        as_of=moment(summary.now),
+        counts=_counts(summary),
+        counts_text=", ".join(f"{count:,} {state}" for state, count in summary.counts.items()),
+        tiles=_tiles(summary),
+        timeline_text=_timeline_text(summary),
+        bins=histogram(bins_of(good, bad)),
+        durations_text=_durations_text(summary),
+        reasons=_reasons(summary),
+        failed=failed,
+        failed_text=_failed_text(summary, len(failed)),
+        slowest=slowest,
+        slowest_text=f"The {counted(len(slowest), 'item')} that took longest.",
+        costs=_costs(summary),
+    )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _json(value: object) -> str:
+    """JSON that can stand in a script element: nothing in it can begin or end a tag."""
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _verdict(summary: Summary) -> str:
+    failed, left, total = summary.counts[FAILED], summary.unfinished, summary.total
+    if not total:
+        return "There is no item"
+    if failed:
+        more = f", {left:,} have not ended" if left else ""
+        return f"{failed:,} of {counted(total, 'item')} failed{more}"
+    if left:
+        return f"{left:,} of {counted(total, 'item')} {'has' if left == 1 else 'have'} not ended"
+    if summary.counts[COMPLETE] == total:
+        return f"All {total:,} items are complete" if total > 1 else "The item is complete"
+    return f"{summary.counts[COMPLETE]:,} of {counted(total, 'item')} are complete, none failed"
+
+
+def _period(summary: Summary) -> str:
+    if summary.begin is None:
+        return ""
+    if summary.unfinished or summary.end is None:
+        return f"began {moment(summary.begin)}"
+    return f"{moment(summary.begin)} to {moment(summary.end)}"
+
+
+def _counts(summary: Summary) -> list[dict[str, Any]]:
+    return [
+        {"state": state, "count": count, "shown": f"{count:,}", "percent": percent(count, summary.total)}
+        for state, count in summary.counts.items()
+    ]
+
+
+def _tiles(summary: Summary) -> list[dict[str, str]]:
+    ended = sum(summary.counts[state] for state in FINISHED)
+    wall, cost = summary.wall, summary.cost
+    tiles = [
+        ("Items", f"{summary.total:,}", f"{ended:,} have ended"),
+        (
+            "Time",
+            span(wall) or "none yet",
+            "from the first start" if summary.unfinished else "first start to last end",
+        ),
+        ("Typical item", span(summary.percentile(0.5)) or "none yet", _most(summary)),
+        (
+            "Pace",
+            f"{number(60 * ended / wall)} a minute" if wall and ended else "none yet",
+            "items that ended",
+        ),
+        ("At a time", f"{summary.peak:,}", "pods at work, at most"),
+        ("Further attempts", f"{summary.retried:,}", f"{summary.attempts:,} pods in all"),
+        ("CPU requested", f"{number(cost.cpu / 3600)} core-h", f"{number(cost.cpu)} core-seconds"),
+        (
+            "Memory requested",
+            f"{number(cost.memory / 3600)} GiB-h",
+            f"{percent(summary.lost.cpu, cost.cpu)} of CPU lost to failures",
+        ),
+    ]
+    return [{"name": name, "value": value, "note": note} for name, value, note in tiles]
+
+
+def _most(summary: Summary) -> str:
+    most = summary.percentile(0.95)
+    return "" if most is None else f"95 % within {span(most)}"
+
+
+def _timeline_text(summary: Summary) -> str:
+    begun = sum(record.started is not None for record in summary.records)
+    if not begun:
+        return "No item has started."
+    waiting = summary.total - begun
+    more = f" {counted(waiting, 'item')} not started." if waiting else ""
+    return (
+        f"{counted(begun, 'item')} in {span(summary.wall)}, at most {summary.peak:,} pods at a time (above)."
+        f"{more} Drag to zoom in, click a bar for its item."
+    )
+
+
+def _durations_text(summary: Summary) -> str:
+    if not summary.durations:
+        return ""
+    low, high = summary.durations[0], summary.durations[-1]
+    middle = " and ".join(
+        f"{words} within {span(summary.percentile(part))}"
+        for words, part in (("half of the items", 0.5), ("95 %", 0.95))
+    )
+    return f"From {span(low)} to {span(high)}; {middle}."
+
+
+def _reasons(summary: Summary) -> list[dict[str, Any]]:
+    most = max(summary.reasons.values(), default=1)
+    return [
+        {
+            "state": state,
+            "reason": plain(reason),
+            "shown": f"{count:,}",
+            "width": round(100 * count / most, 1),
+        }
+        for (state, reason), count in summary.reasons.most_common(20)
+    ]
+
+
+def _failed_text(summary: Summary, shown: int) -> str:
+    total = summary.counts[FAILED]
+    if shown < total:
+        return f"The first {shown:,} of {total:,} that failed, with the end of their logs."
+    return "With the end of their logs."
+
+
+def _costs(summary: Summary) -> list[dict[str, Any]]:
+    parts: list[tuple[str, Cost]] = [
+        ("Complete items", summary.useful),
+        ("Failed items and attempts", summary.lost),
+    ]
+    if summary.unfinished:
+        parts.append(("Unfinished items, so far", summary.open))
+    return [_cost_row(name, cost, summary.cost) for name, cost in parts] + [
+        {**_cost_row("Together", summary.cost, summary.cost), "total": True}
+    ]
+
+
+def _cost_row(name: str, cost: Cost, whole: Cost) -> dict[str, Any]:
+    return {
+        "name": name,
+        "cpu": number(cost.cpu),
+        "core_hours": number(cost.cpu / 3600),
+        "gib_hours": number(cost.memory / 3600),
+        "share": percent(cost.cpu, whole.cpu),
+        "total": False,
+    }

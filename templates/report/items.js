@@ -1,0 +1,199 @@
+// The table of items: only the rows in sight are in the page, so that many thousands are no trouble.
+(() => {
+  const ROW = 35, MARGIN = 12, PRINTED = 2000;
+  const at = (id) => document.getElementById(id);
+  const box = at("table"), body = at("rows"), search = at("search"), reason = at("reason");
+  const count = new Intl.NumberFormat("en");
+  const COLUMNS = [
+    { name: "Item", width: "24%", value: (item) => item[LABEL], natural: true },
+    { name: "State", width: "10%", value: (item) => data.states[item[STATE]] },
+    { name: "Reason", width: "17%", value: (item) => text(item[REASON]) },
+    { name: "Exit", width: "6%", value: (item) => item[EXIT], number: true },
+    { name: "Start", width: "10%", value: (item) => item[START], shown: duration, number: true },
+    { name: "Duration", width: "10%", value: took, shown: duration, number: true },
+    { name: "Pods", width: "6%", value: (item) => item[PODS].length, number: true },
+    { name: "Core-s", width: "8%", value: (item) => item[CPU], shown: (value) => count.format(value), number: true },
+    { name: "Node", width: "9%", value: (item) => text(item[NODE]) },
+  ];
+  const order = new Intl.Collator(undefined, { numeric: true });
+  const words = data.items.map((item) =>
+    [item[LABEL], item[JOB], data.states[item[STATE]], text(item[REASON]), text(item[NODE]), text(item[MESSAGE])].join("\n").toLowerCase());
+  const chosen = new Set();
+  let sorted = { column: null, down: false }, shown = [], printing = false, drawn = "";
+
+  function make(tag, properties = {}, ...inside) {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...inside);
+    return made;
+  }
+
+  function select() {
+    const asked = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const why = reason.value;
+    shown = [];
+    data.items.forEach((item, number) => {
+      if (chosen.size && !chosen.has(item[STATE])) return;
+      if (why && text(item[REASON]) !== why) return;
+      if (asked.every((word) => words[number].includes(word))) shown.push(number);
+    });
+    if (sorted.column) {
+      const { value, number, natural } = sorted.column, sign = sorted.down ? -1 : 1;
+      const keys = new Map(shown.map((each) => [each, value(data.items[each])]));
+      shown.sort((a, b) => {
+        const left = keys.get(a), right = keys.get(b);
+        if (left === right) return a - b;
+        if (left === null || left === "") return 1;
+        if (right === null || right === "") return -1;
+        if (number) return sign * (left - right);
+        return sign * (natural ? order.compare(left, right) : left < right ? -1 : 1);
+      });
+    }
+    const all = data.items.length;
+    at("shown").textContent = shown.length === all ? `${count.format(all)} items` : `${count.format(shown.length)} of ${count.format(all)} items`;
+    drawn = "";
+    box.scrollTop = 0;
+    draw();
+  }
+
+  function draw() {
+    const first = printing ? 0 : Math.max(0, Math.floor(box.scrollTop / ROW) - MARGIN);
+    const most = printing ? PRINTED : Math.ceil((box.clientHeight || innerHeight) / ROW) + 2 * MARGIN;
+    const after = Math.min(shown.length, first + most);
+    const key = `${first}-${after}`;
+    if (key === drawn) return;
+    drawn = key;
+    const rows = shown.slice(first, after).map((number, place) => row(number, first + place + 2));
+    const space = (height) => {
+      const line = make("tr", { className: "space" }, make("td", { colSpan: COLUMNS.length }));
+      line.setAttribute("aria-hidden", "true");
+      line.style.height = `${height}px`;
+      return line;
+    };
+    if (first) rows.unshift(space(first * ROW));
+    if (after < shown.length && !printing) rows.push(space((shown.length - after) * ROW));
+    if (!shown.length) rows.push(make("tr", {}, make("td", { colSpan: COLUMNS.length, textContent: "No item is like that." })));
+    body.replaceChildren(...rows);
+    body.parentElement.setAttribute("aria-rowcount", String(shown.length + 1));
+    at("printed").textContent = printing && after < shown.length ? `The first ${count.format(after)} of ${count.format(shown.length)} items are printed.` : "";
+  }
+
+  function row(number, place) {
+    const item = data.items[number];
+    const cells = COLUMNS.map((column, index) => {
+      const value = column.value(item);
+      const cell = make("td", { className: column.number ? "number" : "" });
+      const words = value === null ? "" : column.shown ? column.shown(value) : String(value);
+      if (index === 0) cell.append(make("button", { type: "button", textContent: words, title: words }));
+      else {
+        if (index === 1) cell.append(make("i", { className: words.toLowerCase() }));
+        cell.append(words);
+        if (index === 2 && words) cell.title = text(item[MESSAGE]) || words;
+      }
+      return cell;
+    });
+    const line = make("tr", {}, ...cells);
+    line.dataset.item = number;
+    line.setAttribute("aria-rowindex", String(place));
+    return line;
+  }
+
+  function open(number) {
+    const item = data.items[number];
+    const pods = item[PODS].map(([from, to, good], index) =>
+      `${index + 1}: ${from === null ? "not started" : to === null ? "at work" : good ? "succeeded" : "failed"}` +
+      (from === null ? "" : ` after ${duration((to ?? data.now) - from)}, begun ${clock(from)}`));
+    const facts = [
+      ["Job", item[JOB]], ["State", data.states[item[STATE]]], ["Reason", text(item[REASON])], ["Message", text(item[MESSAGE])],
+      ["Exit code", item[EXIT]], ["Created", clock(item[CREATED])], ["Started", clock(item[START])], ["Ended", clock(item[END])],
+      ["Duration", duration(took(item))], ["Node", text(item[NODE])], ["Pods", pods.join("\n")],
+      ["Requested", `${count.format(item[CPU])} core-seconds, ${count.format(item[MEMORY])} GiB-seconds`],
+    ];
+    at("details-h").textContent = item[LABEL];
+    at("facts").replaceChildren(...facts.filter(([, value]) => value !== "" && value !== null)
+      .flatMap(([name, value]) => [make("dt", { textContent: name }), make("dd", { textContent: String(value) })]));
+    at("details").showModal();
+  }
+
+  function csv() {
+    const cell = (value) => (/[",\n\r]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+    const lines = [COLUMNS.map((column) => column.name)];
+    for (const number of shown) lines.push(COLUMNS.map((column) => column.value(data.items[number]) ?? ""));
+    const link = make("a", { download: "items.csv" });
+    link.href = URL.createObjectURL(new Blob([lines.map((line) => line.map(cell).join(",")).join("\n"), "\n"], { type: "text/csv" }));
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  at("heads").append(...COLUMNS.map((column) => {
+    const button = make("button", { type: "button", textContent: column.name });
+    const head = make("th", { scope: "col", className: column.number ? "number" : "" }, button);
+    head.style.width = column.width;
+    button.addEventListener("click", () => {
+      sorted = { column, down: sorted.column === column ? !sorted.down : Boolean(column.number) };
+      at("heads").querySelectorAll("th").forEach((each) => {
+        const mine = each === head;
+        if (mine) each.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
+        else each.removeAttribute("aria-sort");
+        const label = each.firstChild;
+        label.textContent = label.textContent.replace(/ [↑↓]$/, "") + (mine ? (sorted.down ? " ↓" : " ↑") : "");
+      });
+      select();
+    });
+    return head;
+  }));
+
+  const states = data.states.map((_, state) => data.items.reduce((sum, item) => sum + (item[STATE] === state), 0));
+  states.forEach((size, state) => {
+    if (!size) return;
+    const button = make("button", { type: "button" }, make("i", { className: data.states[state].toLowerCase() }), data.states[state]);
+    button.dataset.only = data.states[state];
+    button.setAttribute("aria-pressed", "false");
+    button.addEventListener("click", () => { press(state, !chosen.has(state)); select(); });
+    at("states").append(button);
+  });
+  function press(state, on) {
+    if (on) chosen.add(state); else chosen.delete(state);
+    at("states").querySelectorAll("button").forEach((button) =>
+      button.setAttribute("aria-pressed", String(chosen.has(data.states.indexOf(button.dataset.only)))));
+  }
+  const reasons = [...new Set(data.items.map((item) => text(item[REASON])))].filter(Boolean).sort();
+  reason.append(...reasons.map((each) => make("option", { value: each, textContent: each })));
+  reason.disabled = !reasons.length;
+
+  document.querySelectorAll("a[data-state]").forEach((link) => link.addEventListener("click", () => {
+    search.value = "";
+    data.states.forEach((_, state) => press(state, data.states[state] === link.dataset.state));
+    reason.value = link.dataset.reason;
+    select();
+  }));
+  search.addEventListener("input", select);
+  reason.addEventListener("change", select);
+  at("filter").addEventListener("submit", (event) => event.preventDefault());
+  at("filter").addEventListener("reset", () => setTimeout(() => { data.states.forEach((_, state) => press(state, false)); select(); }));
+  at("save").addEventListener("click", csv);
+  box.addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
+  body.addEventListener("click", (event) => {
+    const line = event.target.closest("tr[data-item]");
+    if (line) open(Number(line.dataset.item));
+  });
+  new ResizeObserver(draw).observe(box);
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    printing = true; drawn = "";
+    document.documentElement.dataset.theme = "light";
+    closed = [...document.querySelectorAll("details:not([open])")];
+    closed.forEach((each) => { each.open = true; });
+    draw();
+    timeline.draw();
+  });
+  addEventListener("afterprint", () => {
+    printing = false; drawn = "";
+    delete document.documentElement.dataset.theme;
+    closed.forEach((each) => { each.open = false; });
+    draw();
+    timeline.draw();
+  });
+  timeline.listen(open);
+  select();
+  document.documentElement.dataset.ready = (performance.now() - begun).toFixed(0);
+})();

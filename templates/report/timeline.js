@@ -1,0 +1,253 @@
+"use strict";
+// The data of the page, and its timeline. Nothing here makes HTML from text: values go in as text only.
+const begun = performance.now();
+document.documentElement.classList.add("script");
+const data = JSON.parse(document.getElementById("data").textContent);
+const [LABEL, JOB, STATE, REASON, MESSAGE, EXIT, CREATED, START, END, NODE, CPU, MEMORY, PODS] = Array(13).keys();
+const COMPLETE = data.states.indexOf("Complete");
+const text = (number) => data.texts[number];
+
+function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  const whole = Math.round(seconds);
+  if (seconds < 10 && seconds !== whole) return `${seconds.toFixed(1)} s`;
+  if (whole < 60) return `${whole} s`;
+  const [size, unit, smaller, name] = whole < 3600 ? [60, "m", 1, "s"] : whole < 86400 ? [3600, "h", 60, "m"] : [86400, "d", 3600, "h"];
+  const rest = Math.floor((whole % size) / smaller);
+  return `${Math.floor(whole / size)} ${unit}` + (rest ? ` ${rest} ${name}` : "");
+}
+
+function clock(after) {
+  return after === null ? "" : new Date((data.begin + after) * 1000).toLocaleString(undefined, { hour12: false });
+}
+
+const took = (item) => (item[START] === null ? null : (item[END] === null ? data.now : item[END]) - item[START]);
+
+const timeline = (() => {
+  const canvas = document.getElementById("gantt");
+  const tip = document.getElementById("tip");
+  const FEW = 60, ROW = 20, NAMES = 210, MOST = 1000, LOAD = 54, AXIS = 24, TALL = 420, GAP = 10;
+  const started = data.items.map((item, number) => number).filter((number) => data.items[number][START] !== null);
+  started.sort((a, b) => data.items[a][START] - data.items[b][START] || a - b);
+  const last = Math.max(1, ...[data.now].filter(() => started.some((n) => data.items[n][END] === null)),
+    started.reduce((most, n) => Math.max(most, data.items[n][END] ?? 0), 0));
+  const end = (item) => item[END] ?? data.now;
+  let view = [0, last], mode = started.length > FEW ? "packed" : "rows", places = [], lanes = 1, drag = null;
+
+  // Each item gets the first lane that is free when it starts, so that lanes are what ran at a time.
+  function pack() {
+    const free = [];
+    const short = last / 800;
+    places = started.map((number, row) => {
+      const item = data.items[number];
+      if (mode === "rows") return row;
+      let lane = 0;
+      while (lane < free.length && free[lane] > item[START]) lane++;
+      free[lane] = Math.max(end(item), item[START] + short);
+      return lane;
+    });
+    lanes = mode === "rows" ? started.length : free.length;
+  }
+
+  const load = (() => {
+    const edges = [];
+    for (const number of started) for (const [from, to] of data.items[number][PODS])
+      if (from !== null) edges.push([from, 1], [to ?? data.now, -1]);
+    edges.sort((a, b) => a[0] - b[0] || b[1] - a[1]);
+    let busy = 0, peak = 0;
+    const steps = edges.map(([at, step]) => { busy += step; peak = Math.max(peak, busy); return [at, busy]; });
+    return { steps, peak };
+  })();
+
+  function geometry() {
+    const width = canvas.parentElement.clientWidth;
+    const left = mode === "rows" ? Math.min(NAMES, width / 3) : 34;
+    const laneHeight = mode === "rows" ? ROW : Math.max(0.5, Math.min(14, TALL / Math.max(lanes, 1)));
+    const top = LOAD + GAP;
+    return { width, left, laneHeight, top, height: top + Math.max(lanes * laneHeight, 24) + AXIS };
+  }
+
+  const x = (at, g) => g.left + ((at - view[0]) / (view[1] - view[0])) * (g.width - g.left);
+
+  function steps(span, room) {
+    const units = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+    const most = Math.max(2, Math.floor(room / 90));
+    return units.find((unit) => span / unit <= most) ?? Math.ceil(span / most / 86400) * 86400;
+  }
+
+  function draw() {
+    const g = geometry(), scale = window.devicePixelRatio || 1, css = getComputedStyle(document.documentElement);
+    const colour = (name) => css.getPropertyValue(`--${name}`).trim();
+    const ink = colour("soft"), line = colour("line"), bad = colour("failed");
+    const fills = data.states.map((state) => colour(state.toLowerCase()));
+    canvas.width = Math.round(g.width * scale);
+    canvas.height = Math.round(g.height * scale);
+    canvas.style.height = `${g.height}px`;
+    const c = canvas.getContext("2d");
+    c.scale(scale, scale);
+    c.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    c.textBaseline = "middle";
+    const bottom = g.height - AXIS;
+    c.fillStyle = ink;
+    c.strokeStyle = line;
+    const step = steps(view[1] - view[0], g.width - g.left);
+    for (let at = Math.ceil(view[0] / step) * step; at <= view[1]; at += step) {
+      const place = Math.round(x(at, g)) + 0.5;
+      c.beginPath(); c.moveTo(place, 0); c.lineTo(place, bottom); c.stroke();
+      const label = duration(at);
+      const half = c.measureText(label).width / 2;
+      c.textAlign = "center";
+      c.fillText(label, Math.min(Math.max(place, g.left + half), g.width - half), bottom + AXIS / 2 + 2);
+    }
+    drawLoad(c, g, colour("active"), ink);
+    c.save();
+    if (mode === "packed") { c.beginPath(); c.rect(g.left, 0, g.width - g.left, bottom); c.clip(); }
+    started.forEach((number, index) => {
+      const item = data.items[number], y = g.top + places[index] * g.laneHeight;
+      if (mode === "rows") {
+        c.fillStyle = ink; c.textAlign = "right";
+        c.fillText(shorten(c, item[LABEL], g.left - 12), g.left - 8, y + ROW / 2);
+      }
+      if (end(item) < view[0] || item[START] > view[1]) return;
+      bar(c, g, item, y, mode === "rows" ? [4, ROW - 8] : [0, Math.max(g.laneHeight - (g.laneHeight > 4 ? 1 : 0), 1)], fills, bad);
+    });
+    c.restore();
+    if (drag) {
+      c.fillStyle = colour("focus"); c.globalAlpha = 0.18;
+      c.fillRect(Math.min(drag.from, drag.to), 0, Math.abs(drag.to - drag.from), bottom);
+      c.globalAlpha = 1;
+    }
+    document.querySelectorAll("[data-view]").forEach((button) =>
+      button.setAttribute("aria-pressed", String(button.dataset.view === mode)));
+    const whole = view[0] <= 0 && view[1] >= last;
+    document.querySelectorAll("[data-zoom]").forEach((button) => { button.disabled = button.dataset.zoom !== "in" && whole; });
+  }
+
+  function span(c, g, from, to, y, height) {
+    const left = Math.max(x(from, g), g.left), right = Math.min(x(to, g), g.width);
+    c.fillRect(left, y, Math.max(right - left, 1.5), height);
+  }
+
+  // The whole item pale, each pod in full: what is pale in between is the wait for another attempt.
+  function bar(c, g, item, y, [inset, height], fills, bad) {
+    c.fillStyle = fills[item[STATE]];
+    c.globalAlpha = 0.3;
+    span(c, g, item[START], end(item), y + inset, height);
+    c.globalAlpha = 1;
+    item[PODS].forEach(([from, to, good], number) => {
+      if (from === null) return;
+      c.fillStyle = !good && to !== null && (number < item[PODS].length - 1 || item[STATE] !== COMPLETE) ? bad : fills[item[STATE]];
+      span(c, g, from, to ?? data.now, y + inset, height);
+    });
+    if (!item[PODS].some((pod) => pod[0] !== null)) span(c, g, item[START], end(item), y + inset, height);
+  }
+
+  function drawLoad(c, g, fill, ink) {
+    if (!load.peak) return;
+    const base = LOAD, unit = (LOAD - 14) / load.peak;
+    c.save();
+    c.beginPath(); c.rect(g.left, 0, g.width - g.left, LOAD + 1); c.clip();
+    c.beginPath(); c.moveTo(x(0, g), base);
+    let busy = 0;
+    for (const [at, now] of load.steps) {
+      c.lineTo(x(at, g), base - busy * unit); c.lineTo(x(at, g), base - now * unit);
+      busy = now;
+    }
+    c.lineTo(x(last, g), base - busy * unit); c.lineTo(x(last, g), base);
+    c.fillStyle = fill; c.globalAlpha = 0.35; c.fill();
+    c.restore();
+    c.fillStyle = ink; c.textAlign = "right";
+    c.fillText(String(load.peak), g.left - 8, base - load.peak * unit + 2);
+    c.fillText("0", g.left - 8, base - 5);
+    if (mode === "rows") { c.textAlign = "left"; c.fillText("pods at work", 0, base - 5); }
+  }
+
+  // Names of one batch often differ at their ends: the middle is left out.
+  function shorten(c, words, room) {
+    const all = [...words];
+    let length = all.length, shown = words;
+    if (length > 200) shown = [...all.slice(0, 100), "…", ...all.slice(-100)].join("");
+    while (length > 2 && c.measureText(shown).width > room) {
+      length = Math.min(length - 1, Math.floor((length * room) / c.measureText(shown).width) + 1);
+      shown = `${all.slice(0, Math.ceil(length / 3)).join("")}…${all.slice(-Math.floor((2 * length) / 3)).join("")}`;
+    }
+    return shown;
+  }
+
+  function at(event) {
+    const g = geometry(), box = canvas.getBoundingClientRect();
+    const px = event.clientX - box.left, py = event.clientY - box.top;
+    const lane = Math.floor((py - g.top) / g.laneHeight);
+    const time = view[0] + ((px - g.left) / (g.width - g.left)) * (view[1] - view[0]);
+    const near = (3 * (view[1] - view[0])) / g.width, slack = g.laneHeight < 3 ? 2 : 0;
+    let best = null, distance = Infinity;
+    started.forEach((number, index) => {
+      const item = data.items[number], off = Math.abs(places[index] - lane);
+      if (off > slack || (mode === "packed" && (time < item[START] - near || time > end(item) + near))) return;
+      const far = off + Math.abs(time - (item[START] + end(item)) / 2) / last / 10;
+      if (far < distance) { best = number; distance = far; }
+    });
+    return { px, py, item: py < g.top ? null : best };
+  }
+
+  function hover(event) {
+    const { px, py, item } = at(event);
+    if (drag) { drag.to = px; draw(); }
+    tip.hidden = item === null || drag !== null;
+    if (tip.hidden) return;
+    const one = data.items[item], name = document.createElement("b");
+    name.textContent = one[LABEL];
+    const why = one[REASON] ? `: ${text(one[REASON])}` : "";
+    tip.replaceChildren(name, `${data.states[one[STATE]]}${why}, ${duration(took(one))}, from ${duration(one[START])} on`);
+    tip.style.left = `${Math.max(0, Math.min(px + 14, canvas.clientWidth - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${Math.min(py + 14, canvas.clientHeight - tip.offsetHeight - 2)}px`;
+  }
+
+  function zoom(kind) {
+    const span = view[1] - view[0], middle = (view[0] + view[1]) / 2;
+    const wide = kind === "in" ? span / 2 : kind === "out" ? span * 2 : span;
+    const shift = kind === "left" ? -span / 3 : kind === "right" ? span / 3 : 0;
+    look(kind === "all" ? 0 : middle + shift - wide / 2, kind === "all" ? last : middle + shift + wide / 2);
+  }
+
+  function look(from, to) {
+    const wide = Math.min(Math.max(to - from, last / 5000, 0.01), last);
+    const start = Math.min(Math.max(from, 0), last - wide);
+    view = [start, start + wide];
+    draw();
+  }
+
+  function listen(open) {
+    canvas.addEventListener("pointerdown", (event) => {
+      const { px } = at(event);
+      drag = { from: px, to: px };
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", hover);
+    canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
+    canvas.addEventListener("pointerup", (event) => {
+      const { px, item } = at(event), g = geometry();
+      const time = (place) => view[0] + ((place - g.left) / (g.width - g.left)) * (view[1] - view[0]);
+      const [from, to] = drag ? [Math.min(drag.from, px), Math.max(drag.from, px)] : [0, 0];
+      drag = null;
+      if (to - from > 6) look(time(from), time(to));
+      else if (item !== null) open(item);
+      draw();
+    });
+    canvas.addEventListener("dblclick", () => zoom("all"));
+    document.querySelectorAll("[data-zoom]").forEach((button) => button.addEventListener("click", () => zoom(button.dataset.zoom)));
+    document.querySelectorAll("[data-view]").forEach((button) => button.addEventListener("click", () => {
+      mode = button.dataset.view;
+      pack();
+      draw();
+    }));
+    new ResizeObserver(draw).observe(canvas.parentElement);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+    document.querySelector('[data-view="rows"]').hidden = started.length > MOST;
+    if (!started.length) document.getElementById("timeline").hidden = true;
+    pack();
+    draw();
+  }
+
+  return { listen, draw };
+})();
