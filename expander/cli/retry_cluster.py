@@ -53,7 +53,7 @@ def there(
             say("stopped before the end: the same command goes on")
             raise
         interrupted = interrupts.seen
-    if not flags["no_logs"] and chosen.again:
+    if not flags["no_logs"] and any(again.replaces for again in chosen.again):
         say(f"earlier logs are in {folder / 'logs'}")
     code = report.end(interrupted=interrupted)
     errors.finish()

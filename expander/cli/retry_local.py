@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,29 +15,32 @@ from expander.cli.signals import Interrupts
 
 if TYPE_CHECKING:
     from expander.local.group import LocalSource
-    from expander.pipeline.group.again import Again, Chosen
+    from expander.manifests.selection import Object
+    from expander.pipeline.group.again import Chosen
+    from expander.pipeline.run import RunResult
 
 
 def here(
     source: LocalSource, chosen: Chosen, folder: Path, flags: dict[str, Any], report: RetryReport
 ) -> int:
     """On this machine: as `run` runs, one state folder after the other."""
+    from expander.pipeline.group.again import Chosen
     from expander.pipeline.group.retry import refused
 
     for told in refused(chosen):
         report.show(told)
-    homes: dict[Path, list[Again]] = {}
+    homes: dict[Path, Chosen] = {}
     for again in chosen.again:
         home = source.home(again.source)
         if home is not None:
-            homes.setdefault(home, []).append(again)
+            homes.setdefault(home, Chosen(obsolete=chosen.obsolete)).again.append(again)
     code = 1 if report.failed else 0
     for home, part in homes.items():
         ended = _run(source, home, part, folder, flags, report)
         code = ended or code
         if ended == 130:
             break
-    if chosen.again:
+    if any(again.replaces for again in chosen.again):
         say(f"earlier logs are in {folder / 'logs'}")
     if report.lines is not None:
         report.lines.finish(interrupted=code == 130)
@@ -45,13 +50,12 @@ def here(
 def _run(
     source: LocalSource,
     home: Path,
-    part: list[Again],
+    chosen: Chosen,
     folder: Path,
     flags: dict[str, Any],
     report: RetryReport,
 ) -> int:
     from expander.cli.progress import Progress
-    from expander.cli.run_output import JobOutput
     from expander.local.executor import Executor
     from expander.pipeline.group.retry import successors
     from expander.pipeline.run import Run
@@ -59,13 +63,13 @@ def _run(
     errors = ItemErrors()
     executor = Executor(home, **executor_settings(flags))
     say(f"{home.name}: {executor.note}")
-    output = JobOutput(report.out, home, quiet=flags["quiet"], lines=report.lines)
+    ends = _Ends(report, home, flags["quiet"])
     with executor, Progress() as progress:
         run = Run(
             executor,
-            successors(executor, source, part, folder, errors),
-            on_finished=output.finished,
-            on_kept=output.kept,
+            successors(executor, source, chosen, folder, errors),
+            on_finished=ends.finished,
+            on_kept=lambda job, pods_of: None,
             on_turn=progress.show,
             on_error=errors,
             on_note=say,
@@ -79,9 +83,45 @@ def _run(
 
         with Interrupts(interrupted, run.interrupt):
             result = run.go()
-    output.summary(result)
+    ends.summary(result)
     errors.finish()
     if result.stopped == "interrupted":
         say("interrupted: `expander retry` goes on with what has not begun, `expander run` with what has")
         return 130
-    return 1 if result.counts["failed"] or result.stopped or errors.count else 0
+    return 1 if ends.counts["failed"] or result.stopped or errors.count else 0
+
+
+class _Ends:
+    """Prints and counts what has ended in this run, and not what ended before."""
+
+    def __init__(self, report: RetryReport, home: Path, quiet: bool) -> None:
+        from expander.cli.run_output import JobOutput
+
+        self.counts = {"succeeded": 0, "failed": 0}
+        self._lines = report.lines
+        self._output = JobOutput(report.out, home, quiet=quiet or report.lines is not None)
+
+    def finished(self, job: Object, pods_of: Callable[[], Sequence[Object]]) -> None:
+        """A Job has ended."""
+        from expander.manifests.remade import attempt_of
+        from expander.pipeline.outcomes import FAILED, outcome_of
+
+        told = outcome_of(job, ())
+        outcome = "failed" if told.state == FAILED else "succeeded"
+        self.counts[outcome] += 1
+        self._output.finished(job, pods_of)
+        if self._lines is not None:
+            self._lines.put(
+                told.name,
+                told.namespace,
+                told.item or None,
+                outcome,
+                reason=told.reason,
+                attempts=attempt_of(job),
+                message=told.message,
+            )
+
+    def summary(self, result: RunResult) -> None:
+        """What became of what was run again."""
+        left = {state: result.counts[state] for state in ("running", "pending", "suspended")}
+        self._output.summary(replace(result, counts=self.counts | left, before=0))

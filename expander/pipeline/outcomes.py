@@ -8,10 +8,14 @@ from typing import Any
 
 from expander.base.api_time import unix
 from expander.manifests.edits import ITEM_ANNOTATION
+from expander.manifests.remade import indexes_left
 
 Object = Mapping[str, Any]
 
 COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "Pending", "Suspended"
+
+RETRIED_ELSEWHERE = {"reason": "IndexesRetried", "message": "the indexes it lacks have Jobs of their own"}
+"""What is said of an Indexed Job that has failed and of which `retry` has made Jobs; those decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     condition = conditions.get("Failed") or conditions.get("FailureTarget") or {}
     if "Complete" in conditions:
         state = COMPLETE
+    elif "Failed" in conditions and indexes_left(job) == []:
+        state, condition = COMPLETE, {**condition, **RETRIED_ELSEWHERE}
     elif "Failed" in conditions:
         state = FAILED
     elif spec.get("suspend"):

@@ -17,7 +17,7 @@ from expander.base.positions import Position
 from expander.manifests.changes import change
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
-from expander.manifests.remade import attempt_of, for_index, indexes_left, remade
+from expander.manifests.remade import RETRY_OF, attempt_of, for_index, indexes_left, remade
 from expander.manifests.selection import Object
 from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
 from expander.pipeline.validator import Validator
@@ -68,12 +68,12 @@ class Left:
 
 @dataclass(slots=True)
 class Chosen:
-    """What comes of a choice; ``running`` are those of ``again`` that have not ended, ``states`` counts all
-    Jobs there are."""
+    """What comes of a choice; ``obsolete`` are Jobs for indexes of a Job that is made anew as a whole,
+    ``states`` counts all Jobs there are."""
 
     again: list[Again] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
-    running: int = 0
+    obsolete: list[Object] = field(default_factory=list)
     states: dict[str, int] = field(default_factory=dict)
 
 
@@ -95,13 +95,13 @@ def choose(jobs: Iterable[Object], choice: Choice) -> Chosen:
                 continue
         elif state != FAILED and not choice.everything:
             continue
-        if state not in (COMPLETE, FAILED):
-            if not choice.force:
-                words = "it has not ended; --force stops it and begins it anew"
-                chosen.left.append(Left(job, "refused", "Running", words))
-                continue
-            chosen.running += 1
+        if state not in (COMPLETE, FAILED) and not choice.force:
+            words = "it has not ended; --force stops it and begins it anew"
+            chosen.left.append(Left(job, "refused", "Running", words))
+            continue
         _add(chosen, job, indexes or None, choice)
+    if choice.everything:
+        _part_obsolete(chosen)
     missing = [item for item, found in wanted.items() if not found]
     if missing:
         close = nearest(missing[0], names)
@@ -109,6 +109,18 @@ def choose(jobs: Iterable[Object], choice: Choice) -> Chosen:
             f"the group has no item or Job {missing[0]!r}", hint=f"did you mean {close}?" if close else None
         )
     return chosen
+
+
+def _part_obsolete(chosen: Chosen) -> None:
+    whole = {again.key for again in chosen.again}
+    kept = []
+    for again in chosen.again:
+        of = (again.source["metadata"].get("annotations") or {}).get(RETRY_OF)
+        if (again.key[0], of) in whole:
+            chosen.obsolete.append(again.source)
+        else:
+            kept.append(again)
+    chosen.again = kept
 
 
 def _names(job: Object) -> list[str]:

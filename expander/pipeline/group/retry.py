@@ -81,6 +81,8 @@ class Retry:
         Raises ExpanderError when the cluster does not answer or nothing can be written here.
         """
         yield from refused(chosen)
+        for _ in self._writer.delete_each("Job", chosen.obsolete):
+            pass
         parts: dict[str, list[Again]] = defaultdict(list)
         by_key = {again.key: again for again in chosen.again}
         with Pending(self._folder / PENDING) as pending:
@@ -175,7 +177,7 @@ def pending_left(folder: Path) -> int:
 def successors(
     executor: Executor,
     reader: Reader,
-    again: Sequence[Again],
+    chosen: Chosen,
     folder: Path,
     on_error: Callable[[ItemError], None],
 ) -> Iterator[Manifest]:
@@ -185,7 +187,10 @@ def successors(
     """
     from expander.local.actions import NotFound
 
-    for each, why in save(reader, again, folder / LOGS, 1):
+    for job in chosen.obsolete:
+        with suppress(NotFound):
+            executor.delete("Job", job["metadata"]["namespace"], job["metadata"]["name"])
+    for each, why in save(reader, chosen.again, folder / LOGS, 1):
         if why is not None:
             on_error(ItemError(f"job/{each.key[1]}: its logs cannot be saved, so it stays: {why}"))
             continue
