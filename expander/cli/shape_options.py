@@ -107,12 +107,13 @@ def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queu
 
 
 def into_file(folder: str | None) -> Callable[[Queued], None]:
-    """What writes the messages beside the manifests."""
+    """What writes the messages, beside the folder of the manifests: not in it, as they are no manifests."""
 
     def write(queued: Queued) -> None:
         from expander.pipeline.queue_fill import write_messages
 
-        path = Path(folder or ".", f"{queued.queue.replace('/', '-')}-messages.jsonl")
+        stem = folder.rstrip("/") if folder else queued.queue.replace("/", "-")
+        path = Path(f"{stem}-messages.jsonl")
         write_messages(queued, path)
         say(
             f"{len(queued.messages):,} messages are in {path}; before the Job is created:\n"

@@ -16,7 +16,7 @@ from expander.shapes.containers import Containers
 from expander.shapes.draft import begin, container_at, job_name, manifest, require, rewrite
 from expander.shapes.indexed import DEFAULT_LIMIT
 from expander.shapes.rows import Row, Rows, Tree
-from expander.shapes.scripts import OWN_NAMES
+from expander.shapes.scripts import cleaning
 from expander.shapes.shape import Shape
 from expander.shapes.variables import protect
 from expander.shapes.worker import only_container
@@ -59,7 +59,7 @@ while :; do
   for expander_item in "$@"; do
     case $expander_left in all | *" $expander_index "*)
       [ -z "$expander_end" ] || exit $expander_end
-      (eval "$expander_item"; unset OWN_NAMES; exec "$@") &
+      (eval "$expander_item"; CLEAN; exec "$@") &
       expander_await
       expander_item=${expander_item%%
 *}
@@ -102,9 +102,7 @@ def chunk(
         for row, script in zip(items, difference.scripts, strict=True)
     ]
     _check_sizes(items, texts)
-    declared = {entry["name"] for entry in container.get("env") or ()}
-    own = " ".join(name for name in OWN_NAMES if name not in declared)
-    runner = RUNNER.replace("OWN_NAMES", own or "OLDPWD").replace("FAILED", str(FAILED))
+    runner = RUNNER.replace("CLEAN", cleaning(container.get("env") or ())).replace("FAILED", str(FAILED))
     words = [str(first), str(DEFAULT_LIMIT if limit is None else limit), *texts]
     rewrite(
         container,

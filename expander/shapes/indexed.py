@@ -26,7 +26,7 @@ from expander.shapes.draft import (
 )
 from expander.shapes.parameters import HEAVY, Parameters, config_maps, parameters
 from expander.shapes.rows import POD, Row, Rows, Tree, place_of
-from expander.shapes.scripts import OWN_NAMES
+from expander.shapes.scripts import cleaning
 from expander.shapes.shape import Shape
 
 MOST = 100_000
@@ -136,7 +136,5 @@ def _mount() -> Tree:
 def launcher(container: Tree, size: int) -> str:
     """The script in the pod template: it is the same for all items."""
     name = container["name"]
-    declared = {entry["name"] for entry in container.get("env") or ()}
-    own = " ".join(name for name in (*OWN_NAMES, MOUNTED) if name not in declared)
     file = f'"${{{MOUNTED}-{FOLDER}}}/{name}.$$(({INDEX} / {size}))"'
-    return f'. {file}\nunset {own}\nexec "$@"\n'
+    return f'. {file}\n{cleaning(container.get("env") or (), MOUNTED)}\nexec "$@"\n'

@@ -21,6 +21,7 @@ from expander.shapes.containers import Containers, Difference
 from expander.shapes.draft import begin, container_at, job_name, manifest, require, rewrite
 from expander.shapes.indexed import DEFAULT_LIMIT
 from expander.shapes.rows import Row, Rows, Tree
+from expander.shapes.scripts import cleaning
 from expander.shapes.shape import Shape
 from expander.shapes.variables import Word, protect
 from expander.shapes.worker import only_container
@@ -151,7 +152,9 @@ def _message(difference: Difference, number: int, row: Row) -> Work:
         argv = tuple(map(_text, found.argv))
         variables = {name: _text(word) for name, word in env}
     else:
-        argv, variables = ("/bin/sh", "-c", difference.scripts[number] + '\nexec "$@"\n', "sh"), {}
+        clean = cleaning(row.own[difference.place].env)
+        script = f'{difference.scripts[number]}\n{clean}\nexec "$@"\n'
+        argv, variables = ("/bin/sh", "-c", script, "sh"), {}
     text = json.dumps([number, row.value, argv, variables], separators=(",", ":"))
     return Work(row.value, argv, variables, blake2b(text.encode(), digest_size=10).hexdigest())
 

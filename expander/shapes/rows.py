@@ -27,14 +27,17 @@ POD: Path = ("spec", "template", "spec")
 
 @dataclass(slots=True)
 class Row:
-    """One item: how messages call it, its value, the name of its Job, and what its containers have of their
-    own.
-    """
+    """One item: its value, the name of its Job, and what its containers have of their own."""
 
-    label: str
+    item: object | None
     value: Any
     name: str
     own: dict[Place, Own]
+
+    @property
+    def label(self) -> str:
+        """How messages call the item."""
+        return f"Job {self.name!r}" if self.item is None else str(self.item)
 
 
 class Rows:
@@ -61,8 +64,9 @@ class Rows:
                 self._later = self._item is not None
                 self._item = manifest.item
                 self._has_job = False
-            if manifest.kind != "Job" or manifest.api_version != "batch/v1":
-                self._keep(manifest)
+            tree: Tree = json.loads(manifest.json())
+            if tree["kind"] != "Job" or tree["apiVersion"] != "batch/v1":
+                self._keep(manifest, tree)
                 continue
             if self._has_job:
                 raise InputError(
@@ -73,14 +77,13 @@ class Rows:
                     )
                 )
             self._has_job = True
-            yield self._row(manifest)
+            yield self._row(manifest, tree)
 
     def others(self) -> list[Manifest]:
         """The companions seen so far, as they are for all items."""
         return [Manifest(tree, manifest.where) for tree, manifest in self.companions.values()]
 
-    def _row(self, manifest: Manifest) -> Row:
-        tree: Tree = json.loads(manifest.json())
+    def _row(self, manifest: Manifest, tree: Tree) -> Row:
         metadata = tree["metadata"]
         text = (metadata.get("annotations") or {}).pop(ITEM_ANNOTATION, None)
         name = metadata.pop("name", "")
@@ -91,15 +94,14 @@ class Rows:
         except (AttributeError, KeyError, TypeError):
             message = f"this is no valid Job, and {self._shape.words} is made of valid ones"
             raise InputError(message, where=manifest.where) from None
-        row = Row(_label(manifest), value, name, own)
+        row = Row(manifest.item, value, name, own)
         if self.common is None:
             self.common, self.first = tree, manifest
         elif tree != self.common:
             raise self._differs(manifest, tree, row.label)
         return row
 
-    def _keep(self, manifest: Manifest) -> None:
-        tree: Tree = json.loads(manifest.json())
+    def _keep(self, manifest: Manifest, tree: Tree) -> None:
         (tree["metadata"].get("annotations") or {}).pop(ITEM_ANNOTATION, None)
         if not tree["metadata"].get("annotations", True):
             del tree["metadata"]["annotations"]

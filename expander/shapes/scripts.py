@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from expander.shapes.variables import Word
 
@@ -50,6 +52,13 @@ def _later(name: str) -> str:
             "give the variable a name of letters, digits and '_'",
         )
     return f'"${{{name}-\\$({name})}}"'
+
+
+def cleaning(env: Iterable[Mapping[str, Any]], *more: str) -> str:
+    """A shell command that removes what a shell adds to its environment, but for what ``env`` declares."""
+    declared = {entry["name"] for entry in env}
+    names = [name for name in (*OWN_NAMES, *more) if name not in declared]
+    return " ".join(["unset", *names] if names else [":"])
 
 
 def assignments(env: list[tuple[str, Word]], argv: tuple[Word, ...] | None) -> str:

@@ -14,30 +14,9 @@ from hypothesis import strategies as st
 
 from expander.pipeline.templates import TemplateFile
 from tests.shapes.batch import made, seen, template
+from tests.shapes.hostile import HOSTILE
 
 EXAMPLES = int(os.environ.get("EXPANDER_SHAPE_EXAMPLES", "4"))
-
-HOSTILE = [
-    "",
-    " ",
-    "it's",
-    '"double"',
-    "back`tick`s and $(subshell)",
-    "$HOME ${HOME} $$ $1 $@",
-    "$(FIRST) $$(FIRST) $$$(FIRST) $(HOME) $(",
-    "line\nbreak\n\n",
-    "\ttab\r\n\\n \\",
-    "-n",
-    "--",
-    "A=1",
-    ";;\n*)\nesac",
-    "0)",
-    "#comment",
-    "~/* [a-z]? {a,b} !x",
-    "ünï 日本語 🐧 \u2028\u00a0\u0081\u0088",
-    "\x01\x7f\x1b[0m\ufeff",
-    "%s %d \\0",
-]
 
 TEXT = st.text(
     st.one_of(

@@ -1,0 +1,212 @@
+"""A template and items as messages and workers: what runs is the same as with a Job of each item."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.base.errors import ItemError
+from expander.items import from_python
+from expander.pipeline.expand import prepare
+from expander.pipeline.queue_fill import fill
+from expander.pipeline.templates import TemplateFile
+from expander.shapes.queue import Queued
+from expander.shapes.shape import Shape
+from tests.cli.program import run
+from tests.queues.brokers import RabbitServer, RedisServer
+from tests.shapes.batch import made, seen, template
+from tests.shapes.hostile import HOSTILE
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: job-$INDEX, labels: {jobgroup: GROUP}}
+spec:
+  backoffLimit: 1
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - {name: main, image: busybox, command: [sh, -c, 'echo "got $0"; exit $1', $ITEM, "0"]}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers find the program."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
+def refuse(error: ItemError) -> None:
+    """No item is expected to fail."""
+    raise error
+
+
+def queued(file: TemplateFile, items: list[Any], shape: Shape) -> tuple[list[Any], Queued]:
+    """The manifests of a queue's workers, and the messages."""
+    found: list[Queued] = []
+    expansion = prepare(
+        file, from_python(items), on_error=refuse, shape=shape, on_queue=found.append, allow_shell=True
+    )
+    return [manifest for manifests in expansion for manifest in manifests], found[0]
+
+
+def test_hostile_items_arrive_the_same_through_a_broker(url: str, name: str, tmp_path: Path) -> None:
+    broker: Any = "redis" if url.startswith("redis") else "rabbitmq"
+    file = template(
+        ["$ITEM", "a$(FIRST)b", "$$ITEM", "$(HOSTNAMES)"],
+        {"FIRST": "<$ITEM>", "my.var": "$(FIRST)!", "CONST": "$$(FIRST)"},
+        name="show-$INDEX",
+    )
+    manifests, messages = queued(
+        file, HOSTILE, Shape("queue", broker=broker, url=url, secret="here", queue=name)
+    )
+    assert fill(messages, url).added == len(HOSTILE)
+    assert seen(manifests, tmp_path / "queue") == seen(made(file, HOSTILE, "jobs"), tmp_path / "jobs")
+
+
+def test_what_only_the_pod_knows_is_left_to_the_pod(
+    redis_server: RedisServer, name: str, tmp_path: Path
+) -> None:
+    env: list[dict[str, Any]] = [
+        {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+        {"name": "OWN", "value": "$ITEM in $(POD)"},
+    ]
+    file = template(["$(OWN)", "$(POD)"], env, name="show-$INDEX")
+    shape = Shape("queue", broker="redis", url=redis_server.url, secret="here", queue=name)
+    manifests, messages = queued(file, ["a", "it's"], shape)
+    fill(messages, redis_server.url)
+    assert seen(manifests, tmp_path / "queue") == seen(made(file, ["a", "it's"], "jobs"), tmp_path / "jobs")
+
+
+def test_two_equal_items_are_two_messages_and_a_second_fill_adds_none(
+    redis_server: RedisServer, name: str
+) -> None:
+    shape = Shape("queue", broker="redis", url=redis_server.url, queue=name)
+    _, messages = queued(template(name="show-$INDEX"), ["a", "a", "b"], shape)
+    assert fill(messages, redis_server.url).added == 3
+    assert fill(messages, redis_server.url).added == 0
+
+
+def test_run_fills_the_queue_and_works_on_it_and_does_it_once(
+    redis_server: RedisServer, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "job.yaml").write_text(JOB.replace("GROUP", name))
+    words = ["run", "job.yaml", "a", "it's", "c", "--as", "queue=redis", "--queue-url", redis_server.url]
+    words += ["--state", "state", "--runtime", "process", "--parallelism", "1"]
+    first = run(*words, cwd=tmp_path)
+    assert first.code == 0, first.err
+    assert [line.partition("got ")[2] for line in first.out.splitlines() if "got " in line] == [
+        "a",
+        "it's",
+        "c",
+    ]
+    assert f"queue {name}: 3 messages added" in first.err
+    again = run(*words, cwd=tmp_path)
+    assert again.code == 0
+    assert "got" not in again.out
+    assert f"queue {name}: 0 messages added, 3 were there already" in again.err
+
+
+def test_an_item_that_fails_for_good_fails_the_job_when_the_others_are_done(
+    redis_server: RedisServer, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "job.yaml").write_text(JOB.replace("GROUP", name).replace('"0"', "$ITEM"))
+    words = ["run", "job.yaml", "0", "7", "0", "--as", "queue=redis", "--queue-url", redis_server.url]
+    answer = run(*words, "--state", "state", "--runtime", "process", "--parallelism", "1", cwd=tmp_path)
+    assert answer.code == 1
+    assert [line.partition("got ")[2] for line in answer.out.splitlines() if "got " in line] == [
+        "0",
+        "7",
+        "0",
+        "7",
+    ]
+    assert "1 Jobs: 0 succeeded, 1 failed" in answer.err
+
+
+def test_a_broker_with_a_password_is_run_here_without_showing_it(
+    rabbit_server: RabbitServer, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "job.yaml").write_text(JOB.replace("GROUP", name))
+    words = ["run", "job.yaml", "a", "b", "--as", "queue=rabbitmq", "--queue-url", rabbit_server.url]
+    answer = run(*words, "--state", "state", "--runtime", "process", cwd=tmp_path)
+    assert answer.code == 0, answer.err
+    assert sorted(line.partition("got ")[2] for line in answer.out.splitlines() if "got " in line) == [
+        "a",
+        "b",
+    ]
+
+
+def test_expand_writes_messages_that_fill_reads(redis_server: RedisServer, name: str, tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(JOB.replace("GROUP", name))
+    words = [
+        "expand",
+        "job.yaml",
+        "a",
+        "b",
+        "--as",
+        "queue=redis",
+        "--queue-url",
+        redis_server.url,
+        "-o",
+        "jobs",
+    ]
+    answer = run(*words, cwd=tmp_path)
+    assert answer.code == 0, answer.err
+    file = tmp_path / "jobs-messages.jsonl"
+    assert [json.loads(line)["argv"][3] for line in file.read_text().splitlines()] == ["a", "b"]
+    filled = run("queue", "fill", "--url", redis_server.url, "--queue", name, "-i", str(file))
+    assert (filled.code, filled.err) == (0, f"{name}: 2 items added\n")
+    done = run("run", "jobs", "--state", "state", "--runtime", "process", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert sorted(line.partition("got ")[2] for line in done.out.splitlines() if "got " in line) == ["a", "b"]
+
+
+def test_a_password_never_gets_into_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(JOB)
+    url = "amqp://me:hidden@broker"
+    words = ["expand", "job.yaml", "a", "--as", "queue=rabbitmq", "--queue-url", url]
+    answer = run(*words, cwd=tmp_path)
+    assert answer.code == 2
+    assert "--queue-secret NAME" in answer.err
+    assert "hidden" not in answer.out + answer.err
+    answer = run(*words, "--queue-secret", "broker", cwd=tmp_path)
+    assert answer.code == 0
+    assert "hidden" not in answer.out + answer.err
+    assert "name: broker\n" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--as", "queue=redis"], "--as queue=redis needs a broker"),
+        (["--as", "queue=redis", "--queue-url", "amqp://x"], "amqp://x is no URL of redis"),
+        (["--as", "queue=redis", "--queue-url", "http://x"], "expected the URL of a broker"),
+        (["--as", "indexed", "--queue-name", "x"], "--queue-name goes with --as queue="),
+        (["--as", "chunks=2", "--parallelism", "3"], "--parallelism goes with --as indexed"),
+    ],
+)
+def test_options_that_do_not_fit_are_told(words: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(JOB)
+    answer = run("expand", "job.yaml", "a", *words, cwd=tmp_path)
+    assert answer.code == 2
+    assert message in answer.err
+
+
+def test_a_coarse_queue_has_a_pod_for_each_message(name: str) -> None:
+    shape = Shape("queue", broker="rabbitmq", secret="broker", queue=name)
+    (job,), messages = queued(template(backoffLimit=2, name="show-$INDEX"), ["a", "b", "c"], shape)
+    spec = job.tree["spec"]
+    assert (spec["completions"], spec["parallelism"], spec["backoffLimit"]) == (3, 3, 9)
+    assert len(messages.messages) == 3
+    (fine,), _ = queued(
+        template(name="show-$INDEX"), ["a", "b"], replace(shape, broker="redis", parallelism=1)
+    )
+    assert "completions" not in fine.tree["spec"]
+    assert fine.tree["spec"]["parallelism"] == 1
