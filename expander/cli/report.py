@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from expander.cli.group_options import group_options, source_of, wanted_of
-from expander.cli.messages import say
-from expander.version import __version__
-
-if TYPE_CHECKING:
-    from expander.pipeline.group.source import Reader
+from expander.cli.report_option import NewFile, save_report
 
 EXAMPLES = """
 \b
@@ -30,9 +26,14 @@ a table of all items to search, filter and sort. `run` and `wait` write it at th
 
 @click.command(epilog=EXAMPLES)
 @group_options
-@click.option("--out", metavar="FILE", help="Where to write the page.  [default: the group's name, .html]")
+@click.option(
+    "--out",
+    type=NewFile(),
+    metavar="FILE",
+    help="Where to write the page.  [default: the group's name, .html]",
+)
 @click.option("--title", metavar="TEXT", help="Its title.  [default: the group's name, or the selector]")
-def command(out: str | None, title: str | None, **flags: Any) -> int:
+def command(out: Path | None, title: str | None, **flags: Any) -> int:
     """Write one HTML page about a group: what ran when, for how long, what failed and why, what it cost."""
     from expander.pipeline.group.item_folder import file_name
     from expander.pipeline.group.open import nothing_found
@@ -41,13 +42,5 @@ def command(out: str | None, title: str | None, **flags: Any) -> int:
     if next(iter(source.jobs()), None) is None:
         raise nothing_found(wanted_of(flags), source)
     name = title or flags["group"] or flags["selector"]
-    save_report(source, Path(out or f"{file_name(flags['group'] or 'report')}.html"), name)
+    save_report(source, out or Path(f"{file_name(flags['group'] or 'report')}.html"), name)
     return 0
-
-
-def save_report(source: Reader, path: Path, title: str) -> None:
-    """Write the report and say where; for commands that have ``--report FILE``."""
-    from expander.pipeline.group.report import write_report
-
-    size = write_report(source, path, title, version=__version__)
-    say(f"report: {path} ({size:,} bytes)")

@@ -14,6 +14,7 @@ from expander.cli.executor_options import executor_options, executor_settings
 from expander.cli.messages import ItemErrors, Output, say
 from expander.cli.outcome_lines import OutcomeLines
 from expander.cli.parameters import Duration
+from expander.cli.report_option import report_option, save_report
 from expander.cli.selection import item_options, template_options
 from expander.cli.shape_options import into_broker
 from expander.cli.signals import Interrupts
@@ -64,6 +65,7 @@ or input, 130 interrupted: the same command goes on where this one stopped.
     help="What the Jobs print, or a JSON object for each outcome and a last one with the sums.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the output of the Jobs.")
+@report_option
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Run a batch of Jobs here, as a cluster would, and print what they print.
 
@@ -136,6 +138,10 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     output.summary(result)
     if flags["keep"] and (folder / "pods").is_dir():
         say(f"volumes are kept in {folder / 'pods'}")
+    if flags["report"]:
+        from expander.pipeline.group.open import Wanted, open_source
+
+        save_report(open_source(Wanted(group, local=True, state=flags["state"])), flags["report"], group)
     if result.stopped == "interrupted":
         say(f"interrupted with {result.unfinished:,} Jobs left: the same command goes on with them")
         return 130

@@ -8,6 +8,7 @@ import click
 
 from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.parameters import Duration
+from expander.cli.report_option import report_option, save_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,7 @@ TIMED_OUT = 3
     show_default=True,
     help="What is printed of each Job that ends; json has a last line with the sums.",
 )
+@report_option
 def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) -> int:
     """Wait until the Jobs of a group have ended, and say how.
 
@@ -94,6 +96,8 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
     if ending == "empty":
         raise nothing_found(wanted, source)
     output.finish(waiting.tally, ending)
+    if flags["report"]:
+        save_report(source, flags["report"], wanted.group or str(wanted.selector))
     return _exit_code(waiting.tally, ending, awaited.kind)
 
 

@@ -10,7 +10,7 @@
     { name: "Reason", width: "17%", value: (item) => text(item[REASON]) },
     { name: "Exit", width: "6%", value: (item) => item[EXIT], number: true },
     { name: "Start", width: "10%", value: (item) => item[START], shown: duration, number: true },
-    { name: "Duration", width: "10%", value: took, shown: duration, number: true },
+    { name: "Duration", width: "10%", value: took, shown: lasted, number: true },
     { name: "Pods", width: "6%", value: (item) => item[PODS].length, number: true },
     { name: "Core-s", width: "8%", value: (item) => item[CPU], shown: (value) => count.format(value), number: true },
     { name: "Node", width: "9%", value: (item) => text(item[NODE]) },
@@ -105,7 +105,7 @@
     const facts = [
       ["Job", item[JOB]], ["State", data.states[item[STATE]]], ["Reason", text(item[REASON])], ["Message", text(item[MESSAGE])],
       ["Exit code", item[EXIT]], ["Created", clock(item[CREATED])], ["Started", clock(item[START])], ["Ended", clock(item[END])],
-      ["Duration", duration(took(item))], ["Node", text(item[NODE])], ["Pods", pods.join("\n")],
+      ["Duration", lasted(took(item))], ["Node", text(item[NODE])], ["Pods", pods.join("\n")],
       ["Requested", `${count.format(item[CPU])} core-seconds, ${count.format(item[MEMORY])} GiB-seconds`],
     ];
     at("details-h").textContent = item[LABEL];

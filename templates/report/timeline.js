@@ -21,6 +21,8 @@ function clock(after) {
   return after === null ? "" : new Date((data.begin + after) * 1000).toLocaleString(undefined, { hour12: false });
 }
 
+// The API's times are whole seconds: what took none of them took less than one.
+const lasted = (seconds) => (seconds === 0 ? "< 1 s" : duration(seconds));
 const took = (item) => (item[START] === null ? null : (item[END] === null ? data.now : item[END]) - item[START]);
 
 const timeline = (() => {
@@ -198,7 +200,7 @@ const timeline = (() => {
     const one = data.items[item], name = document.createElement("b");
     name.textContent = one[LABEL];
     const why = one[REASON] ? `: ${text(one[REASON])}` : "";
-    tip.replaceChildren(name, `${data.states[one[STATE]]}${why}, ${duration(took(one))}, from ${duration(one[START])} on`);
+    tip.replaceChildren(name, `${data.states[one[STATE]]}${why}, ${lasted(took(one))}, from ${duration(one[START])} on`);
     tip.style.left = `${Math.max(0, Math.min(px + 14, canvas.clientWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = `${Math.min(py + 14, canvas.clientHeight - tip.offsetHeight - 2)}px`;
   }

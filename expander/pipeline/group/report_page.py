@@ -18,7 +18,7 @@ from expander.pipeline.group.records import FINISHED
 from expander.pipeline.group.report_bins import bins_of
 from expander.pipeline.group.report_data import Cost, Summary, plain, rows_of
 from expander.pipeline.group.report_histogram import histogram
-from expander.pipeline.group.report_words import counted, moment, number, percent, span
+from expander.pipeline.group.report_words import counted, lasted, moment, number, percent, span
 from expander.pipeline.outcomes import COMPLETE, FAILED
 
 
@@ -68,6 +68,7 @@ def page(
         slowest=slowest,
         slowest_text=f"The {counted(len(slowest), 'item')} that took longest.",
         costs=_costs(summary),
+        costs_text=_costs_text(summary),
     )
 
 
@@ -120,7 +121,7 @@ def _tiles(summary: Summary) -> list[dict[str, str]]:
             span(wall) or "none yet",
             "from the first start" if summary.unfinished else "first start to last end",
         ),
-        ("Typical item", span(summary.percentile(0.5)) or "none yet", _most(summary)),
+        ("Typical item", lasted(summary.percentile(0.5)) or "none yet", _most(summary)),
         (
             "Pace",
             f"{number(60 * ended / wall)} a minute" if wall and ended else "none yet",
@@ -128,10 +129,14 @@ def _tiles(summary: Summary) -> list[dict[str, str]]:
         ),
         ("At a time", f"{summary.peak:,}", "pods at work, at most"),
         ("Further attempts", f"{summary.retried:,}", f"{summary.attempts:,} pods in all"),
-        ("CPU requested", f"{number(cost.cpu / 3600)} core-h", f"{number(cost.cpu)} core-seconds"),
+        (
+            "CPU requested",
+            f"{number(cost.cpu / 3600)} core-h" if cost.cpu else "none",
+            f"{number(cost.cpu)} core-seconds",
+        ),
         (
             "Memory requested",
-            f"{number(cost.memory / 3600)} GiB-h",
+            f"{number(cost.memory / 3600)} GiB-h" if cost.memory else "none",
             f"{percent(summary.lost.cpu, cost.cpu)} of CPU lost to failures",
         ),
     ]
@@ -140,7 +145,7 @@ def _tiles(summary: Summary) -> list[dict[str, str]]:
 
 def _most(summary: Summary) -> str:
     most = summary.percentile(0.95)
-    return "" if most is None else f"95 % within {span(most)}"
+    return "" if most is None else f"95 % within {lasted(most)}"
 
 
 def _timeline_text(summary: Summary) -> str:
@@ -160,10 +165,10 @@ def _durations_text(summary: Summary) -> str:
         return ""
     low, high = summary.durations[0], summary.durations[-1]
     middle = " and ".join(
-        f"{words} within {span(summary.percentile(part))}"
+        f"{words} within {lasted(summary.percentile(part))}"
         for words, part in (("half of the items", 0.5), ("95 %", 0.95))
     )
-    return f"From {span(low)} to {span(high)}; {middle}."
+    return f"From {lasted(low)} to {lasted(high)}; {middle}."
 
 
 def _reasons(summary: Summary) -> list[dict[str, Any]]:
@@ -184,6 +189,14 @@ def _failed_text(summary: Summary, shown: int) -> str:
     if shown < total:
         return f"The first {shown:,} of {total:,} that failed, with the end of their logs."
     return "With the end of their logs."
+
+
+def _costs_text(summary: Summary) -> str:
+    if not summary.cost.cpu and not summary.cost.memory:
+        return "No pod asked for CPU or memory."
+    return (
+        "Requested CPU and memory times the time each pod was at work: what was set aside, not what was used."
+    )
 
 
 def _costs(summary: Summary) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from expander.pipeline.group.outputs import AT_ONCE, last_bytes
 from expander.pipeline.group.readers import Readers
 from expander.pipeline.group.records import Record
 from expander.pipeline.group.report_data import Summary, plain, why
-from expander.pipeline.group.report_words import counted, span
+from expander.pipeline.group.report_words import counted, lasted
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.tails import failed_container
 from expander.pipeline.outcomes import FAILED
@@ -33,11 +33,11 @@ def failures(summary: Summary) -> list[Record]:
 
 
 def slowest(summary: Summary) -> list[Record]:
-    """The items that took longest; none when all took the same."""
+    """The items that took longest, of few items three; none when all took the same."""
     found = sorted((r for r in summary.records if r.seconds is not None), key=lambda one: -(one.seconds or 0))
     if not found or found[0].seconds == found[-1].seconds:
         return []
-    return found[:SLOWEST]
+    return found[: min(SLOWEST, max(3, summary.total // 5))]
 
 
 def entries(reader: Reader, records: Sequence[Record]) -> list[Entry]:
@@ -61,7 +61,7 @@ def entries(reader: Reader, records: Sequence[Record]) -> list[Entry]:
 
 
 def _facts(record: Record) -> str:
-    parts = [why(record) if record.state == FAILED else "", span(record.seconds)]
+    parts = [why(record) if record.state == FAILED else "", lasted(record.seconds)]
     if len(record.attempts) > 1:
         parts.append(counted(len(record.attempts), "pod"))
     return ", ".join(plain(part) for part in parts if part)

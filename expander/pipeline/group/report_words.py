@@ -23,6 +23,11 @@ def span(seconds: float | None) -> str:
     return f"{whole // size} {unit}" + (f" {rest} {name}" if rest else "")
 
 
+def lasted(seconds: float | None) -> str:
+    """How long something took. The API's times are whole seconds: what took none took less than one."""
+    return "< 1 s" if seconds == 0 else span(seconds)
+
+
 def number(value: float) -> str:
     """A number with three significant digits, whole from 100 on: ``0.042``, ``1.53``, ``12,345``."""
     if value >= 99.95 or value == int(value):

@@ -113,10 +113,16 @@ def as_text(rows: Sequence[Row], clean: Any) -> Iterator[str]:
     for head, key in optional.items():
         if all(row.get(key) is None for row in rows):
             heads.remove(head)
-    cells = [heads, *([_cell(row.get(_SHOWN[head]), head, clean) for head in heads] for row in rows)]
+    cells = [heads, *([_cell(_value(row, head), head, clean) for head in heads] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+
+
+def _value(row: Row, head: str) -> object:
+    if head == "REASON" and row["reason"] and row.get("cause"):
+        return f"{row['reason']} ({row['cause']})"
+    return row.get(_SHOWN[head])
 
 
 def _cell(value: object, head: str, clean: Any) -> str:
