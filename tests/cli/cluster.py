@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tests.cli.program import EXPANDER
+from tests.cli.program import EXPANDER, Answer
 from tests.local.api.server.serving import Server
 
 PATIENCE = 120.0
@@ -25,7 +25,7 @@ apiVersion: batch/v1
 kind: Job
 metadata:
   NAME
-  labels: {jobgroup: load}
+  labels: {jobgroup: load, number: "$ITEM"}
 spec:
   suspend: SUSPEND
   template:
@@ -67,22 +67,34 @@ def kill(server: Server) -> None:
     server.process.communicate(timeout=PATIENCE)
 
 
-def submitting(folder: Path, server: Server, *arguments: str) -> subprocess.Popen[str]:
-    """``submit -o json`` at work, with its journals in ``folder``."""
-    return subprocess.Popen(
-        [
-            EXPANDER,
-            "submit",
-            *arguments,
-            *("--kubeconfig", str(server.kubeconfig)),
-            *("--state", str(folder / "journals")),
-            *("-o", "json"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    )
+@contextmanager
+def submitting(
+    folder: Path, server: Server, *arguments: str, **options: Any
+) -> Iterator[subprocess.Popen[str]]:
+    """``submit -o json`` at work, with its journals in ``folder``; killed if it still is at the end."""
+    command = [EXPANDER, "submit", *arguments, "-o", "json", "--state", str(folder / "journals")]
+    with subprocess.Popen(
+        [*command, "--kubeconfig", str(server.kubeconfig)],
+        **{
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+            **options,
+        },
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def submitted(folder: Path, server: Server, *arguments: str, **options: Any) -> Answer:
+    """A run of ``submit -o json`` to its end."""
+    with submitting(folder, server, *arguments, **options) as process:
+        out, err = process.communicate(timeout=7200)
+    return Answer(process.returncode, out, err)
 
 
 def objects(server: Server, path: str) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from tests.cli.cluster import (
     jobs,
     lines_of,
     size,
+    submitted,
     submitting,
     template,
     until,
@@ -40,10 +41,9 @@ def test_never_more_than_the_window_are_unfinished_in_all_namespaces_and_groups(
         made = server.request("POST", "/api/v1/namespaces", {"metadata": {"name": "other"}})
         assert made.code == 201
         active = ActiveJobs(server)
-        process = submitting(tmp_path, server, str(folder), "--max-active", str(WINDOW))
-        out, err = process.communicate(timeout=3600)
-        assert process.returncode == 0, err
-        assert json.loads(out.splitlines()[-1]) == {"summary": {"created": each * 4 + 1}}
+        answer = submitted(tmp_path, server, str(folder), "--max-active", str(WINDOW))
+        assert answer.code == 0, answer.err
+        assert json.loads(answer.out.splitlines()[-1]) == {"summary": {"created": each * 4 + 1}}
         until(lambda: len(active.seen) == each * 4)
         assert 1 < active.most <= WINDOW
         assert Counter(job["metadata"]["namespace"] for job in jobs(server)) == {
@@ -58,13 +58,10 @@ def test_a_window_is_kept_when_the_submitter_is_killed_and_goes_on(tmp_path: Pat
         active = ActiveJobs(server)
         arguments = [path, "-i", f"1-{JOBS}", "--max-active", str(WINDOW), "--resume"]
         for part in (1, 2):
-            process = submitting(tmp_path, server, *arguments)
-            until(lambda part=part: lines_of(tmp_path) >= JOBS * part // 3)  # type: ignore[misc]
-            process.kill()
-            process.communicate()
-        process = submitting(tmp_path, server, *arguments)
-        _, err = process.communicate(timeout=3600)
-        assert process.returncode == 0, err
+            with submitting(tmp_path, server, *arguments):
+                until(lambda part=part: lines_of(tmp_path) >= JOBS * part // 3)  # type: ignore[misc]
+        answer = submitted(tmp_path, server, *arguments)
+        assert answer.code == 0, answer.err
         until(lambda: len(active.seen) == JOBS)
         assert active.most <= WINDOW
         assert len(jobs(server)) == JOBS
@@ -80,14 +77,11 @@ def test_finished_jobs_are_collected_before_they_are_deleted_whenever_it_is_kill
         arguments = [path, "-i", f"1-{JOBS}", "--max-active", str(WINDOW), "--delete-finished"]
         arguments += ["--results", str(results), "--resume"]
         for part in (1, 2, 3):
-            process = submitting(tmp_path, server, *arguments)
-            until(lambda part=part: lines_of(tmp_path) >= JOBS * part // 4)  # type: ignore[misc]
-            process.kill()
-            process.communicate()
-        process = submitting(tmp_path, server, *arguments)
-        out, err = process.communicate(timeout=3600)
-        assert process.returncode == 0, err
-        *lines, last = map(json.loads, out.splitlines())
+            with submitting(tmp_path, server, *arguments):
+                until(lambda part=part: lines_of(tmp_path) >= JOBS * part // 4)  # type: ignore[misc]
+        answer = submitted(tmp_path, server, *arguments)
+        assert answer.code == 0, answer.err
+        *lines, last = map(json.loads, answer.out.splitlines())
         assert len(lines) == JOBS
         assert set(last["summary"]) <= {"created", "unchanged"}
         assert jobs(server) == []
@@ -101,10 +95,10 @@ def test_finished_jobs_are_collected_before_they_are_deleted_whenever_it_is_kill
 def test_an_interrupt_leaves_what_is_not_finished_to_resume(tmp_path: Path) -> None:
     path = template(tmp_path, suspend=False, command='["sleep", "600"]')
     with cluster(tmp_path) as server:
-        process = submitting(tmp_path, server, path, "a", "b", "--delete-finished")
-        until(lambda: len(jobs(server)) == 2)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+        with submitting(tmp_path, server, path, "a", "b", "--delete-finished") as process:
+            until(lambda: len(jobs(server)) == 2)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
         assert process.returncode == 130, err
         assert json.loads(out.splitlines()[-1])["collected"] == 0
         assert "expander submit --resume --group load" in err
