@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib import import_module
 
@@ -14,6 +15,7 @@ from expander.version import __version__
 
 COMMANDS = {
     "cleanup": "Delete a group with all that was made for it.",
+    "completion": "Print the completion script for bash, zsh or fish.",
     "expand": "One template and items become a labelled batch of manifests.",
     "logs": "Print or save what the containers of a group wrote.",
     "plan": "Say what a submission would be: counts, bytes, quota fit, time.",
@@ -29,6 +31,20 @@ COMMANDS = {
     "wait": "Wait until the Jobs of a group have ended, and say how.",
 }
 """Commands and what ``--help`` says of them; ``expander.cli.NAME`` has the function ``command``."""
+
+STAGES = {
+    "Make": ("init", "expand", "validate", "plan"),
+    "Run": ("submit", "run", "serve", "queue"),
+    "Follow": ("status", "wait", "logs", "results", "report"),
+    "Finish": ("retry", "cleanup"),
+}
+"""Commands under the headings of ``--help``; the rest comes last."""
+
+PLUGIN = "kubectl-expander"
+"""The name by which kubectl starts this program as a plugin."""
+
+COMPLETE = "_EXPANDER_COMPLETE"
+"""The environment variable by which a shell's script asks for completions."""
 
 COLLECT_AFTER = 100_000
 """Objects between searches for unused cycles: a batch makes many objects and hardly any cycle."""
@@ -46,16 +62,24 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"expander.cli.{cmd_name}").command
+        if ctx.resilient_parsing:
+            from expander.cli.completing import attach
+
+            attach(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        staged = {name for names in STAGES.values() for name in names}
+        rest = tuple(name for name in COMMANDS if name not in staged)
+        for stage, names in {**STAGES, "Other commands": rest}.items():
+            with formatter.section(stage):
+                formatter.write_dl([(name, COMMANDS[name]) for name in names if name in COMMANDS])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        known_or_option = not args or args[0] in COMMANDS or args[0].startswith("-")
+        if not known_or_option and not ctx.resilient_parsing:
             from expander.base.nearest import nearest
 
             close = nearest(args[0], COMMANDS)
@@ -97,7 +121,9 @@ def run(arguments: list[str]) -> int:
     """Run one command and give its exit code. Errors are printed on standard error, never raised."""
     gc.set_threshold(COLLECT_AFTER)
     try:
-        code = program.main(arguments, prog_name="expander", standalone_mode=False)
+        if COMPLETE in os.environ:
+            return _complete(arguments)
+        code = program.main(arguments, prog_name=_called(), standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
@@ -111,3 +137,17 @@ def run(arguments: list[str]) -> int:
         click.echo("interrupted", err=True)
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _called() -> str:
+    """What the user typed to start this program."""
+    return "kubectl expander" if os.path.basename(sys.argv[0]) == PLUGIN else "expander"
+
+
+def _complete(arguments: list[str]) -> int:
+    """Answer a shell that asks for completions; whatever goes wrong, nothing is printed."""
+    try:
+        program.main(arguments, prog_name="expander", complete_var=COMPLETE, standalone_mode=False)
+    except (Exception, SystemExit):
+        return 0
+    return 0

@@ -1,0 +1,149 @@
+"""What completes a word on the command line: names of groups, items, namespaces, contexts, and files.
+
+They come from local state and from the cluster, which is given a short time. Whatever goes wrong, there is
+just nothing to offer: pressing TAB never prints an error.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from click.shell_completion import CompletionItem, ShellComplete
+
+if TYPE_CHECKING:
+    from expander.cluster.asking import Asking
+
+PATIENCE: Final = 2.0
+"""Seconds after which what was found is offered."""
+
+MOST: Final = 1000
+"""Objects that are looked at."""
+
+FILES: Final = 0
+NO_FILES: Final = 4
+"""Directives of cobra's completion: what kubectl does when nothing is offered."""
+
+Find = Callable[[click.Context], Iterable[str]]
+
+
+def attach(command: click.Command) -> None:
+    """Let the parameters of a command offer what they can be."""
+    for parameter in command.params:
+        find = BY_NAME.get(parameter.name or "")
+        if find is not None and (parameter.name != "jobs" or isinstance(parameter, click.Argument)):
+            vars(parameter)["shell_complete"] = partial(_offer, find)
+        elif (kind := _path_kind(parameter)) is not None:
+            vars(parameter)["shell_complete"] = partial(_path, kind)
+
+
+def kubectl(program: click.Command, arguments: list[str]) -> Iterator[str]:
+    """The lines by which a ``kubectl_complete-NAME`` program answers kubectl; the last word is begun."""
+    *words, last = arguments or [""]
+    directive = NO_FILES
+    for item in ShellComplete(program, {}, "kubectl expander", "").get_completions(words, last):
+        if item.type == "plain":
+            yield f"{item.value}\t{item.help}" if item.help else str(item.value)
+        else:
+            directive = FILES
+    yield f":{directive}"
+
+
+def _path_kind(parameter: click.Parameter) -> str | None:
+    metavar = parameter.metavar or ""
+    if parameter.name in ("template", "paths", "arguments") or metavar == "FILE":
+        return "file"
+    return "dir" if metavar == "DIR" else None
+
+
+def _path(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type=kind)]
+
+
+def _offer(find: Find, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """What ``find`` gives within `PATIENCE`, of which the last part of a list ``a,b`` is completed."""
+    before, comma, last = incomplete.rpartition(",")
+    found: dict[str, None] = {}
+
+    def work() -> None:
+        try:
+            for name in find(ctx):
+                found[name] = None
+        except Exception:
+            return  # no cluster, no such group, no rights: there is nothing to offer
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    names = sorted([*found])  # a copy: the thread may still be at work
+    return [CompletionItem(before + comma + name) for name in names if name.startswith(last)]
+
+
+def _groups(ctx: click.Context) -> Iterator[str]:
+    from expander.local.group_folders import GroupFolders
+    from expander.pipeline.state import state_folder
+
+    flags = ctx.params
+    yield from GroupFolders(state_folder("any", flags.get("state")).parent, None).known()
+    if flags.get("local") or flags.get("state"):
+        return
+    label = flags.get("group_label") or "jobgroup"
+    asking, namespace = _cluster(flags)
+    within = "" if flags.get("everywhere") else f"/namespaces/{namespace}"
+    for page in asking.pages(f"/apis/batch/v1{within}/jobs", label):
+        yield from (job["metadata"]["labels"][label] for job in page["items"])
+
+
+def _items(ctx: click.Context) -> Iterator[str]:
+    from expander.cli.group_options import source_of
+    from expander.manifests.edits import ITEM_ANNOTATION
+
+    for job in islice(source_of(ctx.params).jobs(), MOST):
+        metadata = job["metadata"]
+        yield metadata["name"]
+        item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION) or ""
+        if item and item.isprintable() and not set(item) & set(" ,:'\"\\"):  # what shells take apart
+            yield item
+
+
+def _namespaces(ctx: click.Context) -> Iterator[str]:
+    asking, _ = _cluster(ctx.params)
+    for page in asking.pages("/api/v1/namespaces", ""):
+        yield from (each["metadata"]["name"] for each in page["items"])
+
+
+def _contexts(ctx: click.Context) -> Iterator[str]:
+    from expander.base.yaml import load_documents
+
+    default = os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
+    for path in (ctx.params.get("kubeconfig") or default).split(os.pathsep):
+        with open(path, "rb") as file:
+            for document in load_documents(file.read(), path):
+                yield from (str(each["name"]) for each in document.data["contexts"])
+
+
+def _cluster(flags: dict[str, Any]) -> tuple[Asking, str]:
+    """What asks the cluster, and the namespace that is meant."""
+    from expander.cluster.asking import Asking
+    from expander.cluster.retry import Retry
+    from expander.cluster.transport import Transport
+
+    transport = Transport(flags.get("kubeconfig"), flags.get("context"))
+    namespace = flags.get("namespace") or transport.namespace
+    return Asking(transport, Retry(budget=PATIENCE), lambda: False), namespace
+
+
+BY_NAME: Final[dict[str, Find]] = {
+    "group": _groups,
+    "items": _items,
+    "names": _items,
+    "jobs": _items,
+    "namespace": _namespaces,
+    "context": _contexts,
+}
+"""By the name of a parameter: what it can be."""

@@ -1,0 +1,46 @@
+"""``expander completion``: the script that lets a shell complete commands, options and names."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from expander.cli.help import Page
+
+EXAMPLES = """
+\b
+Examples:
+  expander completion bash > ~/.local/share/bash-completion/completions/expander
+  expander completion zsh > "${fpath[1]}/_expander"
+  expander completion fish > ~/.config/fish/completions/expander.fish
+
+\b
+For one session: source <(expander completion bash). As a kubectl plugin it is completed by kubectl's own
+completion, with no script. Groups, items, namespaces and contexts come from local state and the cluster,
+which is given two seconds.
+"""
+
+
+@click.command(cls=Page, epilog=EXAMPLES)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> int:
+    """Print the completion script for SHELL."""
+    from click.shell_completion import get_completion_class
+
+    from expander.cli.main import COMPLETE, program
+
+    found = get_completion_class(shell)
+    assert found is not None
+    script = found(program, {}, "expander", COMPLETE)
+    click.echo(script.source_template % script.source_vars())
+    return 0
+
+
+def kubectl() -> None:
+    """The program ``kubectl_complete-expander``, which kubectl asks for completions of the plugin."""
+    from expander.cli import completing
+    from expander.cli.main import program
+
+    for line in completing.kubectl(program, sys.argv[1:]):
+        click.echo(line)
