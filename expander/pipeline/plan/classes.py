@@ -31,8 +31,8 @@ class Classes:
         self._slots: dict[int, tuple[Skeleton, list[int]]] = {}
         self._known: dict[object, Needs] = {}
 
-    def of(self, manifest: Manifest) -> tuple[Needs, int]:
-        """What ``manifest`` asks for, and the bytes of JSON that a server keeps of it."""
+    def of(self, manifest: Manifest, name: str) -> tuple[Needs, int]:
+        """What ``manifest``, called ``name``, asks for, and the bytes of JSON that a server keeps of it."""
         if isinstance(manifest, Rendered):
             key: object = self._key(manifest)
         else:
@@ -42,9 +42,8 @@ class Classes:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             needs = self._known[key] = self._look(manifest)
-        return needs, size_of(manifest.json()) + needs.added + NAME_COPIES.get(needs.kind, 0) * len(
-            manifest.name
-        )
+        copies = NAME_COPIES.get(needs.kind, 0)
+        return needs, size_of(manifest.json()) + needs.added + copies * len(name)
 
     def _look(self, manifest: Manifest) -> Needs:
         try:
@@ -52,7 +51,7 @@ class Classes:
         except (AttributeError, KeyError, TypeError, ValueError):
             return needs_of_anything(manifest.tree, self._group_label)  # it was not validated
 
-    def _key(self, manifest: Rendered) -> tuple[Any, ...]:
+    def _key(self, manifest: Rendered) -> object:
         skeleton, row = manifest.skeleton, manifest.row
         known = self._slots.get(id(skeleton))
         if known is None:
@@ -61,7 +60,9 @@ class Classes:
                 self._known.clear()  # ids of skeletons may come again
             holes = [hole for hole in skeleton.holes if not says_nothing(hole.path)]
             known = self._slots[id(skeleton)] = skeleton, sorted({slot for h in holes for slot in h.slots})
-        return (id(skeleton), *((type(row[slot]), str(row[slot])) for slot in known[1]))
+        if not known[1]:
+            return id(skeleton)
+        return (id(skeleton), *[(type(row[slot]), str(row[slot])) for slot in known[1]])
 
 
 def says_nothing(path: Path) -> bool:

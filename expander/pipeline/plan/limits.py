@@ -46,13 +46,9 @@ OTHER_SHAPES: Final = "--as indexed makes one Job of all items, --as chunks=N fe
 
 def near_limits(tree: Mapping[str, Any], size: int) -> str:
     """What a single large object comes near to; empty for nothing. ``size`` is its JSON as stored."""
-    data = sum(
-        len(str(value))
-        for part in ("data", "binaryData", "stringData")
-        for value in (tree.get(part) or {}).values()
-    )
-    notes = (tree.get("metadata") or {}).get("annotations") or {}
-    annotations = sum(len(str(key)) + len(str(value)) for key, value in notes.items())
+    data = sum(_length(tree.get(part)) for part in ("data", "binaryData", "stringData"))
+    metadata = tree.get("metadata")
+    annotations = _length(metadata.get("annotations")) if isinstance(metadata, Mapping) else 0
     if size > LARGEST_REQUEST:
         return "has more than the 1.5 MiB that etcd takes in one request by default"
     if data > NEAR * LARGEST_DATA:
@@ -62,6 +58,15 @@ def near_limits(tree: Mapping[str, Any], size: int) -> str:
     if size > NEAR * LARGEST_REQUEST:
         return "has nearly the 1.5 MiB that etcd takes in one request by default"
     return ""
+
+
+def _length(texts: object) -> int:
+    """The characters of a mapping's keys and values."""
+    return (
+        sum(len(str(key)) + len(str(value)) for key, value in texts.items())
+        if isinstance(texts, Mapping)
+        else 0
+    )
 
 
 def warnings_of(plan: Plan) -> list[str]:

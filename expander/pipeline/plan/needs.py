@@ -31,15 +31,17 @@ NAME_COPIES: Final = {"Job": 2}
 class Needs:
     """What all manifests of a class ask for; classes are compared by identity.
 
-    ``counted`` is what a ResourceQuota counts the object itself for. ``pod`` is a pod that it leads to, None
-    when it leads to none; there are up to ``pods`` at a time and ``pods_in_all`` when nothing fails (of a
-    CronJob: in one run). ``amounts`` are what one such pod asks for, named as quotas name it. ``added`` is
-    how many bytes of JSON the server adds to what is sent, beside copies of the name. ``completions`` and
-    ``parallelism`` are those of an Indexed Job. ``totals`` and ``warnings`` are what validation says.
+    ``title`` is the kind as ``kubectl -o name`` writes it: ``job.batch``. ``counted`` is what a ResourceQuota
+    counts the object itself for. ``pod`` is a pod that it leads to, None when it leads to none; there are up
+    to ``pods`` at a time and ``pods_in_all`` when nothing fails (of a CronJob: in one run). ``amounts`` are
+    what one such pod asks for, named as quotas name it. ``added`` is how many bytes of JSON the server adds
+    to what is sent, beside copies of the name. ``completions`` and ``parallelism`` are those of an Indexed
+    Job. ``totals`` and ``warnings`` are what validation says.
     """
 
     api_version: str
     kind: str
+    title: str
     counted: Amounts
     pod: Object | None
     pods: int
@@ -51,12 +53,6 @@ class Needs:
     parallelism: int
     totals: Totals
     warnings: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """The kind as ``kubectl -o name`` writes it: ``job.batch``."""
-        group, _, version = self.api_version.partition("/")
-        return f"{self.kind.lower()}.{group}" if version else self.kind.lower()
 
 
 def needs_of(tree: Mapping[str, Any], group_label: str) -> Needs:
@@ -72,9 +68,11 @@ def needs_of(tree: Mapping[str, Any], group_label: str) -> Needs:
     totals = Totals(group_label, amounts=False)
     totals.add(tree)
     indexed = spec is not None and spec.get("completionMode") == "Indexed"
+    version = str(tree.get("apiVersion"))
     return Needs(
-        str(tree.get("apiVersion")),
+        version,
         kind,
+        _title(version, kind),
         _counted(tree, kind, pod),
         pod,
         pods,
@@ -92,7 +90,8 @@ def needs_of(tree: Mapping[str, Any], group_label: str) -> Needs:
 def needs_of_anything(tree: Mapping[str, Any], group_label: str) -> Needs:
     """What a ``tree`` that no server would take asks for, as far as that can be said: to be one object."""
     version, kind, nothing = str(tree.get("apiVersion")), str(tree.get("kind")), Totals(group_label)
-    return Needs(version, kind, _of_its_kind(version, kind), None, 0, 0, {}, 0, False, 0, 0, nothing, ())
+    title, counted = _title(version, kind), _of_its_kind(version, kind)
+    return Needs(version, kind, title, counted, None, 0, 0, {}, 0, False, 0, 0, nothing, ())
 
 
 def pods_of(spec: Mapping[str, Any]) -> tuple[int, int]:
@@ -150,6 +149,11 @@ def _counted(tree: Mapping[str, Any], kind: str, pod: Object | None) -> Amounts:
     if kind in BY_KIND:
         return usage(defaults(tree))
     return _of_its_kind(str(tree.get("apiVersion")), kind)
+
+
+def _title(api_version: str, kind: str) -> str:
+    group, _, version = api_version.partition("/")
+    return f"{kind.lower()}.{group}" if version else kind.lower()
 
 
 def _of_its_kind(api_version: str, kind: str) -> Amounts:

@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Final
 
 USUAL: Final = 300.0
-"""Objects a second that are reckoned with without ``--qps``: about what one client reaches with the local API
-on two cores (benchmarks/submit.py). What a cluster takes depends on its etcd and on who else asks."""
+"""Objects a second that are reckoned with without ``--qps``: less than half of the 770 that `submit` reaches
+with the local API on two cores, start-up included (benchmarks/submit.py), since a cluster's etcd writes to
+several disks. What a cluster takes depends on these and on who else asks."""
 
 ASKED_BEFORE: Final = 1
 """Requests of every submission before the first object: the server's version."""

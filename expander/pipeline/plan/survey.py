@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
 from expander.base.errors import ItemError, Problem
 from expander.cluster.capacity import Capacity
@@ -67,22 +67,20 @@ class Survey:
 
     def names(self, manifests: Iterable[Manifest]) -> Iterator[str]:
         """Take ``manifests`` in; the name of each that can be sent, as ``kubectl -o name`` writes it."""
-        plan, classes, counts = self._plan, self._classes, self._counts
+        plan, counts, of = self._plan, self._counts, self._classes.of
         for manifest in manifests:
-            needs, size = classes.of(manifest)
             _, namespace, own = manifest.identity.split("\n", 2)
+            needs, size = of(manifest, own)
             name = f"{needs.title}/{own or _generated(manifest)}"
             if size > NEAR * LARGEST_ANNOTATIONS and not self._fits(manifest, name, size):
                 continue
-            if not plan.total:
-                plan.group = self._group(manifest)
             if len(plan.names) < NAMES:
+                plan.group = plan.group or self._group(manifest)
                 plan.names.append(name)
-            plan.objects[needs.kind] = plan.objects.get(needs.kind, 0) + 1
             plan.etcd_bytes += size
             if size > plan.largest[1]:
                 plan.largest = name, size
-            if needs.kind == "Job" and "." in own:
+            if "." in own and needs.kind == "Job":
                 self._say("metadata.name: has a dot, so pods cannot have it as their host name", name)
             key = needs, namespace
             counts[key] = counts.get(key, 0) + 1
@@ -120,6 +118,7 @@ class Survey:
             namespaced = needs.kind not in BY_KIND or BY_KIND[needs.kind].namespaced
             namespace = (named or self._namespace) if namespaced else ""
             self._versions.add(needs.api_version)
+            plan.objects[needs.kind] = plan.objects.get(needs.kind, 0) + times
             self._totals.include(needs.totals, times)
             plan.namespaces[namespace] = plan.namespaces.get(namespace, 0) + times
             plan.pods_at_once += needs.pods * times
@@ -163,8 +162,8 @@ class Survey:
         self._said[words] = count + times, first
 
     def _group(self, manifest: Manifest) -> str:
-        labels = manifest.tree["metadata"].get("labels") or {}
-        return str(labels.get(self._group_label, ""))
+        labels = _metadata(manifest).get("labels")
+        return str(labels.get(self._group_label, "")) if isinstance(labels, Mapping) else ""
 
 
 def plan_of(
@@ -195,7 +194,12 @@ def plan_of(
 
 
 def _generated(manifest: Manifest) -> str:
-    return f"{manifest.tree['metadata'].get('generateName', '')}*"
+    return f"{_metadata(manifest).get('generateName', '')}*"
+
+
+def _metadata(manifest: Manifest) -> Mapping[str, Any]:
+    metadata = manifest.tree.get("metadata")
+    return metadata if isinstance(metadata, Mapping) else {}
 
 
 def _others(count: int) -> str:

@@ -132,6 +132,12 @@ def test_what_was_not_validated_is_counted_as_far_as_it_goes(spec: object) -> No
     assert plan_of([broken], on_error=unwanted).objects == {"Job": 1}
 
 
+@pytest.mark.parametrize("metadata", [None, "x", {"labels": 7}, {"generateName": "a-"}])
+def test_an_object_without_a_name_is_counted_too(metadata: object) -> None:
+    data = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": ["x" * 300_000]}
+    assert plan_of([manifest(data)], on_error=unwanted).objects == {"ConfigMap": 1}
+
+
 def large(name: str, size: int) -> Manifest:
     return manifest(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"text": "x" * size}}
