@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from expander.base.errors import ItemError
+from expander.cli.help import Page
 from expander.cli.messages import ItemErrors, say, say_on_terminal
 from expander.cli.selection import (
     check_standard_input,
@@ -36,7 +37,7 @@ FORMAT:PATH names the format, NAME=SOURCE the column.
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("template")
 @click.argument("arguments", metavar="[ITEM]...", nargs=-1)
 @item_options

@@ -13,6 +13,7 @@ import click
 
 from expander.base.errors import ExpanderError, InputError, UsageError
 from expander.cli.group_options import group_options, source_of, wanted_of
+from expander.cli.help import Page
 from expander.cli.messages import say
 from expander.cli.parameters import Duration
 
@@ -41,7 +42,7 @@ Exit codes: 0 all logs were read, 1 some could not be, 2 wrong usage or no such 
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("names", metavar="[ITEM|JOB|POD]...", nargs=-1)
 @group_options
 @click.option("-f", "--follow", is_flag=True, help="Go on, with new pods too, until all Jobs have ended.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import InputError, UsageError
+from expander.cli.help import Page
 from expander.cli.messages import ItemErrors, Output, say
 from expander.cli.submit import command as submit
 
@@ -50,7 +51,7 @@ NO_MATTER = frozenset(
 """Options of ``submit`` that change nothing of a plan: taken, and not listed."""
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @click.option(
     "--quota",
     "quotas",

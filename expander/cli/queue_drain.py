@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import click
 
 from expander.base.errors import OutputError, UsageError
+from expander.cli.help import Page
 from expander.cli.messages import say
 from expander.cli.queue_options import broker_options, opened
 from expander.sinks.stream import StreamSink
@@ -28,7 +29,7 @@ duplicate); RabbitMQ: it stays with them.
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @broker_options
 @click.option("-o", "--output", metavar="FILE|-", help="Write the items as JSON Lines; FILE must be new.")
 @click.option("--failed", is_flag=True, help="Only items that were given up.")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from expander.base.errors import UsageError
+from expander.cli.help import Page
 from expander.cli.messages import Output, say
 from expander.cli.queue_options import broker_options, opened
 from expander.cli.selection import item_options, spec_of
@@ -29,7 +30,7 @@ in Redis an append-only file (appendonly yes).
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("arguments", metavar="[ITEM]...", nargs=-1)
 @broker_options
 @item_options

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from expander.cli.help import Page
 from expander.cli.messages import Output
 from expander.cli.queue_options import broker_options, opened
 
@@ -28,7 +29,7 @@ Exit codes: 0, 1 when items failed, 2 wrong usage or no broker.
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @broker_options
 @click.option("-o", "--output", type=click.Choice(["json"]), help="One JSON object.")
 def command(url: str, name: str, output: str | None) -> int:

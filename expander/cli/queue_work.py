@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from expander.base.errors import UsageError
+from expander.cli.help import Page
 from expander.cli.messages import say
 from expander.cli.parameters import Duration
 from expander.cli.queue_options import broker_options, opened, worker_options
@@ -32,7 +33,7 @@ or no broker, 130 or 143 stopped by SIGINT or SIGTERM: what CMD worked on is bac
 """
 
 
-@click.command(epilog=EXAMPLES, context_settings={"allow_interspersed_args": False})
+@click.command(cls=Page, epilog=EXAMPLES, context_settings={"allow_interspersed_args": False})
 @broker_options
 @worker_options
 @click.option(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from expander.cli.group_options import group_options, source_of, wanted_of
+from expander.cli.help import Page
 from expander.cli.report_option import NewFile, save_report
 
 EXAMPLES = """
@@ -24,7 +25,7 @@ a table of all items to search, filter and sort. `run` and `wait` write it at th
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @group_options
 @click.option(
     "--out",

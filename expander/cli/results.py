@@ -11,6 +11,7 @@ import click
 
 from expander.base.errors import ExpanderError, UsageError
 from expander.cli.group_options import group_options, source_of, wanted_of
+from expander.cli.help import Page
 from expander.cli.messages import Output, printable, say, show_error
 from expander.cli.parameters import Amount
 
@@ -40,7 +41,7 @@ Exit codes: 0 all was read, 1 some logs could not be, 2 wrong usage or no such g
 FORMATS: Final = ("table", "csv", "json", "jsonl", "joblog")
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @group_options
 @click.option("--failed", is_flag=True, help="Only items that have failed.")
 @click.option(

@@ -19,7 +19,7 @@ PATHS = ("kubeconfig", "state", "results")
 """Options that name a file, when the command goes on in another folder."""
 
 
-class Remembered(click.Command):
+class Remembered(Page):
     """A command that keeps the words it was called with, for `run_of`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

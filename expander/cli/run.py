@@ -11,6 +11,7 @@ import click
 
 from expander.base.errors import UsageError
 from expander.cli.executor_options import executor_options, executor_settings
+from expander.cli.help import Page
 from expander.cli.messages import ItemErrors, Output, say
 from expander.cli.outcome_lines import OutcomeLines
 from expander.cli.parameters import Duration
@@ -33,7 +34,7 @@ or input, 130 interrupted: the same command goes on where this one stopped.
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]...", nargs=-1, required=True)
 @item_options
 @template_options

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from expander.cli.executor_options import executor_options, executor_settings
+from expander.cli.help import Page
 from expander.cli.messages import say
 
 EXAMPLES = """
@@ -30,7 +31,7 @@ server, 2 wrong usage, or it cannot be started.
 PROGRAM = "from expander.cli.main import main; main()"
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("action", type=click.Choice(["start", "stop", "status"]), default="start", required=False)
 @click.option("--port", type=click.IntRange(1, 65535), help="Port.  [default: as last time, or a free one]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
@@ -44,7 +45,9 @@ PROGRAM = "from expander.cli.main import main; main()"
     "--max-inflight", type=click.IntRange(1), metavar="N", help="Answer 429 beyond so many requests."
 )
 @click.option(
-    "--inject", metavar="FAULTS", help="Faults for testing clients: 429=0.3,reset=0.02,lost=0.02,latency=50ms."
+    "--inject",
+    metavar="FAULTS",
+    help="Faults for testing clients: 429=0.3,reset=0.02,lost=0.02,latency=50ms.",
 )
 def command(action: str, **flags: Any) -> int:
     """Serve the Kubernetes API of a cluster of this one machine, for batch work.

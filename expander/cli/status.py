@@ -10,6 +10,7 @@ import click
 
 from expander.base.errors import UsageError
 from expander.cli.group_options import group_options, source_of, wanted_of
+from expander.cli.help import Page
 from expander.cli.messages import Output
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ FILTERS = {
 }
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @group_options
 @click.option("--failed", is_flag=True, help="Only Jobs that have failed. Filters add up.")
 @click.option("--active", is_flag=True, help="Only Jobs of which a pod runs.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from expander.cli.help import Page
 from expander.cli.messages import Output
 from expander.cli.parameters import LabelKey
 from expander.cli.reports import FORMATS, report_of
@@ -22,7 +23,7 @@ warnings and --strict-warnings, 2 wrong usage or a path that is not there.
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("paths", metavar="PATH...|-", nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True, help="Format.")
 @click.option("-R", "--recursive", is_flag=True, help="Look into folders below those named too.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.cli.group_options import group_options, source_of, wanted_of
+from expander.cli.help import Page
 from expander.cli.parameters import Duration
 from expander.cli.report_option import report_option, save_report
 
@@ -45,7 +46,7 @@ TIMED_OUT = 3
 """The exit code when the time is up."""
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=Page, epilog=EXAMPLES)
 @group_options
 @click.option(
     "--for",
