@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from expander.base.errors import InputError, UsageError
+from expander.cli.help import Page
 
 ARGUMENTS = "expander.arguments"
 """Where the context keeps the words of the command line."""
