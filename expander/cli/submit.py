@@ -97,11 +97,18 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 def _settings(flags: Mapping[str, Any], run: Mapping[str, Any] | None) -> Settings:
     from expander.cluster.retry import Retry
     from expander.cluster.terms import Terms
+    from expander.manifests.names import LABEL_VALUE
     from expander.pipeline.state import state_folder
     from expander.pipeline.submit import Settings
 
     if flags["burst"] is not None and flags["qps"] is None:
         raise UsageError("--burst goes with --qps")
+    if flags["force_conflicts"] and not flags["server_side"]:
+        raise UsageError("--force-conflicts goes with --server-side")
+    if flags["server_side"] and flags["on_exists"] in ("replace", "recreate"):
+        raise UsageError(f"--on-exists {flags['on_exists']} does not go with --server-side")
+    if flags["queue"] is not None and not LABEL_VALUE.accepts(flags["queue"] or "/"):
+        raise UsageError(f"--kueue: found {flags['queue']!r}, expected the name of a queue")
     if flags["results"] is not None and not flags["delete_finished"]:
         raise UsageError("--results goes with --delete-finished")
     if flags["delete_finished"] and flags["dry_run"] != "none":
@@ -112,6 +119,7 @@ def _settings(flags: Mapping[str, Any], run: Mapping[str, Any] | None) -> Settin
         flags["on_quota"],
         flags["quota_timeout"],
         flags["dry_run"] == "server",
+        ("force" if flags["force_conflicts"] else "apply") if flags["server_side"] else None,
     )
     return Settings(
         flags["kubeconfig"],

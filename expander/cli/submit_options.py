@@ -53,6 +53,10 @@ _OPTIONS = [
     click.option(
         "--quota-timeout", type=Duration(), help="Hold an item for quota so long.  [default: for ever]"
     ),
+    click.option("--server-side", is_flag=True, help="Apply on the server's side instead of creating."),
+    click.option(
+        "--force-conflicts", is_flag=True, help="With --server-side: take fields of other managers over."
+    ),
     click.option(
         "--kueue", "queue", metavar="QUEUE", help="Hand the Jobs to this queue of Kueue, suspended."
     ),

@@ -9,7 +9,7 @@ from expander.cluster.agenda import Agenda
 from expander.cluster.delivery import Done, Hold, Later, Onward, Stale, Verdict
 from expander.cluster.gate import QuotaGate
 from expander.cluster.pace import Pace
-from expander.cluster.task import Task
+from expander.cluster.task import Stage, Task
 from expander.cluster.terms import Settled, Terms
 from expander.cluster.window import Window
 from expander.cluster.wire import Prepared
@@ -49,7 +49,8 @@ class Books:
     def add(self, prepared: Prepared) -> None:
         """An item to be delivered."""
         self.on_the_way += 1
-        self._agenda.add(Task(prepared, "delete" if prepared.replaces else "create", uid=prepared.replaces))
+        stage: Stage = "delete" if prepared.replaces else "create"
+        self._agenda.add(Task(prepared, stage, uid=prepared.replaces, apply=self._terms.apply))
 
     def take(self, now: float) -> Task | None:
         """A task whose next request is to be made now, if there is one."""

@@ -77,7 +77,8 @@ def judge(task: Task, code: int, body: bytes, on_exists: OnExists = "fail", dry_
     if code in TRANSIENT:
         task.unsure = task.unsure or (task.stage == "create" and code >= 500)
         return Later(f"{code} {reason}")
-    if code == 409 and reason == "Conflict" and task.stage == "create":
+    said = Refusal(reason, message, _has_conflicts(status))
+    if code == 409 and reason == "Conflict" and task.stage == "create" and not said.conflicts:
         return Later("a conflict over a quota", busy=False)
     excess = excess_of(message) if code == 403 else None
     if excess is not None and task.unsure and task.stage == "create":
@@ -87,24 +88,35 @@ def judge(task: Task, code: int, body: bytes, on_exists: OnExists = "fail", dry_
         return Hold(excess, message)
     if code == 403 and "status unknown for quota" in message:
         return Later("a quota without a status", busy=False, after=1.0)
-    return _AT[task.stage](task, code, body, Refusal(reason, message), on_exists, dry_run)
+    return _AT[task.stage](task, code, body, said, on_exists, dry_run)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a Status says."""
+    """What a Status says; ``conflicts`` that fields which were applied belong to other managers."""
 
     reason: str
     message: str
+    conflicts: bool = False
 
     def done(self) -> Done:
         """Trying again would change nothing."""
         return Done("refused", self.reason, self.message, passed=False)
 
 
+def _has_conflicts(status: Mapping[str, Any]) -> bool:
+    causes = (status.get("details") or {}).get("causes") or ()
+    return any(cause.get("reason") == "FieldManagerConflict" for cause in causes)
+
+
 def _created(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+    if code < 300 and task.apply is not None:
+        return Done("created", "DryRun" if dry else "Applied" if code == 200 else "")
     if code < 300:
         return Done("created", {True: "DryRun", False: "Recreated" if task.uid else ""}[dry])
+    if code == 409 and said.conflicts:
+        hint = "; --force-conflicts takes those fields over"
+        return Done("exists", "FieldManagerConflict", said.message + hint, passed=on_exists == "skip")
     if code == 409 and said.reason == "AlreadyExists":
         task.stage = "compare"
         return Onward()
@@ -125,6 +137,9 @@ def _compared(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnEx
     if not reason and not deleting:
         made = task.unsure or task.uid
         return Done("created", "AnswerLost") if made else Done("unchanged")
+    if task.apply is not None and not deleting:
+        task.stage = "create"
+        return Later("the object is there with other content", busy=False)
     if on_exists == "recreate" or (deleting and not reason):
         task.uid = metadata["uid"]
         task.stage = "vanish" if deleting else "delete"

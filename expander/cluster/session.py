@@ -11,8 +11,7 @@ from expander.cluster.connection import Endpoint
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
-APPLY_PATCH: Final = "application/apply-patch+yaml"
-"""What the body of a PATCH may be; JSON is YAML too."""
+"""What a body is unless it is told: that of a PATCH, and any other."""
 
 
 class Session:

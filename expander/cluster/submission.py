@@ -170,7 +170,7 @@ class Submission:
         wait = None
         verdict: Verdict
         try:
-            reply = self._transport.request(asked.method, asked.path, asked.body)
+            reply = self._transport.request(asked.method, asked.path, asked.body, asked.content_type)
             verdict = judge(task, reply.status, reply.body, self._terms.on_exists, self._terms.dry_run)
             wait = asked_wait(reply.headers, reply.body, time.time())
         except Lost as lost:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from expander.cluster.wire import Prepared
 
 Stage = Literal["create", "compare", "replace", "delete", "vanish"]
+
+Apply = Literal["apply", "force"]
+"""Server-side apply instead of creating; with ``force`` fields of other managers are taken over."""
+
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+"""What the body of a server-side apply is; JSON is YAML too."""
 
 
 @dataclass(slots=True)
@@ -18,7 +24,8 @@ class Task:
     ``attempts`` counts requests that tell of the item, ``failures`` those in a row that had no use; ``first``
     is when it was first tried; ``unsure`` that an answer was lost, so the object may be there; ``asked`` that
     it was looked for and was not there; ``ended`` that it is a Job that has finished; ``refusal`` is what a
-    quota said, while the object is looked for; ``released`` that it was held for quota and is tried again.
+    quota said, while the object is looked for; ``released`` that it was held for quota and is tried again;
+    ``apply`` that it is applied, in the stage "create".
     """
 
     prepared: Prepared
@@ -33,6 +40,7 @@ class Task:
     version: str = ""
     ended: bool = False
     released: bool = False
+    apply: Apply | None = None
 
     @property
     def place(self) -> str:
@@ -42,17 +50,21 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: the path may have a query."""
+    """A request: the path may have a query; ``content_type`` is what the body is, None for JSON."""
 
     method: str
     path: str
     body: bytes | None = None
+    content_type: str | None = None
 
 
 def request_of(task: Task, dry_run: bool = False) -> Asked:
     """What to ask next. Fields that the server does not know are errors (``fieldValidation=Strict``)."""
     prepared = task.prepared
     query = "?fieldValidation=Strict&fieldManager=expander" + ("&dryRun=All" if dry_run else "")
+    if task.stage == "create" and task.apply is not None:
+        force = "&force=true" if task.apply == "force" else ""
+        return Asked("PATCH", prepared.path + query + force, prepared.body, APPLY_PATCH)
     if task.stage == "create":
         return Asked("POST", prepared.collection + query, prepared.body)
     if task.stage == "replace":

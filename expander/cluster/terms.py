@@ -7,6 +7,7 @@ from typing import Literal
 
 from expander.cluster.delivery import Done, OnExists
 from expander.cluster.retry import Retry
+from expander.cluster.task import Apply
 from expander.cluster.wire import Prepared
 
 OnQuota = Literal["wait", "fail", "skip"]
@@ -14,13 +15,17 @@ OnQuota = Literal["wait", "fail", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How to deliver. ``quota_wait`` is how many seconds an item may be held for quota; None for ever."""
+    """How to deliver. ``quota_wait`` is how many seconds an item may be held for quota; None for ever.
+
+    ``apply`` says to apply on the server's side instead of creating; None to create.
+    """
 
     retry: Retry = field(default_factory=Retry)
     on_exists: OnExists = "fail"
     on_quota: OnQuota = "wait"
     quota_wait: float | None = None
     dry_run: bool = False
+    apply: Apply | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 from expander.base.errors import ItemError, Problem
 from expander.manifests.edits import GROUP_LABEL, ITEM_ANNOTATION
+from expander.manifests.kueue import hand_over
 from expander.manifests.manifest import Manifest
-from expander.manifests.remade import QUEUE, Successor
+from expander.manifests.remade import Successor
 
 DIGEST: Final = "expander/digest"
 """The annotation with the digest of the manifest as it was sent."""
@@ -69,7 +70,7 @@ class Prepared:
 class Preparation:
     """Makes requests of manifests.
 
-    ``namespace`` is for objects that name none; ``queue`` hands Jobs to that queue of Kueue, suspended.
+    ``namespace`` is for objects that name none; ``queue`` hands what Kueue manages to that queue, suspended.
     A generateName becomes a name from the digest, since a name the server makes up cannot be looked for
     after a lost answer; equal manifests are told apart by their order.
     """
@@ -86,10 +87,9 @@ class Preparation:
         namespace = ""
         if resource.namespaced:
             namespace = metadata.setdefault("namespace", self.namespace)
+        if self.queue is not None:
+            hand_over(tree, self.queue)
         labels = metadata.get("labels") or {}
-        if self.queue is not None and manifest.kind == "Job":
-            metadata["labels"] = labels = {**labels, QUEUE: self.queue}
-            tree["spec"]["suspend"] = True
         annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != DIGEST}
         digest = digest_of(tree)
         name = metadata.get("name") or self._name(metadata.get("generateName"), digest, manifest)

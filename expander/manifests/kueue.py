@@ -1,0 +1,56 @@
+"""Handing workloads to a queue of Kueue: a label, and suspension of those that can wait until it lets them go.
+
+Kueue's webhooks suspend what it manages by themselves; a suspended one also waits where Kueue comes later.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from expander.manifests.remade import QUEUE
+
+SUSPENDED: Final = {
+    "Job": "spec",
+    "JobSet": "spec",
+    "TrainJob": "spec",
+    "RayJob": "spec",
+    "RayCluster": "spec",
+    "MPIJob": "spec.runPolicy",
+    "PyTorchJob": "spec.runPolicy",
+    "TFJob": "spec.runPolicy",
+    "XGBoostJob": "spec.runPolicy",
+    "PaddleJob": "spec.runPolicy",
+    "JAXJob": "spec.runPolicy",
+}
+"""Kinds that have a field ``suspend``, and where."""
+
+LABELLED: Final = frozenset(
+    ["AppWrapper", "Deployment", "LeaderWorkerSet", "Pod", "SparkApplication", "StatefulSet"]
+)
+"""Kinds that Kueue knows by the label alone."""
+
+
+def hand_over(tree: dict[str, Any], queue: str) -> None:
+    """Give the object ``tree`` to ``queue``, if it is of a kind that Kueue manages.
+
+    A CronJob hands over the Jobs it makes.
+    """
+    kind = tree.get("kind")
+    if kind == "CronJob":
+        template = _mapping(_mapping(tree, "spec"), "jobTemplate")
+        _mapping(_mapping(template, "metadata"), "labels")[QUEUE] = queue
+        _mapping(template, "spec")["suspend"] = True
+    elif kind in SUSPENDED or kind in LABELLED:
+        _mapping(_mapping(tree, "metadata"), "labels")[QUEUE] = queue
+    if kind in SUSPENDED:
+        place = tree
+        for name in SUSPENDED[kind].split("."):
+            place = _mapping(place, name)
+        place["suspend"] = True
+
+
+def _mapping(tree: dict[str, Any], name: str) -> dict[str, Any]:
+    """The mapping in the field ``name``, made when it is absent or null."""
+    found: dict[str, Any] = tree.get(name) or {}
+    tree[name] = found
+    return found
