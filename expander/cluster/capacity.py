@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +26,10 @@ class Capacity:
     ranges: tuple[Object, ...] = ()
     unknown: str = ""
     silent: bool = False
+
+
+CapacityOf = Callable[[str], Capacity]
+"""Gives the limits of a namespace."""
 
 
 def capacity_of(asking: Asking, namespace: str) -> Capacity:

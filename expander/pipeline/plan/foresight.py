@@ -13,12 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from expander.cluster.asking import Asking
-from expander.cluster.capacity import Capacity, capacity_of
+from expander.cluster.capacity import Capacity, CapacityOf, capacity_of
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
 from expander.pipeline.plan.rate import Rate
-from expander.pipeline.plan.survey import CapacityOf, Survey
-from expander.pipeline.plan.wording import quota_lines, ruling_lines
 
 if TYPE_CHECKING:
     from expander.pipeline.submit import Settings
@@ -115,6 +113,9 @@ class Foresight:
         return False
 
     def _tell(self, manifests: list[Manifest], ended: bool) -> None:
+        from expander.pipeline.plan.survey import Survey
+        from expander.pipeline.plan.wording import quota_lines, ruling_lines
+
         survey = Survey(
             rate=Rate(max_active=self._max_active),
             namespace=self._namespace,

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any, Final
 
 from expander.base.errors import ItemError, Problem
-from expander.cluster.capacity import Capacity
+from expander.cluster.capacity import Capacity, CapacityOf
 from expander.local.api.views.resources import BY_KIND
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
@@ -31,9 +31,6 @@ NAMES: Final = 10
 
 CLASSES: Final = 10_000
 """Classes and namespaces that are counted apart before they are summed up."""
-
-CapacityOf = Callable[[str], Capacity]
-"""Gives the limits of a namespace."""
 
 
 class Survey:
