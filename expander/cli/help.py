@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -18,6 +19,7 @@ SECTIONS: Final = {
         "no_validate",
         "kubernetes_version",
     ),
+    "Shape": ("shape", "parallelism", "queue_url", "queue_secret", "queue_name"),
     "Which Jobs": ("group", "selector", "namespace", "everywhere", "group_label"),
     "Labels and places": ("labels", "annotations", "overwrite", "ttl"),
     "Where": ("local", "state", "kubeconfig", "context"),
@@ -41,9 +43,14 @@ SECTIONS: Final = {
         "on_quota",
         "quota_timeout",
         "queue",
+        "server_side",
+        "force_conflicts",
     ),
 }
 """Headings, and the options (by their parameters) that belong there; all others come first."""
+
+RANGE: Final = re.compile("(?:INTEGER|FLOAT)(?: RANGE)?")
+"""How click calls a number."""
 
 MAKING: Final = frozenset(("group", "namespace", "group_label"))
 """Options that say, in commands which make Jobs, how they are labelled and not which are meant."""
@@ -51,6 +58,7 @@ MAKING: Final = frozenset(("group", "namespace", "group_label"))
 ENVIRONMENT: Final = {
     "state": ("EXPANDER_STATE", "The state folder, where --state is not given."),
     "kubeconfig": ("KUBECONFIG", "Kubeconfig files, where --kubeconfig is not given."),
+    "queue_url": ("EXPANDER_QUEUE_URL", "The broker, where --queue-url is not given."),
 }
 """Parameters, and the environment variables that matter where a command has them."""
 
@@ -64,12 +72,13 @@ class Page(click.Command):
             sections[heading] = []
         names = {parameter.name for parameter in self.params}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
                 heading = next((each for each in SECTIONS if parameter.name in SECTIONS[each]), "Options")
                 if "labels" in names and parameter.name in MAKING:
                     heading = "Labels and places"
-                sections[heading].append(record)
+                form, words = record
+                sections[heading].append((RANGE.sub("N", form), words))
         for heading, records in sections.items():
             if records:
                 with formatter.section(heading):
@@ -82,7 +91,7 @@ class Page(click.Command):
             for line in self.epilog.strip("\n").replace("\b\n", "").splitlines():
                 text = f"  {called} {line[11:]}" if line.startswith("  expander ") else line
                 formatter.write(f"{text}\n")
-        records = [*self._environment()]
+        records = sorted(self._environment())
         if records:
             with formatter.section("Environment"):
                 formatter.write_dl(records)
