@@ -52,7 +52,7 @@ trap 'expander_end=143; kill -TERM $expander_child 2>/dev/null' TERM
 expander_await() {
   expander_child=$!
   wait $expander_child; expander_code=$?
-  [ -z "$expander_end" ] || wait $expander_child
+  [ -z "$expander_end" ] || { wait $expander_child; set -- $?; [ $1 = 127 ] || expander_code=$1; }
 }
 while :; do
   expander_failed=' ' expander_index=$expander_first
