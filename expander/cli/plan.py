@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import InputError, UsageError
+from expander.cli.expand import command as expand
 from expander.cli.help import Page
 from expander.cli.messages import ItemErrors, Output, say
 from expander.cli.submit import command as submit
@@ -34,21 +35,8 @@ second, and for requests only: a quota or --max-active makes the rest wait for J
 Exit codes: 0 everything can be sent, 1 some items cannot, 2 wrong usage or input.
 """
 
-NO_MATTER = frozenset(
-    [
-        "delete_finished",
-        "dry_run",
-        "in_flight",
-        "on_exists",
-        "quiet",
-        "quota_timeout",
-        "resume",
-        "retry_budget",
-        "server_side",
-        "state",
-    ]
-)
-"""Options of ``submit`` that change nothing of a plan: taken, and not listed."""
+MATTERS = frozenset(["burst", "context", "kubeconfig", "max_active", "on_quota", "qps", "queue"])
+"""Options about sending that a plan is made with; the others are taken too, and not listed."""
 
 
 @click.command(cls=Page, epilog=EXAMPLES)
@@ -126,9 +114,10 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 def _of_submit() -> list[click.Parameter]:
     """The parameters of ``submit`` that are not this command's own."""
     own = {param.name for param in command.params}
+    listed = MATTERS | {param.name for param in expand.params} - {"dry_run"}
     found = [copy.copy(param) for param in submit.params if param.name not in own]
     for param in found:
-        if isinstance(param, click.Option) and param.name in NO_MATTER:
+        if isinstance(param, click.Option) and param.name not in listed:
             param.hidden = True
     return found
 

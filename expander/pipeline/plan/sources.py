@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from expander.base.errors import InputError
 from expander.cluster.capacity import Capacity
 
-PATIENCE: Final = 5.0
+PATIENCE: Final = 3.0
 """Seconds in which a question is asked again before the plan goes on without an answer."""
 
 
