@@ -1,4 +1,4 @@
-"""Handing workloads to a queue of Kueue: a label, and suspension of those that can wait until it lets them go.
+"""Handing workloads to a queue of Kueue: a label, and suspension, if there is any, until it lets them go.
 
 Kueue's webhooks suspend what it manages by themselves; a suspended one also waits where Kueue comes later.
 """

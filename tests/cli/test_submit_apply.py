@@ -1,0 +1,139 @@
+"""``submit --server-side``, ``--kueue`` and ``--dry-run`` against a served cluster."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.cluster import cluster, jobs, submitted, template
+from tests.cli.program import Answer, run
+from tests.local.api.server.serving import Server
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with cluster(tmp_path_factory.mktemp("served"), "--inject", "429=0.05,500=0.15") as server:
+        yield server
+
+
+@pytest.fixture
+def place(served: Server) -> Iterator[Server]:
+    """The cluster without Jobs."""
+    yield served
+    while True:
+        path = "/apis/batch/v1/namespaces/default/jobs"
+        answer = served.request("DELETE", path + "?propagationPolicy=Background")
+        if answer.code == 200 and jobs_of(served) == []:
+            return
+
+
+def jobs_of(server: Server) -> list[dict[str, Any]]:
+    while True:
+        try:
+            return jobs(server)
+        except AssertionError:
+            continue  # one of the faults that are injected
+
+
+def outcomes(answer: Answer) -> list[tuple[str, str, str]]:
+    *lines, last = [json.loads(line) for line in answer.out.splitlines()]
+    assert sum(last["summary"].values()) == len(lines)
+    return sorted((line["name"], line["outcome"], line["reason"]) for line in lines)
+
+
+def patched(server: Server, name: str, patch: Any) -> None:
+    path = f"/apis/batch/v1/namespaces/default/jobs/{name}?fieldManager=other"
+    kind = {"Content-Type": "application/merge-patch+json"}
+    while server.request("PATCH", path, patch, headers=kind).code != 200:
+        pass
+
+
+def test_applying_again_is_harmless_and_a_change_is_applied(place: Server, tmp_path: Path) -> None:
+    first = submitted(tmp_path, place, template(tmp_path), "-i", "0-9", "--server-side")
+    assert first.code == 0, first.err
+    assert {outcome for _, outcome, _ in outcomes(first)} == {"created"}
+    versions = {job["metadata"]["uid"]: job["metadata"]["resourceVersion"] for job in jobs_of(place)}
+    again = submitted(tmp_path, place, template(tmp_path), "-i", "0-9", "--server-side")
+    assert again.code == 0, again.err
+    assert {reason for _, _, reason in outcomes(again)} == {"Applied"}
+    assert versions == {
+        job["metadata"]["uid"]: job["metadata"]["resourceVersion"] for job in jobs_of(place)
+    }, "nothing was written"
+    changed = submitted(
+        tmp_path, place, template(tmp_path), "-i", "0-9", "--server-side", "--annotation", "more=yes"
+    )
+    assert changed.code == 0, changed.err
+    assert {job["metadata"]["annotations"]["more"] for job in jobs_of(place)} == {"yes"}
+    managers = {entry["manager"] for job in jobs_of(place) for entry in job["metadata"]["managedFields"]}
+    assert "expander" in managers
+
+
+def test_fields_of_another_manager_are_a_conflict_until_they_are_taken_over(
+    place: Server, tmp_path: Path
+) -> None:
+    arguments = [template(tmp_path), "a", "b", "--server-side"]
+    assert submitted(tmp_path, place, *arguments).code == 0
+    patched(place, "item-a", {"metadata": {"labels": {"number": "other"}}})
+    conflict = submitted(tmp_path, place, *arguments)
+    assert conflict.code == 1
+    assert outcomes(conflict) == [
+        ("item-a", "exists", "FieldManagerConflict"),
+        ("item-b", "created", "Applied"),
+    ]
+    assert "item 'a'" in conflict.err
+    assert ".metadata.labels.number" in conflict.err
+    assert "--force-conflicts" in conflict.err
+    forced = submitted(tmp_path, place, *arguments, "--force-conflicts")
+    assert forced.code == 0, forced.err
+    assert {job["metadata"]["labels"]["number"] for job in jobs_of(place)} == {"a", "b"}
+
+
+def test_a_queue_of_kueue_gets_the_jobs_suspended(place: Server, tmp_path: Path) -> None:
+    path = template(tmp_path, suspend=False)
+    answer = submitted(tmp_path, place, path, "-i", "0-4", "--kueue", "team-a")
+    assert answer.code == 0, answer.err
+    found = jobs_of(place)
+    assert len(found) == 5
+    for job in found:
+        assert job["spec"]["suspend"] is True
+        assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
+
+
+def test_a_dry_run_on_the_server_asks_for_each_verdict_and_makes_nothing(
+    place: Server, tmp_path: Path
+) -> None:
+    good = submitted(tmp_path, place, template(tmp_path), "-i", "0-9", "--dry-run=server")
+    assert good.code == 0, good.err
+    assert {(outcome, reason) for _, outcome, reason in outcomes(good)} == {("created", "DryRun")}
+    for more in ("--no-validate", "--server-side"):
+        wrong = template(tmp_path, "name: item-$ITEM\n  finalizers: [no-slash]", file="wrong.yaml")
+        refused = submitted(tmp_path, place, wrong, "a", "--dry-run=server", "--no-validate", more)
+        assert refused.code == 1
+        assert outcomes(refused) == [("item-a", "refused", "Invalid")]
+        assert "metadata.finalizers" in refused.err
+    assert jobs_of(place) == []
+    assert not list(tmp_path.glob("journals/submit/*")), "a dry run writes no journal"
+
+
+def test_a_dry_run_of_the_client_asks_no_server(tmp_path: Path) -> None:
+    answer = run("submit", template(tmp_path), "a", "b", "--dry-run=client", "--kubeconfig", "/nowhere")
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines() == ["job.batch/item-a created", "job.batch/item-b created"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--force-conflicts"], "--force-conflicts goes with --server-side"),
+        (["--server-side", "--on-exists", "recreate"], "does not go with --server-side"),
+        (["--kueue", "not a queue"], "--kueue: found 'not a queue'"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_wrong_usage(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    answer = run("submit", template(tmp_path), "a", *arguments, "--dry-run=client")
+    assert answer.code == 2
+    assert words in answer.err
