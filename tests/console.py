@@ -2,7 +2,8 @@
 
 In a block ```` ```console ```` a line ``$ command`` is run by a shell; lines beginning with ``> `` continue it;
 what follows is its output, standard error included. A last line ``[exit code N]`` states one other than 0,
-a line ``...`` stands for any number of lines, `` ...`` at an end for the rest of the line.
+a line ``...`` stands for any number of lines, `` ...`` at an end for the rest of the line. What a command
+``export NAME=VALUE`` sets, those after it have too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_EXPORT = re.compile(r"export ([A-Z_]+)=(\S+)")
 _CODE = re.compile(r"\[exit code ([0-9]+)\]")
 
 
@@ -62,6 +64,13 @@ def play(path: Path, folder: Path) -> int:
         "LC_ALL": "C.UTF-8",
     }
     for step in steps:
+        if exported := _EXPORT.fullmatch(step.command):
+            shown = ["bash", "-c", f"printf %s {exported[2]}"]
+            value = subprocess.run(
+                shown, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True
+            )
+            environment[exported[1]] = value.stdout
+            continue
         answer = subprocess.run(
             ["bash", "-c", step.command],
             cwd=folder,

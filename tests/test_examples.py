@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.program import run
 from tests.console import play
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -15,7 +16,11 @@ EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir(
 def test_an_example_does_what_its_readme_says(example: Path, tmp_path: Path) -> None:
     folder = tmp_path / example.name
     shutil.copytree(example, folder)
-    assert play(folder / "README.md", folder) > 0
+    try:
+        assert play(folder / "README.md", folder) > 0
+    finally:
+        for log in folder.rglob("server.log"):  # of a server that a session has begun
+            run("serve", "stop", "--state", str(log.parent))
 
 
 def test_the_tour_of_the_readme_is_true(tmp_path: Path) -> None:

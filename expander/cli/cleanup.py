@@ -179,6 +179,8 @@ class _Report:
             self._out.finish()
         else:
             self._out.finish()
+            if counts["Job"] and not counts["Pod"]:
+                done += " with their pods"
             say(f"{_words(counts)} {done}" if any(counts.values()) else "there is nothing to clean up")
 
 
