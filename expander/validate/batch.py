@@ -7,10 +7,13 @@ from fractions import Fraction
 from typing import Any
 
 from expander.base.quantity import canonical, parse
+from expander.manifests.amounts import of_pod
 from expander.validate.advice import Advice
 
 LARGE_GROUP = 100
 """Jobs of a batch from which on one without ttlSecondsAfterFinished is worth a warning."""
+
+_CONTAINERS = ("containers", "initContainers")
 
 
 class Totals:
@@ -37,7 +40,7 @@ class Totals:
             self.without_ttl += 1
         if not self._amounts:
             return
-        pods = _pods_at_a_time(spec)
+        pods, _ = pods_of(spec)
         self._count("pods", Fraction(pods))
         for name, amount in _pod_amounts(spec["template"]["spec"]).items():
             self._count(name, amount * pods)
@@ -116,32 +119,32 @@ class Totals:
         return self.amounts.get("pods" if name == "count/pods" else name)
 
 
-def _pods_at_a_time(spec: Mapping[str, Any]) -> int:
-    parallelism, completions = spec.get("parallelism", 1), spec.get("completions")
-    return min(parallelism, completions) if isinstance(completions, int) else int(parallelism)
+def pods_of(spec: Mapping[str, Any]) -> tuple[int, int]:
+    """Pods of a Job at a time, and in all when none fails (the Job controller decides).
+
+    Without completions a Job is a work queue: as many pods as run at a time, each until the work is done.
+    """
+    parallelism, completions = spec.get("parallelism"), spec.get("completions")
+    parallelism = 1 if parallelism is None else int(parallelism)
+    if completions is None:
+        return parallelism, parallelism
+    return min(parallelism, int(completions)), int(completions)
 
 
 def _pod_amounts(pod: Mapping[str, Any]) -> dict[str, Fraction]:
-    """What one pod asks for: the sum of its containers, or the largest init container if that is more."""
-    amounts: dict[str, Fraction] = {}
-    for container in pod.get("containers") or ():
-        for name, amount in _container_amounts(container).items():
-            amounts[name] = amounts.get(name, Fraction(0)) + amount
-    for container in pod.get("initContainers") or ():
-        for name, amount in _container_amounts(container).items():
-            amounts[name] = max(amounts.get(name, Fraction(0)), amount)
-    return amounts
-
-
-def _container_amounts(container: Mapping[str, Any]) -> dict[str, Fraction]:
-    resources = container.get("resources") or {}
-    limits = resources.get("limits") or {}
-    requests = {**limits, **(resources.get("requests") or {})}
+    """What one pod asks for; where a container has a limit and no request, the request is the limit."""
+    whole = {**pod, **{kind: [_with_requests(each) for each in pod.get(kind) or ()] for kind in _CONTAINERS}}
     return {
-        f"{kind}.{name}": Fraction(parse(str(amount)))
-        for kind, amounts in (("requests", requests), ("limits", limits))
-        for name, amount in amounts.items()
+        f"{field}.{name}": amount.value
+        for field in ("requests", "limits")
+        for name, amount in of_pod(whole, field).items()
     }
+
+
+def _with_requests(container: Mapping[str, Any]) -> dict[str, Any]:
+    resources = container.get("resources") or {}
+    requests = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    return {**container, "resources": {**resources, "requests": requests}}
 
 
 def _shown(amount: Fraction) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from expander.local.admission.amounts import ZERO, Amounts, listed, plus, read
 from expander.local.admission.refused import forbidden
 from expander.local.admission.scopes import concerns
 from expander.local.admission.usage import usage
 from expander.local.store.encoding import Object
+from expander.manifests.amounts import ZERO, Amounts, listed, plus, read
 
 ASKED_FOR: Final = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 """Resources that every container must name where a quota counts them."""

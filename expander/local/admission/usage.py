@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.local.admission.amounts import ONE, Amounts, of_pod, plus, read
 from expander.local.admission.refused import full_resource, resource_of
 from expander.local.store.encoding import Object
+from expander.manifests.amounts import ONE, Amounts, of_pod, plus, read
 
 SHORT: Final = frozenset(
     ("ConfigMap", "PersistentVolumeClaim", "ReplicationController", "ResourceQuota", "Secret", "Service")

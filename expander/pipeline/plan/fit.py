@@ -11,10 +11,10 @@ from typing import Any
 from expander.base.quantity import Quantity
 from expander.cluster.capacity import Capacity
 from expander.local.admission import limits, quota
-from expander.local.admission.amounts import ZERO, Amounts, plus, read
 from expander.local.admission.refused import Refused
 from expander.local.admission.scopes import concerns
 from expander.local.admission.usage import usage
+from expander.manifests.amounts import ZERO, Amounts, plus, read
 from expander.pipeline.plan.needs import Needs
 
 

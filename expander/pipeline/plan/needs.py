@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from expander.cluster.wire import DIGEST
-from expander.local.admission.amounts import ONE, Amounts
 from expander.local.admission.usage import usage
 from expander.local.api.server.creation import created
 from expander.local.api.views.resources import BY_KIND
+from expander.manifests.amounts import ONE, Amounts
 from expander.validate.advice import advice
-from expander.validate.batch import Totals
+from expander.validate.batch import Totals, pods_of
 from expander.validate.defaulting import defaults
 from expander.validate.defaulting.pods import requests_from_limits
 
@@ -92,19 +92,6 @@ def needs_of_anything(tree: Mapping[str, Any], group_label: str) -> Needs:
     version, kind, nothing = str(tree.get("apiVersion")), str(tree.get("kind")), Totals(group_label)
     title, counted = _title(version, kind), _of_its_kind(version, kind)
     return Needs(version, kind, title, counted, None, 0, 0, {}, 0, False, 0, 0, nothing, ())
-
-
-def pods_of(spec: Mapping[str, Any]) -> tuple[int, int]:
-    """Pods of a Job at a time, and in all when none fails (the Job controller decides).
-
-    Without completions a Job is a work queue: as many pods as run at a time, each until the work is done.
-    """
-    parallelism = spec.get("parallelism")
-    parallelism = 1 if parallelism is None else int(parallelism)
-    completions = spec.get("completions")
-    if completions is None:
-        return parallelism, parallelism
-    return min(parallelism, int(completions)), int(completions)
 
 
 def added_bytes(tree: Mapping[str, Any]) -> int:

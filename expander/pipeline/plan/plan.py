@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from expander.base.quantity import Quantity
-from expander.local.admission.amounts import ZERO, Amounts, plus, written
+from expander.manifests.amounts import ZERO, Amounts, plus, written
 from expander.pipeline.plan.fit import Room, Ruling
 from expander.pipeline.plan.rate import Rate
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from expander.local.admission import quota
-from expander.local.admission.amounts import written
 from expander.local.admission.refused import Refused
 from expander.local.admission.scopes import concerns
 from expander.local.admission.usage import usage
+from expander.manifests.amounts import written
 
 Object = dict[str, Any]
 

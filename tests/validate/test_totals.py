@@ -1,0 +1,63 @@
+"""What a batch asks for in all, and what of it is more than a quota has."""
+
+from typing import Any
+
+import pytest
+
+from expander.validate.batch import Totals, pods_of
+
+
+def job(**pod: Any) -> dict[str, Any]:
+    containers = [{"name": "c", "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "1Gi"}}}]
+    spec = {"parallelism": 2, "completions": 5, "template": {"spec": {"containers": containers, **pod}}}
+    return {"kind": "Job", "metadata": {"labels": {"jobgroup": "g"}}, "spec": spec}
+
+
+def amounts(tree: dict[str, Any]) -> dict[str, float]:
+    totals = Totals()
+    totals.add(tree)
+    return {name: float(amount) for name, amount in totals.amounts.items()}
+
+
+def test_pods_at_a_time_ask_for_what_their_containers_ask_for() -> None:
+    assert amounts(job()) == {
+        "pods": 2.0,
+        "requests.cpu": 0.2,
+        "requests.memory": 2.0 * 2**30,
+        "limits.memory": 2.0 * 2**30,
+    }
+
+
+def test_sidecars_run_beside_the_containers_and_init_containers_before_them() -> None:
+    side = {"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "1"}}}
+    big = {"name": "i", "resources": {"requests": {"cpu": "3"}}}
+    assert amounts(job(initContainers=[side]))["requests.cpu"] == pytest.approx(2.2)
+    assert amounts(job(initContainers=[big]))["requests.cpu"] == pytest.approx(6.0)
+    assert amounts(job(initContainers=[side, big], overhead={"cpu": "1"}))["requests.cpu"] == pytest.approx(
+        10.0
+    )
+
+
+def test_more_than_a_quota_has_is_told_and_a_part_counted_several_times() -> None:
+    one, many = Totals(), Totals()
+    one.add(job())
+    many.include(one, 30)
+    assert many.counts == {"Job": 30}
+    found = many.over({"requests.cpu": "5", "count/jobs.batch": "30", "pods": "59"})
+    assert [each.path for each in found] == ["spec.hard[requests.cpu]", "spec.hard[pods]"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "pods"),
+    [
+        ({}, (1, 1)),
+        ({"parallelism": 4}, (4, 4)),
+        ({"parallelism": 4, "completions": 2}, (2, 2)),
+        ({"completions": 9}, (1, 9)),
+        ({"parallelism": 0, "completions": 9}, (0, 9)),
+    ],
+)
+def test_pods_are_those_the_job_controller_makes_when_none_fails(
+    spec: dict[str, int], pods: tuple[int, int]
+) -> None:
+    assert pods_of(spec) == pods
