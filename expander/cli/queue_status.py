@@ -18,7 +18,7 @@ Numbers:
   leased       items that workers have; unknown (null) when others than `fill` put messages in
   done         items that were completed
   failed       items that were given up after their last attempt
-  workers      workers that are connected (Redis: that were heard of within their lease)
+  workers      workers that were heard of within their lease; RabbitMQ: that have an item
   filled       items that `fill` put in
   redelivered  items handed out again, because a worker failed, died or was stopped
   duplicates   completions that came when the item had gone to another worker: it may be done twice

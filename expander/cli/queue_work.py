@@ -24,8 +24,9 @@ at least once: again, when a worker dies between the work and the word that it i
 
 \b
 The queue is empty when nothing waits and no worker has an item; until then idle workers stay, as one of the
-others may die. RabbitMQ knows that only of what `expander queue fill` put in: of other messages a worker
-waits 10 s at least. Workers that start before the queue is filled need --timeout or --wait.
+others may die. With RabbitMQ that is certain only of what `expander queue fill` put in and our workers did:
+else a worker ends after 10 s without an item. Workers that start before the queue is filled need --timeout or
+--wait.
 
 \b
 Exit codes: 0 the queue is empty and all is done, 1 it is empty and some items were given up, 2 wrong usage

@@ -41,7 +41,7 @@ class Status:
     """The numbers of a queue; None for what the broker does not know.
 
     ``ready`` messages wait, ``leased`` are in the hands of workers, ``done`` were completed, ``failed`` were
-    given up, ``workers`` are connected. ``filled`` messages were put in by `Queue.fill`. ``redelivered``
+    given up, ``workers`` are alive. ``filled`` messages were put in by `Queue.fill`. ``redelivered``
     counts messages handed out again after a worker failed or vanished, ``duplicates`` completions that came
     after the item had gone to another worker.
     """
@@ -91,9 +91,6 @@ class Queue(Protocol):
 
     def status(self) -> Status:
         """The numbers of now; changes nothing."""
-
-    def stop_taking(self) -> None:
-        """This worker takes nothing more."""
 
     def drain(self, *, failed_only: bool) -> Iterator[Mapping[str, Any]]:
         """Take out every message, each as an object for JSON, and forget the counts and what was filled.

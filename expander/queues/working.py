@@ -59,7 +59,6 @@ class Worker:
         lease = self._next()
         if lease is None:
             return self._stopped or EMPTY
-        self._queue.stop_taking()
         return self._work(lease)
 
     def all(self) -> int:
@@ -68,7 +67,6 @@ class Worker:
             self._work(lease)
             if self._stopped:
                 break
-        self._queue.stop_taking()
         return self._stopped
 
     @property
@@ -111,8 +109,6 @@ class Worker:
             end = run(call, self._signals, lambda: self._queue.keep(lease), lease.seconds)
         except (OSError, ValueError) as error:
             end = End(126, str(error))
-        if self._stopped:
-            self._queue.stop_taking()
         if end.lost:
             self._note("lost", lease, "the lease was lost, another worker has it or will")
             return 1

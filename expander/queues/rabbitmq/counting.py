@@ -22,13 +22,13 @@ def status_of(names: Names, counts: Mapping[str, tuple[int, int] | None]) -> Sta
     ready, done, failed = messages(names.work), messages(names.done), messages(names.failed)
     filled = messages(names.filled)
     leased = filled - ready - done - failed
-    consumers = counts[names.work]
+    workers = [found[1] for found in (counts[names.work], counts[names.busy]) if found]
     return Status(
         ready=ready,
         leased=leased if filled and leased >= 0 else None,
         done=done,
         failed=failed,
-        workers=consumers[1] if consumers else 0,
+        workers=sum(workers),
         filled=filled,
         redelivered=messages(names.redelivered),
         duplicates=messages(names.late),

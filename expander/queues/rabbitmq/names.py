@@ -10,7 +10,8 @@ class Names(NamedTuple):
 
     ``filled`` has a key of each item that was put in, ``done`` the id of each that was completed,
     ``redelivered`` of each that was handed out again, ``late`` of each completion that the broker may not
-    have heard of. ``filling`` is there while a fill is not finished.
+    have heard of. ``filling`` is there while a fill is not finished, ``busy`` has a consumer for each worker
+    that has an item.
     """
 
     work: str
@@ -20,6 +21,7 @@ class Names(NamedTuple):
     redelivered: str
     late: str
     filling: str
+    busy: str
 
     @classmethod
     def of(cls, name: str) -> Names:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -19,9 +18,6 @@ from expander.queues.rabbitmq.emptying import drained
 from expander.queues.rabbitmq.filling import fill
 from expander.queues.rabbitmq.link import GONE, Link, body_of, said
 from expander.queues.rabbitmq.names import ATTEMPTS, REASON, Names
-
-MOMENT = 0.2
-"""Seconds that `RabbitQueue.take` waits for a message."""
 
 BEAT = 10.0
 """Seconds within which a worker shows that it is alive, well below any heartbeat."""
@@ -39,6 +35,9 @@ class RabbitQueue:
 
     A lease is an unacknowledged message: it holds as long as the connection does. When that breaks, the
     broker has handed the message on, so the lease is lost at once; the next call connects again.
+
+    A worker that has a message is a consumer of the queue ``busy``, in which nothing ever stands: so others
+    see that something may come back. Messages are fetched one by one, never ahead.
     """
 
     def __init__(self, url: str, name: str) -> None:
@@ -48,8 +47,7 @@ class RabbitQueue:
         self._names = Names.of(name)
         self._link: Link | None = None
         self._known = False
-        self._consumer: str | None = None
-        self._arrived: deque[Any] = deque()
+        self._busy: str | None = None
 
     def fill(self, messages: Iterable[Message], group: str, again: bool) -> Filled:
         with said(self._where):
@@ -94,50 +92,52 @@ class RabbitQueue:
         self._ask_held(lease, lambda link, arrived: self._give_back(link, arrived, lease.attempt - 1))
 
     def empty(self) -> bool | None:
-        filling, status = self._ask(lambda link: (link.count(self._names.filling), self._status(link)))
+        filling, busy, status = self._ask(
+            lambda link: (link.count(self._names.filling), link.count(self._names.busy), self._status(link))
+        )
         if status.ready or (filling is not None and filling[1]):
             return False
-        return None if status.leased is None else status.leased == 0
+        if status.leased == 0:
+            return True
+        return False if busy is not None and busy[1] else None
 
     def status(self) -> Status:
         return self._ask(self._status)
-
-    def stop_taking(self) -> None:
-        link = self._link
-        if link is None:
-            return
-        with suppress(*GONE):
-            self._cancel(link)
-            while self._arrived:
-                arrived = self._arrived.popleft()
-                self._give_back(link, arrived, _attempts(arrived))
 
     def drain(self, *, failed_only: bool) -> Iterator[Mapping[str, Any]]:
         with said(self._where):
             yield from drained(self._connected(), self._names, failed_only=failed_only)
 
     def close(self) -> None:
-        link, self._link, self._consumer = self._link, None, None
-        self._arrived.clear()
+        link, self._link, self._busy = self._link, None, None
         if link is not None:
             link.close()
 
     def _take(self, link: Link, attempts: int | None) -> Lease | None:
-        if self._consumer is None:
-            link.ensure(self.name, *self._names.beside)
-            link.channel.basic_qos(0, 1, False)
-            self._consumer = link.channel.basic_consume(self.name, callback=self._arrived.append)
-        if not self._arrived:
-            link.listen(MOMENT)
-        if not self._arrived:
+        link.listen(0)
+        found = link.count(self.name)
+        if found is None:
+            link.ensure(self.name)
+        if found is None or found[0] == 0:
+            self._idle(link)
             return None
-        arrived = self._arrived.popleft()
+        if self._busy is None:
+            link.ensure(self._names.busy, *self._names.beside)
+            self._busy = link.channel.basic_consume(self._names.busy, callback=lambda _: None)
+        arrived = link.channel.basic_get(self.name)
+        if arrived is None:
+            return None
         attempt = _attempts(arrived) + 1
         if not arrived.delivery_info["redelivered"]:
             return Lease(decode(body_of(arrived)), attempt, (link, arrived), BEAT)
         reason = f"the worker vanished in attempt {attempt}: its connection ended"
         self._put_back(link, arrived, attempt, attempts, reason)
         return None
+
+    def _idle(self, link: Link) -> None:
+        busy, self._busy = self._busy, None
+        if busy is not None:
+            link.channel.basic_cancel(busy)
 
     def _put_back(self, link: Link, arrived: Any, attempt: int, attempts: int | None, reason: str) -> Fate:
         """After an attempt in vain: to the end of the queue, or to those that were given up."""
@@ -154,14 +154,7 @@ class RabbitQueue:
         link.publish(self._names.redelivered, decode(body_of(arrived)).id.encode(), needed=False)
         return self._acknowledge(link, arrived)
 
-    def _cancel(self, link: Link) -> None:
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            link.channel.basic_cancel(consumer)
-
     def _acknowledge(self, link: Link, arrived: Any) -> bool:
-        """The message is dealt with; before that, see to it that no other takes its place."""
-        self._cancel(link)
         link.channel.basic_ack(arrived.delivery_tag)
         link.commit()
         return True

@@ -115,9 +115,6 @@ class RedisQueue:
     def status(self) -> Status:
         return Status(*self._do("status"))
 
-    def stop_taking(self) -> None:
-        """Nothing is taken here before it is asked for."""
-
     def drain(self, *, failed_only: bool) -> Iterator[Mapping[str, Any]]:
         aside = f"{self.name}:draining"
         while self._do("drain", str(int(failed_only))):
