@@ -106,6 +106,16 @@ class Actions:
         """The v1 Events about the objects of that name, or of a namespace, or all, oldest first."""
         return map(api_event, self._control.events.of(namespace, name))
 
+    def events_changed(self, version: int | None = None) -> int:
+        """How many events there were so far, each counted as often as it was; up to ``version``."""
+        events = self._control.events
+        return events.changed if version is None else events.changed_at(version)
+
+    def events_since(self, changed: int) -> Sequence[tuple[Object, bool]] | None:
+        """The v1 Events since there were ``changed``, and whether each is new; None when it is not known."""
+        found = self._control.events.since(changed)
+        return None if found is None else [(api_event(event), new) for event, new in found]
+
     def group(self, selector: str = "") -> dict[str, int]:
         """How many of the Jobs that the selector means are pending, running, suspended, succeeded, failed."""
         return self._control.groups.counts(selector)

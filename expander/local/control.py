@@ -49,7 +49,7 @@ class Control:
         shared: bool = False,
     ) -> None:
         self.store = Store(database, history=history)
-        self.events = Events(database)
+        self.events = Events(database, lambda: self.store.version)
         self.scheduler = scheduler
         self.tenancy = Shared(self, node) if shared else Private()
         self.pods = Pods(self.store, self, self.admit)

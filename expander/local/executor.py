@@ -169,9 +169,8 @@ class Executor(Actions):
 
     def logs(self, namespace: str, pod: str, container: str, previous: bool = False) -> Path:
         """The output of a container's last start, or of the one before; the file may not be there yet."""
-        uid = self.get("Pod", namespace, pod)["metadata"]["uid"]
         try:
-            return self._kubelet.logs_of(uid, container, previous)
+            return self._kubelet.logs_of(self.get("Pod", namespace, pod), container, previous)
         except KeyError:
             raise NotFound(f"pod {namespace}/{pod} has no logs yet") from None
 

@@ -6,9 +6,11 @@ Events are not kept for ever in a cluster (an hour); here they stay as long as t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice, takewhile
 from typing import Any, Final
 
 from expander.base.api_time import api_time
@@ -18,6 +20,9 @@ _REPEAT: Final = "UPDATE events SET message=?, last=?, count=? WHERE id=?"
 _UIDS: Final = "6fd9a63e-8c0f-4f6b-a3ba-7d3ad5b2a9f1"
 SCHEDULER: Final = "default-scheduler"
 """The source whose events are of the newer kind."""
+
+REMEMBERED: Final = 20_000
+"""Changes to events that a watch may be behind."""
 
 _VERSIONS: Final = {"Job": "batch/v1", "CronJob": "batch/v1"}
 
@@ -41,14 +46,21 @@ class Recorded:
 
 
 class Events:
-    """The events of one database; a commit of its objects makes them durable too once flushed."""
+    """The events of one database; a commit of its objects makes them durable too once flushed.
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    ``version`` gives the resource version of the last change to any object.
+    """
+
+    def __init__(self, database: sqlite3.Connection, version: Callable[[], int] = lambda: 0) -> None:
         self._database = database
+        self._version = version
         (last,) = database.execute("SELECT max(id) FROM events").fetchone()
         self._last: int = last or 0
         self._added: list[Recorded] = []
         self._repeated: dict[int, Recorded] = {}
+        self._changes: deque[tuple[Recorded, bool, int]] = deque(maxlen=REMEMBERED)
+        self.changed = 0
+        """How many events were recorded or counted again by this process."""
 
     def add(
         self, about: tuple[str, str, str, str], source: str, what: tuple[str, str, str], now: float
@@ -57,12 +69,33 @@ class Events:
         self._last += 1
         event = Recorded(self._last, *about, source, *what, now, now, 1)
         self._added.append(event)
+        self._change(event, new=True)
         return event
 
     def repeat(self, event: Recorded, message: str, now: float) -> None:
         """Count an event once more, with the message it has now."""
         event.message, event.last, event.count = message, now, event.count + 1
         self._repeated[event.id] = event
+        self._change(event, new=False)
+
+    def since(self, changed: int) -> list[tuple[Recorded, bool]] | None:
+        """The events recorded, or counted again, since `changed` had that value, and whether each is new.
+
+        None when so many changes are not remembered.
+        """
+        count = self.changed - changed
+        if count > len(self._changes):
+            return None
+        return [(event, new) for event, new, _ in islice(reversed(self._changes), count)][::-1]
+
+    def changed_at(self, version: int) -> int:
+        """What `changed` was when the objects had ``version``, or a little less."""
+        later = takewhile(lambda change: change[2] >= version, reversed(self._changes))
+        return self.changed - sum(1 for _ in later)
+
+    def _change(self, event: Recorded, new: bool) -> None:
+        self.changed += 1
+        self._changes.append((event, new, self._version()))
 
     def of(self, namespace: str | None = None, name: str | None = None) -> Iterator[Recorded]:
         """The events of a namespace, or of the objects of one name in it, oldest first."""

@@ -55,3 +55,16 @@ def test_an_api_event_names_its_object_its_source_and_its_times(connect: Connect
     assert found["metadata"]["name"].startswith("j.")
     assert found["source"] == {"component": "job-controller"}
     assert (found["type"], found["reason"], found["count"]) == ("Normal", "Completed", 1)
+
+
+def test_what_was_recorded_since_a_moment_or_a_version_is_known(connect: Connect) -> None:
+    version = 3
+    events = Events(connect(), lambda: version)
+    first = events.add(ABOUT, "job-controller", WHAT, 1.0)
+    version = 4
+    events.repeat(first, "again", 2.0)
+    second = events.add(ABOUT, "job-controller", WHAT, 3.0)
+    assert events.since(1) == [(first, False), (second, True)]
+    assert events.since(events.changed) == []
+    assert [events.changed_at(at) for at in (0, 3, 4, 5)] == [0, 0, 1, 3]
+    assert Events(connect()).since(-1) is None

@@ -53,7 +53,7 @@ class Faults:
             match = _PART.fullmatch(part.strip())
             if match is None:
                 raise UsageError(
-                    f"found {part.strip()!r}, expected CODE=CHANCE, reset=CHANCE, lost=CHANCE or latency=TIME",
+                    f"found {part.strip()!r}, expected CODE=, reset=, lost=CHANCE or latency=TIME",
                     hint="chances are from 0 to 1, codes from 400 to 599: 429=0.3,reset=0.02,latency=50ms",
                 )
             if match[1]:

@@ -153,33 +153,29 @@ class Feed:
 
 
 class EventFeed(Feed):
-    """Events are not objects of the store: it is looked at again and again what has come up."""
+    """What components say of objects is not among the changes of the store, as other Events are."""
 
     def initial(self) -> list[Event]:
         """What is there, if it is wanted."""
-        self._counts: dict[str, int] = {}
-        events = [("ADDED", obj) for _, obj in self._fresh()]
-        found = events if self._begins else []
-        if self._marked:
-            found.append(("BOOKMARK", bookmark(self._wanted.resource, self.version, INITIAL_END)))
-        return found
+        cluster = self._service.cluster
+        self._changed = cluster.events_changed(None if self._begins else self.version)
+        return super().initial()
 
     async def wait(self, timeout: float) -> None:
         """Wait a little."""
         await asyncio.sleep(min(timeout, POLL))
 
     def news(self) -> list[Event]:
-        """What is new or has been counted again."""
-        self.version = self._service.cluster.version
-        return [("ADDED" if new else "MODIFIED", obj) for new, obj in self._fresh()]
-
-    def _fresh(self) -> Iterable[tuple[bool, Object]]:
-        for obj in reading.collection(self._service.cluster, self._wanted):
-            uid, count = obj["metadata"]["uid"], obj.get("count", 1)
-            before = self._counts.get(uid)
-            if before != count:
-                self._counts[uid] = count
-                yield before is None, obj
+        """What is new or has been counted again; all there is when that is not known any more."""
+        events = super().news()
+        self.version = max(self.version, self._service.cluster.version)
+        changes = self._service.cluster.events_since(self._changed)
+        self._changed = self._service.cluster.events_changed()
+        if changes is None:
+            found = reading.collection(self._service.cluster, self._wanted)
+            return events + [("MODIFIED", each) for each in found]
+        told = (("ADDED" if new else "MODIFIED", each) for each, new in changes)
+        return events + [event for event in told if self._wanted.means(event[1])]
 
 
 class Writer:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -251,3 +252,22 @@ def test_events_are_listed_by_their_names_and_watched_as_they_come(server: Serve
     names = [each["metadata"]["name"] for each in (*first["items"], *rest["items"])]
     assert names == sorted(names)
     assert any(name.startswith("eventful.") for name in names)
+
+
+def test_a_watch_of_events_goes_on_from_a_list(state: Path) -> None:
+    """Also with what was recorded between the list and the watch, and only what the selector means."""
+    server = Server(state).start()
+    try:
+        events = "/api/v1/namespaces/default/events"
+        version = server.request("GET", events).json["metadata"]["resourceVersion"]
+        template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}}
+        job = {"metadata": {"name": "j"}, "spec": {"suspend": True, "template": template}}
+        assert server.request("POST", "/apis/batch/v1/namespaces/default/jobs", job).code == 201
+        while not server.request("GET", events).json["items"]:
+            pass
+        for fields, count in (("reason=Suspended", 1), ("reason=FailedCreate", 0)):
+            query = f"?watch=1&timeoutSeconds=1&resourceVersion={version}&fieldSelector={fields}"
+            lines = server.request("GET", events + query).data.splitlines()
+            assert len(lines) == count
+    finally:
+        server.stop()
