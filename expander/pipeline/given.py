@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from expander.base.errors import InputError, ItemError, Problem, UsageError
 from expander.base.positions import Position
@@ -18,6 +18,10 @@ from expander.pipeline.taken import Taken
 from expander.pipeline.templates import Engine, TemplateFile
 from expander.pipeline.validator import Validator
 
+if TYPE_CHECKING:
+    from expander.shapes.queue import Queued
+    from expander.shapes.shape import Shape
+
 Batch = str | os.PathLike[str] | TemplateFile | Iterable[Manifest | Mapping[str, Any]]
 """A path of a template or of manifests (a file or a folder), a template, or manifests and plain objects."""
 
@@ -25,7 +29,7 @@ Items = Iterable[Item | str | int | float | bool | Mapping[str, Any]]
 
 
 class BatchOptions(TypedDict, total=False):
-    """What the options of the same names mean for `expander.expand`."""
+    """What the arguments of the same names mean for `expander.expand`."""
 
     engine: Engine | None
     values: Mapping[str, Any] | None
@@ -40,6 +44,8 @@ class BatchOptions(TypedDict, total=False):
     allow_shell: bool
     validate: bool
     version: str | None
+    shape: Shape | None
+    on_queue: Callable[[Queued], None] | None
 
 
 def manifests_of(
@@ -61,6 +67,8 @@ def manifests_of(
         "allow_shell": options.get("allow_shell", False),
         "validate": validate,
         "version": version,
+        "shape": options.get("shape"),
+        "on_queue": options.get("on_queue"),
     }
     if isinstance(batch, TemplateFile) or items is not None:
         if not isinstance(batch, (str, os.PathLike, TemplateFile)):
@@ -76,6 +84,13 @@ def manifests_of(
     only_paths([path])
     edits = _edits(options, group_of_paths([path]))
     return from_paths([path], edits, on_error, validate=validate, version=version)
+
+
+def must_fill_queue(options: BatchOptions) -> None:
+    """Raise UsageError when workers would be made for a queue that nobody fills."""
+    shape = options.get("shape")
+    if shape is not None and shape.kind == "queue" and options.get("on_queue") is None:
+        raise UsageError("a work queue has to be filled before its workers run: on_queue gets its messages")
 
 
 def _edits(options: BatchOptions, default_group: str | None = None) -> Edits:

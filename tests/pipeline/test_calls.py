@@ -10,6 +10,7 @@ import pytest
 import expander
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.pipeline.templates import TemplateFile
+from expander.shapes.shape import Shape, parse_shape
 from tests.cli.test_submit import server
 
 TEMPLATE = """\
@@ -71,6 +72,19 @@ def test_what_is_no_batch_is_an_error_that_says_so(tmp_path: Path) -> None:
     twice = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
     with pytest.raises(InputError, match="there twice"):
         expander.plan([twice, twice], offline=True)
+
+
+def test_a_batch_can_be_planned_in_another_shape() -> None:
+    plan = expander.plan(template(), range(20), offline=True, shape=parse_shape("chunks=10"))
+    assert (plan.shape, plan.objects) == ("chunks=10", {"Job": 2})
+
+
+def test_workers_are_not_made_for_a_queue_that_nobody_fills(tmp_path: Path) -> None:
+    shape = Shape("queue", broker="redis", secret="broker")
+    with pytest.raises(UsageError, match="on_queue"):
+        expander.submit(template(), ["a"], shape=shape, dry_run="client")
+    with pytest.raises(UsageError, match="on_queue"):
+        expander.run(template(), ["a"], shape=shape, state=tmp_path)
 
 
 def test_the_first_bad_item_raises_and_with_a_function_the_others_are_planned() -> None:

@@ -44,6 +44,7 @@ def plan(
         group_label=options.get("group_label", GROUP_LABEL),
         capacity=limits.of,
         on_error=errors,
+        shape=str(options.get("shape") or "jobs"),
     )
     found.failed = errors.count
     found.asked = limits.asked

@@ -15,7 +15,7 @@ from expander.local.kubelet.folders import Folders
 from expander.manifests.edits import GROUP_LABEL
 from expander.pipeline.batch import used_here
 from expander.pipeline.calls.errors import Errors, nobody_listens
-from expander.pipeline.given import Batch, BatchOptions, Items, manifests_of
+from expander.pipeline.given import Batch, BatchOptions, Items, manifests_of, must_fill_queue
 from expander.pipeline.halt import Halt
 from expander.pipeline.outcomes import JobOutcome, outcome_of
 from expander.pipeline.results import Log, logs_of
@@ -75,6 +75,7 @@ def run(
     Raises ItemError for the first item that cannot become a Job; with ``on_error`` that function gets the
     errors of items and the others run. Raises InputError and UsageError as the command does.
     """
+    must_fill_queue(options)
     tell = on_note or nobody_listens
     errors = Errors(on_error)
     manifests = used_here(manifests_of(batch, items, errors, **options), tell)

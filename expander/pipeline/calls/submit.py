@@ -12,7 +12,7 @@ from expander.cluster.retry import Retry
 from expander.cluster.terms import OnQuota, Terms
 from expander.manifests.edits import GROUP_LABEL
 from expander.pipeline.calls.errors import Errors, nobody_listens
-from expander.pipeline.given import Batch, BatchOptions, Items, manifests_of
+from expander.pipeline.given import Batch, BatchOptions, Items, manifests_of, must_fill_queue
 from expander.pipeline.pretend import pretend
 from expander.pipeline.state import state_folder
 from expander.pipeline.submit import Settings, Submit
@@ -64,6 +64,7 @@ def submit(
     accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
     been sent; with ``on_error`` that function gets the errors of items and the other items go on.
     """
+    must_fill_queue(options)
     if burst is not None and qps is None:
         raise UsageError("burst goes with qps")
     settings = Settings(
