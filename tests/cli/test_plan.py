@@ -8,8 +8,8 @@ from typing import Any
 
 from expander.cli.plan import command
 from expander.cli.submit import command as submit_command
+from tests.cli.cluster import cluster
 from tests.cli.program import Answer, run
-from tests.cli.test_submit import server
 
 TEMPLATE = """\
 apiVersion: batch/v1
@@ -133,7 +133,8 @@ def test_every_option_of_submit_is_taken_and_those_without_meaning_are_hidden() 
 
 
 def test_a_cluster_is_asked_and_nothing_sent(tmp_path: Path, kubectl: str) -> None:
-    with server(tmp_path) as config:
+    with cluster(tmp_path) as server:
+        config = str(server.kubeconfig)
         create = [kubectl, "--kubeconfig", config, "create", "-f", limits(tmp_path)]
         subprocess.run(create, check=True, capture_output=True)
         answer = plan(template(tmp_path), "-i", "0-9", "--kubeconfig", config, "-o", "json")
@@ -156,7 +157,8 @@ def test_the_bytes_are_those_that_a_server_keeps(tmp_path: Path, kubectl: str) -
         "  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i, "
         "command: [x]}]}}}}\n"
     )
-    with server(tmp_path) as config:
+    with cluster(tmp_path) as server:
+        config = str(server.kubeconfig)
         options = ["--kubeconfig", config, "--state", str(tmp_path / "journals")]
         shown = ["-o", "json", "--show-managed-fields"]
         for arguments in ([template(tmp_path), "a", "bbb"], [str(others)]):
@@ -181,7 +183,8 @@ def size(obj: dict[str, Any]) -> int:
 
 
 def test_submit_says_before_it_begins_what_fits(tmp_path: Path, kubectl: str) -> None:
-    with server(tmp_path) as config:
+    with cluster(tmp_path) as server:
+        config = str(server.kubeconfig)
         options = ["--kubeconfig", config, "--state", str(tmp_path / "journals"), "--on-quota", "fail"]
         before = run("submit", template(tmp_path), "first", *options)
         assert "quota" not in before.err

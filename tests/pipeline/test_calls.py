@@ -11,7 +11,7 @@ import expander
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.pipeline.templates import TemplateFile
 from expander.shapes.shape import Shape, parse_shape
-from tests.cli.test_submit import server
+from tests.cli.cluster import cluster
 
 TEMPLATE = """\
 apiVersion: batch/v1
@@ -113,7 +113,8 @@ def test_a_run_of_nothing_is_over_at_once(tmp_path: Path) -> None:
 
 def test_a_submission_creates_each_object_once(tmp_path: Path) -> None:
     told: list[str] = []
-    with server(tmp_path) as config:
+    with cluster(tmp_path) as server:
+        config = str(server.kubeconfig)
         sent = expander.submit(
             template(),
             range(5),
