@@ -18,7 +18,7 @@ function duration(seconds) {
 }
 
 function clock(after) {
-  return after === null ? "" : new Date((data.begin + after) * 1000).toLocaleString(undefined, { hour12: false });
+  return after === null ? "" : `${new Date((data.begin + after) * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
 // The API's times are whole seconds: what took none of them took less than one.
