@@ -132,7 +132,8 @@ def _merged(source: str) -> tuple[str, dict[str, dict[str, Any]]]:
         any_file = True
         try:
             with open(path, encoding="utf-8") as file:
-                tree = yaml.load(file, loader) or {}
+                tree = yaml.load(file, loader)
+            tree = {} if tree is None else tree
             current = current or str(tree.get("current-context") or "")
             for kind, entries in found.items():
                 for each in tree.get(f"{kind}s") or ():

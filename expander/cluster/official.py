@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -21,8 +22,10 @@ SHOWN: Final = 300
 """Characters at most of what a plugin says."""
 
 _SECRET: Final = re.compile(
-    r"(?i)\b(bearer|basic)\s+\S+"
-    r"|(?<=[:=])\s*(?:\"[^\"]*\"|'[^']*'|\S{6,})(?<!:)"
+    r"(?i)\b(?:bearer|basic)\s+\S+"
+    r"|(?<=[:=])\s*(?:\"[^\"]*\"|'[^']*')"
+    r"|(?<==)\S+"
+    r"|(?:(?<=token:)|(?<=password:)|(?<=secret:)|(?<=key:))\s*\S+"
     r"|[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+"
     r"|[A-Za-z0-9+_\-=]{20,}"
 )
@@ -113,19 +116,28 @@ def _text(path: str | None) -> str:
         return file.read()
 
 
-class _Overheard(logging.Handler):
-    """Takes what is logged as an error meanwhile, and keeps it off the terminal."""
+class _Overheard(logging.Filter):
+    """Takes what this thread logs as an error meanwhile: it is for our message, and may hold a secret."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__()
         self.said: list[str] = []
+        self._thread = threading.get_ident()
+        self._silent = logging.NullHandler()
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.thread != self._thread or record.levelno < logging.ERROR:
+            return True
         self.said.append(record.getMessage())
+        return False
 
     def __enter__(self) -> _Overheard:
-        logging.getLogger().addHandler(self)
+        root = logging.getLogger()
+        root.addFilter(self)
+        root.addHandler(self._silent)  # without any handler, logging would make one that prints
         return self
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger().removeHandler(self)
+        root = logging.getLogger()
+        root.removeFilter(self)
+        root.removeHandler(self._silent)

@@ -19,6 +19,7 @@ from typing import Final
 from expander.base.errors import InputError
 from expander.cluster.access import Access, choose, read
 from expander.cluster.connection import Endpoint, pieces
+from expander.cluster.proxies import ProxyError
 from expander.cluster.session import Session
 
 FRESH: Final = 30.0
@@ -196,6 +197,8 @@ def _denied(why: str) -> Reply:
 def _words(error: BaseException) -> str:
     """What went wrong with a connection, without what some errors carry of the request."""
     text = str(error)
+    if isinstance(error, ProxyError):
+        return text
     for sign in ("Connection refused", "timed out", "certificate verify failed", "Name or service not known"):
         if sign in text:
             return sign[0].lower() + sign[1:]
