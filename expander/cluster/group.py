@@ -34,6 +34,10 @@ class ClusterSource:
         self.lists = Lists(self.asking, selection)
         self.where = transport.server
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.transport.close()
+
     def jobs(self) -> Iterator[Object]:
         """See `Reader`."""
         own = self.lists.owned_jobs(self.lists.schedules())

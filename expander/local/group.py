@@ -8,7 +8,7 @@ from pathlib import Path
 
 from expander.base.selectors import parse
 from expander.local import group_changes, group_logs
-from expander.local.group_folders import GroupFolders, StateReader
+from expander.local.group_folders import GroupFolders, StateReader, opened
 from expander.local.store.events import api_event
 from expander.manifests.selection import Change, Object, Selection, owner_of, uid_of
 
@@ -35,7 +35,7 @@ class LocalSource:
         yield from heapq.merge(*(self._jobs_in(folder) for folder in self.folders.found()), key=_place)
 
     def _jobs_in(self, folder: Path) -> Iterator[Object]:
-        with StateReader(folder) as state:
+        for state in self._readers([folder]):
             schedules = self._schedules(state)
             for job in state.of_kind("Job", self.selection.namespace):
                 if self._takes(job, schedules):
@@ -45,25 +45,23 @@ class LocalSource:
     def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
         """See `Reader`."""
         jobs = dict.fromkeys(uid_of(job) for job in (self.jobs() if of is None else of))
-        for folder in self.folders.found():
-            with StateReader(folder) as state:
-                here = [uid for uid in jobs if self._homes.get(uid, folder) == folder]
-                if len(here) <= FEW:
-                    found = (each for each in state.owned(here) if each["kind"] == "Pod")
-                else:
-                    pods = state.of_kind("Pod", self.selection.namespace)
-                    found = (pod for pod in pods if owner_of(pod) in jobs)
-                for pod in found:
-                    self._homes[uid_of(pod)] = folder
-                    yield pod
+        for state in self._readers():
+            here = [uid for uid in jobs if self._homes.get(uid, state.folder) == state.folder]
+            if len(here) <= FEW:
+                found = (each for each in state.owned(here) if each["kind"] == "Pod")
+            else:
+                pods = state.of_kind("Pod", self.selection.namespace)
+                found = (pod for pod in pods if owner_of(pod) in jobs)
+            for pod in found:
+                self._homes[uid_of(pod)] = state.folder
+                yield pod
 
     def events(self, *, warnings: bool = False) -> Iterator[Object]:
         """See `Reader`."""
-        for folder in self.folders.found():
-            with StateReader(folder) as state:
-                for event in state.events(self.selection.namespace):
-                    if event.kind in ("Job", "Pod") and (event.type == "Warning" or not warnings):
-                        yield api_event(event)
+        for state in self._readers():
+            for event in state.events(self.selection.namespace):
+                if event.kind in ("Job", "Pod") and (event.type == "Warning" or not warnings):
+                    yield api_event(event)
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """See `Reader`."""
@@ -98,11 +96,18 @@ class LocalSource:
         """The state folder in which an object is; None when it is in none of them any more."""
         uid = uid_of(obj)
         if uid not in self._homes:
-            for folder in self.folders.found():
-                with StateReader(folder) as state:
-                    if state.by_uid(uid) is not None:
-                        self._homes[uid] = folder
+            for state in self._readers():
+                if state.by_uid(uid) is not None:
+                    self._homes[uid] = state.folder
         return self._homes.get(uid)
+
+    def _readers(self, folders: Iterable[Path] | None = None) -> Iterator[StateReader]:
+        """The state in each folder, open while it is looked at."""
+        for folder in self.folders.found() if folders is None else folders:
+            state = opened(folder)
+            if state is not None:
+                with state:
+                    yield state
 
     def _schedules(self, state: StateReader) -> set[str]:
         """The uids of the CronJobs of a folder that are selected: their Jobs belong to the selection."""

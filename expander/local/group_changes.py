@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
 
-from expander.local.group_folders import DATABASE, GroupFolders, StateReader
+from expander.local.group_folders import DATABASE, GroupFolders, StateReader, opened
 from expander.local.store.encoding import decode
 from expander.manifests.selection import Change, Object, owner_of, uid_of
 
@@ -136,8 +136,8 @@ class _Look:
             self.close()
             return True
         self._file = (found.st_dev, found.st_ino)
-        self._state = StateReader(self._folder)
-        return True
+        self._state = opened(self._folder)
+        return self._state is not None or bool(self._known["Job"])
 
     def close(self) -> None:
         """Let go of the file."""

@@ -16,6 +16,10 @@ from expander.local.store.events import Events, Recorded
 DATABASE: Final = "state.db"
 
 
+class NotThere(ExpanderError):
+    """There is no state in a folder: not yet, or not any more."""
+
+
 class GroupFolders:
     """The state folders below ``root``: that of ``group``, or all that are groups' when it is None.
 
@@ -56,12 +60,15 @@ class StateReader:
         path = folder / DATABASE
         self.folder = folder
         try:
-            self.database = _connect(path)
-            (layout,) = self.database.execute("PRAGMA user_version").fetchone()
+            self.database, layout = _connect(path)
         except sqlite3.Error as error:
+            if not path.exists():
+                raise NotThere(f"there is no state in {folder}") from None
             raise ExpanderError(f"{path} cannot be read: {error}") from error
         if layout != LAYOUT:
             self.database.close()
+            if layout == 0:
+                raise NotThere(f"there is no state in {folder} yet")
             raise ExpanderError(f"{path} was written by another version of expander (layout {layout})")
 
     def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
@@ -94,28 +101,33 @@ class StateReader:
         self.close()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """A connection that changes nothing; where not even its lock can be made, to the file as it is."""
-    last: sqlite3.Error | None = None
-    for mode in ("mode=ro", "mode=ro&immutable=1"):
+def opened(folder: Path) -> StateReader | None:
+    """The reader of a folder; None when its state is being made, or has just gone."""
+    try:
+        return StateReader(folder)
+    except NotThere:
+        return None
+
+
+def _connect(path: Path) -> tuple[sqlite3.Connection, int]:
+    """A connection that changes nothing, and the file's layout.
+
+    Where not even a reader's lock can be made, as on a medium that is read-only, the file is taken as it is.
+    """
+    modes = ["mode=ro", "mode=ro&immutable=1"]
+    while True:
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?{mode}",
+            f"{path.absolute().as_uri()}?{modes.pop(0)}",
             uri=True,
             isolation_level=None,
             timeout=BUSY / 1000,
             check_same_thread=False,
         )
         try:
-            connection.execute("SELECT count(*) FROM marks").fetchone()
-        except sqlite3.OperationalError as error:
-            last = error
+            (layout,) = connection.execute("PRAGMA user_version").fetchone()
+            return connection, layout
+        except sqlite3.Error as error:
             connection.close()
-            if path.with_name(path.name + "-wal").exists():
-                break
-        except sqlite3.Error:
-            connection.close()
-            raise
-        else:
-            return connection
-    assert last is not None
-    raise last
+            unlockable = isinstance(error, sqlite3.OperationalError)
+            if not modes or not unlockable or path.with_name(f"{path.name}-wal").exists():
+                raise

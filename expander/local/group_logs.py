@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from expander.local.group_folders import StateReader
+from expander.local.group_folders import StateReader, opened
 from expander.local.kubelet.folders import Folders, PodFiles, restart_counts
 from expander.local.logs.text import CHUNK, Stamper
 from expander.local.logs.times import LogTimes
@@ -31,7 +31,10 @@ def log(
     timestamps: bool,
 ) -> Iterator[bytes]:
     """What `Reader.log` says; ``folder`` is the state folder in which the pod is."""
-    with StateReader(folder) as state:
+    reader = opened(folder)
+    if reader is None:
+        return
+    with reader as state:
         current: Object = state.by_uid(uid_of(pod)) or pod
         files = Folders(folder).of(current)
         start = _latest(files, current, container) - previous

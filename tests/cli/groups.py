@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cli.program import Answer, run
+from tests.cli.cluster import PATIENCE
+from tests.cli.program import EXPANDER, Answer, run
 from tests.local.api.server.serving import Server
 
 JOBS = "/apis/batch/v1/namespaces/{}/jobs"
@@ -47,6 +52,32 @@ def create(server: Server, *jobs: dict[str, Any], namespace: str = "default") ->
 def follow(server: Server, command: str, *arguments: str) -> Answer:
     """A command about a group of a cluster."""
     return run(command, *arguments, "--kubeconfig", str(server.kubeconfig))
+
+
+@contextmanager
+def at_work(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A run of the program that goes on; it is killed at the end, or when it takes for ever."""
+    with subprocess.Popen(
+        [EXPANDER, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    ) as process:
+        limit = threading.Timer(PATIENCE, process.kill)
+        limit.start()
+        try:
+            yield process
+        finally:
+            limit.cancel()
+            process.kill()
+
+
+def lines_until(process: subprocess.Popen[str], text: str) -> str:
+    """What a program prints until ``text`` is in it."""
+    assert process.stdout is not None
+    seen = ""
+    while text not in seen:
+        line = process.stdout.readline()
+        assert line, f"it has ended: {seen}"
+        seen += line
+    return seen
 
 
 def run_locally(folder: Path, manifests: str, *flags: str) -> Path:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ import pytest
 import yaml
 
 from tests.cli.cluster import cluster, until
-from tests.cli.groups import create, follow, job, run_locally, table
-from tests.cli.program import EXPANDER, Answer, run
+from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally, table
+from tests.cli.program import Answer, run
 from tests.local.api.server.serving import Server
 
 LOCAL = """
@@ -192,25 +191,14 @@ def test_neither_group_nor_selector_is_an_error_that_names_both() -> None:
 
 def test_watch_tells_each_change_in_a_line_until_it_is_interrupted(tmp_path: Path) -> None:
     with cluster(tmp_path) as server:
-        command = [EXPANDER, "status", "--group", "g", "--watch", "--kubeconfig", str(server.kubeconfig)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stdout is not None
-                create(server, job("good"))
-                seen = ""
-                while "good  Complete" not in seen:
-                    line = process.stdout.readline()
-                    assert line, "the watch has ended"
-                    seen += line
-                create(server, job("bad", "exit 4"))
-                while "bad  Failed  BackoffLimitExceeded (exit code 4)" not in seen:
-                    line = process.stdout.readline()
-                    assert line, "the watch has ended"
-                    seen += line
-                process.send_signal(signal.SIGINT)
-                _, errors = process.communicate(timeout=120)
-            finally:
-                process.kill()
+        config = str(server.kubeconfig)
+        with at_work("status", "--group", "g", "--watch", "--kubeconfig", config) as process:
+            create(server, job("good"))
+            lines_until(process, "good  Complete")
+            create(server, job("bad", "exit 4"))
+            lines_until(process, "bad  Failed  BackoffLimitExceeded (exit code 4)")
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=120)
         assert (process.returncode, errors) == (130, "")
 
 

@@ -5,15 +5,15 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.cluster import cluster, submitting, template, until
-from tests.cli.groups import create, follow, job, run_locally
-from tests.cli.program import EXPANDER, run
+from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally
+from tests.cli.program import run
 from tests.local.api.server.serving import Server
 
 LOCAL = """
@@ -35,28 +35,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@contextmanager
-def waiting(server: Server, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+def waiting(server: Server, *arguments: str, **options: Any) -> AbstractContextManager[subprocess.Popen[str]]:
     """A wait at work."""
-    command = [EXPANDER, "wait", *arguments, "--kubeconfig", str(server.kubeconfig)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def lines_until(process: subprocess.Popen[str], text: str) -> str:
-    """What a wait prints until ``text`` is in it."""
-    assert process.stdout is not None
-    seen = ""
-    while text not in seen:
-        line = process.stdout.readline()
-        assert line, f"it has ended: {seen}"
-        seen += line
-    return seen
+    return at_work("wait", *arguments, "--kubeconfig", str(server.kubeconfig), **options)
 
 
 def test_a_group_that_completes_is_0_and_one_in_which_some_fail_is_1(served: Server) -> None:
@@ -92,11 +73,13 @@ def test_json_has_an_object_for_each_job_that_ended_and_a_last_line_with_the_sum
 
 
 def test_when_the_time_is_up_it_is_3_and_says_what_keeps_the_rest(served: Server) -> None:
+    end = "the time is up: 1 Jobs: 0 complete, 0 failed, 1 unfinished\n"
+
     def is_stuck() -> bool:
-        answer = follow(served, "wait", "--group", "stuck", "--timeout", "1s")
+        answer = follow(served, "wait", "--group", "stuck", "--timeout", "2s")
         assert answer.code == 3
-        assert answer.err.endswith("the time is up: 1 Jobs: 0 complete, 0 failed, 1 unfinished\n")
-        return 'pending: stuck: CreateContainerConfigError: configmap "nope" not found\n' in answer.err
+        told = 'pending: stuck: CreateContainerConfigError: configmap "nope" not found\n'
+        return answer.err == told + end
 
     until(is_stuck)
 
@@ -191,12 +174,8 @@ def test_a_local_group_is_waited_for_too(tmp_path: Path) -> None:
 
 def test_a_local_run_that_begins_later_is_seen_to_its_end(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    command = [EXPANDER, "wait", "--group", "here", "--state", str(state), "--expect", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            run_locally(tmp_path, LOCAL)
-            output, errors = process.communicate(timeout=120)
-        finally:
-            process.kill()
+    with at_work("wait", "--group", "here", "--state", str(state), "--expect", "1") as process:
+        run_locally(tmp_path, LOCAL)
+        output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "1 Jobs: 1 complete, 0 failed\n")
     assert output.startswith("job.batch/good complete (")
