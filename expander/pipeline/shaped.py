@@ -13,7 +13,7 @@ from expander.pipeline.expand import Expansion
 from expander.pipeline.templates import Template
 from expander.pipeline.validator import Validator
 from expander.shapes.chunks import chunk
-from expander.shapes.indexed import indexed
+from expander.shapes.indexed import MOST, indexed
 from expander.shapes.queue import Queued, queued
 from expander.shapes.rows import Row, Rows
 from expander.shapes.shape import Shape
@@ -57,7 +57,7 @@ class ShapedExpansion(Expansion):
         if self.shape.kind == "chunks":
             yield from self._chunks(rows, stream)
             return
-        items = list(stream)
+        items = list(islice(stream, MOST + 1)) if self.shape.kind == "indexed" else list(stream)
         if items and self.shape.kind == "indexed":
             yield [*rows.others(), *indexed(rows, items, self.shape, self.shape_warnings)]
         elif items:

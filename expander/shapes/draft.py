@@ -10,13 +10,14 @@ from typing import Any
 
 from expander.base.errors import InputError, Problem
 from expander.manifests.edits import ITEM_ANNOTATION
+from expander.manifests.index_items import ITEMS_ANNOTATION, item_text, items_text
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import SUBDOMAIN, valid_name
 from expander.render.rendered import Rendered
 from expander.shapes.rows import POD, Place, Row, Rows, Tree, place_of
 from expander.shapes.shape import Shape
 
-COUNT = "expander/items"
+COUNT = "expander/item-count"
 """The annotation of a Job with the number of its items."""
 DIGEST = "expander/items-digest"
 """The annotation of a Job that changes when one of its items changes."""
@@ -48,20 +49,22 @@ def _follows_item(job: Manifest) -> bool:
     return any(hole.path == ("metadata", "name") for hole in job.skeleton.holes)
 
 
-def begin(rows: Rows, name: str, items: Sequence[Row]) -> Tree:
-    """A Job like the first one, called ``name``, with what its containers have of their own."""
+def begin(rows: Rows, name: str, items: Sequence[Row], *, listed: bool = False) -> Tree:
+    """A Job like the first one, called ``name``, with what its containers have of their own.
+
+    ``listed`` is whether an annotation gives the item of each index, where there is room for that.
+    """
     assert rows.common is not None
     tree = copy.deepcopy(rows.common)
     common: Tree = tree.pop("metadata")
-    annotations = {
+    annotations: Tree = {
         **(common.pop("annotations", None) or {}),
         COUNT: str(len(items)),
         DIGEST: digest(items),
         ITEM_ANNOTATION: _span(items),
     }
-    if len(items) == 1:
-        del annotations[ITEM_ANNOTATION]
-        annotations[ITEM_ANNOTATION] = text_of(items[0].value)
+    if listed and (text := items_text([row.value for row in items])) is not None:
+        annotations[ITEMS_ANNOTATION] = text
     metadata = {"name": name, **common, "annotations": annotations}
     made: Tree = {key: tree[key] for key in tree if key != "spec"}
     made = {"apiVersion": made.pop("apiVersion"), "kind": made.pop("kind"), "metadata": metadata, **made}
@@ -98,13 +101,10 @@ def digest(items: Iterable[Row]) -> str:
     return found.hexdigest()
 
 
-def text_of(value: Any) -> str:
-    """An item as the annotation of a Job keeps it."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _span(items: Sequence[Row]) -> str:
-    ends = [text_of(row.value) for row in (items[0], items[-1])]
+    if len(items) == 1:
+        return item_text(items[0].value)
+    ends = [item_text(row.value) for row in (items[0], items[-1])]
     first, last = [text if len(text) <= 40 else f"{text[:37]}..." for text in ends]
     return f"{len(items)} items, {first} to {last}"
 

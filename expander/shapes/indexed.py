@@ -58,13 +58,13 @@ def indexed(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str])
     assert rows.first is not None
     if len(items) > MOST:
         raise InputError(
-            f"{len(items):,} items, and an Indexed Job has at most {MOST:,}",
+            f"more than {MOST:,} items, and an Indexed Job has at most so many",
             hint="use --as chunks=N or --as queue=redis, or several groups with --slice",
         )
     require(rows, shape, {**_ONE, **_NEVER}, _HINTS)
     found = Containers(rows.common, rows.first, shape).differences(items)
     name = job_name(rows, shape, len(f"-{len(items) - 1}"))
-    tree = begin(rows, name, items)
+    tree = begin(rows, name, items, listed=True)
     _several(tree["spec"], len(items), shape, warnings)
     files = parameters(
         items, {container_at(tree, place)["name"]: difference.scripts for place, difference in found.items()}

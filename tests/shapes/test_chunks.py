@@ -131,7 +131,7 @@ def test_the_job_does_not_run_all_items_again_because_some_failed(tmp_path: Path
 def test_the_last_job_has_what_is_left_and_indexes_go_on_over_the_jobs() -> None:
     jobs = [manifest.tree for manifest in made(template(), ["a", "b", "c", "d", "e"], "chunks=2")]
     assert [job["metadata"]["name"] for job in jobs] == ["shows-0", "shows-1", "shows-2"]
-    assert [job["metadata"]["annotations"]["expander/items"] for job in jobs] == ["2", "2", "1"]
+    assert [job["metadata"]["annotations"]["expander/item-count"] for job in jobs] == ["2", "2", "1"]
     assert [job["spec"]["template"]["spec"]["containers"][0]["args"][0] for job in jobs] == ["0", "2", "4"]
     assert all(validate(job) == [] for job in jobs)
 

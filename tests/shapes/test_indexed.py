@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from expander.base.errors import InputError
+from expander.manifests.index_items import item_at
 from expander.manifests.manifest import Manifest
 from expander.pipeline.validate import validate
 from expander.shapes.parameters import items_of
+from tests.cli.program import run
 from tests.shapes.batch import SHOW, made, template
 
 
@@ -84,7 +87,8 @@ def test_an_item_that_no_config_map_holds_is_named() -> None:
 
 def test_more_items_than_an_indexed_job_has_completions_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("expander.shapes.indexed.MOST", 3)
-    with pytest.raises(InputError, match=r"4 items, and an Indexed Job has at most 3") as caught:
+    monkeypatch.setattr("expander.pipeline.shaped.MOST", 3)
+    with pytest.raises(InputError, match=r"more than 3 items") as caught:
         made(template(), ["a", "b", "c", "d"], "indexed")
     assert "--as chunks=N" in str(caught.value)
 
@@ -103,3 +107,19 @@ def test_variables_that_no_item_changes_stay_in_the_pod_template() -> None:
     script = maps[0]["data"]["main.0"]
     assert "export OWN='a'\n" in script
     assert "export AFTER='a-'\"${NODE-\\$(NODE)}\"" in script
+
+
+def test_the_items_of_each_index_stand_in_an_annotation_where_they_are_few_enough() -> None:
+    _, job = parts(made(template(name="show-$INDEX"), ["a", 7], "indexed"))
+    annotations = job["metadata"]["annotations"]
+    assert [item_at(annotations, index) for index in range(3)] == ["a", "7", None]
+    *_, job = [manifest.tree for manifest in made(template(name="show-$INDEX"), ["x" * 2000] * 20, "indexed")]
+    assert "expander/items" not in job["metadata"]["annotations"]
+
+
+def test_results_name_the_item_of_each_index(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(template().text)
+    words = ["--state", "state", "--runtime", "process"]
+    assert run("run", "job.yaml", "pear", "it's", "--as", "indexed", *words, cwd=tmp_path).code == 0
+    found = run("results", "--group", "shows", "--state", "state", "-o", "json", cwd=tmp_path)
+    assert [record["item"] for record in json.loads(found.out)] == ["pear", "it's"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from expander.local.decide import indexes
+from expander.manifests.index_items import item_at
 from expander.manifests.selection import Object, uid_of
 from expander.pipeline.group.attempts import Attempt, attempt_of, by_job, index_of, seconds_of
 from expander.pipeline.group.source import Reader
@@ -115,7 +116,9 @@ def records_of(job: Object, pods: Sequence[Object], warnings: Warnings = NONE) -
     for attempt in attempts:
         parts.setdefault(index_of(attempt.pod), []).append(attempt)
     for index in range(count):
-        yield _part(whole, index, parts.get(index, []), indexes.has(done, index), indexes.has(lost, index))
+        yield _part(
+            job, whole, index, parts.get(index, []), indexes.has(done, index), indexes.has(lost, index)
+        )
 
 
 def record_of(job: Object, pods: Sequence[Object], index: int) -> Record:
@@ -126,7 +129,7 @@ def record_of(job: Object, pods: Sequence[Object], index: int) -> Record:
     if count is None or index < 0:
         return whole
     done, lost = _ended(job, count)
-    return _part(whole, index, attempts, indexes.has(done, index), indexes.has(lost, index))
+    return _part(job, whole, index, attempts, indexes.has(done, index), indexes.has(lost, index))
 
 
 def _attempts(pods: Sequence[Object]) -> list[Attempt]:
@@ -171,7 +174,9 @@ def _whole(job: Object, pods: Sequence[Object], attempts: Sequence[Attempt], war
     )
 
 
-def _part(whole: Record, index: int, attempts: Sequence[Attempt], done: bool, lost: bool) -> Record:
+def _part(
+    job: Object, whole: Record, index: int, attempts: Sequence[Attempt], done: bool, lost: bool
+) -> Record:
     last = attempts[-1] if attempts else None
     state, reason, message = _part_state(whole, last, done, lost)
     failure = None if done else failure_of(attempt.pod for attempt in attempts)
@@ -182,7 +187,7 @@ def _part(whole: Record, index: int, attempts: Sequence[Attempt], done: bool, lo
         job=whole.job,
         uid=whole.uid,
         index=index,
-        item=whole.item,
+        item=item_at(job["metadata"].get("annotations") or {}, index) or whole.item,
         state=state,
         reason=reason,
         message=message,
