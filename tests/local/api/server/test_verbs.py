@@ -190,6 +190,18 @@ def test_a_collection_is_deleted_by_its_labels(server: Server) -> None:
     assert server.request("GET", f"{MAPS}/spared-0").code == 200
 
 
+def test_a_collection_is_deleted_in_portions_where_that_is_asked(server: Server) -> None:
+    for number in range(5):
+        labels = {"metadata": {"name": f"part-{number}", "labels": {"part": "x"}}}
+        assert server.request("POST", "/api/v1/namespaces/default/configmaps", labels).code == 201
+    path = "/api/v1/namespaces/default/configmaps?labelSelector=part%3Dx"
+    first = server.request("DELETE", f"{path}&limit=2").json
+    assert [each["metadata"]["name"] for each in first["items"]] == ["part-0", "part-1"]
+    rest = server.request("DELETE", f"{path}&continue={first['metadata']['continue']}").json
+    assert [each["metadata"]["name"] for each in rest["items"]] == ["part-2", "part-3", "part-4"]
+    assert server.request("GET", path).json["items"] == []
+
+
 def test_a_job_that_is_deleted_without_a_policy_leaves_its_pods_and_warns(server: Server) -> None:
     server.request("POST", JOBS, job("orphans"))
     finished(server, "orphans")
