@@ -21,7 +21,8 @@ from expander.cli.submit_options import submit_options
 if TYPE_CHECKING:
     from expander.cli.submit_output import SubmitReport
     from expander.manifests.manifest import Manifest
-    from expander.pipeline.submit import Settings, Submit
+    from expander.pipeline.submit import Submit
+    from expander.pipeline.submit_settings import Settings
 
 EXAMPLES = """
 \b
@@ -99,7 +100,7 @@ def _settings(flags: Mapping[str, Any], run: Mapping[str, Any] | None) -> Settin
     from expander.cluster.terms import Terms
     from expander.manifests.names import LABEL_VALUE
     from expander.pipeline.state import state_folder
-    from expander.pipeline.submit import Settings
+    from expander.pipeline.submit_settings import Settings
 
     if flags["burst"] is not None and flags["qps"] is None:
         raise UsageError("--burst goes with --qps")

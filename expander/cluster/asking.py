@@ -18,6 +18,9 @@ from expander.cluster.wire import Resource
 PAGE: Final = 500
 """Objects of a list that are asked for at a time."""
 
+HOPELESS: Final = ("certificate",)
+"""Words in what went wrong with a connection that time does not mend."""
+
 
 class ClusterError(ExpanderError):
     """The cluster cannot be asked: it does not answer, or does not let us."""
@@ -33,8 +36,12 @@ class Refused(ClusterError):
         self.code = code
 
 
+class Unreachable(ClusterError):
+    """There is no server where one should be, or not the one it should be."""
+
+
 class Asking:
-    """Asks a cluster; `Refused` when it says no, `ClusterError` when it does not answer in time.
+    """Asks a cluster; `Refused` when it says no, `Unreachable` when there is none, else `ClusterError`.
 
     ``stopped`` ends the waiting early.
     """
@@ -53,7 +60,7 @@ class Asking:
         """The JSON that answers a request which may be made twice."""
         first, failures, denied = time.monotonic(), 0, 0
         while True:
-            asked = None
+            asked, lost = None, False
             try:
                 reply = self._transport.request(method, path, body)
                 if reply.status < 300:
@@ -65,12 +72,15 @@ class Asking:
                     self._transport.refresh()
                 elif reply.status not in TRANSIENT:
                     raise Refused(reply.status, f"{self._transport.server}: {why}")
-            except Lost as lost:
-                why = str(lost)
+            except Lost as error:
+                why, lost = str(error), True
             failures += 1
             wait = self._retry.wait(failures, asked, random.random())
+            words = f"{self._transport.server} does not answer: {why}"
+            if lost and any(sign in why for sign in HOPELESS):
+                raise Unreachable(words)
             if self._retry.is_over(first, time.monotonic(), wait) or self._stopped():
-                raise ClusterError(f"{self._transport.server} does not answer: {why}")
+                raise Unreachable(words) if lost else ClusterError(words)
             time.sleep(wait)
 
     def resource(self, api_version: str, kind: str) -> Resource:

@@ -9,7 +9,7 @@ from expander.cluster.delivery import Done
 from expander.cluster.terms import Settled
 from expander.cluster.wire import Preparation, Resource
 from expander.manifests.manifest import Manifest
-from expander.pipeline.submit import Settings
+from expander.pipeline.submit_settings import Settings
 
 
 def pretend(

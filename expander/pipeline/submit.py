@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from expander.base.errors import ItemError, OutputError, Problem
-from expander.cluster.asking import Asking
+from expander.cluster.asking import Asking, ClusterError, Refused, Unreachable
 from expander.cluster.delivery import Done
 from expander.cluster.journal import HAS, Journal, journal_file, plain
 from expander.cluster.known import Known
@@ -18,48 +18,24 @@ from expander.cluster.news import News
 from expander.cluster.pace import Pace
 from expander.cluster.retry import Retry
 from expander.cluster.submission import Submission
-from expander.cluster.terms import Settled, Terms
+from expander.cluster.terms import Settled
 from expander.cluster.transport import Transport
 from expander.cluster.window import Window
 from expander.cluster.wire import Preparation, Prepared, Resource
-from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
 from expander.pipeline.finishing import Finishing
 from expander.pipeline.plan.foresight import foreseen
+from expander.pipeline.submit_settings import Settings
 
-PATIENCE: Final = 30.0
-"""Seconds in which a server has to give its first answer; later the budget of retries counts."""
+PROMPTLY: Final = 1.0
+PATIENCE: Final = 20.0
+"""Seconds in which a server has to give its first answer, and in all when that does not come."""
 
 GLANCE: Final = 0.2
 """Seconds between two looks at whether the last Jobs have finished."""
 
 RESUMED: Final = "Resumed"
 """The reason of an item that needed no request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What `Submit` is to do: the words of the options of ``expander submit``; times are in seconds.
-
-    ``state`` is the folder of journals, None for no journal; ``run`` is what is written there for a later
-    run to go on with. With ``delete_finished`` Jobs that have finished are collected and deleted, and the
-    submission lasts until the last one is; ``results`` is the folder, beside the journal by default.
-    """
-
-    kubeconfig: str | None = None
-    context: str | None = None
-    group_label: str = GROUP_LABEL
-    queue: str | None = None
-    qps: float | None = None
-    burst: int | None = None
-    in_flight: int = 32
-    terms: Terms = field(default_factory=Terms)
-    most_active: int | None = None
-    state: Path | None = None
-    resume: bool = False
-    delete_finished: bool = False
-    results: Path | None = None
-    run: Mapping[str, Any] | None = None
 
 
 class Submit:
@@ -135,6 +111,22 @@ class Submit:
             if self._settings.run is not None:
                 self._journal.begin({**self._settings.run, "server": plain(self.server)})
             yield from self._deliver(items, known)
+
+    def _reach(self) -> None:
+        """See that there is a server. One that does not answer is told of before it is waited for."""
+        retry = self._settings.terms.retry
+        try:
+            self._asker(replace(retry, budget=min(PROMPTLY, retry.budget))).get("/version")
+        except Unreachable as error:
+            patience = min(PATIENCE, retry.budget)
+            if patience <= PROMPTLY or "certificate" in str(error) or self._stopped:
+                raise
+            self._say(f"{error}; waiting up to {patience:.0f} s for it")
+            self._asker(replace(retry, budget=patience)).get("/version")
+        except Refused:
+            raise
+        except ClusterError:  # it is there, and busy
+            self._asker(retry).get("/version")
 
     def _collect(self, journal: Path) -> None:
         folder = self._settings.results or journal.parent / "results"
