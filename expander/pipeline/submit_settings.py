@@ -13,7 +13,7 @@ from expander.manifests.edits import GROUP_LABEL
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `pipeline.submit.Submit` is to do: the words of the options of ``expander submit``; times are in seconds.
+    """The words of the options of ``expander submit``; times are in seconds.
 
     ``state`` is the folder of journals, None for no journal; ``run`` is what is written there for a later
     run to go on with. With ``delete_finished`` Jobs that have finished are collected and deleted, and the

@@ -15,7 +15,8 @@ from expander.pipeline.calls.errors import Errors, nobody_listens
 from expander.pipeline.given import Batch, BatchOptions, Items, manifests_of, must_fill_queue
 from expander.pipeline.pretend import pretend
 from expander.pipeline.state import state_folder
-from expander.pipeline.submit import Settings, Submit
+from expander.pipeline.submit import Submit
+from expander.pipeline.submit_settings import Settings
 
 
 class Sent(NamedTuple):

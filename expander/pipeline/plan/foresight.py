@@ -19,7 +19,7 @@ from expander.manifests.manifest import Manifest
 from expander.pipeline.plan.rate import Rate
 
 if TYPE_CHECKING:
-    from expander.pipeline.submit import Settings
+    from expander.pipeline.submit_settings import Settings
 
 AHEAD: Final = 2_000
 """Manifests that are read ahead at most."""
