@@ -69,6 +69,8 @@ Verdict = Done | Later | Onward | Hold | Stale
 
 def judge(task: Task, code: int, body: bytes, on_exists: OnExists = "fail", dry_run: bool = False) -> Verdict:
     """What the answer to `request_of` means; the stage of ``task`` moves on."""
+    if code < 300 and task.stage == "create":
+        return _made(task, code, dry_run)
     status = status_of(body)
     message = str(status.get("message") or body[:300].decode(errors="replace").strip() or f"HTTP {code}")
     reason = str(status.get("reason") or f"HTTP{code}")
@@ -109,11 +111,15 @@ def _has_conflicts(status: Mapping[str, Any]) -> bool:
     return any(cause.get("reason") == "FieldManagerConflict" for cause in causes)
 
 
+def _made(task: Task, code: int, dry: bool) -> Done:
+    if dry:
+        return Done("created", "DryRun")
+    if task.apply is not None:
+        return Done("created", "Applied" if code == 200 else "")
+    return Done("created", "Recreated" if task.uid else "")
+
+
 def _created(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
-    if code < 300 and task.apply is not None:
-        return Done("created", "DryRun" if dry else "Applied" if code == 200 else "")
-    if code < 300:
-        return Done("created", {True: "DryRun", False: "Recreated" if task.uid else ""}[dry])
     if code == 409 and said.conflicts:
         hint = "; --force-conflicts takes those fields over"
         return Done("exists", "FieldManagerConflict", said.message + hint, passed=on_exists == "skip")

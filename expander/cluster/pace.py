@@ -1,13 +1,17 @@
 """How many requests may be under way, and how many may begin in a second.
 
-The number under way grows while the server takes what it is given and is halved when it refuses (429, 5xx,
-lost connections). A halving is a trial: when as large a share is refused at half the load, refusals are not
-about our load, so that share, up to a half, is taken as given and the number goes back to what it was.
+The number under way grows by one with each answer until the first refusal (429, 5xx, lost connections): it
+doubles in the time of a round trip. From then on it grows slowly, and is halved when the server refuses. A
+halving is a trial: when as large a share is refused at half the load, refusals are not about our load, so
+that share, up to a half, is taken as given and the number goes back to what it was.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+FIRST: Final = 4
+"""Requests under way before anything is known of the server."""
 
 SPAN: Final = 0.2
 """Seconds over which answers are judged together, at least."""
@@ -34,7 +38,7 @@ class Pace:
 
     def __init__(self, most: int, qps: float | None = None, burst: int | None = None) -> None:
         self._most = most
-        self._limit = float(min(most, 4))
+        self._limit = float(min(most, FIRST))
         self._starting = True
         self._given = 0.0
         self._trial: tuple[float, float] | None = None
@@ -71,8 +75,11 @@ class Pace:
             self._since = now
         if refused:
             self._refused += 1
+            self._starting = False
         else:
             self._taken += 1
+            if self._starting:
+                self._limit = min(float(self._most), self._limit + 1)
         answers = self._taken + self._refused
         nothing = answers == self._refused >= ANSWERS / 2
         if now - self._since < SPAN or (answers < ANSWERS and not nothing):
@@ -88,9 +95,7 @@ class Pace:
         elif share > self._given + NOISE:
             self._trial = (self._limit, share)
             self._given = min(self._given, share)
-            self._starting = False
             self._limit = max(1.0, self._limit / 2)
         else:
             self._given = min(GIVEN, self._given * 0.8 + share * 0.2)
-            growth = self._limit if self._starting else max(1.0, self._limit / 8)
-            self._limit = min(float(self._most), self._limit + growth)
+            self._limit = min(float(self._most), self._limit + max(1.0, self._limit / 8))

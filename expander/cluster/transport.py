@@ -7,7 +7,6 @@ providers and reads the service account of a pod (see `official`). Nothing here 
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import threading
@@ -18,7 +17,7 @@ from typing import Final
 
 from expander.base.errors import InputError
 from expander.cluster.access import Access, choose, read
-from expander.cluster.connection import Endpoint, pieces
+from expander.cluster.connection import Endpoint
 from expander.cluster.proxies import ProxyError
 from expander.cluster.session import Session
 
@@ -89,10 +88,8 @@ class Transport:
             raise Lost(_words(error)) from None
         try:
             answer = connection.ask(method, session.request(method, path, body, content_type), ANSWER)
-            reply = Reply(
-                answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
-            )
-        except (OSError, http.client.HTTPException) as error:
+            reply = Reply(answer.status, answer.headers, answer.read())
+        except OSError as error:
             connection.close()
             raise Lost(_words(error)) from None
         except BaseException:
@@ -120,19 +117,18 @@ class Transport:
         session = self._current()
         if session is None:
             raise NotGiven(401, _denied(self._failed[1]).body)
-        connection = answer = None
+        connection = None
         try:
             connection = session.endpoint.take()
             answer = connection.ask("GET", session.request("GET", path), silence)
             if answer.status != 200:
                 raise NotGiven(answer.status, answer.read(1 << 16))
-            yield from pieces(answer)
-        except (OSError, http.client.HTTPException) as error:
+            yield from answer.pieces()
+        except OSError as error:
             raise Lost(_words(error)) from None
         finally:
-            for each in (answer, connection):
-                if each is not None:
-                    each.close()
+            if connection is not None:
+                connection.close()
 
     def refresh(self) -> None:
         """Ask for the credentials again before the next request: those of this thread's last were refused."""

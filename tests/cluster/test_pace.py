@@ -20,6 +20,12 @@ def test_a_healthy_server_is_soon_given_all_that_is_allowed() -> None:
     assert limits(lambda _: False, 400)[-1] == 32
 
 
+def test_the_pace_doubles_in_each_round_trip_until_the_first_refusal() -> None:
+    found = limits(lambda _: False, 28)
+    assert [found[count] for count in (3, 11, 27)] == [8, 16, 32]
+    assert limits(lambda limit: limit > 10, 14)[-1] <= 11
+
+
 def test_a_server_that_refuses_everything_is_asked_one_thing_at_a_time() -> None:
     assert limits(lambda _: True, 200)[-1] == 1
 

@@ -1,0 +1,93 @@
+"""Answers are read however they come in."""
+
+import socket
+import threading
+from contextlib import suppress
+
+import pytest
+
+from expander.cluster.answers import Answer, Malformed
+
+
+def answer(*sent: bytes, method: str = "GET") -> tuple[Answer, bytes]:
+    """What is made of ``sent`` in these pieces, and the body."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+
+        def send() -> None:
+            with suppress(OSError):  # who reads may have seen enough
+                for piece in sent:
+                    theirs.sendall(piece)
+                theirs.shutdown(socket.SHUT_WR)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        try:
+            found = Answer(ours, method)
+            return found, found.read()
+        finally:
+            ours.close()
+            thread.join()
+
+
+def bytewise(text: bytes) -> list[bytes]:
+    return [text[at : at + 1] for at in range(len(text))]
+
+
+PLAIN = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-LENGTH: 2\r\n\r\n{}"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nX: y\r\n\r\n"
+
+
+def test_an_answer_of_known_length_leaves_the_connection_open() -> None:
+    for pieces in ([PLAIN], bytewise(PLAIN)):
+        found, body = answer(*pieces)
+        assert (found.status, body) == (201, b"{}")
+        assert found.headers["content-type"] == "application/json"
+        assert not found.will_close
+
+
+def test_chunks_are_joined() -> None:
+    for pieces in ([CHUNKED], bytewise(CHUNKED)):
+        found, body = answer(*pieces)
+        assert body == b"abcde"
+        assert not found.will_close
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", b"until the end"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na", b"a"),
+        (b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 1\r\n\r\na", b"a"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabc", b"a"),
+    ],
+)
+def test_a_connection_that_has_an_end_or_too_much_is_not_used_again(text: bytes, body: bytes) -> None:
+    found, read = answer(text)
+    assert read == body
+    assert found.will_close
+
+
+def test_what_has_no_body_is_over_at_once() -> None:
+    assert answer(b"HTTP/1.1 204 No Content\r\n\r\n")[1] == b""
+    assert answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", method="HEAD")[1] == b""
+    assert answer(b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN)[0].status == 201
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 two hundred\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000,
+    ],
+)
+def test_what_is_no_answer_or_half_of_one_is_an_error(text: bytes) -> None:
+    with pytest.raises(Malformed):
+        answer(text)
