@@ -125,7 +125,7 @@ def prepare(
     allow_shell: bool = False,
     validate: bool = True,
     version: str | None = None,
-    shape: Shape | None = None,
+    shape: Shape | str | None = None,
     on_queue: Callable[[Queued], None] | None = None,
 ) -> Expansion:
     """Compile ``template`` for ``items``, in ``shape`` (a Job of each item by default).
@@ -150,7 +150,7 @@ def prepare(
         from expander.pipeline.validator import Validator
 
         validator = Validator(version)
-    if shape is not None and shape.kind != "jobs":
+    if shape is not None and str(shape) != "jobs":
         from expander.pipeline.shaped import ShapedExpansion
 
         return ShapedExpansion(compiled, items, output, on_error, validator, shape, on_queue)
@@ -174,14 +174,14 @@ def expand(
     allow_shell: bool = False,
     validate: bool = True,
     version: str | None = None,
-    shape: Shape | None = None,
+    shape: Shape | str | None = None,
     on_error: Callable[[ItemError], None] | None = None,
 ) -> Iterator[Manifest]:
     """The manifests of ``template``, one after the other.
 
     ``template`` is a path (``-`` is standard input) or a `TemplateFile`; ``items`` are values, mappings of
     named columns, or `Item`; None for a Jinja2 template that brings its own parameters. ``ttl`` is in
-    seconds. The other words mean what the options of ``expander expand`` mean.
+    seconds, ``shape`` a value of ``--as``. The other words mean what the options of ``expander expand`` mean.
 
     Raises InputError with all that is wrong with the template, UsageError for arguments that do not fit
     together, and ItemError for the first item that cannot become a manifest; with ``on_error`` that

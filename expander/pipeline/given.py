@@ -44,7 +44,7 @@ class BatchOptions(TypedDict, total=False):
     allow_shell: bool
     validate: bool
     version: str | None
-    shape: Shape | None
+    shape: Shape | str | None
     on_queue: Callable[[Queued], None] | None
 
 
@@ -60,7 +60,7 @@ def manifests_of(
     ``options``. Raises UsageError and InputError as `expander.expand` does.
     """
     validate, version = options.get("validate", True), options.get("version")
-    template = {
+    template: dict[str, Any] = {
         "engine": options.get("engine"),
         "values": options.get("values"),
         "overrides": options.get("overrides"),
@@ -89,7 +89,7 @@ def manifests_of(
 def must_fill_queue(options: BatchOptions) -> None:
     """Raise UsageError when workers would be made for a queue that nobody fills."""
     shape = options.get("shape")
-    if shape is not None and shape.kind == "queue" and options.get("on_queue") is None:
+    if str(shape).startswith("queue") and options.get("on_queue") is None:
         raise UsageError("a work queue has to be filled before its workers run: on_queue gets its messages")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Literal
 
-from expander.base.errors import ItemError
+from expander.base.errors import ItemError, UsageError
 from expander.items import Item
 from expander.manifests.manifest import Manifest
 from expander.pipeline.expand import Expansion
@@ -16,7 +16,7 @@ from expander.shapes.chunks import chunk
 from expander.shapes.indexed import MOST, indexed
 from expander.shapes.queue import Queued, queued
 from expander.shapes.rows import Row, Rows
-from expander.shapes.shape import Shape
+from expander.shapes.shape import Shape, parse_shape
 
 AHEAD = 20_000
 """Items that are looked at before the first Job is given, so that what no Job can be is seen before."""
@@ -37,11 +37,13 @@ class ShapedExpansion(Expansion):
         output: Literal["json", "yaml"],
         on_error: Callable[[ItemError], None],
         validator: Validator | None,
-        shape: Shape,
+        shape: Shape | str,
         on_queue: Callable[[Queued], None] | None,
     ) -> None:
         super().__init__(template, items, output, on_error, validator, unique=False)
-        self.shape = shape
+        self.shape = parse_shape(shape) if isinstance(shape, str) else shape
+        if self.shape.kind == "queue" and not (self.shape.url or self.shape.secret):
+            raise UsageError(f"{self.shape} needs the URL of a broker, or a Secret that holds it")
         self._on_queue = on_queue
 
     def __iter__(self) -> Iterator[list[Manifest]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from expander.base.errors import InputError
+import expander
+from expander.base.errors import InputError, UsageError
 from expander.manifests.index_items import item_at
 from expander.manifests.manifest import Manifest
 from expander.pipeline.validate import validate
@@ -123,3 +124,33 @@ def test_results_name_the_item_of_each_index(tmp_path: Path) -> None:
     assert run("run", "job.yaml", "pear", "it's", "--as", "indexed", *words, cwd=tmp_path).code == 0
     found = run("results", "--group", "shows", "--state", "state", "-o", "json", cwd=tmp_path)
     assert [record["item"] for record in json.loads(found.out)] == ["pear", "it's"]
+
+
+def test_a_shape_is_a_word_in_python_too() -> None:
+    found = list(expander.expand(template(), ["a", "b"], shape="indexed"))
+    assert [manifest.kind for manifest in found] == ["ConfigMap", "Job"]
+    with pytest.raises(UsageError, match="needs the URL of a broker"):
+        list(expander.expand(template(), ["a"], shape="queue=redis"))
+
+
+def test_init_containers_get_their_part_of_the_item_too(tmp_path: Path) -> None:
+    file = template(["$ITEM"], {"OWN": "$ITEM"})
+    job = json.loads(file.text)
+    pod = job["spec"]["template"]["spec"]
+    script = 'printf %s "$0" > "${EXPANDER_MOUNT_DATA:-/data}/item"'
+    mount = [{"name": "data", "mountPath": "/data"}]
+    pod["initContainers"] = [
+        {
+            "name": "prepare",
+            "image": "busybox",
+            "command": ["sh", "-c", script, "$ITEM"],
+            "volumeMounts": mount,
+        }
+    ]
+    pod["containers"][0]["command"] = ["sh", "-c", 'echo "$OWN $(cat "${EXPANDER_MOUNT_DATA:-/data}/item")"']
+    pod["containers"][0]["volumeMounts"] = mount
+    pod["volumes"] = [{"name": "data", "emptyDir": {}}]
+    (tmp_path / "job.yaml").write_text(json.dumps(job))
+    words = ["--as", "indexed", "--state", "state", "--runtime", "process"]
+    answer = run("run", "job.yaml", "pear", "it's", *words, cwd=tmp_path)
+    assert sorted(line.partition("] ")[2] for line in answer.out.splitlines()) == ["it's it's", "pear pear"]
