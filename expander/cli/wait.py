@@ -80,12 +80,13 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
 
     wanted = wanted_of(flags)
     awaited = Goal.parse(goal)
-    source = source_of(flags, awaited=expect is not None or awaited.kind == "count")
-    output = WaitOutput(source, quiet=flags["quiet"], as_json=flags["output"] == "json", expected=expect or 0)
+    expected = max(expect or 0, int(awaited.number) if awaited.kind == "count" else 0)
+    source = source_of(flags, awaited=expected > 0)
+    output = WaitOutput(source, quiet=flags["quiet"], as_json=flags["output"] == "json", expected=expected)
     waiting = Waiting(
         source,
         awaited,
-        expect or 0,
+        expected,
         timeout,
         on_end=output.ended,
         on_turn=output.turn,

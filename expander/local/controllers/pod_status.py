@@ -9,10 +9,23 @@ from expander.local.store.encoding import Object
 ENDED: Final = ("Succeeded", "Failed")
 """The phases of a pod of which no container will run again."""
 
+PASSING: Final = (None, "ContainerCreating", "PodInitializing")
+"""Reasons to wait that pass by themselves."""
+
 KUBELETS: Final = frozenset(
     ("PodScheduled", "Initialized", "Ready", "ContainersReady", "PodReadyToStartContainers")
 )
 """The conditions that the kubelet writes anew each time; those of others stay."""
+
+
+def is_stuck(status: Object) -> bool:
+    """Whether a container waits for something that may never come: an image, a ConfigMap, its next try."""
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        for part in status.get(kind) or ():
+            waiting = part["state"].get("waiting")
+            if waiting is not None and waiting.get("reason") not in PASSING:
+                return True
+    return False
 
 
 def following(before: Object, status: Object) -> Object:

@@ -13,7 +13,7 @@ from typing import Any
 from expander.base.api_time import api_time
 from expander.local.controllers.listener import Listener
 from expander.local.controllers.names import generated, new_uid
-from expander.local.controllers.pod_status import ENDED, following, with_condition
+from expander.local.controllers.pod_status import ENDED, following, is_stuck, with_condition
 from expander.local.decide import gather
 from expander.local.decide.wellknown import FINALIZER
 from expander.local.store.encoding import Object
@@ -89,7 +89,8 @@ class Pods:
         before = pod.get("status") or {}
         status = following(before, status)
         over = status.get("phase") in ENDED and before.get("phase") not in ENDED
-        pod = self._put({**pod, "status": status}, durable=over)
+        stuck = is_stuck(status) or is_stuck(before)  # who reads the file beside us is to know
+        pod = self._put({**pod, "status": status}, durable=over or stuck)
         self._touch(pod, at_once=over)
         if over:
             self._listener.pod_over(uid)

@@ -150,10 +150,9 @@ class Waiting:
             return "reached"
         if goal.kind == "complete" and tally.bad:
             return "missed"
-        expected = max(self.expected, int(goal.number) if goal.kind == "count" else 0)
-        if goal.kind == "count" and tally.ended >= expected:
+        if goal.kind == "count" and tally.ended >= goal.number:
             return "reached"
-        total = max(tally.known, expected)
+        total = max(tally.known, self.expected, int(goal.number) if goal.kind == "count" else 0)
         if tally.ended < (total * goal.number / 100 if goal.kind == "percent" else total):
             return None
         if self._more():
