@@ -68,7 +68,7 @@ def command(
     feeding = Feeding(words, as_arg, name)
     feeding.check()
     terms = Terms(lease, max_attempts, None if wait else timeout or 0, strict=timeout is not None)
-    with Signals() as signals, opened(url, name) as queue:
+    with Signals() as signals, opened(url, name, worker=True) as queue:
         worker = Worker(queue, feeding, terms, signals, say)
         code = worker.one()
     if code == EMPTY and not worker.counts:

@@ -61,11 +61,12 @@ def worker_options(command: Command) -> Command:
 
 
 @contextmanager
-def opened(url: str, name: str) -> Iterator[Queue]:
-    """The queue, closed in the end."""
+def opened(url: str, name: str, *, worker: bool = False) -> Iterator[Queue]:
+    """The queue, closed in the end. A ``worker`` has patience with a broker that is not there yet."""
     from expander.queues.address import open_queue
+    from expander.queues.patience import LONG, SHORT
 
-    queue = open_queue(url, name)
+    queue = open_queue(url, name, LONG if worker else SHORT)
     try:
         yield queue
     finally:

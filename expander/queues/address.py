@@ -6,14 +6,17 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit, urlunsplit
 
 from expander.base.errors import UsageError
+from expander.queues.patience import SHORT
 from expander.queues.queue import Queue
 
 REDIS = ("redis", "rediss", "unix")
 RABBITMQ = ("amqp", "amqps")
 
 
-def open_queue(url: str, name: str) -> Queue:
+def open_queue(url: str, name: str, patience: float = SHORT) -> Queue:
     """The queue called ``name`` of the broker at ``url``; nothing is asked of the broker yet.
+
+    ``patience`` is how many seconds the broker has for its first answer.
 
     Raises UsageError for a URL of no known broker, a name that cannot be one, or a client that is not
     installed.
@@ -36,10 +39,10 @@ def open_queue(url: str, name: str) -> Queue:
     if client == "redis":
         from expander.queues.redis.queue import RedisQueue
 
-        return RedisQueue(url, name)
+        return RedisQueue(url, name, patience)
     from expander.queues.rabbitmq.queue import RabbitQueue
 
-    return RabbitQueue(url, name)
+    return RabbitQueue(url, name, patience)
 
 
 def without_password(url: str) -> str:

@@ -18,6 +18,7 @@ def drained(link: Link, names: Names, *, failed_only: bool) -> Iterator[dict[str
     for queue in (names.failed,) if failed_only else (names.work, names.failed):
         if link.count(queue) is None:
             continue
+        link.ensure(names.taken)
         taken = 0
         while (arrived := link.channel.basic_get(queue)) is not None:
             headers = arrived.properties.get("application_headers") or {}
@@ -25,6 +26,8 @@ def drained(link: Link, names: Names, *, failed_only: bool) -> Iterator[dict[str
             failed = {"state": "failed", "reason": headers.get(REASON, "")}
             yield {**found, **(failed if queue == names.failed else {"state": "ready"})}
             link.channel.basic_ack(arrived.delivery_tag)
+            if failed_only:
+                link.publish(names.taken, found["id"].encode())
             taken += 1
             if taken % BATCH == 0:
                 link.commit()

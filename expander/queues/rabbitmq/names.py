@@ -10,8 +10,8 @@ class Names(NamedTuple):
 
     ``filled`` has a key of each item that was put in, ``done`` the id of each that was completed,
     ``redelivered`` of each that was handed out again, ``late`` of each completion that the broker may not
-    have heard of. ``filling`` is there while a fill is not finished, ``busy`` has a consumer for each worker
-    that has an item.
+    have heard of, ``taken`` of each that was taken out after it was given up. ``filling`` is there while a
+    fill is not finished, ``busy`` has a consumer for each worker that has an item.
     """
 
     work: str
@@ -20,6 +20,7 @@ class Names(NamedTuple):
     failed: str
     redelivered: str
     late: str
+    taken: str
     filling: str
     busy: str
 

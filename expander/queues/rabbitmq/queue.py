@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
 from expander.queues.address import without_password
 from expander.queues.faults import BrokerError, LeaseLost
 from expander.queues.message import Message, decode
+from expander.queues.patience import LONG, SHORT, patiently
 from expander.queues.queue import Fate, Filled, Lease, Status
 from expander.queues.rabbitmq.counting import status_of
 from expander.queues.rabbitmq.emptying import drained
@@ -21,11 +21,6 @@ from expander.queues.rabbitmq.names import ATTEMPTS, REASON, Names
 
 BEAT = 10.0
 """Seconds within which a worker shows that it is alive, well below any heartbeat."""
-
-PATIENCE = 45.0
-"""Seconds for which a broker that was there may be away, as in a restart; the first time it is `FIRST`."""
-
-FIRST = 3.0
 
 Answer = TypeVar("Answer")
 
@@ -40,13 +35,13 @@ class RabbitQueue:
     see that something may come back. Messages are fetched one by one, never ahead.
     """
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, patience: float = SHORT) -> None:
         self.name = name
         self._url = url
         self._where = without_password(url)
         self._names = Names.of(name)
         self._link: Link | None = None
-        self._known = False
+        self._patience = patience
         self._busy: str | None = None
 
     def fill(self, messages: Iterable[Message], group: str, again: bool) -> Filled:
@@ -187,17 +182,9 @@ class RabbitQueue:
             return question(self._connected())
 
     def _connected(self) -> Link:
-        patience = time.monotonic() + (PATIENCE if self._known else FIRST)
-        while self._link is None:
-            try:
-                self._link = Link(self._url)
-            except AccessRefused:
-                raise
-            except GONE:
-                if time.monotonic() > patience:
-                    raise
-                time.sleep(0.3)
-        self._known = True
+        if self._link is None:
+            self._link = patiently(lambda: Link(self._url), self._patience, GONE, (AccessRefused,))
+            self._patience = LONG
         return self._link
 
 

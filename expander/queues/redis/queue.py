@@ -15,8 +15,8 @@ from typing import Any
 from redis import Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.commands.core import Script
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
@@ -24,6 +24,7 @@ from expander.base.errors import UsageError
 from expander.queues.address import without_password
 from expander.queues.faults import BrokerError, LeaseLost
 from expander.queues.message import Message, decode
+from expander.queues.patience import SHORT, patiently
 from expander.queues.queue import Fate, Filled, Lease, Status
 from expander.queues.redis import books, steps
 from expander.queues.redis.script import KEYS
@@ -33,9 +34,6 @@ BATCH = 1000
 
 RETRIES = 30
 """Tries of one call while the server is away: a bit more than half a minute, enough for a restart."""
-
-FIRST = 4
-"""Tries more of the very first call."""
 
 SCRIPTS = {
     "fill": books.FILL,
@@ -59,8 +57,9 @@ class RedisQueue:
     changes nothing.
     """
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, patience: float = SHORT) -> None:
         self.name = name
+        self._patience = patience
         self._where = without_password(url)
         self._worker = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         patient, hasty = Retry(ExponentialBackoff(cap=1.5, base=0.05), RETRIES), Retry(NoBackoff(), 0)
@@ -148,8 +147,7 @@ class RedisQueue:
             raise BrokerError(f"cannot use Redis at {self._where}: {error}") from error
 
     def _reach(self) -> None:
-        """The first word is said with little patience: a wrong address should be told soon."""
-        Retry(ExponentialBackoff(cap=1, base=0.1), FIRST).call_with_retry(self._hasty.ping, lambda _: None)
+        patiently(self._hasty.ping, self._patience, AWAY, (AuthenticationError,))
         self._reached = True
 
 
