@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,6 +137,23 @@ def test_a_submission_creates_each_object_once(tmp_path: Path) -> None:
 def test_a_pretended_submission_needs_no_cluster() -> None:
     sent = expander.submit(template(), ["a"], dry_run="client")
     assert [(one.name, one.outcome, one.reason) for one in sent] == [("item-a", "created", "DryRun")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"burst": 5},
+        {"force_conflicts": True},
+        {"results": "r"},
+        {"delete_finished": True, "dry_run": "server"},
+        {"server_side": True, "on_exists": "recreate"},
+    ],
+)
+def test_arguments_that_do_not_fit_together_are_refused_before_anything_is_asked(
+    arguments: dict[str, Any],
+) -> None:
+    with pytest.raises(UsageError, match=r"go(es)? with"):
+        expander.submit(template(), ["a"], **arguments)
 
 
 def test_without_a_cluster_a_submission_says_so(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
@@ -103,30 +103,10 @@ class Demand:
             name, status = each["metadata"]["name"], each.get("status") or {}
             hard, used = read(status.get("hard") or each["spec"].get("hard")), read(status.get("used"))
             for (of_quota, what, refused), line in self._lines.items():
-                if of_quota != name:
-                    continue
-                for resource, asked in line.asked.items():
-                    if resource not in hard or not asked.value:
-                        continue
-                    taken = used.get(resource, ZERO)
-                    free = max(Fraction(0), hard[resource].value - taken.value)
-                    of = line.objects[resource]
-                    if not refused:
-                        of, asked = ceil(of * share), Quantity(asked.value * share, asked.form)
-                    found.append(
-                        Room(
-                            self.capacity.namespace,
-                            name,
-                            resource,
-                            str(hard[resource]),
-                            str(taken),
-                            str(asked),
-                            what,
-                            of,
-                            min(of, int(of * free / asked.value)),
-                            refused,
-                        )
-                    )
+                if of_quota == name:
+                    part = Fraction(1) if refused else share
+                    for room in _rooms(line, hard, used, part):
+                        found.append(Room(self.capacity.namespace, name, what=what, refused=refused, **room))
         return found
 
     def rulings(self) -> list[Ruling]:
@@ -170,6 +150,24 @@ class Demand:
     def _rule(self, kind: str, words: str, times: int, refused: bool) -> None:
         key = kind, words, refused
         self._rulings[key] = self._rulings.get(key, 0) + times
+
+
+def _rooms(line: _Line, hard: Amounts, used: Amounts, share: Fraction) -> Iterator[dict[str, Any]]:
+    """What is to say of each resource of a quota; only ``share`` of the objects are there at a time."""
+    for resource, whole in line.asked.items():
+        asked = Quantity(whole.value * share, whole.form)
+        if resource not in hard or not asked.value:
+            continue
+        taken, of = used.get(resource, ZERO), ceil(line.objects[resource] * share)
+        free = max(Fraction(0), hard[resource].value - taken.value)
+        yield {
+            "resource": resource,
+            "hard": str(hard[resource]),
+            "used": str(taken),
+            "asked": str(asked),
+            "of": of,
+            "fits": min(of, int(of * free / asked.value)),
+        }
 
 
 def _plain(obj: Mapping[str, Any]) -> dict[str, Any]:
