@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -90,9 +91,11 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
             picture.clear()
             if tally.counts and not error.silent:
                 report.finish(submit, interrupted=True)
-                say(f"stopped before the end: {_again(submit)}")
+                say(f"stopped before the end: {_again(submit, flags)}")
             raise
-    return _end(report, errors, submit, interrupts.seen)
+    if interrupts.seen:
+        return _interrupted(report, errors, submit, flags)
+    return _end(report, errors, submit)
 
 
 def _settings(flags: Mapping[str, Any], run: Mapping[str, Any] | None) -> Settings:
@@ -140,22 +143,29 @@ def _settings(flags: Mapping[str, Any], run: Mapping[str, Any] | None) -> Settin
     )
 
 
-def _end(
-    report: SubmitReport, errors: ItemErrors, submit: Submit | None = None, interrupted: bool = False
-) -> int:
-    report.finish(submit, interrupted)
+def _end(report: SubmitReport, errors: ItemErrors, submit: Submit | None = None) -> int:
+    report.finish(submit)
     errors.finish()
-    if interrupted and submit is not None:
-        say(f"interrupted: {_again(submit)}")
-        return 130
     left = submit is not None and submit.finishing is not None and submit.finishing.left
     return 1 if report.tally.failed or errors.count or left else 0
 
 
-def _again(submit: Submit) -> str:
+def _interrupted(report: SubmitReport, errors: ItemErrors, submit: Submit, flags: Mapping[str, Any]) -> int:
+    report.finish(submit, interrupted=True)
+    errors.finish()
+    waiting = submit.submission.on_the_way
+    words = f"interrupted with {waiting:,} items that wait" if waiting else "interrupted"
+    say(f"{words}: {_again(submit, flags)}")
+    return 130
+
+
+def _again(submit: Submit, flags: Mapping[str, Any]) -> str:
     """How to go on."""
-    command = f"expander submit --resume --group {submit.group or 'batch'}"
-    return f"`{command}` goes on, or the same command with --resume"
+    words = ["expander", "submit", "--resume", "--group", submit.group or "batch"]
+    words += ["--state", flags["state"]] if flags["state"] else []
+    words += ["--kubeconfig", flags["kubeconfig"]] if flags["kubeconfig"] else []
+    words += ["--context", flags["context"]] if flags["context"] else []
+    return f"`{shlex.join(words)}` goes on, or the same command with --resume"
 
 
 class _Reading:

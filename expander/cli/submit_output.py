@@ -76,7 +76,8 @@ class SubmitReport:
         if self.tally.failed > SHOWN:
             say(f"{self.tally.failed - SHOWN:,} more items did not arrive")
         parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
-        say(f"{sum(counts.values()):,} items: {parts or 'nothing to do'} ({self.tally.rate:,.0f} a second)")
+        parts = parts or ("none was settled" if interrupted else "nothing to do")
+        say(f"{sum(counts.values()):,} items: {parts} ({self.tally.rate:,.0f} a second)")
         if podless:
             words = (
                 f"{len(podless):,} Jobs were accepted, but" if len(podless) > 1 else "1 Job was accepted, but"

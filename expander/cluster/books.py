@@ -9,6 +9,7 @@ from expander.cluster.agenda import Agenda
 from expander.cluster.delivery import Done, Hold, Later, Onward, Stale, Verdict
 from expander.cluster.gate import QuotaGate
 from expander.cluster.pace import Pace
+from expander.cluster.quota import in_short
 from expander.cluster.task import Stage, Task
 from expander.cluster.terms import Settled, Terms
 from expander.cluster.window import Window
@@ -136,7 +137,7 @@ class Books:
     def _hold(self, task: Task, hold: Hold, now: float) -> None:
         """A quota has no room. Since it is asked before names are, the object may be there nevertheless."""
         if self._terms.on_quota == "wait":
-            self.why = hold.message
+            self.why = in_short(hold.message)
             self.gate.refuse(task.place, hold.excess, now)
         if task.stage == "create" and not task.asked:
             task.stage, task.refusal = "compare", hold.message

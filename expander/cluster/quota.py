@@ -37,6 +37,16 @@ def excess_of(message: str) -> Excess | None:
         return None
 
 
+def in_short(message: str) -> str:
+    """A refusal in few words: ``quota few is full: count/jobs.batch 10 of 10``."""
+    match = _REFUSAL.search(message)
+    if match is None:
+        return message
+    used, hard = (dict(part.split("=", 1) for part in match[group].split(",")) for group in (3, 4))
+    amounts = (f"{name} {amount} of {hard.get(name, '?')}" for name, amount in used.items())
+    return f"quota {match[1]} is full: {', '.join(amounts)}"
+
+
 def room(excess: Excess, quota: Mapping[str, Any]) -> int | None:
     """How many objects that request the same fit into ``quota`` now; None when it does not limit them."""
     status = quota.get("status") or {}

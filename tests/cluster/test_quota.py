@@ -4,7 +4,7 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
-from expander.cluster.quota import Excess, excess_of, room
+from expander.cluster.quota import Excess, excess_of, in_short, room
 
 ONE = Excess("jobs", {"count/jobs.batch": Fraction(1)})
 
@@ -12,6 +12,8 @@ ONE = Excess("jobs", {"count/jobs.batch": Fraction(1)})
 def test_a_recorded_refusal_says_what_was_requested_of_which_quota(reference: Path) -> None:
     answers = json.loads((reference / "http-responses.json").read_text())
     assert excess_of(json.loads(answers["quota-403"]["body"])["message"]) == ONE
+    said = in_short(json.loads(answers["quota-403"]["body"])["message"])
+    assert said.startswith("quota jobs is full: count/jobs.batch ")
     assert excess_of(json.loads(answers["rbac-forbidden-403"]["body"])["message"]) is None
 
 
