@@ -1,24 +1,26 @@
 """How fast a batch arrives at one server: ``expander submit``, a plain loop of POSTs, and kubectl.
 
-    expander serve --state DIR --kubeconfig FILE &
-    python benchmarks/submit.py FILE [--jobs 1000]
+    python benchmarks/submit.py [--jobs 1000] [--latency 5ms] [--rounds 3] [--refusals]
 
-All send the same suspended Jobs to the same server, one way after the other, and each way's Jobs are
-deleted before the next begins.
+All send the same suspended Jobs to the same `expander serve`, one way after the other, and each way's Jobs
+are deleted before the next begins. Every way is a process of its own and its start-up counts; kubectl and
+the loop get manifests that are made already, ``expander submit`` makes and validates them as it goes. kubectl
+runs with its defaults: ``create -f`` and ``apply -f`` ask one thing at a time, and no client-side limit holds
+them back. Beside the server without any delay there is one that answers after ``--latency``: 5 ms is what a
+real API server with etcd takes. ``--refusals`` measures goodput while 30 % of the requests are answered 429.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,79 +41,135 @@ spec:
       containers: [{name: c, image: busybox, command: ["true"]}]
 """
 
+LOOP = """\
+import http.client, sys, threading
 
-def plain_loop(server: str, bodies: list[bytes], threads: int = 8) -> None:
-    """POSTs of prepared bytes over one kept connection for each thread, and nothing else."""
+def work(part):
+    connection = http.client.HTTPConnection(sys.argv[1])
+    path = "/apis/batch/v1/namespaces/default/jobs?fieldValidation=Strict"
+    for body in part:
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 201, answer.status
 
-    def work(part: list[bytes]) -> None:
-        connection = http.client.HTTPConnection(urlsplit(server).netloc)
-        for body in part:
-            path = "/apis/batch/v1/namespaces/default/jobs?fieldValidation=Strict"
-            connection.request("POST", path, body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 201, answer.status
-        connection.close()
+bodies = open(sys.argv[2], "rb").read().splitlines()
+workers = [threading.Thread(target=work, args=(bodies[n::8],)) for n in range(8)]
+for worker in workers: worker.start()
+for worker in workers: worker.join()
+"""
+"""POSTs of prepared bytes over one kept connection for each of 8 threads, and nothing else."""
 
-    workers = [threading.Thread(target=work, args=(bodies[n::threads],)) for n in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+Ways = dict[str, Callable[[], None]]
+
+
+@contextmanager
+def serving(folder: Path, *faults: str) -> Iterator[tuple[str, Transport]]:
+    """A server of its own; its kubeconfig and a transport to it."""
+    kubeconfig = str(folder / "kubeconfig")
+    command = [EXPANDER, "serve", "--state", str(folder / "state"), "--kubeconfig", kubeconfig]
+    inject = ["--inject", ",".join(faults)] if faults else []
+    with subprocess.Popen([*command, *inject], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline().startswith(b"ready")
+            yield kubeconfig, Transport(kubeconfig)
+        finally:
+            server.terminate()
 
 
 def clear(transport: Transport) -> None:
     """Delete the Jobs and wait until they are gone."""
     path = "/apis/batch/v1/namespaces/default/jobs?labelSelector=jobgroup%3Dbench"
-    transport.request("DELETE", path + "&propagationPolicy=Background")
-    while json.loads(transport.request("GET", path + "&limit=1").body)["items"]:
+    while True:
+        transport.request("DELETE", path + "&propagationPolicy=Background")
+        answer = transport.request("GET", path + "&limit=1")
+        if answer.status == 200 and not json.loads(answer.body)["items"]:
+            return
         time.sleep(0.1)
 
 
-def main() -> None:
-    """Measure each way and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kubeconfig")
-    parser.add_argument("--jobs", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
-    transport = Transport(given.kubeconfig)
-    kubectl = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or "kubectl"
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        template = folder / "job.yaml"
-        template.write_text(TEMPLATE)
-        items = f"1-{given.jobs}"
-        made = [EXPANDER, "expand", str(template), "-i", items, "-o"]
-        text = subprocess.run([*made, "json"], check=True, capture_output=True).stdout
+def ways_of(folder: Path, kubeconfig: str, server: str, jobs: int) -> Ways:
+    """What is compared."""
+    template = folder / "job.yaml"
+    template.write_text(TEMPLATE)
+    items = f"1-{jobs}"
+    made = [EXPANDER, "expand", str(template), "-i", items, "-o"]
+    text = subprocess.run([*made, "json"], check=True, capture_output=True).stdout
+    assert len(text.splitlines()) == jobs
+    (folder / "jobs.jsonl").write_bytes(text)
+    if not (folder / "jobs").exists():
         subprocess.run([*made, str(folder / "jobs")], check=True, capture_output=True)
-        bodies = text.splitlines()
-        assert len(bodies) == given.jobs
-        assert json.loads(bodies[0])["kind"] == "Job"
-        options = ["--kubeconfig", given.kubeconfig]
+    kubectl = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or "kubectl"
 
-        def program(*command: str) -> Callable[[], None]:
-            def way() -> None:
-                subprocess.run(command, check=True, capture_output=True)
+    def program(*command: str) -> Callable[[], None]:
+        def way() -> None:
+            subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
 
-            return way
+        return way
 
-        submit = [EXPANDER, "submit", str(template), "-i", items, *options, "--state", str(folder / "state")]
-        ways: dict[str, Callable[[], None]] = {
-            "plain loop, 8 threads": lambda: plain_loop(transport.server, bodies),
-            "expander submit": program(*submit),
-            "kubectl create -f DIR": program(kubectl, *options, "create", "-f", str(folder / "jobs")),
-            "kubectl apply -f DIR": program(kubectl, *options, "apply", "-f", str(folder / "jobs")),
-        }
+    config = ["--kubeconfig", kubeconfig]
+    state = str(folder / "journals")
+    return {
+        "plain loop, 8 threads": program(
+            sys.executable, "-c", LOOP, urlsplit(server).netloc, str(folder / "jobs.jsonl")
+        ),
+        "expander submit": program(
+            EXPANDER, "submit", str(template), "-i", items, *config, "--state", state, "-q"
+        ),
+        "kubectl create -f DIR": program(kubectl, *config, "create", "-f", str(folder / "jobs")),
+        "kubectl apply -f DIR": program(kubectl, *config, "apply", "-f", str(folder / "jobs")),
+    }
+
+
+def measure(title: str, jobs: int, rounds: int, names: int, *faults: str) -> None:
+    """Take the first ``names`` ways in turn and print the best time of each."""
+    with tempfile.TemporaryDirectory() as scratch, serving(Path(scratch), *faults) as (kubeconfig, transport):
+        ways = ways_of(Path(scratch), kubeconfig, transport.server, jobs)
         best: dict[str, float] = {}
-        for _ in range(given.rounds):
-            for name, way in ways.items():
+        for _ in range(rounds):
+            for name, way in list(ways.items())[:names]:
                 begun = time.perf_counter()
                 way()
                 best[name] = min(best.get(name, 1e9), time.perf_counter() - begun)
                 clear(transport)
+        transport.close()
+    print(f"{jobs:,} Jobs, {title}")
+    ours = best["expander submit"]
     for name, seconds in best.items():
-        print(f"{name:24} {seconds:7.2f} s {given.jobs / seconds:8,.0f} Jobs/s")
+        ratio = "" if name == "expander submit" else f"  submit is {seconds / ours:6.2f} times as fast"
+        print(f"  {name:24} {seconds:7.2f} s {jobs / seconds:8,.0f} Jobs/s{ratio}")
+
+
+def refusals(jobs: int) -> None:
+    """Goodput while the server refuses at random, against what it admits of the loop when it does not."""
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        serving(Path(scratch), "429=0.3") as (kubeconfig, transport),
+    ):
+        ways = ways_of(Path(scratch), kubeconfig, transport.server, jobs)
+        begun = time.perf_counter()
+        ways["expander submit"]()
+        seconds = time.perf_counter() - begun
+        transport.close()
+    print(f"{jobs:,} Jobs, 30 % answered 429 with Retry-After: 1")
+    print(f"  {'expander submit':24} {seconds:7.2f} s {jobs / seconds:8,.0f} Jobs/s")
+
+
+def main() -> None:
+    """Measure and print tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--latency", default="5ms")
+    parser.add_argument("--loop-only", action="store_true", help="leave kubectl out")
+    parser.add_argument("--refusals", action="store_true")
+    given = parser.parse_args()
+    names = 2 if given.loop_only else 4
+    measure("a server on this machine", given.jobs, given.rounds, names)
+    measure(f"answers after {given.latency}", given.jobs, given.rounds, names, f"latency={given.latency}")
+    if given.refusals:
+        refusals(given.jobs)
 
 
 if __name__ == "__main__":

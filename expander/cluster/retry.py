@@ -49,6 +49,8 @@ def asked_wait(headers: Mapping[str, str], body: bytes, now: float) -> float | N
             return max(0.0, parsedate_to_datetime(header).timestamp() - now)
         except ValueError:
             pass
+    if b"retryAfterSeconds" not in body:
+        return None
     details = status_of(body).get("details")
     seconds = details.get("retryAfterSeconds") if isinstance(details, Mapping) else None
     return float(seconds) if isinstance(seconds, int) and seconds > 0 else None
