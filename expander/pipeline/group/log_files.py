@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +29,8 @@ class LogFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._names: dict[str, tuple[str, str]] = {}
+        self._names: dict[str, str] = {}
+        self._made: set[Path] = set()
 
     def __enter__(self) -> LogFiles:
         try:
@@ -50,29 +50,29 @@ class LogFiles:
         os.close(self._lock)
 
     def path_of(self, record: Record) -> Path:
-        """Where the logs of an item go; of two Jobs with one item the second gets a hash."""
+        """Where the logs of an item go; of two Jobs with one item the second gets a hash.
+
+        Raises OutputError when the folder for the indexes of a Job cannot be made. For one thread.
+        """
         job = f"{record.namespace}/{record.job}"
         name = file_name(record.item or record.job)
-        first = self._names.setdefault(name, (job, name))
-        if first[0] != job:
+        if self._names.setdefault(name, job) != job:
             name = file_name(f"{name[:150]}-{digest(job)}")
-        return self.folder / (f"{name}.log" if record.index is None else f"{name}/{record.index}.log")
+        if record.index is None:
+            return self.folder / f"{name}.log"
+        folder = self.folder / name
+        if folder not in self._made:
+            self._made.add(folder)
+            try:
+                folder.mkdir(exist_ok=True)
+                sweep(folder)
+            except OSError as error:
+                raise output_error("write logs into", str(folder), error) from error
+        return folder / f"{record.index}.log"
 
     def write(self, path: Path, starts: list[Start], wanted: Wanted, reader: Reader) -> int:
         """Write the logs of one item; how many bytes."""
-        if path.parent != self.folder:
-            with _refusals(path.parent):
-                path.parent.mkdir(exist_ok=True)
-                sweep(path.parent)
         return write_whole(path, _pieces(starts, wanted, reader))
-
-
-@contextmanager
-def _refusals(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise output_error("write logs into", str(path), error) from error
 
 
 def _pieces(starts: list[Start], wanted: Wanted, reader: Reader) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ every Job of the group has ended and what their pods wrote has been asked for.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -16,6 +17,9 @@ from expander.pipeline.group.logs import Start, Wanted
 from expander.pipeline.group.records import record_of
 from expander.pipeline.group.source import Change, Reader
 from expander.pipeline.group.standing import has_ended
+
+GLANCE: Final = 0.3
+"""Seconds for which changes are gathered when they do not stop coming, so that attempts are in order."""
 
 QUIET: Final = 0.2
 """Seconds the caller should wait for something to print before it looks whether all is over."""
@@ -31,6 +35,8 @@ class Following:
         self._jobs: dict[str, Object] = {}
         self._open: set[str] = set()
         self._pods: dict[str, dict[int, dict[str, Object]]] = {}
+        self._news: set[tuple[str, int]] = set()
+        """Items of which something has changed: a Job's uid, and an index or -1."""
         self._begun: set[tuple[str, str, int]] = set()
         self._stopped = threading.Event()
         self.over = threading.Event()
@@ -51,10 +57,14 @@ class Following:
 
     def _work(self) -> None:
         try:
+            looked = time.monotonic()
             for change in self._reader.changes(self._stopped.is_set):
                 if change is not None:
                     self._see(change)
-                elif not self._open and self._is_over():
+                if change is None or time.monotonic() - looked > GLANCE:
+                    self._look_at_news()
+                    looked = time.monotonic()
+                if change is None and not self._open and self._is_over():
                     break
         except BaseException as error:  # whoever looks at `over` raises it
             self.error = error
@@ -65,7 +75,7 @@ class Following:
         uid = uid_of(change.object)
         if change.object.get("kind") != "Job":
             if change.type != "DELETED":
-                self._look(owner_of(change.object), self._keep(change.object))
+                self._keep(change.object)
             return
         over = change.type == "DELETED" or has_ended(change.object)
         (self._open.discard if over else self._open.add)(uid)
@@ -73,25 +83,26 @@ class Following:
             return
         news = uid not in self._jobs or self._wanted.failed
         self._jobs[uid] = change.object
-        for index in list(self._pods.get(uid, ())) if news else ():
-            self._look(uid, index)
+        if news:
+            self._news.update((uid, index) for index in self._pods.get(uid, ()))
 
-    def _keep(self, pod: Object) -> int:
-        """Note how a pod is now; gives its index, -1 when it has none."""
-        index = index_of(pod)
-        self._pods.setdefault(owner_of(pod), {}).setdefault(index, {})[uid_of(pod)] = pod
-        return index
+    def _keep(self, pod: Object) -> None:
+        """Note how a pod is now."""
+        key = owner_of(pod), index_of(pod)
+        self._pods.setdefault(key[0], {}).setdefault(key[1], {})[uid_of(pod)] = pod
+        self._news.add(key)
 
-    def _look(self, uid: str, index: int) -> None:
-        """Begin what is new of an item."""
-        job = self._jobs.get(uid)
-        if job is None:
-            return
-        record = record_of(job, list(self._pods[uid][index].values()), index)
-        for start in self._wanted.starts(record):
-            if start.key not in self._begun:
-                self._begun.add(start.key)
-                self._begin(start)
+    def _look_at_news(self) -> None:
+        """Begin what is new of the items whose Job is known."""
+        for uid, index in sorted(self._news):
+            if (job := self._jobs.get(uid)) is None:
+                continue
+            record = record_of(job, list(self._pods[uid][index].values()), index)
+            for start in self._wanted.starts(record):
+                if start.key not in self._begun:
+                    self._begun.add(start.key)
+                    self._begin(start)
+        self._news.clear()
 
     def _is_over(self) -> bool:
         """Whether there is no unfinished Job; then what the pods have now is begun as well."""
@@ -100,5 +111,6 @@ class Following:
             return False
         self._jobs.update((uid_of(job), job) for job in jobs)
         for pod in self._reader.pods(jobs):
-            self._look(owner_of(pod), self._keep(pod))
+            self._keep(pod)
+        self._look_at_news()
         return True

@@ -24,10 +24,10 @@ def with_outputs(
     failed: Callable[[ExpanderError], None],
 ) -> None:
     """Give each row the last ``limit`` bytes of its record's output as ``output``, None where it has none."""
-    with Readers[str | None](AT_ONCE) as readers:
+    with Readers[tuple[str | None]](AT_ONCE) as readers:
         places = (partial(_output, reader, record, limit) for record in records)
         for row, said in zip(rows, readers.in_order(places), strict=True):
-            row["output"] = None if isinstance(said, ExpanderError) else said
+            row["output"] = None if isinstance(said, ExpanderError) else said[0]
             if isinstance(said, ExpanderError):
                 failed(said)
 
@@ -46,10 +46,10 @@ def last_bytes(pieces: Iterator[bytes], limit: int) -> bytes:
     return end
 
 
-def _output(reader: Reader, record: Record, limit: int) -> Iterator[str | None]:
+def _output(reader: Reader, record: Record, limit: int) -> Iterator[tuple[str | None]]:
     attempt = record.deciding
     if attempt is None:
-        yield None
+        yield (None,)
         return
     pieces = reader.log(attempt.pod, main_container(attempt.pod))
-    yield last_bytes(pieces, limit).decode("utf-8", "replace")
+    yield (last_bytes(pieces, limit).decode("utf-8", "replace"),)

@@ -22,7 +22,7 @@ LOOK: Final = 0.5
 
 T = TypeVar("T")
 Place: TypeAlias = Callable[[], Iterable[T]]
-"""Gives what is to be read, piece by piece; it is called in a reader's thread."""
+"""Gives what is to be read, piece by piece, none of them None; it is called in a reader's thread."""
 
 Said: TypeAlias = "T | BaseException | None"
 """A piece, why the rest of a place cannot be read, or None at the end of a place."""

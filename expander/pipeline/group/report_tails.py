@@ -43,17 +43,16 @@ def slowest(summary: Summary) -> list[Record]:
 def entries(reader: Reader, records: Sequence[Record]) -> list[Entry]:
     """What the page says of each of these; a log that cannot be read does not spoil the others."""
     found = []
-    with Readers[str | None](AT_ONCE) as readers:
+    with Readers[tuple[str | None]](AT_ONCE) as readers:
         tails = readers.in_order(partial(_tail, reader, record) for record in records)
         for record, tail in zip(records, tails, strict=True):
-            broken = isinstance(tail, ExpanderError)
             found.append(
                 {
                     "label": plain(record.label),
                     "state": record.state,
                     "facts": _facts(record),
                     "message": plain(record.message),
-                    "tail": None if broken else tail,
+                    "tail": None if isinstance(tail, ExpanderError) else tail[0],
                     "problem": plain(tail.problems[0].message) if isinstance(tail, ExpanderError) else "",
                 }
             )
@@ -67,10 +66,10 @@ def _facts(record: Record) -> str:
     return ", ".join(plain(part) for part in parts if part)
 
 
-def _tail(reader: Reader, record: Record) -> Iterator[str | None]:
+def _tail(reader: Reader, record: Record) -> Iterator[tuple[str | None]]:
     attempt = record.deciding
     if attempt is None:
-        yield None
+        yield (None,)
         return
     pieces = reader.log(attempt.pod, failed_container(attempt.pod), tail=LINES)
-    yield plain(last_bytes(pieces, BYTES).decode("utf-8", "replace")).rstrip("\n")
+    yield (plain(last_bytes(pieces, BYTES).decode("utf-8", "replace")).rstrip("\n"),)

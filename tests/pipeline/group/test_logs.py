@@ -235,6 +235,7 @@ def test_following_begins_each_start_once_and_ends_with_the_last_job() -> None:
         None,
         Change("MODIFIED", pod(one, 1)),
         Change("ADDED", pod(one, None, number=2)),
+        None,
     ):
         reader.news.put(change)
     assert [begun.get(timeout=PATIENCE) for _ in range(2)] == ["apple", "apple #2"]

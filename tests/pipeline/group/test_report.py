@@ -82,6 +82,12 @@ def test_a_report_of_nothing_and_of_what_has_not_begun_is_a_page_too() -> None:
     assert "No item has started." in report(FakeReader([waits], []), "g", now=BEGIN)
 
 
+def test_a_failed_item_whose_pods_are_gone_is_shown_without_a_log() -> None:
+    text = report(FakeReader([job("a", "Failed", item="apple"), job("b", seconds=3)], []), "g", now=BEGIN)
+    assert "<b>apple</b>" in text
+    assert "<pre" not in text
+
+
 def test_a_log_that_cannot_be_read_does_not_spoil_the_report() -> None:
     lost = job("a", "Failed", item="apple")
     reader = FakeReader([lost], [pod(lost, 1)])

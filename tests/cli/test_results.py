@@ -1,0 +1,140 @@
+"""``expander results`` of a served cluster and of local runs."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.cluster import cluster
+from tests.cli.groups import create, follow, job, run_locally, table
+from tests.cli.program import run
+from tests.cli.test_logs import LOCAL
+from tests.local.api.server.serving import Server
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A cluster with a group of which one item waits, one fails, one index fails."""
+    with cluster(tmp_path_factory.mktemp("results"), "--backoff-base", "50ms") as server:
+        create(
+            server,
+            job("a", "echo one; echo '{\"pips\": 42}' > /dev/termination-log || true", item="apple"),
+            job("b", "echo bad; exit 3", item="my fig", backoffLimit=1),
+            job("held", suspend=True),
+            job(
+                "w",
+                "echo index $JOB_COMPLETION_INDEX; [ $JOB_COMPLETION_INDEX != 1 ]",
+                completionMode="Indexed",
+                completions=3,
+                backoffLimitPerIndex=0,
+                backoffLimit=None,
+            ),
+        )
+        assert follow(server, "wait", "--group", "g", "--for", "count=3").code == 1
+        yield server
+
+
+def test_the_table_has_a_line_for_each_job_and_each_index(served: Server) -> None:
+    answer = follow(served, "results", "--group", "g")
+    lines = [line.split() for line in answer.out.splitlines()]
+    assert lines[0] == ["JOB", "INDEX", "ITEM", "STATE", "SECONDS", "EXIT", "PODS", "REASON"]
+    assert [(line[0], "Complete" in line or "Failed" in line) for line in lines[1:]] == [
+        ("a", True),
+        ("b", True),
+        ("held", False),
+        ("w", True),
+        ("w", True),
+        ("w", True),
+    ]
+    assert table(answer.out, "JOB")["held"] == ["held", "Suspended", "0", "JobSuspended"]
+    assert answer.code == 0
+
+
+def test_machines_get_json_lines_of_json_csv_and_a_joblog(served: Server) -> None:
+    found = json.loads(follow(served, "results", "--group", "g", "-o", "json").out)
+    lines = follow(served, "results", "--group", "g", "-o", "jsonl").out.splitlines()
+    assert [json.loads(line) for line in lines] == found
+    rows = list(csv.DictReader(io.StringIO(follow(served, "results", "--group", "g", "-o", "csv").out)))
+    assert (
+        [row["name"] for row in rows] == [each["name"] for each in found] == ["a", "b", "held", "w", "w", "w"]
+    )
+    log = follow(served, "results", "--group", "g", "-o", "joblog").out.splitlines()
+    assert [line.split("\t")[6] for line in log[1:]].count("3") == 1
+    assert len(log) == 6
+
+
+def test_outputs_can_stand_in_the_table(served: Server) -> None:
+    answer = follow(served, "results", "--group", "g", "-o", "jsonl", "--column", "output", "--failed")
+    assert [json.loads(line)["output"] for line in answer.out.splitlines()] == ["bad\n", "index 1\n"]
+    answer = follow(
+        served, "results", "--group", "g", "-o", "jsonl", "--column", "output", "--output-limit", "2"
+    )
+    assert [json.loads(line)["output"] for line in answer.out.splitlines()][:3] == ["e\n", "d\n", None]
+
+
+def test_files_are_fetched_once_and_the_tables_tell_of_all(served: Server, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("results", "--group", "g", "-o", str(out))
+    answer = follow(served, *words)
+    assert (answer.code, answer.out) == (0, "")
+    assert "5 new results, 5 in all" in answer.err
+    assert "1 have not ended" in answer.err
+    assert (out / "apple" / "stdout").read_text() == "one\n"
+    assert (out / "w" / "1" / "stdout").read_text() == "index 1\n"
+    assert "0 new results, 5 in all" in follow(served, *words).err
+    rows = list(csv.DictReader(io.StringIO((out / "results.csv").read_text())))
+    assert [(row["name"], row["index"], row["state"]) for row in rows] == [
+        ("a", "", "Complete"),
+        ("b", "", "Failed"),
+        ("w", "0", "Complete"),
+        ("w", "1", "Failed"),
+        ("w", "2", "Complete"),
+    ]
+    assert len((out / "results.jsonl").read_text().splitlines()) == 5
+    both = follow(served, *words, "-o", "jsonl")
+    assert len(both.out.splitlines()) == 6
+
+
+def test_results_of_jobs_that_are_gone_stay_in_the_tables(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with cluster(tmp_path) as server:
+        for name in ("first", "second"):
+            create(server, job(name, f"echo {name}"))
+            answer = follow(server, "results", "--group", "g", "-f", "--out", str(out))
+            assert "1 new results" in answer.err
+            assert server.request("DELETE", f"/apis/batch/v1/namespaces/default/jobs/{name}").code == 200
+        assert [row["name"] for row in csv.DictReader(io.StringIO((out / "results.csv").read_text()))] == [
+            "first",
+            "second",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "csv", "-o", "json"], "at most one format"),
+        (["-o", "a", "--out", "b"], "one folder"),
+        (["-f"], "needs -o DIR"),
+        (["--column", "none"], "'none' is not one of"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(served: Server, arguments: list[str], words: str) -> None:
+    answer = follow(served, "results", "--group", "g", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert words in answer.err
+
+
+def test_local_runs_have_results_too(tmp_path: Path) -> None:
+    state = run_locally(tmp_path, LOCAL, "--backoff-base", "1ms")
+    words = ["results", "--group", "here", "--state", str(state)]
+    found = table(run(*words).out, "JOB")
+    assert found["bad"][1:2] + found["bad"][3:5] == ["Failed", "3", "2"]
+    answer = run(*words, "-o", str(tmp_path / "out"))
+    assert (answer.code, (tmp_path / "out" / "apple" / "stdout").read_text()) == (0, "fine\n")
+    assert (tmp_path / "out" / "bad" / "c.2.log").read_text() == "one\ntwo\n"
+    answer = run(*words, "-o", str(tmp_path / "state" / "here" / "state.db" / "x"))
+    assert answer.code == 2
+    assert "cannot write results into" in answer.err
