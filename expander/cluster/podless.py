@@ -37,9 +37,7 @@ class Podless:
         with self._lock:
             self._ours[namespace, name] = None
             if len(self._ours) > MOST:
-                oldest = next(iter(self._ours))
-                if oldest not in self._refused:
-                    del self._ours[oldest]
+                del self._ours[next(iter(self._ours))]
             self._tell((namespace, name))
 
     def event(self, event: Mapping[str, Any]) -> None:
@@ -49,9 +47,10 @@ class Podless:
             return
         key = (str(about.get("namespace")), str(about.get("name")))
         with self._lock:
-            if key in self._refused or len(self._refused) < MOST:
-                self._refused[key] = str(event.get("message")).removeprefix("Error creating: ")
-                self._tell(key)
+            self._refused[key] = str(event.get("message")).removeprefix("Error creating: ")
+            if len(self._refused) > MOST:
+                del self._refused[next(iter(self._refused))]
+            self._tell(key)
 
     def has(self, namespace: str, name: str) -> bool:
         """Whether pods of that Job were refused."""

@@ -1,0 +1,114 @@
+"""A collection is followed through broken connections and versions that are too old."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from expander.cluster import follow as following
+from expander.cluster.asking import Refused
+from expander.cluster.follow import follow
+from expander.cluster.transport import Lost, NotGiven
+
+
+def named(name: str, version: int) -> dict[str, Any]:
+    return {"metadata": {"name": name, "resourceVersion": str(version)}}
+
+
+def event(kind: str, found: dict[str, Any]) -> bytes:
+    return json.dumps({"type": kind, "object": found}).encode()
+
+
+class Cluster:
+    """Answers to lists and watches, in order; what is asked is kept. It is over when no answer is left."""
+
+    server = "http://server"
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+        self.refreshed = 0
+
+    def pages(self, path: str, selector: str, fields: str = "") -> Iterator[dict[str, Any]]:
+        self.asked.append("list")
+        yield from self.answers.pop(0)
+
+    def watch(self, path: str) -> Iterator[bytes]:
+        self.asked.append(path.partition("resourceVersion=")[2].partition("&")[0])
+        for line in self.answers.pop(0):
+            if isinstance(line, Exception):
+                raise line
+            yield line
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+
+class Heard:
+    """A listener that keeps what it is told."""
+
+    path, selector, fields = "/things", "a=b", ""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def begin(self) -> None:
+        self.told.append("begin")
+
+    def page(self, objects: Sequence[Any]) -> None:
+        self.told += [each["metadata"]["name"] for each in objects]
+
+    def end(self) -> None:
+        self.told.append("end")
+
+    def changed(self, kind: str, found: Any) -> None:
+        self.told.append(f"{kind} {found['metadata']['name']}")
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "PAUSE", 0.0)
+
+
+def followed(cluster: Cluster, version: str = "") -> list[str]:
+    heard = Heard()
+    follow(cluster, cluster, heard, lambda: not cluster.answers, version)  # type: ignore[arg-type]
+    return heard.told
+
+
+def page(*objects: dict[str, Any], version: int) -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": str(version)}, "items": objects}
+
+
+def test_a_list_comes_first_and_then_its_changes() -> None:
+    cluster = Cluster([page(named("a", 1), version=5)], [event("ADDED", named("b", 6))])
+    assert followed(cluster) == ["begin", "a", "end", "ADDED b"]
+    assert cluster.asked == ["list", "5"]
+
+
+def test_a_lost_watch_goes_on_where_it_was() -> None:
+    cluster = Cluster(
+        [event("ADDED", named("a", 6)), event("BOOKMARK", named("", 9)), Lost("cut")],
+        [event("MODIFIED", named("a", 10))],
+    )
+    assert followed(cluster, "5") == ["ADDED a", "MODIFIED a"]
+    assert cluster.asked == ["5", "9"]
+
+
+@pytest.mark.parametrize("answer", [event("ERROR", {"code": 410}), NotGiven(410, b"")])
+def test_a_version_that_is_too_old_leads_to_a_new_list(answer: Any) -> None:
+    cluster = Cluster([answer], [page(named("a", 1), version=20)], [event("DELETED", named("a", 21))])
+    assert followed(cluster, "5") == ["begin", "a", "end", "DELETED a"]
+    assert cluster.asked == ["5", "list", "20"]
+
+
+def test_credentials_that_are_not_accepted_any_more_are_asked_for_again() -> None:
+    cluster = Cluster([NotGiven(401, b"")], [event("ADDED", named("a", 6))])
+    assert followed(cluster, "5") == ["ADDED a"]
+    assert cluster.refreshed == 1
+
+
+def test_a_watch_that_is_not_allowed_is_an_error() -> None:
+    with pytest.raises(Refused, match="allows no watch of /things"):
+        followed(Cluster([NotGiven(403, b"")], []), "5")
