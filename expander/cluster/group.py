@@ -48,6 +48,10 @@ class ClusterSource:
         else:
             yield from sorted(chain([first], own, selected), key=_place)
 
+    def cronjobs(self) -> list[str]:
+        """The names of the selection's CronJobs, whose Jobs belong to it."""
+        return [str(each["metadata"]["name"]) for each in self.lists.cronjobs()]
+
     def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
         """See `Reader`."""
         return self.lists.pods_of(self.jobs() if of is None else of, few=of is not None)

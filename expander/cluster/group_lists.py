@@ -11,11 +11,14 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.selectors import Selector, from_object, parse
-from expander.cluster.asking import PAGE, Asking, Refused
+from expander.cluster.asking import Asking, Refused
 from expander.manifests.selection import Object, Selection, owner_of, uid_of
 
 OWNER_LABELS: Final = ("batch.kubernetes.io/controller-uid", "controller-uid")
 """The label with the Job's uid, and its name before Kubernetes 1.27."""
+
+PAGE: Final = 1000
+"""Objects of a list that are asked for at a time."""
 
 AT_ONCE: Final = 80
 """Uids in one request: its line stays below the 8 KB that servers take."""
@@ -80,12 +83,16 @@ class Lists:
                     seen.add(uid)
                     yield each
 
+    def cronjobs(self) -> list[dict[str, Any]]:
+        """The CronJobs of the selection; none for those who may see Jobs only."""
+        try:
+            return list(self.all("CronJob", self.selector))
+        except Refused:
+            return []
+
     def schedules(self) -> set[str]:
         """The uids of CronJobs of the selection whose Jobs it does not select by itself."""
-        try:
-            found = list(self.all("CronJob", self.selector))
-        except Refused:  # someone may be allowed to see Jobs only
-            return set()
+        found = self.cronjobs()
         return {uid_of(each) for each in found if not template_has(self._parsed, each["spec"]["jobTemplate"])}
 
     def owned_jobs(self, schedules: set[str]) -> Iterator[dict[str, Any]]:

@@ -42,6 +42,15 @@ class LocalSource:
                     self._homes[uid_of(job)] = folder
                     yield job
 
+    def cronjobs(self) -> list[str]:
+        """The names of the selection's CronJobs, whose Jobs belong to it."""
+        return [
+            str(each["metadata"]["name"])
+            for state in self._readers()
+            for each in state.of_kind("CronJob", self.selection.namespace)
+            if self._selector.matches(each["metadata"].get("labels"))
+        ]
+
     def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
         """See `Reader`."""
         jobs = dict.fromkeys(uid_of(job) for job in (self.jobs() if of is None else of))

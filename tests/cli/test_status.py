@@ -240,3 +240,13 @@ def test_without_a_cluster_a_local_group_of_that_name_is_hinted_at(
     assert answer.code == 2
     assert "a group here was run on this machine: --local shows it" in answer.err
     assert run("status", "--group", "here", "--local").code == 0
+
+
+def test_a_group_that_is_only_a_cronjob_yet_says_so(served: Server) -> None:
+    spec = job("x", group="dreams")["spec"]
+    cron: dict[str, Any] = {"metadata": {"name": "nightly", "labels": {"jobgroup": "dreams"}}}
+    cron |= {"spec": {"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": {"spec": spec}}}
+    assert served.request("POST", "/apis/batch/v1/namespaces/default/cronjobs", cron).code == 201
+    answer = follow(served, "status", "--group", "dreams")
+    assert answer.code == 2
+    assert "hint: CronJob nightly has not made one yet" in answer.err

@@ -67,7 +67,9 @@ def nothing_found(wanted: Wanted, source: AnySource) -> InputError:
     where = f"in {source.where}"
     if not wanted.is_local and source.selection.namespace is not None:
         where = f"in namespace {source.selection.namespace} of {source.where}"
-    return InputError(f"there is no Job of {wanted} {where}", hint=_elsewhere(wanted))
+    crons = source.cronjobs()
+    hint = f"CronJob {', '.join(crons[:MANY])} has not made one yet" if crons else _elsewhere(wanted)
+    return InputError(f"there is no Job of {wanted} {where}", hint=hint)
 
 
 def _check(wanted: Wanted) -> None:
