@@ -13,7 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-Respond = Callable[[str, str, Mapping[str, str]], tuple[int, bytes]]
+Response = tuple[int, bytes] | tuple[int, bytes, Mapping[str, str]]
+"""A status, a body, and headers if there are any."""
+
+Respond = Callable[[str, str, Mapping[str, str]], Response]
 """Gets the method, the path and the headers (names in lower case) of a request."""
 
 
@@ -36,8 +39,10 @@ def stub(respond: Respond, context: ssl.SSLContext | None = None) -> Iterator[St
             headers = {name.lower(): value for name, value in self.headers.items()}
             self.rfile.read(int(headers.get("content-length", 0)))
             found.asked.append((self.command, self.path, headers))
-            status, body = respond(self.command, self.path, headers)
+            status, body, *more = respond(self.command, self.path, headers)
             self.send_response(status)
+            for name, value in (more[0] if more else {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

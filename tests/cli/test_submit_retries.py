@@ -1,0 +1,117 @@
+"""What ``submit`` does with refusals of every form, against a server that says what the test wants."""
+
+import json
+from collections.abc import Mapping
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.cluster import template
+from tests.cli.program import Answer, run
+from tests.cluster.stubs import Response, stub
+
+PLAIN = b"Too many requests, please try again later.\n"
+HOUR = 3600
+
+
+class Api:
+    """Answers what a submission asks; the first creations get ``first``, one after the other."""
+
+    def __init__(self, *first: Response) -> None:
+        self._first = list(first)
+        self.created = 0
+
+    def __call__(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
+        if path == "/version":
+            return 200, b"{}"
+        if path == "/apis/batch/v1":
+            return 200, json.dumps(
+                {"resources": [{"kind": "Job", "name": "jobs", "namespaced": True}]}
+            ).encode()
+        if method == "POST":
+            if self._first:
+                return self._first.pop(0)
+            self.created += 1
+            return 201, b"{}"
+        if path.partition("?")[0].endswith(("jobs", "resourcequotas", "limitranges", "events", "pods")):
+            return 200, b'{"metadata": {"resourceVersion": "1"}, "items": []}'
+        return 404, json.dumps({"kind": "Status", "reason": "NotFound", "code": 404}).encode()
+
+
+def submitted(folder: Path, api: Api, *arguments: str) -> Answer:
+    with stub(api) as server:
+        config = folder / "kubeconfig"
+        tree = {
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.port}"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c"}}],
+            "current-context": "x",
+        }
+        config.write_text(json.dumps(tree))
+        options = ["--kubeconfig", str(config), "--state", str(folder / "journals"), "-o", "json"]
+        return run("submit", template(folder), *arguments, *options)
+
+
+def only(answer: Answer) -> dict[str, Any]:
+    """The outcome of the one item."""
+    line, _ = answer.out.splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def status(seconds: int) -> bytes:
+    details = {"retryAfterSeconds": seconds}
+    return json.dumps(
+        {"kind": "Status", "reason": "TooManyRequests", "code": 429, "details": details}
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (429, PLAIN),
+        (429, PLAIN, {"Retry-After": "0"}),
+        (429, PLAIN, {"Retry-After": formatdate(0, usegmt=True)}),
+        (503, b"upstream connect error"),
+        (500, b""),
+        (504, json.dumps({"kind": "Status", "reason": "Timeout", "code": 504}).encode()),
+    ],
+)
+def test_a_refusal_for_load_is_tried_again(tmp_path: Path, refusal: Response) -> None:
+    api = Api(refusal)
+    answer = submitted(tmp_path, api, "a")
+    assert answer.code == 0, answer.err
+    assert only(answer)["outcome"] == "created"
+    assert only(answer)["attempts"] >= 2
+    assert api.created == 1
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (429, PLAIN, {"Retry-After": str(HOUR)}),
+        (503, PLAIN, {"Retry-After": "Fri, 31 Dec 2199 23:59:59 GMT"}),
+        (429, status(HOUR)),
+    ],
+)
+def test_an_item_whose_wait_is_longer_than_its_budget_is_given_up_and_resumed(
+    tmp_path: Path, refusal: Response
+) -> None:
+    api = Api(refusal)
+    answer = submitted(tmp_path, api, "a", "--retry-budget", "1m")
+    assert answer.code == 1
+    assert only(answer) | {"message": ""} == {
+        "name": "item-a",
+        "namespace": "default",
+        "item": "a",
+        "outcome": "failed",
+        "reason": "RetryBudget",
+        "attempts": 1,
+        "message": "",
+    }
+    assert "item 'a'" in answer.err
+    assert "given up" in answer.err
+    again = submitted(tmp_path, api, "a", "--resume")
+    assert again.code == 0, again.err
+    assert only(again)["outcome"] == "created"
