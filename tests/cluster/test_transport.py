@@ -137,6 +137,12 @@ def test_a_plugin_that_fails_at_first_is_an_error_with_its_words_and_without_sec
     assert SECRET not in str(caught.value)
 
 
+def test_a_plugin_that_is_not_there_is_named(reach: Reach, tmp_path: Path) -> None:
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/nowhere/get-token"}}
+    with pytest.raises(InputError, match="No such file or directory: '/nowhere/get-token'"):
+        reach(config(tmp_path, "http://127.0.0.1:1", user))
+
+
 def test_a_plugin_that_fails_later_is_a_refusal_with_its_words(reach: Reach, tmp_path: Path) -> None:
     user = plugin(tmp_path, credential(token="old"))
     with stub(only("Bearer new")) as server:
