@@ -75,7 +75,12 @@ class Watching:
 
     def changes(self, stopped: Callable[[], bool]) -> Iterator[Change | None]:
         """What `Reader.changes` says."""
-        schedules = self._lists.schedules()
+        try:
+            schedules = self._lists.schedules()
+        except ClusterError:
+            if stopped():
+                return
+            raise
         selects = self._lists.selects
 
         def takes(job: Object) -> bool:
@@ -87,7 +92,8 @@ class Watching:
                 try:
                     stream, heard = self._queue.get(timeout=GLANCE)
                 except queue.Empty:
-                    yield None
+                    if self._told:  # a list that takes long is not yet one without Jobs
+                        yield None
                     continue
                 if isinstance(heard, Exception):
                     raise heard

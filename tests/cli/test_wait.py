@@ -179,3 +179,10 @@ def test_a_local_run_that_begins_later_is_seen_to_its_end(tmp_path: Path) -> Non
         output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "1 Jobs: 1 complete, 0 failed\n")
     assert output.startswith("job.batch/good complete (")
+
+
+def test_a_list_that_takes_long_is_not_one_without_jobs(tmp_path: Path) -> None:
+    with cluster(tmp_path, "--inject", "latency=700ms") as server:
+        create(server, job("slow", group="slow"))
+        answer = follow(server, "wait", "--group", "slow", "-q")
+        assert (answer.code, answer.err) == (0, "1 Jobs: 1 complete, 0 failed\n")
