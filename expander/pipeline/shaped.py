@@ -60,9 +60,11 @@ class ShapedExpansion(Expansion):
             yield from self._chunks(rows, stream)
             return
         items = list(islice(stream, MOST + 1)) if self.shape.kind == "indexed" else list(stream)
-        if items and self.shape.kind == "indexed":
+        if not items:
+            rows.require_job()
+        elif self.shape.kind == "indexed":
             yield [*rows.others(), *indexed(rows, items, self.shape, self.shape_warnings)]
-        elif items:
+        else:
             yield from self._queued(rows, items)
 
     def _queued(self, rows: Rows, items: Sequence[Row]) -> Iterator[list[Manifest]]:
@@ -77,11 +79,15 @@ class ShapedExpansion(Expansion):
             yield manifests
 
     def _chunks(self, rows: Rows, stream: Iterator[Row]) -> Iterator[list[Manifest]]:
-        first = number = 0
+        first = number = told = 0
         ahead = list(islice(stream, AHEAD))
+        rows.require_job()
         stream = chain(ahead, stream)
         while items := list(islice(stream, self.shape.chunk)):
-            others = [] if number else rows.others()
+            others = rows.others()[told:]
+            told += len(others)
             yield [*others, chunk(rows, items, self.shape, first, number, self.shape_warnings)]
             first += len(items)
             number += 1
+        if len(rows.others()) > told:
+            yield rows.others()[told:]

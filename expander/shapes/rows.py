@@ -79,6 +79,15 @@ class Rows:
             self._has_job = True
             yield self._row(manifest, tree)
 
+    def require_job(self) -> None:
+        """Raise InputError when there were objects and no Job among them."""
+        if self.common is None and self.companions:
+            _, manifest = next(iter(self.companions.values()))
+            raise InputError(
+                f"the template makes no Job (but a {manifest.kind}), and {self._shape.words} is made of Jobs",
+                where=manifest.where,
+            )
+
     def others(self) -> list[Manifest]:
         """The companions seen so far, as they are for all items."""
         return [Manifest(tree, manifest.where) for tree, manifest in self.companions.values()]
@@ -111,6 +120,8 @@ class Rows:
             return
         if manifest.item is None or (known is not None and known[0] == tree):
             return
+        if self.common is None:
+            self.require_job()
         what = f"{manifest.kind} {manifest.name!r}"
         raise InputError(
             Problem(

@@ -165,3 +165,16 @@ def test_an_item_that_cannot_be_a_job_leaves_the_others_their_indexes() -> None:
     assert [manifest.tree["spec"]["completions"] for manifest in found if manifest.kind == "Job"] == [2]
     assert len(errors) == 1
     assert "item 2 'two'" in errors[0]
+
+
+@pytest.mark.parametrize("shape", ["indexed", "chunks=2"])
+@pytest.mark.parametrize("items", [["a"], ["a", "b"]])
+def test_a_template_without_a_job_is_told_what_it_has(shape: str, items: list[str]) -> None:
+    cron = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: data-$ITEM}\n"
+    assert "job.yaml:1:1: the template makes no Job (but a ConfigMap)" in problem(cron, shape, items)
+
+
+def test_two_jobs_of_one_item_are_told() -> None:
+    assert "each item has two Jobs here" in problem(
+        f"{JOB}---\n{JOB.replace('job-', 'other-')}", "indexed", ["a"]
+    )
