@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from expander.cluster.asking import Asking
 
 PATIENCE: Final = 2.0
-"""Seconds after which what was found is offered."""
+"""Seconds after which what was found is offered, unless `LIMIT` says otherwise."""
+
+LIMIT: Final = "EXPANDER_COMPLETION_TIMEOUT"
+"""The environment variable with these seconds, for clusters that are far away."""
 
 MOST: Final = 1000
 """Objects that are looked at."""
@@ -79,9 +82,16 @@ def _offer(find: Find, ctx: click.Context, incomplete: str) -> list[CompletionIt
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(PATIENCE)
+    thread.join(_patience())
     names = sorted([*found])  # a copy: the thread may still be at work
     return [CompletionItem(before + comma + name) for name in names if name.startswith(last)]
+
+
+def _patience() -> float:
+    try:
+        return float(os.environ.get(LIMIT, PATIENCE))
+    except ValueError:
+        return PATIENCE
 
 
 def _groups(ctx: click.Context) -> Iterator[str]:
@@ -135,7 +145,7 @@ def _cluster(flags: dict[str, Any]) -> tuple[Asking, str]:
 
     transport = Transport(flags.get("kubeconfig"), flags.get("context"))
     namespace = flags.get("namespace") or transport.namespace
-    return Asking(transport, Retry(budget=PATIENCE), lambda: False), namespace
+    return Asking(transport, Retry(budget=_patience()), lambda: False), namespace
 
 
 BY_NAME: Final[dict[str, Find]] = {

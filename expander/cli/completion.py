@@ -18,7 +18,10 @@ Examples:
 \b
 For one session: source <(expander completion bash). As a kubectl plugin it is completed by kubectl's own
 completion, with no script. Groups, items, namespaces and contexts come from local state and the cluster,
-which is given two seconds.
+which is given two seconds, or as many as $EXPANDER_COMPLETION_TIMEOUT says.
+
+\b
+Exit codes: 0 it is printed, 2 wrong usage.
 """
 
 

@@ -34,6 +34,9 @@ Examples:
 Sources (-i): a file (.txt .csv .tsv .json .jsonl .yaml .nul, also with .gz), - (standard input),
 a range (0-99, 0-99:5), row chunks ("rows 1..1000000 by 1000"), a glob ("img/*.png").
 FORMAT:PATH names the format, NAME=SOURCE the column.
+
+\b
+Exit codes: 0 all items became manifests, 1 some could not, 2 wrong usage, or an input that cannot be used.
 """
 
 

@@ -52,6 +52,9 @@ SECTIONS: Final = {
 RANGE: Final = re.compile("(?:INTEGER|FLOAT)(?: RANGE)?")
 """How click calls a number."""
 
+CALL: Final = re.compile(r"(?:(?<=\n  )|(?<=\| )|(?<=& )|(?<=<\())expander ")
+"""The program in an example, also behind another."""
+
 MAKING: Final = frozenset(("group", "namespace", "group_label"))
 """Options that say, in commands which make Jobs, how they are labelled and not which are meant."""
 
@@ -88,9 +91,8 @@ class Page(click.Command):
         called = ctx.find_root().info_name or "expander"
         if self.epilog:
             formatter.write_paragraph()
-            for line in self.epilog.strip("\n").replace("\b\n", "").splitlines():
-                text = f"  {called} {line[11:]}" if line.startswith("  expander ") else line
-                formatter.write(f"{text}\n")
+            text = self.epilog.strip("\n").replace("\b\n", "")
+            formatter.write(CALL.sub(f"{called} ", text) + "\n")
         records = sorted(self._environment())
         if records:
             with formatter.section("Environment"):

@@ -22,6 +22,10 @@ Examples:
 The page needs no network: it can be opened from a file, sent as an attachment, printed. It has a timeline,
 durations, reasons of failure, the ends of the logs of failed and of slow items, requested CPU and memory, and
 a table of all items to search, filter and sort. `run` and `wait` write it at their end with --report FILE.
+
+\b
+Exit codes: 0 the page is written, 1 the cluster cannot be asked, 2 wrong usage, no such group, or a file that
+cannot be written.
 """
 
 
