@@ -8,6 +8,7 @@ import click
 
 from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
+from expander.cli.messages import say
 from expander.cli.parameters import Duration
 from expander.cli.report_option import report_option, save_report
 
@@ -97,6 +98,8 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
         ending = waiting.go(lambda: bool(stop))
     if ending == "empty":
         raise nothing_found(wanted, source)
+    if ending == "timeout" and not waiting.listed:
+        say(f"{source.where} did not say in time which Jobs there are")
     output.finish(waiting.tally, ending)
     if flags["report"]:
         save_report(source, flags["report"], wanted.group or str(wanted.selector))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
+from typing import Final
 
 from expander.cluster.asking import Asking
 from expander.cluster.group_lists import Lists
@@ -17,8 +18,11 @@ from expander.cluster.retry import Retry
 from expander.cluster.transport import Transport
 from expander.manifests.selection import Change, Object, Selection
 
-PATIENCE = 30.0
+PATIENCE: Final = 12.0
 """Seconds for which a question is asked again when the server does not answer."""
+
+LONGEST_PAUSE: Final = 2.0
+"""Seconds between two attempts at most, so that whoever waits is soon heard."""
 
 
 class ClusterSource:
@@ -30,7 +34,8 @@ class ClusterSource:
     def __init__(self, transport: Transport, selection: Selection, patience: float = PATIENCE) -> None:
         self.transport = transport
         self.selection = selection
-        self.asking = Asking(transport, Retry(budget=patience), lambda: False)
+        self._retry = Retry(cap=LONGEST_PAUSE, budget=patience)
+        self.asking = Asking(transport, self._retry, lambda: False)
         self.lists = Lists(self.asking, selection)
         self.where = transport.server
 
@@ -66,7 +71,8 @@ class ClusterSource:
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """See `Reader`."""
-        return Watching(self.transport, self.lists, pods).changes(stopped)
+        lists = Lists(Asking(self.transport, self._retry, stopped), self.selection)
+        return Watching(self.transport, lists, pods).changes(stopped)
 
     def log(
         self,

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from expander.cluster.asking import ClusterError, Refused
 from expander.cluster.group_lists import OWNER_LABELS, Lists
 from expander.cluster.transport import Lost, NotGiven, Transport
-from expander.manifests.selection import Change, Object, owner_of, uid_of
+from expander.manifests.selection import Change, Object, mark_of, owner_of, uid_of
 
 STAY: Final = 240
 """Seconds for which a watch is asked to stay open."""
@@ -135,7 +135,7 @@ class Watching:
         elif before is not None and before[0] == version:
             return
         else:
-            stream.known[uid] = (version, _mark(obj))
+            stream.known[uid] = (version, mark_of(obj))
             change = Change("ADDED" if before is None else "MODIFIED", obj)
         if stream.kind == "Job":
             yield change
@@ -220,14 +220,3 @@ class Watching:
         except Lost:
             time.sleep(PAUSE)
         return version
-
-
-def _mark(obj: Object) -> Object:
-    """So much of an object as tells which it was."""
-    metadata = obj["metadata"]
-    kept = {
-        key: metadata[key]
-        for key in ("name", "namespace", "uid", "labels", "ownerReferences")
-        if key in metadata
-    }
-    return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": kept}

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from expander.local.group_folders import DATABASE, GroupFolders, StateReader, opened
 from expander.local.store.encoding import decode
-from expander.manifests.selection import Change, Object, owner_of, uid_of
+from expander.manifests.selection import Change, Object, mark_of, owner_of, uid_of
 
 POLL: Final = 0.2
 """Seconds between two looks."""
@@ -117,7 +117,7 @@ class _Look:
             else:
                 self._jobs.add(uid_of(obj))
             step = "MODIFIED" if row in known else "ADDED"
-            known[row] = _mark(obj)
+            known[row] = mark_of(obj)
             yield Change(step, obj)
 
     def _gone(self, kind: str, row: int) -> Change:
@@ -144,11 +144,3 @@ class _Look:
         if self._state is not None:
             self._state.close()
         self._state, self._seen, self._version, self._jobs = None, None, -1, set()
-
-
-def _mark(obj: Object) -> Object:
-    """So much of an object as tells which it was."""
-    metadata = obj["metadata"]
-    wanted = ("name", "namespace", "uid", "labels", "ownerReferences")
-    kept = {key: metadata[key] for key in wanted if key in metadata}
-    return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": kept}

@@ -38,3 +38,11 @@ def owner_of(obj: Object) -> str:
         if owner.get("controller"):
             return str(owner["uid"])
     return ""
+
+
+def mark_of(obj: Object) -> Object:
+    """So much of an object as tells which it was, for when it is gone."""
+    metadata = obj["metadata"]
+    wanted = ("name", "namespace", "uid", "labels", "ownerReferences")
+    kept = {key: metadata[key] for key in wanted if key in metadata}
+    return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": kept}

@@ -129,7 +129,7 @@ def test_a_job_whose_time_to_live_is_over_counts_by_its_last_state(served: Serve
 
 def test_an_interrupt_is_130_and_says_how_far_it_is(served: Server) -> None:
     with waiting(served, "--group", "mixed", "--expect", "9", "-o", "json") as process:
-        lines_until(process, '"bad"')
+        lines_until(process, '"good"')
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 130
@@ -186,3 +186,12 @@ def test_a_list_that_takes_long_is_not_one_without_jobs(tmp_path: Path) -> None:
         create(server, job("slow", group="slow"))
         answer = follow(server, "wait", "--group", "slow", "-q")
         assert (answer.code, answer.err) == (0, "1 Jobs: 1 complete, 0 failed\n")
+
+
+def test_a_server_that_does_not_answer_is_no_reason_to_wait_longer_than_told(tmp_path: Path) -> None:
+    with cluster(tmp_path) as server:
+        config = server.kubeconfig.read_text()
+    (tmp_path / "config").write_text(config)
+    answer = run("wait", "--group", "g", "--timeout", "1s", "--kubeconfig", str(tmp_path / "config"))
+    assert answer.code == 3
+    assert "did not say in time which Jobs there are" in answer.err

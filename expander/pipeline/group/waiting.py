@@ -117,6 +117,8 @@ class Waiting:
     busy: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
     tally: Tally = field(default_factory=Tally)
+    listed: bool = False
+    """Whether what was there at the start is known."""
     _was_busy: bool = False
 
     def go(self, stopped: Callable[[], bool]) -> Ending:
@@ -126,14 +128,13 @@ class Waiting:
         def is_over() -> bool:
             return stopped() or (ends_at is not None and self.clock() >= ends_at)
 
-        listed = False
         for change in self.reader.changes(is_over, pods=False):
             if change is None:
-                listed = True
+                self.listed = True
                 self.on_turn(self.tally)
             else:
                 self._see(change.object, deleted=change.type == "DELETED")
-            if listed and (ending := self._ending()) is not None:
+            if self.listed and (ending := self._ending()) is not None:
                 return ending
         return "interrupted" if stopped() else "timeout"
 
