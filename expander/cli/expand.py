@@ -96,7 +96,7 @@ def command(**flags: Any) -> int:
         output=targets.rendered,
         on_error=on_error,
         edits=edits_of(flags),
-        on_queue=None if flags["dry_run"] else into_file(targets.directory),
+        on_queue=None if flags["dry_run"] else into_file(flags, targets.directory),
         **settings,
     )
     if flags["dry_run"]:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from expander.shapes.queue import Queued
     from expander.shapes.shape import Shape
 
-HERE = "expander-queue"
-"""The Secret with the broker's URL in a run on this machine."""
+SECRET = "expander-queue"
+"""The Secret with the broker's URL, where nobody names one."""
+
+CREATE = f"kubectl create secret generic {SECRET} --from-literal=url=URL"
 
 OPTIONS = [
     click.option(
@@ -64,27 +66,26 @@ def shape_of(flags: Mapping[str, Any]) -> Shape:
 
 
 def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
-    from expander.queues.address import open_queue, without_password
+    from expander.queues.address import RABBITMQ, REDIS, without_password
 
-    url, secret = flags["queue_url"], flags["queue_secret"]
-    if url is None and secret is None:
-        raise UsageError(
-            f"--as {shape} needs a broker",
-            hint="--queue-url URL, or --queue-secret NAME for one with a password",
-        )
-    if url is not None:
-        open_queue(url, "queue").close()
-        if (url.partition(":")[0].lower() in ("amqp", "amqps")) != (shape.broker == "rabbitmq"):
-            raise UsageError(f"{without_password(url)} is no URL of {shape.broker}")
-    shape = replace(shape, queue=flags["queue_name"], secret=secret)
-    if "runtime" in flags:  # what is run stays here: workers get the URL that the queue is filled with
-        return replace(shape, url=url, secret=HERE)
-    if secret is None and without_password(url) != url:
+    url, secret, runs_here = flags["queue_url"], flags["queue_secret"], "runtime" in flags
+    shape = replace(shape, queue=flags["queue_name"])
+    if url is None:
+        if runs_here:
+            raise UsageError(f"--as {shape} needs a broker", hint="--queue-url URL tells where it is")
+        return replace(shape, secret=secret or SECRET)
+    schemes = REDIS if shape.broker == "redis" else RABBITMQ
+    if url.partition("://")[0].lower() not in schemes:
+        shown = without_password(url)
+        raise UsageError(f"{shown!r} is no URL of {shape.broker}: expected {schemes[0]}://HOST")
+    if runs_here:  # workers get the URL that the queue is filled with, and no other machine sees it
+        return replace(shape, url=url, secret=SECRET)
+    if secret is None and (without_password(url) != url or "password=" in url):
         raise UsageError(
             "the URL has a password, and would stand in the manifest for all to read",
-            hint="kubectl create secret generic NAME --from-literal=url=URL, and --queue-secret NAME",
+            hint=f"{CREATE}, and --queue-secret {SECRET}",
         )
-    return replace(shape, url=None if secret else url)
+    return replace(shape, url=None if secret else url, secret=secret)
 
 
 def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queued], None]:
@@ -106,7 +107,7 @@ def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queu
     return fill_queue
 
 
-def into_file(folder: str | None) -> Callable[[Queued], None]:
+def into_file(flags: Mapping[str, Any], folder: str | None) -> Callable[[Queued], None]:
     """What writes the messages, beside the folder of the manifests: not in it, as they are no manifests."""
 
     def write(queued: Queued) -> None:
@@ -119,5 +120,7 @@ def into_file(folder: str | None) -> Callable[[Queued], None]:
             f"{len(queued.messages):,} messages are in {path}; before the Job is created:\n"
             f"  expander queue fill --url URL --queue {queued.queue} -i {path}"
         )
+        if flags["queue_url"] is None and flags["queue_secret"] is None:
+            say(f"workers find the broker by a Secret:\n  {CREATE}")
 
     return write

@@ -174,7 +174,7 @@ def test_a_password_never_gets_into_a_manifest(tmp_path: Path) -> None:
     words = ["expand", "job.yaml", "a", "--as", "queue=rabbitmq", "--queue-url", url]
     answer = run(*words, cwd=tmp_path)
     assert answer.code == 2
-    assert "--queue-secret NAME" in answer.err
+    assert "--queue-secret expander-queue" in answer.err
     assert "hidden" not in answer.out + answer.err
     answer = run(*words, "--queue-secret", "broker", cwd=tmp_path)
     assert answer.code == 0
@@ -185,9 +185,9 @@ def test_a_password_never_gets_into_a_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--as", "queue=redis"], "--as queue=redis needs a broker"),
-        (["--as", "queue=redis", "--queue-url", "amqp://x"], "amqp://x is no URL of redis"),
-        (["--as", "queue=redis", "--queue-url", "http://x"], "expected the URL of a broker"),
+        (["--as", "queue=redis", "--queue-url", "amqp://x"], "'amqp://x' is no URL of redis"),
+        (["--as", "queue=rabbitmq", "--queue-url", "http://x"], "expected amqp://HOST"),
+        (["--as", "queue=redis", "--queue-url", "redis://x?password=y"], "the URL has a password"),
         (["--as", "indexed", "--queue-name", "x"], "--queue-name goes with --as queue="),
         (["--as", "chunks=2", "--parallelism", "3"], "--parallelism goes with --as indexed"),
     ],
@@ -210,3 +210,14 @@ def test_a_coarse_queue_has_a_pod_for_each_message(name: str) -> None:
     )
     assert "completions" not in fine.tree["spec"]
     assert fine.tree["spec"]["parallelism"] == 1
+
+
+def test_without_a_url_workers_find_the_broker_by_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(JOB)
+    answer = run("expand", "job.yaml", "a", "--as", "queue=rabbitmq", cwd=tmp_path)
+    assert answer.code == 0
+    assert "secretKeyRef" in answer.out
+    assert "kubectl create secret generic expander-queue --from-literal=url=URL" in answer.err
+    answer = run("run", "job.yaml", "a", "--as", "queue=redis", "--state", "state", cwd=tmp_path)
+    assert answer.code == 2
+    assert "--as queue=redis needs a broker" in answer.err
