@@ -89,7 +89,8 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
 
     Each failed Job is deleted and made anew under its name, with the parameters changed that --with names.
     Its logs are saved before. Jobs that have not ended are left alone unless they are named and --force is
-    given. Interrupted or killed, the same command goes on; nothing is lost in between.
+    given. Interrupted or killed, the same command goes on; nothing is lost in between. With --local, what an
+    interrupted run left goes on too.
     """
     from expander.local.group import LocalSource
     from expander.pipeline.group.again import Choice, choose, valid
