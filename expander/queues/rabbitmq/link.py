@@ -30,16 +30,15 @@ class Link:
         self.where = without_password(url)
         self._connection = _connect(url, self.where)
         self.channel = self._connection.channel()
+        self._asking = self._connection.channel()
         self.channel.tx_select()
 
     def count(self, queue: str) -> tuple[int, int] | None:
         """Messages that wait in a queue and consumers of it; None when there is no such queue."""
-        channel = self._connection.channel()
         try:
-            found = channel.queue_declare(queue, passive=True)
-        except NotFound:
+            found = self._asking.queue_declare(queue, passive=True)
+        except NotFound:  # the broker closed the channel for that, and the client opened it again
             return None
-        channel.close()
         return found.message_count, found.consumer_count
 
     def ensure(self, *queues: str) -> None:

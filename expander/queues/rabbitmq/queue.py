@@ -110,17 +110,19 @@ class RabbitQueue:
 
     def _take(self, link: Link, attempts: int | None) -> Lease | None:
         link.listen(0)
-        found = link.count(self.name)
-        if found is None:
-            link.ensure(self.name)
-        if found is None or found[0] == 0:
-            self._idle(link)
-            return None
         if self._busy is None:
+            found = link.count(self.name)
+            if found is None:
+                link.ensure(self.name)
+            if not found or not found[0]:
+                return None
             link.ensure(self._names.busy, *self._names.beside)
-            self._busy = link.channel.basic_consume(self._names.busy, callback=lambda _: None)
+            self._busy = link.channel.basic_consume(
+                self._names.busy, callback=self._not_busy, on_cancel=self._not_busy
+            )
         arrived = link.channel.basic_get(self.name)
         if arrived is None:
+            self._idle(link)
             return None
         attempt = _attempts(arrived) + 1
         if not arrived.delivery_info["redelivered"]:
@@ -128,6 +130,10 @@ class RabbitQueue:
         reason = f"the worker vanished in attempt {attempt}: its connection ended"
         self._put_back(link, arrived, attempt, attempts, reason)
         return None
+
+    def _not_busy(self, _: object) -> None:
+        """The queue ``busy`` is no more: somebody drained the work queue."""
+        self._busy = None
 
     def _idle(self, link: Link) -> None:
         busy, self._busy = self._busy, None
