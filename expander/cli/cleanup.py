@@ -83,7 +83,9 @@ def command(**flags: Any) -> int:
             return 0
         if not plan and not plan.whole:
             return report.end(Counter())
-        _confirm(plan, flags["yes"])
+        if not _confirmed(plan, flags["yes"]):
+            say("nothing was deleted")
+            return 1
         if plan:
             _tell_commands(plan, source, wanted)
         counts: Counter[str] = Counter()
@@ -109,17 +111,17 @@ def command(**flags: Any) -> int:
     return 1 if left else 0
 
 
-def _confirm(plan: Plan, yes: bool) -> None:
-    """Ask whether unfinished Jobs may go. Raises UsageError when there is nobody to ask, Abort for a no."""
+def _confirmed(plan: Plan, yes: bool) -> bool:
+    """Whether unfinished Jobs may go; asks for it. Raises UsageError when there is nobody to ask."""
     if not plan.unfinished or yes:
-        return
+        return True
     words = f"{plan.unfinished:,} of {len(plan.jobs):,} Jobs have not finished"
     if not sys.stdin.isatty():
         raise UsageError(
             f"{words}; nothing was deleted",
             hint="--yes deletes them too, --finished leaves them alone",
         )
-    click.confirm(f"{words}. Delete them too?", abort=True, err=True)
+    return click.confirm(f"{words}. Delete them too?", err=True)
 
 
 def _tell_commands(plan: Plan, source: AnySource, wanted: Wanted) -> None:
