@@ -70,6 +70,18 @@ def resumed(
     return there.params["arguments"], {**there.params, **given, "resume": True}, run
 
 
+def same_cluster(run: Mapping[str, Any], server: str) -> None:
+    """Raise InputError when the run that goes on was for another cluster than the one at ``server``."""
+    from expander.cluster.journal import plain
+
+    before = run.get("server")
+    if before not in (None, plain(server)):
+        raise InputError(
+            f"the group was sent to {before}, and this kubeconfig speaks to {plain(server)}",
+            hint="--context or --kubeconfig says which is meant; with its arguments a group begins anew here",
+        )
+
+
 def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the command line, with paths that mean the same in every folder."""
     context = click.get_current_context()

@@ -13,7 +13,7 @@ import click
 
 from expander.base.errors import ExpanderError, UsageError
 from expander.cli.messages import ItemErrors, say
-from expander.cli.resumption import Remembered, resumed, run_of
+from expander.cli.resumption import Remembered, resumed, run_of, same_cluster
 from expander.cli.selection import item_options, template_options
 from expander.cli.shape_options import into_broker
 from expander.cli.signals import Interrupts
@@ -61,7 +61,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.pipeline.submit import Submit
     from expander.pipeline.tally import Tally
 
-    run: Mapping[str, Any] | None = None
+    run: Mapping[str, Any]
     if arguments:
         run = run_of(flags, arguments)
     elif flags["resume"]:
@@ -79,6 +79,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
             report.show(settled)
         return _end(report, errors)
     submit = Submit(settings, errors, picture.say)
+    same_cluster(run, submit.server)
     reading = _Reading(submit)
     with Interrupts(reading.interrupted, _interrupt) as interrupts, picture:
         picture.watch(submit)
@@ -98,7 +99,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     return _end(report, errors, submit)
 
 
-def _settings(flags: Mapping[str, Any], run: Mapping[str, Any] | None) -> Settings:
+def _settings(flags: Mapping[str, Any], run: Mapping[str, Any]) -> Settings:
     from expander.cluster.retry import Retry
     from expander.cluster.terms import Terms
     from expander.manifests.names import LABEL_VALUE

@@ -86,6 +86,16 @@ def test_what_is_missing_to_go_on_is_said(tmp_path: Path) -> None:
         assert run("submit").code == 2
 
 
+def test_a_group_does_not_go_on_in_another_cluster(tmp_path: Path) -> None:
+    path = template(tmp_path)
+    with cluster(tmp_path / "one") as one, cluster(tmp_path / "two") as two:
+        assert submitted(tmp_path, one, path, "a").code == 0
+        answer = resume(tmp_path, two, "--group", "load")
+        assert answer.code == 2
+        assert f":{one.port}, and this kubeconfig speaks to" in answer.err
+        assert jobs(two) == []
+
+
 def test_a_full_disk_ends_it_and_nothing_is_sent_twice(tmp_path: Path) -> None:
     path = template(tmp_path)
 
