@@ -30,8 +30,8 @@ Examples:
   expander cleanup --group thumbnails --local
 
 \b
-Exit codes: 0 all of it is gone (also when nothing was there), 1 something could not be deleted or is still
-being deleted, 2 wrong usage, or nobody there to say yes, 130 interrupted: the same command goes on.
+Exit codes: 0 all of it is gone (also when nothing was there), 1 somebody said no, or something could not or not
+yet be deleted, 2 wrong usage, or nobody there to ask, 130 interrupted: the same command goes on.
 """
 
 
