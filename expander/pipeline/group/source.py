@@ -39,9 +39,9 @@ class Reader(Protocol):
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """Each Job and pod as it is, and then each change, until ``stopped``.
 
-        Gives None at least twice a second when there is nothing to tell, and once when what was there at
-        the start has been told. After a lost connection what is there may be told again, and what is gone
-        is told as DELETED, with its metadata only. ``pods`` False: only Jobs.
+        The first None says that what was there at the start has been told; from then on there is one at least
+        twice a second when there is nothing to tell. After a lost connection what is there may be told again,
+        and what is gone is told as DELETED, with its metadata only. ``pods`` False: only Jobs.
         """
 
     def log(
