@@ -61,7 +61,10 @@ class Folders:
         container, start or log.
         """
         if not isinstance(pod, str):
-            return self.of(pod).log(container, earlier(restart_counts(pod)[container], previous))
+            path = self.of(pod).log(container, earlier(restart_counts(pod)[container], previous))
+            if not os.path.exists(path):  # it never started
+                raise KeyError(container)
+            return path
         found = {}
         for name in os.listdir(self._logs):
             start, _, restart = name.removesuffix(".log").rpartition("_")

@@ -137,7 +137,7 @@ class Kubelet:
             for record in touched.values():
                 self._sync(record, now)
         told = self._tell(now)
-        self._shared.names.refresh()
+        self._shared.names.refresh(now)
         return told
 
     def deadline(self) -> float | None:

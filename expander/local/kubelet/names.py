@@ -3,13 +3,16 @@
 A cluster's DNS is served by a hosts file per namespace that is rewritten in place as pods come, become
 ready and go: containers that have it mounted see the change. What kube-dns publishes decides: a headless
 Service gives the addresses of its ready pods under its own name, and each pod with a host name and that
-subdomain one of its own; any other Service leads to one ready pod, without translating ports.
+subdomain one of its own; any other Service leads to one ready pod, without translating ports. The own name
+of a pod that has ended is answered for `LINGER` more, as a cluster's DNS does from its cache: pods that look
+for each other and end when all were found would else wait for ever for the quickest.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,9 @@ LOOPBACK = "127.0.0.1"
 LOCALHOST = f"{LOOPBACK}\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 FIRST = 1 << 16
 """Pods' addresses begin at 127.1.0.0 and end at 127.255.255.254."""
+
+LINGER = 30.0
+"""Seconds; the time to live that kubeadm gives the records of CoreDNS."""
 
 Services = Callable[[str], Iterable[Mapping[str, Any]]]
 """The Services of a namespace."""
@@ -56,6 +62,7 @@ class Resident:
     pod: Mapping[str, Any]
     ip: str
     ready: bool = False
+    over: bool = False
 
     @property
     def hostname(self) -> str:
@@ -92,6 +99,8 @@ class Names:
         self._services = services
         self._residents: dict[str, dict[str, Resident]] = {}
         self._stale: set[str] = set()
+        self._gone: deque[tuple[float, str, str]] = deque()
+        """When a pod ended, its namespace and its uid."""
 
     def enter(self, pod: Mapping[str, Any], ip: str) -> str | None:
         """A pod comes; the hosts file it is to see, or None where there are no Services."""
@@ -100,7 +109,10 @@ class Names:
             if not any(True for _ in self._services(namespace)):
                 return None
             self._residents[namespace] = {}
-        self._residents[namespace][pod["metadata"]["uid"]] = Resident(pod, ip)
+        here = self._residents[namespace]
+        for uid in [uid for uid, each in here.items() if each.over and each.hostname == hostname(pod)]:
+            del here[uid]
+        here[pod["metadata"]["uid"]] = Resident(pod, ip)
         self._write(namespace)
         return str(self._file(namespace))
 
@@ -111,14 +123,21 @@ class Names:
             found.ready = ready
             self._stale.add(pod["metadata"]["namespace"])
 
-    def leave(self, pod: Mapping[str, Any]) -> None:
-        """A pod is over."""
-        residents = self._residents.get(pod["metadata"]["namespace"])
-        if residents is not None and residents.pop(pod["metadata"]["uid"], None) is not None:
-            self._stale.add(pod["metadata"]["namespace"])
+    def leave(self, pod: Mapping[str, Any], now: float) -> None:
+        """A pod is over at ``now`` (Unix seconds)."""
+        namespace, uid = pod["metadata"]["namespace"], pod["metadata"]["uid"]
+        found = self._residents.get(namespace, {}).get(uid)
+        if found is not None:
+            found.over = True
+            self._gone.append((now, namespace, uid))
+            self._stale.add(namespace)
 
-    def refresh(self) -> None:
+    def refresh(self, now: float) -> None:
         """Write the files in which something changed."""
+        while self._gone and self._gone[0][0] + LINGER <= now:
+            _, namespace, uid = self._gone.popleft()
+            if self._residents[namespace].pop(uid, None) is not None:
+                self._stale.add(namespace)
         while self._stale:
             self._write(self._stale.pop())
 
@@ -130,6 +149,8 @@ class Names:
         residents = self._residents[namespace]
         lines = [LOCALHOST]
         for resident in residents.values():
+            if resident.over:
+                continue
             lines.append(f"{resident.ip}\t{resident.hostname}\n")
             lines += (f"{ip}\t{name}\n" for name, ip in aliases(resident.pod))
         for service in self._services(namespace):
@@ -154,12 +175,15 @@ def published(service: Mapping[str, Any], residents: Iterable[Resident]) -> Iter
         resident
         for resident in residents
         if selector.items() <= (resident.pod["metadata"].get("labels") or {}).items()
-        and (resident.ready or spec.get("publishNotReadyAddresses"))
+        and (resident.ready or resident.over or spec.get("publishNotReadyAddresses"))
     ]
     base = f"{metadata['name']}.{metadata['namespace']}"
     headless = spec.get("clusterIP") == "None"
-    for resident in chosen if headless else chosen[:1]:
+    if not headless:
+        chosen = [resident for resident in chosen if not resident.over][:1]
+    for resident in chosen:
         for suffix in (f"{base}.{DOMAIN}", f"{base}.svc", base, metadata["name"]):
-            yield suffix, resident.ip
+            if not resident.over:
+                yield suffix, resident.ip
             if headless and resident.pod["spec"].get("subdomain") == metadata["name"]:
                 yield f"{resident.hostname}.{suffix}", resident.ip

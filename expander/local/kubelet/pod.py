@@ -131,7 +131,7 @@ class Pod:
         if self.stop is not None:
             self.stop.step(self, now)
             if not self.beside and not any(part.alive for part in self.parts):
-                self._finish()
+                self._finish(now)
 
     def wake_at(self, time: float) -> None:
         """Be called again at ``time`` at the latest."""
@@ -160,7 +160,7 @@ class Pod:
             self.hosts_file = self.shared.names.enter(self.obj, self.place.pod_ip)
         return True
 
-    def _finish(self) -> None:
+    def _finish(self, now: float) -> None:
         """Nothing runs any more: the last status can be told, and what the volumes held can go."""
         self.over = True
         self.tell()
@@ -173,4 +173,4 @@ class Pod:
         if self.spec.get("volumes"):
             self.files.remove_volumes(self.shared.folders.keep)
         if self.hosts_file is not None:
-            self.shared.names.leave(self.obj)
+            self.shared.names.leave(self.obj, now)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from expander.local.kubelet.names import Addresses, Resident, hostname, own_names, published
+from expander.local.kubelet.names import LINGER, Addresses, Resident, hostname, own_names, published
 from tests.local.kubelet.world import World, container, pod
 
 
@@ -69,7 +69,20 @@ def test_a_headless_service_names_its_pods_as_they_become_ready(tmp_path: Path) 
     } <= lines(world, one)
     assert lines(world, one) == lines(world, other)
     world.end(other, "main")
+    left = {line.split("\t")[1] for line in lines(world, one) if "127.1.0.2" in line}
+    assert left == {f"job-1.svc{rest}" for rest in ("", ".team", ".team.svc", ".team.svc.cluster.local")}
+    world.step(LINGER)
+    world.step()
     assert not any("127.1.0.2" in line for line in lines(world, one))
+
+
+def test_a_pod_takes_the_name_of_one_that_has_ended(tmp_path: Path) -> None:
+    headless = service("svc", clusterIP="None")
+    world = World(tmp_path, isolates=True, services=lambda namespace: [headless])
+    first = world.start(pod(container(), hostname="job-0", subdomain="svc"))
+    world.end(first, "main")
+    second = world.start(pod(container(), hostname="job-0", subdomain="svc"))
+    assert {line for line in lines(world, second) if line.endswith("job-0.svc")} == {"127.1.0.2\tjob-0.svc"}
 
 
 def test_the_file_of_a_namespace_is_written_in_place(tmp_path: Path) -> None:
