@@ -17,6 +17,7 @@ COMMANDS = {
     "cleanup": "Delete a group with all that was made for it.",
     "completion": "Print the completion script for bash, zsh or fish.",
     "expand": "One template and items become a labelled batch of manifests.",
+    "init": "Give the starter template of a pattern.",
     "logs": "Print or save what the containers of a group wrote.",
     "plan": "Say what a submission would be: counts, bytes, quota fit, time.",
     "queue": "Fill, watch, work on and empty work queues in Redis and RabbitMQ.",

@@ -231,8 +231,8 @@ def test_every_recorded_valid_manifest_and_every_example_is_accepted(reference: 
 @pytest.mark.parametrize(
     ("template", "items"),
     [
-        ("templates/job.yaml", ["a", "b c"]),
-        ("templates/job.yaml.jinja2", []),
+        ("templates/init/expansion/job.yaml", ["a", "b c"]),
+        ("templates/init/jinja2/job.yaml.jinja2", []),
         ("examples/01-expansion/job-tmpl.yaml", ["a", "b"]),
         ("examples/02-jinja2/job.yaml.jinja2", []),
         ("examples/02-jinja2/job-each.yaml.jinja2", ["-i", str(ROOT / "examples/02-jinja2/fruits.csv")]),
