@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -100,11 +103,20 @@ def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queu
                 "the queue has to be filled before its workers are made",
                 hint="--queue-url tells where the broker is for this command; workers use --queue-secret",
             )
+        if "runtime" in flags:
+            _be_found()
         filled = fill(queued, url, again)
         there = f", {filled.skipped:,} were there already" if filled.skipped else ""
         say(f"queue {queued.queue}: {filled.added:,} messages added{there}")
 
     return fill_queue
+
+
+def _be_found() -> None:
+    """Let workers on this machine find this program also when it was called by its path."""
+    folder = os.path.dirname(os.path.abspath(sys.argv[0]))
+    if shutil.which("expander") is None and os.access(os.path.join(folder, "expander"), os.X_OK):
+        os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), folder])
 
 
 def into_file(flags: Mapping[str, Any], folder: str | None) -> Callable[[Queued], None]:

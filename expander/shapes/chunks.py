@@ -51,6 +51,7 @@ expander_child= expander_end=
 trap 'expander_end=143; kill -TERM $expander_child 2>/dev/null' TERM
 expander_await() {
   expander_child=$!
+  [ -z "$expander_end" ] || kill -TERM $expander_child 2>/dev/null
   wait $expander_child; expander_code=$?
   [ -z "$expander_end" ] || { wait $expander_child; set -- $?; [ $1 = 127 ] || expander_code=$1; }
 }

@@ -221,3 +221,15 @@ def test_without_a_url_workers_find_the_broker_by_a_secret(tmp_path: Path) -> No
     answer = run("run", "job.yaml", "a", "--as", "queue=redis", "--state", "state", cwd=tmp_path)
     assert answer.code == 2
     assert "--as queue=redis needs a broker" in answer.err
+
+
+def test_workers_of_a_run_find_a_program_that_is_not_on_the_path(
+    redis_server: RedisServer, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [folder for folder in os.environ["PATH"].split(":") if not Path(folder, "expander").exists()]
+    monkeypatch.setenv("PATH", ":".join(folders))
+    (tmp_path / "job.yaml").write_text(JOB.replace("GROUP", name))
+    words = ["run", "job.yaml", "a", "--as", "queue=redis", "--queue-url", redis_server.url]
+    answer = run(*words, "--state", "state", "--runtime", "process", cwd=tmp_path)
+    assert answer.code == 0, answer.err
+    assert "got a" in answer.out
