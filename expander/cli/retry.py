@@ -95,11 +95,13 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     from expander.local.group import LocalSource
     from expander.pipeline.group.again import Choice, choose, valid
     from expander.pipeline.group.open import nothing_found, open_source
+    from expander.pipeline.group.retry import LOGS
     from expander.pipeline.group.writing import retry_folder
 
     wanted = wanted_of(flags)
     source = open_source(wanted)
-    folder = retry_folder(source, wanted, flags["logs"])
+    folder = retry_folder(source, wanted)
+    logs = folder / LOGS if flags["logs"] is None else Path(flags["logs"]).absolute()
     items = tuple(_split(flags["items"])) + names
     choice = Choice(items, flags["everything"], flags["force"], flags["changes"])
     jobs = list(source.jobs())
@@ -122,10 +124,10 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     if isinstance(source, LocalSource):
         from expander.cli.retry_local import here
 
-        return here(source, chosen, folder, flags, report)
+        return here(source, chosen, logs, flags, report)
     from expander.cli.retry_cluster import there
 
-    return there(source, wanted, chosen, folder, flags, report)
+    return there(source, wanted, chosen, folder, None if flags["no_logs"] else logs, flags, report)
 
 
 def _split(texts: Sequence[str]) -> Iterator[str]:

@@ -19,6 +19,7 @@ def there(
     wanted: Wanted,
     chosen: Chosen,
     folder: Path,
+    logs: Path | None,
     flags: dict[str, Any],
     report: RetryReport,
 ) -> int:
@@ -45,7 +46,7 @@ def there(
 
     with writer_of(source) as writer, Interrupts(lambda _: submit.stop(), again) as interrupts:
         assert isinstance(writer, ClusterWrites)
-        retry = Retry(source, writer, submit, folder, not flags["no_logs"])
+        retry = Retry(source, writer, submit, folder, logs)
         try:
             for told in retry.outcomes(chosen, flags["changes"]):
                 report.show(told)
@@ -54,8 +55,8 @@ def there(
             say("stopped before the end: the same command goes on")
             raise
         interrupted = interrupts.seen
-    if not flags["no_logs"] and any(again.replaces for again in chosen.again):
-        say(f"earlier logs are in {folder / 'logs'}")
+    if logs is not None and any(again.replaces for again in chosen.again):
+        say(f"earlier logs are in {logs}")
     code = report.end(interrupted=interrupted)
     errors.finish()
     return 1 if errors.count and not code else code

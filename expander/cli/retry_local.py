@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from expander.pipeline.run import RunResult
 
 
-def here(
-    source: LocalSource, chosen: Chosen, folder: Path, flags: dict[str, Any], report: RetryReport
-) -> int:
+def here(source: LocalSource, chosen: Chosen, logs: Path, flags: dict[str, Any], report: RetryReport) -> int:
     """On this machine: as `run` runs, one state folder after the other."""
     from expander.pipeline.group.again import Chosen
     from expander.pipeline.group.retry import refused
@@ -36,12 +34,12 @@ def here(
             homes.setdefault(home, Chosen(obsolete=chosen.obsolete)).again.append(again)
     code = 1 if report.failed else 0
     for home, part in homes.items():
-        ended = _run(source, home, part, folder, flags, report)
+        ended = _run(source, home, part, logs, flags, report)
         code = ended or code
         if ended == 130:
             break
     if any(again.replaces for again in chosen.again):
-        say(f"earlier logs are in {folder / 'logs'}")
+        say(f"earlier logs are in {logs}")
     if report.lines is not None:
         report.lines.finish(interrupted=code == 130)
     return code
@@ -51,7 +49,7 @@ def _run(
     source: LocalSource,
     home: Path,
     chosen: Chosen,
-    folder: Path,
+    logs: Path,
     flags: dict[str, Any],
     report: RetryReport,
 ) -> int:
@@ -67,7 +65,7 @@ def _run(
     with executor, Progress() as progress:
         run = Run(
             executor,
-            successors(executor, source, chosen, folder, errors),
+            successors(executor, source, chosen, logs, errors),
             on_finished=ends.finished,
             on_kept=lambda job, pods_of: None,
             on_turn=progress.show,

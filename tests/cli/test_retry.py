@@ -222,6 +222,17 @@ def test_whenever_it_is_killed_every_job_is_there_in_the_end(served: Server) -> 
     assert {each["metadata"]["annotations"]["expander/attempt"] for each in found.values()} == {"2"}
 
 
+def test_logs_are_kept_where_the_user_says_or_not_at_all(served: Server, state: Path, tmp_path: Path) -> None:
+    create(served, worded("l1", "bad", "l"))
+    ended(served, "l")
+    folder = tmp_path / "logs"
+    assert follow(served, "retry", "--group", "l", "--logs", str(folder)).code == 0
+    ended(served, "l")
+    assert follow(served, "retry", "--group", "l", "--no-logs").code == 0
+    assert [path.read_text() for path in folder.glob("default/l1/*/*.log")] == ["bad\n"]
+    assert [*state.glob("_retry/l-*/logs/**/*.log")] == []
+
+
 def test_two_retries_of_a_group_do_not_work_at_the_same_time(served: Server, state: Path) -> None:
     create(served, worded("k1", "bad", "k"))
     ended(served, "k")

@@ -62,16 +62,16 @@ class Told:
 
 
 class Retry:
-    """A retry in a cluster. ``folder`` is where logs and what is pending are; ``keep`` whether logs are."""
+    """A retry in a cluster. ``folder`` is for what is pending, ``logs`` for logs; None: none are kept."""
 
     def __init__(
-        self, reader: Reader, writer: ClusterWrites, submit: Submit, folder: Path, keep: bool
+        self, reader: Reader, writer: ClusterWrites, submit: Submit, folder: Path, logs: Path | None
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._submit = submit
         self._folder = folder
-        self._keep = keep
+        self._logs = logs
         self._aside: list[Told] = []
         self._attempts: dict[tuple[str, str], int] = {}
 
@@ -131,10 +131,10 @@ class Retry:
         return Successor(tree, Position(f"job/{metadata['name']}"), replaces)
 
     def _saved(self, portion: list[Again]) -> Iterator[Again]:
-        if not self._keep:
+        if self._logs is None:
             yield from portion
             return
-        for again, why in save(self._reader, portion, self._folder / LOGS, READERS):
+        for again, why in save(self._reader, portion, self._logs, READERS):
             if why is None:
                 yield again
             else:
@@ -178,7 +178,7 @@ def successors(
     executor: Executor,
     reader: Reader,
     chosen: Chosen,
-    folder: Path,
+    logs: Path,
     on_error: Callable[[ItemError], None],
 ) -> Iterator[Manifest]:
     """The manifests of what is run again in ``executor``, each right after the deletion of what it replaces.
@@ -190,7 +190,7 @@ def successors(
     for job in chosen.obsolete:
         with suppress(NotFound):
             executor.delete("Job", job["metadata"]["namespace"], job["metadata"]["name"])
-    for each, why in save(reader, chosen.again, folder / LOGS, 1):
+    for each, why in save(reader, chosen.again, logs, 1):
         if why is not None:
             on_error(ItemError(f"job/{each.key[1]}: its logs cannot be saved, so it stays: {why}"))
             continue

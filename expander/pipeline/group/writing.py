@@ -59,14 +59,12 @@ RETRIES = "_retry"
 """The folder of what retries keep, among the state of groups."""
 
 
-def retry_folder(source: AnySource, wanted: Wanted, chosen: str | None = None) -> Path:
-    """Where retries of a group keep logs and what is pending; ``chosen`` by the user, or in the state."""
+def retry_folder(source: AnySource, wanted: Wanted) -> Path:
+    """Where retries of a group keep what is pending, and logs unless the user says another place."""
     from hashlib import sha256
 
     from expander.manifests.names import LABEL_VALUE, valid_name
 
-    if chosen is not None:
-        return Path(chosen).absolute()
     name = valid_name(wanted.group or source.selection.selector or "all", LABEL_VALUE)
     if wanted.is_local:
         return state_folder(RETRIES, wanted.state) / name
