@@ -103,14 +103,3 @@ def _packed(found: Parameters, rows: Sequence[Row]) -> Iterator[dict[str, str]]:
         filled += size
     if data:
         yield data
-
-
-def items_of(config_maps: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """The items of an Indexed Job by their index, from its ConfigMaps."""
-    files = {
-        int(key.rpartition(".")[2]): text
-        for config_map in config_maps
-        for key, text in config_map["data"].items()
-        if key.startswith(f"{ITEMS}.")
-    }
-    return [json.loads(line) for number in sorted(files) for line in files[number].split("\n")[:-1]]

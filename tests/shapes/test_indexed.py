@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from expander.base.errors import InputError, UsageError
 from expander.manifests.index_items import item_at
 from expander.manifests.manifest import Manifest
 from expander.pipeline.validate import validate
-from expander.shapes.parameters import items_of
 from tests.cli.program import run
 from tests.shapes.batch import SHOW, made, template
 
@@ -24,6 +24,17 @@ def parts(manifests: list[Manifest]) -> tuple[list[Any], Any]:
     assert [tree["kind"] for tree in maps] == ["ConfigMap"] * len(maps)
     assert job["kind"] == "Job"
     return maps, job
+
+
+def items_of(config_maps: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The items by their index, from the ConfigMaps."""
+    files = {
+        int(key.rpartition(".")[2]): text
+        for config_map in config_maps
+        for key, text in config_map["data"].items()
+        if key.startswith("_items.")
+    }
+    return [json.loads(line) for number in sorted(files) for line in files[number].split("\n")[:-1]]
 
 
 def test_every_index_fails_alone_and_is_tried_again_as_its_job_would_be() -> None:
