@@ -36,9 +36,15 @@ def watch(reader: Reader, output: str, states: set[str], label: str, named: str 
     stop: list[int] = []
     following = Following(reader)
     with Interrupts(stop.append, _end), show:
+        waiting: dict[str, None] | None = {}  # until all that is there at the start is known
         for change in reader.changes(lambda: bool(stop)):
-            uids = following.explain() if change is None else [following.see(change)]
-            if change is not None and change.type == "DELETED" and change.object["kind"] == "Job":
+            uids = [*following.explain(), *(waiting or ())] if change is None else [following.see(change)]
+            if change is None:
+                waiting = None
+            elif waiting is not None:
+                waiting |= dict.fromkeys(uids)
+                continue
+            elif change.type == "DELETED" and change.object["kind"] == "Job":
                 show.gone(change.object)
             show.changed(following, uids)
     out.finish()
