@@ -68,10 +68,10 @@ def command(
     feeding = Feeding(words, as_arg, name)
     feeding.check()
     terms = Terms(lease, max_attempts, None if wait else timeout or 0, strict=timeout is not None)
-    with Signals() as signals, opened(url, name, worker=True) as queue:
+    with Signals() as signals, opened(url, name, signals) as queue:
         worker = Worker(queue, feeding, terms, signals, say)
         code = worker.one()
-    if code == EMPTY and not worker.counts:
+    if code == EMPTY and not worker.counts and not signals.received:
         say(f"{name}: there is no item")
         return empty_exit_code
     return code

@@ -12,6 +12,7 @@ from expander.cli.parameters import Duration
 
 if TYPE_CHECKING:
     from expander.queues.queue import Queue
+    from expander.queues.signals import Signals
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -61,12 +62,13 @@ def worker_options(command: Command) -> Command:
 
 
 @contextmanager
-def opened(url: str, name: str, *, worker: bool = False) -> Iterator[Queue]:
-    """The queue, closed in the end. A ``worker`` has patience with a broker that is not there yet."""
+def opened(url: str, name: str, signals: Signals | None = None) -> Iterator[Queue]:
+    """The queue, closed in the end. A worker, with its ``signals``, waits for a broker that is not there."""
     from expander.queues.address import open_queue
-    from expander.queues.patience import LONG, SHORT
+    from expander.queues.patience import LONG, Patience
 
-    queue = open_queue(url, name, LONG if worker else SHORT)
+    patience = None if signals is None else Patience(LONG, lambda: signals.received)
+    queue = open_queue(url, name, patience)
     try:
         yield queue
     finally:

@@ -72,7 +72,7 @@ def command(
     feeding = Feeding(words, as_arg, name)
     feeding.check()
     terms = Terms(lease, max_attempts, None if wait else timeout)
-    with Signals() as signals, opened(url, name, worker=True) as queue:
+    with Signals() as signals, opened(url, name, signals) as queue:
         worker = Worker(queue, feeding, terms, signals, say)
         code = worker.all()
         given_up = 0 if code else queue.status().failed

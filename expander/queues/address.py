@@ -6,17 +6,17 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit, urlunsplit
 
 from expander.base.errors import UsageError
-from expander.queues.patience import SHORT
+from expander.queues.patience import Patience
 from expander.queues.queue import Queue
 
 REDIS = ("redis", "rediss", "unix")
 RABBITMQ = ("amqp", "amqps")
 
 
-def open_queue(url: str, name: str, patience: float = SHORT) -> Queue:
+def open_queue(url: str, name: str, patience: Patience | None = None) -> Queue:
     """The queue called ``name`` of the broker at ``url``; nothing is asked of the broker yet.
 
-    ``patience`` is how many seconds the broker has for its first answer.
+    ``patience`` is how long to wait for a broker that does not answer.
 
     Raises UsageError for a URL of no known broker, a name that cannot be one, or a client that is not
     installed.

@@ -17,20 +17,33 @@ PAUSE = 0.3
 Answer = TypeVar("Answer")
 
 
-def patiently(
-    ask: Callable[[], Answer],
-    seconds: float,
-    away: tuple[type[BaseException], ...],
-    final: tuple[type[BaseException], ...] = (),
-) -> Answer:
-    """The answer. Errors of the kinds ``away`` but not ``final`` are raised after so many seconds only."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            return ask()
-        except final:
-            raise
-        except away:
-            if time.monotonic() > until:
+class Patience:
+    """Waits for a broker: ``first`` seconds for its first answer, `LONG` once it was there.
+
+    ``stopped`` says that nobody wants the answer any more.
+    """
+
+    def __init__(self, first: float = SHORT, stopped: Callable[[], object] = lambda: False) -> None:
+        self._seconds = first
+        self._stopped = stopped
+
+    def ask(
+        self,
+        question: Callable[[], Answer],
+        away: tuple[type[BaseException], ...],
+        final: tuple[type[BaseException], ...] = (),
+    ) -> Answer:
+        """The answer. Errors of the kinds ``away`` but not ``final`` are raised when patience has ended."""
+        until = time.monotonic() + self._seconds
+        while True:
+            try:
+                answer = question()
+            except final:
                 raise
-            time.sleep(PAUSE)
+            except away:
+                if time.monotonic() > until or self._stopped():
+                    raise
+                time.sleep(PAUSE)
+            else:
+                self._seconds = LONG
+                return answer

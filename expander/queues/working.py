@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from expander.queues.faults import BrokerError
 from expander.queues.feeding import Feeding
 from expander.queues.queue import Lease, Queue
 from expander.queues.running import End, run
@@ -75,6 +76,14 @@ class Worker:
 
     def _next(self) -> Lease | None:
         """The next item, None when the queue is empty for as long as was asked for, or a signal came."""
+        try:
+            return self._await()
+        except BrokerError:
+            if self._stopped:
+                return None
+            raise
+
+    def _await(self) -> Lease | None:
         least, most = _PAUSES
         pause = least
         began = time.monotonic()

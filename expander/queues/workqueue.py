@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from expander.queues.address import open_queue
-from expander.queues.patience import LONG
+from expander.queues.patience import LONG, Patience
 from expander.queues.queue import Fate, Lease
 
 ATTEMPTS = 6
@@ -33,7 +33,7 @@ class WorkQueue:
     """
 
     def __init__(self, url: str, name: str, *, seconds: float = 60, attempts: int | None = ATTEMPTS) -> None:
-        self._queue = open_queue(url, name, LONG)
+        self._queue = open_queue(url, name, Patience(LONG))
         self._seconds = seconds
         self._attempts = attempts
 

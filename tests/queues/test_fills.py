@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +64,22 @@ def test_a_client_that_is_not_installed_is_named_with_what_to_do(monkeypatch: py
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="expected a name"):
         open_queue("redis://localhost", name)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_worker_that_waits_for_its_broker_ends_at_a_signal(scheme: str) -> None:
+    words = [EXPANDER, "queue", "work", "--url", f"{scheme}://127.0.0.1:1", "--queue", "q", "--", "cat"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE) as worker:
+        try:
+            wait_until(lambda: _catches_sigint(worker.pid), "the worker's own handling of signals")
+            worker.send_signal(signal.SIGINT)
+            assert worker.wait(40) == 130
+        finally:
+            worker.kill()
+
+
+def _catches_sigint(process: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text()
+    caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1], 16)
+    terminates = 1 << (signal.SIGTERM - 1)  # Python itself catches only SIGINT
+    return bool(caught & terminates)

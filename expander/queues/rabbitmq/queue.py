@@ -11,7 +11,7 @@ from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
 from expander.queues.address import without_password
 from expander.queues.faults import BrokerError, LeaseLost
 from expander.queues.message import Message, decode
-from expander.queues.patience import LONG, SHORT, patiently
+from expander.queues.patience import Patience
 from expander.queues.queue import Fate, Filled, Lease, Status
 from expander.queues.rabbitmq.counting import status_of
 from expander.queues.rabbitmq.emptying import drained
@@ -35,13 +35,13 @@ class RabbitQueue:
     see that something may come back. Messages are fetched one by one, never ahead.
     """
 
-    def __init__(self, url: str, name: str, patience: float = SHORT) -> None:
+    def __init__(self, url: str, name: str, patience: Patience | None = None) -> None:
         self.name = name
         self._url = url
         self._where = without_password(url)
         self._names = Names.of(name)
         self._link: Link | None = None
-        self._patience = patience
+        self._patience = patience or Patience()
         self._busy: str | None = None
 
     def fill(self, messages: Iterable[Message], group: str, again: bool) -> Filled:
@@ -189,8 +189,7 @@ class RabbitQueue:
 
     def _connected(self) -> Link:
         if self._link is None:
-            self._link = patiently(lambda: Link(self._url), self._patience, GONE, (AccessRefused,))
-            self._patience = LONG
+            self._link = self._patience.ask(lambda: Link(self._url), GONE, (AccessRefused,))
         return self._link
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from redis import Redis
-from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnection
@@ -24,16 +24,13 @@ from expander.base.errors import UsageError
 from expander.queues.address import without_password
 from expander.queues.faults import BrokerError, LeaseLost
 from expander.queues.message import Message, decode
-from expander.queues.patience import SHORT, patiently
+from expander.queues.patience import Patience
 from expander.queues.queue import Fate, Filled, Lease, Status
 from expander.queues.redis import books, steps
 from expander.queues.redis.script import KEYS
 
 BATCH = 1000
 """Messages that go to the server at a time."""
-
-RETRIES = 30
-"""Tries of one call while the server is away: a bit more than half a minute, enough for a restart."""
 
 SCRIPTS = {
     "fill": books.FILL,
@@ -57,15 +54,15 @@ class RedisQueue:
     changes nothing.
     """
 
-    def __init__(self, url: str, name: str, patience: float = SHORT) -> None:
+    def __init__(self, url: str, name: str, patience: Patience | None = None) -> None:
         self.name = name
-        self._patience = patience
+        self._patience = patience or Patience()
         self._where = without_password(url)
         self._worker = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
-        patient, hasty = Retry(ExponentialBackoff(cap=1.5, base=0.05), RETRIES), Retry(NoBackoff(), 0)
         try:
-            self._redis = Redis.from_url(url, retry=patient, socket_timeout=15, socket_connect_timeout=5)
-            self._hasty = Redis.from_url(url, retry=hasty, socket_timeout=3, socket_connect_timeout=3)
+            self._redis = Redis.from_url(
+                url, retry=Retry(NoBackoff(), 0), socket_timeout=10, socket_connect_timeout=5
+            )
         except ValueError as error:
             raise UsageError(f"cannot use the URL {self._where}: {error}") from error
         self._keys = [name + ending for ending in KEYS]
@@ -73,7 +70,6 @@ class RedisQueue:
             step: self._redis.register_script(text) for step, text in SCRIPTS.items()
         }
         self._took = False
-        self._reached = False
 
     def fill(self, messages: Iterable[Message], group: str, again: bool) -> Filled:
         added = asked = 0
@@ -95,7 +91,7 @@ class RedisQueue:
     def keep(self, lease: Lease) -> None:
         with suppress(*AWAY):
             words = (*lease.token, _milliseconds(lease.seconds), self._worker)
-            if not self._scripts["keep"](keys=self._keys, args=words, client=self._hasty):
+            if not self._scripts["keep"](keys=self._keys, args=words, client=self._redis):
                 raise LeaseLost
 
     def complete(self, lease: Lease) -> bool:
@@ -124,18 +120,15 @@ class RedisQueue:
     def close(self) -> None:
         with suppress(RedisError):
             if self._took:
-                self._hasty.zrem(f"{self.name}:workers", self._worker)
+                self._redis.zrem(f"{self.name}:workers", self._worker)
         self._redis.close()
-        self._hasty.close()
 
     def _do(self, step: str, *words: Any) -> Any:
         return self._safely(self._scripts[step], self._keys, words)
 
     def _safely(self, ask: Callable[..., Any], *words: Any) -> Any:
         try:
-            if not self._reached:
-                self._reach()
-            return ask(*words)
+            return self._patience.ask(lambda: ask(*words), AWAY, (AuthenticationError,))
         except ResponseError as error:
             if "WRONGTYPE" in str(error):
                 raise BrokerError(
@@ -145,10 +138,6 @@ class RedisQueue:
             raise BrokerError(f"Redis at {self._where} refuses: {error}") from error
         except RedisError as error:
             raise BrokerError(f"cannot use Redis at {self._where}: {error}") from error
-
-    def _reach(self) -> None:
-        patiently(self._hasty.ping, self._patience, AWAY, (AuthenticationError,))
-        self._reached = True
 
 
 def _key(group: str, message: Message) -> bytes:
