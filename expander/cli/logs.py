@@ -41,6 +41,9 @@ While a log is followed and the connection is lost, the log goes on where it was
 Exit codes: 0 all logs were read, 1 some could not be, 2 wrong usage or no such group, 130 interrupted.
 """
 
+SILENT = 15
+"""So many looks in a row without a line, while logs wait for their turn, are worth a word."""
+
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("names", metavar="[ITEM|JOB|POD]...", nargs=-1)
@@ -138,14 +141,15 @@ def _follow(source: Reader, wanted: Wanted, readers: Readers[bytes], output: Log
         lambda start: readers.begin(partial(_blocks, source, wanted, output, start, marked, True), queue),
     )
     following.start()
-    told = False
+    waits, told = 0, False
     while not (following.over.is_set() and readers.idle and queue.empty()):
         said = take(queue, QUIET)
         if said is not None:
             output.put(said)
         if queue.empty():
             output.flush()
-        if readers.waiting and not told:
+        waits = waits + 1 if said is None and readers.waiting else 0
+        if waits >= SILENT and not told:
             told = True
             say(f"{readers.limit} logs are followed at a time, others wait: --max-log-requests")
     if isinstance(following.error, ExpanderError):
