@@ -52,7 +52,7 @@ class _Line(Generic[Held]):
 class QuotaGate(Generic[Held]):
     """Lines of items. A ``place`` is what shares a fate: a namespace and a kind.
 
-    From the first refusal until all its items are through, items of a place only go when room was seen, and
+    From the first refusal until there is room for more than its items, they only go when room was seen, and
     one now and then without. Times are seconds of a clock that never goes back.
     """
 
@@ -87,7 +87,7 @@ class QuotaGate(Generic[Held]):
         """The next item of ``place`` that may go, if any."""
         line = self._lines[place]
         if not line.items:
-            if not line.under_way:
+            if not line.under_way and line.has_room(now):
                 del self._lines[place]
             return None
         if line.has_room(now):

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -88,6 +88,12 @@ def submitting(
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+def to_be_killed(folder: Path, server: Server, *arguments: str) -> AbstractContextManager[Any]:
+    """``submit`` at work until the end of the block; what it says is read by nobody."""
+    nowhere = subprocess.DEVNULL
+    return submitting(folder, server, *arguments, stdout=nowhere, stderr=nowhere)
 
 
 def submitted(folder: Path, server: Server, *arguments: str, **options: Any) -> Answer:

@@ -44,8 +44,8 @@ def test_all_arrive_as_earlier_ones_finish_and_hardly_a_request_is_refused(
         answer = submitted(tmp_path, server, path, "-i", f"1-{JOBS}", *options)
         lines, last = outcomes(answer.out)
         assert last["summary"] == {"created": JOBS}, answer.err
-        refused = sum(line["attempts"] for line in lines) - 2 * JOBS
-        assert refused <= IN_FLIGHT + JOBS / 5
+        refused = sum(max(0, line["attempts"] - 2) for line in lines)
+        assert refused <= IN_FLIGHT + JOBS / 10
 
 
 def test_what_is_there_already_is_not_held_by_a_full_quota(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def test_a_group_goes_on_by_its_name_from_any_folder(tmp_path: Path) -> None:
     template(folder)
     with cluster(tmp_path) as server:
         arguments = ["job.yaml", "-i", "1-200", "--group", "night", "--qps", "40"]
-        with submitting(tmp_path, server, *arguments, cwd=folder):
+        nowhere = subprocess.DEVNULL
+        with submitting(tmp_path, server, *arguments, cwd=folder, stdout=nowhere, stderr=nowhere):
             until(lambda: lines_of(tmp_path) >= 20)
         answer = resume(tmp_path, server, "--group", "night", "--qps", "1000", cwd=tmp_path)
         assert answer.code == 0, answer.err

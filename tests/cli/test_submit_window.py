@@ -14,6 +14,7 @@ from tests.cli.cluster import (
     submitted,
     submitting,
     template,
+    to_be_killed,
     until,
 )
 from tests.cli.program import run
@@ -58,7 +59,7 @@ def test_a_window_is_kept_when_the_submitter_is_killed_and_goes_on(tmp_path: Pat
         active = ActiveJobs(server)
         arguments = [path, "-i", f"1-{JOBS}", "--max-active", str(WINDOW), "--resume"]
         for part in (1, 2):
-            with submitting(tmp_path, server, *arguments):
+            with to_be_killed(tmp_path, server, *arguments):
                 until(lambda part=part: lines_of(tmp_path) >= JOBS * part // 3)  # type: ignore[misc]
         answer = submitted(tmp_path, server, *arguments)
         assert answer.code == 0, answer.err
@@ -77,7 +78,7 @@ def test_finished_jobs_are_collected_before_they_are_deleted_whenever_it_is_kill
         arguments = [path, "-i", f"1-{JOBS}", "--max-active", str(WINDOW), "--delete-finished"]
         arguments += ["--results", str(results), "--resume"]
         for part in (1, 2, 3):
-            with submitting(tmp_path, server, *arguments):
+            with to_be_killed(tmp_path, server, *arguments):
                 until(lambda part=part: lines_of(tmp_path) >= JOBS * part // 4)  # type: ignore[misc]
         answer = submitted(tmp_path, server, *arguments)
         assert answer.code == 0, answer.err

@@ -115,6 +115,15 @@ def test_a_place_opens_when_its_line_is_through() -> None:
     assert not gate.closed("p")
 
 
+def test_a_place_stays_closed_without_items_until_there_is_room() -> None:
+    gate = line()
+    assert released(gate, 1.0) == []
+    assert gate.closed("p"), "whoever was refused may still be on the way into the line"
+    gate.look("p", quotas(used=0), 1.0, read=True)
+    assert released(gate, 1.0) == []
+    assert not gate.closed("p")
+
+
 def test_items_held_too_long_are_taken_out() -> None:
     gate = line(A, B)
     held = {id(A): 1.0, id(B): 5.0}
