@@ -51,16 +51,32 @@ def kinds(version: str | None = None) -> Kinds:
 
 
 @cache
-def definitions() -> Mapping[str, Schema]:
-    """Every definition of every version by its name."""
-    found: Mapping[str, Schema] = read(folder("schemas") / "definitions.json")["$defs"]
+def custom() -> Mapping[str, Any]:
+    """The kinds of other projects by Kubernetes version (``kinds``), and their definitions (``$defs``)."""
+    found: Mapping[str, Any] = read(folder("schemas") / "custom.json")
     return found
+
+
+@cache
+def definitions() -> Mapping[str, Schema]:
+    """Every definition of every version by its name, those of other projects' kinds included."""
+    found: Mapping[str, Schema] = read(folder("schemas") / "definitions.json")["$defs"]
+    return {**found, **custom()["$defs"]}
+
+
+def name_of(api_version: str, kind: str, version: str | None = None) -> str | None:
+    """The name of the definition of a kind, built in or of another project; None when there is none."""
+    known = kinds(version)
+    if api_version in known:
+        return known[api_version].get(kind)
+    name: str | None = custom()["kinds"][release(version)].get(api_version, {}).get(kind)
+    return name
 
 
 @cache
 def root(api_version: str, kind: str, version: str | None = None) -> Schema | None:
     """The schema of a kind, or None when there is none."""
-    name = kinds(version).get(api_version, {}).get(kind)
+    name = name_of(api_version, kind, version)
     return None if name is None else definitions()[name]
 
 

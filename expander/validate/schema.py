@@ -35,7 +35,7 @@ def check_schema(
     if isinstance(identity, list):
         return identity
     api_version, kind = identity
-    name = schemas.kinds(version).get(api_version, {}).get(kind)
+    name = schemas.name_of(api_version, kind, version)
     if name is None:
         return None
     try:

@@ -30,7 +30,7 @@ def test_every_reference_has_a_definition_and_every_definition_a_use() -> None:
     used = {
         name
         for version in schemas.VERSIONS
-        for kinds in schemas.kinds(version).values()
+        for kinds in (*schemas.kinds(version).values(), *schemas.custom()["kinds"][version].values())
         for name in kinds.values()
         if name
     }

@@ -38,7 +38,7 @@ def decode(obj: Mapping[str, Any], api_version: str, kind: str, version: str | N
 
     KeyError for a kind without a schema.
     """
-    name = schemas.kinds(version)[api_version][kind]
+    name = schemas.name_of(api_version, kind, version)
     if name is None:
         raise KeyError(kind)
     result: dict[str, Any] = reader(name)(obj)
