@@ -65,8 +65,10 @@ class App:
             return answers.answer(status, code=refusal.code)
         except RecursionError:
             return answers.answer(statuses.bad_request("the body is nested too deeply"), code=400)
-        except (ConnectionResetError, asyncio.CancelledError):
+        except asyncio.CancelledError:
             raise
+        except ConnectionResetError:  # the client went away in the middle of its request
+            return web.Response()
         except Exception as error:
             log.exception("%s %s failed", request.method, request.rel_url.raw_path)
             return answers.answer(statuses.internal(str(error)), code=500)
