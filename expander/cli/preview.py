@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from expander.cli.messages import Output
 
 if TYPE_CHECKING:
-    from expander.pipeline.expand import Expansion
+    from expander.pipeline.expansion import Expansion
     from expander.pipeline.write import Targets
 
 

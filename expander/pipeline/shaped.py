@@ -9,7 +9,7 @@ from typing import Literal
 from expander.base.errors import ItemError, UsageError
 from expander.items import Item
 from expander.manifests.manifest import Manifest
-from expander.pipeline.expand import Expansion
+from expander.pipeline.expansion import Expansion
 from expander.pipeline.templates import Template
 from expander.pipeline.validator import Validator
 from expander.shapes.chunks import chunk

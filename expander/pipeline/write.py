@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 
 from expander.base.errors import UsageError
 from expander.manifests.manifest import Manifest
-from expander.pipeline.expand import Expansion
+from expander.pipeline.expansion import Expansion
 from expander.pipeline.filenames import FileNames
 from expander.sinks.stream import StreamSink
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from urllib.parse import urlsplit, urlunsplit
 
 from expander.base.errors import UsageError
 from expander.queues.patience import Patience
 from expander.queues.queue import Queue
+from expander.queues.shown import without_password
 
 REDIS = ("redis", "rediss", "unix")
 RABBITMQ = ("amqp", "amqps")
@@ -43,15 +43,3 @@ def open_queue(url: str, name: str, patience: Patience | None = None) -> Queue:
     from expander.queues.rabbitmq.queue import RabbitQueue
 
     return RabbitQueue(url, name, patience)
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url.partition("@")[2] or "..."
-    if "@" not in parts.netloc:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, f"{user.partition(':')[0]}@{host}", parts.path, "", ""))

@@ -13,8 +13,8 @@ from amqp import Connection, Message  # type: ignore[import-untyped]
 from amqp.exceptions import AccessRefused, AMQPError, NotFound  # type: ignore[import-untyped]
 
 from expander.base.errors import UsageError
-from expander.queues.address import without_password
 from expander.queues.faults import BrokerError
+from expander.queues.shown import without_password
 
 HEARTBEAT = 60
 """Seconds after which the broker takes a silent worker for dead; a URL may say ``?heartbeat=N``."""

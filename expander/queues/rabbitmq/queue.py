@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
 
-from expander.queues.address import without_password
 from expander.queues.faults import BrokerError, LeaseLost
 from expander.queues.message import Message, decode
 from expander.queues.patience import Patience
@@ -18,6 +17,7 @@ from expander.queues.rabbitmq.emptying import drained
 from expander.queues.rabbitmq.filling import fill
 from expander.queues.rabbitmq.link import GONE, Link, body_of, said
 from expander.queues.rabbitmq.names import ATTEMPTS, REASON, Names
+from expander.queues.shown import without_password
 
 BEAT = 10.0
 """Seconds within which a worker shows that it is alive, well below any heartbeat."""

@@ -21,13 +21,13 @@ from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
 from expander.base.errors import UsageError
-from expander.queues.address import without_password
 from expander.queues.faults import BrokerError, LeaseLost
 from expander.queues.message import Message, decode
 from expander.queues.patience import Patience
 from expander.queues.queue import Fate, Filled, Lease, Status
 from expander.queues.redis import books, steps
 from expander.queues.redis.script import KEYS
+from expander.queues.shown import without_password
 
 BATCH = 1000
 """Messages that go to the server at a time."""
