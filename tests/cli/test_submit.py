@@ -1,10 +1,8 @@
 """``expander submit`` against ``expander serve``."""
 
 import json
-import os
 import signal
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,13 +24,6 @@ spec:
       restartPolicy: Never
       containers:
       - {name: c, image: busybox, command: ["true"], env: [{name: WORD, value: "WORDS"}]}
-"""
-
-QUOTA = """
-apiVersion: v1
-kind: ResourceQuota
-metadata: {name: few}
-spec: {hard: {count/jobs.batch: "5"}}
 """
 
 
@@ -84,40 +75,6 @@ def names(kubectl: str, config: str) -> list[str]:
     return [line.removeprefix("job.batch/item-") for line in answer.stdout.split()]
 
 
-def test_every_item_arrives_once_through_refusals_errors_and_cut_connections(
-    tmp_path: Path, kubectl: str
-) -> None:
-    with server(tmp_path, "--inject", "429=0.2,500=0.1,reset=0.1") as config:
-        answer = submit(tmp_path, config, template(tmp_path), "-i", "0-199")
-        assert answer.code == 0, answer.err
-        assert {line["outcome"] for line in outcomes(answer)} == {"created"}
-        assert max(line["attempts"] for line in outcomes(answer)) > 1
-    with server(tmp_path) as config:
-        assert sorted(names(kubectl, config), key=int) == [str(number) for number in range(200)]
-
-
-def test_a_submitter_that_is_killed_goes_on_with_resume_and_sends_nothing_twice(
-    tmp_path: Path, kubectl: str
-) -> None:
-    with server(tmp_path) as config:
-        arguments = ["submit", template(tmp_path), "-i", "0-299", "--kubeconfig", config, "--resume"]
-        arguments += ["--state", str(tmp_path / "journals"), "-o", "json", "--qps", "100"]
-        for _ in range(3):
-            process = subprocess.Popen(
-                [EXPANDER, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            time.sleep(1.2)
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-        answer = submit(tmp_path, config, template(tmp_path), "-i", "0-299", "--resume")
-        assert answer.code == 0, answer.err
-        found = outcomes(answer)
-        assert len(found) == 300
-        assert {line["outcome"] for line in found} <= {"created", "unchanged"}
-        assert any(line["reason"] == "Resumed" for line in found)
-        assert sorted(names(kubectl, config), key=int) == [str(number) for number in range(300)]
-
-
 def test_an_interrupt_ends_it_in_order(tmp_path: Path) -> None:
     with server(tmp_path) as config:
         arguments = ["submit", template(tmp_path), "-i", "0-9999", "--kubeconfig", config, "--qps", "20"]
@@ -159,39 +116,6 @@ def test_a_second_run_changes_nothing_and_a_changed_manifest_is_a_conflict(tmp_p
             "reason": "Recreated",
             "attempts": 0,
         }
-
-
-def test_a_quota_that_is_full_holds_items_until_there_is_room(tmp_path: Path, kubectl: str) -> None:
-    (tmp_path / "quota.yaml").write_text(QUOTA)
-    with server(tmp_path) as config:
-        assert submit(tmp_path, config, str(tmp_path / "quota.yaml")).code == 0
-        time.sleep(1)
-        tried = submit(tmp_path, config, template(tmp_path), "-i", "0-7", "--on-quota", "fail")
-        assert tried.code == 1
-        assert Counter(line["reason"] for line in outcomes(tried)) == {"": 5, "QuotaExceeded": 3}
-        arguments = ["submit", template(tmp_path), "-i", "0-7", "--kubeconfig", config, "--resume"]
-        with subprocess.Popen(
-            [EXPANDER, *arguments, "--state", str(tmp_path / "journals"), "-o", "json"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        ) as process:
-            time.sleep(2)
-            assert process.poll() is None, "three items wait"
-            there = names(kubectl, config)
-            gone = [f"item-{name}" for name in there[:3]]
-            subprocess.run([kubectl, "--kubeconfig", config, "delete", "job", *gone], check=True)
-            out, _ = process.communicate(timeout=30)
-        assert process.returncode == 0
-        assert json.loads(out.splitlines()[-1]) == {"summary": {"created": 3, "unchanged": 5}}
-
-
-def test_a_window_feeds_jobs_as_others_finish(tmp_path: Path) -> None:
-    with server(tmp_path, "--runtime", "process") as config:
-        path = template(tmp_path, suspend="false")
-        answer = submit(tmp_path, config, path, "-i", "0-11", "--max-active", "3")
-        assert answer.code == 0, answer.err
-        assert len(outcomes(answer)) == 12
 
 
 def test_what_a_server_refuses_for_good_is_reported_with_its_item(tmp_path: Path) -> None:
