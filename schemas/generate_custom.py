@@ -3,10 +3,10 @@
     python schemas/generate_custom.py
 
 A file holds apiVersions, each with the kinds users write and the types they are made of. A type is its
-fields. The type of a field is ``string``, ``boolean``, ``int32``, ``int64``, ``time``, ``any``, a type of the same
-apiVersion, or one of Kubernetes by its title (``v1.ObjectMeta``); ``[T]`` is a list and ``{"*": T}`` a map of
-it; ``!`` marks a struct that is always there. What refers to a Kubernetes type differs with the Kubernetes
-version, so a kind has a definition for each of them. Run it again after ``generate.py``.
+fields. The type of a field is ``string``, ``boolean``, ``int32``, ``int64``, ``time``, ``any``, a type of
+the same apiVersion, or one of Kubernetes by its title (``v1.ObjectMeta``); ``[T]`` is a list and ``{"*": T}``
+a map of it; ``!`` marks a struct that is always there. What refers to a Kubernetes type differs with the
+Kubernetes version, so a kind has a definition for each of them. Run it again after ``generate.py``.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from expander.validate.defaulting import core_kinds, jobs, pods
+from expander.validate.defaulting import core_kinds, jobs, jobset, pods, volcano
 from expander.validate.defaulting.decoding import decode
 
 Object = dict[str, Any]
@@ -40,16 +40,24 @@ KINDS: dict[str, tuple[str, Callable[[Object], None] | None]] = {
     "Namespace": ("v1", core_kinds.namespace),
 }
 
+CUSTOM: dict[tuple[str, str], Callable[[Object], None]] = {
+    ("batch.volcano.sh/v1alpha1", "Job"): volcano.volcano_job,
+    ("jobset.x-k8s.io/v1alpha2", "JobSet"): jobset.jobset,
+}
+"""Kinds of other projects: their webhooks decide."""
+
 
 def defaults(obj: Mapping[str, Any], kind: str | None = None, *, version: str | None = None) -> Object:
     """A new object: ``obj`` as the API server has it after decoding and defaulting.
 
     ``obj`` has passed the schema check. ``kind`` overrides the object's own (the server takes it from
-    the URL when the object has none). A kind that is not in `KINDS` comes back as it is. ``version`` is a
+    the URL when the object has none). A kind that is in neither table comes back as it is. ``version`` is a
     Kubernetes version, by default the newest; UsageError when there are no schemas for it.
     """
     kind = kind or obj.get("kind")
     api_version, fill = KINDS.get(kind or "", ("", None))
+    if (obj.get("apiVersion") or "", kind) in CUSTOM:
+        api_version, fill = obj["apiVersion"], CUSTOM[obj["apiVersion"], kind or ""]
     if not api_version or (obj.get("apiVersion") or api_version) != api_version:
         return dict(obj)
     result = decode(obj, api_version, str(kind), version)

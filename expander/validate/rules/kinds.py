@@ -24,6 +24,21 @@ KINDS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
     ("v1", "LimitRange"): ("metadata", "check_named"),
     ("v1", "PersistentVolumeClaim"): ("metadata", "check_named"),
     ("v1", "ServiceAccount"): ("metadata", "check_named"),
+    ("batch.volcano.sh/v1alpha1", "Job"): ("volcano.job", "check_volcano_job"),
+    ("scheduling.volcano.sh/v1beta1", "Queue"): ("metadata", "check_cluster_wide"),
+    ("scheduling.volcano.sh/v1beta1", "PodGroup"): ("metadata", "check_named"),
+    ("jobset.x-k8s.io/v1alpha2", "JobSet"): ("jobset", "check_jobset"),
+    **{
+        (f"kueue.x-k8s.io/{version}", kind): rules
+        for version in ("v1beta1", "v1beta2")
+        for kind, rules in (
+            ("LocalQueue", ("kueue", "check_local_queue")),
+            ("ClusterQueue", ("kueue", "check_cluster_queue")),
+            ("ResourceFlavor", ("kueue", "check_flavor")),
+            ("WorkloadPriorityClass", ("metadata", "check_cluster_wide")),
+            ("AdmissionCheck", ("metadata", "check_cluster_wide")),
+        )
+    },
 }
 """The kinds with rules, and the module and function that has them: loaded when the kind comes up."""
 

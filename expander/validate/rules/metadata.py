@@ -135,6 +135,11 @@ def check_named(obj: Mapping[str, Any]) -> list[Finding]:
     return check_metadata(obj.get("metadata") or EMPTY)
 
 
+def check_cluster_wide(obj: Mapping[str, Any]) -> list[Finding]:
+    """The same for a kind that is in no namespace."""
+    return check_metadata(obj.get("metadata") or EMPTY, namespaced=False)
+
+
 def check_namespace(namespace: Mapping[str, Any]) -> list[Finding]:
     """A Namespace."""
     return check_metadata(namespace.get("metadata") or EMPTY, formats.dns_label, namespaced=False)
