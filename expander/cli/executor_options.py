@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from expander.cli.batch_options import Command
 from expander.cli.parameters import Amount, Duration, KeyValue, Variable, unique
-from expander.cli.selection import Command
 
 _OPTIONS = [
     click.option(

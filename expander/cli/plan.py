@@ -35,7 +35,7 @@ second, and for requests only: a quota or --max-active makes the rest wait for J
 Exit codes: 0 everything can be sent, 1 some items cannot, 2 wrong usage or input.
 """
 
-MATTERS = frozenset(["burst", "context", "kubeconfig", "max_active", "on_quota", "qps", "queue"])
+MATTERS = frozenset(["burst", "context", "kubeconfig", "max_active", "on_quota", "qps", "queue", "selector"])
 """Options about sending that a plan is made with; the others are taken too, and not listed."""
 
 
@@ -75,6 +75,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     limits = limits_of(flags["kubeconfig"], flags["context"], flags["quotas"], flags["offline"])
     report = report_of(flags["output"], Output(), flags["on_quota"])
     if flags["compare"]:
+        if flags["selector"]:
+            raise UsageError("--compare shows shapes of the whole batch, without --selector")
         from expander.cli.compare import shapes_of
 
         batches = shapes_of(arguments, flags, errors)

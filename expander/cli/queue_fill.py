@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from expander.base.errors import UsageError
+from expander.cli.batch_options import item_options
 from expander.cli.help import Page
 from expander.cli.messages import Output, say
 from expander.cli.queue_options import broker_options, opened
-from expander.cli.selection import item_options, spec_of
+from expander.cli.selection import spec_of
 
 EXAMPLES = """
 \b

@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from expander.base.errors import UsageError
+from expander.cli.batch_options import item_options, selector_option, template_options
 from expander.cli.executor_options import executor_options, executor_settings
 from expander.cli.help import Page
 from expander.cli.messages import ItemErrors, Output, say
 from expander.cli.outcome_lines import OutcomeLines
 from expander.cli.parameters import Duration
 from expander.cli.report_option import report_option, save_report
-from expander.cli.selection import item_options, template_options
 from expander.cli.shape_options import into_broker
 from expander.cli.signals import Interrupts
 
@@ -38,6 +38,7 @@ or input, 130 interrupted: the same command goes on where this one stopped.
 @click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]...", nargs=-1, required=True)
 @item_options
 @template_options
+@selector_option
 @executor_options
 @click.option(
     "--fail-fast", is_flag=True, help="Stop everything at the first Job that fails: --halt now,fail=1."

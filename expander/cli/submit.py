@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import ExpanderError, UsageError
+from expander.cli.batch_options import item_options, selector_option, template_options
 from expander.cli.messages import ItemErrors, say
 from expander.cli.resumption import Remembered, resumed, run_of, same_cluster
-from expander.cli.selection import item_options, template_options
 from expander.cli.shape_options import into_broker
 from expander.cli.signals import Interrupts
 from expander.cli.submit_options import submit_options
@@ -44,6 +44,7 @@ Exit codes: 0 the cluster has every item, 1 some were refused or given up, 2 wro
 @click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]...", nargs=-1)
 @item_options
 @template_options
+@selector_option
 @submit_options
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Create a batch of objects in a cluster, each exactly once, at the speed the server allows.

@@ -84,3 +84,13 @@ spec:
     answer = run("run", "-", "--simulate", "48h", stdin=cron)
     assert answer.code == 0
     assert answer.out.count("nightly") >= 2
+
+
+def test_only_what_a_selector_means_is_run() -> None:
+    text = JOB.replace("metadata: {name: job-$ITEM}", "metadata: {name: job-$ITEM, labels: {kind: $ITEM}}")
+    Path("job.yaml").write_text(text)
+    answer = run("run", "job.yaml", "one", "two", "three", "-l", "kind in (one, two)", "-o", "json")
+    assert told(answer)[1] == {"summary": {"succeeded": 2}}
+    wrong = run("run", "job.yaml", "one", "-l", "kind in")
+    assert wrong.code == 2
+    assert wrong.err.startswith("error: --selector: ")
