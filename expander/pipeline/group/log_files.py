@@ -33,6 +33,7 @@ class LogFiles:
         self._made: set[Path] = set()
 
     def __enter__(self) -> LogFiles:
+        self._is_new = not self.folder.exists()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -47,6 +48,9 @@ class LogFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._is_new and os.listdir(self.folder) == [LOCK]:  # there was nothing to write
+            os.unlink(self.folder / LOCK)
+            self.folder.rmdir()
         os.close(self._lock)
 
     def path_of(self, record: Record) -> Path:
