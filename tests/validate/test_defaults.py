@@ -238,7 +238,7 @@ def test_what_jobs_come_with_is_filled_in() -> None:
 def test_a_kind_without_defaults_comes_back_as_it_is() -> None:
     queue = {"apiVersion": "kueue.x-k8s.io/v1beta1", "kind": "LocalQueue", "spec": {"clusterQueue": None}}
     assert defaults(queue) == queue
-    foreign = {"apiVersion": "batch.volcano.sh/v1alpha1", "kind": "Job", "spec": {"x": None}}
+    foreign = {"apiVersion": "batch.example.org/v1alpha1", "kind": "Job", "spec": {"x": None}}
     assert defaults(foreign) == foreign
 
 
