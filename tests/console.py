@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_EXPORT = re.compile(r"export ([A-Z_]+)=(\S+)")
+_EXPORT = re.compile(r"export ([A-Z_]+)=(.+)")
 _CODE = re.compile(r"\[exit code ([0-9]+)\]")
 
 
