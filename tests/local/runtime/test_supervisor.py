@@ -147,6 +147,7 @@ def test_when_the_supervisor_is_killed_its_containers_are_lost_and_it_is_replace
     key = plain.launch("sh", "-c", "sleep 300 & echo up; sleep 300", env={"MARK": mark})
     waiting = plain.launch("sleep", "300", env={"MARK": mark})
     plain.written(key, "up")
+    plain.pid(waiting)
     (number,) = [pid for pid in descendants(os.getpid()) if _is_supervisor(pid, plain.folder)]
     before = plain.supervisor.fileno()
     os.kill(number, signal.SIGKILL)
