@@ -2,7 +2,7 @@
 
 In a block ```` ```console ```` a line ``$ command`` is run by a shell; lines beginning with ``> `` continue it;
 what follows is its output, standard error included. A last line ``[exit code N]`` states one other than 0,
-a line ``...`` stands for any number of lines, `` ...`` at an end for the rest of the line. What a command
+a line ``...`` stands for any number of lines, ``...`` within a line for any text. What a command
 ``export NAME=VALUE`` sets, those after it have too.
 """
 
@@ -48,11 +48,7 @@ def steps_of(markdown: str) -> list[Step]:
 def _pattern(line: str) -> str:
     if line == "...":
         return r"(?:.*\n)*"
-    return (
-        re.escape(line).replace(re.escape("..."), ".*") + r"\n"
-        if line.endswith(" ...")
-        else re.escape(line) + r"\n"
-    )
+    return re.escape(line).replace(re.escape("..."), ".*") + r"\n"
 
 
 def play(path: Path, folder: Path) -> int:
