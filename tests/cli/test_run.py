@@ -208,17 +208,15 @@ def test_a_run_can_end_before_everything_is_done(arguments: list[str], words: st
 def test_results_are_a_table_json_or_a_joblog() -> None:
     run("run", template("echo out; kill -9 $$$$"), "x")
     run("run", template("echo fine", "fine.yaml"), "y")
-    found = table(run("results", "--group", "tests", "-o", "json"))
+    found = table(run("results", "--group", "tests", "--local", "-o", "jsonl"))
     assert (found["job-x"]["state"], found["job-x"]["exitCode"]) == ("Failed", 137)
     assert (found["job-y"]["state"], found["job-y"]["exitCode"]) == ("Complete", 0)
-    logs = found["job-y"]["logs"]
-    assert isinstance(logs, list)
-    assert Path(logs[0]["path"]).read_text() == "fine\n"
-    lines = run("results", "--group", "tests").out.splitlines()
+    lines = run("results", "--group", "tests", "--local").out.splitlines()
     assert lines[0].split() == ["JOB", "ITEM", "STATE", "SECONDS", "EXIT", "PODS", "REASON"]
     assert lines[1].split()[:3] == ["job-x", "x", "Failed"]
     joblog = [
-        line.split("\t") for line in run("results", "--group", "tests", "-o", "joblog").out.splitlines()
+        line.split("\t")
+        for line in run("results", "--group", "tests", "--local", "-o", "joblog").out.splitlines()
     ]
     assert joblog[0] == [
         "Seq",
@@ -231,21 +229,21 @@ def test_results_are_a_table_json_or_a_joblog() -> None:
         "Signal",
         "Command",
     ]
-    assert {row[8]: (row[6], row[7]) for row in joblog[1:]} == {"job-x": ("0", "9"), "job-y": ("0", "0")}
-    assert list(table(run("results", "--group", "tests", "--failed", "-o", "json"))) == ["job-x"]
+    assert {row[8]: (row[6], row[7]) for row in joblog[1:]} == {"x": ("0", "9"), "y": ("0", "0")}
+    assert list(table(run("results", "--group", "tests", "--local", "--failed", "-o", "jsonl"))) == ["job-x"]
 
 
 def test_logs_are_kept_and_printed() -> None:
     run("run", "-q", template("echo one $THE_ITEM; echo two >&2; test $THE_ITEM = a"), "a", "b")
-    lines = run("logs", "--group", "tests", "--no-prefix").out.splitlines()
-    assert lines == ["one a", "two", "one b", "two"]
-    assert run("logs", "--group", "tests", "--no-prefix", "--failed", "--tail", "1").out == "two\n"
-    assert run("logs", "--group", "tests", "job-a").out.splitlines()[0].endswith(" main] one a")
-    missing = run("logs", "--group", "tests", "job-zzz")
-    assert (missing.code, "has no Job job-zzz" in missing.err) == (2, True)
-    unknown = run("results", "--group", "nope")
+    logs = ("logs", "--group", "tests", "--local")
+    assert run(*logs, "--no-prefix").out.splitlines() == ["one a", "two", "one b", "two"]
+    assert run(*logs, "--no-prefix", "--failed", "--tail", "1").out == "two\n"
+    assert run(*logs, "job-a", "--prefix").out.splitlines()[0] == "[a] one a"
+    missing = run(*logs, "job-zzz")
+    assert (missing.code, "there is no item, Job or pod job-zzz" in missing.err) == (2, True)
+    unknown = run("results", "--group", "nope", "--local")
     assert unknown.code == 2
-    assert "groups with a state are tests" in unknown.err
+    assert "groups that were run are tests" in unknown.err
 
 
 @pytest.mark.parametrize(
