@@ -70,8 +70,8 @@ class Actions:
                 yield obj
 
     def owned(self, uid: str) -> builtins.list[Object]:
-        """The objects that have the object of that uid as their first owner, oldest first."""
-        return self._control.store.owned(uid)
+        """The pods that have the object of that uid as their first owner, oldest first."""
+        return [each for each in self._control.store.owned(uid) if each["kind"] == "Pod"]
 
     def delete(
         self,

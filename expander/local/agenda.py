@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from expander.local.controllers.jobs import EXPIRY, Jobs, Turn
+from expander.local.controllers.jobs import EXPIRY, Turn
 from expander.local.controllers.scheduling import Scheduler
+from expander.local.controllers.workloads import Workloads
 from expander.local.decide import ttl
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
@@ -26,9 +27,9 @@ NEWS: Final = 1.0
 
 
 class Agenda:
-    """The looks at the Jobs of one controller; ``looked`` is told what came of each."""
+    """The looks at the Jobs of one cluster; ``looked`` is told what came of each."""
 
-    def __init__(self, jobs: Jobs, scheduler: Scheduler, looked: Callable[[Turn], None]) -> None:
+    def __init__(self, jobs: Workloads, scheduler: Scheduler, looked: Callable[[Turn], None]) -> None:
         self.paused = False
         """Whether no further Job begins."""
         self.finished: deque[str] = deque()
@@ -41,6 +42,11 @@ class Agenda:
         self._touched: dict[str, None] = {}
         self._looks: Timers[str] = Timers()
         self._expiries: Timers[str] = Timers()
+
+    def add(self, job: Object) -> None:
+        """The Job is new."""
+        self._jobs.arrived(job)
+        self.waiting.append(job["metadata"]["uid"])
 
     def touch(self, uid: str) -> None:
         """Look at the Job in the next turn."""

@@ -14,7 +14,7 @@ from expander.base.errors import OutputError
 from expander.local.agenda import Agenda
 from expander.local.controllers.cronjobs import CronJobs
 from expander.local.controllers.garbage import Garbage, Propagation
-from expander.local.controllers.jobs import Jobs, Turn
+from expander.local.controllers.jobs import Turn
 from expander.local.controllers.placement import Placement
 from expander.local.controllers.pod_status import ENDED
 from expander.local.controllers.pods import Pods
@@ -22,7 +22,9 @@ from expander.local.controllers.recorder import Recorder
 from expander.local.controllers.scheduling import Scheduler
 from expander.local.controllers.services import Services
 from expander.local.controllers.tenancy import Private, Shared
+from expander.local.controllers.workloads import Workloads
 from expander.local.decide import ttl
+from expander.local.decide.volcano.podmaker import gang_of
 from expander.local.errands import Errands
 from expander.local.groups import Groups
 from expander.local.store.encoding import Object
@@ -57,9 +59,8 @@ class Control:
         self.garbage = Garbage(self.store, self.pods, self._gone)
         self.errands = Errands()
         self.services = Services()
-        recorder = Recorder(self.events, "job-controller")
-        jobs = Jobs(self.store, self.pods, recorder, backoff_base=backoff_base, watched=history > 0)
-        self.agenda = Agenda(jobs, scheduler, self._looked)
+        workloads = Workloads(self, backoff_base=backoff_base, watched=history > 0)
+        self.agenda = Agenda(workloads, scheduler, self._looked)
         self._crons = CronJobs(self.store, self, Recorder(self.events, "cronjob-controller"))
         recorder = Recorder(self.events, SCHEDULER)
         self._placement = Placement(scheduler, self.pods, recorder, node, told=shared)
@@ -124,9 +125,8 @@ class Control:
 
     def arrived(self, obj: Object) -> None:
         """The object is in the store and was not there before."""
-        uid = obj["metadata"]["uid"]
         if obj["kind"] == "Job":
-            self.agenda.waiting.append(uid)
+            self.agenda.add(obj)
             self.groups.see(obj)
             self._crons.job_changed(obj)
         elif obj["kind"] == "CronJob":
@@ -178,7 +178,7 @@ class Control:
             self.errands.update(pod)
 
     def create_job(self, job: Object, now: float) -> Object | None:
-        """Create a Job for a controller; None when there is one of that name."""
+        """Create a Job, or what belongs to one, for a controller; None when there is one of that name."""
         made, told = submit(self.store, job, now, admit=self.admit)
         if told.outcome == "created":
             self.arrived(made)
@@ -194,7 +194,7 @@ class Control:
 
     def pod_created(self, pod: Object) -> None:
         """The pod waits for a place."""
-        self.scheduler.add(pod["metadata"]["uid"], pod["spec"])
+        self.scheduler.add(pod["metadata"]["uid"], pod["spec"], gang_of(pod))
         self.tenancy.arrived(pod, self._now)
 
     def pod_stopped(self, pod: Object, grace: float) -> None:

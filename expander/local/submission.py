@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from expander.base.api_time import api_time
 from expander.local.controllers.names import generated, new_uid
+from expander.local.decide.volcano.phases import is_volcano
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
 from expander.validate.defaulting import defaults
@@ -87,13 +88,13 @@ def _told(obj: Object, outcome: Outcome) -> Submitted:
 
 
 def _created(obj: Mapping[str, Any], uid: str, namespace: str) -> dict[str, Any]:
-    if obj["kind"] == "Job":
+    if obj["kind"] == "Job" and not is_volcano(obj):
         return created_job(obj, uid, namespace=namespace)
     made = defaults(obj)
     made["metadata"] = dict(made["metadata"])
     if namespace:
         made["metadata"].setdefault("namespace", namespace)
-    if obj["kind"] == "CronJob":
+    if obj["kind"] in ("CronJob", "Job"):
         made["metadata"]["generation"] = 1
         made["status"] = {}
     if obj["kind"] == "Pod":

@@ -11,6 +11,8 @@ from expander.base.errors import InputError, ItemError, UsageError
 from expander.base.positions import Position
 from expander.base.yaml import read_chunk
 from expander.items import Item
+from expander.local.decide.volcano.phases import is_volcano
+from expander.local.decide.volcano.plugins import ungiven
 from expander.manifests.edits import Edits, apply
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug
@@ -102,11 +104,16 @@ USED_HERE = ("Job", "Pod", "ConfigMap", "Secret", "Service", "PersistentVolumeCl
 def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Iterator[Manifest]:
     """The manifests that a run on this machine makes use of; ``tell`` gets one line per other kind.
 
-    A CronJob becomes a Job that runs once, now.
+    A CronJob becomes a Job that runs once, now. Of Volcano Jobs it is told which plugins do nothing here.
     """
     told = set()
     for manifest in manifests:
         if manifest.kind in USED_HERE:
+            if is_volcano(manifest.tree):
+                for words in ungiven(manifest.tree):
+                    if words not in told:
+                        told.add(words)
+                        tell(f"plugin {words}")
             yield manifest
         elif manifest.kind == "CronJob":
             yield once(manifest)

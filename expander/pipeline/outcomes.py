@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from expander.base.api_time import unix
+from expander.local.decide.volcano.phases import ENDS, is_volcano
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.remade import indexes_left
 
@@ -51,6 +52,8 @@ class JobOutcome:
 
 def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     """What ``job`` and its ``pods`` say. Both as the API has them."""
+    if is_volcano(job):
+        return _outcome_of_volcano(job, pods)
     metadata, status, spec = job["metadata"], job.get("status") or {}, job.get("spec") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
     condition = conditions.get("Failed") or conditions.get("FailureTarget") or {}
@@ -79,6 +82,35 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
         succeeded=status.get("succeeded") or 0,
         failed=status.get("failed") or 0,
         attempts=len(pods) or sum(status.get(each) or 0 for each in ("active", "succeeded", "failed")),
+        exit_code=_exit_code(ends, state),
+    )
+
+
+def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
+    """The same for a Volcano Job, whose phase says it all; ``attempts`` are its runs, restarts included."""
+    metadata, status = job["metadata"], job.get("status") or {}
+    now = status.get("state") or {}
+    phase = now.get("phase") or ""
+    began = [each for each in status.get("conditions") or () if each.get("status") == "Running"]
+    state = {"Completed": COMPLETE, "": PENDING, "Pending": PENDING}.get(phase, ACTIVE)
+    if phase in ENDS and phase != "Completed":
+        state = FAILED
+    elif state == PENDING and status.get("running"):
+        state = ACTIVE
+    ends = [end for pod in pods for end in _ends(pod)]
+    last = _seconds(now.get("lastTransitionTime")) if phase in ENDS else None
+    return JobOutcome(
+        namespace=metadata.get("namespace", "default"),
+        name=metadata["name"],
+        item=(metadata.get("annotations") or {}).get(ITEM_ANNOTATION, ""),
+        state=state,
+        reason=now.get("reason", phase if state == FAILED else ""),
+        message=now.get("message", ""),
+        started=_seconds(began[0].get("lastTransitionTime")) if began else None,
+        finished=last,
+        succeeded=status.get("succeeded") or 0,
+        failed=status.get("failed") or 0,
+        attempts=1 + (status.get("retryCount") or 0) if began else 0,
         exit_code=_exit_code(ends, state),
     )
 

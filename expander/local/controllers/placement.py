@@ -11,7 +11,7 @@ from expander.local.controllers.recorder import Recorder
 from expander.local.controllers.scheduling import Scheduler
 from expander.local.store.encoding import Object
 
-LASTING: Final = ("Insufficient", "unschedulable")
+LASTING: Final = ("Insufficient", "unschedulable", "pod group")
 """What a message says of a pod that waits for more than its turn: that is worth an event."""
 
 

@@ -1,34 +1,16 @@
 """Gives pods a place on this machine, as kube-scheduler does with one node.
 
-A pod needs the sum of its containers' requests, or the largest of its init containers' if that is more
-(k8s.io/component-helpers/resource decides); sidecars count for both. Pods are taken in the order they
-came; one that does not fit does not hold up those behind it.
+Pods are taken in the order they came; one that does not fit does not hold up those behind it. Those of a gang
+get their places together (see `gangs`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
 
-from expander.base.quantity import parse
+from expander.local.controllers.gangs import Gang, Gangs, refusal
+from expander.local.controllers.requests import NONE, Request, pod_request
 from expander.local.store.encoding import Object
-
-_NOTHING: Final[Mapping[str, Any]] = {}
-
-
-class Request(NamedTuple):
-    """What a pod asks for: CPU in thousandths of a core, memory in bytes."""
-
-    cpu: int
-    memory: int
-
-    def plus(self, other: Request) -> Request:
-        """Both together."""
-        return Request(self.cpu + other.cpu, self.memory + other.memory)
-
-
-NONE: Final = Request(0, 0)
 
 
 class Scheduler:
@@ -41,6 +23,7 @@ class Scheduler:
         self.size = Request(round(cpus * 1000), memory)
         self.pods = pods
         self.used = NONE
+        self.gangs = Gangs()
         self._placed: dict[str, Request] = {}
         self._waiting: dict[str, Request] = {}
         self._impossible: set[str] = set()
@@ -58,15 +41,21 @@ class Scheduler:
         self._closed = closed
         self._stale = True
 
-    def add(self, uid: str, spec: Object) -> None:
-        """A pod that waits for a place."""
+    def add(self, uid: str, spec: Object, gang: tuple[str, int] | None = None) -> None:
+        """A pod that waits for a place; ``gang`` is the lot it belongs to and how many that must be."""
         if spec.get("schedulingGates"):
             return
+        if gang is not None:
+            self.gangs.join(uid, *gang)
         self._waiting[uid] = request = pod_request(spec)
         self._unseen.append(uid)
         if not _fits(request, NONE, self.size):
             self._impossible.add(uid)
         self._stale = True
+
+    def expect(self, gang: str, least: int) -> None:
+        """So many of a gang's pods that wait must get a place together from now on."""
+        self._stale |= self.gangs.expect(gang, least)
 
     def take(self, uid: str, spec: Object) -> None:
         """A pod that has its place already."""
@@ -80,6 +69,7 @@ class Scheduler:
             self._stale = True
         self._waiting.pop(uid, None)
         self._impossible.discard(uid)
+        self.gangs.leave(uid)
 
     @property
     def running(self) -> int:
@@ -97,27 +87,62 @@ class Scheduler:
             return
         self._stale = False
         hopeless: set[Request] = set()
+        held: set[int] = set()
         for uid, request in list(self._waiting.items()):
             if len(self._placed) >= self.pods:
                 break
-            if request in hopeless:
+            if request in hopeless or uid not in self._waiting:
                 continue
-            if _fits(request, self.used, self.size):
-                del self._waiting[uid]
-                self._placed[uid] = request
-                self.used = self.used.plus(request)
-                yield uid
-            else:
-                hopeless.add(request)
+            gang = self.gangs.held(uid)
+            if gang is not None and (id(gang) in held or not self._admit(gang)):
+                held.add(id(gang))
+                continue
+            for each in [uid] if gang is None else list(gang.waiting):
+                if self._take_place(each):
+                    yield each
+                else:
+                    hopeless.add(self._waiting[each])
+
+    def _take_place(self, uid: str) -> bool:
+        """Give a pod its place if there is one."""
+        request = self._waiting[uid]
+        if len(self._placed) >= self.pods or not _fits(request, self.used, self.size):
+            return False
+        del self._waiting[uid]
+        self._placed[uid] = request
+        self.used = self.used.plus(request)
+        self._impossible.discard(uid)
+        self.gangs.leave(uid)
+        return True
 
     def left_over(self) -> Iterator[tuple[str, str]]:
         """The pods that came since the last call and wait, each with why, in the scheduler's words."""
         for uid in self._unseen:
             if (request := self._waiting.get(uid)) is not None:
-                yield uid, self._refusal(request)
+                yield uid, self._refusal(uid, request)
         self._unseen = []
 
-    def _refusal(self, request: Request) -> str:
+    def _admit(self, gang: Gang) -> bool:
+        """Let the pods of a gang go if enough of them fit; those that never will take nobody's turn."""
+        gang.is_met = self._room(gang, self.used, len(self._placed)) >= gang.least
+        if not gang.is_met and self._room(gang, NONE, 0) < gang.least:
+            self._impossible.update(gang.waiting)
+        return gang.is_met
+
+    def _room(self, gang: Gang, used: Request, pods: int) -> int:
+        """How many of a gang's pods fit together beside ``pods`` that use so much."""
+        fitting = 0
+        for request in (self._waiting[uid] for uid in gang.waiting):
+            if pods + fitting < self.pods and _fits(request, used, self.size):
+                used = used.plus(request)
+                fitting += 1
+        return fitting
+
+    def _refusal(self, uid: str, request: Request) -> str:
+        gang = self.gangs.held(uid)
+        if gang is not None:
+            now = self._room(gang, self.used, len(self._placed))
+            return refusal(gang, now, self._room(gang, NONE, 0))
         after = self.used.plus(request)
         lacks = []
         if self._closed:
@@ -138,48 +163,6 @@ class Scheduler:
             f"0/1 nodes are available: {', '.join(lacks)}. no new claims to deallocate, "
             f"preemption: 0/1 nodes are available: 1 {victims}."
         )
-
-
-def pod_request(spec: Object) -> Request:
-    """What the pod asks for altogether."""
-    main, start, sidecars = NONE, NONE, NONE
-    for container in spec.get("initContainers") or ():
-        request = _request(container.get("resources"))
-        if container.get("restartPolicy") == "Always":
-            sidecars = sidecars.plus(request)
-            start = _larger(start, sidecars)
-        else:
-            start = _larger(start, sidecars.plus(request))
-    for container in spec["containers"]:
-        main = main.plus(_request(container.get("resources")))
-    whole = _larger(main.plus(sidecars), start)
-    overall = (spec.get("resources") or _NOTHING).get("requests")
-    if overall:
-        own = _request(spec["resources"])
-        whole = Request(
-            own.cpu if "cpu" in overall else whole.cpu, own.memory if "memory" in overall else whole.memory
-        )
-    return whole.plus(_amounts(spec.get("overhead")))
-
-
-def _request(resources: Mapping[str, Any] | None) -> Request:
-    return _amounts(resources.get("requests")) if resources else NONE
-
-
-def _amounts(amounts: Mapping[str, str] | None) -> Request:
-    if not amounts:
-        return NONE
-    cpu: Fraction | int = parse(amounts["cpu"]) * 1000 if "cpu" in amounts else 0
-    memory: Fraction | int = parse(amounts["memory"]) if "memory" in amounts else 0
-    return Request(_up(cpu), _up(memory))
-
-
-def _up(value: Fraction | int) -> int:
-    return -int(-value // 1)
-
-
-def _larger(one: Request, other: Request) -> Request:
-    return Request(max(one.cpu, other.cpu), max(one.memory, other.memory))
 
 
 def _fits(request: Request, used: Request, size: Request) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 
 from expander.base.api_time import unix
 from expander.local.decide.conditions import finished
+from expander.local.decide.volcano.phases import end_of
 from expander.local.decide.wellknown import Object
 
 PROPAGATION: Final = "Foreground"
@@ -20,5 +21,5 @@ def expires_at(job: Object) -> float | None:
     seconds = job["spec"].get("ttlSecondsAfterFinished")
     if seconds is None or job["metadata"].get("deletionTimestamp"):
         return None
-    end = finished(job)
+    end = finished(job) or end_of(job)
     return None if end is None else unix(end["lastTransitionTime"]) + seconds

@@ -18,6 +18,15 @@ CLOSED: Final = "closed"
 POD_STATES: Final = (OPEN, CLOSED)
 """Whether somebody still has to think of a pod: it has not ended, or is not counted, or is being deleted."""
 
+_BY_PHASE: Final = {
+    "Pending": PENDING,
+    "Completed": SUCCEEDED,
+    "Failed": FAILED,
+    "Terminated": FAILED,
+    "Aborted": FAILED,
+}
+"""Of a Volcano Job: the phases in which nothing of it runs."""
+
 _BY_CONDITION: Final = {"Complete": SUCCEEDED, "Failed": FAILED}
 _ENDED: Final = ("Succeeded", "Failed")
 
@@ -38,8 +47,10 @@ def pod_state(pod: Mapping[str, Any]) -> str:
 
 
 def job_state(job: Mapping[str, Any]) -> str:
-    """One of `JOB_STATES`: finished as its conditions say, running while a pod of it is."""
+    """One of `JOB_STATES`: finished as its conditions or its phase say, running while a pod of it is."""
     status = job.get("status") or {}
+    if "state" in status:
+        return _BY_PHASE.get(status["state"].get("phase"), RUNNING)
     for condition in status.get("conditions") or ():
         if condition["type"] in _BY_CONDITION and condition["status"] == "True":
             return _BY_CONDITION[condition["type"]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from expander.base.api_time import unix
-from expander.local.controllers.scheduling import pod_request
+from expander.local.controllers.requests import pod_request
 from expander.local.decide.wellknown import INDEX
 from expander.manifests.selection import Object, owner_of
 

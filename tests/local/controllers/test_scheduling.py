@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from expander.local.controllers.scheduling import Request, Scheduler, pod_request
+from expander.local.controllers.requests import Request, pod_request
+from expander.local.controllers.scheduling import Scheduler
 
 GIB = 2**30
 
