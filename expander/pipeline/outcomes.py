@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from expander.base.api_time import unix
-from expander.local.decide.volcano.phases import ENDS, is_volcano
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.remade import indexes_left
+from expander.manifests.volcano import ENDS, is_volcano
 
 Object = Mapping[str, Any]
 

@@ -12,10 +12,10 @@ from expander.local.controllers.scheduling import Scheduler
 from expander.local.decide import ttl
 from expander.local.decide.volcano import plugins
 from expander.local.decide.volcano.machine import GangDecision, decide
-from expander.local.decide.volcano.phases import end_of
 from expander.local.decide.volcano.podmaker import owner_of
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
+from expander.manifests.volcano import end_of
 
 NOTE: Final = "volcano"
 """The key under which the memory of a Volcano Job is noted; the note of no other Job has it."""

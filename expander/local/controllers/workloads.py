@@ -13,10 +13,10 @@ from expander.local.controllers.pods import Pods
 from expander.local.controllers.recorder import Recorder
 from expander.local.controllers.scheduling import Scheduler
 from expander.local.controllers.volcano import NOTE, VolcanoJobs
-from expander.local.decide.volcano.phases import is_volcano
 from expander.local.store.encoding import Object
 from expander.local.store.events import Events
 from expander.local.store.objects import Store
+from expander.manifests.volcano import is_volcano
 
 
 class Cluster(Protocol):

@@ -10,8 +10,8 @@ from typing import Final
 
 from expander.base.api_time import unix
 from expander.local.decide.conditions import finished
-from expander.local.decide.volcano.phases import end_of
 from expander.local.decide.wellknown import Object
+from expander.manifests.volcano import end_of
 
 PROPAGATION: Final = "Foreground"
 

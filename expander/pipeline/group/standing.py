@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from expander.manifests.selection import Object, uid_of
+from expander.manifests.volcano import end_of, is_volcano
 from expander.pipeline.group.attempts import by_job, index_of, statuses_of
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.troubles import (
@@ -84,7 +85,7 @@ def standing_of(job: Object, pods: Sequence[Object], warnings: Warnings) -> Stan
     elif outcome.state not in (COMPLETE, FAILED) and not reason:
         trouble = trouble_of(job, pods, warnings) or _back_off(status)
         reason, message = trouble or ("", "")
-    wanted = spec.get("completions")
+    wanted = _replicas(spec) if is_volcano(job) else spec.get("completions")
     if wanted is None and spec.get("parallelism", 1) == 1:
         wanted = 1
     return Standing(
@@ -118,9 +119,16 @@ def standings_of(reader: Reader, jobs: Iterable[Object], pods: dict[str, list[Ob
 
 
 def has_ended(job: Object) -> bool:
-    """Whether a Job is complete or has failed: its conditions decide."""
+    """Whether a Job is complete or has failed: its conditions decide, or the phase of a Volcano Job."""
+    if is_volcano(job):
+        return end_of(job) is not None
     conditions = (job.get("status") or {}).get("conditions") or ()
     return any(each["type"] in (COMPLETE, FAILED) and each["status"] == "True" for each in conditions)
+
+
+def _replicas(spec: Object) -> int:
+    """The pods of all tasks of a Volcano Job."""
+    return sum(task.get("replicas") or 0 for task in spec.get("tasks") or ())
 
 
 def _suspension(job: Object) -> Trouble:
@@ -140,6 +148,8 @@ def _back_off(status: Object) -> Trouble | None:
 def _retries(job: Object, pods: Sequence[Object], state: str) -> int:
     spec, status = job.get("spec") or {}, job.get("status") or {}
     restarts = sum(int(each.get("restartCount") or 0) for pod in pods for each in statuses_of(pod))
+    if is_volcano(job):
+        return restarts + int(status.get("retryCount") or 0)
     if spec.get("completionMode") == "Indexed" and pods:
         return restarts + len(pods) - len({index_of(pod) for pod in pods})
     failed = int(status.get("failed") or 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expander.local.decide.volcano.facts import Facts
-from expander.local.decide.volcano.phases import COMPLETED, FAILED
+from expander.manifests.volcano import COMPLETED, FAILED
 
 
 def conclude(facts: Facts) -> tuple[str, str] | None:

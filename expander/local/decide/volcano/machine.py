@@ -12,14 +12,15 @@ from typing import Final, NamedTuple
 
 from expander.local.decide.decision import Decision, Event
 from expander.local.decide.gather import Pods
-from expander.local.decide.volcano import phases, policies
+from expander.local.decide.volcano import policies
 from expander.local.decide.volcano.conclusion import conclude
 from expander.local.decide.volcano.facts import LIVE, Facts, Member
-from expander.local.decide.volcano.phases import ENDS, LEADS_TO, PENDING, RESTARTING, RUNNING
 from expander.local.decide.volcano.podmaker import Maker, pod_name
 from expander.local.decide.volcano.policies import Order
 from expander.local.decide.volcano.status import Progress
 from expander.local.decide.wellknown import Object
+from expander.manifests import volcano as phases
+from expander.manifests.volcano import ENDS, LEADS_TO, PENDING, RESTARTING, RUNNING
 
 KILLS: Final = {
     "AbortJob": phases.ABORTING,

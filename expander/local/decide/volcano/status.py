@@ -7,9 +7,9 @@ from typing import Any
 
 from expander.base.api_time import api_time, unix
 from expander.local.decide.volcano.facts import Facts
-from expander.local.decide.volcano.phases import ENDS, RUNNING
 from expander.local.decide.volcano.plugins import UNGIVEN
 from expander.local.decide.wellknown import Object
+from expander.manifests.volcano import ENDS, RUNNING
 
 
 class Progress:

@@ -1,10 +1,11 @@
-"""The phases of a Volcano Job (batch/v1alpha1 of volcano.sh/apis)."""
+"""Volcano Jobs as they are told from others, and their phases (batch/v1alpha1 of volcano.sh/apis)."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
-from expander.local.decide.wellknown import Object
+Object: TypeAlias = Mapping[str, Any]
 
 API_VERSION: Final = "batch.volcano.sh/v1alpha1"
 
