@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from expander.cluster.asking import Asking, Refused
@@ -38,19 +38,20 @@ def log(
     """What `Reader.log` says.
 
     A connection that is lost is made again: a whole log goes on where it was, of another one the lines of
-    the last second may come twice. Raises Refused when the server says no.
+    the last second may come twice. A container that was started anew meanwhile is told apart: as a restart,
+    which has a log of its own, or in its place, when its log is given from the first byte.
+    Raises Refused when the server says no.
     """
     metadata = pod["metadata"]
     path = (
         f"/api/v1/namespaces/{quote(metadata['namespace'], safe='')}/pods/{quote(metadata['name'], safe='')}"
     )
-    fixed = {"container": container}
-    fixed.update({name: "true" for name, on in _switches(previous, follow, timestamps) if on})
     whole = tail is None and since is None
     seen, heard, failures = 0, time.monotonic(), 0
-    restarts = _restarts(pod, container)
+    begun = _begun(pod, container)
     while True:
-        query = dict(fixed)
+        switches = {"previous": previous, "follow": follow, "timestamps": timestamps}
+        query = {"container": container} | {name: "true" for name, on in switches.items() if on}
         if seen and not whole:
             query["sinceSeconds"] = str(int(time.monotonic() - heard) + 1)
         else:
@@ -81,33 +82,54 @@ def log(
                 raise Refused(0, f"{transport.server} does not answer: {lost}") from None
         failures += 1
         time.sleep(PAUSE)
-        if follow and not _goes_on(asking, path, pod, container, restarts):
-            fixed.pop("follow", None)
-            follow = False
-
-
-def _switches(previous: bool, follow: bool, timestamps: bool) -> list[tuple[str, bool]]:
-    return [("previous", previous), ("follow", follow), ("timestamps", timestamps)]
+        if previous:
+            continue
+        now = _now(asking, path, pod, container)
+        while follow and now and not now.since:
+            time.sleep(PAUSE)
+            now = _now(asking, path, pod, container)
+        if not now or not now.since:
+            return
+        if now.restarts == begun.restarts:
+            if now != begun:
+                begun, whole, seen, tail, since = now, True, 0, None, None
+        elif now.restarts == begun.restarts + 1:
+            previous, follow = True, False
+        else:
+            return
 
 
 def _message(answer: NotGiven) -> str:
     return str(status_of(answer.body).get("message") or f"HTTP {answer.status}")
 
 
-def _goes_on(asking: Asking, path: str, pod: Object, container: str, restarts: int) -> bool:
-    """Whether the start of the container whose log was followed is still at work."""
+class _Begun(NamedTuple):
+    """A start of a container, as its pod tells it; one in its place has another ``id`` or ``since``."""
+
+    restarts: int
+    id: str
+    since: str
+    """Empty while nothing of it has begun."""
+
+
+def _now(asking: Asking, path: str, pod: Object, container: str) -> _Begun | None:
+    """The last start of a container, None when its pod is gone."""
     try:
         now = asking.get(path)
-    except Refused:
-        return False
-    if uid_of(now) != uid_of(pod) or (now.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-        return False
-    return _restarts(now, container) == restarts
+    except Refused as answer:
+        if answer.code == 404:
+            return None
+        raise
+    return _begun(now, container) if uid_of(now) == uid_of(pod) else None
 
 
-def _restarts(pod: Object, container: str) -> int:
+def _begun(pod: Object, container: str) -> _Begun:
+    """The start whose log the API server gives: while a container waits to be started again, the last one."""
     status = pod.get("status") or {}
     for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
         if each["name"] == container:
-            return int(each.get("restartCount") or 0)
-    return 0
+            state, last = each.get("state") or {}, each.get("lastState") or {}
+            of = state.get("running") or state.get("terminated") or last.get("terminated") or {}
+            id_ = of.get("containerID") or each.get("containerID")
+            return _Begun(int(each.get("restartCount") or 0), id_ or "", of.get("startedAt") or "")
+    return _Begun(0, "", "")
