@@ -132,7 +132,7 @@ def _templates(spec: Any) -> Iterator[Tree]:
 
 def _job_specs(tree: Tree) -> Iterator[Tree]:
     spec = tree.get("spec")
-    if tree.get("kind") == "Job" and isinstance(spec, MutableMapping):
+    if tree.get("kind") in ("Job", "JobSet") and isinstance(spec, MutableMapping):
         yield spec
     elif tree.get("kind") == "CronJob" and isinstance(spec, MutableMapping):
         template = spec.get("jobTemplate")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from expander.manifests.remade import QUEUE
+from expander.manifests.volcano import is_volcano
 
 SUSPENDED: Final = {
     "Job": "spec",
@@ -33,8 +34,10 @@ LABELLED: Final = frozenset(
 def hand_over(tree: dict[str, Any], queue: str) -> None:
     """Give the object ``tree`` to ``queue``, if it is of a kind that Kueue manages.
 
-    A CronJob hands over the Jobs it makes.
+    A CronJob hands over the Jobs it makes. A Volcano Job has queues of its own.
     """
+    if is_volcano(tree):
+        return
     kind = tree.get("kind")
     if kind == "CronJob":
         template = _mapping(_mapping(tree, "spec"), "jobTemplate")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule
+from expander.manifests.volcano import is_volcano
 
 Path = tuple[str | int, ...]
 
@@ -31,6 +32,8 @@ _REFERENCES = frozenset(
 )
 _REFERENCE_FIELDS = frozenset(("secretName", "claimName"))
 _MOST_COMPLETIONS = 100_000
+_MOST_REPLICAS = 10_000
+_LONGEST_END = 43  # a task whose name is longer leaves too little for any other
 _CRONJOB_SUFFIX = 11  # the CronJob controller names its Jobs NAME-MINUTES
 
 
@@ -48,6 +51,8 @@ def name_rule(tree: Mapping[str, Any], path: Path) -> NameRule | None:
     if last in ("hostname", "subdomain") and "spec" in path:
         return DNS_LABEL
     if last == "name" and isinstance(before, int) and len(path) >= 3:
+        if path[:2] == ("spec", "tasks") and len(path) == 4 and is_volcano(tree):
+            return DNS_LABEL
         if path[-3] in _LABEL_NAMES:
             return DNS_LABEL
         if path[-3] in _REFERENCES:
@@ -59,13 +64,44 @@ def name_rule(tree: Mapping[str, Any], path: Path) -> NameRule | None:
 
 def _object_name(tree: Mapping[str, Any]) -> NameRule:
     kind = tree.get("kind")
+    if is_volcano(tree):
+        return DNS_LABEL.shortened(63 - _task_room(tree.get("spec")))
     if kind == "Job":
         return SUBDOMAIN.shortened(63 - _index_room(tree.get("spec")))
     if kind == "CronJob":
         return SUBDOMAIN.shortened(63 - _CRONJOB_SUFFIX)
+    if kind == "JobSet":
+        return DNS_LABEL.shortened(63 - _replica_room(tree.get("spec")))
     if kind in ("Service", "Namespace"):
         return DNS_LABEL
     return SUBDOMAIN
+
+
+def _task_room(spec: Any) -> int:
+    """Characters a Volcano Job needs behind its name in the names of its pods (NAME-TASK-INDEX), which are
+    names of hosts too."""
+    rooms = [0]
+    for number, task in enumerate(_parts(spec, "tasks")):
+        name = task.get("name") or f"default{number}"
+        rooms.append(len(f"-{name}-{max(_last(task), number)}"))
+    return min(max(rooms), _LONGEST_END)
+
+
+def _replica_room(spec: Any) -> int:
+    """The same for a JobSet: pods of its Jobs are named NAME-JOB-NUMBER-INDEX and five random characters."""
+    rooms = [len(f"-{part.get('name')}-{_last(part)}-00000-xxxxx") for part in _parts(spec, "replicatedJobs")]
+    return min(max(rooms, default=0), _LONGEST_END)
+
+
+def _parts(spec: Any, field: str) -> list[Mapping[str, Any]]:
+    found = spec.get(field) if isinstance(spec, Mapping) else None
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+
+
+def _last(part: Mapping[str, Any]) -> int:
+    """The number of the last replica; where an item decides it, of a great many."""
+    replicas = part.get("replicas") or 1
+    return replicas - 1 if isinstance(replicas, int) else _MOST_REPLICAS - 1
 
 
 def _index_room(spec: Any) -> int:

@@ -84,7 +84,7 @@ class Rows:
         if self.common is None and self.companions:
             _, manifest = next(iter(self.companions.values()))
             raise InputError(
-                f"the template makes no Job (but a {manifest.kind}), and {self._shape.words} is made of Jobs",
+                f"the template makes no Job (but a {manifest.kind}{_group(manifest)}), and {self._shape.words} is made of Jobs",
                 where=manifest.where,
             )
 
@@ -180,6 +180,11 @@ def differences(first: Any, second: Any, path: Path = ()) -> Iterator[tuple[Path
 def place_of(manifest: Manifest, path: Path) -> Position:
     """The place in the template that a field comes from, as near as it is known."""
     return manifest.skeleton.locate(path) if isinstance(manifest, Rendered) else manifest.where
+
+
+def _group(manifest: Manifest) -> str:
+    """The group of what is called a Job and is none of Kubernetes."""
+    return f" of {manifest.api_version.partition('/')[0]}" if manifest.kind == "Job" else ""
 
 
 def _label(manifest: Manifest) -> str:

@@ -62,7 +62,7 @@ def test_the_types_of_what_jobs_come_with(
 
 
 def test_a_kind_without_a_schema_still_has_object_metadata() -> None:
-    kueue = ("kueue.x-k8s.io/v1beta1", "LocalQueue")
+    kueue = ("kueue.x-k8s.io/v1beta1", "Workload")
     assert field_type(*kueue, ["spec", "clusterQueue"]) is FieldType.ANY
     assert field_type(*kueue, ["metadata", "labels", "x"]) is FieldType.STRING
     assert field_type(*kueue, ["metadata", "lables"]) is FieldType.MISSING

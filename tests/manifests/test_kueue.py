@@ -44,3 +44,8 @@ def test_a_cron_job_hands_over_the_jobs_it_makes_and_is_not_suspended_itself() -
 
 def test_what_kueue_does_not_manage_stays_as_it_is() -> None:
     assert handed("ConfigMap", data={"a": "b"}) == {"kind": "ConfigMap", "data": {"a": "b"}}
+
+
+def test_a_volcano_job_has_queues_of_its_own() -> None:
+    found = handed("Job", apiVersion="batch.volcano.sh/v1alpha1", spec={"queue": "mine"})
+    assert found == {"kind": "Job", "apiVersion": "batch.volcano.sh/v1alpha1", "spec": {"queue": "mine"}}
