@@ -83,8 +83,9 @@ class Rows:
         """Raise InputError when there were objects and no Job among them."""
         if self.common is None and self.companions:
             _, manifest = next(iter(self.companions.values()))
+            found = f"{manifest.kind}{_group(manifest)}"
             raise InputError(
-                f"the template makes no Job (but a {manifest.kind}{_group(manifest)}), and {self._shape.words} is made of Jobs",
+                f"the template makes no Job (but a {found}), and {self._shape.words} is made of Jobs",
                 where=manifest.where,
             )
 
