@@ -6,6 +6,7 @@ missing=
 for program in redis-server rabbitmq-server chromium; do
     command -v $program >/dev/null || missing="$missing $program"
 done
+command -v amqp-publish >/dev/null || missing="$missing amqp-tools"
 [ -n "$missing" ] || exit 0
 as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
