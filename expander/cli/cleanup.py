@@ -30,8 +30,8 @@ Examples:
   expander cleanup --group thumbnails --local
 
 \b
-Exit codes: 0 all of it is gone (also when nothing was there), 1 somebody said no, or something could not or not
-yet be deleted, 2 wrong usage, or nobody there to ask, 130 interrupted: the same command goes on.
+Exit codes: 0 all of it is gone (also when nothing was there), 1 somebody said no, or something could not or
+not yet be deleted, 2 wrong usage, or nobody there to ask, 130 interrupted: the same command goes on.
 """
 
 
@@ -62,12 +62,13 @@ def command(**flags: Any) -> int:
 
     That is CronJobs, ConfigMaps, Secrets and Services.
     Nothing without that label is touched. With --finished, --failed or --older-than only such Jobs go,
-    and the rest of the group when no Job is left that may need it. Of local runs the state and logs go. The
-    kubectl commands that would do the same are printed on standard error.
+    and the rest of the group when no Job is left that may need it; else also what comes while it works.
+    Of local runs the state and logs go. The kubectl commands that would do the same are printed on
+    standard error.
     """
     from expander.pipeline.group import cleanup
     from expander.pipeline.group.open import open_source
-    from expander.pipeline.group.writing import forget_journals, writer_of
+    from expander.pipeline.group.writing import forget, writer_of
 
     wanted = wanted_of(flags)
     if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
@@ -81,6 +82,8 @@ def command(**flags: Any) -> int:
             report.listing(cleanup.pods_of(plan, source, writer))
             _tell_commands(plan, source, wanted)
             return 0
+        if plan.whole:
+            _refuse_while_more_comes(source, wanted)
         if not plan and not plan.whole:
             return report.end(Counter())
         if not _confirmed(plan, flags["yes"]):
@@ -95,20 +98,38 @@ def command(**flags: Any) -> int:
                 report.progress(counts)
         except ExpanderError as error:
             failed = error
-        left = 0
+        left = new = 0
         if failed is None and flags["wait"]:
-            left = cleanup.wait_until_gone(plan, writer, flags["timeout"])
+            left, new = cleanup.wait_until_gone(plan, writer, flags["timeout"])
         folders = writer.drop_empty()
         if plan.whole and failed is None:
-            forget_journals(source, wanted)
+            forget(source, wanted, ((job.namespace, job.name) for job in plan.jobs))
     report.end(counts)
+    if plan.whole and counts["Job"] > len(plan.jobs):
+        say(f"{counts['Job'] - len(plan.jobs):,} of these Jobs came after the others had been counted")
     for folder in folders:
         say(f"removed {folder}")
     if failed is not None:
         raise failed
     if left:
         say(f"error: {left:,} Jobs and pods are still being deleted")
-    return 1 if left else 0
+    if new:
+        say(
+            f"error: {new:,} new Jobs of the group came meanwhile: end what creates them, then clean up again"
+        )
+    return 1 if left or new else 0
+
+
+def _refuse_while_more_comes(source: AnySource, wanted: Wanted) -> None:
+    """Raise UsageError while a submission of this machine would create what is deleted, or more of it."""
+    from expander.cluster.journal import is_at_work
+    from expander.pipeline.group.writing import journal_of
+
+    if (path := journal_of(source, wanted)) is not None and is_at_work(path):
+        raise UsageError(
+            f"expander submit is at work on {wanted}, and would go on; nothing was deleted",
+            hint="end it first (Ctrl-C), or delete only what has ended: --finished",
+        )
 
 
 def _confirmed(plan: Plan, yes: bool) -> bool:

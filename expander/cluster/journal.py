@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -106,6 +106,31 @@ def entries(path: Path) -> Iterator[Mapping[str, Any]]:
                 continue
             if isinstance(entry, dict):
                 yield entry
+
+
+def forget(path: Path, gone: Callable[[str], bool]) -> None:
+    """Drop what was delivered to paths of the API that are ``gone``; a journal of nothing else goes as well.
+
+    Raises OutputError when it cannot be written; then it is as it was.
+    """
+    kept, of_items, dropped = [], 0, False
+    for entry in entries(path):
+        key = entry.get("key")
+        if isinstance(key, str) and gone(key.rpartition(" ")[0]):
+            dropped = True
+            continue
+        of_items += key is not None
+        kept.append(json.dumps(entry, ensure_ascii=False) + "\n")
+    try:
+        if not of_items:
+            path.unlink(missing_ok=True)
+        elif dropped:
+            part = path.with_name(f".{path.name}.{os.getpid()}")
+            part.write_text("".join(kept), "utf-8", "surrogatepass")
+            part.chmod(0o600)
+            os.replace(part, path)
+    except OSError as error:
+        raise OutputError(f"the journal {path} cannot be written: {error.strerror}") from error
 
 
 def is_at_work(path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.cluster import cluster, objects, submitted, template, until
+from tests.cli.cluster import cluster, objects, submitted, submitting, template, until
 from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally
 from tests.cli.program import run
 from tests.local.api.server.serving import Server
@@ -181,6 +181,37 @@ def test_what_was_cleaned_up_is_sent_again_by_a_submission_that_goes_on(
     assert run("submit", *arguments, "--resume").code == 0
     assert left(served, "load") == {"Job/item-1", "Job/item-2"}
     assert follow(served, "cleanup", "--group", "load", "--yes").code == 0
+
+
+def test_a_cleanup_elsewhere_leaves_what_is_remembered_of_a_group(served: Server, tmp_path: Path) -> None:
+    file = template(tmp_path, suspend=False)
+    arguments = [file, "1", "2", "--group", "kept", "--kubeconfig", str(served.kubeconfig), "-q"]
+    assert run("submit", *arguments, "--delete-finished").code == 0
+    assert follow(served, "cleanup", "--group", "kept", "-n", "kube-public").code == 0
+    assert follow(served, "cleanup", "--group", "kept", "-l", "never=seen").code == 0
+    again = run("submit", *arguments, "--resume")
+    assert "2 unchanged" in again.err
+    assert follow(served, "cleanup", "--group", "kept").code == 0
+    assert "2 created" in run("submit", *arguments, "--resume").err
+    assert follow(served, "cleanup", "--group", "kept", "--yes").code == 0
+
+
+def test_while_a_submission_is_at_work_its_group_is_not_deleted(
+    served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "journals"))
+    arguments = [template(tmp_path), "1", "2", "--group", "coming", "--max-active", "1"]
+    with submitting(tmp_path, served, *arguments) as sender:
+        assert sender.stdout is not None
+        sender.stdout.readline()
+        answer = follow(served, "cleanup", "--group", "coming", "--yes")
+        assert (answer.code, left(served, "coming")) == (2, {"Job/item-1"})
+        assert "expander submit is at work on group coming" in answer.err
+        assert follow(served, "cleanup", "--group", "coming", "--finished").code == 0
+        sender.terminate()
+        sender.communicate(timeout=120)
+    assert follow(served, "cleanup", "--group", "coming", "--yes").code == 0
+    assert left(served, "coming") == set()
 
 
 def test_an_empty_selector_is_refused(served: Server) -> None:

@@ -157,21 +157,32 @@ def carry_out(
         raise errors[0]
 
 
-def wait_until_gone(plan: Plan, writer: Writer, timeout: float) -> int:
-    """Wait until what the plan has is gone; how many Jobs and pods are left after ``timeout`` seconds."""
+def wait_until_gone(plan: Plan, writer: Writer, timeout: float) -> tuple[int, int]:
+    """Wait until what the plan has is gone.
+
+    Tells how many of its Jobs and pods are left after ``timeout`` seconds, and, of a whole group, how many
+    Jobs somebody created meanwhile.
+    """
     ends, pause = time.monotonic() + timeout, LOOK[0]
-    while left := _left(plan, writer):
+    while (left := _left(plan, writer))[0]:
         if time.monotonic() + pause > ends:
-            return left
+            break
         time.sleep(pause)
         pause = min(pause * 2, LOOK[1])
-    return 0
+    return left
 
 
-def _left(plan: Plan, writer: Writer) -> int:
+def _left(plan: Plan, writer: Writer) -> tuple[int, int]:
     meant = {job.uid for job in plan.jobs}
-    left = sum(plan.whole or each["metadata"]["uid"] in meant for each in writer.labelled("Job"))
-    return left + (sum(1 for _ in writer.labelled("Pod")) if plan.whole else 0)
+    left, new = 0, set()
+    for job in writer.labelled("Job"):
+        if uid_of(job) in meant or job["metadata"].get("deletionTimestamp"):
+            left += 1
+        elif plan.whole:
+            new.add(uid_of(job))
+    if plan.whole:
+        left += sum(owner_of(pod) not in new for pod in writer.labelled("Pod"))
+    return left, len(new)
 
 
 def commands(plan: Plan, selection: Selection, kubectl: str) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -38,18 +38,41 @@ def writer_of(source: AnySource) -> Iterator[AnyWriter]:
     yield ClusterWrites(Asking(source.transport, Retry(), lambda: False), source.selection)
 
 
-def forget_journals(source: AnySource, wanted: Wanted) -> None:
-    """Remove what is remembered of deliveries of the group to this cluster: what was delivered is gone."""
+def journal_of(source: AnySource, wanted: Wanted) -> Path | None:
+    """The journal of what this machine delivered of the group to this cluster, None where there is none."""
     if wanted.is_local or wanted.group is None:
-        return
+        return None
     from expander.cluster.journal import journal_file
 
-    for path in (
-        journal_file(state_folder(SUBMISSIONS), wanted.group, source.where),
-        retry_folder(source, wanted) / PENDING,
-    ):
-        with suppress(FileNotFoundError):
-            path.unlink()
+    path = journal_file(state_folder(SUBMISSIONS), wanted.group, source.where)
+    return path if path.exists() else None
+
+
+def forget(source: AnySource, wanted: Wanted, deleted: Iterable[tuple[str, str]]) -> None:
+    """Forget what this machine delivered of the group and is gone, so that it may be sent again.
+
+    With a name alone that is all there was in the namespace, else the Jobs that were ``deleted``, as
+    (namespace, name). Raises ExpanderError when a retry is at work, or what is remembered cannot be written.
+    """
+    from expander.cluster.journal import forget as forget_in
+    from expander.pipeline.group.pending import Pending
+
+    namespace = source.selection.namespace
+    names = {f"/namespaces/{place}/jobs/{name}" for place, name in deleted}
+
+    def gone(path: str) -> bool:
+        if wanted.selector is not None:
+            return any(path.endswith(name) for name in names)
+        return namespace is None or f"/namespaces/{namespace}/" in path
+
+    if (path := journal_of(source, wanted)) is not None:
+        forget_in(path, gone)
+    if not wanted.is_local and wanted.group is not None and (retry_folder(source, wanted) / PENDING).exists():
+        with Pending(retry_folder(source, wanted) / PENDING) as pending:
+            for tree, _ in pending.entries():
+                place, name = tree["metadata"]["namespace"], tree["metadata"]["name"]
+                if gone(f"/namespaces/{place}/jobs/{name}"):
+                    pending.done(place, name)
 
 
 PENDING = "pending.jsonl"
