@@ -132,10 +132,20 @@ class Store:
         self.flush()
         yield from ((uid, decode(data)) for uid, data in rows.notes(self._database))
 
-    def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
-        """All objects of a kind by namespace and name; what changes meanwhile may or may not show."""
+    def of_kind(
+        self, kind: str, namespace: str | None = None, after: tuple[str, str] = ("", "")
+    ) -> Iterator[Object]:
+        """All objects of a kind past ``after``, by namespace and name.
+
+        What changes meanwhile may or may not show.
+        """
         self.flush()
-        yield from self._current(rows.listed(self._database, kind, namespace))
+        yield from self._current(rows.listed(self._database, kind, namespace, after))
+
+    def count(self, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
+        """How many objects `of_kind` gives."""
+        self.flush()
+        return rows.counted(self._database, kind, namespace, after)
 
     def owned(self, uid: str) -> list[Object]:
         """The objects that have this one as their first owner, oldest first."""

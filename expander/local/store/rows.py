@@ -18,6 +18,8 @@ _SAVE: Final = (
     "data=excluded.data"
 )
 _NOTE: Final = "INSERT INTO notes VALUES (?,?) ON CONFLICT (uid) DO UPDATE SET data=excluded.data"
+_LAST: Final = "\U0010ffff"
+"""Past every name."""
 _MARK: Final = "INSERT INTO marks VALUES ('version',?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 
 
@@ -77,15 +79,27 @@ def identified(database: sqlite3.Connection, uid: str) -> Object | None:
     return _one(database.execute("SELECT data FROM objects WHERE uid=?", (uid,)))
 
 
-def listed(database: sqlite3.Connection, kind: str, namespace: str | None) -> Iterator[tuple[str, bytes]]:
-    """Uid and bytes of every object of a kind by namespace and name, a page at a time."""
-    last, name = namespace or "", ""
-    within = "namespace=? AND name>?" if namespace is not None else "(namespace, name)>(?,?)"
-    query = f"SELECT uid, data, namespace, name FROM objects WHERE kind=? AND {within} "
+def listed(
+    database: sqlite3.Connection, kind: str, namespace: str | None, after: tuple[str, str] = ("", "")
+) -> Iterator[tuple[str, bytes]]:
+    """Uid and bytes of every object of a kind by namespace and name, a page at a time.
+
+    ``after`` is the namespace and name they are past.
+    """
+    last, name = _place(namespace, after)
+    query = f"SELECT uid, data, namespace, name FROM objects WHERE kind=? AND {_within(namespace)} "
     query += f"ORDER BY namespace, name LIMIT {PAGE}"
     while page := database.execute(query, (kind, last, name)).fetchall():
         yield from ((uid, data) for uid, data, _, _ in page)
         _, _, last, name = page[-1]
+
+
+def counted(database: sqlite3.Connection, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
+    """How many `listed` would give."""
+    query = f"SELECT count(*) FROM objects WHERE kind=? AND {_within(namespace)}"
+    (found,) = database.execute(query, (kind, *_place(namespace, after))).fetchone()
+    count: int = found
+    return count
 
 
 def owned(database: sqlite3.Connection, uid: str) -> list[tuple[str, bytes]]:
@@ -100,6 +114,17 @@ def states(database: sqlite3.Connection, kind: str) -> Iterator[tuple[str, str]]
     while page := database.execute(query, (kind, last)).fetchall():
         yield from ((uid, state) for _, uid, state in page)
         last = page[-1][0]
+
+
+def _within(namespace: str | None) -> str:
+    return "namespace=? AND name>?" if namespace is not None else "(namespace, name)>(?,?)"
+
+
+def _place(namespace: str | None, after: tuple[str, str]) -> tuple[str, str]:
+    """Where to begin: what is ``after`` the end of another namespace is all of this one, or nothing."""
+    if namespace is None or after[0] == namespace:
+        return after
+    return namespace, "" if after[0] < namespace else _LAST
 
 
 def _one(found: sqlite3.Cursor) -> Object | None:

@@ -29,6 +29,21 @@ def names(store: Store, namespace: str | None = None) -> list[str]:
     return [obj["metadata"]["name"] for obj in store.of_kind("ConfigMap", namespace)]
 
 
+def test_a_list_begins_anywhere(opened: Opener) -> None:
+    store = opened()
+    every = [("a", "x"), ("a", "y"), ("a-b", "w"), ("b", "x"), ("b", "z")]
+    for place, name in every:
+        store.put(config(name, f"{place}-{name}", namespace=place), new=True)
+    for namespace in (None, "a", "a-b", "b", "c"):
+        for after in [("", ""), ("0", "x"), *every, ("a", "xx"), ("b", "a"), ("d", "")]:
+            found = [
+                (obj["metadata"]["namespace"], obj["metadata"]["name"])
+                for obj in store.of_kind("ConfigMap", namespace, after)
+            ]
+            assert found == [each for each in every if each > after and namespace in (None, each[0])]
+            assert store.count("ConfigMap", namespace, after) == len(found)
+
+
 def test_an_object_is_found_by_name_and_by_uid_before_and_after_a_commit(opened: Opener) -> None:
     store = opened()
     put = store.put(config("a"), new=True)

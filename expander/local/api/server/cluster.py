@@ -58,12 +58,21 @@ class Cluster(Executor):
         """The object with that uid, or None."""
         return self._control.store.by_uid(uid)
 
-    def objects(self, resource: Resource, namespace: str | None) -> Iterator[Object]:
-        """The objects of a resource by namespace and name; ``namespace`` None for all."""
-        stored = self._control.store.of_kind(resource.kind, namespace)
+    def objects(
+        self, resource: Resource, namespace: str | None, after: pages.Key = ("", "")
+    ) -> Iterator[Object]:
+        """The objects of a resource past ``after``, by namespace and name; ``namespace`` None for all."""
+        stored = self._control.store.of_kind(resource.kind, namespace, after)
         if resource.kind == "Event":
-            return iter(sorted([*self.events(namespace), *stored], key=pages.key))
+            told = (each for each in self.events(namespace) if pages.key(each) > after)
+            return iter(sorted([*told, *stored], key=pages.key))
         return stored
+
+    def count(self, resource: Resource, namespace: str | None, after: pages.Key) -> int:
+        """How many `objects` gives."""
+        if resource.kind == "Event":
+            return sum(1 for _ in self.objects(resource, namespace, after))
+        return self._control.store.count(resource.kind, namespace, after)
 
     def object(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """One object of a resource, or None."""

@@ -58,13 +58,14 @@ def existing(cluster: Cluster, target: Target) -> Object:
     return obj
 
 
-def collection(cluster: Cluster, wanted: Choice) -> Iterator[Object]:
-    """The objects that are meant, by namespace and name."""
+def collection(cluster: Cluster, wanted: Choice, after: pages.Key = ("", "")) -> Iterator[Object]:
+    """The objects that are meant, past ``after``, by namespace and name."""
     name, namespace = wanted.fields.value("metadata.name"), wanted.namespace
     if name is not None and (namespace or not wanted.resource.namespaced):
         found = cluster.object(wanted.resource, namespace, name)
-        return iter([found] if found is not None and wanted.means(found) else [])
-    objects = cluster.objects(wanted.resource, namespace or None)
+        meant = found is not None and wanted.means(found) and pages.key(found) > after
+        return iter([found] if found is not None and meant else [])
+    objects = cluster.objects(wanted.resource, namespace or None, after)
     return (obj for obj in objects if wanted.means(obj)) if wanted.selects else objects
 
 
@@ -88,16 +89,22 @@ def portion(service: Service, wanted: Choice, query: Mapping[str, str]) -> pages
     asked = number(query, "resourceVersion")
     if asked > version:
         raise Refused(statuses.version_too_large(asked, version))
+    token = query.get("continue", "")
     try:
-        return pages.page(
-            collection(service.cluster, wanted),
-            version,
-            limit=number(query, "limit"),
-            start=query.get("continue", ""),
-            counted=not wanted.selects,
-        )
+        start = pages.decode(token) if token else None
     except ValueError as error:
         raise Refused(statuses.bad_request(str(error))) from None
+
+    def count(after: pages.Key) -> int:
+        return service.cluster.count(wanted.resource, wanted.namespace or None, after)
+
+    return pages.page(
+        collection(service.cluster, wanted, start.after if start else ("", "")),
+        version,
+        limit=number(query, "limit"),
+        start=start,
+        count=None if wanted.selects else count,
+    )
 
 
 def included(query: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,26 +57,28 @@ def key(obj: Object) -> Key:
 
 
 def page(
-    objects: Iterable[Object], version: int, *, limit: int = 0, start: str = "", counted: bool = True
+    objects: Iterable[Object],
+    version: int,
+    *,
+    limit: int = 0,
+    start: Start | None = None,
+    count: Callable[[Key], int] | None = None,
 ) -> Page:
     """The portion of ``objects`` that a client asks for.
 
-    ``objects`` come in the order of `key` and are taken one by one; without ``limit`` all are. ``version``
-    is the resource version of what is there now, ``start`` the token the client gives. ``counted`` is false
-    when a selector chose the objects: the API then does not say how many remain. Raises ValueError in the
-    words of the API for a token that is none.
+    ``objects`` are those past ``start``, in the order of `key`, and are taken one by one; without ``limit``
+    all are. ``version`` is the resource version of what is there now. ``count`` tells how many are past a
+    key; None when a selector chose the objects: the API then does not say how many remain.
     """
-    begin = decode(start) if start else None
-    rest = iter(objects) if begin is None else _after(objects, begin.after)
-    version = version if begin is None else begin.version
+    rest = iter(objects)
+    version = version if start is None else start.version
     if limit <= 0:
         return Page([*rest], version)
     items = [each for _, each in zip(range(limit), rest, strict=False)]
-    following = next(rest, None) if len(items) == limit else None
-    if following is None:
+    if len(items) < limit or next(rest, None) is None:
         return Page(items, version)
-    remaining = 1 + sum(1 for _ in rest) if counted else None
-    return Page(items, version, encode(Start(version, key(items[-1]))), remaining)
+    last = key(items[-1])
+    return Page(items, version, encode(Start(version, last)), None if count is None else count(last))
 
 
 def encode(start: Start) -> str:
@@ -103,7 +105,3 @@ def decode(token: str) -> Start:
         raise ValueError(f"{_NOT_VALID}: {path}")
     namespace, _, name = path.removesuffix("\0").rpartition("/")
     return Start(version, (namespace, name))
-
-
-def _after(objects: Iterable[Object], after: Key) -> Iterator[Object]:
-    return (each for each in objects if key(each) > after)
