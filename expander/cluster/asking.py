@@ -74,7 +74,7 @@ class Asking:
                     raise Refused(reply.status, f"{self._transport.server}: {why}")
             except Lost as error:
                 why, lost = str(error), True
-            failures += 1
+            failures += asked is None
             wait = self._retry.wait(failures, asked, random.random())
             words = f"{self._transport.server} does not answer: {why}"
             if lost and any(sign in why for sign in HOPELESS):

@@ -119,9 +119,9 @@ class Books:
         elif isinstance(verdict, Hold):
             self._hold(task, verdict, now)
         elif isinstance(verdict, Later):
-            task.failures += 1
             self.why = verdict.why
             asked = verdict.after if verdict.after is not None else asked
+            task.failures += asked is None
             wait = self._terms.retry.wait(task.failures, asked, chance)
             if self._terms.retry.is_over(task.first or now, now, wait):
                 words = f"given up after {task.attempts} attempts: {verdict.why}"

@@ -17,7 +17,8 @@ class Retry:
     """Jittered exponential back-off.
 
     The wait after failure ``n`` (from 1) is drawn between half of ``base * 2**(n-1)`` and all of it, and no
-    more than ``cap``. ``budget`` is how long one item is tried in all. Everything is in seconds.
+    more than ``cap``; failures after which the server said how long to wait are not counted. ``budget`` is
+    how long one item is tried in all. Everything is in seconds.
     """
 
     base: float = 0.2
@@ -27,7 +28,7 @@ class Retry:
     def wait(self, failures: int, asked: float | None, chance: float) -> float:
         """Seconds to wait; at least what the server ``asked`` for. ``chance`` is from 0 to 1."""
         if asked is not None:
-            return min(asked, LONGEST_ASKED) + chance * min(max(asked, 0.1) / 4, 1.0)
+            return min(asked, LONGEST_ASKED) + chance * min(max(asked, 0.5) / 5, 1.0)
         limit = min(self.cap, self.base * 2.0 ** min(failures - 1, 30))
         return limit * (0.5 + chance / 2)
 

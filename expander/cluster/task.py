@@ -21,7 +21,8 @@ APPLY_PATCH: Final = "application/apply-patch+yaml"
 class Task:
     """One item on its way.
 
-    ``attempts`` counts requests that tell of the item, ``failures`` those in a row that had no use; ``first``
+    ``attempts`` counts requests that tell of the item, ``failures`` those in a row that had no use and no
+    word of how long to wait; ``first``
     is when it was first tried; ``unsure`` that an answer was lost, so the object may be there; ``asked`` that
     it was looked for and was not there; ``ended`` that it is a Job that has finished; ``refusal`` is what a
     quota said, while the object is looked for; ``released`` that it was held for quota and is tried again;

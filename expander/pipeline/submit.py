@@ -87,10 +87,10 @@ class Submit:
         Raises ClusterError when the server does not answer or does not accept the credentials, OutputError
         when the journal or results cannot be written; what is under way is answered and remembered before.
         """
-        retry = self._settings.terms.retry
-        patient = self._asker(replace(retry, budget=min(PATIENCE, retry.budget)))
-        patient.get("/version")
+        self._reach()
         if not self._settings.resume:
+            budget = min(PATIENCE, self._settings.terms.retry.budget)
+            patient = self._asker(replace(self._settings.terms.retry, budget=budget))
             manifests = foreseen(manifests, self._settings, patient, self._transport.namespace, self._say)
         prepared = self._prepared(manifests)
         first = next(prepared, None)
@@ -153,6 +153,8 @@ class Submit:
         try:
             for settled in delivered:
                 self._record(settled)
+                if known is not None and settled.attempts and settled.done.outcome == "unchanged":
+                    known.found(settled.prepared)
                 if settled.prepared.kind == "Job" and settled.done.outcome == "created":
                     last = settled.prepared
                 yield settled
