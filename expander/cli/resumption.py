@@ -72,12 +72,10 @@ def resumed(
 
 def same_cluster(run: Mapping[str, Any], server: str) -> None:
     """Raise InputError when the run that goes on was for another cluster than the one at ``server``."""
-    from expander.cluster.journal import plain
-
     before = run.get("server")
-    if before not in (None, plain(server)):
+    if before not in (None, server):
         raise InputError(
-            f"the group was sent to {before}, and this kubeconfig speaks to {plain(server)}",
+            f"the group was sent to {before}, and this kubeconfig speaks to {server}",
             hint="--context or --kubeconfig says which is meant; with its arguments a group begins anew here",
         )
 
@@ -96,10 +94,9 @@ def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
 def _chosen(found: Mapping[Path, Mapping[str, Any]], flags: Mapping[str, Any]) -> Mapping[str, Any]:
     if len(found) == 1:
         return next(iter(found.values()))
-    from expander.cluster.journal import plain
     from expander.cluster.transport import Transport
 
-    server = plain(Transport(flags["kubeconfig"], flags["context"]).server)
+    server = Transport(flags["kubeconfig"], flags["context"]).server
     for run in found.values():
         if run.get("server") == server:
             return run

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from expander.base.errors import InputError
 
@@ -34,7 +35,7 @@ class Access:
     ``proxy`` is the URL that the kubeconfig names.
     """
 
-    server: str
+    server: str = field(repr=False)
     namespace: str = "default"
     authorization: Callable[[], str] = field(default=str, repr=False)
     authority: str = field(default="", repr=False)
@@ -44,6 +45,12 @@ class Access:
     server_name: str = ""
     impersonation: tuple[tuple[str, str], ...] = ()
     proxy: str = field(default="", repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The server as it may be shown: without a name and password that may be in its URL."""
+        parts = urlsplit(self.server)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 @dataclass(frozen=True, slots=True)

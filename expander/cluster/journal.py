@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from expander.base.errors import OutputError
 
@@ -157,12 +156,6 @@ def journal_file(folder: Path, group: str, server: str) -> Path:
     """The journal of ``group`` in the cluster at the URL ``server``, below the state folder ``folder``."""
     place = hashlib.sha256(server.encode()).hexdigest()[:8]
     return folder / (group or "batch") / f"submit-{place}.jsonl"
-
-
-def plain(server: str) -> str:
-    """The URL of a server without a name and password that may be in it."""
-    parts = urlsplit(server)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def journals(folder: Path, group: str) -> list[Path]:

@@ -57,8 +57,8 @@ class Transport:
     """Requests to one cluster from any number of threads.
 
     ``kubeconfig`` and ``context`` are what kubectl's options of those names mean; without a kubeconfig
-    anywhere the service account of the pod this runs in is used. Raises InputError when there is neither, or
-    the credentials cannot be had.
+    anywhere the service account of the pod this runs in is used. ``server`` is the URL as it may be shown.
+    Raises InputError when there is neither, or the credentials cannot be had.
     """
 
     def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
@@ -68,7 +68,7 @@ class Transport:
         self._session = _session(*self._asked)
         self._stale = False
         self._failed: tuple[float, str] = (-AGAIN, "")
-        self.server: str = self._session.access.server
+        self.server: str = self._session.access.shown
         self.namespace: str = self._session.access.namespace
 
     def request(

@@ -12,7 +12,7 @@ from typing import Any, Final
 from expander.base.errors import ItemError, OutputError, Problem
 from expander.cluster.asking import Asking, ClusterError, Refused, Unreachable
 from expander.cluster.delivery import Done
-from expander.cluster.journal import HAS, Journal, journal_file, plain
+from expander.cluster.journal import HAS, Journal, journal_file
 from expander.cluster.known import Known
 from expander.cluster.news import News
 from expander.cluster.pace import Pace
@@ -109,7 +109,7 @@ class Submit:
             if self._settings.resume:
                 known = Known(self._journal, self._asking, self._settings.group_label, self._say)
             if self._settings.run is not None:
-                self._journal.begin({**self._settings.run, "server": plain(self.server)})
+                self._journal.begin({**self._settings.run, "server": self.server})
             yield from self._deliver(items, known)
 
     def _reach(self) -> None:

@@ -160,7 +160,7 @@ def test_a_server_that_cannot_be_reached_is_one_error(tmp_path: Path) -> None:
         config.write_text(
             json.dumps(
                 {
-                    "clusters": [{"name": "c", "cluster": {"server": server}}],
+                    "clusters": [{"name": "c", "cluster": {"server": server.replace("//", "//me:hidden@")}}],
                     "users": [{"name": "u", "user": {"token": "s3cret"}}],
                     "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
                     "current-context": "x",
@@ -175,6 +175,7 @@ def test_a_server_that_cannot_be_reached_is_one_error(tmp_path: Path) -> None:
     assert f"{server} does not answer: connection refused" in answer.err
     assert answer.err.count("error:") == 1
     assert "s3cret" not in answer.err
+    assert "hidden" not in answer.err
 
 
 def test_a_certificate_of_another_authority_is_an_error_at_once(tmp_path: Path) -> None:
