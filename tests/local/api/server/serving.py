@@ -41,19 +41,22 @@ class Server:
 
     def start(self) -> Self:
         command = [EXPANDER, "serve", "--state", str(self.folder), *self.flags]
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **self.environment},
-        )
+        errors = Path(f"{self.folder}.errors")  # not a pipe, which nobody reads: it could fill
+        errors.parent.mkdir(parents=True, exist_ok=True)
+        with open(errors, "ab") as stderr:
+            self.process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env={**os.environ, **self.environment},
+            )
         assert self.process.stdout is not None
         self.said = [self.process.stdout.readline(), self.process.stdout.readline()]
         found = re.match(r"ready (https?)://127\.0\.0\.1:(\d+)$", self.said[0])
         if found is None:
-            _, errors = self.process.communicate(timeout=120)
-            raise AssertionError(f"no server: {self.said} {errors}")
+            self.process.communicate(timeout=120)
+            raise AssertionError(f"no server: {self.said} {errors.read_text()}")
         self.scheme, self.port = found[1], int(found[2])
         self.kubeconfig = Path(self.said[1].removeprefix("export KUBECONFIG=").strip())
         self.token: str = yaml.safe_load(self.kubeconfig.read_text())["users"][0]["user"]["token"]
