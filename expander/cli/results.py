@@ -86,10 +86,14 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
         failures[0] += 1
         show_error(error)
 
+    collected: set[str] = set()
     if folders:
-        _collect(source, Path(folders[0]), flags, failed)
+        collected = _collect(source, Path(folders[0]), flags, failed)
     if kinds or not folders:
-        rows = _rows(source, flags, failed)
+        if flags["follow"]:
+            rows = _rows_in(Path(folders[0]), collected, flags)
+        else:
+            rows = _rows(source, flags, failed)
         put = Output()
         for text in _formatted(rows, kinds[0] if kinds else "table"):
             put.put(text)
@@ -140,10 +144,32 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     return rows
 
 
+def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
+    """The rows of what was collected of ``jobs``, which need not be there any more."""
+    from expander.pipeline.group.outputs import last_bytes
+    from expander.pipeline.group.results import results_in
+    from expander.pipeline.outcomes import FAILED
+
+    rows = [row for row in results_in(folder) if row["uid"] in jobs]
+    rows = [row for row in rows if not flags["failed"] or row["state"] == FAILED]
+    for row in rows:
+        file = folder / str(row.pop("folder")) / "stdout"
+        row.pop("files", None)
+        row.pop("bytes", None)
+        if "message" not in flags["columns"]:
+            row.pop("terminationMessage", None)
+        if "output" in flags["columns"]:
+            row["output"] = None
+            if file.exists():
+                with open(file, "rb") as pieces:
+                    row["output"] = last_bytes(pieces, flags["output_limit"]).decode("utf-8", "replace")
+    return sorted(rows, key=lambda row: (row["namespace"], row["name"], row["index"] or 0))
+
+
 def _collect(
     source: Reader, folder: Path, flags: dict[str, Any], failed: Callable[[ExpanderError], None]
-) -> None:
-    """Fetch what is new into ``folder``, and write the tables there."""
+) -> set[str]:
+    """Fetch what is new into ``folder``, and write the tables there; the uids of the Jobs there were."""
     from expander.pipeline.group.collecting import collect_all, write_tables
     from expander.pipeline.group.ended import ended
 
@@ -154,3 +180,6 @@ def _collect(
     total = write_tables(folder)
     left = f"; {counts.unfinished:,} have not ended" if counts.unfinished else ""
     say(f"{counts.new:,} new results, {total:,} in all, in {folder}{left}")
+    if counts.podless:
+        say(f"warning: of {counts.podless:,} of them the pods were gone already, with all that they put out")
+    return counts.jobs

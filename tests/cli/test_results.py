@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cluster import cluster
-from tests.cli.groups import create, follow, job, run_locally, table
+from tests.cli.cluster import cluster, until
+from tests.cli.groups import at_work, create, follow, job, run_locally, table
 from tests.cli.program import run
 from tests.cli.test_logs import LOCAL
 from tests.local.api.server.serving import Server
@@ -110,6 +110,22 @@ def test_results_of_jobs_that_are_gone_stay_in_the_tables(tmp_path: Path) -> Non
             "first",
             "second",
         ]
+
+
+def test_the_table_of_a_group_that_is_followed_has_also_jobs_that_went_meanwhile(tmp_path: Path) -> None:
+    out, gate = tmp_path / "out", tmp_path / "gate"
+    with cluster(tmp_path) as server:
+        late = job("late", f"until test -e {gate}; do sleep 0.1; done", ttlSecondsAfterFinished=0)
+        create(server, job("first", "echo first"), late)
+        words = ["--group", "g", "-f", "--out", str(out), "-o", "jsonl", "--column", "output"]
+        with at_work("results", *words, "--kubeconfig", str(server.kubeconfig)) as process:
+            until(lambda: (out / "first" / "result.json").exists())
+            assert server.request("DELETE", "/apis/batch/v1/namespaces/default/jobs/first").code == 200
+            gate.touch()
+            output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    found = {row["name"]: row for row in map(json.loads, output.splitlines())}
+    assert (found["first"]["output"], found["late"]["state"]) == ("first\n", "Complete")
 
 
 @pytest.mark.parametrize(

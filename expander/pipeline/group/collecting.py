@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.manifests.selection import uid_of
 from expander.pipeline.group.attempts import by_job
 from expander.pipeline.group.item_folder import write_whole
 from expander.pipeline.group.readers import Readers
@@ -24,10 +25,12 @@ AT_ONCE = 16
 
 @dataclass(slots=True)
 class Counts:
-    """Jobs that were looked at, items collected just now, and items that have not ended."""
+    """Jobs that were looked at, by uid, items collected just now, those of them whose pods were gone
+    already, and items that have not ended."""
 
-    jobs: int = 0
+    jobs: set[str] = field(default_factory=set)
     new: int = 0
+    podless: int = 0
     unfinished: int = 0
 
 
@@ -50,12 +53,12 @@ def collect_all(
     counts = Counts()
     with Readers[Collected](AT_ONCE) as readers:
         for jobs in batches:
-            counts.jobs += len(jobs)
+            counts.jobs.update(map(uid_of, jobs))
             chosen = [job for job in jobs if not failed_only or outcome_of(job, ()).state == FAILED]
             owned = by_job(reader.pods(chosen)) if chosen else {}
             places = []
             for job in chosen:
-                pods = owned.get(job["metadata"]["uid"], [])
+                pods = owned.get(uid_of(job), [])
                 counts.unfinished += sum(one.state not in FINISHED for one in records_of(job, pods))
                 places.append(partial(_collected, job, pods, reader, folder))
             for said in readers.in_order(places):
@@ -65,6 +68,7 @@ def collect_all(
                     failed(said)
                 else:
                     counts.new += said.new
+                    counts.podless += said.podless
     return counts
 
 

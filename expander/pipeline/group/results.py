@@ -31,10 +31,12 @@ RESULT: Final = "result.json"
 
 
 class Collected(NamedTuple):
-    """The rows of the items of a Job that have ended, and how many of them were collected just now."""
+    """The rows of the items of a Job that have ended, how many of them were collected just now, and how many
+    of these had no pod any more that could tell what it put out."""
 
     rows: list[Row]
     new: int
+    podless: int = 0
 
 
 def collect(job: Object, pods: Sequence[Object], reader: Reader, folder: Path) -> Collected:
@@ -47,7 +49,9 @@ def collect(job: Object, pods: Sequence[Object], reader: Reader, folder: Path) -
     done = [record for record in records_of(job, pods) if record.state in FINISHED]
     if not done:
         return Collected([], 0)
-    rows, new = [], 0
+    status = job.get("status") or {}
+    had_pods = bool(status.get("succeeded") or status.get("failed"))
+    rows, new, podless = [], 0, 0
     first = done[0]
     name = first.item or first.job
     with item_folder(Path(folder), name, f"{first.namespace}/{first.job}") as path:
@@ -57,9 +61,10 @@ def collect(job: Object, pods: Sequence[Object], reader: Reader, folder: Path) -
             if before is None or before.get("uid") != record.uid:
                 before = _write(record, reader, place, before or {})
                 new += 1
+                podless += had_pods and not record.attempts
             before["folder"] = os.path.relpath(place, folder)
             rows.append(before)
-    return Collected(rows, new)
+    return Collected(rows, new, podless)
 
 
 def results_in(folder: Path) -> Iterator[Row]:

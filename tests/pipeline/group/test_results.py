@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.pipeline.group.collecting import collect_all
 from expander.pipeline.group.results import collect, results_in
 from tests.pipeline.group.fakes import FakeReader, job, pod
 
@@ -156,3 +157,10 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Pat
     done = job("a", item="apple")
     with pytest.raises(OutputError, match=r"out/apple: Not a directory"):
         collect(done, [pod(done)], FakeReader([done], []), tmp_path / "out")
+
+
+def test_items_whose_pods_are_gone_are_counted_and_those_that_never_had_one_are_not(tmp_path: Path) -> None:
+    gone, never = job("gone"), job("never", "Failed")
+    gone["status"]["succeeded"] = 1
+    counts = collect_all(FakeReader([gone, never], []), [[gone, never]], tmp_path, lambda error: None)
+    assert (counts.new, counts.podless) == (2, 1)
