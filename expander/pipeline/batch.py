@@ -18,7 +18,7 @@ from expander.manifests.names import LABEL_VALUE, slug
 from expander.manifests.volcano import is_volcano
 from expander.pipeline.expand import prepare
 from expander.pipeline.reading import chunks_of, files_of
-from expander.pipeline.taken import Taken
+from expander.pipeline.taken import Taken, twice
 from expander.pipeline.templates import TemplateFile
 from expander.pipeline.validator import Validator
 from expander.render.documents import flattened, not_an_object
@@ -83,9 +83,7 @@ def from_paths(
                     apply(tree, edits)
                     manifest = Manifest(tree, document.position())
                     if taken.add([manifest]):
-                        raise InputError(
-                            f"{manifest.kind} {manifest.name!r} is there twice", where=manifest.where
-                        )
+                        raise twice(manifest)
                     yield from [manifest] if validator is None else validator.accepted([manifest], on_error)
 
 

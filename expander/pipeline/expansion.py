@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from expander.base.errors import ItemError, Problem
 from expander.items import Item
 from expander.manifests.manifest import Manifest
-from expander.pipeline.taken import Taken
+from expander.pipeline.taken import NAMES_NEEDED, Taken
 from expander.pipeline.templates import Template
 
 if TYPE_CHECKING:
@@ -94,14 +94,11 @@ def _collision(manifest: Manifest, first: str) -> ItemError:
     item = None if manifest.item is None else str(manifest.item)
     holder = f"{first} has" if first else "another manifest of the batch has"
     place = f" in namespace {manifest.namespace}" if manifest.namespace else ""
-    return ItemError(
-        Problem(
-            f"{manifest.kind} {manifest.name!r}{place} is a name that {holder} already",
-            manifest.where,
-            item,
-            "metadata.name",
-            "use what tells the items apart in metadata.name ($INDEX always does)"
-            if item
-            else "names must differ within a batch",
-        )
-    )
+    words = f"{manifest.kind} {manifest.name!r}{place} is a name that {holder} already"
+    hint = "names must differ within a batch"
+    if item:
+        hint = "use what tells the items apart in metadata.name ($INDEX always does)"
+    if not manifest.name:
+        words = f"{manifest.kind}s of several items need a name each, and this has none"
+        hint = f"use $ITEM or $INDEX in metadata.name; {NAMES_NEEDED}"
+    return ItemError(Problem(words, manifest.where, item, "metadata.name", hint))

@@ -14,7 +14,7 @@ from expander.manifests.edits import GROUP_LABEL, Edits, apply
 from expander.manifests.manifest import Manifest
 from expander.pipeline.batch import from_paths, from_template, group_of_paths, is_template, only_paths
 from expander.pipeline.expand import checked_group
-from expander.pipeline.taken import Taken
+from expander.pipeline.taken import Taken, twice
 from expander.pipeline.templates import Engine, TemplateFile
 from expander.pipeline.validator import Validator
 
@@ -122,7 +122,7 @@ def _from_objects(
             manifest = Manifest(_copied(given, number), Position(f"object {number}"))
             apply(manifest.tree, edits)  # type: ignore[arg-type]
         if taken.add([manifest]):
-            raise InputError(f"{manifest.kind} {manifest.name!r} is there twice", where=manifest.where)
+            raise twice(manifest)
         yield from [manifest] if validator is None else validator.accepted([manifest], on_error)
 
 

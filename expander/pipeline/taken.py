@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from expander.base.errors import InputError
 from expander.manifests.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 IN_MEMORY = 150_000
 """So many identities are kept in memory; more go to a temporary database, and memory stays as it is."""
+
+
+NAMES_NEEDED = "a name the server makes up (generateName) cannot be known again when something is sent again"
+"""Why objects of a batch have names of their own."""
 
 
 class Taken:
@@ -59,6 +64,14 @@ class Taken:
             return None
         (first,) = self._database.execute("SELECT item FROM taken WHERE key = ?", (key,)).fetchone()
         return str(first)
+
+
+def twice(manifest: Manifest) -> InputError:
+    """The error for a manifest whose identity is taken, where there are no items."""
+    if manifest.name:
+        return InputError(f"{manifest.kind} {manifest.name!r} is there twice", where=manifest.where)
+    words = f"this is not the only {manifest.kind} without a metadata.name"
+    return InputError(words, where=manifest.where, hint=f"give each a name: {NAMES_NEEDED}")
 
 
 def _database() -> sqlite3.Connection:

@@ -142,3 +142,19 @@ def test_without_a_kubeconfig_it_says_so_and_names_no_secret(tmp_path: Path) -> 
     assert answer.code == 2
     assert "no cluster" in answer.err
     assert "s3cret" not in answer.err
+
+
+def test_several_objects_without_names_are_refused_with_the_reason(tmp_path: Path) -> None:
+    one = TEMPLATE.replace("name: item-$ITEM", "generateName: run-").replace("SUSPEND", "true")
+    path = tmp_path / "job.yaml"
+    path.write_text(one.replace("WORDS", "$ITEM"))
+    answer = run("submit", str(path), "a", "b", "--dry-run=client")
+    assert answer.code == 1
+    assert "item 2 'b' (<arguments>): metadata.name: Jobs of several items need a name each" in answer.err
+    assert "$ITEM or $INDEX in metadata.name" in answer.err
+    both = tmp_path / "both.yaml"
+    both.write_text(f"{one}---{one}")
+    answer = run("submit", str(both), "--dry-run=client")
+    assert answer.code == 2
+    assert "this is not the only Job without a metadata.name" in answer.err
+    assert "generateName" in answer.err
