@@ -14,8 +14,8 @@ FOLDERS = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir()
 EXAMPLES = [path for path in FOLDERS if "$BROKER_URL" not in (path / "README.md").read_text()]
 """All but those that need a broker; tests.queues has them."""
 
-LIFE = "03-group-life"
-"""About one group at a cluster, and no pattern of the pages."""
+ELSEWHERE = ("03-group-life", "11-volcano")
+"""About one group at a cluster, and no pattern of the pages; and about Jobs that the served cluster lacks."""
 
 
 def name(path: Path) -> str:
@@ -33,7 +33,7 @@ def test_an_example_does_what_its_readme_says(example: Path, tmp_path: Path) -> 
             run("serve", "stop", "--state", str(log.parent))
 
 
-@pytest.mark.parametrize("example", [path for path in FOLDERS if path.name != LIFE], ids=name)
+@pytest.mark.parametrize("example", [path for path in FOLDERS if path.name not in ELSEWHERE], ids=name)
 def test_a_pattern_is_shown_here_and_with_kubectl(example: Path) -> None:
     commands = [step.command for step in steps_of((example / "README.md").read_text())]
     for wanted in ("expander run ", "expander serve --detach", "expander serve stop"):

@@ -89,7 +89,8 @@ def csv_row(one: Standing, label: str, named: str | None) -> str:
 
 def name_of(job: Object) -> str:
     """A Job as kubectl names it."""
-    return f"job.batch/{job['metadata']['name']}"
+    group = str(job.get("apiVersion") or "batch/v1").partition("/")[0]
+    return f"job.{group}/{job['metadata']['name']}"
 
 
 def shown(job: Object) -> Mapping[str, Any]:

@@ -91,7 +91,8 @@ def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
     metadata, status = job["metadata"], job.get("status") or {}
     now = status.get("state") or {}
     phase = now.get("phase") or ""
-    began = [each for each in status.get("conditions") or () if each.get("status") == "Running"]
+    passed = status.get("conditions") or ()
+    ran = any(each.get("status") == "Running" for each in passed)
     state = {"Completed": COMPLETE, "": PENDING, "Pending": PENDING}.get(phase, ACTIVE)
     if phase in ENDS and phase != "Completed":
         state = FAILED
@@ -106,11 +107,11 @@ def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
         state=state,
         reason=now.get("reason", phase if state == FAILED else ""),
         message=now.get("message", ""),
-        started=_seconds(began[0].get("lastTransitionTime")) if began else None,
+        started=_seconds(passed[0].get("lastTransitionTime")) if passed else None,
         finished=last,
         succeeded=status.get("succeeded") or 0,
         failed=status.get("failed") or 0,
-        attempts=1 + (status.get("retryCount") or 0) if began else 0,
+        attempts=1 + (status.get("retryCount") or 0) if ran or pods else 0,
         exit_code=_exit_code(ends, state),
     )
 

@@ -15,6 +15,7 @@ HERE = {
     "jinja2": [],
     "pod-to-pod": [],
     "sequential": [],
+    "volcano": [],
 }
 """The patterns that run with nothing else at hand, and their items."""
 
