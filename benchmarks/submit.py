@@ -7,7 +7,9 @@ are deleted before the next begins. Every way is a process of its own and its st
 the loop get manifests that are made already, ``expander submit`` makes and validates them as it goes. kubectl
 runs with its defaults: ``create -f`` and ``apply -f`` ask one thing at a time, and no client-side limit holds
 them back. Beside the server without any delay there is one that answers after ``--latency``: 5 ms is what a
-real API server with etcd takes. ``--refusals`` measures goodput while 30 % of the requests are answered 429.
+real API server with etcd takes. ``--refusals`` measures goodput while 30 % of the requests are answered 429
+with ``Retry-After: 1``, beside two loops: one that tries again at once has what the server admits, and one
+that waits as it is told, each thread for itself.
 """
 
 from __future__ import annotations
@@ -42,23 +44,30 @@ spec:
 """
 
 LOOP = """\
-import http.client, sys, threading
+import http.client, sys, threading, time
 
 def work(part):
     connection = http.client.HTTPConnection(sys.argv[1])
     path = "/apis/batch/v1/namespaces/default/jobs?fieldValidation=Strict"
     for body in part:
-        connection.request("POST", path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status == 201, answer.status
+        while True:
+            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status == 201:
+                break
+            assert answer.status == 429 and sys.argv[3:], answer.status
+            time.sleep(float(sys.argv[3]) * int(answer.headers["Retry-After"]))
 
 bodies = open(sys.argv[2], "rb").read().splitlines()
 workers = [threading.Thread(target=work, args=(bodies[n::8],)) for n in range(8)]
 for worker in workers: worker.start()
 for worker in workers: worker.join()
 """
-"""POSTs of prepared bytes over one kept connection for each of 8 threads, and nothing else."""
+"""POSTs of prepared bytes over one kept connection for each of 8 threads, and nothing else.
+
+What is refused is sent again after so many times the Retry-After as the third argument says.
+"""
 
 Ways = dict[str, Callable[[], None]]
 
@@ -89,8 +98,8 @@ def clear(transport: Transport) -> None:
         time.sleep(0.1)
 
 
-def ways_of(folder: Path, kubeconfig: str, server: str, jobs: int) -> Ways:
-    """What is compared."""
+def ways_of(folder: Path, kubeconfig: str, server: str, jobs: int, *again: str) -> Ways:
+    """What is compared; ``again`` is for the loop."""
     template = folder / "job.yaml"
     template.write_text(TEMPLATE)
     items = f"1-{jobs}"
@@ -110,10 +119,9 @@ def ways_of(folder: Path, kubeconfig: str, server: str, jobs: int) -> Ways:
 
     config = ["--kubeconfig", kubeconfig]
     state = str(folder / "journals")
+    loop = (sys.executable, "-c", LOOP, urlsplit(server).netloc, str(folder / "jobs.jsonl"), *again)
     return {
-        "plain loop, 8 threads": program(
-            sys.executable, "-c", LOOP, urlsplit(server).netloc, str(folder / "jobs.jsonl")
-        ),
+        "plain loop, 8 threads": program(*loop),
         "expander submit": program(
             EXPANDER, "submit", str(template), "-i", items, *config, "--state", state, "-q"
         ),
@@ -141,19 +149,41 @@ def measure(title: str, jobs: int, rounds: int, names: int, *faults: str) -> Non
         print(f"  {name:24} {seconds:7.2f} s {jobs / seconds:8,.0f} Jobs/s{ratio}")
 
 
-def refusals(jobs: int) -> None:
-    """Goodput while the server refuses at random, against what it admits of the loop when it does not."""
+def refusals(jobs: int, *faults: str) -> None:
+    """Goodput while the server refuses at random, against what it admits of a loop that heeds nothing.
+
+    The last items of a batch wait their refusals out one after the other, several seconds whatever its size:
+    the rate in between comes from a batch of twice the size.
+    """
     with (
         tempfile.TemporaryDirectory() as scratch,
-        serving(Path(scratch), "429=0.3") as (kubeconfig, transport),
+        serving(Path(scratch), "429=0.3", *faults) as (kubeconfig, transport),
     ):
-        ways = ways_of(Path(scratch), kubeconfig, transport.server, jobs)
-        begun = time.perf_counter()
-        ways["expander submit"]()
-        seconds = time.perf_counter() - begun
+
+        def timed(name: str, count: int, *again: str) -> float:
+            way = ways_of(Path(scratch), kubeconfig, transport.server, count, *again)[name]
+            begun = time.perf_counter()
+            way()
+            seconds = time.perf_counter() - begun
+            clear(transport)
+            return seconds
+
+        at_once = timed("plain loop, 8 threads", jobs, "0")
+        few = min(jobs, 400)
+        told = timed("plain loop, 8 threads", few, "1") / few * jobs
+        seconds = timed("expander submit", jobs)
+        between = timed("expander submit", 2 * jobs) - seconds
         transport.close()
-    print(f"{jobs:,} Jobs, 30 % answered 429 with Retry-After: 1")
-    print(f"  {'expander submit':24} {seconds:7.2f} s {jobs / seconds:8,.0f} Jobs/s")
+    print(f"{jobs:,} Jobs, 30 % answered 429 with Retry-After: 1, {' '.join(faults) or 'no other delay'}")
+    for name, took in (
+        ("loop, again at once", at_once),
+        ("loop that waits", told),
+        ("expander submit", seconds),
+        ("  without start and end", between),
+    ):
+        print(
+            f"  {name:24} {took:7.2f} s {jobs / took:8,.0f} Jobs/s  {at_once / took:6.1%} of what is admitted"
+        )
 
 
 def main() -> None:
@@ -166,10 +196,12 @@ def main() -> None:
     parser.add_argument("--refusals", action="store_true")
     given = parser.parse_args()
     names = 2 if given.loop_only else 4
-    measure("a server on this machine", given.jobs, given.rounds, names)
-    measure(f"answers after {given.latency}", given.jobs, given.rounds, names, f"latency={given.latency}")
     if given.refusals:
         refusals(given.jobs)
+        refusals(given.jobs, f"latency={given.latency}")
+        return
+    measure("a server on this machine", given.jobs, given.rounds, names)
+    measure(f"answers after {given.latency}", given.jobs, given.rounds, names, f"latency={given.latency}")
 
 
 if __name__ == "__main__":
