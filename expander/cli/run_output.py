@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from expander.cli.messages import Output, say
 from expander.cli.outcome_lines import OutcomeLines
 from expander.local.kubelet.folders import Folders
+from expander.pipeline.group.standing import standing_of
 from expander.pipeline.outcomes import FAILED, JobOutcome, outcome_of
 from expander.pipeline.results import logs_of
 
@@ -37,7 +38,7 @@ class JobOutput:
         self._folders = Folders(state)
         self._quiet = quiet or lines is not None
         self._outcomes = lines
-        self._failed: list[tuple[JobOutcome, list[str]]] = []
+        self._failed: list[tuple[JobOutcome, str, list[str]]] = []
         self._failures = 0
 
     def finished(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
@@ -57,7 +58,8 @@ class JobOutput:
         if failed:
             self._failures += 1
             if len(self._failed) < SHOWN:
-                self._failed.append((outcome, lines[-LAST_LINES:] if self._quiet else []))
+                words = standing_of(job, pods, {}).words
+                self._failed.append((outcome, words, lines[-LAST_LINES:] if self._quiet else []))
 
     def kept(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
         """A Job had ended in an earlier run: only its outcome is told."""
@@ -96,10 +98,9 @@ class JobOutput:
 
     def summary(self, result: RunResult) -> None:
         """What became of the batch, and which Jobs failed."""
-        for outcome, lines in self._failed:
-            code = f", exit code {outcome.exit_code}" if outcome.exit_code else ""
+        for outcome, words, lines in self._failed:
             item = f" (item {outcome.item!r})" if outcome.item else ""
-            say(f"failed: {outcome.name}{item}: {outcome.reason}: {outcome.message}{code}")
+            say(f"failed: {outcome.name}{item}: {words}")
             for line in lines:
                 say(f"  {line}")
         if self._failures > len(self._failed):

@@ -73,6 +73,11 @@ class Actions:
         """The pods that have the object of that uid as their first owner, oldest first."""
         return [each for each in self._control.store.owned(uid) if each["kind"] == "Pod"]
 
+    def pods_ever(self, uid: str) -> builtins.list[Object]:
+        """The pods that the Job of that uid has had, those that were deleted too, oldest first."""
+        pods = [*self._control.store.traces(uid), *self.owned(uid)]
+        return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+
     def delete(
         self,
         kind: str,

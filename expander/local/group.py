@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from expander.base.selectors import parse
@@ -52,7 +53,7 @@ class LocalSource:
         ]
 
     def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
-        """See `Reader`."""
+        """See `Reader`; also those that were deleted before their Job, whose logs are still here."""
         jobs = dict.fromkeys(uid_of(job) for job in (self.jobs() if of is None else of))
         for state in self._readers():
             here = [uid for uid in jobs if self._homes.get(uid, state.folder) == state.folder]
@@ -61,7 +62,7 @@ class LocalSource:
             else:
                 pods = state.of_kind("Pod", self.selection.namespace)
                 found = (pod for pod in pods if owner_of(pod) in jobs)
-            for pod in found:
+            for pod in chain(state.traces(here), found):
                 self._homes[uid_of(pod)] = state.folder
                 yield pod
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from expander.base.errors import ExpanderError
-from expander.local.store import rows
+from expander.local.store import rows, traces
 from expander.local.store.database import BUSY, LAYOUT
 from expander.local.store.encoding import Object, decode
 from expander.local.store.events import Events, Recorded
@@ -85,6 +85,13 @@ class StateReader:
         for uid in uids:
             for _, data in rows.owned(self.database, uid):
                 yield decode(data)
+
+    def traces(self, uids: Iterable[str]) -> Iterator[Object]:
+        """The pods of these Jobs that were deleted before them."""
+        traced = traces.owners(self.database)
+        for uid in uids:
+            if uid in traced:
+                yield from traces.of_job(self.database, uid)
 
     def events(self, namespace: str | None) -> Iterator[Recorded]:
         """What was recorded, oldest first."""

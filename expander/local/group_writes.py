@@ -17,7 +17,7 @@ from expander.base import selectors
 from expander.local.kubelet.folders import Folders
 from expander.local.state import State
 from expander.local.store.objects import Store
-from expander.manifests.selection import Selection
+from expander.manifests.selection import Selection, uid_of
 
 Object = Mapping[str, Any]
 
@@ -117,9 +117,11 @@ class _Home:
             return
         for dependent in self.store.owned(uid):
             self.remove(dependent["metadata"]["uid"])
+        if obj["kind"] in ("Job", "Pod"):
+            for pod in (uid, *(uid_of(each) for each in self.store.traces(uid))):
+                for path in self._logs.pop(pod, ()):
+                    os.unlink(path)
         if obj["kind"] == "Pod":
-            for path in self._logs.pop(uid, ()):
-                os.unlink(path)
             self._folders.of(obj).remove_volumes()
         self.store.remove(obj)
 

@@ -121,7 +121,7 @@ class Run:
             for job in self._executor.take_finished():
                 self._moved_at = self._clock()
                 self._open.pop((job["metadata"]["namespace"], job["metadata"]["name"]), None)
-                self._on_finished(job, partial(self._executor.owned, job["metadata"]["uid"]))
+                self._on_finished(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
             self._tell_caveats()
             if self._clock() - self._looked_at >= LOOK:
                 self._looked_at = self._clock()
@@ -157,7 +157,7 @@ class Run:
         job = self._executor.find("Job", namespace, name)
         if job is not None and job_state(job) in FINISHED:
             del self._open[namespace, name]
-            self._on_kept(job, partial(self._executor.owned, job["metadata"]["uid"]))
+            self._on_kept(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
 
     def _tell_caveats(self) -> None:
         """Say what the runtime cannot give the containers."""

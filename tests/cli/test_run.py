@@ -112,7 +112,7 @@ def test_a_failed_job_makes_the_exit_code_1_and_is_named_with_its_reason() -> No
     lines = answer.err.splitlines()
     assert (
         lines[-2]
-        == "failed: job-bad (item 'bad'): BackoffLimitExceeded: Job has reached the specified backoff limit, exit code 1"
+        == "failed: job-bad (item 'bad'): BackoffLimitExceeded (exit code 1): Job has reached the specified backoff limit"
     )
     assert lines[-1] == "2 Jobs: 1 succeeded, 1 failed"
     assert "[job-bad] working on bad" in answer.out.splitlines()

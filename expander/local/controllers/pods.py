@@ -187,6 +187,8 @@ class Pods:
         finalizers = metadata.get("finalizers") or ()
         if metadata.get("deletionTimestamp") is not None:
             if ended and not finalizers:
+                if (job := controller_of(pod)) is not None and "nodeName" in pod["spec"]:
+                    self._store.trace(pod, job)
                 self._remove(pod)
         elif ended and FINALIZER not in finalizers:
             self._store.release(metadata["uid"])

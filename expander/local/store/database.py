@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from expander.base.errors import ExpanderError
+from expander.local.store.traces import TABLES as _TRACES
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """The number of the tables' layout, kept as SQLite's ``user_version``."""
 
 BUSY: Final = 5000
@@ -65,7 +66,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA temp_store=MEMORY")
         (layout,) = connection.execute("PRAGMA user_version").fetchone()
         if layout == 0:
-            connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={LAYOUT};COMMIT;")
+            connection.executescript(f"BEGIN;{_TABLES}{_TRACES}PRAGMA user_version={LAYOUT};COMMIT;")
         elif layout != LAYOUT:
             raise ExpanderError(f"{path} was written by another version of expander (layout {layout})")
     except sqlite3.DatabaseError as error:

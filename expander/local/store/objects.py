@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final, Literal
 
-from expander.local.store import rows
+from expander.local.store import rows, traces
 from expander.local.store.encoding import Object, decode, encode
 
 Key = tuple[str, str, str]
@@ -96,6 +96,16 @@ class Store:
         self._removed.add(uid)
         last = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
         self._tell("DELETED", last)
+
+    def trace(self, obj: Object, owner: str) -> None:
+        """Keep the last state of a pod that is to be removed, for as long as its Job ``owner`` stays."""
+        job = self.by_uid(owner)
+        if job is not None and not job["metadata"].get("deletionTimestamp"):
+            traces.keep(self._database, obj, owner)
+
+    def traces(self, owner: str) -> list[Object]:
+        """The pods of a Job that were removed with a trace."""
+        return [*traces.of_job(self._database, owner)]
 
     def hold(self, uid: str) -> Object | None:
         """Keep this object in memory until it is released or removed; None when there is none."""

@@ -108,10 +108,16 @@ def plan(reader: Reader, writer: Writer, filters: Filters, now: float) -> Plan:
 def pods_of(plan: Plan, reader: Reader, writer: Writer) -> list[Found]:
     """The pods that go with the plan."""
     jobs = {job.uid for job in plan.jobs}
-    pods = {uid_of(pod): pod for pod in reader.pods() if owner_of(pod) in jobs}
+    pods = {uid_of(pod): pod for pod in reader.pods() if owner_of(pod) in jobs and not _is_gone(pod)}
     if plan.whole or plan.clears:
         pods |= {uid_of(pod): pod for pod in writer.labelled("Pod")}
     return [found_of("Pod", pod) for pod in pods.values()]
+
+
+def _is_gone(pod: Object) -> bool:
+    """Whether a pod was deleted already, and has ended: it goes, or is gone, by itself."""
+    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return ended and pod["metadata"].get("deletionTimestamp") is not None
 
 
 def found_of(kind: str, obj: Object) -> Found:

@@ -147,6 +147,7 @@ def _back_off(status: Object) -> Trouble | None:
 
 def _retries(job: Object, pods: Sequence[Object], state: str) -> int:
     spec, status = job.get("spec") or {}, job.get("status") or {}
+    pods = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     restarts = sum(int(each.get("restartCount") or 0) for pod in pods for each in statuses_of(pod))
     if is_volcano(job):
         return restarts + int(status.get("retryCount") or 0)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from expander.base.api_time import unix
 from expander.manifests.selection import Object, uid_of
 from expander.pipeline.group.attempts import statuses_of
 
@@ -112,13 +113,22 @@ def _failures(pod: Object) -> Iterable[tuple[str, Trouble]]:
     for container in statuses_of(pod):
         for step in ("lastState", "state"):
             end = (container.get(step) or {}).get("terminated")
-            if end and end.get("exitCode"):
+            if end and end.get("exitCode") and not _was_killed(pod, end):
                 ends.append((str(end.get("finishedAt") or ""), _end(end)))
     if status.get("phase") == "Failed":
         when = max((when for when, _ in ends), default=_made(pod))
         if why := _disruption(status):
             return [(when, Trouble(why, status.get("message") or ""))]
     return ends
+
+
+def _was_killed(pod: Object, end: Object) -> bool:
+    """Whether a container ended because its pod was deleted: no failure of its own."""
+    metadata = pod["metadata"]
+    stamp, ended = metadata.get("deletionTimestamp"), end.get("finishedAt")
+    if not stamp or not ended:
+        return False
+    return unix(ended) >= unix(stamp) - (metadata.get("deletionGracePeriodSeconds") or 0)
 
 
 def _disruption(status: Object) -> str:
