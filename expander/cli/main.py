@@ -9,7 +9,7 @@ from importlib import import_module
 
 import click
 
-from expander.base.errors import ExpanderError
+from expander.base.errors import ExpanderError, InputError
 from expander.cli.messages import show_error
 from expander.version import __version__
 
@@ -134,10 +134,24 @@ def run(arguments: list[str]) -> int:
         if not error.silent:
             show_error(error)
         return error.exit_code
+    except OSError as error:
+        return _refused(error)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _refused(error: OSError) -> int:
+    """Say what the system refused: without a file it was to take a help text, or another short one."""
+    from expander.sinks.faults import output_error
+
+    if error.filename is not None:
+        show_error(InputError(f"{error.filename}: {error.strerror}"))
+    else:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered cannot fail again
+        show_error(output_error("write to", "standard output", error))
+    return InputError.exit_code
 
 
 def _called() -> str:

@@ -311,8 +311,9 @@ def test_a_closed_pipe_ends_quietly(folder: Path) -> None:
     assert (answer.stdout, answer.stderr, answer.returncode) == ("---\n", "", 141)
 
 
-def test_a_full_disk_is_one_clear_error(folder: Path) -> None:
-    command = f"{EXPANDER} expand job-tmpl.yaml -i 1-10 > /dev/full"
+@pytest.mark.parametrize("words", ["expand job-tmpl.yaml -i 1-10", "--help", "completion bash", "--version"])
+def test_a_full_disk_is_one_clear_error(folder: Path, words: str) -> None:
+    command = f"{EXPANDER} {words} > /dev/full"
     answer = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
     assert answer.returncode == 2
     assert "No space left on device" in answer.stderr
