@@ -60,7 +60,7 @@ def _run(
 
     errors = ItemErrors()
     executor = Executor(home, **executor_settings(flags))
-    say(f"{home.name}: {executor.note}")
+    say(f"group {home.name}: {executor.note}")
     ends = _Ends(report, home, flags["quiet"])
     with executor, Progress() as progress:
         run = Run(
