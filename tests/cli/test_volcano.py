@@ -1,0 +1,108 @@
+"""Volcano Jobs from a template: expanded, planned, submitted, run, looked at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.cluster import cluster
+from tests.cli.custom_cluster import GROUP, custom_cluster
+from tests.cli.program import run
+
+TEMPLATE = """
+apiVersion: batch.volcano.sh/v1alpha1
+kind: Job
+metadata:
+  name: train-${ITEM.name}
+spec:
+  plugins: {env: [], svc: []}
+  tasks:
+  - name: worker
+    replicas: ${ITEM.workers}
+    template:
+      spec:
+        restartPolicy: Never
+        containers:
+        - name: main
+          image: busybox:1.37
+          command: ["sh", "-c", "COMMAND"]
+          env:
+          - {name: NAME, value: "${ITEM.name}"}
+"""
+ITEMS = "name,workers\na,1\nB c,2\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    (tmp_path / "job.yaml").write_text(TEMPLATE.replace("COMMAND", "echo $NAME worker $VC_TASK_INDEX"))
+    (tmp_path / "items.csv").write_text(ITEMS)
+    return tmp_path
+
+
+def test_items_give_volcano_jobs_names_labels_and_numbers() -> None:
+    answer = run("expand", "job.yaml", "-i", "items.csv", "--group", "night")
+    assert answer.code == 0, answer.err
+    checked = run("validate", "-", "-o", "json", stdin=answer.out)
+    assert [json.loads(line)["status"] for line in checked.out.splitlines()] == ["valid", "valid"]
+    assert answer.out.count("jobgroup: night") == 4
+    assert "replicas: 2" in answer.out
+    assert "name: train-b-c-" in answer.out.replace('"', "")
+
+
+def test_what_is_wrong_with_an_item_is_told_at_its_field() -> None:
+    Path("items.csv").write_text("name,workers\na,many\nb,-1\n")
+    answer = run("expand", "job.yaml", "-i", "items.csv")
+    assert answer.code == 1
+    assert "spec.tasks[0].replicas: expected an integer, found 'many'" in answer.err
+    assert "spec.tasks[0].replicas: Invalid value: -1" in answer.err
+
+
+def test_volcano_jobs_are_submitted_as_custom_resources(folder: Path) -> None:
+    with custom_cluster(folder) as server:
+        answer = run("submit", "job.yaml", "-i", "items.csv", "--kubeconfig", str(server.config))
+        assert answer.code == 0, answer.err
+        again = run("submit", "job.yaml", "-i", "items.csv", "--kubeconfig", str(server.config))
+        assert again.code == 0, again.err
+    places = sorted(server.objects)
+    assert places[0] == f"{GROUP}/namespaces/default/jobs/train-a"
+    assert len(places) == 2
+    sent = server.objects[places[0]]
+    assert sent["metadata"]["labels"] == {"jobgroup": "job"}
+    assert sent["spec"]["tasks"][0]["template"]["metadata"]["labels"] == {"jobgroup": "job"}
+
+
+def test_a_cluster_without_volcano_is_told_of(folder: Path) -> None:
+    with cluster(folder) as server:
+        answer = run("submit", "job.yaml", "-i", "items.csv", "--kubeconfig", str(server.kubeconfig))
+    assert answer.code == 1
+    assert "the server has no Job in batch.volcano.sh/v1alpha1" in answer.err
+
+
+def test_volcano_jobs_run_here_and_are_looked_at_like_others() -> None:
+    answer = run("run", "job.yaml", "-i", "items.csv", "--group", "night", "--runtime", "process")
+    assert answer.code == 0, answer.err
+    assert "[train-a] a worker 0" in answer.out
+    assert sum("B c worker" in line for line in answer.out.splitlines()) == 2
+    status = json.loads(run("status", "--local", "--group", "night", "-o", "json").out)
+    assert [job["status"]["state"]["phase"] for job in status["items"]] == ["Completed", "Completed"]
+    waited = run("wait", "--local", "--group", "night")
+    assert (waited.code, waited.out.count("complete (")) == (0, 2)
+    rows = json.loads(run("results", "--local", "--group", "night", "-o", "json").out)
+    assert {row["state"] for row in rows} == {"Complete"}
+    again = run("run", "job.yaml", "-i", "items.csv", "--group", "night", "--runtime", "process")
+    assert "2 of them before this run" in again.err
+
+
+def test_a_volcano_job_that_fails_is_told_with_why(folder: Path) -> None:
+    (folder / "job.yaml").write_text(TEMPLATE.replace("COMMAND", "exit 3"))
+    answer = run(
+        "run", "job.yaml", "-i", "items.csv", "--group", "night", "--runtime", "process", "-o", "json"
+    )
+    assert answer.code == 1
+    *outcomes, last = [json.loads(line) for line in answer.out.splitlines()]
+    assert {each["outcome"] for each in outcomes} == {"failed"}
+    assert last == {"summary": {"failed": 2}}
