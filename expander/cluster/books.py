@@ -102,7 +102,7 @@ class Books:
                 self._wait_for_room(task, now)
                 return False
             task.stage, task.refusal = "compare", self.why
-        elif self.window is not None and task.stage == "create" and task.prepared.kind == "Job":
+        elif self.window is not None and task.stage == "create" and task.prepared.is_job:
             self.window.sending(task.prepared)
         return True
 
@@ -176,7 +176,7 @@ class Books:
 
     def _settle(self, task: Task, done: Done) -> None:
         prepared = task.prepared
-        if self.window is not None and prepared.kind == "Job":
+        if self.window is not None and prepared.is_job:
             there = done.outcome in ("created", "unchanged") and not task.ended
             self.window.answered(prepared, there)
         self.on_the_way -= 1

@@ -74,7 +74,7 @@ class News:
 
     def meet(self, item: Prepared) -> None:
         """An item is about to be sent. Raises ClusterError when Jobs like it cannot be followed."""
-        if item.kind != "Job":
+        if not item.is_job:
             return
         scope = scope_of(item)
         window = self._submission.books.window

@@ -61,6 +61,11 @@ class Prepared:
     group_label: str = GROUP_LABEL
 
     @property
+    def is_job(self) -> bool:
+        """Whether it is a Job of Kubernetes: those of Volcano are not followed."""
+        return self.title == "job.batch"
+
+    @property
     def key(self) -> str:
         """Equal for what would be one object of a cluster with the same content."""
         return f"{self.collection}/{self.name} {self.digest}"

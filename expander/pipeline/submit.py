@@ -155,7 +155,7 @@ class Submit:
                 self._record(settled)
                 if known is not None and settled.attempts and settled.done.outcome == "unchanged":
                     known.found(settled.prepared)
-                if settled.prepared.kind == "Job" and settled.done.outcome == "created":
+                if settled.prepared.is_job and settled.done.outcome == "created":
                     last = settled.prepared
                 yield settled
             self._await_the_end(last)
@@ -169,7 +169,7 @@ class Submit:
 
     def _record(self, settled: Settled) -> None:
         prepared, outcome = settled.prepared, settled.done.outcome
-        if prepared.kind == "Job" and outcome in HAS:
+        if prepared.is_job and outcome in HAS:
             self.news.podless.add(prepared.namespace, prepared.name)
         if self._journal is None or settled.done.reason == RESUMED:
             return

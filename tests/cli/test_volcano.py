@@ -106,3 +106,10 @@ def test_a_volcano_job_that_fails_is_told_with_why(folder: Path) -> None:
     *outcomes, last = [json.loads(line) for line in answer.out.splitlines()]
     assert {each["outcome"] for each in outcomes} == {"failed"}
     assert last == {"summary": {"failed": 2}}
+
+
+def test_a_window_is_for_jobs_of_kubernetes(folder: Path) -> None:
+    with custom_cluster(folder) as server:
+        flags = ("--max-active", "1", "--kubeconfig", str(server.config))
+        assert run("submit", "job.yaml", "-i", "items.csv", *flags).code == 0
+    assert len(server.objects) == 2
