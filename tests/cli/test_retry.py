@@ -156,7 +156,12 @@ def test_a_dry_run_tells_and_changes_nothing(served: Server) -> None:
 
 def test_missing_indexes_become_jobs_of_their_own_and_then_all_is_complete(served: Server) -> None:
     script = 'echo "$JOB_COMPLETION_INDEX"; case " $BAD " in *" $JOB_COMPLETION_INDEX "*) exit 1;; esac'
-    spec: dict[str, Any] = {"completions": 4, "parallelism": 4, "completionMode": "Indexed", "backoffLimitPerIndex": 0}
+    spec: dict[str, Any] = {
+        "completions": 4,
+        "parallelism": 4,
+        "completionMode": "Indexed",
+        "backoffLimitPerIndex": 0,
+    }
     variables = {"env": [{"name": "BAD", "value": "1 3"}]}
     made = job("g", script, group="g", container=variables, **spec)
     del made["spec"]["backoffLimit"]
@@ -172,6 +177,11 @@ def test_missing_indexes_become_jobs_of_their_own_and_then_all_is_complete(serve
     }
     assert found["g"]["metadata"]["uid"] == uid
     assert follow(served, "wait", "--group", "g", "-q").code == 1
+    again = outcomes(follow(served, "retry", "--group", "g", "--items", "g/3", "-o", "json"))
+    assert [(name, told["outcome"], told["attempts"]) for name, told in again.items()] == [
+        ("g-3", "created", 3)
+    ]
+    ended(served, "g")
     assert set(outcomes(follow(served, "retry", "--group", "g", "--with", "BAD=", "-o", "json"))) == {"g-3"}
     ended(served, "g")
     assert follow(served, "wait", "--group", "g", "-q").code == 0

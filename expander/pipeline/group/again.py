@@ -7,7 +7,7 @@ sees the same index, and the Indexed Job keeps what it has. With ``everything`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,7 +83,10 @@ def choose(jobs: Iterable[Object], choice: Choice) -> Chosen:
     chosen = Chosen()
     wanted = dict.fromkeys(choice.items, False)
     names: list[str] = []
+    parts: dict[tuple[str, str], Object] = {}
     for job in jobs:
+        if RETRY_OF in (job["metadata"].get("annotations") or {}):
+            parts[job["metadata"]["namespace"], job["metadata"]["name"]] = job
         state = outcome_of(job, ()).state
         chosen.states[state] = chosen.states.get(state, 0) + 1
         called = _names(job)
@@ -95,11 +98,10 @@ def choose(jobs: Iterable[Object], choice: Choice) -> Chosen:
                 continue
         elif state != FAILED and not choice.everything:
             continue
-        if state not in (COMPLETE, FAILED) and not choice.force:
-            words = "it has not ended; --force stops it and begins it anew"
-            chosen.left.append(Left(job, "refused", "Running", words))
-            continue
-        _add(chosen, job, indexes or None, choice)
+        if _may_go(chosen, job, choice):
+            _add(chosen, job, indexes or None, choice)
+    if wanted:
+        _take_parts(chosen, parts, choice)
     if choice.everything:
         _part_obsolete(chosen)
     missing = [item for item, found in wanted.items() if not found]
@@ -109,6 +111,28 @@ def choose(jobs: Iterable[Object], choice: Choice) -> Chosen:
             f"the group has no item or Job {missing[0]!r}", hint=f"did you mean {close}?" if close else None
         )
     return chosen
+
+
+def _may_go(chosen: Chosen, job: Object, choice: Choice) -> bool:
+    """Whether a Job may be made anew; else it is left alone."""
+    if choice.force or outcome_of(job, ()).state in (COMPLETE, FAILED):
+        return True
+    words = "it has not ended; --force stops it and begins it anew"
+    chosen.left.append(Left(job, "refused", "Running", words))
+    return False
+
+
+def _take_parts(chosen: Chosen, parts: Mapping[tuple[str, str], Object], choice: Choice) -> None:
+    """For an index that has a Job of its own already, that Job is made anew."""
+    found, chosen.again = chosen.again, []
+    done: set[tuple[str, str]] = {again.key for again in found if again.replaces}
+    for again in found:
+        part = None if again.index is None else parts.get(again.key)
+        if part is None:
+            chosen.again.append(again)
+        elif again.key not in done and _may_go(chosen, part, choice):
+            done.add(again.key)
+            _add(chosen, part, None, choice)
 
 
 def _part_obsolete(chosen: Chosen) -> None:

@@ -18,11 +18,12 @@ LONGEST: Final = 4096
 
 
 def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:
-    """The last ``lines`` lines of the last of ``pods`` that wrote some; those of the container that failed.
+    """The last ``lines`` lines of the last of ``pods`` that wrote some, those that failed before others; of
+    the container that failed.
 
     A log that cannot be read, as that of a node that is gone, has no lines.
     """
-    for pod in sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True):
+    for pod in sorted(pods, key=_weight, reverse=True):
         try:
             data = b"".join(reader.log(pod, failed_container(pod), tail=lines))
         except ExpanderError:
@@ -31,6 +32,11 @@ def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:
             text = data[-LONGEST * lines :].decode("utf-8", "replace")
             return text.rstrip("\n").split("\n")[-lines:]
     return []
+
+
+def _weight(pod: Object) -> tuple[bool, str]:
+    failed = (pod.get("status") or {}).get("phase") == "Failed"
+    return failed, str(pod["metadata"].get("creationTimestamp"))
 
 
 def tails(
