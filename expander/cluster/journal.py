@@ -24,6 +24,8 @@ FINISHED = "finished"
 HAS = frozenset(["created", "unchanged"])
 """Outcomes after which the cluster has the item."""
 
+_written = json.JSONEncoder(ensure_ascii=False).encode
+
 
 class Journal:
     """The journal of one group in one cluster; use it as a context manager. Safe for threads.
@@ -70,7 +72,7 @@ class Journal:
         }
 
     def _write(self, entry: Mapping[str, Any]) -> None:
-        line = (json.dumps(entry, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+        line = f"{_written(entry)}\n".encode("utf-8", "surrogatepass")
         try:
             with self._lock:
                 while line:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ItemError, Problem
+from expander.cluster.canonical import compact, digest_of, read
 from expander.manifests.edits import GROUP_LABEL, ITEM_ANNOTATION
 from expander.manifests.kueue import hand_over
 from expander.manifests.manifest import Manifest
@@ -87,7 +86,7 @@ class Preparation:
 
     def of(self, manifest: Manifest, resource: Resource) -> Prepared:
         """The request for ``manifest``. Raises ItemError when it has neither a name nor a generateName."""
-        tree: dict[str, Any] = json.loads(manifest.json())
+        tree: dict[str, Any] = read(manifest.json())
         metadata: dict[str, Any] = tree.setdefault("metadata", {})
         namespace = ""
         if resource.namespaced:
@@ -113,7 +112,7 @@ class Preparation:
             annotations.get(ITEM_ANNOTATION) if value is None else value,
             collection,
             f"{collection}/{quote(name, safe='')}",
-            _json(tree),
+            compact(tree),
             digest,
             replaces=manifest.replaces if isinstance(manifest, Successor) else "",
             group_label=self.group_label,
@@ -125,12 +124,3 @@ class Preparation:
         number = self._generated[digest] = self._generated.get(digest, -1) + 1
         mark = hashlib.sha256(f"{digest} {number}".encode()).hexdigest()[:10]
         return prefix[:GENERATED] + mark
-
-
-def digest_of(tree: Mapping[str, Any]) -> str:
-    """32 hexadecimal digits that are equal for equal objects, whatever the order of their keys."""
-    return hashlib.sha256(_json(tree, ordered=True)).hexdigest()[:32]
-
-
-def _json(tree: Mapping[str, Any], ordered: bool = False) -> bytes:
-    return json.dumps(tree, ensure_ascii=False, separators=(",", ":"), sort_keys=ordered).encode()

@@ -1,0 +1,38 @@
+"""Digests are the same in every installation."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expander.cluster import canonical
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+TREES = st.dictionaries(
+    st.text(),
+    st.recursive(SCALARS, lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(), each)),
+    max_size=4,
+)
+
+
+@given(TREES)
+def test_what_is_written_and_its_digest_do_not_depend_on_what_is_installed(tree: dict[str, Any]) -> None:
+    read = canonical.read(json.dumps(tree))
+    assert read == tree
+    found = canonical.digest_of(read), canonical.compact(read)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canonical, "orjson", None)
+        assert (canonical.digest_of(read), canonical.compact(read)) == found
+
+
+def test_a_digest_stays_what_it_was() -> None:
+    tree = canonical.read('{"b": [1, 1e22, true, null], "a": "é\\u0001\\u007f/"}')
+    assert canonical.compact(tree) == '{"b":[1,1e+22,true,null],"a":"é\\u0001\x7f/"}'.encode()
+    assert canonical.digest_of(tree) == canonical.digest_of(dict(reversed(tree.items())))
+
+
+def test_text_that_is_not_unicode_is_an_error() -> None:
+    with pytest.raises(ValueError, match="surrogates"):
+        canonical.compact({"a": "\ud800"})
