@@ -27,6 +27,7 @@ class RetryReport:
         self.lines = OutcomeLines(self.out) if as_json else None
         self.failed = 0
         self._quiet = quiet
+        self._dry = False
         self._counts: Counter[str] = Counter()
 
     def show(self, told: Told) -> None:
@@ -54,6 +55,7 @@ class RetryReport:
         """What would be begun again, and what not."""
         from expander.pipeline.group.retry import Told, refused
 
+        self._dry = True
         for again in chosen.again:
             namespace, name = again.key
             item = again.tree["metadata"]["annotations"].get("expander/item")
@@ -70,7 +72,11 @@ class RetryReport:
         if self.failed > SHOWN:
             say(f"{self.failed - SHOWN:,} more are not run again")
         if self._counts:
-            parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(self._counts.items()))
+            counts = sorted(self._counts.items())
+            would = "would be " if self._dry else ""
+            parts = ", ".join(
+                f"{count:,} {would if outcome == 'created' else ''}{outcome}" for outcome, count in counts
+            )
             say(f"{sum(self._counts.values()):,} Jobs: {parts}")
         if interrupted:
             say("interrupted: the same command goes on")

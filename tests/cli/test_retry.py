@@ -151,6 +151,7 @@ def test_a_dry_run_tells_and_changes_nothing(served: Server) -> None:
     answer = follow(served, "retry", "--group", "f", "--dry-run", "-o", "json")
     assert answer.code == 0
     assert outcomes(answer)["f1"]["reason"] == "DryRun"
+    assert "1 would be created" in answer.err
     assert of(served, "f") == before
 
 

@@ -242,6 +242,14 @@ def test_without_a_cluster_a_local_group_of_that_name_is_hinted_at(
     assert run("status", "--group", "here", "--local").code == 0
 
 
+def test_where_there_is_no_cluster_nobody_is_sent_to_other_namespaces(tmp_path: Path) -> None:
+    answer = run("status", "--group", "g", "--kubeconfig", str(tmp_path / "none"))
+    named = run("status", "--group", "g", "--context", "none")
+    assert (answer.code, named.code) == (2, 2)
+    assert "no cluster to speak to" in answer.err
+    assert "namespaces" not in answer.err + named.err
+
+
 def test_a_group_that_is_only_a_cronjob_yet_says_so(served: Server) -> None:
     spec = job("x", group="dreams")["spec"]
     cron: dict[str, Any] = {"metadata": {"name": "nightly", "labels": {"jobgroup": "dreams"}}}

@@ -123,7 +123,7 @@ def _cluster(wanted: Wanted) -> ClusterSource:
     try:
         transport = Transport(wanted.kubeconfig, wanted.context)
     except InputError as error:
-        hint = _elsewhere(wanted)
+        hint = _ran_here(wanted)
         if hint is None or wanted.kubeconfig is not None:
             raise
         raise InputError(error.problems[0].message, hint=hint) from None
@@ -133,12 +133,17 @@ def _cluster(wanted: Wanted) -> ClusterSource:
 
 def _elsewhere(wanted: Wanted) -> str | None:
     """Where else the group may be, as a hint."""
-    folders = _folders(wanted)
     if wanted.is_local:
-        return _known(folders)
-    if wanted.group is not None and wanted.group in folders.known():
-        return f"a group {wanted.group} was run on this machine: --local shows it"
-    return None if wanted.everywhere or wanted.namespace is not None else "-A looks in all namespaces"
+        return _known(_folders(wanted))
+    everywhere = wanted.everywhere or wanted.namespace is not None
+    return _ran_here(wanted) or (None if everywhere else "-A looks in all namespaces")
+
+
+def _ran_here(wanted: Wanted) -> str | None:
+    """A hint when a local run has the group's name."""
+    if wanted.group is None or wanted.group not in _folders(wanted).known():
+        return None
+    return f"a group {wanted.group} was run on this machine: --local shows it"
 
 
 def _known(folders: GroupFolders) -> str:
