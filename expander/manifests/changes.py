@@ -1,9 +1,9 @@
 """``KEY=VALUE`` as a change to a Job: an environment variable of its containers, or a field by its path.
 
 A path may begin at the object (``spec.backoffLimit``), or where its first field is found: in the Job's spec,
-else in every container (``resources.limits.memory``), else in the pod's spec. ``[NAME]`` or ``[0]`` chooses
-from a list, ``[KEY]`` from a map: ``nodeSelector[example.com/disk]``. Values get the type that the field has
-in the API.
+else in every container (``resources.limits.memory``), else in the pod's spec; of a Volcano Job those of every
+task. ``[NAME]`` or ``[0]`` chooses from a list, ``[KEY]`` from a map: ``nodeSelector[example.com/disk]``.
+Values get the type that the field has in the API.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 from expander.base.errors import UsageError
 from expander.base.nearest import nearest
 from expander.manifests.fields import FieldType, field_names, field_type
+from expander.manifests.volcano import is_volcano
 
 Tree = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -44,9 +45,28 @@ def change(job: Tree, key: str, value: str) -> None:
             _set(job, path, value, key)
 
 
+def _pods(job: Mapping[str, Any]) -> list[Path]:
+    """Where the specs of the pods are; a Volcano Job has one for each task."""
+    if not is_volcano(job):
+        return [POD]
+    return [("spec", "tasks", number, "template", "spec") for number in range(len(job["spec"]["tasks"]))]
+
+
+def _at(job: Mapping[str, Any], path: Path) -> Any:
+    found: Any = job
+    for step in path:
+        found = found[step]
+    return found
+
+
+def _mains(job: Mapping[str, Any]) -> list[Tree]:
+    """The containers that are no init containers."""
+    return [each for path in _pods(job) for each in _at(job, path)["containers"]]
+
+
 def _containers(job: Mapping[str, Any]) -> list[Tree]:
-    pod = job["spec"]["template"]["spec"]
-    return [*(pod.get("initContainers") or ()), *pod["containers"]]
+    starts = [each for path in _pods(job) for each in _at(job, path).get("initContainers") or ()]
+    return [*starts, *_mains(job)]
 
 
 def _variables(job: Mapping[str, Any]) -> list[str]:
@@ -56,7 +76,7 @@ def _variables(job: Mapping[str, Any]) -> list[str]:
 def _set_variable(job: Tree, name: str, value: str) -> None:
     """Where containers have it, else in all that are no init containers."""
     having = [each for each in _containers(job) if any(one["name"] == name for one in each.get("env") or ())]
-    for container in having or job["spec"]["template"]["spec"]["containers"]:
+    for container in having or _mains(job):
         container["env"] = [
             {"name": name, "value": value} if one["name"] == name else one
             for one in container.get("env") or ()
@@ -69,16 +89,16 @@ def _places(job: Mapping[str, Any], key: str) -> list[Path]:
     """The paths in ``job`` that ``key`` means."""
     steps = _steps(key)
     first = str(steps[0])
-    containers: Path = (*POD, "containers")
     known: list[str] = []
-    for root in ((), ("spec",), (*containers, 0), POD):
-        names = field_names("batch/v1", "Job", root) if root else OF_OBJECT
+    pods = _pods(job)
+    of_containers = [
+        (*pod, "containers", number) for pod in pods for number in range(len(_at(job, pod)["containers"]))
+    ]
+    for roots in ([()], [("spec",)], of_containers, pods):
+        names = field_names(job["apiVersion"], "Job", roots[0]) if roots[0] else OF_OBJECT
         known += names
         if first in names:
-            if root[-1:] != (0,):
-                return [_resolved(job, (*root, *steps))]
-            count = len(job["spec"]["template"]["spec"]["containers"])
-            return [_resolved(job, (*containers, number, *steps)) for number in range(count)]
+            return [_resolved(job, (*root, *steps)) for root in roots]
     close = nearest(key, [*_variables(job), *known])
     hint = f"did you mean {close}?" if close else f"{VARIABLE}{key}=VALUE adds a variable"
     raise UsageError(f"{key!r} is no variable of the containers and no field of a Job", hint=hint)
@@ -119,10 +139,11 @@ def _resolved(job: Mapping[str, Any], path: Path) -> Path:
 def _set(job: Tree, path: Path, text: str, key: str) -> None:
     if path in FIXED:
         raise UsageError(f"{key} stays as it is: a Job is run again under its own name")
-    wanted = field_type("batch/v1", "Job", path)
+    api: str = job["apiVersion"]
+    wanted = field_type(api, "Job", path)
     if wanted is FieldType.MISSING:
-        known = [n for n in range(len(path)) if field_type("batch/v1", "Job", path[:n]) != FieldType.MISSING]
-        names = field_names("batch/v1", "Job", path[: known[-1]])
+        known = [n for n in range(len(path)) if field_type(api, "Job", path[:n]) != FieldType.MISSING]
+        names = field_names(api, "Job", path[: known[-1]])
         close = nearest(str(path[known[-1]]), names)
         raise UsageError(f"a Job has no field {key!r}", hint=f"did you mean {close}?" if close else None)
     value = _typed(text, wanted, key)

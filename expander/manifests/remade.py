@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from expander.base.positions import Position
 from expander.manifests.manifest import Manifest
+from expander.manifests.volcano import is_volcano
 
 Object = Mapping[str, Any]
 Tree = dict[str, Any]
@@ -66,6 +67,9 @@ def remade(job: Object) -> Tree:
     """The manifest of ``job`` for its next attempt, under the same name."""
     spec: Tree = _copied(job["spec"])
     metadata = {field: _copied(job["metadata"][field]) for field in _KEPT if job["metadata"].get(field)}
+    if is_volcano(job):
+        metadata.setdefault("annotations", {})[ATTEMPT] = str(attempt_of(job) + 1)
+        return {"apiVersion": job["apiVersion"], "kind": "Job", "metadata": metadata, "spec": spec}
     template = spec["template"]
     if spec.get("manualSelector") is not True:
         spec.pop("selector", None)

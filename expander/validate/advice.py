@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from expander.base.yaml.resolve import resolve
+from expander.manifests.volcano import is_volcano
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ _TAG = re.compile(r"[^@]*/?[^/:@]+:([^/:@]+)\Z")
 def advice(tree: Mapping[str, Any]) -> list[Advice]:
     """All warnings about one manifest, in the order of its fields."""
     spec = tree.get("spec")
+    if is_volcano(tree):
+        return list(_of_tasks(spec))
     if tree.get("kind") not in ("Job", "CronJob") or not isinstance(spec, Mapping):
         return []
     path = "spec"
@@ -47,6 +50,28 @@ def advice(tree: Mapping[str, Any]) -> list[Advice]:
         for rule in _POD_RULES:
             found += rule(pod, f"{path}.template.spec")
     return found
+
+
+def _of_tasks(spec: Any) -> Iterator[Advice]:
+    """The warnings about the tasks of a Volcano Job."""
+    tasks = spec.get("tasks") if isinstance(spec, Mapping) else None
+    for number, task in enumerate(tasks if isinstance(tasks, list) else ()):
+        template = task.get("template") if isinstance(task, Mapping) else None
+        pod = template.get("spec") if isinstance(template, Mapping) else None
+        if isinstance(pod, Mapping):
+            where = f"spec.tasks[{number}].template.spec"
+            yield from _endless(pod, where)
+            yield from _numeric_tags(pod, where)
+
+
+def _endless(pod: Mapping[str, Any], path: str) -> Iterator[Advice]:
+    if pod.get("restartPolicy") in (None, "", "Always"):
+        yield Advice(
+            f"{path}.restartPolicy",
+            "endless",
+            "Always, which is the default here, starts containers again that have succeeded: the pod never "
+            "ends, and the task is never completed",
+        )
 
 
 def _lost_logs(pod: Mapping[str, Any], path: str) -> Iterator[Advice]:

@@ -1,5 +1,6 @@
 """``KEY=VALUE`` as a change to a Job."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -92,3 +93,41 @@ def test_what_does_not_fit_is_an_error_that_says_what_would(key: str, value: str
         change(tree, key, value)
     assert words in str(raised.value)
     assert tree == job()
+
+
+VOLCANO = {
+    "apiVersion": "batch.volcano.sh/v1alpha1",
+    "kind": "Job",
+    "metadata": {"name": "v"},
+    "spec": {
+        "tasks": [
+            {"name": name, "replicas": 1, "template": {"spec": {"containers": [{"name": "main"}]}}}
+            for name in ("master", "worker")
+        ]
+    },
+}
+
+
+def test_a_change_of_a_volcano_job_reaches_every_task() -> None:
+    job: dict[str, Any] = copy.deepcopy(VOLCANO)
+    for key, value in (("env.SEED", "7"), ("resources.limits.memory", "1Gi"), ("restartPolicy", "Never")):
+        change(job, key, value)
+    for task in job["spec"]["tasks"]:
+        assert task["template"]["spec"] == {
+            "restartPolicy": "Never",
+            "containers": [
+                {
+                    "name": "main",
+                    "env": [{"name": "SEED", "value": "7"}],
+                    "resources": {"limits": {"memory": "1Gi"}},
+                }
+            ],
+        }
+
+
+def test_a_field_of_a_volcano_job_is_named_by_its_path() -> None:
+    job: dict[str, Any] = copy.deepcopy(VOLCANO)
+    change(job, "tasks[worker].replicas", "4")
+    change(job, "maxRetry", "5")
+    assert [task["replicas"] for task in job["spec"]["tasks"]] == [1, 4]
+    assert job["spec"]["maxRetry"] == 5

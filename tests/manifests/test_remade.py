@@ -115,3 +115,20 @@ def test_indexes_are_written_as_the_api_writes_them() -> None:
     job["metadata"]["annotations"]["expander/retried-indexes"] = "1,3-4"
     assert with_retried(job, [2, 9, 7]) == "1-4,7,9"
     assert indexes("1-4,7,9") == {1, 2, 3, 4, 7, 9}
+
+
+def test_a_volcano_job_is_sent_again_as_one() -> None:
+    job = {
+        "apiVersion": "batch.volcano.sh/v1alpha1",
+        "kind": "Job",
+        "metadata": {"name": "v", "namespace": "n", "uid": "u", "annotations": {"expander/attempt": "2"}},
+        "spec": {"tasks": []},
+        "status": {"state": {"phase": "Failed"}},
+    }
+    again = remade(job)
+    assert again == {
+        "apiVersion": "batch.volcano.sh/v1alpha1",
+        "kind": "Job",
+        "metadata": {"name": "v", "namespace": "n", "annotations": {"expander/attempt": "3"}},
+        "spec": {"tasks": []},
+    }

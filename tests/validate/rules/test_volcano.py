@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from expander.manifests.fields import FieldType, field_type
+from expander.validate.advice import advice
 from expander.validate.check import check
 from expander.validate.defaulting import defaults
 
@@ -169,3 +170,10 @@ def test_fields_of_volcano_jobs_have_types() -> None:
 @pytest.mark.parametrize("version", ["1.29", "1.36", "1.37"])
 def test_every_kubernetes_version_knows_volcano_jobs(version: str) -> None:
     assert check(JOB, version) == []
+
+
+def test_pods_that_never_end_are_warned_of() -> None:
+    assert advice(JOB) == []
+    endless = with_task(template={"spec": {"containers": POD["containers"]}})
+    (found,) = advice(endless)
+    assert (found.path, found.rule) == ("spec.tasks[1].template.spec.restartPolicy", "endless")
