@@ -110,11 +110,11 @@ VOLCANO = {
 
 def test_a_change_of_a_volcano_job_reaches_every_task() -> None:
     job: dict[str, Any] = copy.deepcopy(VOLCANO)
-    for key, value in (("env.SEED", "7"), ("resources.limits.memory", "1Gi"), ("restartPolicy", "Never")):
+    for key, value in (("env.SEED", "7"), ("resources.limits.memory", "1Gi"), ("activeDeadlineSeconds", "9")):
         change(job, key, value)
     for task in job["spec"]["tasks"]:
         assert task["template"]["spec"] == {
-            "restartPolicy": "Never",
+            "activeDeadlineSeconds": 9,
             "containers": [
                 {
                     "name": "main",
