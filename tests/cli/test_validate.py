@@ -247,7 +247,10 @@ def test_every_manifest_of_an_example_is_accepted_without_a_warning(path: str) -
         ("examples/02-jinja2/job-each.yaml.jinja2", ["-i", str(ROOT / "examples/02-jinja2/fruits.csv")]),
         ("examples/03-group-life/frame.yaml", ["-i", str(ROOT / "examples/03-group-life/frames.csv")]),
         ("examples/12-shapes/job.yaml", ["-i", str(ROOT / "examples/12-shapes/frames.csv")]),
-        ("examples/12-shapes/job.yaml", ["-i", str(ROOT / "examples/12-shapes/frames.csv"), "--as", "indexed"]),
+        (
+            "examples/12-shapes/job.yaml",
+            ["-i", str(ROOT / "examples/12-shapes/frames.csv"), "--as", "indexed"],
+        ),
     ],
 )
 def test_what_our_own_templates_give_is_accepted_without_a_warning(template: str, items: list[str]) -> None:
