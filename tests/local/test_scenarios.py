@@ -3,7 +3,7 @@
 All scenarios run at the same time in one executor, or two: those that mount volumes get the best runtime of
 this machine, the others plain processes. Actions are carried out through the executor's API at the
 recorded times, and back-off and sleeps take the time they took then. Times, uids and the endings of pod names
-vary and are left out.
+vary and are left out. What differs while the machine was too busy to keep the times is played again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ from expander.local.runtime.choose import best
 QUIET = 2.5
 """Seconds without a change of a scenario's objects after which it is over."""
 PATIENCE = 300.0
+HELD_UP = 0.2
+"""Seconds between two looks at what is due, or from the time of an action to it, after which the recorded
+times were not kept."""
+ROUNDS = 5
 COMBINED = "(combined from similar events): "
 
 ASKED_TOO_EARLY = ("killed-by-signal",)
@@ -33,6 +38,9 @@ EXPANDED = {"env-expansion": "sh: 1: ESCAPED: not found\nsh: 1: MISSING: not fou
 """Output under a kubelet, which expands references in the values of variables too; the node that the
 recordings were made with did not (makeEnvironmentVariables in pkg/kubelet decides)."""
 
+DIFFERENT = frozenset((*ASKED_TOO_EARLY, *EXPANDED, "downward-index"))
+"""Scenarios that may differ, however quiet the machine."""
+
 Object = dict[str, Any]
 
 
@@ -40,6 +48,7 @@ class Scenario:
     """One recorded scenario on its way through an executor."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         record = json.loads(path.read_text())
         self.name: str = record["name"]
         self.manifest: Object = record["manifest"]
@@ -49,9 +58,11 @@ class Scenario:
         self.pods: dict[str, Object] = {}
         self.changed = time.monotonic()
 
-    def act(self, executor: Executor, elapsed: float) -> None:
-        """Carry out the actions that are due."""
+    def act(self, executor: Executor, elapsed: float) -> float:
+        """Carry out the actions that are due; how late (seconds)."""
+        late = 0.0
         while self.actions and self.actions[0]["after"] <= elapsed:
+            late = max(late, elapsed - self.actions[0]["after"])
             what, _, value = self.actions.pop(0)["do"].partition(":")
             self.changed = time.monotonic()
             if what == "patch":
@@ -69,6 +80,7 @@ class Scenario:
                 else:
                     assert what == "condition"
                     executor.set_condition("default", pod, value)
+        return late
 
     def is_over(self, executor: Executor) -> bool:
         """Whether nothing more will come of it."""
@@ -139,41 +151,61 @@ def index_of(pod: Object) -> str:
     return str(annotations.get("batch.kubernetes.io/job-completion-index", ""))
 
 
+Outcomes = dict[str, tuple[Object, Object]]
+"""By the name of a scenario: what came of it, and what is recorded."""
+
+
 @pytest.fixture(scope="module")
-def outcomes(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """By the name of a scenario: what came of it, and what is recorded."""
-    scratch = tmp_path_factory.mktemp("scratch")
-    scenarios = [Scenario(path) for path in sorted((reference / "jobs").glob("*.json"))]
-    with ExitStack() as stack:
-        executors = {
-            runtime: stack.enter_context(
-                Executor(
-                    tmp_path_factory.mktemp(runtime),
-                    runtime=runtime,
-                    jobs=500,
-                    variables={"SCRATCH": str(scratch)},
-                    history=100_000,
-                )
-            )
-            for runtime in ("process", "best")
-        }
+def outcomes(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    def begin(scenarios: list[Scenario], stack: ExitStack) -> list[Play]:
+        scratch = tmp_path_factory.mktemp("scratch")
         plays = []
-        for runtime, executor in executors.items():
-            own = [scenario for scenario in scenarios if scenario.mounts == (runtime == "best")]
-            told = executor.submit([scenario.manifest for scenario in own])
-            assert {each.outcome for each in told} == {"created"}
-            plays.append(Play(executor, own))
-        begin = time.monotonic()
-        while any(play.waiting for play in plays):
-            elapsed = time.monotonic() - begin
-            assert elapsed < PATIENCE, [scenario.name for play in plays for scenario in play.waiting]
+        for runtime in ("process", "best"):
+            folder = tmp_path_factory.mktemp(runtime)
+            variables = {"SCRATCH": str(scratch)}
+            executor = stack.enter_context(
+                Executor(folder, runtime=runtime, jobs=500, variables=variables, history=100_000)
+            )
+            plays.append(Play(executor, [each for each in scenarios if each.mounts == (runtime == "best")]))
+        return plays
+
+    return played(reference, begin)
+
+
+def played(reference: Path, begin: Callable[[list[Scenario], ExitStack], list[Play]]) -> Outcomes:
+    """Play all scenarios; ``begin`` says where. What differs and was held up is played again."""
+    found: Outcomes = {}
+    paths = sorted((reference / "jobs").glob("*.json"))
+    for _ in range(ROUNDS):
+        with ExitStack() as stack:
+            plays = begin([Scenario(path) for path in paths], stack)
+            late = _run(plays)
+            again = []
             for play in plays:
-                play.step(elapsed)
-        return {
-            each.name: (each.outcome(play.executor), each.record())
-            for play in plays
-            for each in play.scenarios
-        }
+                for each in play.scenarios:
+                    outcome, record = each.outcome(play.executor), each.record()
+                    found[each.name] = (outcome, record)
+                    if late and outcome != record and each.name not in DIFFERENT:
+                        again.append(each.path)
+        if not again:
+            break
+        paths = again
+    return found
+
+
+def _run(plays: list[Play]) -> bool:
+    """Play until all is over; whether something was late."""
+    for play in plays:
+        play.executor.submit([scenario.manifest for scenario in play.scenarios])
+    begin = last = time.monotonic()
+    late = False
+    while any(play.waiting for play in plays):
+        now = time.monotonic()
+        late, last = late or now - last > HELD_UP, now
+        assert now - begin < PATIENCE, [scenario.name for play in plays for scenario in play.waiting]
+        for play in plays:
+            late = play.step(now - begin) or late
+    return late
 
 
 class Play:
@@ -184,8 +216,8 @@ class Play:
         self.by_name = {scenario.name: scenario for scenario in scenarios}
         self.version = 0
 
-    def step(self, elapsed: float) -> None:
-        """Turn the loop, and do what is due so many seconds after the begin."""
+    def step(self, elapsed: float) -> bool:
+        """Turn the loop, and do what is due so many seconds after the begin; whether that was late."""
         self.executor.step(0.02)
         for change in self.executor.since(self.version) or ():
             self.version = change.version
@@ -194,12 +226,12 @@ class Play:
             scenario.changed = time.monotonic()
             if change.object["kind"] == "Pod":
                 scenario.pods[metadata["uid"]] = change.object
-        for scenario in self.waiting:
-            scenario.act(self.executor, elapsed)
+        late = [scenario.act(self.executor, elapsed) > HELD_UP for scenario in self.waiting]
         self.waiting = [scenario for scenario in self.waiting if not scenario.is_over(self.executor)]
+        return any(late)
 
 
-def differences(outcomes: dict[str, Any], *parts: str) -> Object:
+def differences(outcomes: Outcomes, *parts: str) -> Object:
     """By scenario: what differs from the record in these parts, as (found, recorded)."""
     return {
         name: (found.get(part), recorded.get(part))
@@ -209,16 +241,16 @@ def differences(outcomes: dict[str, Any], *parts: str) -> Object:
     }
 
 
-def test_every_job_has_the_recorded_status_or_is_gone_as_recorded(outcomes: dict[str, Any]) -> None:
+def test_every_job_has_the_recorded_status_or_is_gone_as_recorded(outcomes: Outcomes) -> None:
     assert len(outcomes) >= 52
     assert differences(outcomes, "exists", "status") == {}
 
 
-def test_as_many_pods_were_made_and_are_left_as_recorded(outcomes: dict[str, Any]) -> None:
+def test_as_many_pods_were_made_and_are_left_as_recorded(outcomes: Outcomes) -> None:
     assert differences(outcomes, "podsCreated", "podsLeft", "hostnames") == {}
 
 
-def test_the_events_are_those_recorded(outcomes: dict[str, Any]) -> None:
+def test_the_events_are_those_recorded(outcomes: Outcomes) -> None:
     found = differences(outcomes, "events")
     early = {name: found.pop(name) for name in ASKED_TOO_EARLY}
     assert found == {}
@@ -226,7 +258,7 @@ def test_the_events_are_those_recorded(outcomes: dict[str, Any]) -> None:
         assert [event for event in got if event in recorded] == recorded
 
 
-def test_the_logs_are_those_recorded(outcomes: dict[str, Any]) -> None:
+def test_the_logs_are_those_recorded(outcomes: Outcomes) -> None:
     found = differences(outcomes, "logs")
     for name, text in EXPANDED.items():
         assert found.pop(name)[0] == {"": {"main": text}}

@@ -14,7 +14,7 @@ import pytest
 
 from expander.local.actions import NotFound
 from tests.local.api.server.serving import Server
-from tests.local.test_scenarios import ASKED_TOO_EARLY, PATIENCE, Play, Scenario, differences
+from tests.local.test_scenarios import ASKED_TOO_EARLY, Outcomes, Play, Scenario, differences, played
 
 Object = dict[str, Any]
 
@@ -122,43 +122,30 @@ class Remote:
 
 
 @pytest.fixture(scope="module")
-def outcomes(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """By the name of a scenario: what came of it, and what is recorded."""
-    scratch = tmp_path_factory.mktemp("scratch")
-    scenarios = [Scenario(path) for path in sorted((reference / "jobs").glob("*.json"))]
-    with ExitStack() as stack:
+def outcomes(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    def begin(scenarios: list[Scenario], stack: ExitStack) -> list[Play]:
+        scratch = tmp_path_factory.mktemp("scratch")
         plays = []
         for runtime in ("process", "best"):
             flags = ("--runtime", runtime, "--jobs", "500", "--env", f"SCRATCH={scratch}")
             server = Server(tmp_path_factory.mktemp(runtime) / "state", flags).start()
             stack.callback(server.stop)
-            own = [scenario for scenario in scenarios if scenario.mounts == (runtime == "best")]
             remote: Any = Remote(server)
-            plays.append(Play(remote, own))
-        for play in plays:
-            play.executor.submit([scenario.manifest for scenario in play.scenarios])
-        begin = time.monotonic()
-        while any(play.waiting for play in plays):
-            elapsed = time.monotonic() - begin
-            assert elapsed < PATIENCE, [scenario.name for play in plays for scenario in play.waiting]
-            for play in plays:
-                play.step(elapsed)
-        return {
-            each.name: (each.outcome(play.executor), each.record())
-            for play in plays
-            for each in play.scenarios
-        }
+            plays.append(Play(remote, [each for each in scenarios if each.mounts == (runtime == "best")]))
+        return plays
+
+    return played(reference, begin)
 
 
-def test_every_job_has_the_recorded_status_or_is_gone_as_recorded(outcomes: dict[str, Any]) -> None:
+def test_every_job_has_the_recorded_status_or_is_gone_as_recorded(outcomes: Outcomes) -> None:
     assert len(outcomes) >= 52
     assert differences(outcomes, "exists", "status") == {}
 
 
-def test_as_many_pods_were_made_and_are_left_as_recorded(outcomes: dict[str, Any]) -> None:
+def test_as_many_pods_were_made_and_are_left_as_recorded(outcomes: Outcomes) -> None:
     assert differences(outcomes, "podsCreated", "podsLeft", "hostnames") == {}
 
 
-def test_the_events_are_those_recorded(outcomes: dict[str, Any]) -> None:
+def test_the_events_are_those_recorded(outcomes: Outcomes) -> None:
     found = differences(outcomes, "events")
     assert set(found) <= set(ASKED_TOO_EARLY)
