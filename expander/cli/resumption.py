@@ -50,6 +50,11 @@ def resumed(
     if group is None:
         raise UsageError("--resume needs --group NAME, or the arguments of the run that is to go on")
     found = {path: run for path in journals(folder, group) if (run := last_run(path)) is not None}
+    if not found and (damaged := journals(folder, group)):
+        raise InputError(
+            f"the journal {damaged[0]} does not say what was to be sent: it is damaged",
+            hint="give the same command again, with --resume: the cluster tells what it has",
+        )
     if not found:
         known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         hint = f"groups with a journal are {', '.join(known)}" if known else "--state says where journals are"

@@ -39,6 +39,9 @@ Exit codes: 0 the cluster has every item, 1 some were refused or given up, 2 wro
 130 interrupted: --resume goes on.
 """
 
+NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
+"""What stands behind outcomes, by --dry-run, as kubectl says it."""
+
 
 @click.command(cls=Remembered, epilog=EXAMPLES)
 @click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]...", nargs=-1)
@@ -72,7 +75,13 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     settings = _settings(flags, run)
     errors, tally = ItemErrors(), Tally()
     picture = SubmitPicture(tally, ItemCount(arguments, flags))
-    report = SubmitReport(tally, as_json=flags["output"] == "json", quiet=flags["quiet"], say=picture.say)
+    report = SubmitReport(
+        tally,
+        as_json=flags["output"] == "json",
+        quiet=flags["quiet"],
+        note=NOTES[flags["dry_run"]],
+        say=picture.say,
+    )
     on_queue = into_broker(flags) if flags["dry_run"] == "none" else None
     manifests = batch_of(arguments, flags, errors, on_queue)
     if flags["dry_run"] == "client":

@@ -21,10 +21,22 @@ LISTED = 1000
 
 
 class SubmitReport:
-    """Prints what became of each item, and the sum; ``say`` is for lines on standard error."""
+    """Prints what became of each item, and the sum; ``say`` is for lines on standard error.
 
-    def __init__(self, tally: Tally, *, as_json: bool, quiet: bool, say: Callable[[str], None] = say) -> None:
+    ``note`` stands behind what is said of items that would have arrived.
+    """
+
+    def __init__(
+        self,
+        tally: Tally,
+        *,
+        as_json: bool,
+        quiet: bool,
+        note: str = "",
+        say: Callable[[str], None] = say,
+    ) -> None:
         self._say = say
+        self._note = note
         self.tally = tally
         self._out = Output()
         self._as_json = as_json
@@ -47,7 +59,7 @@ class SubmitReport:
                 }
             )
         elif done.passed and not self._quiet:
-            self._out.put(printable(f"{prepared.title}/{prepared.name} {done.outcome}") + "\n")
+            self._out.put(printable(f"{prepared.title}/{prepared.name} {done.outcome}{self._note}") + "\n")
         if not done.passed and self.tally.failed <= SHOWN:
             item = "" if prepared.item is None else f" (item {prepared.item!r})"
             self._say(
@@ -69,7 +81,7 @@ class SubmitReport:
                 for namespace, name, message in podless[:LISTED]
             ]
         if finishing is not None:
-            more["collected"] = finishing.collected
+            more |= {"collected": finishing.collected, "collectedFailed": finishing.failed}
         if self._as_json:
             self._line({"summary": counts, **more})
         self._out.finish()
@@ -77,13 +89,15 @@ class SubmitReport:
             say(f"{self.tally.failed - SHOWN:,} more items did not arrive")
         parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
         parts = parts or ("none was settled" if interrupted else "nothing to do")
-        say(f"{sum(counts.values()):,} items: {parts} ({self.tally.rate:,.0f} a second)")
+        say(f"{sum(counts.values()):,} items: {parts}{self._note or f' ({self.tally.rate:,.0f} a second)'}")
         if podless:
             words = (
                 f"{len(podless):,} Jobs were accepted, but" if len(podless) > 1 else "1 Job was accepted, but"
             )
             say(f"{words} pods of theirs were refused; the Job controller goes on trying: {podless[-1][2]}")
         if finishing is not None:
-            say(f"{finishing.collected:,} finished Jobs were collected into {finishing.folder} and deleted")
+            failed = f", {finishing.failed:,} of which had failed," if finishing.failed else ""
+            words = f"{finishing.collected:,} finished Jobs{failed} were collected into {finishing.folder}"
+            say(f"{words} and deleted")
             if finishing.left:
                 say(f"{finishing.left:,} finished Jobs could not be collected and are left in the cluster")

@@ -23,6 +23,7 @@ from expander.cluster.transport import Transport
 from expander.cluster.wire import DIGEST
 from expander.manifests.selection import Selection
 from expander.pipeline.group.results import collect
+from expander.pipeline.outcomes import FAILED, outcome_of
 from expander.sinks.faults import output_error
 
 THREADS: Final = 4
@@ -51,6 +52,8 @@ class Finishing:
     ) -> None:
         self.folder = folder
         self.collected = 0
+        self.failed = 0
+        """How many of those that were collected had failed."""
         self.left = 0
         self._transport = transport
         self._sources: dict[str, ClusterSource] = {}
@@ -140,7 +143,9 @@ class Finishing:
         except Refused as refused:
             if refused.code not in (404, 409):  # somebody else was quicker
                 raise
-        self.collected += 1
+        with self._lock:
+            self.collected += 1
+            self.failed += outcome_of(job, ()).state == FAILED
 
 
 def sync_files(folders: set[Path], above: Path) -> None:

@@ -120,7 +120,11 @@ def test_a_dry_run_on_the_server_asks_for_each_verdict_and_makes_nothing(
 def test_a_dry_run_of_the_client_asks_no_server(tmp_path: Path) -> None:
     answer = run("submit", template(tmp_path), "a", "b", "--dry-run=client", "--kubeconfig", "/nowhere")
     assert answer.code == 0, answer.err
-    assert answer.out.splitlines() == ["job.batch/item-a created", "job.batch/item-b created"]
+    assert answer.out.splitlines() == [
+        "job.batch/item-a created (dry run)",
+        "job.batch/item-b created (dry run)",
+    ]
+    assert answer.err == "2 items: 2 created (dry run)\n"
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,16 @@ def test_finished_jobs_are_collected_before_they_are_deleted_whenever_it_is_kill
         assert json.loads((results / str(number) / "result.json").read_text())["state"] == "Complete"
 
 
+def test_of_what_was_collected_the_failures_are_told(tmp_path: Path) -> None:
+    path = template(tmp_path, suspend=False, command='["test", "$ITEM", "=", "good"]')
+    with cluster(tmp_path, "--backoff-base", "10ms") as server:
+        answer = submitted(tmp_path, server, path, "good", "bad", "--delete-finished")
+    assert answer.code == 0, answer.err
+    last = json.loads(answer.out.splitlines()[-1])
+    assert (last["collected"], last["collectedFailed"]) == (2, 1)
+    assert "2 finished Jobs, 1 of which had failed, were collected into " in answer.err
+
+
 def test_an_interrupt_leaves_what_is_not_finished_to_resume(tmp_path: Path) -> None:
     path = template(tmp_path, suspend=False, command='["sleep", "600"]')
     with cluster(tmp_path) as server:
