@@ -7,6 +7,9 @@ from typing import Any
 
 Object = Mapping[str, Any]
 
+FULL = "Too many pods"
+"""What the scheduler says when as many pods run as may: room comes."""
+
 HARMLESS = ("ContainerCreating", "PodInitializing")
 """Reasons to wait that pass by themselves."""
 
@@ -14,8 +17,9 @@ HARMLESS = ("ContainerCreating", "PodInitializing")
 def why_open(job: Object, pods: Sequence[Object]) -> str | None:
     """What is to say of a Job that has not ended, or None when it is simply at work."""
     reasons: dict[str, int] = {}
+    fits = any("nodeName" in pod["spec"] for pod in pods)
     for pod in pods:
-        for reason in pod_troubles(pod):
+        for reason in pod_troubles(pod, fits):
             reasons[reason] = reasons.get(reason, 0) + 1
     if not reasons:
         return None
@@ -23,11 +27,16 @@ def why_open(job: Object, pods: Sequence[Object]) -> str | None:
     return f"[{job['metadata']['name']}] {'; '.join(told[:3])}"
 
 
-def pod_troubles(pod: Object) -> Iterator[str]:
-    """What keeps a pod from its end, or ended it badly."""
+def pod_troubles(pod: Object, fits: bool) -> Iterator[str]:
+    """What keeps a pod from its end, or ended it badly; not that it waits for its turn.
+
+    ``fits``: others of its Job found their place, so that this one will as well.
+    """
     status = pod.get("status") or {}
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            if fits or FULL in condition.get("message", ""):
+                continue
             yield f"{condition.get('reason', 'waiting for a place')}: {condition.get('message', '')}".rstrip(
                 ": "
             )
