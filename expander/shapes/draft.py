@@ -10,15 +10,13 @@ from typing import Any
 
 from expander.base.errors import InputError, Problem
 from expander.manifests.edits import ITEM_ANNOTATION
-from expander.manifests.index_items import ITEMS_ANNOTATION, item_text, items_text
+from expander.manifests.index_items import COUNT_ANNOTATION, ITEMS_ANNOTATION, item_text, items_text
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import SUBDOMAIN, valid_name
 from expander.render.rendered import Rendered
 from expander.shapes.rows import POD, Place, Row, Rows, Tree, place_of
 from expander.shapes.shape import Shape
 
-COUNT = "expander/item-count"
-"""The annotation of a Job with the number of its items."""
 DIGEST = "expander/items-digest"
 """The annotation of a Job that changes when one of its items changes."""
 
@@ -59,7 +57,7 @@ def begin(rows: Rows, name: str, items: Sequence[Row], *, listed: bool = False) 
     common: Tree = tree.pop("metadata")
     annotations: Tree = {
         **(common.pop("annotations", None) or {}),
-        COUNT: str(len(items)),
+        COUNT_ANNOTATION: str(len(items)),
         DIGEST: digest(items),
         ITEM_ANNOTATION: _span(items),
     }

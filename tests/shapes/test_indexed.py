@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha512
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 import expander
 from expander.base.errors import InputError, UsageError
-from expander.manifests.index_items import item_at
+from expander.manifests.index_items import LONGEST, item_at
 from expander.manifests.manifest import Manifest
 from expander.pipeline.validate import validate
 from tests.cli.program import run
@@ -124,9 +126,26 @@ def test_variables_that_no_item_changes_stay_in_the_pod_template() -> None:
 def test_the_items_of_each_index_stand_in_an_annotation_where_they_are_few_enough() -> None:
     _, job = parts(made(template(name="show-$INDEX"), ["a", 7], "indexed"))
     annotations = job["metadata"]["annotations"]
-    assert [item_at(annotations, index) for index in range(3)] == ["a", "7", None]
-    *_, job = [manifest.tree for manifest in made(template(name="show-$INDEX"), ["x" * 2000] * 20, "indexed")]
-    assert "expander/items" not in job["metadata"]["annotations"]
+    assert [item_at(annotations, index) for index in range(2)] == ["a", "7"]
+
+
+def test_many_items_are_packed() -> None:
+    many = [f"sample-{number}/\N{SNOWMAN}" for number in range(5000)]
+    *_, job = [manifest.tree for manifest in made(template(name="show-$INDEX"), many, "indexed")]
+    annotations = job["metadata"]["annotations"]
+    assert len(annotations["expander/items"]) <= LONGEST
+    assert [item_at(annotations, index) for index in range(5000)] == many
+
+
+def test_items_that_do_not_fit_are_unknown_rather_than_all_called_alike() -> None:
+    noise = (sha512(str(number).encode()).hexdigest() for number in range(800))
+    endless = ["".join(islice(noise, 20)) for _ in range(40)]
+    *_, job = [manifest.tree for manifest in made(template(name="show-$INDEX"), endless, "indexed")]
+    annotations = job["metadata"]["annotations"]
+    assert "expander/items" not in annotations
+    assert item_at(annotations, 0) == ""
+    assert item_at({}, 0) is None
+    assert item_at({**annotations, "expander/items": "zlib:!"}, 0) == ""
 
 
 def test_results_name_the_item_of_each_index(tmp_path: Path) -> None:

@@ -182,12 +182,13 @@ def _part(
     failure = None if done else failure_of(attempt.pod for attempt in attempts)
     finished = max((one.ended for one in attempts if one.ended is not None), default=whole.finished)
     started = attempts[0].began or attempts[0].created if attempts else None
+    own = item_at(job["metadata"].get("annotations") or {}, index)
     return Record(
         namespace=whole.namespace,
         job=whole.job,
         uid=whole.uid,
         index=index,
-        item=item_at(job["metadata"].get("annotations") or {}, index) or whole.item,
+        item=whole.item if own is None else own,
         state=state,
         reason=reason,
         message=message,
