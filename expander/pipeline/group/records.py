@@ -14,7 +14,8 @@ from typing import Any, Final
 from expander.local.decide import indexes
 from expander.manifests.index_items import item_at
 from expander.manifests.selection import Object, uid_of
-from expander.pipeline.group.attempts import Attempt, attempt_of, by_job, index_of, seconds_of
+from expander.pipeline.group.attempts import Attempt, attempt_of, by_job, seconds_of
+from expander.pipeline.group.parts import count_of, ended, number_in
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.standing import has_ended, standing_of
 from expander.pipeline.group.troubles import Warnings, by_subject, failure_of, trouble_of_pod, wants_events
@@ -107,14 +108,15 @@ def records_of(job: Object, pods: Sequence[Object], warnings: Warnings = NONE) -
     """The record of a Job, or those of its indexes in order; ``warnings`` are the events that there are."""
     attempts = _attempts(pods)
     whole = _whole(job, pods, attempts, warnings)
-    count = _parts(job)
+    count = count_of(job)
     if count is None:
         yield whole
         return
-    done, lost = _ended(job, count)
+    done, lost = ended(job, count, pods)
+    number = number_in(job)
     parts: dict[int, list[Attempt]] = {}
     for attempt in attempts:
-        parts.setdefault(index_of(attempt.pod), []).append(attempt)
+        parts.setdefault(number(attempt.pod), []).append(attempt)
     for index in range(count):
         yield _part(
             job, whole, index, parts.get(index, []), indexes.has(done, index), indexes.has(lost, index)
@@ -125,31 +127,16 @@ def record_of(job: Object, pods: Sequence[Object], index: int) -> Record:
     """The record of one index of an Indexed Job, or (index -1) of a whole Job; ``pods`` are its own."""
     attempts = _attempts(pods)
     whole = _whole(job, pods, attempts, NONE)
-    count = _parts(job)
+    count = count_of(job)
     if count is None or index < 0:
         return whole
-    done, lost = _ended(job, count)
+    done, lost = ended(job, count, pods)
     return _part(job, whole, index, attempts, indexes.has(done, index), indexes.has(lost, index))
 
 
 def _attempts(pods: Sequence[Object]) -> list[Attempt]:
     """Pods as attempts, oldest first."""
     return sorted(map(attempt_of, pods), key=lambda one: (one.created or 0.0, one.name))
-
-
-def _parts(job: Object) -> int | None:
-    """How many indexes a Job has; None when it is not an Indexed Job."""
-    spec = job.get("spec") or {}
-    return spec.get("completions") if spec.get("completionMode") == "Indexed" else None
-
-
-def _ended(job: Object, count: int) -> tuple[indexes.Intervals, indexes.Intervals]:
-    """The indexes that have completed, and those that have failed for good."""
-    status = job.get("status") or {}
-    return (
-        indexes.parse(status.get("completedIndexes"), count),
-        indexes.parse(status.get("failedIndexes"), count),
-    )
 
 
 def _whole(job: Object, pods: Sequence[Object], attempts: Sequence[Attempt], warnings: Warnings) -> Record:
