@@ -12,6 +12,8 @@ from expander.cli.messages import printable, show_error
 _COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 _LONGEST: Final = 60
 """Characters of a prefix."""
+_END: Final = 20
+"""So many of them are the end of a title that is longer."""
 
 
 class LogOutput:
@@ -27,7 +29,9 @@ class LogOutput:
     def prefix(self, title: str) -> bytes:
         """What stands before the lines of a log."""
         text = printable(title).replace("\n", "\\n")
-        text = f"[{text if len(text) <= _LONGEST else text[: _LONGEST - 3] + '...'}]"
+        if len(text) > _LONGEST:  # the end tells indexes, attempts and containers apart
+            text = f"{text[: _LONGEST - _END - 3]}...{text[-_END:]}"
+        text = f"[{text}]"
         if self._coloured:
             name = title.split(" #")[0].encode("utf-8", "replace")
             text = f"\x1b[{_COLOURS[zlib.crc32(name) % len(_COLOURS)]}m{text}\x1b[0m"

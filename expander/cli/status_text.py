@@ -50,7 +50,7 @@ def failures(found: Sequence[Standing], lines: Mapping[str, Sequence[str]]) -> I
     failed = [one for one in found if one.state == FAILED]
     for one in failed[:SHOWN]:
         yield f"\n{label(one)} failed: {printable(one.words)}\n"
-        yield from (f"    {printable(line)}\n" for line in lines.get(uid_of(one.job), ()))
+        yield from (f"    {printable(line.expandtabs())}\n" for line in lines.get(uid_of(one.job), ()))
     if len(failed) > SHOWN:
         yield f"\nand {len(failed) - SHOWN:,} more that failed\n"
 

@@ -106,7 +106,8 @@ def choose(jobs: Iterable[Object], choice: Choice) -> Chosen:
         _part_obsolete(chosen)
     missing = [item for item, found in wanted.items() if not found]
     if missing:
-        close = nearest(missing[0], names)
+        holding = (name for name in names if missing[0] in name)
+        close = min(holding, key=len, default=None) or nearest(missing[0], names)
         raise InputError(
             f"the group has no item or Job {missing[0]!r}", hint=f"did you mean {close}?" if close else None
         )
