@@ -9,7 +9,7 @@ from typing import Final
 
 from expander.base.errors import ExpanderError
 from expander.local.store import rows, traces
-from expander.local.store.database import BUSY, LAYOUT
+from expander.local.store.database import BUSY, LAYOUT, other_layout
 from expander.local.store.encoding import Object, decode
 from expander.local.store.events import Events, Recorded
 
@@ -69,7 +69,7 @@ class StateReader:
             self.database.close()
             if layout == 0:
                 raise NotThere(f"there is no state in {folder} yet")
-            raise ExpanderError(f"{path} was written by another version of expander (layout {layout})")
+            raise other_layout(path, layout)
 
     def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
         """The objects of a kind by namespace and name."""

@@ -53,6 +53,14 @@ CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 
 
+def other_layout(path: Path, layout: int) -> ExpanderError:
+    """The error for a state file that another version of this program wrote."""
+    return ExpanderError(
+        f"{path} was written by another version of expander (layout {layout})",
+        hint=f"use that version, or begin anew without {path.parent}: the logs in it are plain files",
+    )
+
+
 def open_database(path: Path) -> sqlite3.Connection:
     """The database at ``path``, made when it is not there; transactions are begun by the caller.
 
@@ -68,7 +76,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         if layout == 0:
             connection.executescript(f"BEGIN;{_TABLES}{_TRACES}PRAGMA user_version={LAYOUT};COMMIT;")
         elif layout != LAYOUT:
-            raise ExpanderError(f"{path} was written by another version of expander (layout {layout})")
+            raise other_layout(path, layout)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise ExpanderError(f"{path} cannot be used as a state file: {error}") from error
