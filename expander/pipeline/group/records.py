@@ -14,6 +14,7 @@ from typing import Any, Final
 from expander.local.decide import indexes
 from expander.manifests.index_items import item_at
 from expander.manifests.selection import Object, uid_of
+from expander.manifests.volcano import is_volcano
 from expander.pipeline.group.attempts import Attempt, attempt_of, by_job, seconds_of
 from expander.pipeline.group.parts import count_of, ended, number_in
 from expander.pipeline.group.source import Reader
@@ -166,6 +167,8 @@ def _part(
 ) -> Record:
     last = attempts[-1] if attempts else None
     state, reason, message = _part_state(whole, last, done, lost)
+    if reason == "FailedIndex" and is_volcano(job):
+        reason = "PodFailed"
     failure = None if done else failure_of(attempt.pod for attempt in attempts)
     finished = max((one.ended for one in attempts if one.ended is not None), default=whole.finished)
     started = attempts[0].began or attempts[0].created if attempts else None

@@ -104,7 +104,7 @@ def test_an_unknown_field_is_told_with_what_was_meant() -> None:
 def test_what_the_webhook_refuses_has_a_finding_at_its_field(
     obj: dict[str, Any], path: str, words: str
 ) -> None:
-    finding, *_ = check(obj) or ()
+    finding, *_ = check(obj) or []
     assert finding.path == path
     assert words in finding.message
 
@@ -134,7 +134,7 @@ def test_a_policy_that_volcano_refuses_has_a_finding(
     policies: list[dict[str, Any]], path: str, words: str, of_a_task: bool
 ) -> None:
     obj = with_task(policies=policies) if of_a_task else job(policies=policies)
-    (finding,) = check(obj) or ()
+    (finding,) = check(obj) or []
     assert finding.path == ("spec.tasks[1]" if of_a_task else "spec") + f".policies{path}"
     assert words in finding.message
 
@@ -147,7 +147,7 @@ def test_one_event_named_twice_in_a_policy_counts_once() -> None:
 def test_names_of_pods_must_fit() -> None:
     obj = job()
     obj["metadata"]["name"] = "x" * 56
-    found = check(obj) or ()
+    found = check(obj) or []
     assert [finding.path for finding in found] == ["metadata.name"] * 2
     assert f"{'x' * 56}-worker-1" in found[1].message
 
@@ -157,7 +157,7 @@ def test_with_the_svc_plugin_names_of_pods_are_names_of_hosts() -> None:
     obj["metadata"]["name"] = "train.v2"
     assert told(obj) == []
     obj["spec"]["plugins"] = {"svc": []}
-    assert {finding.path for finding in check(obj) or ()} == {"metadata.name"}
+    assert {finding.path for finding in check(obj) or []} == {"metadata.name"}
 
 
 def test_fields_of_volcano_jobs_have_types() -> None:
