@@ -16,6 +16,9 @@ from expander.cli.help import Page
 ARGUMENTS = "expander.arguments"
 """Where the context keeps the words of the command line."""
 
+BROKER = "--queue-url"
+"""The option whose value may have a password in it."""
+
 PATHS = ("kubeconfig", "state", "results")
 """Options that name a file, when the command goes on in another folder."""
 
@@ -29,11 +32,24 @@ class Remembered(Page):
 
 
 def run_of(flags: Mapping[str, Any], arguments: tuple[str, ...]) -> dict[str, Any]:
-    """What a journal is to remember of this run."""
+    """What a journal is to remember of this run: no broker's password, which has to be given again."""
     words = [word for word in click.get_current_context().meta[ARGUMENTS] if word != "--resume"]
+    if flags["queue_url"] is not None:
+        words = _without_password(words)
     read = {source.rpartition(":")[2].rpartition("=")[2] for source in flags["sources"]}
     stdin = "-" in {*arguments, *flags["value_files"]} | read
     return {"arguments": words, "folder": os.getcwd(), "standardInput": stdin}
+
+
+def _without_password(words: list[str]) -> list[str]:
+    from expander.queues.shown import has_password
+
+    kept, rest = [], iter(words)
+    for word in rest:
+        url = next(rest, "") if word == BROKER else word.removeprefix(f"{BROKER}=")
+        if word.partition("=")[0] != BROKER or not has_password(url):
+            kept += [word, url] if word == BROKER else [word]
+    return kept
 
 
 def resumed(

@@ -70,7 +70,7 @@ def shape_of(flags: Mapping[str, Any]) -> Shape:
 
 def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
     from expander.queues.address import RABBITMQ, REDIS
-    from expander.queues.shown import without_password
+    from expander.queues.shown import has_password, without_password
 
     url, secret, runs_here = flags["queue_url"], flags["queue_secret"], "runtime" in flags
     shape = replace(shape, queue=flags["queue_name"])
@@ -84,7 +84,7 @@ def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
         raise UsageError(f"{shown!r} is no URL of {shape.broker}: expected {schemes[0]}://HOST")
     if runs_here:  # workers get the URL that the queue is filled with, and no other machine sees it
         return replace(shape, url=url, secret=SECRET)
-    if secret is None and (without_password(url) != url or "password=" in url):
+    if secret is None and has_password(url):
         raise UsageError(
             "the URL has a password, and would stand in the manifest for all to read",
             hint=f"{CREATE}, and --queue-secret {SECRET}",

@@ -15,3 +15,8 @@ def without_password(url: str) -> str:
         return url
     user, _, host = parts.netloc.rpartition("@")
     return urlunsplit((parts.scheme, f"{user.partition(':')[0]}@{host}", parts.path, "", ""))
+
+
+def has_password(url: str) -> bool:
+    """Whether the URL has something in it that may not be shown."""
+    return without_password(url) != url or "password=" in url

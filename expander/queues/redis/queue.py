@@ -136,6 +136,9 @@ class RedisQueue:
                     hint="choose another --queue",
                 ) from error
             raise BrokerError(f"Redis at {self._where} refuses: {error}") from error
+        except AuthenticationError as error:
+            why = f"it does not accept the user and password of the URL, or wants some: {error}"
+            raise BrokerError(f"cannot use Redis at {self._where}: {why}") from error
         except RedisError as error:
             raise BrokerError(f"cannot use Redis at {self._where}: {error}") from error
 
