@@ -102,7 +102,7 @@ USED_HERE = ("Job", "Pod", "ConfigMap", "Secret", "Service", "PersistentVolumeCl
 def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Iterator[Manifest]:
     """The manifests that a run on this machine makes use of; ``tell`` gets one line per other kind.
 
-    A CronJob becomes a Job that runs once, now. Of Volcano Jobs it is told which plugins do nothing here.
+    A CronJob becomes a Job that runs once, now. Of Volcano Jobs it is told what of them does nothing here.
     """
     told = set()
     for manifest in manifests:
@@ -111,7 +111,7 @@ def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Ite
                 for words in ungiven(manifest.tree):
                     if words not in told:
                         told.add(words)
-                        tell(f"plugin {words}")
+                        tell(words)
             yield manifest
         elif manifest.kind == "CronJob":
             yield once(manifest)

@@ -113,3 +113,12 @@ def test_a_window_is_for_jobs_of_kubernetes(folder: Path) -> None:
         flags = ("--max-active", "1", "--kubeconfig", str(server.config))
         assert run("submit", "job.yaml", "-i", "items.csv", *flags).code == 0
     assert len(server.objects) == 2
+
+
+def test_what_of_a_volcano_job_does_nothing_here_is_said_once(folder: Path) -> None:
+    text = (folder / "job.yaml").read_text().replace("svc: []", "ssh: []")
+    volumes = "  volumes: [{mountPath: /data, volumeClaim: {accessModes: [ReadWriteOnce]}}]\n  tasks:"
+    (folder / "job.yaml").write_text(text.replace("  tasks:", volumes))
+    answer = run("run", "job.yaml", "-i", "items.csv", "--runtime", "process")
+    assert answer.err.count("plugin ssh: no keys are made") == 1
+    assert answer.err.count("no claim is made") == 1

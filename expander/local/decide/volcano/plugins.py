@@ -50,9 +50,12 @@ def dressed(pod: dict[str, Any], job: Object, index: int) -> dict[str, Any]:
 
 
 def ungiven(job: Object) -> list[str]:
-    """What is to be said of the plugins of a Job that do nothing here."""
-    plugins = (job.get("spec") or {}).get("plugins") or {}
-    return [f"{name}: {UNGIVEN[name]}" for name in plugins if name in UNGIVEN]
+    """What is to be said of a Job where something of it does nothing here."""
+    spec = job.get("spec") or {}
+    told = [f"plugin {name}: {UNGIVEN[name]}" for name in spec.get("plugins") or {} if name in UNGIVEN]
+    if any(not volume.get("volumeClaimName") for volume in spec.get("volumes") or ()):
+        told.append("volumeClaim in spec.volumes: no claim is made, each pod has an empty folder of its own")
+    return told
 
 
 def companions(job: Object, owner: dict[str, Any]) -> list[dict[str, Any]]:
