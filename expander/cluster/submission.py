@@ -56,6 +56,7 @@ class Submission:
         self._transport = transport
         self._terms = terms
         self._stopped = False
+        self._is_watched = False
         self._failure: ExpanderError | None = None
         self.is_fed = False
         """Whether there are no other items."""
@@ -154,13 +155,24 @@ class Submission:
             self._attempt(task)
 
     def _next(self) -> Task | None:
-        """Wait for a task that may be sent now; None when it is over."""
+        """Wait for a task that may be sent now; None when it is over.
+
+        One thread watches for the time when a task becomes due, and hands that over when it has one: all of
+        them would wake for each. The others wait to be notified.
+        """
         while not self._stopped:
             now = time.monotonic()
             task = self.books.take(now)
             if task is not None:
+                if not self._is_watched:
+                    self.lock.notify()
                 return task
-            self.lock.wait(min(GLANCE, self.books.wait(now)))
+            if self._is_watched:
+                self.lock.wait(GLANCE)
+            else:
+                self._is_watched = True
+                self.lock.wait(min(GLANCE, self.books.wait(now)))
+                self._is_watched = False
         return None
 
     def _attempt(self, task: Task) -> None:
