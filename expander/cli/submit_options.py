@@ -27,7 +27,10 @@ _OPTIONS = [
         help="Requests under way at most; fewer when the server is busy.",
     ),
     click.option(
-        "--max-active", type=click.IntRange(1), metavar="N", help="Unfinished Jobs of the group at most."
+        "--max-active",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Unfinished Jobs of the group at most. Those of another submitter count once they are heard of.",
     ),
     click.option(
         "--retry-budget",
