@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from expander.pipeline.group.open import Wanted
     from expander.pipeline.group.waiting import Ending, Tally
 
+ALONE = 3
+"""So many turns in a row without a run at work are worth a word: it may just have ended its last Job."""
+
 EXAMPLES = """
 \b
 Examples:
@@ -90,7 +93,7 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
         expected,
         timeout,
         on_end=output.ended,
-        on_turn=output.turn,
+        on_turn=_turns(output.turn, source) if wanted.is_local else output.turn,
         busy=_submission(wanted, source.where),
     )
     stop: list[int] = []
@@ -108,6 +111,24 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
 
 def _end() -> None:
     raise KeyboardInterrupt
+
+
+def _turns(turn: Callable[[Tally], None], source: Any) -> Callable[[Tally], None]:
+    """``turn``, and a word when Jobs of local state are left that nobody runs: a wait for them has no end."""
+    from expander.local.state import holder
+
+    alone = 0
+
+    def on_turn(tally: Tally) -> None:
+        nonlocal alone
+        turn(tally)
+        if alone < ALONE:
+            idle = tally.jobs and not any(holder(folder) for folder in source.folders.found())
+            alone = alone + 1 if idle else 0
+            if alone == ALONE:
+                say("nobody runs these Jobs now: the same run again, or `expander retry`, goes on with them")
+
+    return on_turn
 
 
 def _exit_code(tally: Tally, ending: Ending, kind: str) -> int:

@@ -172,6 +172,13 @@ def test_a_local_group_is_waited_for_too(tmp_path: Path) -> None:
     assert run("wait", "--group", "here", "--state", state, "--expect", "2", "--timeout", "1s").code == 3
 
 
+def test_a_local_group_that_nobody_runs_any_more_is_told_as_such(tmp_path: Path) -> None:
+    state = str(run_locally(tmp_path, LOCAL.replace("spec: {", "spec: {suspend: true, ", 1)))
+    with at_work("wait", "--group", "here", "--state", state) as process:
+        assert process.stderr is not None
+        assert "nobody runs these Jobs now" in process.stderr.readline()
+
+
 def test_a_local_run_that_begins_later_is_seen_to_its_end(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with at_work("wait", "--group", "here", "--state", str(state), "--expect", "1") as process:
