@@ -127,10 +127,10 @@ class Survey:
             add_amounts(plan.in_all, needs.amounts, needs.pods_in_all * times)
             plan.suspended += needs.suspended * times
             for words in needs.warnings:
-                self._say(words, f"{needs.title}s", times)
+                self._say(words, f"a {needs.title}", times)
             words = indexed_warning(needs.completions, needs.parallelism)
             if words:
-                self._say(words, f"{needs.title}s", times)
+                self._say(words, f"a {needs.title}", times)
             if namespaced:
                 self._demand(namespace).add(needs, times)
         self._counts.clear()
