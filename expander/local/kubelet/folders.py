@@ -4,8 +4,8 @@
 container. Logs lie side by side because folders are dear: on ext4 a folder for each pod, and a file in it,
 can cost fifty times what one more file in a folder does.
 
-``<folder>/pods/<namespace>_<name>_<uid>/<volume>`` holds a volume. Those in memory are elsewhere, by the
-pod's uid.
+``<folder>/pods/<namespace>_<name>_<uid>/<volume>`` holds a volume, ``<folder>/shared`` the large files of
+several. Those in memory are elsewhere, by the pod's uid.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Folders:
         root = Path(folder).absolute()
         self._logs = str(root / "logs")
         self._volumes = str(root / "pods")
+        self._shared = str(root / "shared")
         mark = sha256(str(root).encode()).hexdigest()[:12]
         self._memory = f"{SHARED_MEMORY}/expander-{mark}-{os.getuid()}"
         os.makedirs(self._logs, exist_ok=True)
@@ -44,10 +45,13 @@ class Folders:
         metadata = pod["metadata"]
         uid = metadata["uid"]
         name = f"{metadata['namespace']}_{metadata['name'][:LONGEST_NAME]}_{uid}"
-        return PodFiles(f"{self._logs}/{name}_", f"{self._volumes}/{name}", f"{self._memory}/{uid}")
+        return PodFiles(
+            f"{self._logs}/{name}_", f"{self._volumes}/{name}", f"{self._memory}/{uid}", self._shared
+        )
 
     def sweep(self, known: Container[str]) -> None:
         """Remove the volumes of pods whose uid is not ``known``."""
+        remove_tree(self._shared)
         for folder in (self._memory,) if self.keep else (self._volumes, self._memory):
             with suppress(FileNotFoundError):
                 for name in os.listdir(folder):
@@ -76,12 +80,14 @@ class Folders:
 class PodFiles:
     """The files of one pod."""
 
-    __slots__ = ("_logs", "_memory", "_volumes")
+    __slots__ = ("_logs", "_memory", "_volumes", "shared")
 
-    def __init__(self, logs: str, volumes: str, memory: str) -> None:
+    def __init__(self, logs: str, volumes: str, memory: str, shared: str) -> None:
         self._logs = logs
         self._volumes = volumes
         self._memory = memory
+        self.shared = shared
+        """A folder for what many pods have in their volumes."""
 
     def log(self, container: str, restart: int) -> str:
         """The output of one start of a container."""

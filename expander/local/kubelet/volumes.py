@@ -80,7 +80,7 @@ def _volume(
 ) -> Volume:
     if any(field in volume for field in WRITTEN):
         path = files.volume(volume["name"])
-        write(path, payload(pod, volume, sources.lookup, place), group)
+        write(path, payload(pod, volume, sources.lookup, place), group, files.shared)
         return Volume(path, read_only=True)
     if "hostPath" in volume:
         return Volume(_of_host(volume["hostPath"]))

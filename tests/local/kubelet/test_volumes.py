@@ -323,3 +323,17 @@ def test_a_pod_that_is_started_anew_does_not_find_old_files(world: World) -> Non
     world.start(one)
     assert left.parent.is_dir()
     assert not left.exists()
+
+
+def test_a_large_file_is_on_disk_once_for_all_pods_that_have_it(tmp_path: Path) -> None:
+    large, shared = File(b"x" * 20_000, 0o644), str(tmp_path / "shared")
+    for name in ("one", "two"):
+        write(str(tmp_path / name), {"a/large": large, "small": File(b"x", 0o644)}, None, shared)
+    one, two = (tmp_path / name / "a" / "large" for name in ("one", "two"))
+    assert one.samefile(two)
+    assert one.stat().st_mode & 0o777 == 0o444
+    remove_tree(str(tmp_path / "one"))
+    assert two.read_bytes() == large.data
+    write(str(tmp_path / "two"), {"a/large": File(b"y" * 20_000, 0o644)}, None, shared)
+    write(str(tmp_path / "one"), {"large": large}, None, shared)
+    assert (two.read_bytes()[:1], (tmp_path / "one" / "large").read_bytes()[:1]) == (b"y", b"x")
