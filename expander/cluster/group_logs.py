@@ -11,6 +11,7 @@ from expander.cluster.asking import Asking, Refused
 from expander.cluster.delivery import TRANSIENT
 from expander.cluster.retry import status_of
 from expander.cluster.transport import Lost, NotGiven, Transport
+from expander.manifests.containers import container_status
 from expander.manifests.selection import Object, uid_of
 
 SILENCE: Final = 600.0
@@ -125,11 +126,8 @@ def _now(asking: Asking, path: str, pod: Object, container: str) -> _Begun | Non
 
 def _begun(pod: Object, container: str) -> _Begun:
     """The start whose log the API server gives: while a container waits to be started again, the last one."""
-    status = pod.get("status") or {}
-    for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
-        if each["name"] == container:
-            state, last = each.get("state") or {}, each.get("lastState") or {}
-            of = state.get("running") or state.get("terminated") or last.get("terminated") or {}
-            id_ = of.get("containerID") or each.get("containerID")
-            return _Begun(int(each.get("restartCount") or 0), id_ or "", of.get("startedAt") or "")
-    return _Begun(0, "", "")
+    status = container_status(pod, container)
+    state, last = status.get("state") or {}, status.get("lastState") or {}
+    of = state.get("running") or state.get("terminated") or last.get("terminated") or {}
+    id_ = of.get("containerID") or status.get("containerID")
+    return _Begun(int(status.get("restartCount") or 0), id_ or "", of.get("startedAt") or "")

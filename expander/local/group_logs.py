@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from expander.local.group_folders import StateReader, opened
 from expander.local.kubelet.folders import Folders, PodFiles, restart_counts
 from expander.local.logs.text import CHUNK, Stamper
 from expander.local.logs.times import LogTimes
 from expander.local.state import holder
+from expander.manifests.containers import container_status
 from expander.manifests.selection import Object, uid_of
 
 POLL: Final = 0.1
@@ -73,12 +74,6 @@ def _is_over(state: StateReader, uid: str, container: str) -> bool:
     pod = state.by_uid(uid)
     if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return True
-    return "terminated" in (_status(pod, container).get("state") or {}) or holder(state.folder) is None
-
-
-def _status(pod: Object, container: str) -> dict[str, Any]:
-    status = pod.get("status") or {}
-    for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
-        if each["name"] == container:
-            return dict(each)
-    return {}
+    return (
+        "terminated" in (container_status(pod, container).get("state") or {}) or holder(state.folder) is None
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from expander.base.api_time import unix
+from expander.manifests.containers import statuses_of
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.remade import indexes_left
 from expander.manifests.volcano import ENDS, is_volcano
@@ -126,9 +127,8 @@ def _is_running(status: Object, pods: Sequence[Object]) -> bool:
 
 
 def _ends(pod: Object) -> list[dict[str, Any]]:
-    status = pod.get("status") or {}
     ends = []
-    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+    for container in statuses_of(pod):
         end = (container.get("state") or {}).get("terminated")
         if end:
             ends.append({"code": end.get("exitCode", 0), "at": _seconds(end.get("finishedAt")) or 0.0})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from expander.manifests.containers import statuses_of
+
 Object = Mapping[str, Any]
 
 FULL = "Too many pods"
@@ -40,7 +42,7 @@ def pod_troubles(pod: Object, fits: bool) -> Iterator[str]:
             yield f"{condition.get('reason', 'waiting for a place')}: {condition.get('message', '')}".rstrip(
                 ": "
             )
-    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+    for container in statuses_of(pod):
         state = container.get("state") or {}
         waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
         if waiting.get("reason") and waiting["reason"] not in HARMLESS:

@@ -19,6 +19,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from expander.manifests.containers import statuses_of
+
 SHARED_MEMORY = Path("/dev/shm")
 LONGEST_NAME = 72
 """Of a pod's name this much is in names of files, so that the rest has its place in 255 characters."""
@@ -118,9 +120,7 @@ def earlier(restart: int, previous: bool) -> int:
 
 def restart_counts(pod: Mapping[str, Any]) -> dict[str, int]:
     """How often each container of a pod was restarted, by its status."""
-    status = pod.get("status") or {}
-    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    return {part["name"]: int(part.get("restartCount") or 0) for part in told}
+    return {part["name"]: int(part.get("restartCount") or 0) for part in statuses_of(pod)}
 
 
 def remove_tree(path: str) -> None:

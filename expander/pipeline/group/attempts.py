@@ -5,13 +5,14 @@ The kubelet writes what is read here: container statuses and termination message
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from expander.base.api_time import unix
 from expander.local.controllers.requests import pod_request
 from expander.local.decide.wellknown import INDEX
+from expander.manifests.containers import statuses_of
 from expander.manifests.selection import Object, owner_of
 
 DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
@@ -81,13 +82,6 @@ def attempt_of(pod: Object) -> Attempt:
         cpu=request.cpu / 1000,
         memory=request.memory,
     )
-
-
-def statuses_of(pod: Object) -> Iterator[Object]:
-    """The container statuses of a pod, those of init containers first."""
-    status = pod.get("status") or {}
-    yield from status.get("initContainerStatuses") or ()
-    yield from status.get("containerStatuses") or ()
 
 
 def main_container(pod: Object) -> str:

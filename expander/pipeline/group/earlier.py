@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.manifests.containers import statuses_of
 from expander.manifests.remade import attempt_of
 from expander.manifests.selection import Object, owner_of, uid_of
 from expander.pipeline.group.again import Again
@@ -69,8 +70,7 @@ def _save(reader: Reader, job: Object, pods: Sequence[Object], folder: Path) -> 
 
 def _containers(pod: Object) -> Iterator[tuple[str, int]]:
     """The containers of a pod that have begun, with the number of their restarts."""
-    status = pod.get("status") or {}
-    for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+    for each in statuses_of(pod):
         state = each.get("state") or {}
         if "running" in state or "terminated" in state or each.get("restartCount"):
             yield each["name"], int(each.get("restartCount") or 0)

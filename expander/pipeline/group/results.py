@@ -20,7 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from expander.pipeline.group.attempts import main_container, statuses_of
+from expander.manifests.containers import statuses_of
+from expander.pipeline.group.attempts import main_container
 from expander.pipeline.group.item_folder import PART, item_folder, owner_of, sweep, write_whole
 from expander.pipeline.group.records import FINISHED, Record, records_of
 from expander.pipeline.group.source import Object, Reader

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from expander.base.errors import ExpanderError
+from expander.manifests.containers import statuses_of
 from expander.manifests.selection import Object, uid_of
-from expander.pipeline.group.attempts import main_container, statuses_of
+from expander.pipeline.group.attempts import main_container
 from expander.pipeline.group.source import Reader
 
 WORKERS: Final = 8

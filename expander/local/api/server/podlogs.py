@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -24,6 +24,7 @@ from expander.local.api.views import statuses
 from expander.local.logs.text import CHUNK, Stamper
 from expander.local.logs.times import LogTimes
 from expander.local.store.encoding import Object
+from expander.manifests.containers import container_status
 
 POLL: Final = 0.05
 """Seconds between two looks at a log that is followed."""
@@ -106,7 +107,7 @@ def _container(pod: Object, asked: str) -> str:
 def _file(service: Service, pod: Object, wanted: Wanted) -> Path:
     """The log's file; Refused when the container has not started, or not as often."""
     metadata, name = pod["metadata"], wanted.container
-    state = _status(pod, name)
+    state = container_status(pod, name)
     begun = any(step in (state.get("state") or {}) for step in ("running", "terminated")) or state.get(
         "lastState"
     )
@@ -126,20 +127,10 @@ def _file(service: Service, pod: Object, wanted: Wanted) -> Path:
         raise missing from None
 
 
-def _status(pod: Object, container: str) -> dict[str, Any]:
-    status = pod.get("status") or {}
-    for field in ("initContainerStatuses", "containerStatuses"):
-        for each in status.get(field) or ():
-            if each["name"] == container:
-                found: dict[str, Any] = each
-                return found
-    return {}
-
-
 async def _pieces(service: Service, pod: Object, path: Path, wanted: Wanted) -> AsyncIterator[bytes]:
     """The log in pieces, until its end, or while it is followed until its container has ended."""
     left = wanted.limit
-    uid, restarts = pod["metadata"]["uid"], _status(pod, wanted.container).get("restartCount", 0)
+    uid, restarts = pod["metadata"]["uid"], container_status(pod, wanted.container).get("restartCount", 0)
     try:
         file = await asyncio.to_thread(open, path, "rb")
     except FileNotFoundError:
@@ -169,5 +160,5 @@ def _ended(service: Service, uid: str, container: str, restarts: int) -> bool:
     pod = service.cluster.by_uid(uid)
     if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return True
-    status = _status(pod, container)
+    status = container_status(pod, container)
     return "terminated" in (status.get("state") or {}) or status.get("restartCount", 0) > restarts
