@@ -43,7 +43,7 @@ def test_the_wheel_has_the_schemas_and_templates_and_finds_them(tmp_path: Path) 
         assert shipped
         assert shipped <= names
     code = (
-        "from expander.base.resources import folder; from expander.validate.check import check; "
+        "from expander.base.data_files import folder; from expander.validate.check import check; "
         "import expander; print(folder('templates'), expander.__file__, check({'apiVersion': 'v1', 'kind': 'Pod'}))"
     )
     answer = subprocess.run(

@@ -8,15 +8,46 @@ ExpanderError                 2   wrong usage or input
 └── OutputError               2   what was rendered cannot be written
 
 An error holds `Problem` values: all that is wrong with one input, not only the first thing.
+
+The name a person probably meant.
+
+Where a piece of input came from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-from expander.base.positions import Position
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like ``name``, or None when none is close; upper and lower case count alike."""
+    import difflib
+
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
+
+
+class Position(NamedTuple):
+    """A place in a source text.
+
+    ``file`` is the name a person would use for the source (a path, or ``<stdin>``), ``line`` and
+    ``column`` count from 1; 0 means that part is not known.
+    """
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        parts = [self.file]
+        if self.line:
+            parts.append(str(self.line))
+            if self.column:
+                parts.append(str(self.column))
+        return ":".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

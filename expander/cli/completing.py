@@ -95,8 +95,8 @@ def _patience() -> float:
 
 
 def _groups(ctx: click.Context) -> Iterator[str]:
+    from expander.base.state_dir import state_folder
     from expander.local.group_folders import GroupFolders
-    from expander.pipeline.state import state_folder
 
     flags = ctx.params
     yield from GroupFolders(state_folder("any", flags.get("state")).parent, None).known()

@@ -10,12 +10,7 @@ from expander.base.errors import ItemError
 from expander.cli.batch_options import item_options, template_options
 from expander.cli.help import Page
 from expander.cli.messages import ItemErrors, say, say_on_terminal
-from expander.cli.selection import (
-    check_standard_input,
-    edits_of,
-    spec_of,
-    template_settings,
-)
+from expander.cli.selection import check_standard_input, edits_of, spec_of, template_settings
 from expander.cli.shape_options import into_file
 
 EXAMPLES = """

@@ -19,9 +19,10 @@ from expander.cli.parameters import Duration
 
 if TYPE_CHECKING:
     from expander.cli.log_output import LogOutput
+    from expander.manifests.selection import Object
     from expander.pipeline.group.logs import Start, Wanted
     from expander.pipeline.group.readers import Readers, Said
-    from expander.pipeline.group.source import Object, Reader
+    from expander.pipeline.group.source import Reader
 
 EXAMPLES = """
 \b

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from expander.base.errors import InputError, UsageError
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position, UsageError
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _KEY = re.compile(

@@ -10,7 +10,7 @@ from expander.cli.messages import say
 from expander.cli.parameters import Duration
 from expander.cli.queue_options import broker_options, opened, worker_options
 
-EXAMPLES = """
+CONSUME_EXAMPLES = """
 \b
 Examples:
   expander queue consume --url $BROKER_URL --queue job1 -- ./worker.py
@@ -35,7 +35,7 @@ count as completed: so 3 is not 0.
 """
 
 
-@click.command(cls=Page, epilog=EXAMPLES, context_settings={"allow_interspersed_args": False})
+@click.command(cls=Page, epilog=CONSUME_EXAMPLES, context_settings={"allow_interspersed_args": False})
 @broker_options
 @worker_options
 @click.option(
@@ -47,7 +47,7 @@ count as completed: so 3 is not 0.
 @click.option(
     "--empty-exit-code", type=click.IntRange(0, 255), default=3, show_default=True, help="Instead of 3."
 )
-def command(
+def consume(
     words: tuple[str, ...],
     url: str,
     name: str,

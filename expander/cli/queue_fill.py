@@ -14,7 +14,7 @@ from expander.cli.messages import Output, say
 from expander.cli.queue_options import broker_options, opened
 from expander.cli.selection import spec_of
 
-EXAMPLES = """
+FILL_EXAMPLES = """
 \b
 Examples:
   expander queue fill --url amqp://guest:guest@rabbitmq-service:5672 --queue job1 apple banana cherry
@@ -31,14 +31,14 @@ in Redis an append-only file (appendonly yes).
 """
 
 
-@click.command(cls=Page, epilog=EXAMPLES)
+@click.command(cls=Page, epilog=FILL_EXAMPLES)
 @click.argument("arguments", metavar="[ITEM]...", nargs=-1)
 @broker_options
 @item_options
 @click.option("--group", default="", metavar="NAME", help="A name for these items; others of it are others.")
 @click.option("--again", is_flag=True, help="Put in all items, also those that were put in before.")
 @click.option("-o", "--output", type=click.Choice(["json"]), help="The numbers on standard output.")
-def command(arguments: tuple[str, ...], url: str, name: str, **flags: Any) -> int:
+def fill(arguments: tuple[str, ...], url: str, name: str, **flags: Any) -> int:
     """Put each ITEM as a message into a work queue that is made where it is missing.
 
     A plain item is the body of its message. An item with columns is a JSON object {"item": {...}, "id": ...}.

@@ -10,7 +10,7 @@ from expander.cli.messages import say
 from expander.cli.parameters import Duration
 from expander.cli.queue_options import broker_options, opened, worker_options
 
-EXAMPLES = """
+WORK_EXAMPLES = """
 \b
 Examples:
   expander queue work --url redis://redis --queue job2 -- ./worker.py
@@ -34,7 +34,7 @@ or no broker, 130 or 143 stopped by SIGINT or SIGTERM: what CMD worked on is bac
 """
 
 
-@click.command(cls=Page, epilog=EXAMPLES, context_settings={"allow_interspersed_args": False})
+@click.command(cls=Page, epilog=WORK_EXAMPLES, context_settings={"allow_interspersed_args": False})
 @broker_options
 @worker_options
 @click.option(
@@ -52,7 +52,7 @@ or no broker, 130 or 143 stopped by SIGINT or SIGTERM: what CMD worked on is bac
     metavar="N",
     help="Give an item up after N attempts.",
 )
-def command(
+def work(
     words: tuple[str, ...],
     url: str,
     name: str,

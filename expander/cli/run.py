@@ -75,12 +75,12 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     and logs are kept per group, so that the same command after an interruption goes on with what is left. A
     CronJob is run once.
     """
+    from expander.base.state_dir import state_folder
     from expander.cli.selection import batch_of
     from expander.local.executor import Executor
     from expander.pipeline.batch import used_here
     from expander.pipeline.halt import FIRST_FAILURE, Halt
     from expander.pipeline.run import Run, forget
-    from expander.pipeline.state import state_folder
 
     if flags["fail_fast"] and flags["halt"]:
         raise UsageError("--fail-fast is a --halt of its own; give one of them")

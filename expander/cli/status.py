@@ -14,8 +14,8 @@ from expander.cli.help import Page
 from expander.cli.messages import Output
 
 if TYPE_CHECKING:
+    from expander.manifests.selection import Object
     from expander.pipeline.group.open import AnySource
-    from expander.pipeline.group.source import Object
     from expander.pipeline.group.standing import Standing
 
 EXAMPLES = """

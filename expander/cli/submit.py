@@ -56,12 +56,12 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     is refused for load is tried again, what has no room in a quota waits, and a journal per group remembers
     what arrived.
     """
+    from expander.base.state_dir import state_folder
     from expander.cli.item_count import ItemCount
     from expander.cli.selection import batch_of
     from expander.cli.submit_output import SubmitReport
     from expander.cli.submit_picture import SubmitPicture
     from expander.pipeline.pretend import pretend
-    from expander.pipeline.state import state_folder
     from expander.pipeline.submit import Submit
     from expander.pipeline.tally import Tally
 
@@ -110,10 +110,10 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 
 
 def _settings(flags: Mapping[str, Any], run: Mapping[str, Any]) -> Settings:
+    from expander.base.state_dir import state_folder
     from expander.cluster.retry import Retry
     from expander.cluster.terms import Terms
     from expander.manifests.names import LABEL_VALUE
-    from expander.pipeline.state import state_folder
     from expander.pipeline.submit_settings import Settings
 
     if flags["burst"] is not None and flags["qps"] is None:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 def version_text(version: str) -> str:
     """The version, and for each accelerator whether it is there or what stands in for it."""
-    from expander.base.yaml.compose import ACCELERATED
+    from expander.base.yaml.reader import ACCELERATED
     from expander.validate.schema_engines import library
 
     lines = [

@@ -145,8 +145,8 @@ def _submission(wanted: Wanted, server: str) -> Callable[[], bool]:
     """Says whether a submission of the group is at work on this machine."""
     if wanted.is_local or wanted.group is None:
         return lambda: False
+    from expander.base.state_dir import state_folder
     from expander.cluster.journal import is_at_work, journal_file
-    from expander.pipeline.state import state_folder
 
     path = journal_file(state_folder("submit"), wanted.group, server)
     return lambda: is_at_work(path)

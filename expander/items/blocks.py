@@ -11,8 +11,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
-from expander.base.errors import InputError
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position
 
 BLOCK = 1 << 16
 LONGEST_RECORD = 1 << 24

@@ -6,8 +6,7 @@ import csv
 from collections.abc import Mapping
 from typing import NoReturn
 
-from expander.base.errors import InputError, UsageError
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position, UsageError
 from expander.items.item import Value
 from expander.items.json_values import decode
 from expander.items.source import BARE

@@ -8,8 +8,7 @@ from functools import partial
 from importlib import import_module
 from typing import BinaryIO, TypeAlias
 
-from expander.base.errors import InputError
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position
 from expander.items.blocks import reason
 from expander.items.item import Item
 from expander.items.source import Source

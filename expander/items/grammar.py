@@ -6,8 +6,7 @@ import os
 import re
 from typing import BinaryIO
 
-from expander.base.errors import UsageError
-from expander.base.nearest import nearest
+from expander.base.errors import UsageError, nearest
 from expander.items.arguments import arguments
 from expander.items.files import FORMATS, file_source, format_of, stdin_source
 from expander.items.paths import glob_source, is_pattern

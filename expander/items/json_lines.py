@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from expander.base.errors import InputError
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position
 from expander.items.blocks import blocks, not_utf8
 from expander.items.item import Item, Value
 from expander.items.json_values import as_item_value, decode

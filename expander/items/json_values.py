@@ -6,8 +6,7 @@ import json
 import math
 from typing import NoReturn
 
-from expander.base.errors import InputError
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position
 from expander.items.item import Scalar, Value
 from expander.items.values import DEEPEST, unfit
 

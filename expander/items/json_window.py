@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
-from expander.base.errors import InputError
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position
 from expander.items.blocks import LONGEST_RECORD, chunks, not_utf8, too_long
 from expander.items.item import Scalar, Value
 from expander.items.json_values import DECODER, as_item_value, check, malformed

@@ -10,8 +10,7 @@ from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
-from expander.base.errors import UsageError
-from expander.base.nearest import nearest
+from expander.base.errors import UsageError, nearest
 from expander.items.entries import parse_entry
 from expander.items.item import Item, Value
 from expander.items.source import BARE, columns_of

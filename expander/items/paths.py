@@ -13,8 +13,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 
-from expander.base.errors import InputError
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position
 from expander.items.arguments import checked_text
 from expander.items.blocks import reason
 from expander.items.item import Item, Value

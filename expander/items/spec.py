@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, Literal
 
-from expander.base.errors import UsageError
-from expander.base.nearest import nearest
+from expander.base.errors import UsageError, nearest
 from expander.items.arguments import arguments
 from expander.items.combine import COMBINATIONS
 from expander.items.files import STDIN

@@ -8,8 +8,7 @@ from io import StringIO
 from itertools import chain
 from typing import BinaryIO
 
-from expander.base.errors import InputError, Problem
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position, Problem
 from expander.items.blocks import texts
 from expander.items.item import Item
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from expander.base.positions import Position
+from expander.base.errors import Position
 from expander.items.blocks import read_some
 from expander.items.item import Item
 from expander.items.json_values import as_item_value

@@ -13,8 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from expander.base.errors import UsageError
-from expander.base.nearest import nearest
+from expander.base.errors import UsageError, nearest
 from expander.manifests.fields import FieldType, field_names, field_type
 from expander.manifests.volcano import is_volcano
 

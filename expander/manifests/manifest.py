@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from expander.base.positions import Position
+from expander.base.errors import Position
 
 
 class Manifest:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from expander.base.positions import Position
+from expander.base.errors import Position
 from expander.manifests.manifest import Manifest
 from expander.manifests.volcano import is_volcano
 

@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from expander.base.data_files import folder
 from expander.base.errors import UsageError
-from expander.base.resources import folder
 
 Schema: TypeAlias = Mapping[str, Any]
 Kinds: TypeAlias = Mapping[str, Mapping[str, "str | None"]]

@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, UsageError
-from expander.base.positions import Position
+from expander.base.errors import InputError, ItemError, Position, UsageError
 from expander.base.yaml import read_chunk
 from expander.items import Item
 from expander.local.decide.volcano.plugins import ungiven

@@ -7,8 +7,7 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
-from expander.base.errors import UsageError
-from expander.base.nearest import nearest
+from expander.base.errors import UsageError, nearest
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import NameRule, fit
 

@@ -7,8 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from expander.base.errors import InputError, ItemError, Problem, UsageError
-from expander.base.positions import Position
+from expander.base.errors import InputError, ItemError, Position, Problem, UsageError
 from expander.items import Item, from_python
 from expander.manifests.edits import GROUP_LABEL, Edits, apply
 from expander.manifests.manifest import Manifest

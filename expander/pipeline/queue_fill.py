@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from expander.base.errors import OutputError
-from expander.base.positions import Position
+from expander.base.errors import OutputError, Position
 from expander.queues.address import open_queue
 from expander.queues.message import Message
 from expander.queues.queue import Filled

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from expander.base.errors import InputError, Problem
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position, Problem
 from expander.base.yaml import read_chunk
 from expander.cluster.capacity import Capacity
 from expander.pipeline.reading import chunks_of

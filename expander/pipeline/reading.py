@@ -8,8 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from expander.base.errors import InputError, YamlError
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position, YamlError
 from expander.base.yaml import Chunk, split_documents
 
 EXTENSIONS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError
-from expander.pipeline.state import state_folder
+from expander.base.state_dir import state_folder
 
 HISTORY: Final = 20_000
 """Changes that are kept for watches."""

@@ -6,10 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from expander.base.errors import InputError, OutputError, UsageError
-from expander.base.nearest import nearest
-from expander.base.positions import Position
-from expander.base.resources import folder
+from expander.base.data_files import folder
+from expander.base.errors import InputError, OutputError, Position, UsageError, nearest
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
 
-from expander.base.errors import InputError, ItemError, UsageError
-from expander.base.positions import Position
+from expander.base.errors import InputError, ItemError, Position, UsageError
 from expander.base.yaml.documents import decode
 from expander.items.item import Item
 from expander.manifests.manifest import Manifest

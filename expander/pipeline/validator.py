@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, Problem
-from expander.base.positions import Position
+from expander.base.errors import InputError, ItemError, Position, Problem
 from expander.manifests.manifest import Manifest
 from expander.manifests.schemas import release
 from expander.render.rendered import Rendered

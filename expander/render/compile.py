@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from expander.base.errors import Problem
-from expander.base.positions import Position
+from expander.base.errors import Position, Problem
 from expander.base.yaml import Node, locate
 from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply
 from expander.manifests.fields import FieldType, field_type

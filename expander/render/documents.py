@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from expander.base.errors import Problem
-from expander.base.positions import Position
+from expander.base.errors import Position, Problem
 from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 

@@ -12,7 +12,7 @@ from dataclasses import field as default
 from enum import Enum
 from typing import Any, TypeAlias
 
-from expander.base.positions import Position
+from expander.base.errors import Position
 from expander.manifests.fields import FieldType
 from expander.manifests.names import NameRule, fit
 from expander.render.shell import Context

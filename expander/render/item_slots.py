@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from expander.base.errors import Problem
-from expander.base.nearest import nearest
-from expander.base.positions import Position
+from expander.base.errors import Position, Problem, nearest
 from expander.items.item import Item
 from expander.render.references import Reference, scan
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, Problem
-from expander.base.positions import Position
-from expander.base.yaml import Chunk, Node, compose, split_documents
+from expander.base.errors import InputError, ItemError, Position, Problem
+from expander.base.yaml import Chunk, Node, reader, split_documents
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document
 from expander.render.documents import objects_of, unused_prefix
@@ -42,7 +41,7 @@ class ItemTemplate:
         self._prefix = unused_prefix(text)
         self._documents: list[tuple[Chunk, Node]] = []
         for chunk in split_documents(text, source):
-            root = compose(chunk.text, source, chunk.line)
+            root = reader(chunk.text, source, chunk.line)
             if root is not None:
                 self._documents.append((chunk, root))
         if not self._documents:

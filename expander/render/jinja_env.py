@@ -17,7 +17,7 @@ from jinja2.runtime import BlockReference, Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from expander.base.nearest import nearest
+from expander.base.errors import nearest
 from expander.base.quantity import canonical
 from expander.base.yaml import dump, json_text
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, valid_name

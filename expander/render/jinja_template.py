@@ -14,9 +14,7 @@ from typing import Any, TypeAlias
 
 from jinja2 import TemplateSyntaxError, UndefinedError
 
-from expander.base.errors import InputError, ItemError, Problem
-from expander.base.nearest import nearest
-from expander.base.positions import Position
+from expander.base.errors import InputError, ItemError, Position, Problem, nearest
 from expander.items.item import Item
 from expander.render.compile import Rules
 from expander.render.hole import Row

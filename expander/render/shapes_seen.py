@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, TypeAlias
 
-from expander.base.errors import InputError, ItemError, Problem
-from expander.base.positions import Position
-from expander.base.yaml import compose, construct, split_documents
+from expander.base.errors import InputError, ItemError, Position, Problem
+from expander.base.yaml import reader, scalars, split_documents
 from expander.render.compile import Rules, compile_document
 from expander.render.documents import objects_of, unused_prefix
 from expander.render.hole import Row, text_of
@@ -83,7 +82,7 @@ class ShapesSeen:
         structural: set[int] = set()
         try:
             for chunk in split_documents(_text(key, tokens), self.source):
-                root = compose(chunk.text, self.source, chunk.line)
+                root = reader(chunk.text, self.source, chunk.line)
                 for node, _ in objects_of(root) if root is not None else ():
                     compiled = compile_document(
                         node,
@@ -122,8 +121,8 @@ class ShapesSeen:
             return False
 
     def _data(self, text: str) -> list[Any]:
-        roots = [compose(chunk.text, self.source, chunk.line) for chunk in split_documents(text, self.source)]
-        return [construct(root) for root in roots if root is not None]
+        roots = [reader(chunk.text, self.source, chunk.line) for chunk in split_documents(text, self.source)]
+        return [scalars(root) for root in roots if root is not None]
 
     def _error(self, problems: list[Problem]) -> InputError | ItemError:
         return ItemError(problems) if self._good else InputError(problems)

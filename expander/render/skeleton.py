@@ -12,8 +12,7 @@ from functools import cached_property
 from itertools import repeat
 from typing import Any, Literal, TypeAlias
 
-from expander.base.errors import ItemError, Problem
-from expander.base.positions import Position
+from expander.base.errors import ItemError, Position, Problem
 from expander.render.hole import Hole, Refused, Row, Style, text_of
 from expander.render.layout import Layout, Plan
 from expander.render.patterns import all_of, safe_patterns

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, Problem
-from expander.base.positions import Position
+from expander.base.errors import InputError, ItemError, Position, Problem
 from expander.base.yaml import load_documents
 from expander.items.item import Item
 from expander.manifests.edits import ITEM_ANNOTATION, apply

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from expander.base.positions import Position
-from expander.base.yaml import Node, ScalarNode, SequenceNode, construct
+from expander.base.errors import Position
+from expander.base.yaml import Node, ScalarNode, SequenceNode, scalars
 from expander.manifests.fields import FieldType
 from expander.render.hole import Hole, Style
 
@@ -46,7 +46,7 @@ class Walk:
         segments = self.split(node.text, node.position)
         if all(isinstance(segment, str) for segment in segments):
             constant = "".join(segment for segment in segments if isinstance(segment, str))
-            return construct(node) if constant == node.text else constant
+            return scalars(node) if constant == node.text else constant
         style = _STYLES.get(node.style, Style.QUOTED)
         lines = any("\n" in segment for segment in segments if isinstance(segment, str))
         if style is Style.LITERAL and not lines:

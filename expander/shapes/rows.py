@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from expander.base.errors import InputError, Problem
-from expander.base.positions import Position
+from expander.base.errors import InputError, Position, Problem
 from expander.items.item import Item
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest, path_text

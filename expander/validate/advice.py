@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from expander.base.yaml.resolve import resolve
+from expander.base.yaml.scalars import resolve
 from expander.manifests.volcano import is_volcano
 
 

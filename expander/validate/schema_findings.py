@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from expander.base.nearest import nearest
+from expander.base.errors import nearest
 from expander.manifests import schemas
 from expander.manifests.fields import FieldType, type_of
 from expander.validate.finding import Finding, Reason

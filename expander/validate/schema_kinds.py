@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from expander.base.nearest import nearest
+from expander.base.errors import nearest
 from expander.manifests import schemas
 from expander.validate.finding import Finding, Reason
 

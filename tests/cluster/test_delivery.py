@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from expander.base.positions import Position
+from expander.base.errors import Position
 from expander.cluster.delivery import Done, Hold, Later, Onward, Stale, judge
 from expander.cluster.task import Task, request_of
 from expander.cluster.wire import DIGEST, Preparation, Prepared, Resource

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from expander.base.positions import Position
+from expander.base.errors import Position
 from expander.cluster import known
 from expander.cluster.asking import Asking
 from expander.cluster.journal import Journal

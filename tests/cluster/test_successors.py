@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from expander.base.positions import Position
+from expander.base.errors import Position
 from expander.cluster.books import Books
 from expander.cluster.delivery import Done, Later, Onward, judge
 from expander.cluster.pace import Pace

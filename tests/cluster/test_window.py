@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from expander.base.positions import Position
+from expander.base.errors import Position
 from expander.cluster.window import Scope, Window
 from expander.cluster.wire import Preparation, Prepared, Resource
 from expander.manifests.manifest import Manifest

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from expander.base import resources
+from expander.base import data_files
 from expander.base.errors import ExpanderError
 
 
 def test_schemas_and_templates_are_found() -> None:
-    assert (resources.folder("schemas") / "definitions.json").is_file()
-    assert resources.folder("templates").is_dir()
+    assert (data_files.folder("schemas") / "definitions.json").is_file()
+    assert data_files.folder("templates").is_dir()
 
 
 def test_the_folder_inside_an_installed_package_comes_first(
@@ -18,13 +18,13 @@ def test_the_folder_inside_an_installed_package_comes_first(
 ) -> None:
     (tmp_path / "expander" / "schemas").mkdir(parents=True)
     (tmp_path / "schemas").mkdir()
-    monkeypatch.setattr(resources, "PACKAGE", tmp_path / "expander")
-    assert resources.folder.__wrapped__("schemas") == tmp_path / "expander" / "schemas"
+    monkeypatch.setattr(data_files, "PACKAGE", tmp_path / "expander")
+    assert data_files.folder.__wrapped__("schemas") == tmp_path / "expander" / "schemas"
 
 
 def test_a_missing_folder_says_the_installation_is_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resources, "PACKAGE", tmp_path / "expander")
+    monkeypatch.setattr(data_files, "PACKAGE", tmp_path / "expander")
     with pytest.raises(ExpanderError, match="missing from this installation"):
-        resources.folder.__wrapped__("schemas")
+        data_files.folder.__wrapped__("schemas")

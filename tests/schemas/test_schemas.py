@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from expander.base.data_files import folder
 from expander.base.errors import UsageError
-from expander.base.resources import folder
 from expander.manifests import schemas
 
 JOBS_COME_WITH = ("ConfigMap", "Secret", "Service", "Pod", "ResourceQuota", "List")

@@ -6,11 +6,11 @@
 because no stock loader agrees with kubectl.
 """
 
-from expander.base.yaml.compose import compose, stream_sequence
-from expander.base.yaml.construct import construct
 from expander.base.yaml.documents import Chunk, Document, load_documents, read_chunk, split_documents
-from expander.base.yaml.emit import dump, json_text, plain_is_string, quoted, scalar
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, locate
+from expander.base.yaml.reader import compose, stream_sequence
+from expander.base.yaml.scalars import construct
+from expander.base.yaml.writer import dump, json_text, plain_is_string, quoted, scalar
 
 __all__ = [
     "Chunk",

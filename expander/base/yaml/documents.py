@@ -7,12 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from expander.base.errors import YamlError
-from expander.base.positions import Position
-from expander.base.yaml.compose import compose
-from expander.base.yaml.construct import construct
+from expander.base.errors import Position, YamlError
 from expander.base.yaml.nodes import Node, locate
-from expander.base.yaml.resolve import number
+from expander.base.yaml.reader import compose
+from expander.base.yaml.scalars import construct, number
 
 _SEPARATOR = re.compile(r"^---([^\n]*)(?:\n|\Z)", re.MULTILINE)
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")

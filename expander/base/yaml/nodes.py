@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from expander.base.positions import Position
+from expander.base.errors import Position
 
 
 class _Placed:

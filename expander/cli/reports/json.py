@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from expander.pipeline.verdicts import Verdict
 
 
-class Report:
+class JsonReport:
     """JSON Lines; the summary goes to standard error with the other messages."""
 
     def __init__(self, put: Callable[[str], None]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
 from expander.base.errors import ItemError
+from expander.base.state_dir import state_folder
 from expander.local.executor import Executor
 from expander.local.kubelet.folders import Folders
 from expander.manifests.edits import GROUP_LABEL
@@ -20,7 +21,6 @@ from expander.pipeline.halt import Halt
 from expander.pipeline.outcomes import JobOutcome, outcome_of
 from expander.pipeline.results import Log, logs_of
 from expander.pipeline.run import Run, forget
-from expander.pipeline.state import state_folder
 
 Object = Mapping[str, Any]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Unpack
 
 from expander.base.errors import ItemError, UsageError
+from expander.base.state_dir import state_folder
 from expander.cluster.delivery import OnExists
 from expander.cluster.retry import Retry
 from expander.cluster.task import Apply
@@ -16,7 +17,6 @@ from expander.manifests.edits import GROUP_LABEL
 from expander.pipeline.calls.errors import Errors, nobody_listens
 from expander.pipeline.given import Batch, BatchOptions, Items, manifests_of, must_fill_queue
 from expander.pipeline.pretend import pretend
-from expander.pipeline.state import state_folder
 from expander.pipeline.submit import Submit
 from expander.pipeline.submit_settings import Settings
 

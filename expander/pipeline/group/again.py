@@ -11,9 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, UsageError
-from expander.base.nearest import nearest
-from expander.base.positions import Position
+from expander.base.errors import InputError, ItemError, Position, UsageError, nearest
 from expander.manifests.changes import change
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.manifests.selection import uid_of
+from expander.manifests.selection import Object, uid_of
 from expander.pipeline.group.attempts import by_job
 from expander.pipeline.group.item_folder import write_whole
 from expander.pipeline.group.readers import Readers
 from expander.pipeline.group.records import FINISHED, records_of
 from expander.pipeline.group.results import Collected, collect, results_in
-from expander.pipeline.group.source import Object, Reader
+from expander.pipeline.group.source import Reader
 from expander.pipeline.group.table import as_csv, as_json_lines
 from expander.pipeline.outcomes import FAILED, outcome_of
 from expander.sinks.faults import output_error

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from expander.manifests.selection import Object, owner_of, uid_of
+from expander.manifests.selection import Change, Object, owner_of, uid_of
 from expander.pipeline.group.attempts import index_of
 from expander.pipeline.group.logs import Start, Wanted
 from expander.pipeline.group.records import record_of
-from expander.pipeline.group.source import Change, Reader
+from expander.pipeline.group.source import Reader
 from expander.pipeline.group.standing import has_ended
 
 GLANCE: Final = 0.3

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from expander.base.errors import InputError, UsageError
 from expander.base.requirements import NAME
+from expander.base.state_dir import state_folder
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.selection import Selection
-from expander.pipeline.state import state_folder
 
 if TYPE_CHECKING:
     from expander.cluster.group import ClusterSource

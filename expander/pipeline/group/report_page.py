@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from expander.base.resources import folder
+from expander.base.data_files import folder
 from expander.pipeline.group.records import FINISHED
 from expander.pipeline.group.report_bins import bins_of
 from expander.pipeline.group.report_data import Cost, Summary, plain, rows_of

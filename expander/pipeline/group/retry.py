@@ -15,8 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expander.base.errors import ItemError
-from expander.base.positions import Position
+from expander.base.errors import ItemError, Position
 from expander.manifests.changes import change
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from expander.pipeline.state import state_folder
+from expander.base.state_dir import state_folder
 
 if TYPE_CHECKING:
     from expander.cluster.group_writes import ClusterWrites

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from expander.base.api_time import api_time
-from expander.pipeline.group.source import Change, Object
+from expander.manifests.selection import Change, Object
 
 BEGIN = 1_790_000_000
 """Unix seconds at which everything of these tests begins."""

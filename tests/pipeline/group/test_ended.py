@@ -5,9 +5,9 @@ from itertools import count
 
 import pytest
 
+from expander.manifests.selection import Change
 from expander.pipeline.group import ended as module
 from expander.pipeline.group.ended import ended
-from expander.pipeline.group.source import Change
 from tests.pipeline.group.fakes import FakeReader, job
 
 

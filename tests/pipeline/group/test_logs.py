@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.manifests.selection import Change
 from expander.pipeline.group.ended import ended
 from expander.pipeline.group.log_files import LogFiles
 from expander.pipeline.group.log_follow import Following
@@ -17,7 +18,6 @@ from expander.pipeline.group.log_lines import LONGEST, blocks
 from expander.pipeline.group.logs import Start, Wanted
 from expander.pipeline.group.readers import HELD, Readers, Said, take
 from expander.pipeline.group.records import records
-from expander.pipeline.group.source import Change
 from tests.pipeline.group.fakes import FakeReader, job, pod
 
 PATIENCE = 60.0

@@ -6,8 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from expander.base.errors import ItemError
-from expander.base.positions import Position
+from expander.base.errors import ItemError, Position
 from expander.cluster.capacity import Capacity
 from expander.manifests.manifest import Manifest
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from expander.base.yaml.emit import dump
+from expander.base.yaml.writer import dump
 from expander.local.store.encoding import Object, encode
 
 JSON: Final = "application/json"

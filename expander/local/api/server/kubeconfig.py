@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from expander.base.errors import OutputError
-from expander.base.yaml.emit import dump
+from expander.base.yaml.writer import dump
 
-NAME: Final = "expander"
+CONTEXT_NAME: Final = "expander"
 """The name of the cluster, the user and the context."""
 
 
@@ -22,10 +22,15 @@ def kubeconfig(url: str, token: str, authority: bytes | None) -> str:
     tree = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": NAME, "cluster": cluster}],
-        "users": [{"name": NAME, "user": {"token": token}}],
-        "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": NAME, "namespace": "default"}}],
-        "current-context": NAME,
+        "clusters": [{"name": CONTEXT_NAME, "cluster": cluster}],
+        "users": [{"name": CONTEXT_NAME, "user": {"token": token}}],
+        "contexts": [
+            {
+                "name": CONTEXT_NAME,
+                "context": {"cluster": CONTEXT_NAME, "user": CONTEXT_NAME, "namespace": "default"},
+            }
+        ],
+        "current-context": CONTEXT_NAME,
     }
     return dump(tree)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.base.durations import parse_duration
-from expander.base.nearest import nearest
+from expander.base.errors import nearest
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import formats
 from expander.validate.rules.checks import (

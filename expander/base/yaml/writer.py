@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from expander.base.yaml.resolve import resolve
+from expander.base.yaml.scalars import resolve
 
 _PLAIN = re.compile(
     r"[A-Za-z_/](?:[A-Za-z0-9_./%@+=~^$(){}\[\],;<>!&*?|'\"`\\-]|:(?! |\Z)| (?![# ]|\Z))*", re.ASCII

@@ -1,10 +1,17 @@
-"""From text to nodes: libyaml's events, with the limits and refusals of kubectl's reader.
+"""Anchors and aliases of one document, and the limit on what aliases may repeat.
+
+The pairs of a mapping: merge keys resolved, equal keys found.
+
+The errors of YAML syntax, in words a user can act on.
+
+From text to nodes: libyaml's events, with the limits and refusals of kubectl's reader.
 
 Bounded against hostile text: nesting, document size, and the share of a document that aliases repeat.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -19,13 +26,152 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from expander.base.errors import InputError, YamlError
-from expander.base.positions import Position
-from expander.base.yaml.aliases import Aliases
-from expander.base.yaml.construct import construct
-from expander.base.yaml.mappings import pairs_of
+from expander.base.errors import InputError, Position, YamlError
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from expander.base.yaml.refusals import bad_escape, not_yaml
+from expander.base.yaml.scalars import PREFIX, construct, key_text
+
+_FEW, _MANY = 400_000, 4_000_000
+
+
+class Aliases:
+    """Nodes by anchor, and how many nodes the document has when every alias is written out.
+
+    ``count`` are all nodes so far, repeated ones included.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.repeated = 0
+        self._nodes: dict[str, tuple[Node, int | None]] = {}
+        self._open: list[tuple[str | None, int]] = []
+
+    def define(self, anchor: str, node: Node, size: int) -> None:
+        """Name a complete node of ``size`` nodes; a name may be given again."""
+        self._nodes[anchor] = (node, size)
+
+    def open(self, anchor: str | None, node: Node) -> None:
+        """A list or mapping begins."""
+        self._open.append((anchor, self.count))
+        self.count += 1
+        if anchor is not None:
+            self._nodes[anchor] = (node, None)
+
+    def close(self, node: Node) -> None:
+        """The list or mapping opened last ends."""
+        anchor, before = self._open.pop()
+        if anchor is not None and self._nodes[anchor][0] is node:
+            self._nodes[anchor] = (node, self.count - before)
+
+    def use(self, anchor: str, where: Position) -> Node:
+        """The node that ``*anchor`` stands for.
+
+        Raises YamlError for an unknown anchor, an anchor inside its own value, and a document that
+        aliases blow up (the limits are those of kubectl's reader).
+        """
+        if anchor not in self._nodes:
+            raise YamlError(f"there is no anchor &{anchor} before this alias", where=where)
+        node, size = self._nodes[anchor]
+        if size is None:
+            raise YamlError(f"the value of the anchor &{anchor} contains itself", where=where)
+        self.count += 1 + size
+        self.repeated += size
+        if self.repeated > 100 and self.count > 1000 and self.repeated > self._allowed() * self.count:
+            raise YamlError("aliases repeat too much of the document", where=where)
+        return node
+
+    def _allowed(self) -> float:
+        if self.count <= _FEW:
+            return 0.99
+        return max(0.10, 0.99 - 0.89 * (self.count - _FEW) / (_MANY - _FEW))
+
+
+def pairs_of(children: list[Node], duplicates: str) -> list[tuple[ScalarNode, Node]]:
+    """The pairs of a mapping from its keys and values in turn.
+
+    Raises YamlError for a key that cannot be one, ``<<`` with something that is no mapping, and, when
+    ``duplicates`` is ``error``, for two equal keys (it names both places). A field may replace what a
+    merge before it brought.
+    """
+    pairs: dict[str, tuple[ScalarNode, Node]] = {}
+    merged: set[str] = set()
+    for key, value in zip(children[::2], children[1::2], strict=True):
+        if type(key) is ScalarNode and key.style != "plain" and key.tag is None:
+            text = key.text
+        elif _merges(key):
+            for name, pair in _merge(value).items():
+                if name in pairs and name not in merged and duplicates == "error":
+                    raise _twice(
+                        name, pairs[name][0], key, "a merge after a field replaces it; write << first"
+                    )
+                merged.add(name)
+                pairs[name] = pair
+            continue
+        else:
+            text = key_text(key)
+        assert isinstance(key, ScalarNode)
+        if text in pairs and text not in merged and duplicates == "error":
+            hint = "kubectl would take the last of the two without a word"
+            raise _twice(text, pairs[text][0], key, hint)
+        merged.discard(text)
+        pairs[text] = (key, value)
+    return list(pairs.values())
+
+
+def _twice(name: str, first: Node, second: Node, hint: str) -> YamlError:
+    line = first.position.line
+    return YamlError(f"the field {name!r} is already set in line {line}", where=second.position, hint=hint)
+
+
+def _merges(key: Node) -> bool:
+    if type(key) is not ScalarNode or key.text != "<<":
+        return False
+    return key.tag == f"{PREFIX}merge" or (key.tag is None and key.style == "plain")
+
+
+def _merge(value: Node) -> dict[str, tuple[ScalarNode, Node]]:
+    sources = reversed(value.items) if isinstance(value, SequenceNode) else [value]
+    pairs: dict[str, tuple[ScalarNode, Node]] = {}
+    for source in sources:
+        if not isinstance(source, MappingNode):
+            raise YamlError("<< takes a mapping or a list of mappings", where=source.position)
+        pairs.update((key_text(key), (key, value)) for key, value in source.pairs)
+    return pairs
+
+
+_HINTS = {
+    "mapping values are not allowed": 'a value that contains ": " needs quotes',
+    "cannot start any token": "indent with spaces; a value that begins with @, ` or % needs quotes",
+    "control characters are not allowed": 'write it as an escape in double quotes, such as "\\x07"',
+    "special characters are not allowed": 'write it as an escape in double quotes, such as "\\x07"',
+    "found unexpected end of stream": "a quote is not closed; a line --- ends a document even inside quotes",
+    "did not find expected key": "look at the quotes and the indentation of the lines before",
+    "could not find expected ':'": "look at the quotes and the indentation of the lines before",
+    "did not find expected <document start>": "documents are separated by a line ---",
+    "block sequence entries are not allowed": 'a value that begins with "- " needs quotes',
+}
+_ESCAPES = re.compile(r"\\.", re.DOTALL)
+
+
+def not_yaml(error: Any, source: str, first_line: int) -> YamlError:
+    """The error for text that libyaml or PyYAML's own parser refuses."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        message = str(error.problem)
+        if error.context and not error.context.startswith("while scanning for"):
+            message += f" {error.context}"
+        where = Position(source, first_line + mark.line, mark.column + 1)
+    else:
+        message = str(getattr(error, "reason", None) or error)
+        where = Position(source, first_line)
+    hint = next((hint for words, hint in _HINTS.items() if words in message), None)
+    return YamlError(f"not YAML: {message}", where=where, hint=hint)
+
+
+def bad_escape(raw: str, node: ScalarNode) -> None:
+    r"""Raise YamlError for ``\/`` in a double-quoted scalar: libyaml knows it, kubectl does not."""
+    if "\\/" in _ESCAPES.findall(raw):
+        raise YamlError("not YAML: \\/ is no escape that kubectl knows", where=node.position, hint="write /")
+
 
 try:
     from yaml.cyaml import CParser as _Parser  # type: ignore[attr-defined]
