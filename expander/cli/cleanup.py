@@ -165,7 +165,7 @@ class _Report:
 
     def listing(self, pods: list[Found]) -> None:
         """What would be deleted."""
-        from expander.local.api.views.ages import human
+        from expander.kube.time import human
 
         now = time.time()
         counts: Counter[str] = Counter()

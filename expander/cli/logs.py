@@ -19,7 +19,7 @@ from expander.cli.parameters import Duration
 
 if TYPE_CHECKING:
     from expander.cli.log_output import LogOutput
-    from expander.manifests.selection import Object
+    from expander.kube.objects import Object
     from expander.pipeline.group.logs import Start, Wanted
     from expander.pipeline.group.readers import Readers, Said
     from expander.pipeline.group.source import Reader

@@ -48,7 +48,7 @@ class Amount(click.ParamType):  # type: ignore[type-arg]
     name = "quantity"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from expander.base.quantity import parse
+        from expander.kube.quantity import parse
 
         if isinstance(value, int):
             return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from expander.manifests.amounts import Amounts
+from expander.kube.resources import Amounts
 from expander.pipeline.plan.limits import minutes
 from expander.pipeline.plan.plan import Plan
 from expander.pipeline.plan.wording import plural, quota_lines, ruling_lines

@@ -16,7 +16,7 @@ from expander.cli.messages import Output, printable, say, show_error
 from expander.cli.parameters import Amount
 
 if TYPE_CHECKING:
-    from expander.manifests.selection import Object
+    from expander.kube.objects import Object
     from expander.pipeline.group.source import Reader
     from expander.pipeline.group.table import Row
 

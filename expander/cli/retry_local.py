@@ -14,8 +14,8 @@ from expander.cli.retry_output import RetryReport
 from expander.cli.signals import Interrupts
 
 if TYPE_CHECKING:
+    from expander.kube.objects import Object
     from expander.local.group import LocalSource
-    from expander.manifests.selection import Object
     from expander.pipeline.group.again import Chosen
     from expander.pipeline.run import RunResult
 

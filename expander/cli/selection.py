@@ -87,7 +87,7 @@ def batch_of(
     ``on_queue`` gets the messages of a work queue before its workers come. Raises UsageError for a selector
     that is none.
     """
-    from expander.base import selectors
+    from expander.kube import selectors
 
     try:
         wanted = selectors.parse(flags["selector"] or "")

@@ -14,7 +14,7 @@ from expander.cli.help import Page
 from expander.cli.messages import Output
 
 if TYPE_CHECKING:
-    from expander.manifests.selection import Object
+    from expander.kube.objects import Object
     from expander.pipeline.group.open import AnySource
     from expander.pipeline.group.standing import Standing
 

@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.api_time import api_time
-from expander.manifests.selection import Object
+from expander.kube.objects import Object
+from expander.kube.time import api_time
 from expander.pipeline.group.overview import group_of
 from expander.pipeline.group.standing import Standing
 

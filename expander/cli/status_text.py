@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from expander.base.api_time import unix
 from expander.cli.columns import lines_of, natural, without
 from expander.cli.messages import printable
-from expander.local.api.views.ages import human
-from expander.manifests.selection import uid_of
+from expander.kube.objects import uid_of
+from expander.kube.time import human, unix
 from expander.pipeline.group.overview import STATES, Overview
 from expander.pipeline.group.standing import Standing
 from expander.pipeline.outcomes import FAILED

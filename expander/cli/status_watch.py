@@ -11,7 +11,7 @@ from typing import Any, Final
 from expander.cli import status_data, status_text
 from expander.cli.messages import Output, printable
 from expander.cli.signals import Interrupts
-from expander.manifests.selection import Object
+from expander.kube.objects import Object
 from expander.pipeline.group.following import Following
 from expander.pipeline.group.overview import overviews
 from expander.pipeline.group.source import Reader

@@ -65,7 +65,7 @@ def command(
     PATH is a file, a folder (its .yaml, .yml, .json, .jsonl and .ndjson files) or - for standard input;
     files may hold many documents. A kind that no schema is known for is skipped, never called valid.
     """
-    from expander.manifests.schemas import release
+    from expander.kube.schemas import release
     from expander.pipeline.validate import Validation, quotas_in
 
     validation = Validation(

@@ -18,7 +18,7 @@ from expander.pipeline.group.standing import Standing, standing_of, standings_of
 from expander.pipeline.group.waiting import GONE, LOST, SUCCEEDED, Tally
 
 if TYPE_CHECKING:
-    from expander.manifests.selection import Object
+    from expander.kube.objects import Object
     from expander.pipeline.group.source import Reader
     from expander.pipeline.group.waiting import Ending
 

@@ -16,7 +16,7 @@ from expander.cluster.group_logs import log
 from expander.cluster.group_watch import Watching
 from expander.cluster.retry import Retry
 from expander.cluster.transport import Transport
-from expander.manifests.selection import Change, Object, Selection
+from expander.kube.objects import Change, Object, Selection
 
 PATIENCE: Final = 12.0
 """Seconds for which a question is asked again when the server does not answer."""

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from expander.base.selectors import Selector, from_object, parse
 from expander.cluster.asking import Asking, Refused
-from expander.manifests.selection import Object, Selection, owner_of, uid_of
+from expander.kube.objects import Object, Selection, owner_of, uid_of
+from expander.kube.selectors import Selector, from_object, parse
 
 OWNER_LABELS: Final = ("batch.kubernetes.io/controller-uid", "controller-uid")
 """The label with the Job's uid, and its name before Kubernetes 1.27."""

@@ -11,8 +11,7 @@ from expander.cluster.asking import Asking, Refused
 from expander.cluster.delivery import TRANSIENT
 from expander.cluster.retry import status_of
 from expander.cluster.transport import Lost, NotGiven, Transport
-from expander.manifests.containers import container_status
-from expander.manifests.selection import Object, uid_of
+from expander.kube.objects import Object, container_status, uid_of
 
 SILENCE: Final = 600.0
 """Seconds without output after which a log that is followed is asked for again."""
@@ -20,7 +19,7 @@ SILENCE: Final = 600.0
 PAUSE: Final = 1.0
 """Seconds before a log is asked for again."""
 
-PATIENCE: Final = 5
+MAX_LOG_ATTEMPTS: Final = 5
 """So often a log is asked for again when it does not come."""
 
 
@@ -76,10 +75,10 @@ def log(
                 return
             if answer.status == 401 and not failures:
                 transport.refresh()
-            elif answer.status not in TRANSIENT or failures >= PATIENCE:
+            elif answer.status not in TRANSIENT or failures >= MAX_LOG_ATTEMPTS:
                 raise Refused(answer.status, f"{transport.server}: {words}") from None
         except Lost as lost:
-            if failures >= PATIENCE and not follow:
+            if failures >= MAX_LOG_ATTEMPTS and not follow:
                 raise Refused(0, f"{transport.server} does not answer: {lost}") from None
         failures += 1
         time.sleep(PAUSE)

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from expander.cluster.asking import ClusterError, Refused
 from expander.cluster.group_lists import OWNER_LABELS, Lists
 from expander.cluster.transport import Lost, NotGiven, Transport
-from expander.manifests.selection import Change, Object, mark_of, owner_of, uid_of
+from expander.kube.objects import Change, Object, mark_of, owner_of, uid_of
 
 STAY: Final = 240
 """Seconds for which a watch is asked to stay open."""

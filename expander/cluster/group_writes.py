@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.cluster.asking import PAGE, Asking, ClusterError, Refused
-from expander.manifests.selection import Selection
+from expander.kube.objects import Selection
 
 Object = Mapping[str, Any]
 

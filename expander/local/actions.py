@@ -9,12 +9,12 @@ import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base import selectors
-from expander.base.api_time import api_time
 from expander.base.errors import ExpanderError
+from expander.kube import selectors
+from expander.kube.merge_patch import merged
+from expander.kube.time import api_time
 from expander.local.control import Control
 from expander.local.controllers.garbage import Propagation
-from expander.local.merging import merged
 from expander.local.store.encoding import Object
 from expander.local.store.events import api_event
 from expander.local.store.objects import Change

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from expander.base.selectors import parse
+from expander.kube.objects import Change, Object, Selection, owner_of, uid_of
+from expander.kube.selectors import parse
 from expander.local import group_changes, group_logs
 from expander.local.group_folders import GroupFolders, StateReader, opened
 from expander.local.store.events import api_event
-from expander.manifests.selection import Change, Object, Selection, owner_of, uid_of
 
 FEW = 200
 """So many Jobs are looked up one by one; of more Jobs all pods are read."""

@@ -13,9 +13,9 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
 
+from expander.kube.objects import Change, Object, mark_of, owner_of, uid_of
 from expander.local.group_folders import DATABASE, GroupFolders, StateReader, opened
 from expander.local.store.encoding import decode
-from expander.manifests.selection import Change, Object, mark_of, owner_of, uid_of
 
 POLL: Final = 0.2
 """Seconds between two looks."""

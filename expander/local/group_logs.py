@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from expander.kube.objects import Object, container_status, uid_of
 from expander.local.group_folders import StateReader, opened
 from expander.local.kubelet.folders import Folders, PodFiles, restart_counts
 from expander.local.logs.text import CHUNK, Stamper
 from expander.local.logs.times import LogTimes
 from expander.local.state import holder
-from expander.manifests.containers import container_status
-from expander.manifests.selection import Object, uid_of
 
 POLL: Final = 0.1
 """Seconds between two looks at a log that is followed."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from expander.base import selectors
+from expander.kube import selectors
+from expander.kube.objects import Selection, uid_of
 from expander.local.kubelet.folders import Folders
 from expander.local.state import State
 from expander.local.store.objects import Store
-from expander.manifests.selection import Selection, uid_of
 
 Object = Mapping[str, Any]
 

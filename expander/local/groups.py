@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from expander.base import selectors
-from expander.base.selectors import Selector
+from expander.kube import selectors
+from expander.kube.selectors import Selector
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
 from expander.local.store.states import JOB_STATES, job_state

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from expander.base.api_time import api_time
-from expander.local.controllers.names import generated, new_uid
+from expander.kube.generated_names import generated, new_uid
+from expander.kube.time import api_time
+from expander.kube.volcano import is_volcano
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
-from expander.manifests.volcano import is_volcano
 from expander.validate.defaulting import defaults
 from expander.validate.defaulting.creation import created_job
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.base.errors import UsageError, nearest
-from expander.manifests.fields import FieldType, field_names, field_type
-from expander.manifests.volcano import is_volcano
+from expander.kube.schemas import FieldType, field_names, field_type
+from expander.kube.volcano import is_volcano
 
 Tree = dict[str, Any]
 Path = tuple[str | int, ...]

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from expander.kube.volcano import is_volcano
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule
-from expander.manifests.volcano import is_volcano
 
 Path = tuple[str | int, ...]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.base.errors import Position
+from expander.kube.volcano import is_volcano
 from expander.manifests.manifest import Manifest
-from expander.manifests.volcano import is_volcano
 
 Object = Mapping[str, Any]
 Tree = dict[str, Any]

@@ -10,11 +10,11 @@ from typing import Any
 from expander.base.errors import InputError, ItemError, Position, UsageError
 from expander.base.yaml import read_chunk
 from expander.items import Item
+from expander.kube.volcano import is_volcano
 from expander.local.decide.volcano.plugins import ungiven
 from expander.manifests.edits import Edits, apply
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug
-from expander.manifests.volcano import is_volcano
 from expander.pipeline.expand import prepare
 from expander.pipeline.reading import chunks_of, files_of
 from expander.pipeline.taken import Taken, twice

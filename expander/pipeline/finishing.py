@@ -21,7 +21,7 @@ from expander.cluster.group import ClusterSource
 from expander.cluster.journal import FINISHED, Journal
 from expander.cluster.transport import Transport
 from expander.cluster.wire import DIGEST
-from expander.manifests.selection import Selection
+from expander.kube.objects import Selection
 from expander.pipeline.group.results import collect
 from expander.pipeline.outcomes import FAILED, outcome_of
 from expander.sinks.faults import output_error

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from expander.base.api_time import unix
-from expander.manifests.containers import statuses_of
+from expander.kube.objects import statuses_of
+from expander.kube.time import unix
+from expander.kube.volcano import ENDS, is_volcano
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.remade import indexes_left
-from expander.manifests.volcano import ENDS, is_volcano
 
 Object = Mapping[str, Any]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from expander.base.api_time import api_time
 from expander.base.errors import InputError, UsageError
-from expander.base.schedule import named_zone
+from expander.kube.cron import named_zone
+from expander.kube.time import api_time
 from expander.local.decide.cronjob import CronDecision, decide, started
 from expander.local.decide.jobmaker import job_name, local_time
 from expander.validate.defaulting import defaults

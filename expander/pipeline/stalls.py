@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from expander.manifests.containers import statuses_of
+from expander.kube.objects import statuses_of
 
 Object = Mapping[str, Any]
 

@@ -154,7 +154,7 @@ def quotas_in(paths: Iterable[str]) -> dict[str, str]:
     Raises InputError for a file that cannot be read or has no ResourceQuota.
     """
     from expander.base.errors import Position
-    from expander.base.quantity import compare
+    from expander.kube.quantity import compare
     from expander.pipeline.quotas import limits_in
 
     hard: dict[str, str] = {}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Position, Problem
+from expander.kube.schemas import release
 from expander.manifests.manifest import Manifest
-from expander.manifests.schemas import release
 from expander.render.rendered import Rendered
 from expander.validate.advice import advice
 from expander.validate.check import check

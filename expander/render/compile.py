@@ -9,8 +9,8 @@ from typing import Any
 
 from expander.base.errors import Position, Problem
 from expander.base.yaml import Node, locate
+from expander.kube.schemas import FieldType, field_type
 from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply
-from expander.manifests.fields import FieldType, field_type
 from expander.manifests.manifest import path_text
 from expander.manifests.namerules import name_rule
 from expander.render.documents import not_an_object

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from expander.base.errors import Position
-from expander.manifests.fields import FieldType
+from expander.kube.schemas import FieldType
 from expander.manifests.names import NameRule, fit
 from expander.render.shell import Context
 

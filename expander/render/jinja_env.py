@@ -18,8 +18,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from expander.base.errors import nearest
-from expander.base.quantity import canonical
 from expander.base.yaml import dump, json_text
+from expander.kube.quantity import canonical
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, valid_name
 from expander.render.hole import ShellQuoted, text_of
 

@@ -9,7 +9,7 @@ value outside them is not wrong, it only takes the exact way through `Hole.value
 from __future__ import annotations
 
 from expander.base.yaml import plain_is_string
-from expander.manifests.fields import FieldType
+from expander.kube.schemas import FieldType
 from expander.manifests.names import NameRule
 from expander.render.hole import Hole, Style
 
@@ -18,7 +18,7 @@ _NO_ESCAPES = r"[ !#-\[\]-~]*"  # printable ASCII that JSON and double-quoted YA
 _LITERAL = r"[!#-\[\]-~][ !#-\[\]-~]*"
 _PLAIN = r"[A-Za-z0-9_./-]*"
 _NOT_A_WORD = rf"(?=[A-Za-z])(?!(?i:y|n|yes|no|on|off|true|false|null){_END})"
-_INTEGER = r"0|[1-9][0-9]{0,8}"
+_INTEGER_TEXT = r"0|[1-9][0-9]{0,8}"
 _TEXTS = frozenset((FieldType.STRING, FieldType.QUANTITY, FieldType.TIME, FieldType.MISSING))
 
 
@@ -28,7 +28,7 @@ def safe_patterns(hole: Hole) -> dict[int, str] | None:
         return None
     slots = set(hole.slots)
     if hole.whole and hole.type in (FieldType.INT32, FieldType.INT64):
-        return {hole.slots[0]: _INTEGER}
+        return {hole.slots[0]: _INTEGER_TEXT}
     if hole.rule is None and hole.type not in _TEXTS and (hole.whole or hole.type is not FieldType.ANY):
         return None
     wanted: list[str] = []

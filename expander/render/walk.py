@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from expander.base.errors import Position
 from expander.base.yaml import Node, ScalarNode, SequenceNode, scalars
-from expander.manifests.fields import FieldType
+from expander.kube.schemas import FieldType
 from expander.render.hole import Hole, Style
 
 _TAGS = {

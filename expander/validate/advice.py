@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from expander.base.yaml.scalars import resolve
-from expander.manifests.volcano import is_volcano
+from expander.kube.volcano import is_volcano
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from expander.base.quantity import canonical, parse
-from expander.manifests.amounts import of_pod
+from expander.kube.quantity import canonical, parse
+from expander.kube.resources import of_pod
 from expander.validate.advice import Advice
 
 LARGE_GROUP = 100

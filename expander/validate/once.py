@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from expander.manifests.fields import FieldType
+from expander.kube.schemas import FieldType
 from expander.manifests.manifest import Manifest
 from expander.render.hole import Hole, Path
 from expander.render.rendered import Rendered

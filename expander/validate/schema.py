@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from expander.manifests import schemas
+from expander.kube import schemas
 from expander.validate.finding import Finding, Reason
 from expander.validate.schema_engines import Path, engine
 from expander.validate.schema_findings import findings_at

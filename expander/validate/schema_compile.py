@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from expander.manifests import schemas
-from expander.manifests.fields import FieldType, type_of
+from expander.kube import schemas
+from expander.kube.schemas import FieldType, type_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 INT32 = {"minimum": -(2**31), "maximum": 2**31 - 1}

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from expander.base.errors import nearest
-from expander.manifests import schemas
-from expander.manifests.fields import FieldType, type_of
+from expander.kube import schemas
+from expander.kube.schemas import FieldType, type_of
 from expander.validate.finding import Finding, Reason
 from expander.validate.schema_compile import INT32, INT64
 from expander.validate.schema_engines import Path

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from expander.base.quantity import quantity
+from expander.kube.quantity import quantity
 
 TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from expander.base.errors import nearest
-from expander.manifests import schemas
+from expander.kube import schemas
 from expander.validate.finding import Finding, Reason
 
 

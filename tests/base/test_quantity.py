@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.base.quantity import canonical, compare, parse, quantity
+from expander.kube.quantity import canonical, compare, parse, quantity
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from expander.base.durations import parse_duration
-from expander.base.schedule import Interval, next_times, parse
+from expander.kube.cron import Interval, next_times, parse
+from expander.kube.time import parse_duration
 
 NEW_YORK = "America/New_York"
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from expander.base.requirements import Operator, Requirement
-from expander.base.selectors import from_object, parse
+from expander.kube.selectors import Operator, Requirement, from_object, parse
 
 
 @pytest.mark.parametrize(

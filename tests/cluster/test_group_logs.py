@@ -9,7 +9,7 @@ import pytest
 from expander.cluster import group_logs
 from expander.cluster.asking import Asking, Refused
 from expander.cluster.transport import Lost, Transport
-from expander.manifests.selection import Object
+from expander.kube.objects import Object
 
 
 def pod(restarts: int = 0, since: str | None = "10:00", last: str = "") -> Object:

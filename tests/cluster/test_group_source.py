@@ -11,7 +11,7 @@ import pytest
 from expander.cluster.group import ClusterSource
 from expander.cluster.group_lists import Lists, selectors_of
 from expander.cluster.transport import Transport
-from expander.manifests.selection import Change, Object, Selection
+from expander.kube.objects import Change, Object, Selection
 from tests.cli.cluster import PATIENCE, cluster, until
 from tests.cli.groups import create, job
 from tests.local.api.server.serving import Server

@@ -11,13 +11,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
+from expander.kube.wellknown import FINALIZER, INDEX, number
 from expander.local.decide import conditions, ttl
 from expander.local.decide.decision import Decision, Event, pod_created, pod_deleted
 from expander.local.decide.gather import Pods
 from expander.local.decide.job import decide
 from expander.local.decide.podmaker import pod_name
-from expander.local.decide.wellknown import FINALIZER, INDEX, number
 from expander.validate.defaulting.creation import created_job
 from tests.local.virtual_node import LAG, Node, Runner
 

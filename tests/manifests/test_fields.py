@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from expander.manifests.fields import FieldType, field_names, field_type, list_map_keys, list_type
+from expander.kube.schemas import FieldType, field_names, field_type, list_map_keys, list_type
 
 CONTAINER = ("spec", "template", "spec", "containers", 0)
 

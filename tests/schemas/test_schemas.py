@@ -8,7 +8,7 @@ import pytest
 
 from expander.base.data_files import folder
 from expander.base.errors import UsageError
-from expander.manifests import schemas
+from expander.kube import schemas
 
 JOBS_COME_WITH = ("ConfigMap", "Secret", "Service", "Pod", "ResourceQuota", "List")
 

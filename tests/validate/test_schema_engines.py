@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from expander.manifests import schemas
+from expander.kube import schemas
 from expander.validate import schema_engines
 from expander.validate.schema import check_schema
 from expander.validate.schema_compile import decodable

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from expander.local.admission import limits, namespaces, pods, quota
+from expander.kube import limit_ranges, quota
+from expander.local.admission import namespaces, pods
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
 
@@ -19,9 +20,9 @@ def admit(store: Store, obj: Object) -> Object:
         return obj
     if obj["kind"] == "Pod":
         ranges = list(store.of_kind("LimitRange", namespace))
-        obj = limits.applied(ranges, pods.completed(store, obj))
-        limits.check(ranges, obj)
+        obj = limit_ranges.applied(ranges, pods.completed(store, obj))
+        limit_ranges.check(ranges, obj)
     elif obj["kind"] == "PersistentVolumeClaim":
-        limits.check(store.of_kind("LimitRange", namespace), obj)
+        limit_ranges.check(store.of_kind("LimitRange", namespace), obj)
     quota.check(store.of_kind("ResourceQuota", namespace), obj)
     return obj

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.local.admission.refused import Refused, forbidden
+from expander.kube.quota import Refused, forbidden
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
 

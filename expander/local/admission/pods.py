@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from expander.local.admission.refused import forbidden
+from expander.kube.quota import forbidden
 from expander.local.admission.tokens import with_token
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from expander.local.controllers.names import token
+from expander.kube.generated_names import token
 from expander.local.store.encoding import Object
 
 PREFIX: Final = "kube-api-access-"

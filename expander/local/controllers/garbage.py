@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.local.controllers.pods import Pods
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from expander.base import selectors
+from expander.kube import selectors
+from expander.kube.wellknown import CONTROLLER
 from expander.local.controllers.creation import Creation
 from expander.local.controllers.pods import Pods
 from expander.local.controllers.recorder import Recorder
 from expander.local.decide import conditions, ttl
 from expander.local.decide.decision import Decision, pod_deleted
 from expander.local.decide.job import decide
-from expander.local.decide.wellknown import CONTROLLER
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
 

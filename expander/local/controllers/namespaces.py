@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Final
 
-from expander.base.api_time import api_time
-from expander.local.controllers.names import new_uid
+from expander.kube.generated_names import new_uid
+from expander.kube.time import api_time
 from expander.local.store.encoding import Object
 from expander.local.store.events import Events
 from expander.local.store.objects import Store

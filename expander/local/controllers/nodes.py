@@ -9,9 +9,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from expander.base.api_time import api_time
-from expander.base.quantity import Form, Quantity
-from expander.local.controllers.names import new_uid
+from expander.kube.generated_names import new_uid
+from expander.kube.quantity import Form, Quantity
+from expander.kube.time import api_time
 from expander.local.controllers.scheduling import Scheduler
 from expander.local.store.encoding import Object
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.local.controllers.pod_status import unschedulable
 from expander.local.controllers.pods import Pods
 from expander.local.controllers.recorder import Recorder

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from expander.base.api_time import api_time
+from expander.kube.generated_names import generated, new_uid
+from expander.kube.time import api_time
+from expander.kube.wellknown import FINALIZER
 from expander.local.controllers.listener import Listener
-from expander.local.controllers.names import generated, new_uid
 from expander.local.controllers.pod_status import ENDED, following, is_stuck, with_condition
 from expander.local.decide import gather
-from expander.local.decide.wellknown import FINALIZER
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from expander.local.admission.refused import full_resource, resource_of
-from expander.local.admission.scopes import concerns
-from expander.local.admission.usage import usage
+from expander.kube.quota import concerns, full_resource, resource_of, usage
+from expander.kube.resources import ZERO, Amounts, plus, read, total, written
 from expander.local.controllers.pod_status import ENDED
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
-from expander.manifests.amounts import ZERO, Amounts, plus, read, total, written
 
 KINDS: Final = (
     "Pod",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from expander.kube.resources import NONE, Request, pod_request
 from expander.local.controllers.gangs import Gang, Gangs, refusal
-from expander.local.controllers.requests import NONE, Request, pod_request
 from expander.local.store.encoding import Object
 
 

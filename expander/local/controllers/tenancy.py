@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from expander.base.api_time import api_time
+from expander.kube.generated_names import new_uid
+from expander.kube.time import api_time
 from expander.local.admission.chain import admit
 from expander.local.admission.namespaces import FIRST
-from expander.local.controllers.names import new_uid
 from expander.local.controllers.namespaces import Namespaces
 from expander.local.controllers.nodes import is_closed, node_object, node_status, with_taint
 from expander.local.controllers.pod_status import ENDED

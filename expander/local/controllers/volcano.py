@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
+from expander.kube.volcano import end_of
 from expander.local.controllers.creation import Creation
 from expander.local.controllers.jobs import EXPIRY, Turn
 from expander.local.controllers.pods import Pods
@@ -15,7 +16,6 @@ from expander.local.decide.volcano.machine import GangDecision, decide
 from expander.local.decide.volcano.podmaker import owner_of
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
-from expander.manifests.volcano import end_of
 
 NOTE: Final = "volcano"
 """The key under which the memory of a Volcano Job is noted; the note of no other Job has it."""

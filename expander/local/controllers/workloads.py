@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from expander.kube.volcano import is_volcano
 from expander.local.controllers.jobs import Jobs, Turn
 from expander.local.controllers.pods import Pods
 from expander.local.controllers.recorder import Recorder
@@ -16,7 +17,6 @@ from expander.local.controllers.volcano import NOTE, VolcanoJobs
 from expander.local.store.encoding import Object
 from expander.local.store.events import Events
 from expander.local.store.objects import Store
-from expander.manifests.volcano import is_volcano
 
 
 class Cluster(Protocol):

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from expander.base.api_time import unix
+from expander.kube.time import unix
+from expander.kube.wellknown import INDEX_FAILURES, INDEX_IGNORED_FAILURES, Object, number
 from expander.local.decide.gather import Entry
-from expander.local.decide.wellknown import INDEX_FAILURES, INDEX_IGNORED_FAILURES, Object, number
 
 LONGEST = 60
 """The longest wait, in multiples of the first."""

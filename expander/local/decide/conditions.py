@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from expander.base.api_time import api_time
-from expander.local.decide.wellknown import Object
+from expander.kube.time import api_time
+from expander.kube.wellknown import Object
 
 SUSPENDED = "Suspended"
 COMPLETE = "Complete"

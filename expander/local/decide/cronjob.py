@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any, Final
 
-from expander.base import schedule as schedules
-from expander.base.api_time import api_time, unix
+from expander.kube import cron
+from expander.kube.time import api_time, unix
+from expander.kube.wellknown import Object
 from expander.local.decide import cron_times, history
 from expander.local.decide.conditions import finished
 from expander.local.decide.decision import Event
 from expander.local.decide.jobmaker import job_name, make_job
-from expander.local.decide.wellknown import Object
 
 _UNSUPPORTED: Final = (
     'CRON_TZ or TZ used in schedule "{}" is not officially supported, see '
@@ -78,7 +78,7 @@ def decide(cron_job: Object, jobs: Sequence[Object], now: float, *, zone: str = 
     if cron_job["metadata"].get("deletionTimestamp"):
         return decision
     try:
-        schedules.named_zone(spec.get("timeZone") or "")
+        cron.named_zone(spec.get("timeZone") or "")
     except ValueError:
         name = spec["timeZone"]
         decision.tell("Warning", "UnknownTimeZone", f'invalid timeZone: "{name}": unknown time zone {name}')
@@ -119,7 +119,7 @@ def next_look(cron_job: Object, now: float, *, zone: str = "") -> float | None:
         following = _following(cron_job["spec"], zone)
     except ValueError:
         return None
-    return cron_times.next_look(following, _earliest(cron_job, cron_job.get("status") or {}), now)
+    return cron_times.next_schedule_check(following, _earliest(cron_job, cron_job.get("status") or {}), now)
 
 
 def _follow(decision: CronDecision, jobs: Sequence[Object]) -> None:
@@ -190,7 +190,7 @@ def _due(decision: CronDecision, cron_job: Object, now: float, zone: str) -> int
     except ValueError as error:
         decision.tell("Warning", "InvalidSchedule", f"invalid schedule: {spec['schedule']} : {error}")
         return None
-    decision.again_at = cron_times.next_look(following, earliest, now)
+    decision.again_at = cron_times.next_schedule_check(following, earliest, now)
     decision.scheduled = found.latest or 0
     if found.latest is not None and found.missed > cron_times.MANY:
         decision.tell("Warning", "TooManyMissedTimes", _MANY_MISSED)
@@ -203,11 +203,11 @@ def _due(decision: CronDecision, cron_job: Object, now: float, zone: str) -> int
 
 def _following(spec: Object, zone: str) -> cron_times.Following:
     """The times of the schedule in the CronJob's time zone; ValueError when it is no schedule."""
-    schedule = schedules.parse(spec["schedule"])
-    place = schedules.named_zone(spec.get("timeZone") or zone)
+    schedule = cron.parse(spec["schedule"])
+    place = cron.named_zone(spec.get("timeZone") or zone)
 
     def following(after: float) -> int | None:
-        return next(iter(schedules.next_times(schedule, place, after, 1)), None)
+        return next(iter(cron.next_times(schedule, place, after, 1)), None)
 
     return following
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from expander.local.decide.wellknown import Object
+from expander.kube.wellknown import Object
 
 
 class Match(NamedTuple):

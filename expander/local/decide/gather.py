@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from expander.local.decide.wellknown import FINALIZER, INDEX, Object, number
+from expander.kube.wellknown import FINALIZER, INDEX, Object, number
 
 UNKNOWN = -1
 """The index of a pod that has none."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from expander.kube.wellknown import Object
 from expander.local.decide.conditions import finished
-from expander.local.decide.wellknown import Object
 
 _LIMITS: Final = (("Complete", "successfulJobsHistoryLimit"), ("Failed", "failedJobsHistoryLimit"))
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from expander.base.api_time import api_time
-from expander.local.decide import conditions, counting, indexes, scaling, settling, verdict
+from expander.kube import index_sets
+from expander.kube.time import api_time
+from expander.kube.wellknown import CONTROLLER, Object
+from expander.local.decide import conditions, counting, scaling, settling, verdict
 from expander.local.decide.conditions import COMPLETE, ENDS, SUSPENDED
 from expander.local.decide.decision import Decision, Event
 from expander.local.decide.gather import Pods
 from expander.local.decide.turn import Turn
-from expander.local.decide.wellknown import CONTROLLER, Object
 
 BATCH = 1.0
 """Seconds the controller waits for more news of a Job's pods: see `settling`."""
@@ -117,7 +118,7 @@ def _end(turn: Turn, decision: Decision) -> None:
     if kind != COMPLETE:
         decision.events.append(Event("Warning", reason, message))
         return
-    succeeded = indexes.total(turn.done) if turn.indexed else turn.succeeded
+    succeeded = index_sets.total(turn.done) if turn.indexed else turn.succeeded
     if turn.completions is not None and succeeded > turn.completions:
         text = "Too many succeeded pods running after completion count reached"
         decision.events.append(Event("Warning", "TooManySucceededPods", text))
@@ -147,16 +148,16 @@ def _status(turn: Turn, counted: counting.Count, *, uncounted: bool) -> dict[str
     if turn.active:
         status["active"] = turn.active
     if turn.indexed:
-        succeeded = indexes.total(turn.done)
+        succeeded = index_sets.total(turn.done)
     if succeeded:
         status["succeeded"] = succeeded
     if failed:
         status["failed"] = failed
     status["terminating"] = turn.terminating
     if turn.indexed and turn.done:
-        status["completedIndexes"] = indexes.text_of(turn.done)
+        status["completedIndexes"] = index_sets.text_of(turn.done)
     if turn.lost is not None:
-        status["failedIndexes"] = indexes.text_of(turn.lost)
+        status["failedIndexes"] = index_sets.text_of(turn.lost)
     status["uncountedTerminatedPods"] = pending
     status["ready"] = turn.ready
     return status

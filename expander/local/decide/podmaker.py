@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from expander.local.decide import failure_policy
-from expander.local.decide.gather import UNKNOWN, Entry
-from expander.local.decide.wellknown import (
+from expander.kube.wellknown import (
     FINALIZER,
     INDEX,
     INDEX_FAILURES,
@@ -20,6 +18,8 @@ from expander.local.decide.wellknown import (
     Object,
     number,
 )
+from expander.local.decide import failure_policy
+from expander.local.decide.gather import UNKNOWN, Entry
 
 LONGEST_PREFIX = 58
 """Longest part of a generated name before its five random characters (apiserver's name generator)."""

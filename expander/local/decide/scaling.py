@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 
-from expander.base.api_time import unix
-from expander.local.decide import backoff, indexes
+from expander.kube import index_sets
+from expander.kube.time import unix
+from expander.local.decide import backoff
 from expander.local.decide.decision import Decision
 from expander.local.decide.gather import Entry
 from expander.local.decide.podmaker import Maker
@@ -134,12 +135,12 @@ def _create(turn: Turn, decision: Decision, missing: int) -> None:
 
 def _due(turn: Turn, decision: Decision, missing: int) -> list[int]:
     """The lowest pending indexes, without those that still wait after a failure."""
-    taken, pods = indexes.merge(turn.done, turn.lost or []), turn.pods
+    taken, pods = index_sets.merge(turn.done, turn.lost or []), turn.pods
     held: Container[int] = pods.by_index
     if turn.only_failed and pods.terminating:
         held = {*pods.by_index, *(entry.index for entry in pods.terminating.values())}
     due = []
-    for index in indexes.first_missing(taken, missing, turn.completions or 0, held):
+    for index in index_sets.first_missing(taken, missing, turn.completions or 0, held):
         failed = turn.delayed.get(index)
         ready_at = turn.now if failed is None else backoff.index_until(failed, turn.base)
         if ready_at > turn.now:

@@ -10,9 +10,9 @@ succeeded does not wait at all for successes.
 
 from __future__ import annotations
 
+from expander.kube.wellknown import Object
 from expander.local.decide.gather import Pods
 from expander.local.decide.turn import only_failed
-from expander.local.decide.wellknown import Object
 
 PROVEN = 20
 """With so many successes a Job is taken to go well: a further success is acted on at once."""

@@ -6,12 +6,12 @@ spec.completions.
 
 from __future__ import annotations
 
-from expander.local.decide import indexes
+from expander.kube import index_sets
+from expander.kube.wellknown import Object
 from expander.local.decide.conditions import SUCCESS_CRITERIA_MET, Verdict
-from expander.local.decide.wellknown import Object
 
 
-def match(policy: Object | None, completions: int, done: indexes.Intervals) -> Verdict | None:
+def match(policy: Object | None, completions: int, done: index_sets.Intervals) -> Verdict | None:
     """The verdict of the first rule that ``done``, the succeeded indexes, meets; None for none."""
     if policy is None or not done:
         return None
@@ -21,12 +21,12 @@ def match(policy: Object | None, completions: int, done: indexes.Intervals) -> V
     return None
 
 
-def _met(rule: Object, completions: int, done: indexes.Intervals) -> bool:
+def _met(rule: Object, completions: int, done: index_sets.Intervals) -> bool:
     count = rule.get("succeededCount")
     if rule.get("succeededIndexes") is None:
-        return count is not None and indexes.total(done) >= count
-    wanted = indexes.parse(rule["succeededIndexes"], completions)
+        return count is not None and index_sets.total(done) >= count
+    wanted = index_sets.parse(rule["succeededIndexes"], completions)
     if not wanted:
         return False
-    got = indexes.overlap(wanted, done)
-    return got == indexes.total(wanted) or (count is not None and got >= count)
+    got = index_sets.overlap(wanted, done)
+    return got == index_sets.total(wanted) or (count is not None and got >= count)

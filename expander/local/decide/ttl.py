@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.base.api_time import unix
+from expander.kube.time import unix
+from expander.kube.volcano import end_of
+from expander.kube.wellknown import Object
 from expander.local.decide.conditions import finished
-from expander.local.decide.wellknown import Object
-from expander.manifests.volcano import end_of
 
 PROPAGATION: Final = "Foreground"
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from expander.base.api_time import api_time, unix
-from expander.local.decide import backoff, failure_policy, indexes
+from expander.kube import index_sets
+from expander.kube.time import api_time, unix
+from expander.kube.wellknown import INDEX_FAILURES, Object, number
+from expander.local.decide import backoff, failure_policy
 from expander.local.decide.conditions import Verdict
 from expander.local.decide.gather import UNKNOWN, Entry, Pods
-from expander.local.decide.wellknown import INDEX_FAILURES, Object, number
 
 
 class Turn:
@@ -40,8 +41,8 @@ class Turn:
         self.verdict: Verdict | None = None
         self._count_ended()
         self._begin(memory)
-        self.done: indexes.Intervals = []
-        self.lost: indexes.Intervals | None = None
+        self.done: index_sets.Intervals = []
+        self.lost: index_sets.Intervals | None = None
         self.delayed: dict[int, Entry] = {}
         if self.indexed:
             self._sort_indexes()
@@ -96,18 +97,22 @@ class Turn:
 
     def _sort_indexes(self) -> None:
         completions = self.completions or 0
-        done = indexes.parse(self.status.get("completedIndexes"), completions)
-        self.done = indexes.with_indexes(done, (entry.index for entry in self.new_succeeded))
-        self.succeeded = indexes.total(self.done)
+        done = index_sets.parse(self.status.get("completedIndexes"), completions)
+        self.done = index_sets.with_indexes(done, (entry.index for entry in self.new_succeeded))
+        self.succeeded = index_sets.total(self.done)
         limit = self.spec.get("backoffLimitPerIndex")
         if limit is None:
             return
-        lost = indexes.parse(self.status.get("failedIndexes"), completions)
+        lost = index_sets.parse(self.status.get("failedIndexes"), completions)
         over = (entry.index for entry in self.new_failed if self._is_last(entry, limit))
-        self.lost = indexes.with_indexes(lost, over)
+        self.lost = index_sets.with_indexes(lost, over)
         for entry in self.new_failed:
             index = entry.index
-            if index in self.pods.by_index or indexes.has(self.done, index) or indexes.has(self.lost, index):
+            if (
+                index in self.pods.by_index
+                or index_sets.has(self.done, index)
+                or index_sets.has(self.lost, index)
+            ):
                 continue
             other = self.delayed.get(index)
             if other is None or _is_later(entry, other):

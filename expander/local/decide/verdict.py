@@ -6,7 +6,8 @@ limit; the deadline; failed indexes; the success policy.
 
 from __future__ import annotations
 
-from expander.local.decide import indexes, success_policy
+from expander.kube import index_sets
+from expander.local.decide import success_policy
 from expander.local.decide.conditions import (
     BACKOFF_LIMIT,
     DEADLINE,
@@ -75,7 +76,7 @@ def _past_deadline(turn: Turn) -> bool:
 def _failed_indexes(turn: Turn) -> Verdict | None:
     if not turn.lost:
         return None
-    lost, limit = indexes.total(turn.lost), turn.spec.get("maxFailedIndexes")
+    lost, limit = index_sets.total(turn.lost), turn.spec.get("maxFailedIndexes")
     if limit is not None and lost > limit:
         return MAX_FAILED_INDEXES
     return FAILED_INDEXES if lost + turn.succeeded >= (turn.completions or 0) else None

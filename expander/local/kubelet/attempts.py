@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from typing import NamedTuple, Protocol
 
-from expander.local.kubelet.durations import duration
+from expander.kube.time import duration
 from expander.local.kubelet.ends import last_bytes
 from expander.local.runtime.launch import Exit, Launch
 

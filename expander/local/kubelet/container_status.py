@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.local.kubelet.container import Container, State
 
 ID = "expander://"

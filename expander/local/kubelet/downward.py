@@ -12,8 +12,8 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from expander.base.go_text import quoted
-from expander.base.quantity import parse
+from expander.kube.gofmt import quoted
+from expander.kube.quantity import parse
 from expander.local.kubelet.node import Node, Surroundings
 from expander.local.kubelet.refusals import ConfigError
 

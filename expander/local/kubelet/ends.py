@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.local.kubelet.container_status import container_id
 from expander.local.runtime.launch import Exit
 

@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from expander.manifests.containers import statuses_of
+from expander.kube.objects import statuses_of
 
 SHARED_MEMORY = Path("/dev/shm")
 LONGEST_NAME = 72

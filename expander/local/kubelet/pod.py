@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from expander.base.api_time import api_time, unix
+from expander.kube.time import api_time, unix
 from expander.local.kubelet.attempts import NEVER, Exec
 from expander.local.kubelet.conditions import OURS
 from expander.local.kubelet.container import Container, State, containers_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from expander.base.quantity import parse
+from expander.kube.quantity import parse
 
 QUALITIES = ("cpu", "memory")
 """The resources that count."""

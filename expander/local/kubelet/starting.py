@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from expander.base.quantity import parse
+from expander.kube.quantity import parse
 from expander.local.kubelet.environment import environment
 from expander.local.kubelet.expansion import expand
 from expander.local.kubelet.folders import PodFiles

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.local.kubelet.conditions import OURS, Verdict, verdicts
 from expander.local.kubelet.container_status import container_status
 from expander.local.kubelet.phase import Phase, phase

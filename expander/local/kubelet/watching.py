@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from expander.base.quantity import parse
+from expander.kube.quantity import parse
 from expander.local.kubelet.attempts import NEVER
 from expander.local.kubelet.trees import size
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from expander.kube.time import duration
 from expander.local.kubelet.container import Container, Role, State
-from expander.local.kubelet.durations import duration
 from expander.local.kubelet.launching import start
 from expander.local.kubelet.restarts import restarts
 from expander.local.kubelet.running import attend

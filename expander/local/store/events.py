@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Any, Final
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 
 _ADD: Final = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _REPEAT: Final = "UPDATE events SET message=?, last=?, count=? WHERE id=?"

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Position, UsageError, nearest
+from expander.kube.objects import Object
 from expander.manifests.changes import change
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.manifests.remade import RETRY_OF, attempt_of, for_index, indexes_left, remade
-from expander.manifests.selection import Object
 from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
 from expander.pipeline.validator import Validator
 

@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from expander.base.api_time import unix
-from expander.local.controllers.requests import pod_request
-from expander.local.decide.wellknown import INDEX
-from expander.manifests.containers import statuses_of
-from expander.manifests.selection import Object, owner_of
+from expander.kube.objects import Object, owner_of, statuses_of
+from expander.kube.resources import pod_request
+from expander.kube.time import unix
+from expander.kube.wellknown import INDEX
 
 DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 

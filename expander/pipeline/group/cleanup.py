@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from expander.base.api_time import unix
 from expander.base.errors import ExpanderError
-from expander.manifests.selection import Object, Selection, owner_of, uid_of
+from expander.kube.objects import Object, Selection, owner_of, uid_of
+from expander.kube.time import unix
 from expander.pipeline.group.source import Reader, Writer
 from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.manifests.selection import Object, uid_of
+from expander.kube.objects import Object, uid_of
 from expander.pipeline.group.attempts import by_job
 from expander.pipeline.group.item_folder import write_whole
 from expander.pipeline.group.readers import Readers

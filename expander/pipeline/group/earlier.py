@@ -12,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.manifests.containers import statuses_of
+from expander.kube.objects import Object, owner_of, statuses_of, uid_of
 from expander.manifests.remade import attempt_of
-from expander.manifests.selection import Object, owner_of, uid_of
 from expander.pipeline.group.again import Again
 from expander.pipeline.group.source import Reader
 
-PORTION = 200
+EARLIER_JOBS_AT_ONCE = 200
 """Jobs whose pods are asked for at a time."""
 
 
@@ -32,8 +31,8 @@ def save(
     yield from ((again, None) for again in jobs if not again.replaces)
     old = [again for again in jobs if again.replaces]
     with ThreadPoolExecutor(threads) as pool:
-        for at in range(0, len(old), PORTION):
-            part = old[at : at + PORTION]
+        for at in range(0, len(old), EARLIER_JOBS_AT_ONCE):
+            part = old[at : at + EARLIER_JOBS_AT_ONCE]
             pods: dict[str, list[Object]] = {}
             for pod in reader.pods([again.source for again in part]):
                 pods.setdefault(owner_of(pod), []).append(pod)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from expander.manifests.selection import Object, uid_of
+from expander.kube.objects import Object, uid_of
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.standing import has_ended
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from expander.base.errors import ExpanderError
-from expander.manifests.selection import Change, Object, owner_of, uid_of
+from expander.kube.objects import Change, Object, owner_of, uid_of
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.standing import Standing, has_ended, standing_of
 from expander.pipeline.group.troubles import Warnings, by_subject, wants_events

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from expander.base.api_time import unix
+from expander.kube.time import unix
 from expander.pipeline.group.table import Row
 
-COLUMNS: Final = ("Seq", "Host", "Starttime", "JobRuntime", "Send", "Receive", "Exitval", "Signal", "Command")
+JOBLOG_COLUMNS: Final = (
+    "Seq",
+    "Host",
+    "Starttime",
+    "JobRuntime",
+    "Send",
+    "Receive",
+    "Exitval",
+    "Signal",
+    "Command",
+)
 """The columns of GNU parallel's --joblog."""
 
 _SIGNALLED: Final = 128
@@ -22,7 +32,7 @@ def joblog(rows: Iterable[Row]) -> Iterator[str]:
     bytes of output where they were collected. An item that failed without an exit code has Exitval -1, as
     parallel writes for what it could not run.
     """
-    yield "\t".join(COLUMNS) + "\n"
+    yield "\t".join(JOBLOG_COLUMNS) + "\n"
     ended = [row for row in rows if row["state"] in ("Complete", "Failed")]
     ended.sort(key=lambda row: row["started"] or "")
     for number, row in enumerate(ended, 1):

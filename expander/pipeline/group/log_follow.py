@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from expander.manifests.selection import Change, Object, owner_of, uid_of
+from expander.kube.objects import Change, Object, owner_of, uid_of
 from expander.pipeline.group.attempts import index_of
 from expander.pipeline.group.logs import Start, Wanted
 from expander.pipeline.group.records import record_of

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from expander.manifests.containers import statuses_of
-from expander.manifests.selection import Object, uid_of
+from expander.kube.objects import Object, statuses_of, uid_of
 from expander.pipeline.group.records import Record
 from expander.pipeline.group.source import Reader
 from expander.pipeline.outcomes import FAILED

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from expander.base.errors import InputError, UsageError
-from expander.base.requirements import NAME
 from expander.base.state_dir import state_folder
+from expander.kube.objects import Selection
+from expander.kube.selectors import NAME
 from expander.manifests.edits import GROUP_LABEL
-from expander.manifests.selection import Selection
 
 if TYPE_CHECKING:
     from expander.cluster.group import ClusterSource
@@ -73,7 +73,7 @@ def nothing_found(wanted: Wanted, source: AnySource) -> InputError:
 
 
 def _check(wanted: Wanted) -> None:
-    from expander.base.selectors import parse
+    from expander.kube.selectors import parse
 
     if wanted.group is None and wanted.selector is None:
         raise UsageError("say which Jobs are meant: --group NAME, or -l/--selector SELECTOR")

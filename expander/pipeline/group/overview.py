@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from expander.manifests.selection import Object
+from expander.kube.objects import Object
 from expander.pipeline.group.standing import Standing
 from expander.pipeline.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 

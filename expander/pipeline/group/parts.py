@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from expander.local.decide import indexes
+from expander.kube import index_sets
+from expander.kube.objects import Object
+from expander.kube.volcano import end_of, is_volcano
 from expander.local.decide.volcano.podmaker import pod_name
-from expander.manifests.selection import Object
-from expander.manifests.volcano import end_of, is_volcano
 from expander.pipeline.group.attempts import index_of
 
 
@@ -31,13 +31,15 @@ def number_in(job: Object) -> Callable[[Object], int]:
     return lambda pod: numbers.get(pod["metadata"]["name"], -1)
 
 
-def ended(job: Object, count: int, pods: Iterable[Object]) -> tuple[indexes.Intervals, indexes.Intervals]:
+def ended(
+    job: Object, count: int, pods: Iterable[Object]
+) -> tuple[index_sets.Intervals, index_sets.Intervals]:
     """The parts that have completed, and those that have failed for good."""
     status = job.get("status") or {}
     if not is_volcano(job):
         return (
-            indexes.parse(status.get("completedIndexes"), count),
-            indexes.parse(status.get("failedIndexes"), count),
+            index_sets.parse(status.get("completedIndexes"), count),
+            index_sets.parse(status.get("failedIndexes"), count),
         )
     number, phases = number_in(job), {}
     for pod in pods:
@@ -46,7 +48,7 @@ def ended(job: Object, count: int, pods: Iterable[Object]) -> tuple[indexes.Inte
     over = end_of(job) is not None
     done = sorted(one for one, phase in phases.items() if phase == "Succeeded" and one >= 0)
     lost = sorted(one for one, phase in phases.items() if phase == "Failed" and one >= 0 and over)
-    return indexes.of(done), indexes.of(lost)
+    return index_sets.of(done), index_sets.of(lost)
 
 
 def _names(job: Object) -> list[str]:

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from expander.local.decide import indexes
+from expander.kube import index_sets
+from expander.kube.objects import Object, uid_of
+from expander.kube.volcano import is_volcano
 from expander.manifests.index_items import item_at
-from expander.manifests.selection import Object, uid_of
-from expander.manifests.volcano import is_volcano
 from expander.pipeline.group.attempts import Attempt, attempt_of, by_job, seconds_of
 from expander.pipeline.group.parts import count_of, ended, number_in
 from expander.pipeline.group.source import Reader
@@ -120,7 +120,7 @@ def records_of(job: Object, pods: Sequence[Object], warnings: Warnings = NONE) -
         parts.setdefault(number(attempt.pod), []).append(attempt)
     for index in range(count):
         yield _part(
-            job, whole, index, parts.get(index, []), indexes.has(done, index), indexes.has(lost, index)
+            job, whole, index, parts.get(index, []), index_sets.has(done, index), index_sets.has(lost, index)
         )
 
 
@@ -132,7 +132,7 @@ def record_of(job: Object, pods: Sequence[Object], index: int) -> Record:
     if count is None or index < 0:
         return whole
     done, lost = ended(job, count, pods)
-    return _part(job, whole, index, attempts, indexes.has(done, index), indexes.has(lost, index))
+    return _part(job, whole, index, attempts, index_sets.has(done, index), index_sets.has(lost, index))
 
 
 def _attempts(pods: Sequence[Object]) -> list[Attempt]:

@@ -20,8 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from expander.manifests.containers import statuses_of
-from expander.manifests.selection import Object
+from expander.kube.objects import Object, statuses_of
 from expander.pipeline.group.attempts import main_container
 from expander.pipeline.group.item_folder import PART, item_folder, owner_of, sweep, write_whole
 from expander.pipeline.group.records import FINISHED, Record, records_of

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from expander.manifests.selection import Change, Object, Selection
+from expander.kube.objects import Change, Object, Selection
 
 __all__ = ["Change", "Object", "Reader", "Selection", "Source", "Writer"]
 

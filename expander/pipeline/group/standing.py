@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from expander.manifests.containers import statuses_of
-from expander.manifests.selection import Object, uid_of
-from expander.manifests.volcano import end_of, is_volcano
+from expander.kube.objects import Object, statuses_of, uid_of
+from expander.kube.volcano import end_of, is_volcano
 from expander.pipeline.group.attempts import by_job, index_of
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.troubles import (

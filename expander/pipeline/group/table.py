@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.pipeline.group.records import Record
 
 Row = dict[str, Any]

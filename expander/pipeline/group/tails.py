@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from expander.base.errors import ExpanderError
-from expander.manifests.containers import statuses_of
-from expander.manifests.selection import Object, uid_of
+from expander.kube.objects import Object, statuses_of, uid_of
 from expander.pipeline.group.attempts import main_container
 from expander.pipeline.group.source import Reader
 
 WORKERS: Final = 8
 """Logs that are read at a time."""
 
-LONGEST: Final = 4096
+MAX_TAIL_BYTES: Final = 4096
 """Bytes of a log's end that are looked at for each line."""
 
 
@@ -30,7 +29,7 @@ def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:
         except ExpanderError:
             continue
         if data.strip():
-            text = data[-LONGEST * lines :].decode("utf-8", "replace")
+            text = data[-MAX_TAIL_BYTES * lines :].decode("utf-8", "replace")
             return text.rstrip("\n").split("\n")[-lines:]
     return []
 

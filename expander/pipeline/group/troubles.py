@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from expander.base.api_time import unix
-from expander.manifests.containers import statuses_of
-from expander.manifests.selection import Object, uid_of
+from expander.kube.objects import Object, statuses_of, uid_of
+from expander.kube.time import unix
 
 HARMLESS: Final = frozenset(["ContainerCreating", "PodInitializing"])
 """Reasons to wait that pass by themselves, unless an event says otherwise."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from expander.base.errors import UsageError
-from expander.manifests.selection import Object, uid_of
+from expander.kube.objects import Object, uid_of
 from expander.pipeline.group.source import Reader
 from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
 

@@ -8,13 +8,11 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from expander.base.quantity import Quantity
 from expander.cluster.capacity import Capacity
-from expander.local.admission import limits, quota
-from expander.local.admission.refused import Refused
-from expander.local.admission.scopes import concerns
-from expander.local.admission.usage import usage
-from expander.manifests.amounts import ZERO, Amounts, plus, read
+from expander.kube import limit_ranges, quota
+from expander.kube.quantity import Quantity
+from expander.kube.quota import Refused, concerns, usage
+from expander.kube.resources import ZERO, Amounts, plus, read
 from expander.pipeline.plan.needs import Needs
 
 
@@ -135,12 +133,12 @@ class Demand:
             return None
         ranges = [_plain(each) for each in self.capacity.ranges]
         empty = [{**each, "status": {}} for each in self.capacity.quotas]
-        pod = limits.applied(ranges, needs.pod)
-        filled = (pod["metadata"].get("annotations") or {}).get(limits.NOTE)
-        if filled and limits.NOTE not in (needs.pod["metadata"].get("annotations") or {}):
+        pod = limit_ranges.applied(ranges, needs.pod)
+        filled = (pod["metadata"].get("annotations") or {}).get(limit_ranges.NOTE)
+        if filled and limit_ranges.NOTE not in (needs.pod["metadata"].get("annotations") or {}):
             self._rule(needs.kind, filled.removeprefix("LimitRanger plugin set: "), times, refused=False)
         try:
-            limits.check(ranges, pod)
+            limit_ranges.check(ranges, pod)
             quota.check(empty, pod)
         except Refused as refused:
             self._rule(needs.kind, refused.message.partition(" is forbidden: ")[2], times, refused=True)

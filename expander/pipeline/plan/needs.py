@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from expander.cluster.wire import DIGEST
-from expander.local.admission.usage import usage
+from expander.kube.quota import usage
+from expander.kube.resources import ONE, Amounts
+from expander.kube.scheme import BY_KIND
 from expander.local.api.server.creation import created
-from expander.local.api.views.resources import BY_KIND
-from expander.manifests.amounts import ONE, Amounts
 from expander.validate.advice import advice
 from expander.validate.batch import Totals, pods_of
 from expander.validate.defaulting import defaults

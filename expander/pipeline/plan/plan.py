@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from expander.base.quantity import Quantity
-from expander.manifests.amounts import ZERO, Amounts, plus, written
+from expander.kube.quantity import Quantity
+from expander.kube.resources import ZERO, Amounts, plus, written
 from expander.pipeline.plan.fit import Room, Ruling
 from expander.pipeline.plan.rate import Rate
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from expander.base.errors import ItemError, Problem
 from expander.cluster.capacity import Capacity, CapacityOf
-from expander.local.api.views.resources import BY_KIND
+from expander.kube.scheme import BY_KIND
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
 from expander.pipeline.plan.classes import Classes, size_of

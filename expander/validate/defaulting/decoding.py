@@ -14,9 +14,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, TypeAlias
 
-from expander.base.quantity import quantity
-from expander.manifests import schemas
-from expander.manifests.fields import FieldType, type_of
+from expander.kube import schemas
+from expander.kube.quantity import quantity
+from expander.kube.schemas import FieldType, type_of
 
 Reader: TypeAlias = Callable[[Any], Any]
 """Makes the decoded value of one that is not null."""

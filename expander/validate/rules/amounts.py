@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
-from expander.base.quantity import Form, Quantity, quantity
+from expander.kube.quantity import Form, Quantity, quantity
 from expander.validate.rules.checks import Findings, invalid
 
 Written = str | int | float | None

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.go_text import quoted
-from expander.base.quantity import Quantity
+from expander.kube.gofmt import quoted
+from expander.kube.quantity import Quantity
 from expander.validate.finding import Finding, Reason
 
 Findings = Iterator[Finding]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from expander.base import schedule as schedules
+from expander.kube import cron
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.checks import EMPTY, Findings, invalid, not_negative, not_supported, required
@@ -57,7 +57,7 @@ def _check_schedule(spec: Mapping[str, Any], old: Mapping[str, Any] | None) -> F
         yield required("spec.schedule")
         return
     try:
-        schedules.parse(schedule)
+        cron.parse(schedule)
     except ValueError as error:
         yield invalid("spec.schedule", schedule, str(error))
     if "TZ" not in schedule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.go_text import quoted
+from expander.kube.gofmt import quoted
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import formats
 from expander.validate.rules.checks import (

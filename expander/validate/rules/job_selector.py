@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from expander.base import selectors
+from expander.kube import selectors
 from expander.validate.rules.checks import EMPTY, Findings, invalid, key, required
 from expander.validate.rules.labels import check_label_selector
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.quantity import quantity
+from expander.kube.quantity import quantity
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.checks import (

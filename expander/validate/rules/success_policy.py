@@ -6,17 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from expander.base.go_text import quoted
+from expander.kube.gofmt import quoted
 from expander.validate.rules import formats
-from expander.validate.rules.checks import (
-    Findings,
-    each,
-    invalid,
-    not_negative,
-    required,
-    too_long,
-    too_many,
-)
+from expander.validate.rules.checks import Findings, each, invalid, not_negative, required, too_long, too_many
 from expander.validate.rules.go_values import printed
 
 MAX_RULES: Final = 20

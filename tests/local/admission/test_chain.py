@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from expander.kube.quota import Refused
 from expander.local.admission import namespaces, pods, tokens
 from expander.local.admission.chain import admit
-from expander.local.admission.refused import Refused
 from expander.local.store.database import open_database
 from expander.local.store.objects import Store
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from expander.local.admission import limits
-from expander.local.admission.refused import Refused
+from expander.kube import limit_ranges
+from expander.kube.quota import Refused
 
 Object = dict[str, Any]
 
@@ -26,7 +26,7 @@ def limit_range(**item: Any) -> list[Object]:
 
 def refusal(ranges: list[Object], obj: Object) -> str:
     with pytest.raises(Refused) as refused:
-        limits.check(ranges, obj)
+        limit_ranges.check(ranges, obj)
     assert (refused.value.code, refused.value.reason) == (403, "Forbidden")
     return refused.value.message
 
@@ -34,12 +34,12 @@ def refusal(ranges: list[Object], obj: Object) -> str:
 def test_containers_that_say_nothing_get_the_defaults_and_the_pod_a_note() -> None:
     ranges = limit_range(default={"cpu": "1", "memory": "1Gi"}, defaultRequest={"cpu": "500m"})
     given = pod({}, {"limits": {"cpu": "2"}, "requests": {"cpu": "1"}})
-    found = limits.applied(ranges, given)
+    found = limit_ranges.applied(ranges, given)
     assert [each["resources"] for each in found["spec"]["containers"]] == [
         {"requests": {"cpu": "500m"}, "limits": {"cpu": "1", "memory": "1Gi"}},
         {"requests": {"cpu": "1"}, "limits": {"cpu": "2", "memory": "1Gi"}},
     ]
-    assert found["metadata"]["annotations"][limits.NOTE] == (
+    assert found["metadata"]["annotations"][limit_ranges.NOTE] == (
         "LimitRanger plugin set: cpu request for container c0; cpu, memory limit for container c0; "
         "memory limit for container c1"
     )
@@ -48,7 +48,9 @@ def test_containers_that_say_nothing_get_the_defaults_and_the_pod_a_note() -> No
 
 def test_a_pod_that_says_all_is_left_as_it_is() -> None:
     given = pod({"requests": {"cpu": "1"}, "limits": {"cpu": "1"}})
-    assert limits.applied(limit_range(default={"cpu": "2"}, defaultRequest={"cpu": "2"}), given) is given
+    assert (
+        limit_ranges.applied(limit_range(default={"cpu": "2"}, defaultRequest={"cpu": "2"}), given) is given
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,4 +121,4 @@ def test_a_limit_on_claims_is_about_what_they_request() -> None:
         'persistentvolumeclaims "data" is forbidden: '
         "maximum storage usage per PersistentVolumeClaim is 10Gi, but request is 20Gi"
     )
-    limits.check(limit_range(max={"cpu": "1"}), claim)
+    limit_ranges.check(limit_range(max={"cpu": "1"}), claim)

@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from expander.local.admission import quota
-from expander.local.admission.refused import Refused
-from expander.local.admission.scopes import concerns
-from expander.local.admission.usage import usage
-from expander.manifests.amounts import written
+from expander.kube import quota
+from expander.kube.quota import Refused, concerns, usage
+from expander.kube.resources import written
 
 Object = dict[str, Any]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from sqlite3 import Connection
 from typing import Any
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.local.actions import Actions
 from expander.local.control import Control
 from expander.local.controllers.scheduling import Scheduler

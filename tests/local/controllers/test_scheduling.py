@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.controllers.requests import Request, pod_request
+from expander.kube.resources import Request, pod_request
 from expander.local.controllers.scheduling import Scheduler
 
 GIB = 2**30

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.merging import merged
+from expander.kube.merge_patch import merged
 from expander.local.timers import Timers
 from tests.local.controllers.cluster import Cluster, job
 

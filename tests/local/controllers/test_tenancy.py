@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.admission.refused import Refused
+from expander.kube.quota import Refused
 from expander.local.store.database import open_database
 from tests.local.controllers.clockwork import Clockwork, cron_job
 

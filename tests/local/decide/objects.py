@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
+from expander.kube.wellknown import FINALIZER, INDEX, INDEX_FAILURES, INDEX_IGNORED_FAILURES
 from expander.local.decide.conditions import new
 from expander.local.decide.decision import Decision
 from expander.local.decide.job import decide
-from expander.local.decide.wellknown import FINALIZER, INDEX, INDEX_FAILURES, INDEX_IGNORED_FAILURES
 from expander.validate.defaulting.creation import created_job
 
 Object = dict[str, Any]

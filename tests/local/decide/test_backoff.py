@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.local.decide import backoff
 from expander.local.decide.gather import Entry
 from tests.local.decide.objects import NOW, Object, ask, indexed, make_job, make_pod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.local.decide.cronjob import CronDecision, decide, next_look, started
 from expander.local.decide.jobmaker import SCHEDULED
 

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expander.local.decide import indexes
+from expander.kube import index_sets
+from expander.kube.wellknown import FINALIZER
 from expander.local.decide.decision import Decision
 from expander.local.decide.job import decide
-from expander.local.decide.wellknown import FINALIZER
 from tests.local.decide.objects import Object
 from tests.local.virtual import World, finished, index_of
 
@@ -104,13 +104,13 @@ def check_end(world: World) -> None:
 
 
 def check_indexes(world: World, status: Object, spec: Object) -> None:
-    done = indexes.parse(status.get("completedIndexes"), spec["completions"])
-    lost = indexes.parse(status.get("failedIndexes"), spec["completions"])
-    assert indexes.total(done) == status.get("succeeded", 0)
-    assert indexes.overlap(done, lost) == 0
+    done = index_sets.parse(status.get("completedIndexes"), spec["completions"])
+    lost = index_sets.parse(status.get("failedIndexes"), spec["completions"])
+    assert index_sets.total(done) == status.get("succeeded", 0)
+    assert index_sets.overlap(done, lost) == 0
     succeeded = [int(index_of(pod)) for pod in world.created if pod["status"]["phase"] == "Succeeded"]
     assert len(succeeded) == len(set(succeeded))
-    assert indexes.of(succeeded) == done
+    assert index_sets.of(succeeded) == done
 
 
 @settings(max_examples=150, deadline=None)
@@ -174,7 +174,7 @@ def test_an_elastic_job_completes_with_the_completions_it_has_last(
     assert finished(world) == "Complete"
     assert world.job is not None
     completions = world.job["spec"]["completions"]
-    assert world.status["completedIndexes"] == indexes.text_of(indexes.of(range(completions)))
+    assert world.status["completedIndexes"] == index_sets.text_of(index_sets.of(range(completions)))
 
 
 def resize(world: World, size: int) -> None:

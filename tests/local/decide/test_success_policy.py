@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from expander.local.decide import indexes, success_policy
+from expander.kube import index_sets
+from expander.local.decide import success_policy
 from tests.local.decide.objects import Object, ask, indexed, make_pod, types
 
 
@@ -23,7 +24,7 @@ from tests.local.decide.objects import Object, ask, indexed, make_pod, types
     ],
 )
 def test_the_first_rule_that_is_met_counts(rules: list[Object], done: set[int], met: int | None) -> None:
-    verdict = success_policy.match({"rules": rules}, 5, indexes.of(done))
+    verdict = success_policy.match({"rules": rules}, 5, index_sets.of(done))
     assert (None if verdict is None else verdict.message) == (
         None if met is None else f"Matched rules at index {met}"
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.base.go_text import quoted
+from expander.kube.gofmt import quoted
 from expander.local.kubelet.downward import field_value, formatted_map, resource_value
 from expander.local.kubelet.node import Surroundings
 from expander.local.kubelet.refusals import ConfigError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from expander.base.api_time import api_time
-from expander.manifests.selection import Change, Object
+from expander.kube.objects import Change, Object
+from expander.kube.time import api_time
 
 BEGIN = 1_790_000_000
 """Unix seconds at which everything of these tests begins."""

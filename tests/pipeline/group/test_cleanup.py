@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from expander.manifests.selection import Object
+from expander.kube.objects import Object
 from expander.pipeline.group.cleanup import Found, Plan, wait_until_gone
 from expander.pipeline.group.source import Writer
 

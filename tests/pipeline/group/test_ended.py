@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from expander.manifests.selection import Change
+from expander.kube.objects import Change
 from expander.pipeline.group import ended as module
 from expander.pipeline.group.ended import ended
 from tests.pipeline.group.fakes import FakeReader, job

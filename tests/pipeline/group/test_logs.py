@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.manifests.selection import Change
+from expander.kube.objects import Change
 from expander.pipeline.group.ended import ended
 from expander.pipeline.group.log_files import LogFiles
 from expander.pipeline.group.log_follow import Following

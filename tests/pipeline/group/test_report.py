@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from expander.base.api_time import api_time
 from expander.base.errors import ExpanderError, OutputError
+from expander.kube.time import api_time
 from expander.pipeline.group.records import records
 from expander.pipeline.group.report import report, write_report
 from expander.pipeline.group.report_bins import bins_of

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.pipeline.group.standing import Standing, standing_of, standings
 from expander.pipeline.group.troubles import Warnings, by_subject
 from tests.pipeline.group.fakes import BEGIN, FakeReader, job, pod

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import UsageError
-from expander.manifests.selection import Change, Object
+from expander.kube.objects import Change, Object
 from expander.pipeline.group.waiting import Goal, Waiting
 from tests.pipeline.group.fakes import FakeReader, job
 

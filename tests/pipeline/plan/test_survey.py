@@ -8,7 +8,7 @@ import pytest
 
 import expander
 from expander.base.errors import ItemError
-from expander.manifests.amounts import written
+from expander.kube.resources import written
 from expander.manifests.manifest import Manifest
 from expander.pipeline.plan.plan import Plan
 from expander.pipeline.plan.rate import Rate

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from expander.manifests.fields import FieldType, field_type
+from expander.kube.schemas import FieldType, field_type
 from expander.validate.advice import advice
 from expander.validate.check import check
 from expander.validate.defaulting import defaults

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from expander.base.api_time import api_time
+from expander.kube.time import api_time
 from expander.local.api.patching import last_applied
 from expander.local.api.patching.conflicts import conflict
 from expander.local.api.patching.entries import Entries, Entry, Identity, entries_of, entry

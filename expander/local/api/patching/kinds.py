@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from expander.manifests import schemas
-from expander.manifests.schemas import EVERYTHING, Schema
+from expander.kube import schemas
+from expander.kube.schemas import EVERYTHING, Schema
 
 STRING: Final[Schema] = {"type": "string"}
 NUMBER: Final[Schema] = {"type": "integer"}
@@ -92,7 +92,7 @@ _EVENT_STRINGS: Final = "reason message type action reportingComponent reporting
 
 
 @cache
-def root(api_version: str, kind: str) -> Schema:
+def schema_root(api_version: str, kind: str) -> Schema:
     """The schema of a Node or an Event; `EVERYTHING` for any other kind."""
     metadata = (schemas.root("v1", "Pod") or EVERYTHING)["properties"]["metadata"]
     if (api_version, kind) == ("v1", "Node"):

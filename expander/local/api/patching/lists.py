@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from expander.local.api.patching.golang import plain
+from expander.kube.gofmt import plain
 from expander.local.api.patching.refusals import Unprocessable, Untyped
 
 Merge = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
 
 
-def merged(before: list[Any], patch: list[Any], key: str, merge: Merge) -> list[Any]:
+def merged_list(before: list[Any], patch: list[Any], key: str, merge: Merge) -> list[Any]:
     """``before`` with the elements of ``patch`` merged in by ``key``, which is empty for scalars.
 
     `Untyped` when an element has no key, or a directive that is not known.
@@ -26,7 +26,7 @@ def merged(before: list[Any], patch: list[Any], key: str, merge: Merge) -> list[
         return ordered(_distinct([*before, *patch]), patch, before, "")
     if not key:
         raise Untyped("cannot merge lists without merge key for type struct")
-    before, patch = _directed(before, patch, key)
+    before, patch = _directed_list(before, patch, key)
     together = list(before)
     for each in patch:
         value = _key_of(each, key)
@@ -64,7 +64,7 @@ def check_order(patch: list[Any], order: list[Any], key: str) -> None:
         raise Untyped(f"{found} doesn't match $setElementOrder list:\n{plain(order)}\n")
 
 
-def _directed(before: list[Any], patch: list[Any], key: str) -> tuple[list[Any], list[Any]]:
+def _directed_list(before: list[Any], patch: list[Any], key: str) -> tuple[list[Any], list[Any]]:
     """Both lists after the elements of the patch that are directives."""
     replaced, rest = False, []
     for each in patch:

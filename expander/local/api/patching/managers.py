@@ -10,15 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from expander.base.api_time import api_time
-from expander.local.api.patching.entries import (
-    Entries,
-    Identity,
-    capped,
-    entries_of,
-    entry,
-    listed,
-)
+from expander.kube.time import api_time
+from expander.local.api.patching.entries import Entries, Identity, capped, entries_of, entry, listed
 from expander.local.api.patching.fieldsets import (
     MEMBER,
     Fields,

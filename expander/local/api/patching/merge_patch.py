@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from expander.kube.merge_patch import merged
 from expander.local.api.patching.refusals import BadPatch
-from expander.local.merging import merged
 
 
 def merge_patch(obj: Mapping[str, Any], patch: object) -> dict[str, Any]:

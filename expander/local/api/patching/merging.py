@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from expander.kube.merge_patch import without_nulls
 from expander.local.api.patching.shapes import Form, Shape
 from expander.local.api.patching.typed import child, step_to, takes_apart
-from expander.local.merging import without_nulls
 
 
 def merged(shape: Shape | None, live: Any, applied: Any) -> Any:

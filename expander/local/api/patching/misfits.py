@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from expander.local.api.patching.golang import plain
+from expander.kube.gofmt import plain
 from expander.local.api.patching.refusals import Cause, PatchRefused
 
 

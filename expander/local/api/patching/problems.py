@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from expander.kube.gofmt import literal, plain, type_name
 from expander.local.api.patching.fieldsets import named
-from expander.local.api.patching.golang import literal, plain, type_name
 from expander.local.api.patching.refusals import Untyped
 from expander.local.api.patching.shapes import Form, Holds, Shape
 from expander.local.api.patching.typed import step_to

@@ -12,8 +12,8 @@ from enum import Enum
 from functools import cache, cached_property
 from typing import Any, Final
 
+from expander.kube import schemas
 from expander.local.api.patching import kinds
-from expander.manifests import schemas
 
 VERSION: Final = "1.36"
 """The Kubernetes version the local API speaks for."""
@@ -137,4 +137,4 @@ def _form(schema: schemas.Schema) -> Form:
 @cache
 def root(api_version: str, kind: str) -> Shape:
     """The shape of the objects of a kind."""
-    return Shape(schemas.root(api_version, kind, VERSION) or kinds.root(api_version, kind))
+    return Shape(schemas.root(api_version, kind, VERSION) or kinds.schema_root(api_version, kind))

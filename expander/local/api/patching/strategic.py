@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from expander.kube.gofmt import plain, type_name
+from expander.kube.merge_patch import without_nulls
 from expander.local.api.patching import lists
-from expander.local.api.patching.golang import plain, type_name
 from expander.local.api.patching.refusals import BadPatch, Untyped
 from expander.local.api.patching.shapes import Shape, root
-from expander.local.merging import without_nulls
 
 DIRECTIVE: Final = "$patch"
 RETAIN: Final = "$retainKeys"
@@ -83,7 +83,7 @@ def _value(shape: Shape | None, before: Any, value: Any) -> Any:
 def _list(shape: Shape | None, before: list[Any], value: list[Any]) -> list[Any]:
     if shape is None or "merge" not in shape.strategies:
         return [without_nulls(each) for each in value]
-    return lists.merged(before, value, shape.merge_key, lambda one, two: merged(shape.element, one, two))
+    return lists.merged_list(before, value, shape.merge_key, lambda one, two: merged(shape.element, one, two))
 
 
 def _set_order(shape: Shape | None, result: Object, name: str, patch: Object, order: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from expander.local.admission.refused import Refused as Denied
+from expander.kube.quota import Refused as Denied
 from expander.local.api.patching.managers import manager_name
 from expander.local.api.patching.refusals import PatchRefused
 from expander.local.api.server import (

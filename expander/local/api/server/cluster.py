@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from expander.kube.scheme import Resource
 from expander.local.api.views import pages
-from expander.local.api.views.resources import Resource
 from expander.local.controllers.garbage import Propagation
 from expander.local.executor import Executor
 from expander.local.store.encoding import Object

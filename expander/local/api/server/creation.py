@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from expander.base.api_time import api_time
+from expander.kube.generated_names import generated, new_uid
+from expander.kube.scheme import Resource
+from expander.kube.time import api_time
 from expander.local.api.patching.managers import update_managers
-from expander.local.api.views.resources import Resource
-from expander.local.controllers.names import generated, new_uid
 from expander.local.store.encoding import Object
 from expander.validate.defaulting import defaults
 from expander.validate.defaulting.creation import created_job

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from expander.kube.scheme import Resource
 from expander.local.admission.namespaces import check_deletion
 from expander.local.api.server import reading
 from expander.local.api.server.reading import existing
@@ -12,7 +13,6 @@ from expander.local.api.server.refusals import Refused
 from expander.local.api.server.routes import Target
 from expander.local.api.server.service import Service
 from expander.local.api.views import lists, statuses
-from expander.local.api.views.resources import Resource
 from expander.local.controllers.garbage import Propagation
 from expander.local.store.encoding import Object
 

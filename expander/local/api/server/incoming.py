@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from expander.kube.scheme import Resource
 from expander.local.api.server.bodies import Body
 from expander.local.api.server.refusals import Refused
 from expander.local.api.server.routes import Target
 from expander.local.api.views import decoding, statuses
-from expander.local.api.views.resources import Resource
 from expander.local.store.encoding import Object
 from expander.validate.finding import Reason
 from expander.validate.schema import check_schema

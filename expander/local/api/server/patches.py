@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from expander.kube.scheme import Resource
 from expander.local.api.patching.json_patch import json_patch
 from expander.local.api.patching.merge_patch import merge_patch
 from expander.local.api.patching.strategic import strategic_merge_patch
 from expander.local.api.server import bodies
 from expander.local.api.server.refusals import Refused
 from expander.local.api.views import statuses
-from expander.local.api.views.resources import Resource
 from expander.local.store.encoding import Object
 
 JSON_PATCH: Final = "application/json-patch+json"

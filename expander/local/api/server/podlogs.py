@@ -13,7 +13,8 @@ from typing import Final
 
 from aiohttp import web
 
-from expander.base.api_time import unix
+from expander.kube.objects import container_status
+from expander.kube.time import unix
 from expander.local.actions import NotFound
 from expander.local.api.server import answers
 from expander.local.api.server.reading import existing
@@ -24,7 +25,6 @@ from expander.local.api.views import statuses
 from expander.local.logs.text import CHUNK, Stamper
 from expander.local.logs.times import LogTimes
 from expander.local.store.encoding import Object
-from expander.manifests.containers import container_status
 
 POLL: Final = 0.05
 """Seconds between two looks at a log that is followed."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from expander.base import selectors
+from expander.kube import selectors
+from expander.kube.scheme import Resource
 from expander.local.api.server import shaping
 from expander.local.api.server.answers import Form
 from expander.local.api.server.cluster import Cluster
@@ -13,7 +14,6 @@ from expander.local.api.server.refusals import Refused
 from expander.local.api.server.routes import Target
 from expander.local.api.server.service import Service
 from expander.local.api.views import fieldselectors, pages, statuses
-from expander.local.api.views.resources import Resource
 from expander.local.store.encoding import Object
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from expander.local.api.views.resources import BY_PATH, Resource
+from expander.kube.scheme import BY_PATH, Resource
 
 CORE: Final = "api"
 GROUPS: Final = "apis"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube.scheme import Resource
 from expander.local.api.server.answers import Form
 from expander.local.api.server.refusals import Refused
 from expander.local.api.views import lists, statuses, tables
-from expander.local.api.views.resources import Resource
 from expander.local.store.encoding import Object
 
 TABLE: Final = "Table"

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from expander.kube.scheme import Resource
 from expander.local.api.server import answers, reading, shaping
 from expander.local.api.server.answers import Form
 from expander.local.api.server.reading import Choice
@@ -20,7 +21,6 @@ from expander.local.api.server.refusals import Refused
 from expander.local.api.server.routes import Target
 from expander.local.api.server.service import Service
 from expander.local.api.views import statuses
-from expander.local.api.views.resources import Resource
 from expander.local.store.encoding import Object, encode
 from expander.local.store.objects import Change
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.kube.scheme import BY_KIND
 from expander.local.api.patching.apply import apply_patch
 from expander.local.api.patching.managers import settled, update_managers
 from expander.local.api.server import creation, incoming, patches
@@ -19,7 +20,6 @@ from expander.local.api.server.refusals import Refused
 from expander.local.api.server.routes import Target
 from expander.local.api.server.service import Service
 from expander.local.api.views import statuses
-from expander.local.api.views.resources import BY_KIND
 from expander.local.store.encoding import Object
 from expander.validate.defaulting import defaults
 from expander.validate.rules import check_rules

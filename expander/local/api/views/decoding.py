@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.go_text import quoted
+from expander.kube import schemas
+from expander.kube.gofmt import quoted
+from expander.kube.schemas import FieldType, type_of
+from expander.kube.scheme import Resource
 from expander.local.api.views.go_types import NAMED, embedded
-from expander.local.api.views.resources import Resource
-from expander.manifests import schemas
-from expander.manifests.fields import FieldType, type_of
 from expander.validate.finding import Finding, Reason
 
 Object = Mapping[str, Any]

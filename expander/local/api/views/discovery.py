@@ -10,7 +10,7 @@ import base64
 import hashlib
 from typing import Any, Final
 
-from expander.local.api.views.resources import GROUP_VERSIONS, Resource, Subresource, of_group
+from expander.kube.scheme import GROUP_VERSIONS, Resource, Subresource, of_group
 
 Body = dict[str, Any]
 

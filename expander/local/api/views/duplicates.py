@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from expander.base.go_text import quoted
+from expander.kube.gofmt import quoted
 
 MOST: Final = 100
 """Problems of a body that are told."""

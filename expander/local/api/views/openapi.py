@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
+from expander.kube.scheme import GROUP_VERSIONS, Resource, of_group
 from expander.local.api.views.discovery import GIT_VERSION
 from expander.local.api.views.openapi_schemas import FOLDER, components, name_of
-from expander.local.api.views.resources import GROUP_VERSIONS, Resource, of_group
 
 Body = dict[str, Any]
 

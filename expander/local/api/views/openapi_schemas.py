@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from expander.kube import schemas
 from expander.local.api.views.explanations import EXPLANATIONS
-from expander.manifests import schemas
 
 Body = dict[str, Any]
 

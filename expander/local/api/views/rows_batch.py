@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.base.api_time import unix
-from expander.local.api.views.ages import age, human
+from expander.kube.time import age, human, unix
 from expander.local.api.views.columns import (
     AGE,
     CONTAINERS,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from expander.local.api.views.ages import age
+from expander.kube.time import age
 from expander.local.api.views.columns import (
     AGE,
     NAME,

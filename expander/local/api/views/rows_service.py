@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.local.api.views.ages import age
+from expander.kube.time import age
 from expander.local.api.views.columns import (
     AGE,
     NAME,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.go_text import quoted
-from expander.local.api.views.resources import Resource
+from expander.kube.gofmt import quoted
+from expander.kube.scheme import Resource
 from expander.validate.finding import Finding
 
 Status = dict[str, Any]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from expander.kube.volcano import COMPLETED, FAILED
 from expander.local.decide.volcano.facts import Facts
-from expander.manifests.volcano import COMPLETED, FAILED
 
 
 def conclude(facts: Facts) -> tuple[str, str] | None:

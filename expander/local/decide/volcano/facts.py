@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.kube.wellknown import Object
 from expander.local.decide.gather import Entry, Pods
-from expander.local.decide.wellknown import Object
 
 TASK: Final = "volcano.sh/task-spec"
 INDEX: Final = "volcano.sh/task-index"

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from expander.kube import volcano
+from expander.kube.volcano import ENDS, LEADS_TO, PENDING, RESTARTING, RUNNING
+from expander.kube.wellknown import Object
 from expander.local.decide.decision import Decision, Event
 from expander.local.decide.gather import Pods
 from expander.local.decide.volcano import policies
@@ -18,14 +21,11 @@ from expander.local.decide.volcano.facts import LIVE, Facts, Member
 from expander.local.decide.volcano.podmaker import Maker, pod_name
 from expander.local.decide.volcano.policies import Order
 from expander.local.decide.volcano.status import Progress
-from expander.local.decide.wellknown import Object
-from expander.manifests import volcano as phases
-from expander.manifests.volcano import ENDS, LEADS_TO, PENDING, RESTARTING, RUNNING
 
 KILLS: Final = {
-    "AbortJob": phases.ABORTING,
-    "TerminateJob": phases.TERMINATING,
-    "CompleteJob": phases.COMPLETING,
+    "AbortJob": volcano.ABORTING,
+    "TerminateJob": volcano.TERMINATING,
+    "CompleteJob": volcano.COMPLETING,
 }
 """Actions that end the Job, and the phase in which its pods are waited for; pods that ended stay."""
 
@@ -144,7 +144,7 @@ class _Turn:
         if progress.phase == RESTARTING:
             if progress.retries >= self.spec["maxRetry"]:
                 progress.go(
-                    phases.FAILED, f"the Job was restarted {progress.retries} times, which is its maxRetry"
+                    volcano.FAILED, f"the Job was restarted {progress.retries} times, which is its maxRetry"
                 )
             elif not self.facts.killed:
                 progress.go(PENDING)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from expander.local.decide.wellknown import Object
+from expander.kube.wellknown import Object
 
 UNGIVEN: Final = {
     "ssh": "no keys are made and no sshd is there: pods of this machine do not log in to each other",

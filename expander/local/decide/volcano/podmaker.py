@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from expander.kube.volcano import API_VERSION
+from expander.kube.wellknown import FINALIZER, Object
 from expander.local.decide.volcano import plugins
 from expander.local.decide.volcano.facts import INDEX, TASK, VERSION
-from expander.local.decide.wellknown import FINALIZER, Object
-from expander.manifests.volcano import API_VERSION
 
 GROUP = "scheduling.k8s.io/group-name"
 GANG = "expander/gang"

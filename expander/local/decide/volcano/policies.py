@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from expander.base.durations import parse_duration
+from expander.kube.time import parse_duration
+from expander.kube.wellknown import Object
 from expander.local.decide.volcano.facts import LIVE, Facts, Member
-from expander.local.decide.wellknown import Object
 
 ANY: Final = "*"
 FAILED: Final = "PodFailed"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from expander.base.api_time import api_time, unix
+from expander.kube.time import api_time, unix
+from expander.kube.volcano import ENDS, RUNNING
+from expander.kube.wellknown import Object
 from expander.local.decide.volcano.facts import Facts
 from expander.local.decide.volcano.plugins import UNGIVEN
-from expander.local.decide.wellknown import Object
-from expander.manifests.volcano import ENDS, RUNNING
 
 
 class Progress:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final
 
-from expander.base.quantity import Quantity
+from expander.kube.quantity import Quantity
 from expander.validate.rules.amounts import amount
 from expander.validate.rules.checks import Findings, each, forbidden, invalid, key
 from expander.validate.rules.pod.resource_names import check_pod_resource, is_huge_pages

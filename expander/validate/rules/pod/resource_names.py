@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.base.quantity import Quantity
+from expander.kube.quantity import Quantity
 from expander.validate.rules import formats
 from expander.validate.rules.amounts import amount, is_whole, whole_units
 from expander.validate.rules.checks import Findings, invalid, invalid_each, not_supported

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.quantity import Quantity
+from expander.kube.quantity import Quantity
 from expander.validate.rules import formats
 from expander.validate.rules.amounts import amount, check_quantity, is_whole
 from expander.validate.rules.checks import (

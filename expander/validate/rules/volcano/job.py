@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.durations import parse_duration
 from expander.base.errors import nearest
+from expander.kube.time import parse_duration
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import formats
 from expander.validate.rules.checks import (

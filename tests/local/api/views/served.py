@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from expander.kube.scheme import GROUP_VERSIONS
 from expander.local.api.views import discovery, openapi
-from expander.local.api.views.resources import GROUP_VERSIONS
 
 PLAIN = "application/json"
 

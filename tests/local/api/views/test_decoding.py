@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from expander.base.yaml import load_documents
+from expander.kube.scheme import BY_KIND
 from expander.local.api.views import decoding
 from expander.local.api.views.duplicates import duplicate_fields
-from expander.local.api.views.resources import BY_KIND
 from expander.validate.finding import Finding
 from expander.validate.schema import check_schema
 

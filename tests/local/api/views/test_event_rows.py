@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from expander.base.api_time import unix
+from expander.kube.time import unix
 from expander.local.api.views.tables import table
 
 CREATED = "2026-11-21T01:46:43Z"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from expander.kube.scheme import BY_KIND, BY_PATH, RESOURCES, Resource
 from expander.local.api.views import fieldselectors, lists, pages, statuses
-from expander.local.api.views.resources import BY_KIND, BY_PATH, RESOURCES, Resource
 from expander.validate.finding import Finding, Reason
 from tests.local.api.views.recorded import exchanges, responses
 

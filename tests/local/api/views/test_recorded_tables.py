@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.api.views.resources import BY_PATH
+from expander.kube.scheme import BY_PATH
 from expander.local.api.views.tables import LAYOUTS, table
 from tests.local.api.views.recorded import objects, tables
 
@@ -80,7 +80,7 @@ def test_only_the_first_event_of_a_watch_has_columns(
 
 def moments(given: list[dict[str, Any]]) -> list[float]:
     """The moments in the twenty minutes after the youngest object was made, in half seconds."""
-    from expander.base.api_time import unix
+    from expander.kube.time import unix
 
     youngest = max(unix(each["metadata"]["creationTimestamp"]) for each in given)
     return [youngest + half / 2 for half in range(2 * 20 * 60)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from expander.kube.scheme import BY_KIND
 from expander.local.api.views import statuses
-from expander.local.api.views.resources import BY_KIND
 from expander.validate.finding import Finding, Reason
 
 JOBS, PODS = BY_KIND["Job"], BY_KIND["Pod"]

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from expander.base.api_time import unix
-from expander.local.api.views.ages import age, human
+from expander.kube.time import age, human, unix
 from expander.local.api.views.tables import table
 
 CREATED = "2026-11-21T01:46:43Z"

@@ -1,11 +1,13 @@
 """Some objects among all there are, and what happens to them.
 
 Objects are plain mappings in the API's JSON form.
+
+What the status of a pod says of its containers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,3 +48,15 @@ def mark_of(obj: Object) -> Object:
     wanted = ("name", "namespace", "uid", "labels", "ownerReferences")
     kept = {key: metadata[key] for key in wanted if key in metadata}
     return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": kept}
+
+
+def statuses_of(pod: Object) -> Iterator[Object]:
+    """The container statuses of a pod, those of init containers first."""
+    status = pod.get("status") or {}
+    yield from status.get("initContainerStatuses") or ()
+    yield from status.get("containerStatuses") or ()
+
+
+def container_status(pod: Object, container: str) -> Object:
+    """The status of one container; empty when there is none yet."""
+    return next((each for each in statuses_of(pod) if each["name"] == container), {})

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from expander.local.admission.refused import forbidden
+from expander.kube.quota import forbidden
+from expander.kube.resources import Amounts, of_pod, read
 from expander.local.store.encoding import Object
-from expander.manifests.amounts import Amounts, of_pod, read
 
 NOTE: Final = "kubernetes.io/limit-ranger"
 """The annotation that says what was filled in."""

@@ -1,0 +1,224 @@
+"""The schemas of Kubernetes objects: which kinds a version knows, and what is in them.
+
+A schema is a JSON Schema as it is on disk: a mapping that may hold ``$ref`` to a definition, whose
+name is a hash of its content. The files leave null out, since Kubernetes reads null as absent, and
+state in ``required`` and ``enum`` what the API server checks only after decoding.
+
+What type the field at a path of a Kubernetes object has.
+
+A path is the steps from the object down: names of fields and keys of maps as strings, places in
+lists as integers. Field types are those of the Go type the API server decodes into.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from expander.base.data_files import folder
+from expander.base.errors import UsageError
+
+Schema: TypeAlias = Mapping[str, Any]
+Kinds: TypeAlias = Mapping[str, Mapping[str, "str | None"]]
+
+VERSIONS = ("1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
+NEWEST = VERSIONS[-1]
+REF = "#/$defs/"
+EVERYTHING: Schema = {}
+"""The schema of a value nothing is known about."""
+
+
+@cache
+def release(version: str | None) -> str:
+    """The Kubernetes version (``1.36``) meant by ``1.36``, ``v1.36`` or ``v1.36.2``; None is the newest.
+
+    Raises UsageError for a version no schemas are there for.
+    """
+    if version is None:
+        return NEWEST
+    found = re.fullmatch(r"v?(\d+\.\d+)(?:[.+-].*)?", version.strip())
+    if found is None or found[1] not in VERSIONS:
+        raise UsageError(
+            f"no schemas for Kubernetes {version!r}", hint=f"versions {VERSIONS[0]} to {NEWEST} are known"
+        )
+    return found[1]
+
+
+@cache
+def kinds(version: str | None = None) -> Kinds:
+    """apiVersion -> kind -> name of its definition, or None for a built-in kind without a schema."""
+    known: Kinds = read(folder("schemas") / f"v{release(version)}.json")
+    return known
+
+
+@cache
+def custom() -> Mapping[str, Any]:
+    """The kinds of other projects by Kubernetes version (``kinds``), and their definitions (``$defs``)."""
+    found: Mapping[str, Any] = read(folder("schemas") / "custom.json")
+    return found
+
+
+@cache
+def definitions() -> Mapping[str, Schema]:
+    """Every definition of every version by its name, those of other projects' kinds included."""
+    found: Mapping[str, Schema] = read(folder("schemas") / "definitions.json")["$defs"]
+    return {**found, **custom()["$defs"]}
+
+
+def name_of(api_version: str, kind: str, version: str | None = None) -> str | None:
+    """The name of the definition of a kind, built in or of another project; None when there is none."""
+    known = kinds(version)
+    if api_version in known:
+        return known[api_version].get(kind)
+    name: str | None = custom()["kinds"][release(version)].get(api_version, {}).get(kind)
+    return name
+
+
+@cache
+def root(api_version: str, kind: str, version: str | None = None) -> Schema | None:
+    """The schema of a kind, or None when there is none."""
+    name = name_of(api_version, kind, version)
+    return None if name is None else definitions()[name]
+
+
+def resolve(schema: Schema) -> Schema:
+    """``schema``, or what its ``$ref`` stands for."""
+    reference = schema.get("$ref")
+    return schema if reference is None else definitions()[reference.removeprefix(REF)]
+
+
+def child(schema: Schema, step: str | int) -> Schema | None:
+    """The schema of one field, map value or list element of a resolved schema, resolved.
+
+    `EVERYTHING` below a value nothing is known about; None when there can be no such child.
+    """
+    below: Schema | None = None
+    if not schema.get("type") and "properties" not in schema:
+        return EVERYTHING
+    if isinstance(step, int):
+        below = schema.get("items")
+    elif "properties" in schema:
+        below = schema["properties"].get(step)
+    elif schema.get("type") == "object":
+        below = schema.get("additionalProperties", EVERYTHING)
+    return None if below is None else resolve(below)
+
+
+def read(path: Path) -> Any:
+    """The content of a JSON file; importing orjson for it would cost more than it saves."""
+    return json.loads(path.read_bytes())
+
+
+class FieldType(Enum):
+    """The type a field wants."""
+
+    STRING = "string"
+    INT32 = "int32"
+    INT64 = "int64"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    INT_OR_STRING = "integer or string"
+    QUANTITY = "quantity"
+    TIME = "time"
+    OBJECT = "object"
+    """Fields with names of their own."""
+    LIST = "list"
+    MAP = "map"
+    """Keys chosen by the user, values of one type."""
+    ANY = "any"
+    """Nothing is known about the value."""
+    MISSING = "missing"
+    """The kind has no such field."""
+
+
+BY_FORMAT = {
+    "quantity": FieldType.QUANTITY,
+    "int-or-string": FieldType.INT_OR_STRING,
+    "date-time": FieldType.TIME,
+    "int32": FieldType.INT32,
+    "int64": FieldType.INT64,
+}
+BY_TYPE = {
+    "string": FieldType.STRING,
+    "integer": FieldType.INT64,
+    "number": FieldType.NUMBER,
+    "boolean": FieldType.BOOLEAN,
+    "array": FieldType.LIST,
+}
+
+
+def field_type(
+    api_version: str, kind: str, path: Sequence[str | int], version: str | None = None
+) -> FieldType:
+    """The type of the field at ``path``; `FieldType.MISSING` when objects of that kind have none there.
+
+    A kind without a schema is ANY everywhere but in what every Kubernetes object has: ``apiVersion``,
+    ``kind`` and the fields of ``metadata``. ``version`` is a Kubernetes version, by default the newest;
+    UsageError when there are no schemas for it.
+    """
+    found = field_schema(api_version, kind, path, version)
+    return FieldType.MISSING if found is None else type_of(found)
+
+
+def field_names(
+    api_version: str, kind: str, path: Sequence[str | int], version: str | None = None
+) -> tuple[str, ...]:
+    """The names of the fields the object at ``path`` can have, sorted; empty when that is not known."""
+    found = field_schema(api_version, kind, path, version)
+    return tuple(found.get("properties", ())) if found else ()
+
+
+def list_type(
+    api_version: str, kind: str, path: Sequence[str | int], version: str | None = None
+) -> str | None:
+    """How server-side apply merges the list at ``path``: ``atomic``, ``set`` or ``map``; None if unsaid."""
+    found = field_schema(api_version, kind, path, version)
+    return found.get("x-kubernetes-list-type") if found else None
+
+
+def list_map_keys(
+    api_version: str, kind: str, path: Sequence[str | int], version: str | None = None
+) -> tuple[str, ...]:
+    """The fields that tell the elements of the ``map`` list at ``path`` apart; empty for other fields."""
+    found = field_schema(api_version, kind, path, version)
+    return tuple(found.get("x-kubernetes-list-map-keys", ())) if found else ()
+
+
+def field_schema(
+    api_version: str, kind: str, path: Sequence[str | int], version: str | None = None
+) -> Schema | None:
+    """The schema at ``path`` with its ``$ref`` followed, or None when there is no such field."""
+    return schema_at(api_version, kind, tuple([0 if type(step) is int else step for step in path]), version)
+
+
+@lru_cache(maxsize=8192)
+def schema_at(api_version: str, kind: str, path: tuple[str | int, ...], version: str | None) -> Schema | None:
+    """`field_schema` for a path whose places in lists are all 0."""
+    found: Schema | None = root(api_version, kind, version)
+    if found is None:
+        if not path or path[0] not in ("apiVersion", "kind", "metadata"):
+            return EVERYTHING
+        found = root("batch/v1", "Job", version)
+    for step in path:
+        if found is None:
+            return None
+        found = child(found, step)
+    return found
+
+
+def type_of(schema: Schema) -> FieldType:
+    """The type a resolved schema describes."""
+    by_format = BY_FORMAT.get(schema.get("format", ""))
+    if by_format is not None:
+        return by_format
+    name = schema.get("type")
+    if name == "object":
+        if "properties" in schema:
+            return FieldType.OBJECT
+        return FieldType.MAP if "additionalProperties" in schema else FieldType.ANY
+    return FieldType.ANY if name is None else BY_TYPE[name]
