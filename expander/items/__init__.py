@@ -5,10 +5,9 @@ Everything here is a lazy iterator of `Item`; nothing here knows about templates
 that has the values already.
 """
 
-from expander.items.grammar import parse_source
 from expander.items.item import Item
-from expander.items.python import from_python
-from expander.items.source import Source
-from expander.items.spec import ItemSpec, items
+from expander.items.load import ItemSpec, items
+from expander.items.source import Source, from_python
+from expander.items.source_spec import parse_source
 
 __all__ = ["Item", "ItemSpec", "Source", "from_python", "items", "parse_source"]

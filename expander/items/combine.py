@@ -16,8 +16,7 @@ from typing import cast
 
 from expander.base.errors import InputError
 from expander.items.item import Item, Scalar, Value
-from expander.items.replay import Replay
-from expander.items.source import Source
+from expander.items.source import Replay, Source
 
 
 def product(sources: Sequence[Source]) -> Source:

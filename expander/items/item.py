@@ -1,12 +1,57 @@
-"""The item: one row of input."""
+"""The item: one row of input.
+
+What a value of an item may be: what JSON can say, as text that UTF-8 can write, not too deep.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from expander.base.errors import Position
+
+DEEPEST = 200
+"""Levels of lists and mappings in one item: as many as the YAML reader takes."""
+
+
+def unfit(value: object, depth: int = 0) -> str | None:
+    """What is wrong with ``value``, as the words after "found"; None if nothing is.
+
+    Lone surrogates (which arguments and file names that are not UTF-8 arrive with), NaN, infinity,
+    keys that are no strings, other types and too many levels are wrong.
+    """
+    if isinstance(value, str):
+        return None if is_text(value) else f"text that is not UTF-8, {value!r}"
+    if value is None or isinstance(value, int):
+        return None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"the number {value}"
+    if depth > DEEPEST:
+        return f"more than {DEEPEST} levels of nesting"
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                return f"the key {key!r}, which is no string"
+            if wrong := unfit(key, depth + 1) or unfit(part, depth + 1):
+                return wrong if depth else f"{wrong}, in the column {key!r}"
+        return None
+    if isinstance(value, list):
+        return next((wrong for part in value if (wrong := unfit(part, depth + 1))), None)
+    return f"a value of type {type(value).__name__}"
+
+
+def is_text(value: str) -> bool:
+    """True if ``value`` has no lone surrogate."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 Value: TypeAlias = "Scalar | list[Value] | dict[str, Value]"

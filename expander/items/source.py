@@ -1,12 +1,53 @@
-"""The source: something that can be read as a stream of items, once or many times."""
+"""The source: something that can be read as a stream of items, once or many times.
+
+Items from Python values, for the programming interface.
+
+Items given one by one on the command line.
+
+A source that is read many times.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from expander.items.item import Item, Value
+from expander.base.errors import InputError, UsageError
+from expander.items.item import Item, Scalar, Value, is_text, unfit
+
+PYTHON = "<python>"
+
+
+def from_python(values: Iterable[Scalar | Mapping[str, Value] | Item]) -> Iterator[Item]:
+    """Items from plain values (str, int, float, bool, None), mappings with str keys, and Items.
+
+    Lazily, numbered from 1; an Item keeps its source and line. Raises UsageError at once if
+    ``values`` is itself a value (a str, a mapping), and while iterating InputError that names the
+    item for any other type, for NaN and infinity, and for text that is not Unicode.
+    """
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise UsageError(
+            f"found one {type(values).__name__}, expected an iterable of items",
+            hint="put a single item into a list",
+        )
+    return _items(values)
+
+
+def _items(values: Iterable[object]) -> Generator[Item, None, None]:
+    for number, value in enumerate(values, 1):
+        if isinstance(value, Item):
+            item = Item(value.value, number, value.source, value.line)
+        else:
+            item = Item(value, number, PYTHON)  # type: ignore[arg-type]
+        wrong = "a list" if isinstance(item.value, list) else unfit(item.value)
+        if wrong:
+            raise InputError(
+                f"found {wrong}; expected str, int, float, bool, None, or a mapping with str keys",
+                item=f"item {number} ({item.where})",
+            )
+        yield item
+
 
 BARE = "item"
 """The column that a bare ``$ITEM`` means when items have named columns."""
@@ -53,3 +94,60 @@ def _renamed(columns: Mapping[str, Value], name: str) -> dict[str, Value]:
 def columns_of(item: Item) -> Mapping[str, Value]:
     """The named columns of ``item``; a plain value counts as the column ``item``."""
     return {BARE: item.value} if item.columns is None else item.columns  # type: ignore[dict-item]
+
+
+ARGUMENTS = "<arguments>"
+
+
+def arguments(values: Sequence[str], label: str = ARGUMENTS) -> Source:
+    """Literal values: ``1-3`` and ``*.png`` stand for themselves here.
+
+    Reading raises InputError for a value whose bytes are not UTF-8 (a lone surrogate in Python).
+    """
+
+    def read() -> Generator[Item, None, None]:
+        for number, value in enumerate(values, 1):
+            yield checked_text(Item(value, number, label), value)
+
+    return Source(label, read, uniform=True, count=len(values))
+
+
+def checked_text(item: Item, text: str) -> Item:
+    """``item``, unless its ``text`` came from bytes that are not UTF-8: InputError that names it."""
+    if not is_text(text):
+        raise InputError(
+            "found bytes that are not UTF-8, expected text",
+            item=str(item),
+            hint="a manifest holds text only; pass other bytes encoded, for example in base64",
+        )
+    return item
+
+
+KEPT = 10_000
+"""So many items of a source are kept for the next reading; a longer source is opened again."""
+
+
+class Replay:
+    """The items of ``source`` as often as they are asked for.
+
+    A short source is kept in memory after the first complete reading. A longer one is read again,
+    unless it can be read only once: then all its items are kept.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._kept: list[Item] | None = None
+
+    def __iter__(self) -> Generator[Item, None, None]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[Item] | None = []
+        with closing(self._source.read()) as items:
+            for item in items:
+                if kept is not None:
+                    kept.append(item)
+                    if len(kept) > KEPT and self._source.rereadable:
+                        kept = None
+                yield item
+        self._kept = kept

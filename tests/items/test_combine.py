@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.errors import InputError, UsageError
-from expander.items import replay
+from expander.items import source
 from tests.items.reading import read, refused, values
 
 
@@ -54,14 +54,14 @@ def test_standard_input_may_be_an_inner_source_of_a_product() -> None:
 
 
 def test_a_long_inner_source_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "KEPT", 2)
+    monkeypatch.setattr(source, "KEPT", 2)
     path = tmp_path / "a"
     path.write_text("x\ny\nz\n")
     assert [item["b"] for item in values("a=1-2", f"b={path}")] == ["x", "y", "z"] * 2
 
 
 def test_a_long_inner_standard_input_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "KEPT", 2)
+    monkeypatch.setattr(source, "KEPT", 2)
     assert [item["b"] for item in values("a=1-2", "b=-", stdin=b"x\ny\nz\n")] == ["x", "y", "z"] * 2
 
 

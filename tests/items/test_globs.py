@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import InputError
-from expander.items.paths import matches
+from expander.items.globs import matches
 from tests.items.reading import read, refused, values
 
 TREE = [

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.errors import InputError
-from expander.items.json_array import read_json
-from expander.items.json_lines import read_json_lines
+from expander.items.formats.json import read_json, read_json_lines
 from tests.items.reading import cut, pieces, places, refused, values
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

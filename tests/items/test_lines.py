@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from expander.base.errors import InputError
 from expander.items import ItemSpec, items
-from expander.items.blocks import LONGEST_RECORD
-from expander.items.lines import read_lines, read_nul
+from expander.items.formats.text import LONGEST_RECORD, read_lines, read_nul
 from tests.items.reading import cut, pieces, places, refused, values
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

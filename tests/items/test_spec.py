@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from expander.base.errors import UsageError
 from expander.items import Item, ItemSpec, items
-from expander.items.files import FORMATS
+from expander.items.formats.registry import FORMATS
 from tests.items.reading import Pieces, read, refused, values
 
 POSITION = st.none() | st.integers(0, 12)

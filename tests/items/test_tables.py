@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.errors import InputError
-from expander.items.tables import read_csv, read_tsv
+from expander.items.formats.csv import read_csv, read_tsv
 from tests.items.reading import cut, places, refused, values
 
 FIELD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))

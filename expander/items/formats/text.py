@@ -3,6 +3,8 @@
 A block holds as many records as one read gave, so work per record is small; a read returns what is
 there, so a slow writer at the other end of a pipe is not waited for. No more than one block and one
 unfinished record is held.
+
+Plain values from text: one per line, or one per NUL-terminated record.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
 from expander.base.errors import InputError, Position
+from expander.items.item import Item
 
 BLOCK = 1 << 16
 LONGEST_RECORD = 1 << 24
@@ -121,3 +124,34 @@ def too_long(source: str, line: int) -> InputError:
         where=Position(source, line),
         hint="is this the right format? FORMAT:PATH names one of lines, nul, csv, tsv, json, jsonl, yaml",
     )
+
+
+def read_lines(stream: BinaryIO, source: str) -> Iterator[Item]:
+    r"""One item per line, as it stands between the line ends (``\n`` or ``\r\n``).
+
+    The last line needs no line end. Empty lines are skipped, and so is a line of only blanks and
+    tabs: it looks empty, and is never meant as a value. (NUL-separated, JSON and CSV sources can
+    carry blank values.) Nothing else is trimmed or interpreted: ``#`` starts no comment.
+    """
+    number = 0
+    for text, line in texts(stream, source):
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").removesuffix("\r")
+        for at, value in enumerate(text.split("\n"), line):
+            if value and value.strip(" \t"):
+                number += 1
+                yield Item(value, number, source, at)
+
+
+def read_nul(stream: BinaryIO, source: str) -> Iterator[Item]:
+    """One item per NUL-terminated record, unchanged: line ends and blanks belong to the value.
+
+    This is what ``find -print0`` writes. The NUL after the last record may be missing; an empty record
+    is an item, as for ``xargs -0``. ``line`` of an item counts line ends in the data.
+    """
+    number = 0
+    for text, line in texts(stream, source, b"\0"):
+        for value in text.removesuffix("\0").split("\0"):
+            number += 1
+            yield Item(value, number, source, line)
+            line += value.count("\n")

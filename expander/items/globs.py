@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from fnmatch import translate
 
 from expander.base.errors import InputError, Position
-from expander.items.arguments import checked_text
-from expander.items.blocks import reason
+from expander.items.formats.text import reason
 from expander.items.item import Item, Value
-from expander.items.source import BARE, Source
+from expander.items.source import BARE, Source, checked_text
 
 _MAGIC = re.compile(r"[*?[]")
 

@@ -1,7 +1,11 @@
-"""From what a user asks for to the stream of items: the one entry for the layers above."""
+"""A part of the items: ``START:STOP[:STEP]``.
+
+From what a user asks for to the stream of items: the one entry for the layers above.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,14 +13,31 @@ from itertools import islice
 from typing import BinaryIO, Literal
 
 from expander.base.errors import UsageError, nearest
-from expander.items.arguments import arguments
 from expander.items.combine import COMBINATIONS
-from expander.items.files import STDIN
-from expander.items.grammar import parse_source
+from expander.items.formats.registry import STDIN
 from expander.items.item import Item
 from expander.items.matrix import Entry, excluded, included
-from expander.items.slices import parse_slice
-from expander.items.source import Source
+from expander.items.source import Source, arguments
+from expander.items.source_spec import parse_source
+
+_SLICE = re.compile(r"([0-9]{0,18}):([0-9]{0,18})(?::([0-9]{0,18}))?")
+
+
+def parse_slice(text: str) -> slice:
+    """A slice in Python's notation, without negative positions: the number of items is not known
+    before the last.
+
+    START counts from 0 and STOP is not included; an empty part means from the first, to the last,
+    every one. Raises UsageError for anything else, and for a STEP of 0.
+    """
+    match = _SLICE.fullmatch(text)
+    start, stop, step = (int(part) if part else None for part in match.groups()) if match else (None,) * 3
+    if not match or step == 0:
+        raise UsageError(
+            f"found the slice {text!r}, expected START:STOP or START:STOP:STEP",
+            hint="0:10 is the first ten items, 1::2 every second one; positions count from 0",
+        )
+    return slice(start, stop, step)
 
 
 @dataclass(frozen=True, slots=True)

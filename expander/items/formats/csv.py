@@ -9,7 +9,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from expander.base.errors import InputError, Position, Problem
-from expander.items.blocks import texts
+from expander.items.formats.text import texts
 from expander.items.item import Item
 
 

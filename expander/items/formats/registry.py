@@ -9,20 +9,20 @@ from importlib import import_module
 from typing import BinaryIO, TypeAlias
 
 from expander.base.errors import InputError, Position
-from expander.items.blocks import reason
+from expander.items.formats.text import reason
 from expander.items.item import Item
 from expander.items.source import Source
 
 Reader: TypeAlias = Callable[[BinaryIO, str], Iterator[Item]]
 
 FORMATS = {
-    "lines": ("lines", "read_lines"),
-    "nul": ("lines", "read_nul"),
-    "csv": ("tables", "read_csv"),
-    "tsv": ("tables", "read_tsv"),
-    "json": ("json_array", "read_json"),
-    "jsonl": ("json_lines", "read_json_lines"),
-    "yaml": ("yaml_items", "read_yaml"),
+    "lines": ("text", "read_lines"),
+    "nul": ("text", "read_nul"),
+    "csv": ("csv", "read_csv"),
+    "tsv": ("csv", "read_tsv"),
+    "json": ("json", "read_json"),
+    "jsonl": ("json", "read_json_lines"),
+    "yaml": ("yaml", "read_yaml"),
 }
 """Formats, and the module and function that reads each; loaded when it is used."""
 
@@ -74,7 +74,7 @@ def stdin_source(format_name: str, stdin: BinaryIO | None) -> Source:
 
 def _reader(format_name: str) -> Reader:
     module, name = FORMATS[format_name]
-    reader: Reader = getattr(import_module(f"expander.items.{module}"), name)
+    reader: Reader = getattr(import_module(f"expander.items.formats.{module}"), name)
     return reader
 
 

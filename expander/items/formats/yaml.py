@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from expander.base.errors import Position
-from expander.items.blocks import read_some
+from expander.items.formats.json import as_item_value
+from expander.items.formats.text import read_some
 from expander.items.item import Item
-from expander.items.json_values import as_item_value
 
 
 def read_yaml(stream: BinaryIO, source: str) -> Iterator[Item]:
