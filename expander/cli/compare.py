@@ -29,7 +29,7 @@ def shapes_of(
     """
     from expander.items import items
     from expander.pipeline.batch import from_template, is_template
-    from expander.pipeline.templates import TemplateFile
+    from expander.render.template_file import TemplateFile
 
     if not is_template(arguments, bool(flags["sources"] or flags["include"])):
         raise UsageError("--compare is for a template and its items: manifests have their shape")

@@ -68,8 +68,8 @@ def command(**flags: Any) -> int:
     """
     from expander.items import items
     from expander.pipeline.expand import prepare
-    from expander.pipeline.templates import TemplateFile
     from expander.pipeline.write import Targets, write
+    from expander.render.template_file import TemplateFile
 
     targets = Targets.of(flags["outputs"], flags["filename"], flags["prune"])
     settings = template_settings(flags)

@@ -101,7 +101,7 @@ class _Ends:
 
     def finished(self, job: Object, pods_of: Callable[[], Sequence[Object]]) -> None:
         """A Job has ended."""
-        from expander.manifests.remade import attempt_of
+        from expander.manifests.rerun import attempt_of
         from expander.pipeline.outcomes import FAILED, outcome_of
 
         told = outcome_of(job, ())

@@ -106,7 +106,7 @@ def _whole_batch(
     on_queue: Callable[[Queued], None] | None,
 ) -> Iterator[Manifest]:
     from expander.pipeline.batch import from_paths, from_template, group_of_paths, is_template, only_paths
-    from expander.pipeline.templates import TemplateFile
+    from expander.render.template_file import TemplateFile
 
     spec = spec_of(arguments[1:], flags)
     if is_template(arguments, bool(flags["sources"] or flags["include"])):

@@ -12,7 +12,7 @@ from expander.cluster.canonical import compact, digest_of, read
 from expander.manifests.edits import GROUP_LABEL, ITEM_ANNOTATION
 from expander.manifests.kueue import hand_over
 from expander.manifests.manifest import Manifest
-from expander.manifests.remade import Successor
+from expander.manifests.rerun import Successor
 
 DIGEST: Final = "expander/digest"
 """The annotation with the digest of the manifest as it was sent."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from expander.kube.volcano import is_volcano
-from expander.manifests.remade import QUEUE
+from expander.manifests.rerun import QUEUE
 
 SUSPENDED: Final = {
     "Job": "spec",

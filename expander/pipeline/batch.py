@@ -18,9 +18,9 @@ from expander.manifests.names import LABEL_VALUE, slug
 from expander.pipeline.expand import prepare
 from expander.pipeline.reading import chunks_of, files_of
 from expander.pipeline.taken import Taken, twice
-from expander.pipeline.templates import TemplateFile
 from expander.pipeline.validator import Validator
-from expander.render.documents import flattened, not_an_object
+from expander.render.compile import flattened, not_an_object
+from expander.render.template_file import TemplateFile
 
 _REFERENCE = re.compile(r"(?<!\$)\$(?:ITEM|INDEX)\b|(?<!\$)\$\{(?:ITEM|INDEX)[.}]")
 

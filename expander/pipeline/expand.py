@@ -12,7 +12,7 @@ from expander.manifests.edits import GROUP_LABEL, Edits
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE
 from expander.pipeline.expansion import Expansion
-from expander.pipeline.templates import Engine, TemplateFile
+from expander.render.template_file import Engine, TemplateFile
 
 if TYPE_CHECKING:
     from expander.shapes.queue import Queued

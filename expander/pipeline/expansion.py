@@ -10,7 +10,7 @@ from expander.base.errors import ItemError, Problem
 from expander.items import Item
 from expander.manifests.manifest import Manifest
 from expander.pipeline.taken import NAMES_NEEDED, Taken
-from expander.pipeline.templates import Template
+from expander.render.template_file import Template
 
 if TYPE_CHECKING:
     from expander.pipeline.validator import Validator

@@ -14,8 +14,8 @@ from expander.manifests.manifest import Manifest
 from expander.pipeline.batch import from_paths, from_template, group_of_paths, is_template, only_paths
 from expander.pipeline.expand import checked_group
 from expander.pipeline.taken import Taken, twice
-from expander.pipeline.templates import Engine, TemplateFile
 from expander.pipeline.validator import Validator
+from expander.render.template_file import Engine, TemplateFile
 
 if TYPE_CHECKING:
     from expander.shapes.queue import Queued

@@ -10,7 +10,7 @@ from expander.kube.objects import statuses_of
 from expander.kube.time import unix
 from expander.kube.volcano import ENDS, is_volcano
 from expander.manifests.edits import ITEM_ANNOTATION
-from expander.manifests.remade import indexes_left
+from expander.manifests.rerun import indexes_left
 
 Object = Mapping[str, Any]
 

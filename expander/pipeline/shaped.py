@@ -10,8 +10,8 @@ from expander.base.errors import ItemError, UsageError
 from expander.items import Item
 from expander.manifests.manifest import Manifest
 from expander.pipeline.expansion import Expansion
-from expander.pipeline.templates import Template
 from expander.pipeline.validator import Validator
+from expander.render.template_file import Template
 from expander.shapes.chunks import chunk
 from expander.shapes.indexed import MOST, indexed
 from expander.shapes.queue import Queued, queued

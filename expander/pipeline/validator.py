@@ -8,7 +8,7 @@ from typing import Any
 from expander.base.errors import InputError, ItemError, Position, Problem
 from expander.kube.schemas import release
 from expander.manifests.manifest import Manifest
-from expander.render.rendered import Rendered
+from expander.render.compiled import Rendered
 from expander.validate.advice import advice
 from expander.validate.check import check
 from expander.validate.finding import Finding

@@ -1,25 +1,139 @@
-"""From the node tree of one document to a skeleton: find the holes, edit the tree, learn each field."""
+"""From the node tree of one document to a skeleton: find the holes, edit the tree, learn each field.
+
+What the documents of a template are made of: objects, lists of objects, tokens that mark holes.
+
+Plain data from a node tree, with a token in place of each scalar that depends on the item.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from expander.base.errors import Position, Problem
-from expander.base.yaml import Node, locate
+from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, locate, scalars
 from expander.kube.schemas import FieldType, field_type
 from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply
 from expander.manifests.manifest import path_text
-from expander.manifests.namerules import name_rule
-from expander.render.documents import not_an_object
-from expander.render.hole import Hole, Path, Style
-from expander.render.layouts import make_layout
-from expander.render.scripts import scripts
-from expander.render.shell import contexts
-from expander.render.skeleton import Skeleton
-from expander.render.walk import Split, Walk
+from expander.manifests.names import name_rule
+from expander.render.compiled import Skeleton
+from expander.render.layout import make_layout
+from expander.render.placeholder import Hole, Path, Style
+from expander.render.shell import contexts, scripts
+
+
+def objects_of(root: Node) -> Iterator[tuple[Node, bool]]:
+    """The objects of a document, and whether each is a whole document; a List gives its items."""
+    fields = _fields(root)
+    kind, items = fields.get("kind"), fields.get("items")
+    if isinstance(kind, ScalarNode) and kind.text == "List" and isinstance(items, SequenceNode):
+        for item in items.items:
+            yield item, False
+    else:
+        yield root, True
+
+
+def flattened(data: Any) -> list[Any]:
+    """The objects of a document as plain data; a List gives its items."""
+    if isinstance(data, dict) and data.get("kind") == "List" and isinstance(data.get("items"), list):
+        return list(data["items"])
+    return [data]
+
+
+def not_an_object(tree: Any, where: Position) -> Problem | None:
+    """What keeps a document from being a Kubernetes object, if anything."""
+    if isinstance(tree, dict):
+        missing = [
+            name for name in ("apiVersion", "kind") if not isinstance(tree.get(name), str) or not tree[name]
+        ]
+        if not missing:
+            return None
+        found = f"the document has no {' and no '.join(missing)}"
+    else:
+        found = f"the document is a {'list' if isinstance(tree, list) else 'single value'}, not a mapping"
+    return Problem(found, where, hint="expected a Kubernetes object with apiVersion and kind")
+
+
+def unused_prefix(text: str) -> str:
+    """A short plain word that does not occur in ``text``; tokens made from it cannot be mistaken."""
+    number = 0
+    while (prefix := f"zq{number}x") in text:
+        number += 1
+    return prefix
+
+
+def _fields(node: Node) -> dict[str, Node]:
+    if not isinstance(node, MappingNode):
+        return {}
+    return {key.text: value for key, value in node.pairs}
+
+
+_TAGS = {
+    "tag:yaml.org,2002:int": FieldType.INT64,
+    "tag:yaml.org,2002:float": FieldType.NUMBER,
+    "tag:yaml.org,2002:bool": FieldType.BOOLEAN,
+    "tag:yaml.org,2002:str": FieldType.STRING,
+}
+_STYLES = {"plain": Style.PLAIN, "literal": Style.LITERAL, "folded": Style.LITERAL}
+
+Split: TypeAlias = Callable[[str, Position], tuple["str | int", ...]]
+
+
+class Walk:
+    """Plain data of a node tree with a token in place of each scalar that has slots."""
+
+    def __init__(self, split: Split, prefix: str) -> None:
+        self.split = split
+        self.prefix = prefix
+        self.holes: dict[str, Hole] = {}
+
+    def data(self, node: Node, flow: bool = False) -> Any:
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, flow, key=False)
+        if isinstance(node, SequenceNode):
+            return [self.data(item, flow or node.flow) for item in node.items]
+        inside = flow or node.flow
+        pairs = [(self._scalar(key, inside, key=True), self.data(value, inside)) for key, value in node.pairs]
+        return {_key_text(key): value for key, value in pairs}
+
+    def shown(self, part: str | int) -> str | int:
+        """A part of a path for people: a key that depends on the item is shown as ``*``."""
+        return "*" if part in self.holes else part
+
+    def _scalar(self, node: ScalarNode, flow: bool, *, key: bool) -> Any:
+        segments = self.split(node.text, node.position)
+        if all(isinstance(segment, str) for segment in segments):
+            constant = "".join(segment for segment in segments if isinstance(segment, str))
+            return scalars(node) if constant == node.text else constant
+        style = _STYLES.get(node.style, Style.QUOTED)
+        lines = any("\n" in segment for segment in segments if isinstance(segment, str))
+        if style is Style.LITERAL and not lines:
+            style = Style.QUOTED  # one line is written as one line
+        return self.add(segments, style, node.position, flow, key, _TAGS.get(node.tag or "", FieldType.ANY))
+
+    def add(
+        self,
+        segments: tuple[str | int, ...],
+        style: Style,
+        where: Position,
+        flow: bool = False,
+        key: bool = False,
+        type: FieldType = FieldType.ANY,
+    ) -> str:
+        token = f"{self.prefix}h{len(self.holes)}z"
+        self.holes[token] = Hole(token, (), segments, style, where, type, flow=flow, is_key=key)
+        return token
+
+
+def _key_text(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    return str(key)
+
 
 _STRUCTURES = (FieldType.LIST, FieldType.OBJECT, FieldType.MAP)
 

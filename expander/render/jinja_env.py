@@ -21,7 +21,7 @@ from expander.base.errors import nearest
 from expander.base.yaml import dump, json_text
 from expander.kube.quantity import canonical
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, valid_name
-from expander.render.hole import ShellQuoted, text_of
+from expander.render.placeholder import ShellQuoted, text_of
 
 _MAX_RANGE = 10_000_000
 

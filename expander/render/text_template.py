@@ -15,13 +15,11 @@ from expander.base.yaml import load_documents
 from expander.items.item import Item
 from expander.manifests.edits import ITEM_ANNOTATION, apply
 from expander.manifests.manifest import Manifest, path_text
-from expander.manifests.namerules import name_rule
-from expander.render.compile import Rules
-from expander.render.documents import flattened, not_an_object
-from expander.render.hole import text_of
-from expander.render.item_slots import ItemSlots, columns_of
-from expander.render.scripts import scripts
-from expander.render.shell import PLAIN_WORD
+from expander.manifests.names import name_rule
+from expander.render.compile import Rules, flattened, not_an_object
+from expander.render.item_template import ItemSlots, columns_of
+from expander.render.placeholder import text_of
+from expander.render.shell import PLAIN_WORD, scripts
 
 
 class TextManifest(Manifest):

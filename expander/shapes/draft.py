@@ -10,10 +10,10 @@ from typing import Any
 
 from expander.base.errors import InputError, Problem
 from expander.manifests.edits import ITEM_ANNOTATION
-from expander.manifests.index_items import COUNT_ANNOTATION, ITEMS_ANNOTATION, item_text, items_text
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import SUBDOMAIN, valid_name
-from expander.render.rendered import Rendered
+from expander.manifests.rerun import COUNT_ANNOTATION, ITEMS_ANNOTATION, item_text, items_text
+from expander.render.compiled import Rendered
 from expander.shapes.rows import POD, Place, Row, Rows, Tree, place_of
 from expander.shapes.shape import Shape
 

@@ -11,7 +11,7 @@ from expander.base.errors import InputError, Position, Problem
 from expander.items.item import Item
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest, path_text
-from expander.render.rendered import Rendered
+from expander.render.compiled import Rendered
 from expander.shapes.shape import Shape
 from expander.shapes.variables import Own
 

@@ -15,9 +15,8 @@ from typing import Any, TypeAlias
 
 from expander.kube.schemas import FieldType
 from expander.manifests.manifest import Manifest
-from expander.render.hole import Hole, Path
-from expander.render.rendered import Rendered
-from expander.render.skeleton import Skeleton
+from expander.render.compiled import Rendered, Skeleton
+from expander.render.placeholder import Hole, Path
 from expander.validate.finding import Finding
 
 Check: TypeAlias = Callable[[Mapping[str, Any]], "Sequence[Finding] | None"]

@@ -10,7 +10,7 @@ from expander.cluster.pace import Pace
 from expander.cluster.task import Task, request_of
 from expander.cluster.terms import Terms
 from expander.cluster.wire import Preparation, Resource
-from expander.manifests.remade import Successor
+from expander.manifests.rerun import Successor
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 TREE = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import UsageError
-from expander.manifests.changes import change
+from expander.manifests.set_field import change
 
 
 def job() -> dict[str, Any]:

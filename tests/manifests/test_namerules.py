@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.manifests.namerules import name_rule
-from expander.manifests.names import DNS_LABEL
+from expander.manifests.names import DNS_LABEL, name_rule
 
 VOLCANO = {"apiVersion": "batch.volcano.sh/v1alpha1", "kind": "Job"}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.manifests.remade import for_index, indexes, indexes_left, remade, with_retried
+from expander.manifests.rerun import for_index, indexes, indexes_left, remade, with_retried
 
 UID = "0b1e6a7a-0000-4000-8000-000000000001"
 

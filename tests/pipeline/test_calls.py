@@ -10,7 +10,7 @@ import pytest
 
 import expander
 from expander.base.errors import InputError, ItemError, UsageError
-from expander.pipeline.templates import TemplateFile
+from expander.render.template_file import TemplateFile
 from expander.shapes.shape import Shape, parse_shape
 from tests.cli.cluster import cluster
 

@@ -10,7 +10,7 @@ from expander.base.errors import InputError, ItemError, UsageError
 from expander.manifests.manifest import Manifest
 from expander.pipeline.filenames import FileNames
 from expander.pipeline.taken import Taken
-from expander.pipeline.templates import TemplateFile
+from expander.render.template_file import TemplateFile
 from tests.render.batch import JOB, results
 
 

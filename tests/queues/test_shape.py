@@ -15,7 +15,7 @@ from expander.base.errors import ItemError
 from expander.items import from_python
 from expander.pipeline.expand import prepare
 from expander.pipeline.queue_fill import fill
-from expander.pipeline.templates import TemplateFile
+from expander.render.template_file import TemplateFile
 from expander.shapes.queue import Queued
 from expander.shapes.shape import Shape
 from tests.cli.program import run

@@ -14,7 +14,7 @@ from expander.base.errors import ItemError
 from expander.local.executor import Executor
 from expander.manifests.manifest import Manifest
 from expander.pipeline.expand import expand
-from expander.pipeline.templates import TemplateFile
+from expander.render.template_file import TemplateFile
 from expander.shapes.shape import parse_shape
 
 SHOW = [os.path.realpath(sys.executable), "-c", Path(__file__).with_name("show.py").read_text()]

@@ -13,8 +13,8 @@ import pytest
 
 import expander
 from expander.base.errors import InputError, UsageError
-from expander.manifests.index_items import LONGEST, item_at
 from expander.manifests.manifest import Manifest
+from expander.manifests.rerun import LONGEST, item_at
 from expander.pipeline.validate import validate
 from tests.cli.program import run
 from tests.shapes.batch import SHOW, made, template

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expander.pipeline.templates import TemplateFile
+from expander.render.template_file import TemplateFile
 from tests.shapes.batch import made, seen, template
 from tests.shapes.hostile import HOSTILE
 

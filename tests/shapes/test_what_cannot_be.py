@@ -8,7 +8,7 @@ import pytest
 
 from expander.base.errors import ExpanderError, InputError
 from expander.pipeline.expand import expand
-from expander.pipeline.templates import TemplateFile
+from expander.render.template_file import TemplateFile
 from expander.shapes.shape import parse_shape
 
 JOB = """\

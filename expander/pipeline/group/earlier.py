@@ -13,7 +13,7 @@ from pathlib import Path
 
 from expander.base.errors import ExpanderError, OutputError
 from expander.kube.objects import Object, owner_of, statuses_of, uid_of
-from expander.manifests.remade import attempt_of
+from expander.manifests.rerun import attempt_of
 from expander.pipeline.group.again import Again
 from expander.pipeline.group.source import Reader
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from expander.kube import index_sets
 from expander.kube.objects import Object, uid_of
 from expander.kube.volcano import is_volcano
-from expander.manifests.index_items import item_at
+from expander.manifests.rerun import item_at
 from expander.pipeline.group.attempts import Attempt, attempt_of, by_job, seconds_of
 from expander.pipeline.group.parts import count_of, ended, number_in
 from expander.pipeline.group.source import Reader

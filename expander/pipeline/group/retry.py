@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ItemError, Position
-from expander.manifests.changes import change
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
-from expander.manifests.remade import RETRIED, Successor, attempt_of, with_retried
+from expander.manifests.rerun import RETRIED, Successor, attempt_of, with_retried
+from expander.manifests.set_field import change
 from expander.pipeline.group.again import Again, Chosen, manifest_of
 from expander.pipeline.group.earlier import save
 from expander.pipeline.group.pending import Pending

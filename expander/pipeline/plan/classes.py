@@ -13,9 +13,8 @@ from typing import Any, Final
 
 from expander.manifests.manifest import Manifest
 from expander.pipeline.plan.needs import NAME_COPIES, Needs, needs_of, needs_of_anything
-from expander.render.hole import Path
-from expander.render.rendered import Rendered
-from expander.render.skeleton import Skeleton
+from expander.render.compiled import Rendered, Skeleton
+from expander.render.placeholder import Path
 
 REMEMBERED: Final = 5_000
 """So many classes are remembered; beyond, all are forgotten and found anew."""

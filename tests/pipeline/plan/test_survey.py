@@ -13,7 +13,7 @@ from expander.manifests.manifest import Manifest
 from expander.pipeline.plan.plan import Plan
 from expander.pipeline.plan.rate import Rate
 from expander.pipeline.plan.survey import NAMES, Survey, plan_of
-from expander.pipeline.templates import TemplateFile
+from expander.render.template_file import TemplateFile
 from tests.pipeline.plan.batches import job, manifest, unwanted
 
 ASKS = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1"}}

@@ -1,4 +1,6 @@
-"""A compiled document: a tree with holes, and rows put into it by the thousand.
+"""A manifest that is still a row and a skeleton; its text and tree are made when asked for.
+
+A compiled document: a tree with holes, and rows put into it by the thousand.
 
 Rows whose values are all harmless (`patterns`) are copied into constant text; any other row takes the
 exact way, hole by hole. Both give the same bytes.
@@ -6,17 +8,83 @@ exact way, hole by hole. Both give the same bytes.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import repeat
 from typing import Any, Literal, TypeAlias
 
 from expander.base.errors import ItemError, Position, Problem
-from expander.render.hole import Hole, Refused, Row, Style, text_of
+from expander.manifests.manifest import Manifest
 from expander.render.layout import Layout, Plan
-from expander.render.patterns import all_of, safe_patterns
-from expander.render.rendered import Rendered
+from expander.render.placeholder import Hole, Refused, Row, Style, all_of, safe_patterns, text_of
+
+
+class Rendered(Manifest):
+    """One row put into a skeleton.
+
+    ``output`` says what ``text`` already is, ``json`` or ``yaml``; the other form is made when asked for.
+    """
+
+    __slots__ = ("_output", "_text", "identity", "row", "skeleton")
+    identity: str
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        row: tuple[Any, ...],
+        identity: str,
+        output: str,
+        text: str,
+        item: object | None,
+    ) -> None:
+        self.skeleton = skeleton
+        self.row = row
+        self.identity = identity
+        self.item = item
+        self._output = output
+        self._text = text
+        self._tree = None
+        self.where = skeleton.where
+
+    @property
+    def tree(self) -> Mapping[str, Any]:
+        """The object as plain JSON data."""
+        if self._tree is None:
+            self._tree = json.loads(self.json())
+        assert self._tree is not None
+        return self._tree
+
+    @property
+    def kind(self) -> str:
+        """The object's kind."""
+        return self.identity.split("\n", 1)[0]
+
+    @property
+    def name(self) -> str:
+        """metadata.name."""
+        return self.identity.rsplit("\n", 1)[1]
+
+    @property
+    def item_text(self) -> str | None:
+        """A short text of the item for file names; None when nothing of the item is known."""
+        slots = self.skeleton.item_slots
+        return None if not slots else "-".join(text_of(self.row[slot]) for slot in slots)
+
+    @property
+    def size(self) -> int:
+        """Characters of the text that is made already."""
+        return len(self._text)
+
+    def json(self) -> str:
+        """The object as one line of JSON, keys in the template's order."""
+        return self._text if self._output == "json" else self.skeleton.text(self.row, "json")
+
+    def yaml(self) -> str:
+        """The object as one YAML document; a YAML template's comments and key order are kept."""
+        return self._text if self._output == "yaml" else self.skeleton.text(self.row, "yaml")
+
 
 Output: TypeAlias = Literal["json", "yaml"]
 
