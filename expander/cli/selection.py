@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from expander.items import ItemSpec
     from expander.manifests.edits import Edits
     from expander.manifests.manifest import Manifest
-    from expander.shapes.queue import Queued
+    from expander.shapes.work_queue import Queued
 
 
 def spec_of(arguments: tuple[str, ...], flags: Mapping[str, Any]) -> ItemSpec | None:

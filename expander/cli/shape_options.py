@@ -16,8 +16,8 @@ from expander.base.errors import UsageError
 from expander.cli.messages import say
 
 if TYPE_CHECKING:
-    from expander.shapes.queue import Queued
     from expander.shapes.shape import Shape
+    from expander.shapes.work_queue import Queued
 
 SECRET = "expander-queue"
 """The Secret with the broker's URL, where nobody names one."""

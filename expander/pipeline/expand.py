@@ -15,8 +15,8 @@ from expander.pipeline.expansion import Expansion
 from expander.render.template_file import Engine, TemplateFile
 
 if TYPE_CHECKING:
-    from expander.shapes.queue import Queued
     from expander.shapes.shape import Shape
+    from expander.shapes.work_queue import Queued
 
 
 def prepare(

@@ -18,8 +18,8 @@ from expander.pipeline.validator import Validator
 from expander.render.template_file import Engine, TemplateFile
 
 if TYPE_CHECKING:
-    from expander.shapes.queue import Queued
     from expander.shapes.shape import Shape
+    from expander.shapes.work_queue import Queued
 
 Batch = str | os.PathLike[str] | TemplateFile | Iterable[Manifest | Mapping[str, Any]]
 """A path of a template or of manifests (a file or a folder), a template, or manifests and plain objects."""

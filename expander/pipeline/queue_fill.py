@@ -11,7 +11,7 @@ from expander.base.errors import OutputError, Position
 from expander.queues.address import open_queue
 from expander.queues.message import Message
 from expander.queues.queue import Filled
-from expander.shapes.queue import Queued
+from expander.shapes.work_queue import Queued
 
 
 def messages(queued: Queued) -> Iterator[Message]:

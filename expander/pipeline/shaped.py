@@ -14,9 +14,9 @@ from expander.pipeline.validator import Validator
 from expander.render.template_file import Template
 from expander.shapes.chunks import chunk
 from expander.shapes.indexed import MOST, indexed
-from expander.shapes.queue import Queued, queued
-from expander.shapes.rows import Row, Rows
+from expander.shapes.job_template import Row, Rows
 from expander.shapes.shape import Shape, parse_shape
+from expander.shapes.work_queue import Queued, queued
 
 AHEAD = 20_000
 """Items that are looked at before the first Job is given, so that what no Job can be is seen before."""

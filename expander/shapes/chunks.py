@@ -12,14 +12,21 @@ from collections.abc import Sequence
 
 from expander.base.errors import InputError
 from expander.manifests.manifest import Manifest
-from expander.shapes.containers import Containers
-from expander.shapes.draft import begin, container_at, job_name, manifest, require, rewrite
+from expander.shapes.containers import Containers, only_container
 from expander.shapes.indexed import DEFAULT_LIMIT
-from expander.shapes.rows import Row, Rows, Tree
-from expander.shapes.scripts import cleaning
+from expander.shapes.job_template import (
+    Row,
+    Rows,
+    Tree,
+    begin,
+    container_at,
+    job_name,
+    manifest,
+    require,
+    rewrite,
+)
 from expander.shapes.shape import Shape
-from expander.shapes.variables import protect
-from expander.shapes.worker import only_container
+from expander.shapes.shell import cleaning, protect
 
 NUMBER_ROOM = 7
 """Characters kept free for the number of the Job behind its name."""

@@ -1,4 +1,7 @@
-"""One container for many items: what stays in the pod template, and what a script sets for each item."""
+"""One container for many items: what stays in the pod template, and what a script sets for each item.
+
+The container of a pod that works on several items.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,9 @@ from typing import Any
 
 from expander.base.errors import InputError, Problem
 from expander.manifests.manifest import Manifest, path_text
-from expander.shapes.rows import POD, Path, Place, Row, Tree, place_of
-from expander.shapes.scripts import Unsayable, assignments, is_plain
+from expander.shapes.job_template import POD, Path, Place, Row, Rows, Tree, place_of
 from expander.shapes.shape import Shape
-from expander.shapes.variables import Resolved, Word, resolve
+from expander.shapes.shell import Resolved, Unsayable, Word, assignments, is_plain, resolve
 
 
 @dataclass(slots=True)
@@ -151,3 +153,39 @@ class Containers:
 def _named(entry: Mapping[str, Any]) -> tuple[str, Any]:
     """What of a variable must be the same for all items: its name, and where a value comes from."""
     return entry["name"], None if entry.get("value") else entry.get("valueFrom")
+
+
+def only_container(
+    rows: Rows, containers: Containers, items: Sequence[Row], shape: Shape, warnings: list[str]
+) -> Place:
+    """The place of the one container there is beside init containers that no item changes.
+
+    Raises InputError when the pod has several, or an init container depends on the item. ``warnings`` is told
+    that init containers run once for many items.
+    """
+    assert rows.first is not None
+    places = [place for place in items[0].own if place[0] == "containers"]
+    if len(places) != 1:
+        path = (*POD, *places[1])
+        raise InputError(
+            f"{len(places)} containers, and {shape.words} runs the items one after the other in one",
+            where=place_of(rows.first, path),
+            field=path_text(path),
+            hint="--as indexed and --as jobs keep them all",
+        )
+    for place in items[0].own:
+        if place in places:
+            continue
+        base = items[0].own[place]
+        if any(row.own[place] != base for row in items):
+            path = (*POD, *place)
+            raise InputError(
+                f"depends on the item, and in {shape.words} an init container runs once for several items",
+                where=place_of(rows.first, path),
+                field=path_text(path),
+                hint="--as indexed and --as jobs run it for each item",
+            )
+        message = f"init container {containers.container(place)['name']} runs once a pod, not once an item"
+        if containers.container(place).get("restartPolicy") != "Always" and message not in warnings:
+            warnings.append(message)
+    return places[0]

@@ -16,8 +16,8 @@ from expander.items import from_python
 from expander.pipeline.expand import prepare
 from expander.pipeline.queue_fill import fill
 from expander.render.template_file import TemplateFile
-from expander.shapes.queue import Queued
 from expander.shapes.shape import Shape
+from expander.shapes.work_queue import Queued
 from tests.cli.program import run
 from tests.queues.brokers import RabbitServer, RedisServer
 from tests.shapes.batch import made, seen, template

@@ -17,14 +17,21 @@ from typing import Any
 from expander.base.errors import InputError
 from expander.manifests.manifest import Manifest
 from expander.shapes.chunks import ONE_ITEM
-from expander.shapes.containers import Containers, Difference
-from expander.shapes.draft import begin, container_at, job_name, manifest, require, rewrite
+from expander.shapes.containers import Containers, Difference, only_container
 from expander.shapes.indexed import DEFAULT_LIMIT
-from expander.shapes.rows import Row, Rows, Tree
-from expander.shapes.scripts import cleaning
+from expander.shapes.job_template import (
+    Row,
+    Rows,
+    Tree,
+    begin,
+    container_at,
+    job_name,
+    manifest,
+    require,
+    rewrite,
+)
 from expander.shapes.shape import Shape
-from expander.shapes.variables import Word, protect
-from expander.shapes.worker import only_container
+from expander.shapes.shell import Word, cleaning, protect
 
 WORKERS = 10
 """Pods at a time, where nobody says how many."""
