@@ -23,7 +23,7 @@ PEER = """
 import os, sys, yaml
 from jsonschema import Draft202012Validator
 from expander.manifests import schemas
-from expander.validate.schema_compile import decodable
+from expander.validate.schema_engines import decodable
 validator = Draft202012Validator(decodable(schemas.kinds(None)["batch/v1"]["Job"]))
 for name in os.listdir(sys.argv[1]):
     with open(os.path.join(sys.argv[1], name)) as file:

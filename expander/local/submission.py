@@ -10,8 +10,8 @@ from expander.kube.time import api_time
 from expander.kube.volcano import is_volcano
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
-from expander.validate.defaulting import defaults
 from expander.validate.defaulting.creation import created_job
+from expander.validate.defaults.defaults import defaults
 
 FIXED: Final = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "generation")
 """What the server writes into the metadata and no client changes."""

@@ -14,7 +14,7 @@ from expander.kube.cron import named_zone
 from expander.kube.time import api_time
 from expander.local.decide.cronjob import CronDecision, decide, started
 from expander.local.decide.jobmaker import job_name, local_time
-from expander.validate.defaulting import defaults
+from expander.validate.defaults.defaults import defaults
 
 BROKEN: Final = frozenset(("UnknownTimeZone", "UnparseableSchedule", "InvalidSchedule"))
 """Reasons of events after which a CronJob never starts anything."""

@@ -12,9 +12,8 @@ from expander.base.errors import InputError, YamlError
 from expander.base.yaml import Chunk
 from expander.pipeline.reading import chunks_of, files_of
 from expander.pipeline.verdicts import Examined, Verdict, Warned, examine, unreadable
-from expander.validate.advice import Advice
-from expander.validate.batch import Totals
 from expander.validate.finding import Finding
+from expander.validate.warnings import Advice, Totals
 
 PORTION = 1 << 18
 """Characters of documents that are examined together."""

@@ -9,10 +9,10 @@ from expander.base.errors import InputError, ItemError, Position, Problem
 from expander.kube.schemas import release
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import Rendered
-from expander.validate.advice import advice
 from expander.validate.check import check
 from expander.validate.finding import Finding
-from expander.validate.once import SHAPES, OncePerTemplate, is_constant
+from expander.validate.template_cache import SHAPES, OncePerTemplate, is_constant
+from expander.validate.warnings import advice
 
 
 class Validator:

@@ -8,10 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 from expander.base.errors import YamlError
 from expander.base.yaml import Chunk, Document, read_chunk
-from expander.validate.advice import Advice, advice
-from expander.validate.batch import Totals
 from expander.validate.check import check
 from expander.validate.finding import Finding, steps_of
+from expander.validate.warnings import Advice, Totals, advice
 
 Status = Literal["valid", "invalid", "skipped", "error"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from expander.validate.defaulting import defaults
+from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Finding
 from expander.validate.rules import check_rules
 from expander.validate.schema import check_schema

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from expander.validate.defaulting import defaults
 from expander.validate.defaulting.creation import created_job
-from expander.validate.defaulting.images import pull_policy
+from expander.validate.defaults.core import pull_policy
+from expander.validate.defaults.defaults import defaults
 
 
 def job(spec: dict[str, Any] | None = None, **pod: Any) -> dict[str, Any]:

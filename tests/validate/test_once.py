@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from expander.manifests.manifest import Manifest
 from expander.validate.check import check
 from expander.validate.finding import Finding
-from expander.validate.once import OncePerTemplate, is_constant
+from expander.validate.template_cache import OncePerTemplate, is_constant
 from tests.render.batch import jinja, results
 
 VALUES = ["a", "b", "B!", "", "x y", " x", "3", "-1", "0", "99999999999", "Never", "Always", "IfNotPresent", "100m",

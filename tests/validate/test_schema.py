@@ -10,7 +10,7 @@ import pytest
 from expander.base.errors import UsageError
 from expander.validate.finding import Reason
 from expander.validate.schema import check_schema
-from expander.validate.schema_formats import is_base64, is_time
+from expander.validate.schema_engines import is_base64, is_time
 
 JOB: dict[str, Any] = {
     "apiVersion": "batch/v1",

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from expander.kube import schemas
 from expander.validate import schema_engines
 from expander.validate.schema import check_schema
-from expander.validate.schema_compile import decodable
-from expander.validate.schema_engines import Accelerated, Reference, engine
+from expander.validate.schema_engines import Accelerated, Reference, decodable, engine
 
 NUMBERS = st.sampled_from(
     [

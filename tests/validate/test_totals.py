@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.validate.batch import Totals, pods_of
+from expander.validate.warnings import Totals, pods_of
 
 
 def job(**pod: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from expander.validate.defaulting import defaults
 from expander.validate.defaulting.creation import created_job
+from expander.validate.defaults.defaults import defaults
 from expander.validate.updates import check_update
 
 POD: dict[str, Any] = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox"}]}

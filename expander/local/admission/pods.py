@@ -12,7 +12,7 @@ from expander.kube.quota import forbidden
 from expander.local.admission.tokens import with_token
 from expander.local.store.encoding import Object
 from expander.local.store.objects import Store
-from expander.validate.defaulting.pods import requests_from_limits
+from expander.validate.defaults.core import requests_from_limits
 
 _PATIENCE: Final = tuple(
     {

@@ -16,10 +16,9 @@ from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import BY_KIND
 from expander.local.api.server.creation import created
-from expander.validate.advice import advice
-from expander.validate.batch import Totals, pods_of
-from expander.validate.defaulting import defaults
-from expander.validate.defaulting.pods import requests_from_limits
+from expander.validate.defaults.core import requests_from_limits
+from expander.validate.defaults.defaults import defaults
+from expander.validate.warnings import Totals, advice, pods_of
 
 Object = dict[str, Any]
 

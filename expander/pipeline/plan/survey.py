@@ -24,7 +24,7 @@ from expander.pipeline.plan.limits import (
 from expander.pipeline.plan.needs import Needs
 from expander.pipeline.plan.plan import Plan, add_amounts, scaled
 from expander.pipeline.plan.rate import ASKED_BEFORE, ASKED_PER_NAMESPACE, Rate
-from expander.validate.batch import Totals
+from expander.validate.warnings import Totals
 
 NAMES: Final = 10
 """Names that a plan keeps."""

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from expander.kube import cron
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
-from expander.validate.rules.checks import EMPTY, Findings, invalid, not_negative, not_supported, required
-from expander.validate.rules.job_spec import check_job_spec, check_restart_policy
+from expander.validate.rules.field import EMPTY, Findings, invalid, not_negative, not_supported, required
+from expander.validate.rules.job import check_job_spec, check_restart_policy
 from expander.validate.rules.metadata import check_metadata, object_name
-from expander.validate.rules.pod.template import check_pod_template
+from expander.validate.rules.pod.pod_spec import check_pod_template
 
 CONCURRENCY_POLICIES: Final = ("Allow", "Forbid", "Replace")
 MAX_NAME: Final = 52  # the controller names its Jobs NAME-MINUTES, eleven characters longer

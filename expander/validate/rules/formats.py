@@ -2,16 +2,88 @@
 
 The rules and words are those of apimachinery's ``util/validation``. An empty answer means the text is
 well formed. Lengths are in bytes of UTF-8, as the server counts them.
+
+Patterns of apimachinery's ``util/validation``, and what the server says of a text that does not match.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from expander.validate.rules import patterns
-from expander.validate.rules.patterns import Pattern
+
+class Pattern(NamedTuple):
+    """A regular expression over a whole text and the server's words for a text that does not match it."""
+
+    expression: re.Pattern[str]
+    detail: str
+
+    def matches(self, text: str) -> bool:
+        """True when the whole of ``text`` matches."""
+        return self.expression.fullmatch(text) is not None
+
+
+def _pattern(expression: str, detail: str, *examples: str) -> Pattern:
+    shown = " or ".join(f"'{example}', " for example in examples)
+    return Pattern(
+        re.compile(expression), f"{detail} (e.g. {shown}regex used for validation is '{expression}')"
+    )
+
+
+_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_LOOSE_LABEL: Final = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_NAME: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_ENDS: Final = "and must start and end with an alphanumeric character"
+
+DNS_LABEL: Final = _pattern(
+    _LABEL,
+    f"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', {_ENDS}",
+    "my-name",
+    "123-abc",
+)
+DNS_SUBDOMAIN: Final = _pattern(
+    rf"{_LABEL}(\.{_LABEL})*",
+    f"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', {_ENDS}",
+    "example.com",
+)
+SEARCH_DOMAIN: Final = _pattern(
+    rf"_?{_LOOSE_LABEL}(\._?{_LOOSE_LABEL})*",
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
+    + _ENDS,
+    "example.com",
+)
+QUALIFIED_PART: Final = _pattern(
+    _NAME,
+    f"must consist of alphanumeric characters, '-', '_' or '.', {_ENDS}",
+    "MyName",
+    "my.name",
+    "123-abc",
+)
+LABEL_VALUE: Final = _pattern(
+    f"({_NAME})?",
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', " + _ENDS,
+    "MyValue",
+    "my_value",
+    "12345",
+)
+CONFIG_KEY: Final = _pattern(
+    "[-._a-zA-Z0-9]+",
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+    "key.name",
+    "KEY_NAME",
+    "key-name",
+)
+HEADER_NAME: Final = _pattern(
+    "[-A-Za-z0-9]+",
+    "a valid HTTP header must consist of alphanumeric characters or '-'",
+    "X-Header-Name",
+)
+ENV_NAME: Final = Pattern(
+    re.compile("[ -<>-~]+"),
+    "a valid environment variable name must consist only of printable ASCII characters other than '='",
+)
+
 
 Details = Sequence[str]
 _FINE: Final[Details] = ()
@@ -19,11 +91,11 @@ _FINE: Final[Details] = ()
 _EMPTY_PREFIX: Final[Details] = ("prefix part must be non-empty",)
 _BAD_IP: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
-_is_label = patterns.DNS_LABEL.expression.fullmatch
-_is_subdomain = patterns.DNS_SUBDOMAIN.expression.fullmatch
-_is_qualified_part = patterns.QUALIFIED_PART.expression.fullmatch
-_is_label_value = patterns.LABEL_VALUE.expression.fullmatch
-_is_env_name = patterns.ENV_NAME.expression.fullmatch
+_is_label = DNS_LABEL.expression.fullmatch
+_is_subdomain = DNS_SUBDOMAIN.expression.fullmatch
+_is_qualified_part = QUALIFIED_PART.expression.fullmatch
+_is_label_value = LABEL_VALUE.expression.fullmatch
+_is_env_name = ENV_NAME.expression.fullmatch
 _is_port_alphabet = re.compile("[-a-z0-9]+").fullmatch
 _has_letter = re.compile("[a-z]").search
 _hex_group = re.compile("[0-9A-Fa-f]{1,4}").fullmatch
@@ -41,7 +113,7 @@ def dns_label(text: str) -> Details:
         return _FINE
     wrong = list(_longer_than(text, 63))
     if not _is_label(text):
-        wrong.append("must not contain dots" if _is_subdomain(text) else patterns.DNS_LABEL.detail)
+        wrong.append("must not contain dots" if _is_subdomain(text) else DNS_LABEL.detail)
     return wrong
 
 
@@ -49,7 +121,7 @@ def dns_subdomain(text: str) -> Details:
     """DNS-1123 subdomain: names of most objects."""
     if len(text) <= 253 and _is_subdomain(text):
         return _FINE
-    return _misfit(text, 253, patterns.DNS_SUBDOMAIN)
+    return _misfit(text, 253, DNS_SUBDOMAIN)
 
 
 def dns_subdomain_prefix(text: str) -> Details:
@@ -59,7 +131,7 @@ def dns_subdomain_prefix(text: str) -> Details:
 
 def dns_subdomain_with_underscores(text: str) -> Details:
     """A DNS search domain: a subdomain whose labels may hold underscores."""
-    return _misfit(text, 253, patterns.SEARCH_DOMAIN)
+    return _misfit(text, 253, SEARCH_DOMAIN)
 
 
 def qualified_name(text: str) -> Details:
@@ -68,7 +140,7 @@ def qualified_name(text: str) -> Details:
     if not slash:
         return _FINE if len(text) <= 63 and _is_qualified_part(text) else _bad_name_part(text)
     if "/" in prefix:
-        form = f"a qualified name {patterns.QUALIFIED_PART.detail}"
+        form = f"a qualified name {QUALIFIED_PART.detail}"
         return [f"{form} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
     wrong = [f"prefix part {detail}" for detail in dns_subdomain(prefix)] if prefix else _EMPTY_PREFIX
     return [*wrong, *_bad_name_part(name)]
@@ -78,17 +150,17 @@ def label_value(text: str) -> Details:
     """The value of a label, possibly empty."""
     if len(text) <= 63 and _is_label_value(text):
         return _FINE
-    return _misfit(text, 63, patterns.LABEL_VALUE, unit="bytes")
+    return _misfit(text, 63, LABEL_VALUE, unit="bytes")
 
 
 def env_name(text: str) -> Details:
     """The name of an environment variable: printable ASCII without ``=``."""
-    return _FINE if _is_env_name(text) else (patterns.ENV_NAME.detail,)
+    return _FINE if _is_env_name(text) else (ENV_NAME.detail,)
 
 
 def config_key(text: str) -> Details:
     """A key of a ConfigMap or a Secret."""
-    return _misfit(text, 253, patterns.CONFIG_KEY) or _dots(text)
+    return _misfit(text, 253, CONFIG_KEY) or _dots(text)
 
 
 def _dots(text: str) -> Details:
@@ -99,7 +171,7 @@ def _dots(text: str) -> Details:
 
 def header_name(text: str) -> Details:
     """The name of an HTTP header."""
-    return _unmatched(text, patterns.HEADER_NAME)
+    return _unmatched(text, HEADER_NAME)
 
 
 def port_name(text: str) -> Details:
@@ -172,5 +244,5 @@ def _bad_name_part(name: str) -> Details:
     elif byte_length(name) > 63:
         wrong.append("name part must be no more than 63 bytes")
     if not _is_qualified_part(name):
-        wrong.append(f"name part {patterns.QUALIFIED_PART.detail}")
+        wrong.append(f"name part {QUALIFIED_PART.detail}")
     return wrong

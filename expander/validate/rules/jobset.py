@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
-from expander.validate.rules.checks import (
+from expander.validate.rules.field import (
     EMPTY,
     Findings,
     duplicate,
@@ -20,9 +20,9 @@ from expander.validate.rules.checks import (
     required,
     texts,
 )
-from expander.validate.rules.job_spec import check_job_spec, check_restart_policy
+from expander.validate.rules.job import check_job_spec, check_restart_policy
 from expander.validate.rules.metadata import check_metadata, object_name
-from expander.validate.rules.pod.template import check_pod_template
+from expander.validate.rules.pod.pod_spec import check_pod_template
 
 OPERATORS: Final = ("All", "Any")
 ORDERS: Final = ("AnyOrder", "InOrder")

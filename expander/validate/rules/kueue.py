@@ -8,7 +8,7 @@ from typing import Any, Final
 from expander.kube.quantity import quantity
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
-from expander.validate.rules.checks import (
+from expander.validate.rules.field import (
     EMPTY,
     Findings,
     duplicate,

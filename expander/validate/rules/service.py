@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
-from expander.validate.rules.checks import (
+from expander.validate.rules.field import (
     EMPTY,
     Findings,
     between,
@@ -20,8 +20,7 @@ from expander.validate.rules.checks import (
     required,
     texts,
 )
-from expander.validate.rules.labels import check_labels
-from expander.validate.rules.metadata import check_metadata
+from expander.validate.rules.metadata import check_labels, check_metadata
 
 Spec = Mapping[str, Any]
 

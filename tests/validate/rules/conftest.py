@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from expander.validate.defaulting import defaults
+from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Finding
 from expander.validate.rules import check_rules
 

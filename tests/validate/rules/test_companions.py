@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from expander.validate.rules.config import MAX_BYTES
+from expander.validate.rules.core import MAX_BYTES
 
 Check = Callable[..., list[tuple[str, str]]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from expander.validate.rules import formats
-from expander.validate.rules.amounts import amount, check_quantity, is_whole, whole_units
+from expander.validate.rules.core import amount, check_quantity, is_whole, whole_units
 
 
 @pytest.mark.parametrize("text", ["a", "a-b", "0", "a" * 63])

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from expander.validate.rules.go_structs import STRUCTS
-from expander.validate.rules.go_values import fields, printed, printed_pod_spec, printed_template
+from expander.validate.rules.goprint import STRUCTS, fields, printed, printed_pod_spec, printed_template
 
 
 def test_what_is_left_out_shows_its_zero_value() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expander.validate.rules.labels import (
+from expander.validate.rules.metadata import (
     MAX_ANNOTATION_BYTES,
     check_annotations,
     check_label_selector,

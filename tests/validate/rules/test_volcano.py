@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from expander.kube.schemas import FieldType, field_type
-from expander.validate.advice import advice
 from expander.validate.check import check
-from expander.validate.defaulting import defaults
+from expander.validate.defaults.defaults import defaults
+from expander.validate.warnings import advice
 
 POD = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox:1.36"}]}
 JOB: dict[str, Any] = {

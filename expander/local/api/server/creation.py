@@ -13,8 +13,8 @@ from expander.kube.scheme import Resource
 from expander.kube.time import api_time
 from expander.local.api.patching.managers import update_managers
 from expander.local.store.encoding import Object
-from expander.validate.defaulting import defaults
 from expander.validate.defaulting.creation import created_job
+from expander.validate.defaults.defaults import defaults
 
 OWN: Final = (
     "uid",

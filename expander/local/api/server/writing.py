@@ -21,7 +21,7 @@ from expander.local.api.server.routes import Target
 from expander.local.api.server.service import Service
 from expander.local.api.views import statuses
 from expander.local.store.encoding import Object
-from expander.validate.defaulting import defaults
+from expander.validate.defaults.defaults import defaults
 from expander.validate.rules import check_rules
 from expander.validate.rules.job import check_job
 from expander.validate.updates import check_update

@@ -7,10 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from expander.validate.rules.checks import Findings, forbidden, invalid, key
-from expander.validate.rules.pod.facts import every_container
-from expander.validate.rules.pod.paths import check_descending
-from expander.validate.rules.pod.placement import check_tolerations
+from expander.validate.rules.field import Findings, forbidden, invalid, key
+from expander.validate.rules.pod.references import check_descending, every_container
+from expander.validate.rules.pod.scheduling import check_tolerations
 
 _MIRROR: Final = "kubernetes.io/config.mirror"
 _TOLERATIONS: Final = "scheduler.alpha.kubernetes.io/tolerations"

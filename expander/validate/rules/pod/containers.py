@@ -1,12 +1,19 @@
-"""The three lists of containers: what all share, and what each kind may not say."""
+"""The three lists of containers: what all share, and what each kind may not say.
+
+When an image is pulled.
+
+Ports of containers.
+
+When a container is restarted, and what a resize does to it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.validate.rules import formats
-from expander.validate.rules.checks import (
+from expander.validate.rules.field import (
     Findings,
     duplicate,
     each,
@@ -16,16 +23,137 @@ from expander.validate.rules.checks import (
     not_found,
     not_supported,
     required,
+    too_many,
 )
 from expander.validate.rules.pod.env import check_env, check_env_from
-from expander.validate.rules.pod.facts import PodFacts
-from expander.validate.rules.pod.images import check_pull_policy
 from expander.validate.rules.pod.mounts import check_devices, check_mounts
-from expander.validate.rules.pod.ports import check_host_ports, check_ports
 from expander.validate.rules.pod.probes import check_lifecycle, check_probes
+from expander.validate.rules.pod.references import PodFacts
 from expander.validate.rules.pod.resources import check_resources
-from expander.validate.rules.pod.restarts import check_resize_policy, check_restart_policy
 from expander.validate.rules.pod.security import check_container_security
+
+_PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
+
+
+def check_pull_policy(policy: str | None, where: str) -> Findings:
+    """A known policy; one that is left out is set by the server from the tag."""
+    if policy and policy not in _PULL_POLICIES:
+        yield not_supported(where, policy, _PULL_POLICIES)
+
+
+PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
+Containers = Sequence[Mapping[str, Any] | None]
+
+
+def check_ports(ports: Sequence[Any], where: str) -> Findings:
+    """The ports of one container: numbers in range, names well formed and unique, a known protocol."""
+    names: set[str] = set()
+    for at, port in each(ports, where):
+        if name := port.get("name"):
+            wrong = formats.port_name(name)
+            if not wrong and name in names:
+                yield duplicate(f"{at}.name", name)
+            yield from invalid_each(f"{at}.name", name, wrong)
+            if not wrong:
+                names.add(name)
+        number = port.get("containerPort") or 0
+        if number == 0:
+            yield required(f"{at}.containerPort")
+        else:
+            yield from invalid_each(f"{at}.containerPort", number, formats.port_number(number))
+        if host := port.get("hostPort"):
+            yield from invalid_each(f"{at}.hostPort", host, formats.port_number(host))
+        protocol = port.get("protocol") or "TCP"
+        if protocol not in PROTOCOLS:
+            yield not_supported(f"{at}.protocol", protocol, PROTOCOLS)
+
+
+def check_host_ports(containers: Containers, where: str) -> Findings:
+    """A port of the node is taken once by protocol, address and number among ``containers``."""
+    taken: set[str] = set()
+    for at, container in each(containers, where):
+        for port_at, port in each(container.get("ports"), f"{at}.ports"):
+            if not port.get("hostPort"):
+                continue
+            key = f"{port.get('protocol') or 'TCP'}/{port.get('hostIP') or ''}/{port['hostPort']}"
+            if key in taken:
+                yield duplicate(f"{port_at}.hostPort", key)
+            taken.add(key)
+
+
+def check_host_network_ports(containers: Containers, where: str, *, bare: bool) -> Findings:
+    """On the node's network a host port is the container's port; a template may leave it out."""
+    for at, container in each(containers, where):
+        for port_at, port in each(container.get("ports"), f"{at}.ports"):
+            host = port.get("hostPort") or 0
+            if bare and not host:
+                continue  # the server sets it in a Pod that leaves it out
+            if host and host != (port.get("containerPort") or 0):
+                detail = "must match `containerPort` when `hostNetwork` is true"
+                yield invalid(f"{port_at}.hostPort", host, detail)
+
+
+_POLICIES: Final = ("Always", "Never", "OnFailure")
+_ACTIONS: Final = ("Restart", "RestartAllContainers")
+_OPERATORS: Final = ("In", "NotIn")
+_MAX_RULES: Final = 20
+_MAX_EXIT_CODES: Final = 255
+_RESIZED: Final = ("cpu", "memory")
+_RESIZE_POLICIES: Final = ("NotRequired", "RestartContainer")
+
+
+def check_restart_policy(container: Mapping[str, Any], where: str, *, init: bool = False) -> Findings:
+    """``restartPolicy`` of the container itself, and the rules that go before it.
+
+    The server does not look at the rules of an init container that has no policy.
+    """
+    policy, rules = container.get("restartPolicy"), container.get("restartPolicyRules") or ()
+    if policy is not None and policy not in _POLICIES:
+        yield not_supported(f"{where}.restartPolicy", policy, _POLICIES)
+    if policy is None and rules:
+        yield required(f"{where}.restartPolicy", "must specify restartPolicy when restart rules are used")
+        if init:
+            return
+    if len(rules) > _MAX_RULES:
+        yield too_many(f"{where}.restartPolicyRules", len(rules), _MAX_RULES)
+    for at, rule in each(rules, f"{where}.restartPolicyRules"):
+        yield from _check_rule(rule, at)
+
+
+def _check_rule(rule: Mapping[str, Any], where: str) -> Findings:
+    action, codes = rule.get("action") or "", rule.get("exitCodes")
+    if action not in _ACTIONS:
+        yield not_supported(f"{where}.action", action, _ACTIONS)
+    if codes is None:
+        yield required(f"{where}.exitCodes", "must be specified")
+        return
+    operator, values = codes.get("operator") or "", codes.get("values") or ()
+    if operator not in _OPERATORS:
+        yield not_supported(f"{where}.exitCodes.operator", operator, _OPERATORS)
+    if len(values) > _MAX_EXIT_CODES:
+        yield too_many(f"{where}.exitCodes.values", len(values), _MAX_EXIT_CODES)
+
+
+def check_resize_policy(policies: Sequence[Any], where: str, pod: PodFacts) -> Findings:
+    """One policy for cpu and one for memory; in a pod that never restarts none may ask for a restart."""
+    seen: set[str] = set()
+    for at, policy in each(policies, where):
+        resource, restart = policy.get("resourceName") or "", policy.get("restartPolicy") or ""
+        if resource in seen:
+            yield duplicate(at, resource)
+        seen.add(resource)
+        yield from _check_choice(resource, _RESIZED, where)
+        yield from _check_choice(restart, _RESIZE_POLICIES, where)
+        if pod.restart_policy == "Never" and restart != "NotRequired":
+            yield invalid(where, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'")
+
+
+def _check_choice(value: str, allowed: tuple[str, ...], where: str) -> Findings:
+    if not value:
+        yield required(where)
+    elif value not in allowed:
+        yield not_supported(where, value, allowed)
+
 
 Container = Mapping[str, Any]
 

@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.validate.rules import formats
-from expander.validate.rules.checks import Findings, each, invalid, invalid_each, not_found, required
-from expander.validate.rules.pod.facts import every_container
-from expander.validate.rules.pod.field_refs import ENV_FIELDS, check_field_ref, check_resource_field_ref
-from expander.validate.rules.pod.paths import check_no_climbing
+from expander.validate.rules.field import Findings, each, invalid, invalid_each, not_found, required
+from expander.validate.rules.pod.references import (
+    ENV_FIELDS,
+    check_field_ref,
+    check_no_climbing,
+    check_resource_field_ref,
+    every_container,
+)
 
 _SOURCES: Final = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 _ONE_SOURCE: Final = (

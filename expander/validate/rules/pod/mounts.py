@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from expander.validate.rules.checks import (
+from expander.validate.rules.field import (
     Findings,
     each,
     forbidden,
@@ -14,8 +14,7 @@ from expander.validate.rules.checks import (
     not_supported,
     required,
 )
-from expander.validate.rules.pod.facts import PodFacts
-from expander.validate.rules.pod.paths import check_descending, climbs
+from expander.validate.rules.pod.references import PodFacts, check_descending, climbs
 
 _PROPAGATIONS: Final = ("Bidirectional", "HostToContainer", "None")
 _RECURSIVE_READ_ONLY: Final = ("Disabled", "Enabled", "IfPossible")

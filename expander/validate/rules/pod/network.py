@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.validate.rules import formats
-from expander.validate.rules.checks import (
+from expander.validate.rules.field import (
     Findings,
     each,
     forbidden,
@@ -16,7 +16,7 @@ from expander.validate.rules.checks import (
     texts,
     too_long,
 )
-from expander.validate.rules.pod.facts import every_container
+from expander.validate.rules.pod.references import every_container
 
 _MAX_NAMESERVERS: Final = 3
 _MAX_SEARCHES: Final = 32

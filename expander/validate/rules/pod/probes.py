@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from expander.validate.rules import formats
-from expander.validate.rules.checks import (
+from expander.validate.rules.field import (
     Findings,
     each,
     forbidden,
@@ -16,7 +16,7 @@ from expander.validate.rules.checks import (
     not_supported,
     required,
 )
-from expander.validate.rules.pod.facts import PodFacts
+from expander.validate.rules.pod.references import PodFacts
 
 PROBE_HANDLERS: Final = ("exec", "httpGet", "tcpSocket", "grpc")
 HOOK_HANDLERS: Final = ("exec", "httpGet", "tcpSocket", "sleep")

@@ -1,20 +1,107 @@
-"""Security contexts of pods and containers."""
+"""Security contexts of pods and containers.
+
+Profiles of the kernel's guards: seccomp and AppArmor.
+
+Settings of the kernel that a pod asks for.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from expander.validate.rules.checks import (
+from expander.validate.rules.field import (
     Findings,
     between,
+    duplicate,
+    each,
     invalid,
     not_supported,
+    required,
+    too_long,
 )
-from expander.validate.rules.pod.facts import PodFacts
-from expander.validate.rules.pod.profiles import check_apparmor, check_seccomp
-from expander.validate.rules.pod.sysctls import check_sysctls
+from expander.validate.rules.formats import byte_length
+from expander.validate.rules.pod.references import PodFacts, check_descending
 from expander.validate.rules.pod.windows import check_windows_options
+
+_TYPES: Final = ("Localhost", "RuntimeDefault", "Unconfined")
+_MAX_APPARMOR_NAME: Final = 4095  # bytes of a path in Linux
+
+Profile = Mapping[str, Any]
+
+
+def check_seccomp(profile: Profile, where: str) -> Findings:
+    """A type, and a file of the node with type Localhost only."""
+    kind, local = profile.get("type") or "", profile.get("localhostProfile")
+    at = f"{where}.localhostProfile"
+    yield from _check_type(kind, f"{where}.type", "type is required when seccompProfile is set")
+    if kind == "Localhost":
+        if local is None:
+            yield required(at, "must be set when seccomp type is Localhost")
+        else:
+            yield from check_descending(local, at)
+    elif local is not None:
+        whole = {"Type": kind, "LocalhostProfile": local}
+        yield invalid(at, whole, "can only be set when seccomp type is Localhost")
+
+
+def check_apparmor(profile: Profile, where: str) -> Findings:
+    """A type, and a profile loaded on the node with type Localhost only."""
+    kind, local = profile.get("type") or "", profile.get("localhostProfile")
+    at = f"{where}.localhostProfile"
+    yield from _check_type(kind, f"{where}.type", "type is required when appArmorProfile is set")
+    if kind == "Localhost":
+        if local is not None and local.strip() != local:
+            yield invalid(at, local, "must not be padded with whitespace")
+        elif not local:
+            yield required(at, "must be set when AppArmor type is Localhost")
+        if byte_length(local or "") > _MAX_APPARMOR_NAME:
+            yield too_long(at, _MAX_APPARMOR_NAME)
+    elif kind in _TYPES and local is not None:
+        yield invalid(at, local, "can only be set when AppArmor type is Localhost")
+
+
+def _check_type(kind: str, where: str, detail: str) -> Findings:
+    if not kind:
+        yield required(where, detail)
+    elif kind not in _TYPES:
+        yield not_supported(where, kind, _TYPES)
+
+
+_PATTERN: Final = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_MAX_NAME: Final = 253
+_IPC_PREFIXES: Final = ("kernel.shm", "kernel.msg", "fs.mqueue.")
+_is_sysctl = re.compile(_PATTERN).fullmatch
+
+
+def check_sysctls(sysctls: Sequence[Any], where: str, spec: Mapping[str, Any]) -> Findings:
+    """Each name is well formed, there once, and not of a namespace that the pod shares with the node."""
+    seen: set[str] = set()
+    for at, sysctl in each(sysctls, where):
+        name, at = sysctl.get("name") or "", f"{at}.name"
+        if not name:
+            yield required(at)
+        elif byte_length(name) > _MAX_NAME or not _is_sysctl(name):
+            detail = f"must have at most {_MAX_NAME} characters and match regex ^{_PATTERN}$"
+            yield invalid(at, name, detail)
+        elif name in seen:
+            yield duplicate(at, name)
+        dotted = _with_dots(name)
+        if spec.get("hostNetwork") and dotted.startswith("net."):
+            yield invalid(at, name, "may not be specified when 'hostNetwork' is true")
+        elif spec.get("hostIPC") and (dotted == "kernel.sem" or dotted.startswith(_IPC_PREFIXES)):
+            yield invalid(at, name, "may not be specified when 'hostIPC' is true")
+        seen.add(name)
+
+
+def _with_dots(name: str) -> str:
+    """The name with dots between its parts; where a slash comes first, dots and slashes change places."""
+    slash, dot = name.find("/"), name.find(".")
+    if slash < 0 or 0 <= dot < slash:
+        return name
+    return name.translate({ord("/"): ".", ord("."): "/"})
+
 
 Context = Mapping[str, Any]
 

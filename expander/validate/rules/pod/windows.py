@@ -7,15 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from expander.validate.rules import formats
-from expander.validate.rules.checks import (
-    Findings,
-    forbidden,
-    invalid,
-    invalid_each,
-    not_supported,
-    required,
-)
-from expander.validate.rules.pod.facts import every_container
+from expander.validate.rules.field import Findings, forbidden, invalid, invalid_each, not_supported, required
+from expander.validate.rules.pod.references import every_container
 
 _SYSTEMS: Final = ("linux", "windows")
 _MAX_CREDENTIAL_KIB: Final = 64

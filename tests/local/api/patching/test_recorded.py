@@ -15,7 +15,7 @@ from expander.local.api.patching.json_patch import json_patch
 from expander.local.api.patching.managers import settled, update_managers
 from expander.local.api.patching.merge_patch import merge_patch
 from expander.local.api.patching.strategic import strategic_merge_patch
-from expander.validate.defaulting import defaults
+from expander.validate.defaults.defaults import defaults
 
 Object = dict[str, Any]
 

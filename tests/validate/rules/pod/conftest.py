@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from expander.validate.rules.pod.spec import check_pod_spec
+from expander.validate.rules.pod.pod_spec import check_pod_spec
 
 Found = list[tuple[str, str]]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.yaml import load_documents
-from expander.validate.defaulting import defaults
 from expander.validate.defaulting.creation import created_job
-from expander.validate.rules.pod.template import check_pod_template
+from expander.validate.defaults.defaults import defaults
+from expander.validate.rules.pod.pod_spec import check_pod_template
 
 Causes = list[tuple[str, str, str]]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from expander.validate.rules.pod.template import check_pod, check_pod_template
+from expander.validate.rules.pod.pod_spec import check_pod, check_pod_template
 
 SPEC: dict[str, Any] = {"containers": [{"name": "main", "image": "busybox"}]}
 PROFILE = "container.apparmor.security.beta.kubernetes.io/main"

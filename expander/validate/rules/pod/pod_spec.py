@@ -1,4 +1,7 @@
-"""The rules of a pod spec, in the order in which the server applies them."""
+"""The rules of a pod spec, in the order in which the server applies them.
+
+A pod template, and a Pod: their spec, and what of their metadata concerns it.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,27 @@ from typing import Any, Final
 
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
-from expander.validate.rules.checks import Findings, between, invalid_each, not_supported, required
-from expander.validate.rules.labels import check_labels
-from expander.validate.rules.pod import facts
-from expander.validate.rules.pod.affinity import check_affinity
+from expander.validate.rules.field import (
+    EMPTY,
+    Findings,
+    between,
+    each,
+    forbidden,
+    invalid_each,
+    not_supported,
+    required,
+)
+from expander.validate.rules.metadata import check_annotations, check_labels, check_metadata
+from expander.validate.rules.pod import references
+from expander.validate.rules.pod.annotations import check_pod_annotations, check_profiles_agree
 from expander.validate.rules.pod.containers import (
     check_containers,
     check_ephemeral_containers,
+    check_host_network_ports,
+    check_image_spaces,
     check_init_containers,
 )
 from expander.validate.rules.pod.env import check_file_volumes
-from expander.validate.rules.pod.facts import every_container
 from expander.validate.rules.pod.network import (
     check_dns_config,
     check_host_aliases,
@@ -25,18 +38,18 @@ from expander.validate.rules.pod.network import (
     check_own_users,
     check_shared_processes,
 )
-from expander.validate.rules.pod.placement import (
+from expander.validate.rules.pod.references import every_container
+from expander.validate.rules.pod.resources import check_pod_resources, check_resources
+from expander.validate.rules.pod.scheduling import (
+    check_affinity,
     check_readiness_gates,
     check_resource_claims,
     check_scheduling_gates,
     check_spread,
     check_tolerations,
 )
-from expander.validate.rules.pod.pod_resources import check_pod_resources
-from expander.validate.rules.pod.ports import check_host_network_ports
-from expander.validate.rules.pod.resources import check_resources
 from expander.validate.rules.pod.security import check_pod_security
-from expander.validate.rules.pod.volume_claims import TEMPLATE, ClaimOwner
+from expander.validate.rules.pod.volume_plugins import TEMPLATE, ClaimOwner
 from expander.validate.rules.pod.volumes import check_volumes
 from expander.validate.rules.pod.windows import check_host_process, check_os
 
@@ -56,7 +69,7 @@ def check_pod_spec(spec: Spec, where: str, owner: ClaimOwner = TEMPLATE) -> list
     of pkg/apis/core/validation.
     """
     volumes, found = check_volumes(spec.get("volumes") or (), f"{where}.volumes", owner)
-    pod = facts.gather(spec, volumes, bare=owner.bare)
+    pod = references.gather(spec, volumes, bare=owner.bare)
     found += _check_running_parts(spec, where, pod)
     found += _check_surroundings(spec, where, pod)
     found += _check_names(spec, where)
@@ -64,7 +77,7 @@ def check_pod_spec(spec: Spec, where: str, owner: ClaimOwner = TEMPLATE) -> list
     return found
 
 
-def _check_running_parts(spec: Spec, where: str, pod: facts.PodFacts) -> Findings:
+def _check_running_parts(spec: Spec, where: str, pod: references.PodFacts) -> Findings:
     if claims := spec.get("resourceClaims"):
         yield from check_resource_claims(claims, f"{where}.resourceClaims")
     yield from check_containers(spec, where, pod)
@@ -81,7 +94,7 @@ def _check_running_parts(spec: Spec, where: str, pod: facts.PodFacts) -> Finding
         yield not_supported(f"{where}.restartPolicy", pod.restart_policy, _RESTART_POLICIES)
 
 
-def _check_surroundings(spec: Spec, where: str, pod: facts.PodFacts) -> Findings:
+def _check_surroundings(spec: Spec, where: str, pod: references.PodFacts) -> Findings:
     get = spec.get
     dns_policy = get("dnsPolicy") or "ClusterFirst"
     if dns_policy not in _DNS_POLICIES:
@@ -147,3 +160,73 @@ def _check_placement(spec: Spec, where: str) -> Findings:
     if get("os") is not None:
         yield from check_os(spec, where)
     yield from check_file_volumes(spec, where)
+
+
+def check_pod_template(template: Mapping[str, Any], where: str) -> list[Finding]:
+    """What the API server would refuse in a pod template at the path ``where``.
+
+    Findings on labels and annotations are at ``template.labels`` and ``template.annotations``, without
+    ``metadata``, as the server has them. Decided by ``ValidatePodTemplateSpec`` of pkg/apis/core/validation.
+    """
+    spec: Mapping[str, Any] = template.get("spec") or EMPTY
+    metadata: Mapping[str, Any] = template.get("metadata") or EMPTY
+    found: list[Finding] = []
+    if labels := metadata.get("labels"):
+        found += check_labels(labels, f"{where}.labels")
+    annotations = metadata.get("annotations")
+    if annotations:
+        found += check_annotations(annotations, f"{where}.annotations")
+        found += check_pod_annotations(annotations, f"{where}.annotations", spec)
+    found += check_pod_spec(spec, f"{where}.spec")
+    if annotations:
+        found += check_profiles_agree(annotations, spec, f"{where}.spec")
+    if spec.get("ephemeralContainers"):
+        at = f"{where}.spec.ephemeralContainers"
+        found.append(forbidden(at, "ephemeral containers not allowed in pod template"))
+    return found
+
+
+def check_pod(pod: Mapping[str, Any]) -> list[Finding]:
+    """What the API server would refuse in a new Pod, its general metadata apart.
+
+    Decided by ``ValidatePodCreate`` of pkg/apis/core/validation.
+    """
+    spec: Mapping[str, Any] = pod.get("spec") or EMPTY
+    metadata: Mapping[str, Any] = pod.get("metadata") or EMPTY
+    annotations: Mapping[str, Any] = metadata.get("annotations") or EMPTY
+    owner = ClaimOwner(metadata.get("name") or "", bare=True)
+    return [
+        *check_pod_annotations(annotations, "metadata.annotations", spec),
+        *check_pod_spec(spec, "spec", owner),
+        *_check_bare(spec),
+        *check_profiles_agree(annotations, spec, "spec"),
+    ]
+
+
+def _check_bare(spec: Mapping[str, Any]) -> Findings:
+    """Rules for which a template is too early: images without spaces, tokens with an account, no node yet."""
+    if not (spec.get("serviceAccountName") or spec.get("serviceAccount")):
+        for at, volume in each(spec.get("volumes"), "spec.volumes"):
+            sources = (volume.get("projected") or EMPTY).get("sources")
+            for source_at, source in each(sources, f"{at}.projected.sources"):
+                if source.get("serviceAccountToken") is not None:
+                    detail = "must not be specified when serviceAccountName is not set"
+                    yield forbidden(f"{source_at}.serviceAccountToken", detail)
+    for field in ("containers", "initContainers"):
+        for at, container in each(spec.get(field), f"spec.{field}"):
+            yield from check_image_spaces(container, at)
+    if spec.get("ephemeralContainers"):
+        yield forbidden("spec.ephemeralContainers", "cannot be set on create")
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        yield forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
+
+
+def check_whole_pod(pod: Mapping[str, Any]) -> list[Finding]:
+    """A Pod object."""
+    return check_metadata(pod.get("metadata") or EMPTY) + check_pod(pod)
+
+
+def check_template_object(obj: Mapping[str, Any]) -> list[Finding]:
+    """A PodTemplate object."""
+    found = check_metadata(obj.get("metadata") or EMPTY)
+    return found + check_pod_template(obj.get("template") or EMPTY, "template")

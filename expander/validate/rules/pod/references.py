@@ -1,19 +1,57 @@
-"""References to fields of the pod and to resources of its containers (downward API)."""
+"""What the rules of one field must know of the rest of the pod.
+
+References to fields of the pod and to resources of its containers (downward API).
+
+Paths inside volumes and containers: relative, and never upwards.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from expander.validate.rules import formats
-from expander.validate.rules.amounts import amount, check_quantity
-from expander.validate.rules.checks import (
-    Findings,
-    invalid,
-    invalid_each,
-    not_supported,
-    required,
-)
+from expander.validate.rules.core import amount, check_quantity
+from expander.validate.rules.field import Findings, each, invalid, invalid_each, not_supported, required
+
+DEFAULT_GRACE_PERIOD = 30  # seconds
+
+
+class PodFacts(NamedTuple):
+    """Facts gathered once per pod spec.
+
+    ``volumes`` are the volumes without findings, by name; ``claims`` the names under ``resourceClaims``;
+    ``grace_period`` is in seconds; ``bare`` is true for a Pod, false for the template of one.
+    """
+
+    volumes: Mapping[str, Mapping[str, Any]]
+    claims: frozenset[str]
+    restart_policy: str
+    grace_period: int
+    host_users: bool
+    bare: bool
+
+
+def every_container(spec: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(path, container) of all containers, those that run first in front; ``where`` is the spec's path."""
+    for field in ("initContainers", "containers", "ephemeralContainers"):
+        yield from each(spec.get(field), f"{where}.{field}")
+
+
+def gather(spec: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]], *, bare: bool) -> PodFacts:
+    """The facts of ``spec``; fields that are left out have the server's defaults."""
+    grace_period = spec.get("terminationGracePeriodSeconds")
+    return PodFacts(
+        volumes=volumes,
+        claims=frozenset(
+            claim["name"] for claim in spec.get("resourceClaims") or () if claim and claim.get("name")
+        ),
+        restart_policy=spec.get("restartPolicy") or "Always",
+        grace_period=DEFAULT_GRACE_PERIOD if grace_period is None else grace_period,
+        host_users=spec.get("hostUsers") is not False,
+        bare=bare,
+    )
+
 
 ENV_FIELDS: Final = frozenset(
     (
@@ -128,3 +166,28 @@ def _unconvertible(version: str, label: str, path: str, subscript: str | None) -
     if label in _KNOWN_FIELDS or label in _RENAMED_FIELDS:
         return None
     return f"field label not supported: {label}"
+
+
+def climbs(text: str) -> bool:
+    """True when a step of the path is ``..``."""
+    return ".." in text and ".." in text.split("/")
+
+
+def check_no_climbing(text: str, where: str) -> Findings:
+    """No step of the path is ``..``."""
+    if climbs(text):
+        yield invalid(where, text, "must not contain '..'")
+
+
+def check_descending(text: str, where: str) -> Findings:
+    """A relative path without ``..``."""
+    if text.startswith("/"):
+        yield invalid(where, text, "must be a relative path")
+    yield from check_no_climbing(text, where)
+
+
+def check_unreserved(text: str, where: str) -> Findings:
+    """A relative path without ``..`` whose first name does not begin with ``..``, which kubelet keeps."""
+    yield from check_descending(text, where)
+    if text.startswith("..") and not text.startswith("../"):
+        yield invalid(where, text, "must not start with '..'")

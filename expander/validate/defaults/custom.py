@@ -1,4 +1,6 @@
-"""The defaults of Volcano Jobs (pkg/webhooks/admission/jobs/mutate of Volcano), and of the pods in them.
+"""The defaults of JobSets (pkg/webhooks/jobset_webhook.go of JobSet), and of the Jobs in them.
+
+The defaults of Volcano Jobs (pkg/webhooks/admission/jobs/mutate of Volcano), and of the pods in them.
 
 The webhook leaves the pod templates to the API server that makes pods of them; here they get its defaults at
 once, so that rules and controllers can rely on them.
@@ -8,7 +10,40 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from expander.validate.defaulting.pods import pod_spec
+from expander.validate.defaults.batch import job
+from expander.validate.defaults.core import pod_spec
+
+
+def jobset(obj: dict[str, Any]) -> None:
+    """Fill in a JobSet; its Jobs are Indexed unless they say otherwise, and their pods restart on failure."""
+    spec = obj["spec"]
+    _first(spec, "successPolicy", {"operator": "All"})
+    _first(spec, "startupPolicy", {"startupPolicyOrder": "AnyOrder"})
+    network = spec.setdefault("network", {})
+    network.setdefault("enableDNSHostnames", True)
+    network.setdefault("publishNotReadyAddresses", True)
+    if "failurePolicy" in spec:
+        for index, rule in enumerate(spec["failurePolicy"].get("rules") or ()):
+            if not rule.get("name"):
+                rule["name"] = f"failurePolicyRule{index}"
+    for part in spec.get("replicatedJobs") or ():
+        part.setdefault("replicas", 1)
+        template = part["template"]
+        inner = template["spec"]
+        inner.setdefault("completionMode", "Indexed")
+        pod = inner["template"]["spec"]
+        if not pod.get("restartPolicy"):
+            pod["restartPolicy"] = "OnFailure"
+        job(template)
+
+
+def _first(spec: dict[str, Any], field: str, value: dict[str, Any]) -> None:
+    """Give the one field of a policy its value when the policy or the field is not there."""
+    policy = spec.setdefault(field, {})
+    for name, default in value.items():
+        if not policy.get(name):
+            policy[name] = default
+
 
 QUEUE: Final = "default"
 SCHEDULER: Final = "volcano"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from expander.validate.defaulting.pods import pod_spec
+from expander.validate.defaults.core import pod_spec
 
 INT32_MAX = 2**31 - 1
 CRON_JOB = {"suspend": False, "successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1}
