@@ -144,7 +144,7 @@ def run(arguments: list[str]) -> int:
 
 def _refused(error: OSError) -> int:
     """Say what the system refused: without a file it was to take a help text, or another short one."""
-    from expander.sinks.faults import output_error
+    from expander.sinks.stream import output_error
 
     if error.filename is not None:
         show_error(InputError(f"{error.filename}: {error.strerror}"))

@@ -4,6 +4,8 @@ A second run writes only what changed. What is on the disk decides, by content: 
 to be written is unchanged, whoever wrote it; a file of an earlier run is replaced, also when it was edited
 since (the folder is the run's output); any other file is never touched. ``prune`` removes files that an
 earlier run wrote, that this run did not write, and that still hold what was written.
+
+What became of one thing that was written.
 """
 
 from __future__ import annotations
@@ -11,16 +13,29 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
 from expander.base.errors import OutputError
-from expander.sinks.faults import output_error
-from expander.sinks.filename import key_of
-from expander.sinks.folder import TEMPORARY, Folder, digest_of
+from expander.sinks.folder import TEMPORARY, Folder, digest_of, key_of
 from expander.sinks.index import Index
-from expander.sinks.outcome import Outcome
+from expander.sinks.stream import output_error
+
+
+class Outcome(StrEnum):
+    """The result of one write, in the word users see."""
+
+    CREATED = "created"
+    """It was not there before."""
+    UNCHANGED = "unchanged"
+    """It was there with the same content and was not touched."""
+    CHANGED = "changed"
+    """It was there with other content and was replaced."""
+    REMOVED = "removed"
+    """An earlier run wrote it, this one did not, and it was pruned."""
+
 
 _CHUNK = 512
 """Files noted in the index at once, before they are written."""

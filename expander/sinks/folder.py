@@ -5,14 +5,59 @@ matter, and no name reaches outside it. Nothing here follows a symbolic link ins
 appear whole or not at all, whenever the process dies: they are filled without a name, or under a
 temporary one, first. Data is not forced to the disk file by file: after a power cut a file may be short,
 which the next run sees, since it compares contents, and mends.
+
+Names that a file in the folder may have, and when two of them would be one file somewhere.
+
+The rules are those of file systems (a path component of at most 255 bytes without ``/`` and NUL), made
+stricter: names with a leading dot are kept for the index and for temporary files.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from hashlib import blake2b
+from unicodedata import normalize
+
+from expander.base.errors import OutputError
+
+LONGEST = 255
+"""Bytes, in the encoding of the file system."""
+
+_plain = re.compile(rf"[a-z0-9_-][a-z0-9._-]{{0,{LONGEST - 1}}}").fullmatch
+
+
+def key_of(name: str) -> str:
+    """The name as a file system sees it that ignores case and Unicode form: two files need two keys.
+
+    Raises OutputError for a name that no file of the folder may have.
+    """
+    if _plain(name):
+        return name
+    problem = _problem(name)
+    if problem is not None:
+        shown = name if len(name) <= 60 else f"{name[:60]}..."
+        raise OutputError(f"{shown!r} cannot be the name of a file: {problem}")
+    return normalize("NFC", normalize("NFC", name).casefold())
+
+
+def _problem(name: str) -> str | None:
+    if not name:
+        return "it is empty"
+    if "/" in name:
+        return "it has a /, and all files are put into one folder"
+    if "\0" in name:
+        return "it has a NUL character"
+    if name.startswith("."):
+        return "it begins with a dot; such names are kept for the index and for what must stay hidden"
+    try:
+        length = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        return "it has a character that the file system's encoding lacks"
+    return f"it has {length} bytes; at most {LONGEST} are possible" if length > LONGEST else None
+
 
 TEMPORARY = ".expander-tmp"
 """One name is enough: a folder has one writer at a time. What a dead run left is simply removed."""

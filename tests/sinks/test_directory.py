@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import OutputError
-from expander.sinks.directory import DirectorySink
-from expander.sinks.outcome import Outcome
+from expander.sinks.directory import DirectorySink, Outcome
 
 CREATED, UNCHANGED, CHANGED, REMOVED = Outcome.CREATED, Outcome.UNCHANGED, Outcome.CHANGED, Outcome.REMOVED
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import OutputError
-from expander.sinks.directory import DirectorySink
+from expander.sinks.directory import DirectorySink, Outcome
 from expander.sinks.folder import digest_of
 from expander.sinks.index import INDEX
-from expander.sinks.outcome import Outcome
 
 
 def write(folder: Path, *names: str, data: bytes = b"1", prune: bool = False) -> DirectorySink:

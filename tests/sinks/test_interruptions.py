@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import OutputError
-from expander.sinks.directory import DirectorySink
+from expander.sinks.directory import DirectorySink, Outcome
 from expander.sinks.folder import Folder
-from expander.sinks.outcome import Outcome
 
 FILES = 3000
 

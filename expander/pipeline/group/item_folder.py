@@ -15,7 +15,7 @@ from typing import Final
 
 from expander.manifests.names import digest, valid_name
 from expander.pipeline.filenames import FILE_NAME
-from expander.sinks.faults import output_error
+from expander.sinks.stream import output_error
 
 OWNER: Final = ".job"
 PART: Final = ".part-"

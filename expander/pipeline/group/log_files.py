@@ -14,7 +14,7 @@ from expander.pipeline.group.item_folder import file_name, sweep, write_whole
 from expander.pipeline.group.logs import Start, Wanted
 from expander.pipeline.group.records import Record
 from expander.pipeline.group.source import Reader
-from expander.sinks.faults import output_error
+from expander.sinks.stream import output_error
 
 LOCK: Final = ".expander-logs"
 

@@ -26,7 +26,7 @@ from expander.pipeline.group.item_folder import PART, item_folder, owner_of, swe
 from expander.pipeline.group.records import FINISHED, Record, records_of
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.table import Row, row_of
-from expander.sinks.faults import output_error
+from expander.sinks.stream import output_error
 
 RESULT: Final = "result.json"
 
