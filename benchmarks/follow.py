@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.timing import measure, verdict
-from expander.cluster.transport import Transport
+from expander.client.transport import Transport
 
 EXPANDER = str(Path(sys.executable).parent / "expander")
 

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from expander.cluster.transport import Transport
+from expander.client.transport import Transport
 
 EXPANDER = str(Path(sys.executable).parent / "expander")
 

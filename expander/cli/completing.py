@@ -17,7 +17,7 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete
 
 if TYPE_CHECKING:
-    from expander.cluster.asking import Asking
+    from expander.client.client import Asking
 
 PATIENCE: Final = 2.0
 """Seconds after which what was found is offered, unless `LIMIT` says otherwise."""
@@ -139,9 +139,9 @@ def _contexts(ctx: click.Context) -> Iterator[str]:
 
 def _cluster(flags: dict[str, Any]) -> tuple[Asking, str]:
     """What asks the cluster, and the namespace that is meant."""
-    from expander.cluster.asking import Asking
-    from expander.cluster.retry import Retry
-    from expander.cluster.transport import Transport
+    from expander.client.client import Asking
+    from expander.client.retry import Retry
+    from expander.client.transport import Transport
 
     transport = Transport(flags.get("kubeconfig"), flags.get("context"))
     namespace = flags.get("namespace") or transport.namespace

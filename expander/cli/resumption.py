@@ -115,7 +115,7 @@ def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
 def _chosen(found: Mapping[Path, Mapping[str, Any]], flags: Mapping[str, Any]) -> Mapping[str, Any]:
     if len(found) == 1:
         return next(iter(found.values()))
-    from expander.cluster.transport import Transport
+    from expander.client.transport import Transport
 
     server = Transport(flags["kubeconfig"], flags["context"]).server
     for run in found.values():

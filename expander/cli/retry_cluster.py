@@ -24,7 +24,7 @@ def there(
     report: RetryReport,
 ) -> int:
     """In the cluster: as `submit` sends."""
-    from expander.cluster.asking import ClusterError
+    from expander.client.client import ClusterError
     from expander.cluster.group_writes import ClusterWrites
     from expander.pipeline.group.retry import Retry
     from expander.pipeline.group.writing import writer_of

@@ -111,7 +111,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 
 def _settings(flags: Mapping[str, Any], run: Mapping[str, Any]) -> Settings:
     from expander.base.state_dir import state_folder
-    from expander.cluster.retry import Retry
+    from expander.client.retry import Retry
     from expander.cluster.terms import Terms
     from expander.manifests.names import LABEL_VALUE
     from expander.pipeline.submit_settings import Settings

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from expander.client.retry import status_of
 from expander.cluster.quota import Excess, excess_of
-from expander.cluster.retry import status_of
 from expander.cluster.task import Task
 from expander.cluster.wire import DIGEST, Prepared
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Final
 
-from expander.cluster.asking import Asking
+from expander.client.client import Asking
+from expander.client.retry import Retry
+from expander.client.transport import Transport
 from expander.cluster.group_lists import Lists
 from expander.cluster.group_logs import log
 from expander.cluster.group_watch import Watching
-from expander.cluster.retry import Retry
-from expander.cluster.transport import Transport
 from expander.kube.objects import Change, Object, Selection
 
 PATIENCE: Final = 12.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from expander.cluster.asking import Asking, Refused
+from expander.client.client import Asking, Refused
 from expander.kube.objects import Object, Selection, owner_of, uid_of
 from expander.kube.selectors import Selector, from_object, parse
 

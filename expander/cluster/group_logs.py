@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from expander.cluster.asking import Asking, Refused
+from expander.client.client import Asking, Refused
+from expander.client.retry import status_of
+from expander.client.transport import Lost, NotGiven, Transport
 from expander.cluster.delivery import TRANSIENT
-from expander.cluster.retry import status_of
-from expander.cluster.transport import Lost, NotGiven, Transport
 from expander.kube.objects import Object, container_status, uid_of
 
 SILENCE: Final = 600.0

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
-from expander.cluster.asking import ClusterError, Refused
+from expander.client.client import ClusterError, Refused
+from expander.client.transport import Lost, NotGiven, Transport
 from expander.cluster.group_lists import OWNER_LABELS, Lists
-from expander.cluster.transport import Lost, NotGiven, Transport
 from expander.kube.objects import Change, Object, mark_of, owner_of, uid_of
 
 STAY: Final = 240

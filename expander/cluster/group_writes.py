@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from expander.cluster.asking import PAGE, Asking, ClusterError, Refused
+from expander.client.client import PAGE, Asking, ClusterError, Refused
 from expander.kube.objects import Selection
 
 Object = Mapping[str, Any]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from expander.cluster.asking import Asking, ClusterError
+from expander.client.client import Asking, ClusterError
 from expander.cluster.journal import Journal, mark
 from expander.cluster.wire import DIGEST, Prepared
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from expander.cluster.asking import Asking, ClusterError, Refused
+from expander.client.client import Asking, ClusterError, Refused
+from expander.client.retry import Retry
+from expander.client.transport import Transport
+from expander.client.watch import Listener, fill, follow
 from expander.cluster.delivery import is_finished
-from expander.cluster.follow import Listener, fill, follow
 from expander.cluster.listeners import JobsListener, PodlessListener, QuotaListener, namespace_of
 from expander.cluster.podless import Podless
-from expander.cluster.retry import Retry
 from expander.cluster.submission import Submission
-from expander.cluster.transport import Transport
 from expander.cluster.window import Scope, scope_of
 from expander.cluster.wire import Prepared
 

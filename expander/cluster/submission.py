@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from expander.base.errors import ExpanderError
-from expander.cluster.asking import ClusterError
+from expander.client.client import ClusterError
+from expander.client.retry import asked_wait
+from expander.client.transport import Lost, Transport
 from expander.cluster.books import Books
 from expander.cluster.delivery import Done, Later, Stale, Verdict, judge
 from expander.cluster.pace import Pace
-from expander.cluster.retry import asked_wait
 from expander.cluster.task import Task, request_of
 from expander.cluster.terms import Settled, Terms
-from expander.cluster.transport import Lost, Transport
 from expander.cluster.window import Window
 from expander.cluster.wire import Prepared
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from expander.client.retry import Retry
 from expander.cluster.delivery import Done, OnExists
-from expander.cluster.retry import Retry
 from expander.cluster.task import Apply
 from expander.cluster.wire import Prepared
 

@@ -16,10 +16,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ExpanderError
-from expander.cluster.asking import Asking, ClusterError, Refused
+from expander.client.client import Asking, ClusterError, Refused
+from expander.client.transport import Transport
 from expander.cluster.group import ClusterSource
 from expander.cluster.journal import FINISHED, Journal
-from expander.cluster.transport import Transport
 from expander.cluster.wire import DIGEST
 from expander.kube.objects import Selection
 from expander.pipeline.group.results import collect

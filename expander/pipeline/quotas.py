@@ -7,7 +7,7 @@ from typing import Any
 
 from expander.base.errors import InputError, Position, Problem
 from expander.base.yaml import read_chunk
-from expander.cluster.capacity import Capacity
+from expander.client.quotas import Capacity
 from expander.pipeline.reading import chunks_of
 from expander.validate.check import check
 

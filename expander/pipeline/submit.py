@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from expander.base.errors import ItemError, OutputError, Problem
-from expander.cluster.asking import Asking, ClusterError, Refused, Unreachable
+from expander.client.client import Asking, ClusterError, Refused, Unreachable
+from expander.client.retry import Retry
+from expander.client.transport import Transport
 from expander.cluster.delivery import Done
 from expander.cluster.journal import HAS, Journal, journal_file
 from expander.cluster.known import Known
 from expander.cluster.news import News
 from expander.cluster.pace import Pace
-from expander.cluster.retry import Retry
 from expander.cluster.submission import Submission
 from expander.cluster.terms import Settled
-from expander.cluster.transport import Transport
 from expander.cluster.window import Window
 from expander.cluster.wire import Preparation, Prepared, Resource
 from expander.manifests.manifest import Manifest

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from expander.cluster.answers import Answer, Malformed
+from expander.client.http import Answer, Malformed
 
 
 def answer(*sent: bytes, method: str = "GET") -> tuple[Answer, bytes]:

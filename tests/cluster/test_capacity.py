@@ -2,8 +2,8 @@
 
 from typing import Any, cast
 
-from expander.cluster.asking import Asking, ClusterError, Refused
-from expander.cluster.capacity import capacity_of
+from expander.client.client import Asking, ClusterError, Refused
+from expander.client.quotas import capacity_of
 
 
 class Answers:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from expander.cluster import follow as following
-from expander.cluster.asking import Refused
-from expander.cluster.follow import follow
-from expander.cluster.transport import Lost, NotGiven
+from expander.client import watch
+from expander.client.client import Refused
+from expander.client.transport import Lost, NotGiven
+from expander.client.watch import follow
 
 
 def named(name: str, version: int) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Heard:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "PAUSE", 0.0)
+    monkeypatch.setattr(watch, "PAUSE", 0.0)
 
 
 def followed(cluster: Cluster, version: str = "") -> list[str]:

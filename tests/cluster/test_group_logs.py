@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from expander.cluster import group_logs
-from expander.cluster.asking import Asking, Refused
-from expander.cluster.transport import Lost, Transport
+from expander.client import group_logs
+from expander.client.client import Asking, Refused
+from expander.client.transport import Lost, Transport
 from expander.kube.objects import Object
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from expander.client.transport import Transport
 from expander.cluster.group import ClusterSource
 from expander.cluster.group_lists import Lists, selectors_of
-from expander.cluster.transport import Transport
 from expander.kube.objects import Change, Object, Selection
 from tests.cli.cluster import PATIENCE, cluster, until
 from tests.cli.groups import create, job

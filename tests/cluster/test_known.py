@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from expander.base.errors import Position
-from expander.cluster import known
-from expander.cluster.asking import Asking
+from expander.client import known
+from expander.client.client import Asking
 from expander.cluster.journal import Journal
 from expander.cluster.wire import DIGEST, Preparation, Prepared, Resource
 from expander.manifests.manifest import Manifest

@@ -2,7 +2,7 @@
 
 import json
 
-from expander.cluster.retry import Retry, asked_wait
+from expander.client.retry import Retry, asked_wait
 
 
 def test_waits_double_up_to_the_cap_and_never_less_than_half_of_it() -> None:

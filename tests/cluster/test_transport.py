@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from expander.base.errors import InputError
-from expander.cluster import official
-from expander.cluster.transport import Lost, NotGiven, Transport
+from expander.client import auth_plugins
+from expander.client.transport import Lost, NotGiven, Transport
 from tests.cluster.stubs import certificate, proxy, stub
 
 Reach = Callable[..., Transport]
@@ -169,7 +169,7 @@ def test_a_plugin_that_fails_later_is_a_refusal_with_its_words(reach: Reach, tmp
     ],
 )
 def test_the_words_of_a_plugin_are_shown_without_what_may_be_a_secret(text: str) -> None:
-    shown = official.without_secrets(f"could not log in: {text}")
+    shown = auth_plugins.without_secrets(f"could not log in: {text}")
     assert SECRET not in shown
     assert "c2lnbmF0dXJl" not in shown
 
@@ -289,7 +289,7 @@ def test_in_a_pod_the_service_account_is_used(
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
         monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
         monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(cert))
-        monkeypatch.setattr(official, "NAMESPACE", str(tmp_path / "namespace"))
+        monkeypatch.setattr(auth_plugins, "NAMESPACE", str(tmp_path / "namespace"))
         transport = reach()
         assert transport.namespace == "mine"
         assert transport.request("GET", "/api").status == 200

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple, Unpack
 
 from expander.base.errors import ItemError, UsageError
 from expander.base.state_dir import state_folder
+from expander.client.retry import Retry
 from expander.cluster.delivery import OnExists
-from expander.cluster.retry import Retry
 from expander.cluster.task import Apply
 from expander.cluster.terms import OnQuota, Terms
 from expander.manifests.edits import GROUP_LABEL

@@ -117,8 +117,8 @@ def _local(wanted: Wanted, awaited: bool) -> LocalSource:
 
 
 def _cluster(wanted: Wanted) -> ClusterSource:
+    from expander.client.transport import Transport
     from expander.cluster.group import ClusterSource
-    from expander.cluster.transport import Transport
 
     try:
         transport = Transport(wanted.kubeconfig, wanted.context)

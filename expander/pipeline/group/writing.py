@@ -31,9 +31,9 @@ def writer_of(source: AnySource) -> Iterator[AnyWriter]:
         with LocalWrites(source.folders.found(), source.selection) as local:
             yield local
         return
-    from expander.cluster.asking import Asking
+    from expander.client.client import Asking
+    from expander.client.retry import Retry
     from expander.cluster.group_writes import ClusterWrites
-    from expander.cluster.retry import Retry
 
     yield ClusterWrites(Asking(source.transport, Retry(), lambda: False), source.selection)
 

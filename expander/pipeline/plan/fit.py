@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from expander.cluster.capacity import Capacity
+from expander.client.quotas import Capacity
 from expander.kube import limit_ranges, quota
 from expander.kube.quantity import Quantity
 from expander.kube.quota import Refused, concerns, usage

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from expander.cluster.asking import Asking
-from expander.cluster.capacity import Capacity, CapacityOf, capacity_of
+from expander.client.client import Asking
+from expander.client.quotas import Capacity, CapacityOf, capacity_of
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
 from expander.pipeline.plan.rate import Rate

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from expander.base.errors import InputError
-from expander.cluster.capacity import Capacity
+from expander.client.quotas import Capacity
 
 PATIENCE: Final = 3.0
 """Seconds in which a question is asked again before the plan goes on without an answer."""
@@ -57,9 +57,9 @@ class ClusterLimits:
     asked = "cluster"
 
     def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
-        from expander.cluster.asking import Asking
-        from expander.cluster.retry import Retry
-        from expander.cluster.transport import Transport
+        from expander.client.client import Asking
+        from expander.client.retry import Retry
+        from expander.client.transport import Transport
 
         transport = Transport(kubeconfig, context)
         self.namespace = transport.namespace
@@ -69,7 +69,7 @@ class ClusterLimits:
 
     def of(self, namespace: str) -> Capacity:
         """The limits of ``namespace``. A server that once did not answer is not asked again."""
-        from expander.cluster.capacity import capacity_of
+        from expander.client.quotas import capacity_of
 
         if self._silent is not None:
             return Capacity(namespace, unknown=self._silent)

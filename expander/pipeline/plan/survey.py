@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any, Final
 
 from expander.base.errors import ItemError, Problem
-from expander.cluster.capacity import Capacity, CapacityOf
+from expander.client.quotas import Capacity, CapacityOf
 from expander.kube.scheme import BY_KIND
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from expander.base.errors import ItemError, Position
-from expander.cluster.capacity import Capacity
+from expander.client.quotas import Capacity
 from expander.manifests.manifest import Manifest
 
 Tree = dict[str, Any]

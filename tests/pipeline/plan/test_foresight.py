@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from expander.cluster.capacity import Capacity
+from expander.client.quotas import Capacity
 from expander.manifests.manifest import Manifest
 from expander.pipeline.plan.foresight import AHEAD, NAMESPACES, Foresight
 from tests.pipeline.plan.batches import capacity, job, limit_range, quota

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from expander.base.errors import InputError
-from expander.cluster.access import Access, Chosen, impersonation, no_cluster
+from expander.client.kubeconfig import Access, Chosen, impersonation, no_cluster
 
 NAMESPACE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 

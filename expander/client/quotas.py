@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from expander.cluster.asking import Asking, ClusterError, Refused
+from expander.client.client import Asking, ClusterError, Refused
 
 Object = Mapping[str, Any]
 

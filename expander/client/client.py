@@ -10,9 +10,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ExpanderError, ItemError
+from expander.client.retry import Retry, asked_wait, status_of
+from expander.client.transport import Lost, Transport
 from expander.cluster.delivery import TRANSIENT
-from expander.cluster.retry import Retry, asked_wait, status_of
-from expander.cluster.transport import Lost, Transport
 from expander.cluster.wire import Resource
 
 PAGE: Final = 500

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from expander.base.errors import InputError
-from expander.cluster.access import Access, choose, read
-from expander.cluster.connection import Endpoint
-from expander.cluster.proxies import ProxyError
-from expander.cluster.session import Session
+from expander.client.http import Endpoint, Session
+from expander.client.kubeconfig import Access, choose, read
+from expander.client.proxy import ProxyError
 
 FRESH: Final = 30.0
 """Seconds for which the headers that authenticate are used without asking for them again."""
@@ -174,15 +173,15 @@ def _access(kubeconfig: str | None, context: str | None) -> Access:
     source = kubeconfig or os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
     inside = "KUBERNETES_SERVICE_HOST" in os.environ
     if kubeconfig is None and inside and not any(map(os.path.exists, source.split(os.pathsep))):
-        from expander.cluster import official
+        from expander.client import auth_plugins
 
-        return official.in_pod()
+        return auth_plugins.in_pod()
     chosen = choose(source, context)
     if chosen.is_static:
         return read(chosen)
-    from expander.cluster import official
+    from expander.client import auth_plugins
 
-    return official.of_context(source, chosen)
+    return auth_plugins.of_context(source, chosen)
 
 
 def _denied(why: str) -> Reply:

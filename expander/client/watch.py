@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from expander.cluster.asking import Asking, ClusterError, Refused
-from expander.cluster.transport import Lost, NotGiven, Transport
+from expander.client.client import Asking, ClusterError, Refused
+from expander.client.transport import Lost, NotGiven, Transport
 
 STAY: Final = 240
 """Seconds for which a watch is asked to stay open."""
