@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.timing import verdict
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.node import Node
-from expander.local.runtime.launch import Exit, Launch, Started
+from expander.local.runtime.runtime import Exit, Launch, Started
 
 GOAL = 0.25
 """Milliseconds per pod."""

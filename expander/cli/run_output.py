@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from expander.cli.messages import Output, say
 from expander.cli.outcome_lines import OutcomeLines
-from expander.local.kubelet.folders import Folders
+from expander.local.kubelet.pod_files import Folders
 from expander.pipeline.group.standing import standing_of
 from expander.pipeline.outcomes import FAILED, JobOutcome, outcome_of
 from expander.pipeline.results import logs_of

@@ -94,9 +94,9 @@ def _tell(url: str, kubeconfig: Path) -> None:
 
 
 def _status(folder: Path) -> int:
-    from expander.local.api.server import presence
+    from expander.local.apiserver import server
 
-    found = presence.current(folder)
+    found = server.current(folder)
     if found is None:
         say(f"no server is at work in {folder}")
         return 1
@@ -106,9 +106,9 @@ def _status(folder: Path) -> int:
 
 
 def _stop(folder: Path) -> int:
-    from expander.local.api.server import presence
+    from expander.local.apiserver import server
 
-    found = presence.stop(folder)
+    found = server.stop(folder)
     if found is None:
         say(f"no server is at work in {folder}")
         return 1

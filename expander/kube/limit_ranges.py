@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from expander.kube.quota import forbidden
 from expander.kube.resources import Amounts, of_pod, read
-from expander.local.store.encoding import Object
+from expander.local.store.database import Object
 
 NOTE: Final = "kubernetes.io/limit-ranger"
 """The annotation that says what was filled in."""

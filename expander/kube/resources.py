@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from expander.kube.quantity import Form, Quantity, parse, quantity
-from expander.local.store.encoding import Object
+from expander.local.store.database import Object
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from expander.kube.objects import Change, Object, mark_of, owner_of, uid_of
 from expander.local.group_folders import DATABASE, GroupFolders, StateReader, opened
-from expander.local.store.encoding import decode
+from expander.local.store.database import decode
 
 POLL: Final = 0.2
 """Seconds between two looks."""

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from expander.base.errors import ExpanderError
-from expander.local.store import rows, traces
-from expander.local.store.database import BUSY, LAYOUT, other_layout
-from expander.local.store.encoding import Object, decode
+from expander.local.store import database, objects
+from expander.local.store.database import BUSY, LAYOUT, Object, decode, other_layout
 from expander.local.store.events import Events, Recorded
 
 DATABASE: Final = "state.db"
@@ -73,25 +72,25 @@ class StateReader:
 
     def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
         """The objects of a kind by namespace and name."""
-        for _, data in rows.listed(self.database, kind, namespace):
+        for _, data in objects.listed(self.database, kind, namespace):
             yield decode(data)
 
     def by_uid(self, uid: str) -> Object | None:
         """The object with that uid, or None."""
-        return rows.identified(self.database, uid)
+        return objects.identified(self.database, uid)
 
     def owned(self, uids: Iterable[str]) -> Iterator[Object]:
         """The objects that have one of these as their first owner, oldest first for each."""
         for uid in uids:
-            for _, data in rows.owned(self.database, uid):
+            for _, data in objects.owned(self.database, uid):
                 yield decode(data)
 
     def traces(self, uids: Iterable[str]) -> Iterator[Object]:
         """The pods of these Jobs that were deleted before them."""
-        traced = traces.owners(self.database)
+        traced = database.owners(self.database)
         for uid in uids:
             if uid in traced:
-                yield from traces.of_job(self.database, uid)
+                yield from database.of_job(self.database, uid)
 
     def events(self, namespace: str | None) -> Iterator[Recorded]:
         """What was recorded, oldest first."""

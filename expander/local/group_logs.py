@@ -10,9 +10,8 @@ from typing import Final
 
 from expander.kube.objects import Object, container_status, uid_of
 from expander.local.group_folders import StateReader, opened
-from expander.local.kubelet.folders import Folders, PodFiles, restart_counts
-from expander.local.logs.text import CHUNK, Stamper
-from expander.local.logs.times import LogTimes
+from expander.local.kubelet.pod_files import Folders, PodFiles, restart_counts
+from expander.local.logs import CHUNK, LogTimes, Stamper
 from expander.local.state import holder
 
 POLL: Final = 0.1

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 from expander.kube import selectors
 from expander.kube.objects import Selection, uid_of
-from expander.local.kubelet.folders import Folders
+from expander.local.kubelet.pod_files import Folders
 from expander.local.state import State
 from expander.local.store.objects import Store
 

@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from expander.local.control import Control
-from expander.local.controllers.pod_status import ENDED
-from expander.local.controllers.pods import controller_of
-from expander.local.runtime.launch import Exit, Launch, Started
-from expander.local.runtime.recovery import forget, recover
-from expander.local.store.encoding import Object
+from expander.local.control_plane import Control
+from expander.local.controllers.pods import ENDED, controller_of
+from expander.local.runtime.journal import forget, recover
+from expander.local.runtime.runtime import Exit, Launch, Started
+from expander.local.store.database import Object
 
 Ends = dict[str, dict[str, Exit]]
 """By the uid of a pod, then by the key of a launch: how it ended."""

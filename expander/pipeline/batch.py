@@ -11,7 +11,7 @@ from expander.base.errors import InputError, ItemError, Position, UsageError
 from expander.base.yaml import read_chunk
 from expander.items import Item
 from expander.kube.volcano import is_volcano
-from expander.local.decide.volcano.plugins import ungiven
+from expander.local.controllers.volcano.plugins import ungiven
 from expander.manifests.edits import Edits, apply
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from expander.local.kubelet.folders import Folders
+from expander.local.kubelet.pod_files import Folders
 
 Object = Mapping[str, Any]
 

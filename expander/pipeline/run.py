@@ -12,8 +12,8 @@ from typing import Any
 
 from expander.base.errors import ItemError, Problem
 from expander.local.executor import Executor
-from expander.local.logs.times import LOOK
-from expander.local.store.states import FINISHED, job_state
+from expander.local.logs import LOOK
+from expander.local.store.job_states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
 from expander.pipeline.halt import Halt
 from expander.pipeline.stalls import why_open

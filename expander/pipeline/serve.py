@@ -48,14 +48,14 @@ def run_server(
     ``port`` None takes the one that the folder's last server had, if it is free. ``executor`` are options of
     `Executor`; the others are those of `lifecycle.Settings`. Raises ExpanderError when it cannot be done.
     """
-    from expander.local.api.server import presence
-    from expander.local.api.server.cluster import Cluster
-    from expander.local.api.server.faults import Faults
-    from expander.local.api.server.lifecycle import Settings, serve
+    from expander.local.apiserver import server
+    from expander.local.apiserver.fault_injection import Faults
+    from expander.local.apiserver.server import Settings, serve
+    from expander.local.apiserver.storage import Cluster
 
     parsed = Faults.parse(faults) if faults else Faults()
     with Cluster(folder, history=HISTORY, shared=True, **executor) as cluster:
-        before = presence.last(folder)
+        before = server.last(folder)
         settings = Settings(
             folder,
             kubeconfig,
@@ -69,7 +69,7 @@ def run_server(
         )
 
         def announced(url: str) -> None:
-            presence.announce(folder, presence.Presence(os.getpid(), url, str(kubeconfig)))
+            server.announce(folder, server.Presence(os.getpid(), url, str(kubeconfig)))
             ready(url, cluster.note)
 
         asyncio.run(serve(cluster, settings, announced))

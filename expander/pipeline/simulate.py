@@ -12,8 +12,7 @@ from typing import Any, Final, Literal
 from expander.base.errors import InputError, UsageError
 from expander.kube.cron import named_zone
 from expander.kube.time import api_time
-from expander.local.decide.cronjob import CronDecision, decide, started
-from expander.local.decide.jobmaker import job_name, local_time
+from expander.local.controllers.cronjob.sync import CronDecision, decide, job_name, local_time, started
 from expander.validate.defaults.defaults import defaults
 
 BROKEN: Final = frozenset(("UnknownTimeZone", "UnparseableSchedule", "InvalidSchedule"))

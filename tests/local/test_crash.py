@@ -15,8 +15,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from expander.local.runtime.launch import Exit
-from expander.local.runtime.recovery import recover
+from expander.local.runtime.journal import recover
+from expander.local.runtime.runtime import Exit
 from expander.local.store.database import open_database
 from expander.local.store.objects import Store
 

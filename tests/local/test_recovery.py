@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError
-from expander.local.actions import NotFound
-from expander.local.executor import Executor
+from expander.local.executor import Executor, NotFound
 
 Object = dict[str, Any]
 

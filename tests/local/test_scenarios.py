@@ -18,9 +18,8 @@ from typing import Any
 
 import pytest
 
-from expander.local.actions import NotFound
-from expander.local.executor import Executor
-from expander.local.runtime.choose import best
+from expander.local.executor import Executor, NotFound
+from expander.local.runtime.select import best
 
 QUIET = 2.5
 """Seconds without a change of a scenario's objects after which it is over."""

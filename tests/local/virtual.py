@@ -1,6 +1,6 @@
 """One Job in a cluster in virtual time: the API, the garbage collector and the users, as Jobs see them.
 
-Only the Job controller is real: `expander.local.decide`. The node is `tests.local.virtual_node`.
+Only the Job controller is real: `expander.local.controllers.job`. The node is `tests.local.virtual_node`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import Any
 
 from expander.kube.time import api_time
 from expander.kube.wellknown import FINALIZER, INDEX, number
-from expander.local.decide import conditions, ttl
-from expander.local.decide.decision import Decision, Event, pod_created, pod_deleted
-from expander.local.decide.gather import Pods
-from expander.local.decide.job import decide
-from expander.local.decide.podmaker import pod_name
-from expander.validate.defaulting.creation import created_job
+from expander.local.controllers.job import conditions
+from expander.local.controllers.job.context import Decision, Event, pod_created, pod_deleted
+from expander.local.controllers.job.pods import Pods, pod_name
+from expander.local.controllers.job.sync import decide
+from expander.local.registry import created_job
 from tests.local.virtual_node import LAG, Node, Runner
 
 Object = dict[str, Any]
@@ -113,7 +112,7 @@ class World:
         self.events += [(event, self.clock.now) for event in decision.events]
         if decision.again_at is not None:
             self.wake(max(0.0, decision.again_at - self.clock.now))
-        expires = ttl.expires_at(self.job)
+        expires = conditions.expires_at(self.job)
         if expires is not None:
             self.clock.after(max(0.0, expires - self.clock.now), self.delete_job)
 

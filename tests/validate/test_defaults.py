@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from expander.validate.defaulting.creation import created_job
+from expander.local.registry import created_job
 from expander.validate.defaults.core import pull_policy
 from expander.validate.defaults.defaults import defaults
 

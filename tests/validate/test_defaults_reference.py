@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.yaml import load_documents
-from expander.validate.defaulting.creation import UID_LABEL, created_job
+from expander.local.registry import UID_LABEL, created_job
 from expander.validate.defaults.defaults import defaults
 
 UNKNOWABLE = ("uid", "resourceVersion", "creationTimestamp", "managedFields")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from expander.validate.defaulting.creation import created_job
+from expander.local.registry import created_job
 from expander.validate.defaults.defaults import defaults
 from expander.validate.updates import check_update
 

@@ -1,11 +1,75 @@
-"""The order in which a new object is completed and checked."""
+"""The order in which a new object is completed and checked.
+
+What every pod of a cluster gets.
+
+The plugins ServiceAccount, Priority and DefaultTolerationSeconds of the API server decide, and its defaults
+of whole pods, which templates do not have.
+"""
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from expander.kube import limit_ranges, quota
-from expander.local.admission import namespaces, pods
-from expander.local.store.encoding import Object
+from expander.kube.quota import forbidden
+from expander.local.admission import namespace_lifecycle
+from expander.local.admission.service_account import with_token
+from expander.local.store.database import Object
 from expander.local.store.objects import Store
+from expander.validate.defaults.core import requests_from_limits
+
+_PATIENCE: Final = tuple(
+    {
+        "key": f"node.kubernetes.io/{taint}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": 300,
+    }
+    for taint in ("not-ready", "unreachable")
+)
+"""How long a pod stays on a node that is lost."""
+
+
+def completed(store: Store, pod: Object) -> Object:
+    """The pod as it is to be stored; what it has already stays. Raises `Refused` when it is to run as a
+    service account that is not there."""
+    spec: dict[str, Any] = {**pod["spec"]}
+    for kind in ("containers", "initContainers"):
+        if spec.get(kind):
+            spec[kind] = [_with_requests(container) for container in spec[kind]]
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    namespace = pod["metadata"]["namespace"]
+    found = store.get("ServiceAccount", namespace, account)
+    if found is None:
+        words = (
+            f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
+        )
+        raise forbidden(pod, words)
+    spec["serviceAccountName"] = spec["serviceAccount"] = account
+    spec = with_token(spec, found)
+    spec.setdefault("priority", 0)
+    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    spec.setdefault("enableServiceLinks", True)
+    own = spec.get("tolerations") or []
+    added = [dict(each) for each in _PATIENCE if not any(_covers(toleration, each) for toleration in own)]
+    if own or added:
+        spec["tolerations"] = [*own, *added]
+    return {**pod, "metadata": {"generation": 1, **pod["metadata"]}, "spec": spec}
+
+
+def _with_requests(container: Object) -> Object:
+    resources = container.get("resources") or {}
+    if not resources.get("limits"):
+        return container
+    resources = {**resources}
+    requests_from_limits(resources)
+    return {**container, "resources": resources}
+
+
+def _covers(toleration: Object, other: Object) -> bool:
+    """Whether the pod has its own word on what ``other`` tolerates."""
+    key, effect = toleration.get("key") or "", toleration.get("effect") or ""
+    return key in ("", other["key"]) and effect in ("", other["effect"])
 
 
 def admit(store: Store, obj: Object) -> Object:
@@ -14,13 +78,13 @@ def admit(store: Store, obj: Object) -> Object:
     Nothing is changed and nothing counted: that it is in the store is told to `controllers.quotas`. Raises
     `Refused` with code 403 or 404.
     """
-    namespaces.check_creation(store, obj)
+    namespace_lifecycle.check_creation(store, obj)
     namespace = obj["metadata"].get("namespace")
     if not namespace:
         return obj
     if obj["kind"] == "Pod":
         ranges = list(store.of_kind("LimitRange", namespace))
-        obj = limit_ranges.applied(ranges, pods.completed(store, obj))
+        obj = limit_ranges.applied(ranges, completed(store, obj))
         limit_ranges.check(ranges, obj)
     elif obj["kind"] == "PersistentVolumeClaim":
         limit_ranges.check(store.of_kind("LimitRange", namespace), obj)

@@ -3,21 +3,93 @@
 A pod matters until it has ended and its Job has counted it; after that it rests in the store and costs no
 memory. What happens to a pod is told to a `listener.Listener`: the scheduler must know, the
 kubelet must stop what runs, the Job must be looked at.
+
+Who has to act when something happens to a pod.
+
+What happens to the status of a pod that several write: the kubelet, the scheduler, clients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, Protocol
 
 from expander.kube.generated_names import generated, new_uid
 from expander.kube.time import api_time
 from expander.kube.wellknown import FINALIZER
-from expander.local.controllers.listener import Listener
-from expander.local.controllers.pod_status import ENDED, following, is_stuck, with_condition
-from expander.local.decide import gather
-from expander.local.store.encoding import Object
+from expander.local.controllers.job import pods as gather
+from expander.local.store.database import Object
 from expander.local.store.objects import Store
+
+
+class Listener(Protocol):
+    """Is told of every step of a pod that others must follow."""
+
+    def pod_created(self, pod: Object) -> None:
+        """The pod is in the store and has no place yet."""
+
+    def pod_stopped(self, pod: Object, grace: float) -> None:
+        """The pod is being deleted while it may run; it has so many seconds."""
+
+    def pod_over(self, uid: str) -> None:
+        """The pod has ended or is gone: it needs no place any more."""
+
+    def pod_gone(self, pod: Object) -> None:
+        """The pod is in the store no more."""
+
+    def job_touched(self, uid: str, *, at_once: bool) -> None:
+        """Something about a pod of this Job has changed."""
+
+
+ENDED: Final = ("Succeeded", "Failed")
+"""The phases of a pod of which no container will run again."""
+
+PASSING: Final = (None, "ContainerCreating", "PodInitializing")
+"""Reasons to wait that pass by themselves."""
+
+KUBELETS: Final = frozenset(
+    ("PodScheduled", "Initialized", "Ready", "ContainersReady", "PodReadyToStartContainers")
+)
+"""The conditions that the kubelet writes anew each time; those of others stay."""
+
+
+def is_stuck(status: Object) -> bool:
+    """Whether a container waits for something that may never come: an image, a ConfigMap, its next try."""
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        for part in status.get(kind) or ():
+            waiting = part["state"].get("waiting")
+            if waiting is not None and waiting.get("reason") not in PASSING:
+                return True
+    return False
+
+
+def following(before: Object, status: Object) -> Object:
+    """``status``, the kubelet's word, with the conditions that others had written into the one ``before``."""
+    foreign = [each for each in before.get("conditions") or () if each["type"] not in KUBELETS]
+    if not foreign:
+        return status
+    own = {each["type"] for each in status.get("conditions") or ()}
+    kept = [each for each in foreign if each["type"] not in own]
+    return {**status, "conditions": [*(status.get("conditions") or ()), *kept]}
+
+
+def with_condition(status: Object, condition: Object) -> Object:
+    """The status with this condition in the place of the one of its type."""
+    others = [each for each in status.get("conditions") or () if each["type"] != condition["type"]]
+    return {**status, "conditions": [*others, condition]}
+
+
+def unschedulable(status: Object, message: str, at: str) -> Object:
+    """The status of a pod that found no place ``at`` a time, with why."""
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "lastProbeTime": None,
+        "lastTransitionTime": at,
+        "reason": "Unschedulable",
+        "message": message,
+    }
+    return {**with_condition(status, condition), "phase": "Pending"}
 
 
 class Pods:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from expander.local.store.encoding import Object
+from expander.local.store.database import Object
 
 
 class Services:

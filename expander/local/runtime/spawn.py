@@ -12,7 +12,7 @@ import os
 import signal
 import stat
 
-from expander.local.runtime import marks
+from expander.local.runtime import process_tree
 
 UNRUNNABLE = 255
 """The exit code of a container whose command the kernel refuses to run."""
@@ -79,7 +79,7 @@ class Spawner:
             path = self._find(argv, env)
             for number, text in (data or {}).items():
                 files.append((_text_file(text), number))
-            marks.put_on(mark)
+            process_tree.put_on(mark)
             if self._quick and user is None and group is None and not groups:
                 return self._spawn(path, argv, env, output, files)
             return self._fork(path, argv, env, output, user, group, groups)

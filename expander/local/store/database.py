@@ -2,16 +2,71 @@
 
 Write-ahead logging with ``synchronous=NORMAL``: a commit survives the end of the process, however it
 ends; a power cut may take the last ones but never leaves a broken file.
+
+Objects as bytes and back: orjson where it is installed, else Python's json, with the same result.
+
+Pods that were deleted before their Job: what a group's history still tells of them.
+
+The Job controller deletes what runs when a Job fails, is suspended or needs no more pods. In a cluster their
+logs are gone with them; here the logs are files, and a pod's last state rests beside the objects until its
+Job goes. No controller, list or watch sees it.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from expander.base.errors import ExpanderError
-from expander.local.store.traces import TABLES as _TRACES
+
+Object = dict[str, Any]
+
+
+def _plain(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+encode: Callable[[Any], bytes]
+decode: Callable[[bytes], Any]
+
+try:
+    from orjson import dumps, loads
+
+    encode, decode = dumps, loads
+except ImportError:
+    encode, decode = _plain, json.loads
+
+
+TABLES: Final = """
+CREATE TABLE traces (uid TEXT PRIMARY KEY, owner TEXT NOT NULL, data BLOB NOT NULL);
+CREATE INDEX traced ON traces (owner);
+CREATE TRIGGER untraced AFTER DELETE ON objects WHEN old.kind = 'Job'
+BEGIN DELETE FROM traces WHERE owner = old.uid; END;
+"""
+"""The Job's row takes the traces of its pods along."""
+
+
+def keep(database: sqlite3.Connection, pod: Object, owner: str) -> None:
+    """Keep the last state of a pod of the Job ``owner``, within the open transaction or a new one."""
+    if not database.in_transaction:
+        database.execute("BEGIN")
+    row = (pod["metadata"]["uid"], owner, encode(pod))
+    database.execute("INSERT OR REPLACE INTO traces VALUES (?,?,?)", row)
+
+
+def of_job(database: sqlite3.Connection, owner: str) -> Iterator[Object]:
+    """The pods of a Job that were deleted, in the order in which they went."""
+    found = database.execute("SELECT data FROM traces WHERE owner=? ORDER BY rowid", (owner,)).fetchall()
+    yield from (decode(data) for (data,) in found)
+
+
+def owners(database: sqlite3.Connection) -> set[str]:
+    """The Jobs that have traces."""
+    return {uid for (uid,) in database.execute("SELECT DISTINCT owner FROM traces")}
+
 
 LAYOUT: Final = 2
 """The number of the tables' layout, kept as SQLite's ``user_version``."""
@@ -74,7 +129,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA temp_store=MEMORY")
         (layout,) = connection.execute("PRAGMA user_version").fetchone()
         if layout == 0:
-            connection.executescript(f"BEGIN;{_TABLES}{_TRACES}PRAGMA user_version={LAYOUT};COMMIT;")
+            connection.executescript(f"BEGIN;{_TABLES}{TABLES}PRAGMA user_version={LAYOUT};COMMIT;")
         elif layout != LAYOUT:
             raise other_layout(path, layout)
     except sqlite3.DatabaseError as error:

@@ -4,6 +4,8 @@ An object is a plain mapping in the API's JSON form and is never changed in plac
 new one, which shares what stayed the same. That makes keeping the last versions for watches cheap.
 
 Most objects rest in the file; in memory are those that somebody holds and those not yet committed.
+
+Objects as rows of the file: the statements, and nothing of what is in memory.
 """
 
 from __future__ import annotations
@@ -15,8 +17,148 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final, Literal
 
-from expander.local.store import rows, traces
-from expander.local.store.encoding import Object, decode, encode
+from expander.local.store import database
+from expander.local.store.database import Object, decode, encode
+from expander.local.store.job_states import state_of
+
+PAGE: Final = 500
+"""Rows read at a time, so that a long list never lies in memory as a whole."""
+
+_SAVE: Final = (
+    "INSERT INTO objects (uid, kind, namespace, name, owner, state, version, data) VALUES (?,?,?,?,?,?,?,?) "
+    "ON CONFLICT (uid) DO UPDATE SET owner=excluded.owner, state=excluded.state, version=excluded.version, "
+    "data=excluded.data"
+)
+_NOTE: Final = "INSERT INTO notes VALUES (?,?) ON CONFLICT (uid) DO UPDATE SET data=excluded.data"
+_LAST: Final = "\U0010ffff"
+"""Past every name."""
+_MARK: Final = "INSERT INTO marks VALUES ('version',?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
+
+
+def save(database: sqlite3.Connection, objects: Iterable[Object]) -> None:
+    """Write each object over what was there under its uid."""
+    database.executemany(_SAVE, map(_row, objects))
+
+
+def delete(database: sqlite3.Connection, uids: Iterable[str]) -> None:
+    """Delete the objects with these uids and what was noted of them."""
+    gone = [(uid,) for uid in uids]
+    database.executemany("DELETE FROM objects WHERE uid=?", gone)
+    database.executemany("DELETE FROM notes WHERE uid=?", gone)
+
+
+def save_notes(database: sqlite3.Connection, notes: dict[str, bytes | None]) -> None:
+    """Write the notes; None deletes one."""
+    database.executemany(_NOTE, [(uid, data) for uid, data in notes.items() if data is not None])
+    database.executemany("DELETE FROM notes WHERE uid=?", [(uid,) for uid in notes if notes[uid] is None])
+
+
+def note(database: sqlite3.Connection, uid: str) -> bytes | None:
+    """The note of that uid, or None."""
+    row = database.execute("SELECT data FROM notes WHERE uid=?", (uid,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def noted(database: sqlite3.Connection) -> Iterator[str]:
+    """The uids that have notes."""
+    return (uid for (uid,) in database.execute("SELECT uid FROM notes"))
+
+
+def notes(database: sqlite3.Connection) -> list[tuple[str, bytes]]:
+    """All notes and whose they are."""
+    return database.execute("SELECT uid, data FROM notes").fetchall()
+
+
+def mark(database: sqlite3.Connection, version: int) -> None:
+    """Write down the last resource version given out."""
+    database.execute(_MARK, (version,))
+
+
+def marked(database: sqlite3.Connection) -> int:
+    """The last resource version given out in an earlier life, or 0."""
+    (found,) = database.execute("SELECT max(value) FROM marks WHERE name='version'").fetchone()
+    return found or 0
+
+
+def named(database: sqlite3.Connection, kind: str, namespace: str, name: str) -> Object | None:
+    """The object of that name, or None."""
+    query = "SELECT data FROM objects WHERE kind=? AND namespace=? AND name=?"
+    return _one(database.execute(query, (kind, namespace, name)))
+
+
+def identified(database: sqlite3.Connection, uid: str) -> Object | None:
+    """The object with that uid, or None."""
+    return _one(database.execute("SELECT data FROM objects WHERE uid=?", (uid,)))
+
+
+def listed(
+    database: sqlite3.Connection, kind: str, namespace: str | None, after: tuple[str, str] = ("", "")
+) -> Iterator[tuple[str, bytes]]:
+    """Uid and bytes of every object of a kind by namespace and name, a page at a time.
+
+    ``after`` is the namespace and name they are past.
+    """
+    last, name = _place(namespace, after)
+    query = f"SELECT uid, data, namespace, name FROM objects WHERE kind=? AND {_within(namespace)} "
+    query += f"ORDER BY namespace, name LIMIT {PAGE}"
+    while page := database.execute(query, (kind, last, name)).fetchall():
+        yield from ((uid, data) for uid, data, _, _ in page)
+        _, _, last, name = page[-1]
+
+
+def counted(database: sqlite3.Connection, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
+    """How many `listed` would give."""
+    query = f"SELECT count(*) FROM objects WHERE kind=? AND {_within(namespace)}"
+    (found,) = database.execute(query, (kind, *_place(namespace, after))).fetchone()
+    count: int = found
+    return count
+
+
+def owned(database: sqlite3.Connection, uid: str) -> list[tuple[str, bytes]]:
+    """Uid and bytes of the objects that have this one as their first owner, oldest first."""
+    return database.execute("SELECT uid, data FROM objects WHERE owner=? ORDER BY id", (uid,)).fetchall()
+
+
+def states(database: sqlite3.Connection, kind: str) -> Iterator[tuple[str, str]]:
+    """Uid and state of every object of a kind, oldest first."""
+    last = 0
+    query = f"SELECT id, uid, state FROM objects WHERE kind=? AND id>? ORDER BY id LIMIT {PAGE}"
+    while page := database.execute(query, (kind, last)).fetchall():
+        yield from ((uid, state) for _, uid, state in page)
+        last = page[-1][0]
+
+
+def _within(namespace: str | None) -> str:
+    return "namespace=? AND name>?" if namespace is not None else "(namespace, name)>(?,?)"
+
+
+def _place(namespace: str | None, after: tuple[str, str]) -> tuple[str, str]:
+    """Where to begin: what is ``after`` the end of another namespace is all of this one, or nothing."""
+    if namespace is None or after[0] == namespace:
+        return after
+    return namespace, "" if after[0] < namespace else _LAST
+
+
+def _one(found: sqlite3.Cursor) -> Object | None:
+    row = found.fetchone()
+    obj: Object | None = None if row is None else decode(row[0])
+    return obj
+
+
+def _row(obj: Object) -> tuple[str, str, str, str, str | None, str | None, int, bytes]:
+    metadata = obj["metadata"]
+    owner = next(iter(metadata.get("ownerReferences") or ()), None)
+    return (
+        metadata["uid"],
+        obj["kind"],
+        metadata.get("namespace", ""),
+        metadata["name"],
+        owner and owner["uid"],
+        state_of(obj),
+        int(metadata["resourceVersion"]),
+        encode(obj),
+    )
+
 
 Key = tuple[str, str, str]
 """Kind, namespace and name."""
@@ -51,9 +193,9 @@ class Store:
         self._unsaved: dict[str, None] = {}
         self._removed: set[str] = set()
         self._notes: dict[str, bytes | None] = {}
-        self._noted = set(rows.noted(database))
+        self._noted = set(noted(database))
         self._changes: deque[Change] = deque(maxlen=history)
-        self.version = self._reserved = rows.marked(database)
+        self.version = self._reserved = marked(database)
         self._forgotten = self.version
         """The last version of which no change is kept."""
 
@@ -61,14 +203,14 @@ class Store:
         """The object of that name, or None."""
         if (uid := self._names.get((kind, namespace, name))) is not None:
             return self._memory[uid]
-        obj = rows.named(self._database, kind, namespace, name)
+        obj = named(self._database, kind, namespace, name)
         return None if obj is None or obj["metadata"]["uid"] in self._removed else obj
 
     def by_uid(self, uid: str) -> Object | None:
         """The object with that uid, or None."""
         if (obj := self._memory.get(uid)) is not None:
             return obj
-        return None if uid in self._removed else rows.identified(self._database, uid)
+        return None if uid in self._removed else identified(self._database, uid)
 
     def put(self, obj: Object, *, new: bool = False, durable: bool = True) -> Object:
         """Keep ``obj`` as the next version, whole, and give it back with its resource version.
@@ -101,11 +243,11 @@ class Store:
         """Keep the last state of a pod that is to be removed, for as long as its Job ``owner`` stays."""
         job = self.by_uid(owner)
         if job is not None and not job["metadata"].get("deletionTimestamp"):
-            traces.keep(self._database, obj, owner)
+            database.keep(self._database, obj, owner)
 
     def traces(self, owner: str) -> list[Object]:
         """The pods of a Job that were removed with a trace."""
-        return [*traces.of_job(self._database, owner)]
+        return [*database.of_job(self._database, owner)]
 
     def hold(self, uid: str) -> Object | None:
         """Keep this object in memory until it is released or removed; None when there is none."""
@@ -134,13 +276,13 @@ class Store:
         """What was noted of the object, or None."""
         if uid not in self._noted:
             return None
-        data = self._notes[uid] if uid in self._notes else rows.note(self._database, uid)
+        data = self._notes[uid] if uid in self._notes else note(self._database, uid)
         return None if data is None else decode(data)
 
     def notes(self) -> Iterator[tuple[str, Any]]:
         """Every note with the uid of its object."""
         self.flush()
-        yield from ((uid, decode(data)) for uid, data in rows.notes(self._database))
+        yield from ((uid, decode(data)) for uid, data in notes(self._database))
 
     def of_kind(
         self, kind: str, namespace: str | None = None, after: tuple[str, str] = ("", "")
@@ -150,22 +292,22 @@ class Store:
         What changes meanwhile may or may not show.
         """
         self.flush()
-        yield from self._current(rows.listed(self._database, kind, namespace, after))
+        yield from self._current(listed(self._database, kind, namespace, after))
 
     def count(self, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
         """How many objects `of_kind` gives."""
         self.flush()
-        return rows.counted(self._database, kind, namespace, after)
+        return counted(self._database, kind, namespace, after)
 
     def owned(self, uid: str) -> list[Object]:
         """The objects that have this one as their first owner, oldest first."""
         self.flush()
-        return [*self._current(rows.owned(self._database, uid))]
+        return [*self._current(owned(self._database, uid))]
 
     def states(self, kind: str) -> Iterator[tuple[str, str]]:
         """Uid and state of every object of a kind, oldest first, without reading the objects."""
         self.flush()
-        return rows.states(self._database, kind)
+        return states(self._database, kind)
 
     def since(self, version: int) -> list[Change] | None:
         """The changes after ``version``; None when not all of them are kept any more."""
@@ -183,18 +325,18 @@ class Store:
         if not database.in_transaction:
             database.execute("BEGIN")
         if self._removed:
-            rows.delete(database, self._removed)
+            delete(database, self._removed)
             self._removed = set()
-        rows.save(database, [self._memory[uid] for uid in self._unsaved])
+        save(database, [self._memory[uid] for uid in self._unsaved])
         for uid in self._unsaved.keys() - self._held:
             self._drop(uid)
         self._unsaved = {}
         if self._notes:
-            rows.save_notes(database, self._notes)
+            save_notes(database, self._notes)
             self._notes = {}
         if self.version > self._reserved:
             self._reserved = self.version + RESERVED
-            rows.mark(database, self._reserved)
+            mark(database, self._reserved)
 
     def commit(self) -> None:
         """Make all changes up to now durable."""

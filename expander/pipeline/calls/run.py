@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Unpack
 from expander.base.errors import ItemError
 from expander.base.state_dir import state_folder
 from expander.local.executor import Executor
-from expander.local.kubelet.folders import Folders
+from expander.local.kubelet.pod_files import Folders
 from expander.manifests.edits import GROUP_LABEL
 from expander.pipeline.batch import used_here
 from expander.pipeline.calls.errors import Errors, nobody_listens

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from expander.kube import index_sets
 from expander.kube.objects import Object
 from expander.kube.volcano import end_of, is_volcano
-from expander.local.decide.volcano.podmaker import pod_name
+from expander.local.controllers.volcano.pods import pod_name
 from expander.pipeline.group.attempts import index_of
 
 

@@ -184,7 +184,7 @@ def successors(
 
     Whoever takes one has to submit it before the executor takes its next turn: both are one transaction.
     """
-    from expander.local.actions import NotFound
+    from expander.local.executor import NotFound
 
     for job in chosen.obsolete:
         with suppress(NotFound):

@@ -15,7 +15,7 @@ from expander.cluster.wire import DIGEST
 from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import BY_KIND
-from expander.local.api.server.creation import created
+from expander.local.apiserver.write import created
 from expander.validate.defaults.core import requests_from_limits
 from expander.validate.defaults.defaults import defaults
 from expander.validate.warnings import Totals, advice, pods_of

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from expander.kube.quota import Refused
-from expander.local.admission import namespaces, pods, tokens
+from expander.local.admission import chain, namespace_lifecycle, service_account
 from expander.local.admission.chain import admit
 from expander.local.store.database import open_database
 from expander.local.store.objects import Store
@@ -98,9 +98,9 @@ def test_nothing_new_comes_into_a_namespace_that_ends(store: Store) -> None:
 
 def test_the_first_namespaces_cannot_be_deleted() -> None:
     with pytest.raises(Refused) as refused:
-        namespaces.check_deletion(namespace("default"))
+        namespace_lifecycle.check_deletion(namespace("default"))
     assert refused.value.message == 'namespaces "default" is forbidden: this namespace may not be deleted'
-    namespaces.check_deletion(namespace("team-a"))
+    namespace_lifecycle.check_deletion(namespace("team-a"))
 
 
 def test_a_pod_gets_what_recorded_pods_have(store: Store, reference: Path) -> None:
@@ -120,12 +120,12 @@ def test_a_pod_gets_what_recorded_pods_have(store: Store, reference: Path) -> No
 def test_a_pods_own_word_stands(store: Store) -> None:
     own = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "tolerationSeconds": 5}
     given = pod(tolerations=[own], serviceAccountName="mine", enableServiceLinks=False)
-    spec = pods.completed(store, given)["spec"]
+    spec = chain.completed(store, given)["spec"]
     assert [each.get("tolerationSeconds") for each in spec["tolerations"]] == [5, 300]
     assert (spec["serviceAccountName"], spec["serviceAccount"]) == ("mine", "mine")
     assert spec["enableServiceLinks"] is False
     everything = [{"operator": "Exists"}]
-    assert pods.completed(store, pod(tolerations=everything))["spec"]["tolerations"] == everything
+    assert chain.completed(store, pod(tolerations=everything))["spec"]["tolerations"] == everything
 
 
 def test_a_pod_cannot_run_as_an_account_that_is_not_there(store: Store) -> None:
@@ -146,7 +146,7 @@ def test_the_token_is_shown_as_recorded_and_not_to_the_kubelet(store: Store, ref
     assert found["spec"]["volumes"] == [{**expected["volumes"][0], "name": name}]
     mounts = expected["containers"][0]["volumeMounts"]
     assert found["spec"]["containers"][0]["volumeMounts"] == [{**mounts[0], "name": name}]
-    bare = tokens.without_token(found)["spec"]
+    bare = service_account.without_token(found)["spec"]
     assert (bare["volumes"], bare["containers"][0]["volumeMounts"]) == ([], [])
 
 

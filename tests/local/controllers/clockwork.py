@@ -10,9 +10,9 @@ from sqlite3 import Connection
 from typing import Any
 
 from expander.kube.time import api_time
-from expander.local.actions import Actions
-from expander.local.control import Control
-from expander.local.controllers.scheduling import Scheduler
+from expander.local.control_plane import Control
+from expander.local.executor import Actions
+from expander.local.scheduler import Scheduler
 
 Object = dict[str, Any]
 

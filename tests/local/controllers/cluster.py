@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from sqlite3 import Connection
 from typing import Any
 
-from expander.local.actions import Actions
-from expander.local.control import Control
-from expander.local.controllers.scheduling import Scheduler
+from expander.local.control_plane import Control
+from expander.local.executor import Actions
+from expander.local.scheduler import Scheduler
 
 Object = dict[str, Any]
 

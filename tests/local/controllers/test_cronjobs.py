@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from expander.local.decide.jobmaker import SCHEDULED
+from expander.local.controllers.cronjob.sync import SCHEDULED
 from expander.local.store.database import open_database
-from expander.local.store.states import job_state
+from expander.local.store.job_states import job_state
 from tests.local.controllers.clockwork import Clockwork, cron_job
 
 MIDNIGHT = 1_800_000_000.0 - 1_800_000_000 % 86_400

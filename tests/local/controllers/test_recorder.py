@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from expander.local.controllers.recorder import Recorder
+from expander.local.controllers.events import Recorder
 from expander.local.store.database import open_database
 from expander.local.store.events import Events
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from expander.kube.resources import Request, pod_request
-from expander.local.controllers.scheduling import Scheduler
+from expander.local.scheduler import Scheduler
 
 GIB = 2**30
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from expander.kube.time import api_time
 from expander.kube.wellknown import FINALIZER, INDEX, INDEX_FAILURES, INDEX_IGNORED_FAILURES
-from expander.local.decide.conditions import new
-from expander.local.decide.decision import Decision
-from expander.local.decide.job import decide
-from expander.validate.defaulting.creation import created_job
+from expander.local.controllers.job.conditions import new
+from expander.local.controllers.job.context import Decision
+from expander.local.controllers.job.sync import decide
+from expander.local.registry import created_job
 
 Object = dict[str, Any]
 NOW = 1_800_000_000.0

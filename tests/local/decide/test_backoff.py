@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from expander.kube.time import api_time
-from expander.local.decide import backoff
-from expander.local.decide.gather import Entry
+from expander.local.controllers.job import backoff
+from expander.local.controllers.job.pods import Entry
 from tests.local.decide.objects import NOW, Object, ask, indexed, make_job, make_pod
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from expander.kube.time import api_time
-from expander.local.decide.cronjob import CronDecision, decide, next_look, started
-from expander.local.decide.jobmaker import SCHEDULED
+from expander.local.controllers.cronjob.sync import SCHEDULED, CronDecision, decide, next_look, started
 
 Object = dict[str, Any]
 DAY = 1_800_000_000.0 - 1_800_000_000 % 86_400

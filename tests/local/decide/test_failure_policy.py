@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.decide.failure_policy import Match, match
+from expander.local.controllers.job.pod_failure_policy import Match, match
 from tests.local.decide.objects import Object, ask, indexed, make_job, make_pod, reason, types
 
 

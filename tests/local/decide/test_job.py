@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expander.local.decide.decision import Event
+from expander.local.controllers.job.context import Event
 from tests.local.decide.objects import NOW, Object, ask, condition, indexed, make_job, make_pod, reason, types
 
 STAMP = "2027-01-15T08:00:00Z"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expander.local.decide.podmaker import pod_name
+from expander.local.controllers.job.pods import pod_name
 from tests.local.decide.objects import ask, indexed, make_job
 
 INDEX = "batch.kubernetes.io/job-completion-index"

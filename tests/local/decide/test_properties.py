@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from expander.kube import index_sets
 from expander.kube.wellknown import FINALIZER
-from expander.local.decide.decision import Decision
-from expander.local.decide.job import decide
+from expander.local.controllers.job.context import Decision
+from expander.local.controllers.job.sync import decide
 from tests.local.decide.objects import Object
 from tests.local.virtual import World, finished, index_of
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
-from expander.local.controllers.recorder import Recorder
+from expander.local.controllers.events import Recorder
 from expander.local.store.events import Events
 from tests.local.virtual import World
 from tests.local.virtual_node import Shell

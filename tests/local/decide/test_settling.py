@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from expander.local.decide.decision import Decision
+from expander.local.controllers.job.context import Decision
 from tests.local.decide.objects import NOW, Object, ask, indexed, make_job, make_pod, types
 
 PROVEN = {"succeeded": 20}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from expander.kube import index_sets
-from expander.local.decide import success_policy
+from expander.local.controllers.job import success_policy
 from tests.local.decide.objects import Object, ask, indexed, make_pod, types
 
 

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from expander.kube.gofmt import quoted
-from expander.local.kubelet.downward import field_value, formatted_map, resource_value
-from expander.local.kubelet.node import Surroundings
-from expander.local.kubelet.refusals import ConfigError
+from expander.local.kubelet.env import field_value, formatted_map, resource_value
+from expander.local.kubelet.node import ConfigError, Surroundings
 from tests.local.kubelet.world import NODE, container, pod
 
 PLACE = Surroundings(NODE, "127.1.0.9")

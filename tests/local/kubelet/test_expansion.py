@@ -2,7 +2,7 @@
 
 import pytest
 
-from expander.local.kubelet.expansion import expand, first_missing
+from expander.local.kubelet.env import expand, first_missing
 
 KNOWN = {"NAME": "world", "EMPTY": "", "REF": "$(NAME)"}
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from expander.local.kubelet.names import LINGER, Addresses, Resident, hostname, own_names, published
+from expander.local.kubelet.network import LINGER, Addresses, Resident, hostname, own_names, published
 from tests.local.kubelet.world import World, container, pod
 
 

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from expander.local.kubelet.attempts import Result
-from expander.local.kubelet.sockets import Connect, Get
+from expander.local.kubelet.probe_http import Connect, Get
+from expander.local.kubelet.probes import Result
 
 
 class Page(BaseHTTPRequestHandler):

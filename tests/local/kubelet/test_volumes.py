@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from expander.local.kubelet import folders
-from expander.local.kubelet.folders import remove_tree
-from expander.local.kubelet.payload import File
-from expander.local.kubelet.refusals import VolumeError
-from expander.local.kubelet.trees import below, inside, size, write
+from expander.local.kubelet import pod_files
+from expander.local.kubelet.node import VolumeError
+from expander.local.kubelet.pod_files import remove_tree
+from expander.local.kubelet.volumes import File, below, inside, size, write
 from tests.local.kubelet.world import World, container, pod
 
 
@@ -59,7 +58,7 @@ def test_an_empty_dir_keeps_its_files_when_a_container_restarts(world: World) ->
 
 
 def test_an_empty_dir_in_memory_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "SHARED_MEMORY", tmp_path / "shm")
+    monkeypatch.setattr(pod_files, "SHARED_MEMORY", tmp_path / "shm")
     (tmp_path / "shm").mkdir()
     world = World(tmp_path / "state", isolates=True)
     folder = mounted(world, {"emptyDir": {"medium": "Memory"}})

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from expander.local.kubelet.change import Change
-from expander.local.kubelet.kubelet import Kubelet
+from expander.local.kubelet.kubelet import Change, Kubelet
 from expander.local.kubelet.node import Node
-from expander.local.runtime.launch import Exit, Launch, Started
+from expander.local.runtime.runtime import Exit, Launch, Started
 
 NODE = Node("node-1", "127.0.0.1", 4, 8 << 30, 100 << 30)
 START = 1_800_000_000.0

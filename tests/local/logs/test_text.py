@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from expander.local.logs import text as logtext
-from expander.local.logs.text import Stamper, tail_start
+from expander.local import logs
+from expander.local.logs import Stamper, tail_start
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1000])
@@ -16,7 +16,7 @@ from expander.local.logs.text import Stamper, tail_start
 def test_the_last_lines_are_those_of_the_whole_text(
     monkeypatch: pytest.MonkeyPatch, chunk: int, text: str, lines: int
 ) -> None:
-    monkeypatch.setattr(logtext, "CHUNK", chunk)
+    monkeypatch.setattr(logs, "CHUNK", chunk)
     wanted = "".join(text.splitlines(keepends=True)[-lines:]) if lines else ""
     assert text[tail_start(io.BytesIO(text.encode()), lines) :] == wanted
 

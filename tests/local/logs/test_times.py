@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from expander.local.logs.times import LogTimes, LogWatch
+from expander.local.logs import LogTimes, LogWatch
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from expander.local.runtime.families import everyone
-from expander.local.runtime.launch import Exit, Launch, Runtime, Started
-from expander.local.runtime.supervisor import Supervisor
+from expander.local.runtime.process_tree import everyone
+from expander.local.runtime.runtime import Exit, Launch, Runtime, Started
+from expander.local.runtime.supervisor_client import Supervisor
 
 LONG = 120.0
 """Seconds after which a test gives up."""

@@ -5,51 +5,50 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import UsageError
-from expander.local.runtime import bubblewrap, choose
+from expander.local.runtime import sandbox, select
 from expander.local.runtime.engine import EngineRuntime
-from expander.local.runtime.images import Images, canonical
 from expander.local.runtime.process import ProcessRuntime
-from expander.local.runtime.sandbox import SandboxRuntime
+from expander.local.runtime.sandbox import Images, SandboxRuntime, canonical
 
-GOOD = bubblewrap.Bubblewrap("/bin/bwrap", "0.8.0", ())
+GOOD = sandbox.Bubblewrap("/bin/bwrap", "0.8.0", ())
 
 
 def test_the_sandbox_is_best_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose, "_bubblewrap", lambda: GOOD)
-    runtime, sentence = choose.best()
+    monkeypatch.setattr(select, "_bubblewrap", lambda: GOOD)
+    runtime, sentence = select.best()
     assert isinstance(runtime, SandboxRuntime)
     assert sentence.startswith("runtime sandbox (bubblewrap 0.8.0)")
-    assert isinstance(choose.best("best")[0], SandboxRuntime)
+    assert isinstance(select.best("best")[0], SandboxRuntime)
 
 
 def test_without_bubblewrap_it_is_processes_and_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose, "_bubblewrap", lambda: "bubblewrap is not installed")
-    runtime, sentence = choose.best()
+    monkeypatch.setattr(select, "_bubblewrap", lambda: "bubblewrap is not installed")
+    runtime, sentence = select.best()
     assert isinstance(runtime, ProcessRuntime)
     assert "(bubblewrap is not installed)" in sentence
     with pytest.raises(UsageError, match="cannot be used: bubblewrap is not installed"):
-        choose.best("sandbox")
+        select.best("sandbox")
     with pytest.raises(UsageError, match="cannot be used: bubblewrap is not installed"):
-        choose.best(images={"a": "/a"})
+        select.best(images={"a": "/a"})
 
 
 def test_what_is_asked_for_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "docker").write_text("#!/bin/sh\n")
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert isinstance(choose.best("process")[0], ProcessRuntime)
-    runtime, _ = choose.best("docker")
+    assert isinstance(select.best("process")[0], ProcessRuntime)
+    runtime, _ = select.best("docker")
     assert isinstance(runtime, EngineRuntime)
     assert (runtime.name, runtime.program) == ("docker", str(tmp_path / "docker"))
     with pytest.raises(UsageError, match="podman is not on PATH"):
-        choose.best("podman")
+        select.best("podman")
 
 
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(UsageError, match="no runtime is called 'warp'"):
-        choose.best("warp")
+        select.best("warp")
     with pytest.raises(UsageError, match="which the runtime process cannot use"):
-        choose.best("process", {"a": "/a"})
+        select.best("process", {"a": "/a"})
 
 
 def test_a_bubblewrap_that_does_not_work_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -58,10 +57,10 @@ def test_a_bubblewrap_that_does_not_work_is_not_used(monkeypatch: pytest.MonkeyP
         '#!/bin/sh\n[ "$1" = --version ] && echo bubblewrap 9.9 && exit\necho no rights >&2; exit 1\n'
     )
     program.chmod(0o755)
-    monkeypatch.setattr(bubblewrap, "_candidates", lambda: [str(program)])
-    assert bubblewrap.find.__wrapped__() == "bubblewrap does not work here (no rights)"
-    monkeypatch.setattr(bubblewrap, "_candidates", list)
-    assert bubblewrap.find.__wrapped__() == "bubblewrap is not installed"
+    monkeypatch.setattr(sandbox, "_candidates", lambda: [str(program)])
+    assert sandbox.find.__wrapped__() == "bubblewrap does not work here (no rights)"
+    monkeypatch.setattr(sandbox, "_candidates", list)
+    assert sandbox.find.__wrapped__() == "bubblewrap is not installed"
 
 
 def test_a_bubblewrap_that_may_not_mount_proc_shares_it(
@@ -70,9 +69,9 @@ def test_a_bubblewrap_that_may_not_mount_proc_shares_it(
     program = tmp_path / "bwrap"
     program.write_text('#!/bin/sh\ncase "$*" in *--version*) echo bubblewrap 9.9;; *--proc*) exit 1;; esac\n')
     program.chmod(0o755)
-    monkeypatch.setattr(bubblewrap, "_candidates", lambda: [str(program)])
-    found = bubblewrap.find.__wrapped__()
-    assert isinstance(found, bubblewrap.Bubblewrap)
+    monkeypatch.setattr(sandbox, "_candidates", lambda: [str(program)])
+    found = sandbox.find.__wrapped__()
+    assert isinstance(found, sandbox.Bubblewrap)
     assert (found.version, found.wrappers) == ("9.9", 1)
 
 

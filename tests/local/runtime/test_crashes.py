@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from expander.local.runtime.families import children
-from expander.local.runtime.recovery import forget, recover
+from expander.local.runtime.journal import forget, recover
+from expander.local.runtime.process_tree import children
 from tests.local.runtime import victim
 from tests.local.runtime.running import marked
 

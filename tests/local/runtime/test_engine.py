@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from expander.local.runtime.engine import EngineRuntime, container_name
-from expander.local.runtime.launch import Launch, Mount
+from expander.local.runtime.runtime import Launch, Mount
 from tests.local.runtime.running import Bench, bench, marked
 
 FAKE = """#!/bin/sh

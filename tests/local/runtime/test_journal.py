@@ -6,9 +6,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.local.runtime.journal import Journal, escape, unescape
-from expander.local.runtime.launch import Exit
-from expander.local.runtime.recovery import recover_run
+from expander.local.runtime.journal import Journal, escape, recover_run, unescape
+from expander.local.runtime.runtime import Exit
 
 
 @given(st.text())

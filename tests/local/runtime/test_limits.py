@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from expander.local.runtime import cgroups
+from expander.local.runtime import limits
 from expander.local.runtime.limits import family_memory, own_memory
 from tests.local.runtime.running import Bench
 
@@ -60,7 +60,7 @@ def tree(root: Path, *delegated: str) -> Path:
 
 
 def test_a_cgroup_is_made_beside_the_own_one_if_controllers_are_handed_down_there(tmp_path: Path) -> None:
-    found = cgroups.find("run", str(tree(tmp_path, "user.slice")), "/user.slice/session.scope")
+    found = limits.find("run", str(tree(tmp_path, "user.slice")), "/user.slice/session.scope")
     assert found is not None
     assert found.folder == f"{tmp_path}/user.slice/run"
     folder = found.limit("7", 7, 64 * MIB, 0.5)
@@ -76,20 +76,20 @@ def test_a_cgroup_is_made_beside_the_own_one_if_controllers_are_handed_down_ther
 
 
 def test_a_cgroup_is_made_further_up_else(tmp_path: Path) -> None:
-    found = cgroups.find("run", str(tree(tmp_path, str(tmp_path))), "/user.slice/session.scope")
+    found = limits.find("run", str(tree(tmp_path, str(tmp_path))), "/user.slice/session.scope")
     assert found is not None
     assert found.folder == f"{tmp_path}/run"
 
 
 def test_without_a_memory_controller_or_cgroups_there_is_none(tmp_path: Path) -> None:
-    assert cgroups.find("run", str(tree(tmp_path / "a")), "/user.slice/session.scope") is None
-    assert cgroups.find("run", str(tmp_path / "b"), "/") is None
-    assert cgroups.find("run", str(tree(tmp_path / "c", "user.slice")), "/") is None
+    assert limits.find("run", str(tree(tmp_path / "a")), "/user.slice/session.scope") is None
+    assert limits.find("run", str(tmp_path / "b"), "/") is None
+    assert limits.find("run", str(tree(tmp_path / "c", "user.slice")), "/") is None
 
 
 def test_the_kernels_word_on_memory_is_read(tmp_path: Path) -> None:
     (tmp_path / "memory.events").write_text("low 0\nmax 12\noom 1\noom_kill 0\n")
-    assert not cgroups.out_of_memory(str(tmp_path))
+    assert not limits.out_of_memory(str(tmp_path))
     (tmp_path / "memory.events").write_text("low 0\nmax 12\noom 1\noom_kill 2\n")
-    assert cgroups.out_of_memory(str(tmp_path))
-    assert not cgroups.out_of_memory(str(tmp_path / "gone"))
+    assert limits.out_of_memory(str(tmp_path))
+    assert not limits.out_of_memory(str(tmp_path / "gone"))

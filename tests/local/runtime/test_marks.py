@@ -5,7 +5,7 @@ import subprocess
 import sys
 from itertools import pairwise
 
-from expander.local.runtime import marks
+from expander.local.runtime import process_tree
 from tests.local.runtime.running import Bench
 
 AWAY = """
@@ -31,7 +31,7 @@ def test_it_is_handed_on_whatever_a_process_does(plain: Bench) -> None:
     while not (place.exists() and place.read_text().endswith("\n")):
         pass
     daemon = int(place.read_text())
-    assert marks.read(daemon) == int(plain.output(key)) == marks.read(plain.pid(key))
+    assert process_tree.read(daemon) == int(plain.output(key)) == process_tree.read(plain.pid(key))
     plain.supervisor.signal(key, 9)
     plain.end(key)
     while os.path.exists(f"/proc/{daemon}"):
@@ -39,15 +39,15 @@ def test_it_is_handed_on_whatever_a_process_does(plain: Bench) -> None:
 
 
 def test_each_container_has_its_own_and_others_have_none(plain: Bench) -> None:
-    numbers = [marks.read(plain.pid(plain.launch("sleep", "300"))) for _ in range(3)]
+    numbers = [process_tree.read(plain.pid(plain.launch("sleep", "300"))) for _ in range(3)]
     assert len({*numbers, 0}) == 4
-    assert max(numbers) - min(numbers) < marks.SPAN
-    assert marks.read(os.getpid()) == marks.read(2**22 + 1) == 0
+    assert max(numbers) - min(numbers) < process_tree.SPAN
+    assert process_tree.read(os.getpid()) == process_tree.read(2**22 + 1) == 0
     with subprocess.Popen(["sleep", "300"]) as process:
-        assert marks.read(process.pid) == 0
+        assert process_tree.read(process.pid) == 0
         process.kill()
 
 
 def test_runs_are_far_apart() -> None:
-    runs = sorted(marks.new_run() for _ in range(100))
-    assert all(second - first >= marks.SPAN for first, second in pairwise(runs))
+    runs = sorted(process_tree.new_run() for _ in range(100))
+    assert all(second - first >= process_tree.SPAN for first, second in pairwise(runs))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from expander.local.runtime import identity
-from expander.local.runtime.launch import CannotStart, Launch, Mount
 from expander.local.runtime.process import ProcessRuntime, behind, mount_variable
+from expander.local.runtime.runtime import CannotStart, Launch, Mount
 from tests.local.runtime.running import Bench
 
 REFUSED = "unable to start container process: "

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import OutputError
-from expander.local.runtime.families import descendants, look
-from expander.local.runtime.launch import Exit, Launch, Started
-from expander.local.runtime.recovery import forget, recover
-from expander.local.runtime.supervisor import Supervisor
+from expander.local.runtime.journal import forget, recover
+from expander.local.runtime.process_tree import descendants, look
+from expander.local.runtime.runtime import Exit, Launch, Started
+from expander.local.runtime.supervisor_client import Supervisor
 from tests.local.runtime.running import Bench, bench, marked
 
 DAEMON = "setsid sh -c 'sleep 300 & echo $MARK >/dev/null; wait' >/dev/null 2>&1 </dev/null &"
@@ -133,7 +133,7 @@ def test_what_is_settled_leaves_the_record_in_the_end(tmp_path: Path) -> None:
 def test_a_folder_in_use_is_refused_to_another_program(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as supervisor:
         supervisor.start(Launch("k", ["sleep", "300"], {}, str(tmp_path / "log")))
-        code = "from expander.local.runtime.recovery import recover; import sys; recover(sys.argv[1])"
+        code = "from expander.local.runtime.journal import recover; import sys; recover(sys.argv[1])"
         while not supervisor.read():
             time.sleep(0.01)
         answer = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
@@ -165,7 +165,7 @@ def _is_supervisor(pid: int, folder: Path) -> bool:
 
 
 def test_a_supervisor_that_cannot_work_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("expander.local.runtime.supervisor.SUFFIX", "/not-a-folder.journal")
+    monkeypatch.setattr("expander.local.runtime.supervisor_client.SUFFIX", "/not-a-folder.journal")
     with (
         pytest.raises(OutputError, match=r"the supervisor of .* cannot work: .*No such file"),
         bench(tmp_path) as made,

@@ -9,9 +9,9 @@ import select
 import sys
 from pathlib import Path
 
-from expander.local.runtime.choose import best
-from expander.local.runtime.launch import Exit, Launch
-from expander.local.runtime.supervisor import Supervisor
+from expander.local.runtime.runtime import Exit, Launch
+from expander.local.runtime.select import best
+from expander.local.runtime.supervisor_client import Supervisor
 
 SCRIPTS = (
     "echo done",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.store.states import state_of
+from expander.local.store.job_states import state_of
 
 
 def condition(type: str, status: str = "True") -> dict[str, Any]:

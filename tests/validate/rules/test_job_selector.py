@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from expander.validate.defaulting.creation import created_job
+from expander.local.registry import created_job
 from expander.validate.rules.job import check_job
 
 Check = Callable[..., list[tuple[str, str]]]

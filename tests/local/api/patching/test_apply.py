@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.local.api.patching.apply import apply_patch
-from expander.local.api.patching.last_applied import ANNOTATION
-from expander.local.api.patching.managers import settled, update_managers
-from expander.local.api.patching.refusals import BadPatch, Conflict, Untyped
+from expander.local.apiserver.patch.apply import ANNOTATION, apply_patch
+from expander.local.apiserver.patch.errors import BadPatch, Conflict, Untyped
+from expander.local.apiserver.patch.managed_fields import settled, update_managers
 
 Object = dict[str, Any]
 NOW = 1_780_000_000.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.local.api.patching.fieldsets import (
+from expander.local.apiserver.patch.field_sets import (
     MEMBER,
     Fields,
     Malformed,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.local.api.patching.json_patch import LARGEST, json_patch
-from expander.local.api.patching.refusals import BadPatch, PatchTooLarge, Unprocessable
+from expander.local.apiserver.patch.errors import BadPatch, PatchTooLarge, Unprocessable
+from expander.local.apiserver.patch.json_patch import LARGEST, json_patch
 
 OBJECT: dict[str, Any] = {"a": {"b": [1, 2, 3]}, "m~n": 1, "x/y": 2, "": 0, "t": True, "n": None}
 

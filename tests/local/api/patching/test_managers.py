@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-from expander.local.api.patching.entries import BUCKET, MOST_UPDATERS
-from expander.local.api.patching.managers import manager_name, settled, update_managers
+from expander.local.apiserver.patch.managed_fields import (
+    BUCKET,
+    MOST_UPDATERS,
+    manager_name,
+    settled,
+    update_managers,
+)
 
 Object = dict[str, Any]
 NOW = 1_780_000_000.0

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.local.api.patching.merge_patch import merge_patch
-from expander.local.api.patching.refusals import BadPatch
+from expander.local.apiserver.patch.errors import BadPatch
+from expander.local.apiserver.patch.json_patch import merge_patch
 
 scalars = st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2)
 values = st.recursive(

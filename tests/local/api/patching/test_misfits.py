@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expander.local.api.patching.misfits import misfit
+from expander.local.apiserver.patch.errors import misfit
 
 PROBLEM = 'unknown field "spec.x"'
 

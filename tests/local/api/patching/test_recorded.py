@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from expander.local.api.patching.apply import apply_patch
-from expander.local.api.patching.json_patch import json_patch
-from expander.local.api.patching.managers import settled, update_managers
-from expander.local.api.patching.merge_patch import merge_patch
-from expander.local.api.patching.strategic import strategic_merge_patch
+from expander.local.apiserver.patch.apply import apply_patch
+from expander.local.apiserver.patch.json_patch import json_patch, merge_patch
+from expander.local.apiserver.patch.managed_fields import settled, update_managers
+from expander.local.apiserver.patch.strategic import strategic_merge_patch
 from expander.validate.defaults.defaults import defaults
 
 Object = dict[str, Any]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.local.api.patching.refusals import BadPatch, PatchRefused, Untyped
-from expander.local.api.patching.strategic import strategic_merge_patch
+from expander.local.apiserver.patch.errors import BadPatch, PatchRefused, Untyped
+from expander.local.apiserver.patch.strategic import strategic_merge_patch
 
 Object = dict[str, Any]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import UsageError
-from expander.local.api.server.faults import Fault, Faults
+from expander.local.apiserver.fault_injection import Fault, Faults
 from tests.local.api.server.serving import Server
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"

@@ -5,9 +5,9 @@ import socket
 
 import pytest
 
-from expander.local.api.server import peers
-from expander.local.api.server.auth import Guard, Verdict, host_of
-from expander.local.api.server.routes import steps, target
+from expander.local.apiserver import auth
+from expander.local.apiserver.auth import Guard, Verdict, host_of
+from expander.local.apiserver.routing import steps, target
 
 LOCAL = {"Host": "127.0.0.1:8001"}
 
@@ -31,8 +31,8 @@ def test_the_user_at_the_other_end_of_a_connection_is_found() -> None:
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()) as client,
     ):
-        assert peers.user_of(client.getsockname(), server.getsockname()) == os.getuid()
-        assert peers.user_of(("127.0.0.1", 1), server.getsockname()) is None
+        assert auth.user_of(client.getsockname(), server.getsockname()) == os.getuid()
+        assert auth.user_of(("127.0.0.1", 1), server.getsockname()) is None
 
 
 def test_a_connection_that_nobody_knows_needs_the_token() -> None:
@@ -43,7 +43,7 @@ def test_a_connection_that_nobody_knows_needs_the_token() -> None:
 
 
 def test_another_users_connection_needs_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "user_of", lambda peer, server: os.getuid() + 4242)
+    monkeypatch.setattr(auth, "user_of", lambda peer, server: os.getuid() + 4242)
     connection = Connection(("127.0.0.1", 1), ("127.0.0.1", 8001))
     assert guard().judge("/api", LOCAL, connection) is Verdict.UNAUTHORIZED
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.api.server import protobuf, protobuf_fields
+from expander.local.apiserver import protobuf
 from tests.local.api.server.serving import Server
 
 FULL = """\
@@ -140,9 +140,9 @@ def test_what_create_makes_is_stored(
 
 
 def test_every_message_that_is_named_is_there() -> None:
-    for message in protobuf_fields.MESSAGES:
-        for field in protobuf_fields.fields(message).values():
-            assert len(field.type) == 1 or field.type in protobuf_fields.MESSAGES, (message, field)
+    for message in protobuf.MESSAGES:
+        for field in protobuf.fields(message).values():
+            assert len(field.type) == 1 or field.type in protobuf.MESSAGES, (message, field)
 
 
 @pytest.mark.parametrize(

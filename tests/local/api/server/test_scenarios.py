@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.actions import NotFound
+from expander.local.executor import NotFound
 from tests.local.api.server.serving import Server
 from tests.local.test_scenarios import ASKED_TOO_EARLY, Outcomes, Play, Scenario, differences, played
 

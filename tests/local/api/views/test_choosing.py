@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.api.views import fieldselectors, pages
+from expander.local.apiserver import field_selectors, pagination
 
 POD: dict[str, Any] = {
     "metadata": {"name": "p", "namespace": "default"},
@@ -21,8 +21,8 @@ def objects(*names: str) -> list[dict[str, Any]]:
     return [{"metadata": dict(zip(("namespace", "name"), name.split("/"), strict=True))} for name in names]
 
 
-def names(page: pages.Page) -> list[str]:
-    return ["/".join(pages.key(each)) for each in page.items]
+def names(page: pagination.Page) -> list[str]:
+    return ["/".join(pagination.key(each)) for each in page.items]
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,18 @@ def names(page: pages.Page) -> list[str]:
     ],
 )
 def test_all_conditions_of_a_selector_must_hold(text: str, meant: bool) -> None:
-    assert fieldselectors.parse("Pod", text).matches(POD) is meant
+    assert field_selectors.parse("Pod", text).matches(POD) is meant
 
 
 def test_each_kind_has_fields_of_its_own() -> None:
     job = {"metadata": {"name": "j"}, "status": {"succeeded": 2}}
-    assert fieldselectors.parse("Job", "status.successful=2").matches(job)
-    assert fieldselectors.parse("Job", "status.successful=0").matches({"metadata": {"name": "j"}})
+    assert field_selectors.parse("Job", "status.successful=2").matches(job)
+    assert field_selectors.parse("Job", "status.successful=0").matches({"metadata": {"name": "j"}})
     node = {"metadata": {"name": "n"}, "spec": {"unschedulable": True}}
-    assert fieldselectors.parse("Node", "spec.unschedulable=true").matches(node)
+    assert field_selectors.parse("Node", "spec.unschedulable=true").matches(node)
     event = {"involvedObject": {"uid": "u"}, "reportingComponent": "kubelet", "type": "Normal"}
-    assert fieldselectors.parse("Event", "source=kubelet,involvedObject.uid=u,type!=Warning").matches(event)
-    assert fieldselectors.parse("Namespace", "status.phase=Active").matches({"status": {"phase": "Active"}})
+    assert field_selectors.parse("Event", "source=kubelet,involvedObject.uid=u,type!=Warning").matches(event)
+    assert field_selectors.parse("Namespace", "status.phase=Active").matches({"status": {"phase": "Active"}})
 
 
 @pytest.mark.parametrize(
@@ -82,37 +82,37 @@ def test_a_selector_that_is_none_is_refused_in_the_words_of_the_api(
     kind: str, text: str, message: str
 ) -> None:
     with pytest.raises(ValueError) as caught:
-        fieldselectors.parse(kind, text)
+        field_selectors.parse(kind, text)
     assert str(caught.value) == message
 
 
 def test_a_selector_tells_the_one_name_it_means() -> None:
-    selector = fieldselectors.parse("Pod", "metadata.name=p,status.phase!=Failed")
+    selector = field_selectors.parse("Pod", "metadata.name=p,status.phase!=Failed")
     assert selector.value("metadata.name") == "p"
     assert selector.value("status.phase") is None
     assert selector
-    assert not fieldselectors.parse("Pod", "")
+    assert not field_selectors.parse("Pod", "")
 
 
 ALL = ("a/x", "a/y", "a-b/w", "b/x", "b/z")
 
 
-def portion(given: list[dict[str, Any]], version: int, limit: int = 0, token: str = "") -> pages.Page:
+def portion(given: list[dict[str, Any]], version: int, limit: int = 0, token: str = "") -> pagination.Page:
     """What a client gets that asks with ``token``."""
-    start = pages.decode(token) if token else None
-    rest = [each for each in given if start is None or pages.key(each) > start.after]
-    return pages.page(
+    start = pagination.decode(token) if token else None
+    rest = [each for each in given if start is None or pagination.key(each) > start.after]
+    return pagination.page(
         rest,
         version,
         limit=limit,
         start=start,
-        count=lambda after: sum(1 for each in given if pages.key(each) > after),
+        count=lambda after: sum(1 for each in given if pagination.key(each) > after),
     )
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6])
 def test_portions_together_are_the_whole_list(limit: int) -> None:
-    given = sorted(objects(*ALL), key=pages.key)
+    given = sorted(objects(*ALL), key=pagination.key)
     found: list[str] = []
     token, left = "", len(given)
     while True:
@@ -124,7 +124,7 @@ def test_portions_together_are_the_whole_list(limit: int) -> None:
         token = page.token
         if not token:
             break
-    assert found == ["/".join(pages.key(each)) for each in given]
+    assert found == ["/".join(pagination.key(each)) for each in given]
 
 
 def test_a_later_portion_keeps_the_version_of_the_first() -> None:
@@ -140,17 +140,17 @@ def test_what_comes_and_goes_between_portions_shifts_nothing() -> None:
 def test_objects_of_the_cluster_have_portions_too() -> None:
     nodes = [{"metadata": {"name": name}} for name in ("m", "n")]
     first = portion(nodes, 1, 1)
-    assert pages.decode(first.token).after == ("", "m")
+    assert pagination.decode(first.token).after == ("", "m")
     assert [each["metadata"]["name"] for each in portion(nodes, 1, 0, first.token).items] == ["n"]
 
 
 def test_nothing_is_said_of_how_many_remain_when_a_selector_chose() -> None:
-    page = pages.page(objects(*ALL), 9, limit=2)
+    page = pagination.page(objects(*ALL), 9, limit=2)
     assert page.metadata.keys() == {"resourceVersion", "continue"}
 
 
 def test_a_list_without_limit_is_whole() -> None:
-    page = pages.page(objects(*ALL), 9)
+    page = pagination.page(objects(*ALL), 9)
     assert len(page.items) == len(ALL)
     assert page.metadata == {"resourceVersion": "9"}
 
@@ -174,4 +174,4 @@ def token(**fields: Any) -> str:
 )
 def test_a_token_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="continue key is not valid"):
-        pages.decode(text)
+        pagination.decode(text)

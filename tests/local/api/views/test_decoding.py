@@ -12,8 +12,8 @@ import pytest
 
 from expander.base.yaml import load_documents
 from expander.kube.scheme import BY_KIND
-from expander.local.api.views import decoding
-from expander.local.api.views.duplicates import duplicate_fields
+from expander.local.apiserver import decode_errors
+from expander.local.apiserver.decode_errors import duplicate_fields
 from expander.validate.finding import Finding
 from expander.validate.schema import check_schema
 
@@ -34,10 +34,10 @@ def test_every_body_that_was_not_decoded_is_refused_in_the_words_of_the_server(r
 
 def message(kind: str, obj: Any) -> str:
     resource = BY_KIND[kind]
-    said = decoding.wrong_kind(resource, obj, json.dumps(obj).encode())
+    said = decode_errors.wrong_kind(resource, obj, json.dumps(obj).encode())
     if said is not None:
         return said
-    return decoding.refusal(resource, obj, findings(resource.kind, obj))
+    return decode_errors.refusal(resource, obj, findings(resource.kind, obj))
 
 
 def findings(kind: str, obj: Any) -> list[Finding]:
@@ -76,14 +76,14 @@ def patched(base: Any, patch: list[dict[str, Any]]) -> Any:
 
 
 def test_an_object_of_another_kind_is_told_by_both_names() -> None:
-    said = decoding.wrong_kind(JOBS, {"apiVersion": "batch/v1", "kind": "CronJob"}, b"{}")
+    said = decode_errors.wrong_kind(JOBS, {"apiVersion": "batch/v1", "kind": "CronJob"}, b"{}")
     conversion = "converting (v1.CronJob) to (batch.Job): unknown conversion"
     assert said == f'CronJob in version "v1" cannot be handled as a Job: {conversion}'
 
 
 @pytest.mark.parametrize("obj", [{}, {"kind": "Job"}, {"apiVersion": "batch/v1", "kind": None}])
 def test_an_object_need_not_say_what_it_is(obj: dict[str, Any]) -> None:
-    assert decoding.wrong_kind(JOBS, obj, b"{}") is None
+    assert decode_errors.wrong_kind(JOBS, obj, b"{}") is None
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_an_object_need_not_say_what_it_is(obj: dict[str, Any]) -> None:
     ],
 )
 def test_a_body_that_makes_no_sense_is_shown_from_its_beginning(body: bytes, shown: str) -> None:
-    said = decoding.unrecognized(JOBS, "why", body)
+    said = decode_errors.unrecognized(JOBS, "why", body)
     assert said == f"the object provided is unrecognized (must be of type Job): why ({shown})"
 
 
@@ -105,14 +105,14 @@ def test_unknown_fields_are_warnings_or_an_error() -> None:
     obj = {"spec": {"paralelism": 1, "template": {"spec": {"containers": [{"nmae": "a", "name": "b"}]}}}}
     found = findings("Job", obj)
     told = ['unknown field "spec.paralelism"', 'unknown field "spec.template.spec.containers[0].nmae"']
-    assert decoding.unknown_fields(found) == told
+    assert decode_errors.unknown_fields(found) == told
     start = 'Job in version "v1" cannot be handled as a Job: strict decoding error: '
-    assert decoding.refusal(JOBS, obj, found) == start + ", ".join(told)
+    assert decode_errors.refusal(JOBS, obj, found) == start + ", ".join(told)
 
 
 def test_a_value_of_a_wrong_type_is_told_before_unknown_fields() -> None:
     obj = {"bogus": 1, "spec": {"completions": "2"}}
-    said = decoding.refusal(JOBS, obj, findings("Job", obj))
+    said = decode_errors.refusal(JOBS, obj, findings("Job", obj))
     assert said.endswith(
         "json: cannot unmarshal string into Go struct field JobSpec.spec.completions of type int32"
     )

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from expander.kube.scheme import BY_PATH, GROUP_VERSIONS, RESOURCES
-from expander.local.api.views import discovery, openapi
-from expander.local.api.views.tables import LAYOUTS
+from expander.local.apiserver import discovery, openapi
+from expander.local.apiserver.printers.table import LAYOUTS
 from tests.local.api.views.recorded import exchanges
 from tests.local.api.views.served import serving
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from expander.kube.time import unix
-from expander.local.api.views.tables import table
+from expander.local.apiserver.printers.table import table
 
 CREATED = "2026-11-21T01:46:43Z"
 NOW = unix(CREATED) + 90

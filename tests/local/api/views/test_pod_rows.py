@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.api.views.tables import table
+from expander.local.apiserver.printers.table import table
 
 CREATED = "2026-11-21T01:46:43Z"
 NOW = 1795225603.0 + 300  # five minutes after CREATED

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from expander.kube.scheme import BY_KIND, BY_PATH, RESOURCES, Resource
-from expander.local.api.views import fieldselectors, lists, pages, statuses
+from expander.local.apiserver import field_selectors, pagination
+from expander.local.apiserver import status as statuses
 from expander.validate.finding import Finding, Reason
 from tests.local.api.views.recorded import exchanges, responses
 
@@ -92,7 +93,7 @@ def test_too_many_requests_at_once_are_told_in_plain_text(reference: Path) -> No
 def test_selectors_are_refused_in_the_words_of_the_server(reference: Path) -> None:
     (refused,) = json_lines(responses(reference)["bad-field-selector-400"]["body"])
     with pytest.raises(ValueError) as caught:
-        fieldselectors.parse("Job", "spec.foo=x")
+        field_selectors.parse("Job", "spec.foo=x")
     assert str(caught.value) == refused["message"]
 
 
@@ -100,15 +101,15 @@ def test_a_continue_token_of_the_server_is_understood(reference: Path) -> None:
     text = responses(reference)["list-limit-continue"]["body"]
     token = re.search(r'"continue":"(.*?)"', text)
     assert token
-    start = pages.decode(token[1])
+    start = pagination.decode(token[1])
     assert (start.version, start.after[0]) == (13370, "cron")
-    assert pages.encode(start) == token[1]
+    assert pagination.encode(start) == token[1]
 
 
 def test_the_list_of_nothing_is_that_of_the_server(reference: Path) -> None:
     (body,) = json_lines(responses(reference)["deletecollection-200"]["body"])
-    empty = pages.page([], 13369)
-    assert json.dumps(lists.listed("batch/v1", "Job", empty.items, empty.metadata)) == json.dumps(body)
+    empty = pagination.page([], 13369)
+    assert json.dumps(pagination.listed("batch/v1", "Job", empty.items, empty.metadata)) == json.dumps(body)
 
 
 def test_lists_are_put_together_as_by_the_server(reference: Path) -> None:
@@ -118,9 +119,9 @@ def test_lists_are_put_together_as_by_the_server(reference: Path) -> None:
             if exchange.method == "GET" and body.get("kind", "").endswith("List") and body.get("items"):
                 kind = body["kind"].removesuffix("List")
                 whole = [{"kind": kind, "apiVersion": body["apiVersion"], **item} for item in body["items"]]
-                assert [*whole] == sorted(whole, key=pages.key)
-                ours = pages.page(whole, int(body["metadata"]["resourceVersion"]), limit=500)
-                assert lists.listed(body["apiVersion"], kind, ours.items, ours.metadata) == body
+                assert [*whole] == sorted(whole, key=pagination.key)
+                ours = pagination.page(whole, int(body["metadata"]["resourceVersion"]), limit=500)
+                assert pagination.listed(body["apiVersion"], kind, ours.items, ours.metadata) == body
                 compared += 1
     assert compared > 5
 
@@ -133,7 +134,7 @@ def test_field_selectors_of_kubectl_choose_what_the_server_chose(reference: Path
         if not text or not listed:
             continue
         (body,) = listed
-        selector = fieldselectors.parse(body["kind"].removesuffix("List"), text)
+        selector = field_selectors.parse(body["kind"].removesuffix("List"), text)
         assert all(selector.matches(item) for item in body["items"])
         compared += len(body["items"])
     assert compared > 5

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from expander.kube.scheme import BY_PATH
-from expander.local.api.views.tables import LAYOUTS, table
+from expander.local.apiserver.printers.table import LAYOUTS, table
 from tests.local.api.views.recorded import objects, tables
 
 KINDS_RECORDED = {"CronJob", "Event", "Job", "Namespace", "Node", "Pod", "ResourceQuota", "Service"}

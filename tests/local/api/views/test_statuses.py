@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expander.kube.scheme import BY_KIND
-from expander.local.api.views import statuses
+from expander.local.apiserver import status as statuses
 from expander.validate.finding import Finding, Reason
 
 JOBS, PODS = BY_KIND["Job"], BY_KIND["Pod"]

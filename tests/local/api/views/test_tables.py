@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from expander.kube.time import age, human, unix
-from expander.local.api.views.tables import table
+from expander.local.apiserver.printers.table import table
 
 CREATED = "2026-11-21T01:46:43Z"
 NOW = unix(CREATED) + 90

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.yaml import load_documents
-from expander.validate.defaulting.creation import created_job
+from expander.local.registry import created_job
 from expander.validate.defaults.defaults import defaults
 from expander.validate.rules.pod.pod_spec import check_pod_template
 

@@ -1,0 +1,40 @@
+"""Which namespaces take new objects, and which may be deleted (plugin NamespaceLifecycle decides)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from expander.kube.quota import Refused, forbidden
+from expander.local.store.database import Object
+from expander.local.store.objects import Store
+
+FIRST: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
+"""The namespaces every cluster has."""
+
+IMMORTAL: Final = ("default", "kube-public", "kube-system")
+"""Those that cannot be deleted."""
+
+
+def check_creation(store: Store, obj: Object) -> None:
+    """Raises `Refused` when the namespace of ``obj`` is not there or on its way out."""
+    name = obj["metadata"].get("namespace")
+    if not name:
+        return
+    namespace = store.get("Namespace", "", name)
+    if namespace is None:
+        details = {"name": name, "kind": "namespaces"}
+        raise Refused(404, "NotFound", f'namespaces "{name}" not found', details)
+    if namespace["metadata"].get("deletionTimestamp"):
+        cause = {
+            "reason": "NamespaceTerminating",
+            "message": f"namespace {name} is being terminated",
+            "field": "metadata.namespace",
+        }
+        why = f"unable to create new content in namespace {name} because it is being terminated"
+        raise forbidden(obj, why, [cause])
+
+
+def check_deletion(obj: Object) -> None:
+    """Raises `Refused` when ``obj`` is a namespace that must stay."""
+    if obj["kind"] == "Namespace" and obj["metadata"]["name"] in IMMORTAL:
+        raise forbidden(obj, "this namespace may not be deleted")

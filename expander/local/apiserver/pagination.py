@@ -1,0 +1,137 @@
+"""Lists of objects, and objects of which only the metadata is told.
+
+Portions of a list: ``limit`` and ``continue``.
+
+Tokens are those of apiserver's ``storage/continue.go``: the resource version of the first portion, and the
+key the next begins at. Unlike etcd, the store keeps no old versions: a later portion shows what is there when
+it is asked for. It is told with the version of the first, so that a watch from there misses nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+Object = Mapping[str, Any]
+
+META: Final = "meta.k8s.io/v1"
+
+
+def listed(api_version: str, kind: str, objects: Iterable[Object], metadata: Object) -> dict[str, Any]:
+    """A typed list, as JobList; ``kind`` is that of the objects.
+
+    ``metadata`` is `pages.Page.metadata`. Kind and version of the objects are those of the list, and are
+    not repeated.
+    """
+    bare = [
+        {key: value for key, value in obj.items() if key not in ("apiVersion", "kind")} for obj in objects
+    ]
+    return {"kind": f"{kind}List", "apiVersion": api_version, "metadata": dict(metadata), "items": bare}
+
+
+def partial(obj: Object) -> dict[str, Any]:
+    """The metadata alone, which a client gets that accepts ``as=PartialObjectMetadata``."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": META, "metadata": obj["metadata"]}
+
+
+def partial_list(objects: Iterable[Object], metadata: Object) -> dict[str, Any]:
+    """A list of metadata, for ``as=PartialObjectMetadataList``."""
+    items = [partial(obj) for obj in objects]
+    kind = "PartialObjectMetadataList"
+    return {"kind": kind, "apiVersion": META, "metadata": dict(metadata), "items": items}
+
+
+Key = tuple[str, str]
+"""Namespace and name: the order of the store. Objects of the cluster have an empty namespace."""
+
+_VERSION: Final = "meta.k8s.io/v1"
+_NOT_VALID: Final = "continue key is not valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a later portion begins: at the first object past ``after``; ``version`` is that of the list."""
+
+    version: int
+    after: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One portion. ``token`` is for the next, empty when there is none; ``remaining`` None is unknown."""
+
+    items: list[Object]
+    version: int
+    token: str = ""
+    remaining: int | None = None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata of the list, or of its table."""
+        metadata: dict[str, Any] = {"resourceVersion": str(self.version)}
+        if self.token:
+            metadata["continue"] = self.token
+        if self.remaining:
+            metadata["remainingItemCount"] = self.remaining
+        return metadata
+
+
+def key(obj: Object) -> Key:
+    """What objects of one kind are listed by."""
+    metadata = obj["metadata"]
+    return metadata.get("namespace") or "", metadata["name"]
+
+
+def page(
+    objects: Iterable[Object],
+    version: int,
+    *,
+    limit: int = 0,
+    start: Start | None = None,
+    count: Callable[[Key], int] | None = None,
+) -> Page:
+    """The portion of ``objects`` that a client asks for.
+
+    ``objects`` are those past ``start``, in the order of `key`, and are taken one by one; without ``limit``
+    all are. ``version`` is the resource version of what is there now. ``count`` tells how many are past a
+    key; None when a selector chose the objects: the API then does not say how many remain.
+    """
+    rest = iter(objects)
+    version = version if start is None else start.version
+    if limit <= 0:
+        return Page([*rest], version)
+    items = [each for _, each in zip(range(limit), rest, strict=False)]
+    if len(items) < limit or next(rest, None) is None:
+        return Page(items, version)
+    last = key(items[-1])
+    return Page(items, version, encode(Start(version, last)), None if count is None else count(last))
+
+
+def encode(start: Start) -> str:
+    """The token for a later portion."""
+    path = "/".join(part for part in start.after if part)
+    token = json.dumps({"v": _VERSION, "rv": start.version, "start": path + "\0"}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+
+
+def decode(token: str) -> Start:
+    """What a token says. Raises ValueError in the words of the API, which answers 400 with them."""
+    try:
+        found = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"{_NOT_VALID}: {error}") from None
+    if not isinstance(found, dict) or found.get("v") != _VERSION:
+        raise ValueError(f"{_NOT_VALID}: server does not recognize this encoded version")
+    version, path = found.get("rv"), found.get("start")
+    if type(version) is not int or version == 0:
+        raise ValueError(f"{_NOT_VALID}: incorrect encoded start resourceVersion (version {_VERSION})")
+    if not isinstance(path, str) or not path:
+        raise ValueError(f"{_NOT_VALID}: encoded start key empty (version {_VERSION})")
+    if ".." in path.split("/"):
+        raise ValueError(f"{_NOT_VALID}: {path}")
+    namespace, _, name = path.removesuffix("\0").rpartition("/")
+    return Start(version, (namespace, name))

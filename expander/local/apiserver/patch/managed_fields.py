@@ -1,0 +1,281 @@
+"""The entries of ``metadata.managedFields``: read, written, in the order of the API.
+
+An entry is told apart from others by manager, operation, API version and subresource; for an apply the
+version does not count. Decided by apimachinery's ``managedfields`` package.
+
+Who owns which field after an object is created, replaced or patched in any way but by an apply.
+
+A manager owns what its request changed or added; others lose that. Decided by ``Update`` of
+structured-merge-diff and by the chain of field managers in apimachinery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, NamedTuple
+
+from expander.kube.time import api_time
+from expander.local.apiserver.patch.field_sets import (
+    MEMBER,
+    Fields,
+    Malformed,
+    decoded,
+    difference,
+    encoded,
+    intersection,
+    union,
+    without_below,
+)
+from expander.local.apiserver.patch.merge_schema import as_written, root
+from expander.local.apiserver.patch.structured_merge import Changes, compared, filled
+
+Operation = Literal["Apply", "Update"]
+
+MOST_UPDATERS: Final = 10
+"""Managers by update that are kept apart; the oldest beyond that become one."""
+BUCKET: Final = "ancient-changes"
+
+
+class Identity(NamedTuple):
+    """Who manages fields, and how."""
+
+    manager: str
+    operation: Operation
+    api_version: str
+    """Empty for an apply."""
+    subresource: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The fields one manager owns. ``time`` is RFC 3339, of the last change, or empty."""
+
+    identity: Identity
+    api_version: str
+    fields: Fields
+    time: str = ""
+
+    @property
+    def applied(self) -> bool:
+        """Whether the fields were applied: then leaving them out later takes them away."""
+        return self.identity.operation == "Apply"
+
+    def owning(self, fields: Fields) -> Entry:
+        """The entry with other fields."""
+        return replace(self, fields=fields)
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as the API writes it."""
+        manager, operation, _, subresource = self.identity
+        found: dict[str, Any] = {"manager": manager, "operation": operation, "apiVersion": self.api_version}
+        if self.time:
+            found["time"] = self.time
+        found |= {"fieldsType": "FieldsV1", "fieldsV1": encoded(self.fields)}
+        return found | ({"subresource": subresource} if subresource else {})
+
+
+Entries = dict[Identity, Entry]
+
+
+def entry(manager: str, operation: Operation, api_version: str, subresource: str, fields: Fields) -> Entry:
+    """An entry without a time."""
+    version = "" if operation == "Apply" else api_version
+    return Entry(Identity(manager or "unknown", operation, version, subresource), api_version, fields)
+
+
+def entries_of(obj: Mapping[str, Any] | None) -> Entries:
+    """The entries of an object; `Malformed` when they cannot be read."""
+    return {} if obj is None else parsed((obj.get("metadata") or {}).get("managedFields") or [])
+
+
+def parsed(listed: object) -> Entries:
+    """The entries in the value of ``managedFields``; `Malformed` when they cannot be read."""
+    found: Entries = {}
+    if not isinstance(listed, list):
+        raise Malformed("managedFields is not a list")
+    for each in listed:
+        if not isinstance(each, Mapping) or each.get("operation") not in ("Apply", "Update"):
+            raise Malformed("an entry of managedFields has no operation")
+        one = entry(
+            str(each.get("manager") or ""),
+            each["operation"],
+            str(each.get("apiVersion") or ""),
+            str(each.get("subresource") or ""),
+            decoded(each.get("fieldsV1") or {}),
+        )
+        one = replace(one, time=str(each.get("time") or ""))
+        if one.identity in found:
+            one = one.owning(union(found[one.identity].fields, one.fields))
+        found[one.identity] = one
+    return found
+
+
+def listed(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """The value of ``managedFields``: applies first, then by time, manager, version and subresource."""
+
+    def rank(each: Entry) -> tuple[str, ...]:
+        manager, operation, _, subresource = each.identity
+        return operation, each.time, manager, each.api_version, subresource
+
+    return [each.as_json() for each in sorted(entries, key=rank)]
+
+
+def capped(entries: Entries) -> Entries:
+    """The entries with at most `MOST_UPDATERS` by update: the oldest are put together, by API version."""
+    updaters = sorted((each for each in entries.values() if not each.applied), key=_age)
+    result, over = dict(entries), len(updaters) - MOST_UPDATERS
+    first: dict[str, Entry] = {}
+    for each in updaters:
+        if over <= 0:
+            break
+        version = each.api_version
+        bucket = Identity(BUCKET, "Update", version, "")
+        if version not in first:
+            first[version] = each
+            continue
+        if bucket not in result:
+            result[bucket] = Entry(bucket, version, result.pop(first[version].identity).fields)
+        fields = union(each.fields, result[bucket].fields)
+        result.pop(each.identity)
+        result[bucket] = Entry(bucket, version, fields, each.time)
+        over -= 1
+    return result
+
+
+def _age(each: Entry) -> tuple[str, ...]:
+    return each.time, each.identity.manager, each.api_version, each.identity.subresource
+
+
+Object = dict[str, Any]
+
+NOBODYS: Final[Fields] = {
+    "f:apiVersion": MEMBER,
+    "f:kind": MEMBER,
+    "f:metadata": dict.fromkeys(
+        [
+            ".",
+            "f:name",
+            "f:namespace",
+            "f:creationTimestamp",
+            "f:selfLink",
+            "f:uid",
+            "f:clusterName",
+            "f:generation",
+            "f:managedFields",
+            "f:resourceVersion",
+        ],
+        MEMBER,
+    ),
+}
+"""The fields that are never owned."""
+
+LONGEST_NAME: Final = 128
+"""Characters of a manager's name."""
+
+
+def update_managers(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any], manager: str, now: float, subresource: str = ""
+) -> Object:
+    """``new`` as it is written, with the owners of its fields in ``metadata.managedFields``.
+
+    ``old`` is the object as it is stored, None when ``new`` is created; ``new`` is defaulted, but nothing
+    that the registry sets on its own (selector and labels of a Job, uid, times) is in it yet when it is
+    created. Its own ``managedFields`` count, but not those from a request to a subresource; a list with one
+    empty entry forgets all owners, and an object whose owners are not known stays so. ``subresource`` is
+    ``status`` or empty; ``now`` is in Unix seconds.
+    """
+    new = as_written(new)
+    entries = _starting(old, new, subresource)
+    if entries is None:
+        return with_entries(new, {})
+    return with_entries(new, updated(old, new, entries, manager, now, subresource))
+
+
+def updated(
+    old: Mapping[str, Any] | None,
+    new: Mapping[str, Any],
+    entries: Entries,
+    manager: str,
+    now: float,
+    subresource: str = "",
+) -> Entries:
+    """The entries after ``manager`` made ``new`` of ``old``, or of nothing."""
+    version, kind = str(new.get("apiVersion") or ""), str(new.get("kind") or "")
+    shape = root(version, kind)
+    changes = compared(shape, filled(shape.empty, old or {}), filled(shape.empty, new))
+    mine = ignoring(union(changes.modified, changes.added), subresource)
+    mine = difference(mine, NOBODYS)
+    result = reduced(entries, changes, subresource)
+    if mine:
+        one = entry(manager, "Update", version, subresource, mine)
+        if one.identity in result:
+            one = one.owning(union(result[one.identity].fields, mine))
+        result[one.identity] = replace(one, time=api_time(now))
+    return capped(result)
+
+
+def reduced(entries: Entries, changes: Changes, subresource: str) -> Entries:
+    """The entries without what was changed, and so taken from their owners."""
+    taken = ignoring(union(union(changes.modified, changes.added), changes.removed), subresource)
+    rest = {identity: difference(each.fields, taken) for identity, each in entries.items()}
+    return {identity: entries[identity].owning(fields) for identity, fields in rest.items() if fields}
+
+
+def overlaps(entries: Entries, changes: Changes, subresource: str) -> dict[Identity, Fields]:
+    """Of every entry, the fields that are changed or added, if any."""
+    changed = ignoring(union(changes.modified, changes.added), subresource)
+    found = {identity: intersection(each.fields, changed) for identity, each in entries.items()}
+    return {identity: fields for identity, fields in found.items() if fields}
+
+
+def ignoring(fields: Fields, subresource: str) -> Fields:
+    """``fields`` without what a request cannot change: ``status``, or all but it in a request to it."""
+    return without_below(fields, {"f:spec": MEMBER} if subresource else {"f:status": MEMBER})
+
+
+def settled(old: Mapping[str, Any], new: Mapping[str, Any]) -> Object:
+    """``new``, or as ``old`` is when only times in ``managedFields`` differ, so that a request that
+    changes nothing does not count as a change. Both are defaulted."""
+    result = dict(new)
+    before, after = (dict(each.get("metadata") or {}) for each in (old, new))
+    one, other = before.pop("managedFields", None) or [], after.pop("managedFields", None) or []
+    same = _timeless(one) == _timeless(other) and before == after
+    return dict(old) if same and {**old, "metadata": {}} == {**result, "metadata": {}} else result
+
+
+def manager_name(field_manager: str, user_agent: str) -> str:
+    """Who a request is by: ``fieldManager`` of its query, else the first part of its User-Agent."""
+    if field_manager:
+        return field_manager
+    name = user_agent.partition("/")[0]
+    return "".join(each for each in name if each.isprintable())[:LONGEST_NAME] or "unknown"
+
+
+def _starting(old: Mapping[str, Any] | None, new: Mapping[str, Any], subresource: str) -> Entries | None:
+    """The entries before the request; None when owners are not to be kept track of."""
+    given = (new.get("metadata") or {}).get("managedFields")
+    if not subresource and given == [{}]:
+        entries: Entries = {}
+    else:
+        entries = _readable(None if subresource else new) or _readable(old)
+    return entries if entries or old is None else None
+
+
+def _readable(obj: Mapping[str, Any] | None) -> Entries:
+    try:
+        return entries_of(obj)
+    except Malformed:
+        return {}
+
+
+def with_entries(obj: Mapping[str, Any], entries: Entries) -> Object:
+    """``obj`` with these entries in ``metadata.managedFields`` and no others."""
+    metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key != "managedFields"}
+    if entries:
+        metadata["managedFields"] = listed(entries.values())
+    return {**obj, "metadata": metadata}
+
+
+def _timeless(managed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in each.items() if key != "time"} for each in managed]

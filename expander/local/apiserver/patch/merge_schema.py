@@ -1,0 +1,279 @@
+"""The fields of the kinds that the local API serves and the schemas on disk leave out: Node and Event.
+
+Facts of ``k8s.io/api/core/v1`` types.go, as schemas.
+
+What merging must know of a field: whether it is one value, and what tells list elements apart.
+
+Taken from the schemas, whose ``x-kubernetes-list-type``, ``-map-type``, ``-list-map-keys``,
+``-patch-strategy`` and ``-patch-merge-key`` are the markers and struct tags of the Go types. Kinds without
+a schema are deduced from their values: objects are merged by key, lists are one value.
+
+What the API writes in every object of a kind, though a defaulted object here may be without it.
+
+Times of pod conditions that nobody set are null, a Job says whether its selector is the user's, and what a
+Secret gets as text is among its data (``k8s.io/api/core/v1`` types.go, the defaults of batch/v1, and the
+conversion of Secrets).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import cache, cached_property
+from typing import Any, Final
+
+from expander.kube import schemas
+from expander.kube.schemas import EVERYTHING, Schema
+
+STRING: Final[Schema] = {"type": "string"}
+NUMBER: Final[Schema] = {"type": "integer"}
+TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+AMOUNTS: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number"], "format": "quantity"},
+}
+
+
+def _struct(fields: Mapping[str, Schema], strings: str = "", *, atomic: bool = False) -> Schema:
+    """A struct that is no pointer; ``strings`` names fields that are text, ``atomic`` makes it one value."""
+    properties = {**fields, **dict.fromkeys(strings.split(), STRING)}
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "default": {}}
+    return schema | ({"x-kubernetes-map-type": "atomic"} if atomic else {})
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items, "x-kubernetes-list-type": "atomic"}
+
+
+def _set(items: Schema) -> Schema:
+    return {**_list(items), "x-kubernetes-list-type": "set", "x-kubernetes-patch-strategy": "merge"}
+
+
+def _keyed(items: Schema, key: str) -> Schema:
+    """A list whose elements ``key`` tells apart, for both kinds of merge."""
+    merge = {"x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": key}
+    return {**_list(items), "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key], **merge}
+
+
+_REFERENCE: Final = _struct({}, "kind namespace name uid apiVersion resourceVersion fieldPath", atomic=True)
+_CONDITION: Final = _struct(
+    {"lastHeartbeatTime": TIME, "lastTransitionTime": TIME}, "type status reason message"
+)
+_INFO: Final = _struct(
+    {"swap": EVERYTHING},
+    "machineID systemUUID bootID kernelVersion osImage containerRuntimeVersion kubeletVersion "
+    "kubeProxyVersion operatingSystem architecture",
+)
+_NODE_SPEC: Final = _struct(
+    {
+        "podCIDRs": _set(STRING),
+        "taints": _list(_struct({"timeAdded": TIME}, "key value effect")),
+        "unschedulable": {"type": "boolean"},
+        "configSource": EVERYTHING,
+    },
+    "podCIDR providerID externalID",
+)
+_NODE_STATUS: Final = _struct(
+    {
+        "capacity": AMOUNTS,
+        "allocatable": AMOUNTS,
+        "conditions": _keyed(_CONDITION, "type"),
+        "addresses": _keyed(_struct({}, "type address"), "type"),
+        "daemonEndpoints": _struct({"kubeletEndpoint": _struct({"Port": NUMBER})}),
+        "nodeInfo": _INFO,
+        "images": _list(EVERYTHING),
+        "volumesInUse": _list(STRING),
+        "volumesAttached": _list(EVERYTHING),
+        "config": EVERYTHING,
+        "runtimeHandlers": _list(EVERYTHING),
+        "features": EVERYTHING,
+        "declaredFeatures": _list(STRING),
+    },
+    "phase",
+)
+_EVENT: Final[Mapping[str, Schema]] = {
+    "involvedObject": _REFERENCE,
+    "related": _REFERENCE,
+    "source": _struct({}, "component host"),
+    "series": EVERYTHING,
+    "count": NUMBER,
+    "firstTimestamp": TIME,
+    "lastTimestamp": TIME,
+    "eventTime": TIME,
+}
+_EVENT_STRINGS: Final = "reason message type action reportingComponent reportingInstance"
+
+
+@cache
+def schema_root(api_version: str, kind: str) -> Schema:
+    """The schema of a Node or an Event; `EVERYTHING` for any other kind."""
+    metadata = (schemas.root("v1", "Pod") or EVERYTHING)["properties"]["metadata"]
+    if (api_version, kind) == ("v1", "Node"):
+        return _struct({"metadata": metadata, "spec": _NODE_SPEC, "status": _NODE_STATUS}, "apiVersion kind")
+    if (api_version, kind) == ("v1", "Event"):
+        return _struct({"metadata": metadata, **_EVENT}, f"apiVersion kind {_EVENT_STRINGS}")
+    return EVERYTHING
+
+
+VERSION: Final = "1.36"
+"""The Kubernetes version the local API speaks for."""
+
+
+class Form(Enum):
+    """How a value is merged and owned."""
+
+    SCALAR = "scalar"
+    ATOMIC = "atomic"
+    """An object or a list that is one value."""
+    STRUCT = "struct"
+    MAP = "map"
+    SET = "set"
+    """A list of scalars, each there once."""
+    KEYED = "keyed"
+    """A list of objects that some of their fields tell apart."""
+    DEDUCED = "deduced"
+
+
+class Holds(Enum):
+    """What a value consists of, atomic or not."""
+
+    FIELDS = "fields"
+    ELEMENTS = "elements"
+    SCALAR = "scalar"
+    ANYTHING = "anything"
+
+
+SCALARS: Final = {"string": "string", "integer": "numeric", "number": "numeric", "boolean": "boolean"}
+
+
+class Shape:
+    """The shape of one field, worked out as it is asked for."""
+
+    def __init__(self, schema: schemas.Schema) -> None:
+        self._schema = schema
+        self.form = _form(schema)
+        self._below: dict[str, Shape | None] = {}
+
+    @property
+    def scalar(self) -> str:
+        """``string``, ``numeric``, ``boolean``, or empty when any scalar will do."""
+        return "" if self._schema.get("format") in LOOSE else SCALARS.get(self._schema.get("type", ""), "")
+
+    @property
+    def holds(self) -> Holds:
+        """What the value consists of."""
+        if "properties" in self._schema or "additionalProperties" in self._schema:
+            return Holds.FIELDS
+        if self._schema.get("type") == "array":
+            return Holds.ELEMENTS
+        return Holds.SCALAR if self.form is Form.SCALAR else Holds.ANYTHING
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Of a KEYED list, the fields that tell its elements apart, sorted."""
+        return tuple(sorted(self._schema.get("x-kubernetes-list-map-keys", ())))
+
+    @cached_property
+    def key_defaults(self) -> Mapping[str, Any]:
+        """Of a KEYED list, what the key fields are when an element leaves them out."""
+        known = {key: schemas.child(self.element._schema, key) or {} for key in self.keys}
+        return {key: schema["default"] for key, schema in known.items() if "default" in schema}
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """How a strategic merge patch merges the field: ``merge``, ``replace``, ``retainKeys``."""
+        return tuple(self._schema.get("x-kubernetes-patch-strategy", "").split(","))
+
+    @property
+    def merge_key(self) -> str:
+        """The field by which a strategic merge patch tells list elements apart; empty for scalars."""
+        return str(self._schema.get("x-kubernetes-patch-merge-key", ""))
+
+    def field(self, name: str) -> Shape | None:
+        """The shape of the field or map value of that name; None when the struct has no such field."""
+        if name not in self._below:
+            found = schemas.child(self._schema, name)
+            self._below[name] = None if found is None else Shape(found)
+        return self._below[name]
+
+    @cached_property
+    def element(self) -> Shape:
+        """The shape of the elements of a list."""
+        return Shape(schemas.child(self._schema, 0) or schemas.EVERYTHING)
+
+    @cached_property
+    def empty(self) -> dict[str, Any]:
+        """Of a STRUCT, what Go writes for one without a value: structs that are no pointers are there, and
+        lists that have to be there are null."""
+        found: dict[str, Any] = {}
+        for name, schema in self._schema.get("properties", {}).items():
+            below = self.field(name)
+            assert below is not None
+            if below.form is Form.STRUCT and schema.get("default") == {}:
+                found[name] = below.empty
+            elif below.form in LISTS and name in self._schema.get("required", ()):
+                found[name] = None
+        return found
+
+
+LISTS: Final = (Form.SET, Form.KEYED)
+LOOSE: Final = ("quantity", "int-or-string")
+
+
+def _form(schema: schemas.Schema) -> Form:
+    if schema.get("x-kubernetes-map-type") == "atomic":
+        return Form.ATOMIC
+    if "properties" in schema:
+        return Form.STRUCT
+    if schema.get("type") == "array":
+        return {"set": Form.SET, "map": Form.KEYED}.get(
+            schema.get("x-kubernetes-list-type", "atomic"), Form.ATOMIC
+        )
+    if schema.get("type") == "object":
+        return Form.MAP if "additionalProperties" in schema else Form.DEDUCED
+    return Form.SCALAR if "type" in schema or "format" in schema else Form.DEDUCED
+
+
+@cache
+def root(api_version: str, kind: str) -> Shape:
+    """The shape of the objects of a kind."""
+    return Shape(schemas.root(api_version, kind, VERSION) or schema_root(api_version, kind))
+
+
+Object = dict[str, Any]
+
+
+def as_written(obj: Mapping[str, Any]) -> Object:
+    """``obj``, a defaulted object, as the API writes it."""
+    fill = FILLS.get((obj.get("apiVersion"), obj.get("kind")))
+    return dict(obj) if fill is None else fill(obj)
+
+
+def _pod(obj: Mapping[str, Any]) -> Object:
+    status = obj.get("status") or {}
+    if not status.get("conditions"):
+        return dict(obj)
+    times = {"lastProbeTime": None, "lastTransitionTime": None}
+    return {**obj, "status": {**status, "conditions": [{**times, **each} for each in status["conditions"]]}}
+
+
+def _job(obj: Mapping[str, Any]) -> Object:
+    spec = obj.get("spec")
+    return {**obj, "spec": {"manualSelector": False, **spec}} if spec else dict(obj)
+
+
+def _secret(obj: Mapping[str, Any]) -> Object:
+    texts = obj.get("stringData")
+    if not texts:
+        return dict(obj)
+    data = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
+    result = {key: value for key, value in obj.items() if key != "stringData"}
+    return {**result, "data": {**(obj.get("data") or {}), **data}}
+
+
+FILLS: Final[Mapping[tuple[Any, Any], Callable[[Mapping[str, Any]], Object]]] = {
+    ("v1", "Pod"): _pod,
+    ("batch/v1", "Job"): _job,
+    ("v1", "Secret"): _secret,
+}

@@ -1,0 +1,244 @@
+"""Objects compared, merged and cut by the shapes of their fields, and the sets of fields in them.
+
+Decided by the ``typed`` package of structured-merge-diff: an object or list with rules of its own is
+taken apart, anything else is one value; empty and null are told apart from absent.
+
+The merge of server-side apply: an applied object laid over one that exists.
+
+Decided by ``Merge`` of structured-merge-diff. Fields that only the live object has stay; lists with keys
+and sets are merged by element, in the order of the applied object as far as it says anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from expander.kube.merge_patch import without_nulls
+from expander.local.apiserver.patch.field_sets import MEMBER, SELF, Fields, item, keyed
+from expander.local.apiserver.patch.merge_schema import LISTS, Form, Shape
+
+ABSENT: Final[Any] = object()
+_OBJECTS: Final = (Form.STRUCT, Form.MAP, Form.DEDUCED)
+
+
+class Changes(NamedTuple):
+    """The fields that are new, have another value, are gone."""
+
+    added: Fields
+    modified: Fields
+    removed: Fields
+
+
+NO_CHANGES: Final = Changes({}, {}, {})
+
+
+def compared(shape: Shape | None, old: Any, new: Any) -> Changes:
+    """What changed from ``old`` to ``new``, of which one may be `ABSENT`."""
+    if shape is None:
+        return NO_CHANGES
+    if old is ABSENT:
+        return Changes(everything(shape, new), {}, {})
+    if new is ABSENT:
+        return Changes({}, {}, everything(shape, old))
+    if _equal(old, new):
+        return NO_CHANGES
+    before, after = members(shape, old), members(shape, new)
+    if not before and not after:
+        return Changes({}, MEMBER, {})
+    changes = Changes({}, {}, {})
+    for step in {**before, **after}:
+        below = compared(child(shape, step), before.get(step, ABSENT), after.get(step, ABSENT))
+        for total, part in zip(changes, below, strict=True):
+            if part:
+                total[step] = part
+    return changes
+
+
+def everything(shape: Shape | None, value: Any) -> Fields:
+    """The field that holds ``value`` and all fields below it."""
+    if shape is None:
+        return {}
+    parts = members(shape, value)
+    if not parts:
+        return MEMBER
+    fields: Fields = {SELF: {}}
+    for step, below in parts.items():
+        if found := everything(child(shape, step), below):
+            fields[step] = found
+    return fields
+
+
+def filled(skeleton: Mapping[str, Any], obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``obj`` with what Go writes where it has nothing (see `Shape.empty`)."""
+    more = {}
+    for key, usual in skeleton.items():
+        if key not in obj:
+            more[key] = usual
+        elif usual and isinstance(obj[key], Mapping):
+            below = filled(usual, obj[key])
+            if below is not obj[key]:
+                more[key] = below
+    return {**obj, **more} if more else obj
+
+
+def owned(shape: Shape, value: Any) -> Fields:
+    """The fields that applying ``value`` claims."""
+    if not takes_apart(shape, value):
+        return MEMBER
+    fields: Fields = {}
+    for step, below in members(shape, value).items():
+        under = child(shape, step)
+        if under is None:
+            continue
+        claimed = owned(under, below) if below is not None else {}
+        named = shape.form is Form.STRUCT
+        if not named or below is None or below == {}:
+            claimed = {**claimed, SELF: {}}
+        if claimed:
+            fields[step] = claimed
+    return fields
+
+
+def with_named(shape: Shape | None, fields: Fields) -> Fields:
+    """``fields`` and the struct fields on the way to them, which are not claimed but implied."""
+    if shape is None:
+        return fields
+    found: Fields = {}
+    for step, below in fields.items():
+        if step == SELF:
+            found[SELF] = {}
+            continue
+        found[step] = with_named(child(shape, step), below)
+        if shape.form is Form.STRUCT and child(shape, step) is not None:
+            found[step][SELF] = {}
+    return found
+
+
+def removed(shape: Shape | None, value: Any, fields: Fields) -> Any:
+    """``value`` without the ``fields``; `ABSENT` when nothing is left of an object or a list."""
+    if shape is None or not takes_apart(shape, value):
+        return value
+    steps = _steps(shape, value)
+    kept: list[tuple[Any, Any]] = []
+    for step, key, below in steps:
+        cut = fields.get(step, {})
+        if SELF in cut:
+            continue
+        rest = removed(child(shape, step), below, cut) if cut else below
+        if rest is not ABSENT:
+            kept.append((key, rest))
+    if not kept:
+        return ABSENT
+    return [rest for _, rest in kept] if isinstance(value, list) else dict(kept)
+
+
+def members(shape: Shape, value: Any) -> dict[str, Any]:
+    """What ``value`` consists of, by step; nothing when it is one value or empty.
+
+    Elements that nothing tells apart share a step and are then one value, a tuple.
+    """
+    if not takes_apart(shape, value):
+        return {}
+    if isinstance(value, dict):
+        return {f"f:{key}": below for key, below in value.items()}
+    found: dict[str, Any] = {}
+    for step, _, below in _steps(shape, value):
+        found[step] = (found[step], below) if step in found else below
+    return found
+
+
+def child(shape: Shape, step: str) -> Shape | None:
+    """The shape one step below; None when there is no such field."""
+    return shape.field(step[2:]) if step.startswith("f:") else shape.element
+
+
+def takes_apart(shape: Shape, value: Any) -> bool:
+    """Whether ``value`` is merged piece by piece, and is of the type for it."""
+    if isinstance(value, dict):
+        return shape.form in _OBJECTS
+    return isinstance(value, list) and shape.form in LISTS
+
+
+def step_to(shape: Shape, element: Any) -> str:
+    """The step to an element of a SET or KEYED list."""
+    if shape.form is Form.SET or not isinstance(element, Mapping):
+        return item(element)
+    values = {key: element.get(key, shape.key_defaults.get(key)) for key in shape.keys}
+    return keyed({key: value for key, value in values.items() if value is not None})
+
+
+def _steps(shape: Shape, value: Any) -> list[tuple[str, Any, Any]]:
+    """Step, key (for a list the step again) and value of each part."""
+    if isinstance(value, dict):
+        return [(f"f:{key}", key, below) for key, below in value.items()]
+    return [(step, step, below) for below in value for step in (step_to(shape, below),)]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
+
+
+def merged(shape: Shape | None, live: Any, applied: Any) -> Any:
+    """``applied`` over ``live``; both are there. What stays the same is shared with either."""
+    if shape is None:
+        return applied
+    if applied is None and takes_apart(shape, live) and live:
+        return live
+    if not takes_apart(shape, applied):
+        return applied
+    if not takes_apart(shape, live) or not live:
+        return without_nulls(applied)
+    if not applied:
+        return live
+    return _lists(shape, live, applied) if isinstance(applied, list) else _objects(shape, live, applied)
+
+
+def _objects(shape: Shape, live: Mapping[str, Any], applied: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(live)
+    for key, value in applied.items():
+        below = merged(shape.field(key), result[key], value) if key in result else without_nulls(value)
+        if below is None:
+            result.pop(key, None)
+        else:
+            result[key] = below
+    return result
+
+
+def _lists(shape: Shape, live: list[Any], applied: list[Any]) -> list[Any]:
+    """Elements only the live list has stay between those that both have, as far as orders agree."""
+    here, there = [step_to(shape, each) for each in live], [step_to(shape, each) for each in applied]
+    old, new = dict(zip(here, live, strict=True)), dict(zip(there, applied, strict=True))
+    shared = [step for step in there if step in old]
+    done: set[str] = set()
+    out: list[Any] = []
+
+    def take(step: str) -> None:
+        done.add(step)
+        below = new[step]
+        if shape.form is Form.KEYED and step in old:
+            below = merged(child(shape, step), old[step], below)
+        out.append(below)
+
+    i = j = 0
+    while i < len(here) or j < len(there):
+        if i < len(here) and j < len(there):
+            if here[i] == there[j]:
+                take(there[j])
+                i, j, shared = i + 1, j + 1, shared[1:]
+                continue
+            if here[i] in new and shared and shared[0] != here[i]:
+                i += 1
+                continue
+        if i < len(here):
+            if here[i] not in new:
+                out.append(live[i])
+                i += 1
+                continue
+            if here[i] in done:
+                i += 1
+        if j < len(there):
+            take(there[j])
+            shared = shared[1:] if shared and shared[0] == there[j] else shared
+            j += 1
+    return out

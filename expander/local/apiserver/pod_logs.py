@@ -1,0 +1,161 @@
+"""The log of a pod: what a container wrote, from the file that its start has.
+
+Lines carry no times in that file; `logtimes` knows them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from expander.kube.objects import container_status
+from expander.kube.time import unix
+from expander.local.apiserver import codecs, status
+from expander.local.apiserver.read import existing
+from expander.local.apiserver.routing import Service, Target
+from expander.local.apiserver.status import Refused
+from expander.local.executor import NotFound
+from expander.local.logs import CHUNK, LogTimes, Stamper
+from expander.local.store.database import Object
+
+POLL: Final = 0.05
+"""Seconds between two looks at a log that is followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of which log: the query of the request. ``since`` is in Unix seconds, ``limit`` in bytes."""
+
+    container: str
+    follow: bool = False
+    previous: bool = False
+    timestamps: bool = False
+    tail: int | None = None
+    limit: int | None = None
+    since: float | None = None
+
+
+async def serve(service: Service, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+    """Answer a request for the log of a pod."""
+    pod = existing(service.cluster, target)
+    wanted = parse(request.query, pod, service.clock())
+    path = _file(service, pod, wanted)
+    response = web.StreamResponse(headers={**codecs.HEADERS, "Content-Type": "text/plain"})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    try:
+        async for data in _pieces(service, pod, path, wanted):
+            await response.write(data)
+        await response.write_eof()
+    except (ConnectionResetError, asyncio.CancelledError):
+        pass
+    return response
+
+
+def parse(query: Mapping[str, str], pod: Object, now: float) -> Wanted:
+    """What a query asks for; Refused when it cannot be answered."""
+    since: float | None = None
+    try:
+        if "sinceSeconds" in query:
+            since = now - int(query["sinceSeconds"])
+        elif "sinceTime" in query:
+            since = unix(query["sinceTime"])
+        tail = int(query["tailLines"]) if "tailLines" in query else None
+        limit = int(query["limitBytes"]) if "limitBytes" in query else None
+    except ValueError as error:
+        raise Refused(status.bad_request(str(error))) from None
+    return Wanted(
+        container=_container(pod, query.get("container", "")),
+        follow=_true(query, "follow"),
+        previous=_true(query, "previous"),
+        timestamps=_true(query, "timestamps"),
+        tail=tail,
+        limit=limit,
+        since=since,
+    )
+
+
+def _true(query: Mapping[str, str], name: str) -> bool:
+    return query.get(name, "").lower() in ("true", "1")
+
+
+def _container(pod: Object, asked: str) -> str:
+    """The container that is meant; the only one when none is named."""
+    name = pod["metadata"]["name"]
+    inits = [each["name"] for each in pod["spec"].get("initContainers") or ()]
+    names = [each["name"] for each in pod["spec"]["containers"]]
+    if asked:
+        if asked in names or asked in inits:
+            return asked
+        raise Refused(status.bad_request(f"container {asked} is not valid for pod {name}"))
+    if len(names) == 1:
+        return str(names[0])
+    words = f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
+    if inits:
+        words += f" or one of the init containers: [{' '.join(inits)}]"
+    raise Refused(status.bad_request(words))
+
+
+def _file(service: Service, pod: Object, wanted: Wanted) -> Path:
+    """The log's file; Refused when the container has not started, or not as often."""
+    metadata, name = pod["metadata"], wanted.container
+    state = container_status(pod, name)
+    begun = any(step in (state.get("state") or {}) for step in ("running", "terminated")) or state.get(
+        "lastState"
+    )
+    if not begun and not wanted.previous:
+        waiting = (state.get("state") or {}).get("waiting") or {}
+        reason = waiting.get("reason") or "ContainerCreating"
+        words = f'container "{name}" in pod "{metadata["name"]}" is waiting to start: {reason}'
+        raise Refused(status.bad_request(words))
+    missing = Refused(
+        status.bad_request(f'previous terminated container "{name}" in pod "{metadata["name"]}" not found')
+    )
+    if wanted.previous and not state.get("restartCount"):
+        raise missing
+    try:
+        return service.cluster.logs(metadata["namespace"], metadata["name"], name, wanted.previous)
+    except (NotFound, KeyError):
+        raise missing from None
+
+
+async def _pieces(service: Service, pod: Object, path: Path, wanted: Wanted) -> AsyncIterator[bytes]:
+    """The log in pieces, until its end, or while it is followed until its container has ended."""
+    left = wanted.limit
+    uid, restarts = pod["metadata"]["uid"], container_status(pod, wanted.container).get("restartCount", 0)
+    try:
+        file = await asyncio.to_thread(open, path, "rb")
+    except FileNotFoundError:
+        return
+    with file:
+        times = LogTimes(file, str(path))
+        at = file.seek(times.start(wanted.since, wanted.tail))
+        stamp = Stamper(times.of if wanted.timestamps else None)
+        while True:
+            over = not wanted.follow or wanted.previous or _ended(service, uid, wanted.container, restarts)
+            while data := file.read(CHUNK):
+                at, data = at + len(data), stamp(data, at)
+                if left is not None:
+                    data = data[:left]
+                    left -= len(data)
+                if data:
+                    yield data
+                if left == 0:
+                    return
+            if over:
+                return
+            await asyncio.sleep(POLL)
+
+
+def _ended(service: Service, uid: str, container: str, restarts: int) -> bool:
+    """Whether the start of the container that is followed has come to its end."""
+    pod = service.cluster.by_uid(uid)
+    if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return True
+    status = container_status(pod, container)
+    return "terminated" in (status.get("state") or {}) or status.get("restartCount", 0) > restarts

@@ -1,0 +1,67 @@
+"""Objects as a ``meta.k8s.io/v1`` Table: what ``kubectl get`` prints, computed by the server.
+
+Cells are as of a time: ages grow though the objects stay. The rows of each kind are made by the ``rows_*``
+modules; how the table is put together is decided by apiserver's ``handlers/response.go``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from expander.local.apiserver.pagination import META, partial
+from expander.local.apiserver.printers import batch, core, pods
+from expander.local.apiserver.printers.columns import Layout, Object
+
+LAYOUTS: Final[Mapping[str, Layout]] = {
+    "ConfigMap": core.CONFIG_MAP,
+    "CronJob": batch.CRON_JOB,
+    "Event": core.EVENT,
+    "Job": batch.JOB,
+    "LimitRange": core.LIMIT_RANGE,
+    "Namespace": core.NAMESPACE,
+    "Node": core.NODE,
+    "Pod": pods.POD,
+    "ResourceQuota": core.RESOURCE_QUOTA,
+    "Secret": core.SECRET,
+    "Service": core.SERVICE,
+    "ServiceAccount": core.SERVICE_ACCOUNT,
+}
+
+
+def table(
+    kind: str,
+    objects: Iterable[Object],
+    now: float,
+    *,
+    metadata: Object | None = None,
+    include: str = "",
+    headers: bool = True,
+) -> dict[str, Any]:
+    """The table of objects of one kind at ``now`` (Unix seconds).
+
+    ``metadata`` is that of the list (`pages.Page.metadata`); without it the table is of a single object and
+    has its resource version. ``include`` is the query parameter ``includeObject``. ``headers`` is false for
+    the second and later events of a watch, which do not repeat the columns. Raises ValueError in the words
+    of the API for an ``include`` there is not, and KeyError for a kind that is not served.
+    """
+    if include not in ("", "None", "Metadata", "Object"):
+        raise ValueError(f'unrecognized includeObject value: "{include}"')
+    layout = LAYOUTS[kind]
+    shown = [*objects]
+    if metadata is None:
+        metadata = {"resourceVersion": shown[0]["metadata"].get("resourceVersion", "")}
+    return {
+        "kind": "Table",
+        "apiVersion": META,
+        "metadata": dict(metadata),
+        "columnDefinitions": [column.definition for column in layout.columns] if headers else None,
+        "rows": [_row(layout, obj, now, include) for obj in shown],
+    }
+
+
+def _row(layout: Layout, obj: Object, now: float, include: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"cells": layout.cells(obj, now)}
+    if conditions := layout.conditions(obj):
+        row["conditions"] = conditions
+    return row | {"object": None if include == "None" else obj if include == "Object" else partial(obj)}

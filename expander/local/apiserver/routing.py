@@ -1,0 +1,88 @@
+"""What a path means: which resource, which namespace, which object, which part of it.
+
+Paths are taken as they were sent. One with an empty step, a step ``.`` or ``..``, or an escaped slash or
+control character in it means nothing here, so no spelling of a path reaches what another spelling guards.
+
+What every verb works with.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from expander.kube.scheme import BY_PATH, Resource
+from expander.local.apiserver.storage import Cluster, Driver
+
+CORE: Final = "api"
+GROUPS: Final = "apis"
+LONGEST: Final = 2048
+"""Characters of the longest path that is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """``namespace`` is empty for all or none, ``name`` for a collection; ``part`` is a subresource."""
+
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    part: str = ""
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """What can be done here, in the API's words."""
+        if not self.part:
+            return self.resource.verbs
+        return next(each.verbs for each in self.resource.subresources if each.name == self.part)
+
+
+def steps(raw_path: str) -> list[str] | None:
+    """The steps of a path, unescaped; None when it is not a plain path."""
+    if len(raw_path) > LONGEST or not raw_path.startswith("/"):
+        return None
+    found = []
+    for step in raw_path.removesuffix("/").split("/")[1:]:
+        if "%" in step:
+            try:
+                step = unquote_to_bytes(step).decode()
+            except UnicodeDecodeError:
+                return None
+        if step in ("", ".", "..") or not step.isprintable() or "/" in step or "\\" in step:
+            return None
+        found.append(step)
+    return found
+
+
+def target(path: list[str]) -> Target | None:
+    """What the steps of a path mean; None when they lead to no resource."""
+    if path[:1] == [CORE] and len(path) > 2:
+        group, version, rest = "", path[1], path[2:]
+    elif path[:1] == [GROUPS] and len(path) > 3:
+        group, version, rest = path[1], path[2], path[3:]
+    else:
+        return None
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 2 and (group, version, rest[2]) in BY_PATH:
+        namespace, rest = rest[1], rest[2:]
+    resource = BY_PATH.get((group, version, rest[0]))
+    if resource is None or len(rest) > 3 or (namespace and not resource.namespaced):
+        return None
+    name, part = (*rest[1:], "", "")[:2]
+    if part and part not in (each.name for each in resource.subresources):
+        return None
+    if name and resource.namespaced and not namespace:
+        return None
+    return Target(resource, namespace, name, part)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The cluster that is served and its driver; ``clock`` gives Unix seconds."""
+
+    cluster: Cluster
+    driver: Driver
+    clock: Callable[[], float] = time.time

@@ -1,0 +1,182 @@
+"""The executor as an API server's storage: objects come in whole, and a change is durable when it returns.
+
+Nothing is validated here. Every method gives the object as it is stored afterwards.
+
+Turns the executor within an asyncio event loop.
+
+The executor is stepped when its descriptor is readable, when its deadline has come, and soon after somebody
+changed something. After each turn everything is durable, and those who watch are woken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from expander.kube.scheme import Resource
+from expander.local.apiserver import pagination
+from expander.local.controllers.garbage_collector import Propagation
+from expander.local.executor import Executor
+from expander.local.logs import LOOK
+from expander.local.store.database import Object
+
+
+class Cluster(Executor):
+    """An `Executor` that is reached through the API; the arguments are the same."""
+
+    def admit(self, obj: Object) -> Object:
+        """A new object as the cluster completes it. Raises `admission.refused.Refused`."""
+        return self._control.admit(obj)
+
+    def create(self, obj: Object) -> Object:
+        """Store a new object, which has its name, uid and time."""
+        stored = self._control.store.put(obj, new=True)
+        self._control.arrived(stored)
+        self._control.commit()
+        return stored
+
+    def replace(self, old: Object, new: Object) -> Object:
+        """Put ``new`` in the place of ``old``; its status stays that of ``old``."""
+        new = {key: value for key, value in new.items() if key != "status"}
+        stored = self._control.replace(old, new, self._clock())
+        self._control.commit()
+        return stored
+
+    def replace_status(self, old: Object, status: Mapping[str, Any], metadata: Object) -> Object:
+        """Give ``old`` another status, and the metadata that came with it."""
+        new = {**old, "metadata": metadata, "status": dict(status)}
+        stored = self._control.replace(old, new, self._clock())
+        self._control.commit()
+        return stored
+
+    def remove(self, obj: Object, propagation: Propagation, grace: float | None) -> Object | None:
+        """Delete an object; what is left of it, if it waits for something."""
+        self._control.delete(obj, self._clock(), propagation, grace)
+        self._control.commit()
+        return self.by_uid(obj["metadata"]["uid"])
+
+    def disrupt(self, namespace: str, name: str, grace: float | None) -> None:
+        """Evict a pod, durably."""
+        self.evict(namespace, name, grace)
+        self._control.commit()
+
+    def by_uid(self, uid: str) -> Object | None:
+        """The object with that uid, or None."""
+        return self._control.store.by_uid(uid)
+
+    def objects(
+        self, resource: Resource, namespace: str | None, after: pagination.Key = ("", "")
+    ) -> Iterator[Object]:
+        """The objects of a resource past ``after``, by namespace and name; ``namespace`` None for all."""
+        stored = self._control.store.of_kind(resource.kind, namespace, after)
+        if resource.kind == "Event":
+            told = (each for each in self.events(namespace) if pagination.key(each) > after)
+            return iter(sorted([*told, *stored], key=pagination.key))
+        return stored
+
+    def count(self, resource: Resource, namespace: str | None, after: pagination.Key) -> int:
+        """How many `objects` gives."""
+        if resource.kind == "Event":
+            return sum(1 for _ in self.objects(resource, namespace, after))
+        return self._control.store.count(resource.kind, namespace, after)
+
+    def object(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        """One object of a resource, or None."""
+        found = self._control.store.get(resource.kind, namespace, name)
+        if found is None and resource.kind == "Event":
+            events = (each for each in self.events(namespace) if each["metadata"]["name"] == name)
+            return next(events, None)
+        return found
+
+
+log = logging.getLogger(__name__)
+
+REST: Final = 0.002
+"""Seconds from a request's change to the turn that acts on it: what comes in together is done together."""
+
+
+class Driver:
+    """Drives ``cluster`` in the running loop from `start` to `stop`. ``clock`` gives Unix seconds."""
+
+    def __init__(self, cluster: Cluster, *, clock: Callable[[], float] = time.time) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = float("inf")
+        self._news = asyncio.Event()
+        self._version = cluster.version
+
+    def start(self) -> None:
+        """Begin; called within the loop."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._cluster.fileno(), self._turn)
+        self._plan()
+        self._look()
+
+    def stop(self) -> None:
+        """End; the cluster can be closed then."""
+        self._loop.remove_reader(self._cluster.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+        self._looks.cancel()
+        self._wake()
+
+    def changed(self) -> None:
+        """Somebody has changed an object: watchers hear of it now, and a turn follows soon."""
+        self._tell()
+        self._at(self._clock() + REST)
+
+    async def news(self, after: int, timeout: float) -> bool:
+        """Wait until the last resource version is beyond ``after``, at most ``timeout`` seconds."""
+        while self._cluster.version <= after:
+            try:
+                await asyncio.wait_for(self._news.wait(), timeout)
+            except TimeoutError:
+                return False
+            if self._cluster.version <= after:
+                return False
+        return True
+
+    def _turn(self) -> None:
+        self._due = float("inf")
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            self._cluster.step(0)
+        except Exception:
+            log.exception("a turn of the executor failed")
+            self._at(self._clock() + 1.0)
+            return
+        self._tell()
+        self._plan()
+
+    def _look(self) -> None:
+        self._cluster.look_at_logs()
+        self._looks = self._loop.call_later(LOOK, self._look)
+
+    def _plan(self) -> None:
+        deadline = self._cluster.deadline()
+        if deadline is not None:
+            self._at(deadline)
+
+    def _at(self, when: float) -> None:
+        """Take a turn at ``when`` (Unix seconds) or before."""
+        if when >= self._due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = when
+        self._timer = self._loop.call_later(max(0.0, when - self._clock()), self._turn)
+
+    def _tell(self) -> None:
+        if self._cluster.version != self._version:
+            self._version = self._cluster.version
+            self._wake()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()

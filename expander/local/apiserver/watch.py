@@ -1,0 +1,198 @@
+"""watch: what happens to the objects of a collection, as it happens.
+
+A watch reads the store's record of changes from the place it has come to, so a slow client delays nobody, and
+one that falls behind what is kept is told so (410) and starts anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from expander.kube.scheme import Resource
+from expander.local.apiserver import codecs, read, status
+from expander.local.apiserver.codecs import Form
+from expander.local.apiserver.read import Choice
+from expander.local.apiserver.routing import Service, Target
+from expander.local.apiserver.status import Refused
+from expander.local.store.database import Object, encode
+from expander.local.store.objects import Change
+
+SHORTEST: Final = 1800.0
+"""Seconds a watch lasts at least when the client says nothing; up to twice as long."""
+BOOKMARK: Final = 60.0
+"""Seconds between two bookmarks."""
+POLL: Final = 0.5
+"""Seconds between two looks at events, which are not among the store's changes."""
+INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
+
+Event = tuple[str, Object]
+
+
+async def serve(service: Service, request: web.BaseRequest, target: Target, form: Form) -> web.StreamResponse:
+    """Answer a request to watch a collection, until the client goes or the time is over."""
+    query = request.query
+    feed = feed_of(service, read.choice(target, query), query)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + float(read.number(query, "timeoutSeconds") or SHORTEST * (1 + random.random()))
+    bookmarks = query.get("allowWatchBookmarks", "").lower() in ("true", "1")
+    response = web.StreamResponse(headers={**codecs.HEADERS, "Content-Type": form.media})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    writer = Writer(target.resource, form, service.clock, read.included(query))
+    try:
+        await _write(response, writer(feed.initial()))
+        mark = loop.time() + BOOKMARK
+        while (now := loop.time()) < end:
+            if bookmarks and now >= mark:
+                await _write(response, writer([("BOOKMARK", bookmark(target.resource, feed.version))]))
+                mark = now + BOOKMARK
+            await feed.wait(max(0.0, min(end, mark) - now))
+            await _write(response, writer(feed.news()))
+            if feed.over:
+                break
+        await response.write_eof()
+    except ConnectionResetError:
+        pass
+    return response
+
+
+async def _write(response: web.StreamResponse, data: bytes) -> None:
+    if data:
+        await response.write(data)
+
+
+def feed_of(service: Service, wanted: Choice, query: Mapping[str, str]) -> Feed:
+    """The events of a watch; Refused for a version that is not there yet."""
+    version = read.number(query, "resourceVersion")
+    current = service.cluster.version
+    if version > current:
+        raise Refused(status.version_too_large(version, current))
+    initial = query.get("sendInitialEvents", "").lower()
+    kind = EventFeed if wanted.resource.kind == "Event" else Feed
+    return kind(
+        service,
+        wanted,
+        since=version if version and initial != "true" else None,
+        marked=initial == "true",
+    )
+
+
+def bookmark(resource: Resource, version: int, annotations: Mapping[str, str] | None = None) -> Object:
+    """The object of a bookmark: nothing but a resource version."""
+    metadata: dict[str, Any] = {"resourceVersion": str(version), "creationTimestamp": None}
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
+
+
+class Feed:
+    """The events of one watch. ``since`` is the version it goes on from, None to begin with what is there;
+    ``marked`` when the end of that is to be marked."""
+
+    def __init__(self, service: Service, wanted: Choice, *, since: int | None, marked: bool) -> None:
+        self._service = service
+        self._wanted = wanted
+        self._begins = since is None
+        self._marked = marked
+        self._shown: set[str] | None = set() if wanted.selects else None
+        """Uids of the objects the client has, where an object can come to be meant and cease to be."""
+        self.version = service.cluster.version if since is None else since
+        self.over = False
+
+    def initial(self) -> list[Event]:
+        """What comes first: the objects that are there, if they are wanted, and what has changed since."""
+        events: list[Event] = []
+        if self._begins or self._shown is not None:
+            for obj in read.collection(self._service.cluster, self._wanted):
+                if self._shown is not None:
+                    self._shown.add(obj["metadata"]["uid"])
+                if self._begins:
+                    events.append(("ADDED", obj))
+        if self._marked:
+            events.append(("BOOKMARK", bookmark(self._wanted.resource, self.version, INITIAL_END)))
+        return events + self.news()
+
+    async def wait(self, timeout: float) -> None:
+        """Wait until there may be news."""
+        await self._service.driver.news(self.version, timeout)
+
+    def news(self) -> list[Event]:
+        """What has happened since the last call; an error, and the end, when that is not known any more."""
+        changes = self._service.cluster.since(self.version)
+        if changes is None:
+            self.over = True
+            return [("ERROR", status.too_old(self.version, self._service.cluster.version))]
+        events = [event for change in changes for event in self._seen(change)]
+        if changes:
+            self.version = changes[-1].version
+        return events
+
+    def _seen(self, change: Change) -> Iterator[Event]:
+        obj = change.object
+        if obj["kind"] != self._wanted.resource.kind:
+            return
+        if self._shown is None:
+            if self._wanted.means(obj):
+                yield change.type, obj
+            return
+        uid = obj["metadata"]["uid"]
+        before, now = uid in self._shown, change.type != "DELETED" and self._wanted.means(obj)
+        if now:
+            self._shown.add(uid)
+            yield ("MODIFIED" if before and change.type != "ADDED" else "ADDED"), obj
+        elif before or self._wanted.means(obj):
+            self._shown.discard(uid)
+            yield "DELETED", obj
+
+
+class EventFeed(Feed):
+    """What components say of objects is not among the changes of the store, as other Events are."""
+
+    def initial(self) -> list[Event]:
+        """What is there, if it is wanted."""
+        cluster = self._service.cluster
+        self._changed = cluster.events_changed(None if self._begins else self.version)
+        return super().initial()
+
+    async def wait(self, timeout: float) -> None:
+        """Wait a little."""
+        await asyncio.sleep(min(timeout, POLL))
+
+    def news(self) -> list[Event]:
+        """What is new or has been counted again; all there is when that is not known any more."""
+        events = super().news()
+        self.version = max(self.version, self._service.cluster.version)
+        changes = self._service.cluster.events_since(self._changed)
+        self._changed = self._service.cluster.events_changed()
+        if changes is None:
+            found = read.collection(self._service.cluster, self._wanted)
+            return events + [("MODIFIED", each) for each in found]
+        told = (("ADDED" if new else "MODIFIED", each) for each, new in changes)
+        return events + [event for event in told if self._wanted.means(event[1])]
+
+
+class Writer:
+    """Events as lines of a stream."""
+
+    def __init__(self, resource: Resource, form: Form, clock: Callable[[], float], include: str) -> None:
+        self._resource = resource
+        self._form = form
+        self._clock = clock
+        self._include = include
+        self._headers = True
+
+    def __call__(self, events: Iterable[Event]) -> bytes:
+        return b"".join(self._line(type, obj) for type, obj in events)
+
+    def _line(self, type: str, obj: Object) -> bytes:
+        if type != "ERROR":
+            obj = codecs.one(
+                self._resource, obj, self._form, self._clock(), include=self._include, headers=self._headers
+            )
+            self._headers = False
+        return b'{"type":"' + type.encode() + b'","object":' + encode(obj) + b"}\n"

@@ -1,0 +1,368 @@
+"""A new object as the registry fills it in: what belongs to the server in metadata, status and addresses.
+
+Decided by the ``PrepareForCreate`` functions of the registry strategies and by ``BeforeCreate`` of apiserver.
+
+What a client sends as an object: is it one of this resource, can it be decoded, and how strictly.
+
+Patch bodies to patched objects, by their media type.
+
+create, update and patch.
+
+The order of the checks is the API server's: the object is decoded, held against its path, filled in,
+validated, admitted, and last compared with what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from expander.kube.generated_names import generated, new_uid
+from expander.kube.scheme import BY_KIND, Resource
+from expander.kube.time import api_time
+from expander.local.apiserver import codecs, decode_errors, status
+from expander.local.apiserver.codecs import Body
+from expander.local.apiserver.patch.apply import apply_patch
+from expander.local.apiserver.patch.json_patch import json_patch, merge_patch
+from expander.local.apiserver.patch.managed_fields import settled, update_managers
+from expander.local.apiserver.patch.strategic import strategic_merge_patch
+from expander.local.apiserver.read import existing
+from expander.local.apiserver.routing import Service, Target
+from expander.local.apiserver.status import Refused
+from expander.local.registry import created_job
+from expander.local.store.database import Object
+from expander.validate.defaults.defaults import defaults
+from expander.validate.finding import Reason
+from expander.validate.rules import check_rules
+from expander.validate.rules.job import check_job
+from expander.validate.schema import check_schema
+from expander.validate.updates import check_update
+
+OWN: Final = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "generation",
+)
+"""Fields of the metadata that no client sets."""
+
+COUNTED: Final = frozenset(("Job", "CronJob", "Pod"))
+"""Kinds whose ``generation`` counts the changes of their spec."""
+
+
+Services = Callable[[], Iterable[Object]]
+"""Gives the Services that are there."""
+
+
+def created(
+    resource: Resource, obj: Object, namespace: str, now: float, manager: str | None, services: Services
+) -> Object:
+    """The object as it will be stored; ``obj`` passed the schema check. ``now`` is Unix seconds.
+
+    ``manager`` becomes the owner of its fields; None when their owners are in it. The addresses of
+    ``services`` are taken.
+    """
+    metadata: dict[str, Any] = {**(obj.get("metadata") or {})}
+    for field in OWN:
+        metadata.pop(field, None)
+    if not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = generated(metadata["generateName"])
+    if namespace:
+        metadata["namespace"] = namespace
+    uid = new_uid()
+    identity = {"apiVersion": resource.api_version, "kind": resource.kind}
+    obj = {**obj, **identity, "metadata": metadata}
+    obj.pop("status", None)
+    if manager is not None:
+        owned = update_managers(None, defaults(obj), manager, now)["metadata"]
+        metadata["managedFields"] = owned.get("managedFields", [])
+    if resource.kind == "Job":
+        made = created_job(obj, uid, namespace=namespace)
+    else:
+        made = {**defaults(obj)}
+        made["metadata"] = {**made["metadata"]}
+        if resource.kind in COUNTED:
+            made["metadata"]["generation"] = 1
+    made["metadata"] |= {"uid": uid, "creationTimestamp": api_time(now)}
+    fill = FILLS.get(resource.kind)
+    if fill is not None:
+        fill(made, services)
+    return made
+
+
+def _pod(pod: Object, _: object) -> None:
+    pod["status"] = {"phase": "Pending"}
+
+
+def _secret(secret: Object, _: object) -> None:
+    """``stringData`` is written into ``data`` and never shown."""
+    from base64 import b64encode
+
+    texts = secret.pop("stringData", None)
+    if texts:
+        data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
+        secret["data"] = {**(secret.get("data") or {}), **data}
+
+
+def _namespace(namespace: Object, _: object) -> None:
+    namespace["spec"] = {"finalizers": ["kubernetes"]}
+    namespace["status"] = {"phase": "Active"}
+
+
+def _service(service: Object, services: Callable[[], Iterable[Object]]) -> None:
+    """A Service gets an address of its own unless it is headless."""
+    spec = service["spec"]
+    if spec["type"] != "ExternalName":
+        if not spec.get("clusterIP"):
+            spec["clusterIP"] = _free({each["spec"].get("clusterIP") for each in services()})
+        spec["clusterIPs"] = [spec["clusterIP"]]
+        spec.setdefault("ipFamilies", ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "SingleStack")
+    service["status"] = {"loadBalancer": {}}
+
+
+def _free(taken: set[str | None]) -> str:
+    """The first address of 10.0.0.0/16 behind those of the cluster itself that nobody has."""
+    for number in range(10, 65536):
+        address = f"10.0.{number >> 8}.{number & 255}"
+        if address not in taken:
+            return address
+    raise ValueError("all addresses for Services are taken")
+
+
+FILLS: Final[dict[str, Callable[[Object, Callable[[], Iterable[Object]]], None]]] = {
+    "Pod": _pod,
+    "Secret": _secret,
+    "Namespace": _namespace,
+    "Service": _service,
+}
+
+
+LEVELS: Final = ("Strict", "Warn", "Ignore")
+
+
+def level(query: Mapping[str, str]) -> str:
+    """How unknown fields are taken: the ``fieldValidation`` of a request, Warn unless it says otherwise."""
+    found = query.get("fieldValidation") or "Warn"
+    if found not in LEVELS:
+        raise Refused(
+            status.bad_request(
+                f'fieldValidation: Unsupported value: "{found}": supported values: "Ignore", "Strict", "Warn"'
+            )
+        )
+    return found
+
+
+def dry(query: Mapping[str, str]) -> bool:
+    """Whether nothing is to be stored."""
+    found = query.get("dryRun", "")
+    if found not in ("", "All"):
+        raise Refused(status.bad_request(f'dryRun: Unsupported value: "{found}": supported values: "All"'))
+    return bool(found)
+
+
+def decoded(resource: Resource, body: Body, validation: str) -> tuple[Object, list[str]]:
+    """The object of a body, and warnings; Refused when it is none of ``resource``."""
+    obj = body.data
+    if (wrong := decode_errors.wrong_kind(resource, obj, body.raw)) is not None:
+        raise Refused(status.bad_request(wrong))
+    findings = check_schema(obj, assume=(resource.api_version, resource.kind)) or ()
+    if any(finding.reason is not Reason.UNKNOWN_FIELD for finding in findings):
+        raise Refused(status.bad_request(decode_errors.refusal(resource, obj, findings)))
+    strict = [*body.duplicates, *decode_errors.unknown_fields(findings)]
+    if strict and validation == "Strict":
+        words = decode_errors.unhandled(resource, decode_errors.strict_error(strict))
+        raise Refused(status.bad_request(words))
+    return obj, strict if validation == "Warn" else []
+
+
+def placed(target: Target, obj: Object) -> None:
+    """Hold the namespace and the name of an object against its path; Refused when they differ."""
+    metadata: dict[str, Any] = obj.get("metadata") or {}
+    namespace, name = metadata.get("namespace"), metadata.get("name")
+    if target.resource.namespaced and namespace and namespace != target.namespace:
+        raise Refused(
+            status.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        )
+    if target.name and name and name != target.name:
+        raise Refused(
+            status.bad_request(
+                f"the name of the object ({name}) does not match the name on the URL ({target.name})"
+            )
+        )
+
+
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE: Final = "application/merge-patch+json"
+STRATEGIC: Final = "application/strategic-merge-patch+json"
+APPLY: Final = "application/apply-patch+yaml"
+TYPES: Final = (JSON_PATCH, MERGE, STRATEGIC, APPLY)
+
+
+def read(data: bytes, media: str) -> Any:
+    """The data of a patch; Refused for bytes or a media type that are none."""
+    if media not in TYPES:
+        raise Refused(status.unsupported_media_type(TYPES))
+    return codecs.parse(data, "application/yaml" if media == APPLY else "application/json").data
+
+
+def patched(resource: Resource, old: Object, patch: Any, media: str) -> Object:
+    """``old`` with a patch applied that is no apply; not yet checked. Raises `PatchRefused`."""
+    if media == JSON_PATCH:
+        return json_patch(old, patch)
+    if media == MERGE:
+        return merge_patch(old, patch)
+    return strategic_merge_patch(old, patch, resource.api_version, resource.kind)
+
+
+KEPT: Final = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "generation")
+"""What of the metadata stays as it is, whatever a client sends."""
+
+FINALIZE: Final = "finalize"
+NAMELESS: Final = (
+    'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """One request that writes: what it is about, its query, and who it is by."""
+
+    service: Service
+    target: Target
+    query: Mapping[str, str]
+    manager: str
+
+    def create(self, body: Body) -> tuple[Object, list[str]]:
+        """Create an object: the object, and warnings."""
+        obj, warnings = decoded(self.target.resource, body, level(self.query))
+        placed(self.target, obj)
+        if (obj.get("metadata") or {}).get("resourceVersion"):
+            raise Refused(status.bad_request("resourceVersion should not be set on objects to be created"))
+        return self._insert(obj), warnings
+
+    def update(self, body: Body) -> tuple[Object, list[str]]:
+        """Replace an object or a part of it."""
+        obj, warnings = decoded(self.target.resource, body, level(self.query))
+        placed(self.target, obj)
+        return self._store(existing(self.service.cluster, self.target), obj), warnings
+
+    def patch(self, data: bytes, media: str) -> tuple[Object, list[str]]:
+        """Change an object or a part of it by a patch."""
+        patch = read(data, media)
+        if media == APPLY:
+            return self._apply(patch)
+        old = existing(self.service.cluster, self.target)
+        body = Body(patched(self.target.resource, old, patch, media))
+        obj, warnings = decoded(self.target.resource, body, level(self.query))
+        placed(self.target, obj)
+        return self._store(old, obj), warnings
+
+    def _apply(self, applied: Any) -> tuple[Object, list[str]]:
+        """Server-side apply, which creates what is not there."""
+        resource, now = self.target.resource, self.service.clock()
+        if not self.query.get("fieldManager"):
+            raise Refused(status.bad_request(NAMELESS))
+        obj, warnings = decoded(resource, Body(applied), level(self.query))
+        placed(self.target, obj)
+        old = self.service.cluster.object(resource, self.target.namespace, self.target.name)
+        force = self.query.get("force", "").lower() in ("true", "1")
+        made = apply_patch(
+            old,
+            obj,
+            self.manager,
+            force,
+            now,
+            api_version=resource.api_version,
+            kind=resource.kind,
+            subresource=self.target.part,
+        )
+        if old is not None:
+            return self._store(old, made, owned=True), warnings
+        made["metadata"] = {"name": self.target.name, **(made.get("metadata") or {})}
+        return self._insert(made, owned=True), warnings
+
+    def _insert(self, obj: Object, *, owned: bool = False) -> Object:
+        """Store a new object that was decoded; ``owned`` when the owners of its fields are known already."""
+        resource, cluster, now = self.target.resource, self.service.cluster, self.service.clock()
+        manager = None if owned else self.manager
+        made = created(
+            resource,
+            obj,
+            self.target.namespace,
+            now,
+            manager,
+            lambda: cluster.objects(BY_KIND["Service"], None),
+        )
+        name = made["metadata"].get("name") or ""
+        found = check_job(made, made["metadata"]["uid"]) if resource.kind == "Job" else check_rules(made)
+        if found:
+            raise Refused(status.invalid(resource, name, found))
+        made = cluster.admit(made)
+        if cluster.object(resource, self.target.namespace, name) is not None:
+            taken = (
+                status.name_taken
+                if (obj.get("metadata") or {}).get("name") is None
+                else status.already_exists
+            )
+            raise Refused(taken(resource, name))
+        if dry(self.query):
+            return made
+        made = cluster.create(made)
+        self.service.driver.changed()
+        return made
+
+    def _store(self, old: Object, new: Object, *, owned: bool = False) -> Object:
+        """Put ``new``, or the part of it that is written, in the place of ``old``."""
+        made = self._merged(old, new)
+        if self.target.part == "status":
+            made = {
+                **old,
+                "status": made.get("status") or {},
+                "metadata": {**old["metadata"], **_owners(made)},
+            }
+        elif self.target.part == FINALIZE:
+            made = {**old, "spec": made.get("spec") or {}}
+        else:
+            if found := check_update(made, old):
+                raise Refused(status.invalid(self.target.resource, old["metadata"]["name"], found))
+            made.pop("status", None)
+            if "status" in old:
+                made["status"] = old["status"]
+        if not owned:
+            made = update_managers(old, made, self.manager, self.service.clock(), self.target.part)
+        made = settled(old, made)
+        if made == old or dry(self.query):
+            return made
+        cluster = self.service.cluster
+        if self.target.part == "status":
+            stored = cluster.replace_status(old, made["status"], made["metadata"])
+        else:
+            stored = cluster.replace(old, made)
+        self.service.driver.changed()
+        return stored
+
+    def _merged(self, old: Object, new: Object) -> Object:
+        """``new`` with its defaults, and with what no client changes as it is in ``old``."""
+        resource, held = self.target.resource, old["metadata"]
+        metadata: dict[str, Any] = {**(new.get("metadata") or {})}
+        if (version := metadata.get("resourceVersion")) and version != held["resourceVersion"]:
+            raise Refused(status.conflict(resource, held["name"]))
+        if (uid := metadata.get("uid")) and uid != held["uid"]:
+            raise Refused(status.precondition(resource, held["name"], "UID", uid, held["uid"]))
+        metadata["resourceVersion"] = held["resourceVersion"]
+        for field in KEPT:
+            metadata.pop(field, None)
+            if field in held:
+                metadata[field] = held[field]
+        new = {**new, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
+        return new if resource.kind == "Pod" else defaults(new)
+
+
+def _owners(obj: Object) -> dict[str, Any]:
+    return {key: obj["metadata"][key] for key in ("managedFields",) if key in obj["metadata"]}

@@ -1,0 +1,326 @@
+"""What the node is to do beside starting pods: whoever does it takes it.
+
+How many Jobs of a group are in which state, kept up to date so that asking costs nothing.
+
+The control plane of this machine: everything but the processes.
+
+Changes come in from above (objects are submitted, patched, deleted) and from below (a pod's status has
+changed); `Control.turn` does all that follows from them and says which pods are to be started. It reads no
+clock and starts nothing, so a whole cluster's life can be played through in no time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from sqlite3 import Connection, DatabaseError
+
+from expander.base.errors import OutputError
+from expander.kube import selectors
+from expander.kube.selectors import Selector
+from expander.local.controllers.binding import Placement
+from expander.local.controllers.cluster_scope import Private, Shared
+from expander.local.controllers.cronjob.controller import CronJobs
+from expander.local.controllers.events import Recorder
+from expander.local.controllers.garbage_collector import Garbage, Propagation
+from expander.local.controllers.job import conditions
+from expander.local.controllers.job.controller import Turn
+from expander.local.controllers.pods import ENDED, Pods
+from expander.local.controllers.services import Services
+from expander.local.controllers.volcano.controller import Workloads
+from expander.local.controllers.volcano.pods import gang_of
+from expander.local.registry import submit, updated
+from expander.local.scheduler import Scheduler
+from expander.local.store.database import Object
+from expander.local.store.events import SCHEDULER, Events
+from expander.local.store.job_states import JOB_STATES, OPEN, job_state
+from expander.local.store.objects import Store
+from expander.local.workqueue import Agenda
+
+
+class Errands:
+    """The pods to be stopped, with the seconds each has, and those that somebody has changed."""
+
+    def __init__(self) -> None:
+        self._stops: list[tuple[str, float]] = []
+        self._updates: list[Object] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._stops or self._updates)
+
+    def stop(self, uid: str, grace: float) -> None:
+        """Have a pod stopped within ``grace`` seconds."""
+        self._stops.append((uid, grace))
+
+    def update(self, pod: Object) -> None:
+        """Have the kubelet know the pod as it is now."""
+        self._updates.append(pod)
+
+    def take_stops(self) -> list[tuple[str, float]]:
+        """The pods to be stopped since the last call, in order."""
+        stops, self._stops = self._stops, []
+        return stops
+
+    def take_updates(self) -> list[Object]:
+        """The pods that have changed since the last call, in order."""
+        updates, self._updates = self._updates, []
+        return updates
+
+
+class Groups:
+    """Counts for every selector that was asked for once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._groups: dict[str, _Group] = {}
+
+    def counts(self, selector: str = "") -> dict[str, int]:
+        """The number of Jobs in each of `states.JOB_STATES` among those the label selector means.
+
+        The first time it looks at every Job there is, from then on it knows. Raises ValueError for a
+        text that is no selector.
+        """
+        group = self._groups.get(selector)
+        if group is None:
+            group = self._groups[selector] = _Group(selectors.parse(selector))
+            if not selector:
+                group.fill(dict(self._store.states("Job")))
+            else:
+                for job in self._store.of_kind("Job"):
+                    group.see(job)
+        return {state: group.counts[state] for state in JOB_STATES}
+
+    def see(self, job: Object) -> None:
+        """The Job is new or has changed."""
+        for group in self._groups.values():
+            group.see(job)
+
+    def lose(self, uid: str) -> None:
+        """The Job is gone."""
+        for group in self._groups.values():
+            group.lose(uid)
+
+
+class _Group:
+    def __init__(self, selector: Selector) -> None:
+        self._selector = selector
+        self._states: dict[str, str] = {}
+        self.counts: Counter[str] = Counter()
+
+    def fill(self, states: dict[str, str]) -> None:
+        self._states = states
+        self.counts = Counter(states.values())
+
+    def see(self, job: Object) -> None:
+        metadata = job["metadata"]
+        uid, state = metadata["uid"], job_state(job)
+        before = self._states.get(uid)
+        if before == state:
+            return
+        if before is None and not self._selector.matches(metadata.get("labels")):
+            return
+        if before is not None:
+            self.counts[before] -= 1
+        self._states[uid] = state
+        self.counts[state] += 1
+
+    def lose(self, uid: str) -> None:
+        state = self._states.pop(uid, None)
+        if state is not None:
+            self.counts[state] -= 1
+
+
+class Control:
+    """Store, controllers and scheduler of one cluster of one node, called ``node``.
+
+    ``shared``: it is a cluster with namespaces and quotas, and not one person's batch (see `tenancy`).
+    """
+
+    def __init__(
+        self,
+        database: Connection,
+        scheduler: Scheduler,
+        *,
+        node: str,
+        backoff_base: float = 10.0,
+        history: int = 0,
+        shared: bool = False,
+    ) -> None:
+        self.store = Store(database, history=history)
+        self.events = Events(database, lambda: self.store.version)
+        self.scheduler = scheduler
+        self.tenancy = Shared(self, node) if shared else Private()
+        self.pods = Pods(self.store, self, self.admit)
+        self.groups = Groups(self.store)
+        self.garbage = Garbage(self.store, self.pods, self._gone)
+        self.errands = Errands()
+        self.services = Services()
+        workloads = Workloads(self, backoff_base=backoff_base, watched=history > 0)
+        self.agenda = Agenda(workloads, scheduler, self._looked)
+        self._crons = CronJobs(self.store, self, Recorder(self.events, "cronjob-controller"))
+        recorder = Recorder(self.events, SCHEDULER)
+        self._placement = Placement(scheduler, self.pods, recorder, node, told=shared)
+        self._kubelet = Recorder(self.events, "kubelet")
+        self._now = 0.0
+        self._owners: set[str] = set()
+
+    def turn(self, now: float) -> list[Object]:
+        """Do all that is to be done at ``now`` (Unix seconds); the pods to start, once it is durable."""
+        self._now = now
+        for uid in self.agenda.expired(now):
+            if (job := self.store.by_uid(uid)) is not None:
+                self.garbage.delete(job, now, conditions.PROPAGATION)
+        self._crons.turn(now)
+        while self.agenda.turn(now):
+            self._crons.turn(now)
+        self.agenda.begin(now)
+        while self._owners:
+            self.garbage.collect(self._owners.pop(), now)
+        self.tenancy.turn(now)
+        return [] if self.agenda.paused else self._placement.turn(now)
+
+    def pod_changed(
+        self, uid: str, status: Object, events: Iterable[tuple[str, str, str]], now: float, *, gone: bool
+    ) -> None:
+        """The kubelet's word on a pod: its status, events (type, reason, message), and whether it may go."""
+        self._now = now
+        if gone and status.get("phase") not in ENDED:
+            status = {**status, "phase": "Failed"}
+        for event in events:
+            if (pod := self.pods.get(uid)) is not None:
+                self._kubelet.record(pod, *event, now)
+        self.pods.set_status(uid, status)
+
+    def deadline(self) -> float | None:
+        """When the next turn has something to do even if nothing happens; in the past: at once."""
+        if any((self.agenda.urgent, self._crons.pending, self._owners, self.errands, self.tenancy.pending)):
+            return self._now
+        crons = self._crons.deadline()
+        return min((*self.agenda.next(), *(() if crons is None else (crons,))), default=None)
+
+    def commit(self) -> None:
+        """Make everything durable. Raises OutputError when that cannot be done, as on a full disk."""
+        try:
+            self.events.flush()
+            self.store.commit()
+        except DatabaseError as error:
+            raise OutputError(f"the state cannot be kept: {error}") from error
+
+    def restore(self) -> list[Object]:
+        """Take up where an earlier life of the program ended: the pods that are not closed, oldest first."""
+        pods = []
+        for uid, state in self.store.states("Pod"):
+            if state == OPEN and (pod := self.store.by_uid(uid)) is not None:
+                self.pods.restore(pod)
+                pods.append(pod)
+        for kind in ("Service", "CronJob"):
+            for obj in self.store.of_kind(kind):
+                self.arrived(obj)
+        self.agenda.restore(self.store)
+        return pods
+
+    def arrived(self, obj: Object) -> None:
+        """The object is in the store and was not there before."""
+        if obj["kind"] == "Job":
+            self.agenda.add(obj)
+            self.groups.see(obj)
+            self._crons.job_changed(obj)
+        elif obj["kind"] == "CronJob":
+            self._crons.arrived(obj)
+        elif obj["kind"] == "Pod":
+            self.pods.restore(obj)
+            self.pod_created(obj)
+        self.services.see(obj)
+        self.tenancy.arrived(obj, self._now)
+
+    def admit(self, obj: Object) -> Object:
+        """A new object as it is to be stored. Raises `admission.refused.Refused`."""
+        return self.tenancy.admit(obj)
+
+    def delete(
+        self, obj: Object, now: float, propagation: Propagation = "Background", grace: float | None = None
+    ) -> None:
+        """Delete an object and what belongs to it; ``grace`` (seconds) is for pods."""
+        self._now = now
+        if self.tenancy.delete(obj, now):
+            return
+        self.garbage.delete(obj, now, propagation, grace)
+        if obj["kind"] == "Job":
+            self.agenda.touch(obj["metadata"]["uid"])
+
+    def replace(self, old: Object, new: Object, now: float) -> Object:
+        """Put ``new`` in the place of ``old`` as a client's update does; the object as it is then."""
+        self._now = now
+        new = self.store.put(updated(old, new))
+        if new["kind"] == "Job":
+            self.agenda.touch(new["metadata"]["uid"])
+            self.groups.see(new)
+            self.agenda.expire(new)
+            self._crons.job_changed(new)
+        if new["kind"] == "CronJob":
+            self._crons.replaced(old, new, now)
+        if new["kind"] == "Pod":
+            self.pods.replace(new)
+            self.errands.update(new)
+            return new
+        self.services.see(new)
+        new = self.tenancy.replaced(new, now)
+        self.garbage.settle(new, now)
+        return new
+
+    def add_condition(self, uid: str, condition: Object) -> None:
+        """Set one condition in the status of a pod."""
+        if (pod := self.pods.add_condition(uid, condition)) is not None:
+            self.errands.update(pod)
+
+    def create_job(self, job: Object, now: float) -> Object | None:
+        """Create a Job, or what belongs to one, for a controller; None when there is one of that name."""
+        made, told = submit(self.store, job, now, admit=self.admit)
+        if told.outcome == "created":
+            self.arrived(made)
+            return made
+        return None
+
+    def job_touched(self, uid: str, *, at_once: bool) -> None:
+        """Something about a pod of this Job has changed."""
+        if at_once:
+            self.agenda.touch(uid)
+        else:
+            self.agenda.touch_soon(uid, self._now)
+
+    def pod_created(self, pod: Object) -> None:
+        """The pod waits for a place."""
+        self.scheduler.add(pod["metadata"]["uid"], pod["spec"], gang_of(pod))
+        self.tenancy.arrived(pod, self._now)
+
+    def pod_stopped(self, pod: Object, grace: float) -> None:
+        """The pod is being deleted while it may run."""
+        self.errands.stop(pod["metadata"]["uid"], grace)
+
+    def pod_over(self, uid: str) -> None:
+        """The pod needs no place any more."""
+        self.scheduler.drop(uid)
+        self.tenancy.pod_over(self.pods.get(uid))
+
+    def pod_gone(self, pod: Object) -> None:
+        """The pod is in the store no more."""
+        self.tenancy.gone(pod)
+        self._owners.update(owner["uid"] for owner in pod["metadata"].get("ownerReferences") or ())
+
+    def _looked(self, turn: Turn) -> None:
+        """The Job controller has looked at a Job."""
+        self.groups.see(turn.job)
+        if turn.changed:
+            self._crons.job_changed(turn.job, turn.interim)
+
+    def _gone(self, obj: Object) -> None:
+        self.tenancy.gone(obj)
+        uid = obj["metadata"]["uid"]
+        if obj["kind"] == "Job":
+            self.agenda.forget(uid)
+            self.groups.lose(uid)
+            self._crons.job_changed(obj)
+        if obj["kind"] == "CronJob":
+            self._crons.forget(uid)
+        self.services.lose(obj)
+        self._owners.update(owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ())

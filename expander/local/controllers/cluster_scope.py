@@ -1,0 +1,186 @@
+"""What a cluster does that several people share, beside running Jobs: namespaces, quotas, one node.
+
+`Control` tells it what comes, changes and goes; who runs a batch of their own has none of this.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from expander.kube.generated_names import new_uid
+from expander.kube.time import api_time
+from expander.local.admission.chain import admit
+from expander.local.admission.namespace_lifecycle import FIRST
+from expander.local.controllers.namespace import Namespaces
+from expander.local.controllers.node import is_closed, node_object, node_status, with_taint
+from expander.local.controllers.pods import ENDED
+from expander.local.controllers.resource_quota import Quotas
+from expander.local.scheduler import Scheduler
+from expander.local.store.database import Object
+from expander.local.store.events import Events
+from expander.local.store.objects import Store
+
+API_ADDRESS: Final = "10.0.0.1"
+"""The address of the Service ``kubernetes``, the first of the cluster's."""
+RECOUNTED: Final = ("ResourceQuota", "Service", "PersistentVolumeClaim")
+"""Kinds whose changes change what is used of quotas."""
+
+
+class Private:
+    """The side of one person's batch: nothing is added, refused or counted."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to do at once."""
+        return False
+
+    def admit(self, obj: Object) -> Object:
+        """A new object as it is to be stored. Raises `admission.refused.Refused`."""
+        return obj
+
+    def found(self, now: float) -> None:
+        """Make what every cluster has and is not there, and take up what is."""
+
+    def arrived(self, obj: Object, now: float) -> None:
+        """The object is in the store, and new."""
+
+    def replaced(self, obj: Object, now: float) -> Object:
+        """The object was changed; the object as it is then."""
+        return obj
+
+    def delete(self, obj: Object, now: float) -> bool:
+        """Begin to delete ``obj`` if it is a namespace, which takes its time; whether it is."""
+        return False
+
+    def pod_over(self, pod: Object | None) -> None:
+        """The pod has ended, or is about to be removed."""
+
+    def gone(self, obj: Object) -> None:
+        """The object is in the store no more."""
+
+    def turn(self, now: float) -> None:
+        """Do what is to be done now."""
+
+
+class Cluster(Protocol):
+    """The control plane that the shared side belongs to."""
+
+    store: Store
+    events: Events
+    scheduler: Scheduler
+
+    def arrived(self, obj: Object) -> None:
+        """The object is in the store and was not there before."""
+
+    def delete(self, obj: Object, now: float) -> None:
+        """Delete an object of any kind."""
+
+
+class Shared(Private):
+    """The side of a cluster whose one node is called ``node``."""
+
+    def __init__(self, cluster: Cluster, node: str) -> None:
+        self._store = cluster.store
+        self._scheduler = cluster.scheduler
+        self._node = node
+        self._arrived = cluster.arrived
+        self._quotas = Quotas(cluster.store)
+        self._namespaces = Namespaces(cluster.store, cluster.events, cluster.arrived, cluster.delete)
+
+    @property
+    def pending(self) -> bool:
+        return self._namespaces.pending
+
+    def admit(self, obj: Object) -> Object:
+        return admit(self._store, obj)
+
+    def found(self, now: float) -> None:
+        for name in FIRST:
+            if self._store.get("Namespace", "", name) is None:
+                self._store.put(_namespace(name, now), new=True)
+        if self._store.get("Service", "default", "kubernetes") is None:
+            self._arrived(self._store.put(_service(now), new=True))
+        node = self._store.get("Node", "", self._node)
+        if node is None:
+            self._store.put(node_object(self._node, self._scheduler, now), new=True)
+        else:
+            node = self._store.put({**node, "status": node_status(self._scheduler, api_time(now))})
+            self._scheduler.closed = is_closed(node)
+        for namespace in list(self._store.of_kind("Namespace")):
+            self._namespaces.arrived(namespace, now)
+        for quota in list(self._store.of_kind("ResourceQuota")):
+            self._quotas.arrived(quota)
+
+    def arrived(self, obj: Object, now: float) -> None:
+        if obj["kind"] == "Namespace":
+            self._namespaces.arrived(obj, now)
+        elif obj["metadata"].get("namespace"):
+            self._quotas.arrived(obj)
+
+    def replaced(self, obj: Object, now: float) -> Object:
+        if obj["kind"] in RECOUNTED:
+            self._quotas.recount(obj["metadata"]["namespace"])
+            return self._store.by_uid(obj["metadata"]["uid"]) or obj
+        if obj["kind"] == "Node" and obj["metadata"]["name"] == self._node:
+            tainted = with_taint(obj, now)
+            if tainted is not obj and tainted["spec"] != obj["spec"]:
+                obj = self._store.put(tainted)
+            self._scheduler.closed = is_closed(obj)
+        return obj
+
+    def delete(self, obj: Object, now: float) -> bool:
+        if obj["kind"] == "Namespace":
+            self._namespaces.delete(obj, now)
+            return True
+        return False
+
+    def pod_over(self, pod: Object | None) -> None:
+        if pod is not None and (pod.get("status") or {}).get("phase") in ENDED:
+            self._quotas.pod_ended(pod)
+
+    def gone(self, obj: Object) -> None:
+        self._quotas.gone(obj)
+
+    def turn(self, now: float) -> None:
+        self._namespaces.turn(now)
+
+
+def _namespace(name: str, now: float) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": name,
+            "uid": new_uid(),
+            "creationTimestamp": api_time(now),
+            "labels": {"kubernetes.io/metadata.name": name},
+        },
+        "spec": {"finalizers": ["kubernetes"]},
+        "status": {"phase": "Active"},
+    }
+
+
+def _service(now: float) -> Object:
+    """The Service under which pods of a cluster reach its API; nothing here listens at its address."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "uid": new_uid(),
+            "creationTimestamp": api_time(now),
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}],
+            "clusterIP": API_ADDRESS,
+            "clusterIPs": [API_ADDRESS],
+            "type": "ClusterIP",
+            "sessionAffinity": "None",
+            "ipFamilies": ["IPv4"],
+            "ipFamilyPolicy": "SingleStack",
+            "internalTrafficPolicy": "Cluster",
+        },
+        "status": {"loadBalancer": {}},
+    }

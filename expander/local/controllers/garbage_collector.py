@@ -1,0 +1,103 @@
+"""Deletes objects and what belongs to them, as the API server and the garbage collector do together.
+
+``Background``: the object goes at once, its dependents after it. ``Foreground``: it stays, marked, until its
+dependents are gone. ``Orphan``: the dependents stay and lose their owner. Finalizers hold an object that is
+being deleted; pods take their grace period (see `pods`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from expander.kube.time import api_time
+from expander.local.controllers.pods import Pods
+from expander.local.store.database import Object
+from expander.local.store.objects import Store
+
+Propagation = Literal["Background", "Foreground", "Orphan"]
+
+FOREGROUND: Final = "foregroundDeletion"
+"""The finalizer of an object that waits for its dependents."""
+
+
+class Garbage:
+    """The deletions of one store. ``gone`` is told the uid of each object that is removed."""
+
+    def __init__(self, store: Store, pods: Pods, gone: Callable[[Object], None]) -> None:
+        self._store = store
+        self._pods = pods
+        self._gone = gone
+
+    def delete(
+        self, obj: Object, now: float, propagation: Propagation = "Background", grace: float | None = None
+    ) -> None:
+        """Delete an object of any kind; ``grace`` in seconds matters for pods only."""
+        metadata = obj["metadata"]
+        uid = metadata["uid"]
+        if obj["kind"] == "Pod":
+            self._pods.delete(uid, now, grace)
+            return
+        dependents = self._store.owned(uid)
+        if propagation == "Orphan":
+            for dependent in dependents:
+                self._disown(dependent, uid)
+            dependents = []
+        if propagation == "Foreground" and dependents:
+            self._mark(obj, now, FOREGROUND)
+            for dependent in dependents:
+                self.delete(dependent, now, propagation)
+        else:
+            self._finish(self._mark(obj, now) if metadata.get("finalizers") else obj, now, dependents)
+
+    def collect(self, uid: str, now: float) -> None:
+        """A dependent of this object is gone: remove the object if it waited for that."""
+        obj = self._store.by_uid(uid)
+        if obj is None or FOREGROUND not in (obj["metadata"].get("finalizers") or ()):
+            return
+        if not self._store.owned(uid):
+            self._finish(_without(obj, FOREGROUND), now, [])
+
+    def settle(self, obj: Object, now: float) -> None:
+        """The finalizers of an object have changed: remove it if it only waited for them."""
+        metadata = obj["metadata"]
+        if metadata.get("deletionTimestamp") and not metadata.get("finalizers") and obj["kind"] != "Pod":
+            self._finish(obj, now, self._store.owned(metadata["uid"]))
+
+    def _mark(self, obj: Object, now: float, finalizer: str | None = None) -> Object:
+        """The object with the mark that it is being deleted; its generation counts that as a change."""
+        metadata: dict[str, Any] = {**obj["metadata"]}
+        if not metadata.get("deletionTimestamp"):
+            metadata["deletionTimestamp"] = api_time(now)
+            metadata["deletionGracePeriodSeconds"] = 0
+            if "generation" in metadata:
+                metadata["generation"] += 1
+        finalizers = metadata.get("finalizers") or []
+        if finalizer is not None and finalizer not in finalizers:
+            metadata["finalizers"] = [*finalizers, finalizer]
+        return self._store.put({**obj, "metadata": metadata})
+
+    def _finish(self, obj: Object, now: float, dependents: list[Object]) -> None:
+        if obj["metadata"].get("finalizers"):
+            return
+        self._store.remove(obj)
+        self._gone(obj)
+        for dependent in dependents:
+            if dependent["kind"] == "Pod":
+                self._pods.release(dependent["metadata"]["uid"])
+            self.delete(dependent, now)
+
+    def _disown(self, dependent: Object, uid: str) -> None:
+        metadata = dependent["metadata"]
+        if dependent["kind"] == "Pod":
+            self._pods.disown(metadata["uid"], uid)
+            return
+        owners = [each for each in metadata.get("ownerReferences") or () if each["uid"] != uid]
+        metadata = {key: value for key, value in metadata.items() if key != "ownerReferences"}
+        self._store.put({**dependent, "metadata": metadata | ({"ownerReferences": owners} if owners else {})})
+
+
+def _without(obj: Object, finalizer: str) -> Object:
+    metadata = {**obj["metadata"]}
+    metadata["finalizers"] = [each for each in metadata["finalizers"] if each != finalizer]
+    return {**obj, "metadata": metadata}

@@ -1,0 +1,226 @@
+"""Creates the pods of Jobs; some may be refused, by a quota for example.
+
+pkg/controller/job decides: one pod first, then twice as many each time as long as all goes well
+(slowStartBatch); after a refusal the Job is tried again in 1 s, 2 s, 4 s … 60 s.
+
+Runs the decisions of the Job controller over the store: gather, decide, act.
+
+A Job that has not begun costs no memory: only its uid is known. From its first turn to its end the Job is
+held; then it rests in the store again, as do suspended Jobs and those that others manage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from expander.base.errors import ExpanderError
+from expander.kube import selectors
+from expander.kube.wellknown import CONTROLLER
+from expander.local.controllers.events import Recorder
+from expander.local.controllers.job import conditions
+from expander.local.controllers.job.context import Decision, pod_created, pod_deleted
+from expander.local.controllers.job.sync import decide
+from expander.local.controllers.pods import Pods
+from expander.local.store.database import Object
+from expander.local.store.objects import Store
+
+FIRST_RETRY: Final = 1.0
+LAST_RETRY: Final = 60.0
+"""Seconds (DefaultJobApiBackOff, MaxJobApiBackOff)."""
+
+
+class Creation:
+    """The pods that Jobs ask for, and how often each Job was refused one in a row."""
+
+    def __init__(self, pods: Pods, recorder: Recorder) -> None:
+        self._pods = pods
+        self._recorder = recorder
+        self._refusals: dict[str, int] = {}
+
+    def create(self, job: Object, wanted: Sequence[dict[str, Any]], now: float) -> int:
+        """Create the pods ``wanted``; how many were not."""
+        left = len(wanted)
+        for batch in _batches(wanted):
+            refused = sum(not self._create(job, pod, now) for pod in batch)
+            left -= len(batch) - refused
+            if refused:
+                uid = job["metadata"]["uid"]
+                self._refusals[uid] = self._refusals.get(uid, 0) + 1
+                return left
+        if wanted:
+            self.forget(job["metadata"]["uid"])
+        return 0
+
+    def retry_at(self, uid: str, now: float) -> float | None:
+        """When to try again for a Job that was refused a pod, Unix seconds; None when it was not."""
+        times = self._refusals.get(uid)
+        return None if times is None else now + min(LAST_RETRY, FIRST_RETRY * 2 ** min(times - 1, 30))
+
+    def forget(self, uid: str) -> None:
+        """The Job asks for no more pods."""
+        self._refusals.pop(uid, None)
+
+    def _create(self, job: Object, pod: dict[str, Any], now: float) -> bool:
+        try:
+            made = self._pods.create(pod, now)
+        except ExpanderError as error:
+            self._recorder.record(job, "Warning", "FailedCreate", f"Error creating: {error}", now)
+            return False
+        self._recorder.record(job, *pod_created(made["metadata"]["name"]), now)
+        return True
+
+
+def _batches(wanted: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    start, size = 0, 1
+    while start < len(wanted):
+        yield wanted[start : start + size]
+        start, size = start + size, size * 2
+
+
+EXPIRY: Final = "expires"
+"""The key under which the time of deletion is noted of a finished Job that has one."""
+
+
+class Turn(NamedTuple):
+    """What came of looking at a Job: the Job as it is now, when to look again, and whether it is over.
+
+    ``changed``: its status is another than before; ``interim`` is a version in between that was shown.
+    """
+
+    job: Object
+    again_at: float | None
+    over: bool
+    changed: bool
+    interim: Object | None
+
+
+class Jobs:
+    """The Job controller of one store."""
+
+    def __init__(
+        self, store: Store, pods: Pods, recorder: Recorder, *, backoff_base: float, watched: bool = False
+    ) -> None:
+        """``backoff_base`` in seconds. ``watched``: somebody follows every version of the objects."""
+        self._store = store
+        self._pods = pods
+        self._recorder = recorder
+        self._creation = Creation(pods, recorder)
+        self._base = backoff_base
+        self._watched = watched
+        self._memories: dict[str, dict[str, Any]] = {}
+
+    @property
+    def open(self) -> int:
+        """How many Jobs have begun and are not over."""
+        return len(self._memories)
+
+    def turn(self, uid: str, now: float) -> Turn | None:
+        """Look at one Job and do what is to be done; None when it is gone or over already."""
+        memory = self._memories.get(uid)
+        job = self._store.by_uid(uid) if memory is not None else self._begin(uid)
+        if job is None:
+            return None
+        memory = self._memories[uid]
+        decision = decide(job, self._pods.of_job(uid), now, memory=memory, backoff_base=self._base)
+        before = job
+        job, interim = self._act(job, decision, now)
+        over = conditions.finished(job) is not None
+        if over:
+            self._end(job)
+        elif decision.memory != memory:
+            self._memories[uid] = decision.memory
+            self._store.note(uid, decision.memory)
+        if not over and not self._pods.of_job(uid) and _rests(job):
+            self._memories.pop(uid)
+            self._store.release(uid)
+        retry_at = self._creation.retry_at(uid, now)
+        if retry_at is not None:
+            decision.ask_again(retry_at)
+        return Turn(job, decision.again_at, over, job is not before, interim)
+
+    def forget(self, uid: str) -> None:
+        """The Job is gone from the store."""
+        self._memories.pop(uid, None)
+        self._creation.forget(uid)
+        self._pods.forget_job(uid)
+        self._recorder.forget(uid)
+
+    def _begin(self, uid: str) -> Object | None:
+        job = self._store.hold(uid)
+        if job is None:
+            return None
+        if conditions.finished(job):
+            self._store.release(uid)
+            return None
+        self._memories[uid] = self._store.noted(uid) or {}
+        if job["spec"].get("manualSelector"):
+            self._adopt(job)
+        return job
+
+    def _act(self, job: Object, decision: Decision, now: float) -> tuple[Object, Object | None]:
+        """Carry out the decision; the Job as it is then, and as it was shown in between."""
+        record = self._recorder.record
+        interim = None
+        if decision.changed and self._watched and decision.interim is not None:
+            interim = self._store.put({**job, "status": decision.interim})
+        for uid in decision.delete:
+            pod = self._pods.get(uid)
+            if pod is not None:
+                record(job, *pod_deleted(pod["metadata"]["name"]), now)
+                self._pods.delete(uid, now)
+        for uid in decision.release:
+            self._pods.release(uid)
+        status, changed = decision.status, decision.changed
+        missing = self._creation.create(job, decision.create, now)
+        if missing:
+            status = _without(status, missing)
+            changed = status != job["status"]
+        if changed or interim is not None:
+            job = self._store.put({**job, "status": status})
+        for event in decision.events:
+            record(job, *event, now)
+        return job, interim
+
+    def _end(self, job: Object) -> None:
+        uid = job["metadata"]["uid"]
+        at = conditions.expires_at(job)
+        if at is not None or self._memories[uid]:
+            self._store.note(uid, None if at is None else {EXPIRY: at})
+        self._memories.pop(uid)
+        self._creation.forget(uid)
+        self._pods.forget_job(uid)
+        self._recorder.forget(uid)
+        self._store.release(uid)
+
+    def _adopt(self, job: Object) -> None:
+        """Take over pods without a controller that the Job's selector means."""
+        selector = selectors.from_object(job["spec"]["selector"])
+        metadata = job["metadata"]
+        owner = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+        for pod in self._store.of_kind("Pod", metadata["namespace"]):
+            found = pod["metadata"]
+            if found.get("ownerReferences") or found.get("deletionTimestamp"):
+                continue
+            if selector.matches(found.get("labels")):
+                self._pods.adopt(found["uid"], owner)
+
+
+def _without(status: Object, pods: int) -> Object:
+    """The status with so many active pods less: they could not be created."""
+    active = status.get("active", 0) - pods
+    status = {key: value for key, value in status.items() if key != "active"}
+    return status | ({"active": active} if active > 0 else {})
+
+
+def _rests(job: Object) -> bool:
+    """Whether nothing happens to the Job, which has no pods, until somebody changes it."""
+    spec = job["spec"]
+    return bool(spec.get("suspend")) or spec.get("managedBy", CONTROLLER) != CONTROLLER

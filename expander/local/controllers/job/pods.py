@@ -1,0 +1,235 @@
+"""The pods of one Job, sorted into the few groups the controller's rules ask about.
+
+A `Pods` may be built for one turn or kept and told of changes: `put` and `drop` cost the same however many
+pods there are, and a turn then costs what has changed, not what there is. Pods that ended and lost their
+finalizer are counted in the Job's status and forgotten here.
+
+pkg/controller/controller_utils.go decides what is active and terminating.
+
+The pods a Job makes: its template with what the controller adds.
+
+pkg/controller/job (job_controller.go, indexed_job_utils.go) and pkg/controller (GetPodFromTemplate) decide:
+the tracking finalizer, the controller reference; for an Indexed Job also the index as annotation, label,
+host name and variable of every container, and the failure counts where indexes have their own limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from expander.kube.wellknown import (
+    FINALIZER,
+    INDEX,
+    INDEX_FAILURES,
+    INDEX_IGNORED_FAILURES,
+    INDEX_VARIABLE,
+    Object,
+    number,
+)
+from expander.local.controllers.job import pod_failure_policy
+
+UNKNOWN = -1
+"""The index of a pod that has none."""
+
+
+class Entry:
+    """What the rules need of one pod.
+
+    ``index`` is its completion index or `UNKNOWN`; ``phase`` as in its status; ``deleted`` whether it has a
+    deletion timestamp; ``tracked`` whether it still has the tracking finalizer; ``ready`` its Ready
+    condition; ``restarts`` those of all its containers together.
+    """
+
+    __slots__ = ("deleted", "index", "phase", "pod", "ready", "restarts", "tracked", "uid")
+
+    def __init__(self, pod: dict[str, Any]) -> None:
+        metadata, status = pod["metadata"], pod.get("status") or {}
+        self.pod = pod
+        self.uid: str = metadata["uid"]
+        self.index = number(metadata.get("annotations"), INDEX, UNKNOWN)
+        self.phase: str = status.get("phase") or "Pending"
+        self.deleted = metadata.get("deletionTimestamp") is not None
+        self.tracked = FINALIZER in (metadata.get("finalizers") or ())
+        self.ready = is_ready(status)
+        self.restarts = 0
+        for kind in ("containerStatuses", "initContainerStatuses"):
+            for container in status.get(kind) or ():
+                self.restarts += container.get("restartCount") or 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether no container of the pod will run again."""
+        return self.phase == "Succeeded" or self.phase == "Failed"
+
+
+class Pods:
+    """The pods of one Job by group; each group maps uids to entries, oldest news first.
+
+    ``active``: neither ended nor deleted. ``terminating``: deleted, not ended. ``ended``: ended and not yet
+    counted. ``ready`` counts the ready ones among the active, ``restarts`` the container restarts of pods
+    that have not ended, ``failures`` the ended pods that failed; ``by_index`` counts the active pods of
+    every index.
+    """
+
+    __slots__ = ("_highest", "active", "by_index", "ended", "failures", "ready", "restarts", "terminating")
+
+    def __init__(self, pods: Iterable[dict[str, Any]] = ()) -> None:
+        self.active: dict[str, Entry] = {}
+        self.terminating: dict[str, Entry] = {}
+        self.ended: dict[str, Entry] = {}
+        self.by_index: dict[int, int] = {}
+        self.ready = self.restarts = self.failures = 0
+        self._highest = UNKNOWN
+        for pod in pods:
+            self.put(pod)
+
+    def put(self, pod: dict[str, Any]) -> None:
+        """The pod is new or has changed. The mapping is kept; tell of it again when it changes."""
+        entry = Entry(pod)
+        self.drop(entry.uid)
+        if entry.ended:
+            if entry.tracked:
+                self.ended[entry.uid] = entry
+                self.failures += entry.phase == "Failed"
+            return
+        self.restarts += entry.restarts
+        if entry.deleted:
+            self.terminating[entry.uid] = entry
+            return
+        self.active[entry.uid] = entry
+        self.ready += entry.ready
+        self.by_index[entry.index] = self.by_index.get(entry.index, 0) + 1
+        self._highest = max(self._highest, entry.index)
+
+    def drop(self, uid: str) -> None:
+        """The pod is gone; nothing happens when it is not known."""
+        entry = self.active.pop(uid, None)
+        if entry is not None:
+            self.ready -= entry.ready
+            self.restarts -= entry.restarts
+            left = self.by_index[entry.index] - 1
+            if left:
+                self.by_index[entry.index] = left
+            else:
+                del self.by_index[entry.index]
+            return
+        entry = self.terminating.pop(uid, None)
+        if entry is not None:
+            self.restarts -= entry.restarts
+            return
+        entry = self.ended.pop(uid, None)
+        if entry is not None:
+            self.failures -= entry.phase == "Failed"
+
+    def are_distinct(self, completions: int) -> bool:
+        """Whether each active pod has an index of its own below ``completions``."""
+        if len(self.by_index) != len(self.active) or UNKNOWN in self.by_index:
+            return False
+        if self._highest >= completions:
+            self._highest = max(self.by_index, default=UNKNOWN)
+        return self._highest < completions
+
+    def __len__(self) -> int:
+        return len(self.active) + len(self.terminating) + len(self.ended)
+
+
+def is_ready(status: Object) -> bool:
+    """Whether a pod status has the Ready condition."""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "Ready":
+            return bool(condition.get("status") == "True")
+    return False
+
+
+LONGEST_PREFIX = 58
+"""Longest part of a generated name before its five random characters (apiserver's name generator)."""
+
+VARIABLE = {
+    "name": INDEX_VARIABLE,
+    "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{INDEX}']"}},
+}
+
+
+def pod_prefix(job: str, index: int = UNKNOWN) -> str:
+    """The generateName of a pod of the Job called ``job``."""
+    end = "-" if index == UNKNOWN else f"-{index}-"
+    return job[: LONGEST_PREFIX - len(end)] + end if index != UNKNOWN else (job + end)[:LONGEST_PREFIX]
+
+
+def pod_name(job: str, index: int | None, token: str) -> str:
+    """The name of a pod: of the Job called ``job``, its index if it has one, and five random characters."""
+    return pod_prefix(job, UNKNOWN if index is None else index) + token
+
+
+class Maker:
+    """Makes the pods of one Job in one turn; what they have in common is made once and shared."""
+
+    __slots__ = ("_finalizers", "_job", "_metadata", "_owner", "_spec", "_template")
+
+    def __init__(self, job: Object) -> None:
+        template, metadata = job["spec"]["template"], job["metadata"]
+        self._job = job
+        self._metadata = template.get("metadata") or {}
+        self._template = template["spec"]
+        self._finalizers = list(self._metadata.get("finalizers") or ())
+        if FINALIZER not in self._finalizers:
+            self._finalizers.append(FINALIZER)
+        self._owner = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+        self._spec: dict[str, Any] | None = None
+
+    def pod(self, index: int = UNKNOWN, replaces: Entry | None = None) -> dict[str, Any]:
+        """A new pod; ``replaces`` is the failed pod of the same index, where indexes have own limits."""
+        owner, own = self._job["metadata"], self._metadata
+        metadata: dict[str, Any] = {
+            "generateName": pod_prefix(owner["name"], index),
+            "namespace": owner.get("namespace", "default"),
+            "labels": dict(own.get("labels") or {}),
+            "finalizers": list(self._finalizers),
+            "ownerReferences": [self._owner],
+        }
+        annotations = dict(own.get("annotations") or {})
+        spec = self._template
+        if index != UNKNOWN:
+            annotations[INDEX] = metadata["labels"][INDEX] = str(index)
+            if self._job["spec"].get("backoffLimitPerIndex") is not None:
+                annotations.update(self._failures(replaces))
+            spec = {**self._indexed_spec(), "hostname": f"{owner['name']}-{index}"}
+        if annotations:
+            metadata["annotations"] = annotations
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+    def _indexed_spec(self) -> dict[str, Any]:
+        if self._spec is None:
+            self._spec = dict(self._template)
+            for kind in ("initContainers", "containers"):
+                if self._spec.get(kind):
+                    self._spec[kind] = [_with_variable(container) for container in self._spec[kind]]
+        return self._spec
+
+    def _failures(self, replaces: Entry | None) -> dict[str, str]:
+        """The annotations that count the failures of the index, ``replaces`` included."""
+        if replaces is None:
+            return {INDEX_FAILURES: "0"}
+        annotations = replaces.pod["metadata"].get("annotations")
+        counts = pod_failure_policy.match(self._job["spec"].get("podFailurePolicy"), replaces.pod).counts
+        failures = number(annotations, INDEX_FAILURES) + counts
+        ignored = number(annotations, INDEX_IGNORED_FAILURES) + (not counts)
+        found = {INDEX_FAILURES: str(failures)}
+        if ignored:
+            found[INDEX_IGNORED_FAILURES] = str(ignored)
+        return found
+
+
+def _with_variable(container: dict[str, Any]) -> dict[str, Any]:
+    env = container.get("env") or []
+    if any(each.get("name") == INDEX_VARIABLE for each in env):
+        return container
+    return {**container, "env": [*env, VARIABLE]}

@@ -1,0 +1,119 @@
+"""Which pods the Job's status takes account of now, and what they add to it.
+
+pkg/controller/job (trackJobStatusAndRemoveFinalizers, canRemoveFinalizer) decides. A pod is counted once:
+when it is released, that is, when its tracking finalizer goes.
+
+When to act on pods that have ended: at once, or together with others that are about to end.
+
+The controller of a cluster looks at a Job one second after the first news of its pods
+(syncJobBatchPeriod), so whatever ends within that second ends together: three pods that fail at once are
+three failures, not one failure and two pods deleted for it; and a deleted pod that still ends well has
+succeeded. Waiting a second costs a cluster little and would cost a local run most of its speed. So here
+the wait is over as soon as no pod is left that could end meanwhile, and a Job of which many pods have
+succeeded does not wait at all for successes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from expander.kube.wellknown import Object
+from expander.local.controllers.job.conditions import FAILURE_TARGET
+from expander.local.controllers.job.context import Turn, only_failed
+from expander.local.controllers.job.pods import Entry, Pods
+
+MOST = 500
+"""The most pods counted in one turn, so that a status with their uids stays below about 20 kB."""
+
+
+@dataclass(slots=True)
+class Count:
+    """What one turn counts.
+
+    ``succeeded`` and ``failed`` are uids to add to the counters (the successes of an Indexed Job are its
+    indexes instead), ``release`` the uids of all pods that are done with; ``partial`` says that the limit
+    was reached and the rest is left to the next turn.
+    """
+
+    succeeded: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    release: list[str] = field(default_factory=list)
+    partial: bool = False
+
+
+def count(turn: Turn, released: Collection[str]) -> Count:
+    """Count the pods that are done with; those ``released`` already in this turn never count."""
+    past = set(released)
+    result, pods = Count(), turn.pods
+    everything = turn.verdict is not None or turn.deleted
+    groups = [pods.ended, pods.terminating, pods.active] if everything else [pods.ended, pods.terminating]
+    failing = turn.verdict is not None and turn.verdict.type == FAILURE_TARGET
+    for group in groups:
+        for entry in group.values():
+            if not entry.tracked or entry.uid in past:
+                continue
+            failed = turn.is_failed(entry)
+            if not (everything or entry.phase == "Succeeded" or (failed and not _is_delayed(turn, entry))):
+                continue
+            result.release.append(entry.uid)
+            _add(turn, result, entry, failed or failing)
+            if len(result.release) >= MOST:
+                result.partial = True
+                return result
+    return result
+
+
+def _is_delayed(turn: Turn, entry: Entry) -> bool:
+    """Whether the pod stays until its index has a new one, which takes over its failure count."""
+    return turn.delayed.get(entry.index) is entry
+
+
+def _add(turn: Turn, result: Count, entry: Entry, failed: bool) -> None:
+    if entry.phase == "Succeeded":
+        if not turn.indexed:
+            result.succeeded.append(entry.uid)
+    elif failed and turn.is_valid(entry) and turn.match(entry).counts:
+        result.failed.append(entry.uid)
+
+
+PROVEN = 20
+"""With so many successes a Job is taken to go well: a further success is acted on at once."""
+
+
+def until(job: Object, pods: Pods, now: float, memory: Object, batch: float) -> float | None:
+    """When to act, Unix seconds; None for now. ``batch`` is the longest wait in seconds."""
+    stopping = _stopping(job, pods)
+    if not (pods.active or stopping) or _is_told(job, memory):
+        return None
+    old, failures = memory.get("delayed", 0), pods.failures + stopping
+    successes = len(pods.ended) - pods.failures
+    if not successes and failures <= old:
+        return None
+    if failures <= old and _goes_well(job):
+        return None
+    due: float = memory.get("news", now) + batch
+    return due if now < due else None
+
+
+def _stopping(job: Object, pods: Pods) -> int:
+    """How many pods count as failed because they are deleted, though they have not ended."""
+    if not pods.terminating or only_failed(job["spec"]):
+        return 0
+    return sum(entry.tracked for entry in pods.terminating.values())
+
+
+def _goes_well(job: Object) -> bool:
+    succeeded: int = (job.get("status") or {}).get("succeeded", 0)
+    return succeeded >= PROVEN and not job["spec"].get("successPolicy")
+
+
+def _is_told(job: Object, memory: Object) -> bool:
+    """Whether somebody changed or deleted the Job, or its end is announced: then there is no wait."""
+    metadata = job["metadata"]
+    if metadata.get("deletionTimestamp") or metadata.get("generation", 1) != memory.get("generation", 1):
+        return True
+    return any(
+        each.get("type") in ("FailureTarget", "SuccessCriteriaMet")
+        for each in (job.get("status") or {}).get("conditions") or ()
+    )

@@ -1,0 +1,224 @@
+"""The pods of a Volcano Job as its controller looks at them: by task, with what became of them.
+
+The pods of a Volcano Job: the template of a task with what the controller and the plugins add.
+
+``createJobPod`` (job_controller_util.go) decides names, labels and annotations. The tracking finalizer is
+ours: it keeps a pod that has ended until the Job has taken note, as for Jobs of Kubernetes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from expander.kube.volcano import API_VERSION
+from expander.kube.wellknown import FINALIZER, Object
+from expander.local.controllers.job.pods import Entry, Pods
+from expander.local.controllers.volcano import plugins
+
+TASK: Final = "volcano.sh/task-spec"
+INDEX: Final = "volcano.sh/task-index"
+VERSION: Final = "volcano.sh/job-version"
+
+LIVE: Final = ("Pending", "Running")
+PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
+
+
+@dataclass(slots=True)
+class Member:
+    """One pod. ``version`` is the Job's when the pod was made; ``exit_code`` that of its first container."""
+
+    uid: str
+    name: str
+    task: str
+    index: int
+    version: int
+    phase: str
+    deleted: bool
+    restarts: int
+    exit_code: int
+    is_ready: bool
+    killed: bool = False
+    """Whether the controller itself has asked for its deletion."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the pod is on its way out."""
+        return self.deleted or self.killed
+
+
+def members(pods: Pods) -> list[Member]:
+    """All pods of the Job that are there."""
+    groups = (pods.active, pods.terminating, pods.ended)
+    return [_member(entry) for group in groups for entry in group.values()]
+
+
+def _member(entry: Entry) -> Member:
+    metadata = entry.pod["metadata"]
+    annotations = metadata.get("annotations") or {}
+    phase = entry.phase if entry.phase in PHASES else "Unknown"
+    return Member(
+        uid=entry.uid,
+        name=metadata["name"],
+        task=annotations.get(TASK, ""),
+        index=int(annotations.get(INDEX, -1)),
+        version=int(annotations.get(VERSION, 0)),
+        phase=phase,
+        deleted=entry.deleted,
+        restarts=entry.restarts,
+        exit_code=_exit_code(entry.pod.get("status") or {}),
+        is_ready=phase == "Succeeded" or (phase == "Running" and entry.ready),
+    )
+
+
+def _exit_code(status: Object) -> int:
+    """What the policies look at: Volcano asks the first container, and no init container."""
+    for container in status.get("containerStatuses") or ():
+        ended = (container.get("state") or {}).get("terminated") or {}
+        return int(ended.get("exitCode") or 0)
+    return 0
+
+
+class Facts:
+    """A Job and its pods at one moment; ``killed`` are the uids of those the controller had deleted."""
+
+    def __init__(self, job: Object, pods: Pods, killed: Collection[str] = ()) -> None:
+        self.spec: dict[str, Any] = job["spec"]
+        self.members = members(pods)
+        self.killed: list[str] = []
+        for each in self.members:
+            if each.uid in killed:
+                each.killed = True
+                self.killed.append(each.uid)
+
+    @property
+    def tasks(self) -> list[dict[str, Any]]:
+        """The tasks of the Job, in its order."""
+        return list(self.spec.get("tasks") or ())
+
+    @property
+    def replicas(self) -> int:
+        """The pods that all tasks together ask for."""
+        return sum(task["replicas"] for task in self.tasks)
+
+    def of_task(self, name: str) -> Iterator[Member]:
+        """The pods of a task that are not being deleted."""
+        return (each for each in self.members if each.task == name and not each.gone)
+
+    def counted(self, *phases: str) -> int:
+        """How many pods are in one of these phases, those that are being deleted left out."""
+        return sum(each.phase in phases and not each.gone for each in self.members)
+
+    def can_begin(self, task: Object) -> bool:
+        """Whether the tasks this one depends on have come so far (``waitDependsOnTaskMeetCondition``)."""
+        wanted = (task.get("dependsOn") or {}).get("name") or ()
+        if not wanted:
+            return True
+        least = {each["name"]: each["minAvailable"] for each in self.tasks}
+        met = [sum(each.is_ready for each in self.of_task(name)) >= least.get(name, 0) for name in wanted]
+        return any(met) if task["dependsOn"].get("iteration") == "any" else all(met)
+
+
+GROUP = "scheduling.k8s.io/group-name"
+GANG = "expander/gang"
+GANG_LEAST = "expander/gang-least"
+"""Annotations of a pod that gets its place together with others: the lot, and how many they must be."""
+
+
+class Lot(Protocol):
+    """Pods that get their places together; `machine.Gang`."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def least(self) -> int: ...
+
+
+def pod_name(job: str, task: str, index: int) -> str:
+    """The name of a pod of a task."""
+    return f"{job}-{task}-{index}"
+
+
+def gang_of(pod: Object) -> tuple[str, int] | None:
+    """The lot a pod gets its place with, and how many of it that must be; None for a pod by itself."""
+    annotations = pod["metadata"].get("annotations") or {}
+    key = annotations.get(GANG)
+    return None if key is None else (key, int(annotations.get(GANG_LEAST, 1)))
+
+
+def owner_of(job: Object) -> dict[str, Any]:
+    """The reference to the Job in what belongs to it."""
+    metadata = job["metadata"]
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Job",
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+class Maker:
+    """Makes the pods of one Job in one turn. ``version`` is the Job's, ``gang`` the lot they belong to."""
+
+    def __init__(self, job: Object, version: int, gang: Lot) -> None:
+        self._job = job
+        self._version = version
+        self._gang = gang
+        self._owner = owner_of(job)
+
+    def pod(self, task: Object, index: int) -> dict[str, Any]:
+        """A new pod; what it shares with others is to be stored, not changed."""
+        metadata, template = self._job["metadata"], task["template"]
+        own = template.get("metadata") or {}
+        name, namespace = metadata["name"], metadata.get("namespace", "default")
+        queue = self._job["spec"]["queue"]
+        common = {
+            TASK: task["name"],
+            INDEX: str(index),
+            "volcano.sh/job-name": name,
+            "volcano.sh/queue-name": queue,
+        }
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": pod_name(name, task["name"], index),
+                "namespace": namespace,
+                "labels": {**(own.get("labels") or {}), **common, "volcano.sh/job-namespace": namespace},
+                "annotations": {
+                    **(own.get("annotations") or {}),
+                    **common,
+                    GROUP: f"{name}-{metadata['uid']}",
+                    "volcano.sh/template-uid": f"{name}-{task['name']}",
+                    VERSION: str(self._version),
+                    GANG: self._gang.key,
+                    GANG_LEAST: str(self._gang.least),
+                },
+                "finalizers": [FINALIZER],
+                "ownerReferences": [self._owner],
+            },
+            "spec": self._with_volumes(template["spec"]),
+        }
+        return plugins.dressed(pod, self._job, index)
+
+    def _with_volumes(self, spec: Object) -> dict[str, Any]:
+        """The volumes of the Job in every container; what is not a claim that is there already is empty."""
+        volumes, mounts = [], []
+        for number, volume in enumerate(self._job["spec"].get("volumes") or ()):
+            claim = volume.get("volumeClaimName") or ""
+            name = f"volcano-{number}"
+            source = {"persistentVolumeClaim": {"claimName": claim}} if claim else {"emptyDir": {}}
+            volumes.append({"name": name, **source})
+            mounts.append({"name": name, "mountPath": volume["mountPath"]})
+        if not volumes:
+            return dict(spec)
+        made = {**spec, "volumes": [*(spec.get("volumes") or ()), *volumes]}
+        made["containers"] = [
+            {**each, "volumeMounts": [*(each.get("volumeMounts") or ()), *mounts]}
+            for each in spec["containers"]
+        ]
+        return made

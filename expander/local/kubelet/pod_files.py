@@ -1,0 +1,204 @@
+"""Where the files of a pod are: the only module that knows their names.
+
+``<folder>/logs/<namespace>_<name>_<uid>_<container>_<restart>.log`` is the output of one start of a
+container. Logs lie side by side because folders are dear: on ext4 a folder for each pod, and a file in it,
+can cost fifty times what one more file in a folder does.
+
+``<folder>/pods/<namespace>_<name>_<uid>/<volume>`` holds a volume, ``<folder>/shared`` the large files of
+several. Those in memory are elsewhere, by the pod's uid.
+
+The files that containers write their termination messages to.
+
+There are as many as containers run at a time, and each is used again when its container has ended and what
+it said is in the status: on ext4 a new file costs more than all else that a container needs of the kubelet.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from expander.kube.objects import statuses_of
+
+SHARED_MEMORY = Path("/dev/shm")
+LONGEST_NAME = 72
+"""Of a pod's name this much is in names of files, so that the rest has its place in 255 characters."""
+
+
+class Folders:
+    """The files of all pods under ``folder``.
+
+    ``keep``: the volumes of a pod stay when it is over, all but those in memory.
+    """
+
+    def __init__(self, folder: Path, keep: bool = False) -> None:
+        self.keep = keep
+        root = Path(folder).absolute()
+        self._logs = str(root / "logs")
+        self._volumes = str(root / "pods")
+        self._shared = str(root / "shared")
+        mark = sha256(str(root).encode()).hexdigest()[:12]
+        self._memory = f"{SHARED_MEMORY}/expander-{mark}-{os.getuid()}"
+        os.makedirs(self._logs, exist_ok=True)
+
+    def of(self, pod: Mapping[str, Any]) -> PodFiles:
+        """The files of one pod."""
+        metadata = pod["metadata"]
+        uid = metadata["uid"]
+        name = f"{metadata['namespace']}_{metadata['name'][:LONGEST_NAME]}_{uid}"
+        return PodFiles(
+            f"{self._logs}/{name}_", f"{self._volumes}/{name}", f"{self._memory}/{uid}", self._shared
+        )
+
+    def sweep(self, known: Container[str]) -> None:
+        """Remove the volumes of pods whose uid is not ``known``."""
+        remove_tree(self._shared)
+        for folder in (self._memory,) if self.keep else (self._volumes, self._memory):
+            with suppress(FileNotFoundError):
+                for name in os.listdir(folder):
+                    if name.rpartition("_")[2] not in known:
+                        remove_tree(f"{folder}/{name}")
+
+    def log_of(self, pod: str | Mapping[str, Any], container: str, previous: bool) -> str:
+        """The log of the latest start, or of the one before, of a container of a pod that is over.
+
+        Of a pod of which only the uid is known the names of all logs are read. KeyError when there is no such
+        container, start or log.
+        """
+        if not isinstance(pod, str):
+            path = self.of(pod).log(container, earlier(restart_counts(pod)[container], previous))
+            if not os.path.exists(path):  # it never started
+                raise KeyError(container)
+            return path
+        found = {}
+        for name in os.listdir(self._logs):
+            start, _, restart = name.removesuffix(".log").rpartition("_")
+            if start.endswith(f"_{pod}_{container}") and restart.isdigit():
+                found[int(restart)] = name
+        return f"{self._logs}/{found[max(found, default=0) - previous]}"
+
+
+class PodFiles:
+    """The files of one pod."""
+
+    __slots__ = ("_logs", "_memory", "_volumes", "shared")
+
+    def __init__(self, logs: str, volumes: str, memory: str, shared: str) -> None:
+        self._logs = logs
+        self._volumes = volumes
+        self._memory = memory
+        self.shared = shared
+        """A folder for what many pods have in their volumes."""
+
+    def log(self, container: str, restart: int) -> str:
+        """The output of one start of a container."""
+        return f"{self._logs}{container}_{restart}.log"
+
+    def beside(self, container: str, what: str) -> str:
+        """The output of a command run in the container beside its own process (a hook, a probe)."""
+        return f"{self._logs}{container}.{what}.output"
+
+    def volume(self, name: str, in_memory: bool = False) -> str:
+        """The folder of a volume. ``in_memory``: where the machine has memory that looks like a folder."""
+        if in_memory and SHARED_MEMORY.is_dir():
+            return f"{self._memory}/{name}"
+        return f"{self._volumes}/{name}"
+
+    def remove_volumes(self, keep: bool = False) -> None:
+        """Remove what the volumes held (``keep``: in memory). Links are removed, never followed."""
+        for path in (self._memory,) if keep else (self._volumes, self._memory):
+            remove_tree(path)
+
+
+def earlier(restart: int, previous: bool) -> int:
+    """The number of a start, or of the one before; KeyError when there was none before."""
+    if previous and not restart:
+        raise KeyError("previous")
+    return restart - previous
+
+
+def restart_counts(pod: Mapping[str, Any]) -> dict[str, int]:
+    """How often each container of a pod was restarted, by its status."""
+    return {part["name"]: int(part.get("restartCount") or 0) for part in statuses_of(pod)}
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder with all that is in it, also where a container took away the right to."""
+    if os.path.lexists(path):
+        shutil.rmtree(path, onerror=_try_harder)
+
+
+def _try_harder(function: Callable[..., Any], path: str, _: object) -> None:
+    """Give this user the right to change the folder, and try again; what stays is left where it is."""
+    with suppress(OSError):
+        parent = os.path.dirname(path)
+        os.chmod(parent, stat.S_IRWXU)
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.chmod(path, stat.S_IRWXU)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
+
+
+USUAL = "/dev/termination-log"
+"""Where a container writes unless its author chose another path."""
+
+
+class MessageFiles:
+    """The files, in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(Path(folder).absolute())
+        self._free: list[str] = []
+        self._count = 0
+
+    def take(self, everyone: bool) -> str:
+        """An empty file that nobody uses. ``everyone``: any user may write to it."""
+        if self._free:
+            path = self._free.pop()
+        else:
+            os.makedirs(self._folder, exist_ok=True)
+            path = f"{self._folder}/{self._count}"
+            self._count += 1
+            self._empty(path)
+        if everyone:
+            os.chmod(path, 0o666)
+        return path
+
+    def give_back(self, path: str) -> None:
+        """The container of this file has ended, and its message was read."""
+        try:
+            found = os.lstat(path)
+            if found.st_size or not os.path.isfile(path):
+                self._empty(path)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(path)
+            return
+        self._free.append(path)
+
+    def _empty(self, path: str) -> None:
+        """Empty the file, or make it; a link in its place is not followed."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+        os.close(os.open(path, flags, 0o600))
+
+
+def wants_file(spec: Mapping[str, Any], isolates: bool) -> bool:
+    """Whether a container is given a file for its message.
+
+    Without mounts of its own it can only write there when it is told where: it is, if its author chose the
+    path or speaks of it.
+    """
+    path = spec.get("terminationMessagePath")
+    if not path:
+        return False
+    if isolates or path != USUAL:
+        return True
+    words = (*(spec.get("command") or ()), *(spec.get("args") or ()))
+    return any("termination-log" in word for word in words)

