@@ -16,11 +16,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from amqp import Connection, Message  # type: ignore[import-untyped]
+from amqp import Connection, Message
 from redis import Redis
 
-from expander.queues import message as messages
-from expander.queues.address import open_queue
+from expander.queues import queue as message
+from expander.queues.open import open_queue
 from tests.queues.brokers import RabbitServer, RedisServer
 from tests.queues.crowd import EXPANDER
 
@@ -42,7 +42,7 @@ def queue_steps(url: str, items: int, commands: int) -> None:
     with closing(open_queue(url, "bench")) as queue:
 
         def fill(count: int = items) -> None:
-            queue.fill((messages.Message.of(f"item {number}") for number in range(count)), "", False)
+            queue.fill((message.Message.of(f"item {number}") for number in range(count)), "", False)
 
         def work() -> None:
             for _ in range(STEPS):

@@ -59,9 +59,8 @@ def consume(
     empty_exit_code: int,
 ) -> int:
     """Take one item from a work queue, run CMD with it, and acknowledge it when CMD ends with 0."""
-    from expander.queues.feeding import Feeding
     from expander.queues.signals import Signals
-    from expander.queues.working import EMPTY, Terms, Worker
+    from expander.queues.worker import EMPTY, Feeding, Terms, Worker
 
     if wait and timeout is not None:
         raise UsageError("--wait is for ever, --timeout is not; give one of them")

@@ -44,7 +44,7 @@ def fill(arguments: tuple[str, ...], url: str, name: str, **flags: Any) -> int:
     A plain item is the body of its message. An item with columns is a JSON object {"item": {...}, "id": ...}.
     """
     from expander.items import items
-    from expander.queues.message import Message
+    from expander.queues.queue import Message
 
     spec = spec_of(arguments, flags)
     if spec is None:

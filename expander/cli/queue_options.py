@@ -64,8 +64,8 @@ def worker_options(command: Command) -> Command:
 @contextmanager
 def opened(url: str, name: str, signals: Signals | None = None) -> Iterator[Queue]:
     """The queue, closed in the end. A worker, with its ``signals``, waits for a broker that is not there."""
-    from expander.queues.address import open_queue
-    from expander.queues.patience import LONG, Patience
+    from expander.queues.open import open_queue
+    from expander.queues.queue import LONG, Patience
 
     patience = None if signals is None else Patience(LONG, lambda: signals.received)
     queue = open_queue(url, name, patience)

@@ -63,9 +63,8 @@ def work(
     max_attempts: int,
 ) -> int:
     """Take items from a work queue one by one and run CMD with each, until the queue is empty."""
-    from expander.queues.feeding import Feeding
     from expander.queues.signals import Signals
-    from expander.queues.working import Terms, Worker
+    from expander.queues.worker import Feeding, Terms, Worker
 
     if wait and timeout:
         raise UsageError("--wait is for ever, --timeout is not; give one of them")

@@ -42,7 +42,7 @@ def run_of(flags: Mapping[str, Any], arguments: tuple[str, ...]) -> dict[str, An
 
 
 def _without_password(words: list[str]) -> list[str]:
-    from expander.queues.shown import has_password
+    from expander.queues.queue import has_password
 
     kept, rest = [], iter(words)
     for word in rest:

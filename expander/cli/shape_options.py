@@ -69,8 +69,8 @@ def shape_of(flags: Mapping[str, Any]) -> Shape:
 
 
 def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
-    from expander.queues.address import RABBITMQ, REDIS
-    from expander.queues.shown import has_password, without_password
+    from expander.queues.open import RABBITMQ, REDIS
+    from expander.queues.queue import has_password, without_password
 
     url, secret, runs_here = flags["queue_url"], flags["queue_secret"], "runtime" in flags
     shape = replace(shape, queue=flags["queue_name"])

@@ -8,9 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from expander.base.errors import OutputError, Position
-from expander.queues.address import open_queue
-from expander.queues.message import Message
-from expander.queues.queue import Filled
+from expander.queues.open import open_queue
+from expander.queues.queue import Filled, Message
 from expander.shapes.work_queue import Queued
 
 

@@ -13,9 +13,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from expander.queues.address import open_queue
-from expander.queues.message import Message
-from expander.queues.queue import Status
+from expander.queues.open import open_queue
+from expander.queues.queue import Message, Status
 from tests.queues.brokers import wait_until
 
 EXPANDER = str(Path(sys.executable).with_name("expander"))

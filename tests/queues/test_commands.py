@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 
 from expander.queues import WorkQueue
-from expander.queues.address import open_queue
+from expander.queues.open import open_queue
 from tests.queues.brokers import RedisServer, wait_until
 from tests.queues.crowd import EXPANDER
 

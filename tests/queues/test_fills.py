@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import UsageError
-from expander.queues import BrokerError, address
-from expander.queues.address import open_queue
-from expander.queues.message import Message
+from expander.queues import BrokerError, open
+from expander.queues.open import open_queue
+from expander.queues.queue import Message
 from tests.queues.brokers import RabbitServer, wait_until
 from tests.queues.crowd import EXPANDER
 
@@ -53,7 +53,7 @@ def test_two_fills_at_a_time_do_not_double_in_rabbitmq(rabbit_server: RabbitServ
 
 
 def test_a_client_that_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address, "find_spec", lambda _: None)
+    monkeypatch.setattr(open, "find_spec", lambda _: None)
     with pytest.raises(UsageError) as found:
         open_queue("redis://localhost", "job")
     assert "'redis' is not installed" in str(found.value)

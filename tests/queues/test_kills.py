@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from expander.queues import BrokerError
-from expander.queues.address import open_queue
-from expander.queues.message import Message
+from expander.queues.open import open_queue
+from expander.queues.queue import Message
 from tests.queues.brokers import RabbitServer, RedisServer
 from tests.queues.crowd import Outcome, crowd
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.queues.message import Message, decode
+from expander.queues.queue import Message, decode
 
 SCALARS = (
     st.none()

@@ -8,9 +8,8 @@ from contextlib import closing
 import pytest
 
 from expander.queues import LeaseLost
-from expander.queues.address import open_queue
-from expander.queues.message import Message
-from expander.queues.queue import Lease, Queue
+from expander.queues.open import open_queue
+from expander.queues.queue import Lease, Message, Queue
 from tests.queues.brokers import wait_until
 
 FRUITS = ["apple", "banana", "cherry"]

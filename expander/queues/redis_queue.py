@@ -21,27 +21,34 @@ from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
 from expander.base.errors import UsageError
-from expander.queues.faults import BrokerError, LeaseLost
-from expander.queues.message import Message, decode
-from expander.queues.patience import Patience
-from expander.queues.queue import Fate, Filled, Lease, Status
-from expander.queues.redis import books, steps
-from expander.queues.redis.script import KEYS
-from expander.queues.shown import without_password
+from expander.queues import redis_scripts
+from expander.queues.queue import (
+    BrokerError,
+    Fate,
+    Filled,
+    Lease,
+    LeaseLost,
+    Message,
+    Patience,
+    Status,
+    decode,
+    without_password,
+)
+from expander.queues.redis_scripts import KEYS
 
 BATCH = 1000
 """Messages that go to the server at a time."""
 
 SCRIPTS = {
-    "fill": books.FILL,
-    "take": steps.TAKE,
-    "keep": steps.KEEP,
-    "complete": steps.COMPLETE,
-    "fail": steps.FAIL,
-    "release": steps.RELEASE,
-    "empty": steps.EMPTY,
-    "status": books.STATUS,
-    "drain": books.DRAIN,
+    "fill": redis_scripts.FILL,
+    "take": redis_scripts.TAKE,
+    "keep": redis_scripts.KEEP,
+    "complete": redis_scripts.COMPLETE,
+    "fail": redis_scripts.FAIL,
+    "release": redis_scripts.RELEASE,
+    "empty": redis_scripts.EMPTY,
+    "status": redis_scripts.STATUS,
+    "drain": redis_scripts.DRAIN,
 }
 
 AWAY = (NoConnection, NoAnswer)

@@ -14,13 +14,10 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
-from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
+from amqp.exceptions import AccessRefused
 
-from expander.queues.faults import BrokerError
-from expander.queues.message import Message
-from expander.queues.queue import Filled
-from expander.queues.rabbitmq.link import Link
-from expander.queues.rabbitmq.names import Names
+from expander.queues.queue import BrokerError, Filled, Message
+from expander.queues.rabbitmq_connection import Link, Names
 
 BATCH = 1000
 """Messages of one transaction."""

@@ -6,9 +6,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-from expander.queues.address import open_queue
-from expander.queues.patience import LONG, Patience
-from expander.queues.queue import Fate, Lease
+from expander.queues.open import open_queue
+from expander.queues.queue import LONG, Fate, Lease, Patience
 
 ATTEMPTS = 6
 """Attempts an item has when nothing else is said, as many as a Job's pod with ``backoffLimit: 5``."""

@@ -1,4 +1,7 @@
-"""A connection to RabbitMQ, and the few things that are asked of it."""
+"""A connection to RabbitMQ, and the few things that are asked of it.
+
+The queues that stand beside a work queue in RabbitMQ; each message in one counts one thing.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,14 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from amqp import Connection, Message  # type: ignore[import-untyped]
-from amqp.exceptions import AccessRefused, AMQPError, NotFound  # type: ignore[import-untyped]
+from amqp import Connection, Message
+from amqp.exceptions import AccessRefused, AMQPError, NotFound
 
 from expander.base.errors import UsageError
-from expander.queues.faults import BrokerError
-from expander.queues.shown import without_password
+from expander.queues.queue import BrokerError, without_password
 
 HEARTBEAT = 60
 """Seconds after which the broker takes a silent worker for dead; a URL may say ``?heartbeat=N``."""
@@ -124,3 +126,40 @@ def _connect(url: str, where: str) -> Any:
 def _words(error: BaseException) -> str:
     text = getattr(error, "reply_text", None) or getattr(error, "strerror", None) or str(error)
     return str(text) or type(error).__name__
+
+
+class Names(NamedTuple):
+    """``work`` holds what waits and ``failed`` what was given up.
+
+    ``filled`` has a key of each item that was put in, ``done`` the id of each that was completed,
+    ``redelivered`` of each that was handed out again, ``late`` of each completion that the broker may not
+    have heard of, ``taken`` of each that was taken out after it was given up. ``filling`` is there while a
+    fill is not finished, ``busy`` has a consumer for each worker that has an item.
+    """
+
+    work: str
+    filled: str
+    done: str
+    failed: str
+    redelivered: str
+    late: str
+    taken: str
+    filling: str
+    busy: str
+
+    @classmethod
+    def of(cls, name: str) -> Names:
+        """The names that go with the work queue ``name``."""
+        return cls(name, *[f"{name}.{field}" for field in cls._fields[1:]])
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The queues that workers write to."""
+        return self.done, self.failed, self.redelivered, self.late
+
+
+ATTEMPTS = "x-expander-attempts"
+"""The header with how often a message was attempted before."""
+
+REASON = "x-expander-reason"
+"""The header that says why a message was given up."""

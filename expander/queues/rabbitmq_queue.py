@@ -1,4 +1,9 @@
-"""The queue in RabbitMQ, as workers and commands use it."""
+"""The numbers of a queue in RabbitMQ, from how many messages stand where.
+
+Takes everything out of a queue of RabbitMQ.
+
+The queue in RabbitMQ, as workers and commands use it.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +11,82 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
+from amqp.exceptions import AccessRefused
 
-from expander.queues.faults import BrokerError, LeaseLost
-from expander.queues.message import Message, decode
-from expander.queues.patience import Patience
-from expander.queues.queue import Fate, Filled, Lease, Status
-from expander.queues.rabbitmq.counting import status_of
-from expander.queues.rabbitmq.emptying import drained
-from expander.queues.rabbitmq.filling import fill
-from expander.queues.rabbitmq.link import GONE, Link, body_of, said
-from expander.queues.rabbitmq.names import ATTEMPTS, REASON, Names
-from expander.queues.shown import without_password
+from expander.queues.queue import (
+    BrokerError,
+    Fate,
+    Filled,
+    Lease,
+    LeaseLost,
+    Message,
+    Patience,
+    Status,
+    decode,
+    without_password,
+)
+from expander.queues.rabbitmq_connection import ATTEMPTS, GONE, REASON, Link, Names, body_of, said
+from expander.queues.rabbitmq_fill import fill
+
+
+def status_of(names: Names, counts: Mapping[str, tuple[int, int] | None]) -> Status:
+    """``counts`` has messages that wait and consumers of each queue, None for a queue that is not there.
+
+    What workers hold is what was filled less what waits, is done or was given up. That is not known when
+    nothing was filled by us, and wrong when others put messages in or take them out. A broker that is killed
+    forgets the last acknowledgements, not what was written of them: more is done than was filled then, and
+    the rest are duplicates.
+    """
+
+    def messages(queue: str) -> int:
+        found = counts[queue]
+        return found[0] if found else 0
+
+    ready, done, failed = messages(names.work), messages(names.done), messages(names.failed)
+    filled = messages(names.filled)
+    ended = done + failed + messages(names.taken)
+    surplus = max(0, ended - filled) if filled else 0
+    leased = filled - ready - (ended - surplus)
+    workers = [found[1] for found in (counts[names.work], counts[names.busy]) if found]
+    return Status(
+        ready=ready,
+        leased=leased if filled and leased >= 0 else None,
+        done=max(0, done - surplus),
+        failed=failed,
+        workers=sum(workers),
+        filled=filled,
+        redelivered=messages(names.redelivered),
+        duplicates=messages(names.late) + surplus,
+    )
+
+
+BATCH = 100
+"""Messages after which what was taken is acknowledged."""
+
+
+def drained(link: Link, names: Names, *, failed_only: bool) -> Iterator[dict[str, Any]]:
+    """See `expander.queues.queue.Queue.drain`. What is in the hands of workers stays with them."""
+    for queue in (names.failed,) if failed_only else (names.work, names.failed):
+        if link.count(queue) is None:
+            continue
+        link.ensure(names.taken)
+        taken = 0
+        while (arrived := link.channel.basic_get(queue)) is not None:
+            headers = arrived.properties.get("application_headers") or {}
+            found = {**decode(body_of(arrived)).as_json(), "attempts": int(headers.get(ATTEMPTS, 0))}
+            failed = {"state": "failed", "reason": headers.get(REASON, "")}
+            yield {**found, **(failed if queue == names.failed else {"state": "ready"})}
+            link.channel.basic_ack(arrived.delivery_tag)
+            if failed_only:
+                link.publish(names.taken, found["id"].encode())
+            taken += 1
+            if taken % BATCH == 0:
+                link.commit()
+        link.commit()
+    if not failed_only:
+        for queue in names[1:]:
+            link.channel.queue_delete(queue)
+
 
 BEAT = 10.0
 """Seconds within which a worker shows that it is alive, well below any heartbeat."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from expander.base.errors import UsageError
-from expander.queues.patience import Patience
-from expander.queues.queue import Queue
-from expander.queues.shown import without_password
+from expander.queues.queue import Patience, Queue, without_password
 
 REDIS = ("redis", "rediss", "unix")
 RABBITMQ = ("amqp", "amqps")
@@ -37,9 +35,9 @@ def open_queue(url: str, name: str, patience: Patience | None = None) -> Queue:
             hint="pip install 'expander[queue]'",
         )
     if client == "redis":
-        from expander.queues.redis.queue import RedisQueue
+        from expander.queues.redis_queue import RedisQueue
 
         return RedisQueue(url, name, patience)
-    from expander.queues.rabbitmq.queue import RabbitQueue
+    from expander.queues.rabbitmq_queue import RabbitQueue
 
     return RabbitQueue(url, name, patience)

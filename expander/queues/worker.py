@@ -1,0 +1,308 @@
+"""How a program that knows nothing of queues gets its item: on standard input, as a word, as variables.
+
+Runs the command of one item and keeps the lease while it runs.
+
+Workers: take an item, run its command, say how it went.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from expander.base.errors import UsageError
+from expander.queues.queue import BrokerError, Lease, LeaseLost, Queue, text_of
+from expander.queues.signals import Signals
+
+LONGEST = 64 << 10
+"""Bytes of an item that is also put into a variable; a system takes some 128 KiB for one."""
+
+_HOLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)?\}")
+_OTHER = re.compile(r"[^A-Z0-9_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command ready to run: its words, its whole environment, and what it reads."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    stdin: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Feeding:
+    """What to run for each item.
+
+    In the words of ``command``, ``{}`` is the item and ``{column}`` a column the item has; ``as_argument``
+    adds the item as the last word. Without either the item is on standard input. Words and variables that the
+    message brings are added; without a ``command`` the message's words are the command.
+    """
+
+    command: tuple[str, ...]
+    as_argument: bool
+    queue: str
+
+    def check(self) -> None:
+        """Raise UsageError for a command that is not there: no item should be taken for nothing."""
+        if self.command and "{" not in self.command[0] and shutil.which(self.command[0]) is None:
+            raise UsageError(
+                f"there is no program {self.command[0]!r} to run",
+                hint="the command comes behind --, its first word is a program on PATH or a path",
+            )
+
+    def call(self, lease: Lease, environment: Mapping[str, str]) -> Call:
+        """The call for an item. Raises ValueError when the item cannot be given to a program so."""
+        message = lease.message
+        text, columns = message.text, {name: text_of(value) for name, value in message.columns.items()}
+        words = [_HOLE.sub(lambda hole: _filled(hole, text, columns), word) for word in self.command]
+        given = self.as_argument or words != list(self.command) or message.argv is not None
+        if self.as_argument:
+            words.append(text)
+        words += message.argv or ()
+        if not words:
+            raise ValueError("the message brings no command, and none was given behind --")
+        env = {
+            **environment,
+            "EXPANDER_QUEUE": self.queue,
+            "EXPANDER_ITEM_ID": message.id,
+            "EXPANDER_ATTEMPT": str(lease.attempt),
+            **_variables(text, columns),
+            **message.env,
+        }
+        if any("\0" in part for part in (*words, *message.env.values())):
+            raise ValueError("the item has a NUL character, which no argument or variable can hold")
+        return Call(tuple(words), env, b"" if given else text.encode("utf-8", "surrogateescape"))
+
+
+def _filled(hole: re.Match[str], text: str, columns: Mapping[str, str]) -> str:
+    return text if hole[1] is None else columns.get(hole[1], hole[0])
+
+
+def _variables(text: str, columns: Mapping[str, str]) -> dict[str, str]:
+    """``EXPANDER_ITEM``, and ``EXPANDER_ITEM_NAME`` for each column; not what no variable can hold."""
+    found = {"EXPANDER_ITEM": text}
+    found |= {"EXPANDER_ITEM_" + _OTHER.sub("_", name.upper()): value for name, value in columns.items()}
+    return {name: value for name, value in found.items() if "\0" not in value and len(value) <= LONGEST}
+
+
+GRACE = 10.0
+"""Seconds that a command has to end after its lease was lost."""
+
+LATEST = 5.0
+"""Seconds after which the broker hears of us again at the latest."""
+
+_DEATH = 1  # PR_SET_PDEATHSIG of prctl
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a command ended: its exit code as a shell gives it, in words, and whether its lease was lost."""
+
+    code: int
+    words: str
+    lost: bool = False
+
+
+def run(call: Call, signals: Signals, keep: Callable[[], None], lease: float) -> End:
+    """Run a command to its end, passing on the signals that arrive.
+
+    ``keep`` is called well within ``lease`` seconds, again and again. The command is a process group of its
+    own and dies with this process, however that ends. Raises OSError when it cannot be started.
+    """
+    every = min(lease / 3, LATEST)
+    with tempfile.TemporaryFile() as stdin:
+        stdin.write(call.stdin)
+        stdin.seek(0)
+        child = subprocess.Popen(
+            call.argv, env=dict(call.env), stdin=stdin, start_new_session=True, preexec_fn=_die_with_us
+        )
+    passed_on = 0
+    lost: float | None = None
+    kept = time.monotonic()
+    while child.poll() is None:
+        for number in signals.received[passed_on:]:
+            _send(child, number)
+        passed_on = len(signals.received)
+        now = time.monotonic()
+        if lost is not None and now - lost > GRACE:
+            _send(child, signal.SIGKILL)
+        elif lost is None and now - kept >= every:
+            kept = now
+            try:
+                keep()
+            except LeaseLost:
+                lost = now
+                _send(child, signal.SIGTERM)
+        signals.wait(1.0 if lost is not None else max(0.0, kept + every - time.monotonic()))
+    return _ended(child.returncode, lost is not None)
+
+
+def _ended(code: int, lost: bool) -> End:
+    if code >= 0:
+        return End(code, f"exit code {code}", lost)
+    with suppress(ValueError):
+        return End(128 - code, f"killed by {signal.Signals(-code).name}", lost)
+    return End(128 - code, f"killed by signal {-code}", lost)
+
+
+def _send(child: subprocess.Popen[bytes], number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
+
+
+def _prctl() -> Callable[[int, int], object] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    with suppress(OSError, AttributeError):
+        found: Callable[[int, int], object] = ctypes.CDLL(None).prctl
+        return found
+    return None
+
+
+_call_prctl = _prctl()
+
+
+def _die_with_us() -> None:
+    """In the child: the kernel kills it when its parent dies, also by kill -9."""
+    if _call_prctl is not None:
+        _call_prctl(_DEATH, signal.SIGKILL)
+
+
+EMPTY = 3
+"""Exit code of `consume` when there is no item."""
+
+UNKNOWN_PATIENCE = 10.0
+"""Seconds for which nothing must have come when the broker cannot say whether the queue is empty."""
+
+_PAUSES = (0.02, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a worker holds to.
+
+    ``lease`` is in seconds; ``attempts`` are how many an item has before it is given up, None for as many as
+    it takes. When the queue has been empty for ``timeout`` seconds the worker ends, None: it never does; with
+    ``strict`` it waits no longer than that for an item, even when others have some that may come back.
+    """
+
+    lease: float
+    attempts: int | None
+    timeout: float | None
+    strict: bool = False
+
+
+class Worker:
+    """Works on ``queue``. ``tell`` gets a line for each item that did not go well."""
+
+    def __init__(
+        self, queue: Queue, feeding: Feeding, terms: Terms, signals: Signals, tell: Callable[[str], None]
+    ) -> None:
+        self._queue = queue
+        self._feeding = feeding
+        self._terms = terms
+        self._signals = signals
+        self._tell = tell
+        self.counts: Counter[str] = Counter()
+        """Items by what became of them: done, duplicates, again, failed, lost, returned."""
+
+    def one(self) -> int:
+        """Work on one item. The exit code of its command; `EMPTY` when there was none.
+
+        1 when the command went well but the item was another worker's by then.
+        """
+        lease = self._next()
+        if lease is None:
+            return self._stopped or EMPTY
+        return self._work(lease)
+
+    def all(self) -> int:
+        """Work until the queue is empty. 0, or 128 and the number of the signal that ended it."""
+        while (lease := self._next()) is not None:
+            self._work(lease)
+            if self._stopped:
+                break
+        return self._stopped
+
+    @property
+    def _stopped(self) -> int:
+        return 128 + self._signals.received[0] if self._signals.received else 0
+
+    def _next(self) -> Lease | None:
+        """The next item, None when the queue is empty for as long as was asked for, or a signal came."""
+        try:
+            return self._await()
+        except BrokerError:
+            if self._stopped:
+                return None
+            raise
+
+    def _await(self) -> Lease | None:
+        least, most = _PAUSES
+        pause = least
+        began = time.monotonic()
+        since: float | None = None
+        while not self._stopped:
+            lease = self._queue.take(self._terms.lease, self._terms.attempts)
+            if lease is not None:
+                return lease
+            now = time.monotonic()
+            empty = self._queue.empty()
+            if self._terms.strict:
+                since = began
+            elif empty is False:
+                since = None
+            elif since is None:
+                since = now
+            if since is not None and self._over(now - since, known=empty is True):
+                return None
+            self._signals.wait(pause)
+            pause = min(pause * 2, most)
+        return None
+
+    def _over(self, seconds: float, *, known: bool) -> bool:
+        timeout = self._terms.timeout
+        if timeout is None:
+            return False
+        return seconds >= (timeout if known or self._terms.strict else max(timeout, UNKNOWN_PATIENCE))
+
+    def _work(self, lease: Lease) -> int:
+        try:
+            call = self._feeding.call(lease, os.environ)
+            end = run(call, self._signals, lambda: self._queue.keep(lease), lease.seconds)
+        except (OSError, ValueError) as error:
+            end = End(126, str(error))
+        if end.lost:
+            self._note("lost", lease, "the lease was lost, another worker has it or will")
+            return 1
+        if end.code == 0:
+            if self._queue.complete(lease):
+                self.counts["done"] += 1
+                return 0
+            self._note("duplicates", lease, "done, but it had gone to another worker: a duplicate")
+            return 1
+        if self._stopped:
+            self._queue.release(lease)
+            self._note("returned", lease, f"{end.words} after a signal: the item is back in the queue")
+            return end.code
+        fate = self._queue.fail(lease, end.words, self._terms.attempts)
+        ends = {"again": "handed out again", "failed": "given up", "lost": "another worker has it or will"}
+        self._note(fate, lease, f"{end.words} in attempt {lease.attempt}: {ends[fate]}")
+        return end.code
+
+    def _note(self, count: str, lease: Lease, words: str) -> None:
+        self.counts[count] += 1
+        text = lease.message.text
+        self._tell(f"{text if len(text) <= 60 else text[:57] + '...'}: {words}")
