@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 from expander.version import __version__
 
 if TYPE_CHECKING:
+    from expander.batch.expand import expand
+    from expander.batch.validation import validate
     from expander.pipeline.calls.plan import plan
     from expander.pipeline.calls.run import run
     from expander.pipeline.calls.submit import submit
-    from expander.pipeline.expand import expand
-    from expander.pipeline.validate import validate
 
 __all__ = ["__version__", "expand", "plan", "run", "submit", "validate"]
 
 _HOME = {
-    "expand": "expander.pipeline.expand",
+    "expand": "expander.batch.expand",
     "plan": "expander.pipeline.calls.plan",
     "run": "expander.pipeline.calls.run",
     "submit": "expander.pipeline.calls.submit",
-    "validate": "expander.pipeline.validate",
+    "validate": "expander.batch.validation",
 }
 
 

@@ -27,8 +27,8 @@ def shapes_of(
     The items are read once and kept. ``on_error`` is told of items of the first shape only. Raises UsageError
     when there is no template.
     """
+    from expander.batch.load import from_template, is_template
     from expander.items import items
-    from expander.pipeline.batch import from_template, is_template
     from expander.render.template_file import TemplateFile
 
     if not is_template(arguments, bool(flags["sources"] or flags["include"])):

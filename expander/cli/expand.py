@@ -66,9 +66,9 @@ def command(**flags: Any) -> int:
     In TEMPLATE, $ITEM is the item and ${ITEM.column} a column of it; a file named *.jinja2 or *.j2 is a
     Jinja2 template, in which `item` and the columns are variables, or which brings its own parameters.
     """
+    from expander.batch.expand import prepare
+    from expander.batch.write import Targets, write
     from expander.items import items
-    from expander.pipeline.expand import prepare
-    from expander.pipeline.write import Targets, write
     from expander.render.template_file import TemplateFile
 
     targets = Targets.of(flags["outputs"], flags["filename"], flags["prune"])

@@ -30,7 +30,7 @@ Exit codes: 0, or 2 for a pattern that is not there and a file that cannot be wr
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def command(pattern: str | None, target: str | None, force: bool) -> int:
     """Give the starter template of PATTERN; without one, list the patterns."""
-    from expander.pipeline.starters import starter, starters, write_starter
+    from expander.batch.starters import starter, starters, write_starter
 
     out = Output()
     if pattern is None:

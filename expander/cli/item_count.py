@@ -28,9 +28,9 @@ class ItemCount:
         return self._found
 
     def _count(self) -> None:
+        from expander.batch.load import is_template
         from expander.cli.selection import spec_of
         from expander.items import items
-        from expander.pipeline.batch import is_template
 
         flags = self._flags
         if any(source.rpartition(":")[2].rpartition("=")[2] == "-" for source in flags["sources"]):

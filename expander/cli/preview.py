@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from expander.cli.messages import Output
 
 if TYPE_CHECKING:
-    from expander.pipeline.expansion import Expansion
-    from expander.pipeline.write import Targets
+    from expander.batch.expand import Expansion
+    from expander.batch.write import Targets
 
 
 def preview(expansion: Expansion, targets: Targets, show: int) -> None:

@@ -76,9 +76,9 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     CronJob is run once.
     """
     from expander.base.state_dir import state_folder
+    from expander.batch.load import used_here
     from expander.cli.selection import batch_of
     from expander.local.executor import Executor
-    from expander.pipeline.batch import used_here
     from expander.pipeline.halt import FIRST_FAILURE, Halt
     from expander.pipeline.run import Run, forget
 

@@ -35,8 +35,8 @@ def spec_of(arguments: tuple[str, ...], flags: Mapping[str, Any]) -> ItemSpec | 
 
 def edits_of(flags: Mapping[str, Any], default_group: str | None = None) -> Edits:
     """The changes to every manifest. Raises UsageError for a group that is no label's value."""
+    from expander.batch.expand import checked_group
     from expander.manifests.edits import Edits
-    from expander.pipeline.expand import checked_group
 
     return Edits(
         group=checked_group(flags["group"]),
@@ -105,7 +105,7 @@ def _whole_batch(
     on_error: Callable[[ItemError], None],
     on_queue: Callable[[Queued], None] | None,
 ) -> Iterator[Manifest]:
-    from expander.pipeline.batch import from_paths, from_template, group_of_paths, is_template, only_paths
+    from expander.batch.load import from_paths, from_template, group_of_paths, is_template, only_paths
     from expander.render.template_file import TemplateFile
 
     spec = spec_of(arguments[1:], flags)

@@ -97,7 +97,7 @@ def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queu
     url = flags["queue_url"]
 
     def fill_queue(queued: Queued) -> None:
-        from expander.pipeline.queue_fill import fill
+        from expander.batch.queue_fill import fill
 
         if url is None:
             raise UsageError(
@@ -124,7 +124,7 @@ def into_file(flags: Mapping[str, Any], folder: str | None) -> Callable[[Queued]
     """What writes the messages, beside the folder of the manifests: not in it, as they are no manifests."""
 
     def write(queued: Queued) -> None:
-        from expander.pipeline.queue_fill import write_messages
+        from expander.batch.queue_fill import write_messages
 
         stem = folder.rstrip("/") if folder else queued.queue.replace("/", "-")
         path = Path(f"{stem}-messages.jsonl")

@@ -65,8 +65,8 @@ def command(
     PATH is a file, a folder (its .yaml, .yml, .json, .jsonl and .ndjson files) or - for standard input;
     files may hold many documents. A kind that no schema is known for is skipped, never called valid.
     """
+    from expander.batch.validation import Validation, quotas_in
     from expander.kube.schemas import release
-    from expander.pipeline.validate import Validation, quotas_in
 
     validation = Validation(
         paths,

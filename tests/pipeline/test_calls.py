@@ -164,7 +164,7 @@ def test_without_a_cluster_a_submission_says_so(tmp_path: Path) -> None:
 def test_a_name_is_loaded_when_it_is_asked_for() -> None:
     code = (
         "import sys, expander\n"
-        "assert not any(name.startswith('expander.pipeline') for name in sys.modules)\n"
+        "assert not any(name.startswith('expander.batch') for name in sys.modules)\n"
         "expander.plan, expander.submit, expander.run\n"
         "assert 'kubernetes' not in sys.modules\n"
     )

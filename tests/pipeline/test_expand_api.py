@@ -7,9 +7,9 @@ import pytest
 
 import expander
 from expander.base.errors import InputError, ItemError, UsageError
+from expander.batch.unique_names import Taken
+from expander.batch.write import FileNames
 from expander.manifests.manifest import Manifest
-from expander.pipeline.filenames import FileNames
-from expander.pipeline.taken import Taken
 from expander.render.template_file import TemplateFile
 from tests.render.batch import JOB, results
 

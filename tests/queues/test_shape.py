@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ItemError
+from expander.batch.expand import prepare
+from expander.batch.queue_fill import fill
 from expander.items import from_python
-from expander.pipeline.expand import prepare
-from expander.pipeline.queue_fill import fill
 from expander.render.template_file import TemplateFile
 from expander.shapes.shape import Shape
 from expander.shapes.work_queue import Queued

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.errors import ItemError
+from expander.batch.expand import expand
 from expander.local.executor import Executor
 from expander.manifests.manifest import Manifest
-from expander.pipeline.expand import expand
 from expander.render.template_file import TemplateFile
 from expander.shapes.shape import parse_shape
 

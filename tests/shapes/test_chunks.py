@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import InputError
-from expander.pipeline.validate import validate
+from expander.batch.validation import validate
 from tests.cli.program import run
 from tests.shapes.batch import made, template
 

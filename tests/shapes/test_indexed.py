@@ -13,9 +13,9 @@ import pytest
 
 import expander
 from expander.base.errors import InputError, UsageError
+from expander.batch.validation import validate
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import LONGEST, item_at
-from expander.pipeline.validate import validate
 from tests.cli.program import run
 from tests.shapes.batch import SHOW, made, template
 
@@ -101,7 +101,7 @@ def test_an_item_that_no_config_map_holds_is_named() -> None:
 
 def test_more_items_than_an_indexed_job_has_completions_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("expander.shapes.indexed.MOST", 3)
-    monkeypatch.setattr("expander.pipeline.shaped.MOST", 3)
+    monkeypatch.setattr("expander.batch.expand.MOST", 3)
     with pytest.raises(InputError, match=r"more than 3 items") as caught:
         made(template(), ["a", "b", "c", "d"], "indexed")
     assert "--as chunks=N" in str(caught.value)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, InputError
-from expander.pipeline.expand import expand
+from expander.batch.expand import expand
 from expander.render.template_file import TemplateFile
 from expander.shapes.shape import parse_shape
 

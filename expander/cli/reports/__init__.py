@@ -10,8 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from expander.pipeline.validate import Validation
-    from expander.pipeline.verdicts import Verdict
+    from expander.batch.validation import Validation, Verdict
 
 FORMATS = ("text", "json", "junit", "sarif")
 

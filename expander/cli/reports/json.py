@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from expander.pipeline.validate import Validation
-    from expander.pipeline.verdicts import Verdict
+    from expander.batch.validation import Validation, Verdict
 
 
 class JsonReport:

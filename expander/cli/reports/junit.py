@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 if TYPE_CHECKING:
-    from expander.pipeline.validate import Validation
-    from expander.pipeline.verdicts import Verdict
+    from expander.batch.validation import Validation, Verdict
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from expander.version import __version__
 
 if TYPE_CHECKING:
-    from expander.pipeline.validate import Validation
-    from expander.pipeline.verdicts import Verdict
+    from expander.batch.validation import Validation, Verdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from expander.cli.messages import printable
 
 if TYPE_CHECKING:
-    from expander.pipeline.validate import Validation
-    from expander.pipeline.verdicts import Verdict
-
+    from expander.batch.validation import Validation, Verdict
 
 ALIKE = 3
 """So many warnings of one rule are shown; a batch has as many as items."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Unpack
 
 from expander.base.errors import ItemError
+from expander.batch.request import Batch, BatchOptions, Items, manifests_of
 from expander.manifests.edits import GROUP_LABEL
 from expander.pipeline.calls.errors import Errors
-from expander.pipeline.given import Batch, BatchOptions, Items, manifests_of
 from expander.pipeline.plan.plan import Plan
 from expander.pipeline.plan.rate import Rate
 from expander.pipeline.plan.sources import limits_of

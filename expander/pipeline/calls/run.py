@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, Unpack
 
 from expander.base.errors import ItemError
 from expander.base.state_dir import state_folder
+from expander.batch.load import used_here
+from expander.batch.request import Batch, BatchOptions, Items, manifests_of, must_fill_queue
 from expander.local.executor import Executor
 from expander.local.kubelet.pod_files import Folders
 from expander.manifests.edits import GROUP_LABEL
-from expander.pipeline.batch import used_here
 from expander.pipeline.calls.errors import Errors, nobody_listens
-from expander.pipeline.given import Batch, BatchOptions, Items, manifests_of, must_fill_queue
 from expander.pipeline.halt import Halt
 from expander.pipeline.outcomes import JobOutcome, outcome_of
 from expander.pipeline.results import Log, logs_of

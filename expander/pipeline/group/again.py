@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Position, UsageError, nearest
+from expander.batch.validator import Validator
 from expander.kube.objects import Object
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import RETRY_OF, attempt_of, for_index, indexes_left, remade
 from expander.manifests.set_field import change
 from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
-from expander.pipeline.validator import Validator
 
 
 @dataclass(frozen=True, slots=True)

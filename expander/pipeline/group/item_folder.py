@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from expander.batch.write import FILE_NAME
 from expander.manifests.names import digest, valid_name
-from expander.pipeline.filenames import FILE_NAME
 from expander.sinks.stream import output_error
 
 OWNER: Final = ".job"

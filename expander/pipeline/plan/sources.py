@@ -95,7 +95,7 @@ def limits_of(
     leads to no cluster.
     """
     if quotas:
-        from expander.pipeline.quotas import FileLimits
+        from expander.batch.files import FileLimits
 
         return FileLimits(quotas)
     if offline:

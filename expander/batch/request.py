@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from expander.base.errors import InputError, ItemError, Position, Problem, UsageError
+from expander.batch.expand import checked_group
+from expander.batch.load import from_paths, from_template, group_of_paths, is_template, only_paths
+from expander.batch.unique_names import Taken, twice
+from expander.batch.validator import Validator
 from expander.items import Item, from_python
 from expander.manifests.edits import GROUP_LABEL, Edits, apply
 from expander.manifests.manifest import Manifest
-from expander.pipeline.batch import from_paths, from_template, group_of_paths, is_template, only_paths
-from expander.pipeline.expand import checked_group
-from expander.pipeline.taken import Taken, twice
-from expander.pipeline.validator import Validator
 from expander.render.template_file import Engine, TemplateFile
 
 if TYPE_CHECKING:

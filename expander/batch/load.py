@@ -9,16 +9,16 @@ from typing import Any
 
 from expander.base.errors import InputError, ItemError, Position, UsageError
 from expander.base.yaml import read_chunk
+from expander.batch.expand import prepare
+from expander.batch.files import chunks_of, files_of
+from expander.batch.unique_names import Taken, twice
+from expander.batch.validator import Validator
 from expander.items import Item
 from expander.kube.volcano import is_volcano
 from expander.local.controllers.volcano.plugins import ungiven
 from expander.manifests.edits import Edits, apply
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug
-from expander.pipeline.expand import prepare
-from expander.pipeline.reading import chunks_of, files_of
-from expander.pipeline.taken import Taken, twice
-from expander.pipeline.validator import Validator
 from expander.render.compile import flattened, not_an_object
 from expander.render.template_file import TemplateFile
 

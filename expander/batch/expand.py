@@ -1,0 +1,303 @@
+"""One template and items -> manifests, lazily.
+
+The manifests of one template and its items, as they are asked for.
+
+A batch in another shape than a Job of each item.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, Literal
+
+from expander.base.errors import ItemError, Problem, UsageError
+from expander.batch.unique_names import NAMES_NEEDED, Taken
+from expander.batch.validator import Validator
+from expander.items import Item, from_python
+from expander.manifests.edits import GROUP_LABEL, Edits
+from expander.manifests.manifest import Manifest
+from expander.manifests.names import LABEL_VALUE
+from expander.render.template_file import Engine, Template, TemplateFile
+from expander.shapes.chunks import chunk
+from expander.shapes.indexed import MOST, indexed
+from expander.shapes.job_template import Row, Rows
+from expander.shapes.shape import Shape, parse_shape
+from expander.shapes.work_queue import Queued, queued
+
+LARGEST_CHUNK = 512
+
+
+class Expansion:
+    """The manifests of one template and its items.
+
+    Iterating gives lists of manifests in the order of the items. An item that cannot become a manifest,
+    or takes a name that another has, goes to ``on_error`` as an `ItemError`; the others go on. ``warnings``
+    and ``failed`` (how many items did not become manifests) are complete when the iteration is over. Without
+    ``unique`` names may be there twice.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        items: Iterable[Item] | None,
+        output: Literal["json", "yaml"],
+        on_error: Callable[[ItemError], None],
+        validator: Validator | None = None,
+        unique: bool = True,
+    ) -> None:
+        self._unique = unique
+        self._validator = validator
+        self._template = template
+        self._items = items
+        self._output = output
+        self._on_error = on_error
+        self.failed = 0
+        self.shape_warnings: list[str] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know about the template."""
+        found = [*self._template.warnings, *(self._validator.warnings if self._validator else ())]
+        return [*found, *self.shape_warnings]
+
+    def __iter__(self) -> Iterator[list[Manifest]]:
+        taken = Taken()
+        for results in self._results():
+            manifests = [result for result in results if not isinstance(result, ItemError)]
+            if len(manifests) < len(results):
+                for result in results:
+                    if isinstance(result, ItemError):
+                        self._fail(result)
+            collisions = taken.add(manifests) if self._unique else []
+            if collisions:
+                refused = {id(manifest) for manifest, _ in collisions}
+                for manifest, first in collisions:
+                    self._fail(_collision(manifest, first))
+                manifests = [manifest for manifest in manifests if id(manifest) not in refused]
+            if manifests and self._validator is not None:
+                manifests = self._validator.accepted(manifests, self._fail)
+            if manifests:
+                yield manifests
+
+    def _fail(self, error: ItemError) -> None:
+        self.failed += 1
+        self._on_error(error)
+
+    def _results(self) -> Iterator[Sequence[Manifest | ItemError]]:
+        if self._items is None:
+            yield from _in_chunks(self._template.render_alone(self._output))  # type: ignore[attr-defined]
+            return
+        size = 1
+        items = iter(self._items)
+        while chunk := list(islice(items, size)):
+            yield self._template.render(chunk, self._output)
+            size = min(size * 2, LARGEST_CHUNK)
+
+
+def _in_chunks(results: Iterator[Manifest | ItemError]) -> Iterator[list[Manifest | ItemError]]:
+    while chunk := list(islice(results, LARGEST_CHUNK)):
+        yield chunk
+
+
+def _collision(manifest: Manifest, first: str) -> ItemError:
+    item = None if manifest.item is None else str(manifest.item)
+    holder = f"{first} has" if first else "another manifest of the batch has"
+    place = f" in namespace {manifest.namespace}" if manifest.namespace else ""
+    words = f"{manifest.kind} {manifest.name!r}{place} is a name that {holder} already"
+    hint = "names must differ within a batch"
+    if item:
+        hint = "use what tells the items apart in metadata.name ($INDEX always does)"
+    if not manifest.name:
+        words = f"{manifest.kind}s of several items need a name each, and this has none"
+        hint = f"use $ITEM or $INDEX in metadata.name; {NAMES_NEEDED}"
+    return ItemError(Problem(words, manifest.where, item, "metadata.name", hint))
+
+
+AHEAD = 20_000
+"""Items that are looked at before the first Job is given, so that what no Job can be is seen before."""
+
+
+class ShapedExpansion(Expansion):
+    """The manifests of one template and its items in ``shape``; the rest is as for `Expansion`.
+
+    The Jobs of the items are made and validated first, and each item that cannot be one is reported as usual.
+    Then iterating raises InputError for what the shape cannot say. What comes out is validated again when
+    ``validator`` is given. ``on_queue`` gets the messages of a work queue before its workers are given.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        items: Iterable[Item] | None,
+        output: Literal["json", "yaml"],
+        on_error: Callable[[ItemError], None],
+        validator: Validator | None,
+        shape: Shape | str,
+        on_queue: Callable[[Queued], None] | None,
+    ) -> None:
+        super().__init__(template, items, output, on_error, validator, unique=False)
+        self.shape = parse_shape(shape) if isinstance(shape, str) else shape
+        if self.shape.kind == "queue" and not (self.shape.url or self.shape.secret):
+            raise UsageError(f"{self.shape} needs the URL of a broker, or a Secret that holds it")
+        self._on_queue = on_queue
+
+    def __iter__(self) -> Iterator[list[Manifest]]:
+        rows = Rows(self.shape)
+        stream = (row for manifests in super().__iter__() for row in rows.of(manifests))
+        for manifests in self._shaped(rows, stream):
+            if self._validator is not None:
+                manifests = self._validator.accepted(manifests, self._fail)
+            if manifests:
+                yield manifests
+
+    def _shaped(self, rows: Rows, stream: Iterator[Row]) -> Iterator[list[Manifest]]:
+        if self.shape.kind == "chunks":
+            yield from self._chunks(rows, stream)
+            return
+        items = list(islice(stream, MOST + 1)) if self.shape.kind == "indexed" else list(stream)
+        if not items:
+            rows.require_job()
+        elif self.shape.kind == "indexed":
+            yield [*rows.others(), *indexed(rows, items, self.shape, self.shape_warnings)]
+        else:
+            yield from self._queued(rows, items)
+
+    def _queued(self, rows: Rows, items: Sequence[Row]) -> Iterator[list[Manifest]]:
+        """The workers' Job, when the messages have been handed over."""
+        found = queued(rows, items, self.shape, self.shape_warnings)
+        manifests = [*rows.others(), *found.manifests]
+        if self._validator is not None:
+            manifests = self._validator.accepted(manifests, self._fail)
+        if len(manifests) == len(rows.others()) + len(found.manifests):
+            if self._on_queue is not None:
+                self._on_queue(found)
+            yield manifests
+
+    def _chunks(self, rows: Rows, stream: Iterator[Row]) -> Iterator[list[Manifest]]:
+        first = number = told = 0
+        ahead = list(islice(stream, AHEAD))
+        rows.require_job()
+        stream = chain(ahead, stream)
+        while items := list(islice(stream, self.shape.chunk)):
+            others = rows.others()[told:]
+            told += len(others)
+            yield [*others, chunk(rows, items, self.shape, first, number, self.shape_warnings)]
+            first += len(items)
+            number += 1
+        if len(rows.others()) > told:
+            yield rows.others()[told:]
+
+
+def prepare(
+    template: str | os.PathLike[str] | TemplateFile,
+    items: Iterable[Item] | None,
+    *,
+    engine: Engine | None = None,
+    output: Literal["json", "yaml"] = "json",
+    on_error: Callable[[ItemError], None],
+    values: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    edits: Edits | None = None,
+    allow_shell: bool = False,
+    validate: bool = True,
+    version: str | None = None,
+    shape: Shape | str | None = None,
+    on_queue: Callable[[Queued], None] | None = None,
+) -> Expansion:
+    """Compile ``template`` for ``items``, in ``shape`` (a Job of each item by default).
+
+    ``items`` None means a Jinja2 template that brings its own parameters. Raises InputError with all that
+    is wrong with the template, UsageError for what does not fit together. With ``validate`` a manifest that
+    an API server of ``version`` (the newest by default) would refuse is an error of its item, or of the
+    template when no item reaches the field.
+    """
+    from expander.render.compile import Rules
+
+    file = template if isinstance(template, TemplateFile) else TemplateFile(template)
+    if items is None and (engine or file.engine) != "jinja2":
+        raise UsageError(
+            "there are no items",
+            hint="give them after the template, or with -i (- reads standard input); a Jinja2 template "
+            "(*.jinja2, *.j2) may bring its own parameters",
+        )
+    compiled = file.compile(Rules(edits or Edits(), allow_shell), engine, values, overrides)
+    validator = None
+    if validate:
+        from expander.batch.validator import Validator
+
+        validator = Validator(version)
+    if shape is not None and str(shape) != "jobs":
+        return ShapedExpansion(compiled, items, output, on_error, validator, shape, on_queue)
+    return Expansion(compiled, items, output, on_error, validator)
+
+
+def expand(
+    template: str | os.PathLike[str] | TemplateFile,
+    items: Iterable[Item | str | int | float | bool | Mapping[str, Any]] | None = None,
+    *,
+    engine: Engine | None = None,
+    values: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    group: str | None = None,
+    group_label: str = GROUP_LABEL,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    ttl: int | None = None,
+    namespace: str | None = None,
+    allow_shell: bool = False,
+    validate: bool = True,
+    version: str | None = None,
+    shape: Shape | str | None = None,
+    on_error: Callable[[ItemError], None] | None = None,
+) -> Iterator[Manifest]:
+    """The manifests of ``template``, one after the other.
+
+    ``template`` is a path (``-`` is standard input) or a `TemplateFile`; ``items`` are values, mappings of
+    named columns, or `Item`; None for a Jinja2 template that brings its own parameters. ``ttl`` is in
+    seconds, ``shape`` a value of ``--as``. The other words mean what the options of ``expander expand`` mean.
+
+    Raises InputError with all that is wrong with the template, UsageError for arguments that do not fit
+    together, and ItemError for the first item that cannot become a manifest; with ``on_error`` that
+    function gets the errors of items and the other items go on.
+    """
+    edits = Edits(
+        group=checked_group(group),
+        group_label=group_label,
+        labels=labels or {},
+        annotations=annotations or {},
+        overwrite=overwrite,
+        ttl=ttl,
+        namespace=namespace,
+    )
+    expansion = prepare(
+        template,
+        None if items is None else from_python(items),
+        engine=engine,
+        on_error=on_error or _raise,
+        values=values,
+        overrides=overrides,
+        edits=edits,
+        allow_shell=allow_shell,
+        validate=validate,
+        version=version,
+        shape=shape,
+    )
+    for manifests in expansion:
+        yield from manifests
+
+
+def checked_group(group: str | None) -> str | None:
+    """``group`` if it can be a label's value; UsageError otherwise."""
+    if group is not None and (not group or not LABEL_VALUE.accepts(group)):
+        raise UsageError(
+            f"the group {group!r} is not a label value: at most 63 letters, digits, '-', '_' or '.', "
+            "beginning and ending with a letter or digit"
+        )
+    return group
+
+
+def _raise(error: ItemError) -> None:
+    raise error

@@ -1,0 +1,353 @@
+"""What validation says of each document.
+
+Manifests -> verdicts, offline.
+
+Work on several processor cores, with the results in order.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, islice
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
+
+from expander.base.errors import InputError, YamlError
+from expander.base.yaml import Chunk, Document, read_chunk
+from expander.batch.files import chunks_of, files_of
+from expander.validate.check import check
+from expander.validate.finding import Finding, steps_of
+from expander.validate.warnings import Advice, Totals, advice
+
+Status = Literal["valid", "invalid", "skipped", "error"]
+
+
+class Placed(NamedTuple):
+    """A finding and the line of the source it is about; 0 when not known."""
+
+    finding: Finding
+    line: int
+
+
+class Warned(NamedTuple):
+    """A warning and the line of the source it is about; 0 when not known."""
+
+    advice: Advice
+    line: int
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is to say about one document.
+
+    ``status`` is ``valid``, ``invalid`` (the server would refuse it: ``findings``), ``skipped`` (no schema
+    for its kind) or ``error`` (it cannot be read: ``message``). ``index`` counts the documents of ``source``
+    from 0.
+    """
+
+    source: str
+    line: int
+    index: int
+    status: Status
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+    findings: list[Placed] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    message: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The stable form for machines."""
+        found: dict[str, Any] = {
+            "source": self.source,
+            "line": self.line,
+            "index": self.index,
+            "apiVersion": self.api_version,
+            "kind": self.kind,
+            "name": self.name,
+            "status": self.status,
+            "findings": [
+                {"path": f.path, "reason": f.reason.value, "message": f.message, "line": line}
+                for f, line in self.findings
+            ],
+        }
+        if self.warnings:
+            found["warnings"] = [
+                {"path": a.path, "rule": a.rule, "message": a.message, "line": line}
+                for a, line in self.warnings
+            ]
+        if self.message:
+            found["message"] = self.message
+        return found
+
+
+class Examined(NamedTuple):
+    """Verdicts of some chunks, and what their valid manifests ask for together."""
+
+    verdicts: list[Verdict]
+    totals: Totals
+
+
+def examine(source: str, chunks: Sequence[Chunk], version: str | None, totals: Totals) -> list[Verdict]:
+    """The verdicts of documents; a chunk that is not YAML has one of status ``error``.
+
+    What valid manifests ask for is added to ``totals``.
+    ``version`` is a Kubernetes version, the newest by default; UsageError for one without schemas.
+    """
+    verdicts: list[Verdict] = []
+    for chunk in chunks:
+        try:
+            documents = read_chunk(chunk, source)
+        except YamlError as error:
+            verdicts.append(unreadable(source, error))
+            continue
+        for document in documents:
+            for data, prefix in _objects(document):
+                verdicts.append(_verdict(document, data, prefix, version, totals))
+    return verdicts
+
+
+def unreadable(source: str, error: YamlError) -> Verdict:
+    """The verdict for text that is no YAML."""
+    problem = error.problems[0]
+    line = problem.where.line if problem.where else 0
+    hint = f" ({problem.hint})" if problem.hint else ""
+    return Verdict(source, line, 0, "error", message=problem.message + hint)
+
+
+def _objects(document: Document) -> Iterator[tuple[Any, tuple[str | int, ...]]]:
+    """The objects of a document and their places in it: those of a v1 List, or the document."""
+    data = document.data
+    if isinstance(data, dict) and data.get("kind") == "List" and isinstance(data.get("items"), list):
+        for number, item in enumerate(data["items"]):
+            yield item, ("items", number)
+    else:
+        yield data, ()
+
+
+def _verdict(
+    document: Document,
+    data: Any,
+    prefix: tuple[str | int, ...],
+    version: str | None,
+    totals: Totals,
+) -> Verdict:
+    found = check(data, version=version)
+    tree: dict[str, Any] = data if isinstance(data, dict) else {}
+    metadata = tree.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    verdict = Verdict(
+        document.source,
+        document.position(prefix).line,
+        0,
+        "skipped" if found is None else "invalid" if found else "valid",
+        _text(tree.get("apiVersion")),
+        _text(tree.get("kind")),
+        _text(metadata.get("name")),
+        _text(metadata.get("namespace")),
+    )
+    for finding in found or ():
+        verdict.findings.append(Placed(finding, document.position((*prefix, *finding.steps)).line))
+    if verdict.status == "valid":
+        totals.add(tree)
+        for warning in advice(tree):
+            steps = steps_of(warning.path)
+            verdict.warnings.append(Warned(warning, document.position((*prefix, *steps)).line))
+    return verdict
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+PORTION = 1 << 18
+"""Characters of documents that are examined together."""
+
+PARALLEL = 4
+"""Portions from which on other processes help; starting them takes as long as a few portions."""
+
+SOURCES = 100
+"""So many files are examined together at most."""
+
+Portion = list[tuple[str, "list[Chunk] | YamlError"]]
+"""Sources and their documents; an error where a source stops being readable."""
+
+
+def validate(manifest: Mapping[str, Any], version: str | None = None) -> list[Finding]:
+    """What the API server would refuse in ``manifest``; empty when it would be accepted.
+
+    ``manifest`` is plain JSON data; ``version`` a Kubernetes version such as "1.33", the newest by default.
+    Raises UsageError for a version without schemas and InputError for a kind without one.
+    """
+    from expander.validate.check import check
+
+    found = check(manifest, version=version)
+    if found is None:
+        raise InputError(f"there is no schema for {manifest.get('apiVersion')} {manifest.get('kind')}")
+    return found
+
+
+class Validation:
+    """The verdicts of all manifests in ``paths``, in order, with warnings about the batch.
+
+    Iterating reads and checks; afterwards ``counts`` has the number of verdicts by status, ``warned`` the
+    number of warnings, and ``batch_warnings`` what concerns the batch as a whole.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        *,
+        version: str | None = None,
+        recursive: bool = False,
+        group_label: str = "jobgroup",
+        quota: Mapping[str, str] | None = None,
+        workers: int | None = None,
+        stdin: BinaryIO | None = None,
+    ) -> None:
+        self._paths = paths
+        self._version = version
+        self._recursive = recursive
+        self._group_label = group_label
+        self._quota = quota or {}
+        self._workers = workers if workers is not None else os.cpu_count() or 1
+        self._stdin = stdin
+        self.counts = {"valid": 0, "invalid": 0, "skipped": 0, "error": 0}
+        self.warned = 0
+        self.totals = Totals(group_label)
+        self.batch_warnings: list[Advice] = []
+
+    def __iter__(self) -> Iterator[Verdict]:
+        names: dict[tuple[str, str, str], tuple[str, int]] = {}
+        numbers: dict[str, int] = {}
+        for verdicts, totals in self._examined():
+            self.totals.include(totals)
+            for verdict in verdicts:
+                verdict.index = numbers.get(verdict.source, 0)
+                numbers[verdict.source] = verdict.index + 1
+                self._compare(verdict, names)
+                self.counts[verdict.status] += 1
+                self.warned += len(verdict.warnings)
+                yield verdict
+        self.batch_warnings = self.totals.warnings() + self.totals.over(self._quota)
+        self.warned += len(self.batch_warnings)
+
+    def _compare(self, verdict: Verdict, names: dict[tuple[str, str, str], tuple[str, int]]) -> None:
+        """Warn when another manifest of the batch has the same kind, namespace and name."""
+        if not verdict.name:
+            return
+        here = (verdict.source, verdict.line)
+        first = names.setdefault((verdict.kind, verdict.namespace, verdict.name), here)
+        if first is not here:
+            message = f"{verdict.kind} {verdict.name!r} is in {first[0]}:{first[1]} already"
+            verdict.warnings.append(Warned(Advice("metadata.name", "duplicate-name", message), verdict.line))
+
+    def _examined(self) -> Iterator[Examined]:
+        work = partial(
+            _examine, version=self._version, group_label=self._group_label, amounts=bool(self._quota)
+        )
+        portions = self._portions()
+        first = list(islice(portions, PARALLEL))
+        if len(first) < PARALLEL or self._workers < 2:
+            yield from map(work, first)
+            yield from map(work, portions)
+            return
+
+        yield from in_order(work, first, portions, self._workers)
+
+    def _portions(self) -> Iterator[Portion]:
+        """Documents that are worth sending to a worker together."""
+        portion: Portion = []
+        size = 0
+        for path in files_of(self._paths, self._recursive):
+            source = "<stdin>" if path == "-" else path
+            chunks: list[Chunk] = []
+            portion.append((source, chunks))
+            try:
+                for chunk in chunks_of(path, self._stdin):
+                    chunks.append(chunk)
+                    size += len(chunk.text)
+                    if size >= PORTION:
+                        yield portion
+                        chunks, size = [], 0
+                        portion = [(source, chunks)]
+            except YamlError as error:
+                portion.append((source, error))
+            if len(portion) >= SOURCES:
+                yield portion
+                portion, size = [], 0
+        if portion:
+            yield portion
+
+
+def _examine(portion: Portion, version: str | None, group_label: str, amounts: bool) -> Examined:
+    totals = Totals(group_label, amounts=amounts)
+    verdicts: list[Verdict] = []
+    for source, chunks in portion:
+        if isinstance(chunks, YamlError):
+            verdicts.append(unreadable(source, chunks))
+        else:
+            verdicts += examine(source, chunks, version, totals)
+    return Examined(verdicts, totals)
+
+
+def quotas_in(paths: Iterable[str]) -> dict[str, str]:
+    """The hard limits of the ResourceQuotas in files; the smaller where two limit the same.
+
+    Raises InputError for a file that cannot be read or has no ResourceQuota.
+    """
+    from expander.base.errors import Position
+    from expander.batch.files import limits_in
+    from expander.kube.quantity import compare
+
+    hard: dict[str, str] = {}
+    for path in paths:
+        quotas = [each["spec"] for each in limits_in([path]) if each["kind"] == "ResourceQuota"]
+        if not quotas:
+            raise InputError("there is no ResourceQuota in the file", where=Position(path))
+        for spec in quotas:
+            for name, limit in (spec.get("hard") or {}).items():
+                text = str(limit)
+                if name not in hard or compare(text, hard[name]) < 0:
+                    hard[name] = text
+    return hard
+
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+AHEAD = 4
+"""Tasks in flight for each worker: enough to keep it busy, few enough to hold little in memory."""
+
+
+def in_order(
+    work: Callable[[Task], Result], first: Sequence[Task], more: Iterable[Task], workers: int
+) -> Iterator[Result]:
+    """``work`` of each task in ``workers`` processes, in the order of the tasks.
+
+    Tasks are taken only as fast as results are. An exception of a task is raised in its place.
+    """
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(workers, context, initializer=_quiet)
+    try:
+        waiting: deque[Future[Result]] = deque()
+        for task in chain(first, more):
+            waiting.append(pool.submit(work, task))
+            if len(waiting) >= workers * AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _quiet() -> None:
+    """Ctrl-C is for the process that gave the work; it ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
