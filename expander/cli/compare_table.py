@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from expander.cli.plan_table import in_bytes, objects
-from expander.pipeline.plan.limits import minutes
-from expander.pipeline.plan.plan import Plan
+from expander.plan.limits import minutes
+from expander.plan.plan import Plan
 
 HEAD = ("shape", "objects", "pods at a time", "in all", "in etcd", "largest", "sending", "limits")
 

@@ -20,7 +20,7 @@ def forecast(manifests: Iterable[Manifest], until: str) -> None:
     """
     from heapq import merge
 
-    from expander.pipeline.simulate import Occurrence, parse_until, simulate
+    from expander.run.simulate import Occurrence, parse_until, simulate
 
     since = time.time()
     end = parse_until(until, since)

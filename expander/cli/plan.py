@@ -14,7 +14,7 @@ from expander.cli.messages import ItemErrors, Output, say
 from expander.cli.submit import command as submit
 
 if TYPE_CHECKING:
-    from expander.pipeline.plan.plan import Plan
+    from expander.plan.plan import Plan
 
 EXAMPLES = """
 \b
@@ -65,9 +65,9 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """
     from expander.cli.plan_output import report_of
     from expander.cli.selection import batch_of
-    from expander.pipeline.plan.rate import Rate
-    from expander.pipeline.plan.sources import limits_of
-    from expander.pipeline.plan.survey import Survey
+    from expander.plan.capacity import limits_of
+    from expander.plan.plan import Rate
+    from expander.plan.survey import Survey
 
     if flags["burst"] is not None and flags["qps"] is None:
         raise UsageError("--burst goes with --qps")

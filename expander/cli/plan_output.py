@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from expander.cli.messages import Output, printable
 
 if TYPE_CHECKING:
-    from expander.pipeline.plan.plan import Plan
+    from expander.plan.plan import Plan
 
 SHOWN = 10
 """So many names are shown in a report."""

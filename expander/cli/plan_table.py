@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from expander.kube.resources import Amounts
-from expander.pipeline.plan.limits import minutes
-from expander.pipeline.plan.plan import Plan
-from expander.pipeline.plan.wording import plural, quota_lines, ruling_lines
+from expander.plan.limits import minutes
+from expander.plan.plan import Plan
+from expander.plan.quota_fit import plural, quota_lines, ruling_lines
 
 Row = tuple[str, str]
 

@@ -130,7 +130,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     from expander.pipeline.group.outputs import with_outputs
     from expander.pipeline.group.records import records
     from expander.pipeline.group.table import row_of
-    from expander.pipeline.outcomes import FAILED
+    from expander.run.outcomes import FAILED
 
     every = records(source)
     if not every:
@@ -149,7 +149,7 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
     """The rows of what was collected of ``jobs``, which need not be there any more."""
     from expander.pipeline.group.outputs import last_bytes
     from expander.pipeline.group.results import results_in
-    from expander.pipeline.outcomes import FAILED
+    from expander.run.outcomes import FAILED
 
     rows = [row for row in results_in(folder) if row["uid"] in jobs]
     rows = [row for row in rows if not flags["failed"] or row["state"] == FAILED]

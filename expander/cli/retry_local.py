@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from expander.kube.objects import Object
     from expander.local.group import LocalSource
     from expander.pipeline.group.again import Chosen
-    from expander.pipeline.run import RunResult
+    from expander.run.run import RunResult
 
 
 def here(source: LocalSource, chosen: Chosen, logs: Path, flags: dict[str, Any], report: RetryReport) -> int:
@@ -56,7 +56,7 @@ def _run(
     from expander.cli.progress import Progress
     from expander.local.executor import Executor
     from expander.pipeline.group.retry import successors
-    from expander.pipeline.run import Run
+    from expander.run.run import Run
 
     errors = ItemErrors()
     executor = Executor(home, **executor_settings(flags))
@@ -102,7 +102,7 @@ class _Ends:
     def finished(self, job: Object, pods_of: Callable[[], Sequence[Object]]) -> None:
         """A Job has ended."""
         from expander.manifests.rerun import attempt_of
-        from expander.pipeline.outcomes import FAILED, outcome_of
+        from expander.run.outcomes import FAILED, outcome_of
 
         told = outcome_of(job, ())
         outcome = "failed" if told.state == FAILED else "succeeded"

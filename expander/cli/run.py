@@ -79,8 +79,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.batch.load import used_here
     from expander.cli.selection import batch_of
     from expander.local.executor import Executor
-    from expander.pipeline.halt import FIRST_FAILURE, Halt
-    from expander.pipeline.run import Run, forget
+    from expander.run.run import FIRST_FAILURE, Halt, Run, forget
 
     if flags["fail_fast"] and flags["halt"]:
         raise UsageError("--fail-fast is a --halt of its own; give one of them")

@@ -11,11 +11,10 @@ from expander.cli.messages import Output, say
 from expander.cli.outcome_lines import OutcomeLines
 from expander.local.kubelet.pod_files import Folders
 from expander.pipeline.group.standing import standing_of
-from expander.pipeline.outcomes import FAILED, JobOutcome, outcome_of
-from expander.pipeline.results import logs_of
+from expander.run.outcomes import FAILED, JobOutcome, logs_of, outcome_of
 
 if TYPE_CHECKING:
-    from expander.pipeline.run import RunResult
+    from expander.run.run import RunResult
 
 SHOWN = 20
 """So many failed Jobs are named in a summary."""

@@ -55,7 +55,7 @@ def command(action: str, **flags: Any) -> int:
     Jobs, CronJobs and pods that are created there run here. A kubeconfig is written, and the line that makes
     kubectl use it is printed.
     """
-    from expander.pipeline import serve
+    from expander.run import serve
 
     folder = serve.server_folder(flags["state"])
     if action == "status":

@@ -97,7 +97,7 @@ def command(output: str, **flags: Any) -> int:
 
 def _ended_as(jobs: Sequence[Object], states: set[str]) -> list[Object]:
     """The Jobs in these states, which their own status tells; all of them without states."""
-    from expander.pipeline.outcomes import outcome_of
+    from expander.run.outcomes import outcome_of
 
     return [job for job in jobs if not states or outcome_of(job, ()).state in states]
 
@@ -148,7 +148,7 @@ def _put_tables(
     from expander.cli import status_text
     from expander.pipeline.group.overview import overviews
     from expander.pipeline.group.tails import tails
-    from expander.pipeline.outcomes import FAILED
+    from expander.run.outcomes import FAILED
 
     now = time.time()
     groups = overviews(everything, flags["group_label"], flags["group"])

@@ -12,7 +12,7 @@ from expander.kube.objects import uid_of
 from expander.kube.time import human, unix
 from expander.pipeline.group.overview import STATES, Overview
 from expander.pipeline.group.standing import Standing
-from expander.pipeline.outcomes import FAILED
+from expander.run.outcomes import FAILED
 
 SHOWN: Final = 20
 """So many failed items, and so many troubles, are told one by one."""

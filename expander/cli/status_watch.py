@@ -16,7 +16,7 @@ from expander.pipeline.group.following import Following
 from expander.pipeline.group.overview import overviews
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.standing import Standing
-from expander.pipeline.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
+from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 REFRESH: Final = 0.5
 """Seconds between two pictures."""

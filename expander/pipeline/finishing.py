@@ -23,7 +23,7 @@ from expander.cluster.journal import FINISHED, Journal
 from expander.cluster.wire import DIGEST
 from expander.kube.objects import Selection
 from expander.pipeline.group.results import collect
-from expander.pipeline.outcomes import FAILED, outcome_of
+from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
 
 THREADS: Final = 4

@@ -3,7 +3,7 @@
 import pytest
 
 from expander.base.errors import UsageError
-from expander.pipeline.halt import FIRST_FAILURE, Halt
+from expander.run.run import FIRST_FAILURE, Halt
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from expander.base.errors import InputError, UsageError
-from expander.pipeline.simulate import Occurrence, parse_until, simulate
+from expander.run.simulate import Occurrence, parse_until, simulate
 
 MIDNIGHT = 1_800_000_000.0 - 1_800_000_000 % 86_400
 MINUTE, HOUR, DAY = 60, 3600, 86_400

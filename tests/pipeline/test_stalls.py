@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from expander.pipeline.stalls import why_open
+from expander.run.run import why_open
 
 JOB = {"metadata": {"name": "job"}}
 

@@ -9,10 +9,9 @@ from expander.base.errors import ItemError
 from expander.batch.request import Batch, BatchOptions, Items, manifests_of
 from expander.manifests.edits import GROUP_LABEL
 from expander.pipeline.calls.errors import Errors
-from expander.pipeline.plan.plan import Plan
-from expander.pipeline.plan.rate import Rate
-from expander.pipeline.plan.sources import limits_of
-from expander.pipeline.plan.survey import plan_of
+from expander.plan.capacity import limits_of
+from expander.plan.plan import Plan, Rate
+from expander.plan.survey import plan_of
 
 
 def plan(

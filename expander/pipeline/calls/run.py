@@ -17,10 +17,8 @@ from expander.local.executor import Executor
 from expander.local.kubelet.pod_files import Folders
 from expander.manifests.edits import GROUP_LABEL
 from expander.pipeline.calls.errors import Errors, nobody_listens
-from expander.pipeline.halt import Halt
-from expander.pipeline.outcomes import JobOutcome, outcome_of
-from expander.pipeline.results import Log, logs_of
-from expander.pipeline.run import Run, forget
+from expander.run.outcomes import JobOutcome, Log, logs_of, outcome_of
+from expander.run.run import Halt, Run, forget
 
 Object = Mapping[str, Any]
 

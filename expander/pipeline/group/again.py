@@ -18,7 +18,7 @@ from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import RETRY_OF, attempt_of, for_index, indexes_left, remade
 from expander.manifests.set_field import change
-from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
+from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 
 @dataclass(frozen=True, slots=True)

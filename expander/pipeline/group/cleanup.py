@@ -16,7 +16,7 @@ from expander.base.errors import ExpanderError
 from expander.kube.objects import Object, Selection, owner_of, uid_of
 from expander.kube.time import unix
 from expander.pipeline.group.source import Reader, Writer
-from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
+from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 ORDER: Final = ("CronJob", "Job", "Pod", "ConfigMap", "Secret", "Service")
 """Kinds in the order they go: nothing makes new Jobs or pods while they are deleted."""

@@ -16,7 +16,7 @@ from expander.pipeline.group.records import FINISHED, records_of
 from expander.pipeline.group.results import Collected, collect, results_in
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.table import as_csv, as_json_lines
-from expander.pipeline.outcomes import FAILED, outcome_of
+from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
 
 AT_ONCE = 16

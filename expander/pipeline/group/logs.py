@@ -9,7 +9,7 @@ from typing import NamedTuple
 from expander.kube.objects import Object, statuses_of, uid_of
 from expander.pipeline.group.records import Record
 from expander.pipeline.group.source import Reader
-from expander.pipeline.outcomes import FAILED
+from expander.run.outcomes import FAILED
 
 
 class Start(NamedTuple):

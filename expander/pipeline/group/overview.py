@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from expander.kube.objects import Object
 from expander.pipeline.group.standing import Standing
-from expander.pipeline.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
+from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED)
 

@@ -20,7 +20,7 @@ from expander.pipeline.group.parts import count_of, ended, number_in
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.standing import has_ended, standing_of
 from expander.pipeline.group.troubles import Warnings, by_subject, failure_of, trouble_of_pod, wants_events
-from expander.pipeline.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
+from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 SKIPPED: Final = "Skipped"
 """The state of an index that did not complete: its Job met the success policy without it, or `retry` made a

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from expander.pipeline.group.attempts import Attempt
 from expander.pipeline.group.records import FINISHED, STATES, Record
-from expander.pipeline.outcomes import COMPLETE, FAILED
+from expander.run.outcomes import COMPLETE, FAILED
 
 GIB: Final = 1 << 30
 

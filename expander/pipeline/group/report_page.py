@@ -19,7 +19,7 @@ from expander.pipeline.group.report_bins import bins_of
 from expander.pipeline.group.report_data import Cost, Summary, plain, rows_of
 from expander.pipeline.group.report_histogram import histogram
 from expander.pipeline.group.report_words import counted, lasted, moment, number, percent, span
-from expander.pipeline.outcomes import COMPLETE, FAILED
+from expander.run.outcomes import COMPLETE, FAILED
 
 
 def page(

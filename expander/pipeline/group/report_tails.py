@@ -14,7 +14,7 @@ from expander.pipeline.group.report_data import Summary, plain, why
 from expander.pipeline.group.report_words import counted, lasted
 from expander.pipeline.group.source import Reader
 from expander.pipeline.group.tails import failed_container
-from expander.pipeline.outcomes import FAILED
+from expander.run.outcomes import FAILED
 
 FAILURES: Final = 50
 SLOWEST: Final = 10

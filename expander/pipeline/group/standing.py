@@ -18,7 +18,7 @@ from expander.pipeline.group.troubles import (
     trouble_of,
     wants_events,
 )
-from expander.pipeline.outcomes import COMPLETE, FAILED, SUSPENDED, JobOutcome, outcome_of
+from expander.run.outcomes import COMPLETE, FAILED, SUSPENDED, JobOutcome, outcome_of
 
 BACK_OFF = 6
 """The default of backoffLimit; a Job with a limit for each index has another one."""

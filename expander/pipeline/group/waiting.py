@@ -10,7 +10,7 @@ from typing import Final, Literal
 from expander.base.errors import UsageError
 from expander.kube.objects import Object, uid_of
 from expander.pipeline.group.source import Reader
-from expander.pipeline.outcomes import COMPLETE, FAILED, outcome_of
+from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 GOALS: Final = ("all", "any", "complete", "failed")
 

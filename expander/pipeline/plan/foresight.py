@@ -16,7 +16,7 @@ from expander.client.client import Asking
 from expander.client.quotas import Capacity, CapacityOf, capacity_of
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
-from expander.pipeline.plan.rate import Rate
+from expander.plan.plan import Rate
 
 if TYPE_CHECKING:
     from expander.pipeline.submit_settings import Settings
@@ -113,8 +113,8 @@ class Foresight:
         return False
 
     def _tell(self, manifests: list[Manifest], ended: bool) -> None:
-        from expander.pipeline.plan.survey import Survey
-        from expander.pipeline.plan.wording import quota_lines, ruling_lines
+        from expander.plan.quota_fit import quota_lines, ruling_lines
+        from expander.plan.survey import Survey
 
         survey = Survey(
             rate=Rate(max_active=self._max_active),

@@ -4,9 +4,8 @@ from fractions import Fraction
 from typing import Any
 
 from expander.manifests.manifest import Manifest
-from expander.pipeline.plan.fit import Demand, Room
-from expander.pipeline.plan.needs import needs_of
-from expander.pipeline.plan.wording import quota_lines, ruling_lines
+from expander.plan.demand import needs_of
+from expander.plan.quota_fit import Demand, Room, quota_lines, ruling_lines
 from tests.pipeline.plan.batches import capacity, job, limit_range, manifest, quota
 
 CPU = {"requests": {"cpu": "500m"}}

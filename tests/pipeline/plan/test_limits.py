@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from expander.pipeline.plan.limits import indexed_warning, minutes, warnings_of
-from expander.pipeline.plan.plan import Plan
-from expander.pipeline.plan.rate import USUAL, Rate
+from expander.plan.limits import indexed_warning, minutes, warnings_of
+from expander.plan.plan import USUAL, Plan, Rate
 
 
 def plan(**facts: Any) -> Plan:

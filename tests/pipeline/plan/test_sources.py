@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import InputError
-from expander.pipeline.plan.sources import limits_of
+from expander.plan.capacity import limits_of
 
 QUOTA = """\
 apiVersion: v1

@@ -10,9 +10,8 @@ import expander
 from expander.base.errors import ItemError
 from expander.kube.resources import written
 from expander.manifests.manifest import Manifest
-from expander.pipeline.plan.plan import Plan
-from expander.pipeline.plan.rate import Rate
-from expander.pipeline.plan.survey import NAMES, Survey, plan_of
+from expander.plan.plan import Plan, Rate
+from expander.plan.survey import NAMES, Survey, plan_of
 from expander.render.template_file import TemplateFile
 from tests.pipeline.plan.batches import job, manifest, unwanted
 

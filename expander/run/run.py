@@ -1,22 +1,114 @@
-"""Manifests -> Jobs run on this machine."""
+"""Manifests -> Jobs run on this machine.
+
+When a run stops before everything is done: a policy as a value.
+
+Why nothing moves: what keeps the open Jobs of a run from ending, in a line each.
+"""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from expander.base.errors import ItemError, Problem
+from expander.base.errors import ItemError, Problem, UsageError
+from expander.kube.objects import statuses_of
 from expander.local.executor import Executor
 from expander.local.logs import LOOK
 from expander.local.store.job_states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
-from expander.pipeline.halt import Halt
-from expander.pipeline.stalls import why_open
+
+_FORM = re.compile(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
+
+SMALL = 3
+"""Percentages count from so many ended Jobs on: one failure of one is not yet 100 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Stop when ``count`` Jobs (or, with ``percent``, so many of 100 ended) have failed, succeeded or ended.
+
+    ``now`` stops what runs; otherwise (``soon``) nothing new begins and what runs is waited for.
+    """
+
+    now: bool
+    what: Literal["fail", "success", "done"]
+    count: int
+    percent: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Halt:
+        """``now,fail=1``, ``soon,fail=10%``, ``now,success=1``, ``soon,done=100``; UsageError otherwise."""
+        match = _FORM.fullmatch(text)
+        if match is None or int(match[3]) == 0 or (match[4] and int(match[3]) > 100):
+            raise UsageError(
+                f"found {text!r}, expected WHEN,WHAT=NUMBER",
+                hint="WHEN is now or soon, WHAT is fail, success or done, NUMBER a count or a percentage: "
+                "now,fail=1 or soon,fail=10%",
+            )
+        return cls(match[1] == "now", match[2], int(match[3]), bool(match[4]))  # type: ignore[arg-type]
+
+    def reached(self, succeeded: int, failed: int) -> bool:
+        """Whether it is time to stop, with so many Jobs ended."""
+        ended = succeeded + failed
+        counted = {"fail": failed, "success": succeeded, "done": ended}[self.what]
+        if not self.percent:
+            return counted >= self.count
+        return ended >= SMALL and counted * 100 >= self.count * ended
+
+
+FIRST_FAILURE = Halt(True, "fail", 1)
+
+
+Object = Mapping[str, Any]
+
+FULL = "Too many pods"
+"""What the scheduler says when as many pods run as may: room comes."""
+
+HARMLESS = ("ContainerCreating", "PodInitializing")
+"""Reasons to wait that pass by themselves."""
+
+
+def why_open(job: Object, pods: Sequence[Object]) -> str | None:
+    """What is to say of a Job that has not ended, or None when it is simply at work."""
+    reasons: dict[str, int] = {}
+    fits = any("nodeName" in pod["spec"] for pod in pods)
+    for pod in pods:
+        for reason in pod_troubles(pod, fits):
+            reasons[reason] = reasons.get(reason, 0) + 1
+    if not reasons:
+        return None
+    told = [f"{count} pods: {reason}" if count > 1 else reason for reason, count in reasons.items()]
+    return f"[{job['metadata']['name']}] {'; '.join(told[:3])}"
+
+
+def pod_troubles(pod: Object, fits: bool) -> Iterator[str]:
+    """What keeps a pod from its end, or ended it badly; not that it waits for its turn.
+
+    ``fits``: others of its Job found their place, so that this one will as well.
+    """
+    status = pod.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            if fits or FULL in condition.get("message", ""):
+                continue
+            yield f"{condition.get('reason', 'waiting for a place')}: {condition.get('message', '')}".rstrip(
+                ": "
+            )
+    for container in statuses_of(pod):
+        state = container.get("state") or {}
+        waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
+        if waiting.get("reason") and waiting["reason"] not in HARMLESS:
+            yield f"{container['name']}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
+        elif ended.get("exitCode"):
+            message = f": {ended['message']}" if ended.get("message") else ""
+            yield f"{container['name']} failed with exit code {ended['exitCode']}{message}"
+
 
 TURN = 0.2
 """Seconds the loop waits for news at most, so that a signal or a time limit is soon noticed."""
@@ -30,7 +122,6 @@ LOOKED_AT = 20
 LARGEST_CHUNK = 256
 """Manifests that are taken in between two turns of the executor."""
 
-Object = Mapping[str, Any]
 
 OnJob = Callable[[Object, Callable[[], Sequence[Object]]], None]
 """Gets a Job and a function that gives its pods."""

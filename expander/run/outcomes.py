@@ -1,18 +1,46 @@
-"""What became of a Job: the line of a summary, of a table, of a joblog."""
+"""What became of a Job: the line of a summary, of a table, of a joblog.
+
+The files in which the output of a local run's pods is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from expander.kube.objects import statuses_of
 from expander.kube.time import unix
 from expander.kube.volcano import ENDS, is_volcano
+from expander.local.kubelet.pod_files import Folders
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.rerun import indexes_left
 
 Object = Mapping[str, Any]
+
+
+class Log(NamedTuple):
+    """The output of one start of a container, as a file. ``pod`` is the pod's name."""
+
+    pod: str
+    container: str
+    restart: int
+    path: Path
+
+
+def logs_of(folders: Folders, pods: Sequence[Object]) -> Iterator[Log]:
+    """The logs of ``pods``, those of init containers first."""
+    for pod in pods:
+        folder = folders.of(pod)
+        for container in [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]:
+            name = container["name"]
+            restart = 0
+            while os.path.exists(path := folder.log(name, restart)):
+                yield Log(pod["metadata"]["name"], name, restart, Path(path))
+                restart += 1
+
 
 COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "Pending", "Suspended"
 

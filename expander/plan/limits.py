@@ -20,7 +20,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from expander.pipeline.plan.plan import Plan
+    from expander.plan.plan import Plan
 
 MIB: Final = 1 << 20
 LARGEST_BODY: Final = 3 * MIB
