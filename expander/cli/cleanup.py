@@ -122,8 +122,8 @@ def command(**flags: Any) -> int:
 
 def _refuse_while_more_comes(source: AnySource, wanted: Wanted) -> None:
     """Raise UsageError while a submission of this machine would create what is deleted, or more of it."""
-    from expander.cluster.journal import is_at_work
     from expander.pipeline.group.writing import journal_of
+    from expander.submit.journal import is_at_work
 
     if (path := journal_of(source, wanted)) is not None and is_at_work(path):
         raise UsageError(

@@ -60,7 +60,7 @@ def resumed(
     Options that were given now win. The working folder becomes that of the first run. Raises UsageError
     when no group is named, InputError when its journal does not tell enough.
     """
-    from expander.cluster.journal import journals, last_run
+    from expander.submit.journal import journals, last_run
 
     group = flags["group"]
     if group is None:

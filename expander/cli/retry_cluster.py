@@ -28,8 +28,8 @@ def there(
     from expander.cluster.group_writes import ClusterWrites
     from expander.pipeline.group.retry import Retry
     from expander.pipeline.group.writing import writer_of
-    from expander.pipeline.submit import Submit
-    from expander.pipeline.submit_settings import Settings
+    from expander.submit.options import Settings
+    from expander.submit.submit import Submit
 
     errors = ItemErrors()
     settings = Settings(

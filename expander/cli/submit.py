@@ -22,8 +22,8 @@ from expander.cli.submit_options import submit_options
 if TYPE_CHECKING:
     from expander.cli.submit_output import SubmitReport
     from expander.manifests.manifest import Manifest
-    from expander.pipeline.submit import Submit
-    from expander.pipeline.submit_settings import Settings
+    from expander.submit.options import Settings
+    from expander.submit.submit import Submit
 
 EXAMPLES = """
 \b
@@ -61,9 +61,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.cli.selection import batch_of
     from expander.cli.submit_output import SubmitReport
     from expander.cli.submit_picture import SubmitPicture
-    from expander.pipeline.pretend import pretend
-    from expander.pipeline.submit import Submit
-    from expander.pipeline.tally import Tally
+    from expander.submit.submit import Submit, Tally, pretend
 
     run: Mapping[str, Any]
     if arguments:
@@ -112,9 +110,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 def _settings(flags: Mapping[str, Any], run: Mapping[str, Any]) -> Settings:
     from expander.base.state_dir import state_folder
     from expander.client.retry import Retry
-    from expander.cluster.terms import Terms
     from expander.manifests.names import LABEL_VALUE
-    from expander.pipeline.submit_settings import Settings
+    from expander.submit.options import Settings, Terms
 
     if flags["burst"] is not None and flags["qps"] is None:
         raise UsageError("--burst goes with --qps")

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from expander.cli.messages import Output, printable, say
 
 if TYPE_CHECKING:
-    from expander.cluster.terms import Settled
-    from expander.pipeline.submit import Submit
-    from expander.pipeline.tally import Tally
+    from expander.submit.options import Settled
+    from expander.submit.submit import Submit, Tally
 
 SHOWN = 20
 """So many items that did not arrive are shown one by one."""

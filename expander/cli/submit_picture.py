@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from expander.cli.messages import printable, say
 
 if TYPE_CHECKING:
-    from expander.pipeline.submit import Submit
-    from expander.pipeline.tally import Tally
+    from expander.submit.submit import Submit, Tally
 
 REFRESH = 0.2
 """Seconds between two pictures."""

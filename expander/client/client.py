@@ -12,8 +12,8 @@ from urllib.parse import quote
 from expander.base.errors import ExpanderError, ItemError
 from expander.client.retry import Retry, asked_wait, status_of
 from expander.client.transport import Lost, Transport
-from expander.cluster.delivery import TRANSIENT
-from expander.cluster.wire import Resource
+from expander.submit.delivery import TRANSIENT
+from expander.submit.request import Resource
 
 PAGE: Final = 500
 """Objects of a list that are asked for at a time."""

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 from expander.client.client import Asking, Refused
 from expander.client.retry import status_of
 from expander.client.transport import Lost, NotGiven, Transport
-from expander.cluster.delivery import TRANSIENT
 from expander.kube.objects import Object, container_status, uid_of
+from expander.submit.delivery import TRANSIENT
 
 SILENCE: Final = 600.0
 """Seconds without output after which a log that is followed is asked for again."""

@@ -19,12 +19,12 @@ from expander.base.errors import ExpanderError
 from expander.client.client import Asking, ClusterError, Refused
 from expander.client.transport import Transport
 from expander.cluster.group import ClusterSource
-from expander.cluster.journal import FINISHED, Journal
-from expander.cluster.wire import DIGEST
 from expander.kube.objects import Selection
 from expander.pipeline.group.results import collect
 from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
+from expander.submit.journal import FINISHED, Journal
+from expander.submit.request import DIGEST
 
 THREADS: Final = 4
 

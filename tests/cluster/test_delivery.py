@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from expander.base.errors import Position
-from expander.cluster.delivery import Done, Hold, Later, Onward, Stale, judge
-from expander.cluster.task import Task, request_of
-from expander.cluster.wire import DIGEST, Preparation, Prepared, Resource
 from expander.manifests.manifest import Manifest
+from expander.submit.delivery import Done, Hold, Later, Onward, Stale, Task, judge, request_of
+from expander.submit.request import DIGEST, Preparation, Prepared, Resource
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 

@@ -3,8 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
-from expander.cluster.gate import BLIND_PROBE, GRACE, PROBE, QuotaGate
-from expander.cluster.quota import Excess
+from expander.submit.quota_gate import BLIND_PROBE, GRACE, PROBE, Excess, QuotaGate
 
 ONE = Excess("jobs", {"count/jobs.batch": Fraction(1)})
 CPU = Excess("cores", {"cpu": Fraction(2)})

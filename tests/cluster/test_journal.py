@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from expander.cluster.journal import Journal, journal_file, last_run, mark
+from expander.submit.journal import Journal, journal_file, last_run, mark
 
 
 def test_what_the_cluster_has_is_remembered_and_what_was_refused_is_not(tmp_path: Path) -> None:

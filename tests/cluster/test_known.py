@@ -11,9 +11,9 @@ import pytest
 from expander.base.errors import Position
 from expander.client import known
 from expander.client.client import Asking
-from expander.cluster.journal import Journal
-from expander.cluster.wire import DIGEST, Preparation, Prepared, Resource
 from expander.manifests.manifest import Manifest
+from expander.submit.journal import Journal
+from expander.submit.request import DIGEST, Preparation, Prepared, Resource
 
 JOBS = Resource("/apis/batch/v1", "jobs", True)
 

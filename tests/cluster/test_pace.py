@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from expander.cluster.pace import Pace
+from expander.submit.rate_limiter import Pace
 
 
 def limits(refuses: Callable[[int], bool], answers: int, most: int = 32) -> list[int]:

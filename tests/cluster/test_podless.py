@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from expander.cluster.podless import MOST, Podless
+from expander.submit.watchers import MOST, Podless
 
 QUOTA = 'pods "{}-abcde" is forbidden: exceeded quota: few, requested: pods=1, used: pods={}, limited: pods=9'
 

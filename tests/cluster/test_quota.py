@@ -4,7 +4,7 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
-from expander.cluster.quota import Excess, excess_of, in_short, room
+from expander.submit.quota_gate import Excess, excess_of, in_short, room
 
 ONE = Excess("jobs", {"count/jobs.batch": Fraction(1)})
 

@@ -4,13 +4,12 @@ import json
 from typing import Any
 
 from expander.base.errors import Position
-from expander.cluster.books import Books
-from expander.cluster.delivery import Done, Later, Onward, judge
-from expander.cluster.pace import Pace
-from expander.cluster.task import Task, request_of
-from expander.cluster.terms import Terms
-from expander.cluster.wire import Preparation, Resource
 from expander.manifests.rerun import Successor
+from expander.submit.delivery import Done, Later, Onward, Task, judge, request_of
+from expander.submit.dispatcher import Books
+from expander.submit.options import Terms
+from expander.submit.rate_limiter import Pace
+from expander.submit.request import Preparation, Resource
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 TREE = {

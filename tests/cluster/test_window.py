@@ -3,9 +3,9 @@
 from typing import Any
 
 from expander.base.errors import Position
-from expander.cluster.window import Scope, Window
-from expander.cluster.wire import Preparation, Prepared, Resource
 from expander.manifests.manifest import Manifest
+from expander.submit.active_window import Scope, Window
+from expander.submit.request import Preparation, Prepared, Resource
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 SCOPE = Scope("n", "g")

@@ -11,14 +11,11 @@ from expander.base.errors import ItemError, UsageError
 from expander.base.state_dir import state_folder
 from expander.batch.request import Batch, BatchOptions, Items, manifests_of, must_fill_queue
 from expander.client.retry import Retry
-from expander.cluster.delivery import OnExists
-from expander.cluster.task import Apply
-from expander.cluster.terms import OnQuota, Terms
 from expander.manifests.edits import GROUP_LABEL
 from expander.pipeline.calls.errors import Errors, nobody_listens
-from expander.pipeline.pretend import pretend
-from expander.pipeline.submit import Submit
-from expander.pipeline.submit_settings import Settings
+from expander.submit.delivery import Apply, OnExists
+from expander.submit.options import OnQuota, Settings, Terms
+from expander.submit.submit import Submit, pretend
 
 
 class Sent(NamedTuple):

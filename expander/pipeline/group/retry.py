@@ -29,7 +29,7 @@ from expander.pipeline.group.writing import PENDING
 if TYPE_CHECKING:
     from expander.cluster.group_writes import ClusterWrites
     from expander.local.executor import Executor
-    from expander.pipeline.submit import Submit
+    from expander.submit.submit import Submit
 
 LOGS: Final = "logs"
 """The folder of saved logs, in that of a group's retries."""

@@ -42,7 +42,7 @@ def journal_of(source: AnySource, wanted: Wanted) -> Path | None:
     """The journal of what this machine delivered of the group to this cluster, None where there is none."""
     if wanted.is_local or wanted.group is None:
         return None
-    from expander.cluster.journal import journal_file
+    from expander.submit.journal import journal_file
 
     path = journal_file(state_folder(SUBMISSIONS), wanted.group, source.where)
     return path if path.exists() else None
@@ -54,8 +54,8 @@ def forget(source: AnySource, wanted: Wanted, deleted: Iterable[tuple[str, str]]
     With a name alone that is all there was in the namespace, else the Jobs that were ``deleted``, as
     (namespace, name). Raises ExpanderError when a retry is at work, or what is remembered cannot be written.
     """
-    from expander.cluster.journal import forget as forget_in
     from expander.pipeline.group.pending import Pending
+    from expander.submit.journal import forget as forget_in
 
     namespace = source.selection.namespace
     names = {f"/namespaces/{place}/jobs/{name}" for place, name in deleted}

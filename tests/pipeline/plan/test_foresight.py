@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from expander.client.quotas import Capacity
 from expander.manifests.manifest import Manifest
-from expander.pipeline.plan.foresight import AHEAD, NAMESPACES, Foresight
+from expander.submit.preflight import AHEAD, NAMESPACES, Foresight
 from tests.pipeline.plan.batches import capacity, job, limit_range, quota
 
 

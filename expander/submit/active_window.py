@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from expander.cluster.delivery import is_finished
-from expander.cluster.wire import Prepared
+from expander.submit.delivery import is_finished
+from expander.submit.request import Prepared
 
 Key = tuple[str, str]
 Job = Mapping[str, Any]

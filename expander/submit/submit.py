@@ -1,4 +1,9 @@
-"""Manifests -> objects in a cluster, each exactly once."""
+"""Manifests -> objects in a cluster, each exactly once.
+
+A submission that asks nothing of any server.
+
+How a submission is going: outcomes counted, and how fast they come.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +18,60 @@ from expander.base.errors import ItemError, OutputError, Problem
 from expander.client.client import Asking, ClusterError, Refused, Unreachable
 from expander.client.retry import Retry
 from expander.client.transport import Transport
-from expander.cluster.delivery import Done
-from expander.cluster.journal import HAS, Journal, journal_file
-from expander.cluster.known import Known
-from expander.cluster.news import News
-from expander.cluster.pace import Pace
-from expander.cluster.submission import Submission
-from expander.cluster.terms import Settled
-from expander.cluster.window import Window
-from expander.cluster.wire import Preparation, Prepared, Resource
 from expander.manifests.manifest import Manifest
 from expander.pipeline.finishing import Finishing
-from expander.pipeline.plan.foresight import foreseen
-from expander.pipeline.submit_settings import Settings
+from expander.submit.active_window import Window
+from expander.submit.delivery import Done
+from expander.submit.journal import HAS, Journal, Known, journal_file
+from expander.submit.options import Settings, Settled
+from expander.submit.preflight import foreseen
+from expander.submit.rate_limiter import Pace
+from expander.submit.request import Preparation, Prepared, Resource
+from expander.submit.watchers import News
+from expander.submit.workers import Submission
+
+
+def pretend(
+    manifests: Iterable[Manifest], settings: Settings, on_error: Callable[[ItemError], None]
+) -> Iterator[Settled]:
+    """The outcomes of ``--dry-run=client``: nothing is asked of any server."""
+    preparation = Preparation("", settings.group_label, settings.queue)
+    for manifest in manifests:
+        version, kind = manifest.api_version, manifest.kind.lower()
+        prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        try:
+            prepared = preparation.of(manifest, Resource(prefix, f"{kind}s", namespaced=True))
+        except ItemError as error:
+            on_error(error)
+        else:
+            yield Settled(prepared, Done("created", "DryRun"), 0)
+
+
+class Tally:
+    """Counts outcomes, and how fast they come."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+        self.counts: dict[str, int] = {}
+        self.failed = 0
+
+    def add(self, settled: Settled) -> None:
+        """Count one."""
+        outcome = settled.done.outcome
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        self.failed += not settled.done.passed
+
+    @property
+    def delivered(self) -> int:
+        """Items that the cluster has."""
+        return sum(self.counts.get(outcome, 0) for outcome in HAS)
+
+    @property
+    def rate(self) -> float:
+        """Items a second since the beginning."""
+        return sum(self.counts.values()) / max(self._clock() - self._since, 1e-3)
+
 
 PROMPTLY: Final = 1.0
 PATIENCE: Final = 20.0

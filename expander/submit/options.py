@@ -1,14 +1,45 @@
-"""What a submission is to do."""
+"""How a batch is to be delivered, and what became of an item.
+
+What a submission is to do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from expander.cluster.terms import Terms
+from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
+from expander.submit.delivery import Apply, Done, OnExists
+from expander.submit.request import Prepared
+
+OnQuota = Literal["wait", "fail", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How to deliver. ``quota_wait`` is how many seconds an item may be held for quota; None for ever.
+
+    ``apply`` says to apply on the server's side instead of creating; None to create.
+    """
+
+    retry: Retry = field(default_factory=Retry)
+    on_exists: OnExists = "fail"
+    on_quota: OnQuota = "wait"
+    quota_wait: float | None = None
+    dry_run: bool = False
+    apply: Apply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an item; ``attempts`` are the requests it took."""
+
+    prepared: Prepared
+    done: Done
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from expander.manifests.manifest import Manifest
 from expander.plan.plan import Rate
 
 if TYPE_CHECKING:
-    from expander.pipeline.submit_settings import Settings
+    from expander.submit.options import Settings
 
 AHEAD: Final = 2_000
 """Manifests that are read ahead at most."""

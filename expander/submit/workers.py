@@ -16,13 +16,12 @@ from expander.base.errors import ExpanderError
 from expander.client.client import ClusterError
 from expander.client.retry import asked_wait
 from expander.client.transport import Lost, Transport
-from expander.cluster.books import Books
-from expander.cluster.delivery import Done, Later, Stale, Verdict, judge
-from expander.cluster.pace import Pace
-from expander.cluster.task import Task, request_of
-from expander.cluster.terms import Settled, Terms
-from expander.cluster.window import Window
-from expander.cluster.wire import Prepared
+from expander.submit.active_window import Window
+from expander.submit.delivery import Done, Later, Stale, Task, Verdict, judge, request_of
+from expander.submit.dispatcher import Books
+from expander.submit.options import Settled, Terms
+from expander.submit.rate_limiter import Pace
+from expander.submit.request import Prepared
 
 LARGEST_BACKLOG: Final = 2000
 """Items that are on their way at a time: sent, waiting for another attempt, or held for quota."""
