@@ -18,8 +18,8 @@ from expander.cli.messages import Output, printable, say
 from expander.cli.parameters import Duration
 
 if TYPE_CHECKING:
-    from expander.pipeline.group.cleanup import Found, Plan
-    from expander.pipeline.group.open import AnySource, Wanted
+    from expander.group.cleanup import Found, Plan
+    from expander.group.open import AnySource, Wanted
 
 EXAMPLES = """
 \b
@@ -66,9 +66,9 @@ def command(**flags: Any) -> int:
     Of local runs the state and logs go. The kubectl commands that would do the same are printed on
     standard error.
     """
-    from expander.pipeline.group import cleanup
-    from expander.pipeline.group.open import open_source
-    from expander.pipeline.group.writing import forget, writer_of
+    from expander.group import cleanup
+    from expander.group.bookkeeping import forget, writer_of
+    from expander.group.open import open_source
 
     wanted = wanted_of(flags)
     if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
@@ -122,7 +122,7 @@ def command(**flags: Any) -> int:
 
 def _refuse_while_more_comes(source: AnySource, wanted: Wanted) -> None:
     """Raise UsageError while a submission of this machine would create what is deleted, or more of it."""
-    from expander.pipeline.group.writing import journal_of
+    from expander.group.bookkeeping import journal_of
     from expander.submit.journal import is_at_work
 
     if (path := journal_of(source, wanted)) is not None and is_at_work(path):
@@ -147,7 +147,7 @@ def _confirmed(plan: Plan, yes: bool) -> bool:
 
 def _tell_commands(plan: Plan, source: AnySource, wanted: Wanted) -> None:
     """The kubectl commands that do the same; of local state there are none."""
-    from expander.pipeline.group.cleanup import commands
+    from expander.group.cleanup import commands
 
     if wanted.is_local:
         return

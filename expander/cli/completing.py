@@ -96,7 +96,7 @@ def _patience() -> float:
 
 def _groups(ctx: click.Context) -> Iterator[str]:
     from expander.base.state_dir import state_folder
-    from expander.local.group_folders import GroupFolders
+    from expander.group.local_watch import GroupFolders
 
     flags = ctx.params
     yield from GroupFolders(state_folder("any", flags.get("state")).parent, None).known()

@@ -10,7 +10,7 @@ import click
 from expander.cli.parameters import LabelKey
 
 if TYPE_CHECKING:
-    from expander.pipeline.group.open import AnySource, Wanted
+    from expander.group.open import AnySource, Wanted
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -56,13 +56,13 @@ def group_options(command: Command) -> Command:
 
 def wanted_of(flags: Mapping[str, Any]) -> Wanted:
     """What the options mean; other flags are left alone."""
-    from expander.pipeline.group.open import Wanted
+    from expander.group.open import Wanted
 
     return Wanted(**{name: flags[name] for name in NAMES})
 
 
 def source_of(flags: Mapping[str, Any], *, awaited: bool = False) -> AnySource:
     """The source of the group; see `pipeline.group.open.open_source` for what it raises."""
-    from expander.pipeline.group.open import open_source
+    from expander.group.open import open_source
 
     return open_source(wanted_of(flags), awaited=awaited)

@@ -19,10 +19,10 @@ from expander.cli.parameters import Duration
 
 if TYPE_CHECKING:
     from expander.cli.log_output import LogOutput
+    from expander.group.logs import Start, Wanted
+    from expander.group.parallel_read import Readers, Said
+    from expander.group.source import Reader
     from expander.kube.objects import Object
-    from expander.pipeline.group.logs import Start, Wanted
-    from expander.pipeline.group.readers import Readers, Said
-    from expander.pipeline.group.source import Reader
 
 EXAMPLES = """
 \b
@@ -72,9 +72,9 @@ SILENT = 15
 def command(names: tuple[str, ...], **flags: Any) -> int:
     """Print what the containers of a group wrote, or of some of its items: every pod, every container."""
     from expander.cli.log_output import LogOutput
-    from expander.pipeline.group.logs import Wanted
-    from expander.pipeline.group.open import nothing_found
-    from expander.pipeline.group.readers import Readers
+    from expander.group.logs import Wanted
+    from expander.group.open import nothing_found
+    from expander.group.parallel_read import Readers
 
     if flags["out"] and flags["prefix"]:
         raise UsageError("--out writes a file for each item, without --prefix")
@@ -109,7 +109,7 @@ def _print(
     source: Reader, wanted: Wanted, readers: Readers[bytes], output: LogOutput, prefixed: bool | None
 ) -> bool:
     """Log after log, in the order of items. Gives whether there was a Job."""
-    from expander.pipeline.group.records import records_in
+    from expander.group.records import records_in
 
     jobs = list(source.jobs())
     starts = (start for record in records_in(jobs, source.pods(jobs)) for start in wanted.starts(record))
@@ -124,7 +124,7 @@ def _print(
 def _blocks(
     source: Reader, wanted: Wanted, output: LogOutput, start: Start, marked: bool, follow: bool = False
 ) -> Iterator[bytes]:
-    from expander.pipeline.group.log_lines import blocks
+    from expander.group.logs import blocks
 
     prefix = output.prefix(start.title) if marked else b""
     return blocks(wanted.read(source, start, follow=follow), prefix)
@@ -132,8 +132,8 @@ def _blocks(
 
 def _follow(source: Reader, wanted: Wanted, readers: Readers[bytes], output: LogOutput, marked: bool) -> bool:
     """All logs at a time, as their lines come. Gives whether there was a Job."""
-    from expander.pipeline.group.log_follow import QUIET, Following
-    from expander.pipeline.group.readers import take
+    from expander.group.logs import QUIET, Following
+    from expander.group.parallel_read import take
 
     queue: Queue[Said[bytes]] = Queue(256)
     following = Following(
@@ -164,9 +164,9 @@ def _save(
     source: Reader, wanted: Wanted, readers: Readers[int], output: LogOutput, folder: Path, follow: bool
 ) -> bool:
     """A file for each item; when following, once its Job has ended. Gives whether there was a Job."""
-    from expander.pipeline.group.ended import ended
-    from expander.pipeline.group.log_files import LogFiles
-    from expander.pipeline.group.records import records_in
+    from expander.group.logs import LogFiles
+    from expander.group.records import records_in
+    from expander.group.wait import ended
 
     def writes(files: LogFiles, jobs: list[Object]) -> Iterator[Any]:
         for record in records_in(jobs, source.pods(jobs)):

@@ -40,8 +40,8 @@ cannot be written.
 @click.option("--title", metavar="TEXT", help="Its title.  [default: the group's name, or the selector]")
 def command(out: Path | None, title: str | None, **flags: Any) -> int:
     """Write one HTML page about a group: what ran when, for how long, what failed and why, what it cost."""
-    from expander.pipeline.group.item_folder import file_name
-    from expander.pipeline.group.open import nothing_found
+    from expander.group.open import nothing_found
+    from expander.group.results import file_name
 
     source = source_of(flags)
     if next(iter(source.jobs()), None) is None:

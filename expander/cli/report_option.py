@@ -12,7 +12,7 @@ from expander.cli.messages import say
 from expander.version import __version__
 
 if TYPE_CHECKING:
-    from expander.pipeline.group.source import Reader
+    from expander.group.source import Reader
 
 
 class NewFile(click.ParamType):  # type: ignore[type-arg]
@@ -36,7 +36,7 @@ report_option = click.option(
 
 def save_report(source: Reader, path: Path, title: str) -> None:
     """Write the page of a group and say where it is. Raises OutputError when it cannot be written."""
-    from expander.pipeline.group.report import write_report
+    from expander.group.report import write_report
 
     size = write_report(source, path, title, version=__version__)
     say(f"report: {path} ({size:,} bytes)")

@@ -16,9 +16,9 @@ from expander.cli.messages import Output, printable, say, show_error
 from expander.cli.parameters import Amount
 
 if TYPE_CHECKING:
+    from expander.group.source import Reader
+    from expander.group.table import Row
     from expander.kube.objects import Object
-    from expander.pipeline.group.source import Reader
-    from expander.pipeline.group.table import Row
 
 EXAMPLES = """
 \b
@@ -103,8 +103,8 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
 
 
 def _formatted(rows: Sequence[Row], kind: str) -> Iterator[str]:
-    from expander.pipeline.group import table
-    from expander.pipeline.group.joblog import joblog
+    from expander.group import table
+    from expander.group.table import joblog
 
     formats: dict[str, Callable[[Sequence[Row]], Iterable[str]]] = {
         "table": partial(table.as_text, clean=printable),
@@ -117,7 +117,7 @@ def _formatted(rows: Sequence[Row], kind: str) -> Iterator[str]:
 
 
 def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
-    from expander.pipeline.group.open import nothing_found
+    from expander.group.open import nothing_found
 
     jobs = list(source.jobs())
     if not jobs:
@@ -127,9 +127,9 @@ def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
 
 def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
     """The rows of the group as it is now, with the columns asked for."""
-    from expander.pipeline.group.outputs import with_outputs
-    from expander.pipeline.group.records import records
-    from expander.pipeline.group.table import row_of
+    from expander.group.records import records
+    from expander.group.results import with_outputs
+    from expander.group.table import row_of
     from expander.run.outcomes import FAILED
 
     every = records(source)
@@ -147,8 +147,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
 
 def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
     """The rows of what was collected of ``jobs``, which need not be there any more."""
-    from expander.pipeline.group.outputs import last_bytes
-    from expander.pipeline.group.results import results_in
+    from expander.group.results import last_bytes, results_in
     from expander.run.outcomes import FAILED
 
     rows = [row for row in results_in(folder) if row["uid"] in jobs]
@@ -171,8 +170,8 @@ def _collect(
     source: Reader, folder: Path, flags: dict[str, Any], failed: Callable[[ExpanderError], None]
 ) -> set[str]:
     """Fetch what is new into ``folder``, and write the tables there; the uids of the Jobs there were."""
-    from expander.pipeline.group.collecting import collect_all, write_tables
-    from expander.pipeline.group.ended import ended
+    from expander.group.results import collect_all, write_tables
+    from expander.group.wait import ended
 
     batches = ended(source) if flags["follow"] else [_jobs(source, flags)]
     counts = collect_all(source, batches, folder, failed, failed_only=flags["failed"])

@@ -92,11 +92,11 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     given. Interrupted or killed, the same command goes on; nothing is lost in between. With --local, what an
     interrupted run left goes on too.
     """
-    from expander.local.group import LocalSource
-    from expander.pipeline.group.again import Choice, choose, valid
-    from expander.pipeline.group.open import nothing_found, open_source
-    from expander.pipeline.group.retry import LOGS
-    from expander.pipeline.group.writing import retry_folder
+    from expander.group.bookkeeping import retry_folder
+    from expander.group.local_source import LocalSource
+    from expander.group.open import nothing_found, open_source
+    from expander.group.retry import LOGS
+    from expander.group.retry_plan import Choice, choose, valid
 
     wanted = wanted_of(flags)
     source = open_source(wanted)
@@ -136,7 +136,7 @@ def _split(texts: Sequence[str]) -> Iterator[str]:
 
 
 def _left(folder: Path) -> int:
-    from expander.pipeline.group.retry import pending_left
+    from expander.group.retry import pending_left
 
     return pending_left(folder)
 

@@ -10,8 +10,8 @@ from expander.cli.retry_output import RetryReport
 from expander.cli.signals import Interrupts
 
 if TYPE_CHECKING:
-    from expander.pipeline.group.again import Chosen
-    from expander.pipeline.group.open import AnySource, Wanted
+    from expander.group.open import AnySource, Wanted
+    from expander.group.retry_plan import Chosen
 
 
 def there(
@@ -25,9 +25,9 @@ def there(
 ) -> int:
     """In the cluster: as `submit` sends."""
     from expander.client.client import ClusterError
-    from expander.cluster.group_writes import ClusterWrites
-    from expander.pipeline.group.retry import Retry
-    from expander.pipeline.group.writing import writer_of
+    from expander.group.bookkeeping import writer_of
+    from expander.group.cluster_writer import ClusterWrites
+    from expander.group.retry import Retry
     from expander.submit.options import Settings
     from expander.submit.submit import Submit
 

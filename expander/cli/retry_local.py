@@ -14,16 +14,16 @@ from expander.cli.retry_output import RetryReport
 from expander.cli.signals import Interrupts
 
 if TYPE_CHECKING:
+    from expander.group.local_source import LocalSource
+    from expander.group.retry_plan import Chosen
     from expander.kube.objects import Object
-    from expander.local.group import LocalSource
-    from expander.pipeline.group.again import Chosen
     from expander.run.run import RunResult
 
 
 def here(source: LocalSource, chosen: Chosen, logs: Path, flags: dict[str, Any], report: RetryReport) -> int:
     """On this machine: as `run` runs, one state folder after the other."""
-    from expander.pipeline.group.again import Chosen
-    from expander.pipeline.group.retry import refused
+    from expander.group.retry import refused
+    from expander.group.retry_plan import Chosen
 
     for told in refused(chosen):
         report.show(told)
@@ -54,8 +54,8 @@ def _run(
     report: RetryReport,
 ) -> int:
     from expander.cli.progress import Progress
+    from expander.group.retry import successors
     from expander.local.executor import Executor
-    from expander.pipeline.group.retry import successors
     from expander.run.run import Run
 
     errors = ItemErrors()

@@ -9,8 +9,8 @@ from expander.cli.messages import Output, printable, say
 from expander.cli.outcome_lines import OutcomeLines
 
 if TYPE_CHECKING:
-    from expander.pipeline.group.again import Chosen
-    from expander.pipeline.group.retry import Told
+    from expander.group.retry import Told
+    from expander.group.retry_plan import Chosen
 
 SHOWN = 20
 """So many items that are not run again are shown one by one."""
@@ -53,7 +53,7 @@ class RetryReport:
 
     def dry(self, chosen: Chosen) -> int:
         """What would be begun again, and what not."""
-        from expander.pipeline.group.retry import Told, refused
+        from expander.group.retry import Told, refused
 
         self._dry = True
         for again in chosen.again:

@@ -140,7 +140,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     if flags["keep"] and (folder / "pods").is_dir():
         say(f"volumes are kept in {folder / 'pods'}")
     if flags["report"]:
-        from expander.pipeline.group.open import Wanted, open_source
+        from expander.group.open import Wanted, open_source
 
         save_report(open_source(Wanted(group, local=True, state=flags["state"])), flags["report"], group)
     if result.stopped == "interrupted":

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from expander.cli.messages import Output, say
 from expander.cli.outcome_lines import OutcomeLines
+from expander.group.job_status import standing_of
 from expander.local.kubelet.pod_files import Folders
-from expander.pipeline.group.standing import standing_of
 from expander.run.outcomes import FAILED, JobOutcome, logs_of, outcome_of
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from expander.cli.help import Page
 from expander.cli.messages import Output
 
 if TYPE_CHECKING:
+    from expander.group.job_status import Standing
+    from expander.group.open import AnySource
     from expander.kube.objects import Object
-    from expander.pipeline.group.open import AnySource
-    from expander.pipeline.group.standing import Standing
 
 EXAMPLES = """
 \b
@@ -83,7 +83,7 @@ def command(output: str, **flags: Any) -> int:
         return watch(source, output, states, flags["group_label"], flags["group"])
     jobs = list(source.jobs())
     if not jobs:
-        from expander.pipeline.group.open import nothing_found
+        from expander.group.open import nothing_found
 
         raise nothing_found(wanted_of(flags), source)
     out = Output()
@@ -121,8 +121,8 @@ def _put(
     flags: dict[str, Any],
 ) -> None:
     from expander.cli import status_data
-    from expander.pipeline.group.attempts import by_job
-    from expander.pipeline.group.standing import standings_of
+    from expander.group.attempts import by_job
+    from expander.group.job_status import standings_of
 
     pods = by_job(source.pods(jobs))
     everything = standings_of(source, jobs, pods)
@@ -146,8 +146,8 @@ def _put_tables(
     flags: dict[str, Any],
 ) -> None:
     from expander.cli import status_text
-    from expander.pipeline.group.overview import overviews
-    from expander.pipeline.group.tails import tails
+    from expander.group.job_status import overviews
+    from expander.group.logs import tails
     from expander.run.outcomes import FAILED
 
     now = time.time()

@@ -8,10 +8,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from expander.group.job_status import Standing, group_of
 from expander.kube.objects import Object
 from expander.kube.time import api_time
-from expander.pipeline.group.overview import group_of
-from expander.pipeline.group.standing import Standing
 
 COLUMNS: Final = (
     "group",

@@ -8,10 +8,9 @@ from typing import Final
 
 from expander.cli.columns import lines_of, natural, without
 from expander.cli.messages import printable
+from expander.group.job_status import STATES, Overview, Standing
 from expander.kube.objects import uid_of
 from expander.kube.time import human, unix
-from expander.pipeline.group.overview import STATES, Overview
-from expander.pipeline.group.standing import Standing
 from expander.run.outcomes import FAILED
 
 SHOWN: Final = 20

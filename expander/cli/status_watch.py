@@ -11,11 +11,9 @@ from typing import Any, Final
 from expander.cli import status_data, status_text
 from expander.cli.messages import Output, printable
 from expander.cli.signals import Interrupts
+from expander.group.job_status import Following, Standing, overviews
+from expander.group.source import Reader
 from expander.kube.objects import Object
-from expander.pipeline.group.following import Following
-from expander.pipeline.group.overview import overviews
-from expander.pipeline.group.source import Reader
-from expander.pipeline.group.standing import Standing
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 REFRESH: Final = 0.5

@@ -15,8 +15,8 @@ from expander.cli.report_option import report_option, save_report
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from expander.pipeline.group.open import Wanted
-    from expander.pipeline.group.waiting import Ending, Tally
+    from expander.group.open import Wanted
+    from expander.group.wait import Ending, Tally
 
 ALONE = 3
 """So many turns in a row without a run at work are worth a word: it may just have ended its last Job."""
@@ -79,8 +79,8 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
     """
     from expander.cli.signals import Interrupts
     from expander.cli.wait_output import WaitOutput
-    from expander.pipeline.group.open import nothing_found
-    from expander.pipeline.group.waiting import Goal, Waiting
+    from expander.group.open import nothing_found
+    from expander.group.wait import Goal, Waiting
 
     wanted = wanted_of(flags)
     awaited = Goal.parse(goal)

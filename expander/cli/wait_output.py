@@ -13,14 +13,14 @@ from expander.cli import status_text
 from expander.cli.messages import Output, printable, say
 from expander.cli.outcome_lines import OutcomeLines
 from expander.cli.status_data import name_of
-from expander.pipeline.group.attempts import by_job
-from expander.pipeline.group.standing import Standing, standing_of, standings_of
-from expander.pipeline.group.waiting import GONE, LOST, SUCCEEDED, Tally
+from expander.group.attempts import by_job
+from expander.group.job_status import Standing, standing_of, standings_of
+from expander.group.wait import GONE, LOST, SUCCEEDED, Tally
 
 if TYPE_CHECKING:
+    from expander.group.source import Reader
+    from expander.group.wait import Ending
     from expander.kube.objects import Object
-    from expander.pipeline.group.source import Reader
-    from expander.pipeline.group.waiting import Ending
 
 EXPLAINED: Final = 100
 """Of so many failed Jobs the pods are asked why."""

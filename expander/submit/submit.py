@@ -18,8 +18,8 @@ from expander.base.errors import ItemError, OutputError, Problem
 from expander.client.client import Asking, ClusterError, Refused, Unreachable
 from expander.client.retry import Retry
 from expander.client.transport import Transport
+from expander.group.collect import Finishing
 from expander.manifests.manifest import Manifest
-from expander.pipeline.finishing import Finishing
 from expander.submit.active_window import Window
 from expander.submit.delivery import Done
 from expander.submit.journal import HAS, Journal, Known, journal_file

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from expander.pipeline.group.open import Wanted, open_source
-from expander.pipeline.group.writing import PENDING, retry_folder
+from expander.group.bookkeeping import PENDING, retry_folder
+from expander.group.open import Wanted, open_source
 from tests.cli.cluster import cluster, jobs, size, until
 from tests.cli.groups import at_work, create, follow, job, run_locally
 from tests.cli.program import Answer, run

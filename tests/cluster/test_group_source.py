@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from expander.client.transport import Transport
-from expander.cluster.group import ClusterSource
-from expander.cluster.group_lists import Lists, selectors_of
+from expander.group.cluster_source import ClusterSource
+from expander.group.cluster_watch import Lists, selectors_of
 from expander.kube.objects import Change, Object, Selection
 from tests.cli.cluster import PATIENCE, cluster, until
 from tests.cli.groups import create, job

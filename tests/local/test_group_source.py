@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import ExpanderError
+from expander.group.local_source import LocalSource
+from expander.group.local_watch import GroupFolders
 from expander.kube.objects import Change, Object, Selection
-from expander.local.group import LocalSource
-from expander.local.group_folders import GroupFolders
 from tests.cli.cluster import PATIENCE, until
 from tests.cli.groups import at_work, run_locally
 

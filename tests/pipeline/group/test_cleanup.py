@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
+from expander.group.cleanup import Found, Plan, wait_until_gone
+from expander.group.source import Writer
 from expander.kube.objects import Object
-from expander.pipeline.group.cleanup import Found, Plan, wait_until_gone
-from expander.pipeline.group.source import Writer
 
 
 def job(uid: str, **metadata: Any) -> Object:

@@ -5,9 +5,9 @@ from itertools import count
 
 import pytest
 
+from expander.group import wait
+from expander.group.wait import ended
 from expander.kube.objects import Change
-from expander.pipeline.group import ended as module
-from expander.pipeline.group.ended import ended
 from tests.pipeline.group.fakes import FakeReader, job
 
 
@@ -20,7 +20,7 @@ class Busy(FakeReader):
 
 
 def test_jobs_that_have_ended_are_told_of_although_more_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GATHERED", 0)
+    monkeypatch.setattr(wait, "GATHERED", 0)
     told = ended(Busy([], []))
     names = [each["metadata"]["name"] for _ in range(3) for each in next(told)]
     assert names[:3] == ["job-0", "job-1", "job-2"]

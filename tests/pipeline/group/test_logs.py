@@ -10,14 +10,11 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.group.logs import LONGEST, Following, LogFiles, Start, Wanted, blocks
+from expander.group.parallel_read import HELD, Readers, Said, take
+from expander.group.records import records
+from expander.group.wait import ended
 from expander.kube.objects import Change
-from expander.pipeline.group.ended import ended
-from expander.pipeline.group.log_files import LogFiles
-from expander.pipeline.group.log_follow import Following
-from expander.pipeline.group.log_lines import LONGEST, blocks
-from expander.pipeline.group.logs import Start, Wanted
-from expander.pipeline.group.readers import HELD, Readers, Said, take
-from expander.pipeline.group.records import records
 from tests.pipeline.group.fakes import FakeReader, job, pod
 
 PATIENCE = 60.0

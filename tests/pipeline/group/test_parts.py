@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from expander.pipeline.group.parts import count_of, ended, number_in
-from expander.pipeline.group.records import records_of
+from expander.group.records import count_of, ended, number_in, records_of
 
 
 def volcano_job(phase: str, **replicas: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError
-from expander.pipeline.group.pending import Pending
+from expander.group.bookkeeping import Pending
 
 
 def tree(name: str) -> dict[str, Any]:

@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.group.records import records
+from expander.group.report import report, write_report
+from expander.group.report_data import bins_of, lasted, number, percent, plain, span, summarize
+from expander.group.report_page import histogram
 from expander.kube.time import api_time
-from expander.pipeline.group.records import records
-from expander.pipeline.group.report import report, write_report
-from expander.pipeline.group.report_bins import bins_of
-from expander.pipeline.group.report_data import plain, summarize
-from expander.pipeline.group.report_histogram import histogram
-from expander.pipeline.group.report_words import lasted, number, percent, span
 from tests.pipeline.group.browser import Browser
 from tests.pipeline.group.fakes import BEGIN, FakeReader, job, pod
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.pipeline.group.collecting import collect_all
-from expander.pipeline.group.results import collect, results_in
+from expander.group.results import collect, collect_all, results_in
 from tests.pipeline.group.fakes import FakeReader, job, pod
 
 

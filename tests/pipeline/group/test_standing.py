@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from expander.group.diagnosis import Warnings, by_subject
+from expander.group.job_status import Standing, standing_of, standings
 from expander.kube.time import api_time
-from expander.pipeline.group.standing import Standing, standing_of, standings
-from expander.pipeline.group.troubles import Warnings, by_subject
 from tests.pipeline.group.fakes import BEGIN, FakeReader, job, pod
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from expander.cli.messages import printable
-from expander.pipeline.group.joblog import joblog
-from expander.pipeline.group.records import records
-from expander.pipeline.group.table import Row, as_csv, as_json, as_json_lines, as_text, row_of
+from expander.group.records import records
+from expander.group.table import Row, as_csv, as_json, as_json_lines, as_text, joblog, row_of
 from tests.pipeline.group.fakes import BEGIN, FakeReader, job, pod
 
 

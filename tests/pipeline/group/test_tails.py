@@ -1,6 +1,6 @@
 """The last lines of what failed."""
 
-from expander.pipeline.group.tails import last_lines
+from expander.group.logs import last_lines
 from tests.pipeline.group.fakes import FakeReader, job, pod
 
 

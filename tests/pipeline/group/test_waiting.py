@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from expander.base.errors import UsageError
+from expander.group.wait import Goal, Waiting
 from expander.kube.objects import Change, Object
-from expander.pipeline.group.waiting import Goal, Waiting
 from tests.pipeline.group.fakes import FakeReader, job
 
 Step = Change | None

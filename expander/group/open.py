@@ -12,9 +12,9 @@ from expander.kube.selectors import NAME
 from expander.manifests.edits import GROUP_LABEL
 
 if TYPE_CHECKING:
-    from expander.cluster.group import ClusterSource
-    from expander.local.group import LocalSource
-    from expander.local.group_folders import GroupFolders
+    from expander.group.cluster_source import ClusterSource
+    from expander.group.local_source import LocalSource
+    from expander.group.local_watch import GroupFolders
 
     AnySource: TypeAlias = ClusterSource | LocalSource
 
@@ -101,13 +101,13 @@ def _labels(wanted: Wanted, by_label: bool = True) -> str:
 
 
 def _folders(wanted: Wanted) -> GroupFolders:
-    from expander.local.group_folders import GroupFolders
+    from expander.group.local_watch import GroupFolders
 
     return GroupFolders(state_folder("any", wanted.state).parent, wanted.group)
 
 
 def _local(wanted: Wanted, awaited: bool) -> LocalSource:
-    from expander.local.group import LocalSource
+    from expander.group.local_source import LocalSource
 
     folders = _folders(wanted)
     if wanted.group is not None and not folders.found() and not awaited:
@@ -118,7 +118,7 @@ def _local(wanted: Wanted, awaited: bool) -> LocalSource:
 
 def _cluster(wanted: Wanted) -> ClusterSource:
     from expander.client.transport import Transport
-    from expander.cluster.group import ClusterSource
+    from expander.group.cluster_source import ClusterSource
 
     try:
         transport = Transport(wanted.kubeconfig, wanted.context)

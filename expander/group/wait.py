@@ -1,16 +1,61 @@
-"""Waits until enough of a group has ended."""
+"""The Jobs of a group as they end.
+
+Waits until enough of a group has ended.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from expander.base.errors import UsageError
+from expander.group.job_status import has_ended
+from expander.group.source import Reader
 from expander.kube.objects import Object, uid_of
-from expander.pipeline.group.source import Reader
 from expander.run.outcomes import COMPLETE, FAILED, outcome_of
+
+GATHERED: Final = 0.5
+"""Seconds after which Jobs that have ended are told of although more changes come."""
+
+
+def ended(reader: Reader, stopped: Callable[[], bool] = lambda: False) -> Iterator[list[Object]]:
+    """The Jobs that have ended, some at a time and each once, until there is no unfinished one.
+
+    They are told of at once when nothing else happens, and soon when much does: a Job with a short time to
+    live has its pods only so long.
+    """
+    told: set[str] = set()
+    news: list[Object] = []
+    unfinished: set[str] = set()
+    since = time.monotonic()
+    for change in reader.changes(stopped, pods=False):
+        if change is None:
+            if not unfinished:
+                there = list(reader.jobs())
+                if all(map(has_ended, there)):
+                    yield news + [job for job in there if uid_of(job) not in told]
+                    return
+            if news:
+                yield news
+                news = []
+            continue
+        uid = uid_of(change.object)
+        if change.type == "DELETED":
+            unfinished.discard(uid)
+        elif not has_ended(change.object):
+            unfinished.add(uid)
+        elif uid not in told:
+            unfinished.discard(uid)
+            told.add(uid)
+            if not news:
+                since = time.monotonic()
+            news.append(change.object)
+        if news and time.monotonic() - since > GATHERED:
+            yield news
+            news = []
+
 
 GOALS: Final = ("all", "any", "complete", "failed")
 

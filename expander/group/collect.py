@@ -18,9 +18,9 @@ from urllib.parse import quote
 from expander.base.errors import ExpanderError
 from expander.client.client import Asking, ClusterError, Refused
 from expander.client.transport import Transport
-from expander.cluster.group import ClusterSource
+from expander.group.cluster_source import ClusterSource
+from expander.group.results import collect
 from expander.kube.objects import Selection
-from expander.pipeline.group.results import collect
 from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
 from expander.submit.journal import FINISHED, Journal

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from expander.base.errors import ExpanderError
+from expander.group.source import Reader, Writer
 from expander.kube.objects import Object, Selection, owner_of, uid_of
 from expander.kube.time import unix
-from expander.pipeline.group.source import Reader, Writer
 from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 ORDER: Final = ("CronJob", "Job", "Pod", "ConfigMap", "Secret", "Service")

@@ -1,19 +1,136 @@
 """What a report says of a group, computed from its records: counts, durations, costs, and each item.
 
 Pure. Costs are what was requested, not what was used: requested cores times the seconds a pod was at work.
+
+Durations in bins, for a histogram: even ones, or by powers when a few took very much longer.
+
+Numbers, times and durations as a report writes them.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from time import gmtime, strftime
+from typing import Any, Final, NamedTuple
 
-from expander.pipeline.group.attempts import Attempt
-from expander.pipeline.group.records import FINISHED, STATES, Record
+from expander.group.attempts import Attempt
+from expander.group.records import FINISHED, STATES, Record
 from expander.run.outcomes import COMPLETE, FAILED
+
+BINS: Final = 28
+"""So many bins are aimed at."""
+
+SKEWED: Final = 30.0
+"""When the longest took so many times the median, bins grow by powers."""
+
+_STEPS: Final = (1, 2, 5, 10)
+
+
+class Bin(NamedTuple):
+    """Durations from ``low`` up to below ``high``, in seconds: how many were complete, and how many not."""
+
+    low: float
+    high: float
+    complete: int
+    failed: int
+
+
+def bins_of(complete: Sequence[float], failed: Sequence[float]) -> list[Bin]:
+    """The bins of two kinds of durations; none when there are no durations."""
+    values = sorted([*complete, *failed])
+    if not values:
+        return []
+    longest, median = values[-1], values[len(values) // 2]
+    if longest > SKEWED * max(median, 1.0) and len(values) > 4:
+        edges = _powers(longest)
+    else:
+        edges = _even(values[0], longest)
+    counts = [[0, 0] for _ in edges[1:]]
+    for kind, durations in enumerate((complete, failed)):
+        for value in durations:
+            place = next((i for i, high in enumerate(edges[1:]) if value < high), len(counts) - 1)
+            counts[place][kind] += 1
+    return [
+        Bin(low, high, good, bad)
+        for low, high, (good, bad) in zip(edges[:-1], edges[1:], counts, strict=True)
+    ]
+
+
+def _even(shortest: float, longest: float) -> list[float]:
+    """Edges a round number of seconds apart."""
+    width = max((longest - shortest) / BINS, 0.001)
+    power = 10.0 ** math.floor(math.log10(width))
+    width = max(next(step * power for step in _STEPS if step * power >= width * 0.999), 1.0)
+    first = math.floor(shortest / width)
+    count = int(longest // width) - first + 1
+    return [(first + number) * width for number in range(count + 1)]
+
+
+def _powers(longest: float) -> list[float]:
+    """Edges 0, 1, 2, 4 ... seconds; finer when there would be few."""
+    factor = 2.0 if longest > 4096 else math.sqrt(2)
+    edges = [0.0, 1.0]
+    while edges[-1] <= longest:
+        edges.append(edges[-1] * factor)
+    return edges
+
+
+_UNITS = ((60, "m", 1, "s"), (3600, "h", 60, "m"), (86400, "d", 3600, "h"))
+
+
+def span(seconds: float | None) -> str:
+    """A duration for people: ``3.2 s``, ``4 m 10 s``, ``2 h 5 m``; empty for None."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if seconds < 10 and seconds != whole:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    size, unit, smaller, name = next(
+        each for each in _UNITS if whole < each[0] * (24 if each[1] == "h" else 60) or each[1] == "d"
+    )
+    rest = whole % size // smaller
+    return f"{whole // size} {unit}" + (f" {rest} {name}" if rest else "")
+
+
+def lasted(seconds: float | None) -> str:
+    """How long something took. The API's times are whole seconds: what took none took less than one."""
+    return "< 1 s" if seconds == 0 else span(seconds)
+
+
+def number(value: float) -> str:
+    """A number with three significant digits, whole from 100 on: ``0.042``, ``1.53``, ``12,345``."""
+    if value >= 99.95 or value == int(value):
+        return f"{round(value):,}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share; what is more than nothing is never shown as nothing, nor what is less than all as all."""
+    if not whole or not part:
+        return "0 %"
+    share = 100 * part / whole
+    if share < 0.1:
+        return "< 0.1 %"
+    if 99.9 < share < 100:
+        return "99.9 %"
+    return f"{share:.0f} %" if share >= 10 or share == int(share) else f"{share:.1f} %"
+
+
+def moment(seconds: float) -> str:
+    """A time in UTC, to the second."""
+    return strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(seconds))
+
+
+def counted(count: int, one: str) -> str:
+    """``1 item``, ``12 items``."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
+
 
 GIB: Final = 1 << 30
 

@@ -1,15 +1,20 @@
-"""How an item stands: the state of its Job, with what the Job's own status leaves unsaid."""
+"""How an item stands: the state of its Job, with what the Job's own status leaves unsaid.
+
+A group as its changes are told: its Jobs and pods as they are now, and how each Job stands.
+
+Counts of a group: how many of its Jobs are in which state, and since when.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
-from expander.kube.objects import Object, statuses_of, uid_of
-from expander.kube.volcano import end_of, is_volcano
-from expander.pipeline.group.attempts import by_job, index_of
-from expander.pipeline.group.source import Reader
-from expander.pipeline.group.troubles import (
+from expander.base.errors import ExpanderError
+from expander.group.attempts import by_job, index_of
+from expander.group.diagnosis import (
     QUEUE,
     Trouble,
     Warnings,
@@ -18,7 +23,10 @@ from expander.pipeline.group.troubles import (
     trouble_of,
     wants_events,
 )
-from expander.run.outcomes import COMPLETE, FAILED, SUSPENDED, JobOutcome, outcome_of
+from expander.group.source import Reader
+from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
+from expander.kube.volcano import end_of, is_volcano
+from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, JobOutcome, outcome_of
 
 BACK_OFF = 6
 """The default of backoffLimit; a Job with a limit for each index has another one."""
@@ -164,3 +172,134 @@ def _nodes(pods: Sequence[Object]) -> tuple[str, ...]:
     latest = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or ""), reverse=True)
     names = (str((pod.get("spec") or {}).get("nodeName") or "") for pod in latest)
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+EVENTS_EVERY: Final = 5.0
+"""Seconds between two looks at events, while there is something they may explain."""
+
+
+class Following:
+    """What is known of a group; `see` each change, then ask for `standing`."""
+
+    def __init__(self, reader: Reader, clock: Callable[[], float] = time.monotonic) -> None:
+        self._reader = reader
+        self._clock = clock
+        self.jobs: dict[str, Object] = {}
+        self._pods: dict[str, dict[str, Object]] = {}
+        self._known: dict[str, Standing] = {}
+        self._unclear: set[str] = set()
+        self._warnings: Warnings = {}
+        self._asked_at = -EVENTS_EVERY
+
+    def see(self, change: Change) -> str:
+        """Take in a change; gives the uid of the Job that it is about."""
+        obj = change.object
+        uid = uid_of(obj)
+        if obj["kind"] == "Job":
+            if change.type == "DELETED":
+                self.jobs.pop(uid, None)
+                self._pods.pop(uid, None)
+                self._unclear.discard(uid)
+            else:
+                self.jobs[uid] = obj
+            self._known.pop(uid, None)
+            return uid
+        owner = owner_of(obj)
+        if change.type == "DELETED":
+            self._pods.get(owner, {}).pop(uid, None)
+        else:
+            self._pods.setdefault(owner, {})[uid] = obj
+        self._known.pop(owner, None)
+        return owner
+
+    def pods(self, uid: str) -> list[Object]:
+        """The pods of the Job with that uid."""
+        return [*self._pods.get(uid, {}).values()]
+
+    def standing(self, uid: str) -> Standing | None:
+        """How the Job with that uid stands; None when there is none."""
+        job = self.jobs.get(uid)
+        if job is None:
+            return None
+        if uid not in self._known:
+            pods = self.pods(uid)
+            if not has_ended(job) and wants_events(job, pods):
+                self._unclear.add(uid)
+            else:
+                self._unclear.discard(uid)
+            self._known[uid] = standing_of(job, pods, self._warnings)
+        return self._known[uid]
+
+    def standings(self) -> list[Standing]:
+        """How all Jobs stand."""
+        return [one for uid in list(self.jobs) if (one := self.standing(uid)) is not None]
+
+    def explain(self) -> list[str]:
+        """Ask for events if they may tell something and it is time to; the uids of Jobs they may be about."""
+        if not self._unclear or self._clock() - self._asked_at < EVENTS_EVERY:
+            return []
+        self._asked_at = self._clock()
+        try:
+            self._warnings = by_subject(self._reader.events(warnings=True))
+        except ExpanderError:
+            return []  # the Jobs themselves are what matters; perhaps there is an answer next time
+        for uid in self._unclear:
+            self._known.pop(uid, None)
+        return [*self._unclear]
+
+
+STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED)
+
+
+@dataclass(slots=True)
+class Overview:
+    """One group; ``name`` is its label's value, empty for Jobs without the label. Times are Unix seconds."""
+
+    name: str
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
+    retries: int = 0
+    started: float | None = None
+    finished: float | None = None
+
+    @property
+    def jobs(self) -> int:
+        """How many Jobs there are."""
+        return sum(self.counts.values())
+
+    @property
+    def unfinished(self) -> int:
+        """How many have not ended."""
+        return self.jobs - self.counts[COMPLETE] - self.counts[FAILED]
+
+    def seconds(self, now: float) -> float | None:
+        """From the first Job's start to the last one's end, or to ``now``; None before any has begun."""
+        if self.started is None:
+            return None
+        end = now if self.unfinished or self.finished is None else self.finished
+        return max(end - self.started, 0.0)
+
+    def add(self, one: Standing) -> None:
+        """Count a Job."""
+        self.counts[one.state] += 1
+        self.retries += one.retries
+        outcome = one.outcome
+        if outcome.started is not None:
+            self.started = min(outcome.started, self.started or outcome.started)
+        if outcome.finished is not None:
+            self.finished = max(outcome.finished, self.finished or outcome.finished)
+
+
+def group_of(job: Object, label: str, named: str | None = None) -> str:
+    """The group of a Job: its label ``label``, else ``named``."""
+    return (job["metadata"].get("labels") or {}).get(label) or named or ""
+
+
+def overviews(found: Iterable[Standing], label: str, named: str | None = None) -> list[Overview]:
+    """The groups of some Jobs by name; ``named`` is that of Jobs without the label."""
+    groups: dict[str, Overview] = {}
+    for one in found:
+        name = group_of(one.job, label, named)
+        if name not in groups:
+            groups[name] = Overview(name)
+        groups[name].add(one)
+    return [groups[name] for name in sorted(groups)]

@@ -1,19 +1,24 @@
-"""The items that a report shows with the end of their logs: those that failed first, and the slowest."""
+"""The report of a group: one HTML file that opens anywhere.
+
+The items that a report shows with the end of their logs: those that failed first, and the slowest.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
-from expander.base.errors import ExpanderError
-from expander.pipeline.group.outputs import AT_ONCE, last_bytes
-from expander.pipeline.group.readers import Readers
-from expander.pipeline.group.records import Record
-from expander.pipeline.group.report_data import Summary, plain, why
-from expander.pipeline.group.report_words import counted, lasted
-from expander.pipeline.group.source import Reader
-from expander.pipeline.group.tails import failed_container
+from expander.base.errors import ExpanderError, OutputError
+from expander.group.logs import failed_container
+from expander.group.parallel_read import Readers
+from expander.group.records import Record, records
+from expander.group.report_data import Summary, counted, lasted, plain, summarize, why
+from expander.group.report_page import page
+from expander.group.results import AT_ONCE, last_bytes, write_whole
+from expander.group.source import Reader
 from expander.run.outcomes import FAILED
 
 FAILURES: Final = 50
@@ -73,3 +78,25 @@ def _tail(reader: Reader, record: Record) -> Iterator[tuple[str | None]]:
         return
     pieces = reader.log(attempt.pod, failed_container(attempt.pod), tail=LINES)
     yield (plain(last_bytes(pieces, BYTES).decode("utf-8", "replace")).rstrip("\n"),)
+
+
+def report(reader: Reader, title: str, *, version: str = "", now: float | None = None) -> str:
+    """The report of the group that ``reader`` tells of, as HTML; ``now`` in Unix seconds.
+
+    Raises what the reader raises for Jobs and pods; a log that cannot be read is only said in the page.
+    """
+    found = summarize(records(reader), time.time() if now is None else now)
+    return page(
+        found, title, reader.where, entries(reader, failures(found)), entries(reader, slowest(found)), version
+    )
+
+
+def write_report(reader: Reader, path: Path, title: str, *, version: str = "") -> int:
+    """Write the report to ``path``, whole or not at all; gives its size in bytes.
+
+    Raises OutputError when it cannot be written, and what `report` raises.
+    """
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+    text = report(reader, title, version=version)
+    return write_whole(path, [text.encode("utf-8", "backslashreplace")])

@@ -2,25 +2,77 @@
 
 The Job's status decides (the Job controller writes it); what only pods know (times of the work, exit codes,
 termination messages) comes from them and may be missing when they are gone.
+
+The parts of a Job that has several: the indexes of an Indexed Job, the pods of a Volcano Job's tasks.
+
+Each has a number, from 0; pods are numbered task by task.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.group.attempts import Attempt, attempt_of, by_job, index_of, seconds_of
+from expander.group.diagnosis import Warnings, by_subject, failure_of, trouble_of_pod, wants_events
+from expander.group.job_status import has_ended, standing_of
+from expander.group.source import Reader
 from expander.kube import index_sets
 from expander.kube.objects import Object, uid_of
-from expander.kube.volcano import is_volcano
+from expander.kube.volcano import end_of, is_volcano
+from expander.local.controllers.volcano.pods import pod_name
 from expander.manifests.rerun import item_at
-from expander.pipeline.group.attempts import Attempt, attempt_of, by_job, seconds_of
-from expander.pipeline.group.parts import count_of, ended, number_in
-from expander.pipeline.group.source import Reader
-from expander.pipeline.group.standing import has_ended, standing_of
-from expander.pipeline.group.troubles import Warnings, by_subject, failure_of, trouble_of_pod, wants_events
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
+
+
+def count_of(job: Object) -> int | None:
+    """How many parts a Job has; None when it is one by itself."""
+    spec = job.get("spec") or {}
+    if is_volcano(job):
+        count = len(_names(job))
+        return count if count > 1 else None
+    return spec.get("completions") if spec.get("completionMode") == "Indexed" else None
+
+
+def number_in(job: Object) -> Callable[[Object], int]:
+    """Which part of ``job`` one of its pods works on; -1 for none."""
+    if not is_volcano(job):
+        return index_of
+    numbers = {name: number for number, name in enumerate(_names(job))}
+    return lambda pod: numbers.get(pod["metadata"]["name"], -1)
+
+
+def ended(
+    job: Object, count: int, pods: Iterable[Object]
+) -> tuple[index_sets.Intervals, index_sets.Intervals]:
+    """The parts that have completed, and those that have failed for good."""
+    status = job.get("status") or {}
+    if not is_volcano(job):
+        return (
+            index_sets.parse(status.get("completedIndexes"), count),
+            index_sets.parse(status.get("failedIndexes"), count),
+        )
+    number, phases = number_in(job), {}
+    for pod in pods:
+        if not pod["metadata"].get("deletionTimestamp"):
+            phases[number(pod)] = (pod.get("status") or {}).get("phase")
+    over = end_of(job) is not None
+    done = sorted(one for one, phase in phases.items() if phase == "Succeeded" and one >= 0)
+    lost = sorted(one for one, phase in phases.items() if phase == "Failed" and one >= 0 and over)
+    return index_sets.of(done), index_sets.of(lost)
+
+
+def _names(job: Object) -> list[str]:
+    """The names of the pods of a Volcano Job, task by task."""
+    job_name = job["metadata"]["name"]
+    return [
+        pod_name(job_name, task.get("name") or "", index)
+        for task in (job.get("spec") or {}).get("tasks") or ()
+        for index in range(task.get("replicas") or 0)
+    ]
+
 
 SKIPPED: Final = "Skipped"
 """The state of an index that did not complete: its Job met the success policy without it, or `retry` made a

@@ -1,0 +1,185 @@
+"""The Jobs that are on their way to take the place of others, in a file, so that a crash loses none.
+
+A Job is written down, durably, before the one it replaces is deleted, and struck out when the cluster has it.
+
+A source -> what writes to the same place; and what this machine remembers of a group that is deleted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from expander.base.errors import ExpanderError, OutputError
+from expander.base.state_dir import state_folder
+
+Entry = tuple[dict[str, Any], str]
+"""The Job's manifest, and the uid of what it replaces, or an empty text."""
+
+
+class Pending:
+    """The file at ``path``, for one process at a time; use it as a context manager.
+
+    Raises ExpanderError when another process has it, OutputError when it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise OutputError(f"{path} cannot be opened: {error.strerror}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._file)
+            raise ExpanderError("another retry of this group is at work") from error
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            self._write("\n")  # the process before ended in the middle of a line
+        self._open = self._read()
+
+    def entries(self) -> list[Entry]:
+        """What was begun and is not known to be done."""
+        return [*self._open.values()]
+
+    def begin(self, entries: Iterable[Entry]) -> None:
+        """Write down what is about to be done; durable on return."""
+        added = {_key(entry[0]): entry for entry in entries}
+        self._open |= added
+        lines = [json.dumps({"begun": tree, "replaces": uid}) + "\n" for tree, uid in added.values()]
+        self._write("".join(lines))
+        os.fsync(self._file)
+
+    def done(self, namespace: str, name: str) -> None:
+        """The cluster has the Job."""
+        if self._open.pop((namespace, name), None) is not None:
+            self._write(json.dumps({"done": [namespace, name]}) + "\n")
+
+    def _write(self, text: str) -> None:
+        data = text.encode()
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
+
+    def _read(self) -> dict[tuple[str, str], Entry]:
+        found: dict[tuple[str, str], Entry] = {}
+        with open(self.path, "rb") as file:
+            for line in file:
+                try:
+                    entry = json.loads(line)
+                    if "done" in entry:
+                        found.pop(tuple(entry["done"]), None)
+                    else:
+                        found[_key(entry["begun"])] = entry["begun"], entry["replaces"]
+                except (ValueError, KeyError, TypeError):
+                    continue  # the last line of a process that was killed: nothing was done for it yet
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._open:
+            os.unlink(self.path)
+        os.close(self._file)
+
+
+def _key(tree: Mapping[str, Any]) -> tuple[str, str]:
+    metadata = tree["metadata"]
+    return metadata["namespace"], metadata["name"]
+
+
+if TYPE_CHECKING:
+    from expander.group.cluster_writer import ClusterWrites
+    from expander.group.local_writer import LocalWrites
+    from expander.group.open import AnySource, Wanted
+
+    AnyWriter: TypeAlias = ClusterWrites | LocalWrites
+
+SUBMISSIONS = "submit"
+"""The folder of the journals of submissions, among the state of groups."""
+
+
+@contextmanager
+def writer_of(source: AnySource) -> Iterator[AnyWriter]:
+    """What changes the objects of ``source``. Raises ExpanderError when local state is in use."""
+    from expander.group.local_source import LocalSource
+
+    if isinstance(source, LocalSource):
+        from expander.group.local_writer import LocalWrites
+
+        with LocalWrites(source.folders.found(), source.selection) as local:
+            yield local
+        return
+    from expander.client.client import Asking
+    from expander.client.retry import Retry
+    from expander.group.cluster_writer import ClusterWrites
+
+    yield ClusterWrites(Asking(source.transport, Retry(), lambda: False), source.selection)
+
+
+def journal_of(source: AnySource, wanted: Wanted) -> Path | None:
+    """The journal of what this machine delivered of the group to this cluster, None where there is none."""
+    if wanted.is_local or wanted.group is None:
+        return None
+    from expander.submit.journal import journal_file
+
+    path = journal_file(state_folder(SUBMISSIONS), wanted.group, source.where)
+    return path if path.exists() else None
+
+
+def forget(source: AnySource, wanted: Wanted, deleted: Iterable[tuple[str, str]]) -> None:
+    """Forget what this machine delivered of the group and is gone, so that it may be sent again.
+
+    With a name alone that is all there was in the namespace, else the Jobs that were ``deleted``, as
+    (namespace, name). Raises ExpanderError when a retry is at work, or what is remembered cannot be written.
+    """
+    from expander.submit.journal import forget as forget_in
+
+    namespace = source.selection.namespace
+    names = {f"/namespaces/{place}/jobs/{name}" for place, name in deleted}
+
+    def gone(path: str) -> bool:
+        if wanted.selector is not None:
+            return any(path.endswith(name) for name in names)
+        return namespace is None or f"/namespaces/{namespace}/" in path
+
+    if (path := journal_of(source, wanted)) is not None:
+        forget_in(path, gone)
+    if not wanted.is_local and wanted.group is not None and (retry_folder(source, wanted) / PENDING).exists():
+        with Pending(retry_folder(source, wanted) / PENDING) as pending:
+            for tree, _ in pending.entries():
+                place, name = tree["metadata"]["namespace"], tree["metadata"]["name"]
+                if gone(f"/namespaces/{place}/jobs/{name}"):
+                    pending.done(place, name)
+
+
+PENDING = "pending.jsonl"
+"""The file of `pipeline.group.pending` in the folder of a group's retries."""
+
+RETRIES = "_retry"
+"""The folder of what retries keep, among the state of groups."""
+
+
+def retry_folder(source: AnySource, wanted: Wanted) -> Path:
+    """Where retries of a group keep what is pending, and logs unless the user says another place."""
+    from hashlib import sha256
+
+    from expander.manifests.names import LABEL_VALUE, valid_name
+
+    name = valid_name(wanted.group or source.selection.selector or "all", LABEL_VALUE)
+    if wanted.is_local:
+        return state_folder(RETRIES, wanted.state) / name
+    return state_folder(RETRIES) / f"{name}-{sha256(source.where.encode()).hexdigest()[:8]}"

@@ -1,0 +1,279 @@
+"""Where the state of groups is: a folder for each below one root, or one folder that several share.
+
+What happens to the Jobs and pods of a group, seen by looking into its state again and again.
+
+A look costs next to nothing while the file has not changed. What has changed has a higher version than all
+before; what is gone is missing among the rows.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any, Final
+
+from expander.base.errors import ExpanderError
+from expander.kube.objects import Change, mark_of, owner_of, uid_of
+from expander.kube.objects import Object as objects_Object
+from expander.local.store import database, objects
+from expander.local.store.database import BUSY, LAYOUT, Object, decode, other_layout
+from expander.local.store.events import Events, Recorded
+
+DATABASE: Final = "state.db"
+
+
+class NotThere(ExpanderError):
+    """There is no state in a folder: not yet, or not any more."""
+
+
+class GroupFolders:
+    """The state folders below ``root``: that of ``group``, or all that are groups' when it is None.
+
+    A ``root`` that is itself a state folder, as a server has it, is the only one.
+    """
+
+    def __init__(self, root: Path, group: str | None) -> None:
+        self.root = root
+        self.group = group
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the root is itself a state folder, so that only labels tell its groups apart."""
+        return (self.root / DATABASE).exists()
+
+    def found(self) -> list[Path]:
+        """The folders that there are now, by name."""
+        if self.is_shared:
+            return [self.root]
+        names = self.known() if self.group is None else [self.group]
+        return [self.root / name for name in names if (self.root / name / DATABASE).exists()]
+
+    def known(self) -> list[str]:
+        """The groups that have a folder, by name. What begins with ``_`` is no group's."""
+        if not self.root.is_dir():
+            return []
+        entries = (entry for entry in self.root.iterdir() if not entry.name.startswith("_"))
+        return sorted(entry.name for entry in entries if (entry / DATABASE).exists())
+
+
+class StateReader:
+    """What is in a state folder, read beside the run that may be at work in it.
+
+    Use it as a context manager, or `close` it. Raises ExpanderError when the file cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / DATABASE
+        self.folder = folder
+        try:
+            self.database, layout = _connect(path)
+        except sqlite3.Error as error:
+            if not path.exists():
+                raise NotThere(f"there is no state in {folder}") from None
+            raise ExpanderError(f"{path} cannot be read: {error}") from error
+        if layout != LAYOUT:
+            self.database.close()
+            if layout == 0:
+                raise NotThere(f"there is no state in {folder} yet")
+            raise other_layout(path, layout)
+
+    def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
+        """The objects of a kind by namespace and name."""
+        for _, data in objects.listed(self.database, kind, namespace):
+            yield decode(data)
+
+    def by_uid(self, uid: str) -> Object | None:
+        """The object with that uid, or None."""
+        return objects.identified(self.database, uid)
+
+    def owned(self, uids: Iterable[str]) -> Iterator[Object]:
+        """The objects that have one of these as their first owner, oldest first for each."""
+        for uid in uids:
+            for _, data in objects.owned(self.database, uid):
+                yield decode(data)
+
+    def traces(self, uids: Iterable[str]) -> Iterator[Object]:
+        """The pods of these Jobs that were deleted before them."""
+        traced = database.owners(self.database)
+        for uid in uids:
+            if uid in traced:
+                yield from database.of_job(self.database, uid)
+
+    def events(self, namespace: str | None) -> Iterator[Recorded]:
+        """What was recorded, oldest first."""
+        return Events(self.database).of(namespace)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.database.close()
+
+    def __enter__(self) -> StateReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def opened(folder: Path) -> StateReader | None:
+    """The reader of a folder; None when its state is being made, or has just gone."""
+    try:
+        return StateReader(folder)
+    except NotThere:
+        return None
+
+
+def _connect(path: Path) -> tuple[sqlite3.Connection, int]:
+    """A connection that changes nothing, and the file's layout.
+
+    Where not even a reader's lock can be made, as on a medium that is read-only, the file is taken as it is.
+    """
+    modes = ["mode=ro", "mode=ro&immutable=1"]
+    while True:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{modes.pop(0)}",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY / 1000,
+            check_same_thread=False,
+        )
+        try:
+            (layout,) = connection.execute("PRAGMA user_version").fetchone()
+            return connection, layout
+        except sqlite3.Error as error:
+            connection.close()
+            unlockable = isinstance(error, sqlite3.OperationalError)
+            if not modes or not unlockable or path.with_name(f"{path.name}-wal").exists():
+                raise
+
+
+POLL: Final = 0.2
+"""Seconds between two looks."""
+
+SHARE: Final = 4.0
+"""After a look so many times its own length pass before the next, at most `LONGEST`."""
+
+LONGEST: Final = 0.5
+
+Row = tuple[int, int, bytes]
+Takes = Callable[[objects_Object, set[str]], bool]
+"""Whether a Job is meant, given the uids of CronJobs whose Jobs are."""
+
+
+def changes(
+    folders: GroupFolders,
+    takes: Takes,
+    schedules: Callable[[StateReader], set[str]],
+    stopped: Callable[[], bool],
+    pods: bool,
+) -> Iterator[Change | None]:
+    """What `Reader.changes` says; ``schedules`` tells the CronJobs of a folder whose Jobs are meant."""
+    looks: dict[Path, _Look] = {}
+    try:
+        while not stopped():
+            begun = time.monotonic()
+            found = folders.found()
+            for folder in [*found, *(each for each in looks if each not in found)]:
+                look = looks.setdefault(folder, _Look(folder, takes, schedules, pods))
+                yield from look.changes()
+            yield None
+            time.sleep(min(LONGEST, max(POLL, SHARE * (time.monotonic() - begun))))
+    finally:
+        for look in looks.values():
+            look.close()
+
+
+class _Look:
+    """What was seen of one folder."""
+
+    def __init__(
+        self, folder: Path, takes: Takes, schedules: Callable[[StateReader], set[str]], pods: bool
+    ) -> None:
+        self._folder = folder
+        self._takes = takes
+        self._schedules = schedules
+        self._kinds = ("Job", "Pod") if pods else ("Job",)
+        self._state: StateReader | None = None
+        self._file = (0, 0)
+        self._seen: int | None = None
+        self._version = -1
+        self._known: dict[str, dict[int, objects_Object]] = {kind: {} for kind in self._kinds}
+        self._jobs: set[str] = set()
+
+    def changes(self) -> Iterator[Change]:
+        """What has changed since the last look."""
+        if not self._open():
+            return
+        if self._state is None:
+            for kind in self._kinds:
+                yield from (self._gone(kind, row) for row in list(self._known[kind]))
+            return
+        (seen,) = self._state.database.execute("PRAGMA data_version").fetchone()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        database = self._state.database
+        database.execute("BEGIN")  # one picture of all kinds
+        try:
+            schedules = self._schedules(self._state)
+            news = [(kind, *self._news(database, kind)) for kind in self._kinds]
+        finally:
+            database.execute("COMMIT")
+        for kind, rows, there in news:
+            yield from self._told(kind, rows, there, schedules)
+        self._version = max([self._version, *(rows[-1][1] for _, rows, _ in news if rows)])
+
+    def _news(self, database: Connection, kind: str) -> tuple[list[Row], set[int]]:
+        """The rows that have changed, and all that are there."""
+        query = "SELECT id, version, data FROM objects WHERE kind=? AND version>? ORDER BY version"
+        rows = database.execute(query, (kind, self._version)).fetchall()
+        return rows, {row for (row,) in database.execute("SELECT id FROM objects WHERE kind=?", (kind,))}
+
+    def _told(self, kind: str, rows: list[Row], there: set[int], schedules: set[str]) -> Iterator[Change]:
+        known = self._known[kind]
+        for row in [row for row in known if row not in there]:
+            yield self._gone(kind, row)
+        for row, _, data in rows:
+            obj: dict[str, Any] = decode(data)
+            if row in known and uid_of(known[row]) != uid_of(obj):
+                yield self._gone(kind, row)
+            if kind == "Pod":
+                if owner_of(obj) not in self._jobs:
+                    continue
+            elif not self._takes(obj, schedules):
+                if row in known:
+                    yield self._gone(kind, row)
+                continue
+            else:
+                self._jobs.add(uid_of(obj))
+            step = "MODIFIED" if row in known else "ADDED"
+            known[row] = mark_of(obj)
+            yield Change(step, obj)
+
+    def _gone(self, kind: str, row: int) -> Change:
+        return Change("DELETED", self._known[kind].pop(row))
+
+    def _open(self) -> bool:
+        """Open the file, also when it is another one than before; false while nothing can have changed."""
+        try:
+            found = os.stat(self._folder / DATABASE)
+        except FileNotFoundError:
+            self.close()
+            return bool(self._known["Job"])
+        if self._state is not None and self._file == (found.st_dev, found.st_ino):
+            return True
+        if self._state is not None:
+            self.close()
+            return True
+        self._file = (found.st_dev, found.st_ino)
+        self._state = opened(self._folder)
+        return self._state is not None or bool(self._known["Job"])
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._state is not None:
+            self._state.close()
+        self._state, self._seen, self._version, self._jobs = None, None, -1, set()

@@ -1,0 +1,369 @@
+"""Which logs are wanted: those of which items, pods and containers, in which order and by which name.
+
+Pieces of a log -> blocks of whole lines, so that lines of several logs can stand in one stream.
+
+The last lines that a failed item wrote.
+
+The logs of a group as files: one for each item, or in a folder for each index of its Job.
+
+Follows the logs of a group: each start of a container is read as soon as it is there.
+
+The thread of a `Following` hears of Jobs and pods; what is to be read goes to the readers. It is over when
+every Job of the group has ended and what their pods wrote has been asked for.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from expander.base.errors import ExpanderError, OutputError
+from expander.group.attempts import index_of, main_container
+from expander.group.job_status import has_ended
+from expander.group.records import Record, record_of
+from expander.group.results import file_name, sweep, write_whole
+from expander.group.source import Reader
+from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
+from expander.manifests.names import digest
+from expander.run.outcomes import FAILED
+from expander.sinks.stream import output_error
+
+LONGEST: Final = 1 << 20
+"""Bytes of a line that are kept together; a longer one becomes several lines, so that memory has a bound."""
+
+
+def blocks(pieces: Iterable[bytes], prefix: bytes = b"") -> Iterator[bytes]:
+    """Whole lines as soon as they are there, each with ``prefix``; the last one gets a line end."""
+    begun: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        cut = piece.rfind(b"\n") + 1
+        if cut:
+            yield _marked(b"".join([*begun, piece[:cut]]), prefix)
+            begun, size, piece = [], 0, piece[cut:]
+        if piece:
+            begun.append(piece)
+            size += len(piece)
+        if size > LONGEST:
+            yield _marked(b"".join([*begun, b"\n"]), prefix)
+            begun, size = [], 0
+    if begun:
+        yield _marked(b"".join([*begun, b"\n"]), prefix)
+
+
+def _marked(lines: bytes, prefix: bytes) -> bytes:
+    return prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n" if prefix else lines
+
+
+WORKERS: Final = 8
+"""Logs that are read at a time."""
+
+MAX_TAIL_BYTES: Final = 4096
+"""Bytes of a log's end that are looked at for each line."""
+
+
+def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:
+    """The last ``lines`` lines of the last of ``pods`` that wrote some, those that failed before others; of
+    the container that failed.
+
+    A log that cannot be read, as that of a node that is gone, has no lines.
+    """
+    for pod in sorted(pods, key=_weight, reverse=True):
+        try:
+            data = b"".join(reader.log(pod, failed_container(pod), tail=lines))
+        except ExpanderError:
+            continue
+        if data.strip():
+            text = data[-MAX_TAIL_BYTES * lines :].decode("utf-8", "replace")
+            return text.rstrip("\n").split("\n")[-lines:]
+    return []
+
+
+def _weight(pod: Object) -> tuple[bool, str]:
+    failed = (pod.get("status") or {}).get("phase") == "Failed"
+    return failed, str(pod["metadata"].get("creationTimestamp"))
+
+
+def tails(
+    reader: Reader, jobs: Sequence[Object], pods: Mapping[str, Sequence[Object]], lines: int
+) -> dict[str, list[str]]:
+    """`last_lines` of each of ``jobs`` by uid; ``pods`` are theirs, by the Job's uid."""
+    if lines <= 0 or not jobs:
+        return {}
+    from concurrent.futures import ThreadPoolExecutor
+
+    uids = [uid_of(job) for job in jobs]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = pool.map(lambda uid: last_lines(reader, pods.get(uid, ()), lines), uids)
+        return dict(zip(uids, found, strict=True))
+
+
+def failed_container(pod: Object) -> str:
+    """The container that ended badly last, or the main one."""
+    ends = []
+    for container in statuses_of(pod):
+        end = (container.get("state") or {}).get("terminated")
+        if end and end.get("exitCode"):
+            ends.append((end.get("finishedAt") or "", container["name"]))
+    return str(max(ends)[1]) if ends else main_container(pod)
+
+
+class Start(NamedTuple):
+    """One start of a container, whose log is one thing to read; ``title`` is what people call it."""
+
+    title: str
+    pod: Object
+    container: str
+    previous: bool
+    restarts: int
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What tells it from other starts."""
+        return uid_of(self.pod), self.container, self.restarts
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which logs, and which part of each.
+
+    ``names`` are items, ``ITEM/INDEX``, Jobs or pods (none: all); ``failed`` only items that have failed;
+    ``containers`` by name (none: all); ``previous`` the start before the last one; ``tail`` lines;
+    ``since`` seconds before now.
+    """
+
+    names: tuple[str, ...] = ()
+    failed: bool = False
+    containers: tuple[str, ...] = ()
+    previous: bool = False
+    tail: int | None = None
+    since: float | None = None
+    timestamps: bool = False
+    _named: set[str] = field(default_factory=set, repr=False)
+
+    def starts(self, record: Record) -> Iterator[Start]:
+        """The logs of an item that are wanted and exist: attempts in order, init containers first."""
+        if self.failed and record.state != FAILED:
+            return
+        whole = not self.names or self._is_named(record.item, record.job, record.label)
+        for number, attempt in enumerate(record.attempts, 1):
+            if not whole and not self._is_named(attempt.name):
+                continue
+            name = record.label if number == 1 else f"{record.label} #{number}"
+            statuses = list(statuses_of(attempt.pod))
+            for status in statuses:
+                container, restarts = status["name"], int(status.get("restartCount") or 0)
+                state = status.get("state") or {}
+                begun = "running" in state or "terminated" in state or bool(status.get("lastState"))
+                if self.containers and container not in self.containers:
+                    continue
+                if restarts if self.previous else begun:
+                    title = name if len(statuses) == 1 else f"{name} {container}"
+                    yield Start(title, attempt.pod, container, self.previous, restarts)
+
+    def read(self, reader: Reader, start: Start, *, follow: bool = False) -> Iterator[bytes]:
+        """The wanted part of a log, in pieces of any size."""
+        return reader.log(
+            start.pod,
+            start.container,
+            previous=start.previous,
+            follow=follow and not start.previous,
+            tail=self.tail,
+            since=self.since,
+            timestamps=self.timestamps,
+        )
+
+    @property
+    def unknown(self) -> list[str]:
+        """The names that nothing had so far."""
+        return [name for name in self.names if name not in self._named]
+
+    def _is_named(self, *names: str) -> bool:
+        found = [name for name in names if name and name in self.names]
+        self._named.update(found)
+        return bool(found)
+
+
+LOCK: Final = ".expander-logs"
+
+
+class LogFiles:
+    """Writes the logs of items into ``folder``: each file is there whole or not at all.
+
+    A context manager; entering raises OutputError when the folder cannot be made or another program writes
+    logs into it. What an earlier one wrote is replaced. With several pods or containers of an item each log
+    has a line ``==> POD CONTAINER <==`` before it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._names: dict[str, str] = {}
+        self._made: set[Path] = set()
+
+    def __enter__(self) -> LogFiles:
+        self._is_new = not self.folder.exists()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise output_error("write logs into", str(self.folder), error) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise OutputError(f"another program writes logs into {self.folder} just now") from None
+        sweep(self.folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_new and os.listdir(self.folder) == [LOCK]:  # there was nothing to write
+            os.unlink(self.folder / LOCK)
+            self.folder.rmdir()
+        os.close(self._lock)
+
+    def path_of(self, record: Record) -> Path:
+        """Where the logs of an item go; of two Jobs with one item the second gets a hash.
+
+        Raises OutputError when the folder for the indexes of a Job cannot be made. For one thread.
+        """
+        job = f"{record.namespace}/{record.job}"
+        name = file_name(record.item or record.job)
+        if self._names.setdefault(name, job) != job:
+            name = file_name(f"{name[:150]}-{digest(job)}")
+        if record.index is None:
+            return self.folder / f"{name}.log"
+        folder = self.folder / name
+        if folder not in self._made:
+            self._made.add(folder)
+            try:
+                folder.mkdir(exist_ok=True)
+                sweep(folder)
+            except OSError as error:
+                raise output_error("write logs into", str(folder), error) from error
+        return folder / f"{record.index}.log"
+
+    def write(self, path: Path, starts: list[Start], wanted: Wanted, reader: Reader) -> int:
+        """Write the logs of one item; how many bytes."""
+        return write_whole(path, _pieces(starts, wanted, reader))
+
+
+def _pieces(starts: list[Start], wanted: Wanted, reader: Reader) -> Iterator[bytes]:
+    if len(starts) == 1:
+        yield from wanted.read(reader, starts[0])
+        return
+    end = b"\n"
+    for start in starts:
+        head = f"==> {start.pod['metadata']['name']} {start.container} <==\n".encode()
+        yield head if end == b"\n" else b"\n" + head
+        end = b"\n"
+        for piece in _filled(wanted.read(reader, start)):
+            yield piece
+            end = piece[-1:]
+
+
+def _filled(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    return (piece for piece in pieces if piece)
+
+
+GLANCE: Final = 0.3
+"""Seconds for which changes are gathered when they do not stop coming, so that attempts are in order."""
+
+QUIET: Final = 0.2
+"""Seconds the caller should wait for something to print before it looks whether all is over."""
+
+
+class Following:
+    """Tells ``begin`` of each log that is there or comes up. ``error`` says why it ended early, if it did."""
+
+    def __init__(self, reader: Reader, wanted: Wanted, begin: Callable[[Start], None]) -> None:
+        self._reader = reader
+        self._wanted = wanted
+        self._begin = begin
+        self._jobs: dict[str, Object] = {}
+        self._open: set[str] = set()
+        self._pods: dict[str, dict[int, dict[str, Object]]] = {}
+        self._news: set[tuple[str, int]] = set()
+        """Items of which something has changed: a Job's uid, and an index or -1."""
+        self._begun: set[tuple[str, str, int]] = set()
+        self._stopped = threading.Event()
+        self.over = threading.Event()
+        self.error: BaseException | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there was no Job at all."""
+        return not self._jobs
+
+    def start(self) -> None:
+        """Begin to follow, in a thread that nobody waits for at exit."""
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def stop(self) -> None:
+        """Begin no further log."""
+        self._stopped.set()
+
+    def _work(self) -> None:
+        try:
+            looked = time.monotonic()
+            for change in self._reader.changes(self._stopped.is_set):
+                if change is not None:
+                    self._see(change)
+                if change is None or time.monotonic() - looked > GLANCE:
+                    self._look_at_news()
+                    looked = time.monotonic()
+                if change is None and not self._open and self._is_over():
+                    break
+        except BaseException as error:  # whoever looks at `over` raises it
+            self.error = error
+        finally:
+            self.over.set()
+
+    def _see(self, change: Change) -> None:
+        uid = uid_of(change.object)
+        if change.object.get("kind") != "Job":
+            if change.type != "DELETED":
+                self._keep(change.object)
+            return
+        over = change.type == "DELETED" or has_ended(change.object)
+        (self._open.discard if over else self._open.add)(uid)
+        if change.type == "DELETED":
+            return
+        news = uid not in self._jobs or self._wanted.failed
+        self._jobs[uid] = change.object
+        if news:
+            self._news.update((uid, index) for index in self._pods.get(uid, ()))
+
+    def _keep(self, pod: Object) -> None:
+        """Note how a pod is now."""
+        key = owner_of(pod), index_of(pod)
+        self._pods.setdefault(key[0], {}).setdefault(key[1], {})[uid_of(pod)] = pod
+        self._news.add(key)
+
+    def _look_at_news(self) -> None:
+        """Begin what is new of the items whose Job is known."""
+        for uid, index in sorted(self._news):
+            if (job := self._jobs.get(uid)) is None:
+                continue
+            record = record_of(job, list(self._pods[uid][index].values()), index)
+            for start in self._wanted.starts(record):
+                if start.key not in self._begun:
+                    self._begun.add(start.key)
+                    self._begin(start)
+        self._news.clear()
+
+    def _is_over(self) -> bool:
+        """Whether there is no unfinished Job; then what the pods have now is begun as well."""
+        jobs = list(self._reader.jobs())
+        if not all(map(has_ended, jobs)):
+            return False
+        self._jobs.update((uid_of(job), job) for job in jobs)
+        for pod in self._reader.pods(jobs):
+            self._keep(pod)
+        self._look_at_news()
+        return True

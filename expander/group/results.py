@@ -1,0 +1,385 @@
+"""What the items of a group put out, as files: a folder for an item, or for each index of its Job.
+
+``<item>/stdout``                  the output of the item: of the main container of the attempt that decided
+``<item>/message``                 its termination message, when it left one
+``<item>/<container>.<n>.log``     the output of each container of the n-th attempt (pod), from 1
+``<item>/<container>.<n>.previous.log``   and of its start before the last one, when it was restarted
+``<item>/result.json``             the row of the table, and the files; written last, so it means "complete"
+
+An item is collected once, when it has ended; a Job that was made anew is collected again, and its attempts
+are numbered on. An Indexed Job's folder has a folder of this kind for each index.
+
+The folder of an item in a folder of results: its name, whose it is, and files that appear whole.
+
+``.job`` in it says which Job it belongs to, and is locked while somebody writes into it. Two Jobs with one
+item get two folders. What a dead run left half written is removed by the next one.
+
+What items put out, as a column of a table: the end of the output of the attempt that decided.
+
+Collects the results of many Jobs at a time, and writes the tables of a folder of results.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from expander.base.errors import ExpanderError, OutputError
+from expander.batch.write import FILE_NAME
+from expander.group.attempts import by_job, main_container
+from expander.group.parallel_read import Readers
+from expander.group.records import FINISHED, Record, records_of
+from expander.group.source import Reader
+from expander.group.table import Row, as_csv, as_json_lines, row_of
+from expander.kube.objects import Object, statuses_of, uid_of
+from expander.manifests.names import digest, valid_name
+from expander.run.outcomes import FAILED, outcome_of
+from expander.sinks.stream import output_error
+
+OWNER: Final = ".job"
+PART: Final = ".part-"
+"""How the names of files begin that are not whole yet."""
+
+RESERVED: Final = frozenset({"results.csv", "results.jsonl"})
+"""Names in a folder of results that no item gets."""
+
+
+def file_name(text: str) -> str:
+    """``text`` as the name of a file or folder: itself when it is a plain one, else cleaned, with a hash."""
+    return valid_name(text, FILE_NAME)
+
+
+@contextmanager
+def item_folder(folder: Path, item: str, job: str) -> Iterator[Path]:
+    """The folder for ``item`` of the Job ``job`` (``namespace/name``), made if need be, locked meanwhile.
+
+    Raises OutputError when it cannot be made or written.
+    """
+    wanted = file_name(item)
+    again = file_name(f"{wanted[:150]}-{digest(job)}")
+    names = [again] if wanted in RESERVED else [wanted, again]
+    path = folder / names[0]
+    try:
+        for name in names:
+            path = folder / name
+            if (lock := _claim(path, job)) is not None:
+                break
+        else:
+            raise FileExistsError(17, "another Job's results are there")
+    except OSError as error:
+        raise output_error("write results into", str(path), error) from error
+    try:
+        yield path
+    finally:
+        os.close(lock)
+
+
+def owner_of(path: Path) -> str | None:
+    """The Job that a folder belongs to, as ``namespace/name``; None when it is no item's folder."""
+    try:
+        return (path / OWNER).read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def sweep(path: Path) -> None:
+    """Remove what a dead run left half written in a folder that is locked."""
+    for entry in os.listdir(path):
+        if entry.startswith(PART):
+            with suppress(OSError):
+                os.unlink(path / entry)
+
+
+def write_whole(path: Path, pieces: Iterable[bytes]) -> int:
+    """Make or replace the file ``path``; it is there whole or not at all. Gives its size.
+
+    Raises OutputError when the system refuses; what ``pieces`` raises goes through, and no file is left.
+    """
+    part = path.with_name(f"{PART}{path.name}")
+    size = 0
+    try:
+        try:
+            with open(part, "wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+                    size += len(piece)
+            os.replace(part, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(part)
+            raise
+    except OSError as error:
+        raise output_error("write", str(path), error) from error
+    return size
+
+
+def _claim(path: Path, job: str) -> int | None:
+    """A locked descriptor of the folder's ``.job``; None when the folder is another Job's."""
+    os.makedirs(path, exist_ok=True)
+    file = os.open(path / OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        owner = os.pread(file, 1000, 0).decode(errors="replace")
+        if owner not in ("", job):
+            os.close(file)
+            return None
+        if not owner:
+            os.pwrite(file, job.encode(), 0)
+    except BaseException:
+        with suppress(OSError):
+            os.close(file)
+        raise
+    return file
+
+
+AT_ONCE = 16
+"""Logs that are read at a time."""
+
+
+def with_outputs(
+    reader: Reader,
+    records: Sequence[Record],
+    rows: Sequence[Row],
+    limit: int,
+    failed: Callable[[ExpanderError], None],
+) -> None:
+    """Give each row the last ``limit`` bytes of its record's output as ``output``, None where it has none."""
+    with Readers[tuple[str | None]](AT_ONCE) as readers:
+        places = (partial(_output, reader, record, limit) for record in records)
+        for row, said in zip(rows, readers.in_order(places), strict=True):
+            row["output"] = None if isinstance(said, ExpanderError) else said[0]
+            if isinstance(said, ExpanderError):
+                failed(said)
+
+
+def last_bytes(pieces: Iterator[bytes], limit: int) -> bytes:
+    """The end of a log, at most ``limit`` bytes, from the beginning of a line where that can be."""
+    end, cut = b"", False
+    for piece in pieces:
+        end += piece
+        if len(end) > 2 * limit:
+            end, cut = end[-limit:], True
+    if cut or len(end) > limit:
+        end = end[-limit:]
+        line = end.find(b"\n") + 1
+        return end[line:] if 0 < line < len(end) else end
+    return end
+
+
+def _output(reader: Reader, record: Record, limit: int) -> Iterator[tuple[str | None]]:
+    attempt = record.deciding
+    if attempt is None:
+        yield (None,)
+        return
+    pieces = reader.log(attempt.pod, main_container(attempt.pod))
+    yield (last_bytes(pieces, limit).decode("utf-8", "replace"),)
+
+
+RESULT: Final = "result.json"
+
+
+class Collected(NamedTuple):
+    """The rows of the items of a Job that have ended, how many of them were collected just now, and how many
+    of these had no pod any more that could tell what it put out."""
+
+    rows: list[Row]
+    new: int
+    podless: int = 0
+
+
+def collect(job: Object, pods: Sequence[Object], reader: Reader, folder: Path) -> Collected:
+    """Write what the ended items of ``job`` put out into ``folder``; ``pods`` are the pods of the Job.
+
+    What an earlier call has collected is not asked for again. May be called from several threads and
+    programs at a time. Raises OutputError when a file cannot be written, and what ``reader`` raises when a
+    log cannot be read: nothing that was written before is lost, and the next call goes on.
+    """
+    done = [record for record in records_of(job, pods) if record.state in FINISHED]
+    if not done:
+        return Collected([], 0)
+    status = job.get("status") or {}
+    had_pods = bool(status.get("succeeded") or status.get("failed"))
+    rows, new, podless = [], 0, 0
+    first = done[0]
+    name = first.item or first.job
+    with item_folder(Path(folder), name, f"{first.namespace}/{first.job}") as path:
+        for record in done:
+            place = path if record.index is None else path / str(record.index)
+            before = result_in(place)
+            if before is None or before.get("uid") != record.uid:
+                before = _write(record, reader, place, before or {})
+                new += 1
+                podless += had_pods and not record.attempts
+            before["folder"] = os.path.relpath(place, folder)
+            rows.append(before)
+    return Collected(rows, new, podless)
+
+
+def results_in(folder: Path) -> Iterator[Row]:
+    """The rows of all that was collected into ``folder``, in the order of its names."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise output_error("read", str(folder), error) from error
+    for name in names:
+        if owner_of(folder / name) is None:
+            continue
+        parts = [entry.name for entry in os.scandir(folder / name) if entry.name.isdecimal()]
+        for path in [folder / name, *(folder / name / part for part in sorted(parts, key=int))]:
+            if (row := result_in(path)) is not None:
+                row["folder"] = os.path.relpath(path, folder)
+                yield row
+
+
+def result_in(path: Path) -> Row | None:
+    """The row in an item's folder; None when the item was not collected, or not to the end."""
+    try:
+        with open(path / RESULT, "rb") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _write(record: Record, reader: Reader, path: Path, before: Mapping[str, Any]) -> Row:
+    try:
+        path.mkdir(exist_ok=True)
+        sweep(path)
+    except OSError as error:
+        raise output_error("make the folder", str(path), error) from error
+    files = list(before.get("files") or ())
+    base = max((file["attempt"] for file in files), default=0)
+    deciding = record.deciding
+    output = None
+    for number, attempt in enumerate(record.attempts, base + 1):
+        for container, previous in _starts(attempt.pod):
+            name = f"{container}.{number}{'.previous' if previous else ''}.log"
+            size = write_whole(path / name, reader.log(attempt.pod, container, previous=previous))
+            files.append({"path": name, "attempt": number, "pod": attempt.name, "bytes": size})
+            if attempt is deciding and not previous and container == main_container(attempt.pod):
+                output = files[-1]
+    _link(path / "stdout", path / output["path"] if output else None)
+    if record.termination:
+        write_whole(path / "message", [record.termination.encode("utf-8", "surrogatepass")])
+    else:
+        _remove(path / "message")
+    row = row_of(record)
+    if record.termination:
+        row["terminationMessage"] = record.termination
+    row["bytes"] = output["bytes"] if output else 0
+    row["files"] = files
+    write_whole(path / RESULT, [json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass"), b"\n"])
+    return row
+
+
+def _starts(pod: Object) -> Iterator[tuple[str, bool]]:
+    """The containers of a pod that have started, and whether it is the start before the last one."""
+    for status in statuses_of(pod):
+        if status.get("restartCount"):
+            yield status["name"], True
+        state = status.get("state") or {}
+        if state.get("running") or state.get("terminated"):
+            yield status["name"], False
+
+
+def _link(path: Path, target: Path | None) -> None:
+    """Make ``path`` the same file as ``target``, or a copy where that cannot be."""
+    if target is None:
+        _remove(path)
+        return
+    part = path.with_name(f"{PART}{path.name}")
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(part)
+        try:
+            os.link(target, part)
+        except OSError:
+            shutil.copyfile(target, part)
+        os.replace(part, path)
+    except OSError as error:
+        raise output_error("write", str(path), error) from error
+    # rename of two names of one file does nothing and leaves both
+    with suppress(FileNotFoundError):
+        os.unlink(part)
+
+
+def _remove(path: Path) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise output_error("remove", str(path), error) from error
+
+
+@dataclass(slots=True)
+class Counts:
+    """Jobs that were looked at, by uid, items collected just now, those of them whose pods were gone
+    already, and items that have not ended."""
+
+    jobs: set[str] = field(default_factory=set)
+    new: int = 0
+    podless: int = 0
+    unfinished: int = 0
+
+
+def collect_all(
+    reader: Reader,
+    batches: Iterable[list[Object]],
+    folder: Path,
+    failed: Callable[[ExpanderError], None],
+    *,
+    failed_only: bool = False,
+) -> Counts:
+    """Collect the Jobs of ``batches`` into ``folder``; ``failed`` hears of each whose logs cannot be read.
+
+    ``failed_only`` leaves out Jobs that have not failed. Raises OutputError when a file cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error("write results into", str(folder), error) from error
+    counts = Counts()
+    with Readers[Collected](AT_ONCE) as readers:
+        for jobs in batches:
+            counts.jobs.update(map(uid_of, jobs))
+            chosen = [job for job in jobs if not failed_only or outcome_of(job, ()).state == FAILED]
+            owned = by_job(reader.pods(chosen)) if chosen else {}
+            places = []
+            for job in chosen:
+                pods = owned.get(uid_of(job), [])
+                counts.unfinished += sum(one.state not in FINISHED for one in records_of(job, pods))
+                places.append(partial(_collected, job, pods, reader, folder))
+            for said in readers.in_order(places):
+                if isinstance(said, OutputError):
+                    raise said
+                if isinstance(said, ExpanderError):
+                    failed(said)
+                else:
+                    counts.new += said.new
+                    counts.podless += said.podless
+    return counts
+
+
+def write_tables(folder: Path) -> int:
+    """Write ``results.csv`` and ``results.jsonl`` of all that ``folder`` holds; how many items that is."""
+    rows = sorted(
+        results_in(folder), key=lambda row: (row["namespace"], row["name"], row["index"] or 0, row["folder"])
+    )
+    for name, lines in (("results.csv", as_csv(rows)), ("results.jsonl", as_json_lines(rows))):
+        write_whole(folder / name, (line.encode("utf-8", "surrogatepass") for line in lines))
+    return len(rows)
+
+
+def _collected(job: Object, pods: list[Object], reader: Reader, folder: Path) -> Iterator[Collected]:
+    yield collect(job, pods, reader, folder)
