@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from amqp import Connection, Message
+from amqp import Connection, Message  # type: ignore[import-untyped]
 from redis import Redis
 
 from expander.queues import queue as message

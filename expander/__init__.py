@@ -8,26 +8,37 @@ what a batch would be in a cluster; ``expander.submit(template, items)`` creates
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from expander.version import __version__
 
 if TYPE_CHECKING:
+    from expander.api import plan, run, submit
     from expander.batch.expand import expand
     from expander.batch.validation import validate
-    from expander.pipeline.calls.plan import plan
-    from expander.pipeline.calls.run import run
-    from expander.pipeline.calls.submit import submit
 
 __all__ = ["__version__", "expand", "plan", "run", "submit", "validate"]
 
 _HOME = {
     "expand": "expander.batch.expand",
-    "plan": "expander.pipeline.calls.plan",
-    "run": "expander.pipeline.calls.run",
-    "submit": "expander.pipeline.calls.submit",
+    "plan": "expander.api",
+    "run": "expander.api",
+    "submit": "expander.api",
     "validate": "expander.batch.validation",
 }
+
+
+class _Package(ModuleType):
+    """Keeps ``expander.run`` the function, although importing from the package ``expander.run`` sets it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

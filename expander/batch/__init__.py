@@ -1,1 +1,1 @@
-"""The public Python API: pure wiring of items, render and sinks with lazy iterators."""
+"""From a template or files and their items to validated manifests: load, expand, validate, write."""

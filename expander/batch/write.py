@@ -93,18 +93,18 @@ def _parse(pattern: str) -> tuple[list[str], list[str]]:
         parts = list(string.Formatter().parse(pattern))
     except ValueError as error:
         raise UsageError(f"the file name pattern {pattern!r} is not one: {error}") from None
-    for constant, field, spec, conversion in parts:
+    for constant, name, spec, conversion in parts:
         constants[-1] += constant
-        if field is None:
+        if name is None:
             continue
-        if field not in FIELDS or spec or conversion:
-            close = nearest(field, FIELDS)
+        if name not in FIELDS or spec or conversion:
+            close = nearest(name, FIELDS)
             raise UsageError(
-                f"the file name pattern has {{{field}}}; it may have "
+                f"the file name pattern has {{{name}}}; it may have "
                 f"{', '.join(f'{{{name}}}' for name in FIELDS)}",
                 hint=f"did you mean {{{close}}}?" if close else None,
             )
-        fields.append(field)
+        fields.append(name)
         constants.append("")
     if "/" in "".join(constants):
         raise UsageError(f"the file name pattern {pattern!r} has a /; all files are put into one folder")

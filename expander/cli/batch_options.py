@@ -1,14 +1,261 @@
-"""Options that say which batch a command is about, shared by commands that take a template and items."""
+"""Options that say which batch a command is about, shared by commands that take a template and items.
+
+``--as``, and what goes with it: the shape of a batch, and where the messages of a work queue go.
+
+The batch that the arguments and options of a command mean.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from expander.cli.parameters import Duration, KeyValue, LabelKey
-from expander.cli.shape_options import OPTIONS
+from expander.base.errors import ItemError, UsageError
+from expander.cli.output import say
+from expander.cli.params import Duration, KeyValue, LabelKey, read_values, unique
+
+if TYPE_CHECKING:
+    from expander.items import ItemSpec
+    from expander.manifests.edits import Edits
+    from expander.manifests.manifest import Manifest
+    from expander.shapes.shape import Shape
+    from expander.shapes.work_queue import Queued
+
+SECRET = "expander-queue"
+"""The Secret with the broker's URL, where nobody names one."""
+
+CREATE = f"kubectl create secret generic {SECRET} --from-literal=url=URL"
+
+OPTIONS = [
+    click.option(
+        "--as",
+        "shape",
+        default="jobs",
+        show_default=True,
+        metavar="SHAPE",
+        help="jobs, indexed, chunks=N, queue=redis or queue=rabbitmq.",
+    ),
+    click.option(
+        "--parallelism",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Pods at a time of an Indexed Job or of workers.",
+    ),
+    click.option(
+        "--queue-url",
+        metavar="URL",
+        envvar="EXPANDER_QUEUE_URL",
+        help="The broker: redis://HOST or amqp://HOST.  [env: EXPANDER_QUEUE_URL]",
+    ),
+    click.option(
+        "--queue-secret", metavar="NAME", help="The Secret whose key `url` tells workers the broker's URL."
+    ),
+    click.option("--queue-name", metavar="NAME", help="The queue.  [default: the Job's name]"),
+]
+
+
+def shape_of(flags: Mapping[str, Any]) -> Shape:
+    """What ``--as`` and the options that go with it ask for. Raises UsageError for what does not fit."""
+    from expander.shapes.shape import parse_shape
+
+    shape = parse_shape(flags["shape"])
+    if flags["parallelism"] and shape.kind not in ("indexed", "queue"):
+        raise UsageError("--parallelism goes with --as indexed or --as queue=...")
+    shape = replace(shape, parallelism=flags["parallelism"], group_label=flags["group_label"])
+    if shape.kind != "queue":
+        for name in ("queue_secret", "queue_name"):
+            if flags[name] is not None:
+                raise UsageError(f"--{name.replace('_', '-')} goes with --as queue=...")
+        return shape
+    return _with_broker(shape, flags)
+
+
+def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
+    from expander.queues.open import RABBITMQ, REDIS
+    from expander.queues.queue import has_password, without_password
+
+    url, secret, runs_here = flags["queue_url"], flags["queue_secret"], "runtime" in flags
+    shape = replace(shape, queue=flags["queue_name"])
+    if url is None:
+        if runs_here:
+            raise UsageError(f"--as {shape} needs a broker", hint="--queue-url URL tells where it is")
+        return replace(shape, secret=secret or SECRET)
+    schemes = REDIS if shape.broker == "redis" else RABBITMQ
+    if url.partition("://")[0].lower() not in schemes:
+        shown = without_password(url)
+        raise UsageError(f"{shown!r} is no URL of {shape.broker}: expected {schemes[0]}://HOST")
+    if runs_here:  # workers get the URL that the queue is filled with, and no other machine sees it
+        return replace(shape, url=url, secret=SECRET)
+    if secret is None and has_password(url):
+        raise UsageError(
+            "the URL has a password, and would stand in the manifest for all to read",
+            hint=f"{CREATE}, and --queue-secret {SECRET}",
+        )
+    return replace(shape, url=None if secret else url, secret=secret)
+
+
+def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queued], None]:
+    """What fills the queue before its workers are made."""
+    url = flags["queue_url"]
+
+    def fill_queue(queued: Queued) -> None:
+        from expander.batch.queue_fill import fill
+
+        if url is None:
+            raise UsageError(
+                "the queue has to be filled before its workers are made",
+                hint="--queue-url tells where the broker is for this command; workers use --queue-secret",
+            )
+        if "runtime" in flags:
+            _be_found()
+        filled = fill(queued, url, again)
+        there = f", {filled.skipped:,} were there already" if filled.skipped else ""
+        say(f"queue {queued.queue}: {filled.added:,} messages added{there}")
+
+    return fill_queue
+
+
+def _be_found() -> None:
+    """Let workers on this machine find this program also when it was called by its path."""
+    folder = os.path.dirname(os.path.abspath(sys.argv[0]))
+    if shutil.which("expander") is None and os.access(os.path.join(folder, "expander"), os.X_OK):
+        os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), folder])
+
+
+def into_file(flags: Mapping[str, Any], folder: str | None) -> Callable[[Queued], None]:
+    """What writes the messages, beside the folder of the manifests: not in it, as they are no manifests."""
+
+    def write(queued: Queued) -> None:
+        from expander.batch.queue_fill import write_messages
+
+        stem = folder.rstrip("/") if folder else queued.queue.replace("/", "-")
+        path = Path(f"{stem}-messages.jsonl")
+        write_messages(queued, path)
+        say(
+            f"{len(queued.messages):,} messages are in {path}; before the Job is created:\n"
+            f"  expander queue fill --url URL --queue {queued.queue} -i {path}"
+        )
+        if flags["queue_url"] is None and flags["queue_secret"] is None:
+            say(f"workers find the broker by a Secret:\n  {CREATE}")
+
+    return write
+
+
+def spec_of(arguments: tuple[str, ...], flags: Mapping[str, Any]) -> ItemSpec | None:
+    """The items asked for; None when there is not a word about items."""
+    from expander.items import ItemSpec
+
+    spec = ItemSpec(
+        arguments=arguments,
+        sources=flags["sources"],
+        combine=flags["combine"],
+        include=flags["include"],
+        exclude=flags["exclude"],
+        slice=flags["slice"],
+        limit=flags["limit"],
+    )
+    return spec if spec.arguments or spec.sources or spec.include else None
+
+
+def edits_of(flags: Mapping[str, Any], default_group: str | None = None) -> Edits:
+    """The changes to every manifest. Raises UsageError for a group that is no label's value."""
+    from expander.batch.expand import checked_group
+    from expander.manifests.edits import Edits
+
+    return Edits(
+        group=checked_group(flags["group"]),
+        default_group=default_group,
+        group_label=flags["group_label"],
+        labels=unique(flags["labels"], "--label"),
+        annotations=unique(flags["annotations"], "--annotation"),
+        overwrite=flags["overwrite"],
+        ttl=flags["ttl"],
+        namespace=flags["namespace"],
+    )
+
+
+def template_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `pipeline.expand.prepare` that the options set."""
+    if flags["text"] and flags["engine"] not in (None, "text"):
+        raise UsageError(f"--text means --engine text, not {flags['engine']}")
+    return {
+        "engine": "text" if flags["text"] else flags["engine"],
+        "values": read_values(flags["value_files"]),
+        "overrides": unique(flags["overrides"], "--set"),
+        "allow_shell": flags["allow_shell"],
+        "validate": not flags["no_validate"],
+        "version": flags["kubernetes_version"],
+        "shape": shape_of(flags),
+    }
+
+
+def check_standard_input(template: str, spec: ItemSpec | None) -> None:
+    """Raise UsageError when both the template and the items would be read from standard input."""
+    sources = spec.sources if spec is not None else ()
+    if template == "-" and "-" in {source.rpartition(":")[2].rpartition("=")[2] for source in sources}:
+        raise UsageError("the template and the items cannot both come from standard input")
+
+
+def _warn(words: str) -> None:
+    say(f"warning: {words}")
+
+
+def batch_of(
+    arguments: tuple[str, ...],
+    flags: Mapping[str, Any],
+    on_error: Callable[[ItemError], None],
+    on_queue: Callable[[Queued], None] | None = None,
+) -> Iterator[Manifest]:
+    """The batch that ``PATH...`` or ``TEMPLATE [ITEM]...`` and the options mean.
+
+    ``on_queue`` gets the messages of a work queue before its workers come. Raises UsageError for a selector
+    that is none.
+    """
+    from expander.kube import selectors
+
+    try:
+        wanted = selectors.parse(flags["selector"] or "")
+    except ValueError as error:
+        raise UsageError(f"--selector: {error}") from None
+    manifests = _whole_batch(arguments, flags, on_error, on_queue)
+    if not flags["selector"]:
+        return manifests
+    return (each for each in manifests if wanted.matches(each.tree["metadata"].get("labels")))
+
+
+def _whole_batch(
+    arguments: tuple[str, ...],
+    flags: Mapping[str, Any],
+    on_error: Callable[[ItemError], None],
+    on_queue: Callable[[Queued], None] | None,
+) -> Iterator[Manifest]:
+    from expander.batch.load import from_paths, from_template, group_of_paths, is_template, only_paths
+    from expander.render.template_file import TemplateFile
+
+    spec = spec_of(arguments[1:], flags)
+    if is_template(arguments, bool(flags["sources"] or flags["include"])):
+        from expander.items import items
+
+        check_standard_input(arguments[0], spec)
+        stream = None if spec is None else items(spec)
+        file = TemplateFile(arguments[0])
+        settings = {**template_settings(flags), "on_queue": on_queue}
+        return from_template(file, stream, edits_of(flags), on_error, _warn, output="json", **settings)
+    only_paths(arguments)
+    if flags["shape"] != "jobs":
+        raise UsageError(f"--as {flags['shape']} is for a template and its items, not for manifests")
+    edits = edits_of(flags, group_of_paths(arguments))
+    return from_paths(
+        arguments, edits, on_error, validate=not flags["no_validate"], version=flags["kubernetes_version"]
+    )
+
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -14,8 +14,8 @@ import click
 from expander.base.errors import ExpanderError, UsageError
 from expander.cli.group_options import group_options, wanted_of
 from expander.cli.help import Page
-from expander.cli.messages import Output, printable, say
-from expander.cli.parameters import Duration
+from expander.cli.output import Output, printable, say
+from expander.cli.params import Duration
 
 if TYPE_CHECKING:
     from expander.group.cleanup import Found, Plan

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from expander.cli.batch_options import Command
-from expander.cli.parameters import Amount, Duration, KeyValue, Variable, unique
+from expander.cli.params import Amount, Duration, KeyValue, Variable, unique
 
 _OPTIONS = [
     click.option(

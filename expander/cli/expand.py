@@ -1,17 +1,56 @@
-"""``expander expand``: template and items -> manifests in a folder or on standard output."""
+"""``expander expand``: template and items -> manifests in a folder or on standard output.
+
+What ``--dry-run`` prints: the first names, and how many of what there would be.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from expander.base.errors import ItemError
-from expander.cli.batch_options import item_options, template_options
+from expander.cli.batch_options import (
+    check_standard_input,
+    edits_of,
+    into_file,
+    item_options,
+    spec_of,
+    template_options,
+    template_settings,
+)
 from expander.cli.help import Page
-from expander.cli.messages import ItemErrors, say, say_on_terminal
-from expander.cli.selection import check_standard_input, edits_of, spec_of, template_settings
-from expander.cli.shape_options import into_file
+from expander.cli.output import ItemErrors, Output, say, say_on_terminal
+
+if TYPE_CHECKING:
+    from expander.batch.expand import Expansion
+    from expander.batch.write import Targets
+
+
+def preview(expansion: Expansion, targets: Targets, show: int) -> None:
+    """Go through the whole batch and print the first ``show`` names and the counts, on standard output."""
+    out = Output()
+    shown = 0
+    counts: dict[str, int] = {}
+    size = 0
+    for manifests in expansion:
+        files = targets.names.of(manifests) if targets.directory else None
+        for number, manifest in enumerate(manifests):
+            counts[manifest.kind] = counts.get(manifest.kind, 0) + 1
+            if shown < show:
+                shown += 1
+                place = f"  -> {targets.directory}/{files[number]}" if files else ""
+                where = f" -n {manifest.namespace}" if manifest.namespace else ""
+                out.put(f"{manifest.kind.lower()}/{manifest.name}{where}{place}\n")
+            size += len(manifest.json())
+    total = sum(counts.values())
+    if total > shown:
+        out.put(f"... and {total - shown:,} more\n")
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+    failed = f", {expansion.failed:,} failed" if expansion.failed else ""
+    out.put(f"{total:,} manifests ({kinds or 'none'}; {size:,} bytes as JSON){failed}; nothing written\n")
+    out.finish()
+
 
 EXAMPLES = """
 \b
@@ -94,8 +133,6 @@ def command(**flags: Any) -> int:
         **settings,
     )
     if flags["dry_run"]:
-        from expander.cli.preview import preview
-
         preview(expansion, targets, flags["show"])
     else:
         summary = write(expansion, targets)

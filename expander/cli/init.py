@@ -8,7 +8,7 @@ import click
 
 from expander.base.errors import UsageError
 from expander.cli.help import Page
-from expander.cli.messages import Output, say
+from expander.cli.output import Output, say
 
 EXAMPLES = """
 \b

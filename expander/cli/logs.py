@@ -14,11 +14,11 @@ import click
 from expander.base.errors import ExpanderError, InputError, UsageError
 from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
-from expander.cli.messages import say
-from expander.cli.parameters import Duration
+from expander.cli.output import say
+from expander.cli.params import Duration
 
 if TYPE_CHECKING:
-    from expander.cli.log_output import LogOutput
+    from expander.cli.output import LogOutput
     from expander.group.logs import Start, Wanted
     from expander.group.parallel_read import Readers, Said
     from expander.group.source import Reader
@@ -71,7 +71,7 @@ SILENT = 15
 )
 def command(names: tuple[str, ...], **flags: Any) -> int:
     """Print what the containers of a group wrote, or of some of its items: every pod, every container."""
-    from expander.cli.log_output import LogOutput
+    from expander.cli.output import LogOutput
     from expander.group.logs import Wanted
     from expander.group.open import nothing_found
     from expander.group.parallel_read import Readers

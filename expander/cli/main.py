@@ -1,4 +1,7 @@
-"""The program: a group of commands, each loaded when it is called."""
+"""The program: a group of commands, each loaded when it is called.
+
+What ``--version`` says.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,28 @@ import gc
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 import click
 
 from expander.base.errors import ExpanderError, InputError
-from expander.cli.messages import show_error
+from expander.cli.output import show_error
 from expander.version import __version__
+
+
+def version_text(version: str) -> str:
+    """The version, and for each accelerator whether it is there or what stands in for it."""
+    from expander.base.yaml.reader import ACCELERATED
+    from expander.validate.schema_engines import library
+
+    lines = [
+        ("YAML", "libyaml", ACCELERATED, "PyYAML's Python scanner (slow)"),
+        ("JSON", "orjson", find_spec("orjson") is not None, "Python's json"),
+        ("validation", "jsonschema-rs", library() == "jsonschema-rs", "jsonschema (slow)"),
+    ]
+    used = [f"  {what}: {fast if there else slow}" for what, fast, there, slow in lines]
+    return "\n".join([f"expander {version}", *used])
+
 
 COMMANDS = {
     "cleanup": "Delete a group with all that was made for it.",
@@ -64,7 +83,7 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"expander.cli.{cmd_name}").command
         if ctx.resilient_parsing:
-            from expander.cli.completing import attach
+            from expander.cli.complete_values import attach
 
             attach(command)
         return command
@@ -91,8 +110,6 @@ class Commands(click.Group):
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from expander.cli.version import version_text
-
         click.echo(version_text(__version__))
         ctx.exit()
 

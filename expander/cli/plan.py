@@ -1,20 +1,76 @@
-"""``expander plan``: what a submission would be, without sending anything."""
+"""``expander plan``: what a submission would be, without sending anything.
+
+The shapes that a plan puts side by side.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.base.errors import InputError, UsageError
+from expander.base.errors import InputError, ItemError, UsageError
+from expander.cli.batch_options import check_standard_input, edits_of, shape_of, spec_of, template_settings
 from expander.cli.expand import command as expand
 from expander.cli.help import Page
-from expander.cli.messages import ItemErrors, Output, say
+from expander.cli.output import ItemErrors, Output, say
 from expander.cli.submit import command as submit
 
 if TYPE_CHECKING:
+    from expander.manifests.manifest import Manifest
     from expander.plan.plan import Plan
+    from expander.shapes.shape import Shape
+
+CHUNKED_JOBS = 100
+"""The shape of several items a Job is shown with about so many Jobs."""
+
+
+def shapes_of(
+    arguments: tuple[str, ...], flags: Mapping[str, Any], on_error: Callable[[ItemError], None]
+) -> Iterator[tuple[str, Iterator[Manifest]]]:
+    """The batch in the shape asked for, then in each other shape, with the names of the shapes.
+
+    The items are read once and kept. ``on_error`` is told of items of the first shape only. Raises UsageError
+    when there is no template.
+    """
+    from expander.batch.load import from_template, is_template
+    from expander.items import items
+    from expander.render.template_file import TemplateFile
+
+    if not is_template(arguments, bool(flags["sources"] or flags["include"])):
+        raise UsageError("--compare is for a template and its items: manifests have their shape")
+    spec = spec_of(arguments[1:], flags)
+    check_standard_input(arguments[0], spec)
+    file = TemplateFile(arguments[0])
+    known = None if spec is None else list(items(spec))
+    settings, edits = template_settings(flags), edits_of(flags)
+    for number, shape in enumerate(_candidates(shape_of(flags), None if known is None else len(known))):
+        tell = on_error if number == 0 else _nobody
+        yield (
+            str(shape),
+            from_template(file, known, edits, tell, _nobody, output="json", **{**settings, "shape": shape}),
+        )
+
+
+def _candidates(asked: Shape, count: int | None) -> list[Shape]:
+    """The shape asked for, and one of each other kind that fits so many items."""
+    chunk = 10 if count is None else max(2, ceil(count / CHUNKED_JOBS))
+    others = [
+        replace(asked, kind="jobs"),
+        replace(asked, kind="indexed"),
+        replace(asked, kind="chunks", chunk=chunk),
+        replace(asked, kind="queue", broker="redis", secret="broker"),
+    ]
+    return [asked, *[shape for shape in others if shape.kind != asked.kind]]
+
+
+def _nobody(_: object) -> None:
+    """What a plan does not say of the other shapes."""
+
 
 EXAMPLES = """
 \b
@@ -63,8 +119,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     Names, counts, pods at a time and in all, what they ask for, bytes in etcd, the time to send it, what fits
     into the quotas of the namespaces, and which limits of clusters the batch comes near.
     """
+    from expander.cli.batch_options import batch_of
     from expander.cli.plan_output import report_of
-    from expander.cli.selection import batch_of
     from expander.plan.capacity import limits_of
     from expander.plan.plan import Rate
     from expander.plan.survey import Survey
@@ -77,7 +133,6 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     if flags["compare"]:
         if flags["selector"]:
             raise UsageError("--compare shows shapes of the whole batch, without --selector")
-        from expander.cli.compare import shapes_of
 
         batches = shapes_of(arguments, flags, errors)
     else:

@@ -12,8 +12,8 @@ import click
 from expander.base.errors import ExpanderError, UsageError
 from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
-from expander.cli.messages import Output, printable, say, show_error
-from expander.cli.parameters import Amount
+from expander.cli.output import Output, printable, say, show_error
+from expander.cli.params import Amount
 
 if TYPE_CHECKING:
     from expander.group.source import Reader

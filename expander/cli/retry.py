@@ -1,20 +1,263 @@
-"""``expander retry``: what failed of a group, once more."""
+"""``expander retry``: what failed of a group, once more.
+
+What ``retry`` prints: what was begun again on standard output, the rest and a sum on standard error.
+
+``retry`` in a cluster: the signals, the submission, what is said at the end.
+
+``retry --local``: what is run again runs here, as with ``run``.
+"""
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.cli.executor_options import executor_options
+from expander.cli.executor_options import executor_options, executor_settings
 from expander.cli.group_options import group_options, wanted_of
 from expander.cli.help import Page
-from expander.cli.messages import say
-from expander.cli.parameters import Duration, KeyValue
-from expander.cli.retry_output import RetryReport
+from expander.cli.output import ItemErrors, OutcomeLines, Output, printable, say
+from expander.cli.params import Duration, KeyValue
+from expander.cli.progress import Interrupts
+
+if TYPE_CHECKING:
+    from expander.group.local_source import LocalSource
+    from expander.group.open import AnySource, Wanted
+    from expander.group.retry import Told
+    from expander.group.retry_plan import Chosen
+    from expander.kube.objects import Object
+    from expander.run.run import RunResult
+
+SHOWN = 20
+"""So many items that are not run again are shown one by one."""
+
+DRY = "DryRun"
+"""The reason of what would be begun again."""
+
+
+class RetryReport:
+    """Prints outcomes as lines for people, or in ``lines`` for machines."""
+
+    def __init__(self, *, as_json: bool, quiet: bool) -> None:
+        self.out = Output()
+        self.lines = OutcomeLines(self.out) if as_json else None
+        self.failed = 0
+        self._quiet = quiet
+        self._dry = False
+        self._counts: Counter[str] = Counter()
+
+    def show(self, told: Told) -> None:
+        """What became of one item."""
+        self._counts[told.outcome] += 1
+        self.failed += not told.passed
+        if self.lines is not None:
+            self.lines.put(
+                told.name,
+                told.namespace,
+                told.item,
+                told.outcome,
+                reason=told.reason,
+                attempts=told.attempts,
+                message=told.message,
+            )
+        elif told.passed and not self._quiet:
+            done = "would be created" if told.reason == DRY else told.outcome
+            words = f"job.batch/{told.name} {done} (attempt {told.attempts})"
+            self.out.put(printable(words) + "\n")
+        if not told.passed and self.failed <= SHOWN:
+            say(f"{told.outcome}: job.batch/{told.name}: {told.message or told.reason}")
+
+    def dry(self, chosen: Chosen) -> int:
+        """What would be begun again, and what not."""
+        from expander.group.retry import Told, refused
+
+        self._dry = True
+        for again in chosen.again:
+            namespace, name = again.key
+            item = again.tree["metadata"]["annotations"].get("expander/item")
+            self.show(Told(name, namespace, item, "created", DRY, again.attempt))
+        for told in refused(chosen):
+            self.show(told)
+        return self.end()
+
+    def end(self, *, interrupted: bool = False) -> int:
+        """The sum, and the exit code that follows from it."""
+        if self.lines is not None:
+            self.lines.finish(interrupted=interrupted)
+        self.out.finish()
+        if self.failed > SHOWN:
+            say(f"{self.failed - SHOWN:,} more are not run again")
+        if self._counts:
+            counts = sorted(self._counts.items())
+            would = "would be " if self._dry else ""
+            parts = ", ".join(
+                f"{count:,} {would if outcome == 'created' else ''}{outcome}" for outcome, count in counts
+            )
+            say(f"{sum(self._counts.values()):,} Jobs: {parts}")
+        if interrupted:
+            say("interrupted: the same command goes on")
+            return 130
+        return 1 if self.failed else 0
+
+
+def there(
+    source: AnySource,
+    wanted: Wanted,
+    chosen: Chosen,
+    folder: Path,
+    logs: Path | None,
+    flags: dict[str, Any],
+    report: RetryReport,
+) -> int:
+    """In the cluster: as `submit` sends."""
+    from expander.client.client import ClusterError
+    from expander.group.bookkeeping import writer_of
+    from expander.group.cluster_writer import ClusterWrites
+    from expander.group.retry import Retry
+    from expander.submit.options import Settings
+    from expander.submit.submit import Submit
+
+    errors = ItemErrors()
+    settings = Settings(
+        kubeconfig=wanted.kubeconfig,
+        context=wanted.context,
+        group_label=wanted.group_label,
+        qps=flags["qps"],
+        in_flight=flags["in_flight"],
+    )
+    submit = Submit(settings, errors, say)
+
+    def again() -> None:
+        raise KeyboardInterrupt
+
+    with writer_of(source) as writer, Interrupts(lambda _: submit.stop(), again) as interrupts:
+        assert isinstance(writer, ClusterWrites)
+        retry = Retry(source, writer, submit, folder, logs)
+        try:
+            for told in retry.outcomes(chosen, flags["changes"]):
+                report.show(told)
+        except ClusterError:
+            report.end(interrupted=True)
+            say("stopped before the end: the same command goes on")
+            raise
+        interrupted = interrupts.seen
+    if logs is not None and any(again.replaces for again in chosen.again):
+        say(f"earlier logs are in {logs}")
+    code = report.end(interrupted=interrupted)
+    errors.finish()
+    return 1 if errors.count and not code else code
+
+
+def here(source: LocalSource, chosen: Chosen, logs: Path, flags: dict[str, Any], report: RetryReport) -> int:
+    """On this machine: as `run` runs, one state folder after the other."""
+    from expander.group.retry import refused
+    from expander.group.retry_plan import Chosen
+
+    for told in refused(chosen):
+        report.show(told)
+    homes: dict[Path, Chosen] = {}
+    for again in chosen.again:
+        home = source.home(again.source)
+        if home is not None:
+            homes.setdefault(home, Chosen(obsolete=chosen.obsolete)).again.append(again)
+    code = 1 if report.failed else 0
+    for home, part in homes.items():
+        ended = _run(source, home, part, logs, flags, report)
+        code = ended or code
+        if ended == 130:
+            break
+    if any(again.replaces for again in chosen.again):
+        say(f"earlier logs are in {logs}")
+    if report.lines is not None:
+        report.lines.finish(interrupted=code == 130)
+    return code
+
+
+def _run(
+    source: LocalSource,
+    home: Path,
+    chosen: Chosen,
+    logs: Path,
+    flags: dict[str, Any],
+    report: RetryReport,
+) -> int:
+    from expander.cli.progress import Progress
+    from expander.group.retry import successors
+    from expander.local.executor import Executor
+    from expander.run.run import Run
+
+    errors = ItemErrors()
+    executor = Executor(home, **executor_settings(flags))
+    say(f"group {home.name}: {executor.note}")
+    ends = _Ends(report, home, flags["quiet"])
+    with executor, Progress() as progress:
+        run = Run(
+            executor,
+            successors(executor, source, chosen, logs, errors),
+            on_finished=ends.finished,
+            on_kept=lambda job, pods_of: None,
+            on_turn=progress.show,
+            on_error=errors,
+            on_note=say,
+            timeout=flags["timeout"],
+        )
+
+        def interrupted(number: int) -> None:
+            run.interrupt()
+            if number != signal.SIGINT:
+                run.interrupt()
+
+        with Interrupts(interrupted, run.interrupt):
+            result = run.go()
+    ends.summary(result)
+    errors.finish()
+    if result.stopped == "interrupted":
+        say("interrupted: `expander retry` goes on with what has not begun, `expander run` with what has")
+        return 130
+    return 1 if ends.counts["failed"] or result.stopped or errors.count else 0
+
+
+class _Ends:
+    """Prints and counts what has ended in this run, and not what ended before."""
+
+    def __init__(self, report: RetryReport, home: Path, quiet: bool) -> None:
+        from expander.cli.run import JobOutput
+
+        self.counts = {"succeeded": 0, "failed": 0}
+        self._lines = report.lines
+        self._output = JobOutput(report.out, home, quiet=quiet or report.lines is not None)
+
+    def finished(self, job: Object, pods_of: Callable[[], Sequence[Object]]) -> None:
+        """A Job has ended."""
+        from expander.manifests.rerun import attempt_of
+        from expander.run.outcomes import FAILED, outcome_of
+
+        told = outcome_of(job, ())
+        outcome = "failed" if told.state == FAILED else "succeeded"
+        self.counts[outcome] += 1
+        self._output.finished(job, pods_of)
+        if self._lines is not None:
+            self._lines.put(
+                told.name,
+                told.namespace,
+                told.item or None,
+                outcome,
+                reason=told.reason,
+                attempts=attempt_of(job),
+                message=told.message,
+            )
+
+    def summary(self, result: RunResult) -> None:
+        """What became of what was run again."""
+        left = {state: result.counts[state] for state in ("running", "pending", "suspended")}
+        self._output.summary(replace(result, counts=self.counts | left, before=0))
+
 
 EXAMPLES = """
 \b
@@ -122,10 +365,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
         say(f"nothing to run again: {states}")
         return report.end()
     if isinstance(source, LocalSource):
-        from expander.cli.retry_local import here
-
         return here(source, chosen, logs, flags, report)
-    from expander.cli.retry_cluster import there
 
     return there(source, wanted, chosen, folder, None if flags["no_logs"] else logs, flags, report)
 

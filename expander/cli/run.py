@@ -1,24 +1,171 @@
-"""``expander run``: a batch of Jobs on this machine."""
+"""``expander run``: a batch of Jobs on this machine.
+
+What ``run --simulate`` prints: when CronJobs would start which Jobs.
+
+What ``run`` prints: output of Jobs or their outcomes on standard output, a summary on standard error.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from expander.base.errors import UsageError
-from expander.cli.batch_options import item_options, selector_option, template_options
+from expander.cli.batch_options import into_broker, item_options, selector_option, template_options
 from expander.cli.executor_options import executor_options, executor_settings
+from expander.cli.group_options import report_option, save_report
 from expander.cli.help import Page
-from expander.cli.messages import ItemErrors, Output, say
-from expander.cli.outcome_lines import OutcomeLines
-from expander.cli.parameters import Duration
-from expander.cli.report_option import report_option, save_report
-from expander.cli.shape_options import into_broker
-from expander.cli.signals import Interrupts
+from expander.cli.output import ItemErrors, OutcomeLines, Output, say
+from expander.cli.params import Duration
+from expander.cli.progress import Interrupts
+from expander.group.job_status import standing_of
+from expander.local.kubelet.pod_files import Folders
+from expander.run.outcomes import FAILED, JobOutcome, logs_of, outcome_of
+
+if TYPE_CHECKING:
+    from expander.manifests.manifest import Manifest
+    from expander.run.run import RunResult
+
+
+def forecast(manifests: Iterable[Manifest], until: str) -> None:
+    """Print one line for each Job that the CronJobs among ``manifests`` would start from now until ``until``.
+
+    The lines of several CronJobs follow each other in the order of time. Raises UsageError for a text that is
+    no time and InputError for a schedule that never comes.
+    """
+    from heapq import merge
+
+    from expander.run.simulate import Occurrence, parse_until, simulate
+
+    since = time.time()
+    end = parse_until(until, since)
+    crons = [manifest for manifest in manifests if manifest.kind == "CronJob"]
+    if not crons:
+        say("there is no CronJob to simulate")
+    streams = [simulate(cron.tree, since=since, until=end) for cron in crons]
+
+    def moment(occurrence: Occurrence) -> float:
+        return occurrence.at
+
+    out = Output()
+    for occurrence in merge(*streams, key=moment):
+        held = "" if occurrence.outcome == "starts" else "  held: the Job before it still runs"
+        out.put(f"{occurrence.local}  {occurrence.name}{held}\n")
+    out.finish()
+
+
+SHOWN = 20
+"""So many failed Jobs are named in a summary."""
+
+LAST_LINES = 5
+"""Lines of output that a summary shows of a failed Job."""
+
+LONGEST = 1 << 20
+"""Bytes of one container's output that are printed; the rest is in its log file."""
+
+
+class JobOutput:
+    """Prints the output of each Job when it has ended, every line with the Job's name in front.
+
+    With ``lines`` the outcomes are printed there, and no output.
+    """
+
+    def __init__(self, out: Output, state: Path, *, quiet: bool, lines: OutcomeLines | None = None) -> None:
+        self._out = out
+        self._folders = Folders(state)
+        self._quiet = quiet or lines is not None
+        self._outcomes = lines
+        self._failed: list[tuple[JobOutcome, str, list[str]]] = []
+        self._failures = 0
+
+    def finished(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+        """A Job has ended: print what its pods wrote."""
+        failed = outcome_of(job, ()).state == FAILED
+        if self._quiet and not failed and self._outcomes is None:
+            return
+        pods = pods_of()
+        outcome = outcome_of(job, pods)
+        if self._outcomes is not None:
+            self._put(self._outcomes, outcome)
+            if not failed:
+                return
+        lines = list(self._lines(pods, outcome.name))
+        if not self._quiet:
+            self._out.put("".join(f"{line}\n" for line in lines))
+        if failed:
+            self._failures += 1
+            if len(self._failed) < SHOWN:
+                words = standing_of(job, pods, {}).words
+                self._failed.append((outcome, words, lines[-LAST_LINES:] if self._quiet else []))
+
+    def kept(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+        """A Job had ended in an earlier run: only its outcome is told."""
+        if self._outcomes is not None:
+            self._put(self._outcomes, outcome_of(job, pods_of()))
+
+    def _put(self, lines: OutcomeLines, outcome: JobOutcome) -> None:
+        lines.put(
+            outcome.name,
+            outcome.namespace,
+            outcome.item or None,
+            "failed" if outcome.state == FAILED else "succeeded",
+            reason=outcome.reason,
+            attempts=outcome.attempts,
+            message=outcome.message,
+        )
+
+    def _lines(self, pods: Sequence[Mapping[str, Any]], job: str) -> Iterator[str]:
+        """The output of the last start of each container, every line with its origin in front."""
+        for pod in pods:
+            last = {log.container: log.path for log in logs_of(self._folders, [pod])}
+            index = pod["metadata"]["labels"].get("batch.kubernetes.io/job-completion-index")
+            who = (
+                job if len(pods) == 1 else f"{job}-{index}" if index is not None else pod["metadata"]["name"]
+            )
+            for name, path in last.items():
+                mark = who if len(last) == 1 else f"{who} {name}"
+                for line in _read(path).splitlines():
+                    yield f"[{mark}] {line}"
+
+    def finish(self, *, interrupted: bool) -> None:
+        """Hand everything to the system."""
+        if self._outcomes is not None:
+            self._outcomes.finish(interrupted=interrupted)
+        self._out.finish()
+
+    def summary(self, result: RunResult) -> None:
+        """What became of the batch, and which Jobs failed."""
+        for outcome, words, lines in self._failed:
+            item = f" (item {outcome.item!r})" if outcome.item else ""
+            say(f"failed: {outcome.name}{item}: {words}")
+            for line in lines:
+                say(f"  {line}")
+        if self._failures > len(self._failed):
+            say(f"failed: {self._failures - len(self._failed):,} more Jobs")
+        counts = result.counts
+        parts = [f"{counts['succeeded']:,} succeeded", f"{counts['failed']:,} failed"]
+        for state in ("running", "pending", "suspended"):
+            if counts[state]:
+                parts.append(f"{counts[state]:,} {state}")
+        before = f" ({result.before:,} of them before this run)" if result.before else ""
+        stopped = f"; {result.stopped}" if result.stopped else ""
+        say(f"{sum(counts.values()):,} Jobs: {', '.join(parts)}{before}{stopped}")
+
+
+def _read(path: Path) -> str:
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > LONGEST:
+            file.seek(size - LONGEST)
+        return file.read(LONGEST).decode(errors="replace")
+
 
 EXAMPLES = """
 \b
@@ -77,7 +224,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
-    from expander.cli.selection import batch_of
+    from expander.cli.batch_options import batch_of
     from expander.local.executor import Executor
     from expander.run.run import FIRST_FAILURE, Halt, Run, forget
 
@@ -89,8 +236,6 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     errors = ItemErrors(None if lines is None else lines.invalid)
     batch = batch_of(arguments, flags, errors, into_broker(flags, again=flags["fresh"]))
     if flags["simulate"]:
-        from expander.cli.forecast import forecast
-
         forecast(batch, flags["simulate"])
         errors.finish()
         return 1 if errors.count else 0
@@ -109,7 +254,6 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     executor = Executor(folder, keep_volumes=flags["keep"], **executor_settings(flags))
     say(f"group {group}: {executor.note}")
     from expander.cli.progress import Progress
-    from expander.cli.run_output import JobOutput
 
     output = JobOutput(out, folder, quiet=flags["quiet"], lines=lines)
     with executor, Progress() as progress:

@@ -11,7 +11,7 @@ import click
 
 from expander.cli.executor_options import executor_options, executor_settings
 from expander.cli.help import Page
-from expander.cli.messages import say
+from expander.cli.output import say
 
 EXAMPLES = """
 \b

@@ -1,22 +1,190 @@
-"""``expander status``: how the Jobs of a group stand."""
+"""``expander status``: how the Jobs of a group stand.
+
+``expander status --watch``: a picture that is kept up to date on a terminal, else a line per change.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from expander.base.errors import UsageError
+from expander.cli import status_output
 from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
-from expander.cli.messages import Output
+from expander.cli.output import Output, printable
+from expander.cli.progress import Interrupts
+from expander.group.job_status import Following, Standing, overviews
+from expander.group.source import Reader
+from expander.kube.objects import Object
+from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 if TYPE_CHECKING:
-    from expander.group.job_status import Standing
     from expander.group.open import AnySource
-    from expander.kube.objects import Object
+
+REFRESH: Final = 0.5
+"""Seconds between two pictures."""
+
+RANKS: Final = {FAILED: 0, ACTIVE: 2, PENDING: 3, SUSPENDED: 4, COMPLETE: 5}
+"""What comes first when not all items find room; unfinished ones in trouble come right after the failed."""
+
+
+def watch(reader: Reader, output: str, states: set[str], label: str, named: str | None) -> int:
+    """Follow until interrupted; gives the exit code. ``states`` are those of the Jobs that are shown."""
+    out = Output()
+    show: _Lines | _Picture
+    if output in ("table", "wide") and sys.stdout.isatty():
+        show = _Picture(states, label, named, wide=output == "wide")
+    else:
+        show = _Lines(out, output, states, label, named)
+    stop: list[int] = []
+    following = Following(reader)
+    with Interrupts(stop.append, _end), show:
+        waiting: dict[str, None] | None = {}  # until all that is there at the start is known
+        for change in reader.changes(lambda: bool(stop)):
+            uids = [*following.explain(), *(waiting or ())] if change is None else [following.see(change)]
+            if change is None:
+                waiting = None
+            elif waiting is not None:
+                waiting |= dict.fromkeys(uids)
+                continue
+            elif change.type == "DELETED" and change.object["kind"] == "Job":
+                show.gone(change.object)
+            show.changed(following, uids)
+    out.finish()
+    return 130
+
+
+def _end() -> None:
+    raise KeyboardInterrupt
+
+
+class _Lines:
+    """A line for each Job whose state or reason is another one; with ``json`` each version of each Job."""
+
+    def __init__(self, out: Output, output: str, states: set[str], label: str, named: str | None) -> None:
+        self._out = out
+        self._output = output
+        self._states = states
+        self._label = label
+        self._named = named
+        self._told: dict[str, object] = {}
+
+    def __enter__(self) -> _Lines:
+        if self._output == "csv":
+            self._put(status_output.csv_line(status_output.COLUMNS))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def gone(self, job: Object) -> None:
+        """A Job was deleted."""
+        self._told.pop(job["metadata"]["uid"], None)
+        if self._output in ("table", "wide"):
+            self._put(f"{_clock()}  {job['metadata']['name']}  deleted\n")
+
+    def changed(self, following: Following, uids: Iterable[str]) -> None:
+        """Something of these Jobs may be new."""
+        for uid in uids:
+            one = following.standing(uid)
+            if one is None or (self._states and one.state not in self._states):
+                self._told.pop(uid, None)
+                continue
+            news: object = (one.state, one.why)
+            if self._output == "json":
+                news = one.job["metadata"].get("resourceVersion")
+            if self._told.get(uid) != news:
+                self._told[uid] = news
+                self._put(self._line(one))
+
+    def _line(self, one: Standing) -> str:
+        if self._output == "json":
+            return json.dumps(status_output.shown(one.job), ensure_ascii=False) + "\n"
+        if self._output == "csv":
+            return status_output.csv_row(one, self._label, self._named)
+        if self._output == "name":
+            return f"{status_output.name_of(one.job)}\n"
+        why = one.why
+        if self._output == "wide" and one.message and one.state != COMPLETE:
+            why = f"{why}: {one.message}"
+        parts = [_clock(), one.outcome.name, one.state, why]
+        return printable("  ".join(part for part in parts if part)) + "\n"
+
+    def _put(self, text: str) -> None:
+        self._out.put(text)
+        self._out.finish()
+
+
+class _Picture:
+    """The tables, drawn again and again on a terminal; what does not fit is left out, the complete first."""
+
+    def __init__(self, states: set[str], label: str, named: str | None, *, wide: bool) -> None:
+        self._states = states
+        self._label = label
+        self._named = named
+        self._wide = wide
+        self._drawn_at = 0.0
+        self._live: Any = None
+
+    def __enter__(self) -> _Picture:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._live = Live(console=Console(), auto_refresh=False, vertical_overflow="crop")
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def gone(self, job: Object) -> None:
+        """A Job was deleted: the next picture is without it."""
+
+    def changed(self, following: Following, uids: Iterable[str]) -> None:
+        """Something may be new, or time has passed."""
+        if time.monotonic() - self._drawn_at < REFRESH:
+            return
+        from rich.text import Text
+
+        size = self._live.console.size
+        text = "".join(
+            line[: size.width - 1].rstrip("\n") + "\n" for line in self._lines(following, size.height)
+        )
+        self._live.update(Text(text.rstrip("\n"), no_wrap=True), refresh=True)
+        self._drawn_at = time.monotonic()
+
+    def _lines(self, following: Following, height: int) -> list[str]:
+        everything = following.standings()
+        if not everything:
+            return ["waiting for the first Job\n"]
+        now = time.time()
+        groups = overviews(everything, self._label, self._named)
+        lines = [*status_output.groups_table(groups, now), "\n"]
+        found = [one for one in everything if not self._states or one.state in self._states]
+        room = max(height - len(lines) - 3, 1)
+        found.sort(key=_rank)
+        if found:
+            several = self._wide or len({one.outcome.namespace for one in found}) > 1
+            lines += status_output.items_table(found[:room], now, wide=self._wide, namespaces=several)
+        if len(found) > room:
+            lines.append(f"and {len(found) - room:,} more\n")
+        return lines
+
+
+def _rank(one: Standing) -> tuple[float, float]:
+    rank = 1 if one.reason and not one.has_ended else RANKS[one.state]
+    return rank, -(one.outcome.finished or one.outcome.started or 0.0)
+
+
+def _clock() -> str:
+    return time.strftime("%H:%M:%S")
+
 
 EXAMPLES = """
 \b
@@ -78,7 +246,6 @@ def command(output: str, **flags: Any) -> int:
     if flags["watch"]:
         if output == "yaml":
             raise UsageError("--watch has no yaml; -o json gives one Job to a line")
-        from expander.cli.status_watch import watch
 
         return watch(source, output, states, flags["group_label"], flags["group"])
     jobs = list(source.jobs())
@@ -103,12 +270,12 @@ def _ended_as(jobs: Sequence[Object], states: set[str]) -> list[Object]:
 
 
 def _put_jobs(out: Output, output: str, jobs: Sequence[Object]) -> None:
-    from expander.cli import status_data
+    from expander.cli import status_output
 
     if output == "name":
-        out.put("".join(f"{status_data.name_of(job)}\n" for job in jobs))
+        out.put("".join(f"{status_output.name_of(job)}\n" for job in jobs))
         return
-    for text in status_data.as_list(jobs) if output == "json" else status_data.as_yaml(jobs):
+    for text in status_output.as_list(jobs) if output == "json" else status_output.as_yaml(jobs):
         out.put(text)
 
 
@@ -120,7 +287,7 @@ def _put(
     states: set[str],
     flags: dict[str, Any],
 ) -> None:
-    from expander.cli import status_data
+    from expander.cli import status_output
     from expander.group.attempts import by_job
     from expander.group.job_status import standings_of
 
@@ -128,7 +295,7 @@ def _put(
     everything = standings_of(source, jobs, pods)
     found = [one for one in everything if not states or one.state in states]
     if output == "csv":
-        for text in status_data.as_csv(found, flags["group_label"], flags["group"]):
+        for text in status_output.as_csv(found, flags["group_label"], flags["group"]):
             out.put(text)
     elif output in ("table", "wide"):
         _put_tables(out, output == "wide", source, everything, found, pods, flags)
@@ -145,20 +312,20 @@ def _put_tables(
     pods: dict[str, list[Object]],
     flags: dict[str, Any],
 ) -> None:
-    from expander.cli import status_text
+    from expander.cli import status_output
     from expander.group.job_status import overviews
     from expander.group.logs import tails
     from expander.run.outcomes import FAILED
 
     now = time.time()
     groups = overviews(everything, flags["group_label"], flags["group"])
-    out.put("".join(status_text.groups_table(groups, now)))
+    out.put("".join(status_output.groups_table(groups, now)))
     if not found:
         return
     several = flags["everywhere"] or wide or len({one.outcome.namespace for one in found}) > 1
-    out.put("\n" + "".join(status_text.items_table(found, now, wide=wide, namespaces=several)))
+    out.put("\n" + "".join(status_output.items_table(found, now, wide=wide, namespaces=several)))
     if not wide:
-        out.put("".join(status_text.troubles(found)))
-    failed = [one.job for one in found if one.state == FAILED][: status_text.SHOWN]
+        out.put("".join(status_output.troubles(found)))
+    failed = [one.job for one in found if one.state == FAILED][: status_output.SHOWN]
     lines = tails(source, failed, pods, flags["tail"])
-    out.put("".join(status_text.failures(found, lines)))
+    out.put("".join(status_output.failures(found, lines)))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from expander.cli.messages import Output, printable, say
+from expander.cli.output import Output, printable, say
 
 if TYPE_CHECKING:
     from expander.submit.options import Settled

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from expander.cli.help import Page
-from expander.cli.messages import Output
-from expander.cli.parameters import LabelKey
-from expander.cli.reports import FORMATS, report_of
+from expander.cli.output import Output
+from expander.cli.params import LabelKey
+from expander.cli.validate_reports import FORMATS, report_of
 
 EXAMPLES = """
 \b

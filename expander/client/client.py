@@ -6,14 +6,13 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ExpanderError, ItemError
-from expander.client.retry import Retry, asked_wait, status_of
+from expander.client.retry import TRANSIENT, Retry, asked_wait, status_of
 from expander.client.transport import Lost, Transport
-from expander.submit.delivery import TRANSIENT
-from expander.submit.request import Resource
 
 PAGE: Final = 500
 """Objects of a list that are asked for at a time."""
@@ -116,3 +115,18 @@ class Asking:
             more = page["metadata"].get("continue") or ""
             if not more:
                 return
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """How a server names a kind: ``prefix`` is ``/apis/batch/v1``, ``plural`` is ``jobs``."""
+
+    prefix: str
+    plural: str
+    namespaced: bool
+
+    @property
+    def title(self) -> str:
+        """As kubectl writes it: ``job.batch`` is made of this and the kind."""
+        parts = self.prefix.split("/")
+        return parts[2] if parts[1] == "apis" else ""

@@ -66,3 +66,7 @@ def status_of(body: bytes) -> Mapping[str, object]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) and found.get("kind") == "Status" else {}
+
+
+TRANSIENT: Final = frozenset([408, 425, 429, 500, 502, 503, 504])
+"""Status codes after which the same request may succeed."""

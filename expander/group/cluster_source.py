@@ -15,11 +15,10 @@ from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from expander.client.client import Asking, Refused
-from expander.client.retry import Retry, status_of
+from expander.client.retry import TRANSIENT, Retry, status_of
 from expander.client.transport import Lost, NotGiven, Transport
 from expander.group.cluster_watch import Lists, Watching
 from expander.kube.objects import Change, Object, Selection, container_status, uid_of
-from expander.submit.delivery import TRANSIENT
 
 SILENCE: Final = 600.0
 """Seconds without output after which a log that is followed is asked for again."""

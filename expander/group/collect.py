@@ -21,10 +21,10 @@ from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
 from expander.group.results import collect
 from expander.kube.objects import Selection
+from expander.manifests.edits import DIGEST
 from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
 from expander.submit.journal import FINISHED, Journal
-from expander.submit.request import DIGEST
 
 THREADS: Final = 4
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from expander.kube.objects import MutableObject as Object
 from expander.kube.quota import forbidden
 from expander.kube.resources import Amounts, of_pod, read
-from expander.local.store.database import Object
 
 NOTE: Final = "kubernetes.io/limit-ranger"
 """The annotation that says what was filled in."""

@@ -1,9 +1,4 @@
-"""Some objects among all there are, and what happens to them.
-
-Objects are plain mappings in the API's JSON form.
-
-What the status of a pod says of its containers.
-"""
+"""API objects as plain mappings in the API's JSON form: selections, changes, owners, container statuses."""
 
 from __future__ import annotations
 
@@ -12,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 Object = Mapping[str, Any]
+MutableObject = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError
+from expander.kube.objects import MutableObject as Object
 from expander.kube.resources import ONE, ZERO, Amounts, listed, of_pod, plus, read
-from expander.local.store.database import Object
 
 GROUPS: Final = {"Job": "batch", "CronJob": "batch"}
 """The API groups of kinds that are not in the core group."""

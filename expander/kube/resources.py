@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
+from expander.kube.objects import MutableObject as Object
 from expander.kube.quantity import Form, Quantity, parse, quantity
-from expander.local.store.database import Object
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 

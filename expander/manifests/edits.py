@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 Tree = MutableMapping[str, Any]
 
@@ -160,3 +160,7 @@ def _child(parent: Tree, name: str, *, first: bool = False) -> Tree | None:
     else:
         parent[name] = made
     return made
+
+
+DIGEST: Final = "expander/digest"
+"""The annotation with the digest of the manifest as it was sent."""

@@ -15,7 +15,7 @@ from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import BY_KIND
 from expander.local.apiserver.write import created
-from expander.submit.request import DIGEST
+from expander.manifests.edits import DIGEST
 from expander.validate.defaults.core import requests_from_limits
 from expander.validate.defaults.defaults import defaults
 from expander.validate.warnings import Totals, advice, pods_of

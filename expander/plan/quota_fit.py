@@ -189,9 +189,9 @@ def quota_lines(rooms: Sequence[Room], on_quota: str = "wait", *, open_ended: bo
 
     ``open_ended`` says that there is more of the batch than was counted.
     """
-    for (namespace, quota), found in groupby(rooms, lambda room: (room.namespace, room.quota)):
+    for (namespace, quota_name), found in groupby(rooms, lambda room: (room.namespace, room.quota)):
         lines = list(found)
-        start = f"quota {quota} in {namespace}: "
+        start = f"quota {quota_name} in {namespace}: "
         tight = [room for room in _tightest(lines) if room.short]
         for room in tight:
             yield start + _short(room, on_quota, open_ended)

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from amqp import Connection, Message
-from amqp.exceptions import AccessRefused, AMQPError, NotFound
+from amqp import Connection, Message  # type: ignore[import-untyped]
+from amqp.exceptions import AccessRefused, AMQPError, NotFound  # type: ignore[import-untyped]
 
 from expander.base.errors import UsageError
 from expander.queues.queue import BrokerError, without_password

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
-from amqp.exceptions import AccessRefused
+from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
 
 from expander.queues.queue import BrokerError, Filled, Message
 from expander.queues.rabbitmq_connection import Link, Names

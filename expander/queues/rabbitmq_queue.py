@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from amqp.exceptions import AccessRefused
+from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
 
 from expander.queues.queue import (
     BrokerError,

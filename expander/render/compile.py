@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from expander.base.errors import Position, Problem
-from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, locate, scalars
+from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, construct, locate
 from expander.kube.schemas import FieldType, field_type
 from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply
 from expander.manifests.manifest import path_text
@@ -106,7 +106,7 @@ class Walk:
         segments = self.split(node.text, node.position)
         if all(isinstance(segment, str) for segment in segments):
             constant = "".join(segment for segment in segments if isinstance(segment, str))
-            return scalars(node) if constant == node.text else constant
+            return construct(node) if constant == node.text else constant
         style = _STYLES.get(node.style, Style.QUOTED)
         lines = any("\n" in segment for segment in segments if isinstance(segment, str))
         if style is Style.LITERAL and not lines:

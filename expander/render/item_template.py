@@ -19,7 +19,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from expander.base.errors import InputError, ItemError, Position, Problem, nearest
-from expander.base.yaml import Chunk, Node, reader, split_documents
+from expander.base.yaml import Chunk, Node, compose, split_documents
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import Output, Rendered, Skeleton
@@ -241,7 +241,7 @@ class ItemTemplate:
         self._prefix = unused_prefix(text)
         self._documents: list[tuple[Chunk, Node]] = []
         for chunk in split_documents(text, source):
-            root = reader(chunk.text, source, chunk.line)
+            root = compose(chunk.text, source, chunk.line)
             if root is not None:
                 self._documents.append((chunk, root))
         if not self._documents:

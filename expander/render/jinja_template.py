@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 from jinja2 import TemplateSyntaxError, UndefinedError
 
 from expander.base.errors import InputError, ItemError, Position, Problem, nearest
-from expander.base.yaml import reader, scalars, split_documents
+from expander.base.yaml import compose, construct, split_documents
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import Output, Rendered, Skeleton
@@ -93,7 +93,7 @@ class ShapesSeen:
         structural: set[int] = set()
         try:
             for chunk in split_documents(_text(key, tokens), self.source):
-                root = reader(chunk.text, self.source, chunk.line)
+                root = compose(chunk.text, self.source, chunk.line)
                 for node, _ in objects_of(root) if root is not None else ():
                     compiled = compile_document(
                         node,
@@ -132,8 +132,8 @@ class ShapesSeen:
             return False
 
     def _data(self, text: str) -> list[Any]:
-        roots = [reader(chunk.text, self.source, chunk.line) for chunk in split_documents(text, self.source)]
-        return [scalars(root) for root in roots if root is not None]
+        roots = [compose(chunk.text, self.source, chunk.line) for chunk in split_documents(text, self.source)]
+        return [construct(root) for root in roots if root is not None]
 
     def _error(self, problems: list[Problem]) -> InputError | ItemError:
         return ItemError(problems) if self._good else InputError(problems)

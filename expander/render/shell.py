@@ -45,8 +45,8 @@ def _of_container(container: Mapping[str, Any], path: Path) -> Iterator[Path]:
     if argv and not container.get("command"):
         argv.insert(0, ("sh", ()))  # the image's entrypoint is not known: `-c` first suggests a shell
     yield from _of_words(argv)
-    for field in _EXEC_FIELDS:
-        yield from _of_exec(container.get(field), (*path, field))
+    for exec_field in _EXEC_FIELDS:
+        yield from _of_exec(container.get(exec_field), (*path, exec_field))
     lifecycle = container.get("lifecycle")
     if isinstance(lifecycle, Mapping):
         for hook in ("postStart", "preStop"):

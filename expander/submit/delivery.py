@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from expander.client.retry import status_of
+from expander.client.retry import TRANSIENT, status_of
+from expander.manifests.edits import DIGEST
 from expander.submit.quota_gate import Excess, excess_of
-from expander.submit.request import DIGEST, Prepared
+from expander.submit.request import Prepared
 
 Stage = Literal["create", "compare", "replace", "delete", "vanish"]
 
@@ -95,8 +96,6 @@ def request_of(task: Task, dry_run: bool = False) -> Asked:
 
 OnExists = Literal["fail", "skip", "replace", "recreate"]
 
-TRANSIENT: Final = frozenset([408, 425, 429, 500, 502, 503, 504])
-"""Status codes after which the same request may succeed."""
 
 PATIENCE: Final = 0.3
 """Seconds between two looks at an object that is being deleted."""

@@ -21,7 +21,8 @@ from typing import Any, Final, Self
 
 from expander.base.errors import OutputError
 from expander.client.client import Asking, ClusterError
-from expander.submit.request import DIGEST, Prepared
+from expander.manifests.edits import DIGEST
+from expander.submit.request import Prepared
 
 FINISHED = "finished"
 """The outcome of a Job that was done, collected, and is about to be deleted."""

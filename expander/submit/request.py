@@ -16,7 +16,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ItemError, Problem
-from expander.manifests.edits import GROUP_LABEL, ITEM_ANNOTATION
+from expander.client.client import Resource
+from expander.manifests.edits import DIGEST, GROUP_LABEL, ITEM_ANNOTATION
 from expander.manifests.kueue import hand_over
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import Successor
@@ -63,26 +64,8 @@ def _written(tree: Mapping[str, Any], ordered: bool) -> bytes:
     return text.encode()
 
 
-DIGEST: Final = "expander/digest"
-"""The annotation with the digest of the manifest as it was sent."""
-
 GENERATED: Final = 52
 """Characters kept of a generateName in front of the ten of the digest: no more than 63 in all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """How a server names a kind: ``prefix`` is ``/apis/batch/v1``, ``plural`` is ``jobs``."""
-
-    prefix: str
-    plural: str
-    namespaced: bool
-
-    @property
-    def title(self) -> str:
-        """As kubectl writes it: ``job.batch`` is made of this and the kind."""
-        parts = self.prefix.split("/")
-        return parts[2] if parts[1] == "apis" else ""
 
 
 @dataclass(frozen=True, slots=True)

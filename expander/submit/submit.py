@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from expander.base.errors import ItemError, OutputError, Problem
-from expander.client.client import Asking, ClusterError, Refused, Unreachable
+from expander.client.client import Asking, ClusterError, Refused, Resource, Unreachable
 from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.group.collect import Finishing
@@ -26,7 +26,7 @@ from expander.submit.journal import HAS, Journal, Known, journal_file
 from expander.submit.options import Settings, Settled
 from expander.submit.preflight import foreseen
 from expander.submit.rate_limiter import Pace
-from expander.submit.request import Preparation, Prepared, Resource
+from expander.submit.request import Preparation, Prepared
 from expander.submit.watchers import News
 from expander.submit.workers import Submission
 

@@ -1,6 +1,6 @@
 """What stands before the lines of a log."""
 
-from expander.cli.log_output import LogOutput
+from expander.cli.output import LogOutput
 
 
 def test_a_long_name_keeps_its_end_which_tells_attempts_apart() -> None:

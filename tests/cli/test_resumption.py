@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from expander.cli.resumption import ARGUMENTS, run_of
+from expander.cli.resume import ARGUMENTS, run_of
 
 
 def remembered(*words: str) -> list[str]:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from expander.base.errors import Position
+from expander.client.client import Resource
+from expander.manifests.edits import DIGEST
 from expander.manifests.manifest import Manifest
 from expander.submit.delivery import Done, Hold, Later, Onward, Stale, Task, judge, request_of
-from expander.submit.request import DIGEST, Preparation, Prepared, Resource
+from expander.submit.request import Preparation, Prepared
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 

@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from expander.client import group_logs
 from expander.client.client import Asking, Refused
 from expander.client.transport import Lost, Transport
+from expander.group import cluster_source as group_logs
 from expander.kube.objects import Object
 
 

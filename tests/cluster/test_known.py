@@ -9,11 +9,12 @@ from typing import Any, cast
 import pytest
 
 from expander.base.errors import Position
-from expander.client import known
-from expander.client.client import Asking
+from expander.client.client import Asking, Resource
+from expander.manifests.edits import DIGEST
 from expander.manifests.manifest import Manifest
+from expander.submit import journal as known
 from expander.submit.journal import Journal
-from expander.submit.request import DIGEST, Preparation, Prepared, Resource
+from expander.submit.request import Preparation, Prepared
 
 JOBS = Resource("/apis/batch/v1", "jobs", True)
 

@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 from expander.base.errors import Position
+from expander.client.client import Resource
 from expander.manifests.rerun import Successor
 from expander.submit.delivery import Done, Later, Onward, Task, judge, request_of
 from expander.submit.dispatcher import Books
 from expander.submit.options import Terms
 from expander.submit.rate_limiter import Pace
-from expander.submit.request import Preparation, Resource
+from expander.submit.request import Preparation
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 TREE = {

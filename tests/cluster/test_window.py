@@ -3,9 +3,10 @@
 from typing import Any
 
 from expander.base.errors import Position
+from expander.client.client import Resource
 from expander.manifests.manifest import Manifest
 from expander.submit.active_window import Scope, Window
-from expander.submit.request import Preparation, Prepared, Resource
+from expander.submit.request import Preparation, Prepared
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 SCOPE = Scope("n", "g")

@@ -21,13 +21,13 @@ where the container asks for it, failed and left none, the last 80 lines of its 
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from expander.kube.time import api_time
+from expander.local.kubelet.pod_files import last_bytes, last_lines
 from expander.local.kubelet.probes import Attempt, Processes
 from expander.local.runtime.runtime import Exit
 
@@ -326,7 +326,7 @@ def _mount(mount: Mapping[str, Any]) -> dict[str, Any]:
 LONGEST_MESSAGE = 4096
 LONGEST_OF_POD = 12 * 1024
 """All messages of a pod together: each container may have its even share."""
-LOG_BYTES, LOG_LINES = 2048, 80
+LOG_BYTES = 2048
 LOST = 137
 """The exit code of a container of whose end nothing is known (TerminatePod in pkg/kubelet/status)."""
 UNKNOWN = "The container could not be located when the pod was terminated"
@@ -356,23 +356,3 @@ def message_of(spec: Mapping[str, Any], exit_: Exit, file: str | None, log: str,
         data = last_lines(last_bytes(log, LOG_BYTES))
     share = min(LONGEST_MESSAGE, LONGEST_OF_POD // containers)
     return data[:share].decode(errors="replace")
-
-
-def last_bytes(path: str, count: int) -> bytes:
-    """The last ``count`` bytes of a file; none when there is no such file. Only a regular file is read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return b""
-    with open(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not found.st_size:
-            return b""
-        file.seek(max(0, found.st_size - count))
-        return file.read(count)
-
-
-def last_lines(data: bytes) -> bytes:
-    """The last 80 lines of ``data``."""
-    lines = data.splitlines(keepends=True)
-    return b"".join(lines[-LOG_LINES:])

@@ -14,10 +14,11 @@ from typing import Any
 from expander.local.admission.service_account import without_token
 from expander.local.kubelet import node
 from expander.local.kubelet.container import State
+from expander.local.kubelet.context import Shared, Supervisor, own_isolation
 from expander.local.kubelet.env import Lookup
 from expander.local.kubelet.network import Addresses, Names, Services
 from expander.local.kubelet.node import Node
-from expander.local.kubelet.pod import Pod, PodEvent, Shared, Supervisor, own_isolation
+from expander.local.kubelet.pod import Pod, PodEvent
 from expander.local.kubelet.pod_files import Folders, MessageFiles, earlier
 from expander.local.kubelet.probes import NEVER
 from expander.local.kubelet.status import status_of

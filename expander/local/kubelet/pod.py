@@ -10,55 +10,20 @@ What every pod of a kubelet shares: the supervisor, the folders, the sources of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from expander.kube.time import api_time, unix
 from expander.local.kubelet.container import Container, State, containers_of
+from expander.local.kubelet.context import Shared
 from expander.local.kubelet.lifecycle import Stop, has_ended, has_started
-from expander.local.kubelet.network import Names
-from expander.local.kubelet.node import Node, Surroundings, VolumeError
-from expander.local.kubelet.pod_files import Folders, MessageFiles
+from expander.local.kubelet.node import Surroundings, VolumeError
 from expander.local.kubelet.pod_worker import Watch, Work
-from expander.local.kubelet.probes import NEVER, Exec, Processes
+from expander.local.kubelet.probes import NEVER, Exec
 from expander.local.kubelet.start import RETRY
 from expander.local.kubelet.status import OURS, Conditions, quality
-from expander.local.kubelet.volumes import Sources, Volume, prepare
+from expander.local.kubelet.volumes import Volume, prepare
 from expander.local.runtime.runtime import Exit, Started
-
-
-class Supervisor(Processes, Protocol):
-    """What is needed of `runtime.supervisor.Supervisor`."""
-
-    def read(self) -> list[Started | Exit]: ...
-
-
-def own_isolation(supervisor: object) -> bool:
-    """What the supervisor's runtime, if it has one, says of itself."""
-    return bool(getattr(getattr(supervisor, "runtime", None), "isolates", False))
-
-
-@dataclass(slots=True)
-class Shared:
-    """``isolates``: containers have mounts and a host name of their own. ``variables`` go to every container.
-
-    ``backoff_base`` is the first crash back-off in seconds. ``why_missing`` says why an image cannot be
-    had, or None.
-    """
-
-    processes: Processes
-    folders: Folders
-    messages: MessageFiles
-    sources: Sources
-    node: Node
-    names: Names
-    backoff_base: float
-    variables: Mapping[str, str]
-    isolates: bool
-    why_missing: Callable[[str], str | None]
-    launched: dict[str, tuple[Pod, Container | Exec]] = field(default_factory=dict)
-    """Whose a launch is, by its key, until it has ended."""
 
 
 class PodEvent(NamedTuple):

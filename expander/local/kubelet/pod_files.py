@@ -202,3 +202,26 @@ def wants_file(spec: Mapping[str, Any], isolates: bool) -> bool:
         return True
     words = (*(spec.get("command") or ()), *(spec.get("args") or ()))
     return any("termination-log" in word for word in words)
+
+
+def last_bytes(path: str, count: int) -> bytes:
+    """The last ``count`` bytes of a file; none when there is no such file. Only a regular file is read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    with open(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not found.st_size:
+            return b""
+        file.seek(max(0, found.st_size - count))
+        return file.read(count)
+
+
+LOG_LINES = 80
+
+
+def last_lines(data: bytes) -> bytes:
+    """The last 80 lines of ``data``."""
+    lines = data.splitlines(keepends=True)
+    return b"".join(lines[-LOG_LINES:])

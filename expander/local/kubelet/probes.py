@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from expander.kube.time import duration
-from expander.local.kubelet.container import last_bytes
+from expander.local.kubelet.pod_files import last_bytes
 from expander.local.runtime.runtime import Exit, Launch
 
 NEVER = float("inf")

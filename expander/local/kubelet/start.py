@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from expander.kube.quantity import parse
 from expander.local.kubelet.container import Container, State
+from expander.local.kubelet.context import Shared
 from expander.local.kubelet.env import environment, expand
 from expander.local.kubelet.network import hostname, own_names
 from expander.local.kubelet.node import ConfigError, Surroundings
-from expander.local.kubelet.pod import Shared
 from expander.local.kubelet.pod_files import PodFiles, wants_file
 from expander.local.kubelet.probes import NEVER
 from expander.local.kubelet.volumes import Volume, mounts

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import YamlError
-from expander.base.yaml import load_documents, reader, split_documents
+from expander.base.yaml import compose, load_documents, split_documents
 
 # The recorded documents that are named by what they show instead of being written out.
 DESCRIBED = {
@@ -185,7 +185,7 @@ def test_what_an_alias_stands_for_is_a_copy() -> None:
 
 
 def test_empty_documents_are_none() -> None:
-    assert reader("# only a comment\n", "f") is None
+    assert compose("# only a comment\n", "f") is None
     assert list(load_documents("---\n# c\n---\nnull\n---\n", "f")) == []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from expander.cli.messages import printable
+from expander.cli.output import printable
 from expander.group.records import records
 from expander.group.table import Row, as_csv, as_json, as_json_lines, as_text, joblog, row_of
 from tests.pipeline.group.fakes import BEGIN, FakeReader, job, pod

@@ -1,1 +1,1 @@
-"""cronjob."""
+"""The CronJob controller, as pkg/controller/cronjob."""

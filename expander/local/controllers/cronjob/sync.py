@@ -94,8 +94,8 @@ def surplus(spec: Object, jobs: Iterable[Object]) -> list[Object]:
     """The Jobs to delete, in order; those on their way out are counted, but not deleted again."""
     ended = [(end["type"], job) for job in jobs if (end := finished(job)) is not None]
     found: list[Object] = []
-    for kind, field in _LIMITS:
-        limit = spec.get(field)
+    for kind, limit_field in _LIMITS:
+        limit = spec.get(limit_field)
         if limit is not None:
             of_kind = sorted((job for type, job in ended if type == kind), key=_age)
             found += of_kind[: max(0, len(of_kind) - limit)]

@@ -1,0 +1,211 @@
+"""Verdicts in the formats of people and machines.
+
+Each module has a ``Report``: ``add(verdict)`` for one document after the other, then ``finish(validation)``.
+
+One JSON object per line and document.
+
+JUnit XML, for CI systems: a suite per source, a test case per document.
+
+SARIF 2.1.0, for code scanning: a result per finding and warning.
+
+One line per finding, for people, and a summary.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+from xml.sax.saxutils import escape, quoteattr
+
+from expander.cli.output import printable
+from expander.version import __version__
+
+if TYPE_CHECKING:
+    from expander.batch.validation import Validation, Verdict
+
+
+class Report(Protocol):
+    """What every format offers."""
+
+    def add(self, verdict: Verdict) -> None:
+        """One more document."""
+
+    def finish(self, validation: Validation) -> None:
+        """There are no more; ``validation`` has the counts."""
+
+
+class JsonReport:
+    """JSON Lines; the summary goes to standard error with the other messages."""
+
+    def __init__(self, put: Callable[[str], None]) -> None:
+        self._put = put
+
+    def add(self, verdict: Verdict) -> None:
+        self._put(json.dumps(verdict.as_json()) + "\n")
+
+    def finish(self, validation: Validation) -> None:
+        from expander.cli.output import say
+
+        for advice in validation.batch_warnings:
+            say(f"batch: warning: {advice}")
+
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(_NOT_XML.sub("\ufffd", text))
+
+
+class JUnitReport:
+    """The cases of one source are written when the next source begins."""
+
+    def __init__(self, put: Callable[[str], None]) -> None:
+        self._put = put
+        self._source: str | None = None
+        self._cases: list[str] = []
+        self._counts = {"failures": 0, "errors": 0, "skipped": 0}
+        self._put('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="expander validate">\n')
+
+    def add(self, verdict: Verdict) -> None:
+        if verdict.source != self._source:
+            self._end_suite()
+            self._source = verdict.source
+        kind = verdict.kind or "document"
+        name = _attribute(f"{kind}/{verdict.name or verdict.index}")
+        inner = self._inner(verdict)
+        self._cases.append(
+            f"    <testcase name={name} classname={_attribute(verdict.source)} "
+            f'file={_attribute(verdict.source)} line="{verdict.line}">{inner}</testcase>\n'
+        )
+
+    def _inner(self, verdict: Verdict) -> str:
+        if verdict.status == "error":
+            self._counts["errors"] += 1
+            return f"<error message={_attribute(verdict.message)}/>"
+        if verdict.status == "skipped":
+            self._counts["skipped"] += 1
+            return f"<skipped message={_attribute(f'no schema for {verdict.api_version} {verdict.kind}')}/>"
+        if not verdict.findings:
+            return ""
+        self._counts["failures"] += 1
+        lines = "\n".join(f"{verdict.source}:{line}: {finding}" for finding, line in verdict.findings)
+        text = escape(_NOT_XML.sub("\ufffd", lines))
+        return f"<failure message={_attribute(str(verdict.findings[0].finding))}>{text}</failure>"
+
+    def _end_suite(self) -> None:
+        if self._source is not None:
+            counts = " ".join(f'{name}="{count}"' for name, count in self._counts.items())
+            self._put(f'  <testsuite name={_attribute(self._source)} tests="{len(self._cases)}" {counts}>\n')
+            self._put("".join(self._cases) + "  </testsuite>\n")
+        self._cases = []
+        self._counts = dict.fromkeys(self._counts, 0)
+
+    def finish(self, validation: Validation) -> None:
+        self._end_suite()
+        self._put("</testsuites>\n")
+
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+class SarifReport:
+    """One run with all results, written at the end."""
+
+    def __init__(self, put: Callable[[str], None]) -> None:
+        self._put = put
+        self._results: list[dict[str, Any]] = []
+
+    def add(self, verdict: Verdict) -> None:
+        who = f"{verdict.kind}/{verdict.name}: " if verdict.kind else ""
+        if verdict.status == "error":
+            self._add("Unreadable", "error", verdict.message, verdict.source, verdict.line)
+        for finding, line in verdict.findings:
+            self._add(finding.reason.value, "error", f"{who}{finding}", verdict.source, line)
+        for warning, line in verdict.warnings:
+            self._add(warning.rule, "warning", f"{who}{warning}", verdict.source, line)
+
+    def _add(self, rule: str, level: str, message: str, source: str, line: int) -> None:
+        place: dict[str, Any] = {"artifactLocation": {"uri": source}}
+        if line:
+            place["region"] = {"startLine": line}
+        self._results.append(
+            {
+                "ruleId": rule,
+                "level": level,
+                "message": {"text": message},
+                "locations": [{"physicalLocation": place}],
+            }
+        )
+
+    def finish(self, validation: Validation) -> None:
+        for advice in validation.batch_warnings:
+            self._results.append(
+                {"ruleId": advice.rule, "level": "warning", "message": {"text": str(advice)}}
+            )
+        rules = sorted({result["ruleId"] for result in self._results})
+        driver = {"name": "expander", "version": __version__, "rules": [{"id": rule} for rule in rules]}
+        run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": self._results}
+        self._put(json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n")
+
+
+ALIKE = 3
+"""So many warnings of one rule are shown; a batch has as many as items."""
+
+
+class TextReport:
+    """``file:line: Kind/name: field: what is wrong`` for each finding."""
+
+    def __init__(self, put: Callable[[str], None], verbose: bool = False) -> None:
+        self._put = put
+        self._verbose = verbose
+        self._told: dict[str, int] = {}
+
+    def add(self, verdict: Verdict) -> None:
+        lines = []
+        who = f"{verdict.kind}/{verdict.name}" if verdict.kind else "document"
+        if verdict.status == "error":
+            lines.append(f"{verdict.source}:{verdict.line}: error: {verdict.message}")
+        for finding, line in verdict.findings:
+            lines.append(f"{verdict.source}:{line}: {who}: {finding}")
+        for warning, line in verdict.warnings:
+            self._told[warning.rule] = told = self._told.get(warning.rule, 0) + 1
+            if told <= ALIKE or self._verbose:
+                lines.append(f"{verdict.source}:{line}: {who}: warning: {warning}")
+        if self._verbose and verdict.status in ("valid", "skipped"):
+            why = f", no schema for {verdict.api_version}" if verdict.status == "skipped" else ""
+            lines.append(f"{verdict.source}:{verdict.line}: {who}: {verdict.status}{why}")
+        if lines:
+            self._put("".join(f"{printable(line)}\n" for line in lines))
+
+    def finish(self, validation: Validation) -> None:
+        for rule, told in self._told.items():
+            if told > ALIKE and not self._verbose:
+                self._put(f"... and {told - ALIKE:,} more warnings {rule!r} (-v shows them)\n")
+        for advice in validation.batch_warnings:
+            self._put(f"batch: warning: {printable(str(advice))}\n")
+        counts = validation.counts
+        parts = [f"{counts['valid']:,} valid", f"{counts['invalid']:,} invalid"]
+        if counts["error"]:
+            parts.append(f"{counts['error']:,} unreadable")
+        if counts["skipped"]:
+            parts.append(f"{counts['skipped']:,} skipped (no schema for the kind)")
+        if validation.warned:
+            parts.append(f"{validation.warned:,} warnings")
+        self._put(f"{sum(counts.values()):,} manifests: {', '.join(parts)}\n")
+
+
+_REPORTS: Mapping[str, Callable[..., Report]] = {
+    "text": TextReport,
+    "json": JsonReport,
+    "junit": JUnitReport,
+    "sarif": SarifReport,
+}
+FORMATS = tuple(_REPORTS)
+
+
+def report_of(name: str, put: Callable[[str], None], **options: Any) -> Report:
+    """The report of a format, which writes with ``put``."""
+    return _REPORTS[name](put, **options)
