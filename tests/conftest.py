@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.reference.packing import unpack
 
 
 @pytest.fixture(scope="session")
-def reference() -> Path:
-    """The folder of recorded answers of a real control plane; it is not part of the repository.
-
-    Looked for in ``$EXPANDER_REFERENCE``, else in ``../shared/reference`` beside the checkout. A test
-    that needs it fails when it is absent: it proves nothing without.
-    """
-    folder = Path(os.environ.get("EXPANDER_REFERENCE", ROOT.parent / "shared" / "reference"))
-    if not folder.is_dir():
-        pytest.fail(f"this test compares with recorded answers of Kubernetes, and {folder} is not there")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recorded answers of a real control plane as plain files; see ``tests/reference/README.md``."""
+    folder = tmp_path_factory.mktemp("reference")
+    unpack(folder)
     return folder
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from tests.reference.packing import LARGE, pack, unpack
+from tests.reference.packing import LARGE, RECORDED, pack, unpack
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -27,6 +28,12 @@ def test_files_come_out_as_they_went_in(tmp_path: Path) -> None:
     assert contents(tmp_path / "out") == given
 
 
+def test_packing_what_was_unpacked_changes_nothing(reference: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "recorded"
+    shutil.copytree(RECORDED, copied)
+    assert pack(reference, copied) == []
+
+
 def test_a_file_that_changed_size_or_went_away_leaves_no_trace(tmp_path: Path) -> None:
     given, packed = tmp_path / "given", tmp_path / "packed"
     given.mkdir()
@@ -37,3 +44,9 @@ def test_a_file_that_changed_size_or_went_away_leaves_no_trace(tmp_path: Path) -
     (given / "b").unlink()
     assert sorted(map(str, pack(given, packed))) == ["a", "a.xz", "b"]
     assert contents(packed) == {"a": b"a"}
+
+
+def test_nothing_recorded_is_of_a_fork_of_kubernetes(reference: Path) -> None:
+    recorded = contents(reference)
+    assert len(recorded) > 70
+    assert [name for name, data in recorded.items() if b"openshift" in data.lower()] == []

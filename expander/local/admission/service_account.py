@@ -23,12 +23,6 @@ _SOURCES: Final = (
     {"serviceAccountToken": {"expirationSeconds": LIFETIME, "path": "token"}},
     {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     {"downwardAPI": {"items": [_NAMESPACE]}},
-    {
-        "configMap": {
-            "name": "openshift-service-ca.crt",
-            "items": [{"key": "service-ca.crt", "path": "service-ca.crt"}],
-        }
-    },
 )
 
 
