@@ -194,9 +194,9 @@ def played(reference: Path, begin: Callable[[list[Scenario], ExitStack], list[Pl
 
 def _run(plays: list[Play]) -> bool:
     """Play until all is over; whether something was late."""
+    begin = last = time.monotonic()
     for play in plays:
         play.executor.submit([scenario.manifest for scenario in play.scenarios])
-    begin = last = time.monotonic()
     late = False
     while any(play.waiting for play in plays):
         now = time.monotonic()
