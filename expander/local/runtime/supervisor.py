@@ -1,0 +1,312 @@
+"""Signals to the supervisor, as something its loop can wait for.
+
+What the supervisor tells: into the journal first, then to whoever listens.
+
+The process that stands between expander and its containers: it starts, signals, reaps and records.
+
+It is alone in its session, so a terminal's Ctrl-C does not reach it. It ends when the pipe of commands
+closes, its parent dies or it is told to terminate; first it kills everything it started and sees it
+gone. Run as `python -c ... FOLDER-OF-THE-PACKAGE JOURNAL COMMANDS EVENTS PARENT`, see `supervisor`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from expander.local.runtime import process_tree, wire
+from expander.local.runtime.journal import Journal
+from expander.local.runtime.limits import INTERVAL, Limits
+from expander.local.runtime.process_tree import Child, Family
+from expander.local.runtime.spawn import UNRUNNABLE, Refused, Spawner, Unrunnable
+
+
+class Bell:
+    """Rings when a child has ended or this process is told to end; ``ending`` says the latter.
+
+    SIGHUP comes when the thread that started this process ends: it counts only if ``parent`` is gone with it.
+    """
+
+    def __init__(self, parent: int) -> None:
+        self._parent = parent
+        self.ending = False
+        self._ear, mouth = os.pipe()
+        for end in (self._ear, mouth):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _nothing)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._end)
+
+    def _end(self, number: int, _frame: object) -> None:
+        self.ending = self.ending or number != signal.SIGHUP or os.getppid() != self._parent
+
+    def fileno(self) -> int:
+        """Readable when it has rung since the last `quiet`."""
+        return self._ear
+
+    def quiet(self) -> None:
+        """It was heard."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._ear, 4096)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it rings, but not longer than this."""
+        select.select([self._ear], [], [], seconds)
+        self.quiet()
+
+
+def _nothing(_number: int, _frame: object) -> None:
+    """SIGCHLD only has to end the wait."""
+
+
+class Report:
+    """Tells of starts and ends; never waits for the listener. ``deaf``: there is no listener any more."""
+
+    def __init__(self, journal: Journal, events: int) -> None:
+        self.journal = journal
+        self._events = events
+        self._unsent = b""
+        self.deaf = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether something was told that the listener has no room for yet."""
+        return bool(self._unsent)
+
+    def started(self, key: str, pid: int, at: float) -> None:
+        """A container runs."""
+        self._tell((wire.STARTED, key, pid, at))
+
+    def ended(
+        self,
+        key: str,
+        code: int | None,
+        number: int | None,
+        started: float,
+        finished: float,
+        oom: bool = False,
+        error: str | None = None,
+        lost: bool = False,
+    ) -> None:
+        """A container has ended, or could not be started; the arguments are the fields of `launch.Exit`."""
+        self.journal.end(key, code, number, started, finished, oom, error, lost)
+        self._tell((wire.EXIT, key, code, number, started, finished, oom, error, lost))
+
+    def _tell(self, message: tuple[Any, ...]) -> None:
+        self._unsent += wire.pack(message)
+
+    def send(self) -> None:
+        """Pass on what was told, as far as there is room."""
+        while self._unsent:
+            try:
+                self._unsent = self._unsent[os.write(self._events, self._unsent) :]
+            except BlockingIOError:
+                return
+            except OSError:
+                self._unsent = b""
+                self.deaf = True
+
+
+_ENGINE = 10.0
+"""Seconds a container engine gets to kill a container when all must end."""
+
+_STRAGGLERS = 0.02
+"""Seconds between two looks at processes that outlive the first of their container."""
+
+
+class Supervisor:
+    """One run: the commands that wait, and the containers that live."""
+
+    def __init__(self, report: Report, commands: int, events: int, parent: int, mark: int) -> None:
+        self.report = report
+        self.commands, self.events = commands, events
+        self.family = Family(mark)
+        self.limits = Limits()
+        self.spawner = Spawner()
+        self.waiting: deque[tuple[Any, ...]] = deque()
+        self.unpacker = wire.Unpacker()
+        self.ending = False
+        self.bell = Bell(parent)
+
+    def run(self) -> None:
+        """Serve until there is nobody to serve; then leave nothing behind."""
+        poll = select.poll()
+        poll.register(self.bell, select.POLLIN)
+        poll.register(self.commands, select.POLLIN)
+        waits_for_room = False
+        while not self.ending:
+            if waits_for_room != self.report.pending:
+                waits_for_room = self.report.pending
+                if waits_for_room:
+                    poll.register(self.events, select.POLLOUT)
+                else:
+                    poll.unregister(self.events)
+            for file, _ in poll.poll(self._patience()):
+                if file == self.commands:
+                    self._hear()
+            self._turn()
+        self._finish()
+
+    def _patience(self) -> int | None:
+        """How many milliseconds to wait for something to happen."""
+        if self.waiting:
+            return 0
+        if self.family.ending:
+            return int(_STRAGGLERS * 1000)
+        return int(INTERVAL * 1000) if self.family.limited else None
+
+    def _hear(self) -> None:
+        data = os.read(self.commands, 1 << 18)
+        if data:
+            self.waiting.extend(self.unpacker.feed(data))
+        else:
+            self.ending = True
+
+    def _turn(self) -> None:
+        """Reap what has ended, obey one command, look after what lives, tell what is new."""
+        self.bell.quiet()
+        self._reap()
+        if self.waiting and not self.ending:
+            what, *rest = self.waiting.popleft()
+            self._commands[what](self, *rest)
+        if self.family.limited:
+            self.limits.watch(self.family)
+        self.report.send()
+        self.ending = self.ending or self.report.deaf or self.bell.ending
+
+    def _launch(
+        self,
+        key: str,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: str | None,
+        log: str,
+        user: int | None,
+        group: int | None,
+        groups: tuple[int, ...],
+        memory: int | None,
+        cpus: float | None,
+        wrappers: int,
+        control: tuple[str, ...],
+        limited: bool,
+        data: dict[int, str],
+    ) -> None:
+        now = time.time()
+        file = None
+        try:
+            if not self.report.journal.intent(key, now, control):
+                raise Refused("the start cannot be recorded: no space left in the state folder")
+            file = self.spawner.open_log(log)
+            mark = self.family.next_mark()
+            pid = self.spawner.start(argv, env, cwd, file, user, group, groups, data, mark)
+        except Refused as error:
+            self.report.ended(key, None, None, now, time.time(), error=str(error))
+            return
+        except Unrunnable as error:
+            assert file is not None
+            with contextlib.suppress(OSError):
+                os.write(file, f"{error}\n".encode(errors="surrogateescape"))
+            self.report.ended(key, UNRUNNABLE, None, now, time.time())
+            return
+        finally:
+            if file is not None:
+                os.close(file)
+        child = Child(key, pid, mark, now, wrappers, control, limited)
+        if memory is not None or cpus is not None:
+            self.limits.apply(child, memory, cpus)
+        self.family.add(child)
+        self.report.started(key, pid, now)
+
+    def _refuse(self, key: str, reason: str) -> None:
+        now = time.time()
+        self.report.ended(key, None, None, now, now, error=reason)
+
+    def _signal(self, key: str, number: int, whole: bool) -> None:
+        child = self.family.by_key.get(key)
+        if child is None:
+            return
+        if child.control:
+            argv = [str(number) if word == "SIGNAL" else word for word in child.control]
+            with contextlib.suppress(Refused, Unrunnable):
+                aide = self.spawner.start(argv, dict(os.environ), None, None, mark=self.family.mark)
+                self.family.aides[aide] = (child, number)
+                return
+        self.family.signal(child, number, whole)
+
+    def _settle(self, keys: list[str]) -> None:
+        self.report.journal.settle(keys)
+
+    _commands: ClassVar[dict[str, Callable[..., None]]] = {
+        wire.LAUNCH: _launch,
+        wire.REFUSE: _refuse,
+        wire.SIGNAL: _signal,
+        wire.SETTLED: _settle,
+    }
+
+    def _reap(self) -> None:
+        anybody = False
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    break
+                anybody = True
+                self.family.reaped(pid, status)
+        if anybody:
+            self.family.sweep()
+        if anybody or self.family.ending:
+            for child in self.family.gone():
+                self._ended(child)
+
+    def _ended(self, child: Child) -> None:
+        self.limits.release(child)
+        code = os.waitstatus_to_exitcode(child.status)
+        killed = code in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        oom = child.oom or (child.limited and killed and not child.killed)
+        number = -code if code < 0 else None
+        ended = code if number is None else None
+        self.report.ended(
+            child.key, ended, number, child.started, child.finished, oom, lost=child.lost and killed
+        )
+
+    def _finish(self) -> None:
+        """Kill all that was started and everything it started, and wait until none of it is left."""
+        for child in list(self.family.by_key.values()):
+            child.lost = True
+            if child.control:
+                self._signal(child.key, signal.SIGKILL, True)
+        patience = time.monotonic() + _ENGINE
+        while not self.family.extinct():
+            hasty = not self.family.aides or time.monotonic() > patience
+            if hasty and not self.family.kill_all():
+                break
+            self._reap()
+            self.report.send()
+            self.bell.wait(_STRAGGLERS)
+        else:
+            self.report.journal.over()
+        self.report.send()
+        self.limits.close()
+
+
+def main() -> None:
+    """Supervise as the command line says."""
+    path, commands, events, parent = sys.argv[2], *map(int, sys.argv[3:6])
+    for file in (commands, events):
+        os.set_inheritable(file, False)
+    os.set_blocking(events, False)
+    mark = process_tree.new_run()
+    journal = Journal(path, parent, mark)
+    process_tree.adopt_orphans(signal.SIGHUP)
+    os.chdir("/")
+    supervisor = Supervisor(Report(journal, events), commands, events, parent, mark)
+    if os.getppid() == parent:
+        supervisor.run()
