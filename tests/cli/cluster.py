@@ -15,7 +15,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from tests.cli.program import EXPANDER, Answer
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 PATIENCE = 120.0
 """Seconds after which what should come to pass will not."""

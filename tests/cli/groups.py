@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.cli.cluster import PATIENCE
 from tests.cli.program import EXPANDER, Answer, run
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 JOBS = "/apis/batch/v1/namespaces/{}/jobs"
 

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.cluster import cluster
 from tests.cli.groups import create, job, run_locally
 from tests.cli.program import EXPANDER, run
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 LOCAL = """
 apiVersion: batch/v1

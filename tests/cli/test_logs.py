@@ -13,7 +13,7 @@ import pytest
 from tests.cli.cluster import cluster, until
 from tests.cli.groups import create, follow, job, run_locally
 from tests.cli.program import EXPANDER, run
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 LOCAL = """
 apiVersion: batch/v1

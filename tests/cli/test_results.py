@@ -12,7 +12,7 @@ from tests.cli.cluster import cluster, until
 from tests.cli.groups import at_work, create, follow, job, run_locally, table
 from tests.cli.program import run
 from tests.cli.test_logs import LOCAL
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 
 @pytest.fixture(scope="module")

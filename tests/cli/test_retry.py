@@ -13,7 +13,7 @@ from expander.group.open import Wanted, open_source
 from tests.cli.cluster import cluster, jobs, size, until
 from tests.cli.groups import at_work, create, follow, job, run_locally
 from tests.cli.program import Answer, run
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 SCRIPT = 'echo "$WORD"; test "$WORD" != bad'
 

@@ -14,7 +14,7 @@ import yaml
 from tests.cli.cluster import cluster, until
 from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally, table
 from tests.cli.program import Answer, run
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 LOCAL = """
 apiVersion: batch/v1

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.cluster import cluster, jobs, submitted, template
 from tests.cli.program import Answer, run
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 
 @pytest.fixture(scope="module")

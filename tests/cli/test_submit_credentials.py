@@ -13,8 +13,8 @@ import yaml
 
 from tests.cli.cluster import cluster, template
 from tests.cli.program import EXPANDER, Answer
-from tests.cluster.stubs import proxy
-from tests.local.api.server.serving import Server
+from tests.client.stubs import proxy
+from tests.local.apiserver.serving import Server
 
 NAME = "cluster.example"
 WRONG = "wr0ng-t0ken-that-nobody-may-see"

@@ -20,7 +20,7 @@ from tests.cli.cluster import (
     until,
 )
 from tests.cli.program import EXPANDER
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 JOBS = size("EXPANDER_PROOF_JOBS", 150)
 KILLS = size("EXPANDER_PROOF_KILLS", 3)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.cluster import cluster, jobs, size, submitted, submitting, template, until
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 JOBS = size("EXPANDER_QUOTA_JOBS", 60)
 ROOM = size("EXPANDER_QUOTA_ROOM", 10)

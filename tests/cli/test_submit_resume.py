@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.cli.cluster import cluster, jobs, lines_of, submitted, submitting, template, until
 from tests.cli.program import Answer, run
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 
 def resume(folder: Path, server: Server, *arguments: str, cwd: Path | None = None) -> Answer:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.cluster import template
 from tests.cli.program import Answer, run
-from tests.cluster.stubs import Response, stub
+from tests.client.stubs import Response, stub
 
 PLAIN = b"Too many requests, please try again later.\n"
 HOUR = 3600

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.cluster import cluster, submitting, template, until
 from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally
 from tests.cli.program import run
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 
 LOCAL = """
 apiVersion: batch/v1

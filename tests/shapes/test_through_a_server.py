@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.cluster import cluster, submitted
 from tests.cli.program import run
-from tests.local.api.server.serving import Server
+from tests.local.apiserver.serving import Server
 from tests.shapes.batch import SHOW
 
 ITEMS = ["apple", "it's", '$(NONE) `x` "y"', "line\nbreak", ""]

@@ -1,0 +1,352 @@
+"""Credentials, certificates, proxies and contexts, against small servers."""
+
+import base64
+import json
+import os
+import socket
+import ssl
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.base.errors import InputError
+from expander.client import auth_plugins
+from expander.client.transport import Lost, NotGiven, Transport
+from tests.client.stubs import certificate, proxy, stub
+
+Reach = Callable[..., Transport]
+"""Opens a transport that is closed when the test is over."""
+
+SECRET = "s3cr3t-t0ken-that-nobody-may-see"
+
+
+def config(folder: Path, server: str, user: Any, name: str = "config", **cluster: Any) -> str:
+    tree = {
+        "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "team"}}],
+        "current-context": "x",
+    }
+    path = folder / name
+    path.write_text(json.dumps(tree))
+    return str(path)
+
+
+def plugin(folder: Path, script: str) -> dict[str, Any]:
+    """A user whose credentials a script makes."""
+    path = folder / "plugin"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(path)}}
+
+
+def credential(**status: str) -> str:
+    tree = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+    return f"echo '{json.dumps(tree)}'"
+
+
+def only(accepted: str) -> Any:
+    """A server that wants this Authorization."""
+
+    def respond(method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        return (200, b"{}") if headers.get("authorization") == accepted else (401, b"{}")
+
+    return respond
+
+
+def welcome(method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    return 200, b"{}"
+
+
+@pytest.fixture
+def reach() -> Iterator[Reach]:
+    opened: list[Transport] = []
+
+    def reach(*arguments: Any, **options: Any) -> Transport:
+        opened.append(Transport(*arguments, **options))
+        return opened[-1]
+
+    yield reach
+    for each in opened:
+        each.close()
+
+
+@pytest.mark.parametrize(
+    ("user", "shown"),
+    [
+        ({"token": "abc"}, "Bearer abc"),
+        ({"token": "abc", "tokenFile": "token"}, "Bearer from-file"),
+        ({"username": "me", "password": "word"}, "Basic " + base64.b64encode(b"me:word").decode()),
+    ],
+)
+def test_static_credentials_are_shown(reach: Reach, tmp_path: Path, user: Any, shown: str) -> None:
+    (tmp_path / "token").write_text("from-file\n")
+    with stub(only(shown)) as server:
+        transport = reach(config(tmp_path, f"http://127.0.0.1:{server.port}", user))
+        assert transport.namespace == "team"
+        assert transport.request("GET", "/api").status == 200
+
+
+def test_who_is_acted_as_is_told(reach: Reach, tmp_path: Path) -> None:
+    user = {"token": "t", "as": "jane", "as-groups": ["a"], "as-user-extra": {"why": ["test"]}}
+    with stub(welcome) as server:
+        reach(config(tmp_path, f"http://127.0.0.1:{server.port}", user)).request("GET", "/api")
+        _, _, headers = server.asked[0]
+    assert headers["impersonate-user"] == "jane"
+    assert headers["impersonate-group"] == "a"
+    assert headers["impersonate-extra-why"] == "test"
+
+
+def test_a_token_file_is_read_again_when_its_token_is_refused(reach: Reach, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("old")
+    with stub(only("Bearer new")) as server:
+        user = {"tokenFile": str(token)}
+        transport = reach(config(tmp_path, f"http://127.0.0.1:{server.port}", user))
+        assert transport.request("GET", "/api").status == 401
+        token.write_text("new")
+        assert transport.request("GET", "/api").status == 401, "nobody said that it was refused"
+        transport.refresh()
+        assert transport.request("GET", "/api").status == 200
+
+
+def test_a_plugin_is_run_again_only_when_its_token_is_refused(reach: Reach, tmp_path: Path) -> None:
+    (tmp_path / "first").write_text("x")
+    script = f"if rm {tmp_path}/first 2>/dev/null; then {credential(token='old')}; exit; fi"
+    user = plugin(tmp_path, f"echo x >> {tmp_path}/runs; {script}; {credential(token='new')}")
+    with stub(only("Bearer new")) as server:
+        transport = reach(config(tmp_path, f"http://127.0.0.1:{server.port}", user))
+        assert transport.request("GET", "/api").status == 401
+        transport.refresh()
+        for _ in range(3):
+            assert transport.request("GET", "/api").status == 200
+    assert (tmp_path / "runs").read_text().count("x") == 2
+
+
+def test_a_plugin_that_fails_at_first_is_an_error_with_its_words_and_without_secrets(
+    reach: Reach, tmp_path: Path
+) -> None:
+    user = plugin(tmp_path, f"echo 'the session has expired, token={SECRET}' >&2; exit 3")
+    with pytest.raises(InputError) as caught:
+        reach(config(tmp_path, "http://127.0.0.1:1", user))
+    assert "the session has expired" in str(caught.value)
+    assert "process returned 3" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_plugin_that_is_not_there_is_named(reach: Reach, tmp_path: Path) -> None:
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/nowhere/get-token"}}
+    with pytest.raises(InputError, match="No such file or directory: '/nowhere/get-token'"):
+        reach(config(tmp_path, "http://127.0.0.1:1", user))
+
+
+def test_a_plugin_that_fails_later_is_a_refusal_with_its_words(reach: Reach, tmp_path: Path) -> None:
+    user = plugin(tmp_path, credential(token="old"))
+    with stub(only("Bearer new")) as server:
+        transport = reach(config(tmp_path, f"http://127.0.0.1:{server.port}", user))
+        plugin(tmp_path, f"echo x >> {tmp_path}/runs; echo 'log in again' >&2; exit 1")
+        for _ in range(5):
+            answer = transport.request("GET", "/api")
+            assert answer.status == 401
+            transport.refresh()
+        assert b"log in again" in answer.body
+        with pytest.raises(NotGiven, match="401"):
+            list(transport.stream("/api"))
+    assert (tmp_path / "runs").read_text().count("x") <= 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"token: {SECRET}",
+        f"Authorization: Bearer {SECRET}",
+        f'"password": "{SECRET}"',
+        f"got {SECRET}",
+        "eyJhbGciOi.eyJzdWIiOiJhIn0.c2lnbmF0dXJl",
+    ],
+)
+def test_the_words_of_a_plugin_are_shown_without_what_may_be_a_secret(text: str) -> None:
+    shown = auth_plugins.without_secrets(f"could not log in: {text}")
+    assert SECRET not in shown
+    assert "c2lnbmF0dXJl" not in shown
+
+
+def test_a_client_certificate_is_shown_from_data_and_from_files(reach: Reach, tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "server")
+    mine, my_key = certificate(tmp_path, "me")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    context.load_verify_locations(mine)
+    context.verify_mode = ssl.CERT_REQUIRED
+    encoded = {
+        f"client-{name}-data": base64.b64encode(path.read_bytes()).decode()
+        for name, path in {"certificate": mine, "key": my_key}.items()
+    }
+    files = {"client-certificate": "me.crt", "client-key": str(my_key)}
+    exec_user = plugin(
+        tmp_path,
+        credential(clientCertificateData=mine.read_text(), clientKeyData=my_key.read_text()).replace(
+            "\\n", "\\\\n"
+        ),
+    )
+    with stub(welcome, context) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        for user in (encoded, files, exec_user):
+            path = config(tmp_path, url, user, **{"certificate-authority": "server.crt"})
+            assert reach(path).request("GET", "/api").status == 200
+        with pytest.raises(Lost):
+            reach(config(tmp_path, url, {}, **{"certificate-authority": "server.crt"})).request("GET", "/")
+    with pytest.raises(InputError, match="certificate or key"):
+        reach(config(tmp_path, url, {"client-certificate": "me.crt", "client-key": "server.key"}))
+
+
+def test_a_server_is_trusted_by_authority_or_name_or_not_at_all(reach: Reach, tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "cluster.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with stub(welcome, context) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        trusted = {"certificate-authority": str(cert)}
+        for more in (
+            trusted,
+            {**trusted, "tls-server-name": "cluster.example"},
+            {"insecure-skip-tls-verify": True},
+        ):
+            assert reach(config(tmp_path, url, {}, **more)).request("GET", "/api").status == 200
+        for wrong in ({}, {**trusted, "tls-server-name": "other.example"}):
+            with pytest.raises(Lost, match="certificate verify failed"):
+                reach(config(tmp_path, url, {}, **wrong)).request("GET", "/api")
+
+
+def test_the_path_of_a_server_goes_before_every_path(reach: Reach, tmp_path: Path) -> None:
+    with stub(welcome) as server:
+        transport = reach(config(tmp_path, f"http://127.0.0.1:{server.port}/k8s/clusters/c-1/", {}))
+        transport.request("GET", "/api?x=y")
+        transport.request("POST", "/apis/batch/v1/jobs", b"{}")
+    assert [path for _, path, _ in server.asked] == [
+        "/k8s/clusters/c-1/api?x=y",
+        "/k8s/clusters/c-1/apis/batch/v1/jobs",
+    ]
+
+
+def test_of_several_kubeconfigs_the_first_to_say_something_wins(
+    reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stub(only("Bearer one")) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        first = config(tmp_path, url, {"token": "one"}, "first")
+        second = config(tmp_path, "http://127.0.0.1:1", {"token": "two"}, "second")
+        tree = json.loads(Path(second).read_text())
+        tree["contexts"].append({"name": "y", "context": {"cluster": "c", "user": "u"}})
+        tree["current-context"] = "y"
+        Path(second).write_text(json.dumps(tree))
+        monkeypatch.setenv("KUBECONFIG", os.pathsep.join([str(tmp_path / "missing"), first, second]))
+        assert reach().namespace == "team"
+        other = reach(context="y")
+        assert other.namespace == "default"
+        assert other.request("GET", "/api").status == 200
+        with pytest.raises(InputError, match=r"no context 'z'.*there are: x, y"):
+            reach(context="z")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{[", "is not YAML"),
+        (f"token: {SECRET}: x", "is not YAML"),
+        ("[]", "is not a kubeconfig"),
+        ("current-context: x", "no context 'x'"),
+        ("contexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x", "has no server"),
+        ("", "no current context"),
+    ],
+)
+def test_a_kubeconfig_that_makes_no_sense_is_named(
+    reach: Reach, tmp_path: Path, text: str, words: str
+) -> None:
+    (tmp_path / "config").write_text(text)
+    with pytest.raises(InputError) as caught:
+        reach(str(tmp_path / "config"))
+    assert words in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_in_a_pod_the_service_account_is_used(
+    reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kubernetes.config import incluster_config
+
+    cert, key = certificate(tmp_path, "server")
+    (tmp_path / "token").write_text("pod")
+    (tmp_path / "namespace").write_text("mine\n")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with stub(only("bearer pod"), context) as server:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
+        monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+        monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(cert))
+        monkeypatch.setattr(auth_plugins, "NAMESPACE", str(tmp_path / "namespace"))
+        transport = reach()
+        assert transport.namespace == "mine"
+        assert transport.request("GET", "/api").status == 200
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_of_the_kubeconfig_is_gone_through(reach: Reach, tmp_path: Path, scheme: str) -> None:
+    cert, key = certificate(tmp_path, "cluster.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with stub(only("Bearer t"), context if scheme == "https" else None) as server, proxy(server.port) as way:
+        more = {"proxy-url": f"http://user:{SECRET}@127.0.0.1:{way.port}", "certificate-authority": str(cert)}
+        transport = reach(config(tmp_path, f"{scheme}://cluster.example:6443", {"token": "t"}, **more))
+        for _ in range(2):
+            assert transport.request("GET", "/api").status == 200
+    assert len(way.asked) == 1
+    assert "cluster.example:6443" in way.asked[0]
+    assert ("Bearer" in way.asked[0]) == (scheme == "http"), "a tunnel hides what is said"
+    assert "Proxy-Authorization: Basic" in way.asked[0]
+
+
+def test_a_proxy_of_the_environment_is_gone_through_but_for_what_is_spared(
+    reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stub(welcome) as server, proxy(server.port) as way:
+        monkeypatch.setenv("HTTP_PROXY", f"127.0.0.1:{way.port}")
+        path = config(tmp_path, "http://cluster.invalid", {})
+        assert reach(path).request("GET", "/api").status == 200
+        monkeypatch.setenv("NO_PROXY", "x.example, .invalid")
+        with pytest.raises(Lost):
+            reach(path).request("GET", "/api")
+        monkeypatch.delenv("NO_PROXY")
+        assert (
+            reach(config(tmp_path, f"http://127.0.0.1:{server.port}", {})).request("GET", "/").status == 200
+        )
+    assert len(way.asked) == 1
+
+
+def test_a_proxy_that_refuses_is_told_of_without_its_password(reach: Reach, tmp_path: Path) -> None:
+    with proxy(1, refuse=True) as way:
+        more = {"proxy-url": f"http://user:{SECRET}@127.0.0.1:{way.port}"}
+        with pytest.raises(Lost) as caught:
+            reach(config(tmp_path, "https://cluster.example", {}, **more)).request("GET", "/api")
+    assert SECRET not in str(caught.value)
+    assert "the proxy answers 403" in str(caught.value)
+
+
+def test_a_proxy_of_another_kind_is_refused(reach: Reach, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="proxy cannot be used"):
+        reach(config(tmp_path, "https://cluster.example", {}, **{"proxy-url": "ftp://127.0.0.1"}))
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(reach: Reach, tmp_path: Path) -> None:
+    with stub(welcome) as first:
+        port = first.port
+        transport = reach(config(tmp_path, f"http://127.0.0.1:{port}", {}))
+        assert transport.request("GET", "/api").status == 200
+        (idle,) = transport._session.endpoint._idle
+        idle._socket.shutdown(socket.SHUT_RDWR)
+        assert transport.request("GET", "/api").status == 200

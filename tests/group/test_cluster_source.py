@@ -1,0 +1,233 @@
+"""A group on a cluster: what is read and told of it, over HTTP."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.client.transport import Transport
+from expander.group.cluster_source import ClusterSource
+from expander.group.cluster_watch import Lists, selectors_of
+from expander.kube.objects import Change, Object, Selection
+from tests.cli.cluster import PATIENCE, cluster, until
+from tests.cli.groups import create, job
+from tests.local.apiserver.serving import Server
+
+DEFAULT = "/apis/batch/v1/namespaces/default"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with cluster(tmp_path_factory.mktemp("source"), "--backoff-base", "50ms") as server:
+        yield server
+
+
+Sources = Callable[[Server, str], ClusterSource]
+
+
+@pytest.fixture
+def source() -> Iterator[Sources]:
+    """Makes sources of the Jobs that a selector means."""
+    made: list[ClusterSource] = []
+
+    def make(server: Server, selector: str) -> ClusterSource:
+        made.append(ClusterSource(Transport(str(server.kubeconfig)), Selection("default", selector)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def names(objects: Iterator[Object]) -> list[str]:
+    return [str(each["metadata"]["name"]) for each in objects]
+
+
+def is_over(server: Server, name: str, count: int = 1) -> bool:
+    status = server.request("GET", f"{DEFAULT}/jobs/{name}").json["status"]
+    return bool(status.get("succeeded", 0) + status.get("failed", 0) >= count)
+
+
+class Told:
+    """What a source tells while it is followed, and the state that follows from it."""
+
+    def __init__(self, reader: ClusterSource) -> None:
+        self.there: dict[str, Object] = {}
+        self.changes: list[Change] = []
+        self.listed = 0
+        self._over = False
+        self._reader = reader
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def _follow(self) -> None:
+        for change in self._reader.changes(lambda: self._over):
+            if change is None:
+                self.listed += 1
+                continue
+            self.changes.append(change)
+            metadata = change.object["metadata"]
+            key = f"{change.object['kind']}/{metadata['name']}"
+            if change.type == "DELETED":
+                self.there.pop(key, None)
+            else:
+                self.there[key] = change.object
+
+    def pods(self, owner: str) -> list[Object]:
+        there = list(self.there.items())
+        return [each for key, each in there if key.startswith(f"Pod/{owner}-")]
+
+    def end(self) -> None:
+        self._over = True
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+
+
+def test_lists_come_in_portions_and_are_whole(served: Server, source: Sources) -> None:
+    create(served, *(job(f"many-{number}", group="many", suspend=True) for number in range(7)))
+    whole = source(served, "jobgroup=many")
+    assert names(whole.jobs()) == [f"many-{number}" for number in range(7)]
+    small = Lists(whole.asking, whole.selection, page=3)
+    assert len(list(small.portions("Job", "jobgroup=many"))) == 3
+    assert names(small.all("Job", "jobgroup=many")) == names(whole.jobs())
+    first = next(whole.jobs())
+    assert (first["apiVersion"], first["kind"]) == ("batch/v1", "Job")
+
+
+def test_pods_belong_to_a_group_by_their_owner_with_and_without_its_labels(
+    served: Server, source: Sources
+) -> None:
+    create(served, job("with", group="owned"), job("without", group="owned", labelled_pods=False))
+    stranger = job("stranger", group="others")
+    stranger["spec"]["template"]["metadata"] = {"labels": {"jobgroup": "owned"}}
+    create(served, stranger)
+    until(lambda: all(is_over(served, name) for name in ("with", "without", "stranger")))
+    reader = source(served, "jobgroup=owned")
+    jobs = list(reader.jobs())
+    assert names(iter(jobs)) == ["with", "without"]
+    assert [name.rpartition("-")[0] for name in sorted(names(reader.pods()))] == ["with", "without"]
+    assert [name.rpartition("-")[0] for name in names(reader.pods([jobs[1]]))] == ["without"]
+
+
+def test_jobs_of_a_cronjob_belong_to_its_group_also_without_labels(served: Server, source: Sources) -> None:
+    cron: dict[str, Any] = {"apiVersion": "batch/v1", "kind": "CronJob"}
+    cron["metadata"] = {"name": "nightly", "labels": {"jobgroup": "crons"}}
+    bare = job("x", group=None)
+    cron["spec"] = {"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": {"spec": bare["spec"]}}
+    made = served.request("POST", f"{DEFAULT}/cronjobs", cron)
+    assert made.code == 201
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "controller": True}
+    owner["uid"] = made.json["metadata"]["uid"]
+    bare["metadata"] = {"name": "nightly-1", "ownerReferences": [owner]}
+    create(served, bare, job("other", group=None))
+    reader = source(served, "jobgroup=crons")
+    assert names(reader.jobs()) == ["nightly-1"]
+    told = Told(reader)
+    until(lambda: told.listed > 0)
+    told.end()
+    assert [key for key in told.there if key.startswith("Job/")] == ["Job/nightly-1"]
+
+
+def test_changes_tell_what_is_there_what_comes_and_what_goes(served: Server, source: Sources) -> None:
+    create(served, job("early", group="told"))
+    told = Told(source(served, "jobgroup=told"))
+    until(lambda: told.listed > 0)
+    assert "Job/early" in told.there
+    create(served, job("late", group="told"), job("bare", group="told", labelled_pods=False))
+    for name in ("late", "bare"):
+        until(lambda name=name: [each["status"]["phase"] for each in told.pods(name)] == ["Succeeded"])  # type: ignore[misc]
+    assert served.request("DELETE", f"{DEFAULT}/jobs/early?propagationPolicy=Background").code == 200
+    until(lambda: "Job/early" not in told.there and not told.pods("early"))
+    told.end()
+    assert {change.object["metadata"].get("labels", {}).get("jobgroup") for change in told.changes} <= {
+        "told",
+        None,
+    }
+
+
+def test_after_a_restart_of_the_server_what_went_meanwhile_is_told_as_deleted(
+    source: Sources, tmp_path: Path
+) -> None:
+    with cluster(tmp_path) as server:
+        create(server, job("stays", suspend=True), job("goes", suspend=True))
+        told = Told(source(server, "jobgroup=g"))
+        until(lambda: told.listed > 0)
+        server.stop(signal.SIGTERM)
+        server.start()
+        assert server.request("DELETE", f"{DEFAULT}/jobs/goes").code == 200
+        create(server, job("comes", suspend=True))
+        until(lambda: set(told.there) == {"Job/stays", "Job/comes"})
+        told.end()
+
+
+def test_events_come_oldest_first_and_warnings_alone_when_asked(served: Server, source: Sources) -> None:
+    create(served, job("noisy", "exit 1", group="noisy"))
+    until(lambda: is_over(served, "noisy"))
+    reader = source(served, "jobgroup=noisy")
+
+    def reasons(**options: bool) -> list[str]:
+        return [
+            str(each["reason"])
+            for each in reader.events(**options)
+            if each["involvedObject"]["name"] == "noisy"
+        ]
+
+    until(lambda: reasons()[-1:] == ["BackoffLimitExceeded"])
+    assert reasons() == ["SuccessfulCreate", "BackoffLimitExceeded"]
+    assert reasons(warnings=True) == ["BackoffLimitExceeded"]
+
+
+def test_a_log_is_given_whole_or_its_end_and_with_times(served: Server, source: Sources) -> None:
+    create(served, job("talks", "printf 'one\\n\\ntwo\\nthree'", group="talks"))
+    until(lambda: is_over(served, "talks"))
+    reader = source(served, "jobgroup=talks")
+    (pod,) = reader.pods()
+    assert b"".join(reader.log(pod, "main")) == b"one\n\ntwo\nthree"
+    assert b"".join(reader.log(pod, "main", tail=2)) == b"two\nthree"
+    assert b"".join(reader.log(pod, "main", follow=True)) == b"one\n\ntwo\nthree"
+    stamped = b"".join(reader.log(pod, "main", timestamps=True)).splitlines()
+    assert [line.partition(b" ")[2] for line in stamped] == [b"one", b"", b"two", b"three"]
+
+
+def test_a_container_that_has_not_started_and_one_that_never_restarted_have_no_log(
+    served: Server, source: Sources
+) -> None:
+    missing = {"envFrom": [{"configMapRef": {"name": "nope"}}]}
+    create(served, job("mute", group="mute", container=missing), job("once", group="mute"))
+    until(lambda: is_over(served, "once"))
+    reader = source(served, "jobgroup=mute")
+    until(lambda: len(list(reader.pods())) == 2)
+    pods = {each["metadata"]["name"].rpartition("-")[0]: each for each in reader.pods()}
+    assert list(reader.log(pods["mute"], "main")) == []
+    assert list(reader.log(pods["once"], "main", previous=True)) == []
+
+
+def test_a_log_is_followed_to_the_end_of_its_container(
+    served: Server, source: Sources, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    script = f"echo before; until test -e {gate}; do sleep 0.1; done; echo after"
+    create(served, job("slow", script, group="slow"))
+    reader = source(served, "jobgroup=slow")
+    until(lambda: any(list(reader.log(pod, "main")) for pod in reader.pods()))
+    (pod,) = reader.pods()
+    pieces = reader.log(pod, "main", follow=True)
+    assert next(pieces) == b"before\n"
+    gate.touch()
+    assert b"".join(pieces) == b"after\n"
+
+
+def test_pods_are_asked_for_by_uid_in_portions_that_fit_into_a_request() -> None:
+    label = "batch.kubernetes.io/controller-uid"
+    uids = [f"{number:036}" for number in range(200)]
+    jobs: list[dict[str, Any]] = [
+        {"metadata": {"uid": uid}, "spec": {"selector": {"matchLabels": {label: uid}}}} for uid in uids
+    ]
+    own = {"metadata": {"uid": "own"}, "spec": {"selector": {"matchLabels": {"app": "x"}}}}
+    found = list(selectors_of([*jobs, own]))
+    assert found[0] == "app=x"
+    assert all(len(text) < 4000 for text in found)
+    assert sorted(uid for text in found[1:] for uid in text.partition("(")[2].rstrip(")").split(",")) == uids

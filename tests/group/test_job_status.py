@@ -1,0 +1,202 @@
+"""How a Job stands: its own words, its pods', and the events'."""
+
+from typing import Any
+
+import pytest
+
+from expander.group.diagnosis import Warnings, by_subject
+from expander.group.job_status import Standing, standing_of, standings
+from expander.kube.time import api_time
+from tests.group.fakes import BEGIN, FakeReader, job, pod
+
+
+def waiting(owner: dict[str, Any], reason: str, message: str = "") -> dict[str, Any]:
+    """A pod whose container waits."""
+    made = pod(owner, None)
+    made["status"] = {
+        "phase": "Pending",
+        "containerStatuses": [{"name": "main", "state": {"waiting": {"reason": reason, "message": message}}}],
+    }
+    return made
+
+
+def unscheduled(owner: dict[str, Any], message: str) -> dict[str, Any]:
+    made = pod(owner, None)
+    del made["spec"]["nodeName"]
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    made["status"] = {"phase": "Pending", "conditions": [condition]}
+    return made
+
+
+def event(about: dict[str, Any], reason: str, message: str, at: int = 100) -> dict[str, Any]:
+    return {
+        "involvedObject": {"kind": about["kind"], "uid": about["metadata"]["uid"]},
+        "type": "Warning",
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": api_time(BEGIN + at),
+    }
+
+
+def stands(one: dict[str, Any], *pods: dict[str, Any], events: Warnings | None = None) -> Standing:
+    return standing_of(one, pods, events or {})
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError", "CreateContainerError"],
+)
+def test_what_a_container_waits_for_is_what_keeps_a_pending_job(reason: str) -> None:
+    one = job("a", "Active")
+    found = stands(one, waiting(one, reason, "no such thing"))
+    assert (found.state, found.reason, found.message) == ("Pending", reason, "no such thing")
+
+
+def test_a_container_that_is_being_made_is_no_trouble_until_an_event_says_so() -> None:
+    one = job("a", "Active")
+    made = waiting(one, "ContainerCreating")
+    assert stands(one, made).why == ""
+    events = by_subject([event(made, "FailedMount", "configmap not found")])
+    assert stands(one, made, events=events).words == "FailedMount: configmap not found"
+
+
+def test_a_pod_that_fits_on_no_node_is_unschedulable() -> None:
+    one = job("a", "Active")
+    found = stands(one, unscheduled(one, "0/3 nodes are available"))
+    assert (found.state, found.reason, found.message) == (
+        "Pending",
+        "Unschedulable",
+        "0/3 nodes are available",
+    )
+    assert found.nodes == ()
+
+
+def test_pods_refused_by_a_quota_are_told_by_the_event_of_the_job() -> None:
+    one = job("a", "Pending")
+    events = by_subject(
+        [event(one, "FailedCreate", "(combined from similar events): Error creating: exceeded quota: q")]
+    )
+    found = stands(one, events=events)
+    assert found.words == "FailedCreate: Error creating: exceeded quota: q"
+
+
+def test_a_refusal_before_the_newest_pod_is_over() -> None:
+    one = job("a", "Active", parallelism=2, completions=2)
+    events = by_subject([event(one, "FailedCreate", "exceeded quota", at=0)])
+    assert stands(one, pod(one, None, number=5), events=events).reason == ""
+
+
+def test_a_job_with_all_its_pods_has_no_refusal_left() -> None:
+    one = job("a", "Active")
+    events = by_subject([event(one, "FailedCreate", "exceeded quota")])
+    assert stands(one, pod(one, None), events=events).reason == ""
+
+
+def test_a_container_that_crashes_again_and_again_says_how_it_ended() -> None:
+    one = job("a", "Active")
+    crashing = waiting(one, "CrashLoopBackOff", "back-off 40s")
+    crashing["status"]["phase"] = "Running"
+    crashing["status"]["containerStatuses"][0] |= {
+        "restartCount": 3,
+        "lastState": {"terminated": {"exitCode": 4, "reason": "Error", "finishedAt": api_time(BEGIN)}},
+    }
+    found = stands(one, crashing)
+    assert (found.state, found.why, found.retries) == ("Active", "CrashLoopBackOff (exit code 4)", 3)
+
+
+@pytest.mark.parametrize(
+    ("end", "cause"),
+    [
+        ({"exitCode": 3, "reason": "Error"}, "exit code 3"),
+        ({"exitCode": 137, "reason": "OOMKilled"}, "OOMKilled"),
+        ({"exitCode": 128, "reason": "StartError"}, "StartError"),
+    ],
+)
+def test_a_failed_job_says_why_its_last_attempt_failed(end: dict[str, Any], cause: str) -> None:
+    one = job("a", "Failed")
+    first, last = pod(one, 1, number=1), pod(one, 9, number=2)
+    terminated = {**end, "finishedAt": api_time(BEGIN + 50), "message": "out of luck"}
+    last["status"]["containerStatuses"][0]["state"] = {"terminated": terminated}
+    found = stands(one, first, last)
+    assert found.why == f"BackoffLimitExceeded ({cause})"
+    assert found.words.endswith(": out of luck")
+
+
+def test_an_evicted_pod_was_evicted_whatever_its_container_returned() -> None:
+    one = job("a", "Failed")
+    evicted = pod(one, 137)
+    evicted["status"] |= {"reason": "Evicted", "message": "The node was low on resource: memory."}
+    assert stands(one, evicted).words == (
+        "BackoffLimitExceeded (Evicted): Job has reached the specified backoff limit: "
+        "The node was low on resource: memory."
+    )
+
+
+def test_what_a_deadline_kills_did_not_fail_by_itself() -> None:
+    one = job("a", "Failed")
+    one["status"]["conditions"][0] |= {"reason": "DeadlineExceeded", "message": "too long"}
+    assert stands(one, pod(one, 143)).why == "DeadlineExceeded"
+
+
+def test_a_job_between_two_attempts_waits_for_the_next_one() -> None:
+    one = job("a", "Pending")
+    one["status"] |= {"failed": 2}
+    found = stands(one, pod(one, 1), pod(one, 5, number=2))
+    assert (found.state, found.why, found.retries) == ("Pending", "BackOff (exit code 5)", 1)
+
+
+def test_a_suspended_job_in_a_queue_says_which() -> None:
+    one = job("a", "Pending", suspend=True)
+    assert stands(one).why == "JobSuspended"
+    one["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] = "night"
+    assert stands(one).words == "Queued: waits for room in the queue night of Kueue"
+
+
+def test_an_indexed_job_shows_its_completions_and_the_indexes_that_failed() -> None:
+    one = job("a", "Failed", completions=4, parallelism=2, completionMode="Indexed", backoffLimitPerIndex=1)
+    one["status"] |= {"succeeded": 2, "failed": 3, "failedIndexes": "1,3", "completedIndexes": "0,2"}
+    one["status"]["conditions"][0]["reason"] = "FailedIndexes"
+    pods = [
+        pod(one, code, number=number, index=index)
+        for number, index, code in [(1, 1, 2), (2, 1, 2), (3, 3, 2)]
+    ]
+    found = stands(one, *pods)
+    assert (found.done, found.wanted, found.retries) == (2, 4, 1)
+    assert found.why == "FailedIndexes (exit code 2, indexes 1,3)"
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "retries"),
+    [
+        ("Complete", {"succeeded": 1, "failed": 2}, 2),
+        ("Failed", {"failed": 3}, 2),
+        ("Active", {"active": 1, "failed": 1}, 1),
+        ("Complete", {"succeeded": 1}, 0),
+    ],
+)
+def test_retries_are_attempts_that_followed_a_failed_one(
+    state: str, status: dict[str, int], retries: int
+) -> None:
+    one = job("a", state)
+    one["status"] |= status
+    assert stands(one).retries == retries
+
+
+def test_the_commonest_trouble_of_many_pods_is_told_with_their_number() -> None:
+    one = job("a", "Active", parallelism=3, completions=3)
+    pods = [
+        waiting(one, "ImagePullBackOff", "x"),
+        unscheduled(one, "y"),
+        waiting(one, "ImagePullBackOff", "z"),
+    ]
+    assert stands(one, *pods).words == "ImagePullBackOff: 2 pods: x"
+
+
+def test_events_are_asked_for_only_when_they_may_tell_something() -> None:
+    class Curious(FakeReader):
+        def events(self, *, warnings: bool = False) -> Any:
+            raise AssertionError("nobody needs them")
+
+    done, busy = job("a"), job("b", "Active")
+    found = standings(Curious([done, busy], [pod(done), pod(busy, None)]))
+    assert [one.state for one in found] == ["Complete", "Active"]

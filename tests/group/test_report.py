@@ -1,0 +1,261 @@
+"""The report: its figures, and the page as a browser sees it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.base.errors import ExpanderError, OutputError
+from expander.group.records import records
+from expander.group.report import report, write_report
+from expander.group.report_data import bins_of, lasted, number, percent, plain, span, summarize
+from expander.group.report_page import histogram
+from expander.kube.time import api_time
+from tests.group.browser import Browser
+from tests.group.fakes import BEGIN, FakeReader, job, pod
+
+HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
+
+
+def group(size: int) -> FakeReader:
+    """Items one second after another: each tenth failed, the last five wait; the first is hostile."""
+    jobs: list[dict[str, Any]] = []
+    pods: list[dict[str, Any]] = []
+    for place in range(size):
+        name = f"item-{place}"
+        item = HOSTILE if place == 0 else f"frame {place}"
+        if place >= size - 5:
+            jobs.append(job(name, "Pending", item=item))
+            jobs[-1]["status"] = {}
+            continue
+        failed = place % 10 == 3
+        jobs.append(job(name, "Failed" if failed else "Complete", item=item, seconds=10 + place % 40))
+        pods.append(pod(jobs[-1], 3 if failed else 0, number=place % 40 + 1))
+    reader = FakeReader(jobs, pods)
+    for each in pods:
+        if each["status"]["phase"] == "Failed":
+            reader.logs[each["metadata"]["name"], "main"] = (
+                b"\x1b[31mcannot\x1b[0m render <b>\n" + b"\x00" + HOSTILE.encode()
+            )
+    return reader
+
+
+def test_costs_are_requests_times_the_time_at_work_and_failed_attempts_are_lost() -> None:
+    done, lost = job("a", item="a"), job("b", "Failed", item="b")
+    pods = [pod(done, 1, number=1), pod(done, 0, number=2, cpu="2"), pod(lost, 1, number=1)]
+    found = summarize(records(FakeReader([done, lost], pods)), BEGIN + 100)
+    assert (found.useful.cpu, found.lost.cpu, found.open.cpu) == (10.0, 5.0, 0.0)
+    assert found.useful.memory == 5.0
+    assert (found.attempts, found.retried, found.peak) == (3, 1, 3)
+
+
+def test_what_is_at_work_costs_until_now() -> None:
+    busy = job("a", "Active")
+    found = summarize(records(FakeReader([busy], [pod(busy, None)])), BEGIN + 21)
+    assert (found.open.cpu, found.peak, found.unfinished, found.wall) == (10.0, 1, 1, 21.0)
+
+
+def test_reasons_tell_what_keeps_an_item_and_why_its_attempts_failed() -> None:
+    lost, stuck = job("a", "Failed"), job("b", "Pending")
+    waiting = pod(stuck, None)
+    waiting["status"] = {
+        "phase": "Pending",
+        "conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+        ],
+    }
+    found = summarize(records(FakeReader([lost, stuck], [pod(lost, 3), waiting])), BEGIN)
+    assert dict(found.reasons) == {
+        ("Failed", "BackoffLimitExceeded (exit code 3)"): 1,
+        ("Pending", "Unschedulable"): 1,
+    }
+
+
+def test_a_report_of_nothing_and_of_what_has_not_begun_is_a_page_too() -> None:
+    assert "There is no item" in report(FakeReader([], []), "g", now=BEGIN)
+    waits = job("a", "Pending")
+    waits["status"] = {}
+    assert "No item has started." in report(FakeReader([waits], []), "g", now=BEGIN)
+
+
+def test_a_failed_item_whose_pods_are_gone_is_shown_without_a_log() -> None:
+    text = report(FakeReader([job("a", "Failed", item="apple"), job("b", seconds=3)], []), "g", now=BEGIN)
+    assert "<b>apple</b>" in text
+    assert "<pre" not in text
+
+
+def test_a_log_that_cannot_be_read_does_not_spoil_the_report() -> None:
+    lost = job("a", "Failed", item="apple")
+    reader = FakeReader([lost], [pod(lost, 1)])
+    reader.logs["a-1", "main"] = ExpanderError("the node is gone")
+    assert "Its log cannot be read: the node is gone" in report(reader, "g", now=BEGIN)
+
+
+def test_a_report_replaces_a_file_whole_and_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    reader = group(8)
+    size = write_report(reader, tmp_path / "r.html", "g")
+    assert (tmp_path / "r.html").stat().st_size == size
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+    with pytest.raises(OutputError, match="there is no folder"):
+        write_report(reader, tmp_path / "no" / "r.html", "g")
+
+
+@pytest.mark.parametrize(
+    "durations", [[0.0], [0.0, 0.0, 1.0], [5.0] * 9, [3.0, 7.5, 1e6], [1.0] * 50 + [9e4], [0.0] * 9 + [40.0]]
+)
+def test_every_duration_is_in_the_bin_that_says_so(durations: list[float]) -> None:
+    bins = bins_of(durations, durations[:1])
+    assert sum(each.complete for each in bins) == len(durations)
+    assert sum(each.failed for each in bins) == 1
+    assert len(bins) < 60
+    for each in bins:
+        assert each.complete == sum(each.low <= value < each.high for value in durations)
+    picture = histogram(bins)
+    assert picture is not None
+    assert all(0 <= bar["failed_y"] <= 186 and bar["x"] + bar["width"] <= 556.1 for bar in picture["bars"])
+
+
+def test_numbers_durations_and_shares_read_well() -> None:
+    assert [span(each) for each in (0, 3.25, 59.6, 60, 250, 3600, 7500, 90000)] == [
+        "0 s",
+        "3.2 s",
+        "1 m",
+        "1 m",
+        "4 m 10 s",
+        "1 h",
+        "2 h 5 m",
+        "1 d 1 h",
+    ]
+    assert [number(each) for each in (0, 0.0421, 1.534, 12.34, 99.96, 12345.6)] == [
+        "0",
+        "0.042",
+        "1.53",
+        "12.3",
+        "100",
+        "12,346",
+    ]
+    assert [percent(*each) for each in ((0, 9), (1, 100000), (1, 8), (99999, 100000), (5, 5), (1, 0))] == [
+        "0 %",
+        "< 0.1 %",
+        "12 %",
+        "99.9 %",
+        "100 %",
+        "0 %",
+    ]
+    assert (lasted(0.0), lasted(1.0)) == ("< 1 s", "1 s")
+    assert plain("\x1b[1;31mred\x1b[0m\x00\ttab\r\n\x1b]0;title\x07") == "red\ufffd\ttab\n"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser with the report of 2,000 items open."""
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "r.html").write_text(report(group(2000), "<b>night</b> & day", now=BEGIN + 60))
+    with Browser(folder) as found:
+        found.open(folder / "r.html")
+        yield found
+
+
+def test_values_are_text_and_nothing_of_them_runs(browser: Browser) -> None:
+    assert browser.evaluate("document.title").startswith(
+        "<b>night</b> & day: 200 of 2,000 items failed, 5 have"
+    )
+    assert browser.evaluate("document.querySelector('h1').textContent") == "<b>night</b> & day"
+    assert browser.evaluate("document.querySelectorAll('img, h1 b').length") == 0
+    assert browser.evaluate("document.scripts.length") == 2
+    assert browser.evaluate("document.querySelector('#rows button').textContent") == HOSTILE
+    assert (
+        browser.evaluate("document.querySelector('pre').textContent") == f"cannot render <b>\n\ufffd{HOSTILE}"
+    )
+    assert browser.errors == []
+
+
+def test_the_page_asks_for_nothing_and_its_policy_lets_no_other_script_run(browser: Browser) -> None:
+    assert browser.evaluate("performance.getEntriesByType('resource').length") == 0
+    browser.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))"
+    )
+    assert browser.evaluate("window.ran === undefined")
+    assert any("Content Security Policy" in error for error in browser.errors)
+    browser.errors.clear()
+
+
+def test_the_figures_and_the_timeline_are_there_for_eyes_and_for_readers(browser: Browser) -> None:
+    assert (
+        browser.evaluate("document.querySelector('.share').ariaLabel")
+        == "1,795 Complete, 200 Failed, 5 Pending"
+    )
+    assert browser.evaluate("document.getElementById('timeline-text').textContent").startswith(
+        "1,995 items in"
+    )
+    drawn = "(c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; return d.some(x => x) })"
+    assert browser.evaluate(f"{drawn}(document.getElementById('gantt'))")
+    assert browser.evaluate("document.querySelectorAll('svg.bins rect.failed').length") > 0
+    assert browser.evaluate("[...document.querySelectorAll('.reasons a')].map(a => a.textContent)") == [
+        "Failed: BackoffLimitExceeded (exit code 3)",
+        "Pending",
+    ]
+
+
+def test_only_the_rows_in_sight_are_in_the_page(browser: Browser) -> None:
+    count = "document.querySelectorAll('#rows tr[data-item]').length"
+    assert 5 < browser.evaluate(count) < 100
+    browser.evaluate("document.getElementById('table').scrollTop = 1e9")
+    browser.until("document.querySelector('#rows tr[data-item=\"1999\"]') !== null")
+    assert browser.evaluate(count) < 100
+    assert browser.evaluate("document.querySelector('#rows tr[data-item=\"1999\"]').ariaRowIndex") == "2001"
+
+
+def test_items_are_searched_filtered_sorted_and_shown_in_full(browser: Browser) -> None:
+    shown = "document.getElementById('shown').textContent"
+    first = "document.querySelector('#rows tr[data-item] button').textContent"
+    type_ = "(text => { search.value = text; search.dispatchEvent(new Event('input')) })"
+    search = "const search = document.getElementById('search');"
+    browser.evaluate(f"{{ {search} {type_}('FRAME 19 compl') }}")
+    meant = sum("19" in str(each) and each % 10 != 3 for each in range(1995))
+    assert browser.evaluate(shown) == f"{meant} of 2,000 items"
+    browser.evaluate(f"{{ {search} {type_}('no such thing') }}")
+    assert browser.evaluate("document.getElementById('rows').textContent") == "No item is like that."
+    browser.evaluate("document.querySelector('.reasons a').click()")
+    assert browser.evaluate(shown) == "200 of 2,000 items"
+    assert browser.evaluate(first) == "frame 3"
+    sort = "[...document.querySelectorAll('#heads button')].find(b => b.textContent.startsWith('Duration')).click()"
+    browser.evaluate(sort)
+    assert browser.evaluate("document.querySelector('th[aria-sort]').ariaSort") == "descending"
+    assert browser.evaluate(first) == "frame 33"
+    browser.evaluate("document.querySelector('#rows tr[data-item] button').click()")
+    assert browser.evaluate("document.getElementById('details').open")
+    assert "exit code 3" in browser.evaluate("document.getElementById('facts').textContent")
+    browser.evaluate("document.getElementById('details').close()")
+    browser.evaluate("document.getElementById('filter').reset()")
+    browser.until(f"{shown} === '2,000 items'")
+    assert browser.errors == []
+
+
+def test_printing_shows_every_log_and_many_rows(browser: Browser) -> None:
+    browser.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert browser.evaluate("document.querySelectorAll('#rows tr[data-item]').length") == 2000
+    assert browser.evaluate("document.querySelectorAll('details:not([open])').length") == 0
+    browser.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert browser.evaluate("document.querySelectorAll('#rows tr[data-item]').length") < 100
+
+
+def test_indexes_have_a_row_each_and_the_page_is_small(tmp_path: Path) -> None:
+    part = job("words", "Failed", completionMode="Indexed", completions=300)
+    part["status"] |= {"completedIndexes": "0-298", "failedIndexes": "299"}
+    pods = [pod(part, 0 if index < 299 else 1, index=index) for index in range(300)]
+    text = report(FakeReader([part], pods), "words", now=BEGIN + 60)
+    assert "1 of 300 items failed" in text
+    assert len(text) < 120_000
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert data is not None
+    assert data[1].count('"words/') == 300
+
+
+def test_times_are_said_in_utc() -> None:
+    done = job("a")
+    assert api_time(BEGIN).replace("T", " ").replace("Z", " UTC") in report(
+        FakeReader([done], [pod(done)]), "g", now=BEGIN
+    )

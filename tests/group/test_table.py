@@ -1,0 +1,117 @@
+"""The table of a group in its formats."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from expander.cli.output import printable
+from expander.group.records import records
+from expander.group.table import Row, as_csv, as_json, as_json_lines, as_text, joblog, row_of
+from tests.group.fakes import BEGIN, FakeReader, job, pod
+
+
+def rows(*jobs: dict[str, Any], pods: list[dict[str, Any]] | None = None) -> list[Row]:
+    return [row_of(record) for record in records(FakeReader(jobs, pods or []))]
+
+
+@pytest.fixture
+def mixed() -> list[Row]:
+    done, lost, busy = job("a", item='one, "two"\nthree'), job("b", "Failed"), job("c", "Pending")
+    return rows(done, lost, busy, pods=[pod(done), pod(lost, 137, number=1), pod(lost, 3, number=2)])
+
+
+def test_every_format_says_the_same(mixed: list[Row]) -> None:
+    assert json.loads("".join(as_json(mixed))) == mixed
+    assert [json.loads(line) for line in as_json_lines(mixed)] == mixed
+    table = list(csv.DictReader(io.StringIO("".join(as_csv(mixed)))))
+    assert [line["item"] for line in table] == ['one, "two"\nthree', "", ""]
+    assert [line["state"] for line in table] == ["Complete", "Failed", "Pending"]
+    assert [line["exitCode"] for line in table] == ["0", "3", ""]
+    assert [line["cause"] for line in table] == ["", "exit code 3", ""]
+
+
+def test_an_empty_group_is_an_empty_list_and_a_header() -> None:
+    assert json.loads("".join(as_json([]))) == []
+    assert "".join(as_csv([])).startswith("namespace,name,index,item,state,")
+    assert list(as_json_lines([])) == []
+
+
+def test_the_columns_of_an_item_are_columns_of_the_table() -> None:
+    found = rows(job("a", item='{"name": "intro", "frames": 120, "state": "x"}'), job("b", item="{no json"))
+    lines = list(csv.DictReader(io.StringIO("".join(as_csv(found)))))
+    assert (lines[0]["frames"], lines[0]["item.name"], lines[0]["item.state"]) == ("120", "intro", "x")
+    assert (lines[0]["name"], lines[0]["state"], lines[1]["frames"]) == ("a", "Complete", "")
+
+
+def test_the_text_table_shows_what_there_is(mixed: list[Row]) -> None:
+    lines = "".join(as_text(mixed, printable)).splitlines()
+    assert lines[0].split() == ["JOB", "ITEM", "STATE", "SECONDS", "EXIT", "PODS", "REASON"]
+    assert 'one, "two"\\nthree' in lines[1]
+    assert lines[2].split() == ["b", "Failed", "7.0", "3", "2", "BackoffLimitExceeded", "(exit", "code", "3)"]
+
+
+def test_a_terminal_is_never_steered_by_an_item() -> None:
+    assert "\x1b" not in "".join(as_text(rows(job("a", item="\x1b[2Jx")), printable))
+
+
+def test_the_joblog_has_parallels_columns_and_lists_what_has_ended(mixed: list[Row]) -> None:
+    head, *lines = [line.rstrip("\n").split("\t") for line in joblog(mixed)]
+    assert head == [
+        "Seq",
+        "Host",
+        "Starttime",
+        "JobRuntime",
+        "Send",
+        "Receive",
+        "Exitval",
+        "Signal",
+        "Command",
+    ]
+    assert lines == [
+        ["1", "node-1", f"{BEGIN}.000", "6.000", "0", "0", "0", "0", 'one, "two" three'],
+        ["2", "node-1", f"{BEGIN}.000", "7.000", "0", "0", "3", "0", "b"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(137, ("0", "9")), (143, ("0", "15")), (128, ("128", "0")), (1, ("1", "0"))]
+)
+def test_a_signal_has_its_own_column_in_the_joblog(code: int, expected: tuple[str, str]) -> None:
+    lost = job("a", "Failed")
+    line = list(joblog(rows(lost, pods=[pod(lost, code)])))[1].split("\t")
+    assert (line[6], line[7]) == expected
+
+
+def test_a_failure_without_an_exit_code_is_no_success_in_the_joblog() -> None:
+    line = list(joblog(rows(job("a", "Failed"))))[1].split("\t")
+    assert line[6] == "-1"
+
+
+def test_indexes_stand_as_the_status_of_the_job_says() -> None:
+    part = job("w", "Active", completionMode="Indexed", completions=6)
+    part["status"] |= {"completedIndexes": "0,2", "failedIndexes": "1"}
+    waiting = pod(part, None, index=4)
+    waiting["status"] = {
+        "phase": "Pending",
+        "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}],
+    }
+    found = rows(part, pods=[pod(part, 0, index=0), pod(part, 5, index=1), pod(part, None, index=3), waiting])
+    assert [(row["index"], row["state"], row["reason"]) for row in found] == [
+        (0, "Complete", ""),
+        (1, "Failed", "FailedIndex"),
+        (2, "Complete", ""),
+        (3, "Active", ""),
+        (4, "Pending", "Unschedulable"),
+        (5, "Pending", "Unschedulable"),
+    ]
+
+
+def test_when_the_job_has_ended_every_index_has() -> None:
+    lost = job("w", "Failed", completionMode="Indexed", completions=2)
+    lost["status"]["completedIndexes"] = "0"
+    won = job("x", completionMode="Indexed", completions=2)
+    won["status"]["completedIndexes"] = "1"
+    assert [row["state"] for row in rows(lost, won)] == ["Complete", "Failed", "Skipped", "Complete"]

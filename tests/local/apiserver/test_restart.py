@@ -1,0 +1,125 @@
+"""A server that is ended, in order or not, leaves everything for the next one."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local.apiserver.serving import Server, job
+
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+ENDS = (signal.SIGTERM, signal.SIGKILL)
+
+
+def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:
+    """What ``look`` finds, once it is true."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.05)
+    return found
+
+
+def state_of(server: Server, name: str) -> str | None:
+    conditions = server.request("GET", f"{JOBS}/{name}").json.get("status", {}).get("conditions", [])
+    return next((each["type"] for each in conditions if each["type"] in ("Complete", "Failed")), None)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_objects_results_and_versions_survive(state: Path, end: int) -> None:
+    first = Server(state).start()
+    assert first.request("POST", JOBS, job("kept", "echo result")).code == 201
+    eventually(lambda: state_of(first, "kept") == "Complete")
+    before = first.request("GET", f"{JOBS}/kept").json
+    version = int(first.request("GET", JOBS).json["metadata"]["resourceVersion"])
+    first.stop(end)
+    second = Server(state).start()
+    try:
+        after = second.request("GET", f"{JOBS}/kept").json
+        assert (after["metadata"], after["status"]) == (before["metadata"], before["status"])
+        assert int(second.request("GET", JOBS).json["metadata"]["resourceVersion"]) >= version
+        pods = second.request("GET", "/api/v1/namespaces/default/pods").json["items"]
+        name = pods[0]["metadata"]["name"]
+        log = second.request("GET", f"/api/v1/namespaces/default/pods/{name}/log")
+        assert log.data == b"result\n"
+    finally:
+        second.stop()
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_was_created_is_there_however_soon_the_server_ends(state: Path, end: int) -> None:
+    first = Server(state).start()
+    names = [f"job-{number}" for number in range(20)]
+    for name in names:
+        assert first.request("POST", JOBS, job(name, suspend=True)).code == 201
+    first.stop(end)
+    second = Server(state).start()
+    try:
+        found = [each["metadata"]["name"] for each in second.request("GET", JOBS).json["items"]]
+        assert sorted(found) == sorted(names)
+    finally:
+        second.stop()
+
+
+def test_a_job_that_was_running_runs_to_its_end_after_a_kill(state: Path, tmp_path: Path) -> None:
+    first = Server(state).start()
+    flag = tmp_path / "go"
+    waits = f"until test -e {flag}; do sleep 0.05; done"
+    assert first.request("POST", JOBS, job("long", waits)).code == 201
+    eventually(lambda: first.request("GET", f"{JOBS}/long").json["status"].get("active") == 1)
+    first.stop(signal.SIGKILL)
+    second = Server(state).start()
+    try:
+        flag.touch()
+        eventually(lambda: state_of(second, "long") == "Complete")
+        assert second.request("GET", f"{JOBS}/long").json["status"]["succeeded"] == 1
+    finally:
+        second.stop()
+
+
+def test_the_server_comes_back_where_it_was_with_the_same_token(state: Path) -> None:
+    first = Server(state).start()
+    first.stop(signal.SIGKILL)
+    second = Server(state).start()
+    try:
+        assert (second.port, second.token) == (first.port, first.token)
+    finally:
+        second.stop()
+
+
+def test_a_client_that_watched_goes_on_after_a_kill(state: Path, kubectl: str) -> None:
+    first = Server(state).start()
+    assert first.request("POST", JOBS, job("late", suspend=True)).code == 201
+    waiting = ["wait", "--for=condition=complete", "job/late", "--timeout=300s", "-v=6"]
+    watch = subprocess.Popen(
+        [kubectl, "--kubeconfig", str(first.kubeconfig), *waiting],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watch.stderr is not None
+    assert any("Caches populated" in line for line in watch.stderr)
+    first.stop(signal.SIGKILL)
+    second = Server(state).start()
+    try:
+        patch = json.dumps({"spec": {"suspend": False}}).encode()
+        media = {"Content-Type": "application/merge-patch+json"}
+        assert second.request("PATCH", f"{JOBS}/late", patch, headers=media).code == 200
+        out, errors = watch.communicate(timeout=300)
+        assert "condition met" in out, errors
+    finally:
+        second.stop()
+
+
+def test_a_second_server_of_a_folder_is_refused(state: Path) -> None:
+    first = Server(state).start()
+    try:
+        with pytest.raises(AssertionError, match="is at work in the state folder"):
+            Server(state).start()
+    finally:
+        first.stop()
