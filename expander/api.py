@@ -30,8 +30,8 @@ from expander.plan.survey import plan_of
 from expander.run.outcomes import JobOutcome, Log, logs_of, outcome_of
 from expander.run.run import Halt, Run, forget
 from expander.submit.delivery import Apply, OnExists
-from expander.submit.options import OnQuota, Settings, Terms
-from expander.submit.submit import Submit, pretend
+from expander.submit.options import OnQuota, SubmitOptions, Terms
+from expander.submit.submit import Submitter, dry_run_outcomes
 
 
 class Errors:
@@ -249,7 +249,7 @@ def submit(
             raise UsageError(words)
     apply: Apply | None = ("force" if force_conflicts else "apply") if server_side else None
     pretended = dry_run == "server"
-    settings = Settings(
+    settings = SubmitOptions(
         kubeconfig=kubeconfig,
         context=context,
         group_label=options.get("group_label", GROUP_LABEL),
@@ -269,10 +269,12 @@ def submit(
     errors = Errors(on_error)
     manifests = manifests_of(batch, items, errors, **options)
     found: list[Sent] = []
-    submission = None if dry_run == "client" else Submit(settings, errors, on_note or nobody_listens)
+    submission = None if dry_run == "client" else Submitter(settings, errors, on_note or nobody_listens)
     try:
         for settled in (
-            pretend(manifests, settings, errors) if submission is None else submission.outcomes(manifests)
+            dry_run_outcomes(manifests, settings, errors)
+            if submission is None
+            else submission.outcomes(manifests)
         ):
             prepared, done = settled.prepared, settled.done
             found.append(

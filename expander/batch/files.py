@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from expander.base.errors import InputError, Position, Problem, YamlError
 from expander.base.yaml import Chunk, read_chunk, split_documents
-from expander.client.quotas import Capacity
+from expander.client.quotas import NamespaceLimits
 from expander.validate.check import check
 
 EXTENSIONS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
@@ -142,12 +142,12 @@ class FileLimits:
         self._objects = list(limits_in(paths))
         self._asked: set[str] = set()
 
-    def of(self, namespace: str) -> Capacity:
+    def of(self, namespace: str) -> NamespaceLimits:
         """The limits of ``namespace``."""
         self._asked.add(namespace)
         mine = [each for each in self._objects if _namespace(each) in ("", namespace)]
         quotas, ranges = (tuple(each for each in mine if each["kind"] == kind) for kind in KINDS)
-        return Capacity(namespace, quotas, ranges)
+        return NamespaceLimits(namespace, quotas, ranges)
 
     def unknown(self) -> list[str]:
         """Limits of namespaces in which the batch has nothing."""

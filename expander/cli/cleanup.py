@@ -123,9 +123,9 @@ def command(**flags: Any) -> int:
 def _refuse_while_more_comes(source: AnySource, wanted: Wanted) -> None:
     """Raise UsageError while a submission of this machine would create what is deleted, or more of it."""
     from expander.group.bookkeeping import journal_of
-    from expander.submit.journal import is_at_work
+    from expander.submit.journal import is_locked
 
-    if (path := journal_of(source, wanted)) is not None and is_at_work(path):
+    if (path := journal_of(source, wanted)) is not None and is_locked(path):
         raise UsageError(
             f"expander submit is at work on {wanted}, and would go on; nothing was deleted",
             hint="end it first (Ctrl-C), or delete only what has ended: --finished",

@@ -17,7 +17,7 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete
 
 if TYPE_CHECKING:
-    from expander.client.client import Asking
+    from expander.client.client import ApiClient
 
 PATIENCE: Final = 2.0
 """Seconds after which what was found is offered, unless `LIMIT` says otherwise."""
@@ -137,15 +137,15 @@ def _contexts(ctx: click.Context) -> Iterator[str]:
                 yield from (str(each["name"]) for each in document.data["contexts"])
 
 
-def _cluster(flags: dict[str, Any]) -> tuple[Asking, str]:
+def _cluster(flags: dict[str, Any]) -> tuple[ApiClient, str]:
     """What asks the cluster, and the namespace that is meant."""
-    from expander.client.client import Asking
+    from expander.client.client import ApiClient
     from expander.client.retry import Retry
     from expander.client.transport import Transport
 
     transport = Transport(flags.get("kubeconfig"), flags.get("context"))
     namespace = flags.get("namespace") or transport.namespace
-    return Asking(transport, Retry(budget=_patience()), lambda: False), namespace
+    return ApiClient(transport, Retry(budget=_patience()), lambda: False), namespace
 
 
 BY_NAME: Final[dict[str, Find]] = {

@@ -23,7 +23,7 @@ from expander.base.errors import ExpanderError
 from expander.cli.output import printable, say
 
 if TYPE_CHECKING:
-    from expander.submit.submit import Submit, Tally
+    from expander.submit.submit import Counts, Submitter
 
 
 class ItemCount:
@@ -96,17 +96,17 @@ RECENT = 15.0
 class SubmitPicture:
     """Drawn by a thread; nothing when standard error is no terminal. ``total`` gives the number of items."""
 
-    def __init__(self, tally: Tally, total: Callable[[], int | None]) -> None:
+    def __init__(self, tally: Counts, total: Callable[[], int | None]) -> None:
         self._tally = tally
         self._total = total
-        self._submit: Submit | None = None
+        self._submit: Submitter | None = None
         self._on = sys.stderr.isatty()
         self._lock = threading.RLock()
         self._drawn = False
         self._over = False
         self._recent: deque[tuple[float, int]] = deque()
 
-    def watch(self, submit: Submit) -> None:
+    def watch(self, submit: Submitter) -> None:
         """Show how ``submit`` is going."""
         self._submit = submit
         if self._on:

@@ -120,18 +120,18 @@ def there(
     from expander.group.bookkeeping import writer_of
     from expander.group.cluster_writer import ClusterWrites
     from expander.group.retry import Retry
-    from expander.submit.options import Settings
-    from expander.submit.submit import Submit
+    from expander.submit.options import SubmitOptions
+    from expander.submit.submit import Submitter
 
     errors = ItemErrors()
-    settings = Settings(
+    settings = SubmitOptions(
         kubeconfig=wanted.kubeconfig,
         context=wanted.context,
         group_label=wanted.group_label,
         qps=flags["qps"],
         in_flight=flags["in_flight"],
     )
-    submit = Submit(settings, errors, say)
+    submit = Submitter(settings, errors, say)
 
     def again() -> None:
         raise KeyboardInterrupt

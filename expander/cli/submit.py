@@ -24,8 +24,8 @@ from expander.cli.resume import Remembered, resumed, run_of, same_cluster
 if TYPE_CHECKING:
     from expander.cli.submit_output import SubmitReport
     from expander.manifests.manifest import Manifest
-    from expander.submit.options import Settings
-    from expander.submit.submit import Submit
+    from expander.submit.options import SubmitOptions
+    from expander.submit.submit import Submitter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -152,7 +152,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.cli.batch_options import batch_of
     from expander.cli.progress import ItemCount, SubmitPicture
     from expander.cli.submit_output import SubmitReport
-    from expander.submit.submit import Submit, Tally, pretend
+    from expander.submit.submit import Counts, Submitter, dry_run_outcomes
 
     run: Mapping[str, Any]
     if arguments:
@@ -162,7 +162,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     else:
         raise UsageError("there is nothing to submit: name manifests, or a template and its items")
     settings = _settings(flags, run)
-    errors, tally = ItemErrors(), Tally()
+    errors, tally = ItemErrors(), Counts()
     picture = SubmitPicture(tally, ItemCount(arguments, flags))
     report = SubmitReport(
         tally,
@@ -174,10 +174,10 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     on_queue = into_broker(flags) if flags["dry_run"] == "none" else None
     manifests = batch_of(arguments, flags, errors, on_queue)
     if flags["dry_run"] == "client":
-        for settled in pretend(manifests, settings, errors):
+        for settled in dry_run_outcomes(manifests, settings, errors):
             report.show(settled)
         return _end(report, errors)
-    submit = Submit(settings, errors, picture.say)
+    submit = Submitter(settings, errors, picture.say)
     same_cluster(run, submit.server)
     reading = _Reading(submit)
     with Interrupts(reading.interrupted, _interrupt) as interrupts, picture:
@@ -198,11 +198,11 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     return _end(report, errors, submit)
 
 
-def _settings(flags: Mapping[str, Any], run: Mapping[str, Any]) -> Settings:
+def _settings(flags: Mapping[str, Any], run: Mapping[str, Any]) -> SubmitOptions:
     from expander.base.state_dir import state_folder
     from expander.client.retry import Retry
     from expander.manifests.names import LABEL_VALUE
-    from expander.submit.options import Settings, Terms
+    from expander.submit.options import SubmitOptions, Terms
 
     if flags["burst"] is not None and flags["qps"] is None:
         raise UsageError("--burst goes with --qps")
@@ -224,7 +224,7 @@ def _settings(flags: Mapping[str, Any], run: Mapping[str, Any]) -> Settings:
         flags["dry_run"] == "server",
         ("force" if flags["force_conflicts"] else "apply") if flags["server_side"] else None,
     )
-    return Settings(
+    return SubmitOptions(
         flags["kubeconfig"],
         flags["context"],
         flags["group_label"],
@@ -242,14 +242,16 @@ def _settings(flags: Mapping[str, Any], run: Mapping[str, Any]) -> Settings:
     )
 
 
-def _end(report: SubmitReport, errors: ItemErrors, submit: Submit | None = None) -> int:
+def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = None) -> int:
     report.finish(submit)
     errors.finish()
     left = submit is not None and submit.finishing is not None and submit.finishing.left
     return 1 if report.tally.failed or errors.count or left else 0
 
 
-def _interrupted(report: SubmitReport, errors: ItemErrors, submit: Submit, flags: Mapping[str, Any]) -> int:
+def _interrupted(
+    report: SubmitReport, errors: ItemErrors, submit: Submitter, flags: Mapping[str, Any]
+) -> int:
     report.finish(submit, interrupted=True)
     errors.finish()
     waiting = submit.submission.on_the_way
@@ -258,7 +260,7 @@ def _interrupted(report: SubmitReport, errors: ItemErrors, submit: Submit, flags
     return 130
 
 
-def _again(submit: Submit, flags: Mapping[str, Any]) -> str:
+def _again(submit: Submitter, flags: Mapping[str, Any]) -> str:
     """How to go on."""
     words = ["expander", "submit", "--resume", "--group", submit.group or "batch"]
     words += ["--state", flags["state"]] if flags["state"] else []
@@ -270,7 +272,7 @@ def _again(submit: Submit, flags: Mapping[str, Any]) -> str:
 class _Reading:
     """Reads the batch until there is a signal, also while it waits for standard input."""
 
-    def __init__(self, submit: Submit) -> None:
+    def __init__(self, submit: Submitter) -> None:
         self._submit = submit
         self._waits = False
         self._over = False

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from expander.cli.output import Output, printable, say
 
 if TYPE_CHECKING:
-    from expander.submit.options import Settled
-    from expander.submit.submit import Submit, Tally
+    from expander.submit.options import Outcome
+    from expander.submit.submit import Counts, Submitter
 
 SHOWN = 20
 """So many items that did not arrive are shown one by one."""
@@ -27,7 +27,7 @@ class SubmitReport:
 
     def __init__(
         self,
-        tally: Tally,
+        tally: Counts,
         *,
         as_json: bool,
         quiet: bool,
@@ -41,7 +41,7 @@ class SubmitReport:
         self._as_json = as_json
         self._quiet = quiet
 
-    def show(self, settled: Settled) -> None:
+    def show(self, settled: Outcome) -> None:
         """What became of one item."""
         self.tally.add(settled)
         prepared, done = settled.prepared, settled.done
@@ -68,7 +68,7 @@ class SubmitReport:
     def _line(self, data: dict[str, Any]) -> None:
         self._out.put(json.dumps(data, ensure_ascii=False) + "\n")
 
-    def finish(self, submit: Submit | None = None, interrupted: bool = False) -> None:
+    def finish(self, submit: Submitter | None = None, interrupted: bool = False) -> None:
         """The sum; of ``submit`` also what became of Jobs later."""
         counts = self.tally.counts
         podless = submit.news.podless.found() if submit is not None else []

@@ -265,7 +265,7 @@ def _submission(wanted: Wanted, server: str) -> Callable[[], bool]:
     if wanted.is_local or wanted.group is None:
         return lambda: False
     from expander.base.state_dir import state_folder
-    from expander.submit.journal import is_at_work, journal_file
+    from expander.submit.journal import is_locked, journal_file
 
     path = journal_file(state_folder("submit"), wanted.group, server)
-    return lambda: is_at_work(path)
+    return lambda: is_locked(path)

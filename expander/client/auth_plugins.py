@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from expander.base.errors import InputError
-from expander.client.kubeconfig import Access, Chosen, impersonation, no_cluster
+from expander.client.kubeconfig import ClientConfig, Context, impersonation, no_cluster_error
 
-NAMESPACE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+NAMESPACE_FILE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-SHOWN: Final = 300
+MAX_MESSAGE_LENGTH: Final = 300
 """Characters at most of what a plugin says."""
 
 _SECRET: Final = re.compile(
@@ -32,38 +32,38 @@ _SECRET: Final = re.compile(
 """What may be a credential in the words of a plugin: rather too much than too little."""
 
 
-def in_pod() -> Access:
+def in_cluster_config() -> ClientConfig:
     """The service account of the pod this runs in; InputError when there is none."""
     client, config = _client()
     settings = client.Configuration()
     try:
         config.load_incluster_config(client_configuration=settings)
     except (config.ConfigException, OSError) as error:
-        raise no_cluster(str(error)) from None
+        raise no_cluster_error(str(error)) from None
     namespace = "default"
-    if os.path.exists(NAMESPACE):
-        with open(NAMESPACE, encoding="utf-8") as file:
+    if os.path.exists(NAMESPACE_FILE):
+        with open(NAMESPACE_FILE, encoding="utf-8") as file:
             namespace = file.read().strip() or namespace
     return _access(settings, namespace)
 
 
-def of_context(source: str, chosen: Chosen) -> Access:
+def context_config(source: str, chosen: Context) -> ClientConfig:
     """The access of a context, after its plugin or provider was asked.
 
     Raises InputError, with what a plugin said, when that gives no credentials.
     """
     client, config = _client()
     settings = client.Configuration()
-    with _Overheard() as overheard:
+    with _CapturedErrors() as overheard:
         try:
             config.load_kube_config(source, chosen.name, client_configuration=settings, temp_file_path=None)
         except config.ConfigException as error:
-            raise no_cluster(without_secrets(str(error))) from None
+            raise no_cluster_error(redact(str(error))) from None
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise no_cluster(type(error).__name__) from None
+            raise no_cluster_error(type(error).__name__) from None
     if overheard.said:
         raise InputError(
-            f"no credentials for context {chosen.name!r}: {without_secrets(overheard.said[-1])}",
+            f"no credentials for context {chosen.name!r}: {redact(overheard.said[-1])}",
             hint="run the command of users[].user.exec in the kubeconfig by hand to see why",
         )
     return _access(settings, chosen.namespace, impersonation(chosen.user), chosen.proxy)
@@ -76,15 +76,15 @@ def _client() -> tuple[Any, Any]:
     return client, config
 
 
-def without_secrets(text: str) -> str:
+def redact(text: str) -> str:
     """The words of a plugin, in one line, without what may be a credential."""
-    return _SECRET.sub(" ***", " ".join(text.split()))[:SHOWN]
+    return _SECRET.sub(" ***", " ".join(text.split()))[:MAX_MESSAGE_LENGTH]
 
 
 def _access(
     settings: Any, namespace: str, acting_as: tuple[tuple[str, str], ...] = (), proxy: str = ""
-) -> Access:
-    return Access(
+) -> ClientConfig:
+    return ClientConfig(
         settings.host.rstrip("/"),
         namespace,
         _authorization(settings),
@@ -100,10 +100,10 @@ def _access(
 
 def _authorization(settings: Any) -> Callable[[], str]:
     def shown() -> str:
-        with _Overheard() as overheard:
+        with _CapturedErrors() as overheard:
             found = settings.auth_settings().values()  # asks a plugin again when its token has expired
         if overheard.said:
-            raise InputError(f"the credentials cannot be renewed: {without_secrets(overheard.said[-1])}")
+            raise InputError(f"the credentials cannot be renewed: {redact(overheard.said[-1])}")
         return next((str(each["value"]) for each in found if each["in"] == "header"), "")
 
     return shown
@@ -116,7 +116,7 @@ def _text(path: str | None) -> str:
         return file.read()
 
 
-class _Overheard(logging.Filter):
+class _CapturedErrors(logging.Filter):
     """Takes what this thread logs as an error meanwhile: it is for our message, and may hold a secret."""
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class _Overheard(logging.Filter):
         self.said.append(record.getMessage())
         return False
 
-    def __enter__(self) -> _Overheard:
+    def __enter__(self) -> _CapturedErrors:
         root = logging.getLogger()
         root.addFilter(self)
         root.addHandler(self._silent)  # without any handler, logging would make one that prints

@@ -11,13 +11,13 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ExpanderError, ItemError
-from expander.client.retry import TRANSIENT, Retry, asked_wait, status_of
-from expander.client.transport import Lost, Transport
+from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
+from expander.client.transport import ConnectionLost, Transport
 
-PAGE: Final = 500
+PAGE_SIZE: Final = 500
 """Objects of a list that are asked for at a time."""
 
-HOPELESS: Final = ("certificate",)
+PERMANENT_CONNECTION_ERRORS: Final = ("certificate",)
 """Words in what went wrong with a connection that time does not mend."""
 
 
@@ -27,7 +27,7 @@ class ClusterError(ExpanderError):
     exit_code = 1
 
 
-class Refused(ClusterError):
+class StatusError(ClusterError):
     """The server gave a final answer to a question; ``code`` is its status."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -39,7 +39,7 @@ class Unreachable(ClusterError):
     """There is no server where one should be, or not the one it should be."""
 
 
-class Asking:
+class ApiClient:
     """Asks a cluster; `Refused` when it says no, `Unreachable` when there is none, else `ClusterError`.
 
     ``stopped`` ends the waiting early.
@@ -65,18 +65,18 @@ class Asking:
                 if reply.status < 300:
                     return json.loads(reply.body)
                 why = str(status_of(reply.body).get("message") or f"HTTP {reply.status}")
-                asked = asked_wait(reply.headers, reply.body, time.time())
+                asked = retry_after(reply.headers, reply.body, time.time())
                 if reply.status == 401 and denied < 2:
                     denied += 1
                     self._transport.refresh()
                 elif reply.status not in TRANSIENT:
-                    raise Refused(reply.status, f"{self._transport.server}: {why}")
-            except Lost as error:
+                    raise StatusError(reply.status, f"{self._transport.server}: {why}")
+            except ConnectionLost as error:
                 why, lost = str(error), True
             failures += asked is None
             wait = self._retry.wait(failures, asked, random.random())
             words = f"{self._transport.server} does not answer: {why}"
-            if lost and any(sign in why for sign in HOPELESS):
+            if lost and any(sign in why for sign in PERMANENT_CONNECTION_ERRORS):
                 raise Unreachable(words)
             if self._retry.is_over(first, time.monotonic(), wait) or self._stopped():
                 raise Unreachable(words) if lost else ClusterError(words)
@@ -88,7 +88,7 @@ class Asking:
             prefix = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
             try:
                 found = self.get(prefix)["resources"]
-            except Refused as refused:
+            except StatusError as refused:
                 if refused.code != 404:
                     raise
                 found = []
@@ -109,7 +109,7 @@ class Asking:
         """
         more = ""
         while True:
-            query = f"?limit={PAGE}&labelSelector={quote(selector)}&fieldSelector={quote(fields)}"
+            query = f"?limit={PAGE_SIZE}&labelSelector={quote(selector)}&fieldSelector={quote(fields)}"
             page = self.get(path + query + (f"&continue={quote(more)}" if more else ""))
             yield page
             more = page["metadata"].get("continue") or ""

@@ -23,20 +23,20 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from expander.base.errors import InputError
-from expander.client.kubeconfig import Access, no_cluster
+from expander.client.kubeconfig import ClientConfig, no_cluster_error
 from expander.client.proxy import authorization, connect, proxy_for
 
-LARGEST_HEAD: Final = 1 << 17
+MAX_HEADER_BYTES: Final = 1 << 17
 """Bytes of headers after which an answer is none."""
 
-PIECE: Final = 1 << 16
+READ_BYTES: Final = 1 << 16
 
 
-class Malformed(OSError):
+class MalformedResponse(OSError):
     """What came is not an answer, or ended in the middle of one."""
 
 
-class Answer:
+class HttpResponse:
     """The answer to a ``method``: its status and headers (names in lower case); the body is still to be read.
 
     Raises Malformed and OSError, as all of its methods do.
@@ -82,15 +82,15 @@ class Answer:
         else:
             if self._rest:
                 yield self._rest
-            while piece := self._socket.recv(PIECE):
+            while piece := self._socket.recv(READ_BYTES):
                 yield piece
 
     def _read_head(self) -> None:
-        head = self._until(b"\r\n\r\n", LARGEST_HEAD)
+        head = self._until(b"\r\n\r\n", MAX_HEADER_BYTES)
         first, *lines = head.decode("latin-1").split("\r\n")
         version, _, rest = first.partition(" ")
         if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
-            raise Malformed("the answer is not HTTP/1.1")
+            raise MalformedResponse("the answer is not HTTP/1.1")
         self._newer = version != "HTTP/1.0"
         self.status = int(rest[:3])
         self.headers: dict[str, str] = {}
@@ -100,14 +100,14 @@ class Answer:
 
     def _chunks(self) -> Iterator[bytes]:
         while True:
-            size = _number(self._until(b"\r\n", LARGEST_HEAD).partition(b";")[0].strip(), 16)
+            size = _number(self._until(b"\r\n", MAX_HEADER_BYTES).partition(b";")[0].strip(), 16)
             if size == 0:
-                while self._until(b"\r\n", LARGEST_HEAD):
+                while self._until(b"\r\n", MAX_HEADER_BYTES):
                     pass  # trailers
                 return
             yield from self._exactly(size)
-            if self._until(b"\r\n", LARGEST_HEAD):
-                raise Malformed("a chunk is longer than it says")
+            if self._until(b"\r\n", MAX_HEADER_BYTES):
+                raise MalformedResponse("a chunk is longer than it says")
 
     def _exactly(self, count: int) -> Iterator[bytes]:
         while count:
@@ -122,15 +122,15 @@ class Answer:
         found = self._rest
         while (at := found.find(end)) < 0:
             if len(found) > most:
-                raise Malformed("a line of the answer does not end")
+                raise MalformedResponse("a line of the answer does not end")
             found += self._receive()
         self._rest = found[at + len(end) :]
         return found[:at]
 
     def _receive(self) -> bytes:
-        piece = self._socket.recv(PIECE)
+        piece = self._socket.recv(READ_BYTES)
         if not piece:
-            raise Malformed("the answer ended too early")
+            raise MalformedResponse("the answer ended too early")
         return piece
 
 
@@ -140,11 +140,11 @@ def _number(text: bytes, base: int) -> int:
     except ValueError:
         number = -1
     if number < 0:
-        raise Malformed("the answer has no length")
+        raise MalformedResponse("the answer has no length")
     return number
 
 
-CONNECT: Final = 10.0
+CONNECT_SECONDS: Final = 10.0
 """Seconds to wait for a connection."""
 
 
@@ -155,7 +155,7 @@ class Endpoint:
     Raises InputError for unusable certificates and proxies.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: ClientConfig) -> None:
         parts = urlsplit(access.server)
         self._context = tls(access) if parts.scheme == "https" else None
         self._host = parts.hostname or ""
@@ -193,8 +193,8 @@ class Endpoint:
 
     def _connect(self) -> socket.socket:
         if not self._proxy:
-            return socket.create_connection((self._host, self._port), CONNECT)
-        return connect(self._proxy, self._host, self._port, CONNECT, tunnel=self._context is not None)
+            return socket.create_connection((self._host, self._port), CONNECT_SECONDS)
+        return connect(self._proxy, self._host, self._port, CONNECT_SECONDS, tunnel=self._context is not None)
 
     def give(self, connection: Connection) -> None:
         """Keep a connection for the next request, unless there is to be none."""
@@ -224,18 +224,18 @@ class Connection:
         """Whether the server has kept it: it says nothing before it is asked, but for its end."""
         return not self._poll.poll(0)
 
-    def ask(self, method: str, request: bytes, silence: float) -> Answer:
+    def ask(self, method: str, request: bytes, silence: float) -> HttpResponse:
         """Send a whole request; the beginning of its answer. Raises OSError."""
         self._socket.settimeout(silence)
         self._socket.sendall(request)
-        return Answer(self._socket, method)
+        return HttpResponse(self._socket, method)
 
     def close(self) -> None:
         """Give it up."""
         self._socket.close()
 
 
-def tls(access: Access) -> ssl.SSLContext:
+def tls(access: ClientConfig) -> ssl.SSLContext:
     """The settings of TLS for a server. Raises InputError when a certificate or key cannot be used."""
     try:
         context = ssl.create_default_context(cadata=access.authority or None)
@@ -246,11 +246,11 @@ def tls(access: Access) -> ssl.SSLContext:
         if access.certificate:
             _load_certificate(context, access)
     except (ssl.SSLError, ValueError, OSError):
-        raise no_cluster("a certificate or key of the kubeconfig cannot be used") from None
+        raise no_cluster_error("a certificate or key of the kubeconfig cannot be used") from None
     return context
 
 
-def _load_certificate(context: ssl.SSLContext, access: Access) -> None:
+def _load_certificate(context: ssl.SSLContext, access: ClientConfig) -> None:
     """OpenSSL takes a private key from a file only: it is there, for this user alone, while it is read."""
     with tempfile.TemporaryDirectory(prefix="expander-") as folder:
         path = os.path.join(folder, "pem")
@@ -268,13 +268,13 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 """What a body is unless it is told: that of a PATCH, and any other."""
 
 
-class Session:
+class RequestEncoder:
     """An endpoint, and what is shown to it. ``since`` is when the credentials were read, on `time.monotonic`.
 
     Raises InputError when the credentials cannot be had.
     """
 
-    def __init__(self, access: Access, endpoint: Endpoint) -> None:
+    def __init__(self, access: ClientConfig, endpoint: Endpoint) -> None:
         self.access = access
         self.endpoint = endpoint
         self.since = time.monotonic()

@@ -27,7 +27,7 @@ _HINT: Final = "--kubeconfig FILE or $KUBECONFIG says where one is; `expander se
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class ClientConfig:
     """How to reach a server and what to show it. ``server`` is a URL and may have a path.
 
     ``authority``, ``certificate`` and ``key`` are PEM texts, empty for those of the system and for none.
@@ -54,7 +54,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Context:
     """The context that is used, with its cluster and user as the files have them."""
 
     name: str
@@ -73,7 +73,7 @@ class Chosen:
         return str(self.cluster.get("proxy-url") or "")
 
 
-def choose(source: str, context: str | None) -> Chosen:
+def load_context(source: str, context: str | None) -> Context:
     """The context named ``context``, or the current one, in the files of ``source``.
 
     Raises InputError when there is no such context, or its parts are missing.
@@ -81,24 +81,24 @@ def choose(source: str, context: str | None) -> Chosen:
     current, found = _merged(source)
     name = context or current
     if not name:
-        raise no_cluster(f"no current context in {source}")
+        raise no_cluster_error(f"no current context in {source}")
     entry = found["context"].get(name)
     if entry is None:
         known = ", ".join(sorted(found["context"])) or "none"
-        raise no_cluster(f"no context {name!r} in {source}; there are: {known}")
+        raise no_cluster_error(f"no context {name!r} in {source}; there are: {known}")
     cluster = found["cluster"].get(entry.get("cluster"))
     if cluster is None or not cluster.get("server"):
-        raise no_cluster(f"the cluster {entry.get('cluster')!r} of context {name!r} has no server")
+        raise no_cluster_error(f"the cluster {entry.get('cluster')!r} of context {name!r} has no server")
     if entry.get("user") and entry["user"] not in found["user"]:
-        raise no_cluster(f"there is no user {entry['user']!r}, which context {name!r} names")
+        raise no_cluster_error(f"there is no user {entry['user']!r}, which context {name!r} names")
     user = found["user"].get(entry.get("user")) or {}
-    return Chosen(name, str(entry.get("namespace") or "default"), cluster, user)
+    return Context(name, str(entry.get("namespace") or "default"), cluster, user)
 
 
-def read(chosen: Chosen) -> Access:
-    """The access by a context that `Chosen.is_static`; InputError when a file of it cannot be read."""
+def client_config(chosen: Context) -> ClientConfig:
+    """The access by a context that `Context.is_static`; InputError when a file of it cannot be read."""
     cluster, user = chosen.cluster, chosen.user
-    return Access(
+    return ClientConfig(
         str(cluster["server"]).rstrip("/"),
         chosen.namespace,
         _authorization(user),
@@ -121,7 +121,7 @@ def impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in found if value)
 
 
-def no_cluster(why: str) -> InputError:
+def no_cluster_error(why: str) -> InputError:
     """The error for a cluster that cannot be found."""
     return InputError(f"no cluster to speak to: {why}", hint=_HINT)
 
@@ -146,15 +146,15 @@ def _merged(source: str) -> tuple[str, dict[str, dict[str, Any]]]:
                 for each in tree.get(f"{kind}s") or ():
                     entries.setdefault(each["name"], _placed(kind, each.get(kind) or {}, path))
         except OSError as error:
-            raise no_cluster(f"{path}: {error.strerror}") from None
+            raise no_cluster_error(f"{path}: {error.strerror}") from None
         except yaml.YAMLError as error:
             line = getattr(getattr(error, "problem_mark", None), "line", None)
             where = "" if line is None else f":{line + 1}"
-            raise no_cluster(f"{path}{where} is not YAML") from None  # the text may hold a secret
+            raise no_cluster_error(f"{path}{where} is not YAML") from None  # the text may hold a secret
         except (AttributeError, KeyError, TypeError, ValueError):
-            raise no_cluster(f"{path} is not a kubeconfig") from None
+            raise no_cluster_error(f"{path} is not a kubeconfig") from None
     if not any_file:
-        raise no_cluster(f"there is no file {source}")
+        raise no_cluster_error(f"there is no file {source}")
     return current, found
 
 
@@ -183,7 +183,7 @@ def _pem(entry: Mapping[str, Any], name: str) -> str:
         try:
             return base64.b64decode(data).decode()
         except (binascii.Error, ValueError):
-            raise no_cluster(f"{name}-data is not base64") from None
+            raise no_cluster_error(f"{name}-data is not base64") from None
     return _text(entry[name]) if entry.get(name) else ""
 
 
@@ -192,4 +192,4 @@ def _text(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.read()
     except (OSError, ValueError) as error:
-        raise no_cluster(f"{path} cannot be read: {getattr(error, 'strerror', 'not text')}") from None
+        raise no_cluster_error(f"{path} cannot be read: {getattr(error, 'strerror', 'not text')}") from None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from expander.client.client import Asking, ClusterError, Refused
+from expander.client.client import ApiClient, ClusterError, StatusError
 
 Object = Mapping[str, Any]
 
@@ -14,7 +14,7 @@ KINDS: Final = ("resourcequotas", "limitranges")
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
+class NamespaceLimits:
     """The ``quotas`` and ``ranges`` of ``namespace`` as the API has them.
 
     ``unknown`` says why they could not be read, and is empty when they were; ``silent`` that it is because
@@ -28,18 +28,18 @@ class Capacity:
     silent: bool = False
 
 
-CapacityOf = Callable[[str], Capacity]
+NamespaceLimitsOf = Callable[[str], NamespaceLimits]
 """Gives the limits of a namespace."""
 
 
-def capacity_of(asking: Asking, namespace: str) -> Capacity:
+def namespace_limits(asking: ApiClient, namespace: str) -> NamespaceLimits:
     """The limits of ``namespace``: two requests. What cannot be read is said in ``unknown``, never raised."""
     found: list[tuple[Object, ...]] = []
     for kind in KINDS:
         try:
             found.append(tuple(asking.get(f"/api/v1/namespaces/{namespace}/{kind}")["items"]))
-        except Refused as refused:
-            return Capacity(namespace, unknown=f"{kind} of {namespace} cannot be read: {refused}")
+        except StatusError as refused:
+            return NamespaceLimits(namespace, unknown=f"{kind} of {namespace} cannot be read: {refused}")
         except ClusterError as error:
-            return Capacity(namespace, unknown=str(error), silent=True)
-    return Capacity(namespace, found[0], found[1])
+            return NamespaceLimits(namespace, unknown=str(error), silent=True)
+    return NamespaceLimits(namespace, found[0], found[1])

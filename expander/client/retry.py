@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-LONGEST_ASKED: Final = 600.0
+MAX_RETRY_AFTER_SECONDS: Final = 600.0
 """Seconds; a server that asks for more is asked again after this."""
 
 
@@ -28,7 +28,7 @@ class Retry:
     def wait(self, failures: int, asked: float | None, chance: float) -> float:
         """Seconds to wait; at least what the server ``asked`` for. ``chance`` is from 0 to 1."""
         if asked is not None:
-            return min(asked, LONGEST_ASKED) + chance * min(max(asked, 0.5) / 5, 1.0)
+            return min(asked, MAX_RETRY_AFTER_SECONDS) + chance * min(max(asked, 0.5) / 5, 1.0)
         limit = min(self.cap, self.base * 2.0 ** min(failures - 1, 30))
         return limit * (0.5 + chance / 2)
 
@@ -37,7 +37,7 @@ class Retry:
         return now + wait - first > self.budget
 
 
-def asked_wait(headers: Mapping[str, str], body: bytes, now: float) -> float | None:
+def retry_after(headers: Mapping[str, str], body: bytes, now: float) -> float | None:
     """The seconds a server asks to wait: the Retry-After header, as a number or a date, or the Status.
 
     ``headers`` have names in lower case; ``now`` is Unix time, for dates. None when it does not ask.

@@ -16,25 +16,25 @@ from dataclasses import dataclass
 from typing import Final
 
 from expander.base.errors import InputError
-from expander.client.http import Endpoint, Session
-from expander.client.kubeconfig import Access, choose, read
+from expander.client.http import Endpoint, RequestEncoder
+from expander.client.kubeconfig import ClientConfig, client_config, load_context
 from expander.client.proxy import ProxyError
 
-FRESH: Final = 30.0
+CREDENTIAL_TTL_SECONDS: Final = 30.0
 """Seconds for which the headers that authenticate are used without asking for them again."""
 
-AGAIN: Final = 2.0
+CREDENTIAL_RETRY_SECONDS: Final = 2.0
 """Seconds after credentials could not be had in which that is not tried again."""
 
-ANSWER: Final = 60.0
+RESPONSE_TIMEOUT_SECONDS: Final = 60.0
 """Seconds to wait for an answer: what a server does not answer in that time is lost."""
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """There was no answer: the request may have taken effect or not."""
 
 
-class NotGiven(Lost):
+class HttpError(ConnectionLost):
     """The answer is an error instead of what was asked for: its ``status`` and ``body``."""
 
     def __init__(self, status: int, body: bytes) -> None:
@@ -44,7 +44,7 @@ class NotGiven(Lost):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """An answer; the names of ``headers`` are in lower case."""
 
     status: int
@@ -66,13 +66,13 @@ class Transport:
         self._mine = threading.local()
         self._session = _session(*self._asked)
         self._stale = False
-        self._failed: tuple[float, str] = (-AGAIN, "")
+        self._failed: tuple[float, str] = (-CREDENTIAL_RETRY_SECONDS, "")
         self.server: str = self._session.access.shown
         self.namespace: str = self._session.access.namespace
 
     def request(
         self, method: str, path: str, body: bytes | None = None, content_type: str | None = None
-    ) -> Reply:
+    ) -> Response:
         """One request; ``path`` may have a query. Raises Lost when no answer came.
 
         ``content_type`` is what ``body`` is: JSON, or a merge patch of a PATCH, unless it is told.
@@ -84,13 +84,15 @@ class Transport:
         try:
             connection = session.endpoint.take()
         except OSError as error:
-            raise Lost(_words(error)) from None
+            raise ConnectionLost(_words(error)) from None
         try:
-            answer = connection.ask(method, session.request(method, path, body, content_type), ANSWER)
-            reply = Reply(answer.status, answer.headers, answer.read())
+            answer = connection.ask(
+                method, session.request(method, path, body, content_type), RESPONSE_TIMEOUT_SECONDS
+            )
+            reply = Response(answer.status, answer.headers, answer.read())
         except OSError as error:
             connection.close()
-            raise Lost(_words(error)) from None
+            raise ConnectionLost(_words(error)) from None
         except BaseException:
             connection.close()
             raise
@@ -107,7 +109,7 @@ class Transport:
             *lines, left = (left + chunk).split(b"\n")
             yield from (line for line in lines if line)
 
-    def stream(self, path: str, silence: float = ANSWER) -> Iterator[bytes]:
+    def stream(self, path: str, silence: float = RESPONSE_TIMEOUT_SECONDS) -> Iterator[bytes]:
         """The body of an answer, in pieces as they come; ends when the server ends it.
 
         ``silence`` is how many seconds may pass without a piece. Raises NotGiven when the answer is an error,
@@ -115,16 +117,16 @@ class Transport:
         """
         session = self._current()
         if session is None:
-            raise NotGiven(401, _denied(self._failed[1]).body)
+            raise HttpError(401, _denied(self._failed[1]).body)
         connection = None
         try:
             connection = session.endpoint.take()
             answer = connection.ask("GET", session.request("GET", path), silence)
             if answer.status != 200:
-                raise NotGiven(answer.status, answer.read(1 << 16))
+                raise HttpError(answer.status, answer.read(1 << 16))
             yield from answer.pieces()
         except OSError as error:
-            raise Lost(_words(error)) from None
+            raise ConnectionLost(_words(error)) from None
         finally:
             if connection is not None:
                 connection.close()
@@ -139,12 +141,12 @@ class Transport:
         with self._lock:
             self._session.endpoint.close()
 
-    def _current(self) -> Session | None:
+    def _current(self) -> RequestEncoder | None:
         """What the next request uses; None when the credentials cannot be had."""
         now = time.monotonic()
         with self._lock:
-            if self._stale or now - self._session.since >= FRESH:
-                if now - self._failed[0] < AGAIN:
+            if self._stale or now - self._session.since >= CREDENTIAL_TTL_SECONDS:
+                if now - self._failed[0] < CREDENTIAL_RETRY_SECONDS:
                     return None
                 try:
                     self._renew()
@@ -157,36 +159,36 @@ class Transport:
     def _renew(self) -> None:
         old = self._session
         if not self._stale:
-            self._session = Session(old.access, old.endpoint)
+            self._session = RequestEncoder(old.access, old.endpoint)
             return
         self._session = _session(*self._asked)
         self._stale = False
         old.endpoint.close()
 
 
-def _session(kubeconfig: str | None, context: str | None) -> Session:
+def _session(kubeconfig: str | None, context: str | None) -> RequestEncoder:
     access = _access(kubeconfig, context)
-    return Session(access, Endpoint(access))
+    return RequestEncoder(access, Endpoint(access))
 
 
-def _access(kubeconfig: str | None, context: str | None) -> Access:
+def _access(kubeconfig: str | None, context: str | None) -> ClientConfig:
     source = kubeconfig or os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
     inside = "KUBERNETES_SERVICE_HOST" in os.environ
     if kubeconfig is None and inside and not any(map(os.path.exists, source.split(os.pathsep))):
         from expander.client import auth_plugins
 
-        return auth_plugins.in_pod()
-    chosen = choose(source, context)
+        return auth_plugins.in_cluster_config()
+    chosen = load_context(source, context)
     if chosen.is_static:
-        return read(chosen)
+        return client_config(chosen)
     from expander.client import auth_plugins
 
-    return auth_plugins.of_context(source, chosen)
+    return auth_plugins.context_config(source, chosen)
 
 
-def _denied(why: str) -> Reply:
+def _denied(why: str) -> Response:
     status = {"kind": "Status", "reason": "Unauthorized", "message": why, "code": 401}
-    return Reply(401, {}, json.dumps(status).encode())
+    return Response(401, {}, json.dumps(status).encode())
 
 
 def _words(error: BaseException) -> str:

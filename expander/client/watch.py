@@ -8,20 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from expander.client.client import Asking, ClusterError, Refused
-from expander.client.transport import Lost, NotGiven, Transport
+from expander.client.client import ApiClient, ClusterError, StatusError
+from expander.client.transport import ConnectionLost, HttpError, Transport
 
-STAY: Final = 240
+WATCH_TIMEOUT_SECONDS: Final = 240
 """Seconds for which a watch is asked to stay open."""
 
-PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 15.0
+MIN_REWATCH_SECONDS: Final = 0.5
+MAX_REWATCH_SECONDS: Final = 15.0
 """Seconds before a watch is opened again: none after one that told something, then doubled each time."""
 
 Object = Mapping[str, Any]
 
 
-class Listener(Protocol):
+class Handler(Protocol):
     """Who wants to know of the objects at ``path`` that the label selector and the fields select."""
 
     path: str
@@ -41,7 +41,7 @@ class Listener(Protocol):
         """An object was ADDED, MODIFIED or DELETED."""
 
 
-def fill(asking: Asking, listener: Listener) -> str:
+def list_objects(asking: ApiClient, listener: Handler) -> str:
     """Tell ``listener`` of what there is; gives the version from which a watch goes on."""
     listener.begin()
     version = ""
@@ -52,10 +52,10 @@ def fill(asking: Asking, listener: Listener) -> str:
     return version
 
 
-def follow(
+def list_and_watch(
     transport: Transport,
-    asking: Asking,
-    listener: Listener,
+    asking: ApiClient,
+    listener: Handler,
     stopped: Callable[[], bool],
     version: str = "",
 ) -> None:
@@ -66,8 +66,9 @@ def follow(
     pause = 0.0
     while not stopped():
         try:
-            version = version or fill(asking, listener)
-            query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={STAY}&resourceVersion={version}"
+            version = version or list_objects(asking, listener)
+            query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
+            query += f"&resourceVersion={version}"
             query += f"&labelSelector={quote(listener.selector)}&fieldSelector={quote(listener.fields)}"
             for line in transport.watch(listener.path + query):
                 event = json.loads(line)
@@ -79,22 +80,22 @@ def follow(
                 pause = 0.0
                 if stopped():
                     return
-        except Refused as refused:
+        except StatusError as refused:
             if refused.code != 410:
                 raise
             version = ""
-        except NotGiven as answer:
+        except HttpError as answer:
             if answer.status == 401:
                 transport.refresh()
             if answer.status in (403, 405):
-                raise Refused(
+                raise StatusError(
                     answer.status, f"{transport.server} allows no watch of {listener.path}"
                 ) from None
             if answer.status == 410:
                 version = ""
         except (ValueError, KeyError, ClusterError):
             version = ""
-        except Lost:
+        except ConnectionLost:
             pass
         time.sleep(pause)
-        pause = min(LONGEST_PAUSE, max(PAUSE, pause * 2))
+        pause = min(MAX_REWATCH_SECONDS, max(MIN_REWATCH_SECONDS, pause * 2))

@@ -123,11 +123,11 @@ def writer_of(source: AnySource) -> Iterator[AnyWriter]:
         with LocalWrites(source.folders.found(), source.selection) as local:
             yield local
         return
-    from expander.client.client import Asking
+    from expander.client.client import ApiClient
     from expander.client.retry import Retry
     from expander.group.cluster_writer import ClusterWrites
 
-    yield ClusterWrites(Asking(source.transport, Retry(), lambda: False), source.selection)
+    yield ClusterWrites(ApiClient(source.transport, Retry(), lambda: False), source.selection)
 
 
 def journal_of(source: AnySource, wanted: Wanted) -> Path | None:

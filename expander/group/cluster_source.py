@@ -14,9 +14,9 @@ from itertools import chain
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from expander.client.client import Asking, Refused
+from expander.client.client import ApiClient, StatusError
 from expander.client.retry import TRANSIENT, Retry, status_of
-from expander.client.transport import Lost, NotGiven, Transport
+from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.group.cluster_watch import Lists, Watching
 from expander.kube.objects import Change, Object, Selection, container_status, uid_of
 
@@ -32,7 +32,7 @@ MAX_LOG_ATTEMPTS: Final = 5
 
 def log(
     transport: Transport,
-    asking: Asking,
+    asking: ApiClient,
     pod: Object,
     container: str,
     *,
@@ -76,17 +76,17 @@ def log(
                 seen += len(piece) - skip
                 skip = 0
             return
-        except NotGiven as answer:
+        except HttpError as answer:
             words = _message(answer)
             if answer.status in (400, 404):
                 return
             if answer.status == 401 and not failures:
                 transport.refresh()
             elif answer.status not in TRANSIENT or failures >= MAX_LOG_ATTEMPTS:
-                raise Refused(answer.status, f"{transport.server}: {words}") from None
-        except Lost as lost:
+                raise StatusError(answer.status, f"{transport.server}: {words}") from None
+        except ConnectionLost as lost:
             if failures >= MAX_LOG_ATTEMPTS and not follow:
-                raise Refused(0, f"{transport.server} does not answer: {lost}") from None
+                raise StatusError(0, f"{transport.server} does not answer: {lost}") from None
         failures += 1
         time.sleep(PAUSE)
         if previous:
@@ -106,7 +106,7 @@ def log(
             return
 
 
-def _message(answer: NotGiven) -> str:
+def _message(answer: HttpError) -> str:
     return str(status_of(answer.body).get("message") or f"HTTP {answer.status}")
 
 
@@ -119,11 +119,11 @@ class _Begun(NamedTuple):
     """Empty while nothing of it has begun."""
 
 
-def _now(asking: Asking, path: str, pod: Object, container: str) -> _Begun | None:
+def _now(asking: ApiClient, path: str, pod: Object, container: str) -> _Begun | None:
     """The last start of a container, None when its pod is gone."""
     try:
         now = asking.get(path)
-    except Refused as answer:
+    except StatusError as answer:
         if answer.code == 404:
             return None
         raise
@@ -156,7 +156,7 @@ class ClusterSource:
         self.transport = transport
         self.selection = selection
         self._retry = Retry(cap=LONGEST_PAUSE, budget=patience)
-        self.asking = Asking(transport, self._retry, lambda: False)
+        self.asking = ApiClient(transport, self._retry, lambda: False)
         self.lists = Lists(self.asking, selection)
         self.where = transport.server
 
@@ -192,7 +192,7 @@ class ClusterSource:
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """See `Reader`."""
-        lists = Lists(Asking(self.transport, self._retry, stopped), self.selection)
+        lists = Lists(ApiClient(self.transport, self._retry, stopped), self.selection)
         return Watching(self.transport, lists, pods).changes(stopped)
 
     def log(

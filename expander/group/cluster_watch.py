@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
-from expander.client.client import Asking, ClusterError, Refused
-from expander.client.transport import Lost, NotGiven, Transport
+from expander.client.client import ApiClient, ClusterError, StatusError
+from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.kube.objects import Change, Object, Selection, mark_of, owner_of, uid_of
 from expander.kube.selectors import Selector, from_object, parse
 
@@ -41,7 +41,7 @@ FEW: Final = 4 * AT_ONCE
 class Lists:
     """The lists of one selection. ``page`` is how many objects are asked for at a time."""
 
-    def __init__(self, asking: Asking, selection: Selection, page: int = PAGE) -> None:
+    def __init__(self, asking: ApiClient, selection: Selection, page: int = PAGE) -> None:
         self._asking = asking
         self._page = page
         self.namespace = selection.namespace
@@ -73,7 +73,7 @@ class Lists:
                 page = self._asking.get(
                     self.path(kind) + query + (f"&continue={quote(more)}" if more else "")
                 )
-            except Refused as refused:
+            except StatusError as refused:
                 if refused.code != 410 or not more:
                     raise
                 more = ""
@@ -98,7 +98,7 @@ class Lists:
         """The CronJobs of the selection; none for those who may see Jobs only."""
         try:
             return list(self.all("CronJob", self.selector))
-        except Refused:
+        except StatusError:
             return []
 
     def schedules(self) -> set[str]:
@@ -316,16 +316,16 @@ class Watching:
                     version = self._list(stream)
                     listed = True
                 version = self._watch(stream, version)
-            except (Refused, ClusterError) as error:
-                if not listed or (isinstance(error, Refused) and error.code in FINAL):
+            except (StatusError, ClusterError) as error:
+                if not listed or (isinstance(error, StatusError) and error.code in FINAL):
                     self._queue.put((stream, error))
                     return
                 version = ""
                 time.sleep(PAUSE)
-            except NotGiven as answer:
+            except HttpError as answer:
                 version = "" if answer.status == 410 else version
                 time.sleep(PAUSE)
-            except Lost:
+            except ConnectionLost:
                 time.sleep(PAUSE)
             except (ValueError, KeyError):
                 version = ""
@@ -353,8 +353,8 @@ class Watching:
                     self._queue.put((stream, Change(event["type"], event["object"])))
                 if self._over:
                     break
-        except NotGiven:
+        except HttpError:
             raise
-        except Lost:
+        except ConnectionLost:
             time.sleep(PAUSE)
         return version

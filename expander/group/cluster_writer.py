@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from expander.client.client import PAGE, Asking, ClusterError, Refused
+from expander.client.client import PAGE_SIZE, ApiClient, ClusterError, StatusError
 from expander.kube.objects import Selection
 
 Object = Mapping[str, Any]
@@ -41,7 +41,7 @@ GONE: Final = (404, 409)
 class ClusterWrites:
     """Writes to the cluster that ``asking`` speaks to. Raises `ClusterError` when it cannot."""
 
-    def __init__(self, asking: Asking, selection: Selection) -> None:
+    def __init__(self, asking: ApiClient, selection: Selection) -> None:
         self._asking = asking
         self._selection = selection
 
@@ -51,7 +51,7 @@ class ClusterWrites:
         body = json.dumps({"metadata": metadata}).encode()
         try:
             self._asking.send("PATCH", path_of(kind, object) + "?fieldManager=expander", body)
-        except Refused as refused:
+        except StatusError as refused:
             if refused.code not in GONE:
                 raise
 
@@ -60,7 +60,7 @@ class ClusterWrites:
         body = _options(propagation, uid=object["metadata"]["uid"])
         try:
             self._asking.send("DELETE", path_of(kind, object), body)
-        except Refused as refused:
+        except StatusError as refused:
             if refused.code not in GONE:
                 raise
             return False
@@ -109,7 +109,7 @@ class ClusterWrites:
             try:
                 for found in self._listed(kind, self._selection):
                     yield {"apiVersion": KINDS[kind][0], "kind": kind, **found}
-            except Refused as refused:
+            except StatusError as refused:
                 if refused.code != 403:
                     raise
 
@@ -122,7 +122,7 @@ class ClusterWrites:
             yield from page["items"]
 
     def _delete_in(self, kind: str, namespace: str | None, selector: str, propagation: str) -> int:
-        query = f"?labelSelector={quote(selector)}&limit={PAGE}"
+        query = f"?labelSelector={quote(selector)}&limit={PAGE_SIZE}"
         path, body = collection(kind, namespace) + query, _options(propagation)
         seen: set[str] = set()
         more = ""
@@ -131,7 +131,7 @@ class ClusterWrites:
                 answer = self._asking.send(
                     "DELETE", path + (f"&continue={quote(more)}" if more else ""), body
                 )
-            except Refused as refused:
+            except StatusError as refused:
                 if refused.code != 410 or not more:
                     raise
                 more = ""  # the list that was begun is too old

@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ExpanderError
-from expander.client.client import Asking, ClusterError, Refused
+from expander.client.client import ApiClient, ClusterError, StatusError
 from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
 from expander.group.results import collect
@@ -44,7 +44,7 @@ class Finishing:
     def __init__(
         self,
         transport: Transport,
-        asking: Asking,
+        asking: ApiClient,
         folder: Path,
         journal: Journal | None,
         fail: Callable[[ExpanderError], None],
@@ -140,7 +140,7 @@ class Finishing:
         path = f"{collection}/{quote(metadata['name'], safe='')}"
         try:
             self._asking.send("DELETE", path, json.dumps(options).encode())
-        except Refused as refused:
+        except StatusError as refused:
             if refused.code not in (404, 409):  # somebody else was quicker
                 raise
         with self._lock:

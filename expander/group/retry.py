@@ -35,7 +35,7 @@ from expander.manifests.set_field import change
 if TYPE_CHECKING:
     from expander.group.cluster_writer import ClusterWrites
     from expander.local.executor import Executor
-    from expander.submit.submit import Submit
+    from expander.submit.submit import Submitter
 
 EARLIER_JOBS_AT_ONCE = 200
 """Jobs whose pods are asked for at a time."""
@@ -135,7 +135,7 @@ class Retry:
     """A retry in a cluster. ``folder`` is for what is pending, ``logs`` for logs; None: none are kept."""
 
     def __init__(
-        self, reader: Reader, writer: ClusterWrites, submit: Submit, folder: Path, logs: Path | None
+        self, reader: Reader, writer: ClusterWrites, submit: Submitter, folder: Path, logs: Path | None
     ) -> None:
         self._reader = reader
         self._writer = writer

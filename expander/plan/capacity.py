@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from expander.base.errors import InputError
-from expander.client.quotas import Capacity
+from expander.client.quotas import NamespaceLimits
 
 PATIENCE: Final = 3.0
 """Seconds in which a question is asked again before the plan goes on without an answer."""
@@ -23,7 +23,7 @@ class Limits(Protocol):
     def namespace(self) -> str:
         """The namespace of objects that name none."""
 
-    def of(self, namespace: str) -> Capacity:
+    def of(self, namespace: str) -> NamespaceLimits:
         """The limits of ``namespace``."""
 
     def unknown(self) -> list[str]:
@@ -39,9 +39,9 @@ class Nobody:
     def __init__(self, why: str) -> None:
         self._why = why
 
-    def of(self, namespace: str) -> Capacity:
+    def of(self, namespace: str) -> NamespaceLimits:
         """Nothing is known."""
-        return Capacity(namespace)
+        return NamespaceLimits(namespace)
 
     def unknown(self) -> list[str]:
         """The reason."""
@@ -57,23 +57,23 @@ class ClusterLimits:
     asked = "cluster"
 
     def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
-        from expander.client.client import Asking
+        from expander.client.client import ApiClient
         from expander.client.retry import Retry
         from expander.client.transport import Transport
 
         transport = Transport(kubeconfig, context)
         self.namespace = transport.namespace
         transport.close()  # a namespace or two are asked: no connection is worth keeping
-        self._asking = Asking(transport, Retry(budget=PATIENCE), lambda: False)
+        self._asking = ApiClient(transport, Retry(budget=PATIENCE), lambda: False)
         self._silent: str | None = None
 
-    def of(self, namespace: str) -> Capacity:
+    def of(self, namespace: str) -> NamespaceLimits:
         """The limits of ``namespace``. A server that once did not answer is not asked again."""
-        from expander.client.quotas import capacity_of
+        from expander.client.quotas import namespace_limits
 
         if self._silent is not None:
-            return Capacity(namespace, unknown=self._silent)
-        found = capacity_of(self._asking, namespace)
+            return NamespaceLimits(namespace, unknown=self._silent)
+        found = namespace_limits(self._asking, namespace)
         if found.silent:
             self._silent = found.unknown
         return found

@@ -12,7 +12,7 @@ from itertools import groupby
 from math import ceil
 from typing import Any, Final
 
-from expander.client.quotas import Capacity
+from expander.client.quotas import NamespaceLimits
 from expander.kube import limit_ranges, quota
 from expander.kube.quantity import Quantity
 from expander.kube.quota import Refused, concerns, usage
@@ -81,7 +81,7 @@ class _Charge:
 class Demand:
     """What a batch asks of one namespace, held against its ``capacity``."""
 
-    def __init__(self, capacity: Capacity) -> None:
+    def __init__(self, capacity: NamespaceLimits) -> None:
         self.capacity = capacity
         self._lines: dict[tuple[str, str, bool], _Line] = {}
         self._rulings: dict[tuple[str, str, bool], int] = {}

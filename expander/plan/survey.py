@@ -15,7 +15,7 @@ from math import ceil
 from typing import Any, Final
 
 from expander.base.errors import ItemError, Problem
-from expander.client.quotas import Capacity, CapacityOf
+from expander.client.quotas import NamespaceLimits, NamespaceLimitsOf
 from expander.kube.scheme import BY_KIND
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
@@ -132,7 +132,7 @@ class Survey:
         rate: Rate | None = None,
         namespace: str = "default",
         group_label: str = GROUP_LABEL,
-        capacity: CapacityOf | None = None,
+        capacity: NamespaceLimitsOf | None = None,
         on_error: Callable[[ItemError], None],
         shape: str = "jobs",
     ) -> None:
@@ -223,7 +223,7 @@ class Survey:
 
     def _demand(self, namespace: str) -> Demand:
         if namespace not in self._demands:
-            capacity = Capacity(namespace) if self._capacity is None else self._capacity(namespace)
+            capacity = NamespaceLimits(namespace) if self._capacity is None else self._capacity(namespace)
             self._demands[namespace] = Demand(capacity)
         return self._demands[namespace]
 
@@ -255,7 +255,7 @@ def plan_of(
     rate: Rate | None = None,
     namespace: str = "default",
     group_label: str = GROUP_LABEL,
-    capacity: CapacityOf | None = None,
+    capacity: NamespaceLimitsOf | None = None,
     on_error: Callable[[ItemError], None],
     shape: str = "jobs",
 ) -> Plan:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from expander.submit.delivery import is_finished
-from expander.submit.request import Prepared
+from expander.submit.request import PreparedRequest
 
 Key = tuple[str, str]
 Job = Mapping[str, Any]
@@ -20,7 +20,7 @@ class Scope(NamedTuple):
     group: str
 
 
-def scope_of(prepared: Prepared) -> Scope:
+def scope_of(prepared: PreparedRequest) -> Scope:
     """Where news of a Job comes from."""
     return Scope(prepared.namespace, prepared.group)
 
@@ -33,7 +33,7 @@ class _Entry:
     known: int | None = None
 
 
-class Window:
+class ActiveWindow:
     """Counts unfinished Jobs, known by namespace and name.
 
     A Job is entered before it is sent, so that news of its end can never come too early. ``most`` may be in
@@ -63,11 +63,11 @@ class Window:
         """Whether no other Job may be sent now."""
         return (self.most is not None and len(self._unfinished) >= self.most) or self._is_behind()
 
-    def sending(self, prepared: Prepared) -> None:
+    def sending(self, prepared: PreparedRequest) -> None:
         """A Job is being sent."""
         self._unfinished.setdefault((prepared.namespace, prepared.name), _Entry(scope_of(prepared)))
 
-    def answered(self, prepared: Prepared, unfinished: bool) -> None:
+    def answered(self, prepared: PreparedRequest, unfinished: bool) -> None:
         """The server has the Job, or not (then it is not ``unfinished``).
 
         Of a Job that there was news of, such as another's of the same name, the news is right.

@@ -15,20 +15,20 @@ from typing import Any, Final, Literal
 
 from expander.client.retry import TRANSIENT, status_of
 from expander.manifests.edits import DIGEST
-from expander.submit.quota_gate import Excess, excess_of
-from expander.submit.request import Prepared
+from expander.submit.quota_gate import Excess, parse_excess
+from expander.submit.request import PreparedRequest
 
 Stage = Literal["create", "compare", "replace", "delete", "vanish"]
 
 Apply = Literal["apply", "force"]
 """Server-side apply instead of creating; with ``force`` fields of other managers are taken over."""
 
-APPLY_PATCH: Final = "application/apply-patch+yaml"
+APPLY_CONTENT_TYPE: Final = "application/apply-patch+yaml"
 """What the body of a server-side apply is; JSON is YAML too."""
 
 
 @dataclass(slots=True)
-class Task:
+class Delivery:
     """One item on its way.
 
     ``attempts`` counts requests that tell of the item, ``failures`` those in a row that had no use and no
@@ -39,7 +39,7 @@ class Task:
     ``apply`` that it is applied, in the stage "create".
     """
 
-    prepared: Prepared
+    prepared: PreparedRequest
     stage: Stage = "create"
     attempts: int = 0
     failures: int = 0
@@ -60,7 +60,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A request: the path may have a query; ``content_type`` is what the body is, None for JSON."""
 
     method: str
@@ -69,19 +69,19 @@ class Asked:
     content_type: str | None = None
 
 
-def request_of(task: Task, dry_run: bool = False) -> Asked:
+def next_request(task: Delivery, dry_run: bool = False) -> Request:
     """What to ask next. Fields that the server does not know are errors (``fieldValidation=Strict``)."""
     prepared = task.prepared
     query = "?fieldValidation=Strict&fieldManager=expander" + ("&dryRun=All" if dry_run else "")
     if task.stage == "create" and task.apply is not None:
         force = "&force=true" if task.apply == "force" else ""
-        return Asked("PATCH", prepared.path + query + force, prepared.body, APPLY_PATCH)
+        return Request("PATCH", prepared.path + query + force, prepared.body, APPLY_CONTENT_TYPE)
     if task.stage == "create":
-        return Asked("POST", prepared.collection + query, prepared.body)
+        return Request("POST", prepared.collection + query, prepared.body)
     if task.stage == "replace":
         tree = json.loads(prepared.body)
         tree["metadata"]["resourceVersion"] = task.version
-        return Asked("PUT", prepared.path + query, json.dumps(tree, ensure_ascii=False).encode())
+        return Request("PUT", prepared.path + query, json.dumps(tree, ensure_ascii=False).encode())
     if task.stage == "delete":
         options = {
             "kind": "DeleteOptions",
@@ -90,19 +90,19 @@ def request_of(task: Task, dry_run: bool = False) -> Asked:
             "preconditions": {"uid": task.uid},
             **({"dryRun": ["All"]} if dry_run else {}),
         }
-        return Asked("DELETE", prepared.path, json.dumps(options).encode())
-    return Asked("GET", prepared.path)
+        return Request("DELETE", prepared.path, json.dumps(options).encode())
+    return Request("GET", prepared.path)
 
 
 OnExists = Literal["fail", "skip", "replace", "recreate"]
 
 
-PATIENCE: Final = 0.3
+DELETION_POLL_SECONDS: Final = 0.3
 """Seconds between two looks at an object that is being deleted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Finished:
     """The item is settled. ``reason`` is one word for machines, ``message`` says more for people."""
 
     outcome: str
@@ -112,7 +112,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class RetryAfter:
     """Try again after a while: ``busy`` when the server refuses for load or does not answer."""
 
     why: str
@@ -121,12 +121,12 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True)
-class Onward:
+class Continue:
     """Ask the next thing of the item at once: its stage has changed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class QuotaExceeded:
     """A quota has no room for the item."""
 
     excess: Excess
@@ -134,16 +134,18 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Stale:
+class Unauthorized:
     """The credentials are not accepted."""
 
     message: str
 
 
-Verdict = Done | Later | Onward | Hold | Stale
+Action = Finished | RetryAfter | Continue | QuotaExceeded | Unauthorized
 
 
-def judge(task: Task, code: int, body: bytes, on_exists: OnExists = "fail", dry_run: bool = False) -> Verdict:
+def interpret_response(
+    task: Delivery, code: int, body: bytes, on_exists: OnExists = "fail", dry_run: bool = False
+) -> Action:
     """What the answer to `request_of` means; the stage of ``task`` moves on."""
     if code < 300 and task.stage == "create":
         return _made(task, code, dry_run)
@@ -151,21 +153,21 @@ def judge(task: Task, code: int, body: bytes, on_exists: OnExists = "fail", dry_
     message = str(status.get("message") or body[:300].decode(errors="replace").strip() or f"HTTP {code}")
     reason = str(status.get("reason") or f"HTTP{code}")
     if code == 401:
-        return Stale(message)
+        return Unauthorized(message)
     if code in TRANSIENT:
         task.unsure = task.unsure or (task.stage == "create" and code >= 500)
-        return Later(f"{code} {reason}")
+        return RetryAfter(f"{code} {reason}")
     said = Refusal(reason, message, _has_conflicts(status))
     if code == 409 and reason == "Conflict" and task.stage == "create" and not said.conflicts:
-        return Later("a conflict over a quota", busy=False)
-    excess = excess_of(message) if code == 403 else None
+        return RetryAfter("a conflict over a quota", busy=False)
+    excess = parse_excess(message) if code == 403 else None
     if excess is not None and task.unsure and task.stage == "create":
         task.stage = "compare"  # quota is asked before names are: the lost request may have used it
-        return Onward()
+        return Continue()
     if excess is not None:
-        return Hold(excess, message)
+        return QuotaExceeded(excess, message)
     if code == 403 and "status unknown for quota" in message:
-        return Later("a quota without a status", busy=False, after=1.0)
+        return RetryAfter("a quota without a status", busy=False, after=1.0)
     return _AT[task.stage](task, code, body, said, on_exists, dry_run)
 
 
@@ -177,9 +179,9 @@ class Refusal:
     message: str
     conflicts: bool = False
 
-    def done(self) -> Done:
+    def done(self) -> Finished:
         """Trying again would change nothing."""
-        return Done("refused", self.reason, self.message, passed=False)
+        return Finished("refused", self.reason, self.message, passed=False)
 
 
 def _has_conflicts(status: Mapping[str, Any]) -> bool:
@@ -187,28 +189,30 @@ def _has_conflicts(status: Mapping[str, Any]) -> bool:
     return any(cause.get("reason") == "FieldManagerConflict" for cause in causes)
 
 
-def _made(task: Task, code: int, dry: bool) -> Done:
+def _made(task: Delivery, code: int, dry: bool) -> Finished:
     if dry:
-        return Done("created", "DryRun")
+        return Finished("created", "DryRun")
     if task.apply is not None:
-        return Done("created", "Applied" if code == 200 else "")
-    return Done("created", "Recreated" if task.uid else "")
+        return Finished("created", "Applied" if code == 200 else "")
+    return Finished("created", "Recreated" if task.uid else "")
 
 
-def _created(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+def _created(task: Delivery, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Action:
     if code == 409 and said.conflicts:
         hint = "; --force-conflicts takes those fields over"
-        return Done("exists", "FieldManagerConflict", said.message + hint, passed=on_exists == "skip")
+        return Finished("exists", "FieldManagerConflict", said.message + hint, passed=on_exists == "skip")
     if code == 409 and said.reason == "AlreadyExists":
         task.stage = "compare"
-        return Onward()
+        return Continue()
     return said.done()
 
 
-def _compared(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+def _compared(
+    task: Delivery, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool
+) -> Action:
     if code == 404:
         task.stage, task.unsure, task.asked = "create", False, True
-        return Later("the object is not there", busy=False)
+        return RetryAfter("the object is not there", busy=False)
     if code >= 300:
         return said.done()
     found = json.loads(body)
@@ -218,50 +222,54 @@ def _compared(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnEx
     deleting = "deletionTimestamp" in metadata
     if not reason and not deleting:
         made = task.unsure or task.uid
-        return Done("created", "AnswerLost") if made else Done("unchanged")
+        return Finished("created", "AnswerLost") if made else Finished("unchanged")
     if task.apply is not None and not deleting:
         task.stage = "create"
-        return Later("the object is there with other content", busy=False)
+        return RetryAfter("the object is there with other content", busy=False)
     if on_exists == "recreate" or (deleting and not reason):
         task.uid = metadata["uid"]
         task.stage = "vanish" if deleting else "delete"
-        return Onward() if not dry else Done("created", "DryRun")
+        return Continue() if not dry else Finished("created", "DryRun")
     if on_exists == "replace":
         task.version, task.stage = metadata["resourceVersion"], "replace"
-        return Onward()
-    return Done("exists", reason, words, passed=on_exists == "skip")
+        return Continue()
+    return Finished("exists", reason, words, passed=on_exists == "skip")
 
 
-def _replaced(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+def _replaced(
+    task: Delivery, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool
+) -> Action:
     if code < 300:
-        return Done("created", "DryRun" if dry else "Replaced")
+        return Finished("created", "DryRun" if dry else "Replaced")
     if code in (404, 409):
         task.stage = "compare"
-        return Later("the object has changed meanwhile", busy=False)
+        return RetryAfter("the object has changed meanwhile", busy=False)
     hint = "; --on-exists recreate deletes it first" if code == 422 and "immutable" in said.message else ""
-    return Done("refused", said.reason, said.message + hint, passed=False)
+    return Finished("refused", said.reason, said.message + hint, passed=False)
 
 
-def _deleted(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+def _deleted(task: Delivery, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Action:
     if code < 300 or code == 404:
         task.stage = "vanish"
-        return Onward()
+        return Continue()
     if code == 409:
         task.stage = "compare"
-        return Later("another object has the name now", busy=False)
+        return RetryAfter("another object has the name now", busy=False)
     return said.done()
 
 
-def _vanished(task: Task, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Verdict:
+def _vanished(
+    task: Delivery, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool
+) -> Action:
     if code == 404:
         task.stage = "create"
-        return Onward()
+        return Continue()
     if code >= 300:
         return said.done()
     if json.loads(body)["metadata"]["uid"] != task.uid:
         task.stage = "compare"
-        return Onward()
-    return Later("the old object is being deleted", busy=False, after=PATIENCE)
+        return Continue()
+    return RetryAfter("the old object is being deleted", busy=False, after=DELETION_POLL_SECONDS)
 
 
 _AT: Final = {
@@ -273,7 +281,7 @@ _AT: Final = {
 }
 
 
-def difference(prepared: Prepared, metadata: Mapping[str, Any]) -> tuple[str, str]:
+def difference(prepared: PreparedRequest, metadata: Mapping[str, Any]) -> tuple[str, str]:
     """How what has the name differs: words and a reason, both empty when it is the same item."""
     digest = (metadata.get("annotations") or {}).get(DIGEST)
     labels = metadata.get("labels") or {}

@@ -10,21 +10,30 @@ from collections import deque
 from itertools import count
 from typing import Final
 
-from expander.submit.active_window import Window
-from expander.submit.delivery import Done, Hold, Later, Onward, Stage, Stale, Task, Verdict
-from expander.submit.options import Settled, Terms
-from expander.submit.quota_gate import QuotaGate, in_short
-from expander.submit.rate_limiter import Pace
-from expander.submit.request import Prepared
+from expander.submit.active_window import ActiveWindow
+from expander.submit.delivery import (
+    Action,
+    Continue,
+    Delivery,
+    Finished,
+    QuotaExceeded,
+    RetryAfter,
+    Stage,
+    Unauthorized,
+)
+from expander.submit.options import Outcome, Terms
+from expander.submit.quota_gate import QuotaGate, summarize_quota
+from expander.submit.rate_limiter import AdaptiveRateLimiter
+from expander.submit.request import PreparedRequest
 
 
-class Agenda:
+class WorkQueue:
     """Tasks in the order they may be sent; a retry that is due goes before what was never tried."""
 
     def __init__(self) -> None:
-        self._urgent: deque[Task] = deque()
-        self._ready: deque[Task] = deque()
-        self._waiting: list[tuple[float, int, Task]] = []
+        self._urgent: deque[Delivery] = deque()
+        self._ready: deque[Delivery] = deque()
+        self._waiting: list[tuple[float, int, Delivery]] = []
         self._number = count()
 
     def __len__(self) -> int:
@@ -35,19 +44,19 @@ class Agenda:
         """Tasks that wait for their time."""
         return len(self._waiting)
 
-    def add(self, task: Task) -> None:
+    def add(self, task: Delivery) -> None:
         """A task that was never tried."""
         self._ready.append(task)
 
-    def next(self, task: Task) -> None:
+    def next(self, task: Delivery) -> None:
         """A task that goes on at once."""
         self._urgent.append(task)
 
-    def later(self, task: Task, at: float) -> None:
+    def later(self, task: Delivery, at: float) -> None:
         """A task that is tried again at ``at``."""
         heapq.heappush(self._waiting, (at, next(self._number), task))
 
-    def take(self, now: float, begun_only: bool = False) -> Task | None:
+    def take(self, now: float, begun_only: bool = False) -> Delivery | None:
         """The next task whose time has come; with ``begun_only`` none that was never tried."""
         while self._waiting and self._waiting[0][0] <= now:
             self._urgent.append(heapq.heappop(self._waiting)[2])
@@ -60,31 +69,31 @@ class Agenda:
         return max(0.0, self._waiting[0][0] - now) if self._waiting else None
 
 
-DENIALS: Final = 3
+MAX_UNAUTHORIZED: Final = 3
 """So many times in a row the credentials are asked for again before everything ends."""
 
-IDLE: Final = 1.0
+IDLE_SECONDS: Final = 1.0
 """Seconds to wait at most when nothing is known to become due."""
 
 
-class Books:
+class Dispatcher:
     """Items on their way. Not safe for threads: the caller holds a lock.
 
     ``settled`` are outcomes nobody has taken yet; ``denied`` says why the credentials are not accepted;
     ``why`` is what the last item that waits is waiting for.
     """
 
-    def __init__(self, pace: Pace, terms: Terms, window: Window | None = None) -> None:
+    def __init__(self, pace: AdaptiveRateLimiter, terms: Terms, window: ActiveWindow | None = None) -> None:
         self.window = window
-        self.gate: QuotaGate[Task] = QuotaGate()
-        self.settled: deque[Settled] = deque()
+        self.gate: QuotaGate[Delivery] = QuotaGate()
+        self.settled: deque[Outcome] = deque()
         self.on_the_way = 0
         self.under_way = 0
         self.denied: str | None = None
         self.why = ""
         self._pace = pace
         self._terms = terms
-        self._agenda = Agenda()
+        self._agenda = WorkQueue()
         self._held_at: dict[int, float] = {}
         self._denials = 0
 
@@ -92,13 +101,13 @@ class Books:
         """What the items on their way are doing: ``sending``, ``retrying`` or ``held`` for quota."""
         return {"sending": self.under_way, "retrying": self._agenda.waiting, "held": len(self.gate)}
 
-    def add(self, prepared: Prepared) -> None:
+    def add(self, prepared: PreparedRequest) -> None:
         """An item to be delivered."""
         self.on_the_way += 1
         stage: Stage = "delete" if prepared.replaces else "create"
-        self._agenda.add(Task(prepared, stage, uid=prepared.replaces, apply=self._terms.apply))
+        self._agenda.add(Delivery(prepared, stage, uid=prepared.replaces, apply=self._terms.apply))
 
-    def take(self, now: float) -> Task | None:
+    def take(self, now: float) -> Delivery | None:
         """A task whose next request is to be made now, if there is one."""
         while self.under_way < self._pace.limit and self._pace.wait(now) == 0:
             full = self.window is not None and self.window.is_full
@@ -115,21 +124,23 @@ class Books:
     def wait(self, now: float) -> float:
         """Seconds until `take` may have something, unless an answer or an item comes before."""
         if self.under_way >= self._pace.limit:
-            return IDLE
+            return IDLE_SECONDS
         due = self._agenda.due(now)
-        return max(self._pace.wait(now), IDLE if due is None else due, 0.001)
+        return max(self._pace.wait(now), IDLE_SECONDS if due is None else due, 0.001)
 
-    def answered(self, task: Task, verdict: Verdict, asked: float | None, now: float, chance: float) -> None:
+    def answered(
+        self, task: Delivery, verdict: Action, asked: float | None, now: float, chance: float
+    ) -> None:
         """The request of a task came to ``verdict``; the server ``asked`` to wait so many seconds."""
         self.under_way -= 1
-        self._pace.answered(now, isinstance(verdict, Later) and verdict.busy)
-        if task.released and isinstance(verdict, Done | Hold):
-            made = isinstance(verdict, Done) and verdict.outcome == "created"
+        self._pace.answered(now, isinstance(verdict, RetryAfter) and verdict.busy)
+        if task.released and isinstance(verdict, Finished | QuotaExceeded):
+            made = isinstance(verdict, Finished) and verdict.outcome == "created"
             self.gate.over(task.place, task, now, made)
             task.released = False
         self._follow(task, verdict, asked, now, chance)
 
-    def _released(self, now: float) -> Task | None:
+    def _released(self, now: float) -> Delivery | None:
         if self.window is not None and self.window.is_full:
             return None
         for place in self.gate.places():
@@ -140,7 +151,7 @@ class Books:
                 return task
         return None
 
-    def _may_go(self, task: Task, now: float) -> bool:
+    def _may_go(self, task: Delivery, now: float) -> bool:
         """Whether a task is not to wait in line for its quota."""
         if task.stage == "create" and not task.released and self.gate.closed(task.place):
             if task.asked:
@@ -151,38 +162,40 @@ class Books:
             self.window.sending(task.prepared)
         return True
 
-    def _follow(self, task: Task, verdict: Verdict, asked: float | None, now: float, chance: float) -> None:
-        if not isinstance(verdict, Stale):
+    def _follow(
+        self, task: Delivery, verdict: Action, asked: float | None, now: float, chance: float
+    ) -> None:
+        if not isinstance(verdict, Unauthorized):
             self._denials = 0
-        if isinstance(verdict, Done):
+        if isinstance(verdict, Finished):
             self._settle(task, verdict)
         elif task.refusal is not None and task.stage == "create":
             self._refused(task, task.refusal, now)  # it was looked for, and is not there
-        elif isinstance(verdict, Onward):
+        elif isinstance(verdict, Continue):
             task.failures = 0
             self._agenda.next(task)
-        elif isinstance(verdict, Hold):
+        elif isinstance(verdict, QuotaExceeded):
             self._hold(task, verdict, now)
-        elif isinstance(verdict, Later):
+        elif isinstance(verdict, RetryAfter):
             self.why = verdict.why
             asked = verdict.after if verdict.after is not None else asked
             task.failures += asked is None
             wait = self._terms.retry.wait(task.failures, asked, chance)
             if self._terms.retry.is_over(task.first or now, now, wait):
                 words = f"given up after {task.attempts} attempts: {verdict.why}"
-                self._settle(task, Done("failed", "RetryBudget", words, passed=False))
+                self._settle(task, Finished("failed", "RetryBudget", words, passed=False))
             else:
                 self._agenda.later(task, now + wait)
         else:
             self._denials += 1
-            if self._denials > DENIALS * self._pace.limit:
+            if self._denials > MAX_UNAUTHORIZED * self._pace.limit:
                 self.denied = verdict.message
             self._agenda.later(task, now + self._terms.retry.wait(1, None, chance))
 
-    def _hold(self, task: Task, hold: Hold, now: float) -> None:
+    def _hold(self, task: Delivery, hold: QuotaExceeded, now: float) -> None:
         """A quota has no room. Since it is asked before names are, the object may be there nevertheless."""
         if self._terms.on_quota == "wait":
-            self.why = in_short(hold.message)
+            self.why = summarize_quota(hold.message)
             self.gate.refuse(task.place, hold.excess, now)
         if task.stage == "create" and not task.asked:
             task.stage, task.refusal = "compare", hold.message
@@ -190,24 +203,24 @@ class Books:
         else:
             self._refused(task, hold.message, now)
 
-    def _refused(self, task: Task, message: str, now: float) -> None:
+    def _refused(self, task: Delivery, message: str, now: float) -> None:
         task.refusal = None
         if self._terms.on_quota != "wait":
             skip = self._terms.on_quota == "skip"
-            self._settle(task, Done("refused", "QuotaExceeded", message, passed=skip))
+            self._settle(task, Finished("refused", "QuotaExceeded", message, passed=skip))
         elif self.gate.closed(task.place):
             self._wait_for_room(task, now)
         else:
             self._leave_window(task)
             self._agenda.add(task)
 
-    def _wait_for_room(self, task: Task, now: float) -> None:
+    def _wait_for_room(self, task: Delivery, now: float) -> None:
         self._leave_window(task)
         first = id(task) in self._held_at
         self._held_at.setdefault(id(task), now)
         self.gate.join(task.place, task, first)
 
-    def _leave_window(self, task: Task) -> None:
+    def _leave_window(self, task: Delivery) -> None:
         if self.window is not None:
             self.window.answered(task.prepared, False)
 
@@ -217,13 +230,13 @@ class Books:
             return
         for task in self.gate.expired(now - self._terms.quota_wait, self._held_at):
             words = f"no room in the quota within {self._terms.quota_wait:g} s"
-            self._settle(task, Done("failed", "QuotaExceeded", words, passed=False))
+            self._settle(task, Finished("failed", "QuotaExceeded", words, passed=False))
 
-    def _settle(self, task: Task, done: Done) -> None:
+    def _settle(self, task: Delivery, done: Finished) -> None:
         prepared = task.prepared
         if self.window is not None and prepared.is_job:
             there = done.outcome in ("created", "unchanged") and not task.ended
             self.window.answered(prepared, there)
         self.on_the_way -= 1
         self._held_at.pop(id(task), None)
-        self.settled.append(Settled(prepared, done, task.attempts))
+        self.settled.append(Outcome(prepared, done, task.attempts))

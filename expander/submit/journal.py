@@ -20,14 +20,14 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from expander.base.errors import OutputError
-from expander.client.client import Asking, ClusterError
+from expander.client.client import ApiClient, ClusterError
 from expander.manifests.edits import DIGEST
-from expander.submit.request import Prepared
+from expander.submit.request import PreparedRequest
 
 FINISHED = "finished"
 """The outcome of a Job that was done, collected, and is about to be deleted."""
 
-HAS = frozenset(["created", "unchanged"])
+DELIVERED = frozenset(["created", "unchanged"])
 """Outcomes after which the cluster has the item."""
 
 _written = json.JSONEncoder(ensure_ascii=False).encode
@@ -74,7 +74,7 @@ class Journal:
         return {
             mark(entry["key"])
             for entry in entries(self.path)
-            if entry.get("outcome") in (*HAS, FINISHED) and isinstance(entry.get("key"), str)
+            if entry.get("outcome") in (*DELIVERED, FINISHED) and isinstance(entry.get("key"), str)
         }
 
     def _write(self, entry: Mapping[str, Any]) -> None:
@@ -140,7 +140,7 @@ def forget(path: Path, gone: Callable[[str], bool]) -> None:
         raise OutputError(f"the journal {path} cannot be written: {error.strerror}") from error
 
 
-def is_at_work(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether a submission of this machine is writing into the journal at ``path``."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -181,14 +181,14 @@ def last_run(path: Path) -> Mapping[str, Any] | None:
     return found
 
 
-HEAD_START: Final = 2.0
+LIST_WAIT_SECONDS: Final = 2.0
 """Seconds in which a list may be read before items are sent that it may tell of."""
 
-MISSES: Final = 100
+LIST_AFTER_MISSES: Final = 100
 """Items that were found in the cluster and not in the journal, after which a list costs less than asking."""
 
 
-class Known:
+class AlreadySubmitted:
     """Marks of the items that need not be sent.
 
     A journal misses only what was under way when its process ended. So the cluster's objects are listed, for
@@ -197,7 +197,7 @@ class Known:
     """
 
     def __init__(
-        self, journal: Journal, asking: Asking, group_label: str, say: Callable[[str], None]
+        self, journal: Journal, asking: ApiClient, group_label: str, say: Callable[[str], None]
     ) -> None:
         self._journal = journal
         self._marks = journal.delivered()
@@ -214,7 +214,7 @@ class Known:
                 "is, but a Job that has finished and was deleted would be made again"
             )
 
-    def has(self, item: Prepared) -> bool:
+    def has(self, item: PreparedRequest) -> bool:
         """Whether the item was delivered: the same object with the same content.
 
         Raises OutputError when the journal cannot be told of what a list told.
@@ -224,21 +224,21 @@ class Known:
             return True
         lister = self._list(item) if self._is_new else None
         if lister is not None:
-            lister.join(HEAD_START)
+            lister.join(LIST_WAIT_SECONDS)
         if sought not in self._there:
             return False
         self._journal.add(item.key, "unchanged")
         self._marks.add(sought)
         return True
 
-    def found(self, item: Prepared) -> None:
+    def found(self, item: PreparedRequest) -> None:
         """The item was sent, and was there already."""
         scope = (item.collection, item.group)
         self._missed[scope] += 1
-        if self._missed[scope] >= MISSES:
+        if self._missed[scope] >= LIST_AFTER_MISSES:
             self._list(item)
 
-    def _list(self, like: Prepared) -> threading.Thread | None:
+    def _list(self, like: PreparedRequest) -> threading.Thread | None:
         """Begin the list that tells of the item, once; None when it was begun before, or there is none."""
         scope = (like.collection, like.group)
         if not like.group or scope in self._listed:
@@ -248,7 +248,7 @@ class Known:
         lister.start()
         return lister
 
-    def _learn(self, like: Prepared) -> None:
+    def _learn(self, like: PreparedRequest) -> None:
         try:
             for page in self._asking.pages(like.collection, f"{self._group_label}={like.group}"):
                 for found in page["items"]:

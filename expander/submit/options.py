@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
-from expander.submit.delivery import Apply, Done, OnExists
-from expander.submit.request import Prepared
+from expander.submit.delivery import Apply, Finished, OnExists
+from expander.submit.request import PreparedRequest
 
 OnQuota = Literal["wait", "fail", "skip"]
 
@@ -34,16 +34,16 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Outcome:
     """What became of an item; ``attempts`` are the requests it took."""
 
-    prepared: Prepared
-    done: Done
+    prepared: PreparedRequest
+    done: Finished
     attempts: int
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SubmitOptions:
     """The words of the options of ``expander submit``; times are in seconds.
 
     ``state`` is the folder of journals, None for no journal; ``run`` is what is written there for a later

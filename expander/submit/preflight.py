@@ -12,35 +12,35 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from expander.client.client import Asking
-from expander.client.quotas import Capacity, CapacityOf, capacity_of
+from expander.client.client import ApiClient
+from expander.client.quotas import NamespaceLimits, NamespaceLimitsOf, namespace_limits
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
 from expander.plan.plan import Rate
 
 if TYPE_CHECKING:
-    from expander.submit.options import Settings
+    from expander.submit.options import SubmitOptions
 
-AHEAD: Final = 2_000
+MAX_READ_AHEAD: Final = 2_000
 """Manifests that are read ahead at most."""
 
-PATIENCE: Final = 0.25
+READ_AHEAD_SECONDS: Final = 0.25
 """Seconds after which no further manifest is read ahead."""
 
-NAMESPACES: Final = 20
+MAX_NAMESPACES: Final = 20
 """So many namespaces are asked; a batch for more gets no further words."""
 
 
-def foreseen(
+def check_quota(
     manifests: Iterable[Manifest],
-    settings: Settings,
-    asking: Asking,
+    settings: SubmitOptions,
+    asking: ApiClient,
     namespace: str,
     say: Callable[[str], None],
 ) -> Iterator[Manifest]:
     """``manifests`` of a submission with ``settings``; see `Foresight`."""
-    foresight = Foresight(
-        partial(capacity_of, asking),
+    foresight = Preflight(
+        partial(namespace_limits, asking),
         say,
         namespace=namespace,
         group_label=settings.group_label,
@@ -50,7 +50,7 @@ def foreseen(
     return foresight.told(manifests)
 
 
-class Foresight:
+class Preflight:
     """Passes manifests on, and says what fits of them before it passes on the first of a namespace.
 
     ``capacity`` gives the limits of a namespace, ``namespace`` is for objects that name none. ``say`` gets a
@@ -59,7 +59,7 @@ class Foresight:
 
     def __init__(
         self,
-        capacity: CapacityOf,
+        capacity: NamespaceLimitsOf,
         say: Callable[[str], None],
         *,
         namespace: str,
@@ -75,7 +75,7 @@ class Foresight:
         self._group_label = group_label
         self._on_quota = on_quota
         self._max_active = max_active
-        self._known: dict[str, Capacity] = {}
+        self._known: dict[str, NamespaceLimits] = {}
         self._told: set[str] = set()
         self._told_unknown = False
 
@@ -85,17 +85,17 @@ class Foresight:
         ahead: deque[Manifest] = deque()
         while (manifest := ahead.popleft() if ahead else next(source, None)) is not None:
             named = manifest.identity.split("\n", 2)[1] or self._namespace
-            if named not in self._known and len(self._known) < NAMESPACES:
+            if named not in self._known and len(self._known) < MAX_NAMESPACES:
                 found = self._capacity(named)
                 if found.quotas or found.ranges:
                     ended = self._fill(ahead, source)
                     self._tell([manifest, *ahead], ended)
             yield manifest
 
-    def _capacity(self, namespace: str) -> Capacity:
+    def _capacity(self, namespace: str) -> NamespaceLimits:
         if namespace not in self._known:
-            if len(self._known) >= NAMESPACES:
-                return Capacity(namespace)
+            if len(self._known) >= MAX_NAMESPACES:
+                return NamespaceLimits(namespace)
             found = self._known[namespace] = self._ask(namespace)
             if found.unknown and not self._told_unknown:
                 self._told_unknown = True
@@ -104,8 +104,8 @@ class Foresight:
 
     def _fill(self, ahead: deque[Manifest], source: Iterator[Manifest]) -> bool:
         """Read ahead; whether the source has ended."""
-        until = self._clock() + PATIENCE
-        while len(ahead) < AHEAD and self._clock() < until:
+        until = self._clock() + READ_AHEAD_SECONDS
+        while len(ahead) < MAX_READ_AHEAD and self._clock() < until:
             manifest = next(source, None)
             if manifest is None:
                 return True

@@ -28,7 +28,7 @@ class Excess:
     requested: Mapping[str, Fraction]
 
 
-def excess_of(message: str) -> Excess | None:
+def parse_excess(message: str) -> Excess | None:
     """The refusal in the message of a 403 Status; None when it is about something else."""
     match = _REFUSAL.search(message)
     if match is None:
@@ -40,7 +40,7 @@ def excess_of(message: str) -> Excess | None:
         return None
 
 
-def in_short(message: str) -> str:
+def summarize_quota(message: str) -> str:
     """A refusal in few words: ``quota few is full: count/jobs.batch 10 of 10``."""
     match = _REFUSAL.search(message)
     if match is None:
@@ -62,20 +62,20 @@ def room(excess: Excess, quota: Mapping[str, Any]) -> int | None:
     return max(0, int(min(rooms))) if rooms else None
 
 
-PROBE: Final = 30.0
+PROBE_SECONDS: Final = 30.0
 """Seconds after which one held item is tried although its quota shows no room."""
 
-BLIND_PROBE: Final = 5.0
+UNREADABLE_PROBE_SECONDS: Final = 5.0
 """The same where quotas cannot be read; every success then lets two more go."""
 
-GRACE: Final = 1.0
+QUOTA_LAG_SECONDS: Final = 1.0
 """Seconds after an answer in which news of a quota may not count the object yet."""
 
 Held = TypeVar("Held")
 
 
 @dataclass(slots=True)
-class _Line(Generic[Held]):
+class _Queue(Generic[Held]):
     """Items that wait, and what is known of the quotas that refused them.
 
     ``found`` is the room of those quotas when they were last ``seen``, in items; ``under_way`` has when each
@@ -97,7 +97,7 @@ class _Line(Generic[Held]):
         """Whether one more fits: what became an object may not be counted in what was seen."""
         if self.blind:
             return self.found > 0
-        while self.spent and self.spent[0][1] + GRACE <= now and self.spent[0][0] <= self.seen:
+        while self.spent and self.spent[0][1] + QUOTA_LAG_SECONDS <= now and self.spent[0][0] <= self.seen:
             self.spent.popleft()
         return self.found > len(self.under_way) + len(self.spent)
 
@@ -110,7 +110,7 @@ class QuotaGate(Generic[Held]):
     """
 
     def __init__(self) -> None:
-        self._lines: dict[str, _Line[Held]] = {}
+        self._lines: dict[str, _Queue[Held]] = {}
 
     def __len__(self) -> int:
         return sum(len(line.items) for line in self._lines.values())
@@ -123,7 +123,7 @@ class QuotaGate(Generic[Held]):
         """An item was refused: nothing of its place follows until there is room."""
         line = self._lines.get(place)
         if line is None:
-            line = self._lines[place] = _Line(probed=now)
+            line = self._lines[place] = _Queue(probed=now)
         line.excesses[excess.quota] = excess
         line.found = 0
         line.doubted = now
@@ -145,7 +145,10 @@ class QuotaGate(Generic[Held]):
             return None
         if line.has_room(now):
             line.found -= line.blind
-        elif now - line.probed >= (BLIND_PROBE if line.blind else PROBE) and not line.under_way:
+        elif (
+            now - line.probed >= (UNREADABLE_PROBE_SECONDS if line.blind else PROBE_SECONDS)
+            and not line.under_way
+        ):
             line.probed = now
         else:
             return None
@@ -171,7 +174,7 @@ class QuotaGate(Generic[Held]):
     def is_doubted(self, place: str, now: float) -> bool:
         """Whether quotas are to be read: news of them may have come before the refusal it belongs after."""
         line = self._lines.get(place)
-        return line is not None and line.doubted is not None and now - line.doubted >= GRACE
+        return line is not None and line.doubted is not None and now - line.doubted >= QUOTA_LAG_SECONDS
 
     def look(self, place: str, quotas: Mapping[str, Mapping[str, Any]], now: float, read: bool) -> None:
         """What the quotas of the namespace of ``place`` say, by name; ``read`` when they were asked for."""

@@ -10,26 +10,26 @@ from __future__ import annotations
 
 from typing import Final
 
-FIRST: Final = 4
+INITIAL_LIMIT: Final = 4
 """Requests under way before anything is known of the server."""
 
-SPAN: Final = 0.2
+MIN_SAMPLE_SECONDS: Final = 0.2
 """Seconds over which answers are judged together, at least."""
 
-ANSWERS: Final = 24
+MIN_SAMPLE_RESPONSES: Final = 24
 """Answers that are judged together, at least."""
 
-GIVEN: Final = 0.5
+MAX_BASELINE: Final = 0.5
 """The largest share of refusals that is taken as given."""
 
-NOISE: Final = 0.15
+NOISE_MARGIN: Final = 0.15
 """A share this much above the given one is chance."""
 
-HELPED: Final = 0.7
+IMPROVEMENT_RATIO: Final = 0.7
 """A halving helped when it brought the share down to this part of what it was."""
 
 
-class Pace:
+class AdaptiveRateLimiter:
     """A limit of requests under way between 1 and ``most``, and a token bucket.
 
     ``qps`` requests begin in a second on average, with ``burst`` at once after a pause; None for no such
@@ -38,7 +38,7 @@ class Pace:
 
     def __init__(self, most: int, qps: float | None = None, burst: int | None = None) -> None:
         self._most = most
-        self._limit = float(min(most, FIRST))
+        self._limit = float(min(most, INITIAL_LIMIT))
         self._starting = True
         self._given = 0.0
         self._trial: tuple[float, float] | None = None
@@ -81,8 +81,8 @@ class Pace:
             if self._starting:
                 self._limit = min(float(self._most), self._limit + 1)
         answers = self._taken + self._refused
-        nothing = answers == self._refused >= ANSWERS / 2
-        if now - self._since < SPAN or (answers < ANSWERS and not nothing):
+        nothing = answers == self._refused >= MIN_SAMPLE_RESPONSES / 2
+        if now - self._since < MIN_SAMPLE_SECONDS or (answers < MIN_SAMPLE_RESPONSES and not nothing):
             return
         self._judge(self._refused / answers)
         self._taken = self._refused = 0
@@ -90,12 +90,12 @@ class Pace:
 
     def _judge(self, share: float) -> None:
         trial, self._trial = self._trial, None
-        if trial is not None and share > HELPED * trial[1] and share <= GIVEN:
+        if trial is not None and share > IMPROVEMENT_RATIO * trial[1] and share <= MAX_BASELINE:
             self._limit, self._given = trial[0], (share + trial[1]) / 2
-        elif share > self._given + NOISE:
+        elif share > self._given + NOISE_MARGIN:
             self._trial = (self._limit, share)
             self._given = min(self._given, share)
             self._limit = max(1.0, self._limit / 2)
         else:
-            self._given = min(GIVEN, self._given * 0.8 + share * 0.2)
+            self._given = min(MAX_BASELINE, self._given * 0.8 + share * 0.2)
             self._limit = min(float(self._most), self._limit + max(1.0, self._limit / 8))

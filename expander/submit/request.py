@@ -1,4 +1,4 @@
-"""Objects as compact JSON, and digests of them that are the same in every installation.
+"""Objects as encode JSON, and digests of them that are the same in every installation.
 
 orjson does it where it is installed. It writes some numbers in another way than Python does, or not at all:
 what has fractions or integers of more than 64 bits is written by Python everywhere.
@@ -35,20 +35,20 @@ class _Float(float):
 _read: Final = json.JSONDecoder(parse_float=_Float).decode
 
 
-def read(text: str) -> Any:
+def decode(text: str) -> Any:
     """The data in a JSON text."""
     return _read(text)
 
 
-def compact(tree: Mapping[str, Any]) -> bytes:
+def encode(tree: Mapping[str, Any]) -> bytes:
     """JSON without blanks. Raises ValueError for text that is not Unicode."""
     return _written(tree, ordered=False)
 
 
-def digest_of(tree: Mapping[str, Any]) -> str:
+def object_digest(tree: Mapping[str, Any]) -> str:
     """32 hexadecimal digits that are equal for equal objects, whatever the order of their keys.
 
-    ``tree`` is what `read` gives, or has no fractions.
+    ``tree`` is what `decode` gives, or has no fractions.
     """
     return hashlib.sha256(_written(tree, ordered=True)).hexdigest()[:32]
 
@@ -64,12 +64,12 @@ def _written(tree: Mapping[str, Any], ordered: bool) -> bytes:
     return text.encode()
 
 
-GENERATED: Final = 52
+MAX_GENERATE_NAME: Final = 52
 """Characters kept of a generateName in front of the ten of the digest: no more than 63 in all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedRequest:
     """One object, ready to be sent.
 
     ``collection`` and ``path`` are URL paths without a query; ``body`` is JSON; ``digest`` covers everything
@@ -103,7 +103,7 @@ class Prepared:
 
 
 @dataclass(slots=True)
-class Preparation:
+class RequestBuilder:
     """Makes requests of manifests.
 
     ``namespace`` is for objects that name none; ``queue`` hands what Kueue manages to that queue, suspended.
@@ -116,9 +116,9 @@ class Preparation:
     queue: str | None = None
     _generated: dict[str, int] = field(default_factory=dict)
 
-    def of(self, manifest: Manifest, resource: Resource) -> Prepared:
+    def of(self, manifest: Manifest, resource: Resource) -> PreparedRequest:
         """The request for ``manifest``. Raises ItemError when it has neither a name nor a generateName."""
-        tree: dict[str, Any] = read(manifest.json())
+        tree: dict[str, Any] = decode(manifest.json())
         metadata: dict[str, Any] = tree.setdefault("metadata", {})
         namespace = ""
         if resource.namespaced:
@@ -127,7 +127,7 @@ class Preparation:
             hand_over(tree, self.queue)
         labels = metadata.get("labels") or {}
         annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != DIGEST}
-        digest = digest_of(tree)
+        digest = object_digest(tree)
         name = metadata.get("name") or self._name(metadata.get("generateName"), digest, manifest)
         metadata["name"] = name
         metadata["annotations"] = {**annotations, DIGEST: digest}
@@ -135,7 +135,7 @@ class Preparation:
         collection = f"{resource.prefix}/{resource.plural}"
         if resource.namespaced:
             collection = f"{resource.prefix}/namespaces/{quote(namespace, safe='')}/{resource.plural}"
-        return Prepared(
+        return PreparedRequest(
             manifest.kind,
             f"{manifest.kind.lower()}.{resource.title}" if resource.title else manifest.kind.lower(),
             name,
@@ -144,7 +144,7 @@ class Preparation:
             annotations.get(ITEM_ANNOTATION) if value is None else value,
             collection,
             f"{collection}/{quote(name, safe='')}",
-            compact(tree),
+            encode(tree),
             digest,
             replaces=manifest.replaces if isinstance(manifest, Successor) else "",
             group_label=self.group_label,
@@ -155,4 +155,4 @@ class Preparation:
             raise ItemError(Problem("the object has no name", manifest.where, field="metadata.name"))
         number = self._generated[digest] = self._generated.get(digest, -1) + 1
         mark = hashlib.sha256(f"{digest} {number}".encode()).hexdigest()[:10]
-        return prefix[:GENERATED] + mark
+        return prefix[:MAX_GENERATE_NAME] + mark

@@ -15,27 +15,27 @@ from pathlib import Path
 from typing import Any, Final
 
 from expander.base.errors import ItemError, OutputError, Problem
-from expander.client.client import Asking, ClusterError, Refused, Resource, Unreachable
+from expander.client.client import ApiClient, ClusterError, Resource, StatusError, Unreachable
 from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.group.collect import Finishing
 from expander.manifests.manifest import Manifest
-from expander.submit.active_window import Window
-from expander.submit.delivery import Done
-from expander.submit.journal import HAS, Journal, Known, journal_file
-from expander.submit.options import Settings, Settled
-from expander.submit.preflight import foreseen
-from expander.submit.rate_limiter import Pace
-from expander.submit.request import Preparation, Prepared
-from expander.submit.watchers import News
-from expander.submit.workers import Submission
+from expander.submit.active_window import ActiveWindow
+from expander.submit.delivery import Finished
+from expander.submit.journal import DELIVERED, AlreadySubmitted, Journal, journal_file
+from expander.submit.options import Outcome, SubmitOptions
+from expander.submit.preflight import check_quota
+from expander.submit.rate_limiter import AdaptiveRateLimiter
+from expander.submit.request import PreparedRequest, RequestBuilder
+from expander.submit.watchers import Watchers
+from expander.submit.workers import Workers
 
 
-def pretend(
-    manifests: Iterable[Manifest], settings: Settings, on_error: Callable[[ItemError], None]
-) -> Iterator[Settled]:
+def dry_run_outcomes(
+    manifests: Iterable[Manifest], settings: SubmitOptions, on_error: Callable[[ItemError], None]
+) -> Iterator[Outcome]:
     """The outcomes of ``--dry-run=client``: nothing is asked of any server."""
-    preparation = Preparation("", settings.group_label, settings.queue)
+    preparation = RequestBuilder("", settings.group_label, settings.queue)
     for manifest in manifests:
         version, kind = manifest.api_version, manifest.kind.lower()
         prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
@@ -44,10 +44,10 @@ def pretend(
         except ItemError as error:
             on_error(error)
         else:
-            yield Settled(prepared, Done("created", "DryRun"), 0)
+            yield Outcome(prepared, Finished("created", "DryRun"), 0)
 
 
-class Tally:
+class Counts:
     """Counts outcomes, and how fast they come."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,7 +56,7 @@ class Tally:
         self.counts: dict[str, int] = {}
         self.failed = 0
 
-    def add(self, settled: Settled) -> None:
+    def add(self, settled: Outcome) -> None:
         """Count one."""
         outcome = settled.done.outcome
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
@@ -65,7 +65,7 @@ class Tally:
     @property
     def delivered(self) -> int:
         """Items that the cluster has."""
-        return sum(self.counts.get(outcome, 0) for outcome in HAS)
+        return sum(self.counts.get(outcome, 0) for outcome in DELIVERED)
 
     @property
     def rate(self) -> float:
@@ -73,8 +73,8 @@ class Tally:
         return sum(self.counts.values()) / max(self._clock() - self._since, 1e-3)
 
 
-PROMPTLY: Final = 1.0
-PATIENCE: Final = 20.0
+FIRST_ANSWER_SECONDS: Final = 1.0
+SERVER_WAIT_SECONDS: Final = 20.0
 """Seconds in which a server has to give its first answer, and in all when that does not come."""
 
 GLANCE: Final = 0.2
@@ -84,7 +84,7 @@ RESUMED: Final = "Resumed"
 """The reason of an item that needed no request."""
 
 
-class Submit:
+class Submitter:
     """One submission. Iterate over `outcomes`; `stop` ends it in order from anywhere.
 
     ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people.
@@ -92,7 +92,7 @@ class Submit:
     """
 
     def __init__(
-        self, settings: Settings, on_error: Callable[[ItemError], None], say: Callable[[str], None]
+        self, settings: SubmitOptions, on_error: Callable[[ItemError], None], say: Callable[[str], None]
     ) -> None:
         self._settings = settings
         self._on_error = on_error
@@ -101,12 +101,12 @@ class Submit:
         self._stopped = False
         window = None
         if settings.most_active is not None or settings.delete_finished:
-            window = Window(settings.most_active, self._finished, self._is_behind)
-        pace = Pace(settings.in_flight, settings.qps, settings.burst)
-        self.submission = Submission(self._transport, pace, settings.terms, settings.in_flight, window)
+            window = ActiveWindow(settings.most_active, self._finished, self._is_behind)
+        pace = AdaptiveRateLimiter(settings.in_flight, settings.qps, settings.burst)
+        self.submission = Workers(self._transport, pace, settings.terms, settings.in_flight, window)
         self.finishing: Finishing | None = None
         self._asking = self._asker(settings.terms.retry)
-        self.news = News(self.submission, self._transport, self._asking, settings.group_label, say)
+        self.news = Watchers(self.submission, self._transport, self._asking, settings.group_label, say)
         self._journal: Journal | None = None
         self.group = ""
 
@@ -115,8 +115,8 @@ class Submit:
         """The URL of the cluster."""
         return self._transport.server
 
-    def _asker(self, retry: Retry) -> Asking:
-        return Asking(self._transport, retry, lambda: self._stopped or self.submission.is_stopped)
+    def _asker(self, retry: Retry) -> ApiClient:
+        return ApiClient(self._transport, retry, lambda: self._stopped or self.submission.is_stopped)
 
     def stop(self) -> None:
         """Send nothing more. Safe in a signal handler."""
@@ -127,7 +127,7 @@ class Submit:
         """Let go of the connections to the server; for a program that goes on."""
         self._transport.close()
 
-    def outcomes(self, manifests: Iterable[Manifest]) -> Generator[Settled, None, None]:
+    def outcomes(self, manifests: Iterable[Manifest]) -> Generator[Outcome, None, None]:
         """Deliver ``manifests``; what became of each, in any order.
 
         Raises ClusterError when the server does not answer or does not accept the credentials, OutputError
@@ -135,9 +135,9 @@ class Submit:
         """
         self._reach()
         if not self._settings.resume:
-            budget = min(PATIENCE, self._settings.terms.retry.budget)
+            budget = min(SERVER_WAIT_SECONDS, self._settings.terms.retry.budget)
             patient = self._asker(replace(self._settings.terms.retry, budget=budget))
-            manifests = foreseen(manifests, self._settings, patient, self._transport.namespace, self._say)
+            manifests = check_quota(manifests, self._settings, patient, self._transport.namespace, self._say)
         prepared = self._prepared(manifests)
         first = next(prepared, None)
         if first is None:
@@ -153,7 +153,7 @@ class Submit:
                 self._collect(path)
             known = None
             if self._settings.resume:
-                known = Known(self._journal, self._asking, self._settings.group_label, self._say)
+                known = AlreadySubmitted(self._journal, self._asking, self._settings.group_label, self._say)
             if self._settings.run is not None:
                 self._journal.begin({**self._settings.run, "server": self.server})
             yield from self._deliver(items, known)
@@ -162,14 +162,14 @@ class Submit:
         """See that there is a server. One that does not answer is told of before it is waited for."""
         retry = self._settings.terms.retry
         try:
-            self._asker(replace(retry, budget=min(PROMPTLY, retry.budget))).get("/version")
+            self._asker(replace(retry, budget=min(FIRST_ANSWER_SECONDS, retry.budget))).get("/version")
         except Unreachable as error:
-            patience = min(PATIENCE, retry.budget)
-            if patience <= PROMPTLY or "certificate" in str(error) or self._stopped:
+            patience = min(SERVER_WAIT_SECONDS, retry.budget)
+            if patience <= FIRST_ANSWER_SECONDS or "certificate" in str(error) or self._stopped:
                 raise
             self._say(f"{error}; waiting up to {patience:.0f} s for it")
             self._asker(replace(retry, budget=patience)).get("/version")
-        except Refused:
+        except StatusError:
             raise
         except ClusterError:  # it is there, and busy
             self._asker(retry).get("/version")
@@ -178,7 +178,7 @@ class Submit:
         folder = self._settings.results or journal.parent / "results"
         self.finishing = Finishing(
             self._transport,
-            Asking(self._transport, self._settings.terms.retry, lambda: self._stopped),
+            ApiClient(self._transport, self._settings.terms.retry, lambda: self._stopped),
             folder,
             self._journal,
             self.submission.fail,
@@ -192,7 +192,9 @@ class Submit:
     def _is_behind(self) -> bool:
         return self.finishing is not None and self.finishing.is_behind
 
-    def _deliver(self, items: Iterable[Prepared], known: Known | None = None) -> Iterator[Settled]:
+    def _deliver(
+        self, items: Iterable[PreparedRequest], known: AlreadySubmitted | None = None
+    ) -> Iterator[Outcome]:
         self.news.start()
         delivered = self.submission.deliver(self._missing(items, known))
         last = None
@@ -213,9 +215,9 @@ class Submit:
             if self.finishing is not None:
                 self.finishing.stop()
 
-    def _record(self, settled: Settled) -> None:
+    def _record(self, settled: Outcome) -> None:
         prepared, outcome = settled.prepared, settled.done.outcome
-        if prepared.is_job and outcome in HAS:
+        if prepared.is_job and outcome in DELIVERED:
             self.news.podless.add(prepared.namespace, prepared.name)
         if self._journal is None or settled.done.reason == RESUMED:
             return
@@ -225,7 +227,7 @@ class Submit:
             self._journal = None
             self.submission.fail(error)
 
-    def _await_the_end(self, last: Prepared | None) -> None:
+    def _await_the_end(self, last: PreparedRequest | None) -> None:
         """Wait for the end of the last Jobs where they are to be deleted, and for news of refused pods."""
         window, finishing = self.submission.books.window, self.finishing
         while finishing is not None and window is not None and not self._stopped:
@@ -237,7 +239,9 @@ class Submit:
         if not self._stopped and not self._settings.terms.dry_run:
             self.news.settle(last)
 
-    def _missing(self, items: Iterable[Prepared], known: Known | None) -> Iterator[Prepared | Settled]:
+    def _missing(
+        self, items: Iterable[PreparedRequest], known: AlreadySubmitted | None
+    ) -> Iterator[PreparedRequest | Outcome]:
         """The items that are to be sent; those that the journal or the cluster has are settled."""
         for item in items:
             if self._settings.terms.dry_run:
@@ -245,13 +249,13 @@ class Submit:
                 continue
             self.news.meet(item)
             if known is not None and known.has(item):
-                yield Settled(item, Done("unchanged", RESUMED), 0)
+                yield Outcome(item, Finished("unchanged", RESUMED), 0)
             else:
                 yield item
 
-    def _prepared(self, manifests: Iterable[Manifest]) -> Iterator[Prepared]:
+    def _prepared(self, manifests: Iterable[Manifest]) -> Iterator[PreparedRequest]:
         settings = self._settings
-        preparation = Preparation(self._transport.namespace, settings.group_label, settings.queue)
+        preparation = RequestBuilder(self._transport.namespace, settings.group_label, settings.queue)
         resources: dict[tuple[str, str], Resource] = {}
         for manifest in manifests:
             kind = (manifest.api_version, manifest.kind)

@@ -16,26 +16,26 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from expander.client.client import Asking, ClusterError, Refused
+from expander.client.client import ApiClient, ClusterError, StatusError
 from expander.client.retry import Retry
 from expander.client.transport import Transport
-from expander.client.watch import Listener, fill, follow
-from expander.submit.active_window import Scope, Window, scope_of
-from expander.submit.delivery import Task, is_finished
+from expander.client.watch import Handler, list_and_watch, list_objects
+from expander.submit.active_window import ActiveWindow, Scope, scope_of
+from expander.submit.delivery import Delivery, is_finished
 from expander.submit.quota_gate import QuotaGate
-from expander.submit.request import Prepared
-from expander.submit.workers import Submission
+from expander.submit.request import PreparedRequest
+from expander.submit.workers import Workers
 
-MOST: Final = 10_000
+MAX_REMEMBERED_JOBS: Final = 10_000
 """Jobs that are remembered: the newest of the batch, and those whose pods are refused."""
 
-TOLD: Final = 5
+MAX_REPORTED_CAUSES: Final = 5
 """Kinds of refusals that are told of at once."""
 
 Key = tuple[str, str]
 
 
-class Podless:
+class FailedPodCreations:
     """Brings Jobs of a batch and events together, whichever comes first. Safe for threads.
 
     ``say`` gets a line for the first Job of each kind of refusal.
@@ -52,7 +52,7 @@ class Podless:
         """A Job of the batch that the cluster has."""
         with self._lock:
             self._ours[namespace, name] = None
-            if len(self._ours) > MOST:
+            if len(self._ours) > MAX_REMEMBERED_JOBS:
                 del self._ours[next(iter(self._ours))]
             self._tell((namespace, name))
 
@@ -64,7 +64,7 @@ class Podless:
         key = (str(about.get("namespace")), str(about.get("name")))
         with self._lock:
             self._refused[key] = str(event.get("message")).removeprefix("Error creating: ")
-            if len(self._refused) > MOST:
+            if len(self._refused) > MAX_REMEMBERED_JOBS:
                 del self._refused[next(iter(self._refused))]
             self._tell(key)
 
@@ -80,7 +80,7 @@ class Podless:
 
     def _tell(self, key: Key) -> None:
         words = self._refused.get(key)
-        if words is None or key not in self._ours or len(self._told) >= TOLD:
+        if words is None or key not in self._ours or len(self._told) >= MAX_REPORTED_CAUSES:
             return
         shape = re.sub(r'"[^"]*"|\d+', "", words)
         if shape not in self._told:
@@ -91,12 +91,14 @@ class Podless:
 Object = Mapping[str, Any]
 
 
-class JobsListener:
+class JobHandler:
     """Keeps a window up to date with the Jobs of a scope."""
 
     fields = ""
 
-    def __init__(self, scope: Scope, group_label: str, window: Window, lock: threading.Condition) -> None:
+    def __init__(
+        self, scope: Scope, group_label: str, window: ActiveWindow, lock: threading.Condition
+    ) -> None:
         self.path = f"/apis/batch/v1/namespaces/{scope.namespace}/jobs"
         self.selector = f"{group_label}={scope.group}" if scope.group else ""
         self._scope = scope
@@ -124,12 +126,12 @@ class JobsListener:
                 self._lock.notify_all()
 
 
-class QuotaListener:
+class QuotaHandler:
     """Tells a gate of the quotas of a namespace."""
 
     selector = fields = ""
 
-    def __init__(self, namespace: str, gate: QuotaGate[Task], lock: threading.Condition) -> None:
+    def __init__(self, namespace: str, gate: QuotaGate[Delivery], lock: threading.Condition) -> None:
         self.path = f"/api/v1/namespaces/{namespace}/resourcequotas"
         self._namespace = namespace
         self._gate = gate
@@ -174,13 +176,13 @@ def namespace_of(place: str) -> str:
     return place.rsplit("/", 2)[1]
 
 
-class PodlessListener:
+class FailedPodHandler:
     """Tells of Jobs in a namespace whose pods are refused."""
 
     selector = ""
     fields = "reason=FailedCreate,involvedObject.kind=Job"
 
-    def __init__(self, namespace: str, podless: Podless) -> None:
+    def __init__(self, namespace: str, podless: FailedPodCreations) -> None:
         self.path = f"/api/v1/namespaces/{namespace}/events"
         self._podless = podless
         self._old = True
@@ -201,19 +203,19 @@ class PodlessListener:
             self._podless.event(found)
 
 
-LOOK: Final = 0.25
+QUOTA_POLL_SECONDS: Final = 0.25
 """Seconds between two looks at what waits for quota."""
 
-FOLLOWED: Final = 8
+MAX_WATCHED_NAMESPACES: Final = 8
 """Namespaces in which refused pods are looked for; each costs a connection."""
 
-SETTLING: Final = 3.0
+POD_CREATION_SECONDS: Final = 3.0
 """Seconds in which the last Job of a batch should have been taken up, where pods may be refused."""
 
-BRIEF: Final = 10.0
+SHORT_RETRY_SECONDS: Final = 10.0
 """Seconds for a question that can be put again."""
 
-UNREAD: Final = 60.0
+UNREADABLE_QUOTA_SECONDS: Final = 60.0
 """Seconds after which quotas are tried to be read again that could not be read."""
 
 _OF_PODS: Final = re.compile(
@@ -222,24 +224,24 @@ _OF_PODS: Final = re.compile(
 """What a ResourceQuota may count that is asked for when pods are created, not Jobs."""
 
 
-class News:
+class Watchers:
     """Brings news to the books of ``submission``: `start` it, and let it `meet` items before they go."""
 
     def __init__(
         self,
-        submission: Submission,
+        submission: Workers,
         transport: Transport,
-        asking: Asking,
+        asking: ApiClient,
         group_label: str,
         say: Callable[[str], None],
     ) -> None:
-        self.podless = Podless(say)
+        self.podless = FailedPodCreations(say)
         self._submission = submission
         self._transport = transport
         self._asking = asking
         self._group_label = group_label
         self._say = say
-        self._briefly = Asking(transport, Retry(budget=BRIEF), lambda: self._over)
+        self._briefly = ApiClient(transport, Retry(budget=SHORT_RETRY_SECONDS), lambda: self._over)
         self._scopes: set[Scope] = set()
         self._namespaces: set[str] = set()
         self._quotas: dict[str, threading.Thread] = {}
@@ -253,7 +255,7 @@ class News:
         """Follow nothing any more."""
         self._over = True
 
-    def meet(self, item: Prepared) -> None:
+    def meet(self, item: PreparedRequest) -> None:
         """An item is about to be sent. Raises ClusterError when Jobs like it cannot be followed."""
         if not item.is_job:
             return
@@ -261,22 +263,22 @@ class News:
         window = self._submission.books.window
         if window is not None and scope not in self._scopes:
             self._scopes.add(scope)
-            jobs = JobsListener(scope, self._group_label, window, self._submission.lock)
-            self._follow(jobs, fill(self._asking, jobs), self._lost_window)
-        if item.namespace not in self._namespaces and len(self._namespaces) < FOLLOWED:
+            jobs = JobHandler(scope, self._group_label, window, self._submission.lock)
+            self._follow(jobs, list_objects(self._asking, jobs), self._lost_window)
+        if item.namespace not in self._namespaces and len(self._namespaces) < MAX_WATCHED_NAMESPACES:
             self._namespaces.add(item.namespace)
-            events = PodlessListener(item.namespace, self.podless)
+            events = FailedPodHandler(item.namespace, self.podless)
             try:
-                version = fill(self._asking, events)
+                version = list_objects(self._asking, events)
             except ClusterError:
                 return  # it is no more than a service
             self._follow(events, version, lambda _: None)
 
-    def settle(self, last: Prepared | None) -> None:
+    def settle(self, last: PreparedRequest | None) -> None:
         """Where pods may be refused, give the Job controller a moment for the ``last`` Job."""
         if last is None or not self._may_refuse(last):
             return
-        until = time.monotonic() + SETTLING
+        until = time.monotonic() + POD_CREATION_SECONDS
         while time.monotonic() < until and not self.podless.has(last.namespace, last.name):
             try:
                 job = self._asking.get(last.path)
@@ -285,9 +287,9 @@ class News:
             status = job.get("status") or {}
             if status.get("active") or is_finished(job) or job["spec"].get("suspend"):
                 return
-            time.sleep(LOOK)
+            time.sleep(QUOTA_POLL_SECONDS)
 
-    def _may_refuse(self, job: Prepared) -> bool:
+    def _may_refuse(self, job: PreparedRequest) -> bool:
         if b'"serviceAccount' in job.body:
             return True
         try:
@@ -299,19 +301,19 @@ class News:
         return bool(limits["items"]) or any(_OF_PODS.match(name) for name in hard)
 
     def _follow(
-        self, listener: Listener, version: str, refused: Callable[[Refused], None]
+        self, listener: Handler, version: str, refused: Callable[[StatusError], None]
     ) -> threading.Thread:
         def work() -> None:
             try:
-                follow(self._transport, self._asking, listener, lambda: self._over, version)
-            except Refused as error:
+                list_and_watch(self._transport, self._asking, listener, lambda: self._over, version)
+            except StatusError as error:
                 refused(error)
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         return thread
 
-    def _lost_window(self, refused: Refused) -> None:
+    def _lost_window(self, refused: StatusError) -> None:
         self._submission.fail(ClusterError(f"the Jobs of the group cannot be followed: {refused}"))
 
     def _look(self) -> None:
@@ -324,24 +326,24 @@ class News:
                 doubted = {place for place in places if gate.is_doubted(place, now)}
             for place in places:
                 namespace = namespace_of(place)
-                listener = QuotaListener(namespace, gate, lock)
+                listener = QuotaHandler(namespace, gate, lock)
                 thread = self._quotas.get(namespace)
                 if thread is None or not thread.is_alive():
                     self._quotas[namespace] = self._follow(listener, "", partial(_blind, listener))
                 elif place in doubted:
                     self._read(listener)
-            time.sleep(LOOK)
+            time.sleep(QUOTA_POLL_SECONDS)
 
-    def _read(self, listener: QuotaListener) -> None:
+    def _read(self, listener: QuotaHandler) -> None:
         try:
-            fill(self._briefly, listener)
-        except Refused:
+            list_objects(self._briefly, listener)
+        except StatusError:
             listener.refused()
         except ClusterError:
             pass  # the next look asks again
 
 
-def _blind(listener: QuotaListener, _: Refused) -> None:
+def _blind(listener: QuotaHandler, _: StatusError) -> None:
     """Quotas cannot be read: perhaps later."""
     listener.refused()
-    time.sleep(UNREAD)
+    time.sleep(UNREADABLE_QUOTA_SECONDS)

@@ -14,22 +14,30 @@ from typing import Final
 
 from expander.base.errors import ExpanderError
 from expander.client.client import ClusterError
-from expander.client.retry import asked_wait
-from expander.client.transport import Lost, Transport
-from expander.submit.active_window import Window
-from expander.submit.delivery import Done, Later, Stale, Task, Verdict, judge, request_of
-from expander.submit.dispatcher import Books
-from expander.submit.options import Settled, Terms
-from expander.submit.rate_limiter import Pace
-from expander.submit.request import Prepared
+from expander.client.retry import retry_after
+from expander.client.transport import ConnectionLost, Transport
+from expander.submit.active_window import ActiveWindow
+from expander.submit.delivery import (
+    Action,
+    Delivery,
+    Finished,
+    RetryAfter,
+    Unauthorized,
+    interpret_response,
+    next_request,
+)
+from expander.submit.dispatcher import Dispatcher
+from expander.submit.options import Outcome, Terms
+from expander.submit.rate_limiter import AdaptiveRateLimiter
+from expander.submit.request import PreparedRequest
 
-LARGEST_BACKLOG: Final = 2000
+MAX_BACKLOG: Final = 2000
 """Items that are on their way at a time: sent, waiting for another attempt, or held for quota."""
 
 GLANCE: Final = 0.2
 """Seconds a thread sleeps at most before it looks whether it was told to stop."""
 
-FIRST: Final = frozenset(
+PREREQUISITE_KINDS: Final = frozenset(
     [
         "Namespace",
         "CustomResourceDefinition",
@@ -42,15 +50,20 @@ FIRST: Final = frozenset(
 """Kinds that have to be there before what follows them is sent."""
 
 
-class Submission:
+class Workers:
     """One delivery over ``transport``; ``window`` bounds unfinished Jobs, None for no bound."""
 
     def __init__(
-        self, transport: Transport, pace: Pace, terms: Terms, threads: int, window: Window | None = None
+        self,
+        transport: Transport,
+        pace: AdaptiveRateLimiter,
+        terms: Terms,
+        threads: int,
+        window: ActiveWindow | None = None,
     ) -> None:
         mutex = threading.RLock()
         self.lock = threading.Condition(mutex)
-        self.books = Books(pace, terms, window)
+        self.books = Dispatcher(pace, terms, window)
         self._news = threading.Condition(mutex)
         self._transport = transport
         self._terms = terms
@@ -85,7 +98,7 @@ class Submission:
         self._failure = self._failure or error
         self._stopped = True
 
-    def deliver(self, items: Iterable[Prepared | Settled]) -> Iterator[Settled]:
+    def deliver(self, items: Iterable[PreparedRequest | Outcome]) -> Iterator[Outcome]:
         """Send the items that are not settled; gives what became of each as it is known, in any order.
 
         Raises ClusterError when the credentials are not accepted, and what ``items`` raises, both after the
@@ -112,25 +125,25 @@ class Submission:
         if self._failure is not None:
             raise self._failure
 
-    def _feed(self, items: Iterable[Prepared | Settled]) -> Iterator[Settled]:
+    def _feed(self, items: Iterable[PreparedRequest | Outcome]) -> Iterator[Outcome]:
         for prepared in items:
-            if isinstance(prepared, Settled):
+            if isinstance(prepared, Outcome):
                 yield prepared
                 if self._stopped:
                     break
                 continue
-            yield from self._until(lambda: self.books.on_the_way < LARGEST_BACKLOG)
+            yield from self._until(lambda: self.books.on_the_way < MAX_BACKLOG)
             if self._stopped:
                 break
             with self.lock:
                 self.books.add(prepared)
                 self.lock.notify()
-            if prepared.kind in FIRST:
+            if prepared.kind in PREREQUISITE_KINDS:
                 yield from self._until(lambda: self.books.on_the_way == 0)
             elif self.books.settled:
                 yield from self._take()
 
-    def _until(self, reached: Callable[[], bool]) -> Iterator[Settled]:
+    def _until(self, reached: Callable[[], bool]) -> Iterator[Outcome]:
         """Give outcomes until ``reached``, or until it is stopped and no answer is due any more."""
         while True:
             yield from self._take()
@@ -141,7 +154,7 @@ class Submission:
                 if not self.books.settled:
                     self._news.wait(GLANCE)
 
-    def _take(self) -> Iterator[Settled]:
+    def _take(self) -> Iterator[Outcome]:
         while self.books.settled:
             yield self.books.settled.popleft()
 
@@ -153,7 +166,7 @@ class Submission:
                     return
             self._attempt(task)
 
-    def _next(self) -> Task | None:
+    def _next(self) -> Delivery | None:
         """Wait for a task that may be sent now; None when it is over.
 
         One thread watches for the time when a task becomes due, and hands that over when it has one: all of
@@ -174,24 +187,26 @@ class Submission:
                 self._is_watched = False
         return None
 
-    def _attempt(self, task: Task) -> None:
+    def _attempt(self, task: Delivery) -> None:
         """One request, and what follows from its answer."""
-        asked = request_of(task, self._terms.dry_run)
+        asked = next_request(task, self._terms.dry_run)
         task.attempts += 1
         wait = None
-        verdict: Verdict
+        verdict: Action
         try:
             reply = self._transport.request(asked.method, asked.path, asked.body, asked.content_type)
-            verdict = judge(task, reply.status, reply.body, self._terms.on_exists, self._terms.dry_run)
-            wait = asked_wait(reply.headers, reply.body, time.time())
-        except Lost as lost:
+            verdict = interpret_response(
+                task, reply.status, reply.body, self._terms.on_exists, self._terms.dry_run
+            )
+            wait = retry_after(reply.headers, reply.body, time.time())
+        except ConnectionLost as lost:
             task.unsure = task.unsure or task.stage == "create"
-            verdict = Later(str(lost))
+            verdict = RetryAfter(str(lost))
         except Exception as error:
-            verdict = Done("failed", type(error).__name__, "the answer makes no sense", passed=False)
+            verdict = Finished("failed", type(error).__name__, "the answer makes no sense", passed=False)
         with self.lock:
             now = time.monotonic()
-            if isinstance(verdict, Stale):
+            if isinstance(verdict, Unauthorized):
                 self._transport.refresh()
             self.books.answered(task, verdict, wait, now, random.random())
             self._stopped = self._stopped or self.books.denied is not None

@@ -2,8 +2,8 @@
 
 from typing import Any, cast
 
-from expander.client.client import Asking, ClusterError, Refused
-from expander.client.quotas import capacity_of
+from expander.client.client import ApiClient, ClusterError, StatusError
+from expander.client.quotas import namespace_limits
 
 
 class Answers:
@@ -21,13 +21,13 @@ class Answers:
         return {"items": found}
 
 
-def asking(**answers: Any) -> Asking:
-    return cast(Asking, Answers(**answers))
+def asking(**answers: Any) -> ApiClient:
+    return cast(ApiClient, Answers(**answers))
 
 
 def test_both_kinds_are_read_with_one_request_each() -> None:
     source = Answers(resourcequotas=[{"kind": "ResourceQuota"}], limitranges=[])
-    found = capacity_of(cast(Asking, source), "batch")
+    found = namespace_limits(cast(ApiClient, source), "batch")
     assert (len(found.quotas), found.ranges, found.unknown) == (1, (), "")
     assert source.asked == [
         "/api/v1/namespaces/batch/resourcequotas",
@@ -36,8 +36,8 @@ def test_both_kinds_are_read_with_one_request_each() -> None:
 
 
 def test_no_right_to_read_and_no_answer_are_told_apart_and_nothing_is_raised() -> None:
-    forbidden = capacity_of(asking(resourcequotas=[], limitranges=Refused(403, "forbidden")), "n")
+    forbidden = namespace_limits(asking(resourcequotas=[], limitranges=StatusError(403, "forbidden")), "n")
     assert (forbidden.silent, forbidden.quotas) == (False, ())
     assert "limitranges of n cannot be read: forbidden" in forbidden.unknown
-    silent = capacity_of(asking(resourcequotas=ClusterError("does not answer")), "n")
+    silent = namespace_limits(asking(resourcequotas=ClusterError("does not answer")), "n")
     assert (silent.silent, silent.unknown) == (True, "does not answer")

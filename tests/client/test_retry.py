@@ -2,7 +2,7 @@
 
 import json
 
-from expander.client.retry import Retry, asked_wait
+from expander.client.retry import Retry, retry_after
 
 
 def test_waits_double_up_to_the_cap_and_never_less_than_half_of_it() -> None:
@@ -24,8 +24,8 @@ def test_an_item_is_given_up_when_the_next_attempt_would_be_after_the_budget() -
 
 def test_retry_after_may_be_seconds_a_date_or_in_the_status() -> None:
     status = json.dumps({"kind": "Status", "details": {"retryAfterSeconds": 3}}).encode()
-    assert asked_wait({"retry-after": "7"}, status, 0.0) == 7
-    assert asked_wait({"retry-after": "Thu, 01 Jan 1970 00:02:00 GMT"}, b"", 100.0) == 20
-    assert asked_wait({}, status, 0.0) == 3
-    assert asked_wait({}, b"Too many requests, please try again later.\n", 0.0) is None
-    assert asked_wait({"retry-after": "soon"}, b"{", 0.0) is None
+    assert retry_after({"retry-after": "7"}, status, 0.0) == 7
+    assert retry_after({"retry-after": "Thu, 01 Jan 1970 00:02:00 GMT"}, b"", 100.0) == 20
+    assert retry_after({}, status, 0.0) == 3
+    assert retry_after({}, b"Too many requests, please try again later.\n", 0.0) is None
+    assert retry_after({"retry-after": "soon"}, b"{", 0.0) is None

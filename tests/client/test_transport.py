@@ -14,7 +14,7 @@ import pytest
 
 from expander.base.errors import InputError
 from expander.client import auth_plugins
-from expander.client.transport import Lost, NotGiven, Transport
+from expander.client.transport import ConnectionLost, HttpError, Transport
 from tests.client.stubs import certificate, proxy, stub
 
 Reach = Callable[..., Transport]
@@ -153,7 +153,7 @@ def test_a_plugin_that_fails_later_is_a_refusal_with_its_words(reach: Reach, tmp
             assert answer.status == 401
             transport.refresh()
         assert b"log in again" in answer.body
-        with pytest.raises(NotGiven, match="401"):
+        with pytest.raises(HttpError, match="401"):
             list(transport.stream("/api"))
     assert (tmp_path / "runs").read_text().count("x") <= 5
 
@@ -169,7 +169,7 @@ def test_a_plugin_that_fails_later_is_a_refusal_with_its_words(reach: Reach, tmp
     ],
 )
 def test_the_words_of_a_plugin_are_shown_without_what_may_be_a_secret(text: str) -> None:
-    shown = auth_plugins.without_secrets(f"could not log in: {text}")
+    shown = auth_plugins.redact(f"could not log in: {text}")
     assert SECRET not in shown
     assert "c2lnbmF0dXJl" not in shown
 
@@ -197,7 +197,7 @@ def test_a_client_certificate_is_shown_from_data_and_from_files(reach: Reach, tm
         for user in (encoded, files, exec_user):
             path = config(tmp_path, url, user, **{"certificate-authority": "server.crt"})
             assert reach(path).request("GET", "/api").status == 200
-        with pytest.raises(Lost):
+        with pytest.raises(ConnectionLost):
             reach(config(tmp_path, url, {}, **{"certificate-authority": "server.crt"})).request("GET", "/")
     with pytest.raises(InputError, match="certificate or key"):
         reach(config(tmp_path, url, {"client-certificate": "me.crt", "client-key": "server.key"}))
@@ -217,7 +217,7 @@ def test_a_server_is_trusted_by_authority_or_name_or_not_at_all(reach: Reach, tm
         ):
             assert reach(config(tmp_path, url, {}, **more)).request("GET", "/api").status == 200
         for wrong in ({}, {**trusted, "tls-server-name": "other.example"}):
-            with pytest.raises(Lost, match="certificate verify failed"):
+            with pytest.raises(ConnectionLost, match="certificate verify failed"):
                 reach(config(tmp_path, url, {}, **wrong)).request("GET", "/api")
 
 
@@ -289,7 +289,7 @@ def test_in_a_pod_the_service_account_is_used(
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
         monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
         monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(cert))
-        monkeypatch.setattr(auth_plugins, "NAMESPACE", str(tmp_path / "namespace"))
+        monkeypatch.setattr(auth_plugins, "NAMESPACE_FILE", str(tmp_path / "namespace"))
         transport = reach()
         assert transport.namespace == "mine"
         assert transport.request("GET", "/api").status == 200
@@ -319,7 +319,7 @@ def test_a_proxy_of_the_environment_is_gone_through_but_for_what_is_spared(
         path = config(tmp_path, "http://cluster.invalid", {})
         assert reach(path).request("GET", "/api").status == 200
         monkeypatch.setenv("NO_PROXY", "x.example, .invalid")
-        with pytest.raises(Lost):
+        with pytest.raises(ConnectionLost):
             reach(path).request("GET", "/api")
         monkeypatch.delenv("NO_PROXY")
         assert (
@@ -331,7 +331,7 @@ def test_a_proxy_of_the_environment_is_gone_through_but_for_what_is_spared(
 def test_a_proxy_that_refuses_is_told_of_without_its_password(reach: Reach, tmp_path: Path) -> None:
     with proxy(1, refuse=True) as way:
         more = {"proxy-url": f"http://user:{SECRET}@127.0.0.1:{way.port}"}
-        with pytest.raises(Lost) as caught:
+        with pytest.raises(ConnectionLost) as caught:
             reach(config(tmp_path, "https://cluster.example", {}, **more)).request("GET", "/api")
     assert SECRET not in str(caught.value)
     assert "the proxy answers 403" in str(caught.value)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from expander.client import watch
-from expander.client.client import Refused
-from expander.client.transport import Lost, NotGiven
-from expander.client.watch import follow
+from expander.client.client import StatusError
+from expander.client.transport import ConnectionLost, HttpError
+from expander.client.watch import list_and_watch
 
 
 def named(name: str, version: int) -> dict[str, Any]:
@@ -68,12 +68,12 @@ class Heard:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "PAUSE", 0.0)
+    monkeypatch.setattr(watch, "MIN_REWATCH_SECONDS", 0.0)
 
 
 def followed(cluster: Cluster, version: str = "") -> list[str]:
     heard = Heard()
-    follow(cluster, cluster, heard, lambda: not cluster.answers, version)  # type: ignore[arg-type]
+    list_and_watch(cluster, cluster, heard, lambda: not cluster.answers, version)  # type: ignore[arg-type]
     return heard.told
 
 
@@ -89,14 +89,14 @@ def test_a_list_comes_first_and_then_its_changes() -> None:
 
 def test_a_lost_watch_goes_on_where_it_was() -> None:
     cluster = Cluster(
-        [event("ADDED", named("a", 6)), event("BOOKMARK", named("", 9)), Lost("cut")],
+        [event("ADDED", named("a", 6)), event("BOOKMARK", named("", 9)), ConnectionLost("cut")],
         [event("MODIFIED", named("a", 10))],
     )
     assert followed(cluster, "5") == ["ADDED a", "MODIFIED a"]
     assert cluster.asked == ["5", "9"]
 
 
-@pytest.mark.parametrize("answer", [event("ERROR", {"code": 410}), NotGiven(410, b"")])
+@pytest.mark.parametrize("answer", [event("ERROR", {"code": 410}), HttpError(410, b"")])
 def test_a_version_that_is_too_old_leads_to_a_new_list(answer: Any) -> None:
     cluster = Cluster([answer], [page(named("a", 1), version=20)], [event("DELETED", named("a", 21))])
     assert followed(cluster, "5") == ["begin", "a", "end", "DELETED a"]
@@ -104,11 +104,11 @@ def test_a_version_that_is_too_old_leads_to_a_new_list(answer: Any) -> None:
 
 
 def test_credentials_that_are_not_accepted_any_more_are_asked_for_again() -> None:
-    cluster = Cluster([NotGiven(401, b"")], [event("ADDED", named("a", 6))])
+    cluster = Cluster([HttpError(401, b"")], [event("ADDED", named("a", 6))])
     assert followed(cluster, "5") == ["ADDED a"]
     assert cluster.refreshed == 1
 
 
 def test_a_watch_that_is_not_allowed_is_an_error() -> None:
-    with pytest.raises(Refused, match="allows no watch of /things"):
-        followed(Cluster([NotGiven(403, b"")], []), "5")
+    with pytest.raises(StatusError, match="allows no watch of /things"):
+        followed(Cluster([HttpError(403, b"")], []), "5")

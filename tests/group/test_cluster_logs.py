@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from expander.client.client import Asking, Refused
-from expander.client.transport import Lost, Transport
+from expander.client.client import ApiClient, StatusError
+from expander.client.transport import ConnectionLost, Transport
 from expander.group import cluster_source as group_logs
 from expander.kube.objects import Object
 
@@ -36,11 +36,11 @@ class Server:
         text = self.texts.pop(0)
         yield from (text[at : at + 4] for at in range(0, len(text), 4))
         if self.texts:
-            raise Lost("cut")
+            raise ConnectionLost("cut")
 
     def get(self, _: str) -> Object:
         if (now := self.pods.pop(0)) is None:
-            raise Refused(404, "gone")
+            raise StatusError(404, "gone")
         return now
 
 
@@ -51,7 +51,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def follow(server: Server, first: Object, **options: Any) -> bytes:
     given = {"previous": False, "follow": True, "tail": None, "since": None, "timestamps": False} | options
-    pieces = group_logs.log(cast(Transport, server), cast(Asking, server), first, "main", **given)
+    pieces = group_logs.log(cast(Transport, server), cast(ApiClient, server), first, "main", **given)
     return b"".join(pieces)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from expander.base.errors import ItemError, Position
-from expander.client.quotas import Capacity
+from expander.client.quotas import NamespaceLimits
 from expander.manifests.manifest import Manifest
 
 Tree = dict[str, Any]
@@ -58,12 +58,12 @@ def limit_range(**limits: Any) -> Tree:
     }
 
 
-def capacity(*objects: Tree, namespace: str = "default") -> Capacity:
+def capacity(*objects: Tree, namespace: str = "default") -> NamespaceLimits:
     """The limits of a namespace."""
     quotas, ranges = (
         tuple(each for each in objects if each["kind"] == kind) for kind in ("ResourceQuota", "LimitRange")
     )
-    return Capacity(namespace, quotas, ranges)
+    return NamespaceLimits(namespace, quotas, ranges)
 
 
 def unwanted(error: ItemError) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 from expander.base.errors import Position
 from expander.client.client import Resource
 from expander.manifests.manifest import Manifest
-from expander.submit.active_window import Scope, Window
-from expander.submit.request import Preparation, Prepared
+from expander.submit.active_window import ActiveWindow, Scope
+from expander.submit.request import PreparedRequest, RequestBuilder
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 SCOPE = Scope("n", "g")
@@ -14,9 +14,9 @@ OTHER = Scope("m", "g")
 NO_GROUP = Scope("n", "")
 
 
-def sent(name: str, scope: Scope = SCOPE) -> Prepared:
+def sent(name: str, scope: Scope = SCOPE) -> PreparedRequest:
     metadata = {"name": name, "namespace": scope.namespace, "labels": {"jobgroup": scope.group}}
-    return Preparation("n").of(Manifest({"kind": "Job", "metadata": metadata}, Position("f", 1)), JOBS)
+    return RequestBuilder("n").of(Manifest({"kind": "Job", "metadata": metadata}, Position("f", 1)), JOBS)
 
 
 def job(name: str, finished: bool = False, namespace: str = "n") -> dict[str, Any]:
@@ -24,14 +24,14 @@ def job(name: str, finished: bool = False, namespace: str = "n") -> dict[str, An
     return {"metadata": {"namespace": namespace, "name": name}, "status": {"conditions": conditions}}
 
 
-def listed(window: Window, scope: Scope, *jobs: dict[str, Any]) -> None:
+def listed(window: ActiveWindow, scope: Scope, *jobs: dict[str, Any]) -> None:
     window.begin_list(scope)
     window.page(scope, jobs)
     window.end_list(scope)
 
 
 def test_a_job_that_ends_before_its_answer_comes_is_not_counted() -> None:
-    window = Window(2)
+    window = ActiveWindow(2)
     window.sending(sent("a"))
     window.changed(SCOPE, "MODIFIED", job("a", finished=True))
     window.answered(sent("a"), True)
@@ -39,7 +39,7 @@ def test_a_job_that_ends_before_its_answer_comes_is_not_counted() -> None:
 
 
 def test_jobs_of_others_fill_the_window_until_they_finish_or_go() -> None:
-    window = Window(2)
+    window = ActiveWindow(2)
     listed(window, SCOPE, job("a"), job("b"), job("c", finished=True))
     assert window.is_full
     window.changed(SCOPE, "DELETED", job("a"))
@@ -47,7 +47,7 @@ def test_jobs_of_others_fill_the_window_until_they_finish_or_go() -> None:
 
 
 def test_a_list_forgets_what_went_meanwhile_and_keeps_what_it_cannot_know() -> None:
-    window = Window(9)
+    window = ActiveWindow(9)
     for name in ("gone", "late", "sent"):
         window.sending(sent(name))
     window.answered(sent("gone"), True)
@@ -59,7 +59,7 @@ def test_a_list_forgets_what_went_meanwhile_and_keeps_what_it_cannot_know() -> N
 
 
 def test_a_list_says_nothing_of_other_namespaces() -> None:
-    window = Window(9)
+    window = ActiveWindow(9)
     for scope in (SCOPE, OTHER):
         window.sending(sent("a", scope))
         window.answered(sent("a", scope), True)
@@ -70,7 +70,7 @@ def test_a_list_says_nothing_of_other_namespaces() -> None:
 
 
 def test_a_refused_job_leaves_the_window_unless_there_is_another_of_its_name() -> None:
-    window = Window(1)
+    window = ActiveWindow(1)
     window.sending(sent("a"))
     window.answered(sent("a"), False)
     assert not window.is_full
@@ -81,7 +81,7 @@ def test_a_refused_job_leaves_the_window_unless_there_is_another_of_its_name() -
 
 
 def test_without_a_group_only_jobs_that_were_sent_count() -> None:
-    window = Window(2)
+    window = ActiveWindow(2)
     window.sending(sent("a", NO_GROUP))
     window.answered(sent("a", NO_GROUP), True)
     listed(window, NO_GROUP, job("a"), job("foreign"))
@@ -92,7 +92,7 @@ def test_without_a_group_only_jobs_that_were_sent_count() -> None:
 
 def test_finished_jobs_are_handed_on_and_nothing_is_sent_while_too_many_wait() -> None:
     finished: list[Any] = []
-    window = Window(None, finished.append, lambda: len(finished) >= 2)
+    window = ActiveWindow(None, finished.append, lambda: len(finished) >= 2)
     listed(window, SCOPE, job("a", finished=True))
     assert not window.is_full
     window.changed(SCOPE, "MODIFIED", job("b", finished=True))

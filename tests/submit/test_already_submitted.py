@@ -9,12 +9,12 @@ from typing import Any, cast
 import pytest
 
 from expander.base.errors import Position
-from expander.client.client import Asking, Resource
+from expander.client.client import ApiClient, Resource
 from expander.manifests.edits import DIGEST
 from expander.manifests.manifest import Manifest
 from expander.submit import journal as known
 from expander.submit.journal import Journal
-from expander.submit.request import Preparation, Prepared
+from expander.submit.request import PreparedRequest, RequestBuilder
 
 JOBS = Resource("/apis/batch/v1", "jobs", True)
 
@@ -22,7 +22,7 @@ JOBS = Resource("/apis/batch/v1", "jobs", True)
 class Cluster:
     """Lists the objects it was given, in portions of one, after `answers` is set."""
 
-    def __init__(self, *items: Prepared) -> None:
+    def __init__(self, *items: PreparedRequest) -> None:
         self.items = items
         self.listed = 0
         self.asked = threading.Event()
@@ -40,23 +40,23 @@ class Cluster:
             yield {"items": [{"metadata": metadata}]}
 
 
-def job(name: str) -> Prepared:
+def job(name: str) -> PreparedRequest:
     tree = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": name, "labels": {"jobgroup": "load"}},
     }
-    return Preparation("default").of(Manifest(tree, Position("job.yaml", 1)), JOBS)
+    return RequestBuilder("default").of(Manifest(tree, Position("job.yaml", 1)), JOBS)
 
 
-def knowing(journal: Journal, cluster: Cluster) -> known.Known:
-    return known.Known(journal, cast(Asking, cluster), "jobgroup", lambda _: None)
+def knowing(journal: Journal, cluster: Cluster) -> known.AlreadySubmitted:
+    return known.AlreadySubmitted(journal, cast(ApiClient, cluster), "jobgroup", lambda _: None)
 
 
 def test_without_a_journal_the_cluster_is_listed_once_and_the_journal_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known, "HEAD_START", 60)
+    monkeypatch.setattr(known, "LIST_WAIT_SECONDS", 60)
     path = tmp_path / "journal"
     cluster = Cluster(job("a"), job("b"))
     with Journal(path) as journal:
@@ -73,7 +73,7 @@ def test_without_a_journal_the_cluster_is_listed_once_and_the_journal_told(
 def test_sending_does_not_wait_for_a_list_that_takes_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known, "HEAD_START", 0.01)
+    monkeypatch.setattr(known, "LIST_WAIT_SECONDS", 0.01)
     cluster = Cluster(job("a"))
     cluster.answers.clear()
     with Journal(tmp_path / "journal") as journal:
@@ -91,7 +91,7 @@ def test_a_journal_that_misses_much_of_what_is_there_has_it_listed(
     cluster = Cluster()
     with Journal(path) as journal:
         one = knowing(journal, cluster)
-        for number in range(known.MISSES - 1):
+        for number in range(known.LIST_AFTER_MISSES - 1):
             assert not one.has(job(f"{number}"))
             one.found(job(f"{number}"))
         assert cluster.listed == 0

@@ -11,43 +11,52 @@ from expander.base.errors import Position
 from expander.client.client import Resource
 from expander.manifests.edits import DIGEST
 from expander.manifests.manifest import Manifest
-from expander.submit.delivery import Done, Hold, Later, Onward, Stale, Task, judge, request_of
-from expander.submit.request import Preparation, Prepared
+from expander.submit.delivery import (
+    Continue,
+    Delivery,
+    Finished,
+    QuotaExceeded,
+    RetryAfter,
+    Unauthorized,
+    interpret_response,
+    next_request,
+)
+from expander.submit.request import PreparedRequest, RequestBuilder
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 
 
-def prepared(name: str = "a", group: str = "g", image: str = "x", **metadata: Any) -> Prepared:
+def prepared(name: str = "a", group: str = "g", image: str = "x", **metadata: Any) -> PreparedRequest:
     tree = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {**({"name": name} if name else {}), "labels": {"jobgroup": group}, **metadata},
         "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
     }
-    return Preparation("ns").of(Manifest(tree, Position("job.yaml", 1)), JOBS)
+    return RequestBuilder("ns").of(Manifest(tree, Position("job.yaml", 1)), JOBS)
 
 
 def status(code: int, reason: str, message: str = "no") -> bytes:
     return json.dumps({"kind": "Status", "reason": reason, "message": message, "code": code}).encode()
 
 
-def taken(task: Task, by: Prepared | None, on_exists: Any = "fail", **metadata: Any) -> Any:
+def taken(task: Delivery, by: PreparedRequest | None, on_exists: Any = "fail", **metadata: Any) -> Any:
     """The verdict when the name is taken by ``by``, or by something that is not of this program."""
-    assert judge(task, 409, status(409, "AlreadyExists")) == Onward()
+    assert interpret_response(task, 409, status(409, "AlreadyExists")) == Continue()
     found = json.loads(by.body) if by else {"metadata": {"name": "a"}}
     found["metadata"].update({"uid": "u", "resourceVersion": "7", **metadata})
-    return judge(task, 200, json.dumps(found).encode(), on_exists)
+    return interpret_response(task, 200, json.dumps(found).encode(), on_exists)
 
 
 def test_recorded_answers_are_understood(reference: Path) -> None:
     answers = json.loads((reference / "http-responses.json").read_text())
     expected = {
-        "create-201": Done,
-        "flow-control-429": Later,
-        "already-exists-409": Onward,
-        "conflict-409": Later,
-        "quota-403": Hold,
-        "unauthorized-401": Stale,
+        "create-201": Finished,
+        "flow-control-429": RetryAfter,
+        "already-exists-409": Continue,
+        "conflict-409": RetryAfter,
+        "quota-403": QuotaExceeded,
+        "unauthorized-401": Unauthorized,
     }
     final = [
         "invalid-422",
@@ -58,17 +67,19 @@ def test_recorded_answers_are_understood(reference: Path) -> None:
     ]
     for name, kind in expected.items():
         answer = answers[name]
-        verdict = judge(Task(prepared()), answer["status"], answer["body"].encode())
+        verdict = interpret_response(Delivery(prepared()), answer["status"], answer["body"].encode())
         assert isinstance(verdict, kind), name
     for name in final:
-        verdict = judge(Task(prepared()), answers[name]["status"], answers[name]["body"].encode())
-        assert isinstance(verdict, Done)
+        verdict = interpret_response(
+            Delivery(prepared()), answers[name]["status"], answers[name]["body"].encode()
+        )
+        assert isinstance(verdict, Finished)
         assert verdict.outcome == "refused"
         assert not verdict.passed
 
 
 def test_the_request_is_strict_and_has_the_digest() -> None:
-    asked = request_of(Task(prepared()))
+    asked = next_request(Delivery(prepared()))
     assert asked.method == "POST"
     assert asked.path.startswith("/apis/batch/v1/namespaces/ns/jobs?fieldValidation=Strict")
     assert json.loads(asked.body or b"")["metadata"]["annotations"][DIGEST] == prepared().digest
@@ -79,40 +90,40 @@ def test_digests_tell_content_apart_and_not_the_order_of_keys() -> None:
     assert prepared(image="y").digest != prepared().digest
     one = Manifest({"kind": "Job", "metadata": {"name": "a", "namespace": "n"}}, Position("f", 1))
     two = Manifest({"metadata": {"namespace": "n", "name": "a"}, "kind": "Job"}, Position("f", 1))
-    assert Preparation("ns").of(one, JOBS).digest == Preparation("ns").of(two, JOBS).digest
+    assert RequestBuilder("ns").of(one, JOBS).digest == RequestBuilder("ns").of(two, JOBS).digest
 
 
 def test_a_generated_name_is_the_same_in_every_run_and_differs_for_equal_manifests() -> None:
     manifest = Manifest({"kind": "Job", "metadata": {"generateName": "run-"}}, Position("f", 1))
-    first, second = Preparation("ns"), Preparation("ns")
+    first, second = RequestBuilder("ns"), RequestBuilder("ns")
     names = [first.of(manifest, JOBS).name, first.of(manifest, JOBS).name]
     assert names == [second.of(manifest, JOBS).name, second.of(manifest, JOBS).name]
     assert len(set(names)) == 2
 
 
 def test_the_same_item_in_the_cluster_is_unchanged() -> None:
-    assert taken(Task(prepared()), prepared()) == Done("unchanged")
+    assert taken(Delivery(prepared()), prepared()) == Finished("unchanged")
 
 
 @pytest.mark.parametrize("code", [500, 504])
 def test_an_item_whose_answer_was_lost_is_found_as_created(code: int) -> None:
-    task = Task(prepared())
-    assert isinstance(judge(task, code, b"oops"), Later)
-    assert taken(task, prepared()) == Done("created", "AnswerLost")
+    task = Delivery(prepared())
+    assert isinstance(interpret_response(task, code, b"oops"), RetryAfter)
+    assert taken(task, prepared()) == Finished("created", "AnswerLost")
 
 
 def test_a_quota_that_a_lost_request_may_have_used_up_is_no_refusal_yet() -> None:
-    task = Task(prepared(), unsure=True)
+    task = Delivery(prepared(), unsure=True)
     full = "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"
-    assert judge(task, 403, status(403, "Forbidden", full)) == Onward()
-    assert isinstance(judge(task, 404, status(404, "NotFound")), Later)
-    assert isinstance(judge(task, 403, status(403, "Forbidden", full)), Hold)
+    assert interpret_response(task, 403, status(403, "Forbidden", full)) == Continue()
+    assert isinstance(interpret_response(task, 404, status(404, "NotFound")), RetryAfter)
+    assert isinstance(interpret_response(task, 403, status(403, "Forbidden", full)), QuotaExceeded)
 
 
 def test_each_way_a_name_can_be_taken_has_its_own_message() -> None:
-    other = taken(Task(prepared()), prepared(group="h"))
-    changed = taken(Task(prepared()), prepared(image="y"))
-    foreign = taken(Task(prepared()), None)
+    other = taken(Delivery(prepared()), prepared(group="h"))
+    changed = taken(Delivery(prepared()), prepared(image="y"))
+    foreign = taken(Delivery(prepared()), None)
     assert [each.reason for each in (other, changed, foreign)] == ["AnotherGroup", "Changed", "NotOurs"]
     assert len({each.message for each in (other, changed, foreign)}) == 3
     assert not any(each.passed for each in (other, changed, foreign))
@@ -122,33 +133,37 @@ def test_another_group_is_told_by_its_label_alone() -> None:
     other = prepared(group="h", annotations={"team": "g"})
     tree = json.loads(other.body)
     tree["metadata"]["labels"]["team"] = "g"
-    assert taken(Task(prepared()), replace(other, body=json.dumps(tree).encode())).reason == "AnotherGroup"
-    assert "group 'h'" in taken(Task(prepared()), other).message
+    assert (
+        taken(Delivery(prepared()), replace(other, body=json.dumps(tree).encode())).reason == "AnotherGroup"
+    )
+    assert "group 'h'" in taken(Delivery(prepared()), other).message
 
 
 def test_skip_passes_over_what_exists() -> None:
-    assert taken(Task(prepared()), None, "skip").passed
+    assert taken(Delivery(prepared()), None, "skip").passed
 
 
 def test_replace_sends_the_version_it_read() -> None:
-    task = Task(prepared())
-    assert taken(task, prepared(image="y"), "replace") == Onward()
-    asked = request_of(task)
+    task = Delivery(prepared())
+    assert taken(task, prepared(image="y"), "replace") == Continue()
+    asked = next_request(task)
     assert asked.method == "PUT"
     assert json.loads(asked.body or b"")["metadata"]["resourceVersion"] == "7"
-    verdict = judge(task, 422, status(422, "Invalid", "spec.template: field is immutable"), "replace")
-    assert isinstance(verdict, Done)
+    verdict = interpret_response(
+        task, 422, status(422, "Invalid", "spec.template: field is immutable"), "replace"
+    )
+    assert isinstance(verdict, Finished)
     assert "recreate" in verdict.message
 
 
 def test_recreate_deletes_that_very_object_and_waits_until_it_is_gone() -> None:
-    task = Task(prepared())
-    assert taken(task, prepared(image="y"), "recreate") == Onward()
-    asked = request_of(task)
+    task = Delivery(prepared())
+    assert taken(task, prepared(image="y"), "recreate") == Continue()
+    asked = next_request(task)
     assert asked.method == "DELETE"
     assert json.loads(asked.body or b"")["preconditions"] == {"uid": "u"}
-    assert judge(task, 200, b"{}", "recreate") == Onward()
-    assert isinstance(judge(task, 200, b'{"metadata": {"uid": "u"}}', "recreate"), Later)
-    assert judge(task, 404, status(404, "NotFound"), "recreate") == Onward()
-    assert request_of(task).method == "POST"
-    assert judge(task, 201, b"{}", "recreate") == Done("created", "Recreated")
+    assert interpret_response(task, 200, b"{}", "recreate") == Continue()
+    assert isinstance(interpret_response(task, 200, b'{"metadata": {"uid": "u"}}', "recreate"), RetryAfter)
+    assert interpret_response(task, 404, status(404, "NotFound"), "recreate") == Continue()
+    assert next_request(task).method == "POST"
+    assert interpret_response(task, 201, b"{}", "recreate") == Finished("created", "Recreated")

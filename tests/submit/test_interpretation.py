@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import pytest
 
-from expander.client.http import Answer, Malformed
+from expander.client.http import HttpResponse, MalformedResponse
 
 
-def answer(*sent: bytes, method: str = "GET") -> tuple[Answer, bytes]:
+def answer(*sent: bytes, method: str = "GET") -> tuple[HttpResponse, bytes]:
     """What is made of ``sent`` in these pieces, and the body."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -23,7 +23,7 @@ def answer(*sent: bytes, method: str = "GET") -> tuple[Answer, bytes]:
         thread = threading.Thread(target=send)
         thread.start()
         try:
-            found = Answer(ours, method)
+            found = HttpResponse(ours, method)
             return found, found.read()
         finally:
             ours.close()
@@ -89,5 +89,5 @@ def test_what_has_no_body_is_over_at_once() -> None:
     ],
 )
 def test_what_is_no_answer_or_half_of_one_is_an_error(text: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedResponse):
         answer(text)

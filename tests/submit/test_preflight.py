@@ -3,27 +3,27 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from expander.client.quotas import Capacity
+from expander.client.quotas import NamespaceLimits
 from expander.manifests.manifest import Manifest
-from expander.submit.preflight import AHEAD, NAMESPACES, Foresight
+from expander.submit.preflight import MAX_NAMESPACES, MAX_READ_AHEAD, Preflight
 from tests.plan.batches import capacity, job, limit_range, quota
 
 
 class Scene:
     """Limits by namespace, what was asked and what was said."""
 
-    def __init__(self, **limits: Capacity) -> None:
+    def __init__(self, **limits: NamespaceLimits) -> None:
         self.limits = limits
         self.asked: Counter[str] = Counter()
         self.said: list[str] = []
         self.now = 0.0
 
-    def of(self, namespace: str) -> Capacity:
+    def of(self, namespace: str) -> NamespaceLimits:
         self.asked[namespace] += 1
-        return self.limits.get(namespace, Capacity(namespace))
+        return self.limits.get(namespace, NamespaceLimits(namespace))
 
     def told(self, manifests: Iterator[Manifest], on_quota: str = "wait") -> Iterator[Manifest]:
-        foresight = Foresight(
+        foresight = Preflight(
             self.of, self.said.append, namespace="default", on_quota=on_quota, clock=lambda: self.now
         )
         return foresight.told(manifests)
@@ -64,8 +64,8 @@ def test_what_fits_of_the_whole_batch_is_said_before_the_first_is_passed_on() ->
 
 def test_of_a_long_batch_only_the_first_part_is_read_ahead() -> None:
     scene = Scene(default=capacity(quota({"count/jobs.batch": "1"})))
-    taken = sum(1 for _ in scene.told(jobs(AHEAD * 2)))
-    assert taken == AHEAD * 2
+    taken = sum(1 for _ in scene.told(jobs(MAX_READ_AHEAD * 2)))
+    assert taken == MAX_READ_AHEAD * 2
     assert "or more Jobs now" in scene.said[0]
 
 
@@ -93,20 +93,22 @@ def test_every_namespace_is_asked_once_and_told_of() -> None:
 def test_a_namespace_that_comes_late_is_told_of_alone() -> None:
     limited = {name: capacity(quota({"count/jobs.batch": "1"}), namespace=name) for name in ("a", "b")}
     scene = Scene(**limited)
-    late = (job(f"j{n}", "b" if n == AHEAD + 5 else "a") for n in range(AHEAD + 10))
-    assert sum(1 for _ in scene.told(late)) == AHEAD + 10
+    late = (job(f"j{n}", "b" if n == MAX_READ_AHEAD + 5 else "a") for n in range(MAX_READ_AHEAD + 10))
+    assert sum(1 for _ in scene.told(late)) == MAX_READ_AHEAD + 10
     assert [line.split(":")[0] for line in scene.said] == ["quota q in a", "quota q in b"]
 
 
 def test_no_more_namespaces_are_asked_than_a_person_would_read_of() -> None:
     scene = Scene()
-    names = [f"n{number}" for number in range(NAMESPACES * 2)]
+    names = [f"n{number}" for number in range(MAX_NAMESPACES * 2)]
     assert sum(1 for _ in scene.told(jobs(100, *names))) == 100
-    assert len(scene.asked) == NAMESPACES
+    assert len(scene.asked) == MAX_NAMESPACES
 
 
 def test_that_limits_cannot_be_read_is_said_once() -> None:
-    scene = Scene(a=Capacity("a", unknown="no right to"), b=Capacity("b", unknown="no right to"))
+    scene = Scene(
+        a=NamespaceLimits("a", unknown="no right to"), b=NamespaceLimits("b", unknown="no right to")
+    )
     assert sum(1 for _ in scene.told(jobs(10, "a", "b"))) == 10
     assert scene.said == ["note: what fits is not known: no right to"]
 

@@ -4,21 +4,21 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
-from expander.submit.quota_gate import Excess, excess_of, in_short, room
+from expander.submit.quota_gate import Excess, parse_excess, room, summarize_quota
 
 ONE = Excess("jobs", {"count/jobs.batch": Fraction(1)})
 
 
 def test_a_recorded_refusal_says_what_was_requested_of_which_quota(reference: Path) -> None:
     answers = json.loads((reference / "http-responses.json").read_text())
-    assert excess_of(json.loads(answers["quota-403"]["body"])["message"]) == ONE
-    said = in_short(json.loads(answers["quota-403"]["body"])["message"])
+    assert parse_excess(json.loads(answers["quota-403"]["body"])["message"]) == ONE
+    said = summarize_quota(json.loads(answers["quota-403"]["body"])["message"])
     assert said.startswith("quota jobs is full: count/jobs.batch ")
-    assert excess_of(json.loads(answers["rbac-forbidden-403"]["body"])["message"]) is None
+    assert parse_excess(json.loads(answers["rbac-forbidden-403"]["body"])["message"]) is None
 
 
 def test_room_is_counted_in_whole_objects_by_the_scarcest_amount() -> None:
-    excess = excess_of(
+    excess = parse_excess(
         "exceeded quota: q, requested: cpu=500m,memory=1Gi, used: cpu=1,memory=0, limited: cpu=1,memory=9Gi"
     )
     assert excess is not None

@@ -3,7 +3,13 @@
 from fractions import Fraction
 from typing import Any
 
-from expander.submit.quota_gate import BLIND_PROBE, GRACE, PROBE, Excess, QuotaGate
+from expander.submit.quota_gate import (
+    PROBE_SECONDS,
+    QUOTA_LAG_SECONDS,
+    UNREADABLE_PROBE_SECONDS,
+    Excess,
+    QuotaGate,
+)
 
 ONE = Excess("jobs", {"count/jobs.batch": Fraction(1)})
 CPU = Excess("cores", {"cpu": Fraction(2)})
@@ -50,7 +56,9 @@ def test_news_that_comes_right_after_an_answer_may_not_count_it_yet() -> None:
         gate.over("p", item, 1.1, made=True)
     gate.look("p", quotas(used=9), 1.2, read=False)
     assert released(gate, 1.2) == [], "the one that is left was taken by the second"
-    assert released(gate, 1.2 + GRACE) == ["c"], "no other news came in between, so it was counted"
+    assert released(gate, 1.2 + QUOTA_LAG_SECONDS) == ["c"], (
+        "no other news came in between, so it was counted"
+    )
 
 
 def test_what_became_no_object_takes_no_room() -> None:
@@ -78,30 +86,30 @@ def test_all_go_when_the_quota_is_gone() -> None:
 
 def test_a_refusal_is_doubted_until_quotas_are_read_after_it() -> None:
     gate = line(A)
-    assert not gate.is_doubted("p", GRACE / 2)
-    assert gate.is_doubted("p", GRACE)
-    gate.look("p", quotas(used=10), GRACE, read=False)
-    assert gate.is_doubted("p", GRACE), "it may be older than the refusal"
-    gate.look("p", quotas(used=10), GRACE, read=True)
-    assert not gate.is_doubted("p", 2 * GRACE)
+    assert not gate.is_doubted("p", QUOTA_LAG_SECONDS / 2)
+    assert gate.is_doubted("p", QUOTA_LAG_SECONDS)
+    gate.look("p", quotas(used=10), QUOTA_LAG_SECONDS, read=False)
+    assert gate.is_doubted("p", QUOTA_LAG_SECONDS), "it may be older than the refusal"
+    gate.look("p", quotas(used=10), QUOTA_LAG_SECONDS, read=True)
+    assert not gate.is_doubted("p", 2 * QUOTA_LAG_SECONDS)
 
 
 def test_one_item_probes_now_and_then_without_room() -> None:
     gate = line(A, B)
-    assert [gate.release("p", PROBE), gate.release("p", PROBE)] == ["a", None]
-    gate.over("p", A, PROBE, made=False)
-    assert [gate.release("p", PROBE + 1), gate.release("p", 2 * PROBE)] == [None, "b"]
+    assert [gate.release("p", PROBE_SECONDS), gate.release("p", PROBE_SECONDS)] == ["a", None]
+    gate.over("p", A, PROBE_SECONDS, made=False)
+    assert [gate.release("p", PROBE_SECONDS + 1), gate.release("p", 2 * PROBE_SECONDS)] == [None, "b"]
 
 
 def test_where_quotas_cannot_be_read_every_success_lets_two_more_go() -> None:
     gate = line(A, B, *REST)
     gate.look_away("p")
-    assert released(gate, BLIND_PROBE) == ["a"]
-    gate.over("p", A, BLIND_PROBE, made=True)
-    assert released(gate, BLIND_PROBE) == ["b", "c"]
-    gate.over("p", B, BLIND_PROBE, made=True)
-    gate.refuse("p", ONE, BLIND_PROBE)
-    assert released(gate, BLIND_PROBE) == []
+    assert released(gate, UNREADABLE_PROBE_SECONDS) == ["a"]
+    gate.over("p", A, UNREADABLE_PROBE_SECONDS, made=True)
+    assert released(gate, UNREADABLE_PROBE_SECONDS) == ["b", "c"]
+    gate.over("p", B, UNREADABLE_PROBE_SECONDS, made=True)
+    gate.refuse("p", ONE, UNREADABLE_PROBE_SECONDS)
+    assert released(gate, UNREADABLE_PROBE_SECONDS) == []
 
 
 def test_a_place_opens_when_its_line_is_through() -> None:

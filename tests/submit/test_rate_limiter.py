@@ -3,12 +3,12 @@
 import random
 from collections.abc import Callable
 
-from expander.submit.rate_limiter import Pace
+from expander.submit.rate_limiter import AdaptiveRateLimiter
 
 
 def limits(refuses: Callable[[int], bool], answers: int, most: int = 32) -> list[int]:
     """The limit after each answer of a server that takes 50 ms for each request."""
-    pace, now, found = Pace(most), 0.0, []
+    pace, now, found = AdaptiveRateLimiter(most), 0.0, []
     for _ in range(answers):
         now += 0.05 / pace.limit
         pace.answered(now, refuses(pace.limit))
@@ -43,7 +43,7 @@ def test_refusals_that_have_nothing_to_do_with_load_do_not_slow_down_for_long() 
 
 
 def test_a_token_bucket_allows_a_burst_and_then_the_rate() -> None:
-    pace, now, begun = Pace(32, qps=10, burst=5), 0.0, []
+    pace, now, begun = AdaptiveRateLimiter(32, qps=10, burst=5), 0.0, []
     while now < 2.0:
         wait = pace.wait(now)
         if wait == 0:

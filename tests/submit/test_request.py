@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.submit import request as canonical
+from expander.submit import request
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 TREES = st.dictionaries(
@@ -19,20 +19,20 @@ TREES = st.dictionaries(
 
 @given(TREES)
 def test_what_is_written_and_its_digest_do_not_depend_on_what_is_installed(tree: dict[str, Any]) -> None:
-    read = canonical.read(json.dumps(tree))
+    read = request.decode(json.dumps(tree))
     assert read == tree
-    found = canonical.digest_of(read), canonical.compact(read)
+    found = request.object_digest(read), request.encode(read)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(canonical, "orjson", None)
-        assert (canonical.digest_of(read), canonical.compact(read)) == found
+        patch.setattr(request, "orjson", None)
+        assert (request.object_digest(read), request.encode(read)) == found
 
 
 def test_a_digest_stays_what_it_was() -> None:
-    tree = canonical.read('{"b": [1, 1e22, true, null], "a": "é\\u0001\\u007f/"}')
-    assert canonical.compact(tree) == '{"b":[1,1e+22,true,null],"a":"é\\u0001\x7f/"}'.encode()
-    assert canonical.digest_of(tree) == canonical.digest_of(dict(reversed(tree.items())))
+    tree = request.decode('{"b": [1, 1e22, true, null], "a": "é\\u0001\\u007f/"}')
+    assert request.encode(tree) == '{"b":[1,1e+22,true,null],"a":"é\\u0001\x7f/"}'.encode()
+    assert request.object_digest(tree) == request.object_digest(dict(reversed(tree.items())))
 
 
 def test_text_that_is_not_unicode_is_an_error() -> None:
     with pytest.raises(ValueError, match="surrogates"):
-        canonical.compact({"a": "\ud800"})
+        request.encode({"a": "\ud800"})

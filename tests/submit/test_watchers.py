@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from expander.submit.watchers import MOST, Podless
+from expander.submit.watchers import MAX_REMEMBERED_JOBS, FailedPodCreations
 
 QUOTA = 'pods "{}-abcde" is forbidden: exceeded quota: few, requested: pods=1, used: pods={}, limited: pods=9'
 
@@ -14,7 +14,7 @@ def failed(name: str, message: str, reason: str = "FailedCreate", kind: str = "J
 
 def test_events_and_jobs_meet_whichever_comes_first() -> None:
     said: list[str] = []
-    podless = Podless(said.append)
+    podless = FailedPodCreations(said.append)
     podless.event(failed("a", QUOTA.format("a", 9)))
     assert podless.found() == []
     podless.add("n", "a")
@@ -28,7 +28,7 @@ def test_events_and_jobs_meet_whichever_comes_first() -> None:
 
 def test_a_kind_of_refusal_is_told_of_once_whatever_the_names_and_numbers() -> None:
     said: list[str] = []
-    podless = Podless(said.append)
+    podless = FailedPodCreations(said.append)
     for number in range(20):
         podless.add("n", f"j{number}")
         podless.event(failed(f"j{number}", QUOTA.format(f"j{number}", number)))
@@ -38,7 +38,7 @@ def test_a_kind_of_refusal_is_told_of_once_whatever_the_names_and_numbers() -> N
 
 def test_other_events_and_the_jobs_of_others_are_passed_over() -> None:
     said: list[str] = []
-    podless = Podless(said.append)
+    podless = FailedPodCreations(said.append)
     podless.add("n", "a")
     podless.event(failed("a", "x", reason="SuccessfulCreate"))
     podless.event(failed("a", "x", kind="ReplicaSet"))
@@ -49,10 +49,10 @@ def test_other_events_and_the_jobs_of_others_are_passed_over() -> None:
 
 
 def test_the_newest_are_remembered() -> None:
-    podless = Podless(lambda _: None)
-    for number in range(MOST + 100):
+    podless = FailedPodCreations(lambda _: None)
+    for number in range(MAX_REMEMBERED_JOBS + 100):
         podless.add("n", str(number))
         podless.event(failed(f"other-{number}", "x"))
     podless.event(failed("0", "x"))
-    podless.event(failed(str(MOST), "x"))
-    assert podless.found() == [("n", str(MOST), "x")]
+    podless.event(failed(str(MAX_REMEMBERED_JOBS), "x"))
+    assert podless.found() == [("n", str(MAX_REMEMBERED_JOBS), "x")]
