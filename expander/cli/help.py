@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import click
+
+from expander.cli.log_options import log_options, start_log
 
 SECTIONS: Final = {
     "Items": ("sources", "combine", "include", "exclude", "slice", "limit"),
@@ -46,6 +48,7 @@ SECTIONS: Final = {
         "server_side",
         "force_conflicts",
     ),
+    "Log": ("verbosity", "log_file"),
 }
 """Headings, and the options (by their parameters) that belong there; all others come first."""
 
@@ -62,12 +65,24 @@ ENVIRONMENT: Final = {
     "state": ("EXPANDER_STATE", "The state folder, where --state is not given."),
     "kubeconfig": ("KUBECONFIG", "Kubeconfig files, where --kubeconfig is not given."),
     "queue_url": ("EXPANDER_QUEUE_URL", "The broker, where --queue-url is not given."),
+    "verbosity": ("EXPANDER_LOG", "What to log without -v: info or debug, with json for JSON Lines."),
 }
 """Parameters, and the environment variables that matter where a command has them."""
 
 
 class Page(click.Command):
-    """A command whose help is a page: its own options first, then those it shares with others."""
+    """A command whose help is a page: its own options first, then those it shares with others.
+
+    Every page has the options of the log.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params = [*self.params, *log_options()]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        start_log(ctx)
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
@@ -93,10 +108,8 @@ class Page(click.Command):
             formatter.write_paragraph()
             text = self.epilog.strip("\n").replace("\b\n", "")
             formatter.write(CALL.sub(f"{called} ", text) + "\n")
-        records = sorted(self._environment())
-        if records:
-            with formatter.section("Environment"):
-                formatter.write_dl(records)
+        with formatter.section("Environment"):
+            formatter.write_dl(sorted(self._environment()))
 
     def _environment(self) -> Iterator[tuple[str, str]]:
         for parameter in self.params:

@@ -9,13 +9,13 @@ Outcomes for machines: a JSON object a line for each item, and a last one with t
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import click
@@ -34,7 +34,13 @@ def show_error(error: ExpanderError) -> None:
 
 def say(message: str) -> None:
     """A line on standard error."""
-    click.echo(printable(message), err=True)
+    write_error(printable(message) + "\n")
+
+
+def write_error(text: str) -> None:
+    """Write to standard error, in one piece; what cannot be written there is lost."""
+    with suppress(OSError, ValueError):
+        click.echo(text, err=True, nl=False)
 
 
 class Output:
@@ -207,4 +213,6 @@ class OutcomeLines:
         self._out.finish()
 
     def _line(self, data: Mapping[str, Any]) -> None:
+        import json
+
         self._out.put(json.dumps(data, ensure_ascii=False) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from expander.cli.help import Page
+from expander.cli.log_options import verbosity
 from expander.cli.output import Output
 from expander.cli.params import LabelKey
 from expander.cli.validate_reports import FORMATS, report_of
@@ -42,7 +43,6 @@ warnings and --strict-warnings, 2 wrong usage or a path that is not there.
     "--quota", multiple=True, metavar="FILE", help="ResourceQuotas that the whole batch is held against."
 )
 @click.option("--strict-warnings", is_flag=True, help="Warnings make the exit code 1.")
-@click.option("-v", "--verbose", is_flag=True, help="Text: also say what is valid and what is skipped.")
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -57,7 +57,6 @@ def command(
     group_label: str,
     quota: tuple[str, ...],
     strict_warnings: bool,
-    verbose: bool,
     workers: int | None,
 ) -> int:
     """Say what a Kubernetes API server would say to manifests, without one.
@@ -77,7 +76,7 @@ def command(
         workers=workers,
     )
     out = Output()
-    report = report_of(output, out.put, **({"verbose": verbose} if output == "text" else {}))
+    report = report_of(output, out.put, **({"verbose": bool(verbosity())} if output == "text" else {}))
     for verdict in validation:
         report.add(verdict)
     report.finish(validation)

@@ -1,0 +1,91 @@
+"""``-v``, ``--log-file`` and ``EXPANDER_LOG``: what every command has, to look inside.
+
+The options are added to each command by `help.Page` and never reach its function.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Any, Final
+
+import click
+
+from expander.base.errors import UsageError
+
+VERBOSITY: Final = "expander.verbosity"
+"""Where the context keeps how often ``-v`` was given."""
+
+
+def log_options() -> list[click.Parameter]:
+    """The parameters, to be added to those of a command."""
+    return [
+        click.Option(
+            ["-v", "--verbose", "verbosity"],
+            count=True,
+            help="Log decisions and retries to standard error; -vv also requests and files.",
+        ),
+        click.Option(
+            ["--log-file"],
+            metavar="FILE",
+            help="Append the log to FILE instead.",
+        ),
+    ]
+
+
+def start_log(ctx: click.Context) -> None:
+    """Log as the options and the environment say. Raises UsageError when the file cannot be opened."""
+    verbosity, path = ctx.params.pop("verbosity", 0), ctx.params.pop("log_file", None)
+    ctx.meta[VERBOSITY] = verbosity
+    if verbosity or path is not None or "EXPANDER_LOG" in os.environ:
+        _listen(verbosity, path)
+
+
+def verbosity() -> int:
+    """How often ``-v`` was given to the command that runs."""
+    found: int = click.get_current_context().meta.get(VERBOSITY, 0)
+    return found
+
+
+def _listen(verbosity: int, path: str | None) -> None:
+    from expander.base import log
+
+    wish = log.wish_of_environment()
+    level = {0: wish.level, 1: log.INFO}.get(verbosity, log.DEBUG)
+    if path is not None:
+        level = level or log.INFO
+    if level:
+        write = _to_stderr if path is None else _Appender(path).write
+        log.listen(log.Wish(level, wish.as_json), write)
+
+
+def _to_stderr(line: str) -> None:
+    from expander.cli.output import write_error
+
+    write_error(line)
+
+
+class _Appender:
+    """A file that only this user may read, and that several processes may append to."""
+
+    def __init__(self, path: str) -> None:
+        self._lock = threading.Lock()
+        try:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise UsageError(f"--log-file: cannot open {path!r}: {error.strerror}") from error
+        self._path = path
+        self._full = False
+
+    def write(self, line: str) -> None:
+        """Append a line; when that fails, say so once."""
+        rest: Any = memoryview(line.encode("utf-8", "backslashreplace"))
+        with self._lock:
+            try:
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+            except OSError as error:
+                if not self._full:
+                    self._full = True
+                    print(f"warning: --log-file {self._path}: {error.strerror}", file=sys.stderr)
