@@ -16,11 +16,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Unpack
 
-from expander.base.errors import ItemError, UsageError
+from expander.base.errors import ItemError
 from expander.base.state_dir import state_folder
 from expander.batch.load import used_here
 from expander.batch.request import Batch, BatchOptions, Items, manifests_of, must_fill_queue
-from expander.client.retry import Retry
 from expander.local.executor import Executor
 from expander.local.kubelet.pod_files import Folders
 from expander.manifests.edits import GROUP_LABEL
@@ -29,8 +28,8 @@ from expander.plan.plan import Plan, Rate
 from expander.plan.survey import plan_of
 from expander.run.outcomes import JobOutcome, Log, logs_of, outcome_of
 from expander.run.run import Halt, Run, forget
-from expander.submit.delivery import Apply, OnExists
-from expander.submit.options import OnQuota, SubmitOptions, Terms
+from expander.submit.delivery import OnExists
+from expander.submit.options import OnQuota, SubmitOptions
 from expander.submit.submit import Submitter, dry_run_outcomes
 
 
@@ -238,41 +237,35 @@ def submit(
     been sent; with ``on_error`` that function gets the errors of items and the other items go on.
     """
     must_fill_queue(options)
-    for given, needed, words in (
-        (burst is not None, qps is not None, "burst goes with qps"),
-        (force_conflicts, server_side, "force_conflicts goes with server_side"),
-        (results is not None, delete_finished, "results goes with delete_finished"),
-        (delete_finished, dry_run == "none", "delete_finished does not go with dry_run"),
-        (server_side, on_exists in ("fail", "skip"), f"on_exists={on_exists!r} does not go with server_side"),
-    ):
-        if given and not needed:
-            raise UsageError(words)
-    apply: Apply | None = ("force" if force_conflicts else "apply") if server_side else None
-    pretended = dry_run == "server"
-    settings = SubmitOptions(
+    submit_options = SubmitOptions(
         kubeconfig=kubeconfig,
         context=context,
         group_label=options.get("group_label", GROUP_LABEL),
         queue=queue,
         qps=qps,
         burst=burst,
-        in_flight=max_in_flight,
-        terms=Terms(Retry(budget=retry_budget), on_exists, on_quota, quota_timeout, pretended, apply),
-        most_active=max_active,
-        state=state_folder("submit", None if state is None else os.fspath(state))
-        if dry_run == "none"
-        else None,
-        resume=resume,
+        max_in_flight=max_in_flight,
+        max_active=max_active,
+        retry_budget=retry_budget,
+        on_exists=on_exists,
+        on_quota=on_quota,
+        quota_timeout=quota_timeout,
+        server_side=server_side,
+        force_conflicts=force_conflicts,
         delete_finished=delete_finished,
-        results=None if results is None else Path(results).absolute(),
+        results=results,
+        dry_run=dry_run,
+        resume=resume,
+        state=state,
     )
+    submit_options.check()
     errors = Errors(on_error)
     manifests = manifests_of(batch, items, errors, **options)
     found: list[Sent] = []
-    submission = None if dry_run == "client" else Submitter(settings, errors, on_note or nobody_listens)
+    submission = None if dry_run == "client" else Submitter(submit_options, errors, on_note or nobody_listens)
     try:
         for settled in (
-            dry_run_outcomes(manifests, settings, errors)
+            dry_run_outcomes(manifests, submit_options, errors)
             if submission is None
             else submission.outcomes(manifests)
         ):

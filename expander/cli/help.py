@@ -38,7 +38,7 @@ SECTIONS: Final = {
     "Sending": (
         "qps",
         "burst",
-        "in_flight",
+        "max_in_flight",
         "max_active",
         "retry_budget",
         "on_exists",

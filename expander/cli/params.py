@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
 
 import click
 
@@ -16,6 +17,14 @@ _KEY = re.compile(
     r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 )
 _LABEL = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+
+Options = TypeVar("Options")
+
+
+def filled(options: type[Options], flags: Mapping[str, Any]) -> Options:
+    """A dataclass of options, each field with the value of the flag of its name, if there is one."""
+    names = [field.name for field in fields(options)]  # type: ignore[arg-type]
+    return options(**{name: flags[name] for name in names if name in flags})
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]

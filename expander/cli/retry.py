@@ -124,14 +124,15 @@ def there(
     from expander.submit.submit import Submitter
 
     errors = ItemErrors()
-    settings = SubmitOptions(
+    options = SubmitOptions(
         kubeconfig=wanted.kubeconfig,
         context=wanted.context,
         group_label=wanted.group_label,
         qps=flags["qps"],
-        in_flight=flags["in_flight"],
+        max_in_flight=flags["max_in_flight"],
+        journal=False,
     )
-    submit = Submitter(settings, errors, say)
+    submit = Submitter(options, errors, say)
 
     def again() -> None:
         raise KeyboardInterrupt
@@ -310,7 +311,6 @@ failed again, 2 wrong usage or no such group, 130 interrupted: the same command 
 )
 @click.option(
     "--max-in-flight",
-    "in_flight",
     type=click.IntRange(1, 256),
     default=32,
     show_default=True,

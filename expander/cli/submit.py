@@ -9,7 +9,6 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,14 +16,13 @@ import click
 from expander.base.errors import ExpanderError, UsageError
 from expander.cli.batch_options import into_broker, item_options, selector_option, template_options
 from expander.cli.output import ItemErrors, say
-from expander.cli.params import Duration
+from expander.cli.params import Duration, filled
 from expander.cli.progress import Interrupts
 from expander.cli.resume import Remembered, resumed, run_of, same_cluster
 
 if TYPE_CHECKING:
     from expander.cli.submit_output import SubmitReport
     from expander.manifests.manifest import Manifest
-    from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -38,7 +36,6 @@ _OPTIONS = [
     click.option("--burst", type=click.IntRange(1), help="Requests at once after a pause, with --qps."),
     click.option(
         "--max-in-flight",
-        "in_flight",
         type=click.IntRange(1, 256),
         default=32,
         show_default=True,
@@ -152,6 +149,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.cli.batch_options import batch_of
     from expander.cli.progress import ItemCount, SubmitPicture
     from expander.cli.submit_output import SubmitReport
+    from expander.submit.options import SubmitOptions
     from expander.submit.submit import Counts, Submitter, dry_run_outcomes
 
     run: Mapping[str, Any]
@@ -161,7 +159,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         arguments, flags, run = resumed(state_folder("submit", flags["state"]), flags)
     else:
         raise UsageError("there is nothing to submit: name manifests, or a template and its items")
-    settings = _settings(flags, run)
+    options = filled(SubmitOptions, {**flags, "run": run})
+    options.check(_option_name)
     errors, tally = ItemErrors(), Counts()
     picture = SubmitPicture(tally, ItemCount(arguments, flags))
     report = SubmitReport(
@@ -174,10 +173,10 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     on_queue = into_broker(flags) if flags["dry_run"] == "none" else None
     manifests = batch_of(arguments, flags, errors, on_queue)
     if flags["dry_run"] == "client":
-        for settled in dry_run_outcomes(manifests, settings, errors):
+        for settled in dry_run_outcomes(manifests, options, errors):
             report.show(settled)
         return _end(report, errors)
-    submit = Submitter(settings, errors, picture.say)
+    submit = Submitter(options, errors, picture.say)
     same_cluster(run, submit.server)
     reading = _Reading(submit)
     with Interrupts(reading.interrupted, _interrupt) as interrupts, picture:
@@ -198,48 +197,9 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     return _end(report, errors, submit)
 
 
-def _settings(flags: Mapping[str, Any], run: Mapping[str, Any]) -> SubmitOptions:
-    from expander.base.state_dir import state_folder
-    from expander.client.retry import Retry
-    from expander.manifests.names import LABEL_VALUE
-    from expander.submit.options import SubmitOptions, Terms
-
-    if flags["burst"] is not None and flags["qps"] is None:
-        raise UsageError("--burst goes with --qps")
-    if flags["force_conflicts"] and not flags["server_side"]:
-        raise UsageError("--force-conflicts goes with --server-side")
-    if flags["server_side"] and flags["on_exists"] in ("replace", "recreate"):
-        raise UsageError(f"--on-exists {flags['on_exists']} does not go with --server-side")
-    if flags["queue"] is not None and not LABEL_VALUE.accepts(flags["queue"] or "/"):
-        raise UsageError(f"--kueue: found {flags['queue']!r}, expected the name of a queue")
-    if flags["results"] is not None and not flags["delete_finished"]:
-        raise UsageError("--results goes with --delete-finished")
-    if flags["delete_finished"] and flags["dry_run"] != "none":
-        raise UsageError("--delete-finished does not go with --dry-run")
-    terms = Terms(
-        Retry(budget=float(flags["retry_budget"])),
-        flags["on_exists"],
-        flags["on_quota"],
-        flags["quota_timeout"],
-        flags["dry_run"] == "server",
-        ("force" if flags["force_conflicts"] else "apply") if flags["server_side"] else None,
-    )
-    return SubmitOptions(
-        flags["kubeconfig"],
-        flags["context"],
-        flags["group_label"],
-        flags["queue"],
-        flags["qps"],
-        flags["burst"],
-        flags["in_flight"],
-        terms,
-        flags["max_active"],
-        None if flags["dry_run"] == "server" else state_folder("submit", flags["state"]),
-        flags["resume"],
-        flags["delete_finished"],
-        Path(flags["results"]).absolute() if flags["results"] else None,
-        run,
-    )
+def _option_name(field: str) -> str:
+    """The option of this command that fills a field of `SubmitOptions`."""
+    return "--kueue" if field == "queue" else f"--{field.replace('_', '-')}"
 
 
 def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = None) -> int:

@@ -21,7 +21,7 @@ from expander.submit.delivery import (
     Stage,
     Unauthorized,
 )
-from expander.submit.options import Outcome, Terms
+from expander.submit.options import Outcome, SubmitOptions
 from expander.submit.quota_gate import QuotaGate, summarize_quota
 from expander.submit.rate_limiter import AdaptiveRateLimiter
 from expander.submit.request import PreparedRequest
@@ -83,7 +83,9 @@ class Dispatcher:
     ``why`` is what the last item that waits is waiting for.
     """
 
-    def __init__(self, pace: AdaptiveRateLimiter, terms: Terms, window: ActiveWindow | None = None) -> None:
+    def __init__(
+        self, pace: AdaptiveRateLimiter, options: SubmitOptions, window: ActiveWindow | None = None
+    ) -> None:
         self.window = window
         self.gate: QuotaGate[Delivery] = QuotaGate()
         self.settled: deque[Outcome] = deque()
@@ -92,7 +94,8 @@ class Dispatcher:
         self.denied: str | None = None
         self.why = ""
         self._pace = pace
-        self._terms = terms
+        self._options = options
+        self._retry = options.retry
         self._agenda = WorkQueue()
         self._held_at: dict[int, float] = {}
         self._denials = 0
@@ -105,7 +108,7 @@ class Dispatcher:
         """An item to be delivered."""
         self.on_the_way += 1
         stage: Stage = "delete" if prepared.replaces else "create"
-        self._agenda.add(Delivery(prepared, stage, uid=prepared.replaces, apply=self._terms.apply))
+        self._agenda.add(Delivery(prepared, stage, uid=prepared.replaces, apply=self._options.apply))
 
     def take(self, now: float) -> Delivery | None:
         """A task whose next request is to be made now, if there is one."""
@@ -180,8 +183,8 @@ class Dispatcher:
             self.why = verdict.why
             asked = verdict.after if verdict.after is not None else asked
             task.failures += asked is None
-            wait = self._terms.retry.wait(task.failures, asked, chance)
-            if self._terms.retry.is_over(task.first or now, now, wait):
+            wait = self._retry.wait(task.failures, asked, chance)
+            if self._retry.is_over(task.first or now, now, wait):
                 words = f"given up after {task.attempts} attempts: {verdict.why}"
                 self._settle(task, Finished("failed", "RetryBudget", words, passed=False))
             else:
@@ -190,11 +193,11 @@ class Dispatcher:
             self._denials += 1
             if self._denials > MAX_UNAUTHORIZED * self._pace.limit:
                 self.denied = verdict.message
-            self._agenda.later(task, now + self._terms.retry.wait(1, None, chance))
+            self._agenda.later(task, now + self._retry.wait(1, None, chance))
 
     def _hold(self, task: Delivery, hold: QuotaExceeded, now: float) -> None:
         """A quota has no room. Since it is asked before names are, the object may be there nevertheless."""
-        if self._terms.on_quota == "wait":
+        if self._options.on_quota == "wait":
             self.why = summarize_quota(hold.message)
             self.gate.refuse(task.place, hold.excess, now)
         if task.stage == "create" and not task.asked:
@@ -205,8 +208,8 @@ class Dispatcher:
 
     def _refused(self, task: Delivery, message: str, now: float) -> None:
         task.refusal = None
-        if self._terms.on_quota != "wait":
-            skip = self._terms.on_quota == "skip"
+        if self._options.on_quota != "wait":
+            skip = self._options.on_quota == "skip"
             self._settle(task, Finished("refused", "QuotaExceeded", message, passed=skip))
         elif self.gate.closed(task.place):
             self._wait_for_room(task, now)
@@ -225,11 +228,11 @@ class Dispatcher:
             self.window.answered(task.prepared, False)
 
     def give_up_held(self, now: float) -> None:
-        """Settle what was held for quota longer than the terms allow."""
-        if self._terms.quota_wait is None:
+        """Settle what was held for quota longer than the options allow."""
+        if self._options.quota_timeout is None:
             return
-        for task in self.gate.expired(now - self._terms.quota_wait, self._held_at):
-            words = f"no room in the quota within {self._terms.quota_wait:g} s"
+        for task in self.gate.expired(now - self._options.quota_timeout, self._held_at):
+            words = f"no room in the quota within {self._options.quota_timeout:g} s"
             self._settle(task, Finished("failed", "QuotaExceeded", words, passed=False))
 
     def _settle(self, task: Delivery, done: Finished) -> None:

@@ -1,36 +1,124 @@
-"""How a batch is to be delivered, and what became of an item.
-
-What a submission is to do.
-"""
+"""How a batch is sent to a cluster, and what became of each item."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from expander.base.errors import UsageError
+from expander.base.state_dir import state_folder
 from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
+from expander.manifests.names import LABEL_VALUE
 from expander.submit.delivery import Apply, Finished, OnExists
 from expander.submit.request import PreparedRequest
 
 OnQuota = Literal["wait", "fail", "skip"]
+DryRun = Literal["none", "client", "server"]
+
+MAX_IN_FLIGHT = 256
+"""The most requests that may be under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How to deliver. ``quota_wait`` is how many seconds an item may be held for quota; None for ever.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitOptions:
+    """The options of ``expander submit``; times are in seconds.
 
-    ``apply`` says to apply on the server's side instead of creating; None to create.
+    ``kubeconfig`` and ``context`` are kubectl's, None for its defaults. ``queue`` is a LocalQueue of Kueue.
+    ``qps`` requests a second are sent at most, with ``burst`` at once after a pause, ``max_in_flight`` at the
+    same time; ``max_active`` Jobs of the group are unfinished at most. An item is given up after
+    ``retry_budget`` of failures, and after ``quota_timeout`` without room in a quota (None: never).
+    ``server_side`` applies instead of creating; ``force_conflicts`` then takes fields over from other
+    managers. With ``delete_finished`` finished Jobs are collected into ``results`` (beside the journal by
+    default), then deleted, and the submission lasts until the last one is.
+
+    ``state`` is the folder below which journals are kept (by default where the command keeps them), unless
+    ``journal`` is False; ``run`` is written there for a later ``resume``.
     """
 
-    retry: Retry = field(default_factory=Retry)
+    kubeconfig: str | None = None
+    context: str | None = None
+    group_label: str = GROUP_LABEL
+    queue: str | None = None
+    qps: float | None = None
+    burst: int | None = None
+    max_in_flight: int = 32
+    max_active: int | None = None
+    retry_budget: float = 900.0
     on_exists: OnExists = "fail"
     on_quota: OnQuota = "wait"
-    quota_wait: float | None = None
-    dry_run: bool = False
-    apply: Apply | None = None
+    quota_timeout: float | None = None
+    server_side: bool = False
+    force_conflicts: bool = False
+    delete_finished: bool = False
+    results: str | os.PathLike[str] | None = None
+    dry_run: DryRun = "none"
+    resume: bool = False
+    state: str | os.PathLike[str] | None = None
+    journal: bool = True
+    run: Mapping[str, Any] | None = None
+
+    def check(self, named: Callable[[str], str] = str) -> None:
+        """Raise UsageError for options that exclude each other, and for values that none can have.
+
+        ``named`` gives the name by which the caller knows an option.
+        """
+        for name, values in (("on_exists", OnExists), ("on_quota", OnQuota), ("dry_run", DryRun)):
+            value = getattr(self, name)
+            if value not in get_args(values):
+                raise UsageError(f"{named(name)}: {value!r} is not one of {', '.join(get_args(values))}")
+        for name, needed in (
+            ("burst", "qps"),
+            ("force_conflicts", "server_side"),
+            ("results", "delete_finished"),
+        ):
+            if getattr(self, name) not in (None, False) and getattr(self, needed) in (None, False):
+                raise UsageError(f"{named(name)} requires {named(needed)}")
+        if self.delete_finished and self.dry_run != "none":
+            raise UsageError(f"{named('delete_finished')} cannot be used with {named('dry_run')}")
+        if self.server_side and self.on_exists in ("replace", "recreate"):
+            raise UsageError(
+                f"{named('on_exists')} {self.on_exists} cannot be used with {named('server_side')}"
+            )
+        if self.queue is not None and not (self.queue and LABEL_VALUE.accepts(self.queue)):
+            raise UsageError(f"{named('queue')}: {self.queue!r} is not a valid queue name")
+        if not 1 <= self.max_in_flight <= MAX_IN_FLIGHT:
+            raise UsageError(f"{named('max_in_flight')} must be between 1 and {MAX_IN_FLIGHT}")
+        for name in ("qps", "burst", "max_active"):
+            if getattr(self, name) is not None and getattr(self, name) <= 0:
+                raise UsageError(f"{named(name)} must be greater than 0")
+
+    @property
+    def retry(self) -> Retry:
+        """When a request that failed is sent again."""
+        return Retry(budget=float(self.retry_budget))
+
+    @property
+    def is_server_dry_run(self) -> bool:
+        """Whether the server is asked, and keeps nothing."""
+        return self.dry_run == "server"
+
+    @property
+    def apply(self) -> Apply | None:
+        """How to apply on the server's side; None to create."""
+        if not self.server_side:
+            return None
+        return "force" if self.force_conflicts else "apply"
+
+    @property
+    def journals(self) -> Path | None:
+        """The folder of journals; None when nothing is to be remembered."""
+        if not self.journal or self.dry_run != "none":
+            return None
+        return state_folder("submit", None if self.state is None else os.fspath(self.state))
+
+    @property
+    def results_folder(self) -> Path | None:
+        """Where finished Jobs are collected; None for the folder of the journal."""
+        return None if self.results is None else Path(self.results).absolute()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +128,3 @@ class Outcome:
     prepared: PreparedRequest
     done: Finished
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class SubmitOptions:
-    """The words of the options of ``expander submit``; times are in seconds.
-
-    ``state`` is the folder of journals, None for no journal; ``run`` is what is written there for a later
-    run to go on with. With ``delete_finished`` Jobs that have finished are collected and deleted, and the
-    submission lasts until the last one is; ``results`` is the folder, beside the journal by default.
-    """
-
-    kubeconfig: str | None = None
-    context: str | None = None
-    group_label: str = GROUP_LABEL
-    queue: str | None = None
-    qps: float | None = None
-    burst: int | None = None
-    in_flight: int = 32
-    terms: Terms = field(default_factory=Terms)
-    most_active: int | None = None
-    state: Path | None = None
-    resume: bool = False
-    delete_finished: bool = False
-    results: Path | None = None
-    run: Mapping[str, Any] | None = None

@@ -33,21 +33,21 @@ MAX_NAMESPACES: Final = 20
 
 def check_quota(
     manifests: Iterable[Manifest],
-    settings: SubmitOptions,
+    options: SubmitOptions,
     asking: ApiClient,
     namespace: str,
     say: Callable[[str], None],
 ) -> Iterator[Manifest]:
-    """``manifests`` of a submission with ``settings``; see `Foresight`."""
-    foresight = Preflight(
+    """``manifests`` of a submission with ``options``; see `Preflight`."""
+    preflight = Preflight(
         partial(namespace_limits, asking),
         say,
         namespace=namespace,
-        group_label=settings.group_label,
-        on_quota=settings.terms.on_quota,
-        max_active=settings.most_active,
+        group_label=options.group_label,
+        on_quota=options.on_quota,
+        max_active=options.max_active,
     )
-    return foresight.told(manifests)
+    return preflight.told(manifests)
 
 
 class Preflight:

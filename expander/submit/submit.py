@@ -32,10 +32,10 @@ from expander.submit.workers import Workers
 
 
 def dry_run_outcomes(
-    manifests: Iterable[Manifest], settings: SubmitOptions, on_error: Callable[[ItemError], None]
+    manifests: Iterable[Manifest], options: SubmitOptions, on_error: Callable[[ItemError], None]
 ) -> Iterator[Outcome]:
     """The outcomes of ``--dry-run=client``: nothing is asked of any server."""
-    preparation = RequestBuilder("", settings.group_label, settings.queue)
+    preparation = RequestBuilder("", options.group_label, options.queue)
     for manifest in manifests:
         version, kind = manifest.api_version, manifest.kind.lower()
         prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
@@ -92,21 +92,22 @@ class Submitter:
     """
 
     def __init__(
-        self, settings: SubmitOptions, on_error: Callable[[ItemError], None], say: Callable[[str], None]
+        self, options: SubmitOptions, on_error: Callable[[ItemError], None], say: Callable[[str], None]
     ) -> None:
-        self._settings = settings
+        self._options = options
+        self._retry = options.retry
         self._on_error = on_error
         self._say = say
-        self._transport = Transport(settings.kubeconfig, settings.context)
+        self._transport = Transport(options.kubeconfig, options.context)
         self._stopped = False
         window = None
-        if settings.most_active is not None or settings.delete_finished:
-            window = ActiveWindow(settings.most_active, self._finished, self._is_behind)
-        pace = AdaptiveRateLimiter(settings.in_flight, settings.qps, settings.burst)
-        self.submission = Workers(self._transport, pace, settings.terms, settings.in_flight, window)
+        if options.max_active is not None or options.delete_finished:
+            window = ActiveWindow(options.max_active, self._finished, self._is_behind)
+        pace = AdaptiveRateLimiter(options.max_in_flight, options.qps, options.burst)
+        self.submission = Workers(self._transport, pace, options, window)
         self.finishing: Finishing | None = None
-        self._asking = self._asker(settings.terms.retry)
-        self.news = Watchers(self.submission, self._transport, self._asking, settings.group_label, say)
+        self._asking = self._asker(self._retry)
+        self.news = Watchers(self.submission, self._transport, self._asking, options.group_label, say)
         self._journal: Journal | None = None
         self.group = ""
 
@@ -134,33 +135,34 @@ class Submitter:
         when the journal or results cannot be written; what is under way is answered and remembered before.
         """
         self._reach()
-        if not self._settings.resume:
-            budget = min(SERVER_WAIT_SECONDS, self._settings.terms.retry.budget)
-            patient = self._asker(replace(self._settings.terms.retry, budget=budget))
-            manifests = check_quota(manifests, self._settings, patient, self._transport.namespace, self._say)
+        if not self._options.resume:
+            budget = min(SERVER_WAIT_SECONDS, self._retry.budget)
+            patient = self._asker(replace(self._retry, budget=budget))
+            manifests = check_quota(manifests, self._options, patient, self._transport.namespace, self._say)
         prepared = self._prepared(manifests)
         first = next(prepared, None)
         if first is None:
             return
         self.group = first.group
         items = itertools.chain([first], prepared)
-        if self._settings.state is None:
+        journals = self._options.journals
+        if journals is None:
             yield from self._deliver(items)
             return
-        path = journal_file(self._settings.state, first.group, self._transport.server)
+        path = journal_file(journals, first.group, self._transport.server)
         with Journal(path) as self._journal:
-            if self._settings.delete_finished:
+            if self._options.delete_finished:
                 self._collect(path)
             known = None
-            if self._settings.resume:
-                known = AlreadySubmitted(self._journal, self._asking, self._settings.group_label, self._say)
-            if self._settings.run is not None:
-                self._journal.begin({**self._settings.run, "server": self.server})
+            if self._options.resume:
+                known = AlreadySubmitted(self._journal, self._asking, self._options.group_label, self._say)
+            if self._options.run is not None:
+                self._journal.begin({**self._options.run, "server": self.server})
             yield from self._deliver(items, known)
 
     def _reach(self) -> None:
         """See that there is a server. One that does not answer is told of before it is waited for."""
-        retry = self._settings.terms.retry
+        retry = self._retry
         try:
             self._asker(replace(retry, budget=min(FIRST_ANSWER_SECONDS, retry.budget))).get("/version")
         except Unreachable as error:
@@ -175,10 +177,10 @@ class Submitter:
             self._asker(retry).get("/version")
 
     def _collect(self, journal: Path) -> None:
-        folder = self._settings.results or journal.parent / "results"
+        folder = self._options.results_folder or journal.parent / "results"
         self.finishing = Finishing(
             self._transport,
-            ApiClient(self._transport, self._settings.terms.retry, lambda: self._stopped),
+            ApiClient(self._transport, self._retry, lambda: self._stopped),
             folder,
             self._journal,
             self.submission.fail,
@@ -236,7 +238,7 @@ class Submitter:
                     break
             self.submission.raise_failure()
             time.sleep(GLANCE)
-        if not self._stopped and not self._settings.terms.dry_run:
+        if not self._stopped and not self._options.is_server_dry_run:
             self.news.settle(last)
 
     def _missing(
@@ -244,7 +246,7 @@ class Submitter:
     ) -> Iterator[PreparedRequest | Outcome]:
         """The items that are to be sent; those that the journal or the cluster has are settled."""
         for item in items:
-            if self._settings.terms.dry_run:
+            if self._options.is_server_dry_run:
                 yield item
                 continue
             self.news.meet(item)
@@ -254,8 +256,9 @@ class Submitter:
                 yield item
 
     def _prepared(self, manifests: Iterable[Manifest]) -> Iterator[PreparedRequest]:
-        settings = self._settings
-        preparation = RequestBuilder(self._transport.namespace, settings.group_label, settings.queue)
+        preparation = RequestBuilder(
+            self._transport.namespace, self._options.group_label, self._options.queue
+        )
         resources: dict[tuple[str, str], Resource] = {}
         for manifest in manifests:
             kind = (manifest.api_version, manifest.kind)

@@ -27,7 +27,7 @@ from expander.submit.delivery import (
     next_request,
 )
 from expander.submit.dispatcher import Dispatcher
-from expander.submit.options import Outcome, Terms
+from expander.submit.options import Outcome, SubmitOptions
 from expander.submit.rate_limiter import AdaptiveRateLimiter
 from expander.submit.request import PreparedRequest
 
@@ -57,22 +57,23 @@ class Workers:
         self,
         transport: Transport,
         pace: AdaptiveRateLimiter,
-        terms: Terms,
-        threads: int,
+        options: SubmitOptions,
         window: ActiveWindow | None = None,
     ) -> None:
         mutex = threading.RLock()
         self.lock = threading.Condition(mutex)
-        self.books = Dispatcher(pace, terms, window)
+        self.books = Dispatcher(pace, options, window)
         self._news = threading.Condition(mutex)
         self._transport = transport
-        self._terms = terms
+        self._options = options
         self._stopped = False
         self._is_watched = False
         self._failure: ExpanderError | None = None
         self.is_fed = False
         """Whether there are no other items."""
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
+        self._threads = [
+            threading.Thread(target=self._work, daemon=True) for _ in range(options.max_in_flight)
+        ]
 
     @property
     def is_stopped(self) -> bool:
@@ -189,14 +190,14 @@ class Workers:
 
     def _attempt(self, task: Delivery) -> None:
         """One request, and what follows from its answer."""
-        asked = next_request(task, self._terms.dry_run)
+        asked = next_request(task, self._options.is_server_dry_run)
         task.attempts += 1
         wait = None
         verdict: Action
         try:
             reply = self._transport.request(asked.method, asked.path, asked.body, asked.content_type)
             verdict = interpret_response(
-                task, reply.status, reply.body, self._terms.on_exists, self._terms.dry_run
+                task, reply.status, reply.body, self._options.on_exists, self._options.is_server_dry_run
             )
             wait = retry_after(reply.headers, reply.body, time.time())
         except ConnectionLost as lost:

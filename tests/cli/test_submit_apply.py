@@ -130,9 +130,9 @@ def test_a_dry_run_of_the_client_asks_no_server(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--force-conflicts"], "--force-conflicts goes with --server-side"),
-        (["--server-side", "--on-exists", "recreate"], "does not go with --server-side"),
-        (["--kueue", "not a queue"], "--kueue: found 'not a queue'"),
+        (["--force-conflicts"], "--force-conflicts requires --server-side"),
+        (["--server-side", "--on-exists", "recreate"], "cannot be used with --server-side"),
+        (["--kueue", "not a queue"], "--kueue: 'not a queue'"),
     ],
 )
 def test_options_that_do_not_fit_together_are_wrong_usage(

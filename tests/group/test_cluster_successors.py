@@ -15,7 +15,7 @@ from expander.submit.delivery import (
     next_request,
 )
 from expander.submit.dispatcher import Dispatcher
-from expander.submit.options import Terms
+from expander.submit.options import SubmitOptions
 from expander.submit.rate_limiter import AdaptiveRateLimiter
 from expander.submit.request import RequestBuilder
 
@@ -30,7 +30,7 @@ TREE = {
 
 def begun() -> Delivery:
     """The task that the books make of a successor of the object with the uid ``old``."""
-    books = Dispatcher(AdaptiveRateLimiter(4), Terms())
+    books = Dispatcher(AdaptiveRateLimiter(4), SubmitOptions())
     books.add(RequestBuilder("ns").of(Successor(TREE, Position("job/a"), "old"), JOBS))
     task = books.take(0.0)
     assert task is not None
