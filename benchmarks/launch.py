@@ -22,7 +22,7 @@ from benchmarks.timing import measure, verdict
 from expander.local.runtime import sandbox
 from expander.local.runtime.runtime import Exit, Launch, Runtime
 from expander.local.runtime.sandbox import SandboxRuntime
-from expander.local.runtime.supervisor_client import Supervisor
+from expander.local.runtime.supervisor_client import SupervisorClient
 
 AT_A_TIME = 8
 SLOWER = 5
@@ -35,7 +35,7 @@ def supervised(folder: Path, count: int, runtime: Runtime | None = None) -> Call
 
     def run() -> float:
         place = folder / f"run-{next(runs)}-{count}"
-        with Supervisor(place, runtime) as supervisor:
+        with SupervisorClient(place, runtime) as supervisor:
             env = {f"VARIABLE_{number}": "value" for number in range(10)}
             started = ended = 0
             while ended < count:
@@ -96,7 +96,7 @@ def popen(folder: Path, count: int) -> Callable[[], float]:
 def first_start(folder: Path) -> float:
     """Seconds from nothing to the first started container, imports aside."""
     begin = time.perf_counter()
-    with Supervisor(folder / "first") as supervisor:
+    with SupervisorClient(folder / "first") as supervisor:
         supervisor.start(Launch("first", ["true"], {}, str(folder / "first.log")))
         select.select([supervisor], [], [])
         return time.perf_counter() - begin
@@ -114,7 +114,7 @@ def main() -> None:
             f"xargs -P{AT_A_TIME}": xargs(folder, count),
             "bare Popen": popen(folder, count),
         }
-        found = sandbox.find()
+        found = sandbox.find_bubblewrap()
         if isinstance(found, sandbox.Bubblewrap):
             runs["sandbox"] = supervised(folder, count // SLOWER, SandboxRuntime(found))
         rates = {

@@ -21,7 +21,7 @@ from expander.base.state_dir import state_folder
 from expander.batch.load import used_here
 from expander.batch.request import Batch, BatchOptions, Items, manifests_of, must_fill_queue
 from expander.local.executor import Executor
-from expander.local.kubelet.pod_files import Folders
+from expander.local.kubelet.pod_files import PodFolders
 from expander.manifests.edits import GROUP_LABEL
 from expander.plan.capacity import limits_of
 from expander.plan.plan import Plan, Rate
@@ -153,7 +153,7 @@ def run(
     folder = state_folder(group, None if state is None else os.fspath(state))
     if fresh:
         forget(folder)
-    folders, jobs_ended = Folders(folder), []
+    folders, jobs_ended = PodFolders(folder), []
 
     def ended(job: Object, pods_of: Callable[[], Sequence[Object]]) -> None:
         pods = pods_of()

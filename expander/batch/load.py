@@ -15,7 +15,7 @@ from expander.batch.unique_names import Taken, twice
 from expander.batch.validator import Validator
 from expander.items import Item
 from expander.kube.volcano import is_volcano
-from expander.local.controllers.volcano.plugins import ungiven
+from expander.local.controllers.volcano.plugins import unsupported_plugins
 from expander.manifests.edits import Edits, apply
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug
@@ -107,7 +107,7 @@ def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Ite
     for manifest in manifests:
         if manifest.kind in USED_HERE:
             if is_volcano(manifest.tree):
-                for words in ungiven(manifest.tree):
+                for words in unsupported_plugins(manifest.tree):
                     if words not in told:
                         told.add(words)
                         tell(words)

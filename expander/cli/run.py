@@ -26,7 +26,7 @@ from expander.cli.output import ItemErrors, OutcomeLines, Output, say
 from expander.cli.params import Duration
 from expander.cli.progress import Interrupts
 from expander.group.job_status import standing_of
-from expander.local.kubelet.pod_files import Folders
+from expander.local.kubelet.pod_files import PodFolders
 from expander.run.outcomes import FAILED, JobOutcome, logs_of, outcome_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class JobOutput:
 
     def __init__(self, out: Output, state: Path, *, quiet: bool, lines: OutcomeLines | None = None) -> None:
         self._out = out
-        self._folders = Folders(state)
+        self._folders = PodFolders(state)
         self._quiet = quiet or lines is not None
         self._outcomes = lines
         self._failed: list[tuple[JobOutcome, str, list[str]]] = []

@@ -234,7 +234,7 @@ def _end() -> None:
 
 def _turns(turn: Callable[[Tally], None], source: Any) -> Callable[[Tally], None]:
     """``turn``, and a word when Jobs of local state are left that nobody runs: a wait for them has no end."""
-    from expander.local.state import holder
+    from expander.local.state import lock_holder
 
     alone = 0
 
@@ -242,7 +242,7 @@ def _turns(turn: Callable[[Tally], None], source: Any) -> Callable[[Tally], None
         nonlocal alone
         turn(tally)
         if alone < ALONE:
-            idle = tally.jobs and not any(holder(folder) for folder in source.folders.found())
+            idle = tally.jobs and not any(lock_holder(folder) for folder in source.folders.found())
             alone = alone + 1 if idle else 0
             if alone == ALONE:
                 say("nobody runs these Jobs now: the same run again, or `expander retry`, goes on with them")

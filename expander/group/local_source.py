@@ -17,9 +17,9 @@ from expander.group import local_watch
 from expander.group.local_watch import GroupFolders, StateReader, opened
 from expander.kube.objects import Change, Object, Selection, container_status, owner_of, uid_of
 from expander.kube.selectors import parse
-from expander.local.kubelet.pod_files import Folders, PodFiles, restart_counts
+from expander.local.kubelet.pod_files import PodFiles, PodFolders, restart_counts
 from expander.local.logs import CHUNK, LogTimes, Stamper
-from expander.local.state import holder
+from expander.local.state import lock_holder
 from expander.local.store.events import api_event
 
 POLL: Final = 0.1
@@ -43,7 +43,7 @@ def log(
         return
     with reader as state:
         current: Object = state.by_uid(uid_of(pod)) or pod
-        files = Folders(folder).of(current)
+        files = PodFolders(folder).of(current)
         start = _latest(files, current, container) - previous
         if start < 0 or not os.path.exists(path := files.log(container, start)):
             return
@@ -81,7 +81,8 @@ def _is_over(state: StateReader, uid: str, container: str) -> bool:
     if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return True
     return (
-        "terminated" in (container_status(pod, container).get("state") or {}) or holder(state.folder) is None
+        "terminated" in (container_status(pod, container).get("state") or {})
+        or lock_holder(state.folder) is None
     )
 
 

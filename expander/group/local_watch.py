@@ -20,8 +20,8 @@ from expander.base.errors import ExpanderError
 from expander.kube.objects import Change, mark_of, owner_of, uid_of
 from expander.kube.objects import Object as objects_Object
 from expander.local.store import database, objects
-from expander.local.store.database import BUSY, LAYOUT, Object, decode, other_layout
-from expander.local.store.events import Events, Recorded
+from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, Object, decode, other_layout
+from expander.local.store.events import EventRecord, EventStore
 
 DATABASE: Final = "state.db"
 
@@ -98,14 +98,14 @@ class StateReader:
 
     def traces(self, uids: Iterable[str]) -> Iterator[Object]:
         """The pods of these Jobs that were deleted before them."""
-        traced = database.owners(self.database)
+        traced = database.deleted_pod_owners(self.database)
         for uid in uids:
             if uid in traced:
-                yield from database.of_job(self.database, uid)
+                yield from database.deleted_pods(self.database, uid)
 
-    def events(self, namespace: str | None) -> Iterator[Recorded]:
+    def events(self, namespace: str | None) -> Iterator[EventRecord]:
         """What was recorded, oldest first."""
-        return Events(self.database).of(namespace)
+        return EventStore(self.database).of(namespace)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -137,7 +137,7 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, int]:
             f"{path.absolute().as_uri()}?{modes.pop(0)}",
             uri=True,
             isolation_level=None,
-            timeout=BUSY / 1000,
+            timeout=BUSY_TIMEOUT_MS / 1000,
             check_same_thread=False,
         )
         try:

@@ -15,9 +15,9 @@ from typing import Any, Final, Self
 
 from expander.kube import selectors
 from expander.kube.objects import Selection, uid_of
-from expander.local.kubelet.pod_files import Folders
-from expander.local.state import State
-from expander.local.store.objects import Store
+from expander.local.kubelet.pod_files import PodFolders
+from expander.local.state import StateFolder
+from expander.local.store.objects import ObjectStore
 
 Object = Mapping[str, Any]
 
@@ -101,9 +101,9 @@ class _Home:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._state = State(folder)
-        self.store = Store(self._state.database)
-        self._folders = Folders(folder)
+        self._state = StateFolder(folder)
+        self.store = ObjectStore(self._state.database)
+        self._folders = PodFolders(folder)
         self._logs = _logs_by_pod(folder / "logs")
 
     @property

@@ -18,27 +18,27 @@ from sqlite3 import Connection, DatabaseError
 from expander.base.errors import OutputError
 from expander.kube import selectors
 from expander.kube.selectors import Selector
-from expander.local.controllers.binding import Placement
-from expander.local.controllers.cluster_scope import Private, Shared
-from expander.local.controllers.cronjob.controller import CronJobs
+from expander.local.controllers.binding import Binder
+from expander.local.controllers.cluster_scope import ClusterScope, SingleBatch
+from expander.local.controllers.cronjob.controller import CronJobController
 from expander.local.controllers.events import Recorder
-from expander.local.controllers.garbage_collector import Garbage, Propagation
+from expander.local.controllers.garbage_collector import GarbageCollector, Propagation
 from expander.local.controllers.job import conditions
-from expander.local.controllers.job.controller import Turn
-from expander.local.controllers.pods import ENDED, Pods
-from expander.local.controllers.services import Services
-from expander.local.controllers.volcano.controller import Workloads
-from expander.local.controllers.volcano.pods import gang_of
-from expander.local.registry import submit, updated
+from expander.local.controllers.job.controller import SyncResult
+from expander.local.controllers.pods import ENDED, PodControl
+from expander.local.controllers.services import ServiceLister
+from expander.local.controllers.volcano.controller import JobControllers
+from expander.local.controllers.volcano.pods import pod_group_of
+from expander.local.registry import create_object, prepare_for_update
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
-from expander.local.store.events import SCHEDULER, Events
+from expander.local.store.events import SCHEDULER, EventStore
 from expander.local.store.job_states import JOB_STATES, OPEN, job_state
-from expander.local.store.objects import Store
-from expander.local.workqueue import Agenda
+from expander.local.store.objects import ObjectStore
+from expander.local.workqueue import WorkQueue
 
 
-class Errands:
+class KubeletUpdates:
     """The pods to be stopped, with the seconds each has, and those that somebody has changed."""
 
     def __init__(self) -> None:
@@ -67,12 +67,12 @@ class Errands:
         return updates
 
 
-class Groups:
+class JobCounts:
     """Counts for every selector that was asked for once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._groups: dict[str, _Group] = {}
+        self._groups: dict[str, _Counts] = {}
 
     def counts(self, selector: str = "") -> dict[str, int]:
         """The number of Jobs in each of `states.JOB_STATES` among those the label selector means.
@@ -82,7 +82,7 @@ class Groups:
         """
         group = self._groups.get(selector)
         if group is None:
-            group = self._groups[selector] = _Group(selectors.parse(selector))
+            group = self._groups[selector] = _Counts(selectors.parse(selector))
             if not selector:
                 group.fill(dict(self._store.states("Job")))
             else:
@@ -101,7 +101,7 @@ class Groups:
             group.lose(uid)
 
 
-class _Group:
+class _Counts:
     def __init__(self, selector: Selector) -> None:
         self._selector = selector
         self._states: dict[str, str] = {}
@@ -130,7 +130,7 @@ class _Group:
             self.counts[state] -= 1
 
 
-class Control:
+class ControlPlane:
     """Store, controllers and scheduler of one cluster of one node, called ``node``.
 
     ``shared``: it is a cluster with namespaces and quotas, and not one person's batch (see `tenancy`).
@@ -146,20 +146,20 @@ class Control:
         history: int = 0,
         shared: bool = False,
     ) -> None:
-        self.store = Store(database, history=history)
-        self.events = Events(database, lambda: self.store.version)
+        self.store = ObjectStore(database, history=history)
+        self.events = EventStore(database, lambda: self.store.version)
         self.scheduler = scheduler
-        self.tenancy = Shared(self, node) if shared else Private()
-        self.pods = Pods(self.store, self, self.admit)
-        self.groups = Groups(self.store)
-        self.garbage = Garbage(self.store, self.pods, self._gone)
-        self.errands = Errands()
-        self.services = Services()
-        workloads = Workloads(self, backoff_base=backoff_base, watched=history > 0)
-        self.agenda = Agenda(workloads, scheduler, self._looked)
-        self._crons = CronJobs(self.store, self, Recorder(self.events, "cronjob-controller"))
+        self.tenancy = ClusterScope(self, node) if shared else SingleBatch()
+        self.pods = PodControl(self.store, self, self.admit)
+        self.groups = JobCounts(self.store)
+        self.garbage = GarbageCollector(self.store, self.pods, self._gone)
+        self.errands = KubeletUpdates()
+        self.services = ServiceLister()
+        workloads = JobControllers(self, backoff_base=backoff_base, watched=history > 0)
+        self.agenda = WorkQueue(workloads, scheduler, self._looked)
+        self._crons = CronJobController(self.store, self, Recorder(self.events, "cronjob-controller"))
         recorder = Recorder(self.events, SCHEDULER)
-        self._placement = Placement(scheduler, self.pods, recorder, node, told=shared)
+        self._placement = Binder(scheduler, self.pods, recorder, node, told=shared)
         self._kubelet = Recorder(self.events, "kubelet")
         self._now = 0.0
         self._owners: set[str] = set()
@@ -169,7 +169,7 @@ class Control:
         self._now = now
         for uid in self.agenda.expired(now):
             if (job := self.store.by_uid(uid)) is not None:
-                self.garbage.delete(job, now, conditions.PROPAGATION)
+                self.garbage.delete(job, now, conditions.TTL_PROPAGATION)
         self._crons.turn(now)
         while self.agenda.turn(now):
             self._crons.turn(now)
@@ -251,7 +251,7 @@ class Control:
     def replace(self, old: Object, new: Object, now: float) -> Object:
         """Put ``new`` in the place of ``old`` as a client's update does; the object as it is then."""
         self._now = now
-        new = self.store.put(updated(old, new))
+        new = self.store.put(prepare_for_update(old, new))
         if new["kind"] == "Job":
             self.agenda.touch(new["metadata"]["uid"])
             self.groups.see(new)
@@ -275,7 +275,7 @@ class Control:
 
     def create_job(self, job: Object, now: float) -> Object | None:
         """Create a Job, or what belongs to one, for a controller; None when there is one of that name."""
-        made, told = submit(self.store, job, now, admit=self.admit)
+        made, told = create_object(self.store, job, now, admit=self.admit)
         if told.outcome == "created":
             self.arrived(made)
             return made
@@ -290,7 +290,7 @@ class Control:
 
     def pod_created(self, pod: Object) -> None:
         """The pod waits for a place."""
-        self.scheduler.add(pod["metadata"]["uid"], pod["spec"], gang_of(pod))
+        self.scheduler.add(pod["metadata"]["uid"], pod["spec"], pod_group_of(pod))
         self.tenancy.arrived(pod, self._now)
 
     def pod_stopped(self, pod: Object, grace: float) -> None:
@@ -307,7 +307,7 @@ class Control:
         self.tenancy.gone(pod)
         self._owners.update(owner["uid"] for owner in pod["metadata"].get("ownerReferences") or ())
 
-    def _looked(self, turn: Turn) -> None:
+    def _looked(self, turn: SyncResult) -> None:
         """The Job controller has looked at a Job."""
         self.groups.see(turn.job)
         if turn.changed:

@@ -29,16 +29,16 @@ from expander.kube import selectors
 from expander.kube.merge_patch import merged
 from expander.kube.time import api_time
 from expander.local import recovery
-from expander.local.control_plane import Control
+from expander.local.control_plane import ControlPlane
 from expander.local.controllers.garbage_collector import Propagation
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.node import Node
 from expander.local.logs import LogWatch
-from expander.local.registry import Submitted, submit
-from expander.local.runtime.select import best
-from expander.local.runtime.supervisor_client import Supervisor
+from expander.local.registry import CreateResult, create_object
+from expander.local.runtime.select import select_runtime
+from expander.local.runtime.supervisor_client import SupervisorClient
 from expander.local.scheduler import Scheduler
-from expander.local.state import State
+from expander.local.state import StateFolder
 from expander.local.store.database import Object
 from expander.local.store.events import api_event
 from expander.local.store.objects import Change
@@ -51,19 +51,21 @@ class NotFound(ExpanderError):
     """There is no such object."""
 
 
-class Actions:
+class ApiOperations:
     """A client's side of one `Control`. Every method raises `NotFound` where it needs an object that is not
     there. Objects that are given out are not to be changed."""
 
-    def __init__(self, control: Control, clock: Callable[[], float]) -> None:
+    def __init__(self, control: ControlPlane, clock: Callable[[], float]) -> None:
         self._control = control
         self._clock = clock
 
-    def submit(self, objects: Iterable[Mapping[str, Any]], *, namespace: str = "default") -> list[Submitted]:
+    def submit(
+        self, objects: Iterable[Mapping[str, Any]], *, namespace: str = "default"
+    ) -> list[CreateResult]:
         """Store valid manifests of any kind; durable on return. ``namespace`` is for those that name none."""
         found = []
         for number, obj in enumerate(objects, 1):
-            stored, told = submit(
+            stored, told = create_object(
                 self._control.store, obj, self._clock(), namespace=namespace, admit=self._control.admit
             )
             if told.outcome == "created":
@@ -171,16 +173,16 @@ class Actions:
         self._control.add_condition(pod["metadata"]["uid"], condition)
 
 
-PODS: Final = 110
+MAX_PODS: Final = 110
 """Pods that run at a time unless the caller says otherwise: as many as a kubelet takes by default."""
 
-PAUSE: Final = 0.001
+COALESCE_SECONDS: Final = 0.001
 """Seconds without listening after a turn that started pods: news that come together cost less."""
-MANY: Final = 4
+COALESCE_MIN_PODS: Final = 4
 """So many pods must run for that: with fewer, each would wait for nothing."""
 
 
-class Executor(Actions):
+class Executor(ApiOperations):
     """Runs Jobs and pods on this machine. ``folder`` is the state folder; it is this executor's alone.
 
     ``runtime`` is one of `runtime.choose.NAMES` or ``best``; ``note`` says which it is and why. ``jobs`` is
@@ -213,16 +215,16 @@ class Executor(Actions):
         shared: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        chosen, self.note = best(runtime, images)
+        chosen, self.note = select_runtime(runtime, images)
         self._clock = clock
         self._closed = False
         self._pause = 0.0
         self._logs = LogWatch()
-        self._state = State(Path(folder).absolute())
+        self._state = StateFolder(Path(folder).absolute())
         cores = cpus if cpus is not None else float(_cores())
         node = Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or _memory())
-        scheduler = Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or PODS)
-        control = Control(
+        scheduler = Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or MAX_PODS)
+        control = ControlPlane(
             self._state.database,
             scheduler,
             node=node.name,
@@ -232,7 +234,7 @@ class Executor(Actions):
         )
         super().__init__(control, clock)
 
-        def kubelet(supervisor: Supervisor | recovery.Record) -> Kubelet:
+        def kubelet(supervisor: SupervisorClient | recovery.ReplayRuntime) -> Kubelet:
             return Kubelet(
                 supervisor,
                 self._state.folder,
@@ -246,8 +248,8 @@ class Executor(Actions):
                 keep_volumes=keep_volumes,
             )
 
-        ends = recovery.ends(self._state.runs)
-        self._supervisor = Supervisor(self._state.runs, chosen)
+        ends = recovery.recorded_ends(self._state.runs)
+        self._supervisor = SupervisorClient(self._state.runs, chosen)
         self._kubelet = kubelet(self._supervisor)
         for pod in recovery.restore(control, ends, self._state.runs, kubelet, clock()):
             self._kubelet.start(pod, clock())
@@ -270,7 +272,7 @@ class Executor(Actions):
         if deadline is not None:
             left = max(0.0, deadline - self._clock())
             timeout = left if timeout is None else min(left, timeout)
-        if timeout != 0 and self.running >= MANY:
+        if timeout != 0 and self.running >= COALESCE_MIN_PODS:
             time.sleep(self._pause)
         self._poll.poll(None if timeout is None else timeout * 1000)
         now = self._clock()
@@ -279,7 +281,7 @@ class Executor(Actions):
             self._control.pod_changed(change.uid, change.status, change.events, now, gone=change.gone)
             settled += change.settled
         started = self._control.turn(now)
-        self._pause = PAUSE if started else 0.0
+        self._pause = COALESCE_SECONDS if started else 0.0
         self._control.commit()
         if settled:
             self._supervisor.settled(settled)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from expander.local.control_plane import Control
+from expander.local.control_plane import ControlPlane
 from expander.local.controllers.pods import ENDED, controller_of
 from expander.local.runtime.journal import forget, recover
 from expander.local.runtime.runtime import Exit, Launch, Started
@@ -22,11 +22,11 @@ from expander.local.store.database import Object
 Ends = dict[str, dict[str, Exit]]
 """By the uid of a pod, then by the key of a launch: how it ended."""
 
-STEPS: Final = 1000
+MAX_REPLAY_STEPS: Final = 1000
 """Turns after which a pod that is played through is taken to be cut short."""
 
 
-class Player(Protocol):
+class ReplayKubelet(Protocol):
     """What is needed of `kubelet.kubelet.Kubelet`."""
 
     def start(self, pod: Object, now: float) -> None: ...
@@ -34,7 +34,7 @@ class Player(Protocol):
     def step(self, now: float) -> list[Any]: ...
 
 
-class Record:
+class ReplayRuntime:
     """Stands for a supervisor: what is started ends as it did before."""
 
     def __init__(self, ends: Mapping[str, Exit]) -> None:
@@ -68,7 +68,7 @@ class Record:
         return news
 
 
-def ends(runs: Path) -> Ends:
+def recorded_ends(runs: Path) -> Ends:
     """How all that ended which was started by supervisors with this folder; none of it runs any more."""
     found: Ends = defaultdict(dict)
     for end in recover(runs):
@@ -77,7 +77,11 @@ def ends(runs: Path) -> Ends:
 
 
 def restore(
-    control: Control, ends: Ends, runs: Path, player: Callable[[Record], Player], now: float
+    control: ControlPlane,
+    ends: Ends,
+    runs: Path,
+    player: Callable[[ReplayRuntime], ReplayKubelet],
+    now: float,
 ) -> list[Object]:
     """Bring the store up to date with what happened, and give the pods to be started, all of it durable.
 
@@ -87,7 +91,7 @@ def restore(
     for pod in control.restore():
         uid = pod["metadata"]["uid"]
         if (pod.get("status") or {}).get("phase") in ENDED:
-            _look_again(control, pod)
+            _resync_ended(control, pod)
         elif not pod["spec"].get("nodeName"):
             control.pod_created(pod)
         elif uid not in ends:
@@ -97,25 +101,29 @@ def restore(
                 control.scheduler.take(uid, pod["spec"])
                 starts.append(pod)
         else:
-            _take_up(control, pod, ends[uid], player, now)
+            _replay_or_undo(control, pod, ends[uid], player, now)
     control.commit()
     forget(runs)
     return starts
 
 
-def _look_again(control: Control, pod: Object) -> None:
+def _resync_ended(control: ControlPlane, pod: Object) -> None:
     """The pod has ended; somebody may not have noticed."""
     control.pods.settle(pod)
     if (job := controller_of(pod)) is not None:
         control.job_touched(job, at_once=True)
 
 
-def _take_up(
-    control: Control, pod: Object, ends: Mapping[str, Exit], player: Callable[[Record], Player], now: float
+def _replay_or_undo(
+    control: ControlPlane,
+    pod: Object,
+    ends: Mapping[str, Exit],
+    player: Callable[[ReplayRuntime], ReplayKubelet],
+    now: float,
 ) -> None:
     """Give the pod its last status if it had one, else undo it."""
     uid = pod["metadata"]["uid"]
-    status = _played(pod, ends, player)
+    status = _replayed_status(pod, ends, player)
     if status is not None:
         control.pods.set_status(uid, status)
     elif pod["metadata"].get("deletionTimestamp"):
@@ -126,13 +134,15 @@ def _take_up(
         control.pods.unbind(uid)
 
 
-def _played(pod: Object, ends: Mapping[str, Exit], player: Callable[[Record], Player]) -> Object | None:
+def _replayed_status(
+    pod: Object, ends: Mapping[str, Exit], player: Callable[[ReplayRuntime], ReplayKubelet]
+) -> Object | None:
     """The pod's last status; None if it was cut short."""
-    record = Record(ends)
+    record = ReplayRuntime(ends)
     kubelet = player(record)
     at = max(end.finished for end in ends.values())
     kubelet.start(pod, at)
-    for _ in range(STEPS):
+    for _ in range(MAX_REPLAY_STEPS):
         changes = kubelet.step(at)
         for change in changes:
             if change.status.get("phase") in ENDED:

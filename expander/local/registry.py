@@ -15,7 +15,7 @@ from expander.kube.generated_names import generated, new_uid
 from expander.kube.time import api_time
 from expander.kube.volcano import is_volcano
 from expander.local.store.database import Object
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 from expander.validate.defaults.defaults import defaults
 
 UID_LABEL = "batch.kubernetes.io/controller-uid"
@@ -24,7 +24,7 @@ OLD_UID_LABEL = "controller-uid"
 OLD_NAME_LABEL = "job-name"
 
 
-def created_job(
+def prepare_job_for_create(
     obj: Mapping[str, Any], uid: str, *, namespace: str = "default", version: str | None = None
 ) -> dict[str, Any]:
     """A new object: ``obj``, a Job that passed the schema check, as the server answers and validates it.
@@ -60,7 +60,14 @@ def generate_selector(spec: dict[str, Any], name: str, uid: str) -> None:
     spec.setdefault("selector", {}).setdefault("matchLabels", {}).setdefault(UID_LABEL, uid)
 
 
-FIXED: Final = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "generation")
+IMMUTABLE_METADATA: Final = (
+    "name",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "generation",
+)
 """What the server writes into the metadata and no client changes."""
 
 CLUSTER_KINDS: Final = frozenset(("Namespace", "Node"))
@@ -70,7 +77,7 @@ CLUSTER_KINDS: Final = frozenset(("Namespace", "Node"))
 Outcome = Literal["created", "unchanged", "exists"]
 
 
-class Submitted(NamedTuple):
+class CreateResult(NamedTuple):
     """What became of one object that came in.
 
     ``unchanged``: an object of that name with the same content is there already; ``exists``: one with other
@@ -84,14 +91,14 @@ class Submitted(NamedTuple):
     outcome: Outcome
 
 
-def submit(
-    store: Store,
+def create_object(
+    store: ObjectStore,
     obj: Mapping[str, Any],
     now: float,
     *,
     namespace: str = "default",
     admit: Callable[[Object], Object],
-) -> tuple[Object, Submitted]:
+) -> tuple[Object, CreateResult]:
     """Store ``obj``, a valid manifest, unless one of its name is there; the object that is there then.
 
     ``now`` is Unix seconds, ``namespace`` that of an object that names none. ``admit`` completes what is new
@@ -103,24 +110,24 @@ def submit(
     name = metadata.get("name")
     there = store.get(kind, space, name) if name else None
     if there is not None:
-        fresh = _created(obj, there["metadata"]["uid"], space)
-        return there, _told(there, "unchanged" if _same(fresh, there) else "exists")
+        fresh = _prepare_for_create(obj, there["metadata"]["uid"], space)
+        return there, _result(there, "unchanged" if _same(fresh, there) else "exists")
     if not name:
         obj = {**obj, "metadata": {**metadata, "name": generated(metadata.get("generateName", ""))}}
     uid = new_uid()
-    made = _created(obj, uid, space)
+    made = _prepare_for_create(obj, uid, space)
     made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": api_time(now)}
     made = store.put(admit(made), new=True)
-    return made, _told(made, "created")
+    return made, _result(made, "created")
 
 
-def updated(old: Object, new: Object) -> Object:
+def prepare_for_update(old: Object, new: Object) -> Object:
     """``new`` as the server stores it in the place of ``old``: defaulted, and with what no client can change.
 
     The generation counts changes of the spec; the status is that of ``old`` unless ``new`` has one.
     """
     made = defaults(new) if new["kind"] != "Pod" else dict(new)
-    kept = {field: old["metadata"][field] for field in FIXED if field in old["metadata"]}
+    kept = {field: old["metadata"][field] for field in IMMUTABLE_METADATA if field in old["metadata"]}
     if "generation" in kept and made.get("spec") != old.get("spec"):
         kept["generation"] += 1
     made["metadata"] = {**made["metadata"], **kept}
@@ -129,14 +136,16 @@ def updated(old: Object, new: Object) -> Object:
     return made
 
 
-def _told(obj: Object, outcome: Outcome) -> Submitted:
+def _result(obj: Object, outcome: Outcome) -> CreateResult:
     metadata = obj["metadata"]
-    return Submitted(obj["kind"], metadata.get("namespace", ""), metadata["name"], metadata["uid"], outcome)
+    return CreateResult(
+        obj["kind"], metadata.get("namespace", ""), metadata["name"], metadata["uid"], outcome
+    )
 
 
-def _created(obj: Mapping[str, Any], uid: str, namespace: str) -> dict[str, Any]:
+def _prepare_for_create(obj: Mapping[str, Any], uid: str, namespace: str) -> dict[str, Any]:
     if obj["kind"] == "Job" and not is_volcano(obj):
-        return created_job(obj, uid, namespace=namespace)
+        return prepare_job_for_create(obj, uid, namespace=namespace)
     made = defaults(obj)
     made["metadata"] = dict(made["metadata"])
     if namespace:

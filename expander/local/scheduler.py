@@ -19,7 +19,7 @@ from expander.local.store.database import Object
 
 
 @dataclass(slots=True)
-class Gang:
+class PodGroup:
     """One lot: how many must be placed at once, whether they were, and who waits."""
 
     least: int
@@ -27,16 +27,16 @@ class Gang:
     waiting: dict[str, None] = field(default_factory=dict)
 
 
-class Gangs:
+class PodGroups:
     """The gangs of one scheduler, by a key that no other gang has."""
 
     def __init__(self) -> None:
-        self._gangs: dict[str, Gang] = {}
+        self._gangs: dict[str, PodGroup] = {}
         self._of: dict[str, str] = {}
 
     def join(self, uid: str, key: str, least: int) -> None:
         """A pod that waits belongs to a gang."""
-        gang = self._gangs.setdefault(key, Gang(least))
+        gang = self._gangs.setdefault(key, PodGroup(least))
         gang.waiting[uid] = None
         self._of[uid] = key
 
@@ -57,7 +57,7 @@ class Gangs:
             if not gang.waiting and not gang.is_met:
                 del self._gangs[key]
 
-    def held(self, uid: str) -> Gang | None:
+    def held(self, uid: str) -> PodGroup | None:
         """The gang that holds a pod back; None for a pod that can go by itself."""
         key = self._of.get(uid)
         gang = None if key is None else self._gangs[key]
@@ -70,7 +70,7 @@ class Gangs:
                 self._of.pop(uid, None)
 
 
-def refusal(gang: Gang, fitting: int, at_most: int) -> str:
+def refusal(gang: PodGroup, fitting: int, at_most: int) -> str:
     """Why a gang waits: ``fitting`` of its pods would fit now, ``at_most`` were nothing else there."""
     words = f"pod group is not ready, {len(gang.waiting)} Pending, {gang.least} minAvailable"
     if at_most < gang.least:
@@ -88,7 +88,7 @@ class Scheduler:
         self.size = Request(round(cpus * 1000), memory)
         self.pods = pods
         self.used = NONE
-        self.gangs = Gangs()
+        self.gangs = PodGroups()
         self._placed: dict[str, Request] = {}
         self._waiting: dict[str, Request] = {}
         self._impossible: set[str] = set()
@@ -187,14 +187,14 @@ class Scheduler:
                 yield uid, self._refusal(uid, request)
         self._unseen = []
 
-    def _admit(self, gang: Gang) -> bool:
+    def _admit(self, gang: PodGroup) -> bool:
         """Let the pods of a gang go if enough of them fit; those that never will take nobody's turn."""
         gang.is_met = self._room(gang, self.used, len(self._placed)) >= gang.least
         if not gang.is_met and self._room(gang, NONE, 0) < gang.least:
             self._impossible.update(gang.waiting)
         return gang.is_met
 
-    def _room(self, gang: Gang, used: Request, pods: int) -> int:
+    def _room(self, gang: PodGroup, used: Request, pods: int) -> int:
         """How many of a gang's pods fit together beside ``pods`` that use so much."""
         fitting = 0
         for request in (self._waiting[uid] for uid in gang.waiting):

@@ -14,7 +14,7 @@ from expander.base.errors import ExpanderError
 from expander.local.store.database import open_database
 
 
-class State:
+class StateFolder:
     """An open state folder. Raises ExpanderError when another program has it or it cannot be made."""
 
     def __init__(self, folder: Path) -> None:
@@ -44,7 +44,7 @@ class State:
         os.close(self._lock)
 
 
-def holder(folder: Path) -> int | None:
+def lock_holder(folder: Path) -> int | None:
     """The process that is at work in a state folder, or None."""
     try:
         lock = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)

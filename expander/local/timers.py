@@ -6,18 +6,18 @@ import heapq
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-What = TypeVar("What")
+T = TypeVar("T")
 
 
-class Timers(Generic[What]):
+class Timers(Generic[T]):
     """When to do what; a thing set again at an earlier time is done then, and only then."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, What]] = []
-        self._times: dict[What, float] = {}
+        self._heap: list[tuple[float, int, T]] = []
+        self._times: dict[T, float] = {}
         self._count = 0
 
-    def set(self, what: What, at: float) -> None:
+    def set(self, what: T, at: float) -> None:
         """Do ``what`` at ``at`` (Unix seconds), or earlier if that was asked for before."""
         known = self._times.get(what)
         if known is None or at < known:
@@ -25,11 +25,11 @@ class Timers(Generic[What]):
             self._count += 1
             heapq.heappush(self._heap, (at, self._count, what))
 
-    def drop(self, what: What) -> None:
+    def drop(self, what: T) -> None:
         """Do not do it."""
         self._times.pop(what, None)
 
-    def due(self, now: float) -> Iterator[What]:
+    def due(self, now: float) -> Iterator[T]:
         """Take what is to be done by ``now``."""
         while (at := self.next()) is not None and at <= now:
             _, _, what = heapq.heappop(self._heap)

@@ -11,25 +11,27 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from expander.local.controllers.job import conditions
-from expander.local.controllers.job.controller import EXPIRY, Turn
-from expander.local.controllers.volcano.controller import Workloads
+from expander.local.controllers.job.controller import EXPIRY_NOTE, SyncResult
+from expander.local.controllers.volcano.controller import JobControllers
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
 from expander.local.store.job_states import FINISHED, RUNNING
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 from expander.local.timers import Timers
 
-BEGUN_AT_ONCE: Final = 16
+MAX_STARTED_PER_SYNC: Final = 16
 """Jobs that are begun in one turn at most: the first containers start before the last Job is looked at."""
 
-NEWS: Final = 1.0
+STATUS_BATCH_SECONDS: Final = 1.0
 """Seconds until a Job's status follows what is no more than news of its pods (syncJobBatchPeriod)."""
 
 
-class Agenda:
+class WorkQueue:
     """The looks at the Jobs of one cluster; ``looked`` is told what came of each."""
 
-    def __init__(self, jobs: Workloads, scheduler: Scheduler, looked: Callable[[Turn], None]) -> None:
+    def __init__(
+        self, jobs: JobControllers, scheduler: Scheduler, looked: Callable[[SyncResult], None]
+    ) -> None:
         self.paused = False
         """Whether no further Job begins."""
         self.finished: deque[str] = deque()
@@ -54,7 +56,7 @@ class Agenda:
 
     def touch_soon(self, uid: str, now: float) -> None:
         """There is news that can wait for more of it."""
-        self._looks.set(uid, now + NEWS)
+        self._looks.set(uid, now + STATUS_BATCH_SECONDS)
 
     def expire(self, job: Object) -> None:
         """Note when the Job, which may have changed, is to go."""
@@ -86,7 +88,7 @@ class Agenda:
     def begin(self, now: float) -> None:
         """Begin Jobs as long as there is room for their pods."""
         begun = 0
-        while begun < BEGUN_AT_ONCE and self._can_begin():
+        while begun < MAX_STARTED_PER_SYNC and self._can_begin():
             self._look(self.waiting.popleft(), now)
             begun += 1
 
@@ -99,14 +101,14 @@ class Agenda:
         """When there will be something to do."""
         return [at for at in (self._looks.next(), self._expiries.next()) if at is not None]
 
-    def restore(self, store: Store) -> None:
+    def restore(self, store: ObjectStore) -> None:
         """Take up the Jobs of an earlier life: those that had begun go first."""
         unfinished = [pair for pair in store.states("Job") if pair[1] not in FINISHED]
         self.waiting.extend(uid for uid, state in unfinished if state == RUNNING)
         self.waiting.extend(uid for uid, state in unfinished if state != RUNNING)
         for uid, note in store.notes():
-            if EXPIRY in note:
-                self._expiries.set(uid, note[EXPIRY])
+            if EXPIRY_NOTE in note:
+                self._expiries.set(uid, note[EXPIRY_NOTE])
 
     def _can_begin(self) -> bool:
         return bool(self.waiting) and not self.paused and self._scheduler.spare > 0

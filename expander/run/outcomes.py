@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from expander.kube.objects import statuses_of
 from expander.kube.time import unix
 from expander.kube.volcano import ENDS, is_volcano
-from expander.local.kubelet.pod_files import Folders
+from expander.local.kubelet.pod_files import PodFolders
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.rerun import indexes_left
 
@@ -30,7 +30,7 @@ class Log(NamedTuple):
     path: Path
 
 
-def logs_of(folders: Folders, pods: Sequence[Object]) -> Iterator[Log]:
+def logs_of(folders: PodFolders, pods: Sequence[Object]) -> Iterator[Log]:
     """The logs of ``pods``, those of init containers first."""
     for pod in pods:
         folder = folders.of(pod)

@@ -303,8 +303,8 @@ def forget(folder: Path) -> None:
     """Remove the state of a group. Raises ExpanderError while an expander is at work in it."""
     import shutil
 
-    from expander.local.state import State
+    from expander.local.state import StateFolder
 
     if folder.exists():
-        State(folder).close()
+        StateFolder(folder).close()
         shutil.rmtree(folder)

@@ -12,7 +12,13 @@ from typing import Any, Final, Literal
 from expander.base.errors import InputError, UsageError
 from expander.kube.cron import named_zone
 from expander.kube.time import api_time
-from expander.local.controllers.cronjob.sync import CronDecision, decide, job_name, local_time, started
+from expander.local.controllers.cronjob.sync import (
+    CronDecision,
+    job_name,
+    local_time,
+    status_after_start,
+    sync_cron_job,
+)
 from expander.validate.defaults.defaults import defaults
 
 BROKEN: Final = frozenset(("UnknownTimeZone", "UnparseableSchedule", "InvalidSchedule"))
@@ -97,7 +103,7 @@ class _World:
             self._end(*heapq.heappop(self._ends))
         changed = True
         while changed:
-            decision = decide(self._cron_job, list(self._jobs.values()), now, zone=self._zone)
+            decision = sync_cron_job(self._cron_job, list(self._jobs.values()), now, zone=self._zone)
             self._again_at = decision.again_at
             self._cron_job["status"] = decision.status
             yield from self._not_started(decision, now)
@@ -135,7 +141,7 @@ class _World:
         metadata["uid"] = name = metadata["name"]
         job = {"kind": "Job", "metadata": metadata, "status": {"startTime": api_time(now)}}
         self._jobs[name] = job
-        self._cron_job["status"] = started(decision.status, job, decision.scheduled)
+        self._cron_job["status"] = status_after_start(decision.status, job, decision.scheduled)
         heapq.heappush(self._ends, (now + self._takes, name))
 
     def _remove(self, decision: CronDecision) -> tuple[str, ...]:

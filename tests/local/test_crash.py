@@ -18,7 +18,7 @@ from typing import Any
 from expander.local.runtime.journal import recover
 from expander.local.runtime.runtime import Exit
 from expander.local.store.database import open_database
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 
 PROGRAM = Path(__file__).with_name("batch_program.py")
 ITEMS = 200
@@ -64,7 +64,7 @@ class Batch:
 
     def stored(self, kind: str) -> list[dict[str, Any]]:
         with closing(open_database(self.state / "state.db")) as database:
-            return list(Store(database).of_kind(kind))
+            return list(ObjectStore(database).of_kind(kind))
 
     def wait_until_nobody_is_left(self) -> None:
         """A supervisor that was still coming up when its program was killed has no record to wait for."""

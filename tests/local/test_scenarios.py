@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from expander.local.executor import Executor, NotFound
-from expander.local.runtime.select import best
+from expander.local.runtime.select import select_runtime
 
 QUIET = 2.5
 """Seconds without a change of a scenario's objects after which it is over."""
@@ -261,6 +261,6 @@ def test_the_logs_are_those_recorded(outcomes: Outcomes) -> None:
     found = differences(outcomes, "logs")
     for name, text in EXPANDED.items():
         assert found.pop(name)[0] == {"": {"main": text}}
-    if not best()[0].isolates:
+    if not select_runtime()[0].isolates:
         found.pop("downward-index")
     assert found == {}

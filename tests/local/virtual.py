@@ -15,9 +15,9 @@ from expander.kube.time import api_time
 from expander.kube.wellknown import FINALIZER, INDEX, number
 from expander.local.controllers.job import conditions
 from expander.local.controllers.job.context import Decision, Event, pod_created, pod_deleted
-from expander.local.controllers.job.pods import Pods, pod_name
-from expander.local.controllers.job.sync import decide
-from expander.local.registry import created_job
+from expander.local.controllers.job.pods import JobPods, pod_name
+from expander.local.controllers.job.sync import sync_job
+from expander.local.registry import prepare_job_for_create
 from tests.local.virtual_node import LAG, Node, Runner
 
 Object = dict[str, Any]
@@ -62,11 +62,11 @@ class World:
         self.clock, self.batch, self.base, self._watch = Clock(), batch, base, watch
         self.node = Node(self.clock.after, self.changed, runner, lambda: api_time(self.clock.now))
         self.pods: dict[str, Object] = {}
-        self.group = Pods()
+        self.group = JobPods()
         self.created: list[Object] = []
         self.events: list[tuple[Event, float]] = []
         self.memory: Object = {}
-        self.job: Object | None = created_job(manifest, "job-uid")
+        self.job: Object | None = prepare_job_for_create(manifest, "job-uid")
         self.name: str = self.job["metadata"]["name"]
         self.job["metadata"] |= {"uid": "job-uid", "creationTimestamp": api_time(START)}
         self._woken: float | None = None
@@ -95,7 +95,7 @@ class World:
             return
         self._woken = None
         memory = json.loads(json.dumps(self.memory))
-        decision = decide(
+        decision = sync_job(
             self.job, self.group, self.clock.now, memory=memory, backoff_base=self.base, batch=self.batch
         )
         self._watch(self, decision)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.registry import created_job
+from expander.local.registry import prepare_job_for_create
 from expander.validate.defaults.defaults import defaults
 from expander.validate.updates import check_update
 
@@ -25,7 +25,7 @@ def job(status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
 
 
 def held(manifest: dict[str, Any]) -> dict[str, Any]:
-    created = created_job(manifest, "u-1")
+    created = prepare_job_for_create(manifest, "u-1")
     created["metadata"]["uid"] = "u-1"
     return created
 

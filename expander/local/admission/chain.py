@@ -15,10 +15,10 @@ from expander.kube.quota import forbidden
 from expander.local.admission import namespace_lifecycle
 from expander.local.admission.service_account import with_token
 from expander.local.store.database import Object
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 from expander.validate.defaults.core import requests_from_limits
 
-_PATIENCE: Final = tuple(
+_DEFAULT_TOLERATIONS: Final = tuple(
     {
         "key": f"node.kubernetes.io/{taint}",
         "operator": "Exists",
@@ -30,7 +30,7 @@ _PATIENCE: Final = tuple(
 """How long a pod stays on a node that is lost."""
 
 
-def completed(store: Store, pod: Object) -> Object:
+def with_pod_defaults(store: ObjectStore, pod: Object) -> Object:
     """The pod as it is to be stored; what it has already stays. Raises `Refused` when it is to run as a
     service account that is not there."""
     spec: dict[str, Any] = {**pod["spec"]}
@@ -51,7 +51,11 @@ def completed(store: Store, pod: Object) -> Object:
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     spec.setdefault("enableServiceLinks", True)
     own = spec.get("tolerations") or []
-    added = [dict(each) for each in _PATIENCE if not any(_covers(toleration, each) for toleration in own)]
+    added = [
+        dict(each)
+        for each in _DEFAULT_TOLERATIONS
+        if not any(_covers(toleration, each) for toleration in own)
+    ]
     if own or added:
         spec["tolerations"] = [*own, *added]
     return {**pod, "metadata": {"generation": 1, **pod["metadata"]}, "spec": spec}
@@ -72,7 +76,7 @@ def _covers(toleration: Object, other: Object) -> bool:
     return key in ("", other["key"]) and effect in ("", other["effect"])
 
 
-def admit(store: Store, obj: Object) -> Object:
+def admit(store: ObjectStore, obj: Object) -> Object:
     """``obj``, a new object with its name, namespace and defaults, as it is to be stored.
 
     Nothing is changed and nothing counted: that it is in the store is told to `controllers.quotas`. Raises
@@ -84,7 +88,7 @@ def admit(store: Store, obj: Object) -> Object:
         return obj
     if obj["kind"] == "Pod":
         ranges = list(store.of_kind("LimitRange", namespace))
-        obj = limit_ranges.applied(ranges, completed(store, obj))
+        obj = limit_ranges.applied(ranges, with_pod_defaults(store, obj))
         limit_ranges.check(ranges, obj)
     elif obj["kind"] == "PersistentVolumeClaim":
         limit_ranges.check(store.of_kind("LimitRange", namespace), obj)

@@ -6,16 +6,16 @@ from typing import Final
 
 from expander.kube.quota import Refused, forbidden
 from expander.local.store.database import Object
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 
-FIRST: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
+SYSTEM_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 """The namespaces every cluster has."""
 
-IMMORTAL: Final = ("default", "kube-public", "kube-system")
+IMMORTAL_NAMESPACES: Final = ("default", "kube-public", "kube-system")
 """Those that cannot be deleted."""
 
 
-def check_creation(store: Store, obj: Object) -> None:
+def check_creation(store: ObjectStore, obj: Object) -> None:
     """Raises `Refused` when the namespace of ``obj`` is not there or on its way out."""
     name = obj["metadata"].get("namespace")
     if not name:
@@ -36,5 +36,5 @@ def check_creation(store: Store, obj: Object) -> None:
 
 def check_deletion(obj: Object) -> None:
     """Raises `Refused` when ``obj`` is a namespace that must stay."""
-    if obj["kind"] == "Namespace" and obj["metadata"]["name"] in IMMORTAL:
+    if obj["kind"] == "Namespace" and obj["metadata"]["name"] in IMMORTAL_NAMESPACES:
         raise forbidden(obj, "this namespace may not be deleted")

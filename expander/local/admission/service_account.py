@@ -12,15 +12,15 @@ from typing import Any, Final
 from expander.kube.generated_names import token
 from expander.local.store.database import Object
 
-PREFIX: Final = "kube-api-access-"
-PLACE: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
-LIFETIME: Final = 3607
+TOKEN_VOLUME_PREFIX: Final = "kube-api-access-"
+TOKEN_MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+TOKEN_SECONDS: Final = 3607
 """Seconds that a token is good for."""
 
 _CONTAINERS: Final = ("initContainers", "containers")
 _NAMESPACE: Final = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
 _SOURCES: Final = (
-    {"serviceAccountToken": {"expirationSeconds": LIFETIME, "path": "token"}},
+    {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}},
     {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     {"downwardAPI": {"items": [_NAMESPACE]}},
 )
@@ -34,8 +34,8 @@ def with_token(spec: dict[str, Any], account: Object) -> dict[str, Any]:
     containers = [each for kind in _CONTAINERS for each in spec.get(kind) or ()]
     if not wanted or all(_mounted(each) for each in containers):
         return spec
-    name = PREFIX + token()
-    mount = {"name": name, "readOnly": True, "mountPath": PLACE}
+    name = TOKEN_VOLUME_PREFIX + token()
+    mount = {"name": name, "readOnly": True, "mountPath": TOKEN_MOUNT_PATH}
     volume = {"name": name, "projected": {"sources": [*_SOURCES], "defaultMode": 0o644}}
     made = {**spec, "volumes": [*(spec.get("volumes") or ()), volume]}
     for kind in _CONTAINERS:
@@ -48,7 +48,11 @@ def without_token(pod: Mapping[str, Any]) -> Mapping[str, Any]:
     """The pod without the volume that `with_token` gave it."""
     spec = pod["spec"]
     volumes = spec.get("volumes") or ()
-    names = {each["name"] for each in volumes if each["name"].startswith(PREFIX) and "projected" in each}
+    names = {
+        each["name"]
+        for each in volumes
+        if each["name"].startswith(TOKEN_VOLUME_PREFIX) and "projected" in each
+    }
     if not names:
         return pod
     made = {**spec, "volumes": [each for each in volumes if each["name"] not in names]}
@@ -59,7 +63,7 @@ def without_token(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _mounted(container: Object) -> bool:
-    return any(each["mountPath"] == PLACE for each in container.get("volumeMounts") or ())
+    return any(each["mountPath"] == TOKEN_MOUNT_PATH for each in container.get("volumeMounts") or ())
 
 
 def _with_mount(container: Object, mount: Object) -> Object:

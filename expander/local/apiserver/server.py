@@ -38,7 +38,7 @@ from expander.local.apiserver.auth import Guard
 from expander.local.apiserver.fault_injection import Faults
 from expander.local.apiserver.routing import Service
 from expander.local.apiserver.storage import Cluster, Driver
-from expander.local.state import holder
+from expander.local.state import lock_holder
 
 CONTEXT_NAME: Final = "expander"
 """The name of the cluster, the user and the context."""
@@ -217,7 +217,7 @@ def last(folder: Path) -> Presence | None:
 def current(folder: Path) -> Presence | None:
     """The server that is there now, or None."""
     found = last(folder)
-    return found if found is not None and holder(folder) == found.pid else None
+    return found if found is not None and lock_holder(folder) == found.pid else None
 
 
 def stop(folder: Path, timeout: float = 15.0) -> Presence | None:
@@ -231,7 +231,7 @@ def stop(folder: Path, timeout: float = 15.0) -> Presence | None:
     with suppress(ProcessLookupError):
         os.kill(found.pid, signal.SIGTERM)
     end = time.monotonic() + timeout
-    while holder(folder) == found.pid:
+    while lock_holder(folder) == found.pid:
         if time.monotonic() > end:
             raise ExpanderError(f"process {found.pid} has not ended within {timeout:g} seconds")
         time.sleep(POLL)

@@ -30,7 +30,7 @@ from expander.local.apiserver.patch.strategic import strategic_merge_patch
 from expander.local.apiserver.read import existing
 from expander.local.apiserver.routing import Service, Target
 from expander.local.apiserver.status import Refused
-from expander.local.registry import created_job
+from expander.local.registry import prepare_job_for_create
 from expander.local.store.database import Object
 from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Reason
@@ -80,7 +80,7 @@ def created(
         owned = update_managers(None, defaults(obj), manager, now)["metadata"]
         metadata["managedFields"] = owned.get("managedFields", [])
     if resource.kind == "Job":
-        made = created_job(obj, uid, namespace=namespace)
+        made = prepare_job_for_create(obj, uid, namespace=namespace)
     else:
         made = {**defaults(obj)}
         made["metadata"] = {**made["metadata"]}

@@ -6,19 +6,19 @@ from typing import Final
 
 from expander.kube.time import api_time
 from expander.local.controllers.events import Recorder
-from expander.local.controllers.pods import Pods, unschedulable
+from expander.local.controllers.pods import PodControl, unschedulable
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
 
-LASTING: Final = ("Insufficient", "unschedulable", "pod group")
+REPORTED_REASONS: Final = ("Insufficient", "unschedulable", "pod group")
 """What a message says of a pod that waits for more than its turn: that is worth an event."""
 
 
-class Placement:
+class Binder:
     """The pods of one scheduler, whose node is called ``node``. ``told``: every pod's place is an event."""
 
     def __init__(
-        self, scheduler: Scheduler, pods: Pods, recorder: Recorder, node: str, *, told: bool = False
+        self, scheduler: Scheduler, pods: PodControl, recorder: Recorder, node: str, *, told: bool = False
     ) -> None:
         self._scheduler = scheduler
         self._pods = pods
@@ -37,6 +37,6 @@ class Placement:
         for uid, why in self._scheduler.left_over():
             if (waiting := self._pods.get(uid)) is not None:
                 self._pods.set_status(uid, unschedulable(waiting["status"], why, api_time(now)))
-                if any(word in why for word in LASTING):
+                if any(word in why for word in REPORTED_REASONS):
                     self._recorder.record(waiting, "Warning", "FailedScheduling", why, now)
         return placed

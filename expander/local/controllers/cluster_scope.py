@@ -10,23 +10,23 @@ from typing import Final, Protocol
 from expander.kube.generated_names import new_uid
 from expander.kube.time import api_time
 from expander.local.admission.chain import admit
-from expander.local.admission.namespace_lifecycle import FIRST
-from expander.local.controllers.namespace import Namespaces
-from expander.local.controllers.node import is_closed, node_object, node_status, with_taint
+from expander.local.admission.namespace_lifecycle import SYSTEM_NAMESPACES
+from expander.local.controllers.namespace import NamespaceController
+from expander.local.controllers.node import is_unschedulable, node_object, node_status, with_taint
 from expander.local.controllers.pods import ENDED
-from expander.local.controllers.resource_quota import Quotas
+from expander.local.controllers.resource_quota import ResourceQuotaController
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
-from expander.local.store.events import Events
-from expander.local.store.objects import Store
+from expander.local.store.events import EventStore
+from expander.local.store.objects import ObjectStore
 
-API_ADDRESS: Final = "10.0.0.1"
+API_SERVICE_IP: Final = "10.0.0.1"
 """The address of the Service ``kubernetes``, the first of the cluster's."""
 RECOUNTED: Final = ("ResourceQuota", "Service", "PersistentVolumeClaim")
 """Kinds whose changes change what is used of quotas."""
 
 
-class Private:
+class SingleBatch:
     """The side of one person's batch: nothing is added, refused or counted."""
 
     @property
@@ -62,11 +62,11 @@ class Private:
         """Do what is to be done now."""
 
 
-class Cluster(Protocol):
+class ScopedControlPlane(Protocol):
     """The control plane that the shared side belongs to."""
 
-    store: Store
-    events: Events
+    store: ObjectStore
+    events: EventStore
     scheduler: Scheduler
 
     def arrived(self, obj: Object) -> None:
@@ -76,16 +76,16 @@ class Cluster(Protocol):
         """Delete an object of any kind."""
 
 
-class Shared(Private):
+class ClusterScope(SingleBatch):
     """The side of a cluster whose one node is called ``node``."""
 
-    def __init__(self, cluster: Cluster, node: str) -> None:
+    def __init__(self, cluster: ScopedControlPlane, node: str) -> None:
         self._store = cluster.store
         self._scheduler = cluster.scheduler
         self._node = node
         self._arrived = cluster.arrived
-        self._quotas = Quotas(cluster.store)
-        self._namespaces = Namespaces(cluster.store, cluster.events, cluster.arrived, cluster.delete)
+        self._quotas = ResourceQuotaController(cluster.store)
+        self._namespaces = NamespaceController(cluster.store, cluster.events, cluster.arrived, cluster.delete)
 
     @property
     def pending(self) -> bool:
@@ -95,7 +95,7 @@ class Shared(Private):
         return admit(self._store, obj)
 
     def found(self, now: float) -> None:
-        for name in FIRST:
+        for name in SYSTEM_NAMESPACES:
             if self._store.get("Namespace", "", name) is None:
                 self._store.put(_namespace(name, now), new=True)
         if self._store.get("Service", "default", "kubernetes") is None:
@@ -105,7 +105,7 @@ class Shared(Private):
             self._store.put(node_object(self._node, self._scheduler, now), new=True)
         else:
             node = self._store.put({**node, "status": node_status(self._scheduler, api_time(now))})
-            self._scheduler.closed = is_closed(node)
+            self._scheduler.closed = is_unschedulable(node)
         for namespace in list(self._store.of_kind("Namespace")):
             self._namespaces.arrived(namespace, now)
         for quota in list(self._store.of_kind("ResourceQuota")):
@@ -125,7 +125,7 @@ class Shared(Private):
             tainted = with_taint(obj, now)
             if tainted is not obj and tainted["spec"] != obj["spec"]:
                 obj = self._store.put(tainted)
-            self._scheduler.closed = is_closed(obj)
+            self._scheduler.closed = is_unschedulable(obj)
         return obj
 
     def delete(self, obj: Object, now: float) -> bool:
@@ -174,8 +174,8 @@ def _service(now: float) -> Object:
         },
         "spec": {
             "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}],
-            "clusterIP": API_ADDRESS,
-            "clusterIPs": [API_ADDRESS],
+            "clusterIP": API_SERVICE_IP,
+            "clusterIPs": [API_SERVICE_IP],
             "type": "ClusterIP",
             "sessionAffinity": "None",
             "ipFamilies": ["IPv4"],

@@ -12,29 +12,29 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from expander.local.store.database import Object
-from expander.local.store.events import Events, Recorded
+from expander.local.store.events import EventRecord, EventStore
 
-SIMILAR: Final = 10
+MAX_SIMILAR_EVENTS: Final = 10
 """So many different messages of one reason are combined."""
-INTERVAL: Final = 600.0
+AGGREGATION_SECONDS: Final = 600.0
 """Seconds without a similar event after which the count of similar ones starts again."""
-BURST: Final = 25
+SPAM_BURST: Final = 25
 """Events of one object that come through at once."""
-REFILL: Final = 300.0
+SPAM_REFILL_SECONDS: Final = 300.0
 """Seconds after which one more comes through."""
-REMEMBERED: Final = 4096
+MAX_CACHED_OBJECTS: Final = 4096
 """Objects whose events are remembered."""
 
-COMBINED: Final = "(combined from similar events): "
+COMBINED_PREFIX: Final = "(combined from similar events): "
 
 
 @dataclass(slots=True)
-class _Reason:
+class _Aggregate:
     """The recent messages of one type and reason; the combined ones count as one message, None."""
 
     last: float
     messages: set[str] = field(default_factory=set)
-    events: dict[str | None, Recorded] = field(default_factory=dict)
+    events: dict[str | None, EventRecord] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -42,14 +42,14 @@ class _Subject:
     """What is remembered of one object; ``tokens`` are the events that still come through."""
 
     last: float
-    tokens: float = BURST
-    reasons: dict[tuple[str, str], _Reason] = field(default_factory=dict)
+    tokens: float = SPAM_BURST
+    reasons: dict[tuple[str, str], _Aggregate] = field(default_factory=dict)
 
 
 class Recorder:
     """Writes the events of one component, such as ``job-controller``."""
 
-    def __init__(self, events: Events, source: str) -> None:
+    def __init__(self, events: EventStore, source: str) -> None:
         self._events = events
         self._source = source
         self._subjects: OrderedDict[str, _Subject] = OrderedDict()
@@ -61,12 +61,12 @@ class Recorder:
         subject = self._subjects.get(uid)
         if subject is None:
             subject = self._subjects[uid] = _Subject(now)
-            if len(self._subjects) > REMEMBERED:
+            if len(self._subjects) > MAX_CACHED_OBJECTS:
                 self._subjects.popitem(last=False)
         else:
             self._subjects.move_to_end(uid)
         key, message, similar = _correlate(subject, type, reason, message, now)
-        if not _admitted(subject, now):
+        if not _passes_spam_filter(subject, now):
             return
         known = similar.events.get(key)
         if known is not None:
@@ -82,23 +82,23 @@ class Recorder:
 
 def _correlate(
     subject: _Subject, type: str, reason: str, message: str, now: float
-) -> tuple[str | None, str, _Reason]:
+) -> tuple[str | None, str, _Aggregate]:
     """What the event is counted as, its message, and its like."""
     similar = subject.reasons.get((type, reason))
     if similar is None:
-        similar = subject.reasons[type, reason] = _Reason(now)
-    elif now - similar.last > INTERVAL:
+        similar = subject.reasons[type, reason] = _Aggregate(now)
+    elif now - similar.last > AGGREGATION_SECONDS:
         similar.messages.clear()
     similar.last = now
     similar.messages.add(message)
-    if len(similar.messages) < SIMILAR:
+    if len(similar.messages) < MAX_SIMILAR_EVENTS:
         return message, message, similar
     similar.messages.pop()
-    return None, COMBINED + message, similar
+    return None, COMBINED_PREFIX + message, similar
 
 
-def _admitted(subject: _Subject, now: float) -> bool:
-    subject.tokens = min(float(BURST), subject.tokens + (now - subject.last) / REFILL)
+def _passes_spam_filter(subject: _Subject, now: float) -> bool:
+    subject.tokens = min(float(SPAM_BURST), subject.tokens + (now - subject.last) / SPAM_REFILL_SECONDS)
     subject.last = now
     if subject.tokens < 1:
         return False

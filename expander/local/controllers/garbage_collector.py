@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from expander.kube.time import api_time
-from expander.local.controllers.pods import Pods
+from expander.local.controllers.pods import PodControl
 from expander.local.store.database import Object
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
@@ -21,10 +21,10 @@ FOREGROUND: Final = "foregroundDeletion"
 """The finalizer of an object that waits for its dependents."""
 
 
-class Garbage:
+class GarbageCollector:
     """The deletions of one store. ``gone`` is told the uid of each object that is removed."""
 
-    def __init__(self, store: Store, pods: Pods, gone: Callable[[Object], None]) -> None:
+    def __init__(self, store: ObjectStore, pods: PodControl, gone: Callable[[Object], None]) -> None:
         self._store = store
         self._pods = pods
         self._gone = gone

@@ -12,8 +12,8 @@ from typing import Final
 from expander.kube.generated_names import new_uid
 from expander.kube.time import api_time
 from expander.local.store.database import Object
-from expander.local.store.events import Events
-from expander.local.store.objects import Store
+from expander.local.store.events import EventStore
+from expander.local.store.objects import ObjectStore
 
 CONTENTS: Final = (
     "CronJob",
@@ -30,13 +30,13 @@ CONTENTS: Final = (
 """The kinds that live in namespaces, owners before what they own."""
 
 
-class Namespaces:
+class NamespaceController:
     """The namespaces of one store. ``delete`` deletes any object, ``create`` is told of one that is new."""
 
     def __init__(
         self,
-        store: Store,
-        events: Events,
+        store: ObjectStore,
+        events: EventStore,
         create: Callable[[Object], None],
         delete: Callable[[Object, float], None],
     ) -> None:

@@ -15,7 +15,7 @@ from expander.kube.time import api_time
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
 
-CLOSED: Final = "node.kubernetes.io/unschedulable"
+UNSCHEDULABLE_TAINT: Final = "node.kubernetes.io/unschedulable"
 
 
 def node_object(name: str, scheduler: Scheduler, now: float) -> Object:
@@ -71,7 +71,7 @@ def node_status(scheduler: Scheduler, since: str) -> Object:
     }
 
 
-def is_closed(node: Object) -> bool:
+def is_unschedulable(node: Object) -> bool:
     """Whether no further pods may come to the node."""
     return bool((node.get("spec") or {}).get("unschedulable"))
 
@@ -79,10 +79,10 @@ def is_closed(node: Object) -> bool:
 def with_taint(node: Object, now: float) -> Object:
     """The node with the taint that its ``unschedulable`` stands for, or without it."""
     spec = {**(node.get("spec") or {})}
-    others = [each for each in spec.get("taints") or () if each["key"] != CLOSED]
-    if is_closed(node):
+    others = [each for each in spec.get("taints") or () if each["key"] != UNSCHEDULABLE_TAINT]
+    if is_unschedulable(node):
         if len(others) < len(spec.get("taints") or ()):
             return node
-        others.append({"key": CLOSED, "effect": "NoSchedule", "timeAdded": api_time(now)})
+        others.append({"key": UNSCHEDULABLE_TAINT, "effect": "NoSchedule", "timeAdded": api_time(now)})
     spec.pop("taints", None)
     return {**node, "spec": spec | ({"taints": others} if others else {})}

@@ -19,10 +19,10 @@ from expander.kube.time import api_time
 from expander.kube.wellknown import FINALIZER
 from expander.local.controllers.job import pods as gather
 from expander.local.store.database import Object
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 
 
-class Listener(Protocol):
+class PodListener(Protocol):
     """Is told of every step of a pod that others must follow."""
 
     def pod_created(self, pod: Object) -> None:
@@ -44,10 +44,10 @@ class Listener(Protocol):
 ENDED: Final = ("Succeeded", "Failed")
 """The phases of a pod of which no container will run again."""
 
-PASSING: Final = (None, "ContainerCreating", "PodInitializing")
+TRANSIENT_REASONS: Final = (None, "ContainerCreating", "PodInitializing")
 """Reasons to wait that pass by themselves."""
 
-KUBELETS: Final = frozenset(
+KUBELET_CONDITIONS: Final = frozenset(
     ("PodScheduled", "Initialized", "Ready", "ContainersReady", "PodReadyToStartContainers")
 )
 """The conditions that the kubelet writes anew each time; those of others stay."""
@@ -58,14 +58,14 @@ def is_stuck(status: Object) -> bool:
     for kind in ("initContainerStatuses", "containerStatuses"):
         for part in status.get(kind) or ():
             waiting = part["state"].get("waiting")
-            if waiting is not None and waiting.get("reason") not in PASSING:
+            if waiting is not None and waiting.get("reason") not in TRANSIENT_REASONS:
                 return True
     return False
 
 
-def following(before: Object, status: Object) -> Object:
+def with_foreign_conditions(before: Object, status: Object) -> Object:
     """``status``, the kubelet's word, with the conditions that others had written into the one ``before``."""
-    foreign = [each for each in before.get("conditions") or () if each["type"] not in KUBELETS]
+    foreign = [each for each in before.get("conditions") or () if each["type"] not in KUBELET_CONDITIONS]
     if not foreign:
         return status
     own = {each["type"] for each in status.get("conditions") or ()}
@@ -92,20 +92,20 @@ def unschedulable(status: Object, message: str, at: str) -> Object:
     return {**with_condition(status, condition), "phase": "Pending"}
 
 
-class Pods:
+class PodControl:
     """The pods of one store. Every method is one step of one pod; ``now`` is Unix seconds.
 
     ``admit`` completes a new pod or refuses it by an ExpanderError.
     """
 
-    def __init__(self, store: Store, listener: Listener, admit: Callable[[Object], Object]) -> None:
+    def __init__(self, store: ObjectStore, listener: PodListener, admit: Callable[[Object], Object]) -> None:
         self._store = store
         self._listener = listener
         self._admit = admit
-        self._by_job: dict[str, gather.Pods] = {}
-        self._none = gather.Pods()
+        self._by_job: dict[str, gather.JobPods] = {}
+        self._none = gather.JobPods()
 
-    def of_job(self, uid: str) -> gather.Pods:
+    def of_job(self, uid: str) -> gather.JobPods:
         """The pods of a Job that its controller still has to think of."""
         return self._by_job.get(uid, self._none)
 
@@ -159,7 +159,7 @@ class Pods:
         if pod is None:
             return
         before = pod.get("status") or {}
-        status = following(before, status)
+        status = with_foreign_conditions(before, status)
         over = status.get("phase") in ENDED and before.get("phase") not in ENDED
         stuck = is_stuck(status) or is_stuck(before)  # who reads the file beside us is to know
         pod = self._put({**pod, "status": status}, durable=over or stuck)
@@ -274,7 +274,7 @@ class Pods:
         if (job := controller_of(pod)) is not None:
             pods = self._by_job.get(job)
             if pods is None:
-                pods = self._by_job[job] = gather.Pods()
+                pods = self._by_job[job] = gather.JobPods()
             pods.put(pod)
             if not pods:
                 del self._by_job[job]

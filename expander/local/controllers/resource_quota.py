@@ -13,9 +13,9 @@ from expander.kube.quota import concerns, full_resource, resource_of, usage
 from expander.kube.resources import ZERO, Amounts, plus, read, total, written
 from expander.local.controllers.pods import ENDED
 from expander.local.store.database import Object
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 
-KINDS: Final = (
+COUNTED_KINDS: Final = (
     "Pod",
     "Job",
     "CronJob",
@@ -30,10 +30,10 @@ KINDS: Final = (
 """The kinds that are counted."""
 
 
-class Quotas:
+class ResourceQuotaController:
     """The quotas of one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._quotas: dict[str, dict[str, None]] = {}
         self._running: set[str] = set()
@@ -104,7 +104,7 @@ class Quotas:
     def _counted(self, namespace: str, hard: Iterable[str]) -> Iterator[Object]:
         """The objects that may count for one of these resources."""
         names = set(hard)
-        for kind in KINDS:
+        for kind in COUNTED_KINDS:
             if any(_may_count(kind, name) for name in names):
                 yield from self._store.of_kind(kind, namespace)
 
@@ -119,7 +119,7 @@ def _may_count(kind: str, name: str) -> bool:
         case "PersistentVolumeClaim":
             return name.endswith(("requests.storage", "persistentvolumeclaims"))
         case "Pod":
-            return not any(_may_count(other, name) for other in KINDS if other != "Pod")
+            return not any(_may_count(other, name) for other in COUNTED_KINDS if other != "Pod")
     return False
 
 

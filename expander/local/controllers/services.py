@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from expander.local.store.database import Object
 
 
-class Services:
+class ServiceLister:
     """What is known of the Services of one store; other objects are passed over."""
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from expander.local.kubelet.probes import Probing
     from expander.local.runtime.runtime import Launch
 
-AT_LEAST = 2.0
+MIN_GRACE_SECONDS = 2.0
 """Seconds between SIGTERM and SIGKILL, whatever was left of the grace period."""
 
 
@@ -69,7 +69,7 @@ class Kill:
         if not self._termed and (turn or now >= self.by):
             self._termed = True
             processes.signal(key, self._number, whole=False)
-            self.by = max(self.by, now + AT_LEAST)
+            self.by = max(self.by, now + MIN_GRACE_SECONDS)
         if self._termed and not self._killed and now >= self.by:
             self._killed = True
             processes.signal(key, signal.SIGKILL)
@@ -92,9 +92,9 @@ def stop_signal(spec: Mapping[str, Any]) -> int:
     return int(getattr(signal, name, signal.SIGTERM))
 
 
-LONGEST = 30
+MAX_BACKOFF_FACTOR = 30
 """Times the base delay: 10 s gives 300 s."""
-FORGIVEN = 2
+BACKOFF_RESET_FACTOR = 2
 """A container that was not restarted for this many longest delays starts anew at the base."""
 
 
@@ -116,15 +116,15 @@ class Backoff:
 
     def restarted(self, now: float) -> None:
         """Note a restart: the next one waits twice as long."""
-        longest = self.base * LONGEST
+        longest = self.base * MAX_BACKOFF_FACTOR
         self.delay = self.base if not self.delay or self._forgiven(now) else min(self.delay * 2, longest)
         self.last = now
 
     def _forgiven(self, now: float) -> bool:
-        return now - self.last > self.base * LONGEST * FORGIVEN
+        return now - self.last > self.base * MAX_BACKOFF_FACTOR * BACKOFF_RESET_FACTOR
 
 
-def restarts(pod_policy: str, container: Mapping[str, Any], exit_code: int) -> bool:
+def should_restart(pod_policy: str, container: Mapping[str, Any], exit_code: int) -> bool:
     """Whether a container that exited with ``exit_code`` is started again in its pod.
 
     A container's own ``restartPolicyRules`` come first, then its own ``restartPolicy``, then the pod's.
@@ -261,7 +261,7 @@ def containers_of(spec: Mapping[str, Any], backoff_base: float) -> tuple[list[Co
     return first, [Container(part, Role.MAIN, backoff_base) for part in spec["containers"]]
 
 
-ID = "expander://"
+CONTAINER_ID_SCHEME = "expander://"
 """Containers have ids of this scheme, as those of a container engine have ids of its own."""
 
 
@@ -294,7 +294,7 @@ def container_status(part: Container, waits_for_init: bool) -> dict[str, Any]:
 
 def container_id(key: str) -> str:
     """The id of the container that was launched as ``key``."""
-    return ID + key.replace("/", ".")
+    return CONTAINER_ID_SCHEME + key.replace("/", ".")
 
 
 def _state(part: Container, waits_for_init: bool) -> dict[str, Any]:
@@ -323,11 +323,11 @@ def _mount(mount: Mapping[str, Any]) -> dict[str, Any]:
     return found | {"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else found
 
 
-LONGEST_MESSAGE = 4096
-LONGEST_OF_POD = 12 * 1024
+MAX_MESSAGE_BYTES = 4096
+MAX_POD_MESSAGE_BYTES = 12 * 1024
 """All messages of a pod together: each container may have its even share."""
-LOG_BYTES = 2048
-LOST = 137
+MAX_LOG_MESSAGE_BYTES = 2048
+LOST_EXIT_CODE = 137
 """The exit code of a container of whose end nothing is known (TerminatePod in pkg/kubelet/status)."""
 UNKNOWN = "The container could not be located when the pod was terminated"
 
@@ -335,7 +335,7 @@ UNKNOWN = "The container could not be located when the pod was terminated"
 def terminated(exit_: Exit, message: str) -> dict[str, Any]:
     """The ``terminated`` state of a container."""
     found: dict[str, Any] = {
-        "exitCode": LOST if exit_.lost else exit_.exit_code,
+        "exitCode": LOST_EXIT_CODE if exit_.lost else exit_.exit_code,
         "reason": "ContainerStatusUnknown" if exit_.lost else exit_.reason,
         "startedAt": api_time(exit_.started),
         "finishedAt": api_time(exit_.finished),
@@ -348,11 +348,13 @@ def terminated(exit_: Exit, message: str) -> dict[str, Any]:
     return found
 
 
-def message_of(spec: Mapping[str, Any], exit_: Exit, file: str | None, log: str, containers: int) -> str:
+def termination_message(
+    spec: Mapping[str, Any], exit_: Exit, file: str | None, log: str, containers: int
+) -> str:
     """The termination message of a container of a pod with that many. ``file``: where it was to write it."""
-    data = last_bytes(file, LONGEST_MESSAGE) if file else b""
+    data = last_bytes(file, MAX_MESSAGE_BYTES) if file else b""
     falls_back = spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
     if not data and falls_back and exit_.exit_code and exit_.error is None:
-        data = last_lines(last_bytes(log, LOG_BYTES))
-    share = min(LONGEST_MESSAGE, LONGEST_OF_POD // containers)
+        data = last_lines(last_bytes(log, MAX_LOG_MESSAGE_BYTES))
+    share = min(MAX_MESSAGE_BYTES, MAX_POD_MESSAGE_BYTES // containers)
     return data[:share].decode(errors="replace")

@@ -26,13 +26,13 @@ from typing import Any, Literal
 
 from expander.kube.gofmt import quoted
 from expander.kube.quantity import parse
-from expander.local.kubelet.node import ConfigError, Node, Surroundings
+from expander.local.kubelet.node import ConfigError, Node, NodeInfo
 
 _subscript = re.compile(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL).fullmatch
 MILLI = Fraction(1, 1000)
 
 
-def field_value(pod: Mapping[str, Any], path: str, place: Surroundings) -> str:
+def field_value(pod: Mapping[str, Any], path: str, place: NodeInfo) -> str:
     """The text of the pod's field ``path``; ConfigError when it is none that may be asked for."""
     metadata = pod["metadata"]
     found = _subscript(path)
@@ -122,11 +122,11 @@ Lookup = Callable[[str, str, str], Mapping[str, Any] | None]
 Kind = Literal["ConfigMap", "Secret"]
 
 
-class Missing(Exception):
+class MissingReference(Exception):
     """There is no such object, or it has no such key; the message is the kubelet's."""
 
 
-def texts(lookup: Lookup, kind: Kind, namespace: str, name: str) -> dict[str, str]:
+def env_entries(lookup: Lookup, kind: Kind, namespace: str, name: str) -> dict[str, str]:
     """The entries that can be environment variables; Missing when the object is not there.
 
     Bytes of a Secret that are no UTF-8 keep their place as the replacement character.
@@ -137,7 +137,7 @@ def texts(lookup: Lookup, kind: Kind, namespace: str, name: str) -> dict[str, st
     return {key: value.decode(errors="replace") for key, value in _secret(found).items()}
 
 
-def contents(lookup: Lookup, kind: Kind, namespace: str, name: str) -> dict[str, bytes]:
+def file_entries(lookup: Lookup, kind: Kind, namespace: str, name: str) -> dict[str, bytes]:
     """Every entry as bytes, for files; Missing when the object is not there."""
     found = _object(lookup, kind, namespace, name)
     if kind == "Secret":
@@ -149,7 +149,7 @@ def contents(lookup: Lookup, kind: Kind, namespace: str, name: str) -> dict[str,
 def _object(lookup: Lookup, kind: Kind, namespace: str, name: str) -> Mapping[str, Any]:
     found = lookup(kind, namespace, name)
     if found is None:
-        raise Missing(f'{kind.lower()} "{name}" not found')
+        raise MissingReference(f'{kind.lower()} "{name}" not found')
     return found
 
 
@@ -160,7 +160,7 @@ def _secret(found: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def environment(
-    pod: Mapping[str, Any], container: Mapping[str, Any], lookup: Lookup, place: Surroundings
+    pod: Mapping[str, Any], container: Mapping[str, Any], lookup: Lookup, place: NodeInfo
 ) -> dict[str, str]:
     """The variables that the pod's author asked for; ConfigError when one cannot be had."""
     variables: dict[str, str] = {}
@@ -188,8 +188,8 @@ def _all_of(source: Mapping[str, Any], namespace: str, lookup: Lookup) -> dict[s
         if reference is None:
             continue
         try:
-            found = texts(lookup, kind, namespace, reference.get("name", ""))
-        except Missing as missing:
+            found = env_entries(lookup, kind, namespace, reference.get("name", ""))
+        except MissingReference as missing:
             if reference.get("optional"):
                 return {}
             raise ConfigError(str(missing)) from None
@@ -202,7 +202,7 @@ def _value(
     container: Mapping[str, Any],
     source: Mapping[str, Any],
     lookup: Lookup,
-    place: Surroundings,
+    place: NodeInfo,
 ) -> str | None:
     """The value from ``valueFrom``; None when it is optional and not there."""
     if "fieldRef" in source:
@@ -221,10 +221,10 @@ def _entry(reference: Mapping[str, Any], kind: Kind, namespace: str, lookup: Loo
     """One entry of a ConfigMap or Secret."""
     name, key = reference.get("name", ""), reference["key"]
     try:
-        found = texts(lookup, kind, namespace, name)
+        found = env_entries(lookup, kind, namespace, name)
         if key not in found:
-            raise Missing(f"couldn't find key {key} in {kind} {namespace}/{name}")
-    except Missing as missing:
+            raise MissingReference(f"couldn't find key {key} in {kind} {namespace}/{name}")
+    except MissingReference as missing:
         if reference.get("optional"):
             return None
         raise ConfigError(str(missing)) from None

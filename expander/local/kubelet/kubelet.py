@@ -14,20 +14,20 @@ from typing import Any
 from expander.local.admission.service_account import without_token
 from expander.local.kubelet import node
 from expander.local.kubelet.container import State
-from expander.local.kubelet.context import Shared, Supervisor, own_isolation
+from expander.local.kubelet.context import KubeletContext, RuntimeService, runtime_isolates
 from expander.local.kubelet.env import Lookup
-from expander.local.kubelet.network import Addresses, Names, Services
+from expander.local.kubelet.network import Addresses, HostsFiles, Services
 from expander.local.kubelet.node import Node
 from expander.local.kubelet.pod import Pod, PodEvent
-from expander.local.kubelet.pod_files import Folders, MessageFiles, earlier
+from expander.local.kubelet.pod_files import MessageFiles, PodFolders, restart_number
 from expander.local.kubelet.probes import NEVER
 from expander.local.kubelet.status import status_of
-from expander.local.kubelet.volumes import Sources
+from expander.local.kubelet.volumes import VolumeSources
 from expander.local.runtime.runtime import Exit, Started
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PodChange:
     """A pod's status is another now.
 
     A status with phase Succeeded or Failed is the last that comes of a pod. ``gone``: it was to be deleted,
@@ -42,7 +42,7 @@ class Change:
     events: tuple[PodEvent, ...] = ()
 
 
-SETTLE = 0.05
+STATUS_DELAY_SECONDS = 0.05
 """Seconds that the news of a start are held back: most containers of a batch have ended by then."""
 
 
@@ -64,7 +64,7 @@ class Kubelet:
 
     def __init__(
         self,
-        supervisor: Supervisor,
+        supervisor: RuntimeService,
         folder: Path,
         lookup: Lookup,
         *,
@@ -74,23 +74,23 @@ class Kubelet:
         variables: Mapping[str, str] | None = None,
         isolates: bool | None = None,
         backoff_base: float = 10.0,
-        settle: float = SETTLE,
-        why_missing: Callable[[str], str | None] = node.why_missing,
+        settle: float = STATUS_DELAY_SECONDS,
+        why_missing: Callable[[str], str | None] = node.image_pull_error,
         keep_volumes: bool = False,
     ) -> None:
         self._supervisor = supervisor
         self._settle = settle
         self._addresses = Addresses()
-        self._shared = Shared(
+        self._shared = KubeletContext(
             processes=supervisor,
-            folders=Folders(folder, keep_volumes),
+            folders=PodFolders(folder, keep_volumes),
             messages=MessageFiles(Path(folder) / "messages"),
-            sources=Sources(lookup, claims or {}),
+            sources=VolumeSources(lookup, claims or {}),
             node=node,
-            names=Names(Path(folder).absolute() / "names", services),
+            names=HostsFiles(Path(folder).absolute() / "names", services),
             backoff_base=backoff_base,
             variables=variables or {},
-            isolates=own_isolation(supervisor) if isolates is None else isolates,
+            isolates=runtime_isolates(supervisor) if isolates is None else isolates,
             why_missing=why_missing,
         )
         self._pods: dict[str, Pod] = {}
@@ -138,7 +138,7 @@ class Kubelet:
         """Remove the volumes of pods that are not known: what earlier runs left. Logs stay."""
         self._shared.folders.sweep(self._pods)
 
-    def step(self, now: float) -> list[Change]:
+    def step(self, now: float) -> list[PodChange]:
         """Take in what happened, do what is due, and tell what changed."""
         for event in self._supervisor.read():
             self._hear(event, now)
@@ -180,7 +180,7 @@ class Kubelet:
         record = self._pods.get(uid)
         if record is not None:
             restarts = {part.name: part.restart for part in record.parts}
-            return Path(record.files.log(container, earlier(restarts[container], previous)))
+            return Path(record.files.log(container, restart_number(restarts[container], previous)))
         return Path(self._shared.folders.log_of(pod, container, previous))
 
     def logs_at_work(self) -> Iterator[str]:
@@ -211,7 +211,7 @@ class Kubelet:
             known = self._news.get(record.uid)
             self._news[record.uid] = due if known is None else min(known, due)
 
-    def _tell(self, now: float) -> list[Change]:
+    def _tell(self, now: float) -> list[PodChange]:
         """The changes that are due to be told."""
         if not self._news:
             return []
@@ -224,7 +224,7 @@ class Kubelet:
             if record.hosts_file is not None:
                 ready = next(part["status"] for part in status["conditions"] if part["type"] == "Ready")
                 self._shared.names.note(record.obj, ready == "True")
-            told.append(Change(uid, status, gone, tuple(record.settled), tuple(record.events)))
+            told.append(PodChange(uid, status, gone, tuple(record.settled), tuple(record.events)))
             record.changed = record.urgent = False
             record.settled, record.events = [], []
             if record.over:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from expander.local.kubelet.container import Container, Kill, Role, State, message_of, terminated
-from expander.local.kubelet.probe_http import Connect, Get
-from expander.local.kubelet.probes import NEVER, Attempt, Exec, Kind, Probing, Result, Sleep
-from expander.local.kubelet.start import PROBES, beside
+from expander.local.kubelet.container import Container, Kill, Role, State, terminated, termination_message
+from expander.local.kubelet.probe_http import HttpGetAttempt, TcpSocketAttempt
+from expander.local.kubelet.probes import NEVER, Attempt, ExecAttempt, Kind, Probing, Result, SleepAttempt
+from expander.local.kubelet.start import PROBES, exec_config
 from expander.local.runtime.runtime import Exit, Started
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOOKS = ("postStart", "preStop")
 
 
-class Hopeless:
+class UnsupportedHandler:
     """A handler that cannot be tried here."""
 
     def __init__(self, message: str, now: float) -> None:
@@ -36,7 +36,7 @@ class Hopeless:
         """There is nothing to give up."""
 
 
-def attempt(
+def run_handler(
     pod: Pod, part: Container, handler: Mapping[str, Any], what: str, timeout: float, now: float
 ) -> Attempt:
     """Begin to try ``handler`` for a running container.
@@ -46,14 +46,14 @@ def attempt(
     """
     if "exec" in handler and part.launch is not None:
         log = pod.files.beside(part.name, what.split(".")[0])
-        launch = beside(part.launch, handler["exec"].get("command") or (), f"{part.key}#{what}", log)
+        launch = exec_config(part.launch, handler["exec"].get("command") or (), f"{part.key}#{what}", log)
         with open(log, "wb"):
-            made = Exec(pod.shared.processes, launch, timeout, now)
+            made = ExecAttempt(pod.shared.processes, launch, timeout, now)
         pod.shared.launched[launch.key] = (pod, made)
         pod.beside.add(launch.key)
         return made
     if "sleep" in handler:
-        return Sleep(handler["sleep"].get("seconds") or 0, now)
+        return SleepAttempt(handler["sleep"].get("seconds") or 0, now)
     for field in ("httpGet", "tcpSocket"):
         if field not in handler:
             continue
@@ -61,13 +61,15 @@ def attempt(
         host = target.get("host") or pod.place.pod_ip
         port = _port(part.spec, target["port"])
         if port is None:
-            return Hopeless(f"couldn't find port: {target['port']}", now)
+            return UnsupportedHandler(f"couldn't find port: {target['port']}", now)
         if field == "tcpSocket":
-            return Connect(host, port, timeout, now)
+            return TcpSocketAttempt(host, port, timeout, now)
         headers = [(header["name"], header.get("value", "")) for header in target.get("httpHeaders") or ()]
         url = (target.get("scheme") or "HTTP", host, port, "/" + (target.get("path") or "/").lstrip("/"))
-        return Get(url, headers, what not in HOOKS, timeout, now)
-    return Hopeless(f"a handler of type {next(iter(handler), 'none')} cannot be tried on this machine", now)
+        return HttpGetAttempt(url, headers, what not in HOOKS, timeout, now)
+    return UnsupportedHandler(
+        f"a handler of type {next(iter(handler), 'none')} cannot be tried on this machine", now
+    )
 
 
 def _port(spec: Mapping[str, Any], port: int | str) -> int | None:
@@ -109,7 +111,7 @@ def begin_kill(pod: Pod, part: Container, grace: float, now: float, why: str | N
     hook = (part.spec.get("lifecycle") or {}).get("preStop")
     runs = part.state is State.RUNNING and hook and grace > 0
     part.kill = Kill(
-        part.spec, grace, now, attempt(pod, part, hook, "preStop", NEVER, now) if runs and hook else None
+        part.spec, grace, now, run_handler(pod, part, hook, "preStop", NEVER, now) if runs and hook else None
     )
 
 
@@ -126,7 +128,7 @@ def step_kills(pod: Pod, now: float) -> None:
             earlier_alive = True
 
 
-def has_started(pod: Pod, part: Container, event: Started, now: float) -> None:
+def container_started(pod: Pod, part: Container, event: Started, now: float) -> None:
     """The container runs."""
     if part.key != event.key or part.state is not State.STARTING:
         return
@@ -135,12 +137,12 @@ def has_started(pod: Pod, part: Container, event: Started, now: float) -> None:
     pod.changed = True
     if part.kill is None and part.held:
         hook = part.spec["lifecycle"]["postStart"]
-        part.post_start = attempt(pod, part, hook, "postStart", NEVER, now)
+        part.post_start = run_handler(pod, part, hook, "postStart", NEVER, now)
     elif part.kill is None:
         _open(pod, part)
 
 
-def has_ended(pod: Pod, part: Container, exit_: Exit) -> None:
+def container_ended(pod: Pod, part: Container, exit_: Exit) -> None:
     """The container has ended, or could not be started."""
     if part.key != exit_.key:
         return
@@ -156,7 +158,7 @@ def has_ended(pod: Pod, part: Container, exit_: Exit) -> None:
     part.held = part.started = False
     part.state, part.ended = State.ENDED, exit_.finished
     log = pod.files.log(part.name, part.restart)
-    message = message_of(part.spec, exit_, part.message_file, log, len(pod.parts))
+    message = termination_message(part.spec, exit_, part.message_file, log, len(pod.parts))
     if part.message_file is not None:
         pod.shared.messages.give_back(part.message_file)
         part.message_file = None
@@ -173,7 +175,7 @@ def _shift(part: Container) -> None:
         part.last, part.terminated = part.terminated, None
 
 
-def attend(pod: Pod, part: Container, now: float) -> None:
+def sync_container(pod: Pod, part: Container, now: float) -> None:
     """Go on with the hook or the probes of a running container."""
     if part.post_start is not None:
         result = part.post_start.look(now)
@@ -200,7 +202,7 @@ def _open(pod: Pod, part: Container) -> None:
         return
 
     def begin(handler: Mapping[str, Any], what: str, timeout: float, now: float) -> Attempt:
-        return attempt(pod, part, handler, what, timeout, now)
+        return run_handler(pod, part, handler, what, timeout, now)
 
     part.probing = Probing(part.spec, part.started_at, begin)
     part.started, part.ready = part.probing.started, part.probing.ready

@@ -21,10 +21,10 @@ from typing import Any
 DOMAIN = "svc.cluster.local"
 LOOPBACK = "127.0.0.1"
 LOCALHOST = f"{LOOPBACK}\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-FIRST = 1 << 16
+FIRST_POD_ADDRESS = 1 << 16
 """Pods' addresses begin at 127.1.0.0 and end at 127.255.255.254."""
 
-LINGER = 30.0
+DNS_TTL_SECONDS = 30.0
 """Seconds; the time to live that kubeadm gives the records of CoreDNS."""
 
 Services = Callable[[str], Iterable[Mapping[str, Any]]]
@@ -35,7 +35,7 @@ class Addresses:
     """Hands out loopback addresses that nobody has."""
 
     def __init__(self) -> None:
-        self._next = FIRST
+        self._next = FIRST_POD_ADDRESS
         self._taken: set[str] = set()
 
     def take(self) -> str:
@@ -43,7 +43,7 @@ class Addresses:
         if not sys.platform.startswith("linux"):
             return LOOPBACK
         while True:
-            self._next = FIRST if self._next >= (1 << 24) - 2 else self._next + 1
+            self._next = FIRST_POD_ADDRESS if self._next >= (1 << 24) - 2 else self._next + 1
             number = self._next
             found = f"127.{number >> 16}.{number >> 8 & 255}.{number & 255}"
             if found not in self._taken and number & 255 not in (0, 255):
@@ -56,7 +56,7 @@ class Addresses:
 
 
 @dataclass(slots=True)
-class Resident:
+class PodEndpoint:
     """A pod as names know it."""
 
     pod: Mapping[str, Any]
@@ -91,13 +91,13 @@ def aliases(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, alias["ip"]
 
 
-class Names:
+class HostsFiles:
     """The names of all namespaces that have Services. ``folder`` is for the hosts files."""
 
     def __init__(self, folder: Path, services: Services) -> None:
         self._folder = folder
         self._services = services
-        self._residents: dict[str, dict[str, Resident]] = {}
+        self._residents: dict[str, dict[str, PodEndpoint]] = {}
         self._stale: set[str] = set()
         self._gone: deque[tuple[float, str, str]] = deque()
         """When a pod ended, its namespace and its uid."""
@@ -112,7 +112,7 @@ class Names:
         here = self._residents[namespace]
         for uid in [uid for uid, each in here.items() if each.over and each.hostname == hostname(pod)]:
             del here[uid]
-        here[pod["metadata"]["uid"]] = Resident(pod, ip)
+        here[pod["metadata"]["uid"]] = PodEndpoint(pod, ip)
         self._write(namespace)
         return str(self._file(namespace))
 
@@ -134,7 +134,7 @@ class Names:
 
     def refresh(self, now: float) -> None:
         """Write the files in which something changed."""
-        while self._gone and self._gone[0][0] + LINGER <= now:
+        while self._gone and self._gone[0][0] + DNS_TTL_SECONDS <= now:
             _, namespace, uid = self._gone.popleft()
             if self._residents[namespace].pop(uid, None) is not None:
                 self._stale.add(namespace)
@@ -154,7 +154,7 @@ class Names:
             lines.append(f"{resident.ip}\t{resident.hostname}\n")
             lines += (f"{ip}\t{name}\n" for name, ip in aliases(resident.pod))
         for service in self._services(namespace):
-            lines += (f"{ip}\t{name}\n" for name, ip in published(service, residents.values()))
+            lines += (f"{ip}\t{name}\n" for name, ip in service_names(service, residents.values()))
         data = "".join(lines).encode()
         self._folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._file(namespace), os.O_WRONLY | os.O_CREAT, 0o644)
@@ -165,7 +165,7 @@ class Names:
             os.close(descriptor)
 
 
-def published(service: Mapping[str, Any], residents: Iterable[Resident]) -> Iterator[tuple[str, str]]:
+def service_names(service: Mapping[str, Any], residents: Iterable[PodEndpoint]) -> Iterator[tuple[str, str]]:
     """The names that a Service gives, each with an address; the full one first."""
     metadata, spec = service["metadata"], service.get("spec") or {}
     selector = spec.get("selector")

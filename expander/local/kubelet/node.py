@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MARKS = ("non-existing", "nonexisting", "non-existent", "nonexistent")
+MISSING_IMAGE_PREFIXES = ("non-existing", "nonexisting", "non-existent", "nonexistent")
 
 
-def why_missing(image: str) -> str | None:
+def image_pull_error(image: str) -> str | None:
     """Why the image cannot be had, in the kubelet's words; None when nothing is against it."""
-    if any(part.startswith(MARKS) for part in image.split("/")):
+    if any(part.startswith(MISSING_IMAGE_PREFIXES) for part in image.split("/")):
         return f'Back-off pulling image "{image}"'
     return None
 
@@ -45,7 +45,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class NodeInfo:
     """Where one pod runs: its node, and the address it has there."""
 
     node: Node

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 
 from expander.kube.time import api_time, unix
 from expander.local.kubelet.container import Container, State, containers_of
-from expander.local.kubelet.context import Shared
-from expander.local.kubelet.lifecycle import Stop, has_ended, has_started
-from expander.local.kubelet.node import Surroundings, VolumeError
-from expander.local.kubelet.pod_worker import Watch, Work
-from expander.local.kubelet.probes import NEVER, Exec
-from expander.local.kubelet.start import RETRY
-from expander.local.kubelet.status import OURS, Conditions, quality
+from expander.local.kubelet.context import KubeletContext
+from expander.local.kubelet.lifecycle import Stop, container_ended, container_started
+from expander.local.kubelet.node import NodeInfo, VolumeError
+from expander.local.kubelet.pod_worker import PodWorker, Watch
+from expander.local.kubelet.probes import NEVER, ExecAttempt
+from expander.local.kubelet.start import RETRY_SECONDS
+from expander.local.kubelet.status import KUBELET_CONDITIONS, Conditions, qos_class
 from expander.local.kubelet.volumes import Volume, prepare
 from expander.local.runtime.runtime import Exit, Started
 
@@ -37,17 +37,17 @@ class PodEvent(NamedTuple):
 class Pod:
     """The life of one pod. What it shares with others is in ``shared``; ``ip`` is its address."""
 
-    def __init__(self, obj: Mapping[str, Any], shared: Shared, ip: str, now: float) -> None:
+    def __init__(self, obj: Mapping[str, Any], shared: KubeletContext, ip: str, now: float) -> None:
         self.obj = obj
         self.metadata: Mapping[str, Any] = obj["metadata"]
         self.spec: Mapping[str, Any] = obj["spec"]
         self.uid: str = self.metadata["uid"]
         self.shared = shared
         self.files = shared.folders.of(obj)
-        self.place = Surroundings(shared.node, ip)
+        self.place = NodeInfo(shared.node, ip)
         self.first, self.main = containers_of(self.spec, shared.backoff_base)
         self.policy: str = self.spec.get("restartPolicy") or "Always"
-        self.quality = quality(self.spec)
+        self.quality = qos_class(self.spec)
         self.hosts_file: str | None = None
         self.volumes: dict[str, Volume] | None = None
         self.stop: Stop | None = None
@@ -71,7 +71,7 @@ class Pod:
         status = obj.get("status") or {}
         self.start_time: str = status.get("startTime") or api_time(now)
         self.conditions = Conditions({part["type"]: part for part in status.get("conditions") or ()})
-        self.work = Work(self)
+        self.work = PodWorker(self)
         self.watch = Watch(self, unix(self.start_time) if status.get("startTime") else now)
         self._retry_at: float | None = None
 
@@ -79,7 +79,7 @@ class Pod:
         """The conditions of the pod that are not the kubelet's."""
         status = self.obj.get("status")
         conditions = status.get("conditions") or () if status else ()
-        return {part["type"]: part for part in conditions if part["type"] not in OURS}
+        return {part["type"]: part for part in conditions if part["type"] not in KUBELET_CONDITIONS}
 
     @property
     def parts(self) -> Sequence[Container]:
@@ -95,17 +95,17 @@ class Pod:
         self.events.append(PodEvent(type_, reason, message))
         self.changed = True
 
-    def hear(self, whose: Container | Exec, event: Started | Exit, now: float) -> None:
+    def hear(self, whose: Container | ExecAttempt, event: Started | Exit, now: float) -> None:
         """Take in what became of a launch; `sync` acts on it."""
-        if isinstance(whose, Exec):
+        if isinstance(whose, ExecAttempt):
             if isinstance(event, Exit):
                 whose.ended(event)
                 self.beside.discard(event.key)
                 self.settled.append(event.key)
         elif isinstance(event, Started):
-            has_started(self, whose, event, now)
+            container_started(self, whose, event, now)
         else:
-            has_ended(self, whose, event)
+            container_ended(self, whose, event)
             self.settled.append(event.key)
 
     def end(
@@ -152,7 +152,7 @@ class Pod:
         except (VolumeError, OSError) as error:
             self.say("Warning", "FailedMount", str(error))
             self.tell()
-            self._retry_at = now + RETRY
+            self._retry_at = now + RETRY_SECONDS
             self.wake_at(self._retry_at)
             return False
         if self.shared.isolates:

@@ -27,11 +27,11 @@ from typing import Any
 from expander.kube.objects import statuses_of
 
 SHARED_MEMORY = Path("/dev/shm")
-LONGEST_NAME = 72
+MAX_NAME_CHARS = 72
 """Of a pod's name this much is in names of files, so that the rest has its place in 255 characters."""
 
 
-class Folders:
+class PodFolders:
     """The files of all pods under ``folder``.
 
     ``keep``: the volumes of a pod stay when it is over, all but those in memory.
@@ -51,7 +51,7 @@ class Folders:
         """The files of one pod."""
         metadata = pod["metadata"]
         uid = metadata["uid"]
-        name = f"{metadata['namespace']}_{metadata['name'][:LONGEST_NAME]}_{uid}"
+        name = f"{metadata['namespace']}_{metadata['name'][:MAX_NAME_CHARS]}_{uid}"
         return PodFiles(
             f"{self._logs}/{name}_", f"{self._volumes}/{name}", f"{self._memory}/{uid}", self._shared
         )
@@ -72,7 +72,7 @@ class Folders:
         container, start or log.
         """
         if not isinstance(pod, str):
-            path = self.of(pod).log(container, earlier(restart_counts(pod)[container], previous))
+            path = self.of(pod).log(container, restart_number(restart_counts(pod)[container], previous))
             if not os.path.exists(path):  # it never started
                 raise KeyError(container)
             return path
@@ -116,7 +116,7 @@ class PodFiles:
             remove_tree(path)
 
 
-def earlier(restart: int, previous: bool) -> int:
+def restart_number(restart: int, previous: bool) -> int:
     """The number of a start, or of the one before; KeyError when there was none before."""
     if previous and not restart:
         raise KeyError("previous")
@@ -146,7 +146,7 @@ def _try_harder(function: Callable[..., Any], path: str, _: object) -> None:
             os.unlink(path)
 
 
-USUAL = "/dev/termination-log"
+DEFAULT_MESSAGE_PATH = "/dev/termination-log"
 """Where a container writes unless its author chose another path."""
 
 
@@ -198,7 +198,7 @@ def wants_file(spec: Mapping[str, Any], isolates: bool) -> bool:
     path = spec.get("terminationMessagePath")
     if not path:
         return False
-    if isolates or path != USUAL:
+    if isolates or path != DEFAULT_MESSAGE_PATH:
         return True
     words = (*(spec.get("command") or ()), *(spec.get("args") or ()))
     return any("termination-log" in word for word in words)
@@ -218,10 +218,10 @@ def last_bytes(path: str, count: int) -> bytes:
         return file.read(count)
 
 
-LOG_LINES = 80
+MESSAGE_LOG_LINES = 80
 
 
 def last_lines(data: bytes) -> bytes:
     """The last 80 lines of ``data``."""
     lines = data.splitlines(keepends=True)
-    return b"".join(lines[-LOG_LINES:])
+    return b"".join(lines[-MESSAGE_LOG_LINES:])

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 from expander.kube.quantity import parse
 from expander.kube.time import duration
-from expander.local.kubelet.container import Container, Role, State, restarts
-from expander.local.kubelet.lifecycle import attend, step_kills
+from expander.local.kubelet.container import Container, Role, State, should_restart
+from expander.local.kubelet.lifecycle import step_kills, sync_container
 from expander.local.kubelet.probes import NEVER
-from expander.local.kubelet.start import start
-from expander.local.kubelet.volumes import size
+from expander.local.kubelet.start import start_container
+from expander.local.kubelet.volumes import disk_usage
 
 if TYPE_CHECKING:
     from expander.local.kubelet.pod import Pod
 
-EVERY = 10.0
+VOLUME_CHECK_SECONDS = 10.0
 """Seconds between two looks at the size of volumes, as the kubelet's eviction manager takes them."""
-EVICTED_WITHIN = 1.0
+EVICTION_GRACE_SECONDS = 1.0
 """Seconds a pod gets to end that is evicted for the size of a volume."""
 
 
@@ -41,7 +41,7 @@ class Watch:
             for volume in pod.spec.get("volumes") or ()
             if (volume.get("emptyDir") or {}).get("sizeLimit")
         }
-        self._next = since + EVERY if self._limits else NEVER
+        self._next = since + VOLUME_CHECK_SECONDS if self._limits else NEVER
 
     def step(self, now: float) -> None:
         """End the pod if a limit is passed."""
@@ -54,21 +54,21 @@ class Watch:
             pod.say("Normal", "DeadlineExceeded", message)
             pod.end(now, None, "DeadlineExceeded", message)
         elif now >= self._next:
-            self._next = now + EVERY
+            self._next = now + VOLUME_CHECK_SECONDS
             self._look(now)
         pod.wake_at(min(self._deadline, self._next))
 
     def _look(self, now: float) -> None:
         pod = self._pod
         for name, limit in self._limits.items():
-            if parse(limit) > 0 and pod.volumes and size(pod.volumes[name].path) > parse(limit):
+            if parse(limit) > 0 and pod.volumes and disk_usage(pod.volumes[name].path) > parse(limit):
                 message = f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
                 pod.say("Warning", "Evicted", message)
-                pod.end(now, EVICTED_WITHIN, "Evicted", message)
+                pod.end(now, EVICTION_GRACE_SECONDS, "Evicted", message)
                 return
 
 
-class Work:
+class PodWorker:
     """The containers of ``pod`` on their way up."""
 
     __slots__ = ("_initialized", "_pod")
@@ -82,7 +82,7 @@ class Work:
         pod = self._pod
         for part in pod.parts:
             if part.state is State.RUNNING and part.kill is None:
-                attend(pod, part, now)
+                sync_container(pod, part, now)
             elif part.state is State.ENDED and part.role is Role.MAIN and self._restarts(part):
                 self._wait(part, now)
         if all(part.state is State.ENDED for part in pod.main):
@@ -91,7 +91,7 @@ class Work:
         if self._initialize(now):
             for part in pod.main:
                 if part.state is State.WAITING:
-                    start(pod, part, now)
+                    start_container(pod, part, now)
                 if part.held:
                     break
         step_kills(pod, now)
@@ -108,7 +108,7 @@ class Work:
                     return False
                 continue
             if part.state is State.WAITING:
-                start(pod, part, now)
+                start_container(pod, part, now)
             if not self._initialized and not (part.role is Role.SIDECAR and part.started):
                 return False
         self._initialized = True
@@ -121,7 +121,7 @@ class Work:
         policy = self._pod.policy
         if part.role is Role.INIT and not part.exit_code:
             return False
-        return restarts(policy, part.spec, part.exit_code)
+        return should_restart(policy, part.spec, part.exit_code)
 
     def _wait(self, part: Container, now: float) -> None:
         """Have an ended container wait for its next start."""

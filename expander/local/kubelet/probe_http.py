@@ -13,20 +13,20 @@ from expander.local.kubelet.probes import Result
 if TYPE_CHECKING:
     import ssl
 
-PAUSES = (0.002, 0.05)
+POLL_SECONDS = (0.002, 0.05)
 """Seconds between two looks at a socket: the first, and the longest."""
-LONGEST_HEAD = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 """Bytes of an answer that are read to find its status."""
 
 
-class Connect:
+class TcpSocketAttempt:
     """A connection to a port; `Get` goes on from there."""
 
     def __init__(self, host: str, port: int, timeout: float, now: float) -> None:
         self.place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.due = now
         self._until = now + timeout
-        self._pause = PAUSES[0]
+        self._pause = POLL_SECONDS[0]
         self._error: str | None = None
         self._connected = False
         self.socket: socket.socket | ssl.SSLSocket | None = None
@@ -49,7 +49,7 @@ class Connect:
             self.cancel()
             return found
         self.due = min(now + self._pause, self._until)
-        self._pause = min(self._pause * 2, PAUSES[1])
+        self._pause = min(self._pause * 2, POLL_SECONDS[1])
         return None
 
     def _look(self) -> Result | None:
@@ -91,7 +91,7 @@ def _words(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
 
 
-class Get(Connect):
+class HttpGetAttempt(TcpSocketAttempt):
     """An HTTP request; redirects are not followed, and certificates not checked.
 
     ``strict``: the status decides, as in a probe; otherwise any answer is a success, as in a hook.
@@ -143,7 +143,7 @@ class Get(Connect):
             self._shaken = True
         while self._left:
             self._left = self._left[self.socket.send(self._left) :]
-        while b"\r\n" not in self._answer and len(self._answer) < LONGEST_HEAD:
+        while b"\r\n" not in self._answer and len(self._answer) < MAX_HEAD_BYTES:
             data = self.socket.recv(4096)
             if not data:
                 return Result(False, self.failure("EOF"))

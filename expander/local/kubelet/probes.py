@@ -20,7 +20,7 @@ from expander.local.kubelet.pod_files import last_bytes
 from expander.local.runtime.runtime import Exit, Launch
 
 NEVER = float("inf")
-LONGEST_OUTPUT = 10 * 1024
+MAX_OUTPUT_BYTES = 10 * 1024
 
 
 class Result(NamedTuple):
@@ -50,7 +50,7 @@ class Processes(Protocol):
     def signal(self, key: str, number: int = ..., *, whole: bool = ...) -> None: ...
 
 
-class Sleep:
+class SleepAttempt:
     """The sleep handler."""
 
     def __init__(self, seconds: float, now: float) -> None:
@@ -63,7 +63,7 @@ class Sleep:
         self.due = NEVER
 
 
-class Exec:
+class ExecAttempt:
     """A command run like the container's own, beside it."""
 
     def __init__(self, processes: Processes, launch: Launch, timeout: float, now: float) -> None:
@@ -84,7 +84,7 @@ class Exec:
         if self._exit is not None:
             if self._exit.exit_code == 0:
                 return Result(True)
-            output = last_bytes(self._launch.log, LONGEST_OUTPUT).decode(errors="replace")
+            output = last_bytes(self._launch.log, MAX_OUTPUT_BYTES).decode(errors="replace")
             return Result(False, self._exit.error or output or f"exit status {self._exit.exit_code}")
         if now < self.due:
             return None

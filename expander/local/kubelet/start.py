@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from expander.kube.quantity import parse
 from expander.local.kubelet.container import Container, State
-from expander.local.kubelet.context import Shared
+from expander.local.kubelet.context import KubeletContext
 from expander.local.kubelet.env import environment, expand
 from expander.local.kubelet.network import hostname, own_names
-from expander.local.kubelet.node import ConfigError, Surroundings
+from expander.local.kubelet.node import ConfigError, NodeInfo
 from expander.local.kubelet.pod_files import PodFiles, wants_file
 from expander.local.kubelet.probes import NEVER
 from expander.local.kubelet.volumes import Volume, mounts
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 HOSTS = "/etc/hosts"
 
 
-def launch_of(
+def container_config(
     pod: Mapping[str, Any],
     spec: Mapping[str, Any],
     restart: int,
-    shared: Shared,
+    shared: KubeletContext,
     files: PodFiles,
     volumes: Mapping[str, Volume],
-    place: Surroundings,
+    place: NodeInfo,
     hosts_file: str | None,
 ) -> Launch:
     """The launch of one container. ConfigError when its configuration cannot be put together."""
@@ -68,7 +68,7 @@ def launch_of(
     )
 
 
-def beside(launch: Launch, command: Sequence[str], key: str, log: str) -> Launch:
+def exec_config(launch: Launch, command: Sequence[str], key: str, log: str) -> Launch:
     """A command run in the container that runs as ``launch``, or like it, with an output of its own."""
     return replace(
         launch,
@@ -111,12 +111,12 @@ def _refuse_root(pod: Mapping[str, Any], name: str, security: Mapping[str, Any])
         raise ConfigError(f"container has runAsNonRoot and image will run as root {which}")
 
 
-RETRY = 2.0
+RETRY_SECONDS = 2.0
 """Seconds until something that was missing is looked for again."""
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
-def start(pod: Pod, part: Container, now: float) -> None:
+def start_container(pod: Pod, part: Container, now: float) -> None:
     """Start a waiting container, if it is time and nothing is missing."""
     if now < part.not_before:
         pod.wake_at(part.not_before)
@@ -128,7 +128,7 @@ def start(pod: Pod, part: Container, now: float) -> None:
         return
     restart = part.restart + 1 if part.key is not None else 0
     try:
-        launch = launch_of(
+        launch = container_config(
             pod.obj, part.spec, restart, pod.shared, pod.files, pod.volumes or {}, pod.place, pod.hosts_file
         )
         if wants_file(part.spec, pod.shared.isolates):
@@ -136,7 +136,7 @@ def start(pod: Pod, part: Container, now: float) -> None:
             launch.mounts = [*launch.mounts, Mount(part.message_file, part.spec["terminationMessagePath"])]
     except (ConfigError, OSError, ValueError) as error:
         _refuse(pod, part, "CreateContainerConfigError", str(error), str(error))
-        part.not_before = now + RETRY
+        part.not_before = now + RETRY_SECONDS
         pod.wake_at(part.not_before)
         return
     if part.terminated is not None:

@@ -46,23 +46,23 @@ def _initialized(first: Sequence[Container], main: Sequence[Container]) -> bool:
     )
 
 
-OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+KUBELET_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 """In the order they are written."""
 
-Verdict = tuple[bool, str | None, str | None]
+ConditionValue = tuple[bool, str | None, str | None]
 """Status, reason, message."""
-YES: Verdict = (True, None, None)
-NO: Verdict = (False, None, None)
+YES: ConditionValue = (True, None, None)
+NO: ConditionValue = (False, None, None)
 
 
-def verdicts(
+def condition_values(
     first: Sequence[Container],
     main: Sequence[Container],
     phase: Phase,
     sandboxed: bool,
     gates: Sequence[Mapping[str, Any]],
     others: Mapping[str, Mapping[str, Any]],
-) -> tuple[Verdict, ...]:
+) -> tuple[ConditionValue, ...]:
     """One verdict per condition of `OURS`.
 
     ``sandboxed``: the pod's folder and address are there and its containers not over. ``gates`` are the
@@ -72,13 +72,13 @@ def verdicts(
     return (
         YES if sandboxed else NO,
         initialized(first, main, phase),
-        with_gates(gates, others) if ready[0] and gates else ready,
+        with_readiness_gates(gates, others) if ready[0] and gates else ready,
         ready,
         YES,
     )
 
 
-def containers_ready(first: Sequence[Container], main: Sequence[Container], phase: Phase) -> Verdict:
+def containers_ready(first: Sequence[Container], main: Sequence[Container], phase: Phase) -> ConditionValue:
     """The verdict on ContainersReady: regular containers and sidecars count."""
     if phase == "Succeeded":
         return (False, "PodCompleted", None)
@@ -91,7 +91,7 @@ def containers_ready(first: Sequence[Container], main: Sequence[Container], phas
     return YES
 
 
-def initialized(first: Sequence[Container], main: Sequence[Container], phase: Phase) -> Verdict:
+def initialized(first: Sequence[Container], main: Sequence[Container], phase: Phase) -> ConditionValue:
     """The verdict on Initialized: once a regular container has started it stays."""
     if phase == "Succeeded":
         return (True, "PodCompleted", None)
@@ -109,7 +109,9 @@ def initialized(first: Sequence[Container], main: Sequence[Container], phase: Ph
     return YES
 
 
-def with_gates(gates: Sequence[Mapping[str, Any]], others: Mapping[str, Mapping[str, Any]]) -> Verdict:
+def with_readiness_gates(
+    gates: Sequence[Mapping[str, Any]], others: Mapping[str, Mapping[str, Any]]
+) -> ConditionValue:
     """The verdict on Ready of a pod whose containers are: each of its gates must be open."""
     closed = []
     for gate in gates:
@@ -123,11 +125,11 @@ def with_gates(gates: Sequence[Mapping[str, Any]], others: Mapping[str, Mapping[
     return (False, "ReadinessGatesNotReady", ", ".join(closed)) if closed else YES
 
 
-QUALITIES = ("cpu", "memory")
+QOS_RESOURCES = ("cpu", "memory")
 """The resources that count."""
 
 
-def quality(spec: Mapping[str, Any]) -> Literal["BestEffort", "Burstable", "Guaranteed"]:
+def qos_class(spec: Mapping[str, Any]) -> Literal["BestEffort", "Burstable", "Guaranteed"]:
     """The class: by what all containers request, and whether each limits cpu and memory to just that."""
     guaranteed, asks = True, False
     for container in [*spec["containers"], *(spec.get("initContainers") or ())]:
@@ -139,14 +141,14 @@ def quality(spec: Mapping[str, Any]) -> Literal["BestEffort", "Burstable", "Guar
         limits = _positive(limits)
         requests = limits | _positive(requests)
         asks = asks or bool(requests)
-        guaranteed = guaranteed and len(limits) == len(QUALITIES) and limits == requests
+        guaranteed = guaranteed and len(limits) == len(QOS_RESOURCES) and limits == requests
     if not asks:
         return "BestEffort"
     return "Guaranteed" if guaranteed else "Burstable"
 
 
 def _positive(amounts: Mapping[str, Any] | None) -> dict[str, Any]:
-    found = {name: parse(str(amounts[name])) for name in QUALITIES if amounts and name in amounts}
+    found = {name: parse(str(amounts[name])) for name in QOS_RESOURCES if amounts and name in amounts}
     return {name: amount for name, amount in found.items() if amount > 0}
 
 
@@ -158,15 +160,17 @@ class Conditions:
     def __init__(self, before: Mapping[str, Mapping[str, Any]]) -> None:
         self._since = {
             kind: (before[kind]["status"], before[kind].get("lastTransitionTime"))
-            for kind in OURS
+            for kind in KUBELET_CONDITIONS
             if kind in before
         }
 
-    def write(self, found: tuple[Verdict, ...], generation: int | None, now: float) -> list[dict[str, Any]]:
+    def write(
+        self, found: tuple[ConditionValue, ...], generation: int | None, now: float
+    ) -> list[dict[str, Any]]:
         """The conditions with these verdicts, in the API's form."""
         time = api_time(now)
         written = []
-        for kind, (holds, reason, message) in zip(OURS, found, strict=True):
+        for kind, (holds, reason, message) in zip(KUBELET_CONDITIONS, found, strict=True):
             status = "True" if holds else "False"
             known = self._since.get(kind)
             if known is None or known[0] != status:
@@ -193,7 +197,7 @@ def status_of(pod: Pod, now: float) -> dict[str, Any]:
     stop = pod.stop
     if pod.over and stop is not None and stop.reason is not None:
         verdict = "Failed"
-    found = verdicts(
+    found = condition_values(
         pod.first,
         pod.main,
         verdict,

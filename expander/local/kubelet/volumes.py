@@ -27,34 +27,34 @@ from typing import Any
 from expander.local.kubelet.env import (
     Kind,
     Lookup,
-    Missing,
-    contents,
+    MissingReference,
     expand,
     field_value,
+    file_entries,
     first_missing,
     resource_value,
 )
-from expander.local.kubelet.node import ConfigError, Surroundings, VolumeError
+from expander.local.kubelet.node import ConfigError, NodeInfo, VolumeError
 from expander.local.kubelet.pod_files import PodFiles
 from expander.local.runtime.runtime import Mount
 
-READABLE = 0o644
+DEFAULT_FILE_MODE = 0o644
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ProjectedFile:
     """One file of a volume."""
 
     data: bytes
     mode: int
 
 
-Payload = dict[str, File]
+ProjectedFiles = dict[str, ProjectedFile]
 
 
-def payload(
-    pod: Mapping[str, Any], volume: Mapping[str, Any], lookup: Lookup, place: Surroundings
-) -> Payload:
+def projected_files(
+    pod: Mapping[str, Any], volume: Mapping[str, Any], lookup: Lookup, place: NodeInfo
+) -> ProjectedFiles:
     """The files of ``volume``, which is of one of the four kinds. VolumeError when one cannot be had."""
     try:
         if "projected" in volume:
@@ -62,20 +62,20 @@ def payload(
         for field in ("configMap", "secret", "downwardAPI"):
             if field in volume:
                 return _source(pod, field, volume[field], _mode(volume[field]), lookup, place)
-    except (Missing, ConfigError) as error:
+    except (MissingReference, ConfigError) as error:
         raise VolumeError(str(error)) from None
     return {}
 
 
 def _mode(source: Mapping[str, Any]) -> int:
-    return int(source.get("defaultMode") or READABLE)
+    return int(source.get("defaultMode") or DEFAULT_FILE_MODE)
 
 
 def _projected(
-    pod: Mapping[str, Any], source: Mapping[str, Any], lookup: Lookup, place: Surroundings
-) -> Payload:
+    pod: Mapping[str, Any], source: Mapping[str, Any], lookup: Lookup, place: NodeInfo
+) -> ProjectedFiles:
     """The files of several sources in one folder; of two with the same path the later stays."""
-    found: Payload = {}
+    found: ProjectedFiles = {}
     for part in source.get("sources") or ():
         for field, projection in part.items():
             found |= _source(pod, field, projection, _mode(source), lookup, place)
@@ -88,33 +88,38 @@ def _source(
     source: Mapping[str, Any],
     mode: int,
     lookup: Lookup,
-    place: Surroundings,
-) -> Payload:
+    place: NodeInfo,
+) -> ProjectedFiles:
     """The files of one source."""
     if field == "downwardAPI":
         items = source.get("items") or ()
-        return {item["path"]: File(_asked(pod, item, place), item.get("mode") or mode) for item in items}
+        return {
+            item["path"]: ProjectedFile(_downward_value(pod, item, place), item.get("mode") or mode)
+            for item in items
+        }
     kinds: dict[str, Kind] = {"configMap": "ConfigMap", "secret": "Secret"}
     if field not in kinds:
         raise VolumeError(f"a projected {field} cannot be provided on this machine")
     name = source.get("secretName") or source.get("name") or ""
     try:
-        entries = contents(lookup, kinds[field], pod["metadata"]["namespace"], name)
-    except Missing:
+        entries = file_entries(lookup, kinds[field], pod["metadata"]["namespace"], name)
+    except MissingReference:
         if source.get("optional"):
             return {}
         raise
     if not source.get("items"):
-        return {key: File(data, mode) for key, data in entries.items()}
-    return _chosen(field, source, entries, mode)
+        return {key: ProjectedFile(data, mode) for key, data in entries.items()}
+    return _selected_items(field, source, entries, mode)
 
 
-def _chosen(field: str, source: Mapping[str, Any], entries: Mapping[str, bytes], mode: int) -> Payload:
+def _selected_items(
+    field: str, source: Mapping[str, Any], entries: Mapping[str, bytes], mode: int
+) -> ProjectedFiles:
     """The entries that ``items`` names, at its paths."""
-    found: Payload = {}
+    found: ProjectedFiles = {}
     for item in source["items"]:
         if item["key"] in entries:
-            found[item["path"]] = File(entries[item["key"]], item.get("mode") or mode)
+            found[item["path"]] = ProjectedFile(entries[item["key"]], item.get("mode") or mode)
         elif not source.get("optional"):
             words = "configmap references non-existent config key"
             if field == "secret":
@@ -123,7 +128,7 @@ def _chosen(field: str, source: Mapping[str, Any], entries: Mapping[str, bytes],
     return found
 
 
-def _asked(pod: Mapping[str, Any], item: Mapping[str, Any], place: Surroundings) -> bytes:
+def _downward_value(pod: Mapping[str, Any], item: Mapping[str, Any], place: NodeInfo) -> bytes:
     """What one item of a downward API volume asks for."""
     if "fieldRef" in item:
         return field_value(pod, item["fieldRef"]["fieldPath"], place).encode()
@@ -134,11 +139,11 @@ PARTIAL = "..partial"
 """No path of a volume's item starts with two dots: the API server refuses it."""
 
 
-LARGE = 1 << 10
+SHARED_FILE_BYTES = 1 << 10
 """Bytes from which on a file is shared: on ext4 a new file can cost a millisecond, a link hardly anything."""
 
 
-def inside(path: str) -> list[str]:
+def safe_parts(path: str) -> list[str]:
     """The names of a relative path, without those that mean nothing; VolumeError when it could lead out."""
     names = [name for name in path.split("/") if name not in ("", ".")]
     if path.startswith("/") or ".." in names or not names or "\0" in path:
@@ -146,8 +151,8 @@ def inside(path: str) -> list[str]:
     return names
 
 
-def write(
-    folder: str, files: Mapping[str, File], group: int | None = None, shared: str | None = None
+def write_files(
+    folder: str, files: Mapping[str, ProjectedFile], group: int | None = None, shared: str | None = None
 ) -> None:
     """Write ``files`` below ``folder``, which is this process's own. Links are not followed.
 
@@ -156,7 +161,7 @@ def write(
     """
     os.makedirs(folder, mode=0o755, exist_ok=True)
     for inner, file in files.items():
-        *parents, name = inside(inner)
+        *parents, name = safe_parts(inner)
         at = folder
         for parent in parents:
             at = f"{at}/{parent}"
@@ -164,18 +169,18 @@ def write(
                 raise VolumeError(f"invalid path: {inner!r} goes through a link")
             os.makedirs(at, mode=0o755, exist_ok=True)
         path = f"{at}/{name}"
-        if shared is None or len(file.data) < LARGE or not _linked(path, file, group, shared):
+        if shared is None or len(file.data) < SHARED_FILE_BYTES or not _linked(path, file, group, shared):
             _write(path, file, group)
 
 
-def _linked(path: str, file: File, group: int | None, shared: str) -> bool:
+def _linked(path: str, file: ProjectedFile, group: int | None, shared: str) -> bool:
     """Make ``path`` a link to the one file of that content, mode and group; False where that cannot be."""
     name = blake2b(file.data, digest_size=16, salt=f"{file.mode:o}.{group}".encode()[:16]).hexdigest()
     one = f"{shared}/{name}"
     try:
         if not os.path.exists(one):
             os.makedirs(shared, mode=0o755, exist_ok=True)
-            _write(one, File(file.data, file.mode & ~0o222), group)
+            _write(one, ProjectedFile(file.data, file.mode & ~0o222), group)
         with suppress(FileNotFoundError):
             os.unlink(path)
         os.link(one, path, follow_symlinks=False)
@@ -184,7 +189,7 @@ def _linked(path: str, file: File, group: int | None, shared: str) -> bool:
     return True
 
 
-def _write(path: str, file: File, group: int | None) -> None:
+def _write(path: str, file: ProjectedFile, group: int | None) -> None:
     """One file, whole or not at all."""
     partial = f"{os.path.dirname(path)}/{PARTIAL}"
     mode = file.mode if group is None else file.mode | (file.mode >> 3 & 0o070)
@@ -200,12 +205,12 @@ def _write(path: str, file: File, group: int | None) -> None:
     os.replace(partial, path)
 
 
-def below(folder: str, path: str, make: bool) -> str:
+def safe_join(folder: str, path: str, make: bool) -> str:
     """The real place of ``path`` below ``folder``. ``make``: as a folder, when nothing is there.
 
     VolumeError when it is outside, be it by ``..`` or by a link somewhere on the way.
     """
-    names = inside(path)
+    names = safe_parts(path)
     root = os.path.realpath(folder)
     found = os.path.realpath(os.path.join(root, *names))
     if os.path.commonpath((root, found)) != root:
@@ -215,7 +220,7 @@ def below(folder: str, path: str, make: bool) -> str:
     return found
 
 
-def size(folder: str) -> int:
+def disk_usage(folder: str) -> int:
     """The bytes that the files below ``folder`` take on disk; links are counted, not followed."""
     total = 0
     pending = [folder]
@@ -234,9 +239,9 @@ def size(folder: str) -> int:
     return total
 
 
-WRITTEN = ("configMap", "secret", "downwardAPI", "projected")
-EVERYONE = 0o777
-OF_GROUP = stat.S_ISGID | 0o060
+PROJECTED_KINDS = ("configMap", "secret", "downwardAPI", "projected")
+WORLD_WRITABLE = 0o777
+GROUP_BITS = stat.S_ISGID | 0o060
 
 _HOST_CHECKS: dict[str, tuple[str, Callable[[int], bool]]] = {
     "Directory": ("a directory", stat.S_ISDIR),
@@ -256,7 +261,7 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class VolumeSources:
     """Where the contents of volumes come from.
 
     ``claims``: folders by name of the claim, or namespace/name.
@@ -267,7 +272,7 @@ class Sources:
 
 
 def prepare(
-    pod: Mapping[str, Any], files: PodFiles, sources: Sources, place: Surroundings
+    pod: Mapping[str, Any], files: PodFiles, sources: VolumeSources, place: NodeInfo
 ) -> dict[str, Volume]:
     """Every volume of the pod by name, there and filled.
 
@@ -287,13 +292,13 @@ def _volume(
     pod: Mapping[str, Any],
     volume: Mapping[str, Any],
     files: PodFiles,
-    sources: Sources,
-    place: Surroundings,
+    sources: VolumeSources,
+    place: NodeInfo,
     group: int | None,
 ) -> Volume:
-    if any(field in volume for field in WRITTEN):
+    if any(field in volume for field in PROJECTED_KINDS):
         path = files.volume(volume["name"])
-        write(path, payload(pod, volume, sources.lookup, place), group, files.shared)
+        write_files(path, projected_files(pod, volume, sources.lookup, place), group, files.shared)
         return Volume(path, read_only=True)
     if "hostPath" in volume:
         return Volume(_of_host(volume["hostPath"]))
@@ -314,7 +319,7 @@ def _empty(path: str, group: int | None) -> str:
     """A folder for all users of the pod; new, unless the pod had it already."""
     if not os.path.isdir(path):
         os.makedirs(path)
-        os.chmod(path, EVERYONE if group is None else EVERYONE | OF_GROUP)
+        os.chmod(path, WORLD_WRITABLE if group is None else WORLD_WRITABLE | GROUP_BITS)
         if group is not None and os.geteuid() == 0:
             os.chown(path, -1, group)
     return path
@@ -366,7 +371,7 @@ def _mount(
     sub_path = mount.get("subPath") or _expanded(mount.get("subPathExpr"), variables)
     if sub_path:
         try:
-            source = below(source, sub_path, make=not volume.read_only)
+            source = safe_join(source, sub_path, make=not volume.read_only)
         except (VolumeError, OSError):
             raise ConfigError(
                 f'failed to prepare subPath for volumeMount "{mount["name"]}" of container "{container}"'

@@ -27,7 +27,7 @@ from expander.local.runtime.runtime import Exit
 
 RUN, INTENT, END, OVER = "R", "I", "X", "Z"
 SUFFIX = ".journal"
-_MANY = 10_000
+_COMPACT_AFTER = 10_000
 """So many ends that are kept elsewhere are worth writing the file anew without them."""
 
 
@@ -101,7 +101,7 @@ class Journal:
     def settle(self, keys: Iterable[str]) -> None:
         """Forget these keys, whose ends are kept elsewhere, once there are enough of them to be worth it."""
         self._settled.update(keys)
-        if len(self._settled) >= _MANY and not self._unwritten:
+        if len(self._settled) >= _COMPACT_AFTER and not self._unwritten:
             self._compact()
 
     def _compact(self) -> None:
@@ -128,7 +128,7 @@ class Journal:
         self._settled.clear()
 
 
-_PATIENCE = 15.0
+_SUPERVISOR_EXIT_SECONDS = 15.0
 """Seconds a supervisor without a client gets to end by itself before it is killed."""
 
 
@@ -208,14 +208,14 @@ def recover_run(path: Path) -> list[Exit]:
 
 def _wait(path: Path) -> None:
     """Wait until the supervisor of this journal has ended, and make it if it takes too long."""
-    patience = time.monotonic() + _PATIENCE
+    patience = time.monotonic() + _SUPERVISOR_EXIT_SECONDS
     with open(path, "rb") as file:
         while True:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return
             run = _Run(path)
-            supervisor = process_tree.look(run.supervisor) if run.supervisor else None
+            supervisor = process_tree.process_info(run.supervisor) if run.supervisor else None
             if supervisor is not None and supervisor.parent == run.client != os.getpid():
                 raise FolderInUse(
                     f"another expander (process {run.client}) runs with the state folder {path.parent}",
@@ -239,9 +239,9 @@ def _kill(run: _Run) -> None:
 
 def _left(run: _Run) -> list[int]:
     """The processes that carry a mark of the run."""
-    numbers = range(run.mark, run.mark + process_tree.SPAN)
+    numbers = range(run.mark, run.mark + process_tree.TAGS_PER_RUN)
     return [
         process.pid
-        for process in process_tree.everyone()
-        if not process.zombie and process_tree.read(process.pid) in numbers
+        for process in process_tree.all_processes()
+        if not process.zombie and process_tree.read_tag(process.pid) in numbers
     ]

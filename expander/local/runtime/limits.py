@@ -17,9 +17,9 @@ import contextlib
 import os
 import time
 
-from expander.local.runtime.process_tree import Child, Family, descendants
+from expander.local.runtime.process_tree import ContainerProcess, ContainerProcesses, descendants
 
-_PERIOD = 100_000
+_CPU_PERIOD_MICROSECONDS = 100_000
 
 
 class Cgroups:
@@ -40,7 +40,11 @@ class Cgroups:
                         _write(folder, file, text)
             if cpus is not None:
                 with contextlib.suppress(OSError):
-                    _write(folder, "cpu.max", f"{max(1000, int(cpus * _PERIOD))} {_PERIOD}")
+                    _write(
+                        folder,
+                        "cpu.max",
+                        f"{max(1000, int(cpus * _CPU_PERIOD_MICROSECONDS))} {_CPU_PERIOD_MICROSECONDS}",
+                    )
             _write(folder, "cgroup.procs", str(pid))
         except OSError:
             remove(folder)
@@ -68,7 +72,7 @@ def remove(folder: str) -> None:
         os.rmdir(folder)
 
 
-def find(name: str, root: str = "/sys/fs/cgroup", mine: str | None = None) -> Cgroups | None:
+def create_cgroups(name: str, root: str = "/sys/fs/cgroup", mine: str | None = None) -> Cgroups | None:
     """Make a cgroup ``name`` in the nearest place that can limit memory; None if there is none.
 
     ``mine`` is the cgroup of this process, as in /proc/self/cgroup.
@@ -115,7 +119,7 @@ def _write(folder: str, file: str, text: str) -> None:
         target.write(text)
 
 
-INTERVAL = 0.05
+MEMORY_CHECK_SECONDS = 0.05
 """Seconds between two looks: a program that takes memory as fast as it can gains some 100 MB in that time."""
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -129,27 +133,27 @@ class Limits:
         self._looked = False
         self._next = 0.0
 
-    def apply(self, child: Child, memory: int | None, cpus: float | None) -> None:
+    def apply(self, child: ContainerProcess, memory: int | None, cpus: float | None) -> None:
         """Limit a container that was just started: bytes, and cores."""
         if not self._looked:
             self._looked = True
-            self._cgroups = find(f"expander-{os.getpid()}")
+            self._cgroups = create_cgroups(f"expander-{os.getpid()}")
         if self._cgroups is not None:
             child.cgroup = self._cgroups.limit(str(child.pid), child.pid, memory, cpus)
         child.memory = memory if child.cgroup is None else None
 
-    def watch(self, family: Family) -> None:
+    def watch(self, family: ContainerProcesses) -> None:
         """Kill those who are over their limit, if it is time to look again."""
         now = time.monotonic()
         if now < self._next:
             return
-        self._next = now + INTERVAL
+        self._next = now + MEMORY_CHECK_SECONDS
         for child in family.limited:
-            if not child.oom and family_memory(child.pid) > (child.memory or 0):
+            if not child.oom and tree_memory(child.pid) > (child.memory or 0):
                 child.oom = True
                 family.kill(child)
 
-    def release(self, child: Child) -> None:
+    def release(self, child: ContainerProcess) -> None:
         """A container has ended: see whether its limit was why."""
         if child.cgroup is not None:
             child.oom = child.oom or out_of_memory(child.cgroup)
@@ -171,6 +175,6 @@ def own_memory(pid: int) -> int:
     return (int(fields[1]) - int(fields[2])) * _PAGE
 
 
-def family_memory(pid: int) -> int:
+def tree_memory(pid: int) -> int:
     """Bytes of memory of ``pid`` and all that it started."""
     return own_memory(pid) + sum(map(own_memory, descendants(pid)))

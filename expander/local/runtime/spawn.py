@@ -14,19 +14,19 @@ import stat
 
 from expander.local.runtime import process_tree
 
-UNRUNNABLE = 255
+EXEC_FAILED = 255
 """The exit code of a container whose command the kernel refuses to run."""
 
 
-class Refused(Exception):
+class StartRefused(Exception):
     """The process cannot be started; the message is the runtime's."""
 
 
-class Unrunnable(Exception):
+class ExecFailed(Exception):
     """The kernel does not run the file; the message belongs in the container's log."""
 
 
-def _strange(error: OSError) -> str:
+def _error_text(error: OSError) -> str:
     return (os.strerror(error.errno) if error.errno else str(error)).lower()
 
 
@@ -43,8 +43,8 @@ class Spawner:
         try:
             return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         except (OSError, ValueError) as error:
-            reason = _strange(error) if isinstance(error, OSError) else str(error)
-            raise Refused(f"open log {path}: {reason}") from error
+            reason = _error_text(error) if isinstance(error, OSError) else str(error)
+            raise StartRefused(f"open log {path}: {reason}") from error
 
     def start(
         self,
@@ -69,8 +69,8 @@ class Spawner:
         try:
             os.chdir(folder)
         except (OSError, ValueError) as error:
-            reason = _strange(error) if isinstance(error, OSError) else str(error)
-            raise Refused(
+            reason = _error_text(error) if isinstance(error, OSError) else str(error)
+            raise StartRefused(
                 f'unable to start container process: chdir to cwd ("{folder}") failed: {reason}'
             ) from error
         files: list[tuple[int, int]] = []
@@ -79,12 +79,12 @@ class Spawner:
             path = self._find(argv, env)
             for number, text in (data or {}).items():
                 files.append((_text_file(text), number))
-            process_tree.put_on(mark)
+            process_tree.set_tag(mark)
             if self._quick and user is None and group is None and not groups:
                 return self._spawn(path, argv, env, output, files)
             return self._fork(path, argv, env, output, user, group, groups)
         except (ValueError, TypeError, OverflowError) as error:
-            raise Refused(f"unable to start container process: {error}") from error
+            raise StartRefused(f"unable to start container process: {error}") from error
         except OSError as error:
             self._found.clear()
             raise self._judge(error, path, argv[0]) from error
@@ -148,34 +148,34 @@ class Spawner:
     def _find(self, argv: list[str], env: dict[str, str]) -> str:
         """The file of the command, as a shell or a container runtime finds it. Raises `Refused`."""
         if not argv or not argv[0]:
-            raise Refused("unable to start container process: no command specified")
+            raise StartRefused("unable to start container process: no command specified")
         name, folders = argv[0], env.get("PATH", "")
         if "/" in name:
-            reason = _unusable(name)
+            reason = _why_not_executable(name)
             if reason is None:
                 return name
-            raise Refused(f'unable to start container process: exec: "{name}": {reason}')
+            raise StartRefused(f'unable to start container process: exec: "{name}": {reason}')
         path = self._found.get((name, folders))
         if path is not None:
             return path
         for folder in folders.split(":"):
             path = f"{folder}/{name}"
-            if folder.startswith("/") and _unusable(path) is None:
+            if folder.startswith("/") and _why_not_executable(path) is None:
                 self._found[name, folders] = path
                 return path
-        raise Refused(
+        raise StartRefused(
             f'unable to start container process: exec: "{name}": executable file not found in $PATH'
         )
 
-    def _judge(self, error: OSError, path: str, name: str) -> Refused | Unrunnable:
+    def _judge(self, error: OSError, path: str, name: str) -> StartRefused | ExecFailed:
         """What the failure of the start means."""
         if error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EPERM, errno.EMFILE, errno.ENFILE):
-            return Refused(f"unable to start container process: fork/exec {name}: {_strange(error)}")
-        reason = _unusable(path)
+            return StartRefused(f"unable to start container process: fork/exec {name}: {_error_text(error)}")
+        reason = _why_not_executable(path)
         if reason is not None:
-            return Refused(f'unable to start container process: exec: "{name}": {reason}')
-        words = {errno.ENOEXEC: "exec format error"}.get(error.errno or 0, _strange(error))
-        return Unrunnable(f"exec {path}: {words}")
+            return StartRefused(f'unable to start container process: exec: "{name}": {reason}')
+        words = {errno.ENOEXEC: "exec format error"}.get(error.errno or 0, _error_text(error))
+        return ExecFailed(f"exec {path}: {words}")
 
 
 def _text_file(text: str) -> int:
@@ -186,12 +186,12 @@ def _text_file(text: str) -> int:
     return file
 
 
-def _unusable(path: str) -> str | None:
+def _why_not_executable(path: str) -> str | None:
     """Why ``path`` cannot be run, in a runtime's words; None if nothing is against it."""
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
-        return f"stat {path}: {_strange(error) if isinstance(error, OSError) else error}"
+        return f"stat {path}: {_error_text(error) if isinstance(error, OSError) else error}"
     if stat.S_ISDIR(mode):
         return "is a directory"
     return None if os.access(path, os.X_OK) else "permission denied"

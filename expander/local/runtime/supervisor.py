@@ -23,12 +23,12 @@ from typing import Any, ClassVar
 
 from expander.local.runtime import process_tree, wire
 from expander.local.runtime.journal import Journal
-from expander.local.runtime.limits import INTERVAL, Limits
-from expander.local.runtime.process_tree import Child, Family
-from expander.local.runtime.spawn import UNRUNNABLE, Refused, Spawner, Unrunnable
+from expander.local.runtime.limits import MEMORY_CHECK_SECONDS, Limits
+from expander.local.runtime.process_tree import ContainerProcess, ContainerProcesses
+from expander.local.runtime.spawn import EXEC_FAILED, ExecFailed, Spawner, StartRefused
 
 
-class Bell:
+class SignalPipe:
     """Rings when a child has ended or this process is told to end; ``ending`` says the latter.
 
     SIGHUP comes when the thread that started this process ends: it counts only if ``parent`` is gone with it.
@@ -41,7 +41,7 @@ class Bell:
         for end in (self._ear, mouth):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _nothing)
+        signal.signal(signal.SIGCHLD, _ignore)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._end)
 
@@ -63,11 +63,11 @@ class Bell:
         self.quiet()
 
 
-def _nothing(_number: int, _frame: object) -> None:
+def _ignore(_number: int, _frame: object) -> None:
     """SIGCHLD only has to end the wait."""
 
 
-class Report:
+class EventWriter:
     """Tells of starts and ends; never waits for the listener. ``deaf``: there is no listener any more."""
 
     def __init__(self, journal: Journal, events: int) -> None:
@@ -115,26 +115,26 @@ class Report:
                 self.deaf = True
 
 
-_ENGINE = 10.0
+_ENGINE_KILL_SECONDS = 10.0
 """Seconds a container engine gets to kill a container when all must end."""
 
-_STRAGGLERS = 0.02
+_REAP_SECONDS = 0.02
 """Seconds between two looks at processes that outlive the first of their container."""
 
 
-class Supervisor:
+class SupervisorProcess:
     """One run: the commands that wait, and the containers that live."""
 
-    def __init__(self, report: Report, commands: int, events: int, parent: int, mark: int) -> None:
+    def __init__(self, report: EventWriter, commands: int, events: int, parent: int, mark: int) -> None:
         self.report = report
         self.commands, self.events = commands, events
-        self.family = Family(mark)
+        self.family = ContainerProcesses(mark)
         self.limits = Limits()
         self.spawner = Spawner()
         self.waiting: deque[tuple[Any, ...]] = deque()
         self.unpacker = wire.Unpacker()
         self.ending = False
-        self.bell = Bell(parent)
+        self.bell = SignalPipe(parent)
 
     def run(self) -> None:
         """Serve until there is nobody to serve; then leave nothing behind."""
@@ -160,8 +160,8 @@ class Supervisor:
         if self.waiting:
             return 0
         if self.family.ending:
-            return int(_STRAGGLERS * 1000)
-        return int(INTERVAL * 1000) if self.family.limited else None
+            return int(_REAP_SECONDS * 1000)
+        return int(MEMORY_CHECK_SECONDS * 1000) if self.family.limited else None
 
     def _hear(self) -> None:
         data = os.read(self.commands, 1 << 18)
@@ -203,23 +203,23 @@ class Supervisor:
         file = None
         try:
             if not self.report.journal.intent(key, now, control):
-                raise Refused("the start cannot be recorded: no space left in the state folder")
+                raise StartRefused("the start cannot be recorded: no space left in the state folder")
             file = self.spawner.open_log(log)
             mark = self.family.next_mark()
             pid = self.spawner.start(argv, env, cwd, file, user, group, groups, data, mark)
-        except Refused as error:
+        except StartRefused as error:
             self.report.ended(key, None, None, now, time.time(), error=str(error))
             return
-        except Unrunnable as error:
+        except ExecFailed as error:
             assert file is not None
             with contextlib.suppress(OSError):
                 os.write(file, f"{error}\n".encode(errors="surrogateescape"))
-            self.report.ended(key, UNRUNNABLE, None, now, time.time())
+            self.report.ended(key, EXEC_FAILED, None, now, time.time())
             return
         finally:
             if file is not None:
                 os.close(file)
-        child = Child(key, pid, mark, now, wrappers, control, limited)
+        child = ContainerProcess(key, pid, mark, now, wrappers, control, limited)
         if memory is not None or cpus is not None:
             self.limits.apply(child, memory, cpus)
         self.family.add(child)
@@ -235,7 +235,7 @@ class Supervisor:
             return
         if child.control:
             argv = [str(number) if word == "SIGNAL" else word for word in child.control]
-            with contextlib.suppress(Refused, Unrunnable):
+            with contextlib.suppress(StartRefused, ExecFailed):
                 aide = self.spawner.start(argv, dict(os.environ), None, None, mark=self.family.mark)
                 self.family.aides[aide] = (child, number)
                 return
@@ -266,7 +266,7 @@ class Supervisor:
             for child in self.family.gone():
                 self._ended(child)
 
-    def _ended(self, child: Child) -> None:
+    def _ended(self, child: ContainerProcess) -> None:
         self.limits.release(child)
         code = os.waitstatus_to_exitcode(child.status)
         killed = code in (-signal.SIGKILL, 128 + signal.SIGKILL)
@@ -283,14 +283,14 @@ class Supervisor:
             child.lost = True
             if child.control:
                 self._signal(child.key, signal.SIGKILL, True)
-        patience = time.monotonic() + _ENGINE
+        patience = time.monotonic() + _ENGINE_KILL_SECONDS
         while not self.family.extinct():
             hasty = not self.family.aides or time.monotonic() > patience
             if hasty and not self.family.kill_all():
                 break
             self._reap()
             self.report.send()
-            self.bell.wait(_STRAGGLERS)
+            self.bell.wait(_REAP_SECONDS)
         else:
             self.report.journal.over()
         self.report.send()
@@ -303,10 +303,10 @@ def main() -> None:
     for file in (commands, events):
         os.set_inheritable(file, False)
     os.set_blocking(events, False)
-    mark = process_tree.new_run()
+    mark = process_tree.new_run_tag()
     journal = Journal(path, parent, mark)
     process_tree.adopt_orphans(signal.SIGHUP)
     os.chdir("/")
-    supervisor = Supervisor(Report(journal, events), commands, events, parent, mark)
+    supervisor = SupervisorProcess(EventWriter(journal, events), commands, events, parent, mark)
     if os.getppid() == parent:
         supervisor.run()

@@ -24,11 +24,11 @@ from expander.local.runtime.runtime import CannotStart, Exit, Launch, Runtime, S
 _CODE = "import sys; sys.path[:0] = sys.argv[1:2]; from expander.local.runtime.supervisor import main; main()"
 
 
-_COMPLAINTS = "supervisor.log"
+_ERROR_LOG = "supervisor.log"
 """What the supervising process writes when it fails; empty otherwise."""
 
 
-class Supervisor:
+class SupervisorClient:
     """Runs containers through a supervising process; ``folder`` gets its journal.
 
     One event loop uses it: wait until `fileno` is readable (it stays the same number), then `read`. Start-up
@@ -53,7 +53,7 @@ class Supervisor:
         self.journal = self.folder.resolve() / f"{uuid.uuid4().hex}{SUFFIX}"
         theirs, self._commands = os.pipe()
         events, answers = os.pipe()
-        with open(self.folder / _COMPLAINTS, "ab") as complaints:
+        with open(self.folder / _ERROR_LOG, "ab") as complaints:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _CODE]
                 + [str(part) for part in (root, self.journal, theirs, answers, os.getpid())],
@@ -158,7 +158,7 @@ class Supervisor:
         self._events = -1
         return found
 
-    def __enter__(self) -> Supervisor:
+    def __enter__(self) -> SupervisorClient:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -177,7 +177,7 @@ class Supervisor:
         os.close(self._commands)
         self._commands = -1
         if self._process.wait() > 0:
-            last = (self.folder / _COMPLAINTS).read_text(errors="replace").strip().rpartition("\n")[2]
+            last = (self.folder / _ERROR_LOG).read_text(errors="replace").strip().rpartition("\n")[2]
             raise OutputError(f"the supervisor of {self.folder} cannot work: {last}")
         ends: dict[str, Exit] = {end.key: end for end in recover_run(self.journal)}
         found: list[Started | Exit] = [ends[key] for key in sorted(self._live & ends.keys())]

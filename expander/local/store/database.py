@@ -40,7 +40,7 @@ except ImportError:
     encode, decode = _plain, json.loads
 
 
-TABLES: Final = """
+DELETED_POD_TABLES: Final = """
 CREATE TABLE traces (uid TEXT PRIMARY KEY, owner TEXT NOT NULL, data BLOB NOT NULL);
 CREATE INDEX traced ON traces (owner);
 CREATE TRIGGER untraced AFTER DELETE ON objects WHEN old.kind = 'Job'
@@ -49,7 +49,7 @@ BEGIN DELETE FROM traces WHERE owner = old.uid; END;
 """The Job's row takes the traces of its pods along."""
 
 
-def keep(database: sqlite3.Connection, pod: Object, owner: str) -> None:
+def keep_deleted_pod(database: sqlite3.Connection, pod: Object, owner: str) -> None:
     """Keep the last state of a pod of the Job ``owner``, within the open transaction or a new one."""
     if not database.in_transaction:
         database.execute("BEGIN")
@@ -57,13 +57,13 @@ def keep(database: sqlite3.Connection, pod: Object, owner: str) -> None:
     database.execute("INSERT OR REPLACE INTO traces VALUES (?,?,?)", row)
 
 
-def of_job(database: sqlite3.Connection, owner: str) -> Iterator[Object]:
+def deleted_pods(database: sqlite3.Connection, owner: str) -> Iterator[Object]:
     """The pods of a Job that were deleted, in the order in which they went."""
     found = database.execute("SELECT data FROM traces WHERE owner=? ORDER BY rowid", (owner,)).fetchall()
     yield from (decode(data) for (data,) in found)
 
 
-def owners(database: sqlite3.Connection) -> set[str]:
+def deleted_pod_owners(database: sqlite3.Connection) -> set[str]:
     """The Jobs that have traces."""
     return {uid for (uid,) in database.execute("SELECT DISTINCT owner FROM traces")}
 
@@ -71,7 +71,7 @@ def owners(database: sqlite3.Connection) -> set[str]:
 LAYOUT: Final = 2
 """The number of the tables' layout, kept as SQLite's ``user_version``."""
 
-BUSY: Final = 5000
+BUSY_TIMEOUT_MS: Final = 5000
 """Milliseconds to wait for another program that reads the file."""
 
 _TABLES: Final = """
@@ -121,7 +121,7 @@ def open_database(path: Path) -> sqlite3.Connection:
 
     Raises ExpanderError when the file is of a newer layout or is no database.
     """
-    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY / 1000)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -129,7 +129,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA temp_store=MEMORY")
         (layout,) = connection.execute("PRAGMA user_version").fetchone()
         if layout == 0:
-            connection.executescript(f"BEGIN;{_TABLES}{TABLES}PRAGMA user_version={LAYOUT};COMMIT;")
+            connection.executescript(
+                f"BEGIN;{_TABLES}{DELETED_POD_TABLES}PRAGMA user_version={LAYOUT};COMMIT;"
+            )
         elif layout != LAYOUT:
             raise other_layout(path, layout)
     except sqlite3.DatabaseError as error:

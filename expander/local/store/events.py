@@ -21,14 +21,14 @@ _UIDS: Final = "6fd9a63e-8c0f-4f6b-a3ba-7d3ad5b2a9f1"
 SCHEDULER: Final = "default-scheduler"
 """The source whose events are of the newer kind."""
 
-REMEMBERED: Final = 20_000
+MAX_REMEMBERED_CHANGES: Final = 20_000
 """Changes to events that a watch may be behind."""
 
 _VERSIONS: Final = {"Job": "batch/v1", "CronJob": "batch/v1"}
 
 
 @dataclass(slots=True)
-class Recorded:
+class EventRecord:
     """One event: what ``source`` said of an object, first and last when (Unix seconds), how often."""
 
     id: int
@@ -45,7 +45,7 @@ class Recorded:
     count: int
 
 
-class Events:
+class EventStore:
     """The events of one database; a commit of its objects makes them durable too once flushed.
 
     ``version`` gives the resource version of the last change to any object.
@@ -56,29 +56,29 @@ class Events:
         self._version = version
         (last,) = database.execute("SELECT max(id) FROM events").fetchone()
         self._last: int = last or 0
-        self._added: list[Recorded] = []
-        self._repeated: dict[int, Recorded] = {}
-        self._changes: deque[tuple[Recorded, bool, int]] = deque(maxlen=REMEMBERED)
+        self._added: list[EventRecord] = []
+        self._repeated: dict[int, EventRecord] = {}
+        self._changes: deque[tuple[EventRecord, bool, int]] = deque(maxlen=MAX_REMEMBERED_CHANGES)
         self.changed = 0
         """How many events were recorded or counted again by this process."""
 
     def add(
         self, about: tuple[str, str, str, str], source: str, what: tuple[str, str, str], now: float
-    ) -> Recorded:
+    ) -> EventRecord:
         """Record ``what`` (type, reason, message) of the object ``about`` (kind, namespace, name, uid)."""
         self._last += 1
-        event = Recorded(self._last, *about, source, *what, now, now, 1)
+        event = EventRecord(self._last, *about, source, *what, now, now, 1)
         self._added.append(event)
         self._change(event, new=True)
         return event
 
-    def repeat(self, event: Recorded, message: str, now: float) -> None:
+    def repeat(self, event: EventRecord, message: str, now: float) -> None:
         """Count an event once more, with the message it has now."""
         event.message, event.last, event.count = message, now, event.count + 1
         self._repeated[event.id] = event
         self._change(event, new=False)
 
-    def since(self, changed: int) -> list[tuple[Recorded, bool]] | None:
+    def since(self, changed: int) -> list[tuple[EventRecord, bool]] | None:
         """The events recorded, or counted again, since `changed` had that value, and whether each is new.
 
         None when so many changes are not remembered.
@@ -93,11 +93,11 @@ class Events:
         later = takewhile(lambda change: change[2] >= version, reversed(self._changes))
         return self.changed - sum(1 for _ in later)
 
-    def _change(self, event: Recorded, new: bool) -> None:
+    def _change(self, event: EventRecord, new: bool) -> None:
         self.changed += 1
         self._changes.append((event, new, self._version()))
 
-    def of(self, namespace: str | None = None, name: str | None = None) -> Iterator[Recorded]:
+    def of(self, namespace: str | None = None, name: str | None = None) -> Iterator[EventRecord]:
         """The events of a namespace, or of the objects of one name in it, oldest first."""
         self.flush()
         wanted = [("namespace", namespace), ("name", name)]
@@ -105,7 +105,7 @@ class Events:
         where = " AND ".join(f"{column}=?" for column, _ in given) or "true"
         query = f"SELECT * FROM events WHERE {where} ORDER BY id"
         for row in self._database.execute(query, [value for _, value in given]):
-            yield Recorded(*row)
+            yield EventRecord(*row)
 
     def forget(self, namespace: str) -> None:
         """Delete the events of a namespace."""
@@ -126,7 +126,7 @@ class Events:
         self._added, self._repeated = [], {}
 
 
-def api_event(event: Recorded) -> dict[str, Any]:
+def api_event(event: EventRecord) -> dict[str, Any]:
     """The v1 Event that the source's recorder would have written: the scheduler's is of the newer kind."""
     from uuid import UUID, uuid5
 
@@ -155,7 +155,7 @@ def api_event(event: Recorded) -> dict[str, Any]:
     }
 
 
-def _of_controller(event: Recorded) -> dict[str, Any]:
+def _of_controller(event: EventRecord) -> dict[str, Any]:
     return {
         "source": {"component": event.source},
         "firstTimestamp": api_time(event.first),
@@ -166,7 +166,7 @@ def _of_controller(event: Recorded) -> dict[str, Any]:
     }
 
 
-def _of_scheduler(event: Recorded) -> dict[str, Any]:
+def _of_scheduler(event: EventRecord) -> dict[str, Any]:
     """Events of events.k8s.io/v1 have no count, but a series when they were repeated."""
     found: dict[str, Any] = {
         "source": {},
@@ -181,7 +181,7 @@ def _of_scheduler(event: Recorded) -> dict[str, Any]:
     return found
 
 
-def _row(event: Recorded) -> tuple[int | str | float, ...]:
+def _row(event: EventRecord) -> tuple[int | str | float, ...]:
     return (
         event.id,
         event.kind,

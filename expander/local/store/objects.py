@@ -21,7 +21,7 @@ from expander.local.store import database
 from expander.local.store.database import Object, decode, encode
 from expander.local.store.job_states import state_of
 
-PAGE: Final = 500
+PAGE_ROWS: Final = 500
 """Rows read at a time, so that a long list never lies in memory as a whole."""
 
 _SAVE: Final = (
@@ -100,7 +100,7 @@ def listed(
     """
     last, name = _place(namespace, after)
     query = f"SELECT uid, data, namespace, name FROM objects WHERE kind=? AND {_within(namespace)} "
-    query += f"ORDER BY namespace, name LIMIT {PAGE}"
+    query += f"ORDER BY namespace, name LIMIT {PAGE_ROWS}"
     while page := database.execute(query, (kind, last, name)).fetchall():
         yield from ((uid, data) for uid, data, _, _ in page)
         _, _, last, name = page[-1]
@@ -122,7 +122,7 @@ def owned(database: sqlite3.Connection, uid: str) -> list[tuple[str, bytes]]:
 def states(database: sqlite3.Connection, kind: str) -> Iterator[tuple[str, str]]:
     """Uid and state of every object of a kind, oldest first."""
     last = 0
-    query = f"SELECT id, uid, state FROM objects WHERE kind=? AND id>? ORDER BY id LIMIT {PAGE}"
+    query = f"SELECT id, uid, state FROM objects WHERE kind=? AND id>? ORDER BY id LIMIT {PAGE_ROWS}"
     while page := database.execute(query, (kind, last)).fetchall():
         yield from ((uid, state) for _, uid, state in page)
         last = page[-1][0]
@@ -163,10 +163,10 @@ def _row(obj: Object) -> tuple[str, str, str, str, str | None, str | None, int, 
 Key = tuple[str, str, str]
 """Kind, namespace and name."""
 
-RESERVED: Final = 10_000
+RESERVED_VERSIONS: Final = 10_000
 """Versions that are written down as given out before they are; after a crash they are left out."""
 
-Step = Literal["ADDED", "MODIFIED", "DELETED"]
+ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +174,11 @@ class Change:
     """One step in the life of an object, as a watch tells it."""
 
     version: int
-    type: Step
+    type: ChangeType
     object: Object
 
 
-class Store:
+class ObjectStore:
     """The objects of one database.
 
     ``version`` is the resource version of the last change. ``history`` is how many changes are kept for
@@ -243,11 +243,11 @@ class Store:
         """Keep the last state of a pod that is to be removed, for as long as its Job ``owner`` stays."""
         job = self.by_uid(owner)
         if job is not None and not job["metadata"].get("deletionTimestamp"):
-            database.keep(self._database, obj, owner)
+            database.keep_deleted_pod(self._database, obj, owner)
 
     def traces(self, owner: str) -> list[Object]:
         """The pods of a Job that were removed with a trace."""
-        return [*database.of_job(self._database, owner)]
+        return [*database.deleted_pods(self._database, owner)]
 
     def hold(self, uid: str) -> Object | None:
         """Keep this object in memory until it is released or removed; None when there is none."""
@@ -335,7 +335,7 @@ class Store:
             save_notes(database, self._notes)
             self._notes = {}
         if self.version > self._reserved:
-            self._reserved = self.version + RESERVED
+            self._reserved = self.version + RESERVED_VERSIONS
             mark(database, self._reserved)
 
     def commit(self) -> None:
@@ -361,7 +361,7 @@ class Store:
             metadata = obj["metadata"]
             self._names.pop((obj["kind"], metadata.get("namespace", ""), metadata["name"]), None)
 
-    def _tell(self, step: Step, obj: Object) -> None:
+    def _tell(self, step: ChangeType, obj: Object) -> None:
         changes = self._changes
         if len(changes) == changes.maxlen:
             self._forgotten = changes[0].version if changes else self.version

@@ -14,15 +14,15 @@ from expander.kube.quota import Refused
 from expander.local.admission import chain, namespace_lifecycle, service_account
 from expander.local.admission.chain import admit
 from expander.local.store.database import open_database
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 
 Object = dict[str, Any]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path) -> Iterator[ObjectStore]:
     with closing(open_database(tmp_path / "state.db")) as database:
-        store = Store(database)
+        store = ObjectStore(database)
         store.put(namespace("default"), new=True)
         for name in ("default", "mine"):
             store.put(account(name), new=True)
@@ -60,7 +60,7 @@ def recorded_pod(reference: Path) -> Object:
 
 
 def test_an_object_for_a_namespace_that_is_not_there_is_refused_as_recorded(
-    store: Store, reference: Path
+    store: ObjectStore, reference: Path
 ) -> None:
     recorded = json.loads((reference / "kubectl" / "errors.json").read_text())
     (expected,) = (
@@ -80,7 +80,7 @@ def test_an_object_for_a_namespace_that_is_not_there_is_refused_as_recorded(
     )
 
 
-def test_nothing_new_comes_into_a_namespace_that_ends(store: Store) -> None:
+def test_nothing_new_comes_into_a_namespace_that_ends(store: ObjectStore) -> None:
     store.put(namespace("old", deletionTimestamp="2026-01-01T00:00:00Z"), new=True)
     with pytest.raises(Refused) as refused:
         admit(store, pod(place="old"))
@@ -103,7 +103,7 @@ def test_the_first_namespaces_cannot_be_deleted() -> None:
     namespace_lifecycle.check_deletion(namespace("team-a"))
 
 
-def test_a_pod_gets_what_recorded_pods_have(store: Store, reference: Path) -> None:
+def test_a_pod_gets_what_recorded_pods_have(store: ObjectStore, reference: Path) -> None:
     expected = recorded_pod(reference)["spec"]
     found = admit(store, pod())["spec"]
     for field in (
@@ -117,18 +117,18 @@ def test_a_pod_gets_what_recorded_pods_have(store: Store, reference: Path) -> No
         assert found[field] == expected[field], field
 
 
-def test_a_pods_own_word_stands(store: Store) -> None:
+def test_a_pods_own_word_stands(store: ObjectStore) -> None:
     own = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "tolerationSeconds": 5}
     given = pod(tolerations=[own], serviceAccountName="mine", enableServiceLinks=False)
-    spec = chain.completed(store, given)["spec"]
+    spec = chain.with_pod_defaults(store, given)["spec"]
     assert [each.get("tolerationSeconds") for each in spec["tolerations"]] == [5, 300]
     assert (spec["serviceAccountName"], spec["serviceAccount"]) == ("mine", "mine")
     assert spec["enableServiceLinks"] is False
     everything = [{"operator": "Exists"}]
-    assert chain.completed(store, pod(tolerations=everything))["spec"]["tolerations"] == everything
+    assert chain.with_pod_defaults(store, pod(tolerations=everything))["spec"]["tolerations"] == everything
 
 
-def test_a_pod_cannot_run_as_an_account_that_is_not_there(store: Store) -> None:
+def test_a_pod_cannot_run_as_an_account_that_is_not_there(store: ObjectStore) -> None:
     with pytest.raises(Refused) as refused:
         admit(store, pod(serviceAccountName="nobody"))
     assert refused.value.message == (
@@ -137,7 +137,7 @@ def test_a_pod_cannot_run_as_an_account_that_is_not_there(store: Store) -> None:
     )
 
 
-def test_the_token_is_shown_as_recorded_and_not_to_the_kubelet(store: Store, reference: Path) -> None:
+def test_the_token_is_shown_as_recorded_and_not_to_the_kubelet(store: ObjectStore, reference: Path) -> None:
     expected = recorded_pod(reference)["spec"]
     found = admit(store, pod())
     name = found["spec"]["volumes"][0]["name"]
@@ -150,7 +150,7 @@ def test_the_token_is_shown_as_recorded_and_not_to_the_kubelet(store: Store, ref
     assert (bare["volumes"], bare["containers"][0]["volumeMounts"]) == ([], [])
 
 
-def test_who_wants_no_token_sees_none(store: Store) -> None:
+def test_who_wants_no_token_sees_none(store: ObjectStore) -> None:
     assert "volumes" not in admit(store, pod(automountServiceAccountToken=False))["spec"]
     store.put(account("quiet", automountServiceAccountToken=False), new=True)
     assert "volumes" not in admit(store, pod(serviceAccountName="quiet"))["spec"]
@@ -159,7 +159,7 @@ def test_who_wants_no_token_sees_none(store: Store) -> None:
     )
 
 
-def test_requests_come_from_limits_before_a_quota_asks_for_them(store: Store) -> None:
+def test_requests_come_from_limits_before_a_quota_asks_for_them(store: ObjectStore) -> None:
     quota = {
         "kind": "ResourceQuota",
         "metadata": {"name": "q", "namespace": "default", "uid": "q"},

@@ -10,8 +10,8 @@ from sqlite3 import Connection
 from typing import Any
 
 from expander.kube.time import api_time
-from expander.local.control_plane import Control
-from expander.local.executor import Actions
+from expander.local.control_plane import ControlPlane
+from expander.local.executor import ApiOperations
 from expander.local.scheduler import Scheduler
 
 Object = dict[str, Any]
@@ -20,13 +20,13 @@ LAG = 0.02
 """Seconds from the order to start a pod to its first process."""
 
 
-class Clockwork(Actions):
+class Clockwork(ApiOperations):
     """A `Control` from the Unix time ``now`` on. Commands are ``sleep N`` and ``exit N``, joined by ``;``."""
 
     def __init__(self, database: Connection, now: float, *, shared: bool = False) -> None:
         self.now = now
         scheduler = Scheduler(cpus=64, memory=2**38, pods=100)
-        self.control = Control(database, scheduler, node="node-1", history=10_000, shared=shared)
+        self.control = ControlPlane(database, scheduler, node="node-1", history=10_000, shared=shared)
         super().__init__(self.control, lambda: self.now)
         self._pods: list[tuple[float, int, str, Object]] = []
         self._order = itertools.count()

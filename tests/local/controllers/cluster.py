@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from sqlite3 import Connection
 from typing import Any
 
-from expander.local.control_plane import Control
-from expander.local.executor import Actions
+from expander.local.control_plane import ControlPlane
+from expander.local.executor import ApiOperations
 from expander.local.scheduler import Scheduler
 
 Object = dict[str, Any]
 
 
-class Cluster(Actions):
+class Cluster(ApiOperations):
     """A `Control` and what has been asked of its node so far. ``now`` is Unix seconds."""
 
     def __init__(self, database: Connection, *, pods: int = 10, cpus: float = 4, history: int = 0) -> None:
         self.now = 1_000_000.0
         self.scheduler = Scheduler(cpus=cpus, memory=2**30, pods=pods)
-        self.control = Control(database, self.scheduler, node="here", history=history)
+        self.control = ControlPlane(database, self.scheduler, node="here", history=history)
         super().__init__(self.control, lambda: self.now)
         self.running: dict[str, Object] = {}
         """The pods that the node was told to start and that have not ended, by name."""

@@ -8,29 +8,29 @@ import pytest
 
 from expander.local.controllers.events import Recorder
 from expander.local.store.database import open_database
-from expander.local.store.events import Events
+from expander.local.store.events import EventStore
 
 JOB = {"kind": "Job", "metadata": {"name": "j", "namespace": "default", "uid": "uid-j"}}
 
 
 @pytest.fixture
-def events(tmp_path: Path) -> Iterator[Events]:
+def events(tmp_path: Path) -> Iterator[EventStore]:
     with closing(open_database(tmp_path / "state.db")) as database:
-        yield Events(database)
+        yield EventStore(database)
 
 
-def told(events: Events) -> list[tuple[str, int]]:
+def told(events: EventStore) -> list[tuple[str, int]]:
     return [(event.message, event.count) for event in events.of()]
 
 
-def test_the_same_event_again_only_counts(events: Events) -> None:
+def test_the_same_event_again_only_counts(events: EventStore) -> None:
     recorder = Recorder(events, "job-controller")
     for second in range(3):
         recorder.record(JOB, "Normal", "Reason", "same", float(second))
     assert told(events) == [("same", 3)]
 
 
-def test_nine_different_messages_are_told_and_the_tenth_and_later_ones_as_one(events: Events) -> None:
+def test_nine_different_messages_are_told_and_the_tenth_and_later_ones_as_one(events: EventStore) -> None:
     recorder = Recorder(events, "job-controller")
     for number in range(12):
         recorder.record(JOB, "Normal", "SuccessfulCreate", f"Created pod: {number}", 1.0)
@@ -40,7 +40,7 @@ def test_nine_different_messages_are_told_and_the_tenth_and_later_ones_as_one(ev
     ]
 
 
-def test_ten_minutes_of_silence_separate_similar_events(events: Events) -> None:
+def test_ten_minutes_of_silence_separate_similar_events(events: EventStore) -> None:
     recorder = Recorder(events, "job-controller")
     for number in range(9):
         recorder.record(JOB, "Normal", "SuccessfulCreate", str(number), 1.0)
@@ -48,7 +48,7 @@ def test_ten_minutes_of_silence_separate_similar_events(events: Events) -> None:
     assert told(events)[-1] == ("late", 1)
 
 
-def test_reasons_are_counted_apart(events: Events) -> None:
+def test_reasons_are_counted_apart(events: EventStore) -> None:
     recorder = Recorder(events, "job-controller")
     for number in range(9):
         recorder.record(JOB, "Normal", "SuccessfulCreate", str(number), 1.0)
@@ -56,7 +56,7 @@ def test_reasons_are_counted_apart(events: Events) -> None:
     assert told(events)[-1] == ("Job completed", 1)
 
 
-def test_of_one_object_twenty_five_come_through_and_then_one_in_five_minutes(events: Events) -> None:
+def test_of_one_object_twenty_five_come_through_and_then_one_in_five_minutes(events: EventStore) -> None:
     recorder = Recorder(events, "job-controller")
     for number in range(50):
         recorder.record(JOB, "Normal", "SuccessfulCreate", str(number), 1.0)
@@ -67,7 +67,7 @@ def test_of_one_object_twenty_five_come_through_and_then_one_in_five_minutes(eve
     assert told(events)[-1] == ("Job completed", 1)
 
 
-def test_objects_are_counted_apart(events: Events) -> None:
+def test_objects_are_counted_apart(events: EventStore) -> None:
     recorder = Recorder(events, "job-controller")
     other = {"kind": "Job", "metadata": {"name": "k", "namespace": "default", "uid": "uid-k"}}
     for number in range(30):

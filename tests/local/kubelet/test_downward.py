@@ -6,10 +6,10 @@ import pytest
 
 from expander.kube.gofmt import quoted
 from expander.local.kubelet.env import field_value, formatted_map, resource_value
-from expander.local.kubelet.node import ConfigError, Surroundings
+from expander.local.kubelet.node import ConfigError, NodeInfo
 from tests.local.kubelet.world import NODE, container, pod
 
-PLACE = Surroundings(NODE, "127.1.0.9")
+PLACE = NodeInfo(NODE, "127.1.0.9")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from expander.local.kubelet.network import LINGER, Addresses, Resident, hostname, own_names, published
+from expander.local.kubelet.network import (
+    DNS_TTL_SECONDS,
+    Addresses,
+    PodEndpoint,
+    hostname,
+    own_names,
+    service_names,
+)
 from tests.local.kubelet.world import World, container, pod
 
 
@@ -71,7 +78,7 @@ def test_a_headless_service_names_its_pods_as_they_become_ready(tmp_path: Path) 
     world.end(other, "main")
     left = {line.split("\t")[1] for line in lines(world, one) if "127.1.0.2" in line}
     assert left == {f"job-1.svc{rest}" for rest in ("", ".team", ".team.svc", ".team.svc.cluster.local")}
-    world.step(LINGER)
+    world.step(DNS_TTL_SECONDS)
     world.step()
     assert not any("127.1.0.2" in line for line in lines(world, one))
 
@@ -99,8 +106,8 @@ def test_the_file_of_a_namespace_is_written_in_place(tmp_path: Path) -> None:
 
 
 def test_an_ordinary_service_leads_to_one_ready_pod() -> None:
-    residents = [Resident(pod(), f"127.1.0.{n}", ready=n > 1) for n in (1, 2, 3)]
-    assert set(published(service("db"), residents)) == {
+    residents = [PodEndpoint(pod(), f"127.1.0.{n}", ready=n > 1) for n in (1, 2, 3)]
+    assert set(service_names(service("db"), residents)) == {
         ("db", "127.1.0.2"),
         ("db.team", "127.1.0.2"),
         ("db.team.svc", "127.1.0.2"),
@@ -109,11 +116,11 @@ def test_an_ordinary_service_leads_to_one_ready_pod() -> None:
 
 
 def test_a_service_may_publish_pods_that_are_not_ready() -> None:
-    residents = [Resident(pod(), "127.1.0.1")]
-    assert list(published(service("db"), residents)) == []
-    assert list(published(service("db", publishNotReadyAddresses=True), residents))
-    assert list(published(service("db", selector=None), residents)) == []
-    assert list(published(service("db", selector={"app": "other"}), residents)) == []
+    residents = [PodEndpoint(pod(), "127.1.0.1")]
+    assert list(service_names(service("db"), residents)) == []
+    assert list(service_names(service("db", publishNotReadyAddresses=True), residents))
+    assert list(service_names(service("db", selector=None), residents)) == []
+    assert list(service_names(service("db", selector={"app": "other"}), residents)) == []
 
 
 def test_host_aliases_stay_where_there_are_services(tmp_path: Path) -> None:

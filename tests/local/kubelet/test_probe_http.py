@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from expander.local.kubelet.probe_http import Connect, Get
+from expander.local.kubelet.probe_http import HttpGetAttempt, TcpSocketAttempt
 from expander.local.kubelet.probes import Result
 
 
@@ -54,7 +54,7 @@ def silent() -> Iterator[int]:
         yield int(one.getsockname()[1])
 
 
-def result(attempt: Connect) -> Result:
+def result(attempt: TcpSocketAttempt) -> Result:
     """What comes of it; looked for as often as it wants to be."""
     while True:
         found = attempt.look(time.time())
@@ -65,12 +65,12 @@ def result(attempt: Connect) -> Result:
 
 def get(port: int, path: str, strict: bool = True, timeout: float = 120.0, scheme: str = "HTTP") -> Result:
     headers = [("X-Probe", "yes")]
-    return result(Get((scheme, "127.0.0.1", port, path), headers, strict, timeout, time.time()))
+    return result(HttpGetAttempt((scheme, "127.0.0.1", port, path), headers, strict, timeout, time.time()))
 
 
 def test_a_port_that_is_open_is_a_success(silent: int, closed: int) -> None:
-    assert result(Connect("127.0.0.1", silent, 5, time.time())) == Result(True)
-    refused = result(Connect("127.0.0.1", closed, 5, time.time()))
+    assert result(TcpSocketAttempt("127.0.0.1", silent, 5, time.time())) == Result(True)
+    refused = result(TcpSocketAttempt("127.0.0.1", closed, 5, time.time()))
     assert refused == Result(False, f"dial tcp 127.0.0.1:{closed}: connect: connection refused")
 
 

@@ -14,7 +14,7 @@ from expander.local.runtime import sandbox
 from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.runtime import Runtime
 from expander.local.runtime.sandbox import SandboxRuntime
-from expander.local.runtime.supervisor_client import Supervisor
+from expander.local.runtime.supervisor_client import SupervisorClient
 from tests.local.kubelet.world import container, pod
 
 PATIENCE = 120.0
@@ -25,7 +25,7 @@ class Machine:
     """A kubelet with a real supervisor."""
 
     def __init__(self, folder: Path, runtime: Runtime) -> None:
-        self.supervisor = Supervisor(folder / "runs", runtime)
+        self.supervisor = SupervisorClient(folder / "runs", runtime)
         self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.kubelet = Kubelet(
             self.supervisor,
@@ -71,7 +71,7 @@ def plain(tmp_path: Path) -> Iterator[Machine]:
 @pytest.fixture
 def boxed(tmp_path: Path) -> Iterator[Machine]:
     """Containers are sandboxes."""
-    found = sandbox.find()
+    found = sandbox.find_bubblewrap()
     if isinstance(found, str):
         pytest.fail(f"this test needs bubblewrap ('expander[test]' brings it on Linux): {found}")
     made = Machine(tmp_path, SandboxRuntime(found))
@@ -187,7 +187,7 @@ def test_a_sandbox_has_its_mounts_where_the_pod_wants_them(boxed: Machine) -> No
 
 
 def test_sandboxes_find_each_other_by_name(tmp_path: Path) -> None:
-    found = sandbox.find()
+    found = sandbox.find_bubblewrap()
     assert not isinstance(found, str), found
     machine = Machine(tmp_path, SandboxRuntime(found))
     headless = {

@@ -10,7 +10,7 @@ import pytest
 from expander.local.kubelet import pod_files
 from expander.local.kubelet.node import VolumeError
 from expander.local.kubelet.pod_files import remove_tree
-from expander.local.kubelet.volumes import File, below, inside, size, write
+from expander.local.kubelet.volumes import ProjectedFile, disk_usage, safe_join, safe_parts, write_files
 from tests.local.kubelet.world import World, container, pod
 
 
@@ -254,9 +254,9 @@ def test_mounts_come_outer_ones_first(world: World) -> None:
 @pytest.mark.parametrize("path", ["/abs", "../up", "a/../../up", "", ".", "a\0b"])
 def test_a_path_that_could_lead_out_is_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(VolumeError, match="must be relative"):
-        inside(path)
+        safe_parts(path)
     with pytest.raises(VolumeError):
-        write(str(tmp_path), {path: File(b"x", 0o644)})
+        write_files(str(tmp_path), {path: ProjectedFile(b"x", 0o644)})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -266,8 +266,8 @@ def test_files_are_not_written_through_links(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("old")
     (tmp_path / "volume" / "file").symlink_to(tmp_path / "target")
     with pytest.raises(VolumeError, match="goes through a link"):
-        write(str(tmp_path / "volume"), {"link/target": File(b"new", 0o644)})
-    write(str(tmp_path / "volume"), {"file": File(b"new", 0o644)})
+        write_files(str(tmp_path / "volume"), {"link/target": ProjectedFile(b"new", 0o644)})
+    write_files(str(tmp_path / "volume"), {"file": ProjectedFile(b"new", 0o644)})
     assert (tmp_path / "target").read_text() == "old"
     assert (tmp_path / "volume" / "file").read_text() == "new"
 
@@ -275,16 +275,16 @@ def test_files_are_not_written_through_links(tmp_path: Path) -> None:
 def test_a_link_inside_a_volume_may_be_used(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    assert below(str(tmp_path), "link", make=True) == str(tmp_path / "real")
+    assert safe_join(str(tmp_path), "link", make=True) == str(tmp_path / "real")
 
 
 def test_the_size_of_a_folder_counts_links_not_what_they_lead_to(tmp_path: Path) -> None:
     (tmp_path / "volume" / "deep").mkdir(parents=True)
     (tmp_path / "large").write_bytes(b"x" * (1 << 20))
-    before = size(str(tmp_path / "volume"))
+    before = disk_usage(str(tmp_path / "volume"))
     (tmp_path / "volume" / "deep" / "link").symlink_to(tmp_path / "large")
     (tmp_path / "volume" / "deep" / "small").write_bytes(os.urandom(8192))
-    assert 8192 <= size(str(tmp_path / "volume")) - before < 1 << 20
+    assert 8192 <= disk_usage(str(tmp_path / "volume")) - before < 1 << 20
 
 
 def test_a_pod_whose_volume_grows_too_large_is_evicted(world: World) -> None:
@@ -325,14 +325,16 @@ def test_a_pod_that_is_started_anew_does_not_find_old_files(world: World) -> Non
 
 
 def test_a_large_file_is_on_disk_once_for_all_pods_that_have_it(tmp_path: Path) -> None:
-    large, shared = File(b"x" * 20_000, 0o644), str(tmp_path / "shared")
+    large, shared = ProjectedFile(b"x" * 20_000, 0o644), str(tmp_path / "shared")
     for name in ("one", "two"):
-        write(str(tmp_path / name), {"a/large": large, "small": File(b"x", 0o644)}, None, shared)
+        write_files(
+            str(tmp_path / name), {"a/large": large, "small": ProjectedFile(b"x", 0o644)}, None, shared
+        )
     one, two = (tmp_path / name / "a" / "large" for name in ("one", "two"))
     assert one.samefile(two)
     assert one.stat().st_mode & 0o777 == 0o444
     remove_tree(str(tmp_path / "one"))
     assert two.read_bytes() == large.data
-    write(str(tmp_path / "two"), {"a/large": File(b"y" * 20_000, 0o644)}, None, shared)
-    write(str(tmp_path / "one"), {"large": large}, None, shared)
+    write_files(str(tmp_path / "two"), {"a/large": ProjectedFile(b"y" * 20_000, 0o644)}, None, shared)
+    write_files(str(tmp_path / "one"), {"large": large}, None, shared)
     assert (two.read_bytes()[:1], (tmp_path / "one" / "large").read_bytes()[:1]) == (b"y", b"x")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from expander.local.kubelet.kubelet import Change, Kubelet
+from expander.local.kubelet.kubelet import Kubelet, PodChange
 from expander.local.kubelet.node import Node
 from expander.local.runtime.runtime import Exit, Launch, Started
 
@@ -59,7 +59,7 @@ class World:
         options.setdefault("node", NODE)
         self.kubelet = Kubelet(self.processes, folder, self.lookup, **options)
         self.statuses: dict[str, dict[str, Any]] = {}
-        self.changes: list[Change] = []
+        self.changes: list[PodChange] = []
 
     def lookup(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
         return self.objects.get((kind, namespace, name))

@@ -22,7 +22,7 @@ def plain(tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def wrap() -> sandbox.Bubblewrap:
     """A bubblewrap that works."""
-    found = sandbox.find()
+    found = sandbox.find_bubblewrap()
     if isinstance(found, str):
         pytest.fail(f"this test needs bubblewrap ('expander[test]' brings it on Linux): {found}")
     return found

@@ -10,9 +10,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from expander.local.runtime.process_tree import everyone
+from expander.local.runtime.process_tree import all_processes
 from expander.local.runtime.runtime import Exit, Launch, Runtime, Started
-from expander.local.runtime.supervisor_client import Supervisor
+from expander.local.runtime.supervisor_client import SupervisorClient
 
 LONG = 120.0
 """Seconds after which a test gives up."""
@@ -23,7 +23,7 @@ class Bench:
 
     def __init__(self, folder: Path, runtime: Runtime | None = None) -> None:
         self.folder = folder
-        self.supervisor = Supervisor(folder / "state", runtime)
+        self.supervisor = SupervisorClient(folder / "state", runtime)
         self.events: list[Started | Exit] = []
         self._numbers = count()
 
@@ -100,7 +100,7 @@ def bench(folder: Path, runtime: Runtime | None = None) -> Iterator[Bench]:
 def marked(mark: str) -> list[int]:
     """The living processes with ``mark`` in their environment or command line."""
     found = []
-    for process in everyone():
+    for process in all_processes():
         if process.zombie or process.pid == os.getpid():
             continue
         for file in ("environ", "cmdline"):

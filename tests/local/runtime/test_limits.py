@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from expander.local.runtime import limits
-from expander.local.runtime.limits import family_memory, own_memory
+from expander.local.runtime.limits import own_memory, tree_memory
 from tests.local.runtime.running import Bench
 
 MIB = 1 << 20
@@ -45,7 +45,7 @@ def test_a_kill_somebody_asked_for_is_not_for_memory(plain: Bench) -> None:
 
 def test_a_process_that_is_gone_takes_nothing() -> None:
     assert own_memory(2**22 + 1) == 0
-    assert family_memory(os.getpid()) >= own_memory(os.getpid()) > 0
+    assert tree_memory(os.getpid()) >= own_memory(os.getpid()) > 0
 
 
 def tree(root: Path, *delegated: str) -> Path:
@@ -60,7 +60,7 @@ def tree(root: Path, *delegated: str) -> Path:
 
 
 def test_a_cgroup_is_made_beside_the_own_one_if_controllers_are_handed_down_there(tmp_path: Path) -> None:
-    found = limits.find("run", str(tree(tmp_path, "user.slice")), "/user.slice/session.scope")
+    found = limits.create_cgroups("run", str(tree(tmp_path, "user.slice")), "/user.slice/session.scope")
     assert found is not None
     assert found.folder == f"{tmp_path}/user.slice/run"
     folder = found.limit("7", 7, 64 * MIB, 0.5)
@@ -76,15 +76,15 @@ def test_a_cgroup_is_made_beside_the_own_one_if_controllers_are_handed_down_ther
 
 
 def test_a_cgroup_is_made_further_up_else(tmp_path: Path) -> None:
-    found = limits.find("run", str(tree(tmp_path, str(tmp_path))), "/user.slice/session.scope")
+    found = limits.create_cgroups("run", str(tree(tmp_path, str(tmp_path))), "/user.slice/session.scope")
     assert found is not None
     assert found.folder == f"{tmp_path}/run"
 
 
 def test_without_a_memory_controller_or_cgroups_there_is_none(tmp_path: Path) -> None:
-    assert limits.find("run", str(tree(tmp_path / "a")), "/user.slice/session.scope") is None
-    assert limits.find("run", str(tmp_path / "b"), "/") is None
-    assert limits.find("run", str(tree(tmp_path / "c", "user.slice")), "/") is None
+    assert limits.create_cgroups("run", str(tree(tmp_path / "a")), "/user.slice/session.scope") is None
+    assert limits.create_cgroups("run", str(tmp_path / "b"), "/") is None
+    assert limits.create_cgroups("run", str(tree(tmp_path / "c", "user.slice")), "/") is None
 
 
 def test_the_kernels_word_on_memory_is_read(tmp_path: Path) -> None:

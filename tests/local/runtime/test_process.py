@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from expander.local.runtime import identity
-from expander.local.runtime.process import ProcessRuntime, behind, mount_variable
+from expander.local.runtime.process import ProcessRuntime, host_path, mount_variable
 from expander.local.runtime.runtime import CannotStart, Launch, Mount
 from tests.local.runtime.running import Bench
 
@@ -174,7 +174,7 @@ def test_mounts_that_are_not_there_are_explained(tmp_path: Path) -> None:
 
 def test_the_innermost_mount_holds_a_path() -> None:
     mounts = [Mount("/a", "/x"), Mount("/b", "/x/y"), Mount("/c", "/xy")]
-    assert [behind(path, mounts) for path in ("/x", "/x/z", "/x/y/z", "/xyz", "/")] == [
+    assert [host_path(path, mounts) for path in ("/x", "/x/z", "/x/y/z", "/xyz", "/")] == [
         "/a",
         "/a/z",
         "/b/z",

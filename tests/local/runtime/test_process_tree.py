@@ -31,7 +31,7 @@ def test_it_is_handed_on_whatever_a_process_does(plain: Bench) -> None:
     while not (place.exists() and place.read_text().endswith("\n")):
         pass
     daemon = int(place.read_text())
-    assert process_tree.read(daemon) == int(plain.output(key)) == process_tree.read(plain.pid(key))
+    assert process_tree.read_tag(daemon) == int(plain.output(key)) == process_tree.read_tag(plain.pid(key))
     plain.supervisor.signal(key, 9)
     plain.end(key)
     while os.path.exists(f"/proc/{daemon}"):
@@ -39,15 +39,15 @@ def test_it_is_handed_on_whatever_a_process_does(plain: Bench) -> None:
 
 
 def test_each_container_has_its_own_and_others_have_none(plain: Bench) -> None:
-    numbers = [process_tree.read(plain.pid(plain.launch("sleep", "300"))) for _ in range(3)]
+    numbers = [process_tree.read_tag(plain.pid(plain.launch("sleep", "300"))) for _ in range(3)]
     assert len({*numbers, 0}) == 4
-    assert max(numbers) - min(numbers) < process_tree.SPAN
-    assert process_tree.read(os.getpid()) == process_tree.read(2**22 + 1) == 0
+    assert max(numbers) - min(numbers) < process_tree.TAGS_PER_RUN
+    assert process_tree.read_tag(os.getpid()) == process_tree.read_tag(2**22 + 1) == 0
     with subprocess.Popen(["sleep", "300"]) as process:
-        assert process_tree.read(process.pid) == 0
+        assert process_tree.read_tag(process.pid) == 0
         process.kill()
 
 
 def test_runs_are_far_apart() -> None:
-    runs = sorted(process_tree.new_run() for _ in range(100))
-    assert all(second - first >= process_tree.SPAN for first, second in pairwise(runs))
+    runs = sorted(process_tree.new_run_tag() for _ in range(100))
+    assert all(second - first >= process_tree.TAGS_PER_RUN for first, second in pairwise(runs))

@@ -8,47 +8,47 @@ from expander.base.errors import UsageError
 from expander.local.runtime import sandbox, select
 from expander.local.runtime.engine import EngineRuntime
 from expander.local.runtime.process import ProcessRuntime
-from expander.local.runtime.sandbox import Images, SandboxRuntime, canonical
+from expander.local.runtime.sandbox import Images, SandboxRuntime, canonical_image
 
 GOOD = sandbox.Bubblewrap("/bin/bwrap", "0.8.0", ())
 
 
 def test_the_sandbox_is_best_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(select, "_bubblewrap", lambda: GOOD)
-    runtime, sentence = select.best()
+    runtime, sentence = select.select_runtime()
     assert isinstance(runtime, SandboxRuntime)
     assert sentence.startswith("runtime sandbox (bubblewrap 0.8.0)")
-    assert isinstance(select.best("best")[0], SandboxRuntime)
+    assert isinstance(select.select_runtime("best")[0], SandboxRuntime)
 
 
 def test_without_bubblewrap_it_is_processes_and_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(select, "_bubblewrap", lambda: "bubblewrap is not installed")
-    runtime, sentence = select.best()
+    runtime, sentence = select.select_runtime()
     assert isinstance(runtime, ProcessRuntime)
     assert "(bubblewrap is not installed)" in sentence
     with pytest.raises(UsageError, match="cannot be used: bubblewrap is not installed"):
-        select.best("sandbox")
+        select.select_runtime("sandbox")
     with pytest.raises(UsageError, match="cannot be used: bubblewrap is not installed"):
-        select.best(images={"a": "/a"})
+        select.select_runtime(images={"a": "/a"})
 
 
 def test_what_is_asked_for_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "docker").write_text("#!/bin/sh\n")
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert isinstance(select.best("process")[0], ProcessRuntime)
-    runtime, _ = select.best("docker")
+    assert isinstance(select.select_runtime("process")[0], ProcessRuntime)
+    runtime, _ = select.select_runtime("docker")
     assert isinstance(runtime, EngineRuntime)
     assert (runtime.name, runtime.program) == ("docker", str(tmp_path / "docker"))
     with pytest.raises(UsageError, match="podman is not on PATH"):
-        select.best("podman")
+        select.select_runtime("podman")
 
 
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(UsageError, match="no runtime is called 'warp'"):
-        select.best("warp")
+        select.select_runtime("warp")
     with pytest.raises(UsageError, match="which the runtime process cannot use"):
-        select.best("process", {"a": "/a"})
+        select.select_runtime("process", {"a": "/a"})
 
 
 def test_a_bubblewrap_that_does_not_work_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -58,9 +58,9 @@ def test_a_bubblewrap_that_does_not_work_is_not_used(monkeypatch: pytest.MonkeyP
     )
     program.chmod(0o755)
     monkeypatch.setattr(sandbox, "_candidates", lambda: [str(program)])
-    assert sandbox.find.__wrapped__() == "bubblewrap does not work here (no rights)"
+    assert sandbox.find_bubblewrap.__wrapped__() == "bubblewrap does not work here (no rights)"
     monkeypatch.setattr(sandbox, "_candidates", list)
-    assert sandbox.find.__wrapped__() == "bubblewrap is not installed"
+    assert sandbox.find_bubblewrap.__wrapped__() == "bubblewrap is not installed"
 
 
 def test_a_bubblewrap_that_may_not_mount_proc_shares_it(
@@ -70,7 +70,7 @@ def test_a_bubblewrap_that_may_not_mount_proc_shares_it(
     program.write_text('#!/bin/sh\ncase "$*" in *--version*) echo bubblewrap 9.9;; *--proc*) exit 1;; esac\n')
     program.chmod(0o755)
     monkeypatch.setattr(sandbox, "_candidates", lambda: [str(program)])
-    found = sandbox.find.__wrapped__()
+    found = sandbox.find_bubblewrap.__wrapped__()
     assert isinstance(found, sandbox.Bubblewrap)
     assert (found.version, found.wrappers) == ("9.9", 1)
 
@@ -88,7 +88,7 @@ def test_a_bubblewrap_that_may_not_mount_proc_shares_it(
     ],
 )
 def test_names_of_images_are_completed(name: str, full: str) -> None:
-    assert canonical(name) == full
+    assert canonical_image(name) == full
 
 
 def test_an_image_is_found_by_any_of_its_names(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from expander.base.errors import OutputError
 from expander.local.runtime.journal import forget, recover
-from expander.local.runtime.process_tree import descendants, look
+from expander.local.runtime.process_tree import descendants, process_info
 from expander.local.runtime.runtime import Exit, Launch, Started
-from expander.local.runtime.supervisor_client import Supervisor
+from expander.local.runtime.supervisor_client import SupervisorClient
 from tests.local.runtime.running import Bench, bench, marked
 
 DAEMON = "setsid sh -c 'sleep 300 & echo $MARK >/dev/null; wait' >/dev/null 2>&1 </dev/null &"
@@ -131,7 +131,7 @@ def test_what_is_settled_leaves_the_record_in_the_end(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_use_is_refused_to_another_program(tmp_path: Path) -> None:
-    with Supervisor(tmp_path) as supervisor:
+    with SupervisorClient(tmp_path) as supervisor:
         supervisor.start(Launch("k", ["sleep", "300"], {}, str(tmp_path / "log")))
         code = "from expander.local.runtime.journal import recover; import sys; recover(sys.argv[1])"
         while not supervisor.read():
@@ -175,11 +175,11 @@ def test_a_supervisor_that_cannot_work_says_so(tmp_path: Path, monkeypatch: pyte
 
 def test_a_supervisor_outlives_the_signals_of_a_terminal(plain: Bench) -> None:
     key = plain.launch("sleep", "300")
-    process = look(plain.pid(key))
+    process = process_info(plain.pid(key))
     assert process is not None
     assert process.session == process.group == process.pid
     (number,) = [pid for pid in descendants(os.getpid()) if _is_supervisor(pid, plain.folder)]
-    supervisor = look(number)
+    supervisor = process_info(number)
     assert supervisor is not None
     assert supervisor.session == number != os.getsid(0)
 

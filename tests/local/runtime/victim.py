@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from expander.local.runtime.runtime import Exit, Launch
-from expander.local.runtime.select import best
-from expander.local.runtime.supervisor_client import Supervisor
+from expander.local.runtime.select import select_runtime
+from expander.local.runtime.supervisor_client import SupervisorClient
 
 SCRIPTS = (
     "echo done",
@@ -25,7 +25,7 @@ SCRIPTS = (
 def main() -> None:
     """Run until killed."""
     folder, mark = Path(sys.argv[1]), sys.argv[2]
-    supervisor = Supervisor(folder / "state", best(sys.argv[3])[0])
+    supervisor = SupervisorClient(folder / "state", select_runtime(sys.argv[3])[0])
     with open(folder / "told", "a") as told:
         number = 0
         while True:

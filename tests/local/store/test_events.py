@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from sqlite3 import Connection
 
-from expander.local.store.events import Events, api_event
+from expander.local.store.events import EventStore, api_event
 
 Connect = Callable[[], Connection]
 
@@ -13,17 +13,17 @@ WHAT = ("Normal", "Completed", "Job completed")
 
 def test_an_event_is_seen_at_once_and_after_a_commit_also_later(connect: Connect) -> None:
     database = connect()
-    events = Events(database)
+    events = EventStore(database)
     events.add(ABOUT, "job-controller", WHAT, 10.5)
     assert [event.message for event in events.of("default", "j")] == ["Job completed"]
     database.execute("COMMIT")
-    again = Events(connect())
+    again = EventStore(connect())
     assert [event.reason for event in again.of()] == ["Completed"]
     assert again.add(ABOUT, "job-controller", WHAT, 11.0).id == 2
 
 
 def test_a_repeated_event_counts_and_has_the_last_time_and_message(connect: Connect) -> None:
-    events = Events(connect())
+    events = EventStore(connect())
     event = events.add(ABOUT, "job-controller", WHAT, 10.0)
     events.flush()
     events.repeat(event, "again", 20.0)
@@ -32,7 +32,7 @@ def test_a_repeated_event_counts_and_has_the_last_time_and_message(connect: Conn
 
 
 def test_events_are_told_by_namespace_and_name(connect: Connect) -> None:
-    events = Events(connect())
+    events = EventStore(connect())
     events.add(ABOUT, "job-controller", WHAT, 1.0)
     events.add(("Job", "other", "j", "uid-2"), "job-controller", WHAT, 1.0)
     events.add(("Pod", "default", "p", "uid-3"), "kubelet", WHAT, 1.0)
@@ -42,7 +42,7 @@ def test_events_are_told_by_namespace_and_name(connect: Connect) -> None:
 
 
 def test_an_api_event_names_its_object_its_source_and_its_times(connect: Connect) -> None:
-    events = Events(connect())
+    events = EventStore(connect())
     found = api_event(events.add(ABOUT, "job-controller", WHAT, 1795225685.9))
     assert found["involvedObject"] == {
         "kind": "Job",
@@ -59,7 +59,7 @@ def test_an_api_event_names_its_object_its_source_and_its_times(connect: Connect
 
 def test_what_was_recorded_since_a_moment_or_a_version_is_known(connect: Connect) -> None:
     version = 3
-    events = Events(connect(), lambda: version)
+    events = EventStore(connect(), lambda: version)
     first = events.add(ABOUT, "job-controller", WHAT, 1.0)
     version = 4
     events.repeat(first, "again", 2.0)
@@ -67,4 +67,4 @@ def test_what_was_recorded_since_a_moment_or_a_version_is_known(connect: Connect
     assert events.since(1) == [(first, False), (second, True)]
     assert events.since(events.changed) == []
     assert [events.changed_at(at) for at in (0, 3, 4, 5)] == [0, 0, 1, 3]
-    assert Events(connect()).since(-1) is None
+    assert EventStore(connect()).since(-1) is None

@@ -9,15 +9,15 @@ import pytest
 
 from expander.base.errors import ExpanderError
 from expander.local.store.database import open_database
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 
-Opener = Callable[..., Store]
+Opener = Callable[..., ObjectStore]
 
 
 @pytest.fixture
 def opened(connect: Callable[[], Connection]) -> Opener:
     """Opens the same file anew, as after the end of the process that had it."""
-    return lambda **options: Store(connect(), **options)
+    return lambda **options: ObjectStore(connect(), **options)
 
 
 def config(name: str, uid: str = "", **more: Any) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def config(name: str, uid: str = "", **more: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"key": name}}
 
 
-def names(store: Store, namespace: str | None = None) -> list[str]:
+def names(store: ObjectStore, namespace: str | None = None) -> list[str]:
     return [obj["metadata"]["name"] for obj in store.of_kind("ConfigMap", namespace)]
 
 

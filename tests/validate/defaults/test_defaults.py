@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.registry import created_job
+from expander.local.registry import prepare_job_for_create
 from expander.validate.defaults.core import pull_policy
 from expander.validate.defaults.defaults import defaults
 
@@ -265,7 +265,7 @@ def test_an_image_is_always_pulled_when_its_tag_is_latest(image: str, policy: st
 
 
 def test_a_created_job_is_labelled_and_selected_by_its_uid() -> None:
-    created = created_job(job(), "u-1", namespace="n")
+    created = prepare_job_for_create(job(), "u-1", namespace="n")
     labels = created["spec"]["template"]["metadata"]["labels"]
     assert labels["batch.kubernetes.io/controller-uid"] == labels["controller-uid"] == "u-1"
     assert labels["batch.kubernetes.io/job-name"] == labels["job-name"] == "j"
@@ -276,6 +276,6 @@ def test_a_created_job_is_labelled_and_selected_by_its_uid() -> None:
 
 def test_a_job_with_its_own_selector_keeps_it() -> None:
     given = job({"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}})
-    created = created_job(given, "u-1")
+    created = prepare_job_for_create(given, "u-1")
     assert created["spec"]["selector"] == {"matchLabels": {"a": "b"}}
     assert "labels" not in created["spec"]["template"]["metadata"]

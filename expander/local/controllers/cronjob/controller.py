@@ -14,15 +14,15 @@ from expander.base.errors import ExpanderError
 from expander.local.controllers.cronjob import sync
 from expander.local.controllers.events import Recorder
 from expander.local.store.database import Object
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 from expander.local.timers import Timers
 
-FIRST_RETRY: Final = 0.005
-LAST_RETRY: Final = 1000.0
+FIRST_RETRY_SECONDS: Final = 0.005
+MAX_RETRY_SECONDS: Final = 1000.0
 """Seconds until a Job that was refused is tried again: doubled each time (client-go's default queue)."""
 
 
-class Cluster(Protocol):
+class JobClient(Protocol):
     """What a CronJob needs done."""
 
     def create_job(self, job: dict[str, Any], now: float) -> Object | None:
@@ -32,10 +32,10 @@ class Cluster(Protocol):
         """Delete a Job and, after it, its pods."""
 
 
-class CronJobs:
+class CronJobController:
     """The CronJob controller of one store. ``zone`` is that of CronJobs that name none."""
 
-    def __init__(self, store: Store, cluster: Cluster, recorder: Recorder, *, zone: str = "") -> None:
+    def __init__(self, store: ObjectStore, cluster: JobClient, recorder: Recorder, *, zone: str = "") -> None:
         self._store = store
         self._cluster = cluster
         self._recorder = recorder
@@ -64,7 +64,7 @@ class CronJobs:
             self.arrived(new)
             return
         self._looks.drop(uid)
-        if (at := sync.next_look(new, now, zone=self._zone)) is not None:
+        if (at := sync.next_schedule_time(new, now, zone=self._zone)) is not None:
             self._looks.set(uid, at)
 
     def job_changed(self, job: Object, interim: Object | None = None) -> None:
@@ -99,7 +99,7 @@ class CronJobs:
 
     def _look(self, cron_job: Object, jobs: list[Object], now: float) -> None:
         uid = cron_job["metadata"]["uid"]
-        decision = sync.decide(cron_job, jobs, now, zone=self._zone)
+        decision = sync.sync_cron_job(cron_job, jobs, now, zone=self._zone)
         for event in decision.events:
             self._recorder.record(cron_job, *event, now)
         for job in decision.delete:
@@ -108,7 +108,7 @@ class CronJobs:
         status = decision.status
         made = None if decision.create is None else self._create(cron_job, decision, now)
         if made is not None:
-            status = sync.started(status, made, decision.scheduled)
+            status = sync.status_after_start(status, made, decision.scheduled)
         if decision.changed or made is not None:
             self._store.put({**cron_job, "status": status})
             self._queue.append((uid, None))
@@ -124,7 +124,7 @@ class CronJobs:
         except ExpanderError as error:
             self._recorder.record(cron_job, *sync.refused_job(str(error)), now)
             times = self._refusals[uid] = self._refusals.get(uid, 0) + 1
-            self._looks.set(uid, now + min(LAST_RETRY, FIRST_RETRY * 2 ** min(times - 1, 30)))
+            self._looks.set(uid, now + min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(times - 1, 30)))
             return None
         self._refusals.pop(uid, None)
         if made is not None:

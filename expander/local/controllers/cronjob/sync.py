@@ -33,17 +33,17 @@ from expander.kube.wellknown import Object
 from expander.local.controllers.job.conditions import finished
 from expander.local.controllers.job.context import Event
 
-PADDING: Final = 0.1
+NEXT_SCHEDULE_DELTA_SECONDS: Final = 0.1
 """Seconds after a scheduled time at which the CronJob is looked at, against small steps of the clock."""
 
-MANY: Final = 100
+MANY_MISSED_TIMES: Final = 100
 """More missed times than so many are worth a warning."""
 
-Following = Callable[[float], "int | None"]
+NextTime = Callable[[float], "int | None"]
 """From a time to the schedule's first one after it, Unix seconds; None when there is none."""
 
 
-class Unmet(NamedTuple):
+class RecentSchedule(NamedTuple):
     """``latest`` is the last time of the schedule that has come; None when none has since ``earliest``.
 
     ``missed`` is about how many came before it; 0 when it is at most the first.
@@ -54,43 +54,43 @@ class Unmet(NamedTuple):
     missed: int
 
 
-def unmet(following: Following, earliest: float, now: float) -> Unmet:
+def most_recent_schedule(following: NextTime, earliest: float, now: float) -> RecentSchedule:
     """The times after ``earliest`` up to ``now``. Raises ValueError, in the controller's words, for a
     schedule that has no times."""
     first = following(earliest)
     if first is not None and now < first:
-        return Unmet(earliest, None, 0)
+        return RecentSchedule(earliest, None, 0)
     second = None if first is None else following(first)
     if first is None or second is None:
         raise ValueError("time difference between two schedules is less than 1 second")
     if now < second:
-        return Unmet(earliest, first, 0)
+        return RecentSchedule(earliest, first, 0)
     gap = second - first
     missed = int(now - first) // gap + 1
     latest = None
     time = following(first + (missed - 2) * gap)
     while time is not None and time <= now:
         latest, time = time, following(time)
-    return Unmet(earliest, latest, missed)
+    return RecentSchedule(earliest, latest, missed)
 
 
-def next_schedule_check(following: Following, earliest: float, now: float) -> float | None:
+def next_schedule_check(following: NextTime, earliest: float, now: float) -> float | None:
     """When to look next at a CronJob that was last seen to at ``earliest``; None for never."""
     try:
-        found = unmet(following, earliest, now)
+        found = most_recent_schedule(following, earliest, now)
     except ValueError:
         start = now
     else:
         start = now if found.missed else found.earliest
         start = start if found.latest is None else found.latest
     time = following(start)
-    return None if time is None else time + PADDING
+    return None if time is None else time + NEXT_SCHEDULE_DELTA_SECONDS
 
 
 _LIMITS: Final = (("Complete", "successfulJobsHistoryLimit"), ("Failed", "failedJobsHistoryLimit"))
 
 
-def surplus(spec: Object, jobs: Iterable[Object]) -> list[Object]:
+def finished_jobs_to_delete(spec: Object, jobs: Iterable[Object]) -> list[Object]:
     """The Jobs to delete, in order; those on their way out are counted, but not deleted again."""
     ended = [(end["type"], job) for job in jobs if (end := finished(job)) is not None]
     found: list[Object] = []
@@ -157,7 +157,7 @@ _UNSUPPORTED: Final = (
     'CRON_TZ or TZ used in schedule "{}" is not officially supported, see '
     "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
 )
-_MANY_MISSED: Final = (
+_TOO_MANY_MISSED: Final = (
     "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
 )
 
@@ -200,11 +200,11 @@ class CronDecision:
         self.tell("Normal", "SuccessfulDelete", f"Deleted job {metadata['name']}")
 
 
-def decide(cron_job: Object, jobs: Sequence[Object], now: float, *, zone: str = "") -> CronDecision:
+def sync_cron_job(cron_job: Object, jobs: Sequence[Object], now: float, *, zone: str = "") -> CronDecision:
     """What the controller does at ``now`` (Unix seconds). ``jobs`` are all that have the CronJob as their
     controller; ``zone`` is the controller's own, for CronJobs that name none."""
     decision = CronDecision(dict(cron_job.get("status") or {}))
-    for job in surplus(cron_job["spec"], jobs):
+    for job in finished_jobs_to_delete(cron_job["spec"], jobs):
         decision.remove(job)
     _follow(decision, jobs)
     spec = cron_job["spec"]
@@ -221,7 +221,7 @@ def decide(cron_job: Object, jobs: Sequence[Object], now: float, *, zone: str = 
     return decision
 
 
-def started(status: Object, job: Object, scheduled: int) -> dict[str, Any]:
+def status_after_start(status: Object, job: Object, scheduled: int) -> dict[str, Any]:
     """The CronJob's status when ``job``, as it is in the store, was started for the time ``scheduled``."""
     metadata = job["metadata"]
     reference = {
@@ -246,7 +246,7 @@ def refused_job(error: str) -> Event:
     return Event("Warning", "FailedCreate", f"Error creating job: {error}")
 
 
-def next_look(cron_job: Object, now: float, *, zone: str = "") -> float | None:
+def next_schedule_time(cron_job: Object, now: float, *, zone: str = "") -> float | None:
     """When the next scheduled time is to be seen to; None when there is none."""
     try:
         following = _following(cron_job["spec"], zone)
@@ -319,14 +319,14 @@ def _due(decision: CronDecision, cron_job: Object, now: float, zone: str) -> int
     earliest, deadline = _earliest(cron_job, decision.status), spec.get("startingDeadlineSeconds")
     since = earliest if deadline is None else max(earliest, now - deadline)
     try:
-        found = unmet(following, since, now)
+        found = most_recent_schedule(following, since, now)
     except ValueError as error:
         decision.tell("Warning", "InvalidSchedule", f"invalid schedule: {spec['schedule']} : {error}")
         return None
     decision.again_at = next_schedule_check(following, earliest, now)
     decision.scheduled = found.latest or 0
-    if found.latest is not None and found.missed > MANY:
-        decision.tell("Warning", "TooManyMissedTimes", _MANY_MISSED)
+    if found.latest is not None and found.missed > MANY_MISSED_TIMES:
+        decision.tell("Warning", "TooManyMissedTimes", _TOO_MANY_MISSED)
     if found.latest is not None and deadline is not None and found.latest + deadline < now:
         at = format_datetime(datetime.fromtimestamp(found.latest, UTC))
         decision.tell("Warning", "MissSchedule", f"Missed scheduled time to start a job: {at}")
@@ -334,7 +334,7 @@ def _due(decision: CronDecision, cron_job: Object, now: float, zone: str) -> int
     return found.latest
 
 
-def _following(spec: Object, zone: str) -> Following:
+def _following(spec: Object, zone: str) -> NextTime:
     """The times of the schedule in the CronJob's time zone; ValueError when it is no schedule."""
     schedule = cron.parse(spec["schedule"])
     place = cron.named_zone(spec.get("timeZone") or zone)

@@ -12,42 +12,44 @@ from typing import NamedTuple
 
 from expander.kube.time import unix
 from expander.kube.wellknown import INDEX_FAILURES, INDEX_IGNORED_FAILURES, Object, number
-from expander.local.controllers.job.pods import Entry
+from expander.local.controllers.job.pods import PodRecord
 
-LONGEST = 60
+MAX_BACKOFF_FACTOR = 60
 """The longest wait, in multiples of the first."""
 
 
-class Record(NamedTuple):
+class BackoffRecord(NamedTuple):
     """What the controller remembers of a Job: failures since the last success, and when the last one was."""
 
     failures: int = 0
     last: float | None = None
 
-    def after(self, succeeded: Sequence[Entry], failed: Sequence[Entry], now: float) -> Record:
+    def after(self, succeeded: Sequence[PodRecord], failed: Sequence[PodRecord], now: float) -> BackoffRecord:
         """The record when these pods have ended as well."""
         if not failed:
-            return Record() if succeeded else self
+            return BackoffRecord() if succeeded else self
         ends = [finish_time(entry.pod) for entry in failed]
         if not succeeded:
-            return Record(self.failures + len(ends), seen(max(ends), now))
+            return BackoffRecord(self.failures + len(ends), clamp_to_now(max(ends), now))
         success = max(finish_time(entry.pod) for entry in succeeded)
         later = [end for end in ends if end > success]
-        return Record(len(later), seen(max(later), now)) if later else Record()
+        return BackoffRecord(len(later), clamp_to_now(max(later), now)) if later else BackoffRecord()
 
     def until(self, base: float) -> float | None:
         """When new pods may be created, Unix seconds; None for at once. ``base`` is the first wait."""
-        return None if not self.failures or self.last is None else self.last + wait(self.failures, base)
+        return (
+            None if not self.failures or self.last is None else self.last + backoff_delay(self.failures, base)
+        )
 
 
-def wait(failures: int, base: float) -> float:
+def backoff_delay(failures: int, base: float) -> float:
     """Seconds to wait after that many failures in a row."""
-    return base * min(1 << min(failures - 1, 10), LONGEST)
+    return base * min(1 << min(failures - 1, 10), MAX_BACKOFF_FACTOR)
 
 
-def index_until(last_failed: Entry, base: float) -> float:
+def index_ready_at(last_failed: PodRecord, base: float) -> float:
     """When the index of ``last_failed``, its last failed pod, may get a new pod; Unix seconds."""
-    return finish_time(last_failed.pod) + wait(absolute_failures(last_failed.pod) + 1, base)
+    return finish_time(last_failed.pod) + backoff_delay(absolute_failures(last_failed.pod) + 1, base)
 
 
 def absolute_failures(pod: Object) -> int:
@@ -56,7 +58,7 @@ def absolute_failures(pod: Object) -> int:
     return number(annotations, INDEX_FAILURES) + number(annotations, INDEX_IGNORED_FAILURES)
 
 
-def seen(finished: float, now: float) -> float:
+def clamp_to_now(finished: float, now: float) -> float:
     """The best guess at a finish time: objects hold whole seconds, so within that second it is now."""
     return now if 0 <= now - finished < 1 else finished
 

@@ -25,7 +25,7 @@ FAILURE_TARGET = "FailureTarget"
 SUCCESS_CRITERIA_MET = "SuccessCriteriaMet"
 
 
-class Verdict(NamedTuple):
+class FinishedCondition(NamedTuple):
     """Why a Job is to end: ``type`` is FailureTarget or SuccessCriteriaMet, or what they lead to."""
 
     type: str
@@ -33,15 +33,21 @@ class Verdict(NamedTuple):
     message: str
 
 
-COMPLETIONS = Verdict(SUCCESS_CRITERIA_MET, "CompletionsReached", "Reached expected number of succeeded pods")
-BACKOFF_LIMIT = Verdict(FAILURE_TARGET, "BackoffLimitExceeded", "Job has reached the specified backoff limit")
-DEADLINE = Verdict(FAILURE_TARGET, "DeadlineExceeded", "Job was active longer than specified deadline")
-MAX_FAILED_INDEXES = Verdict(
+COMPLETIONS = FinishedCondition(
+    SUCCESS_CRITERIA_MET, "CompletionsReached", "Reached expected number of succeeded pods"
+)
+BACKOFF_LIMIT = FinishedCondition(
+    FAILURE_TARGET, "BackoffLimitExceeded", "Job has reached the specified backoff limit"
+)
+DEADLINE = FinishedCondition(
+    FAILURE_TARGET, "DeadlineExceeded", "Job was active longer than specified deadline"
+)
+MAX_FAILED_INDEXES = FinishedCondition(
     FAILURE_TARGET,
     "MaxFailedIndexesExceeded",
     "Job has exceeded the specified maximal number of failed indexes",
 )
-FAILED_INDEXES = Verdict(FAILURE_TARGET, "FailedIndexes", "Job has failed indexes")
+FAILED_INDEXES = FinishedCondition(FAILURE_TARGET, "FailedIndexes", "Job has failed indexes")
 
 ENDS = {SUCCESS_CRITERIA_MET: COMPLETE, FAILURE_TARGET: FAILED}
 """The interim condition that announces an end, and the condition of the end."""
@@ -98,7 +104,7 @@ def ensure(conditions: list[Any], kind: str, status: str, reason: str, message: 
     return True
 
 
-PROPAGATION: Final = "Foreground"
+TTL_PROPAGATION: Final = "Foreground"
 
 
 def expires_at(job: Object) -> float | None:

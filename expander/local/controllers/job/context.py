@@ -14,8 +14,8 @@ from expander.kube import index_sets
 from expander.kube.time import api_time, unix
 from expander.kube.wellknown import INDEX_FAILURES, Object, number
 from expander.local.controllers.job import backoff, pod_failure_policy
-from expander.local.controllers.job.conditions import Verdict
-from expander.local.controllers.job.pods import UNKNOWN, Entry, Pods
+from expander.local.controllers.job.conditions import FinishedCondition
+from expander.local.controllers.job.pods import UNKNOWN_INDEX, JobPods, PodRecord
 
 
 class Event(NamedTuple):
@@ -70,7 +70,7 @@ class Decision:
             self.again_at = at
 
 
-class Turn:
+class SyncContext:
     """The facts of one turn.
 
     ``succeeded`` and ``failed`` count what the status counts and what has ended since, ``done`` and
@@ -80,7 +80,7 @@ class Turn:
     ``start_time`` the one of the status; both None while the Job has not started.
     """
 
-    def __init__(self, job: Object, pods: Pods, now: float, memory: Object, backoff_base: float) -> None:
+    def __init__(self, job: Object, pods: JobPods, now: float, memory: Object, backoff_base: float) -> None:
         self.job, self.pods, self.now, self.base = job, pods, now, backoff_base
         self.spec: Object = job["spec"]
         self.status: Object = job.get("status") or {}
@@ -91,38 +91,38 @@ class Turn:
         self.parallelism: int = self.spec.get("parallelism", 1)
         self.indexed: bool = self.spec.get("completionMode") == "Indexed"
         self.deleted: bool = job["metadata"].get("deletionTimestamp") is not None
-        self.only_failed = only_failed(self.spec)
+        self.only_failed = only_replace_failed_pods(self.spec)
         self.active, self.ready, self.terminating = len(pods.active), pods.ready, len(pods.terminating)
-        self.verdict: Verdict | None = None
+        self.verdict: FinishedCondition | None = None
         self._count_ended()
         self._begin(memory)
         self.done: index_sets.Intervals = []
         self.lost: index_sets.Intervals | None = None
-        self.delayed: dict[int, Entry] = {}
+        self.delayed: dict[int, PodRecord] = {}
         if self.indexed:
             self._sort_indexes()
         record = memory.get("backoff") or (0, None)
-        self.backoff = backoff.Record(*record).after(self.new_succeeded, self.new_failed, now)
+        self.backoff = backoff.BackoffRecord(*record).after(self.new_succeeded, self.new_failed, now)
 
-    def is_failed(self, entry: Entry) -> bool:
+    def is_failed(self, entry: PodRecord) -> bool:
         """Whether the pod counts as failed: a deleted one does unless only failed pods are replaced."""
         return entry.phase == "Failed" or (
             entry.deleted and entry.phase != "Succeeded" and not self.only_failed
         )
 
-    def is_valid(self, entry: Entry) -> bool:
+    def is_valid(self, entry: PodRecord) -> bool:
         """Whether the pod's index is one of the Job's; any pod's is where pods have none."""
-        return not self.indexed or UNKNOWN < entry.index < (self.completions or 0)
+        return not self.indexed or UNKNOWN_INDEX < entry.index < (self.completions or 0)
 
-    def match(self, entry: Entry) -> pod_failure_policy.Match:
+    def match(self, entry: PodRecord) -> pod_failure_policy.Match:
         """What the Job's podFailurePolicy says of the failed pod."""
         if self.policy is None:
             return pod_failure_policy.NO_MATCH
         return pod_failure_policy.match(self.policy, entry.pod)
 
     def _count_ended(self) -> None:
-        self.new_succeeded: list[Entry] = []
-        self.new_failed: list[Entry] = []
+        self.new_succeeded: list[PodRecord] = []
+        self.new_failed: list[PodRecord] = []
         for entry in self.pods.ended.values():
             if self.is_valid(entry):
                 (self.new_succeeded if entry.phase == "Succeeded" else self.new_failed).append(entry)
@@ -173,7 +173,7 @@ class Turn:
             if other is None or _is_later(entry, other):
                 self.delayed[index] = entry
 
-    def _is_last(self, entry: Entry, limit: int) -> bool:
+    def _is_last(self, entry: PodRecord, limit: int) -> bool:
         """Whether the index of the failed pod has failed with it."""
         found = self.match(entry)
         if found.action == "FailIndex":
@@ -181,12 +181,12 @@ class Turn:
         return found.counts and number(entry.pod["metadata"].get("annotations"), INDEX_FAILURES) >= limit
 
 
-def only_failed(spec: Object) -> bool:
+def only_replace_failed_pods(spec: Object) -> bool:
     """Whether pods are replaced only when they have failed, not as soon as they are deleted."""
     return spec.get("podReplacementPolicy") == "Failed" or spec.get("podFailurePolicy") is not None
 
 
-def _is_later(entry: Entry, other: Entry) -> bool:
+def _is_later(entry: PodRecord, other: PodRecord) -> bool:
     if backoff.absolute_failures(entry.pod) < backoff.absolute_failures(other.pod):
         return False
     return backoff.finish_time(entry.pod) >= backoff.finish_time(other.pod)

@@ -20,20 +20,20 @@ from expander.kube.wellknown import CONTROLLER
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job import conditions
 from expander.local.controllers.job.context import Decision, pod_created, pod_deleted
-from expander.local.controllers.job.sync import decide
-from expander.local.controllers.pods import Pods
+from expander.local.controllers.job.sync import sync_job
+from expander.local.controllers.pods import PodControl
 from expander.local.store.database import Object
-from expander.local.store.objects import Store
+from expander.local.store.objects import ObjectStore
 
-FIRST_RETRY: Final = 1.0
-LAST_RETRY: Final = 60.0
+FIRST_RETRY_SECONDS: Final = 1.0
+MAX_RETRY_SECONDS: Final = 60.0
 """Seconds (DefaultJobApiBackOff, MaxJobApiBackOff)."""
 
 
-class Creation:
+class PodCreator:
     """The pods that Jobs ask for, and how often each Job was refused one in a row."""
 
-    def __init__(self, pods: Pods, recorder: Recorder) -> None:
+    def __init__(self, pods: PodControl, recorder: Recorder) -> None:
         self._pods = pods
         self._recorder = recorder
         self._refusals: dict[str, int] = {}
@@ -55,7 +55,11 @@ class Creation:
     def retry_at(self, uid: str, now: float) -> float | None:
         """When to try again for a Job that was refused a pod, Unix seconds; None when it was not."""
         times = self._refusals.get(uid)
-        return None if times is None else now + min(LAST_RETRY, FIRST_RETRY * 2 ** min(times - 1, 30))
+        return (
+            None
+            if times is None
+            else now + min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(times - 1, 30))
+        )
 
     def forget(self, uid: str) -> None:
         """The Job asks for no more pods."""
@@ -78,11 +82,11 @@ def _batches(wanted: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, An
         start, size = start + size, size * 2
 
 
-EXPIRY: Final = "expires"
+EXPIRY_NOTE: Final = "expires"
 """The key under which the time of deletion is noted of a finished Job that has one."""
 
 
-class Turn(NamedTuple):
+class SyncResult(NamedTuple):
     """What came of looking at a Job: the Job as it is now, when to look again, and whether it is over.
 
     ``changed``: its status is another than before; ``interim`` is a version in between that was shown.
@@ -95,17 +99,23 @@ class Turn(NamedTuple):
     interim: Object | None
 
 
-class Jobs:
+class JobController:
     """The Job controller of one store."""
 
     def __init__(
-        self, store: Store, pods: Pods, recorder: Recorder, *, backoff_base: float, watched: bool = False
+        self,
+        store: ObjectStore,
+        pods: PodControl,
+        recorder: Recorder,
+        *,
+        backoff_base: float,
+        watched: bool = False,
     ) -> None:
         """``backoff_base`` in seconds. ``watched``: somebody follows every version of the objects."""
         self._store = store
         self._pods = pods
         self._recorder = recorder
-        self._creation = Creation(pods, recorder)
+        self._creation = PodCreator(pods, recorder)
         self._base = backoff_base
         self._watched = watched
         self._memories: dict[str, dict[str, Any]] = {}
@@ -115,14 +125,14 @@ class Jobs:
         """How many Jobs have begun and are not over."""
         return len(self._memories)
 
-    def turn(self, uid: str, now: float) -> Turn | None:
+    def turn(self, uid: str, now: float) -> SyncResult | None:
         """Look at one Job and do what is to be done; None when it is gone or over already."""
         memory = self._memories.get(uid)
         job = self._store.by_uid(uid) if memory is not None else self._begin(uid)
         if job is None:
             return None
         memory = self._memories[uid]
-        decision = decide(job, self._pods.of_job(uid), now, memory=memory, backoff_base=self._base)
+        decision = sync_job(job, self._pods.of_job(uid), now, memory=memory, backoff_base=self._base)
         before = job
         job, interim = self._act(job, decision, now)
         over = conditions.finished(job) is not None
@@ -137,7 +147,7 @@ class Jobs:
         retry_at = self._creation.retry_at(uid, now)
         if retry_at is not None:
             decision.ask_again(retry_at)
-        return Turn(job, decision.again_at, over, job is not before, interim)
+        return SyncResult(job, decision.again_at, over, job is not before, interim)
 
     def forget(self, uid: str) -> None:
         """The Job is gone from the store."""
@@ -186,7 +196,7 @@ class Jobs:
         uid = job["metadata"]["uid"]
         at = conditions.expires_at(job)
         if at is not None or self._memories[uid]:
-            self._store.note(uid, None if at is None else {EXPIRY: at})
+            self._store.note(uid, None if at is None else {EXPIRY_NOTE: at})
         self._memories.pop(uid)
         self._creation.forget(uid)
         self._pods.forget_job(uid)

@@ -29,11 +29,11 @@ from expander.kube.wellknown import (
 )
 from expander.local.controllers.job import pod_failure_policy
 
-UNKNOWN = -1
+UNKNOWN_INDEX = -1
 """The index of a pod that has none."""
 
 
-class Entry:
+class PodRecord:
     """What the rules need of one pod.
 
     ``index`` is its completion index or `UNKNOWN`; ``phase`` as in its status; ``deleted`` whether it has a
@@ -47,7 +47,7 @@ class Entry:
         metadata, status = pod["metadata"], pod.get("status") or {}
         self.pod = pod
         self.uid: str = metadata["uid"]
-        self.index = number(metadata.get("annotations"), INDEX, UNKNOWN)
+        self.index = number(metadata.get("annotations"), INDEX, UNKNOWN_INDEX)
         self.phase: str = status.get("phase") or "Pending"
         self.deleted = metadata.get("deletionTimestamp") is not None
         self.tracked = FINALIZER in (metadata.get("finalizers") or ())
@@ -63,7 +63,7 @@ class Entry:
         return self.phase == "Succeeded" or self.phase == "Failed"
 
 
-class Pods:
+class JobPods:
     """The pods of one Job by group; each group maps uids to entries, oldest news first.
 
     ``active``: neither ended nor deleted. ``terminating``: deleted, not ended. ``ended``: ended and not yet
@@ -75,18 +75,18 @@ class Pods:
     __slots__ = ("_highest", "active", "by_index", "ended", "failures", "ready", "restarts", "terminating")
 
     def __init__(self, pods: Iterable[dict[str, Any]] = ()) -> None:
-        self.active: dict[str, Entry] = {}
-        self.terminating: dict[str, Entry] = {}
-        self.ended: dict[str, Entry] = {}
+        self.active: dict[str, PodRecord] = {}
+        self.terminating: dict[str, PodRecord] = {}
+        self.ended: dict[str, PodRecord] = {}
         self.by_index: dict[int, int] = {}
         self.ready = self.restarts = self.failures = 0
-        self._highest = UNKNOWN
+        self._highest = UNKNOWN_INDEX
         for pod in pods:
             self.put(pod)
 
     def put(self, pod: dict[str, Any]) -> None:
         """The pod is new or has changed. The mapping is kept; tell of it again when it changes."""
-        entry = Entry(pod)
+        entry = PodRecord(pod)
         self.drop(entry.uid)
         if entry.ended:
             if entry.tracked:
@@ -124,10 +124,10 @@ class Pods:
 
     def are_distinct(self, completions: int) -> bool:
         """Whether each active pod has an index of its own below ``completions``."""
-        if len(self.by_index) != len(self.active) or UNKNOWN in self.by_index:
+        if len(self.by_index) != len(self.active) or UNKNOWN_INDEX in self.by_index:
             return False
         if self._highest >= completions:
-            self._highest = max(self.by_index, default=UNKNOWN)
+            self._highest = max(self.by_index, default=UNKNOWN_INDEX)
         return self._highest < completions
 
     def __len__(self) -> int:
@@ -142,27 +142,31 @@ def is_ready(status: Object) -> bool:
     return False
 
 
-LONGEST_PREFIX = 58
+MAX_GENERATED_PREFIX = 58
 """Longest part of a generated name before its five random characters (apiserver's name generator)."""
 
-VARIABLE = {
+INDEX_ENV = {
     "name": INDEX_VARIABLE,
     "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{INDEX}']"}},
 }
 
 
-def pod_prefix(job: str, index: int = UNKNOWN) -> str:
+def pod_prefix(job: str, index: int = UNKNOWN_INDEX) -> str:
     """The generateName of a pod of the Job called ``job``."""
-    end = "-" if index == UNKNOWN else f"-{index}-"
-    return job[: LONGEST_PREFIX - len(end)] + end if index != UNKNOWN else (job + end)[:LONGEST_PREFIX]
+    end = "-" if index == UNKNOWN_INDEX else f"-{index}-"
+    return (
+        job[: MAX_GENERATED_PREFIX - len(end)] + end
+        if index != UNKNOWN_INDEX
+        else (job + end)[:MAX_GENERATED_PREFIX]
+    )
 
 
 def pod_name(job: str, index: int | None, token: str) -> str:
     """The name of a pod: of the Job called ``job``, its index if it has one, and five random characters."""
-    return pod_prefix(job, UNKNOWN if index is None else index) + token
+    return pod_prefix(job, UNKNOWN_INDEX if index is None else index) + token
 
 
-class Maker:
+class PodFactory:
     """Makes the pods of one Job in one turn; what they have in common is made once and shared."""
 
     __slots__ = ("_finalizers", "_job", "_metadata", "_owner", "_spec", "_template")
@@ -185,7 +189,7 @@ class Maker:
         }
         self._spec: dict[str, Any] | None = None
 
-    def pod(self, index: int = UNKNOWN, replaces: Entry | None = None) -> dict[str, Any]:
+    def pod(self, index: int = UNKNOWN_INDEX, replaces: PodRecord | None = None) -> dict[str, Any]:
         """A new pod; ``replaces`` is the failed pod of the same index, where indexes have own limits."""
         owner, own = self._job["metadata"], self._metadata
         metadata: dict[str, Any] = {
@@ -197,7 +201,7 @@ class Maker:
         }
         annotations = dict(own.get("annotations") or {})
         spec = self._template
-        if index != UNKNOWN:
+        if index != UNKNOWN_INDEX:
             annotations[INDEX] = metadata["labels"][INDEX] = str(index)
             if self._job["spec"].get("backoffLimitPerIndex") is not None:
                 annotations.update(self._failures(replaces))
@@ -214,7 +218,7 @@ class Maker:
                     self._spec[kind] = [_with_variable(container) for container in self._spec[kind]]
         return self._spec
 
-    def _failures(self, replaces: Entry | None) -> dict[str, str]:
+    def _failures(self, replaces: PodRecord | None) -> dict[str, str]:
         """The annotations that count the failures of the index, ``replaces`` included."""
         if replaces is None:
             return {INDEX_FAILURES: "0"}
@@ -232,4 +236,4 @@ def _with_variable(container: dict[str, Any]) -> dict[str, Any]:
     env = container.get("env") or []
     if any(each.get("name") == INDEX_VARIABLE for each in env):
         return container
-    return {**container, "env": [*env, VARIABLE]}
+    return {**container, "env": [*env, INDEX_ENV]}

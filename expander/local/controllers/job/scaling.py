@@ -11,25 +11,25 @@ from collections.abc import Container, Iterable, Sequence
 from expander.kube import index_sets
 from expander.kube.time import unix
 from expander.local.controllers.job import backoff
-from expander.local.controllers.job.context import Decision, Turn
-from expander.local.controllers.job.pods import Entry, Maker
+from expander.local.controllers.job.context import Decision, SyncContext
+from expander.local.controllers.job.pods import PodFactory, PodRecord
 
-MOST = 500
+MAX_POD_CREATE_DELETE_PER_SYNC = 500
 """The most pods created or deleted in one turn."""
 
-PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
+PHASE_ORDER = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
-def scale(turn: Turn, decision: Decision) -> None:
+def scale(turn: SyncContext, decision: Decision) -> None:
     """Bring the number of active pods to what the Job wants now."""
     if turn.suspended:
         delete(turn, decision, turn.pods.active.values(), release=True)
         return
     wanted = _wanted(turn)
-    surplus = _surplus(turn, max(0, turn.active - wanted))[:MOST]
+    surplus = _surplus(turn, max(0, turn.active - wanted))[:MAX_POD_CREATE_DELETE_PER_SYNC]
     if surplus:
         delete(turn, decision, surplus, release=True)
-        if len(surplus) == MOST:
+        if len(surplus) == MAX_POD_CREATE_DELETE_PER_SYNC:
             decision.ask_again(turn.now)
         return
     missing = wanted - turn.active - (turn.terminating if turn.only_failed else 0)
@@ -37,7 +37,7 @@ def scale(turn: Turn, decision: Decision) -> None:
         _create(turn, decision, missing)
 
 
-def delete(turn: Turn, decision: Decision, entries: Iterable[Entry], *, release: bool) -> None:
+def delete(turn: SyncContext, decision: Decision, entries: Iterable[PodRecord], *, release: bool) -> None:
     """Delete active pods; with ``release`` they are not counted, otherwise the turn counts them."""
     for entry in entries:
         decision.delete.append(entry.uid)
@@ -48,16 +48,16 @@ def delete(turn: Turn, decision: Decision, entries: Iterable[Entry], *, release:
         turn.ready -= entry.ready
 
 
-def _wanted(turn: Turn) -> int:
+def _wanted(turn: SyncContext) -> int:
     if turn.completions is None:
         return turn.active if turn.succeeded > 0 else turn.parallelism
     return max(0, min(turn.completions - turn.succeeded, turn.parallelism))
 
 
-def _surplus(turn: Turn, least: int) -> list[Entry]:
+def _surplus(turn: SyncContext, least: int) -> list[PodRecord]:
     """The active pods to remove: those with no valid index or one that another has, then by age."""
-    chosen: list[Entry] = []
-    left: Sequence[Entry] = ()
+    chosen: list[PodRecord] = []
+    left: Sequence[PodRecord] = ()
     if turn.indexed:
         if not least and turn.pods.are_distinct(turn.completions or 0):
             return chosen
@@ -65,13 +65,13 @@ def _surplus(turn: Turn, least: int) -> list[Entry]:
     elif least:
         left = list(turn.pods.active.values())
     if len(chosen) < least:
-        chosen += sorted(left, key=_precious)[: least - len(chosen)]
+        chosen += sorted(left, key=_removal_order)[: least - len(chosen)]
     return chosen
 
 
-def _by_index(turn: Turn) -> tuple[list[Entry], list[Entry]]:
-    chosen: list[Entry] = []
-    groups: dict[int, list[Entry]] = {}
+def _by_index(turn: SyncContext) -> tuple[list[PodRecord], list[PodRecord]]:
+    chosen: list[PodRecord] = []
+    groups: dict[int, list[PodRecord]] = {}
     for entry in sorted(turn.pods.active.values(), key=lambda each: each.index):
         if turn.is_valid(entry):
             groups.setdefault(entry.index, []).append(entry)
@@ -79,13 +79,13 @@ def _by_index(turn: Turn) -> tuple[list[Entry], list[Entry]]:
             chosen.append(entry)
     left = []
     for group in groups.values():
-        *repeated, last = sorted(group, key=_precious) if len(group) > 1 else group
+        *repeated, last = sorted(group, key=_removal_order) if len(group) > 1 else group
         chosen += repeated
         left.append(last)
     return chosen, left
 
 
-def _precious(entry: Entry) -> tuple[bool, int, bool, float, int, float]:
+def _removal_order(entry: PodRecord) -> tuple[bool, int, bool, float, int, float]:
     """The order of removal: what has come least far goes first (controller.ActivePods)."""
     pod = entry.pod
     since = ready_since(entry) if entry.ready else 0.0
@@ -93,7 +93,7 @@ def _precious(entry: Entry) -> tuple[bool, int, bool, float, int, float]:
     created = pod["metadata"].get("creationTimestamp")
     return (
         bool(pod["spec"].get("nodeName")),
-        PHASES.get(entry.phase, 0),
+        PHASE_ORDER.get(entry.phase, 0),
         entry.ready,
         -since,
         -most,
@@ -101,11 +101,11 @@ def _precious(entry: Entry) -> tuple[bool, int, bool, float, int, float]:
     )
 
 
-def _containers(entry: Entry) -> Iterable[dict[str, int]]:
+def _containers(entry: PodRecord) -> Iterable[dict[str, int]]:
     return (entry.pod.get("status") or {}).get("containerStatuses") or ()
 
 
-def ready_since(entry: Entry) -> float:
+def ready_since(entry: PodRecord) -> float:
     """Since when the pod is ready, Unix seconds."""
     for condition in (entry.pod.get("status") or {}).get("conditions") or ():
         if condition.get("type") == "Ready" and condition.get("lastTransitionTime"):
@@ -113,16 +113,16 @@ def ready_since(entry: Entry) -> float:
     return 0.0
 
 
-def _create(turn: Turn, decision: Decision, missing: int) -> None:
+def _create(turn: SyncContext, decision: Decision, missing: int) -> None:
     if turn.lost is None:
         ready_at = turn.backoff.until(turn.base)
         if ready_at is not None and ready_at > turn.now:
             decision.ask_again(ready_at)
             return
-    if missing > MOST:
-        missing = MOST
+    if missing > MAX_POD_CREATE_DELETE_PER_SYNC:
+        missing = MAX_POD_CREATE_DELETE_PER_SYNC
         decision.ask_again(turn.now)
-    maker = Maker(turn.job)
+    maker = PodFactory(turn.job)
     if turn.indexed:
         created = [maker.pod(index, turn.delayed.get(index)) for index in _due(turn, decision, missing)]
     else:
@@ -131,7 +131,7 @@ def _create(turn: Turn, decision: Decision, missing: int) -> None:
     turn.active += len(created)
 
 
-def _due(turn: Turn, decision: Decision, missing: int) -> list[int]:
+def _due(turn: SyncContext, decision: Decision, missing: int) -> list[int]:
     """The lowest pending indexes, without those that still wait after a failure."""
     taken, pods = index_sets.merge(turn.done, turn.lost or []), turn.pods
     held: Container[int] = pods.by_index
@@ -140,7 +140,7 @@ def _due(turn: Turn, decision: Decision, missing: int) -> list[int]:
     due = []
     for index in index_sets.first_missing(taken, missing, turn.completions or 0, held):
         failed = turn.delayed.get(index)
-        ready_at = turn.now if failed is None else backoff.index_until(failed, turn.base)
+        ready_at = turn.now if failed is None else backoff.index_ready_at(failed, turn.base)
         if ready_at > turn.now:
             decision.ask_again(ready_at)
             continue

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from expander.kube import index_sets
 from expander.kube.wellknown import Object
-from expander.local.controllers.job.conditions import SUCCESS_CRITERIA_MET, Verdict
+from expander.local.controllers.job.conditions import SUCCESS_CRITERIA_MET, FinishedCondition
 
 
-def match(policy: Object | None, completions: int, done: index_sets.Intervals) -> Verdict | None:
+def match(policy: Object | None, completions: int, done: index_sets.Intervals) -> FinishedCondition | None:
     """The verdict of the first rule that ``done``, the succeeded indexes, meets; None for none."""
     if policy is None or not done:
         return None
     for number, rule in enumerate(policy.get("rules") or ()):
         if _met(rule, completions, done):
-            return Verdict(SUCCESS_CRITERIA_MET, "SuccessPolicy", f"Matched rules at index {number}")
+            return FinishedCondition(
+                SUCCESS_CRITERIA_MET, "SuccessPolicy", f"Matched rules at index {number}"
+            )
     return None
 
 

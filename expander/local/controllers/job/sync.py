@@ -27,17 +27,17 @@ from expander.local.controllers.job.conditions import (
     MAX_FAILED_INDEXES,
     SUCCESS_CRITERIA_MET,
     SUSPENDED,
-    Verdict,
+    FinishedCondition,
     holds,
 )
-from expander.local.controllers.job.context import Decision, Event, Turn
-from expander.local.controllers.job.pods import Pods
+from expander.local.controllers.job.context import Decision, Event, SyncContext
+from expander.local.controllers.job.pods import JobPods
 
 
-def find(turn: Turn) -> Verdict | None:
+def finished_condition(turn: SyncContext) -> FinishedCondition | None:
     """The verdict that ends the Job now; None while it goes on."""
     return (
-        announced(turn)
+        announced_condition(turn)
         or _fail_job(turn)
         or (BACKOFF_LIMIT if _past_backoff_limit(turn) else None)
         or (DEADLINE if _past_deadline(turn) else None)
@@ -46,32 +46,32 @@ def find(turn: Turn) -> Verdict | None:
     )
 
 
-def announced(turn: Turn) -> Verdict | None:
+def announced_condition(turn: SyncContext) -> FinishedCondition | None:
     """The verdict an earlier turn has put into the conditions."""
     for kind in (SUCCESS_CRITERIA_MET, FAILURE_TARGET) if turn.conditions else ():
         condition = holds(turn.conditions, kind)
         if condition is not None:
-            return Verdict(kind, condition.get("reason", ""), condition.get("message", ""))
+            return FinishedCondition(kind, condition.get("reason", ""), condition.get("message", ""))
     return None
 
 
-def deadline(turn: Turn) -> float | None:
+def deadline(turn: SyncContext) -> float | None:
     """When the Job's activeDeadlineSeconds end, Unix seconds; None for never, or while suspended."""
     seconds = turn.spec.get("activeDeadlineSeconds")
     return None if seconds is None or turn.start is None or turn.suspended else turn.start + seconds
 
 
-def _fail_job(turn: Turn) -> Verdict | None:
+def _fail_job(turn: SyncContext) -> FinishedCondition | None:
     if turn.policy is None:
         return None
     for entry in turn.pods.ended.values() if turn.pods.failures else ():
         message = turn.match(entry).message if entry.phase == "Failed" else ""
         if message:
-            return Verdict(FAILURE_TARGET, "PodFailurePolicy", message)
+            return FinishedCondition(FAILURE_TARGET, "PodFailurePolicy", message)
     return None
 
 
-def _past_backoff_limit(turn: Turn) -> bool:
+def _past_backoff_limit(turn: SyncContext) -> bool:
     limit = turn.spec.get("backoffLimit", 6)
     if turn.failed > limit:
         return True
@@ -81,12 +81,12 @@ def _past_backoff_limit(turn: Turn) -> bool:
     return bool(restarts > 0 if limit == 0 else restarts >= limit)
 
 
-def _past_deadline(turn: Turn) -> bool:
+def _past_deadline(turn: SyncContext) -> bool:
     end = deadline(turn)
     return end is not None and turn.now >= end
 
 
-def _failed_indexes(turn: Turn) -> Verdict | None:
+def _failed_indexes(turn: SyncContext) -> FinishedCondition | None:
     if not turn.lost:
         return None
     lost, limit = index_sets.total(turn.lost), turn.spec.get("maxFailedIndexes")
@@ -95,24 +95,24 @@ def _failed_indexes(turn: Turn) -> Verdict | None:
     return FAILED_INDEXES if lost + turn.succeeded >= (turn.completions or 0) else None
 
 
-def _success(turn: Turn) -> Verdict | None:
+def _success(turn: SyncContext) -> FinishedCondition | None:
     if not turn.indexed:
         return None
     return success_policy.match(turn.spec.get("successPolicy"), turn.completions or 0, turn.done)
 
 
-BATCH = 1.0
+SYNC_BATCH_SECONDS = 1.0
 """Seconds the controller waits for more news of a Job's pods: see `settling`."""
 
 
-def decide(
+def sync_job(
     job: Object,
-    pods: Pods | Iterable[dict[str, Any]],
+    pods: JobPods | Iterable[dict[str, Any]],
     now: float,
     *,
     memory: Object,
     backoff_base: float = 10.0,
-    batch: float = BATCH,
+    batch: float = SYNC_BATCH_SECONDS,
 ) -> Decision:
     """What to do for ``job``, defaulted and stored, at ``now`` (Unix seconds).
 
@@ -124,11 +124,11 @@ def decide(
     status = job.get("status") or {}
     if job["spec"].get("managedBy", CONTROLLER) != CONTROLLER:
         return Decision(dict(status), memory=dict(memory))
-    group = pods if isinstance(pods, Pods) else Pods(pods)
+    group = pods if isinstance(pods, JobPods) else JobPods(pods)
     if conditions.finished(job):
         return Decision(dict(status), release=_tracked(group))
-    due = tracking.until(job, group, now, memory, batch)
-    turn = Turn(job, group, now, memory, backoff_base)
+    due = tracking.batch_until(job, group, now, memory, batch)
+    turn = SyncContext(job, group, now, memory, backoff_base)
     end = deadline(turn)
     if due is not None and (end is None or end > now):
         kept = {**memory, "news": memory.get("news", now)}
@@ -136,14 +136,14 @@ def decide(
     return _act(turn, end)
 
 
-def _tracked(pods: Pods) -> list[str]:
+def _tracked(pods: JobPods) -> list[str]:
     groups = (pods.active, pods.terminating, pods.ended)
     return [uid for group in groups for uid, entry in group.items() if entry.tracked]
 
 
-def _act(turn: Turn, end: float | None) -> Decision:
+def _act(turn: SyncContext, end: float | None) -> Decision:
     decision = Decision({})
-    turn.verdict = find(turn)
+    turn.verdict = finished_condition(turn)
     if turn.verdict is not None:
         scaling.delete(turn, decision, turn.pods.active.values(), release=False)
     else:
@@ -155,7 +155,7 @@ def _act(turn: Turn, end: float | None) -> Decision:
             turn.verdict = conditions.COMPLETIONS
         elif not turn.deleted:
             _suspend_or_resume(turn, decision)
-    counted = tracking.count(turn, decision.release)
+    counted = tracking.track_pods(turn, decision.release)
     if counted.partial:
         decision.ask_again(turn.now)
     decision.release += counted.release
@@ -165,13 +165,13 @@ def _act(turn: Turn, end: float | None) -> Decision:
     return decision
 
 
-def _is_complete(turn: Turn) -> bool:
+def _is_complete(turn: SyncContext) -> bool:
     if turn.active:
         return False
     return turn.succeeded > 0 if turn.completions is None else turn.succeeded >= turn.completions
 
 
-def _suspend_or_resume(turn: Turn, decision: Decision) -> None:
+def _suspend_or_resume(turn: SyncContext, decision: Decision) -> None:
     if turn.suspended:
         if conditions.ensure(turn.conditions, SUSPENDED, "True", "JobSuspended", "Job suspended", turn.now):
             decision.events.append(Event("Normal", "Suspended", "Job suspended"))
@@ -181,7 +181,7 @@ def _suspend_or_resume(turn: Turn, decision: Decision) -> None:
         turn.restart()
 
 
-def _write(turn: Turn, decision: Decision, counted: tracking.Count) -> None:
+def _write(turn: SyncContext, decision: Decision, counted: tracking.TrackedPods) -> None:
     """Put counts and conditions into the status, and end the Job if nothing is left to wait for."""
     if turn.verdict is not None and not conditions.holds(turn.conditions, turn.verdict.type):
         turn.conditions.append(conditions.new(turn.verdict.type, "True", *turn.verdict[1:], turn.now))
@@ -194,7 +194,7 @@ def _write(turn: Turn, decision: Decision, counted: tracking.Count) -> None:
     decision.changed = decision.status != turn.status
 
 
-def _end(turn: Turn, decision: Decision) -> None:
+def _end(turn: SyncContext, decision: Decision) -> None:
     assert turn.verdict is not None
     kind, (_, reason, message) = ENDS[turn.verdict.type], turn.verdict
     turn.conditions = list(turn.conditions)
@@ -209,7 +209,7 @@ def _end(turn: Turn, decision: Decision) -> None:
     decision.events.append(Event("Normal", "Completed", "Job completed"))
 
 
-def _status(turn: Turn, counted: tracking.Count, *, uncounted: bool) -> dict[str, Any]:
+def _status(turn: SyncContext, counted: tracking.TrackedPods, *, uncounted: bool) -> dict[str, Any]:
     """The status in the API's order of fields; ``uncounted`` names the pods instead of counting them."""
     old = turn.status
     succeeded, failed = old.get("succeeded", 0), old.get("failed", 0)
@@ -247,7 +247,7 @@ def _status(turn: Turn, counted: tracking.Count, *, uncounted: bool) -> dict[str
     return status
 
 
-def _memory(turn: Turn) -> dict[str, Any]:
+def _memory(turn: SyncContext) -> dict[str, Any]:
     """What the next turn cannot see in the objects; empty for most Jobs, so that storing it costs nothing."""
     memory: dict[str, Any] = {}
     if turn.backoff.failures:

@@ -20,15 +20,15 @@ from dataclasses import dataclass, field
 
 from expander.kube.wellknown import Object
 from expander.local.controllers.job.conditions import FAILURE_TARGET
-from expander.local.controllers.job.context import Turn, only_failed
-from expander.local.controllers.job.pods import Entry, Pods
+from expander.local.controllers.job.context import SyncContext, only_replace_failed_pods
+from expander.local.controllers.job.pods import JobPods, PodRecord
 
-MOST = 500
+MAX_UNCOUNTED_PODS = 500
 """The most pods counted in one turn, so that a status with their uids stays below about 20 kB."""
 
 
 @dataclass(slots=True)
-class Count:
+class TrackedPods:
     """What one turn counts.
 
     ``succeeded`` and ``failed`` are uids to add to the counters (the successes of an Indexed Job are its
@@ -42,10 +42,10 @@ class Count:
     partial: bool = False
 
 
-def count(turn: Turn, released: Collection[str]) -> Count:
+def track_pods(turn: SyncContext, released: Collection[str]) -> TrackedPods:
     """Count the pods that are done with; those ``released`` already in this turn never count."""
     past = set(released)
-    result, pods = Count(), turn.pods
+    result, pods = TrackedPods(), turn.pods
     everything = turn.verdict is not None or turn.deleted
     groups = [pods.ended, pods.terminating, pods.active] if everything else [pods.ended, pods.terminating]
     failing = turn.verdict is not None and turn.verdict.type == FAILURE_TARGET
@@ -58,18 +58,18 @@ def count(turn: Turn, released: Collection[str]) -> Count:
                 continue
             result.release.append(entry.uid)
             _add(turn, result, entry, failed or failing)
-            if len(result.release) >= MOST:
+            if len(result.release) >= MAX_UNCOUNTED_PODS:
                 result.partial = True
                 return result
     return result
 
 
-def _is_delayed(turn: Turn, entry: Entry) -> bool:
+def _is_delayed(turn: SyncContext, entry: PodRecord) -> bool:
     """Whether the pod stays until its index has a new one, which takes over its failure count."""
     return turn.delayed.get(entry.index) is entry
 
 
-def _add(turn: Turn, result: Count, entry: Entry, failed: bool) -> None:
+def _add(turn: SyncContext, result: TrackedPods, entry: PodRecord, failed: bool) -> None:
     if entry.phase == "Succeeded":
         if not turn.indexed:
             result.succeeded.append(entry.uid)
@@ -77,11 +77,11 @@ def _add(turn: Turn, result: Count, entry: Entry, failed: bool) -> None:
         result.failed.append(entry.uid)
 
 
-PROVEN = 20
+MANY_SUCCESSES = 20
 """With so many successes a Job is taken to go well: a further success is acted on at once."""
 
 
-def until(job: Object, pods: Pods, now: float, memory: Object, batch: float) -> float | None:
+def batch_until(job: Object, pods: JobPods, now: float, memory: Object, batch: float) -> float | None:
     """When to act, Unix seconds; None for now. ``batch`` is the longest wait in seconds."""
     stopping = _stopping(job, pods)
     if not (pods.active or stopping) or _is_told(job, memory):
@@ -96,16 +96,16 @@ def until(job: Object, pods: Pods, now: float, memory: Object, batch: float) -> 
     return due if now < due else None
 
 
-def _stopping(job: Object, pods: Pods) -> int:
+def _stopping(job: Object, pods: JobPods) -> int:
     """How many pods count as failed because they are deleted, though they have not ended."""
-    if not pods.terminating or only_failed(job["spec"]):
+    if not pods.terminating or only_replace_failed_pods(job["spec"]):
         return 0
     return sum(entry.tracked for entry in pods.terminating.values())
 
 
 def _goes_well(job: Object) -> bool:
     succeeded: int = (job.get("status") or {}).get("succeeded", 0)
-    return succeeded >= PROVEN and not job["spec"].get("successPolicy")
+    return succeeded >= MANY_SUCCESSES and not job["spec"].get("successPolicy")
 
 
 def _is_told(job: Object, memory: Object) -> bool:

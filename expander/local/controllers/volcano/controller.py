@@ -13,58 +13,63 @@ from typing import Any, Final, Protocol
 from expander.kube.volcano import end_of, is_volcano
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job import conditions
-from expander.local.controllers.job.controller import EXPIRY, Creation, Jobs, Turn
-from expander.local.controllers.pods import Pods
+from expander.local.controllers.job.controller import EXPIRY_NOTE, JobController, PodCreator, SyncResult
+from expander.local.controllers.pods import PodControl
 from expander.local.controllers.volcano import plugins
 from expander.local.controllers.volcano.pods import owner_of
-from expander.local.controllers.volcano.sync import GangDecision, decide
+from expander.local.controllers.volcano.sync import VolcanoDecision, sync_volcano_job
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
-from expander.local.store.events import Events
-from expander.local.store.objects import Store
+from expander.local.store.events import EventStore
+from expander.local.store.objects import ObjectStore
 
 NOTE: Final = "volcano"
 """The key under which the memory of a Volcano Job is noted; the note of no other Job has it."""
 
 
-class VolcanoCluster(Protocol):
+class ObjectCreator(Protocol):
     """What the plugins need done."""
 
     def create_job(self, job: dict[str, Any], now: float) -> Object | None:
         """Create an object; None when there is one of that name."""
 
 
-class VolcanoJobs:
+class VolcanoJobController:
     """The Volcano Jobs of one store."""
 
     def __init__(
-        self, store: Store, pods: Pods, scheduler: Scheduler, recorder: Recorder, cluster: VolcanoCluster
+        self,
+        store: ObjectStore,
+        pods: PodControl,
+        scheduler: Scheduler,
+        recorder: Recorder,
+        cluster: ObjectCreator,
     ) -> None:
         self._store = store
         self._pods = pods
         self._scheduler = scheduler
         self._recorder = recorder
-        self._creation = Creation(pods, recorder)
+        self._creation = PodCreator(pods, recorder)
         self._cluster = cluster
 
     def arrived(self, job: Object) -> None:
         """The Job is new."""
         self._store.note(job["metadata"]["uid"], {NOTE: {}})
 
-    def turn(self, uid: str, memory: Object, now: float) -> Turn | None:
+    def turn(self, uid: str, memory: Object, now: float) -> SyncResult | None:
         """Look at one Job and do what is to be done; None when it is gone or over already."""
         job = self._store.hold(uid)
         if job is None or end_of(job):
             return None
         if not (job.get("status") or {}):
-            for obj in plugins.companions(job, owner_of(job)):
+            for obj in plugins.plugin_objects(job, owner_of(job)):
                 self._cluster.create_job(obj, now)
-        decision = decide(job, self._pods.of_job(uid), now, memory=memory)
+        decision = sync_volcano_job(job, self._pods.of_job(uid), now, memory=memory)
         before = job
         job = self._act(job, decision, now)
         over = end_of(job) is not None
         at = conditions.expires_at(job)
-        self._store.note(uid, {NOTE: decision.memory} | ({} if at is None else {EXPIRY: at}))
+        self._store.note(uid, {NOTE: decision.memory} | ({} if at is None else {EXPIRY_NOTE: at}))
         retry_at = self._creation.retry_at(uid, now)
         if over:
             self._pods.forget_job(uid)
@@ -72,7 +77,7 @@ class VolcanoJobs:
             self._store.release(uid)
         elif retry_at is not None:
             decision.ask_again(retry_at)
-        return Turn(job, decision.again_at, over, job is not before, None)
+        return SyncResult(job, decision.again_at, over, job is not before, None)
 
     def forget(self, uid: str) -> None:
         """The Job is over or gone."""
@@ -80,7 +85,7 @@ class VolcanoJobs:
         self._recorder.forget(uid)
         self._scheduler.gangs.forget(uid)
 
-    def _act(self, job: Object, decision: GangDecision, now: float) -> Object:
+    def _act(self, job: Object, decision: VolcanoDecision, now: float) -> Object:
         """Carry out the decision; the Job as it is then."""
         for uid in decision.delete:
             self._pods.delete(uid, now)
@@ -98,31 +103,31 @@ class VolcanoJobs:
         return job
 
 
-class Cluster(Protocol):
+class JobControlPlane(Protocol):
     """The control plane that the Jobs belong to."""
 
-    store: Store
-    events: Events
-    pods: Pods
+    store: ObjectStore
+    events: EventStore
+    pods: PodControl
     scheduler: Scheduler
 
     def create_job(self, job: dict[str, object], now: float) -> Object | None:
         """Create a Job, or what belongs to one; None when there is one of that name."""
 
 
-class Workloads:
+class JobControllers:
     """The Jobs of one cluster, as the agenda looks at them."""
 
-    def __init__(self, cluster: Cluster, *, backoff_base: float, watched: bool) -> None:
+    def __init__(self, cluster: JobControlPlane, *, backoff_base: float, watched: bool) -> None:
         """``backoff_base`` in seconds. ``watched``: somebody follows every version of the objects."""
         store, pods = cluster.store, cluster.pods
         recorder = Recorder(cluster.events, "job-controller")
         self._store = store
-        self._jobs = Jobs(store, pods, recorder, backoff_base=backoff_base, watched=watched)
+        self._jobs = JobController(store, pods, recorder, backoff_base=backoff_base, watched=watched)
         recorder = Recorder(cluster.events, "vc-controller-manager")
-        self._volcano = VolcanoJobs(store, pods, cluster.scheduler, recorder, cluster)
+        self._volcano = VolcanoJobController(store, pods, cluster.scheduler, recorder, cluster)
 
-    def turn(self, uid: str, now: float) -> Turn | None:
+    def turn(self, uid: str, now: float) -> SyncResult | None:
         """Look at one Job and do what is to be done; None when it is gone or over already."""
         note = self._store.noted(uid)
         if note is not None and NOTE in note:

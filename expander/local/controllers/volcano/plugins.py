@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from expander.kube.wellknown import Object
 
-UNGIVEN: Final = {
+UNSUPPORTED_PLUGINS: Final = {
     "ssh": "no keys are made and no sshd is there: pods of this machine do not log in to each other",
     "mpi": "only its svc part is: there is no ssh between pods",
     "tensorflow": "TF_CONFIG is not set",
@@ -20,12 +20,12 @@ UNGIVEN: Final = {
 }
 """Plugins that a run on this machine accepts and does not give, and what is missing."""
 
-FOLDER: Final = "/etc/volcano"
-PORT: Final = 23456
+HOSTS_MOUNT_PATH: Final = "/etc/volcano"
+PYTORCH_PORT: Final = 23456
 """Where the first process of a PyTorch group listens."""
 
 
-def dressed(pod: dict[str, Any], job: Object, index: int) -> dict[str, Any]:
+def apply_plugins(pod: dict[str, Any], job: Object, index: int) -> dict[str, Any]:
     """``pod`` with what the Job's plugins add to it; ``index`` is its number in its task."""
     plugins = job["spec"].get("plugins") or {}
     spec: dict[str, Any] = pod["spec"]
@@ -34,12 +34,12 @@ def dressed(pod: dict[str, Any], job: Object, index: int) -> dict[str, Any]:
     if "env" in plugins:
         env += [{"name": name, "value": str(index)} for name in ("VK_TASK_INDEX", "VC_TASK_INDEX")]
     if "svc" in plugins:
-        name = config_name(job)
+        name = hosts_config_name(job)
         spec["hostname"] = spec.get("hostname") or pod["metadata"]["name"]
         spec["subdomain"] = spec.get("subdomain") or job["metadata"]["name"]
         env += [_from_config(name, key) for key in hosts(job) if key.startswith("VC_")]
         spec["volumes"] = [*(spec.get("volumes") or ()), {"name": name, "configMap": {"name": name}}]
-        mounts.append({"name": name, "mountPath": FOLDER})
+        mounts.append({"name": name, "mountPath": HOSTS_MOUNT_PATH})
     if "pytorch" in plugins:
         env += _process_group(job, pod, plugins["pytorch"] or ())
     if env or mounts:
@@ -49,16 +49,20 @@ def dressed(pod: dict[str, Any], job: Object, index: int) -> dict[str, Any]:
     return pod
 
 
-def ungiven(job: Object) -> list[str]:
+def unsupported_plugins(job: Object) -> list[str]:
     """What is to be said of a Job where something of it does nothing here."""
     spec = job.get("spec") or {}
-    told = [f"plugin {name}: {UNGIVEN[name]}" for name in spec.get("plugins") or {} if name in UNGIVEN]
+    told = [
+        f"plugin {name}: {UNSUPPORTED_PLUGINS[name]}"
+        for name in spec.get("plugins") or {}
+        if name in UNSUPPORTED_PLUGINS
+    ]
     if any(not volume.get("volumeClaimName") for volume in spec.get("volumes") or ()):
         told.append("volumeClaim in spec.volumes: no claim is made, each pod has an empty folder of its own")
     return told
 
 
-def companions(job: Object, owner: dict[str, Any]) -> list[dict[str, Any]]:
+def plugin_objects(job: Object, owner: dict[str, Any]) -> list[dict[str, Any]]:
     """The objects that the plugins make before the first pod: names of hosts, and the Service behind them."""
     plugins = job["spec"].get("plugins") or {}
     if "svc" not in plugins:
@@ -70,7 +74,7 @@ def companions(job: Object, owner: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {**metadata, "name": config_name(job)},
+            "metadata": {**metadata, "name": hosts_config_name(job)},
             "data": hosts(job),
         },
         {
@@ -86,7 +90,7 @@ def companions(job: Object, owner: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def config_name(job: Object) -> str:
+def hosts_config_name(job: Object) -> str:
     """The ConfigMap with the names of a Job's hosts."""
     return f"{job['metadata']['name']}-svc"
 
@@ -124,7 +128,7 @@ def _process_group(job: Object, pod: Object, arguments: Sequence[str]) -> list[d
     index = int(pod["metadata"]["labels"]["volcano.sh/task-index"])
     values = {
         "MASTER_ADDR": masters[0] if masters else "",
-        "MASTER_PORT": _value(arguments, "port") or str(PORT),
+        "MASTER_PORT": _value(arguments, "port") or str(PYTORCH_PORT),
         "WORLD_SIZE": str(len(masters) + workers),
         "RANK": str(index + (len(masters) if task == roles["worker"] else 0)),
     }

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from expander.kube.volcano import API_VERSION
 from expander.kube.wellknown import FINALIZER, Object
-from expander.local.controllers.job.pods import Entry, Pods
+from expander.local.controllers.job.pods import JobPods, PodRecord
 from expander.local.controllers.volcano import plugins
 
 TASK: Final = "volcano.sh/task-spec"
@@ -26,7 +26,7 @@ PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 
 
 @dataclass(slots=True)
-class Member:
+class TaskPod:
     """One pod. ``version`` is the Job's when the pod was made; ``exit_code`` that of its first container."""
 
     uid: str
@@ -48,17 +48,17 @@ class Member:
         return self.deleted or self.killed
 
 
-def members(pods: Pods) -> list[Member]:
+def task_pods(pods: JobPods) -> list[TaskPod]:
     """All pods of the Job that are there."""
     groups = (pods.active, pods.terminating, pods.ended)
-    return [_member(entry) for group in groups for entry in group.values()]
+    return [_task_pod(entry) for group in groups for entry in group.values()]
 
 
-def _member(entry: Entry) -> Member:
+def _task_pod(entry: PodRecord) -> TaskPod:
     metadata = entry.pod["metadata"]
     annotations = metadata.get("annotations") or {}
     phase = entry.phase if entry.phase in PHASES else "Unknown"
-    return Member(
+    return TaskPod(
         uid=entry.uid,
         name=metadata["name"],
         task=annotations.get(TASK, ""),
@@ -80,12 +80,12 @@ def _exit_code(status: Object) -> int:
     return 0
 
 
-class Facts:
+class TaskPods:
     """A Job and its pods at one moment; ``killed`` are the uids of those the controller had deleted."""
 
-    def __init__(self, job: Object, pods: Pods, killed: Collection[str] = ()) -> None:
+    def __init__(self, job: Object, pods: JobPods, killed: Collection[str] = ()) -> None:
         self.spec: dict[str, Any] = job["spec"]
-        self.members = members(pods)
+        self.members = task_pods(pods)
         self.killed: list[str] = []
         for each in self.members:
             if each.uid in killed:
@@ -102,7 +102,7 @@ class Facts:
         """The pods that all tasks together ask for."""
         return sum(task["replicas"] for task in self.tasks)
 
-    def of_task(self, name: str) -> Iterator[Member]:
+    def of_task(self, name: str) -> Iterator[TaskPod]:
         """The pods of a task that are not being deleted."""
         return (each for each in self.members if each.task == name and not each.gone)
 
@@ -121,12 +121,12 @@ class Facts:
 
 
 GROUP = "scheduling.k8s.io/group-name"
-GANG = "expander/gang"
-GANG_LEAST = "expander/gang-least"
+POD_GROUP = "expander/gang"
+POD_GROUP_MIN_MEMBER = "expander/gang-least"
 """Annotations of a pod that gets its place together with others: the lot, and how many they must be."""
 
 
-class Lot(Protocol):
+class GroupReference(Protocol):
     """Pods that get their places together; `machine.Gang`."""
 
     @property
@@ -141,11 +141,11 @@ def pod_name(job: str, task: str, index: int) -> str:
     return f"{job}-{task}-{index}"
 
 
-def gang_of(pod: Object) -> tuple[str, int] | None:
+def pod_group_of(pod: Object) -> tuple[str, int] | None:
     """The lot a pod gets its place with, and how many of it that must be; None for a pod by itself."""
     annotations = pod["metadata"].get("annotations") or {}
-    key = annotations.get(GANG)
-    return None if key is None else (key, int(annotations.get(GANG_LEAST, 1)))
+    key = annotations.get(POD_GROUP)
+    return None if key is None else (key, int(annotations.get(POD_GROUP_MIN_MEMBER, 1)))
 
 
 def owner_of(job: Object) -> dict[str, Any]:
@@ -161,10 +161,10 @@ def owner_of(job: Object) -> dict[str, Any]:
     }
 
 
-class Maker:
+class TaskPodFactory:
     """Makes the pods of one Job in one turn. ``version`` is the Job's, ``gang`` the lot they belong to."""
 
-    def __init__(self, job: Object, version: int, gang: Lot) -> None:
+    def __init__(self, job: Object, version: int, gang: GroupReference) -> None:
         self._job = job
         self._version = version
         self._gang = gang
@@ -195,15 +195,15 @@ class Maker:
                     GROUP: f"{name}-{metadata['uid']}",
                     "volcano.sh/template-uid": f"{name}-{task['name']}",
                     VERSION: str(self._version),
-                    GANG: self._gang.key,
-                    GANG_LEAST: str(self._gang.least),
+                    POD_GROUP: self._gang.key,
+                    POD_GROUP_MIN_MEMBER: str(self._gang.least),
                 },
                 "finalizers": [FINALIZER],
                 "ownerReferences": [self._owner],
             },
             "spec": self._with_volumes(template["spec"]),
         }
-        return plugins.dressed(pod, self._job, index)
+        return plugins.apply_plugins(pod, self._job, index)
 
     def _with_volumes(self, spec: Object) -> dict[str, Any]:
         """The volumes of the Job in every container; what is not a claim that is there already is empty."""

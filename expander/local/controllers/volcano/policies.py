@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from expander.kube.time import parse_duration
 from expander.kube.wellknown import Object
-from expander.local.controllers.volcano.pods import LIVE, Facts, Member
+from expander.local.controllers.volcano.pods import LIVE, TaskPod, TaskPods
 
 ANY: Final = "*"
 FAILED: Final = "PodFailed"
@@ -25,7 +25,7 @@ UNLIMITED: Final = -1
 """The ``maxRetry`` of a task that never counts as failed."""
 
 
-class Happening(NamedTuple):
+class LifecycleEvent(NamedTuple):
     """Something that a policy can answer to; ``since`` (Unix seconds) is when."""
 
     event: str
@@ -46,15 +46,15 @@ class Happening(NamedTuple):
         return words.get(self.event, f"task {self.task} has restarted its containers too often")
 
 
-class Order(NamedTuple):
+class PolicyAction(NamedTuple):
     """An action that a policy asks for, when it is due, and why."""
 
     action: str
     due: float
-    why: Happening
+    why: LifecycleEvent
 
 
-def happenings(facts: Facts, memory: Object, version: int, now: float) -> Iterator[Happening]:
+def lifecycle_events(facts: TaskPods, memory: Object, version: int, now: float) -> Iterator[LifecycleEvent]:
     """What is new since the last turn, of which ``memory`` is, and what goes on."""
     seen = memory.get("seen") or {}
     for each in facts.members:
@@ -63,19 +63,19 @@ def happenings(facts: Facts, memory: Object, version: int, now: float) -> Iterat
         since = (memory.get("pending") or {}).get(each.uid, now)
         if each.deleted:
             if seen.get(each.uid) != EVICTED:
-                yield Happening(EVICTED, each.task, each.name, 0, now)
+                yield LifecycleEvent(EVICTED, each.task, each.name, 0, now)
         elif each.phase == "Failed" and each.uid not in seen:
-            yield Happening(FAILED, each.task, each.name, each.exit_code, now)
+            yield LifecycleEvent(FAILED, each.task, each.name, each.exit_code, now)
         elif each.phase == "Succeeded" and each.uid not in seen and _is_completed(facts, each):
-            yield Happening(COMPLETED, each.task, each.name, 0, now)
+            yield LifecycleEvent(COMPLETED, each.task, each.name, 0, now)
         elif each.phase == "Pending":
-            yield Happening(PENDING, each.task, each.name, 0, since)
+            yield LifecycleEvent(PENDING, each.task, each.name, 0, since)
     for task in facts.tasks:
         if _has_failed(facts, task):
-            yield Happening(TASK_FAILED, task["name"], "", 0, now)
+            yield LifecycleEvent(TASK_FAILED, task["name"], "", 0, now)
 
 
-def seen(facts: Facts, now: float, memory: Object) -> dict[str, Any]:
+def remember(facts: TaskPods, now: float, memory: Object) -> dict[str, Any]:
     """What to remember of the pods until the next turn."""
     ends = {
         each.uid: EVICTED if each.deleted else each.phase
@@ -91,17 +91,17 @@ def seen(facts: Facts, now: float, memory: Object) -> dict[str, Any]:
     return {name: value for name, value in (("seen", ends), ("pending", pending)) if value}
 
 
-def order_for(facts: Facts, happening: Happening) -> Order | None:
+def action_for(facts: TaskPods, happening: LifecycleEvent) -> PolicyAction | None:
     """What the first policy that fits asks for; None when there is none."""
     task = next((each for each in facts.tasks if each["name"] == happening.task), {})
     for policy in (*(task.get("policies") or ()), *(facts.spec.get("policies") or ())):
         if _fits(policy, happening):
             seconds = parse_duration(policy["timeout"]) / 1e9 if policy.get("timeout") else 0.0
-            return Order(policy.get("action") or "SyncJob", happening.since + seconds, happening)
+            return PolicyAction(policy.get("action") or "SyncJob", happening.since + seconds, happening)
     return None
 
 
-def _fits(policy: Object, happening: Happening) -> bool:
+def _fits(policy: Object, happening: LifecycleEvent) -> bool:
     events = {*(policy.get("events") or ()), policy.get("event")}
     if happening.event == PENDING:
         # a pod is always pending for a moment, so this one is only heard after a while, and by name
@@ -111,14 +111,14 @@ def _fits(policy: Object, happening: Happening) -> bool:
     return bool(happening.exit_code) and policy.get("exitCode") == happening.exit_code
 
 
-def _is_completed(facts: Facts, pod: Member) -> bool:
+def _is_completed(facts: TaskPods, pod: TaskPod) -> bool:
     """Whether all pods of the task of ``pod`` have succeeded."""
     replicas = next((each["replicas"] for each in facts.tasks if each["name"] == pod.task), 0)
     done = sum(each.phase == "Succeeded" for each in facts.of_task(pod.task))
     return 0 < replicas <= done
 
 
-def _has_failed(facts: Facts, task: Object) -> bool:
+def _has_failed(facts: TaskPods, task: Object) -> bool:
     """Whether the containers of a task's pods that have not ended were restarted ``maxRetry`` times."""
     if task["maxRetry"] == UNLIMITED:
         return False

@@ -20,14 +20,14 @@ from expander.kube.time import api_time, unix
 from expander.kube.volcano import COMPLETED, ENDS, FAILED, LEADS_TO, PENDING, RESTARTING, RUNNING
 from expander.kube.wellknown import Object
 from expander.local.controllers.job.context import Decision, Event
-from expander.local.controllers.job.pods import Pods
+from expander.local.controllers.job.pods import JobPods
 from expander.local.controllers.volcano import policies
-from expander.local.controllers.volcano.plugins import UNGIVEN
-from expander.local.controllers.volcano.pods import LIVE, Facts, Maker, Member, pod_name
-from expander.local.controllers.volcano.policies import Order
+from expander.local.controllers.volcano.plugins import UNSUPPORTED_PLUGINS
+from expander.local.controllers.volcano.pods import LIVE, TaskPod, TaskPodFactory, TaskPods, pod_name
+from expander.local.controllers.volcano.policies import PolicyAction
 
 
-def conclude(facts: Facts) -> tuple[str, str] | None:
+def finished_phase(facts: TaskPods) -> tuple[str, str] | None:
     """The phase that the Job goes to, and why; None while it goes on.
 
     With ``minSuccess`` so many pods are enough. Otherwise all must have ended, and of each task and of the
@@ -49,7 +49,7 @@ def conclude(facts: Facts) -> tuple[str, str] | None:
     return FAILED, f"{succeeded} of {replicas} pods succeeded, {what} is {wanted}"
 
 
-def _lacking_task(facts: Facts) -> str:
+def _lacking_task(facts: TaskPods) -> str:
     """The first task of which too few pods succeeded, where the Job asks for as many as its tasks do."""
     if facts.spec["minAvailable"] < sum(task["minAvailable"] for task in facts.tasks):
         return ""
@@ -61,7 +61,7 @@ def _lacking_task(facts: Facts) -> str:
     return ""
 
 
-class Progress:
+class StateMachine:
     """Phase, version and retries of a Job; ``told`` says which actions were carried out."""
 
     def __init__(self, job: Object, now: float) -> None:
@@ -96,7 +96,7 @@ class Progress:
         self.go(phase)
         self.told.append(f"Start to execute action {action}")
 
-    def status(self, facts: Facts, created: int) -> dict[str, Any]:
+    def status(self, facts: TaskPods, created: int) -> dict[str, Any]:
         """The whole status; ``created`` pods come to those of ``facts``."""
         tasks: dict[str, Counter[str]] = {}
         counts: Counter[str] = Counter(Pending=created)
@@ -115,7 +115,11 @@ class Progress:
                 status[field] = value
         if self.phase in ENDS:
             status["runningDuration"] = self._duration()
-        given = {f"plugin-{name}": name for name in self._spec.get("plugins") or () if name not in UNGIVEN}
+        given = {
+            f"plugin-{name}": name
+            for name in self._spec.get("plugins") or ()
+            if name not in UNSUPPORTED_PLUGINS
+        }
         if given:
             status["controlledResources"] = given
         status["conditions"] = self._conditions
@@ -128,18 +132,18 @@ class Progress:
         return f"{max(0, int(seconds))}s"
 
 
-KILLS: Final = {
+KILL_ACTIONS: Final = {
     "AbortJob": volcano.ABORTING,
     "TerminateJob": volcano.TERMINATING,
     "CompleteJob": volcano.COMPLETING,
 }
 """Actions that end the Job, and the phase in which its pods are waited for; pods that ended stay."""
 
-RESTARTS: Final = ("RestartJob", "RestartTask", "RestartPod", "RestartPartition")
+RESTART_ACTIONS: Final = ("RestartJob", "RestartTask", "RestartPod", "RestartPartition")
 """Actions that delete all pods, those of a task, or one; all of them count as a retry."""
 
 
-class Gang(NamedTuple):
+class PodGroupSpec(NamedTuple):
     """So many of the pods that wait (``least``) get a place together or none does; ``key`` names the lot."""
 
     key: str
@@ -147,32 +151,32 @@ class Gang(NamedTuple):
 
 
 @dataclass(slots=True)
-class GangDecision(Decision):
+class VolcanoDecision(Decision):
     """A decision that says of the pods that wait how many must get a place at once."""
 
-    gang: Gang | None = None
+    gang: PodGroupSpec | None = None
 
 
-def decide(job: Object, pods: Pods, now: float, *, memory: Object) -> GangDecision:
+def sync_volcano_job(job: Object, pods: JobPods, now: float, *, memory: Object) -> VolcanoDecision:
     """What to do for ``job``, a defaulted and stored Volcano Job, at ``now`` (Unix seconds).
 
     ``pods`` are those of the Job that were not released; ``memory`` is what the last turn returned, or
     empty. Nothing given is changed.
     """
-    return _Turn(job, pods, now, memory).take()
+    return _Sync(job, pods, now, memory).take()
 
 
-class _Turn:
-    def __init__(self, job: Object, pods: Pods, now: float, memory: Object) -> None:
+class _Sync:
+    def __init__(self, job: Object, pods: JobPods, now: float, memory: Object) -> None:
         self.job, self.now, self.memory = job, now, memory
-        self.facts = Facts(job, pods, memory.get("killed") or ())
+        self.facts = TaskPods(job, pods, memory.get("killed") or ())
         self.spec = self.facts.spec
-        self.decision = GangDecision({})
-        self.progress = Progress(job, now)
+        self.decision = VolcanoDecision({})
+        self.progress = StateMachine(job, now)
         self.has_looked = False
         self.killed = [each.uid for each in self.facts.members if each.uid in set(memory.get("killed") or ())]
 
-    def take(self) -> GangDecision:
+    def take(self) -> VolcanoDecision:
         progress, decision = self.progress, self.decision
         if not progress.phase:
             progress.go(PENDING)
@@ -198,12 +202,12 @@ class _Turn:
             return
         self.has_looked = True
         kept = [
-            Order(action, due, policies.Happening(*why))
+            PolicyAction(action, due, policies.LifecycleEvent(*why))
             for action, due, why in self.memory.get("orders") or ()
         ]
         new = []
-        for happening in policies.happenings(self.facts, self.memory, self.progress.version, self.now):
-            order = policies.order_for(self.facts, happening)
+        for happening in policies.lifecycle_events(self.facts, self.memory, self.progress.version, self.now):
+            order = policies.action_for(self.facts, happening)
             if order is not None:
                 new.append(order)
         later = []
@@ -216,15 +220,15 @@ class _Turn:
                 break
         self.memory = {**self.memory, "orders": [[*each[:2], list(each.why)] for each in later]}
 
-    def _execute(self, order: Order) -> bool:
+    def _execute(self, order: PolicyAction) -> bool:
         """Carry out an action; whether it was one on the whole Job."""
         action, why = order.action, order.why
         members = self.facts.members
-        if action in KILLS:
-            self.progress.act(action, KILLS[action], why.event, str(why))
+        if action in KILL_ACTIONS:
+            self.progress.act(action, KILL_ACTIONS[action], why.event, str(why))
             self._kill(members, keep_ended=True)
             return True
-        if action not in RESTARTS:  # SyncJob, and ResumeJob of a Job that is not aborted
+        if action not in RESTART_ACTIONS:  # SyncJob, and ResumeJob of a Job that is not aborted
             return False
         whole = action == "RestartJob"
         targets = [
@@ -256,7 +260,7 @@ class _Turn:
                 progress.go(PENDING)
         if progress.phase == PENDING and self._begun >= self.spec["minAvailable"]:
             progress.go(RUNNING)
-        end = conclude(self.facts) if progress.phase == RUNNING else None
+        end = finished_phase(self.facts) if progress.phase == RUNNING else None
         if end is not None:
             progress.go(*end)
 
@@ -277,22 +281,22 @@ class _Turn:
             return
         least = max(1, min(waiting, self.spec["minAvailable"] - self._begun))
         key = f"{self.job['metadata']['uid']}/{self.progress.version}"
-        self.decision.gang = gang = Gang(key, least)
-        maker = Maker(self.job, self.progress.version, gang)
+        self.decision.gang = gang = PodGroupSpec(key, least)
+        maker = TaskPodFactory(self.job, self.progress.version, gang)
         self.decision.create += [maker.pod(task, index) for task, index in wanted]
 
-    def _kill(self, targets: list[Member], *, keep_ended: bool) -> None:
+    def _kill(self, targets: list[TaskPod], *, keep_ended: bool) -> None:
         for each in targets:
             if not (each.gone or (keep_ended and each.phase not in LIVE)):
                 self.facts.killed.append(each.uid)
                 each.killed = True
                 self.decision.delete.append(each.uid)
 
-    def _lives(self, member: Member) -> bool:
+    def _lives(self, member: TaskPod) -> bool:
         """Whether a pod still has to end."""
         return member.phase in LIVE or member.phase == "Unknown"
 
-    def _is_done_with(self, member: Member) -> bool:
+    def _is_done_with(self, member: TaskPod) -> bool:
         """Whether nobody has to think of the pod any more once this turn is over."""
         return self.progress.phase in ENDS or (member.gone and not self._lives(member))
 
@@ -304,7 +308,7 @@ class _Turn:
     def _remember(self) -> None:
         """What was not looked at, because pods are waited for, is still new in the next turn."""
         if self.has_looked:
-            memory = policies.seen(self.facts, self.now, self.memory)
+            memory = policies.remember(self.facts, self.now, self.memory)
         else:
             memory = {name: self.memory[name] for name in ("seen", "pending") if self.memory.get(name)}
         if self.facts.killed:

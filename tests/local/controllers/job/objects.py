@@ -9,8 +9,8 @@ from expander.kube.time import api_time
 from expander.kube.wellknown import FINALIZER, INDEX, INDEX_FAILURES, INDEX_IGNORED_FAILURES
 from expander.local.controllers.job.conditions import new
 from expander.local.controllers.job.context import Decision
-from expander.local.controllers.job.sync import decide
-from expander.local.registry import created_job
+from expander.local.controllers.job.sync import sync_job
+from expander.local.registry import prepare_job_for_create
 
 Object = dict[str, Any]
 NOW = 1_800_000_000.0
@@ -20,7 +20,7 @@ def make_job(status: Object | None = None, /, *, restart: str = "Never", **spec:
     """A Job called ``work``, defaulted, with these fields in its spec."""
     template = {"spec": {"restartPolicy": restart, "containers": [{"name": "main", "image": "busybox"}]}}
     manifest = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work"}}
-    job = created_job({**manifest, "spec": {"template": template, **spec}}, "job-uid")
+    job = prepare_job_for_create({**manifest, "spec": {"template": template, **spec}}, "job-uid")
     job["metadata"] |= {"uid": "job-uid", "creationTimestamp": api_time(NOW)}
     job["status"] = {"startTime": api_time(NOW), **status} if status is not None else {}
     return job
@@ -83,7 +83,7 @@ def ask(
 ) -> Decision:
     """One turn that acts at once, and leaves what it was given as it was."""
     before = copy.deepcopy((job, pods))
-    decision = decide(job, pods, now, memory=memory or {}, **{"batch": 0.0, **options})
+    decision = sync_job(job, pods, now, memory=memory or {}, **{"batch": 0.0, **options})
     assert (job, pods) == before
     return decision
 

@@ -6,16 +6,16 @@ import pytest
 
 from expander.kube.time import api_time
 from expander.local.controllers.job import backoff
-from expander.local.controllers.job.pods import Entry
+from expander.local.controllers.job.pods import PodRecord
 from tests.local.controllers.job.objects import NOW, Object, ask, indexed, make_job, make_pod
 
 
-def entries(*pods: Object) -> list[Entry]:
-    return [Entry(pod) for pod in pods]
+def entries(*pods: Object) -> list[PodRecord]:
+    return [PodRecord(pod) for pod in pods]
 
 
 def test_the_wait_doubles_up_to_ten_minutes() -> None:
-    assert [backoff.wait(failures, 10) for failures in (1, 2, 3, 6, 7, 8, 500)] == [
+    assert [backoff.backoff_delay(failures, 10) for failures in (1, 2, 3, 6, 7, 8, 500)] == [
         10,
         20,
         40,
@@ -24,16 +24,16 @@ def test_the_wait_doubles_up_to_ten_minutes() -> None:
         600,
         600,
     ]
-    assert backoff.wait(3, 0.5) == 2
+    assert backoff.backoff_delay(3, 0.5) == 2
 
 
 def test_a_success_ends_the_count_unless_a_failure_came_after_it() -> None:
-    record = backoff.Record(3, NOW)
+    record = backoff.BackoffRecord(3, NOW)
     failed = entries(make_pod("a", "Failed", at=NOW + 5), make_pod("b", "Failed", at=NOW + 20))
     succeeded = entries(make_pod("c", "Succeeded", at=NOW + 10))
-    assert record.after([], failed, NOW + 60) == backoff.Record(5, NOW + 20)
-    assert record.after(succeeded, failed, NOW + 60) == backoff.Record(1, NOW + 20)
-    assert record.after(succeeded, [], NOW + 60) == backoff.Record()
+    assert record.after([], failed, NOW + 60) == backoff.BackoffRecord(5, NOW + 20)
+    assert record.after(succeeded, failed, NOW + 60) == backoff.BackoffRecord(1, NOW + 20)
+    assert record.after(succeeded, [], NOW + 60) == backoff.BackoffRecord()
     assert record.after([], [], NOW + 60) == record
 
 

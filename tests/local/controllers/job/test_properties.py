@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from expander.kube import index_sets
 from expander.kube.wellknown import FINALIZER
 from expander.local.controllers.job.context import Decision
-from expander.local.controllers.job.sync import decide
+from expander.local.controllers.job.sync import sync_job
 from tests.local.controllers.job.objects import Object
 from tests.local.virtual import World, finished, index_of
 
@@ -80,7 +80,7 @@ class Watch:
     def same_from_all_pods(self, world: World, decision: Decision) -> None:
         """Pods that were told of one by one are as good as all pods at once."""
         assert world.job is not None
-        afresh = decide(
+        afresh = sync_job(
             world.job, world.pods.values(), world.clock.now, memory=world.memory, batch=world.batch
         )
         assert set(afresh.release) == set(decision.release)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from expander.local.controllers.events import Recorder
-from expander.local.store.events import Events
+from expander.local.store.events import EventStore
 from tests.local.virtual import World
 from tests.local.virtual_node import Shell
 
@@ -49,7 +49,7 @@ def in_order(events: Iterable[Iterable[str]], name: str) -> list[list[str]]:
 
 def kept_events(world: World) -> list[tuple[str, str, str]]:
     kept = Kept()
-    recorder = Recorder(cast(Events, kept), "job-controller")
+    recorder = Recorder(cast(EventStore, kept), "job-controller")
     about = {"kind": "Job", "metadata": {"name": world.name, "namespace": "default", "uid": "job-uid"}}
     for event, now in world.events:
         recorder.record(about, *event, now)

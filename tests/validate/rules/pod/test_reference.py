@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.yaml import load_documents
-from expander.local.registry import created_job
+from expander.local.registry import prepare_job_for_create
 from expander.validate.defaults.defaults import defaults
 from expander.validate.rules.pod.pod_spec import check_pod_template
 
@@ -86,7 +86,7 @@ def patched(base: Any, patch: list[dict[str, Any]]) -> Any:
 def template_of(obj: Mapping[str, Any], kind: str) -> tuple[Mapping[str, Any], str]:
     """The pod template of a Job or CronJob as the server has it when it validates, and its path."""
     if kind == "Job":
-        return created_job(obj, "uid", version="1.36")["spec"]["template"], "spec.template"
+        return prepare_job_for_create(obj, "uid", version="1.36")["spec"]["template"], "spec.template"
     spec = defaults(obj, kind, version="1.36")["spec"]["jobTemplate"]["spec"]
     return spec["template"], "spec.jobTemplate.spec.template"
 
