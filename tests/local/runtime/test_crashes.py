@@ -29,13 +29,14 @@ def mark(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def run_until_killed(
-    folder: Path, mark: str, seconds: float, *, supervisor_too: bool, runtime: str = "process"
+    folder: Path, mark: str, seconds: float, *, supervisor_too: bool, runtime: str = "process", ends: int = 0
 ) -> None:
-    """Run the victim, and kill it once it has been at work for so long."""
+    """Run the victim, and kill it once it has been at work for so long and was told of ``ends`` ends."""
     program = [sys.executable, victim.__file__, str(folder), mark, runtime]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(program, env=environment) as process:
-        while not (folder / "told").exists():
+        told = folder / "told"
+        while not told.exists() or told.read_text().count("\n") < ends:
             time.sleep(0.005)
         supervisor = children(process.pid)[0]
         time.sleep(seconds)
@@ -91,6 +92,6 @@ def test_runs_that_died_beside_each_other_are_recovered_each_by_itself(tmp_path:
     runs = [(tmp_path / str(number), f"{mark}-{number}.") for number in range(3)]
     for folder, own in runs:
         folder.mkdir()
-        run_until_killed(folder, own, 0.05, supervisor_too=False)
+        run_until_killed(folder, own, 0.05, supervisor_too=False, ends=1)
     for folder, own in runs:
         assert check(folder, own) > 0
