@@ -15,7 +15,7 @@ from expander.base.errors import ExpanderError, InputError, UsageError
 from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
 from expander.cli.output import say
-from expander.cli.params import Duration
+from expander.cli.params import Duration, filled
 
 if TYPE_CHECKING:
     from expander.cli.output import LogOutput
@@ -75,6 +75,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     from expander.group.logs import Wanted
     from expander.group.open import nothing_found
     from expander.group.parallel_read import Readers
+    from expander.group.source import LogOptions
 
     if flags["out"] and flags["prefix"]:
         raise UsageError("--out writes a file for each item, without --prefix")
@@ -83,10 +84,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
         names=names,
         failed=flags["failed"],
         containers=flags["containers"],
-        previous=flags["previous"],
-        tail=None if flags["tail"] == -1 else flags["tail"],
-        since=flags["since"],
-        timestamps=flags["timestamps"],
+        options=filled(LogOptions, {**flags, "tail": None if flags["tail"] == -1 else flags["tail"]}),
     )
     output = LogOutput()
     readers: Readers[Any] = Readers(flags["limit"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
@@ -18,6 +19,7 @@ from expander.client.client import ApiClient, StatusError
 from expander.client.retry import TRANSIENT, Retry, status_of
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.group.cluster_watch import Lists, Watching
+from expander.group.source import WHOLE_LOG, LogOptions
 from expander.kube.objects import Change, Object, Selection, container_status, uid_of
 
 SILENCE: Final = 600.0
@@ -35,12 +37,7 @@ def log(
     asking: ApiClient,
     pod: Object,
     container: str,
-    *,
-    previous: bool,
-    follow: bool,
-    tail: int | None,
-    since: float | None,
-    timestamps: bool,
+    options: LogOptions,
 ) -> Iterator[bytes]:
     """What `Reader.log` says.
 
@@ -53,20 +50,22 @@ def log(
     path = (
         f"/api/v1/namespaces/{quote(metadata['namespace'], safe='')}/pods/{quote(metadata['name'], safe='')}"
     )
-    whole = tail is None and since is None
+    whole = options.tail is None and options.since is None
     seen, heard, failures = 0, time.monotonic(), 0
     begun = _begun(pod, container)
     while True:
-        switches = {"previous": previous, "follow": follow, "timestamps": timestamps}
-        query = {"container": container} | {name: "true" for name, on in switches.items() if on}
+        switches = [name for name in ("previous", "follow", "timestamps") if getattr(options, name)]
+        query = {"container": container} | dict.fromkeys(switches, "true")
         if seen and not whole:
             query["sinceSeconds"] = str(int(time.monotonic() - heard) + 1)
         else:
-            query.update({} if tail is None else {"tailLines": str(tail)})
-            query.update({} if since is None else {"sinceSeconds": str(max(1, round(since)))})
+            query.update({} if options.tail is None else {"tailLines": str(options.tail)})
+            query.update({} if options.since is None else {"sinceSeconds": str(max(1, round(options.since)))})
         skip = seen if whole else 0
         try:
-            for piece in transport.stream(f"{path}/log?{urlencode(query)}", SILENCE if follow else 60.0):
+            for piece in transport.stream(
+                f"{path}/log?{urlencode(query)}", SILENCE if options.follow else 60.0
+            ):
                 failures = 0
                 heard = time.monotonic()
                 if skip >= len(piece):
@@ -85,23 +84,23 @@ def log(
             elif answer.status not in TRANSIENT or failures >= MAX_LOG_ATTEMPTS:
                 raise StatusError(answer.status, f"{transport.server}: {words}") from None
         except ConnectionLost as lost:
-            if failures >= MAX_LOG_ATTEMPTS and not follow:
+            if failures >= MAX_LOG_ATTEMPTS and not options.follow:
                 raise StatusError(0, f"{transport.server} does not answer: {lost}") from None
         failures += 1
         time.sleep(PAUSE)
-        if previous:
+        if options.previous:
             continue
         now = _now(asking, path, pod, container)
-        while follow and now and not now.since:
+        while options.follow and now and not now.since:
             time.sleep(PAUSE)
             now = _now(asking, path, pod, container)
         if not now or not now.since:
             return
         if now.restarts == begun.restarts:
             if now != begun:
-                begun, whole, seen, tail, since = now, True, 0, None, None
+                begun, whole, seen, options = now, True, 0, replace(options, tail=None, since=None)
         elif now.restarts == begun.restarts + 1:
-            previous, follow = True, False
+            options = replace(options, previous=True, follow=False)
         else:
             return
 
@@ -195,29 +194,9 @@ class ClusterSource:
         lists = Lists(ApiClient(self.transport, self._retry, stopped), self.selection)
         return Watching(self.transport, lists, pods).changes(stopped)
 
-    def log(
-        self,
-        pod: Object,
-        container: str,
-        *,
-        previous: bool = False,
-        follow: bool = False,
-        tail: int | None = None,
-        since: float | None = None,
-        timestamps: bool = False,
-    ) -> Iterator[bytes]:
+    def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
         """See `Reader`."""
-        return log(
-            self.transport,
-            self.asking,
-            pod,
-            container,
-            previous=previous,
-            follow=follow,
-            tail=tail,
-            since=since,
-            timestamps=timestamps,
-        )
+        return log(self.transport, self.asking, pod, container, options)
 
 
 def _place(job: Object) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from typing import Final
 
 from expander.group import local_watch
 from expander.group.local_watch import GroupFolders, StateReader, opened
+from expander.group.source import WHOLE_LOG, LogOptions
 from expander.kube.objects import Change, Object, Selection, container_status, owner_of, uid_of
 from expander.kube.selectors import parse
 from expander.local.kubelet.pod_files import PodFiles, PodFolders, restart_counts
@@ -30,12 +31,7 @@ def log(
     folder: Path,
     pod: Object,
     container: str,
-    *,
-    previous: bool,
-    follow: bool,
-    tail: int | None,
-    since: float | None,
-    timestamps: bool,
+    options: LogOptions,
 ) -> Iterator[bytes]:
     """What `Reader.log` says; ``folder`` is the state folder in which the pod is."""
     reader = opened(folder)
@@ -44,15 +40,18 @@ def log(
     with reader as state:
         current: Object = state.by_uid(uid_of(pod)) or pod
         files = PodFolders(folder).of(current)
-        start = _latest(files, current, container) - previous
+        start = _latest(files, current, container) - options.previous
         if start < 0 or not os.path.exists(path := files.log(container, start)):
             return
         with open(path, "rb") as file:
             times = LogTimes(file, path)
-            stamp = Stamper(times.of if timestamps else None)
-            at = file.seek(times.start(None if since is None else time.time() - since, tail))
+            stamp = Stamper(times.of if options.timestamps else None)
+            since = None if options.since is None else time.time() - options.since
+            at = file.seek(times.start(since, options.tail))
             while True:
-                over = previous or not follow or os.path.exists(files.log(container, start + 1))
+                over = (
+                    options.previous or not options.follow or os.path.exists(files.log(container, start + 1))
+                )
                 over = over or _is_over(state, uid_of(pod), container)
                 while data := file.read(CHUNK):
                     yield stamp(data, at)
@@ -150,30 +149,11 @@ class LocalSource:
         """See `Reader`."""
         return local_watch.changes(self.folders, self._takes, self._schedules, stopped, pods)
 
-    def log(
-        self,
-        pod: Object,
-        container: str,
-        *,
-        previous: bool = False,
-        follow: bool = False,
-        tail: int | None = None,
-        since: float | None = None,
-        timestamps: bool = False,
-    ) -> Iterator[bytes]:
+    def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
         """See `Reader`."""
         home = self.home(pod)
         if home is not None:
-            yield from log(
-                home,
-                pod,
-                container,
-                previous=previous,
-                follow=follow,
-                tail=tail,
-                since=since,
-                timestamps=timestamps,
-            )
+            yield from log(home, pod, container, options)
 
     def home(self, obj: Object) -> Path | None:
         """The state folder in which an object is; None when it is in none of them any more."""

@@ -19,7 +19,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -28,7 +28,7 @@ from expander.group.attempts import index_of, main_container
 from expander.group.job_status import has_ended
 from expander.group.records import Record, record_of
 from expander.group.results import file_name, sweep, write_whole
-from expander.group.source import Reader
+from expander.group.source import WHOLE_LOG, LogOptions, Reader
 from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
 from expander.manifests.names import digest
 from expander.run.outcomes import FAILED
@@ -76,7 +76,7 @@ def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:
     """
     for pod in sorted(pods, key=_weight, reverse=True):
         try:
-            data = b"".join(reader.log(pod, failed_container(pod), tail=lines))
+            data = b"".join(reader.log(pod, failed_container(pod), LogOptions(tail=lines)))
         except ExpanderError:
             continue
         if data.strip():
@@ -134,17 +134,13 @@ class Wanted:
     """Which logs, and which part of each.
 
     ``names`` are items, ``ITEM/INDEX``, Jobs or pods (none: all); ``failed`` only items that have failed;
-    ``containers`` by name (none: all); ``previous`` the start before the last one; ``tail`` lines;
-    ``since`` seconds before now.
+    ``containers`` by name (none: all); ``options`` say which part.
     """
 
     names: tuple[str, ...] = ()
     failed: bool = False
     containers: tuple[str, ...] = ()
-    previous: bool = False
-    tail: int | None = None
-    since: float | None = None
-    timestamps: bool = False
+    options: LogOptions = WHOLE_LOG
     _named: set[str] = field(default_factory=set, repr=False)
 
     def starts(self, record: Record) -> Iterator[Start]:
@@ -163,21 +159,14 @@ class Wanted:
                 begun = "running" in state or "terminated" in state or bool(status.get("lastState"))
                 if self.containers and container not in self.containers:
                     continue
-                if restarts if self.previous else begun:
+                if restarts if self.options.previous else begun:
                     title = name if len(statuses) == 1 else f"{name} {container}"
-                    yield Start(title, attempt.pod, container, self.previous, restarts)
+                    yield Start(title, attempt.pod, container, self.options.previous, restarts)
 
     def read(self, reader: Reader, start: Start, *, follow: bool = False) -> Iterator[bytes]:
         """The wanted part of a log, in pieces of any size."""
-        return reader.log(
-            start.pod,
-            start.container,
-            previous=start.previous,
-            follow=follow and not start.previous,
-            tail=self.tail,
-            since=self.since,
-            timestamps=self.timestamps,
-        )
+        options = replace(self.options, previous=start.previous, follow=follow and not start.previous)
+        return reader.log(start.pod, start.container, options)
 
     @property
     def unknown(self) -> list[str]:

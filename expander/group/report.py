@@ -18,7 +18,7 @@ from expander.group.records import Record, records
 from expander.group.report_data import Summary, counted, lasted, plain, summarize, why
 from expander.group.report_page import page
 from expander.group.results import AT_ONCE, last_bytes, write_whole
-from expander.group.source import Reader
+from expander.group.source import LogOptions, Reader
 from expander.run.outcomes import FAILED
 
 FAILURES: Final = 50
@@ -76,7 +76,7 @@ def _tail(reader: Reader, record: Record) -> Iterator[tuple[str | None]]:
     if attempt is None:
         yield (None,)
         return
-    pieces = reader.log(attempt.pod, failed_container(attempt.pod), tail=LINES)
+    pieces = reader.log(attempt.pod, failed_container(attempt.pod), LogOptions(tail=LINES))
     yield (plain(last_bytes(pieces, BYTES).decode("utf-8", "replace")).rstrip("\n"),)
 
 

@@ -37,7 +37,7 @@ from expander.batch.write import FILE_NAME
 from expander.group.attempts import by_job, main_container
 from expander.group.parallel_read import Readers
 from expander.group.records import FINISHED, Record, records_of
-from expander.group.source import Reader
+from expander.group.source import LogOptions, Reader
 from expander.group.table import Row, as_csv, as_json_lines, row_of
 from expander.kube.objects import Object, statuses_of, uid_of
 from expander.manifests.names import digest, valid_name
@@ -264,7 +264,7 @@ def _write(record: Record, reader: Reader, path: Path, before: Mapping[str, Any]
     for number, attempt in enumerate(record.attempts, base + 1):
         for container, previous in _starts(attempt.pod):
             name = f"{container}.{number}{'.previous' if previous else ''}.log"
-            size = write_whole(path / name, reader.log(attempt.pod, container, previous=previous))
+            size = write_whole(path / name, reader.log(attempt.pod, container, LogOptions(previous=previous)))
             files.append({"path": name, "attempt": number, "pod": attempt.name, "bytes": size})
             if attempt is deciding and not previous and container == main_container(attempt.pod):
                 output = files[-1]

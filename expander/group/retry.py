@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expander.base.errors import ExpanderError, ItemError, OutputError, Position
 from expander.group.bookkeeping import PENDING, Pending
 from expander.group.retry_plan import Again, Chosen, manifest_of
-from expander.group.source import Reader
+from expander.group.source import LogOptions, Reader
 from expander.kube.objects import Object, owner_of, statuses_of, uid_of
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
@@ -98,7 +98,7 @@ def _containers(pod: Object) -> Iterator[tuple[str, int]]:
 def _copy(reader: Reader, pod: Object, container: str, previous: bool, place: Path) -> None:
     name = f"{pod['metadata']['name']}_{container}{'_previous' if previous else ''}.log"
     with open(place / name, "wb") as file:
-        for piece in reader.log(pod, container, previous=previous):
+        for piece in reader.log(pod, container, LogOptions(previous=previous)):
             file.write(piece)
 
 

@@ -7,12 +7,33 @@ Objects are plain mappings in the API's JSON form.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from expander.kube.objects import Change, Object, Selection
 
-__all__ = ["Change", "Object", "Reader", "Selection", "Source", "Writer"]
+__all__ = ["WHOLE_LOG", "Change", "LogOptions", "Object", "Reader", "Selection", "Source", "Writer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOptions:
+    """Which part of a container's log is read; the names are those of ``kubectl logs``.
+
+    ``previous`` is the start before the last one. ``follow`` goes on until the container has ended. ``tail``
+    is how many lines are read, ``since`` of the last how many seconds; None for all. ``timestamps`` puts the
+    time in front of each line.
+    """
+
+    previous: bool = False
+    follow: bool = False
+    tail: int | None = None
+    since: float | None = None
+    timestamps: bool = False
+
+
+WHOLE_LOG: Final = LogOptions()
+"""All that was written since the container's last start."""
 
 
 class Reader(Protocol):
@@ -44,20 +65,9 @@ class Reader(Protocol):
         and what is gone is told as DELETED, with its metadata only. ``pods`` False: only Jobs.
         """
 
-    def log(
-        self,
-        pod: Object,
-        container: str,
-        *,
-        previous: bool = False,
-        follow: bool = False,
-        tail: int | None = None,
-        since: float | None = None,
-        timestamps: bool = False,
-    ) -> Iterator[bytes]:
-        """What a container of ``pod`` wrote, in pieces of any size; ``since`` in seconds before now.
+    def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
+        """What a container of ``pod`` wrote, in pieces of any size.
 
-        ``previous`` is the start before the last one. ``follow`` goes on until the container has ended.
         Nothing when the container has not started yet, or the pod is gone.
         """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from expander.group.source import WHOLE_LOG, LogOptions
 from expander.kube.objects import Change, Object
 from expander.kube.time import api_time
 
@@ -122,18 +123,9 @@ class FakeReader:
         while not stopped():
             yield None
 
-    def log(
-        self,
-        pod: Object,
-        container: str,
-        *,
-        previous: bool = False,
-        follow: bool = False,
-        tail: int | None = None,
-        since: float | None = None,
-        timestamps: bool = False,
-    ) -> Iterator[bytes]:
+    def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
         name = pod["metadata"]["name"]
+        previous, tail = options.previous, options.tail
         self.asked.append((name, container, previous))
         text = self.logs.get(
             (name, container), f"{name} {container}{' before' if previous else ''}\n".encode()

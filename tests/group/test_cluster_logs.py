@@ -9,6 +9,7 @@ import pytest
 from expander.client.client import ApiClient, StatusError
 from expander.client.transport import ConnectionLost, Transport
 from expander.group import cluster_source as group_logs
+from expander.group.source import LogOptions
 from expander.kube.objects import Object
 
 
@@ -50,8 +51,8 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def follow(server: Server, first: Object, **options: Any) -> bytes:
-    given = {"previous": False, "follow": True, "tail": None, "since": None, "timestamps": False} | options
-    pieces = group_logs.log(cast(Transport, server), cast(ApiClient, server), first, "main", **given)
+    given = LogOptions(**{"follow": True, **options})
+    pieces = group_logs.log(cast(Transport, server), cast(ApiClient, server), first, "main", given)
     return b"".join(pieces)
 
 

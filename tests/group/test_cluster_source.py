@@ -11,6 +11,7 @@ import pytest
 from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
 from expander.group.cluster_watch import Lists, selectors_of
+from expander.group.source import LogOptions
 from expander.kube.objects import Change, Object, Selection
 from tests.cli.cluster import PATIENCE, cluster, until
 from tests.cli.groups import create, job
@@ -186,9 +187,9 @@ def test_a_log_is_given_whole_or_its_end_and_with_times(served: Server, source: 
     reader = source(served, "jobgroup=talks")
     (pod,) = reader.pods()
     assert b"".join(reader.log(pod, "main")) == b"one\n\ntwo\nthree"
-    assert b"".join(reader.log(pod, "main", tail=2)) == b"two\nthree"
-    assert b"".join(reader.log(pod, "main", follow=True)) == b"one\n\ntwo\nthree"
-    stamped = b"".join(reader.log(pod, "main", timestamps=True)).splitlines()
+    assert b"".join(reader.log(pod, "main", LogOptions(tail=2))) == b"two\nthree"
+    assert b"".join(reader.log(pod, "main", LogOptions(follow=True))) == b"one\n\ntwo\nthree"
+    stamped = b"".join(reader.log(pod, "main", LogOptions(timestamps=True))).splitlines()
     assert [line.partition(b" ")[2] for line in stamped] == [b"one", b"", b"two", b"three"]
 
 
@@ -202,7 +203,7 @@ def test_a_container_that_has_not_started_and_one_that_never_restarted_have_no_l
     until(lambda: len(list(reader.pods())) == 2)
     pods = {each["metadata"]["name"].rpartition("-")[0]: each for each in reader.pods()}
     assert list(reader.log(pods["mute"], "main")) == []
-    assert list(reader.log(pods["once"], "main", previous=True)) == []
+    assert list(reader.log(pods["once"], "main", LogOptions(previous=True))) == []
 
 
 def test_a_log_is_followed_to_the_end_of_its_container(
@@ -214,7 +215,7 @@ def test_a_log_is_followed_to_the_end_of_its_container(
     reader = source(served, "jobgroup=slow")
     until(lambda: any(list(reader.log(pod, "main")) for pod in reader.pods()))
     (pod,) = reader.pods()
-    pieces = reader.log(pod, "main", follow=True)
+    pieces = reader.log(pod, "main", LogOptions(follow=True))
     assert next(pieces) == b"before\n"
     gate.touch()
     assert b"".join(pieces) == b"after\n"

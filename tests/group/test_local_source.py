@@ -10,6 +10,7 @@ import pytest
 from expander.base.errors import ExpanderError
 from expander.group.local_source import LocalSource
 from expander.group.local_watch import GroupFolders
+from expander.group.source import LogOptions
 from expander.kube.objects import Change, Object, Selection
 from tests.cli.cluster import PATIENCE, until
 from tests.cli.groups import at_work, run_locally
@@ -71,10 +72,10 @@ def test_a_log_is_read_from_its_file(ran: Path) -> None:
     reader = source(ran)
     pod = next(pod for pod in reader.pods() if pod["metadata"]["name"].startswith("b-"))
     assert b"".join(reader.log(pod, "c")) == b"one\ntwo\n"
-    assert b"".join(source(ran).log(pod, "c", tail=1)) == b"two\n"
-    assert b"".join(reader.log(pod, "c", follow=True)) == b"one\ntwo\n"
-    assert list(reader.log(pod, "c", previous=True)) == []
-    stamped = b"".join(reader.log(pod, "c", timestamps=True)).splitlines()
+    assert b"".join(source(ran).log(pod, "c", LogOptions(tail=1))) == b"two\n"
+    assert b"".join(reader.log(pod, "c", LogOptions(follow=True))) == b"one\ntwo\n"
+    assert list(reader.log(pod, "c", LogOptions(previous=True))) == []
+    stamped = b"".join(reader.log(pod, "c", LogOptions(timestamps=True))).splitlines()
     assert [line.partition(b" ")[2] for line in stamped] == [b"one", b"two"]
 
 
@@ -130,7 +131,7 @@ def test_a_run_at_work_is_followed_to_its_end_and_forgotten_when_it_begins_anew(
         with at_work(*arguments) as process:
             until(lambda: any(list(reader.log(pod, "c")) for pod in reader.pods()))
             (pod,) = reader.pods()
-            pieces = reader.log(pod, "c", follow=True)
+            pieces = reader.log(pod, "c", LogOptions(follow=True))
             assert next(pieces) == b"before\n"
             gate.touch()
             assert b"".join(pieces) == b"after\n"

@@ -13,6 +13,7 @@ from expander.base.errors import ExpanderError, OutputError
 from expander.group.logs import LONGEST, Following, LogFiles, Start, Wanted, blocks
 from expander.group.parallel_read import HELD, Readers, Said, take
 from expander.group.records import records
+from expander.group.source import LogOptions
 from expander.group.wait import ended
 from expander.kube.objects import Change
 from tests.group.fakes import FakeReader, job, pod
@@ -128,7 +129,7 @@ def test_a_title_is_the_item_with_what_tells_its_logs_apart() -> None:
         (Wanted(names=("b", "w")), ["b", "w/0", "w/1"]),
         (Wanted(failed=True), ["b"]),
         (Wanted(containers=("other",)), []),
-        (Wanted(previous=True), ["w/0"]),
+        (Wanted(options=LogOptions(previous=True)), ["w/0"]),
     ],
 )
 def test_items_jobs_pods_and_indexes_can_be_named(wanted: Wanted, expected: list[str]) -> None:
