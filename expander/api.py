@@ -232,7 +232,7 @@ def submit(
     the command keeps them: after an exception the same call with ``resume`` goes on. ``on_outcome`` gets each
     outcome as it is known, ``on_note`` a line for people.
 
-    Raises InputError when there is no cluster to speak to, ClusterError when it does not answer or does not
+    Raises InputError when there is no cluster configured, ClusterError when it does not answer or does not
     accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
     been sent; with ``on_error`` that function gets the errors of items and the other items go on.
     """

@@ -1,7 +1,7 @@
-"""What the official client does for us: exec plugins, providers of tokens, the service account of a pod.
+"""Credentials from exec plugins, auth providers and the service account of a pod.
 
-It is the only place that imports ``kubernetes``, which takes as long as sending hundreds of Jobs; credentials
-that lie in files do without it. The client only logs that a plugin failed: here that is an error.
+This is the only module that imports ``kubernetes``, the official client, which takes as long as sending
+hundreds of Jobs; credentials in files do not need it. It logs that a plugin failed: here that is an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from expander.client.kubeconfig import ClientConfig, Context, impersonation, no_
 NAMESPACE_FILE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 MAX_MESSAGE_LENGTH: Final = 300
-"""Characters at most of what a plugin says."""
+"""Characters of a plugin's error message that are shown."""
 
 _SECRET: Final = re.compile(
     r"(?i)\b(?:bearer|basic)\s+\S+"
@@ -29,11 +29,11 @@ _SECRET: Final = re.compile(
     r"|[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+"
     r"|[A-Za-z0-9+_\-=]{20,}"
 )
-"""What may be a credential in the words of a plugin: rather too much than too little."""
+"""What may be a credential in the output of a plugin: too much rather than too little."""
 
 
 def in_cluster_config() -> ClientConfig:
-    """The service account of the pod this runs in; InputError when there is none."""
+    """The service account of this pod. Raises InputError when there is none."""
     client, config = _client()
     settings = client.Configuration()
     try:
@@ -44,45 +44,45 @@ def in_cluster_config() -> ClientConfig:
     if os.path.exists(NAMESPACE_FILE):
         with open(NAMESPACE_FILE, encoding="utf-8") as file:
             namespace = file.read().strip() or namespace
-    return _access(settings, namespace)
+    return _config(settings, namespace)
 
 
-def context_config(source: str, chosen: Context) -> ClientConfig:
-    """The access of a context, after its plugin or provider was asked.
+def context_config(source: str, context: Context) -> ClientConfig:
+    """The configuration of a context whose plugin or provider is run.
 
-    Raises InputError, with what a plugin said, when that gives no credentials.
+    Raises InputError, with the plugin's own message, when that gives no credentials.
     """
     client, config = _client()
     settings = client.Configuration()
-    with _CapturedErrors() as overheard:
+    with _CapturedErrors() as captured:
         try:
-            config.load_kube_config(source, chosen.name, client_configuration=settings, temp_file_path=None)
+            config.load_kube_config(source, context.name, client_configuration=settings, temp_file_path=None)
         except config.ConfigException as error:
             raise no_cluster_error(redact(str(error))) from None
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise no_cluster_error(type(error).__name__) from None
-    if overheard.said:
+    if captured.messages:
         raise InputError(
-            f"no credentials for context {chosen.name!r}: {redact(overheard.said[-1])}",
-            hint="run the command of users[].user.exec in the kubeconfig by hand to see why",
+            f"no credentials for context {context.name!r}: {redact(captured.messages[-1])}",
+            hint="run the command in users[].user.exec of the kubeconfig to see why",
         )
-    return _access(settings, chosen.namespace, impersonation(chosen.user), chosen.proxy)
+    return _config(settings, context.namespace, impersonation(context.user), context.proxy)
 
 
 def _client() -> tuple[Any, Any]:
-    """The modules ``client`` and ``config`` of ``kubernetes``, which are not typed."""
+    """The untyped modules ``client`` and ``config`` of ``kubernetes``."""
     from kubernetes import client, config
 
     return client, config
 
 
 def redact(text: str) -> str:
-    """The words of a plugin, in one line, without what may be a credential."""
+    """The output of a plugin on one line, without what may be a credential."""
     return _SECRET.sub(" ***", " ".join(text.split()))[:MAX_MESSAGE_LENGTH]
 
 
-def _access(
-    settings: Any, namespace: str, acting_as: tuple[tuple[str, str], ...] = (), proxy: str = ""
+def _config(
+    settings: Any, namespace: str, impersonated: tuple[tuple[str, str], ...] = (), proxy: str = ""
 ) -> ClientConfig:
     return ClientConfig(
         settings.host.rstrip("/"),
@@ -93,20 +93,20 @@ def _access(
         _text(settings.key_file),
         settings.verify_ssl,
         settings.tls_server_name or "",
-        acting_as,
+        impersonated,
         proxy,
     )
 
 
 def _authorization(settings: Any) -> Callable[[], str]:
-    def shown() -> str:
-        with _CapturedErrors() as overheard:
+    def header() -> str:
+        with _CapturedErrors() as captured:
             found = settings.auth_settings().values()  # asks a plugin again when its token has expired
-        if overheard.said:
-            raise InputError(f"the credentials cannot be renewed: {redact(overheard.said[-1])}")
+        if captured.messages:
+            raise InputError(f"cannot renew the credentials: {redact(captured.messages[-1])}")
         return next((str(each["value"]) for each in found if each["in"] == "header"), "")
 
-    return shown
+    return header
 
 
 def _text(path: str | None) -> str:
@@ -117,18 +117,18 @@ def _text(path: str | None) -> str:
 
 
 class _CapturedErrors(logging.Filter):
-    """Takes what this thread logs as an error meanwhile: it is for our message, and may hold a secret."""
+    """Captures what this thread logs as an error: it goes into our message, and may hold a secret."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self._thread = threading.get_ident()
         self._silent = logging.NullHandler()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.thread != self._thread or record.levelno < logging.ERROR:
             return True
-        self.said.append(record.getMessage())
+        self.messages.append(record.getMessage())
         return False
 
     def __enter__(self) -> _CapturedErrors:

@@ -1,4 +1,4 @@
-"""Questions about the cluster itself, asked again until they are answered or time is up."""
+"""API requests that are retried: single objects, discovery of resources, and lists in pages."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from urllib.parse import quote
 
 from expander.base.errors import ExpanderError, ItemError
 from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
-from expander.client.transport import ConnectionLost, Transport
+from expander.client.transport import LOST, ConnectionLost, Response, Transport
 
 PAGE_SIZE: Final = 500
-"""Objects of a list that are asked for at a time."""
+"""Objects in one page of a list (``limit``), as in kubectl."""
 
-PERMANENT_CONNECTION_ERRORS: Final = ("certificate",)
-"""Words in what went wrong with a connection that time does not mend."""
+PERMANENT_CONNECTION_ERRORS: Final = ("certificate", "the kubeconfig says")
+"""Words in a connection error that no retry helps against."""
+
+MAX_UNAUTHORIZED: Final = 2
+"""401 answers to one request after which credentials are not renewed again."""
 
 
 class ClusterError(ExpanderError):
-    """The cluster cannot be asked: it does not answer, or does not let us."""
+    """The cluster does not answer, or refuses the request."""
 
     exit_code = 1
 
 
 class StatusError(ClusterError):
-    """The server gave a final answer to a question; ``code`` is its status."""
+    """The server refused a request; ``code`` is the HTTP status."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -36,13 +39,14 @@ class StatusError(ClusterError):
 
 
 class Unreachable(ClusterError):
-    """There is no server where one should be, or not the one it should be."""
+    """No API server answers at the address."""
 
 
 class ApiClient:
-    """Asks a cluster; `Refused` when it says no, `Unreachable` when there is none, else `ClusterError`.
+    """Sends requests to the API server and retries them; ``stopped`` ends the retries early.
 
-    ``stopped`` ends the waiting early.
+    Every method raises `StatusError` when the server refuses, `Unreachable` when no server answers within
+    the budget of ``retry``, and `ClusterError` when all it says until then is that it is busy.
     """
 
     def __init__(self, transport: Transport, retry: Retry, stopped: Callable[[], bool]) -> None:
@@ -52,44 +56,50 @@ class ApiClient:
         self._resources: dict[str, dict[str, Resource]] = {}
 
     def get(self, path: str) -> Any:
-        """The JSON at ``path``."""
+        """The object at ``path``."""
         return self.send("GET", path)
 
     def send(self, method: str, path: str, body: bytes | None = None) -> Any:
-        """The JSON that answers a request which may be made twice."""
-        first, failures, denied = time.monotonic(), 0, 0
+        """The object that answers a request that is safe to repeat."""
+        first, failures, unauthorized = time.monotonic(), 0, 0
         while True:
-            asked, lost = None, False
+            asked, lost = None, True
             try:
-                reply = self._transport.request(method, path, body)
-                if reply.status < 300:
-                    return json.loads(reply.body)
-                why = str(status_of(reply.body).get("message") or f"HTTP {reply.status}")
-                asked = retry_after(reply.headers, reply.body, time.time())
-                if reply.status == 401 and denied < 2:
-                    denied += 1
+                response = self._transport.request(method, path, body)
+                found = _object(response)
+                if found is not None:
+                    return found
+                why, lost = _message(response), response.status < 400
+                asked = retry_after(response.headers, response.body, time.time())
+                if response.status == 401 and unauthorized < MAX_UNAUTHORIZED:
+                    unauthorized += 1
                     self._transport.refresh()
-                elif reply.status not in TRANSIENT:
-                    raise StatusError(reply.status, f"{self._transport.server}: {why}")
+                elif response.status >= 400 and response.status not in TRANSIENT:
+                    raise StatusError(response.status, f"{self._transport.server}: {why}")
             except ConnectionLost as error:
-                why, lost = str(error), True
+                why = str(error)
             failures += asked is None
             wait = self._retry.wait(failures, asked, random.random())
             words = f"{self._transport.server} does not answer: {why}"
             if lost and any(sign in why for sign in PERMANENT_CONNECTION_ERRORS):
                 raise Unreachable(words)
             if self._retry.is_over(first, time.monotonic(), wait) or self._stopped():
-                raise Unreachable(words) if lost else ClusterError(words)
+                raise Unreachable(words, hint=self._hint(why)) if lost else ClusterError(words)
             time.sleep(wait)
 
+    def _hint(self, why: str) -> str | None:
+        """What may help where a server closes connections without a response."""
+        plain = self._transport.server.startswith("http://")
+        return "the kubeconfig says http://; does the server expect HTTPS?" if plain and why == LOST else None
+
     def resource(self, api_version: str, kind: str) -> Resource:
-        """How the server names a kind. Raises ItemError when it does not have it."""
+        """The resource that serves a kind, from discovery. Raises ItemError when the server has none."""
         if api_version not in self._resources:
             prefix = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
             try:
                 found = self.get(prefix)["resources"]
-            except StatusError as refused:
-                if refused.code != 404:
+            except StatusError as error:
+                if error.code != 404:
                     raise
                 found = []
             self._resources[api_version] = {
@@ -99,13 +109,13 @@ class ApiClient:
             }
         resource = self._resources[api_version].get(kind)
         if resource is None:
-            raise ItemError(f"the server has no {kind} in {api_version}")
+            raise ItemError(f'no matches for kind "{kind}" in version "{api_version}" on the server')
         return resource
 
     def pages(self, path: str, selector: str, fields: str = "") -> Iterator[Mapping[str, Any]]:
-        """The pages of the list at ``path`` of what the label ``selector`` and the field selector select.
+        """The pages of the list at ``path``, by label selector and field selector.
 
-        Raises `Refused` 410 when the list has become too old to go on.
+        Raises `StatusError` 410 when the list has expired before its last page.
         """
         more = ""
         while True:
@@ -117,16 +127,36 @@ class ApiClient:
                 return
 
 
+def _object(response: Response) -> Mapping[str, Any] | None:
+    """The JSON object of a successful response; None for anything else, such as a login page of a proxy."""
+    if response.status >= 300:
+        return None
+    try:
+        found = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _message(response: Response) -> str:
+    """Why a response is not what was asked for."""
+    if response.status < 400:
+        return f"HTTP {response.status} with no API object (is there a proxy or login page?)"
+    if b"HTTP request to an HTTPS server" in response.body:
+        return "the server expects HTTPS, and the kubeconfig says http://"
+    return str(status_of(response.body).get("message") or f"HTTP {response.status}")
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """How a server names a kind: ``prefix`` is ``/apis/batch/v1``, ``plural`` is ``jobs``."""
+    """How a server serves a kind: ``prefix`` is ``/apis/batch/v1``, ``plural`` is ``jobs``."""
 
     prefix: str
     plural: str
     namespaced: bool
 
     @property
-    def title(self) -> str:
-        """As kubectl writes it: ``job.batch`` is made of this and the kind."""
+    def group(self) -> str:
+        """The API group, empty for the core group: ``batch``."""
         parts = self.prefix.split("/")
         return parts[2] if parts[1] == "apis" else ""

@@ -1,13 +1,7 @@
-"""Reads answers of HTTP/1.1 from a connection: what servers and proxies of Kubernetes send, and no more.
+"""HTTP/1.1 to one server: kept connections, prepared requests, and a reader of responses.
 
-http.client reads headers as those of mail, which takes longer than all else that is done for a request.
-
-Connections to a server that are kept: one request at a time on each, with as little work as possible.
-
-What is sent is one write of prepared bytes, which with `answers` costs a fifth of what a general HTTP library
-takes.
-
-Requests as bytes: what is the same for all that are made with the same credentials is made once.
+A request is one write of prepared bytes over a kept connection, which costs a fifth of what a general HTTP
+library takes: http.client parses headers as those of mail.
 """
 
 from __future__ import annotations
@@ -18,6 +12,7 @@ import socket
 import ssl
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
@@ -27,29 +22,36 @@ from expander.client.kubeconfig import ClientConfig, no_cluster_error
 from expander.client.proxy import authorization, connect, proxy_for
 
 MAX_HEADER_BYTES: Final = 1 << 17
-"""Bytes of headers after which an answer is none."""
+"""Bytes of headers after which a response is malformed."""
 
 READ_BYTES: Final = 1 << 16
 
+CONNECT_SECONDS: Final = 10.0
+
+ENDED_EARLY: Final = "the response ended early"
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+"""The default content type of a PATCH; that of other bodies is JSON."""
+
 
 class MalformedResponse(OSError):
-    """What came is not an answer, or ended in the middle of one."""
+    """What arrived is not a response, or ended early."""
 
 
 class HttpResponse:
-    """The answer to a ``method``: its status and headers (names in lower case); the body is still to be read.
+    """The response to a ``method``: its status and headers (names in lower case); the body is read later.
 
-    Raises Malformed and OSError, as all of its methods do.
+    Every method raises MalformedResponse and OSError.
     """
 
     def __init__(self, sock: socket.socket, method: str) -> None:
         self._socket = sock
         self._rest = b""
         self.status = 100
-        while self.status < 200:  # 100 and its like announce the answer
+        while self.status < 200:  # interim responses
             self._read_head()
-        coded = self.headers.get("transfer-encoding", "").lower()
-        self._chunked = coded.endswith("chunked")
+        self._chunked = self.headers.get("transfer-encoding", "").lower().endswith("chunked")
         self._length: int | None = None
         if method == "HEAD" or self.status in (204, 304):
             self._length, self._chunked = 0, False
@@ -57,12 +59,12 @@ class HttpResponse:
             self._length = _number(self.headers["content-length"].encode(), 10)
         self.will_close = (
             "close" in self.headers.get("connection", "").lower()
-            or not self._newer
+            or not self._keeps_alive
             or (self._length is None and not self._chunked)
         )
 
     def read(self, most: int | None = None) -> bytes:
-        """The whole body, or about its first ``most`` bytes."""
+        """The whole body, or about its first ``most`` bytes; decompressed where a proxy compressed it."""
         found: list[bytes] = []
         size = 0
         for piece in self.pieces():
@@ -70,10 +72,11 @@ class HttpResponse:
             size += len(piece)
             if most is not None and size >= most:
                 break
-        return b"".join(found)
+        body = b"".join(found)
+        return _gunzip(body) if self.headers.get("content-encoding", "").lower() == "gzip" else body
 
     def pieces(self) -> Iterator[bytes]:
-        """The body as it comes."""
+        """The body in pieces, as it arrives."""
         if self._chunked:
             yield from self._chunks()
         elif self._length is not None:
@@ -89,14 +92,17 @@ class HttpResponse:
         head = self._until(b"\r\n\r\n", MAX_HEADER_BYTES)
         first, *lines = head.decode("latin-1").split("\r\n")
         version, _, rest = first.partition(" ")
-        if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
-            raise MalformedResponse("the answer is not HTTP/1.1")
-        self._newer = version != "HTTP/1.0"
+        if not version.startswith("HTTP/1.") or not (rest[:3].isascii() and rest[:3].isdigit()):
+            raise MalformedResponse("the response is not HTTP/1.1")
+        self._keeps_alive = version != "HTTP/1.0"
         self.status = int(rest[:3])
         self.headers: dict[str, str] = {}
         for line in lines:
             name, _, value = line.partition(":")
-            self.headers[name.lower()] = value.strip()
+            name, value = name.lower(), value.strip()
+            if name == "warning" and name in self.headers:
+                value = f"{self.headers[name]}, {value}"
+            self.headers[name] = value
 
     def _chunks(self) -> Iterator[bytes]:
         while True:
@@ -107,7 +113,7 @@ class HttpResponse:
                 return
             yield from self._exactly(size)
             if self._until(b"\r\n", MAX_HEADER_BYTES):
-                raise MalformedResponse("a chunk is longer than it says")
+                raise MalformedResponse("a chunk is longer than its size")
 
     def _exactly(self, count: int) -> Iterator[bytes]:
         while count:
@@ -121,8 +127,10 @@ class HttpResponse:
         """What comes before ``end``."""
         found = self._rest
         while (at := found.find(end)) < 0:
+            if found.startswith(b"\x15\x03"):  # a TLS alert
+                raise MalformedResponse("the server expects HTTPS, and the kubeconfig says http://")
             if len(found) > most:
-                raise MalformedResponse("a line of the answer does not end")
+                raise MalformedResponse("a header line does not end")
             found += self._receive()
         self._rest = found[at + len(end) :]
         return found[:at]
@@ -130,7 +138,7 @@ class HttpResponse:
     def _receive(self) -> bytes:
         piece = self._socket.recv(READ_BYTES)
         if not piece:
-            raise MalformedResponse("the answer ended too early")
+            raise MalformedResponse(ENDED_EARLY)
         return piece
 
 
@@ -140,39 +148,43 @@ def _number(text: bytes, base: int) -> int:
     except ValueError:
         number = -1
     if number < 0:
-        raise MalformedResponse("the answer has no length")
+        raise MalformedResponse("the response has no valid length")
     return number
 
 
-CONNECT_SECONDS: Final = 10.0
-"""Seconds to wait for a connection."""
+def _gunzip(body: bytes) -> bytes:
+    """The content of a gzip body, which was not asked for: some proxies compress all the same."""
+    try:
+        return zlib.decompress(body, wbits=16 + zlib.MAX_WBITS)
+    except zlib.error:
+        raise MalformedResponse("the response is not valid gzip") from None
 
 
 class Endpoint:
-    """A server and the connections to it; safe for threads.
+    """A server and the idle connections to it; safe for threads.
 
-    ``prefix`` goes before the path of each request, ``head`` has the first lines after the request line.
+    ``prefix`` goes before the path of each request; ``head`` has the header lines that every request has.
     Raises InputError for unusable certificates and proxies.
     """
 
-    def __init__(self, access: ClientConfig) -> None:
-        parts = urlsplit(access.server)
-        self._context = tls(access) if parts.scheme == "https" else None
+    def __init__(self, config: ClientConfig) -> None:
+        parts = urlsplit(config.server)
+        self._context = tls_context(config) if parts.scheme == "https" else None
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._context else 80)
-        self._name = access.server_name or self._host
+        self._name = config.server_name or self._host
         self._idle: list[Connection] = []
         self._closed = False
-        self._proxy = proxy_for(access.server, access.proxy, os.environ)
-        place = parts.netloc.rpartition("@")[2]
+        self._proxy = proxy_for(config.server, config.proxy, os.environ)
+        authority = parts.netloc.rpartition("@")[2]
         self.prefix = parts.path.rstrip("/")
-        self.head = f"Host: {place}\r\n"
+        self.head = f"Host: {authority}\r\n"
         if self._proxy.startswith("http:") and self._context is None:
-            self.prefix = f"http://{place}{self.prefix}"
+            self.prefix = f"http://{authority}{self.prefix}"
             self.head += authorization(self._proxy)
 
-    def take(self) -> Connection:
-        """A connection for one request; `give` it back when the answer was read. Raises OSError."""
+    def acquire(self) -> Connection:
+        """A connection for one request; `release` it once the response was read. Raises OSError."""
         while self._idle:
             try:
                 found = self._idle.pop()
@@ -196,14 +208,14 @@ class Endpoint:
             return socket.create_connection((self._host, self._port), CONNECT_SECONDS)
         return connect(self._proxy, self._host, self._port, CONNECT_SECONDS, tunnel=self._context is not None)
 
-    def give(self, connection: Connection) -> None:
-        """Keep a connection for the next request, unless there is to be none."""
+    def release(self, connection: Connection) -> None:
+        """Keep a connection for the next request; after `close` it is closed."""
         self._idle.append(connection)
         if self._closed:
             self.close()
 
     def close(self) -> None:
-        """Close what is not in use now, and later what is in use."""
+        """Close idle connections now, and those in use when they are released."""
         self._closed = True
         while self._idle:
             try:
@@ -213,7 +225,7 @@ class Endpoint:
 
 
 class Connection:
-    """One connection."""
+    """One connection, for one request at a time."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -221,41 +233,41 @@ class Connection:
         self._poll.register(sock, select.POLLIN)
 
     def is_open(self) -> bool:
-        """Whether the server has kept it: it says nothing before it is asked, but for its end."""
+        """Whether the server has kept it: an idle connection becomes readable only when it ends."""
         return not self._poll.poll(0)
 
-    def ask(self, method: str, request: bytes, silence: float) -> HttpResponse:
-        """Send a whole request; the beginning of its answer. Raises OSError."""
-        self._socket.settimeout(silence)
+    def send(self, method: str, request: bytes, timeout: float) -> HttpResponse:
+        """Send a whole request; the head of its response. ``timeout`` is per read. Raises OSError."""
+        self._socket.settimeout(timeout)
         self._socket.sendall(request)
         return HttpResponse(self._socket, method)
 
     def close(self) -> None:
-        """Give it up."""
+        """Close it."""
         self._socket.close()
 
 
-def tls(access: ClientConfig) -> ssl.SSLContext:
-    """The settings of TLS for a server. Raises InputError when a certificate or key cannot be used."""
+def tls_context(config: ClientConfig) -> ssl.SSLContext:
+    """The TLS settings for a server. Raises InputError when a certificate or key cannot be used."""
     try:
-        context = ssl.create_default_context(cadata=access.authority or None)
+        context = ssl.create_default_context(cadata=config.authority or None)
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # kubectl accepts authorities that lack extensions
-        if not access.verify:
+        if not config.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        if access.certificate:
-            _load_certificate(context, access)
+        if config.certificate:
+            _load_certificate(context, config)
     except (ssl.SSLError, ValueError, OSError):
         raise no_cluster_error("a certificate or key of the kubeconfig cannot be used") from None
     return context
 
 
-def _load_certificate(context: ssl.SSLContext, access: ClientConfig) -> None:
-    """OpenSSL takes a private key from a file only: it is there, for this user alone, while it is read."""
+def _load_certificate(context: ssl.SSLContext, config: ClientConfig) -> None:
+    """OpenSSL reads a private key from a file only: it exists, for this user alone, while it is read."""
     with tempfile.TemporaryDirectory(prefix="expander-") as folder:
         path = os.path.join(folder, "pem")
         with open(path, "w", encoding="utf-8", opener=_private) as file:
-            file.write(f"{access.certificate}\n{access.key}\n")
+            file.write(f"{config.certificate}\n{config.key}\n")
         context.load_cert_chain(path, password="")  # never ask on the terminal
 
 
@@ -263,30 +275,25 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-JSON: Final = "application/json"
-MERGE_PATCH: Final = "application/merge-patch+json"
-"""What a body is unless it is told: that of a PATCH, and any other."""
-
-
 class RequestEncoder:
-    """An endpoint, and what is shown to it. ``since`` is when the credentials were read, on `time.monotonic`.
+    """Encodes requests to an endpoint with one set of credentials, whose header lines are made once.
 
-    Raises InputError when the credentials cannot be had.
+    ``since`` is when the credentials were read (`time.monotonic`). Raises InputError when they cannot be had.
     """
 
-    def __init__(self, access: ClientConfig, endpoint: Endpoint) -> None:
-        self.access = access
+    def __init__(self, config: ClientConfig, endpoint: Endpoint) -> None:
+        self.config = config
         self.endpoint = endpoint
         self.since = time.monotonic()
-        shown = access.authorization()
-        headers = [("Authorization", shown)] if shown else []
-        headers += [*access.impersonation, ("Accept", JSON), ("User-Agent", "expander")]
+        credentials = config.authorization()
+        headers = [("Authorization", credentials)] if credentials else []
+        headers += [*config.impersonation, ("Accept", JSON), ("User-Agent", "expander")]
         if any("\r" in value or "\n" in value for _, value in headers):
-            raise InputError("the credentials have a line break in them")
+            raise InputError("the credentials contain a line break")
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
         self._head = f" HTTP/1.1\r\n{endpoint.head}{lines}".encode()
 
-    def request(
+    def encode(
         self, method: str, path: str, body: bytes | None = None, content_type: str | None = None
     ) -> bytes:
         """A whole request. A ``body`` is JSON, or a merge patch of a PATCH, unless ``content_type`` tells."""

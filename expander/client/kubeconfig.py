@@ -1,8 +1,8 @@
-"""What a kubeconfig says about reaching a cluster, by the rules of client-go: no network, no plugins.
+"""Reads kubeconfig files by the rules of client-go (clientcmd): no network, no plugins.
 
 Of the files in ``$KUBECONFIG`` the first that sets a value wins, also for the current context; paths are
-relative to the file that has them; ``tokenFile`` goes before ``token``. A user whose credentials a program or
-a provider has to make is left to the official client.
+relative to the file that names them; ``tokenFile`` wins over ``token``. Users with an exec plugin or an auth
+provider are left to `auth_plugins`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _PATHS: Final = {
     "cluster": ("certificate-authority",),
     "user": ("client-certificate", "client-key", "tokenFile"),
 }
-"""Fields that are paths of files."""
+"""Fields that are file paths."""
 
-_HINT: Final = "--kubeconfig FILE or $KUBECONFIG says where one is; `expander serve` makes one"
+_HINT: Final = "specify --kubeconfig FILE or set KUBECONFIG; `expander serve` starts a local cluster"
 
 
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
-    """How to reach a server and what to show it. ``server`` is a URL and may have a path.
+    """A server and the credentials for it (client-go: rest.Config). ``server`` is a URL and may have a path.
 
-    ``authority``, ``certificate`` and ``key`` are PEM texts, empty for those of the system and for none.
-    ``authorization`` gives the value of the header of that name, empty for none; it may read a file.
-    ``proxy`` is the URL that the kubeconfig names.
+    ``authority``, ``certificate`` and ``key`` are PEM texts; without ``authority`` those of the system are
+    trusted. ``authorization`` gives the value of the Authorization header, empty for none, and may read a
+    file. ``proxy`` is the ``proxy-url`` of the kubeconfig.
     """
 
     server: str = field(repr=False)
@@ -48,14 +48,14 @@ class ClientConfig:
 
     @property
     def shown(self) -> str:
-        """The server as it may be shown: without a name and password that may be in its URL."""
+        """The URL of the server without a user and password."""
         parts = urlsplit(self.server)
         return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The context that is used, with its cluster and user as the files have them."""
+    """A context with its cluster and user, as the files have them."""
 
     name: str
     namespace: str
@@ -64,43 +64,43 @@ class Context:
 
     @property
     def is_static(self) -> bool:
-        """Whether nothing has to be run to get the credentials."""
+        """Whether the credentials are in files: no plugin has to run."""
         return not {"exec", "auth-provider"} & self.user.keys()
 
     @property
     def proxy(self) -> str:
-        """The proxy that the kubeconfig wants, empty for none."""
+        """The ``proxy-url`` of the cluster, empty for none."""
         return str(self.cluster.get("proxy-url") or "")
 
 
 def load_context(source: str, context: str | None) -> Context:
-    """The context named ``context``, or the current one, in the files of ``source``.
+    """The context named ``context``, or the current one, of the files in ``source``.
 
-    Raises InputError when there is no such context, or its parts are missing.
+    Raises InputError when it, its cluster or its user is missing.
     """
     current, found = _merged(source)
     name = context or current
     if not name:
-        raise no_cluster_error(f"no current context in {source}")
+        raise no_cluster_error(f"no current context in kubeconfig {source}")
     entry = found["context"].get(name)
     if entry is None:
         known = ", ".join(sorted(found["context"])) or "none"
-        raise no_cluster_error(f"no context {name!r} in {source}; there are: {known}")
+        raise no_cluster_error(f"context {name!r} not found in kubeconfig {source}; contexts: {known}")
     cluster = found["cluster"].get(entry.get("cluster"))
     if cluster is None or not cluster.get("server"):
-        raise no_cluster_error(f"the cluster {entry.get('cluster')!r} of context {name!r} has no server")
+        raise no_cluster_error(f"cluster {entry.get('cluster')!r} of context {name!r} has no server")
     if entry.get("user") and entry["user"] not in found["user"]:
-        raise no_cluster_error(f"there is no user {entry['user']!r}, which context {name!r} names")
+        raise no_cluster_error(f"user {entry['user']!r} of context {name!r} not found")
     user = found["user"].get(entry.get("user")) or {}
     return Context(name, str(entry.get("namespace") or "default"), cluster, user)
 
 
-def client_config(chosen: Context) -> ClientConfig:
-    """The access by a context that `Context.is_static`; InputError when a file of it cannot be read."""
-    cluster, user = chosen.cluster, chosen.user
+def client_config(context: Context) -> ClientConfig:
+    """The configuration of a context that `is_static`. Raises InputError when a file cannot be read."""
+    cluster, user = context.cluster, context.user
     return ClientConfig(
         str(cluster["server"]).rstrip("/"),
-        chosen.namespace,
+        context.namespace,
         _authorization(user),
         _pem(cluster, "certificate-authority"),
         _pem(user, "client-certificate"),
@@ -108,12 +108,12 @@ def client_config(chosen: Context) -> ClientConfig:
         not cluster.get("insecure-skip-tls-verify"),
         str(cluster.get("tls-server-name") or ""),
         impersonation(user),
-        chosen.proxy,
+        context.proxy,
     )
 
 
 def impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The headers for ``as``, ``as-uid``, ``as-groups`` and ``as-user-extra``."""
+    """The impersonation headers: ``as``, ``as-uid``, ``as-groups`` and ``as-user-extra`` of a user."""
     found = [("Impersonate-User", user.get("as")), ("Impersonate-Uid", user.get("as-uid"))]
     found += [("Impersonate-Group", group) for group in user.get("as-groups") or ()]
     for name, values in (user.get("as-user-extra") or {}).items():
@@ -122,8 +122,8 @@ def impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def no_cluster_error(why: str) -> InputError:
-    """The error for a cluster that cannot be found."""
-    return InputError(f"no cluster to speak to: {why}", hint=_HINT)
+    """The error when no cluster can be found or its configuration cannot be used."""
+    return InputError(f"no cluster configured: {why}", hint=_HINT)
 
 
 def _merged(source: str) -> tuple[str, dict[str, dict[str, Any]]]:
@@ -150,16 +150,16 @@ def _merged(source: str) -> tuple[str, dict[str, dict[str, Any]]]:
         except yaml.YAMLError as error:
             line = getattr(getattr(error, "problem_mark", None), "line", None)
             where = "" if line is None else f":{line + 1}"
-            raise no_cluster_error(f"{path}{where} is not YAML") from None  # the text may hold a secret
+            raise no_cluster_error(f"{path}{where} is not valid YAML") from None  # the text may hold a secret
         except (AttributeError, KeyError, TypeError, ValueError):
             raise no_cluster_error(f"{path} is not a kubeconfig") from None
     if not any_file:
-        raise no_cluster_error(f"there is no file {source}")
+        raise no_cluster_error(f"kubeconfig {source} not found")
     return current, found
 
 
 def _placed(kind: str, entry: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """``entry`` with the paths in it made absolute."""
+    """``entry`` with absolute paths."""
     base = os.path.dirname(path)
     made = {name: os.path.join(base, entry[name]) for name in _PATHS.get(kind, ()) if entry.get(name)}
     return {**entry, **made}
@@ -183,7 +183,7 @@ def _pem(entry: Mapping[str, Any], name: str) -> str:
         try:
             return base64.b64decode(data).decode()
         except (binascii.Error, ValueError):
-            raise no_cluster_error(f"{name}-data is not base64") from None
+            raise no_cluster_error(f"{name}-data is not valid base64") from None
     return _text(entry[name]) if entry.get(name) else ""
 
 
@@ -192,4 +192,4 @@ def _text(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.read()
     except (OSError, ValueError) as error:
-        raise no_cluster_error(f"{path} cannot be read: {getattr(error, 'strerror', 'not text')}") from None
+        raise no_cluster_error(f"cannot read {path}: {getattr(error, 'strerror', 'not text')}") from None

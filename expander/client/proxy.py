@@ -1,7 +1,7 @@
-"""Through which proxy a server is reached, by the rules of Go's net/http that kubectl follows, and how.
+"""HTTP and SOCKS5 proxies, chosen by the rules of Go's net/http, which kubectl follows.
 
-``proxy-url`` of a kubeconfig counts always; ``HTTPS_PROXY`` and ``HTTP_PROXY`` (also in lower case) never for
-this machine itself and for what ``NO_PROXY`` names. Proxies are spoken to as ``http://`` or ``socks5://``.
+``proxy-url`` of a kubeconfig always counts; ``HTTPS_PROXY`` and ``HTTP_PROXY`` (also in lower case) do not
+count for this machine itself and for what ``NO_PROXY`` names.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ _PORTS: Final = {"http": 80, "socks5": 1080, "socks5h": 1080}
 
 
 class ProxyError(OSError):
-    """The proxy does not let us through."""
+    """The proxy cannot be reached or refuses the connection."""
 
 
 def proxy_for(server: str, given: str, environ: Mapping[str, str]) -> str:
-    """The URL of the proxy before ``server``, empty for none; ``given`` is that of the kubeconfig.
+    """The URL of the proxy for ``server``, empty for none; ``given`` is the ``proxy-url`` of the kubeconfig.
 
-    Raises InputError for a proxy that cannot be spoken to.
+    Raises InputError for a URL that is neither http:// nor socks5://.
     """
     parts = urlsplit(server)
     name = f"{parts.scheme}_proxy"
     host = parts.hostname or ""
     found = given
-    if not found and not _is_this_machine(host):
+    if not found and not _is_loopback(host):
         found = environ.get(name.upper()) or environ.get(name) or ""
-        spared = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-        if found and any(_names(entry.strip().lower(), host, parts.port) for entry in spared.split(",")):
+        excluded = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+        if found and any(_matches(entry.strip().lower(), host, parts.port) for entry in excluded.split(",")):
             return ""
     if not found:
         return ""
     url = found if "://" in found else f"http://{found}"
     if urlsplit(url).scheme not in _PORTS or not urlsplit(url).hostname:
-        raise InputError("the proxy cannot be used; expected http://HOST:PORT or socks5://HOST:PORT")
+        raise InputError("unsupported proxy; expected http://HOST:PORT or socks5://HOST:PORT")
     return url
 
 
-def _is_this_machine(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def _names(entry: str, host: str, port: int | None) -> bool:
-    """Whether an entry of ``NO_PROXY`` is about a host: a name with all below it, an address or a network."""
+def _matches(entry: str, host: str, port: int | None) -> bool:
+    """Whether an entry of ``NO_PROXY`` matches: a domain and its subdomains, an address or a network."""
     if not entry or entry == "*":
         return entry == "*"
     try:
@@ -70,12 +70,17 @@ def _names(entry: str, host: str, port: int | None) -> bool:
 
 
 def connect(proxy: str, host: str, port: int, seconds: float, tunnel: bool) -> socket.socket:
-    """A connection to a host through a proxy; without ``tunnel`` an HTTP proxy is to be given whole URLs.
+    """A connection to a host through a proxy; without ``tunnel`` an HTTP proxy expects absolute URLs.
 
     Raises OSError.
     """
     parts = urlsplit(proxy)
-    sock = socket.create_connection((parts.hostname, parts.port or _PORTS[parts.scheme]), seconds)
+    address = (parts.hostname, parts.port or _PORTS[parts.scheme])
+    try:
+        sock = socket.create_connection(address, seconds)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ProxyError(f"proxy {address[0]}:{address[1]}: {why}") from None
     try:
         if parts.scheme.startswith("socks5"):
             _socks(sock, parts, host, port)
@@ -88,7 +93,7 @@ def connect(proxy: str, host: str, port: int, seconds: float, tunnel: bool) -> s
 
 
 def authorization(proxy: str) -> str:
-    """The line of a request's head that an HTTP proxy with a user wants, else nothing."""
+    """The Proxy-Authorization header line for an HTTP proxy with a user, else nothing."""
     parts = urlsplit(proxy)
     if parts.username is None:
         return ""
@@ -97,31 +102,31 @@ def authorization(proxy: str) -> str:
 
 
 def _tunnel(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> None:
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    shown = authorization(proxy.geturl())
-    sock.sendall(f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n{shown}\r\n".encode())
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    credentials = authorization(proxy.geturl())
+    sock.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{credentials}\r\n".encode())
     answer = b""
-    while not answer.endswith(b"\r\n\r\n"):  # one byte at a time: what follows is the server's
+    while not answer.endswith(b"\r\n\r\n"):  # byte by byte: what follows belongs to the server
         byte = sock.recv(1)
         if not byte or len(answer) > 1 << 16:
             raise ProxyError("the proxy closed the connection")
         answer += byte
     status = answer.split(b" ", 2)[1:2]
     if status != [b"200"]:
-        raise ProxyError(f"the proxy answers {status[0].decode(errors='replace') if status else 'nothing'}")
+        raise ProxyError(f"the proxy answered {status[0].decode(errors='replace') if status else 'nothing'}")
 
 
 def _socks(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> None:
-    """RFC 1928 and 1929; the proxy looks the name up."""
+    """SOCKS5 (RFC 1928, 1929); the proxy resolves the name."""
     sock.sendall(b"\x05\x01\x02" if proxy.username else b"\x05\x01\x00")
     method = _exactly(sock, 2)[1]
     if method == 2:
         user, word = (unquote(text or "").encode() for text in (proxy.username, proxy.password))
         sock.sendall(b"\x01%c%b%c%b" % (len(user), user, len(word), word))
         if _exactly(sock, 2)[1] != 0:
-            raise ProxyError("the proxy does not accept the user and password")
+            raise ProxyError("the proxy refused the user and password")
     elif method != 0:
-        raise ProxyError("the proxy wants another way to authenticate")
+        raise ProxyError("the proxy requires another authentication method")
     name = host.encode("idna") if not host.isascii() else host.encode()
     sock.sendall(b"\x05\x01\x00\x03%c%b%b" % (len(name), name, struct.pack(">H", port)))
     _, code, _, kind = _exactly(sock, 4)

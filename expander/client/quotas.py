@@ -1,4 +1,4 @@
-"""What limits the objects of a namespace: its ResourceQuotas and LimitRanges, read once."""
+"""The ResourceQuotas and LimitRanges of a namespace."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ KINDS: Final = ("resourcequotas", "limitranges")
 
 @dataclass(frozen=True, slots=True)
 class NamespaceLimits:
-    """The ``quotas`` and ``ranges`` of ``namespace`` as the API has them.
+    """The ``quotas`` and limit ``ranges`` of ``namespace``, as the API has them.
 
-    ``unknown`` says why they could not be read, and is empty when they were; ``silent`` that it is because
-    the server did not answer.
+    ``unknown`` says why they could not be read, empty when they were; with ``silent`` because the server did
+    not answer.
     """
 
     namespace: str
@@ -29,17 +29,17 @@ class NamespaceLimits:
 
 
 NamespaceLimitsOf = Callable[[str], NamespaceLimits]
-"""Gives the limits of a namespace."""
+"""Reads the limits of a namespace."""
 
 
-def namespace_limits(asking: ApiClient, namespace: str) -> NamespaceLimits:
-    """The limits of ``namespace``: two requests. What cannot be read is said in ``unknown``, never raised."""
+def namespace_limits(api: ApiClient, namespace: str) -> NamespaceLimits:
+    """Read the limits of ``namespace``, in two requests. Errors are given as ``unknown``, not raised."""
     found: list[tuple[Object, ...]] = []
     for kind in KINDS:
         try:
-            found.append(tuple(asking.get(f"/api/v1/namespaces/{namespace}/{kind}")["items"]))
-        except StatusError as refused:
-            return NamespaceLimits(namespace, unknown=f"{kind} of {namespace} cannot be read: {refused}")
+            found.append(tuple(api.get(f"/api/v1/namespaces/{namespace}/{kind}")["items"]))
+        except StatusError as error:
+            return NamespaceLimits(namespace, unknown=f"cannot read {kind} of namespace {namespace}: {error}")
         except ClusterError as error:
             return NamespaceLimits(namespace, unknown=str(error), silent=True)
     return NamespaceLimits(namespace, found[0], found[1])

@@ -56,7 +56,7 @@ def open_source(wanted: Wanted, *, awaited: bool = False) -> AnySource:
     """The source of what is ``wanted``. Nothing is asked of a cluster yet.
 
     ``awaited``: a local group that has no state yet is no error. Raises UsageError when nothing says what is
-    wanted, InputError when there is no cluster to speak to or no such local group.
+    wanted, InputError when there is no cluster configured or no such local group.
     """
     _check(wanted)
     return _local(wanted, awaited) if wanted.is_local else _cluster(wanted)

@@ -51,7 +51,7 @@ class Nobody:
 class ClusterLimits:
     """Asks the cluster of a kubeconfig, which costs two requests for each namespace.
 
-    Raises InputError when there is no cluster to speak to. What it does not tell is in `Capacity.unknown`.
+    Raises InputError when there is no cluster configured. What it does not tell is in `Capacity.unknown`.
     """
 
     asked = "cluster"

@@ -137,7 +137,7 @@ class RequestBuilder:
             collection = f"{resource.prefix}/namespaces/{quote(namespace, safe='')}/{resource.plural}"
         return PreparedRequest(
             manifest.kind,
-            f"{manifest.kind.lower()}.{resource.title}" if resource.title else manifest.kind.lower(),
+            f"{manifest.kind.lower()}.{resource.group}" if resource.group else manifest.kind.lower(),
             name,
             namespace,
             str(labels.get(self.group_label, "")),

@@ -246,7 +246,7 @@ def test_where_there_is_no_cluster_nobody_is_sent_to_other_namespaces(tmp_path: 
     answer = run("status", "--group", "g", "--kubeconfig", str(tmp_path / "none"))
     named = run("status", "--group", "g", "--context", "none")
     assert (answer.code, named.code) == (2, 2)
-    assert "no cluster to speak to" in answer.err
+    assert "no cluster configured" in answer.err
     assert "namespaces" not in answer.err + named.err
 
 

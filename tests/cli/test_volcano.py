@@ -79,7 +79,7 @@ def test_a_cluster_without_volcano_is_told_of(folder: Path) -> None:
     with cluster(folder) as server:
         answer = run("submit", "job.yaml", "-i", "items.csv", "--kubeconfig", str(server.kubeconfig))
     assert answer.code == 1
-    assert "the server has no Job in batch.volcano.sh/v1alpha1" in answer.err
+    assert 'no matches for kind "Job" in version "batch.volcano.sh/v1alpha1"' in answer.err
 
 
 def test_volcano_jobs_run_here_and_are_looked_at_like_others() -> None:

@@ -38,6 +38,6 @@ def test_both_kinds_are_read_with_one_request_each() -> None:
 def test_no_right_to_read_and_no_answer_are_told_apart_and_nothing_is_raised() -> None:
     forbidden = namespace_limits(asking(resourcequotas=[], limitranges=StatusError(403, "forbidden")), "n")
     assert (forbidden.silent, forbidden.quotas) == (False, ())
-    assert "limitranges of n cannot be read: forbidden" in forbidden.unknown
+    assert "cannot read limitranges of namespace n: forbidden" in forbidden.unknown
     silent = namespace_limits(asking(resourcequotas=ClusterError("does not answer")), "n")
     assert (silent.silent, silent.unknown) == (True, "does not answer")

@@ -14,6 +14,8 @@ import pytest
 
 from expander.base.errors import InputError
 from expander.client import auth_plugins
+from expander.client.client import ApiClient, Unreachable
+from expander.client.retry import Retry
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from tests.client.stubs import certificate, proxy, stub
 
@@ -248,17 +250,17 @@ def test_of_several_kubeconfigs_the_first_to_say_something_wins(
         other = reach(context="y")
         assert other.namespace == "default"
         assert other.request("GET", "/api").status == 200
-        with pytest.raises(InputError, match=r"no context 'z'.*there are: x, y"):
+        with pytest.raises(InputError, match=r"context 'z' not found.*contexts: x, y"):
             reach(context="z")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{[", "is not YAML"),
-        (f"token: {SECRET}: x", "is not YAML"),
+        ("{[", "is not valid YAML"),
+        (f"token: {SECRET}: x", "is not valid YAML"),
         ("[]", "is not a kubeconfig"),
-        ("current-context: x", "no context 'x'"),
+        ("current-context: x", "context 'x' not found"),
         ("contexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x", "has no server"),
         ("", "no current context"),
     ],
@@ -334,11 +336,11 @@ def test_a_proxy_that_refuses_is_told_of_without_its_password(reach: Reach, tmp_
         with pytest.raises(ConnectionLost) as caught:
             reach(config(tmp_path, "https://cluster.example", {}, **more)).request("GET", "/api")
     assert SECRET not in str(caught.value)
-    assert "the proxy answers 403" in str(caught.value)
+    assert "the proxy answered 403" in str(caught.value)
 
 
 def test_a_proxy_of_another_kind_is_refused(reach: Reach, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="proxy cannot be used"):
+    with pytest.raises(InputError, match="unsupported proxy"):
         reach(config(tmp_path, "https://cluster.example", {}, **{"proxy-url": "ftp://127.0.0.1"}))
 
 
@@ -347,6 +349,28 @@ def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(reach: Reach
         port = first.port
         transport = reach(config(tmp_path, f"http://127.0.0.1:{port}", {}))
         assert transport.request("GET", "/api").status == 200
-        (idle,) = transport._session.endpoint._idle
+        (idle,) = transport._encoder.endpoint._idle
         idle._socket.shutdown(socket.SHUT_RDWR)
         assert transport.request("GET", "/api").status == 200
+
+
+def test_a_proxy_that_is_not_there_is_named_without_its_password(reach: Reach, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    more = {"proxy-url": f"http://user:{SECRET}@127.0.0.1:{port}"}
+    with pytest.raises(ConnectionLost) as caught:
+        reach(config(tmp_path, "https://cluster.example", {}, **more)).request("GET", "/api")
+    assert str(caught.value) == f"proxy 127.0.0.1:{port}: connection refused"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_scheme_that_the_server_does_not_speak_is_named(reach: Reach, tmp_path: Path, scheme: str) -> None:
+    cert, key = certificate(tmp_path, "cluster.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with stub(welcome, context if scheme == "http" else None) as server:
+        transport = reach(config(tmp_path, f"{scheme}://127.0.0.1:{server.port}", {}))
+        with pytest.raises(Unreachable) as caught:
+            ApiClient(transport, Retry(budget=0.1), lambda: False).get("/api")
+    (problem,) = caught.value.problems
+    assert f"the kubeconfig says {scheme}://" in f"{problem.message} {problem.hint}"

@@ -1,5 +1,6 @@
-"""Answers are read however they come in."""
+"""Responses are read however they arrive."""
 
+import gzip
 import socket
 import threading
 from contextlib import suppress
@@ -91,3 +92,27 @@ def test_what_has_no_body_is_over_at_once() -> None:
 def test_what_is_no_answer_or_half_of_one_is_an_error(text: bytes) -> None:
     with pytest.raises(MalformedResponse):
         answer(text)
+
+
+def compressed(text: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text)
+
+
+def test_a_body_that_a_proxy_compressed_is_read() -> None:
+    assert answer(compressed(gzip.compress(b'{"a": 1}')))[1] == b'{"a": 1}'
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", gzip.compress(b"{}")[:-4]], ids=["empty", "plain", "cut"])
+def test_a_body_that_is_said_to_be_compressed_and_is_not_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedResponse, match="gzip"):
+        answer(compressed(body))
+
+
+def test_every_warning_header_is_kept() -> None:
+    head = b'HTTP/1.1 201 Created\r\nWarning: 299 - "a, b"\r\nwarning: 299 - "c"\r\nContent-Length: 0\r\n\r\n'
+    assert answer(head)[0].headers["warning"] == '299 - "a, b", 299 - "c"'
+
+
+def test_an_answer_in_tls_is_named() -> None:
+    with pytest.raises(MalformedResponse, match="the server expects HTTPS"):
+        answer(b"\x15\x03\x01\x00\x02\x02\x46")
