@@ -23,11 +23,11 @@ from expander.batch.request import Batch, BatchOptions, Items, manifests_of, mus
 from expander.local.executor import Executor
 from expander.local.kubelet.pod_files import PodFolders
 from expander.manifests.edits import GROUP_LABEL
-from expander.plan.capacity import limits_of
+from expander.plan.capacity import capacity_source
 from expander.plan.plan import Plan, Rate
-from expander.plan.survey import plan_of
-from expander.run.outcomes import JobOutcome, Log, logs_of, outcome_of
-from expander.run.run import Halt, Run, forget
+from expander.plan.survey import survey_batch
+from expander.run.outcomes import JobOutcome, LogFile, log_files, outcome_of
+from expander.run.run import Halt, Run, remove_state
 from expander.submit.delivery import OnExists
 from expander.submit.options import OnQuota, SubmitOptions
 from expander.submit.submit import Submitter, dry_run_outcomes
@@ -72,8 +72,8 @@ def plan(
     ``on_error`` that function gets the errors of items and the plan counts them in ``failed``.
     """
     errors = Errors(on_error)
-    limits = limits_of(kubeconfig, context, quotas, offline)
-    found = plan_of(
+    limits = capacity_source(kubeconfig, context, quotas, offline)
+    found = survey_batch(
         manifests_of(batch, items, errors, **options),
         rate=Rate(qps, burst, max_active),
         namespace=limits.namespace,
@@ -95,7 +95,7 @@ class Ended(NamedTuple):
     """A Job that has ended: what became of it, and its logs by pod, container and restart."""
 
     outcome: JobOutcome
-    logs: list[Log]
+    logs: list[LogFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +152,12 @@ def run(
     group = str(labels.get(options.get("group_label", GROUP_LABEL)) or "batch")
     folder = state_folder(group, None if state is None else os.fspath(state))
     if fresh:
-        forget(folder)
+        remove_state(folder)
     folders, jobs_ended = PodFolders(folder), []
 
     def ended(job: Object, pods_of: Callable[[], Sequence[Object]]) -> None:
         pods = pods_of()
-        jobs_ended.append(Ended(outcome_of(job, pods), list(logs_of(folders, pods))))
+        jobs_ended.append(Ended(outcome_of(job, pods), list(log_files(folders, pods))))
 
     with Executor(
         folder,

@@ -18,8 +18,8 @@ from expander.cli.output import Output, printable, say
 from expander.cli.params import Duration
 
 if TYPE_CHECKING:
-    from expander.group.cleanup import Found, Plan
-    from expander.group.open import AnySource, Wanted
+    from expander.group.cleanup import CleanupPlan, Target
+    from expander.group.open import AnySource, GroupSelector
 
 EXAMPLES = """
 \b
@@ -67,19 +67,19 @@ def command(**flags: Any) -> int:
     standard error.
     """
     from expander.group import cleanup
-    from expander.group.bookkeeping import forget, writer_of
+    from expander.group.bookkeeping import forget_delivered, open_writer
     from expander.group.open import open_source
 
     wanted = wanted_of(flags)
     if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
         raise UsageError("an empty selector means every Job there is; say which group is meant")
     source = open_source(wanted, awaited=True)
-    filters = cleanup.Filters(flags["finished"], flags["failed"], flags["older_than"])
-    with writer_of(source) as writer:
-        plan = cleanup.plan(source, writer, filters, time.time())
+    filters = cleanup.CleanupFilters(flags["finished"], flags["failed"], flags["older_than"])
+    with open_writer(source) as writer:
+        plan = cleanup.plan_cleanup(source, writer, filters, time.time())
         report = _Report(plan, as_json=flags["output"] == "json")
         if flags["dry_run"]:
-            report.listing(cleanup.pods_of(plan, source, writer))
+            report.listing(cleanup.planned_pods(plan, source, writer))
             _tell_commands(plan, source, wanted)
             return 0
         if plan.whole:
@@ -94,7 +94,7 @@ def command(**flags: Any) -> int:
         counts: Counter[str] = Counter()
         failed: ExpanderError | None = None
         try:
-            for counts in cleanup.carry_out(plan, writer, source.selection, say):
+            for counts in cleanup.delete_targets(plan, writer, source.selection, say):
                 report.progress(counts)
         except ExpanderError as error:
             failed = error
@@ -103,7 +103,7 @@ def command(**flags: Any) -> int:
             left, new = cleanup.wait_until_gone(plan, writer, flags["timeout"])
         folders = writer.drop_empty()
         if plan.whole and failed is None:
-            forget(source, wanted, ((job.namespace, job.name) for job in plan.jobs))
+            forget_delivered(source, wanted, ((job.namespace, job.name) for job in plan.jobs))
     report.end(counts)
     if plan.whole and counts["Job"] > len(plan.jobs):
         say(f"{counts['Job'] - len(plan.jobs):,} of these Jobs came after the others had been counted")
@@ -120,19 +120,19 @@ def command(**flags: Any) -> int:
     return 1 if left or new else 0
 
 
-def _refuse_while_more_comes(source: AnySource, wanted: Wanted) -> None:
+def _refuse_while_more_comes(source: AnySource, wanted: GroupSelector) -> None:
     """Raise UsageError while a submission of this machine would create what is deleted, or more of it."""
-    from expander.group.bookkeeping import journal_of
+    from expander.group.bookkeeping import submission_journal
     from expander.submit.journal import is_locked
 
-    if (path := journal_of(source, wanted)) is not None and is_locked(path):
+    if (path := submission_journal(source, wanted)) is not None and is_locked(path):
         raise UsageError(
             f"expander submit is at work on {wanted}, and would go on; nothing was deleted",
             hint="end it first (Ctrl-C), or delete only what has ended: --finished",
         )
 
 
-def _confirmed(plan: Plan, yes: bool) -> bool:
+def _confirmed(plan: CleanupPlan, yes: bool) -> bool:
     """Whether unfinished Jobs may go; asks for it. Raises UsageError when there is nobody to ask."""
     if not plan.unfinished or yes:
         return True
@@ -145,25 +145,25 @@ def _confirmed(plan: Plan, yes: bool) -> bool:
     return click.confirm(f"{words}. Delete them too?", err=True)
 
 
-def _tell_commands(plan: Plan, source: AnySource, wanted: Wanted) -> None:
+def _tell_commands(plan: CleanupPlan, source: AnySource, wanted: GroupSelector) -> None:
     """The kubectl commands that do the same; of local state there are none."""
-    from expander.group.cleanup import commands
+    from expander.group.cleanup import kubectl_commands
 
     if wanted.is_local:
         return
     options = [("--kubeconfig", wanted.kubeconfig), ("--context", wanted.context)]
     given = [f"{name} {shlex.quote(value)}" for name, value in options if value is not None]
-    for line in commands(plan, source.selection, " ".join(["kubectl", *given])):
+    for line in kubectl_commands(plan, source.selection, " ".join(["kubectl", *given])):
         say(f"as: {line}")
 
 
 class _Report:
-    def __init__(self, plan: Plan, *, as_json: bool) -> None:
+    def __init__(self, plan: CleanupPlan, *, as_json: bool) -> None:
         self._plan = plan
         self._out = Output()
         self._as_json = as_json
 
-    def listing(self, pods: list[Found]) -> None:
+    def listing(self, pods: list[Target]) -> None:
         """What would be deleted."""
         from expander.kube.time import human
 

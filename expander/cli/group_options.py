@@ -17,7 +17,7 @@ from expander.cli.params import LabelKey
 from expander.version import __version__
 
 if TYPE_CHECKING:
-    from expander.group.open import AnySource, Wanted
+    from expander.group.open import AnySource, GroupSelector
     from expander.group.source import Reader
 
 
@@ -90,11 +90,11 @@ def group_options(command: Command) -> Command:
     return command
 
 
-def wanted_of(flags: Mapping[str, Any]) -> Wanted:
+def wanted_of(flags: Mapping[str, Any]) -> GroupSelector:
     """What the options mean; other flags are left alone."""
-    from expander.group.open import Wanted
+    from expander.group.open import GroupSelector
 
-    return Wanted(**{name: flags[name] for name in NAMES})
+    return GroupSelector(**{name: flags[name] for name in NAMES})
 
 
 def source_of(flags: Mapping[str, Any], *, awaited: bool = False) -> AnySource:

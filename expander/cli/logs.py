@@ -19,8 +19,8 @@ from expander.cli.params import Duration, filled
 
 if TYPE_CHECKING:
     from expander.cli.output import LogOutput
-    from expander.group.logs import Start, Wanted
-    from expander.group.parallel_read import Readers, Said
+    from expander.group.logs import ContainerRun, LogSelection
+    from expander.group.parallel_read import Chunk, ParallelReader
     from expander.group.source import Reader
     from expander.kube.objects import Object
 
@@ -72,22 +72,22 @@ SILENT = 15
 def command(names: tuple[str, ...], **flags: Any) -> int:
     """Print what the containers of a group wrote, or of some of its items: every pod, every container."""
     from expander.cli.output import LogOutput
-    from expander.group.logs import Wanted
+    from expander.group.logs import LogSelection
     from expander.group.open import nothing_found
-    from expander.group.parallel_read import Readers
+    from expander.group.parallel_read import ParallelReader
     from expander.group.source import LogOptions
 
     if flags["out"] and flags["prefix"]:
         raise UsageError("--out writes a file for each item, without --prefix")
     source = source_of(flags, awaited=flags["follow"])
-    wanted = Wanted(
+    wanted = LogSelection(
         names=names,
         failed=flags["failed"],
         containers=flags["containers"],
         options=filled(LogOptions, {**flags, "tail": None if flags["tail"] == -1 else flags["tail"]}),
     )
     output = LogOutput()
-    readers: Readers[Any] = Readers(flags["limit"])
+    readers: ParallelReader[Any] = ParallelReader(flags["limit"])
     with readers:
         if flags["out"]:
             found = _save(source, wanted, readers, output, Path(flags["out"]), flags["follow"])
@@ -104,13 +104,17 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
 
 
 def _print(
-    source: Reader, wanted: Wanted, readers: Readers[bytes], output: LogOutput, prefixed: bool | None
+    source: Reader,
+    wanted: LogSelection,
+    readers: ParallelReader[bytes],
+    output: LogOutput,
+    prefixed: bool | None,
 ) -> bool:
     """Log after log, in the order of items. Gives whether there was a Job."""
-    from expander.group.records import records_in
+    from expander.group.records import all_records
 
     jobs = list(source.jobs())
-    starts = (start for record in records_in(jobs, source.pods(jobs)) for start in wanted.starts(record))
+    starts = (start for record in all_records(jobs, source.pods(jobs)) for start in wanted.starts(record))
     first = list(islice(starts, 2))
     marked = len(first) > 1 if prefixed is None else prefixed
     places = (partial(_blocks, source, wanted, output, start, marked) for start in chain(first, starts))
@@ -120,21 +124,28 @@ def _print(
 
 
 def _blocks(
-    source: Reader, wanted: Wanted, output: LogOutput, start: Start, marked: bool, follow: bool = False
+    source: Reader,
+    wanted: LogSelection,
+    output: LogOutput,
+    start: ContainerRun,
+    marked: bool,
+    follow: bool = False,
 ) -> Iterator[bytes]:
-    from expander.group.logs import blocks
+    from expander.group.logs import line_blocks
 
     prefix = output.prefix(start.title) if marked else b""
-    return blocks(wanted.read(source, start, follow=follow), prefix)
+    return line_blocks(wanted.read(source, start, follow=follow), prefix)
 
 
-def _follow(source: Reader, wanted: Wanted, readers: Readers[bytes], output: LogOutput, marked: bool) -> bool:
+def _follow(
+    source: Reader, wanted: LogSelection, readers: ParallelReader[bytes], output: LogOutput, marked: bool
+) -> bool:
     """All logs at a time, as their lines come. Gives whether there was a Job."""
-    from expander.group.logs import QUIET, Following
-    from expander.group.parallel_read import take
+    from expander.group.logs import IDLE_SECONDS, LogFollower
+    from expander.group.parallel_read import next_chunk
 
-    queue: Queue[Said[bytes]] = Queue(256)
-    following = Following(
+    queue: Queue[Chunk[bytes]] = Queue(256)
+    following = LogFollower(
         source,
         wanted,
         lambda start: readers.begin(partial(_blocks, source, wanted, output, start, marked, True), queue),
@@ -142,7 +153,7 @@ def _follow(source: Reader, wanted: Wanted, readers: Readers[bytes], output: Log
     following.start()
     waits, told = 0, False
     while not (following.over.is_set() and readers.idle and queue.empty()):
-        said = take(queue, QUIET)
+        said = next_chunk(queue, IDLE_SECONDS)
         if said is not None:
             output.put(said)
         if queue.empty():
@@ -159,15 +170,20 @@ def _follow(source: Reader, wanted: Wanted, readers: Readers[bytes], output: Log
 
 
 def _save(
-    source: Reader, wanted: Wanted, readers: Readers[int], output: LogOutput, folder: Path, follow: bool
+    source: Reader,
+    wanted: LogSelection,
+    readers: ParallelReader[int],
+    output: LogOutput,
+    folder: Path,
+    follow: bool,
 ) -> bool:
     """A file for each item; when following, once its Job has ended. Gives whether there was a Job."""
     from expander.group.logs import LogFiles
-    from expander.group.records import records_in
-    from expander.group.wait import ended
+    from expander.group.records import all_records
+    from expander.group.wait import ended_jobs
 
     def writes(files: LogFiles, jobs: list[Object]) -> Iterator[Any]:
-        for record in records_in(jobs, source.pods(jobs)):
+        for record in all_records(jobs, source.pods(jobs)):
             path, starts = files.path_of(record), list(wanted.starts(record))
             if starts:
                 yield lambda path=path, starts=starts: [files.write(path, starts, wanted, source)]
@@ -175,7 +191,7 @@ def _save(
     written = size = 0
     found = False
     with LogFiles(folder) as files:
-        for jobs in ended(source) if follow else [list(source.jobs())]:
+        for jobs in ended_jobs(source) if follow else [list(source.jobs())]:
             found = found or bool(jobs)
             for said in readers.in_order(writes(files, jobs)):
                 if isinstance(said, int):

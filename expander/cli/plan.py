@@ -121,14 +121,14 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """
     from expander.cli.batch_options import batch_of
     from expander.cli.plan_output import report_of
-    from expander.plan.capacity import limits_of
+    from expander.plan.capacity import capacity_source
     from expander.plan.plan import Rate
     from expander.plan.survey import Survey
 
     if flags["burst"] is not None and flags["qps"] is None:
         raise UsageError("--burst goes with --qps")
     errors = ItemErrors()
-    limits = limits_of(flags["kubeconfig"], flags["context"], flags["quotas"], flags["offline"])
+    limits = capacity_source(flags["kubeconfig"], flags["context"], flags["quotas"], flags["offline"])
     report = report_of(flags["output"], Output(), flags["on_quota"])
     if flags["compare"]:
         if flags["selector"]:

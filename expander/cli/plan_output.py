@@ -15,7 +15,7 @@ from expander.cli.output import Output, printable
 from expander.kube.resources import Amounts
 from expander.plan.limits import minutes
 from expander.plan.plan import Plan
-from expander.plan.quota_fit import plural, quota_lines, ruling_lines
+from expander.plan.quota_fit import limit_range_lines, plural, quota_lines
 
 Row = tuple[str, str]
 
@@ -44,7 +44,7 @@ def notes_of(plan: Plan, on_quota: str) -> Iterator[str]:
     if plan.asked != "nothing" and not plan.rooms and not plan.unknown:
         yield "quota: nothing limits the batch"
     yield from quota_lines(plan.rooms, on_quota)
-    yield from ruling_lines(plan.rulings)
+    yield from limit_range_lines(plan.rulings)
     for words in plan.unknown:
         yield f"not known: quotas and limit ranges; {words}"
     for words in plan.warnings:

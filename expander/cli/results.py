@@ -104,14 +104,14 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
 
 def _formatted(rows: Sequence[Row], kind: str) -> Iterator[str]:
     from expander.group import table
-    from expander.group.table import joblog
+    from expander.group.table import as_joblog
 
     formats: dict[str, Callable[[Sequence[Row]], Iterable[str]]] = {
         "table": partial(table.as_text, clean=printable),
         "csv": table.as_csv,
         "json": table.as_json,
         "jsonl": table.as_json_lines,
-        "joblog": joblog,
+        "joblog": as_joblog,
     }
     yield from formats[kind](rows)
 
@@ -128,29 +128,29 @@ def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
 def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
     """The rows of the group as it is now, with the columns asked for."""
     from expander.group.records import records
-    from expander.group.results import with_outputs
-    from expander.group.table import row_of
+    from expander.group.results import add_outputs
+    from expander.group.table import record_row
     from expander.run.outcomes import FAILED
 
     every = records(source)
     if not every:
         _jobs(source, flags)
     found = [one for one in every if not flags["failed"] or one.state == FAILED]
-    rows = [row_of(one) for one in found]
+    rows = [record_row(one) for one in found]
     if "message" in flags["columns"]:
         for row, one in zip(rows, found, strict=True):
             row["terminationMessage"] = one.termination
     if "output" in flags["columns"]:
-        with_outputs(source, found, rows, flags["output_limit"], failed)
+        add_outputs(source, found, rows, flags["output_limit"], failed)
     return rows
 
 
 def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
     """The rows of what was collected of ``jobs``, which need not be there any more."""
-    from expander.group.results import last_bytes, results_in
+    from expander.group.results import read_results, tail_bytes
     from expander.run.outcomes import FAILED
 
-    rows = [row for row in results_in(folder) if row["uid"] in jobs]
+    rows = [row for row in read_results(folder) if row["uid"] in jobs]
     rows = [row for row in rows if not flags["failed"] or row["state"] == FAILED]
     for row in rows:
         file = folder / str(row.pop("folder")) / "stdout"
@@ -162,7 +162,7 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
             row["output"] = None
             if file.exists():
                 with open(file, "rb") as pieces:
-                    row["output"] = last_bytes(pieces, flags["output_limit"]).decode("utf-8", "replace")
+                    row["output"] = tail_bytes(pieces, flags["output_limit"]).decode("utf-8", "replace")
     return sorted(rows, key=lambda row: (row["namespace"], row["name"], row["index"] or 0))
 
 
@@ -171,9 +171,9 @@ def _collect(
 ) -> set[str]:
     """Fetch what is new into ``folder``, and write the tables there; the uids of the Jobs there were."""
     from expander.group.results import collect_all, write_tables
-    from expander.group.wait import ended
+    from expander.group.wait import ended_jobs
 
-    batches = ended(source) if flags["follow"] else [_jobs(source, flags)]
+    batches = ended_jobs(source) if flags["follow"] else [_jobs(source, flags)]
     counts = collect_all(source, batches, folder, failed, failed_only=flags["failed"])
     if flags["follow"] and not counts.jobs:
         _jobs(source, flags)

@@ -28,11 +28,11 @@ from expander.cli.progress import Interrupts
 
 if TYPE_CHECKING:
     from expander.group.local_source import LocalSource
-    from expander.group.open import AnySource, Wanted
-    from expander.group.retry import Told
-    from expander.group.retry_plan import Chosen
+    from expander.group.open import AnySource, GroupSelector
+    from expander.group.retry import RetryOutcome
+    from expander.group.retry_plan import RetryPlan
     from expander.kube.objects import Object
-    from expander.run.run import RunResult
+    from expander.run.run import RunEnd
 
 SHOWN = 20
 """So many items that are not run again are shown one by one."""
@@ -52,7 +52,7 @@ class RetryReport:
         self._dry = False
         self._counts: Counter[str] = Counter()
 
-    def show(self, told: Told) -> None:
+    def show(self, told: RetryOutcome) -> None:
         """What became of one item."""
         self._counts[told.outcome] += 1
         self.failed += not told.passed
@@ -73,16 +73,16 @@ class RetryReport:
         if not told.passed and self.failed <= SHOWN:
             say(f"{told.outcome}: job.batch/{told.name}: {told.message or told.reason}")
 
-    def dry(self, chosen: Chosen) -> int:
+    def dry(self, chosen: RetryPlan) -> int:
         """What would be begun again, and what not."""
-        from expander.group.retry import Told, refused
+        from expander.group.retry import RetryOutcome, skipped_outcomes
 
         self._dry = True
         for again in chosen.again:
             namespace, name = again.key
             item = again.tree["metadata"]["annotations"].get("expander/item")
-            self.show(Told(name, namespace, item, "created", DRY, again.attempt))
-        for told in refused(chosen):
+            self.show(RetryOutcome(name, namespace, item, "created", DRY, again.attempt))
+        for told in skipped_outcomes(chosen):
             self.show(told)
         return self.end()
 
@@ -108,8 +108,8 @@ class RetryReport:
 
 def there(
     source: AnySource,
-    wanted: Wanted,
-    chosen: Chosen,
+    wanted: GroupSelector,
+    chosen: RetryPlan,
     folder: Path,
     logs: Path | None,
     flags: dict[str, Any],
@@ -117,9 +117,9 @@ def there(
 ) -> int:
     """In the cluster: as `submit` sends."""
     from expander.client.client import ClusterError
-    from expander.group.bookkeeping import writer_of
-    from expander.group.cluster_writer import ClusterWrites
-    from expander.group.retry import Retry
+    from expander.group.bookkeeping import open_writer
+    from expander.group.cluster_writer import ClusterWriter
+    from expander.group.retry import ClusterRetry
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter
 
@@ -137,9 +137,9 @@ def there(
     def again() -> None:
         raise KeyboardInterrupt
 
-    with writer_of(source) as writer, Interrupts(lambda _: submit.stop(), again) as interrupts:
-        assert isinstance(writer, ClusterWrites)
-        retry = Retry(source, writer, submit, folder, logs)
+    with open_writer(source) as writer, Interrupts(lambda _: submit.stop(), again) as interrupts:
+        assert isinstance(writer, ClusterWriter)
+        retry = ClusterRetry(source, writer, submit, folder, logs)
         try:
             for told in retry.outcomes(chosen, flags["changes"]):
                 report.show(told)
@@ -155,18 +155,20 @@ def there(
     return 1 if errors.count and not code else code
 
 
-def here(source: LocalSource, chosen: Chosen, logs: Path, flags: dict[str, Any], report: RetryReport) -> int:
+def here(
+    source: LocalSource, chosen: RetryPlan, logs: Path, flags: dict[str, Any], report: RetryReport
+) -> int:
     """On this machine: as `run` runs, one state folder after the other."""
-    from expander.group.retry import refused
-    from expander.group.retry_plan import Chosen
+    from expander.group.retry import skipped_outcomes
+    from expander.group.retry_plan import RetryPlan
 
-    for told in refused(chosen):
+    for told in skipped_outcomes(chosen):
         report.show(told)
-    homes: dict[Path, Chosen] = {}
+    homes: dict[Path, RetryPlan] = {}
     for again in chosen.again:
         home = source.home(again.source)
         if home is not None:
-            homes.setdefault(home, Chosen(obsolete=chosen.obsolete)).again.append(again)
+            homes.setdefault(home, RetryPlan(obsolete=chosen.obsolete)).again.append(again)
     code = 1 if report.failed else 0
     for home, part in homes.items():
         ended = _run(source, home, part, logs, flags, report)
@@ -183,7 +185,7 @@ def here(source: LocalSource, chosen: Chosen, logs: Path, flags: dict[str, Any],
 def _run(
     source: LocalSource,
     home: Path,
-    chosen: Chosen,
+    chosen: RetryPlan,
     logs: Path,
     flags: dict[str, Any],
     report: RetryReport,
@@ -254,7 +256,7 @@ class _Ends:
                 message=told.message,
             )
 
-    def summary(self, result: RunResult) -> None:
+    def summary(self, result: RunEnd) -> None:
         """What became of what was run again."""
         left = {state: result.counts[state] for state in ("running", "pending", "suspended")}
         self._output.summary(replace(result, counts=self.counts | left, before=0))
@@ -338,25 +340,25 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     from expander.group.bookkeeping import retry_folder
     from expander.group.local_source import LocalSource
     from expander.group.open import nothing_found, open_source
-    from expander.group.retry import LOGS
-    from expander.group.retry_plan import Choice, choose, valid
+    from expander.group.retry import LOGS_FOLDER
+    from expander.group.retry_plan import RetrySelection, drop_invalid, plan_retry
 
     wanted = wanted_of(flags)
     source = open_source(wanted)
     folder = retry_folder(source, wanted)
-    logs = folder / LOGS if flags["logs"] is None else Path(flags["logs"]).absolute()
+    logs = folder / LOGS_FOLDER if flags["logs"] is None else Path(flags["logs"]).absolute()
     items = tuple(_split(flags["items"])) + names
-    choice = Choice(items, flags["everything"], flags["force"], flags["changes"])
+    choice = RetrySelection(items, flags["everything"], flags["force"], flags["changes"])
     jobs = list(source.jobs())
     left = 0 if wanted.is_local else _left(folder)
     if not jobs and not left:
         raise nothing_found(wanted, source)
-    chosen = choose(jobs, choice)
+    chosen = plan_retry(jobs, choice)
     waiting = [each for each in chosen.left if each.reason == "Running"]
     if waiting and not flags["dry_run"] and _may_stop(len(waiting)):
-        chosen = choose(jobs, Choice(items, flags["everything"], True, flags["changes"]))
+        chosen = plan_retry(jobs, RetrySelection(items, flags["everything"], True, flags["changes"]))
     del jobs
-    valid(chosen)
+    drop_invalid(chosen)
     report = RetryReport(as_json=flags["output"] == "json", quiet=flags["quiet"])
     if flags["dry_run"]:
         return report.dry(chosen)
@@ -376,9 +378,9 @@ def _split(texts: Sequence[str]) -> Iterator[str]:
 
 
 def _left(folder: Path) -> int:
-    from expander.group.retry import pending_left
+    from expander.group.retry import pending_count
 
-    return pending_left(folder)
+    return pending_count(folder)
 
 
 def _may_stop(count: int) -> bool:

@@ -25,13 +25,13 @@ from expander.cli.help import Page
 from expander.cli.output import ItemErrors, OutcomeLines, Output, say
 from expander.cli.params import Duration
 from expander.cli.progress import Interrupts
-from expander.group.job_status import standing_of
+from expander.group.job_status import job_status
 from expander.local.kubelet.pod_files import PodFolders
-from expander.run.outcomes import FAILED, JobOutcome, logs_of, outcome_of
+from expander.run.outcomes import FAILED, JobOutcome, log_files, outcome_of
 
 if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
-    from expander.run.run import RunResult
+    from expander.run.run import RunEnd
 
 
 def forecast(manifests: Iterable[Manifest], until: str) -> None:
@@ -102,7 +102,7 @@ class JobOutput:
         if failed:
             self._failures += 1
             if len(self._failed) < SHOWN:
-                words = standing_of(job, pods, {}).words
+                words = job_status(job, pods, {}).words
                 self._failed.append((outcome, words, lines[-LAST_LINES:] if self._quiet else []))
 
     def kept(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
@@ -124,7 +124,7 @@ class JobOutput:
     def _lines(self, pods: Sequence[Mapping[str, Any]], job: str) -> Iterator[str]:
         """The output of the last start of each container, every line with its origin in front."""
         for pod in pods:
-            last = {log.container: log.path for log in logs_of(self._folders, [pod])}
+            last = {log.container: log.path for log in log_files(self._folders, [pod])}
             index = pod["metadata"]["labels"].get("batch.kubernetes.io/job-completion-index")
             who = (
                 job if len(pods) == 1 else f"{job}-{index}" if index is not None else pod["metadata"]["name"]
@@ -140,7 +140,7 @@ class JobOutput:
             self._outcomes.finish(interrupted=interrupted)
         self._out.finish()
 
-    def summary(self, result: RunResult) -> None:
+    def summary(self, result: RunEnd) -> None:
         """What became of the batch, and which Jobs failed."""
         for outcome, words, lines in self._failed:
             item = f" (item {outcome.item!r})" if outcome.item else ""
@@ -226,7 +226,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.batch.load import used_here
     from expander.cli.batch_options import batch_of
     from expander.local.executor import Executor
-    from expander.run.run import FIRST_FAILURE, Halt, Run, forget
+    from expander.run.run import FIRST_FAILURE, Halt, Run, remove_state
 
     if flags["fail_fast"] and flags["halt"]:
         raise UsageError("--fail-fast is a --halt of its own; give one of them")
@@ -250,7 +250,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     group = _group(first.tree, flags["group_label"])
     folder = state_folder(group, flags["state"])
     if flags["fresh"]:
-        forget(folder)
+        remove_state(folder)
     executor = Executor(folder, keep_volumes=flags["keep"], **executor_settings(flags))
     say(f"group {group}: {executor.note}")
     from expander.cli.progress import Progress
@@ -284,9 +284,11 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     if flags["keep"] and (folder / "pods").is_dir():
         say(f"volumes are kept in {folder / 'pods'}")
     if flags["report"]:
-        from expander.group.open import Wanted, open_source
+        from expander.group.open import GroupSelector, open_source
 
-        save_report(open_source(Wanted(group, local=True, state=flags["state"])), flags["report"], group)
+        save_report(
+            open_source(GroupSelector(group, local=True, state=flags["state"])), flags["report"], group
+        )
     if result.stopped == "interrupted":
         say(f"interrupted with {result.unfinished:,} Jobs left: the same command goes on with them")
         return 130

@@ -19,7 +19,7 @@ from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
 from expander.cli.output import Output, printable
 from expander.cli.progress import Interrupts
-from expander.group.job_status import Following, Standing, overviews
+from expander.group.job_status import JobStatus, JobStatusCache, group_summaries
 from expander.group.source import Reader
 from expander.kube.objects import Object
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
@@ -43,7 +43,7 @@ def watch(reader: Reader, output: str, states: set[str], label: str, named: str 
     else:
         show = _Lines(out, output, states, label, named)
     stop: list[int] = []
-    following = Following(reader)
+    following = JobStatusCache(reader)
     with Interrupts(stop.append, _end), show:
         waiting: dict[str, None] | None = {}  # until all that is there at the start is known
         for change in reader.changes(lambda: bool(stop)):
@@ -89,7 +89,7 @@ class _Lines:
         if self._output in ("table", "wide"):
             self._put(f"{_clock()}  {job['metadata']['name']}  deleted\n")
 
-    def changed(self, following: Following, uids: Iterable[str]) -> None:
+    def changed(self, following: JobStatusCache, uids: Iterable[str]) -> None:
         """Something of these Jobs may be new."""
         for uid in uids:
             one = following.standing(uid)
@@ -103,7 +103,7 @@ class _Lines:
                 self._told[uid] = news
                 self._put(self._line(one))
 
-    def _line(self, one: Standing) -> str:
+    def _line(self, one: JobStatus) -> str:
         if self._output == "json":
             return json.dumps(status_output.shown(one.job), ensure_ascii=False) + "\n"
         if self._output == "csv":
@@ -146,7 +146,7 @@ class _Picture:
     def gone(self, job: Object) -> None:
         """A Job was deleted: the next picture is without it."""
 
-    def changed(self, following: Following, uids: Iterable[str]) -> None:
+    def changed(self, following: JobStatusCache, uids: Iterable[str]) -> None:
         """Something may be new, or time has passed."""
         if time.monotonic() - self._drawn_at < REFRESH:
             return
@@ -159,12 +159,12 @@ class _Picture:
         self._live.update(Text(text.rstrip("\n"), no_wrap=True), refresh=True)
         self._drawn_at = time.monotonic()
 
-    def _lines(self, following: Following, height: int) -> list[str]:
+    def _lines(self, following: JobStatusCache, height: int) -> list[str]:
         everything = following.standings()
         if not everything:
             return ["waiting for the first Job\n"]
         now = time.time()
-        groups = overviews(everything, self._label, self._named)
+        groups = group_summaries(everything, self._label, self._named)
         lines = [*status_output.groups_table(groups, now), "\n"]
         found = [one for one in everything if not self._states or one.state in self._states]
         room = max(height - len(lines) - 3, 1)
@@ -177,7 +177,7 @@ class _Picture:
         return lines
 
 
-def _rank(one: Standing) -> tuple[float, float]:
+def _rank(one: JobStatus) -> tuple[float, float]:
     rank = 1 if one.reason and not one.has_ended else RANKS[one.state]
     return rank, -(one.outcome.finished or one.outcome.started or 0.0)
 
@@ -288,11 +288,11 @@ def _put(
     flags: dict[str, Any],
 ) -> None:
     from expander.cli import status_output
-    from expander.group.attempts import by_job
-    from expander.group.job_status import standings_of
+    from expander.group.attempts import pods_by_job
+    from expander.group.job_status import statuses_of_jobs
 
-    pods = by_job(source.pods(jobs))
-    everything = standings_of(source, jobs, pods)
+    pods = pods_by_job(source.pods(jobs))
+    everything = statuses_of_jobs(source, jobs, pods)
     found = [one for one in everything if not states or one.state in states]
     if output == "csv":
         for text in status_output.as_csv(found, flags["group_label"], flags["group"]):
@@ -307,18 +307,18 @@ def _put_tables(
     out: Output,
     wide: bool,
     source: AnySource,
-    everything: Sequence[Standing],
-    found: Sequence[Standing],
+    everything: Sequence[JobStatus],
+    found: Sequence[JobStatus],
     pods: dict[str, list[Object]],
     flags: dict[str, Any],
 ) -> None:
     from expander.cli import status_output
-    from expander.group.job_status import overviews
-    from expander.group.logs import tails
+    from expander.group.job_status import group_summaries
+    from expander.group.logs import log_tails
     from expander.run.outcomes import FAILED
 
     now = time.time()
-    groups = overviews(everything, flags["group_label"], flags["group"])
+    groups = group_summaries(everything, flags["group_label"], flags["group"])
     out.put("".join(status_output.groups_table(groups, now)))
     if not found:
         return
@@ -327,5 +327,5 @@ def _put_tables(
     if not wide:
         out.put("".join(status_output.troubles(found)))
     failed = [one.job for one in found if one.state == FAILED][: status_output.SHOWN]
-    lines = tails(source, failed, pods, flags["tail"])
+    lines = log_tails(source, failed, pods, flags["tail"])
     out.put("".join(status_output.failures(found, lines)))

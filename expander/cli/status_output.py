@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.cli.output import lines_of, natural, printable, without
-from expander.group.job_status import STATES, Overview, Standing, group_of
+from expander.group.job_status import STATES, GroupSummary, JobStatus, group_of
 from expander.kube.objects import Object, uid_of
 from expander.kube.time import api_time, human, unix
 from expander.run.outcomes import FAILED
@@ -58,14 +58,14 @@ def as_yaml(jobs: Sequence[Object]) -> Iterator[str]:
     yield dump({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
 
 
-def as_csv(found: Sequence[Standing], label: str, named: str | None) -> Iterator[str]:
+def as_csv(found: Sequence[JobStatus], label: str, named: str | None) -> Iterator[str]:
     """A header and a row for each Job; times as the API writes them, durations in seconds."""
     yield csv_line(COLUMNS)
     for one in found:
         yield csv_row(one, label, named)
 
 
-def csv_row(one: Standing, label: str, named: str | None) -> str:
+def csv_row(one: JobStatus, label: str, named: str | None) -> str:
     """The row of a Job."""
     outcome = one.outcome
     return csv_line(
@@ -121,7 +121,7 @@ SHOWN: Final = 20
 NOTHING: Final = "<none>"
 
 
-def groups_table(groups: Sequence[Overview], now: float) -> Iterator[str]:
+def groups_table(groups: Sequence[GroupSummary], now: float) -> Iterator[str]:
     """A line for each group; states in which there is no Job are left out, but for the first two."""
     rows = [["GROUP", "JOBS", *(state.upper() for state in STATES), "RETRIES", "DURATION"]]
     for group in groups:
@@ -132,7 +132,7 @@ def groups_table(groups: Sequence[Overview], now: float) -> Iterator[str]:
     return lines_of(without(rows, [state.upper() for state in STATES[2:]]))
 
 
-def items_table(found: Sequence[Standing], now: float, *, wide: bool, namespaces: bool) -> Iterator[str]:
+def items_table(found: Sequence[JobStatus], now: float, *, wide: bool, namespaces: bool) -> Iterator[str]:
     """A line for each item; ``namespaces``: with the namespaces."""
     head = ["NAMESPACE", "JOB", "ITEM", "STATE", "COMPLETIONS", "DURATION", "RETRIES", "NODE", "REASON"]
     if wide:
@@ -145,7 +145,7 @@ def items_table(found: Sequence[Standing], now: float, *, wide: bool, namespaces
     return lines_of(without(rows, ["ITEM"]))
 
 
-def failures(found: Sequence[Standing], lines: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def failures(found: Sequence[JobStatus], lines: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """What became of the first failed items, with the last lines of their logs by the Job's uid."""
     failed = [one for one in found if one.state == FAILED]
     for one in failed[:SHOWN]:
@@ -155,9 +155,9 @@ def failures(found: Sequence[Standing], lines: Mapping[str, Sequence[str]]) -> I
         yield f"\nand {len(failed) - SHOWN:,} more that failed\n"
 
 
-def troubles(found: Sequence[Standing]) -> Iterator[str]:
+def troubles(found: Sequence[JobStatus]) -> Iterator[str]:
     """What keeps unfinished items, those with the same trouble together."""
-    groups: dict[str, list[Standing]] = {}
+    groups: dict[str, list[JobStatus]] = {}
     for one in found:
         if one.reason and not one.has_ended and (one.message or one.detail):
             groups.setdefault(_kind(one), []).append(one)
@@ -170,13 +170,13 @@ def troubles(found: Sequence[Standing]) -> Iterator[str]:
         yield f"{start}{label(those[0])}{more}: {printable(those[0].words)}\n"
 
 
-def label(one: Standing) -> str:
+def label(one: JobStatus) -> str:
     """A Job and its item."""
     item = f" (item {printable(one.outcome.item)!r})" if one.outcome.item else ""
     return f"{one.outcome.name}{item}"
 
 
-def span_of(one: Standing, now: float) -> str:
+def span_of(one: JobStatus, now: float) -> str:
     """How long an item took, or has been at work."""
     outcome = one.outcome
     if outcome.started is None or (outcome.finished is None and one.has_ended):
@@ -184,7 +184,7 @@ def span_of(one: Standing, now: float) -> str:
     return _span((outcome.finished or now) - outcome.started)
 
 
-def _kind(one: Standing) -> str:
+def _kind(one: JobStatus) -> str:
     """The trouble of an item without what is its own: its name, its pods' names, uids."""
     own = rf"{re.escape(one.outcome.name)}(-[a-z0-9]+)*|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}"
     return re.sub(own, "", one.words)
@@ -194,7 +194,7 @@ def _span(seconds: float | None) -> str:
     return "" if seconds is None else human(max(seconds, 0.0))
 
 
-def _row(one: Standing, now: float, wide: bool) -> list[str]:
+def _row(one: JobStatus, now: float, wide: bool) -> list[str]:
     outcome = one.outcome
     wanted = f"{one.done}/{one.wanted}" if one.wanted is not None else str(one.done)
     node = one.nodes[0] if one.nodes else ""

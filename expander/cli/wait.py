@@ -20,16 +20,16 @@ from expander.cli.help import Page
 from expander.cli.output import OutcomeLines, Output, printable, say
 from expander.cli.params import Duration
 from expander.cli.status_output import name_of
-from expander.group.attempts import by_job
-from expander.group.job_status import Standing, standing_of, standings_of
-from expander.group.wait import GONE, LOST, SUCCEEDED, Tally
+from expander.group.attempts import pods_by_job
+from expander.group.job_status import JobStatus, job_status, statuses_of_jobs
+from expander.group.wait import DELETED_JOB, FAILED_JOB, SUCCEEDED_JOB, JobCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from expander.group.open import Wanted
+    from expander.group.open import GroupSelector
     from expander.group.source import Reader
-    from expander.group.wait import Ending
+    from expander.group.wait import WaitResult
     from expander.kube.objects import Object
 
 EXPLAINED: Final = 100
@@ -38,7 +38,11 @@ EXPLAINED: Final = 100
 SHOWN: Final = 20
 """So many unfinished Jobs are named at the end."""
 
-WORDS: Final = {SUCCEEDED: "complete", LOST: "failed", GONE: "deleted before it was seen to end"}
+WORDS: Final = {
+    SUCCEEDED_JOB: "complete",
+    FAILED_JOB: "failed",
+    DELETED_JOB: "deleted before it was seen to end",
+}
 
 
 class WaitOutput:
@@ -70,23 +74,27 @@ class WaitOutput:
             )
         elif not self._quiet:
             self._clear()
-            why = f": {one.why}" if became == LOST and one.why else ""
+            why = f": {one.why}" if became == FAILED_JOB and one.why else ""
             seconds = one.outcome.seconds
             took = f" ({status_output.span_of(one, 0.0)})" if seconds is not None else ""
             self._out.put(printable(f"{name_of(job)} {WORDS[became]}{why}{took}") + "\n")
 
-    def _standing(self, job: Object, became: str) -> Standing:
+    def _standing(self, job: Object, became: str) -> JobStatus:
         """How the Job stands; of the first that failed with what its pods say."""
         pods: list[Object] = []
-        if became == LOST and (self._failures < EXPLAINED) and (self._lines is not None or not self._quiet):
+        if (
+            became == FAILED_JOB
+            and (self._failures < EXPLAINED)
+            and (self._lines is not None or not self._quiet)
+        ):
             self._failures += 1
             try:
                 pods = [*self._reader.pods([job])]
             except ExpanderError:
                 pods = []  # the Job's own words must do
-        return standing_of(job, pods, {})
+        return job_status(job, pods, {})
 
-    def turn(self, tally: Tally) -> None:
+    def turn(self, tally: JobCounts) -> None:
         """Time has passed: on a terminal, say how far it is."""
         self._out.finish()
         if not sys.stderr.isatty():
@@ -100,7 +108,7 @@ class WaitOutput:
         sys.stderr.flush()
         self._drawn = True
 
-    def finish(self, tally: Tally, ending: Ending) -> None:
+    def finish(self, tally: JobCounts, ending: WaitResult) -> None:
         """The sum, and what keeps those that have not ended."""
         self._clear()
         if self._lines is not None:
@@ -110,8 +118,8 @@ class WaitOutput:
         self._out.finish()
         if ending == "timeout":
             self._explain([*tally.jobs.values()])
-        parts = [f"{tally.counts[SUCCEEDED]:,} complete", f"{tally.counts[LOST]:,} failed"]
-        parts += [f"{tally.counts[GONE]:,} deleted"] if tally.counts[GONE] else []
+        parts = [f"{tally.counts[SUCCEEDED_JOB]:,} complete", f"{tally.counts[FAILED_JOB]:,} failed"]
+        parts += [f"{tally.counts[DELETED_JOB]:,} deleted"] if tally.counts[DELETED_JOB] else []
         parts += [f"{len(tally.jobs):,} unfinished"] if tally.jobs else []
         missing = self._expected - tally.known
         parts += [f"{missing:,} not created"] if missing > 0 else []
@@ -122,9 +130,9 @@ class WaitOutput:
         """Say what the first unfinished Jobs wait for."""
         shown = jobs[:SHOWN]
         try:
-            found = standings_of(self._reader, shown, by_job(self._reader.pods(shown)))
+            found = statuses_of_jobs(self._reader, shown, pods_by_job(self._reader.pods(shown)))
         except ExpanderError:
-            found = [standing_of(job, (), {}) for job in shown]
+            found = [job_status(job, (), {}) for job in shown]
         for one in found:
             words = f": {one.words}" if one.words else ""
             say(f"{one.state.lower()}: {status_output.label(one)}{words}")
@@ -199,14 +207,14 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
     """
     from expander.cli.progress import Interrupts
     from expander.group.open import nothing_found
-    from expander.group.wait import Goal, Waiting
+    from expander.group.wait import Waiter, WaitGoal
 
     wanted = wanted_of(flags)
-    awaited = Goal.parse(goal)
+    awaited = WaitGoal.parse(goal)
     expected = max(expect or 0, int(awaited.number) if awaited.kind == "count" else 0)
     source = source_of(flags, awaited=expected > 0)
     output = WaitOutput(source, quiet=flags["quiet"], as_json=flags["output"] == "json", expected=expected)
-    waiting = Waiting(
+    waiting = Waiter(
         source,
         awaited,
         expected,
@@ -232,13 +240,13 @@ def _end() -> None:
     raise KeyboardInterrupt
 
 
-def _turns(turn: Callable[[Tally], None], source: Any) -> Callable[[Tally], None]:
+def _turns(turn: Callable[[JobCounts], None], source: Any) -> Callable[[JobCounts], None]:
     """``turn``, and a word when Jobs of local state are left that nobody runs: a wait for them has no end."""
     from expander.local.state import lock_holder
 
     alone = 0
 
-    def on_turn(tally: Tally) -> None:
+    def on_turn(tally: JobCounts) -> None:
         nonlocal alone
         turn(tally)
         if alone < ALONE:
@@ -250,7 +258,7 @@ def _turns(turn: Callable[[Tally], None], source: Any) -> Callable[[Tally], None
     return on_turn
 
 
-def _exit_code(tally: Tally, ending: Ending, kind: str) -> int:
+def _exit_code(tally: JobCounts, ending: WaitResult, kind: str) -> int:
     if ending == "interrupted":
         return 130
     if ending == "timeout":
@@ -260,7 +268,7 @@ def _exit_code(tally: Tally, ending: Ending, kind: str) -> int:
     return 1 if tally.bad and kind != "failed" else 0
 
 
-def _submission(wanted: Wanted, server: str) -> Callable[[], bool]:
+def _submission(wanted: GroupSelector, server: str) -> Callable[[], bool]:
     """Says whether a submission of the group is at work on this machine."""
     if wanted.is_local or wanted.group is None:
         return lambda: False

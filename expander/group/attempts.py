@@ -51,7 +51,7 @@ class Attempt:
         return str(self.pod["metadata"]["name"])
 
 
-def attempt_of(pod: Object) -> Attempt:
+def pod_attempt(pod: Object) -> Attempt:
     """What a pod tells about itself."""
     metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
     ends, begins, running = [], [], False
@@ -90,7 +90,7 @@ def main_container(pod: Object) -> str:
     return str(named) if named in names else names[0]
 
 
-def by_job(pods: Iterable[Object]) -> dict[str, list[Object]]:
+def pods_by_job(pods: Iterable[Object]) -> dict[str, list[Object]]:
     """Pods by the uid of the Job that controls them."""
     found: dict[str, list[Object]] = {}
     for pod in pods:
@@ -98,7 +98,7 @@ def by_job(pods: Iterable[Object]) -> dict[str, list[Object]]:
     return found
 
 
-def index_of(pod: Object) -> int:
+def completion_index(pod: Object) -> int:
     """The completion index of a pod; -1 when it has none."""
     metadata = pod["metadata"]
     text = (metadata.get("annotations") or {}).get(INDEX) or (metadata.get("labels") or {}).get(INDEX)

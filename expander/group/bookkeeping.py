@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.state_dir import state_folder
 
-Entry = tuple[dict[str, Any], str]
+PendingJob = tuple[dict[str, Any], str]
 """The Job's manifest, and the uid of what it replaces, or an empty text."""
 
 
-class Pending:
+class PendingRetries:
     """The file at ``path``, for one process at a time; use it as a context manager.
 
     Raises ExpanderError when another process has it, OutputError when it cannot be written.
@@ -46,11 +46,11 @@ class Pending:
             self._write("\n")  # the process before ended in the middle of a line
         self._open = self._read()
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[PendingJob]:
         """What was begun and is not known to be done."""
         return [*self._open.values()]
 
-    def begin(self, entries: Iterable[Entry]) -> None:
+    def begin(self, entries: Iterable[PendingJob]) -> None:
         """Write down what is about to be done; durable on return."""
         added = {_key(entry[0]): entry for entry in entries}
         self._open |= added
@@ -71,8 +71,8 @@ class Pending:
         except OSError as error:
             raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
 
-    def _read(self) -> dict[tuple[str, str], Entry]:
-        found: dict[tuple[str, str], Entry] = {}
+    def _read(self) -> dict[tuple[str, str], PendingJob]:
+        found: dict[tuple[str, str], PendingJob] = {}
         with open(self.path, "rb") as file:
             for line in file:
                 try:
@@ -102,45 +102,45 @@ def _key(tree: Mapping[str, Any]) -> tuple[str, str]:
 
 
 if TYPE_CHECKING:
-    from expander.group.cluster_writer import ClusterWrites
-    from expander.group.local_writer import LocalWrites
-    from expander.group.open import AnySource, Wanted
+    from expander.group.cluster_writer import ClusterWriter
+    from expander.group.local_writer import LocalWriter
+    from expander.group.open import AnySource, GroupSelector
 
-    AnyWriter: TypeAlias = ClusterWrites | LocalWrites
+    AnyWriter: TypeAlias = ClusterWriter | LocalWriter
 
-SUBMISSIONS = "submit"
+SUBMISSIONS_FOLDER = "submit"
 """The folder of the journals of submissions, among the state of groups."""
 
 
 @contextmanager
-def writer_of(source: AnySource) -> Iterator[AnyWriter]:
+def open_writer(source: AnySource) -> Iterator[AnyWriter]:
     """What changes the objects of ``source``. Raises ExpanderError when local state is in use."""
     from expander.group.local_source import LocalSource
 
     if isinstance(source, LocalSource):
-        from expander.group.local_writer import LocalWrites
+        from expander.group.local_writer import LocalWriter
 
-        with LocalWrites(source.folders.found(), source.selection) as local:
+        with LocalWriter(source.folders.found(), source.selection) as local:
             yield local
         return
     from expander.client.client import ApiClient
     from expander.client.retry import Retry
-    from expander.group.cluster_writer import ClusterWrites
+    from expander.group.cluster_writer import ClusterWriter
 
-    yield ClusterWrites(ApiClient(source.transport, Retry(), lambda: False), source.selection)
+    yield ClusterWriter(ApiClient(source.transport, Retry(), lambda: False), source.selection)
 
 
-def journal_of(source: AnySource, wanted: Wanted) -> Path | None:
+def submission_journal(source: AnySource, wanted: GroupSelector) -> Path | None:
     """The journal of what this machine delivered of the group to this cluster, None where there is none."""
     if wanted.is_local or wanted.group is None:
         return None
     from expander.submit.journal import journal_file
 
-    path = journal_file(state_folder(SUBMISSIONS), wanted.group, source.where)
+    path = journal_file(state_folder(SUBMISSIONS_FOLDER), wanted.group, source.where)
     return path if path.exists() else None
 
 
-def forget(source: AnySource, wanted: Wanted, deleted: Iterable[tuple[str, str]]) -> None:
+def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable[tuple[str, str]]) -> None:
     """Forget what this machine delivered of the group and is gone, so that it may be sent again.
 
     With a name alone that is all there was in the namespace, else the Jobs that were ``deleted``, as
@@ -156,24 +156,28 @@ def forget(source: AnySource, wanted: Wanted, deleted: Iterable[tuple[str, str]]
             return any(path.endswith(name) for name in names)
         return namespace is None or f"/namespaces/{namespace}/" in path
 
-    if (path := journal_of(source, wanted)) is not None:
+    if (path := submission_journal(source, wanted)) is not None:
         forget_in(path, gone)
-    if not wanted.is_local and wanted.group is not None and (retry_folder(source, wanted) / PENDING).exists():
-        with Pending(retry_folder(source, wanted) / PENDING) as pending:
+    if (
+        not wanted.is_local
+        and wanted.group is not None
+        and (retry_folder(source, wanted) / PENDING_FILE).exists()
+    ):
+        with PendingRetries(retry_folder(source, wanted) / PENDING_FILE) as pending:
             for tree, _ in pending.entries():
                 place, name = tree["metadata"]["namespace"], tree["metadata"]["name"]
                 if gone(f"/namespaces/{place}/jobs/{name}"):
                     pending.done(place, name)
 
 
-PENDING = "pending.jsonl"
+PENDING_FILE = "pending.jsonl"
 """The file of `pipeline.group.pending` in the folder of a group's retries."""
 
-RETRIES = "_retry"
+RETRIES_FOLDER = "_retry"
 """The folder of what retries keep, among the state of groups."""
 
 
-def retry_folder(source: AnySource, wanted: Wanted) -> Path:
+def retry_folder(source: AnySource, wanted: GroupSelector) -> Path:
     """Where retries of a group keep what is pending, and logs unless the user says another place."""
     from hashlib import sha256
 
@@ -181,5 +185,5 @@ def retry_folder(source: AnySource, wanted: Wanted) -> Path:
 
     name = valid_name(wanted.group or source.selection.selector or "all", LABEL_VALUE)
     if wanted.is_local:
-        return state_folder(RETRIES, wanted.state) / name
-    return state_folder(RETRIES) / f"{name}-{sha256(source.where.encode()).hexdigest()[:8]}"
+        return state_folder(RETRIES_FOLDER, wanted.state) / name
+    return state_folder(RETRIES_FOLDER) / f"{name}-{sha256(source.where.encode()).hexdigest()[:8]}"

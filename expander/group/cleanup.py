@@ -18,15 +18,15 @@ from expander.kube.objects import Object, Selection, owner_of, uid_of
 from expander.kube.time import unix
 from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
-ORDER: Final = ("CronJob", "Job", "Pod", "ConfigMap", "Secret", "Service")
+DELETION_ORDER: Final = ("CronJob", "Job", "Pod", "ConfigMap", "Secret", "Service")
 """Kinds in the order they go: nothing makes new Jobs or pods while they are deleted."""
 
-LOOK: Final = (0.05, 2.0)
+POLL_SECONDS: Final = (0.05, 2.0)
 """Seconds between two looks at what is left: the first ones, and later."""
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class CleanupFilters:
     """Which Jobs go: finished ones, failed ones, those ``older`` than so many seconds; all must hold.
 
     A Job that has ended is as old as its end, any other as old as itself.
@@ -49,7 +49,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Target:
     """An object of the group; ``state`` is that of a Job or the phase of a pod, ``since`` Unix seconds."""
 
     kind: str
@@ -67,14 +67,14 @@ class Found:
 
 
 @dataclass(slots=True)
-class Plan:
+class CleanupPlan:
     """What is to go. ``whole``: everything with the group's label; else the Jobs in ``jobs``, and ``rest``
     when ``clears``: no Job is left that may need it."""
 
     whole: bool
     clears: bool
-    jobs: list[Found] = field(default_factory=list)
-    rest: list[Found] = field(default_factory=list)
+    jobs: list[Target] = field(default_factory=list)
+    rest: list[Target] = field(default_factory=list)
 
     @property
     def unfinished(self) -> int:
@@ -85,42 +85,42 @@ class Plan:
         return bool(self.jobs or (self.rest and self.clears))
 
     @property
-    def goes(self) -> list[Found]:
+    def goes(self) -> list[Target]:
         """What goes, beside the pods of the Jobs."""
         return [*self.jobs, *(self.rest if self.clears else ())]
 
 
-def plan(reader: Reader, writer: Writer, filters: Filters, now: float) -> Plan:
+def plan_cleanup(reader: Reader, writer: Writer, filters: CleanupFilters, now: float) -> CleanupPlan:
     """What goes of the selection at ``now`` (Unix seconds)."""
     jobs, kept = [], 0
     for job in reader.jobs():
-        found = found_of("Job", job)
+        found = target_of("Job", job)
         if filters.mean(found.state, found.since, now):
             jobs.append(found)
         else:
             kept += 1
-    rest = [found_of(str(each["kind"]), each) for each in writer.others()]
+    rest = [target_of(str(each["kind"]), each) for each in writer.others()]
     needed = kept or not jobs or any(each.kind == "CronJob" for each in rest)
     clears = not filters or not needed
-    return Plan(not filters, clears, jobs, rest)
+    return CleanupPlan(not filters, clears, jobs, rest)
 
 
-def pods_of(plan: Plan, reader: Reader, writer: Writer) -> list[Found]:
+def planned_pods(plan: CleanupPlan, reader: Reader, writer: Writer) -> list[Target]:
     """The pods that go with the plan."""
     jobs = {job.uid for job in plan.jobs}
-    pods = {uid_of(pod): pod for pod in reader.pods() if owner_of(pod) in jobs and not _is_gone(pod)}
+    pods = {uid_of(pod): pod for pod in reader.pods() if owner_of(pod) in jobs and not _is_terminated(pod)}
     if plan.whole or plan.clears:
         pods |= {uid_of(pod): pod for pod in writer.labelled("Pod")}
-    return [found_of("Pod", pod) for pod in pods.values()]
+    return [target_of("Pod", pod) for pod in pods.values()]
 
 
-def _is_gone(pod: Object) -> bool:
+def _is_terminated(pod: Object) -> bool:
     """Whether a pod was deleted already, and has ended: it goes, or is gone, by itself."""
     ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
     return ended and pod["metadata"].get("deletionTimestamp") is not None
 
 
-def found_of(kind: str, obj: Object) -> Found:
+def target_of(kind: str, obj: Object) -> Target:
     """An object as a line of a plan."""
     metadata = obj["metadata"]
     state = ""
@@ -130,11 +130,11 @@ def found_of(kind: str, obj: Object) -> Found:
         state, since = outcome.state, outcome.finished or since
     elif kind == "Pod":
         state = str((obj.get("status") or {}).get("phase", ""))
-    return Found(kind, metadata.get("namespace", ""), metadata["name"], metadata["uid"], state, since)
+    return Target(kind, metadata.get("namespace", ""), metadata["name"], metadata["uid"], state, since)
 
 
-def carry_out(
-    plan: Plan, writer: Writer, selection: Selection, say: Callable[[str], None]
+def delete_targets(
+    plan: CleanupPlan, writer: Writer, selection: Selection, say: Callable[[str], None]
 ) -> Iterator[Counter[str]]:
     """Delete what the plan has; gives the numbers deleted so far, by kind, now and then.
 
@@ -151,7 +151,7 @@ def carry_out(
             errors.append(error)
     if plan.whole or (plan.clears and not errors):
         kinds = {each.kind for each in plan.rest} | {"Pod"} | ({"Job"} if plan.whole else set())
-        for kind in sorted(kinds, key=ORDER.index):
+        for kind in sorted(kinds, key=DELETION_ORDER.index):
             try:
                 counts[kind] += writer.delete_all(kind, selection)
             except ExpanderError as error:
@@ -163,22 +163,22 @@ def carry_out(
         raise errors[0]
 
 
-def wait_until_gone(plan: Plan, writer: Writer, timeout: float) -> tuple[int, int]:
+def wait_until_gone(plan: CleanupPlan, writer: Writer, timeout: float) -> tuple[int, int]:
     """Wait until what the plan has is gone.
 
     Tells how many of its Jobs and pods are left after ``timeout`` seconds, and, of a whole group, how many
     Jobs somebody created meanwhile.
     """
-    ends, pause = time.monotonic() + timeout, LOOK[0]
+    ends, pause = time.monotonic() + timeout, POLL_SECONDS[0]
     while (left := _left(plan, writer))[0]:
         if time.monotonic() + pause > ends:
             break
         time.sleep(pause)
-        pause = min(pause * 2, LOOK[1])
+        pause = min(pause * 2, POLL_SECONDS[1])
     return left
 
 
-def _left(plan: Plan, writer: Writer) -> tuple[int, int]:
+def _left(plan: CleanupPlan, writer: Writer) -> tuple[int, int]:
     meant = {job.uid for job in plan.jobs}
     left, new = 0, set()
     for job in writer.labelled("Job"):
@@ -191,7 +191,7 @@ def _left(plan: Plan, writer: Writer) -> tuple[int, int]:
     return left, len(new)
 
 
-def commands(plan: Plan, selection: Selection, kubectl: str) -> Iterator[str]:
+def kubectl_commands(plan: CleanupPlan, selection: Selection, kubectl: str) -> Iterator[str]:
     """The kubectl commands that do the same; ``kubectl`` may have options of its own."""
     where = "-A" if selection.namespace is None else f"-n {selection.namespace}"
     by_label = {each.kind for each in plan.rest} if plan.clears else set()
@@ -203,7 +203,7 @@ def commands(plan: Plan, selection: Selection, kubectl: str) -> Iterator[str]:
             for at in range(0, len(names), 100):
                 yield f"{kubectl} delete job -n {namespace} {' '.join(names[at : at + 100])}"
     if by_label:
-        kinds = ",".join(kind.lower() for kind in ORDER if kind in by_label)
+        kinds = ",".join(kind.lower() for kind in DELETION_ORDER if kind in by_label)
         yield f"{kubectl} delete {kinds} {where} -l {_quoted(selection.selector)}"
 
 

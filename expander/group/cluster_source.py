@@ -18,21 +18,21 @@ from urllib.parse import quote, urlencode
 from expander.client.client import ApiClient, StatusError
 from expander.client.retry import TRANSIENT, Retry, status_of
 from expander.client.transport import ConnectionLost, HttpError, Transport
-from expander.group.cluster_watch import Lists, Watching
+from expander.group.cluster_watch import GroupLister, GroupWatcher
 from expander.group.source import WHOLE_LOG, LogOptions
 from expander.kube.objects import Change, Object, Selection, container_status, uid_of
 
-SILENCE: Final = 600.0
+FOLLOW_TIMEOUT_SECONDS: Final = 600.0
 """Seconds without output after which a log that is followed is asked for again."""
 
-PAUSE: Final = 1.0
+LOG_RETRY_SECONDS: Final = 1.0
 """Seconds before a log is asked for again."""
 
 MAX_LOG_ATTEMPTS: Final = 5
 """So often a log is asked for again when it does not come."""
 
 
-def log(
+def read_log(
     transport: Transport,
     asking: ApiClient,
     pod: Object,
@@ -52,7 +52,7 @@ def log(
     )
     whole = options.tail is None and options.since is None
     seen, heard, failures = 0, time.monotonic(), 0
-    begun = _begun(pod, container)
+    begun = _container_start(pod, container)
     while True:
         switches = [name for name in ("previous", "follow", "timestamps") if getattr(options, name)]
         query = {"container": container} | dict.fromkeys(switches, "true")
@@ -64,7 +64,7 @@ def log(
         skip = seen if whole else 0
         try:
             for piece in transport.stream(
-                f"{path}/log?{urlencode(query)}", SILENCE if options.follow else 60.0
+                f"{path}/log?{urlencode(query)}", FOLLOW_TIMEOUT_SECONDS if options.follow else 60.0
             ):
                 failures = 0
                 heard = time.monotonic()
@@ -87,13 +87,13 @@ def log(
             if failures >= MAX_LOG_ATTEMPTS and not options.follow:
                 raise StatusError(0, f"{transport.server} does not answer: {lost}") from None
         failures += 1
-        time.sleep(PAUSE)
+        time.sleep(LOG_RETRY_SECONDS)
         if options.previous:
             continue
-        now = _now(asking, path, pod, container)
+        now = _current_start(asking, path, pod, container)
         while options.follow and now and not now.since:
-            time.sleep(PAUSE)
-            now = _now(asking, path, pod, container)
+            time.sleep(LOG_RETRY_SECONDS)
+            now = _current_start(asking, path, pod, container)
         if not now or not now.since:
             return
         if now.restarts == begun.restarts:
@@ -109,7 +109,7 @@ def _message(answer: HttpError) -> str:
     return str(status_of(answer.body).get("message") or f"HTTP {answer.status}")
 
 
-class _Begun(NamedTuple):
+class _ContainerStart(NamedTuple):
     """A start of a container, as its pod tells it; one in its place has another ``id`` or ``since``."""
 
     restarts: int
@@ -118,7 +118,7 @@ class _Begun(NamedTuple):
     """Empty while nothing of it has begun."""
 
 
-def _now(asking: ApiClient, path: str, pod: Object, container: str) -> _Begun | None:
+def _current_start(asking: ApiClient, path: str, pod: Object, container: str) -> _ContainerStart | None:
     """The last start of a container, None when its pod is gone."""
     try:
         now = asking.get(path)
@@ -126,22 +126,22 @@ def _now(asking: ApiClient, path: str, pod: Object, container: str) -> _Begun | 
         if answer.code == 404:
             return None
         raise
-    return _begun(now, container) if uid_of(now) == uid_of(pod) else None
+    return _container_start(now, container) if uid_of(now) == uid_of(pod) else None
 
 
-def _begun(pod: Object, container: str) -> _Begun:
+def _container_start(pod: Object, container: str) -> _ContainerStart:
     """The start whose log the API server gives: while a container waits to be started again, the last one."""
     status = container_status(pod, container)
     state, last = status.get("state") or {}, status.get("lastState") or {}
     of = state.get("running") or state.get("terminated") or last.get("terminated") or {}
     id_ = of.get("containerID") or status.get("containerID")
-    return _Begun(int(status.get("restartCount") or 0), id_ or "", of.get("startedAt") or "")
+    return _ContainerStart(int(status.get("restartCount") or 0), id_ or "", of.get("startedAt") or "")
 
 
-PATIENCE: Final = 12.0
+RETRY_BUDGET_SECONDS: Final = 12.0
 """Seconds for which a question is asked again when the server does not answer."""
 
-LONGEST_PAUSE: Final = 2.0
+MAX_RETRY_SECONDS: Final = 2.0
 """Seconds between two attempts at most, so that whoever waits is soon heard."""
 
 
@@ -151,12 +151,14 @@ class ClusterSource:
     Raises ClusterError when the server does not answer or says no. ``patience`` is in seconds.
     """
 
-    def __init__(self, transport: Transport, selection: Selection, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, transport: Transport, selection: Selection, patience: float = RETRY_BUDGET_SECONDS
+    ) -> None:
         self.transport = transport
         self.selection = selection
-        self._retry = Retry(cap=LONGEST_PAUSE, budget=patience)
+        self._retry = Retry(cap=MAX_RETRY_SECONDS, budget=patience)
         self.asking = ApiClient(transport, self._retry, lambda: False)
-        self.lists = Lists(self.asking, selection)
+        self.lists = GroupLister(self.asking, selection)
         self.where = transport.server
 
     def close(self) -> None:
@@ -171,7 +173,7 @@ class ClusterSource:
         if first is None:
             yield from selected
         else:
-            yield from sorted(chain([first], own, selected), key=_place)
+            yield from sorted(chain([first], own, selected), key=_namespaced_name)
 
     def cronjobs(self) -> list[str]:
         """The names of the selection's CronJobs, whose Jobs belong to it."""
@@ -187,23 +189,23 @@ class ClusterSource:
         for kind in ("Job", "Pod"):
             fields = f"involvedObject.kind={kind}" + (",type=Warning" if warnings else "")
             found += self.lists.all("Event", "", fields)
-        yield from sorted(found, key=_when)
+        yield from sorted(found, key=_last_seen)
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """See `Reader`."""
-        lists = Lists(ApiClient(self.transport, self._retry, stopped), self.selection)
-        return Watching(self.transport, lists, pods).changes(stopped)
+        lists = GroupLister(ApiClient(self.transport, self._retry, stopped), self.selection)
+        return GroupWatcher(self.transport, lists, pods).changes(stopped)
 
     def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
         """See `Reader`."""
-        return log(self.transport, self.asking, pod, container, options)
+        return read_log(self.transport, self.asking, pod, container, options)
 
 
-def _place(job: Object) -> tuple[str, str]:
+def _namespaced_name(job: Object) -> tuple[str, str]:
     return job["metadata"]["namespace"], job["metadata"]["name"]
 
 
-def _when(event: Object) -> str:
+def _last_seen(event: Object) -> str:
     """When an event was last seen; times of the API sort as text."""
     series = event.get("series") or {}
     times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))

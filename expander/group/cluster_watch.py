@@ -28,20 +28,20 @@ from expander.kube.selectors import Selector, from_object, parse
 OWNER_LABELS: Final = ("batch.kubernetes.io/controller-uid", "controller-uid")
 """The label with the Job's uid, and its name before Kubernetes 1.27."""
 
-PAGE: Final = 1000
+PAGE_SIZE: Final = 1000
 """Objects of a list that are asked for at a time."""
 
-AT_ONCE: Final = 80
+MAX_UIDS_PER_SELECTOR: Final = 80
 """Uids in one request: its line stays below the 8 KB that servers take."""
 
-FEW: Final = 4 * AT_ONCE
+MAX_JOBS_BY_UID: Final = 4 * MAX_UIDS_PER_SELECTOR
 """So many Jobs are asked for by uid; of more Jobs the pods are asked for by the selection."""
 
 
-class Lists:
+class GroupLister:
     """The lists of one selection. ``page`` is how many objects are asked for at a time."""
 
-    def __init__(self, asking: ApiClient, selection: Selection, page: int = PAGE) -> None:
+    def __init__(self, asking: ApiClient, selection: Selection, page: int = PAGE_SIZE) -> None:
         self._asking = asking
         self._page = page
         self.namespace = selection.namespace
@@ -104,7 +104,9 @@ class Lists:
     def schedules(self) -> set[str]:
         """The uids of CronJobs of the selection whose Jobs it does not select by itself."""
         found = self.cronjobs()
-        return {uid_of(each) for each in found if not template_has(self._parsed, each["spec"]["jobTemplate"])}
+        return {
+            uid_of(each) for each in found if not selects_template(self._parsed, each["spec"]["jobTemplate"])
+        }
 
     def owned_jobs(self, schedules: set[str]) -> Iterator[dict[str, Any]]:
         """The Jobs of the CronJobs with these uids that the selection does not select."""
@@ -119,30 +121,30 @@ class Lists:
 
     def brings(self, job: Object) -> bool:
         """Whether the pods of ``job`` have labels that the selection selects."""
-        return template_has(self._parsed, job["spec"]["template"])
+        return selects_template(self._parsed, job["spec"]["template"])
 
     def pods_of(self, jobs: Iterable[Object], few: bool) -> Iterator[dict[str, Any]]:
         """The pods of ``jobs``; ``few`` when these are some Jobs of the selection."""
         owners = {uid_of(job): job for job in jobs}
         apart = list(owners.values())
-        if not few or len(owners) > FEW:
+        if not few or len(owners) > MAX_JOBS_BY_UID:
             if any(self.brings(job) for job in apart):
-                yield from _owned(self.all("Pod", self.selector), owners)
+                yield from _owned_pods(self.all("Pod", self.selector), owners)
             apart = [job for job in apart if not self.brings(job)]
-        for selector in selectors_of(apart):
-            yield from _owned(self.all("Pod", selector), owners)
+        for selector in pod_selectors(apart):
+            yield from _owned_pods(self.all("Pod", selector), owners)
 
 
-def _owned(pods: Iterable[dict[str, Any]], owners: dict[str, Object]) -> Iterator[dict[str, Any]]:
+def _owned_pods(pods: Iterable[dict[str, Any]], owners: dict[str, Object]) -> Iterator[dict[str, Any]]:
     return (pod for pod in pods if owner_of(pod) in owners)
 
 
-def template_has(selector: Selector, template: Object) -> bool:
+def selects_template(selector: Selector, template: Object) -> bool:
     """Whether what is made of a template is selected."""
     return selector.matches((template.get("metadata") or {}).get("labels"))
 
 
-def selectors_of(jobs: Sequence[Object]) -> Iterator[str]:
+def pod_selectors(jobs: Sequence[Object]) -> Iterator[str]:
     """Label selectors that together mean the pods of ``jobs``."""
     by_label: dict[str, list[str]] = {}
     for job in jobs:
@@ -154,36 +156,36 @@ def selectors_of(jobs: Sequence[Object]) -> Iterator[str]:
         else:
             yield str(from_object(selector))
     for label, uids in by_label.items():
-        for start in range(0, len(uids), AT_ONCE):
-            yield f"{label} in ({','.join(uids[start : start + AT_ONCE])})"
+        for start in range(0, len(uids), MAX_UIDS_PER_SELECTOR):
+            yield f"{label} in ({','.join(uids[start : start + MAX_UIDS_PER_SELECTOR])})"
 
 
-STAY: Final = 240
+WATCH_TIMEOUT_SECONDS: Final = 240
 """Seconds for which a watch is asked to stay open."""
 
-PAUSE: Final = 0.3
+WATCH_RETRY_SECONDS: Final = 0.3
 """Seconds before a watch that was lost is begun again."""
 
-GLANCE: Final = 0.3
+IDLE_SECONDS: Final = 0.3
 """Seconds of silence after which the caller gets a turn."""
 
-FINAL: Final = (401, 403)
+FATAL_STATUSES: Final = (401, 403)
 """Answers after which asking again is no use."""
 
 
 @dataclass(slots=True)
-class Portion:
+class ListPage:
     """A part of what is there now; ``last`` when there is no more of it."""
 
     objects: list[dict[str, Any]]
     last: bool
 
 
-Heard = Portion | Change | Exception
+Notification = ListPage | Change | Exception
 
 
 @dataclass
-class Stream:
+class WatchStream:
     """One list that is followed; ``known`` are the versions and marks of what was told of it, by uid."""
 
     kind: str
@@ -193,21 +195,21 @@ class Stream:
     listed: dict[str, None] = field(default_factory=dict)
 
 
-class Watching:
+class GroupWatcher:
     """The watches of one selection; read `changes` once."""
 
-    def __init__(self, transport: Transport, lists: Lists, pods: bool) -> None:
+    def __init__(self, transport: Transport, lists: GroupLister, pods: bool) -> None:
         self._transport = transport
         self._lists = lists
         self._pods = pods
-        self._queue: queue.SimpleQueue[tuple[Stream, Heard]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[WatchStream, Notification]] = queue.SimpleQueue()
         self._over = False
         self._jobs: dict[str, bool] = {}
         """Each Job's uid, and whether the selection selects its pods."""
         self._strangers: dict[str, dict[str, Change]] = {}
         """By owner, pods that came before their Job, if it is one of the selection at all."""
-        self._narrow: Stream | None = None
-        self._wide: Stream | None = None
+        self._narrow: WatchStream | None = None
+        self._wide: WatchStream | None = None
         self._unlisted = 0
         self._told = False
 
@@ -228,7 +230,7 @@ class Watching:
         try:
             while not stopped():
                 try:
-                    stream, heard = self._queue.get(timeout=GLANCE)
+                    stream, heard = self._queue.get(timeout=IDLE_SECONDS)
                 except queue.Empty:
                     if self._told:  # a list that takes long is not yet one without Jobs
                         yield None
@@ -239,7 +241,7 @@ class Watching:
         finally:
             self._over = True
 
-    def _tell(self, stream: Stream, heard: Portion | Change) -> Iterator[Change | None]:
+    def _tell(self, stream: WatchStream, heard: ListPage | Change) -> Iterator[Change | None]:
         if isinstance(heard, Change):
             yield from self._changed(stream, heard)
             return
@@ -260,7 +262,7 @@ class Watching:
             self._told = True
             yield None
 
-    def _changed(self, stream: Stream, change: Change) -> Iterator[Change]:
+    def _changed(self, stream: WatchStream, change: Change) -> Iterator[Change]:
         obj = change.object
         uid, version = uid_of(obj), str(obj["metadata"].get("resourceVersion", ""))
         if change.type != "DELETED" and not stream.takes(obj):
@@ -301,13 +303,13 @@ class Watching:
         """Whether a pod is of a Job of the selection, but not selected."""
         return self._jobs.get(owner_of(pod)) is False
 
-    def _follow(self, kind: str, selector: str, takes: Callable[[Object], bool]) -> Stream:
-        stream = Stream(kind, selector, takes)
+    def _follow(self, kind: str, selector: str, takes: Callable[[Object], bool]) -> WatchStream:
+        stream = WatchStream(kind, selector, takes)
         self._unlisted += 1
         threading.Thread(target=self._work, args=(stream,), daemon=True).start()
         return stream
 
-    def _work(self, stream: Stream) -> None:
+    def _work(self, stream: WatchStream) -> None:
         """Follow one list until it is over. For a thread of its own."""
         version, listed = "", False
         while not self._over:
@@ -317,31 +319,31 @@ class Watching:
                     listed = True
                 version = self._watch(stream, version)
             except (StatusError, ClusterError) as error:
-                if not listed or (isinstance(error, StatusError) and error.code in FINAL):
+                if not listed or (isinstance(error, StatusError) and error.code in FATAL_STATUSES):
                     self._queue.put((stream, error))
                     return
                 version = ""
-                time.sleep(PAUSE)
+                time.sleep(WATCH_RETRY_SECONDS)
             except HttpError as answer:
                 version = "" if answer.status == 410 else version
-                time.sleep(PAUSE)
+                time.sleep(WATCH_RETRY_SECONDS)
             except ConnectionLost:
-                time.sleep(PAUSE)
+                time.sleep(WATCH_RETRY_SECONDS)
             except (ValueError, KeyError):
                 version = ""
-                time.sleep(PAUSE)
+                time.sleep(WATCH_RETRY_SECONDS)
 
-    def _list(self, stream: Stream) -> str:
+    def _list(self, stream: WatchStream) -> str:
         last = ""
         for version, found in self._lists.portions(stream.kind, stream.selector):
-            self._queue.put((stream, Portion(found, last=False)))
+            self._queue.put((stream, ListPage(found, last=False)))
             last = version
-        self._queue.put((stream, Portion([], last=True)))
+        self._queue.put((stream, ListPage([], last=True)))
         return last
 
-    def _watch(self, stream: Stream, version: str) -> str:
+    def _watch(self, stream: WatchStream, version: str) -> str:
         """Watch from ``version``; gives the version to go on from, empty when that is forgotten."""
-        query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={STAY}"
+        query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
         query += f"&labelSelector={quote(stream.selector)}&resourceVersion="
         try:
             for line in self._transport.watch(self._lists.path(stream.kind) + query + version):
@@ -356,5 +358,5 @@ class Watching:
         except HttpError:
             raise
         except ConnectionLost:
-            time.sleep(PAUSE)
+            time.sleep(WATCH_RETRY_SECONDS)
         return version

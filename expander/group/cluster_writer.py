@@ -11,11 +11,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.client.client import PAGE_SIZE, ApiClient, ClusterError, StatusError
-from expander.kube.objects import Selection
+from expander.kube.objects import Object, Selection
 
-Object = Mapping[str, Any]
-
-KINDS: Final = {
+GROUP_KINDS: Final = {
     "CronJob": ("batch/v1", "cronjobs"),
     "Job": ("batch/v1", "jobs"),
     "Pod": ("v1", "pods"),
@@ -25,20 +23,20 @@ KINDS: Final = {
 }
 """apiVersion and plural of the kinds a group is made of."""
 
-OTHERS: Final = ("CronJob", "ConfigMap", "Secret", "Service")
+OTHER_KINDS: Final = ("CronJob", "ConfigMap", "Secret", "Service")
 """Those that are neither Jobs nor their pods."""
 
-AT_A_TIME: Final = 16
+PARALLEL_DELETIONS: Final = 16
 """Deletions under way."""
 
-MANY: Final = 1000
+DELETION_BATCH: Final = 1000
 """Objects that are taken in at a time."""
 
-GONE: Final = (404, 409)
+GONE_STATUSES: Final = (404, 409)
 """Answers to a deletion that say: this very object is not there any more."""
 
 
-class ClusterWrites:
+class ClusterWriter:
     """Writes to the cluster that ``asking`` speaks to. Raises `ClusterError` when it cannot."""
 
     def __init__(self, asking: ApiClient, selection: Selection) -> None:
@@ -50,18 +48,18 @@ class ClusterWrites:
         metadata = {"uid": object["metadata"]["uid"], "annotations": dict(annotations)}
         body = json.dumps({"metadata": metadata}).encode()
         try:
-            self._asking.send("PATCH", path_of(kind, object) + "?fieldManager=expander", body)
+            self._asking.send("PATCH", object_path(kind, object) + "?fieldManager=expander", body)
         except StatusError as refused:
-            if refused.code not in GONE:
+            if refused.code not in GONE_STATUSES:
                 raise
 
     def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
         """Delete the object, if it still is the one of this uid; False when it is not there any more."""
-        body = _options(propagation, uid=object["metadata"]["uid"])
+        body = _delete_options(propagation, uid=object["metadata"]["uid"])
         try:
-            self._asking.send("DELETE", path_of(kind, object), body)
+            self._asking.send("DELETE", object_path(kind, object), body)
         except StatusError as refused:
-            if refused.code not in GONE:
+            if refused.code not in GONE_STATUSES:
                 raise
             return False
         return True
@@ -72,9 +70,9 @@ class ClusterWrites:
         What cannot be deleted is left out, and the first error is raised at the end.
         """
         error: ClusterError | None = None
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
+        with ThreadPoolExecutor(PARALLEL_DELETIONS) as pool:
             rest = iter(objects)
-            while part := [*islice(rest, MANY)]:
+            while part := [*islice(rest, DELETION_BATCH)]:
                 asked = {pool.submit(self.delete, kind, each): each for each in part}
                 for answered in as_completed(asked):
                     try:
@@ -105,10 +103,10 @@ class ClusterWrites:
 
         Kinds that may not be listed are left out.
         """
-        for kind in OTHERS:
+        for kind in OTHER_KINDS:
             try:
                 for found in self._listed(kind, self._selection):
-                    yield {"apiVersion": KINDS[kind][0], "kind": kind, **found}
+                    yield {"apiVersion": GROUP_KINDS[kind][0], "kind": kind, **found}
             except StatusError as refused:
                 if refused.code != 403:
                     raise
@@ -118,12 +116,12 @@ class ClusterWrites:
         return []
 
     def _listed(self, kind: str, selection: Selection) -> Iterator[Object]:
-        for page in self._asking.pages(collection(kind, selection.namespace), selection.selector):
+        for page in self._asking.pages(collection_path(kind, selection.namespace), selection.selector):
             yield from page["items"]
 
     def _delete_in(self, kind: str, namespace: str | None, selector: str, propagation: str) -> int:
         query = f"?labelSelector={quote(selector)}&limit={PAGE_SIZE}"
-        path, body = collection(kind, namespace) + query, _options(propagation)
+        path, body = collection_path(kind, namespace) + query, _delete_options(propagation)
         seen: set[str] = set()
         more = ""
         while True:
@@ -143,20 +141,20 @@ class ClusterWrites:
                 return len(seen)
 
 
-def collection(kind: str, namespace: str | None) -> str:
+def collection_path(kind: str, namespace: str | None) -> str:
     """The URL path of the objects of a kind in a namespace, None for all."""
-    version, plural = KINDS[kind]
+    version, plural = GROUP_KINDS[kind]
     prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
     return f"{prefix}/{plural}" if namespace is None else f"{prefix}/namespaces/{quote(namespace)}/{plural}"
 
 
-def path_of(kind: str, object: Object) -> str:
+def object_path(kind: str, object: Object) -> str:
     """The URL path of an object."""
     metadata = object["metadata"]
-    return f"{collection(kind, metadata['namespace'])}/{quote(metadata['name'])}"
+    return f"{collection_path(kind, metadata['namespace'])}/{quote(metadata['name'])}"
 
 
-def _options(propagation: str, uid: str = "") -> bytes:
+def _delete_options(propagation: str, uid: str = "") -> bytes:
     options: dict[str, Any] = {
         "kind": "DeleteOptions",
         "apiVersion": "v1",

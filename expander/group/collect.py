@@ -10,31 +10,29 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from expander.base.errors import ExpanderError
 from expander.client.client import ApiClient, ClusterError, StatusError
 from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
-from expander.group.results import collect
-from expander.kube.objects import Selection
+from expander.group.results import collect_job
+from expander.kube.objects import Object, Selection
 from expander.manifests.edits import DIGEST
 from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
 from expander.submit.journal import FINISHED, Journal
 
-THREADS: Final = 4
+COLLECTOR_THREADS: Final = 4
 
-MOST: Final = 200
+MAX_WAITING_JOBS: Final = 200
 """Finished Jobs that may wait to be collected before no others are sent."""
 
-Job = Mapping[str, Any]
 
-
-class Finishing:
+class ClusterCollector:
     """Collects and deletes Jobs in threads of its own.
 
     ``fail`` gets the error after which nothing more can be collected: a full disk, no right to delete.
@@ -61,11 +59,11 @@ class Finishing:
         self._journal = journal
         self._fail = fail
         self._say = say
-        self._jobs: deque[Job] = deque()
+        self._jobs: deque[Object] = deque()
         self._uids: set[str] = set()
         self._lock = threading.Condition()
         self._over = False
-        for _ in range(THREADS):
+        for _ in range(COLLECTOR_THREADS):
             threading.Thread(target=self._work, daemon=True).start()
 
     @property
@@ -76,9 +74,9 @@ class Finishing:
     @property
     def is_behind(self) -> bool:
         """Whether too many wait."""
-        return len(self._uids) >= MOST
+        return len(self._uids) >= MAX_WAITING_JOBS
 
-    def finished(self, job: Job) -> None:
+    def finished(self, job: Object) -> None:
         """A Job has finished; one that is not ours, or is known, is passed over."""
         metadata = job["metadata"]
         if DIGEST not in (metadata.get("annotations") or {}) or "deletionTimestamp" in metadata:
@@ -119,14 +117,14 @@ class Finishing:
                     self._uids.discard(job["metadata"]["uid"])
                     self._lock.notify_all()
 
-    def _finish(self, job: Job) -> None:
+    def _finish(self, job: Object) -> None:
         metadata = job["metadata"]
         namespace = metadata["namespace"]
         source = self._sources.get(namespace)
         if source is None:
             source = self._sources[namespace] = ClusterSource(self._transport, Selection(namespace, ""))
-        found = collect(job, list(source.pods([job])), source, self.folder)
-        sync_files({self.folder / row["folder"] for row in found.rows}, self.folder)
+        found = collect_job(job, list(source.pods([job])), source, self.folder)
+        fsync_folders({self.folder / row["folder"] for row in found.rows}, self.folder)
         collection = f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
         if self._journal is not None:
             self._journal.add(f"{collection}/{metadata['name']} {metadata['annotations'][DIGEST]}", FINISHED)
@@ -148,7 +146,7 @@ class Finishing:
             self.failed += outcome_of(job, ()).state == FAILED
 
 
-def sync_files(folders: set[Path], above: Path) -> None:
+def fsync_folders(folders: set[Path], above: Path) -> None:
     """Wait until the files in ``folders``, and those folders in ``above``, would survive a loss of power.
 
     Raises OutputError when the system refuses.

@@ -13,27 +13,27 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from expander.base.errors import ExpanderError
-from expander.group.attempts import by_job, index_of
+from expander.group.attempts import completion_index, pods_by_job
 from expander.group.diagnosis import (
-    QUEUE,
-    Trouble,
+    KUEUE_QUEUE,
+    Diagnosis,
     Warnings,
-    by_subject,
-    failure_of,
-    trouble_of,
-    wants_events,
+    diagnose,
+    events_by_uid,
+    last_failure,
+    needs_events,
 )
 from expander.group.source import Reader
 from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
 from expander.kube.volcano import end_of, is_volcano
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, JobOutcome, outcome_of
 
-BACK_OFF = 6
+DEFAULT_BACKOFF_LIMIT = 6
 """The default of backoffLimit; a Job with a limit for each index has another one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JobStatus:
     """One Job of a group.
 
     ``reason`` is one word: why it failed, or what keeps it; ``message`` says more. ``cause`` is why the last
@@ -81,22 +81,22 @@ class Standing:
         return f"{self.reason} ({', '.join(parts)})" if parts else self.reason
 
 
-def standing_of(job: Object, pods: Sequence[Object], warnings: Warnings) -> Standing:
+def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobStatus:
     """How a Job stands; ``pods`` are its own, ``warnings`` the events that there are."""
     spec, status = job.get("spec") or {}, job.get("status") or {}
     outcome = outcome_of(job, pods)
     reason, message = outcome.reason, outcome.message
     tells = outcome.state != COMPLETE and reason != "DeadlineExceeded"  # which kills what runs
-    cause, detail = (failure_of(pods) if tells else None) or ("", "")
+    cause, detail = (last_failure(pods) if tells else None) or ("", "")
     if outcome.state == SUSPENDED:
         reason, message = _suspension(job)
     elif outcome.state not in (COMPLETE, FAILED) and not reason:
-        trouble = trouble_of(job, pods, warnings) or _back_off(status)
+        trouble = diagnose(job, pods, warnings) or _backoff(status)
         reason, message = trouble or ("", "")
     wanted = _replicas(spec) if is_volcano(job) else spec.get("completions")
     if wanted is None and spec.get("parallelism", 1) == 1:
         wanted = 1
-    return Standing(
+    return JobStatus(
         job=job,
         outcome=outcome,
         reason=reason,
@@ -111,19 +111,21 @@ def standing_of(job: Object, pods: Sequence[Object], warnings: Warnings) -> Stan
     )
 
 
-def standings(reader: Reader) -> list[Standing]:
+def job_statuses(reader: Reader) -> list[JobStatus]:
     """How every Job of a source stands. Events are asked for only if they may tell something."""
     jobs = list(reader.jobs())
-    pods = by_job(reader.pods(jobs)) if jobs else {}
-    return standings_of(reader, jobs, pods)
+    pods = pods_by_job(reader.pods(jobs)) if jobs else {}
+    return statuses_of_jobs(reader, jobs, pods)
 
 
-def standings_of(reader: Reader, jobs: Iterable[Object], pods: dict[str, list[Object]]) -> list[Standing]:
+def statuses_of_jobs(
+    reader: Reader, jobs: Iterable[Object], pods: dict[str, list[Object]]
+) -> list[JobStatus]:
     """The same of some Jobs and all their pods, which are known already."""
     found = [(job, pods.get(uid_of(job), [])) for job in jobs]
-    asks = any(wants_events(job, own) for job, own in found if not has_ended(job))
-    warnings = by_subject(reader.events(warnings=True)) if asks else {}
-    return [standing_of(job, own, warnings) for job, own in found]
+    asks = any(needs_events(job, own) for job, own in found if not has_ended(job))
+    warnings = events_by_uid(reader.events(warnings=True)) if asks else {}
+    return [job_status(job, own, warnings) for job, own in found]
 
 
 def has_ended(job: Object) -> bool:
@@ -139,17 +141,17 @@ def _replicas(spec: Object) -> int:
     return sum(task.get("replicas") or 0 for task in spec.get("tasks") or ())
 
 
-def _suspension(job: Object) -> Trouble:
-    queue = (job["metadata"].get("labels") or {}).get(QUEUE)
+def _suspension(job: Object) -> Diagnosis:
+    queue = (job["metadata"].get("labels") or {}).get(KUEUE_QUEUE)
     if queue:
-        return Trouble("Queued", f"waits for room in the queue {queue} of Kueue")
-    return Trouble("JobSuspended")
+        return Diagnosis("Queued", f"waits for room in the queue {queue} of Kueue")
+    return Diagnosis("JobSuspended")
 
 
-def _back_off(status: Object) -> Trouble | None:
+def _backoff(status: Object) -> Diagnosis | None:
     """After a failed pod the Job controller waits before it makes another."""
     if status.get("failed") and not status.get("active"):
-        return Trouble("BackOff", "the last attempt failed, another one follows")
+        return Diagnosis("BackOff", "the last attempt failed, another one follows")
     return None
 
 
@@ -160,10 +162,10 @@ def _retries(job: Object, pods: Sequence[Object], state: str) -> int:
     if is_volcano(job):
         return restarts + int(status.get("retryCount") or 0)
     if spec.get("completionMode") == "Indexed" and pods:
-        return restarts + len(pods) - len({index_of(pod) for pod in pods})
+        return restarts + len(pods) - len({completion_index(pod) for pod in pods})
     failed = int(status.get("failed") or 0)
     if state == FAILED:
-        return restarts + min(max(failed - 1, 0), int(spec.get("backoffLimit", BACK_OFF)))
+        return restarts + min(max(failed - 1, 0), int(spec.get("backoffLimit", DEFAULT_BACKOFF_LIMIT)))
     pause = state != COMPLETE and not status.get("active")
     return restarts + max(failed - pause, 0)
 
@@ -174,11 +176,11 @@ def _nodes(pods: Sequence[Object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-EVENTS_EVERY: Final = 5.0
+EVENTS_REFRESH_SECONDS: Final = 5.0
 """Seconds between two looks at events, while there is something they may explain."""
 
 
-class Following:
+class JobStatusCache:
     """What is known of a group; `see` each change, then ask for `standing`."""
 
     def __init__(self, reader: Reader, clock: Callable[[], float] = time.monotonic) -> None:
@@ -186,10 +188,10 @@ class Following:
         self._clock = clock
         self.jobs: dict[str, Object] = {}
         self._pods: dict[str, dict[str, Object]] = {}
-        self._known: dict[str, Standing] = {}
+        self._known: dict[str, JobStatus] = {}
         self._unclear: set[str] = set()
         self._warnings: Warnings = {}
-        self._asked_at = -EVENTS_EVERY
+        self._asked_at = -EVENTS_REFRESH_SECONDS
 
     def see(self, change: Change) -> str:
         """Take in a change; gives the uid of the Job that it is about."""
@@ -216,31 +218,31 @@ class Following:
         """The pods of the Job with that uid."""
         return [*self._pods.get(uid, {}).values()]
 
-    def standing(self, uid: str) -> Standing | None:
+    def standing(self, uid: str) -> JobStatus | None:
         """How the Job with that uid stands; None when there is none."""
         job = self.jobs.get(uid)
         if job is None:
             return None
         if uid not in self._known:
             pods = self.pods(uid)
-            if not has_ended(job) and wants_events(job, pods):
+            if not has_ended(job) and needs_events(job, pods):
                 self._unclear.add(uid)
             else:
                 self._unclear.discard(uid)
-            self._known[uid] = standing_of(job, pods, self._warnings)
+            self._known[uid] = job_status(job, pods, self._warnings)
         return self._known[uid]
 
-    def standings(self) -> list[Standing]:
+    def standings(self) -> list[JobStatus]:
         """How all Jobs stand."""
         return [one for uid in list(self.jobs) if (one := self.standing(uid)) is not None]
 
     def explain(self) -> list[str]:
         """Ask for events if they may tell something and it is time to; the uids of Jobs they may be about."""
-        if not self._unclear or self._clock() - self._asked_at < EVENTS_EVERY:
+        if not self._unclear or self._clock() - self._asked_at < EVENTS_REFRESH_SECONDS:
             return []
         self._asked_at = self._clock()
         try:
-            self._warnings = by_subject(self._reader.events(warnings=True))
+            self._warnings = events_by_uid(self._reader.events(warnings=True))
         except ExpanderError:
             return []  # the Jobs themselves are what matters; perhaps there is an answer next time
         for uid in self._unclear:
@@ -252,7 +254,7 @@ STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED)
 
 
 @dataclass(slots=True)
-class Overview:
+class GroupSummary:
     """One group; ``name`` is its label's value, empty for Jobs without the label. Times are Unix seconds."""
 
     name: str
@@ -278,7 +280,7 @@ class Overview:
         end = now if self.unfinished or self.finished is None else self.finished
         return max(end - self.started, 0.0)
 
-    def add(self, one: Standing) -> None:
+    def add(self, one: JobStatus) -> None:
         """Count a Job."""
         self.counts[one.state] += 1
         self.retries += one.retries
@@ -294,12 +296,12 @@ def group_of(job: Object, label: str, named: str | None = None) -> str:
     return (job["metadata"].get("labels") or {}).get(label) or named or ""
 
 
-def overviews(found: Iterable[Standing], label: str, named: str | None = None) -> list[Overview]:
+def group_summaries(found: Iterable[JobStatus], label: str, named: str | None = None) -> list[GroupSummary]:
     """The groups of some Jobs by name; ``named`` is that of Jobs without the label."""
-    groups: dict[str, Overview] = {}
+    groups: dict[str, GroupSummary] = {}
     for one in found:
         name = group_of(one.job, label, named)
         if name not in groups:
-            groups[name] = Overview(name)
+            groups[name] = GroupSummary(name)
         groups[name].add(one)
     return [groups[name] for name in sorted(groups)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from expander.group import local_watch
-from expander.group.local_watch import GroupFolders, StateReader, opened
+from expander.group.local_watch import GroupFolders, StateReader, open_state
 from expander.group.source import WHOLE_LOG, LogOptions
 from expander.kube.objects import Change, Object, Selection, container_status, owner_of, uid_of
 from expander.kube.selectors import parse
@@ -23,24 +23,24 @@ from expander.local.logs import CHUNK, LogTimes, Stamper
 from expander.local.state import lock_holder
 from expander.local.store.events import api_event
 
-POLL: Final = 0.1
+FOLLOW_POLL_SECONDS: Final = 0.1
 """Seconds between two looks at a log that is followed."""
 
 
-def log(
+def read_log(
     folder: Path,
     pod: Object,
     container: str,
     options: LogOptions,
 ) -> Iterator[bytes]:
     """What `Reader.log` says; ``folder`` is the state folder in which the pod is."""
-    reader = opened(folder)
+    reader = open_state(folder)
     if reader is None:
         return
     with reader as state:
         current: Object = state.by_uid(uid_of(pod)) or pod
         files = PodFolders(folder).of(current)
-        start = _latest(files, current, container) - options.previous
+        start = _last_start(files, current, container) - options.previous
         if start < 0 or not os.path.exists(path := files.log(container, start)):
             return
         with open(path, "rb") as file:
@@ -52,16 +52,16 @@ def log(
                 over = (
                     options.previous or not options.follow or os.path.exists(files.log(container, start + 1))
                 )
-                over = over or _is_over(state, uid_of(pod), container)
+                over = over or _has_ended(state, uid_of(pod), container)
                 while data := file.read(CHUNK):
                     yield stamp(data, at)
                     at += len(data)
                 if over:
                     return
-                time.sleep(POLL)
+                time.sleep(FOLLOW_POLL_SECONDS)
 
 
-def _latest(files: PodFiles, pod: Object, container: str) -> int:
+def _last_start(files: PodFiles, pod: Object, container: str) -> int:
     """The number of the last start of a container that has a log; -1 when there is none.
 
     The log of a start may be there before the status in the state file counts it.
@@ -74,7 +74,7 @@ def _latest(files: PodFiles, pod: Object, container: str) -> int:
     return number
 
 
-def _is_over(state: StateReader, uid: str, container: str) -> bool:
+def _has_ended(state: StateReader, uid: str, container: str) -> bool:
     """Whether a container has ended, or nobody is there who runs it."""
     pod = state.by_uid(uid)
     if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
@@ -85,7 +85,7 @@ def _is_over(state: StateReader, uid: str, container: str) -> bool:
     )
 
 
-FEW = 200
+MAX_JOBS_BY_UID = 200
 """So many Jobs are looked up one by one; of more Jobs all pods are read."""
 
 
@@ -105,7 +105,9 @@ class LocalSource:
 
     def jobs(self) -> Iterator[Object]:
         """See `Reader`."""
-        yield from heapq.merge(*(self._jobs_in(folder) for folder in self.folders.found()), key=_place)
+        yield from heapq.merge(
+            *(self._jobs_in(folder) for folder in self.folders.found()), key=_namespaced_name
+        )
 
     def _jobs_in(self, folder: Path) -> Iterator[Object]:
         for state in self._readers([folder]):
@@ -129,7 +131,7 @@ class LocalSource:
         jobs = dict.fromkeys(uid_of(job) for job in (self.jobs() if of is None else of))
         for state in self._readers():
             here = [uid for uid in jobs if self._homes.get(uid, state.folder) == state.folder]
-            if len(here) <= FEW:
+            if len(here) <= MAX_JOBS_BY_UID:
                 found = (each for each in state.owned(here) if each["kind"] == "Pod")
             else:
                 pods = state.of_kind("Pod", self.selection.namespace)
@@ -147,13 +149,13 @@ class LocalSource:
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """See `Reader`."""
-        return local_watch.changes(self.folders, self._takes, self._schedules, stopped, pods)
+        return local_watch.poll_changes(self.folders, self._takes, self._schedules, stopped, pods)
 
     def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
         """See `Reader`."""
         home = self.home(pod)
         if home is not None:
-            yield from log(home, pod, container, options)
+            yield from read_log(home, pod, container, options)
 
     def home(self, obj: Object) -> Path | None:
         """The state folder in which an object is; None when it is in none of them any more."""
@@ -167,7 +169,7 @@ class LocalSource:
     def _readers(self, folders: Iterable[Path] | None = None) -> Iterator[StateReader]:
         """The state in each folder, open while it is looked at."""
         for folder in self.folders.found() if folders is None else folders:
-            state = opened(folder)
+            state = open_state(folder)
             if state is not None:
                 with state:
                     yield state
@@ -186,5 +188,5 @@ class LocalSource:
         return self._selector.matches(metadata.get("labels")) or owner_of(job) in schedules
 
 
-def _place(job: Object) -> tuple[str, str]:
+def _namespaced_name(job: Object) -> tuple[str, str]:
     return job["metadata"]["namespace"], job["metadata"]["name"]

@@ -23,10 +23,10 @@ from expander.local.store import database, objects
 from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, Object, decode, other_layout
 from expander.local.store.events import EventRecord, EventStore
 
-DATABASE: Final = "state.db"
+STATE_FILE: Final = "state.db"
 
 
-class NotThere(ExpanderError):
+class StateNotFound(ExpanderError):
     """There is no state in a folder: not yet, or not any more."""
 
 
@@ -43,21 +43,21 @@ class GroupFolders:
     @property
     def is_shared(self) -> bool:
         """Whether the root is itself a state folder, so that only labels tell its groups apart."""
-        return (self.root / DATABASE).exists()
+        return (self.root / STATE_FILE).exists()
 
     def found(self) -> list[Path]:
         """The folders that there are now, by name."""
         if self.is_shared:
             return [self.root]
         names = self.known() if self.group is None else [self.group]
-        return [self.root / name for name in names if (self.root / name / DATABASE).exists()]
+        return [self.root / name for name in names if (self.root / name / STATE_FILE).exists()]
 
     def known(self) -> list[str]:
         """The groups that have a folder, by name. What begins with ``_`` is no group's."""
         if not self.root.is_dir():
             return []
         entries = (entry for entry in self.root.iterdir() if not entry.name.startswith("_"))
-        return sorted(entry.name for entry in entries if (entry / DATABASE).exists())
+        return sorted(entry.name for entry in entries if (entry / STATE_FILE).exists())
 
 
 class StateReader:
@@ -67,18 +67,18 @@ class StateReader:
     """
 
     def __init__(self, folder: Path) -> None:
-        path = folder / DATABASE
+        path = folder / STATE_FILE
         self.folder = folder
         try:
             self.database, layout = _connect(path)
         except sqlite3.Error as error:
             if not path.exists():
-                raise NotThere(f"there is no state in {folder}") from None
+                raise StateNotFound(f"there is no state in {folder}") from None
             raise ExpanderError(f"{path} cannot be read: {error}") from error
         if layout != LAYOUT:
             self.database.close()
             if layout == 0:
-                raise NotThere(f"there is no state in {folder} yet")
+                raise StateNotFound(f"there is no state in {folder} yet")
             raise other_layout(path, layout)
 
     def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
@@ -118,11 +118,11 @@ class StateReader:
         self.close()
 
 
-def opened(folder: Path) -> StateReader | None:
+def open_state(folder: Path) -> StateReader | None:
     """The reader of a folder; None when its state is being made, or has just gone."""
     try:
         return StateReader(folder)
-    except NotThere:
+    except StateNotFound:
         return None
 
 
@@ -150,47 +150,49 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, int]:
                 raise
 
 
-POLL: Final = 0.2
+MIN_POLL_SECONDS: Final = 0.2
 """Seconds between two looks."""
 
-SHARE: Final = 4.0
+POLL_COST_FACTOR: Final = 4.0
 """After a look so many times its own length pass before the next, at most `LONGEST`."""
 
-LONGEST: Final = 0.5
+MAX_POLL_SECONDS: Final = 0.5
 
 Row = tuple[int, int, bytes]
-Takes = Callable[[objects_Object, set[str]], bool]
+JobPredicate = Callable[[objects_Object, set[str]], bool]
 """Whether a Job is meant, given the uids of CronJobs whose Jobs are."""
 
 
-def changes(
+def poll_changes(
     folders: GroupFolders,
-    takes: Takes,
+    takes: JobPredicate,
     schedules: Callable[[StateReader], set[str]],
     stopped: Callable[[], bool],
     pods: bool,
 ) -> Iterator[Change | None]:
     """What `Reader.changes` says; ``schedules`` tells the CronJobs of a folder whose Jobs are meant."""
-    looks: dict[Path, _Look] = {}
+    looks: dict[Path, _FolderPoller] = {}
     try:
         while not stopped():
             begun = time.monotonic()
             found = folders.found()
             for folder in [*found, *(each for each in looks if each not in found)]:
-                look = looks.setdefault(folder, _Look(folder, takes, schedules, pods))
+                look = looks.setdefault(folder, _FolderPoller(folder, takes, schedules, pods))
                 yield from look.changes()
             yield None
-            time.sleep(min(LONGEST, max(POLL, SHARE * (time.monotonic() - begun))))
+            time.sleep(
+                min(MAX_POLL_SECONDS, max(MIN_POLL_SECONDS, POLL_COST_FACTOR * (time.monotonic() - begun)))
+            )
     finally:
         for look in looks.values():
             look.close()
 
 
-class _Look:
+class _FolderPoller:
     """What was seen of one folder."""
 
     def __init__(
-        self, folder: Path, takes: Takes, schedules: Callable[[StateReader], set[str]], pods: bool
+        self, folder: Path, takes: JobPredicate, schedules: Callable[[StateReader], set[str]], pods: bool
     ) -> None:
         self._folder = folder
         self._takes = takes
@@ -259,7 +261,7 @@ class _Look:
     def _open(self) -> bool:
         """Open the file, also when it is another one than before; false while nothing can have changed."""
         try:
-            found = os.stat(self._folder / DATABASE)
+            found = os.stat(self._folder / STATE_FILE)
         except FileNotFoundError:
             self.close()
             return bool(self._known["Job"])
@@ -269,7 +271,7 @@ class _Look:
             self.close()
             return True
         self._file = (found.st_dev, found.st_ino)
-        self._state = opened(self._folder)
+        self._state = open_state(self._folder)
         return self._state is not None or bool(self._known["Job"])
 
     def close(self) -> None:

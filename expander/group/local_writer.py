@@ -21,10 +21,10 @@ from expander.local.store.objects import ObjectStore
 
 Object = Mapping[str, Any]
 
-OTHERS: Final = ("CronJob", "ConfigMap", "Secret", "Service")
+OTHER_KINDS: Final = ("CronJob", "ConfigMap", "Secret", "Service")
 
 
-class LocalWrites:
+class LocalWriter:
     """Writes to the state in ``folders``; use it as a context manager, or `close` it.
 
     Raises ExpanderError when an expander is at work in one of them.
@@ -32,10 +32,10 @@ class LocalWrites:
 
     def __init__(self, folders: Iterable[Path], selection: Selection) -> None:
         self._selection = selection
-        self._homes: list[_Home] = []
+        self._homes: list[_StateFolder] = []
         try:
             for folder in folders:
-                self._homes.append(_Home(folder))
+                self._homes.append(_StateFolder(folder))
         except BaseException:
             self.close()
             raise
@@ -63,7 +63,7 @@ class LocalWrites:
 
     def others(self) -> Iterator[Object]:
         """What else belongs to the selection: its CronJobs, ConfigMaps, Secrets and Services."""
-        for kind in OTHERS:
+        for kind in OTHER_KINDS:
             yield from self._found(kind, self._selection)
 
     def drop_empty(self) -> list[Path]:
@@ -96,7 +96,7 @@ class LocalWrites:
         self.close()
 
 
-class _Home:
+class _StateFolder:
     """One folder, taken."""
 
     def __init__(self, folder: Path) -> None:

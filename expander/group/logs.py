@@ -24,44 +24,44 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.group.attempts import index_of, main_container
+from expander.group.attempts import completion_index, main_container
 from expander.group.job_status import has_ended
-from expander.group.records import Record, record_of
-from expander.group.results import file_name, sweep, write_whole
+from expander.group.records import ItemRecord, index_record
+from expander.group.results import file_name, remove_partial_files, write_atomically
 from expander.group.source import WHOLE_LOG, LogOptions, Reader
 from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
 from expander.manifests.names import digest
 from expander.run.outcomes import FAILED
 from expander.sinks.stream import output_error
 
-LONGEST: Final = 1 << 20
+MAX_LINE_BYTES: Final = 1 << 20
 """Bytes of a line that are kept together; a longer one becomes several lines, so that memory has a bound."""
 
 
-def blocks(pieces: Iterable[bytes], prefix: bytes = b"") -> Iterator[bytes]:
+def line_blocks(pieces: Iterable[bytes], prefix: bytes = b"") -> Iterator[bytes]:
     """Whole lines as soon as they are there, each with ``prefix``; the last one gets a line end."""
     begun: list[bytes] = []
     size = 0
     for piece in pieces:
         cut = piece.rfind(b"\n") + 1
         if cut:
-            yield _marked(b"".join([*begun, piece[:cut]]), prefix)
+            yield _prefixed(b"".join([*begun, piece[:cut]]), prefix)
             begun, size, piece = [], 0, piece[cut:]
         if piece:
             begun.append(piece)
             size += len(piece)
-        if size > LONGEST:
-            yield _marked(b"".join([*begun, b"\n"]), prefix)
+        if size > MAX_LINE_BYTES:
+            yield _prefixed(b"".join([*begun, b"\n"]), prefix)
             begun, size = [], 0
     if begun:
-        yield _marked(b"".join([*begun, b"\n"]), prefix)
+        yield _prefixed(b"".join([*begun, b"\n"]), prefix)
 
 
-def _marked(lines: bytes, prefix: bytes) -> bytes:
+def _prefixed(lines: bytes, prefix: bytes) -> bytes:
     return prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n" if prefix else lines
 
 
-WORKERS: Final = 8
+PARALLEL_TAILS: Final = 8
 """Logs that are read at a time."""
 
 MAX_TAIL_BYTES: Final = 4096
@@ -74,7 +74,7 @@ def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:
 
     A log that cannot be read, as that of a node that is gone, has no lines.
     """
-    for pod in sorted(pods, key=_weight, reverse=True):
+    for pod in sorted(pods, key=_tail_order, reverse=True):
         try:
             data = b"".join(reader.log(pod, failed_container(pod), LogOptions(tail=lines)))
         except ExpanderError:
@@ -85,12 +85,12 @@ def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:
     return []
 
 
-def _weight(pod: Object) -> tuple[bool, str]:
+def _tail_order(pod: Object) -> tuple[bool, str]:
     failed = (pod.get("status") or {}).get("phase") == "Failed"
     return failed, str(pod["metadata"].get("creationTimestamp"))
 
 
-def tails(
+def log_tails(
     reader: Reader, jobs: Sequence[Object], pods: Mapping[str, Sequence[Object]], lines: int
 ) -> dict[str, list[str]]:
     """`last_lines` of each of ``jobs`` by uid; ``pods`` are theirs, by the Job's uid."""
@@ -99,7 +99,7 @@ def tails(
     from concurrent.futures import ThreadPoolExecutor
 
     uids = [uid_of(job) for job in jobs]
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(PARALLEL_TAILS) as pool:
         found = pool.map(lambda uid: last_lines(reader, pods.get(uid, ()), lines), uids)
         return dict(zip(uids, found, strict=True))
 
@@ -114,7 +114,7 @@ def failed_container(pod: Object) -> str:
     return str(max(ends)[1]) if ends else main_container(pod)
 
 
-class Start(NamedTuple):
+class ContainerRun(NamedTuple):
     """One start of a container, whose log is one thing to read; ``title`` is what people call it."""
 
     title: str
@@ -130,7 +130,7 @@ class Start(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LogSelection:
     """Which logs, and which part of each.
 
     ``names`` are items, ``ITEM/INDEX``, Jobs or pods (none: all); ``failed`` only items that have failed;
@@ -143,7 +143,7 @@ class Wanted:
     options: LogOptions = WHOLE_LOG
     _named: set[str] = field(default_factory=set, repr=False)
 
-    def starts(self, record: Record) -> Iterator[Start]:
+    def starts(self, record: ItemRecord) -> Iterator[ContainerRun]:
         """The logs of an item that are wanted and exist: attempts in order, init containers first."""
         if self.failed and record.state != FAILED:
             return
@@ -161,9 +161,9 @@ class Wanted:
                     continue
                 if restarts if self.options.previous else begun:
                     title = name if len(statuses) == 1 else f"{name} {container}"
-                    yield Start(title, attempt.pod, container, self.options.previous, restarts)
+                    yield ContainerRun(title, attempt.pod, container, self.options.previous, restarts)
 
-    def read(self, reader: Reader, start: Start, *, follow: bool = False) -> Iterator[bytes]:
+    def read(self, reader: Reader, start: ContainerRun, *, follow: bool = False) -> Iterator[bytes]:
         """The wanted part of a log, in pieces of any size."""
         options = replace(self.options, previous=start.previous, follow=follow and not start.previous)
         return reader.log(start.pod, start.container, options)
@@ -179,7 +179,7 @@ class Wanted:
         return bool(found)
 
 
-LOCK: Final = ".expander-logs"
+LOCK_FILE: Final = ".expander-logs"
 
 
 class LogFiles:
@@ -199,7 +199,7 @@ class LogFiles:
         self._is_new = not self.folder.exists()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._lock = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise output_error("write logs into", str(self.folder), error) from error
         try:
@@ -207,16 +207,16 @@ class LogFiles:
         except BlockingIOError:
             os.close(self._lock)
             raise OutputError(f"another program writes logs into {self.folder} just now") from None
-        sweep(self.folder)
+        remove_partial_files(self.folder)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._is_new and os.listdir(self.folder) == [LOCK]:  # there was nothing to write
-            os.unlink(self.folder / LOCK)
+        if self._is_new and os.listdir(self.folder) == [LOCK_FILE]:  # there was nothing to write
+            os.unlink(self.folder / LOCK_FILE)
             self.folder.rmdir()
         os.close(self._lock)
 
-    def path_of(self, record: Record) -> Path:
+    def path_of(self, record: ItemRecord) -> Path:
         """Where the logs of an item go; of two Jobs with one item the second gets a hash.
 
         Raises OutputError when the folder for the indexes of a Job cannot be made. For one thread.
@@ -232,17 +232,17 @@ class LogFiles:
             self._made.add(folder)
             try:
                 folder.mkdir(exist_ok=True)
-                sweep(folder)
+                remove_partial_files(folder)
             except OSError as error:
                 raise output_error("write logs into", str(folder), error) from error
         return folder / f"{record.index}.log"
 
-    def write(self, path: Path, starts: list[Start], wanted: Wanted, reader: Reader) -> int:
+    def write(self, path: Path, starts: list[ContainerRun], wanted: LogSelection, reader: Reader) -> int:
         """Write the logs of one item; how many bytes."""
-        return write_whole(path, _pieces(starts, wanted, reader))
+        return write_atomically(path, _item_log(starts, wanted, reader))
 
 
-def _pieces(starts: list[Start], wanted: Wanted, reader: Reader) -> Iterator[bytes]:
+def _item_log(starts: list[ContainerRun], wanted: LogSelection, reader: Reader) -> Iterator[bytes]:
     if len(starts) == 1:
         yield from wanted.read(reader, starts[0])
         return
@@ -251,26 +251,26 @@ def _pieces(starts: list[Start], wanted: Wanted, reader: Reader) -> Iterator[byt
         head = f"==> {start.pod['metadata']['name']} {start.container} <==\n".encode()
         yield head if end == b"\n" else b"\n" + head
         end = b"\n"
-        for piece in _filled(wanted.read(reader, start)):
+        for piece in _nonempty(wanted.read(reader, start)):
             yield piece
             end = piece[-1:]
 
 
-def _filled(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _nonempty(pieces: Iterable[bytes]) -> Iterator[bytes]:
     return (piece for piece in pieces if piece)
 
 
-GLANCE: Final = 0.3
+MAX_BATCH_SECONDS: Final = 0.3
 """Seconds for which changes are gathered when they do not stop coming, so that attempts are in order."""
 
-QUIET: Final = 0.2
+IDLE_SECONDS: Final = 0.2
 """Seconds the caller should wait for something to print before it looks whether all is over."""
 
 
-class Following:
+class LogFollower:
     """Tells ``begin`` of each log that is there or comes up. ``error`` says why it ended early, if it did."""
 
-    def __init__(self, reader: Reader, wanted: Wanted, begin: Callable[[Start], None]) -> None:
+    def __init__(self, reader: Reader, wanted: LogSelection, begin: Callable[[ContainerRun], None]) -> None:
         self._reader = reader
         self._wanted = wanted
         self._begin = begin
@@ -303,7 +303,7 @@ class Following:
             for change in self._reader.changes(self._stopped.is_set):
                 if change is not None:
                     self._see(change)
-                if change is None or time.monotonic() - looked > GLANCE:
+                if change is None or time.monotonic() - looked > MAX_BATCH_SECONDS:
                     self._look_at_news()
                     looked = time.monotonic()
                 if change is None and not self._open and self._is_over():
@@ -330,7 +330,7 @@ class Following:
 
     def _keep(self, pod: Object) -> None:
         """Note how a pod is now."""
-        key = owner_of(pod), index_of(pod)
+        key = owner_of(pod), completion_index(pod)
         self._pods.setdefault(key[0], {}).setdefault(key[1], {})[uid_of(pod)] = pod
         self._news.add(key)
 
@@ -339,7 +339,7 @@ class Following:
         for uid, index in sorted(self._news):
             if (job := self._jobs.get(uid)) is None:
                 continue
-            record = record_of(job, list(self._pods[uid][index].values()), index)
+            record = index_record(job, list(self._pods[uid][index].values()), index)
             for start in self._wanted.starts(record):
                 if start.key not in self._begun:
                     self._begun.add(start.key)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     AnySource: TypeAlias = ClusterSource | LocalSource
 
-MANY = 12
+MAX_LISTED_GROUPS = 12
 """So many known groups are listed in an error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class GroupSelector:
     """A group by name, by label selector, or by both, and where to look for it.
 
     ``namespace`` None is the context's on a cluster and any in local state; ``everywhere`` is all of them.
@@ -52,27 +52,31 @@ class Wanted:
         return ", ".join(parts)
 
 
-def open_source(wanted: Wanted, *, awaited: bool = False) -> AnySource:
+def open_source(wanted: GroupSelector, *, awaited: bool = False) -> AnySource:
     """The source of what is ``wanted``. Nothing is asked of a cluster yet.
 
     ``awaited``: a local group that has no state yet is no error. Raises UsageError when nothing says what is
     wanted, InputError when there is no cluster configured or no such local group.
     """
-    _check(wanted)
-    return _local(wanted, awaited) if wanted.is_local else _cluster(wanted)
+    _check_selector(wanted)
+    return _local_source(wanted, awaited) if wanted.is_local else _cluster_source(wanted)
 
 
-def nothing_found(wanted: Wanted, source: AnySource) -> InputError:
+def nothing_found(wanted: GroupSelector, source: AnySource) -> InputError:
     """The error for when there is no Job of what is wanted."""
     where = f"in {source.where}"
     if not wanted.is_local and source.selection.namespace is not None:
         where = f"in namespace {source.selection.namespace} of {source.where}"
     crons = source.cronjobs()
-    hint = f"CronJob {', '.join(crons[:MANY])} has not made one yet" if crons else _elsewhere(wanted)
+    hint = (
+        f"CronJob {', '.join(crons[:MAX_LISTED_GROUPS])} has not made one yet"
+        if crons
+        else _elsewhere_hint(wanted)
+    )
     return InputError(f"there is no Job of {wanted} {where}", hint=hint)
 
 
-def _check(wanted: Wanted) -> None:
+def _check_selector(wanted: GroupSelector) -> None:
     from expander.kube.selectors import parse
 
     if wanted.group is None and wanted.selector is None:
@@ -95,60 +99,62 @@ def _check(wanted: Wanted) -> None:
         raise UsageError(f"-l/--selector {wanted.selector!r}: {error}") from None
 
 
-def _labels(wanted: Wanted, by_label: bool = True) -> str:
+def _label_selector(wanted: GroupSelector, by_label: bool = True) -> str:
     own = [f"{wanted.group_label}={wanted.group}"] if by_label and wanted.group is not None else []
     return ",".join([*own, *([wanted.selector] if wanted.selector else [])])
 
 
-def _folders(wanted: Wanted) -> GroupFolders:
+def _group_folders(wanted: GroupSelector) -> GroupFolders:
     from expander.group.local_watch import GroupFolders
 
     return GroupFolders(state_folder("any", wanted.state).parent, wanted.group)
 
 
-def _local(wanted: Wanted, awaited: bool) -> LocalSource:
+def _local_source(wanted: GroupSelector, awaited: bool) -> LocalSource:
     from expander.group.local_source import LocalSource
 
-    folders = _folders(wanted)
+    folders = _group_folders(wanted)
     if wanted.group is not None and not folders.found() and not awaited:
-        raise InputError(f"there is no state of group {wanted.group} in {folders.root}", hint=_known(folders))
-    selector = _labels(wanted, by_label=folders.is_shared)
+        raise InputError(
+            f"there is no state of group {wanted.group} in {folders.root}", hint=_known_hint(folders)
+        )
+    selector = _label_selector(wanted, by_label=folders.is_shared)
     return LocalSource(folders, Selection(wanted.namespace, selector))
 
 
-def _cluster(wanted: Wanted) -> ClusterSource:
+def _cluster_source(wanted: GroupSelector) -> ClusterSource:
     from expander.client.transport import Transport
     from expander.group.cluster_source import ClusterSource
 
     try:
         transport = Transport(wanted.kubeconfig, wanted.context)
     except InputError as error:
-        hint = _ran_here(wanted)
+        hint = _local_hint(wanted)
         if hint is None or wanted.kubeconfig is not None:
             raise
         raise InputError(error.problems[0].message, hint=hint) from None
     namespace = None if wanted.everywhere else wanted.namespace or transport.namespace
-    return ClusterSource(transport, Selection(namespace, _labels(wanted)))
+    return ClusterSource(transport, Selection(namespace, _label_selector(wanted)))
 
 
-def _elsewhere(wanted: Wanted) -> str | None:
+def _elsewhere_hint(wanted: GroupSelector) -> str | None:
     """Where else the group may be, as a hint."""
     if wanted.is_local:
-        return _known(_folders(wanted))
+        return _known_hint(_group_folders(wanted))
     everywhere = wanted.everywhere or wanted.namespace is not None
-    return _ran_here(wanted) or (None if everywhere else "-A looks in all namespaces")
+    return _local_hint(wanted) or (None if everywhere else "-A looks in all namespaces")
 
 
-def _ran_here(wanted: Wanted) -> str | None:
+def _local_hint(wanted: GroupSelector) -> str | None:
     """A hint when a local run has the group's name."""
-    if wanted.group is None or wanted.group not in _folders(wanted).known():
+    if wanted.group is None or wanted.group not in _group_folders(wanted).known():
         return None
     return f"a group {wanted.group} was run on this machine: --local shows it"
 
 
-def _known(folders: GroupFolders) -> str:
+def _known_hint(folders: GroupFolders) -> str:
     known = folders.known()
     if not known:
         return "nothing was run with this state folder"
-    more = f" and {len(known) - MANY} more" if len(known) > MANY else ""
-    return f"groups that were run are {', '.join(known[:MANY])}{more}"
+    more = f" and {len(known) - MAX_LISTED_GROUPS} more" if len(known) > MAX_LISTED_GROUPS else ""
+    return f"groups that were run are {', '.join(known[:MAX_LISTED_GROUPS])}{more}"

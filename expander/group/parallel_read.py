@@ -14,36 +14,36 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from expander.base.errors import ExpanderError
 
-HELD: Final = 16
+MAX_HELD_CHUNKS: Final = 16
 """Pieces that are held of one place."""
 
-LOOK: Final = 0.5
+POLL_SECONDS: Final = 0.5
 """Seconds after which a reader that waits looks whether it is still wanted."""
 
 T = TypeVar("T")
-Place: TypeAlias = Callable[[], Iterable[T]]
+Opener: TypeAlias = Callable[[], Iterable[T]]
 """Gives what is to be read, piece by piece, none of them None; it is called in a reader's thread."""
 
-Said: TypeAlias = "T | BaseException | None"
+Chunk: TypeAlias = "T | BaseException | None"
 """A piece, why the rest of a place cannot be read, or None at the end of a place."""
 
 
-class Closed(Exception):
+class ReaderClosed(Exception):
     """Nobody takes pieces any more."""
 
 
-class Readers(Generic[T]):
+class ParallelReader(Generic[T]):
     """Up to ``limit`` places are read at a time; a context manager, after which the readers end."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._closed = threading.Event()
         self._lock = threading.Condition()
-        self._waiting: deque[tuple[Place[T], Queue[Said[T]]]] = deque()
+        self._waiting: deque[tuple[Opener[T], Queue[Chunk[T]]]] = deque()
         self._threads = 0
         self._busy = 0
 
-    def __enter__(self) -> Readers[T]:
+    def __enter__(self) -> ParallelReader[T]:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,7 +62,7 @@ class Readers(Generic[T]):
         with self._lock:
             return not self._busy and not self._waiting
 
-    def begin(self, place: Place[T], queue: Queue[Said[T]]) -> None:
+    def begin(self, place: Opener[T], queue: Queue[Chunk[T]]) -> None:
         """Read ``place`` into ``queue`` when a reader is free."""
         with self._lock:
             self._waiting.append((place, queue))
@@ -71,11 +71,11 @@ class Readers(Generic[T]):
                 threading.Thread(target=self._work, daemon=True).start()
             self._lock.notify()
 
-    def in_order(self, places: Iterable[Place[T]]) -> Iterator[T | ExpanderError]:
+    def in_order(self, places: Iterable[Opener[T]]) -> Iterator[T | ExpanderError]:
         """All pieces, place after place, and errors in their place; those that follow are read ahead."""
-        ahead: deque[Queue[Said[T]]] = deque()
+        ahead: deque[Queue[Chunk[T]]] = deque()
         for place in places:
-            queue: Queue[Said[T]] = Queue(HELD)
+            queue: Queue[Chunk[T]] = Queue(MAX_HELD_CHUNKS)
             self.begin(place, queue)
             ahead.append(queue)
             if len(ahead) >= self.limit:
@@ -89,37 +89,37 @@ class Readers(Generic[T]):
                 while not self._waiting:
                     if self._closed.is_set():
                         return
-                    self._lock.wait(LOOK)
+                    self._lock.wait(POLL_SECONDS)
                 place, queue = self._waiting.popleft()
                 self._busy += 1
             try:
                 self._read(place, queue)
-            except Closed:
+            except ReaderClosed:
                 return
             finally:
                 with self._lock:
                     self._busy -= 1
 
-    def _read(self, place: Place[T], queue: Queue[Said[T]]) -> None:
+    def _read(self, place: Opener[T], queue: Queue[Chunk[T]]) -> None:
         try:
             for piece in place():
                 self._put(queue, piece)
-        except Closed:
+        except ReaderClosed:
             raise
         except BaseException as error:  # whoever takes the pieces raises it
             self._put(queue, error)
         self._put(queue, None)
 
-    def _put(self, queue: Queue[Said[T]], said: Said[T]) -> None:
+    def _put(self, queue: Queue[Chunk[T]], said: Chunk[T]) -> None:
         while not self._closed.is_set():
             try:
-                return queue.put(said, timeout=LOOK)
+                return queue.put(said, timeout=POLL_SECONDS)
             except Full:
                 continue
-        raise Closed
+        raise ReaderClosed
 
 
-def take(queue: Queue[Said[T]], seconds: float) -> T | ExpanderError | None:
+def next_chunk(queue: Queue[Chunk[T]], seconds: float) -> T | ExpanderError | None:
     """The next piece; None when a place has ended, or there was nothing for so many seconds."""
     try:
         said = queue.get(timeout=seconds)
@@ -130,7 +130,7 @@ def take(queue: Queue[Said[T]], seconds: float) -> T | ExpanderError | None:
     return said
 
 
-def _drain(queue: Queue[Said[T]]) -> Iterator[T | ExpanderError]:
+def _drain(queue: Queue[Chunk[T]]) -> Iterator[T | ExpanderError]:
     while (said := queue.get()) is not None:
         if isinstance(said, BaseException) and not isinstance(said, ExpanderError):
             raise said

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from expander.group.attempts import Attempt, attempt_of, by_job, index_of, seconds_of
-from expander.group.diagnosis import Warnings, by_subject, failure_of, trouble_of_pod, wants_events
-from expander.group.job_status import has_ended, standing_of
+from expander.group.attempts import Attempt, completion_index, pod_attempt, pods_by_job, seconds_of
+from expander.group.diagnosis import Warnings, diagnose_pod, events_by_uid, last_failure, needs_events
+from expander.group.job_status import has_ended, job_status
 from expander.group.source import Reader
 from expander.kube import index_sets
 from expander.kube.objects import Object, uid_of
@@ -27,24 +27,24 @@ from expander.manifests.rerun import item_at
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 
-def count_of(job: Object) -> int | None:
+def part_count(job: Object) -> int | None:
     """How many parts a Job has; None when it is one by itself."""
     spec = job.get("spec") or {}
     if is_volcano(job):
-        count = len(_names(job))
+        count = len(_task_pods(job))
         return count if count > 1 else None
     return spec.get("completions") if spec.get("completionMode") == "Indexed" else None
 
 
-def number_in(job: Object) -> Callable[[Object], int]:
+def part_number(job: Object) -> Callable[[Object], int]:
     """Which part of ``job`` one of its pods works on; -1 for none."""
     if not is_volcano(job):
-        return index_of
-    numbers = {name: number for number, name in enumerate(_names(job))}
+        return completion_index
+    numbers = {name: number for number, name in enumerate(_task_pods(job))}
     return lambda pod: numbers.get(pod["metadata"]["name"], -1)
 
 
-def ended(
+def ended_parts(
     job: Object, count: int, pods: Iterable[Object]
 ) -> tuple[index_sets.Intervals, index_sets.Intervals]:
     """The parts that have completed, and those that have failed for good."""
@@ -54,7 +54,7 @@ def ended(
             index_sets.parse(status.get("completedIndexes"), count),
             index_sets.parse(status.get("failedIndexes"), count),
         )
-    number, phases = number_in(job), {}
+    number, phases = part_number(job), {}
     for pod in pods:
         if not pod["metadata"].get("deletionTimestamp"):
             phases[number(pod)] = (pod.get("status") or {}).get("phase")
@@ -64,7 +64,7 @@ def ended(
     return index_sets.of(done), index_sets.of(lost)
 
 
-def _names(job: Object) -> list[str]:
+def _task_pods(job: Object) -> list[str]:
     """The names of the pods of a Volcano Job, task by task."""
     job_name = job["metadata"]["name"]
     return [
@@ -81,11 +81,11 @@ Job of it."""
 STATES: Final = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED, SKIPPED)
 FINISHED: Final = (COMPLETE, FAILED, SKIPPED)
 
-NONE: Final[Warnings] = {}
+NO_WARNINGS: Final[Warnings] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ItemRecord:
     """An item and what became of it; ``index`` is None except for an Indexed Job's parts.
 
     ``reason`` and ``message`` are about the state, of an unfinished item what keeps it; ``cause`` is why its
@@ -140,62 +140,66 @@ class Record:
         return found if isinstance(found, dict) else {}
 
 
-def records(reader: Reader) -> list[Record]:
+def records(reader: Reader) -> list[ItemRecord]:
     """The records of a group, Job by Job. Events are asked for only if they may tell something."""
     jobs = list(reader.jobs())
-    pods = by_job(reader.pods(jobs)) if jobs else {}
+    pods = pods_by_job(reader.pods(jobs)) if jobs else {}
     found = [(job, pods.get(uid_of(job), [])) for job in jobs]
-    asks = any(wants_events(job, own) for job, own in found if not has_ended(job))
-    warnings = by_subject(reader.events(warnings=True)) if asks else {}
-    return [record for job, own in found for record in records_of(job, own, warnings)]
+    asks = any(needs_events(job, own) for job, own in found if not has_ended(job))
+    warnings = events_by_uid(reader.events(warnings=True)) if asks else {}
+    return [record for job, own in found for record in job_records(job, own, warnings)]
 
 
-def records_in(jobs: Iterable[Object], pods: Iterable[Object]) -> Iterator[Record]:
+def all_records(jobs: Iterable[Object], pods: Iterable[Object]) -> Iterator[ItemRecord]:
     """The same of some Jobs and all their pods, without what only events tell."""
-    owned = by_job(pods)
+    owned = pods_by_job(pods)
     for job in jobs:
-        yield from records_of(job, owned.get(uid_of(job), []))
+        yield from job_records(job, owned.get(uid_of(job), []))
 
 
-def records_of(job: Object, pods: Sequence[Object], warnings: Warnings = NONE) -> Iterator[Record]:
+def job_records(
+    job: Object, pods: Sequence[Object], warnings: Warnings = NO_WARNINGS
+) -> Iterator[ItemRecord]:
     """The record of a Job, or those of its indexes in order; ``warnings`` are the events that there are."""
     attempts = _attempts(pods)
-    whole = _whole(job, pods, attempts, warnings)
-    count = count_of(job)
+    whole = _job_record(job, pods, attempts, warnings)
+    count = part_count(job)
     if count is None:
         yield whole
         return
-    done, lost = ended(job, count, pods)
-    number = number_in(job)
+    done, lost = ended_parts(job, count, pods)
+    number = part_number(job)
     parts: dict[int, list[Attempt]] = {}
     for attempt in attempts:
         parts.setdefault(number(attempt.pod), []).append(attempt)
     for index in range(count):
-        yield _part(
+        yield _part_record(
             job, whole, index, parts.get(index, []), index_sets.has(done, index), index_sets.has(lost, index)
         )
 
 
-def record_of(job: Object, pods: Sequence[Object], index: int) -> Record:
+def index_record(job: Object, pods: Sequence[Object], index: int) -> ItemRecord:
     """The record of one index of an Indexed Job, or (index -1) of a whole Job; ``pods`` are its own."""
     attempts = _attempts(pods)
-    whole = _whole(job, pods, attempts, NONE)
-    count = count_of(job)
+    whole = _job_record(job, pods, attempts, NO_WARNINGS)
+    count = part_count(job)
     if count is None or index < 0:
         return whole
-    done, lost = ended(job, count, pods)
-    return _part(job, whole, index, attempts, index_sets.has(done, index), index_sets.has(lost, index))
+    done, lost = ended_parts(job, count, pods)
+    return _part_record(job, whole, index, attempts, index_sets.has(done, index), index_sets.has(lost, index))
 
 
 def _attempts(pods: Sequence[Object]) -> list[Attempt]:
     """Pods as attempts, oldest first."""
-    return sorted(map(attempt_of, pods), key=lambda one: (one.created or 0.0, one.name))
+    return sorted(map(pod_attempt, pods), key=lambda one: (one.created or 0.0, one.name))
 
 
-def _whole(job: Object, pods: Sequence[Object], attempts: Sequence[Attempt], warnings: Warnings) -> Record:
-    standing = standing_of(job, pods, warnings)
+def _job_record(
+    job: Object, pods: Sequence[Object], attempts: Sequence[Attempt], warnings: Warnings
+) -> ItemRecord:
+    standing = job_status(job, pods, warnings)
     outcome = standing.outcome
-    return Record(
+    return ItemRecord(
         namespace=outcome.namespace,
         job=outcome.name,
         uid=uid_of(job),
@@ -214,18 +218,18 @@ def _whole(job: Object, pods: Sequence[Object], attempts: Sequence[Attempt], war
     )
 
 
-def _part(
-    job: Object, whole: Record, index: int, attempts: Sequence[Attempt], done: bool, lost: bool
-) -> Record:
+def _part_record(
+    job: Object, whole: ItemRecord, index: int, attempts: Sequence[Attempt], done: bool, lost: bool
+) -> ItemRecord:
     last = attempts[-1] if attempts else None
     state, reason, message = _part_state(whole, last, done, lost)
     if reason == "FailedIndex" and is_volcano(job):
         reason = "PodFailed"
-    failure = None if done else failure_of(attempt.pod for attempt in attempts)
+    failure = None if done else last_failure(attempt.pod for attempt in attempts)
     finished = max((one.ended for one in attempts if one.ended is not None), default=whole.finished)
     started = attempts[0].began or attempts[0].created if attempts else None
     own = item_at(job["metadata"].get("annotations") or {}, index)
-    return Record(
+    return ItemRecord(
         namespace=whole.namespace,
         job=whole.job,
         uid=whole.uid,
@@ -244,7 +248,7 @@ def _part(
     )
 
 
-def _part_state(whole: Record, last: Attempt | None, done: bool, lost: bool) -> tuple[str, str, str]:
+def _part_state(whole: ItemRecord, last: Attempt | None, done: bool, lost: bool) -> tuple[str, str, str]:
     if done:
         return COMPLETE, "", ""
     if whole.state == COMPLETE and whole.reason:
@@ -257,7 +261,7 @@ def _part_state(whole: Record, last: Attempt | None, done: bool, lost: bool) -> 
         return FAILED, whole.reason, whole.message
     if last is not None and last.phase == "Running":
         return ACTIVE, "", ""
-    trouble = trouble_of_pod(last.pod) if last is not None else None
+    trouble = diagnose_pod(last.pod) if last is not None else None
     reason, message = trouble or (whole.reason, whole.message)
     return (SUSPENDED if whole.state == SUSPENDED else PENDING), reason, message
 

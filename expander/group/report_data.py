@@ -18,13 +18,13 @@ from time import gmtime, strftime
 from typing import Any, Final, NamedTuple
 
 from expander.group.attempts import Attempt
-from expander.group.records import FINISHED, STATES, Record
+from expander.group.records import FINISHED, STATES, ItemRecord
 from expander.run.outcomes import COMPLETE, FAILED
 
-BINS: Final = 28
+MAX_BINS: Final = 28
 """So many bins are aimed at."""
 
-SKEWED: Final = 30.0
+SKEW_FACTOR: Final = 30.0
 """When the longest took so many times the median, bins grow by powers."""
 
 _STEPS: Final = (1, 2, 5, 10)
@@ -39,13 +39,13 @@ class Bin(NamedTuple):
     failed: int
 
 
-def bins_of(complete: Sequence[float], failed: Sequence[float]) -> list[Bin]:
+def histogram_bins(complete: Sequence[float], failed: Sequence[float]) -> list[Bin]:
     """The bins of two kinds of durations; none when there are no durations."""
     values = sorted([*complete, *failed])
     if not values:
         return []
     longest, median = values[-1], values[len(values) // 2]
-    if longest > SKEWED * max(median, 1.0) and len(values) > 4:
+    if longest > SKEW_FACTOR * max(median, 1.0) and len(values) > 4:
         edges = _powers(longest)
     else:
         edges = _even(values[0], longest)
@@ -62,7 +62,7 @@ def bins_of(complete: Sequence[float], failed: Sequence[float]) -> list[Bin]:
 
 def _even(shortest: float, longest: float) -> list[float]:
     """Edges a round number of seconds apart."""
-    width = max((longest - shortest) / BINS, 0.001)
+    width = max((longest - shortest) / MAX_BINS, 0.001)
     power = 10.0 ** math.floor(math.log10(width))
     width = max(next(step * power for step in _STEPS if step * power >= width * 0.999), 1.0)
     first = math.floor(shortest / width)
@@ -82,7 +82,7 @@ def _powers(longest: float) -> list[float]:
 _UNITS = ((60, "m", 1, "s"), (3600, "h", 60, "m"), (86400, "d", 3600, "h"))
 
 
-def span(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """A duration for people: ``3.2 s``, ``4 m 10 s``, ``2 h 5 m``; empty for None."""
     if seconds is None:
         return ""
@@ -98,19 +98,19 @@ def span(seconds: float | None) -> str:
     return f"{whole // size} {unit}" + (f" {rest} {name}" if rest else "")
 
 
-def lasted(seconds: float | None) -> str:
+def format_elapsed(seconds: float | None) -> str:
     """How long something took. The API's times are whole seconds: what took none took less than one."""
-    return "< 1 s" if seconds == 0 else span(seconds)
+    return "< 1 s" if seconds == 0 else format_duration(seconds)
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number with three significant digits, whole from 100 on: ``0.042``, ``1.53``, ``12,345``."""
     if value >= 99.95 or value == int(value):
         return f"{round(value):,}"
     return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
 
 
-def percent(part: float, whole: float) -> str:
+def format_percent(part: float, whole: float) -> str:
     """A share; what is more than nothing is never shown as nothing, nor what is less than all as all."""
     if not whole or not part:
         return "0 %"
@@ -122,12 +122,12 @@ def percent(part: float, whole: float) -> str:
     return f"{share:.0f} %" if share >= 10 or share == int(share) else f"{share:.1f} %"
 
 
-def moment(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """A time in UTC, to the second."""
     return strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(seconds))
 
 
-def counted(count: int, one: str) -> str:
+def count_noun(count: int, one: str) -> str:
     """``1 item``, ``12 items``."""
     return f"{count:,} {one}{'' if count == 1 else 's'}"
 
@@ -151,7 +151,7 @@ class Cost:
 
 
 @dataclass(slots=True)
-class Summary:
+class GroupReport:
     """A group in figures.
 
     Times are Unix seconds, durations seconds; ``reasons`` counts the items that did not complete by state and
@@ -160,7 +160,7 @@ class Summary:
     """
 
     now: float
-    records: Sequence[Record]
+    records: Sequence[ItemRecord]
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     durations: list[float] = field(default_factory=list)
@@ -202,14 +202,14 @@ class Summary:
         return self.durations[min(int(part * len(self.durations)), len(self.durations) - 1)]
 
 
-def summarize(records: Iterable[Record], now: float) -> Summary:
+def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
     """The figures of ``records``; ``now`` ends what is still at work."""
-    found = Summary(now, list(records))
+    found = GroupReport(now, list(records))
     edges: list[tuple[float, int]] = []
     for record in found.records:
         found.counts[record.state] += 1
         if record.state != COMPLETE:
-            found.reasons[record.state, why(record)] += 1
+            found.reasons[record.state, failure_reason(record)] += 1
         if record.seconds is not None:
             found.durations.append(record.seconds)
         found.attempts += len(record.attempts)
@@ -230,7 +230,7 @@ def summarize(records: Iterable[Record], now: float) -> Summary:
     return found
 
 
-def cost_of(attempt: Attempt, now: float) -> Cost:
+def attempt_cost(attempt: Attempt, now: float) -> Cost:
     """What one pod cost so far."""
     if attempt.began is None:
         return Cost()
@@ -238,7 +238,7 @@ def cost_of(attempt: Attempt, now: float) -> Cost:
     return Cost(attempt.cpu * seconds, attempt.memory / GIB * seconds)
 
 
-def rows_of(summary: Summary) -> dict[str, Any]:
+def script_data(summary: GroupReport) -> dict[str, Any]:
     """The items for the page's script: texts that many items share are numbers into ``texts``."""
     texts: dict[str, int] = {"": 0}
     begin = summary.begin if summary.begin is not None else summary.now
@@ -256,15 +256,15 @@ def rows_of(summary: Summary) -> dict[str, Any]:
         cost = Cost()
         spans = []
         for attempt in record.attempts:
-            cost = cost.plus(cost_of(attempt, summary.now))
+            cost = cost.plus(attempt_cost(attempt, summary.now))
             ended = after(attempt.ended)
             spans.append([after(attempt.began), ended, int(attempt.phase == "Succeeded")])
         item = [
-            plain(record.label),
+            plain_text(record.label),
             f"{record.namespace}/{record.job}" if several else record.job,
             STATES.index(record.state),
-            number(plain(why(record))),
-            number(plain(record.message)),
+            number(plain_text(failure_reason(record))),
+            number(plain_text(record.message)),
             record.exit_code,
             after(record.created),
             after(record.started),
@@ -284,21 +284,21 @@ def rows_of(summary: Summary) -> dict[str, Any]:
     }
 
 
-def why(record: Record) -> str:
+def failure_reason(record: ItemRecord) -> str:
     """Reason and cause of a state in a few words."""
     if record.cause and record.reason:
         return f"{record.reason} ({record.cause})"
     return record.reason or record.cause
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """``text`` without what would colour a terminal; other control characters as a sign for them."""
     return _CONTROL.sub("\ufffd", _ESCAPES.sub("", text))
 
 
-def _add_cost(found: Summary, record: Record) -> None:
+def _add_cost(found: GroupReport, record: ItemRecord) -> None:
     for attempt in record.attempts:
-        cost = cost_of(attempt, found.now)
+        cost = attempt_cost(attempt, found.now)
         if record.state == FAILED or attempt.phase == "Failed":
             found.lost = found.lost.plus(cost)
         elif record.state in FINISHED:

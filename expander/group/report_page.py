@@ -21,24 +21,24 @@ from expander.group.records import FINISHED
 from expander.group.report_data import (
     Bin,
     Cost,
-    Summary,
-    bins_of,
-    counted,
-    lasted,
-    moment,
-    number,
-    percent,
-    plain,
-    rows_of,
-    span,
+    GroupReport,
+    count_noun,
+    format_duration,
+    format_elapsed,
+    format_number,
+    format_percent,
+    format_time,
+    histogram_bins,
+    plain_text,
+    script_data,
 )
 from expander.run.outcomes import COMPLETE, FAILED
 
-LEFT: Final = 48
-WIDTH: Final = 508
-TOP: Final = 8
-BOTTOM: Final = 186
-TICKS: Final = 6
+PLOT_LEFT: Final = 48
+PLOT_WIDTH: Final = 508
+PLOT_TOP: Final = 8
+PLOT_BOTTOM: Final = 186
+MAX_TICKS: Final = 6
 
 
 def histogram(bins: Sequence[Bin]) -> dict[str, list[dict[str, Any]]] | None:
@@ -46,35 +46,35 @@ def histogram(bins: Sequence[Bin]) -> dict[str, list[dict[str, Any]]] | None:
     if not bins:
         return None
     most = max(each.complete + each.failed for each in bins)
-    lines = _lines(most)
-    unit = (BOTTOM - TOP) / lines[-1]
-    width = WIDTH / len(bins)
+    lines = _gridlines(most)
+    unit = (PLOT_BOTTOM - PLOT_TOP) / lines[-1]
+    width = PLOT_WIDTH / len(bins)
     bars = []
     for place, each in enumerate(bins):
         if not each.complete + each.failed:
             continue
         complete, failed = each.complete * unit, each.failed * unit
-        words = counted(each.complete + each.failed, "item")
+        words = count_noun(each.complete + each.failed, "item")
         lost = f", {each.failed:,} failed" if each.failed else ""
         bars.append(
             {
-                "title": f"{span(each.low)} to {span(each.high)}: {words}{lost}",
-                "x": round(LEFT + place * width + 1, 2),
+                "title": f"{format_duration(each.low)} to {format_duration(each.high)}: {words}{lost}",
+                "x": round(PLOT_LEFT + place * width + 1, 2),
                 "width": round(max(min(width, 60) - 2, 1), 2),
-                "complete_y": round(BOTTOM - complete, 2),
+                "complete_y": round(PLOT_BOTTOM - complete, 2),
                 "complete_height": round(complete, 2),
-                "failed_y": round(BOTTOM - complete - failed, 2),
+                "failed_y": round(PLOT_BOTTOM - complete - failed, 2),
                 "failed_height": round(failed, 2),
             }
         )
     return {
-        "lines": [{"y": round(BOTTOM - line * unit, 2), "text": f"{line:,}"} for line in lines],
+        "lines": [{"y": round(PLOT_BOTTOM - line * unit, 2), "text": f"{line:,}"} for line in lines],
         "bars": bars,
         "ticks": _ticks(bins, width),
     }
 
 
-def _lines(most: int) -> list[int]:
+def _gridlines(most: int) -> list[int]:
     """Round counts for the lines behind the bars; the last one is not below the highest bar."""
     power = 10 ** int(math.log10(max(most / 4, 1)))
     step = next(each * power for each in (1, 2, 5, 10) if 4 * each * power >= most)
@@ -83,23 +83,29 @@ def _lines(most: int) -> list[int]:
 
 def _ticks(bins: Sequence[Bin], width: float) -> list[dict[str, Any]]:
     """The edges of some bins, evenly."""
-    every = max(1, math.ceil((len(bins) + 1) / TICKS))
+    every = max(1, math.ceil((len(bins) + 1) / MAX_TICKS))
     edges = [each.low for each in bins] + [bins[-1].high]
     ticks = []
     for place in range(0, len(edges), every):
-        side = "start" if place == 0 else "end" if LEFT + place * width > LEFT + WIDTH - 25 else ""
+        side = (
+            "start"
+            if place == 0
+            else "end"
+            if PLOT_LEFT + place * width > PLOT_LEFT + PLOT_WIDTH - 25
+            else ""
+        )
         ticks.append(
             {
-                "x": round(LEFT + min(place * width, WIDTH), 1),
-                "text": span(edges[place]) or "0 s",
+                "x": round(PLOT_LEFT + min(place * width, PLOT_WIDTH), 1),
+                "text": format_duration(edges[place]) or "0 s",
                 "side": side,
             }
         )
     return ticks
 
 
-def page(
-    summary: Summary,
+def render_page(
+    summary: GroupReport,
     title: str,
     where: str,
     failed: Sequence[Mapping[str, Any]],
@@ -121,28 +127,28 @@ def page(
     good = [r.seconds for r in summary.records if r.state == COMPLETE and r.seconds is not None]
     bad = [r.seconds for r in summary.records if r.state != COMPLETE and r.seconds is not None]
     return environment.get_template("page.html").render(
-        title=plain(title),
+        title=plain_text(title),
         where=where,
         version=f" {version}" if version else "",
         style=Markup(_text(source / "style.css")),
         script=Markup(script),
         script_hash=b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=Markup(_json(rows_of(summary))),
-        verdict=_verdict(summary),
+        data=Markup(_json(script_data(summary))),
+        verdict=_headline(summary),
         mood="bad" if summary.counts[FAILED] else "busy" if summary.unfinished else "good",
         period=_period(summary),
-        as_of=moment(summary.now),
+        as_of=format_time(summary.now),
         counts=_counts(summary),
         counts_text=", ".join(f"{count:,} {state}" for state, count in summary.counts.items()),
         tiles=_tiles(summary),
         timeline_text=_timeline_text(summary),
-        bins=histogram(bins_of(good, bad)),
+        bins=histogram(histogram_bins(good, bad)),
         durations_text=_durations_text(summary),
         reasons=_reasons(summary),
         failed=failed,
         failed_text=_failed_text(summary, len(failed)),
         slowest=slowest,
-        slowest_text=f"The {counted(len(slowest), 'item')} that took longest.",
+        slowest_text=f"The {count_noun(len(slowest), 'item')} that took longest.",
         costs=_costs(summary),
         costs_text=_costs_text(summary),
     )
@@ -158,101 +164,106 @@ def _json(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _verdict(summary: Summary) -> str:
+def _headline(summary: GroupReport) -> str:
     failed, left, total = summary.counts[FAILED], summary.unfinished, summary.total
     if not total:
         return "There is no item"
     if failed:
         more = f", {left:,} have not ended" if left else ""
-        return f"{failed:,} of {counted(total, 'item')} failed{more}"
+        return f"{failed:,} of {count_noun(total, 'item')} failed{more}"
     if left:
-        return f"{left:,} of {counted(total, 'item')} {'has' if left == 1 else 'have'} not ended"
+        return f"{left:,} of {count_noun(total, 'item')} {'has' if left == 1 else 'have'} not ended"
     if summary.counts[COMPLETE] == total:
         return f"All {total:,} items are complete" if total > 1 else "The item is complete"
-    return f"{summary.counts[COMPLETE]:,} of {counted(total, 'item')} are complete, none failed"
+    return f"{summary.counts[COMPLETE]:,} of {count_noun(total, 'item')} are complete, none failed"
 
 
-def _period(summary: Summary) -> str:
+def _period(summary: GroupReport) -> str:
     if summary.begin is None:
         return ""
     if summary.unfinished or summary.end is None:
-        return f"began {moment(summary.begin)}"
-    return f"{moment(summary.begin)} to {moment(summary.end)}"
+        return f"began {format_time(summary.begin)}"
+    return f"{format_time(summary.begin)} to {format_time(summary.end)}"
 
 
-def _counts(summary: Summary) -> list[dict[str, Any]]:
+def _counts(summary: GroupReport) -> list[dict[str, Any]]:
     return [
-        {"state": state, "count": count, "shown": f"{count:,}", "percent": percent(count, summary.total)}
+        {
+            "state": state,
+            "count": count,
+            "shown": f"{count:,}",
+            "percent": format_percent(count, summary.total),
+        }
         for state, count in summary.counts.items()
     ]
 
 
-def _tiles(summary: Summary) -> list[dict[str, str]]:
+def _tiles(summary: GroupReport) -> list[dict[str, str]]:
     ended = sum(summary.counts[state] for state in FINISHED)
     wall, cost = summary.wall, summary.cost
     tiles = [
         ("Items", f"{summary.total:,}", f"{ended:,} have ended"),
         (
             "Time",
-            span(wall) or "none yet",
+            format_duration(wall) or "none yet",
             "from the first start" if summary.unfinished else "first start to last end",
         ),
-        ("Typical item", lasted(summary.percentile(0.5)) or "none yet", _most(summary)),
+        ("Typical item", format_elapsed(summary.percentile(0.5)) or "none yet", _p95(summary)),
         (
             "Pace",
-            f"{number(60 * ended / wall)} a minute" if wall and ended else "none yet",
+            f"{format_number(60 * ended / wall)} a minute" if wall and ended else "none yet",
             "items that ended",
         ),
         ("At a time", f"{summary.peak:,}", "pods at work, at most"),
         ("Further attempts", f"{summary.retried:,}", f"{summary.attempts:,} pods in all"),
         (
             "CPU requested",
-            f"{number(cost.cpu / 3600)} core-h" if cost.cpu else "none",
-            f"{number(cost.cpu)} core-seconds",
+            f"{format_number(cost.cpu / 3600)} core-h" if cost.cpu else "none",
+            f"{format_number(cost.cpu)} core-seconds",
         ),
         (
             "Memory requested",
-            f"{number(cost.memory / 3600)} GiB-h" if cost.memory else "none",
-            f"{percent(summary.lost.cpu, cost.cpu)} of CPU lost to failures",
+            f"{format_number(cost.memory / 3600)} GiB-h" if cost.memory else "none",
+            f"{format_percent(summary.lost.cpu, cost.cpu)} of CPU lost to failures",
         ),
     ]
     return [{"name": name, "value": value, "note": note} for name, value, note in tiles]
 
 
-def _most(summary: Summary) -> str:
+def _p95(summary: GroupReport) -> str:
     most = summary.percentile(0.95)
-    return "" if most is None else f"95 % within {lasted(most)}"
+    return "" if most is None else f"95 % within {format_elapsed(most)}"
 
 
-def _timeline_text(summary: Summary) -> str:
+def _timeline_text(summary: GroupReport) -> str:
     begun = sum(record.started is not None for record in summary.records)
     if not begun:
         return "No item has started."
     waiting = summary.total - begun
-    more = f" {counted(waiting, 'item')} not started." if waiting else ""
+    more = f" {count_noun(waiting, 'item')} not started." if waiting else ""
     return (
-        f"{counted(begun, 'item')} in {span(summary.wall)}, at most {summary.peak:,} pods at a time (above)."
-        f"{more} Drag to zoom in, click a bar for its item."
+        f"{count_noun(begun, 'item')} in {format_duration(summary.wall)}, at most {summary.peak:,} pods at a "
+        f"time (above).{more} Drag to zoom in, click a bar for its item."
     )
 
 
-def _durations_text(summary: Summary) -> str:
+def _durations_text(summary: GroupReport) -> str:
     if not summary.durations:
         return ""
     low, high = summary.durations[0], summary.durations[-1]
     middle = " and ".join(
-        f"{words} within {lasted(summary.percentile(part))}"
+        f"{words} within {format_elapsed(summary.percentile(part))}"
         for words, part in (("half of the items", 0.5), ("95 %", 0.95))
     )
-    return f"From {lasted(low)} to {lasted(high)}; {middle}."
+    return f"From {format_elapsed(low)} to {format_elapsed(high)}; {middle}."
 
 
-def _reasons(summary: Summary) -> list[dict[str, Any]]:
+def _reasons(summary: GroupReport) -> list[dict[str, Any]]:
     most = max(summary.reasons.values(), default=1)
     return [
         {
             "state": state,
-            "reason": plain(reason),
+            "reason": plain_text(reason),
             "shown": f"{count:,}",
             "width": round(100 * count / most, 1),
         }
@@ -260,14 +271,14 @@ def _reasons(summary: Summary) -> list[dict[str, Any]]:
     ]
 
 
-def _failed_text(summary: Summary, shown: int) -> str:
+def _failed_text(summary: GroupReport, shown: int) -> str:
     total = summary.counts[FAILED]
     if shown < total:
         return f"The first {shown:,} of {total:,} that failed, with the end of their logs."
     return "With the end of their logs."
 
 
-def _costs_text(summary: Summary) -> str:
+def _costs_text(summary: GroupReport) -> str:
     if not summary.cost.cpu and not summary.cost.memory:
         return "No pod asked for CPU or memory."
     return (
@@ -275,7 +286,7 @@ def _costs_text(summary: Summary) -> str:
     )
 
 
-def _costs(summary: Summary) -> list[dict[str, Any]]:
+def _costs(summary: GroupReport) -> list[dict[str, Any]]:
     parts: list[tuple[str, Cost]] = [
         ("Complete items", summary.useful),
         ("Failed items and attempts", summary.lost),
@@ -290,9 +301,9 @@ def _costs(summary: Summary) -> list[dict[str, Any]]:
 def _cost_row(name: str, cost: Cost, whole: Cost) -> dict[str, Any]:
     return {
         "name": name,
-        "cpu": number(cost.cpu),
-        "core_hours": number(cost.cpu / 3600),
-        "gib_hours": number(cost.memory / 3600),
-        "share": percent(cost.cpu, whole.cpu),
+        "cpu": format_number(cost.cpu),
+        "core_hours": format_number(cost.cpu / 3600),
+        "gib_hours": format_number(cost.memory / 3600),
+        "share": format_percent(cost.cpu, whole.cpu),
         "total": False,
     }

@@ -34,21 +34,21 @@ from typing import Any, Final, NamedTuple
 
 from expander.base.errors import ExpanderError, OutputError
 from expander.batch.write import FILE_NAME
-from expander.group.attempts import by_job, main_container
-from expander.group.parallel_read import Readers
-from expander.group.records import FINISHED, Record, records_of
+from expander.group.attempts import main_container, pods_by_job
+from expander.group.parallel_read import ParallelReader
+from expander.group.records import FINISHED, ItemRecord, job_records
 from expander.group.source import LogOptions, Reader
-from expander.group.table import Row, as_csv, as_json_lines, row_of
+from expander.group.table import Row, as_csv, as_json_lines, record_row
 from expander.kube.objects import Object, statuses_of, uid_of
 from expander.manifests.names import digest, valid_name
 from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
 
-OWNER: Final = ".job"
-PART: Final = ".part-"
+OWNER_FILE: Final = ".job"
+PART_PREFIX: Final = ".part-"
 """How the names of files begin that are not whole yet."""
 
-RESERVED: Final = frozenset({"results.csv", "results.jsonl"})
+RESERVED_NAMES: Final = frozenset({"results.csv", "results.jsonl"})
 """Names in a folder of results that no item gets."""
 
 
@@ -65,7 +65,7 @@ def item_folder(folder: Path, item: str, job: str) -> Iterator[Path]:
     """
     wanted = file_name(item)
     again = file_name(f"{wanted[:150]}-{digest(job)}")
-    names = [again] if wanted in RESERVED else [wanted, again]
+    names = [again] if wanted in RESERVED_NAMES else [wanted, again]
     path = folder / names[0]
     try:
         for name in names:
@@ -82,28 +82,28 @@ def item_folder(folder: Path, item: str, job: str) -> Iterator[Path]:
         os.close(lock)
 
 
-def owner_of(path: Path) -> str | None:
+def folder_owner(path: Path) -> str | None:
     """The Job that a folder belongs to, as ``namespace/name``; None when it is no item's folder."""
     try:
-        return (path / OWNER).read_text()
+        return (path / OWNER_FILE).read_text()
     except (OSError, UnicodeDecodeError):
         return None
 
 
-def sweep(path: Path) -> None:
+def remove_partial_files(path: Path) -> None:
     """Remove what a dead run left half written in a folder that is locked."""
     for entry in os.listdir(path):
-        if entry.startswith(PART):
+        if entry.startswith(PART_PREFIX):
             with suppress(OSError):
                 os.unlink(path / entry)
 
 
-def write_whole(path: Path, pieces: Iterable[bytes]) -> int:
+def write_atomically(path: Path, pieces: Iterable[bytes]) -> int:
     """Make or replace the file ``path``; it is there whole or not at all. Gives its size.
 
     Raises OutputError when the system refuses; what ``pieces`` raises goes through, and no file is left.
     """
-    part = path.with_name(f"{PART}{path.name}")
+    part = path.with_name(f"{PART_PREFIX}{path.name}")
     size = 0
     try:
         try:
@@ -124,7 +124,7 @@ def write_whole(path: Path, pieces: Iterable[bytes]) -> int:
 def _claim(path: Path, job: str) -> int | None:
     """A locked descriptor of the folder's ``.job``; None when the folder is another Job's."""
     os.makedirs(path, exist_ok=True)
-    file = os.open(path / OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    file = os.open(path / OWNER_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         owner = os.pread(file, 1000, 0).decode(errors="replace")
@@ -140,27 +140,27 @@ def _claim(path: Path, job: str) -> int | None:
     return file
 
 
-AT_ONCE = 16
+PARALLEL_LOGS = 16
 """Logs that are read at a time."""
 
 
-def with_outputs(
+def add_outputs(
     reader: Reader,
-    records: Sequence[Record],
+    records: Sequence[ItemRecord],
     rows: Sequence[Row],
     limit: int,
     failed: Callable[[ExpanderError], None],
 ) -> None:
     """Give each row the last ``limit`` bytes of its record's output as ``output``, None where it has none."""
-    with Readers[tuple[str | None]](AT_ONCE) as readers:
-        places = (partial(_output, reader, record, limit) for record in records)
+    with ParallelReader[tuple[str | None]](PARALLEL_LOGS) as readers:
+        places = (partial(_read_output, reader, record, limit) for record in records)
         for row, said in zip(rows, readers.in_order(places), strict=True):
             row["output"] = None if isinstance(said, ExpanderError) else said[0]
             if isinstance(said, ExpanderError):
                 failed(said)
 
 
-def last_bytes(pieces: Iterator[bytes], limit: int) -> bytes:
+def tail_bytes(pieces: Iterator[bytes], limit: int) -> bytes:
     """The end of a log, at most ``limit`` bytes, from the beginning of a line where that can be."""
     end, cut = b"", False
     for piece in pieces:
@@ -174,16 +174,16 @@ def last_bytes(pieces: Iterator[bytes], limit: int) -> bytes:
     return end
 
 
-def _output(reader: Reader, record: Record, limit: int) -> Iterator[tuple[str | None]]:
+def _read_output(reader: Reader, record: ItemRecord, limit: int) -> Iterator[tuple[str | None]]:
     attempt = record.deciding
     if attempt is None:
         yield (None,)
         return
     pieces = reader.log(attempt.pod, main_container(attempt.pod))
-    yield (last_bytes(pieces, limit).decode("utf-8", "replace"),)
+    yield (tail_bytes(pieces, limit).decode("utf-8", "replace"),)
 
 
-RESULT: Final = "result.json"
+RESULT_FILE: Final = "result.json"
 
 
 class Collected(NamedTuple):
@@ -195,14 +195,14 @@ class Collected(NamedTuple):
     podless: int = 0
 
 
-def collect(job: Object, pods: Sequence[Object], reader: Reader, folder: Path) -> Collected:
+def collect_job(job: Object, pods: Sequence[Object], reader: Reader, folder: Path) -> Collected:
     """Write what the ended items of ``job`` put out into ``folder``; ``pods`` are the pods of the Job.
 
     What an earlier call has collected is not asked for again. May be called from several threads and
     programs at a time. Raises OutputError when a file cannot be written, and what ``reader`` raises when a
     log cannot be read: nothing that was written before is lost, and the next call goes on.
     """
-    done = [record for record in records_of(job, pods) if record.state in FINISHED]
+    done = [record for record in job_records(job, pods) if record.state in FINISHED]
     if not done:
         return Collected([], 0)
     status = job.get("status") or {}
@@ -213,9 +213,9 @@ def collect(job: Object, pods: Sequence[Object], reader: Reader, folder: Path) -
     with item_folder(Path(folder), name, f"{first.namespace}/{first.job}") as path:
         for record in done:
             place = path if record.index is None else path / str(record.index)
-            before = result_in(place)
+            before = read_result(place)
             if before is None or before.get("uid") != record.uid:
-                before = _write(record, reader, place, before or {})
+                before = _write_item(record, reader, place, before or {})
                 new += 1
                 podless += had_pods and not record.attempts
             before["folder"] = os.path.relpath(place, folder)
@@ -223,7 +223,7 @@ def collect(job: Object, pods: Sequence[Object], reader: Reader, folder: Path) -
     return Collected(rows, new, podless)
 
 
-def results_in(folder: Path) -> Iterator[Row]:
+def read_results(folder: Path) -> Iterator[Row]:
     """The rows of all that was collected into ``folder``, in the order of its names."""
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
@@ -232,29 +232,29 @@ def results_in(folder: Path) -> Iterator[Row]:
     except OSError as error:
         raise output_error("read", str(folder), error) from error
     for name in names:
-        if owner_of(folder / name) is None:
+        if folder_owner(folder / name) is None:
             continue
         parts = [entry.name for entry in os.scandir(folder / name) if entry.name.isdecimal()]
         for path in [folder / name, *(folder / name / part for part in sorted(parts, key=int))]:
-            if (row := result_in(path)) is not None:
+            if (row := read_result(path)) is not None:
                 row["folder"] = os.path.relpath(path, folder)
                 yield row
 
 
-def result_in(path: Path) -> Row | None:
+def read_result(path: Path) -> Row | None:
     """The row in an item's folder; None when the item was not collected, or not to the end."""
     try:
-        with open(path / RESULT, "rb") as file:
+        with open(path / RESULT_FILE, "rb") as file:
             found = json.load(file)
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
 
 
-def _write(record: Record, reader: Reader, path: Path, before: Mapping[str, Any]) -> Row:
+def _write_item(record: ItemRecord, reader: Reader, path: Path, before: Mapping[str, Any]) -> Row:
     try:
         path.mkdir(exist_ok=True)
-        sweep(path)
+        remove_partial_files(path)
     except OSError as error:
         raise output_error("make the folder", str(path), error) from error
     files = list(before.get("files") or ())
@@ -262,27 +262,31 @@ def _write(record: Record, reader: Reader, path: Path, before: Mapping[str, Any]
     deciding = record.deciding
     output = None
     for number, attempt in enumerate(record.attempts, base + 1):
-        for container, previous in _starts(attempt.pod):
+        for container, previous in _started_containers(attempt.pod):
             name = f"{container}.{number}{'.previous' if previous else ''}.log"
-            size = write_whole(path / name, reader.log(attempt.pod, container, LogOptions(previous=previous)))
+            size = write_atomically(
+                path / name, reader.log(attempt.pod, container, LogOptions(previous=previous))
+            )
             files.append({"path": name, "attempt": number, "pod": attempt.name, "bytes": size})
             if attempt is deciding and not previous and container == main_container(attempt.pod):
                 output = files[-1]
     _link(path / "stdout", path / output["path"] if output else None)
     if record.termination:
-        write_whole(path / "message", [record.termination.encode("utf-8", "surrogatepass")])
+        write_atomically(path / "message", [record.termination.encode("utf-8", "surrogatepass")])
     else:
         _remove(path / "message")
-    row = row_of(record)
+    row = record_row(record)
     if record.termination:
         row["terminationMessage"] = record.termination
     row["bytes"] = output["bytes"] if output else 0
     row["files"] = files
-    write_whole(path / RESULT, [json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass"), b"\n"])
+    write_atomically(
+        path / RESULT_FILE, [json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass"), b"\n"]
+    )
     return row
 
 
-def _starts(pod: Object) -> Iterator[tuple[str, bool]]:
+def _started_containers(pod: Object) -> Iterator[tuple[str, bool]]:
     """The containers of a pod that have started, and whether it is the start before the last one."""
     for status in statuses_of(pod):
         if status.get("restartCount"):
@@ -297,7 +301,7 @@ def _link(path: Path, target: Path | None) -> None:
     if target is None:
         _remove(path)
         return
-    part = path.with_name(f"{PART}{path.name}")
+    part = path.with_name(f"{PART_PREFIX}{path.name}")
     try:
         with suppress(FileNotFoundError):
             os.unlink(part)
@@ -323,7 +327,7 @@ def _remove(path: Path) -> None:
 
 
 @dataclass(slots=True)
-class Counts:
+class CollectedCounts:
     """Jobs that were looked at, by uid, items collected just now, those of them whose pods were gone
     already, and items that have not ended."""
 
@@ -340,7 +344,7 @@ def collect_all(
     failed: Callable[[ExpanderError], None],
     *,
     failed_only: bool = False,
-) -> Counts:
+) -> CollectedCounts:
     """Collect the Jobs of ``batches`` into ``folder``; ``failed`` hears of each whose logs cannot be read.
 
     ``failed_only`` leaves out Jobs that have not failed. Raises OutputError when a file cannot be written.
@@ -349,17 +353,17 @@ def collect_all(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise output_error("write results into", str(folder), error) from error
-    counts = Counts()
-    with Readers[Collected](AT_ONCE) as readers:
+    counts = CollectedCounts()
+    with ParallelReader[Collected](PARALLEL_LOGS) as readers:
         for jobs in batches:
             counts.jobs.update(map(uid_of, jobs))
             chosen = [job for job in jobs if not failed_only or outcome_of(job, ()).state == FAILED]
-            owned = by_job(reader.pods(chosen)) if chosen else {}
+            owned = pods_by_job(reader.pods(chosen)) if chosen else {}
             places = []
             for job in chosen:
                 pods = owned.get(uid_of(job), [])
-                counts.unfinished += sum(one.state not in FINISHED for one in records_of(job, pods))
-                places.append(partial(_collected, job, pods, reader, folder))
+                counts.unfinished += sum(one.state not in FINISHED for one in job_records(job, pods))
+                places.append(partial(_collect_one, job, pods, reader, folder))
             for said in readers.in_order(places):
                 if isinstance(said, OutputError):
                     raise said
@@ -374,12 +378,13 @@ def collect_all(
 def write_tables(folder: Path) -> int:
     """Write ``results.csv`` and ``results.jsonl`` of all that ``folder`` holds; how many items that is."""
     rows = sorted(
-        results_in(folder), key=lambda row: (row["namespace"], row["name"], row["index"] or 0, row["folder"])
+        read_results(folder),
+        key=lambda row: (row["namespace"], row["name"], row["index"] or 0, row["folder"]),
     )
     for name, lines in (("results.csv", as_csv(rows)), ("results.jsonl", as_json_lines(rows))):
-        write_whole(folder / name, (line.encode("utf-8", "surrogatepass") for line in lines))
+        write_atomically(folder / name, (line.encode("utf-8", "surrogatepass") for line in lines))
     return len(rows)
 
 
-def _collected(job: Object, pods: list[Object], reader: Reader, folder: Path) -> Iterator[Collected]:
-    yield collect(job, pods, reader, folder)
+def _collect_one(job: Object, pods: list[Object], reader: Reader, folder: Path) -> Iterator[Collected]:
+    yield collect_job(job, pods, reader, folder)

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ExpanderError, ItemError, OutputError, Position
-from expander.group.bookkeeping import PENDING, Pending
-from expander.group.retry_plan import Again, Chosen, manifest_of
+from expander.group.bookkeeping import PENDING_FILE, PendingRetries
+from expander.group.retry_plan import RetryCandidate, RetryPlan, manifest_of
 from expander.group.source import LogOptions, Reader
 from expander.kube.objects import Object, owner_of, statuses_of, uid_of
 from expander.manifests.edits import ITEM_ANNOTATION
@@ -33,17 +33,17 @@ from expander.manifests.rerun import RETRIED, Successor, attempt_of, with_retrie
 from expander.manifests.set_field import change
 
 if TYPE_CHECKING:
-    from expander.group.cluster_writer import ClusterWrites
+    from expander.group.cluster_writer import ClusterWriter
     from expander.local.executor import Executor
     from expander.submit.submit import Submitter
 
-EARLIER_JOBS_AT_ONCE = 200
+JOBS_PER_POD_QUERY = 200
 """Jobs whose pods are asked for at a time."""
 
 
-def save(
-    reader: Reader, jobs: Sequence[Again], folder: Path, threads: int
-) -> Iterator[tuple[Again, str | None]]:
+def save_logs(
+    reader: Reader, jobs: Sequence[RetryCandidate], folder: Path, threads: int
+) -> Iterator[tuple[RetryCandidate, str | None]]:
     """Save what each Job that is to be replaced leaves; gives it with None, or with why that failed.
 
     A Job that replaces nothing has nothing to save. Raises OutputError when the folder cannot be written.
@@ -51,8 +51,8 @@ def save(
     yield from ((again, None) for again in jobs if not again.replaces)
     old = [again for again in jobs if again.replaces]
     with ThreadPoolExecutor(threads) as pool:
-        for at in range(0, len(old), EARLIER_JOBS_AT_ONCE):
-            part = old[at : at + EARLIER_JOBS_AT_ONCE]
+        for at in range(0, len(old), JOBS_PER_POD_QUERY):
+            part = old[at : at + JOBS_PER_POD_QUERY]
             pods: dict[str, list[Object]] = {}
             for pod in reader.pods([again.source for again in part]):
                 pods.setdefault(owner_of(pod), []).append(pod)
@@ -64,14 +64,14 @@ def save(
                 yield asked[answered], answered.result()
 
 
-def place_of(folder: Path, job: Object) -> Path:
+def attempt_folder(folder: Path, job: Object) -> Path:
     """Where the traces of ``job`` are."""
     metadata = job["metadata"]
     return folder / str(metadata["namespace"]) / str(metadata["name"]) / f"attempt-{attempt_of(job)}"
 
 
 def _save(reader: Reader, job: Object, pods: Sequence[Object], folder: Path) -> str | None:
-    place = place_of(folder, job)
+    place = attempt_folder(folder, job)
     try:
         place.mkdir(parents=True, exist_ok=True)
         (place / "job.json").write_text(json.dumps(job, ensure_ascii=False, indent=1) + "\n")
@@ -102,23 +102,23 @@ def _copy(reader: Reader, pod: Object, container: str, previous: bool, place: Pa
             file.write(piece)
 
 
-LOGS: Final = "logs"
+LOGS_FOLDER: Final = "logs"
 """The folder of saved logs, in that of a group's retries."""
 
-PORTION: Final = 100
+JOBS_PER_PORTION: Final = 100
 """Jobs that are saved and written down together."""
 
-READERS: Final = 8
+PARALLEL_LOGS: Final = 8
 """Logs that are read at a time."""
 
-THERE: Final = ("created", "unchanged", "exists")
+PRESENT_OUTCOMES: Final = ("created", "unchanged", "exists")
 """Outcomes after which something has the Job's name and sending it again would be of no use."""
 
 Changes = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RetryOutcome:
     """What became of one item; ``attempts`` is which attempt at it this is."""
 
     name: str
@@ -131,40 +131,40 @@ class Told:
     passed: bool = True
 
 
-class Retry:
+class ClusterRetry:
     """A retry in a cluster. ``folder`` is for what is pending, ``logs`` for logs; None: none are kept."""
 
     def __init__(
-        self, reader: Reader, writer: ClusterWrites, submit: Submitter, folder: Path, logs: Path | None
+        self, reader: Reader, writer: ClusterWriter, submit: Submitter, folder: Path, logs: Path | None
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._submit = submit
         self._folder = folder
         self._logs = logs
-        self._aside: list[Told] = []
+        self._aside: list[RetryOutcome] = []
         self._attempts: dict[tuple[str, str], int] = {}
 
-    def outcomes(self, chosen: Chosen, changes: Changes) -> Iterator[Told]:
+    def outcomes(self, chosen: RetryPlan, changes: Changes) -> Iterator[RetryOutcome]:
         """Send what was chosen, and before it what an earlier retry left undone.
 
         Raises ExpanderError when the cluster does not answer or nothing can be written here.
         """
-        yield from refused(chosen)
+        yield from skipped_outcomes(chosen)
         for _ in self._writer.delete_each("Job", chosen.obsolete):
             pass
-        parts: dict[str, list[Again]] = defaultdict(list)
+        parts: dict[str, list[RetryCandidate]] = defaultdict(list)
         by_key = {again.key: again for again in chosen.again}
-        with Pending(self._folder / PENDING) as pending:
+        with PendingRetries(self._folder / PENDING_FILE) as pending:
             for settled in self._submit.outcomes(self._manifests(chosen, changes, pending)):
                 yield from self._take_aside()
                 prepared, done = settled.prepared, settled.done
-                if done.passed or done.outcome in THERE:
+                if done.passed or done.outcome in PRESENT_OUTCOMES:
                     pending.done(prepared.namespace, prepared.name)
                 again = by_key.get((prepared.namespace, prepared.name))
                 if again is not None and again.index is not None and done.passed:
                     parts[again.source["metadata"]["uid"]].append(again)
-                yield Told(
+                yield RetryOutcome(
                     prepared.name,
                     prepared.namespace,
                     prepared.item,
@@ -180,17 +180,17 @@ class Retry:
             indexes = [again.index for again in made if again.index is not None]
             self._writer.annotate("Job", source, {RETRIED: with_retried(source, indexes)})
 
-    def _take_aside(self) -> Iterator[Told]:
+    def _take_aside(self) -> Iterator[RetryOutcome]:
         aside, self._aside = self._aside, []
         yield from aside
 
-    def _manifests(self, chosen: Chosen, changes: Changes, pending: Pending) -> Iterator[Manifest]:
+    def _manifests(self, chosen: RetryPlan, changes: Changes, pending: PendingRetries) -> Iterator[Manifest]:
         for tree, uid in pending.entries():
             for key, value in changes:
                 change(tree, key, value)
             yield self._successor(tree, uid)
         rest = iter([again for again in chosen.again if again.key not in self._attempts])
-        while portion := [*islice(rest, PORTION)]:
+        while portion := [*islice(rest, JOBS_PER_PORTION)]:
             ready = [*self._saved(portion)]
             pending.begin((again.tree, again.replaces) for again in ready)
             yield from (self._successor(again.tree, again.replaces) for again in ready)
@@ -200,31 +200,31 @@ class Retry:
         self._attempts[metadata["namespace"], metadata["name"]] = attempt_of(tree)
         return Successor(tree, Position(f"job/{metadata['name']}"), replaces)
 
-    def _saved(self, portion: list[Again]) -> Iterator[Again]:
+    def _saved(self, portion: list[RetryCandidate]) -> Iterator[RetryCandidate]:
         if self._logs is None:
             yield from portion
             return
-        for again, why in save(self._reader, portion, self._logs, READERS):
+        for again, why in save_logs(self._reader, portion, self._logs, PARALLEL_LOGS):
             if why is None:
                 yield again
             else:
                 words = f"its logs cannot be saved, so it stays: {why}; --no-logs goes without"
-                self._aside.append(told(again, "failed", "LogsNotSaved", words))
+                self._aside.append(not_sent(again, "failed", "LogsNotSaved", words))
 
 
-def told(again: Again, outcome: str, reason: str, message: str) -> Told:
+def not_sent(again: RetryCandidate, outcome: str, reason: str, message: str) -> RetryOutcome:
     """A Job that was not sent."""
     metadata = again.source["metadata"]
     item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION)
     attempt = attempt_of(again.source)
-    return Told(again.key[1], again.key[0], item, outcome, reason, attempt, message, passed=False)
+    return RetryOutcome(again.key[1], again.key[0], item, outcome, reason, attempt, message, passed=False)
 
 
-def refused(chosen: Chosen) -> Iterator[Told]:
+def skipped_outcomes(chosen: RetryPlan) -> Iterator[RetryOutcome]:
     """What was meant and is left alone."""
     for left in chosen.left:
         metadata = left.job["metadata"]
-        yield Told(
+        yield RetryOutcome(
             metadata["name"],
             metadata["namespace"],
             (metadata.get("annotations") or {}).get(ITEM_ANNOTATION),
@@ -236,18 +236,18 @@ def refused(chosen: Chosen) -> Iterator[Told]:
         )
 
 
-def pending_left(folder: Path) -> int:
+def pending_count(folder: Path) -> int:
     """How many Jobs an earlier retry left undone."""
-    if not (folder / PENDING).exists():
+    if not (folder / PENDING_FILE).exists():
         return 0
-    with Pending(folder / PENDING) as pending:
+    with PendingRetries(folder / PENDING_FILE) as pending:
         return len(pending.entries())
 
 
 def successors(
     executor: Executor,
     reader: Reader,
-    chosen: Chosen,
+    chosen: RetryPlan,
     logs: Path,
     on_error: Callable[[ItemError], None],
 ) -> Iterator[Manifest]:
@@ -260,7 +260,7 @@ def successors(
     for job in chosen.obsolete:
         with suppress(NotFound):
             executor.delete("Job", job["metadata"]["namespace"], job["metadata"]["name"])
-    for each, why in save(reader, chosen.again, logs, 1):
+    for each, why in save_logs(reader, chosen.again, logs, 1):
         if why is not None:
             on_error(ItemError(f"job/{each.key[1]}: its logs cannot be saved, so it stays: {why}"))
             continue

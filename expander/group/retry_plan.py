@@ -22,7 +22,7 @@ from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RetrySelection:
     """What is asked for. ``items`` are names of Jobs, items, or ``NAME/INDEX``; ``force`` takes Jobs that
     have not ended too; ``changes`` are keys and values for `manifests.changes.change`."""
 
@@ -33,7 +33,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RetryCandidate:
     """One Job to be made. ``replaces`` is the uid of the one that goes before it, empty when none does;
     ``source`` is the Job it comes from, and ``index`` the index of it, None for all of it."""
 
@@ -55,7 +55,7 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Skipped:
     """A Job that was meant and is left alone: an outcome, a word for machines, words for people."""
 
     job: Object
@@ -65,20 +65,20 @@ class Left:
 
 
 @dataclass(slots=True)
-class Chosen:
+class RetryPlan:
     """What comes of a choice; ``obsolete`` are Jobs for indexes of a Job that is made anew as a whole,
     ``states`` counts all Jobs there are."""
 
-    again: list[Again] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
+    again: list[RetryCandidate] = field(default_factory=list)
+    left: list[Skipped] = field(default_factory=list)
     obsolete: list[Object] = field(default_factory=list)
     states: dict[str, int] = field(default_factory=dict)
 
 
-def choose(jobs: Iterable[Object], choice: Choice) -> Chosen:
+def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
     """What of ``jobs`` is run again. Raises InputError for an item that is not there and UsageError for a
     change that does not fit a Job that is meant."""
-    chosen = Chosen()
+    chosen = RetryPlan()
     wanted = dict.fromkeys(choice.items, False)
     names: list[str] = []
     parts: dict[tuple[str, str], Object] = {}
@@ -91,17 +91,17 @@ def choose(jobs: Iterable[Object], choice: Choice) -> Chosen:
         names += called
         indexes: list[int] | None = None
         if wanted:
-            indexes = _asked(job, called, wanted)
+            indexes = _selected_indexes(job, called, wanted)
             if indexes is None:
                 continue
         elif state != FAILED and not choice.everything:
             continue
-        if _may_go(chosen, job, choice):
-            _add(chosen, job, indexes or None, choice)
+        if _may_replace(chosen, job, choice):
+            _add_candidates(chosen, job, indexes or None, choice)
     if wanted:
-        _take_parts(chosen, parts, choice)
+        _prefer_index_jobs(chosen, parts, choice)
     if choice.everything:
-        _part_obsolete(chosen)
+        _split_obsolete(chosen)
     missing = [item for item, found in wanted.items() if not found]
     if missing:
         holding = (name for name in names if missing[0] in name)
@@ -112,16 +112,18 @@ def choose(jobs: Iterable[Object], choice: Choice) -> Chosen:
     return chosen
 
 
-def _may_go(chosen: Chosen, job: Object, choice: Choice) -> bool:
+def _may_replace(chosen: RetryPlan, job: Object, choice: RetrySelection) -> bool:
     """Whether a Job may be made anew; else it is left alone."""
     if choice.force or outcome_of(job, ()).state in (COMPLETE, FAILED):
         return True
     words = "it has not ended; --force stops it and begins it anew"
-    chosen.left.append(Left(job, "refused", "Running", words))
+    chosen.left.append(Skipped(job, "refused", "Running", words))
     return False
 
 
-def _take_parts(chosen: Chosen, parts: Mapping[tuple[str, str], Object], choice: Choice) -> None:
+def _prefer_index_jobs(
+    chosen: RetryPlan, parts: Mapping[tuple[str, str], Object], choice: RetrySelection
+) -> None:
     """For an index that has a Job of its own already, that Job is made anew."""
     found, chosen.again = chosen.again, []
     done: set[tuple[str, str]] = {again.key for again in found if again.replaces}
@@ -129,12 +131,12 @@ def _take_parts(chosen: Chosen, parts: Mapping[tuple[str, str], Object], choice:
         part = None if again.index is None else parts.get(again.key)
         if part is None:
             chosen.again.append(again)
-        elif again.key not in done and _may_go(chosen, part, choice):
+        elif again.key not in done and _may_replace(chosen, part, choice):
             done.add(again.key)
-            _add(chosen, part, None, choice)
+            _add_candidates(chosen, part, None, choice)
 
 
-def _part_obsolete(chosen: Chosen) -> None:
+def _split_obsolete(chosen: RetryPlan) -> None:
     whole = {again.key for again in chosen.again}
     kept = []
     for again in chosen.again:
@@ -152,7 +154,7 @@ def _names(job: Object) -> list[str]:
     return [metadata["name"], *([item] if item is not None else ())]
 
 
-def _asked(job: Object, names: Sequence[str], wanted: dict[str, bool]) -> list[int] | None:
+def _selected_indexes(job: Object, names: Sequence[str], wanted: dict[str, bool]) -> list[int] | None:
     """The indexes of ``job`` that are asked for, none for all of it; None when it is not meant."""
     found: list[int] | None = None
     for name in names:
@@ -169,16 +171,18 @@ def _asked(job: Object, names: Sequence[str], wanted: dict[str, bool]) -> list[i
     return found
 
 
-def _add(chosen: Chosen, job: Object, indexes: list[int] | None, choice: Choice) -> None:
+def _add_candidates(
+    chosen: RetryPlan, job: Object, indexes: list[int] | None, choice: RetrySelection
+) -> None:
     uid = job["metadata"]["uid"]
     if indexes is None and not choice.everything:
         indexes = indexes_left(job)
-    made = [Again(remade(job), uid, job)]
+    made = [RetryCandidate(remade(job), uid, job)]
     if indexes is not None:
-        made = [Again(for_index(job, index), "", job, index) for index in indexes]
+        made = [RetryCandidate(for_index(job, index), "", job, index) for index in indexes]
     if not made:
         words = "each index it lacks has a Job of its own"
-        chosen.left.append(Left(job, "unchanged", "IndexesRetried", words))
+        chosen.left.append(Skipped(job, "unchanged", "IndexesRetried", words))
     for again in made:
         _change(again.tree, choice.changes)
     chosen.again += made
@@ -193,13 +197,13 @@ def _change(tree: Any, changes: Sequence[tuple[str, str]]) -> None:
             raise UsageError(f"--with: {problem.message}", hint=problem.hint) from None
 
 
-def manifest_of(again: Again) -> Manifest:
+def manifest_of(again: RetryCandidate) -> Manifest:
     """The Job as a manifest, whose place is the Job it comes from."""
     metadata = again.source["metadata"]
     return Manifest(again.tree, Position(f"job/{metadata['name']}"))
 
 
-def valid(chosen: Chosen) -> None:
+def drop_invalid(chosen: RetryPlan) -> None:
     """Move what a server would refuse, after the changes, to what is left alone."""
     validator = Validator()
     kept = []
@@ -212,5 +216,5 @@ def valid(chosen: Chosen) -> None:
             errors.append(ItemError(error.problems))
         for refused in errors:
             words = "; ".join(": ".join(filter(None, (p.field, p.message))) for p in refused.problems)
-            chosen.left.append(Left(again.source, "refused", "Invalid", words))
+            chosen.left.append(Skipped(again.source, "refused", "Invalid", words))
     chosen.again = kept

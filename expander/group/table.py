@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.group.records import Record
+from expander.group.records import ItemRecord
 from expander.kube.time import api_time, unix
 
 Row = dict[str, Any]
@@ -37,7 +37,7 @@ COLUMNS: Final = (
 HIDDEN: Final = ("uid", "columns", "pods", "files")
 """Keys that are not columns of a flat table."""
 
-_SHOWN: Final = {
+_TEXT_COLUMNS: Final = {
     "NAMESPACE": "namespace",
     "JOB": "name",
     "INDEX": "index",
@@ -50,11 +50,11 @@ _SHOWN: Final = {
     "OUTPUT": "output",
     "TERMINATION": "terminationMessage",
 }
-_LONGEST: Final = 60
+_MAX_CELL: Final = 60
 """Characters of a cell of the text table."""
 
 
-def row_of(record: Record) -> Row:
+def record_row(record: ItemRecord) -> Row:
     """What a record says, for machines: times as the API writes them, durations in seconds."""
     last = record.attempts[-1].pod if record.attempts else {}
     row: Row = {
@@ -67,8 +67,8 @@ def row_of(record: Record) -> Row:
         "message": record.message,
         "cause": record.cause,
         "exitCode": record.exit_code,
-        "started": _text(record.started),
-        "finished": _text(record.finished),
+        "started": _api_time_or_none(record.started),
+        "finished": _api_time_or_none(record.finished),
         "seconds": record.seconds,
         "attempts": len(record.attempts),
         "node": (last.get("spec") or {}).get("nodeName"),
@@ -112,7 +112,7 @@ def as_text(rows: Sequence[Row], clean: Any) -> Iterator[str]:
     """Columns for people; ``clean`` makes a text harmless for a terminal. What no row has is left out."""
     several = len({row["namespace"] for row in rows}) > 1
     optional = {"INDEX": "index", "OUTPUT": "output", "TERMINATION": "terminationMessage"}
-    heads = [head for head in _SHOWN if head != "NAMESPACE" or several]
+    heads = [head for head in _TEXT_COLUMNS if head != "NAMESPACE" or several]
     for head, key in optional.items():
         if all(row.get(key) is None for row in rows):
             heads.remove(head)
@@ -125,7 +125,7 @@ def as_text(rows: Sequence[Row], clean: Any) -> Iterator[str]:
 def _value(row: Row, head: str) -> object:
     if head == "REASON" and row["reason"] and row.get("cause"):
         return f"{row['reason']} ({row['cause']})"
-    return row.get(_SHOWN[head])
+    return row.get(_TEXT_COLUMNS[head])
 
 
 def _cell(value: object, head: str, clean: Any) -> str:
@@ -134,7 +134,7 @@ def _cell(value: object, head: str, clean: Any) -> str:
     if head == "SECONDS" and isinstance(value, (int, float)):
         return f"{value:.1f}"
     text: str = clean(str(value)).rstrip("\n").replace("\n", "\\n")
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return text if len(text) <= _MAX_CELL else text[: _MAX_CELL - 3] + "..."
 
 
 def _line(cells: Iterable[object]) -> str:
@@ -150,7 +150,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _text(seconds: float | None) -> str | None:
+def _api_time_or_none(seconds: float | None) -> str | None:
     return None if seconds is None else api_time(seconds)
 
 
@@ -167,11 +167,11 @@ JOBLOG_COLUMNS: Final = (
 )
 """The columns of GNU parallel's --joblog."""
 
-_SIGNALLED: Final = 128
+_SIGNAL_BASE: Final = 128
 """What a container's exit code is above when a signal ended it."""
 
 
-def joblog(rows: Iterable[Row]) -> Iterator[str]:
+def as_joblog(rows: Iterable[Row]) -> Iterator[str]:
     """The lines for the rows that have ended, in the order they started.
 
     ``Host`` is the node (``:``, this machine, when it is not known), ``Command`` the item, ``Receive`` the
@@ -182,15 +182,15 @@ def joblog(rows: Iterable[Row]) -> Iterator[str]:
     ended = [row for row in rows if row["state"] in ("Complete", "Failed")]
     ended.sort(key=lambda row: row["started"] or "")
     for number, row in enumerate(ended, 1):
-        yield "\t".join(_cells(number, row)) + "\n"
+        yield "\t".join(_joblog_cells(number, row)) + "\n"
 
 
-def _cells(number: int, row: Row) -> list[str]:
+def _joblog_cells(number: int, row: Row) -> list[str]:
     code = row["exitCode"]
     if row["state"] == "Failed" and not code:
         code = -1
     code = code or 0
-    signal = code - _SIGNALLED if code > _SIGNALLED else 0
+    signal = code - _SIGNAL_BASE if code > _SIGNAL_BASE else 0
     name = row["item"] or row["name"]
     command = name if row["index"] is None else f"{name}/{row['index']}"
     return [

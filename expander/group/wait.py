@@ -16,11 +16,11 @@ from expander.group.source import Reader
 from expander.kube.objects import Object, uid_of
 from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
-GATHERED: Final = 0.5
+MAX_BATCH_SECONDS: Final = 0.5
 """Seconds after which Jobs that have ended are told of although more changes come."""
 
 
-def ended(reader: Reader, stopped: Callable[[], bool] = lambda: False) -> Iterator[list[Object]]:
+def ended_jobs(reader: Reader, stopped: Callable[[], bool] = lambda: False) -> Iterator[list[Object]]:
     """The Jobs that have ended, some at a time and each once, until there is no unfinished one.
 
     They are told of at once when nothing else happens, and soon when much does: a Job with a short time to
@@ -52,34 +52,34 @@ def ended(reader: Reader, stopped: Callable[[], bool] = lambda: False) -> Iterat
             if not news:
                 since = time.monotonic()
             news.append(change.object)
-        if news and time.monotonic() - since > GATHERED:
+        if news and time.monotonic() - since > MAX_BATCH_SECONDS:
             yield news
             news = []
 
 
-GOALS: Final = ("all", "any", "complete", "failed")
+GOAL_KINDS: Final = ("all", "any", "complete", "failed")
 
-SUCCEEDED: Final = "succeeded"
-LOST: Final = "failed"
-GONE: Final = "gone"
+SUCCEEDED_JOB: Final = "succeeded"
+FAILED_JOB: Final = "failed"
+DELETED_JOB: Final = "gone"
 """What became of a Job; gone is one that was deleted before it was seen to end."""
 
-Ending = Literal["reached", "missed", "empty", "timeout", "interrupted"]
+WaitResult = Literal["reached", "missed", "empty", "timeout", "interrupted"]
 """How a wait ended. Missed: what was waited for cannot come any more. Empty: there is no Job at all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class WaitGoal:
     """What is waited for: ``kind`` is one of `GOALS`, count or percent, ``number`` that of the last two."""
 
     kind: str = "all"
     number: float = 0
 
     @classmethod
-    def parse(cls, text: str) -> Goal:
+    def parse(cls, text: str) -> WaitGoal:
         """``any``, ``count=20``, ``percent=95`` ... Raises UsageError for anything else."""
         kind, equals, number = text.partition("=")
-        if not equals and kind in GOALS:
+        if not equals and kind in GOAL_KINDS:
             return cls(kind)
         try:
             if kind == "count" and int(number) > 0:
@@ -89,19 +89,20 @@ class Goal:
         except ValueError:
             pass
         raise UsageError(
-            f"--for {text!r}: expected one of {', '.join(GOALS)}, count=N (1 or more), percent=P (to 100)"
+            f"--for {text!r}: expected one of {', '.join(GOAL_KINDS)}, count=N (1 or more), "
+            "percent=P (up to 100)"
         )
 
 
 @dataclass(slots=True)
-class Tally:
+class JobCounts:
     """The Jobs that were seen, by namespace and name: what became of each, None while it is unfinished."""
 
     ends: dict[tuple[str, str], str | None] = field(default_factory=dict)
     uids: dict[tuple[str, str], str] = field(default_factory=dict)
     jobs: dict[tuple[str, str], Object] = field(default_factory=dict)
     """The unfinished ones."""
-    counts: dict[str, int] = field(default_factory=lambda: {SUCCEEDED: 0, LOST: 0, GONE: 0})
+    counts: dict[str, int] = field(default_factory=lambda: {SUCCEEDED_JOB: 0, FAILED_JOB: 0, DELETED_JOB: 0})
 
     @property
     def known(self) -> int:
@@ -116,7 +117,7 @@ class Tally:
     @property
     def bad(self) -> int:
         """Jobs that have ended otherwise than complete."""
-        return self.counts[LOST] + self.counts[GONE]
+        return self.counts[FAILED_JOB] + self.counts[DELETED_JOB]
 
     def see(self, job: Object, deleted: bool) -> str | None:
         """Take in a Job as it is now; what became of it if that is news."""
@@ -125,7 +126,15 @@ class Tally:
         if deleted and uid != self.uids.get(key):
             return None  # one of the same name has come in its place
         state = outcome_of(job, ()).state
-        now = SUCCEEDED if state == COMPLETE else LOST if state == FAILED else GONE if deleted else None
+        now = (
+            SUCCEEDED_JOB
+            if state == COMPLETE
+            else FAILED_JOB
+            if state == FAILED
+            else DELETED_JOB
+            if deleted
+            else None
+        )
         if deleted and before is not None:
             return None
         news = now if now != before or uid != self.uids.get(key) else None
@@ -146,7 +155,7 @@ OnEnd = Callable[[Object, str], None]
 
 
 @dataclass(slots=True)
-class Waiting:
+class Waiter:
     """One wait; `go` ends it. ``expected`` is how many Jobs there will be at least, ``timeout`` in seconds.
 
     ``busy`` says whether more Jobs are on their way, as while a submission is at work. ``on_end`` gets each
@@ -154,19 +163,19 @@ class Waiting:
     """
 
     reader: Reader
-    goal: Goal
+    goal: WaitGoal
     expected: int
     timeout: float | None
     on_end: OnEnd
-    on_turn: Callable[[Tally], None] = lambda tally: None
+    on_turn: Callable[[JobCounts], None] = lambda tally: None
     busy: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
-    tally: Tally = field(default_factory=Tally)
+    tally: JobCounts = field(default_factory=JobCounts)
     listed: bool = False
     """Whether what was there at the start is known."""
     _was_busy: bool = False
 
-    def go(self, stopped: Callable[[], bool]) -> Ending:
+    def go(self, stopped: Callable[[], bool]) -> WaitResult:
         """Wait. Raises ExpanderError when the source cannot be read."""
         ends_at = None if self.timeout is None else self.clock() + self.timeout
 
@@ -188,11 +197,11 @@ class Waiting:
         if became is not None:
             self.on_end(job, became)
 
-    def _ending(self) -> Ending | None:
+    def _ending(self) -> WaitResult | None:
         tally, goal = self.tally, self.goal
         if goal.kind == "any" and tally.ended:
             return "reached"
-        if goal.kind == "failed" and tally.counts[LOST]:
+        if goal.kind == "failed" and tally.counts[FAILED_JOB]:
             return "reached"
         if goal.kind == "complete" and tally.bad:
             return "missed"

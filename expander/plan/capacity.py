@@ -8,11 +8,11 @@ from typing import Final, Protocol
 from expander.base.errors import InputError
 from expander.client.quotas import NamespaceLimits
 
-PATIENCE: Final = 3.0
+QUOTA_TIMEOUT_SECONDS: Final = 3.0
 """Seconds in which a question is asked again before the plan goes on without an answer."""
 
 
-class Limits(Protocol):
+class CapacitySource(Protocol):
     """Tells the limits of namespaces. ``asked`` is ``cluster``, ``files`` or ``nothing``."""
 
     @property
@@ -30,7 +30,7 @@ class Limits(Protocol):
         """What a reader of the plan should know about what was not asked, when all has been."""
 
 
-class Nobody:
+class NoCapacity:
     """There is no one to ask, for the reason ``why``."""
 
     asked = "nothing"
@@ -48,7 +48,7 @@ class Nobody:
         return [self._why]
 
 
-class ClusterLimits:
+class ClusterCapacity:
     """Asks the cluster of a kubeconfig, which costs two requests for each namespace.
 
     Raises InputError when there is no cluster configured. What it does not tell is in `Capacity.unknown`.
@@ -64,7 +64,7 @@ class ClusterLimits:
         transport = Transport(kubeconfig, context)
         self.namespace = transport.namespace
         transport.close()  # a namespace or two are asked: no connection is worth keeping
-        self._asking = ApiClient(transport, Retry(budget=PATIENCE), lambda: False)
+        self._asking = ApiClient(transport, Retry(budget=QUOTA_TIMEOUT_SECONDS), lambda: False)
         self._silent: str | None = None
 
     def of(self, namespace: str) -> NamespaceLimits:
@@ -83,12 +83,12 @@ class ClusterLimits:
         return []
 
 
-def limits_of(
+def capacity_source(
     kubeconfig: str | None = None,
     context: str | None = None,
     quotas: Sequence[str] = (),
     offline: bool = False,
-) -> Limits:
+) -> CapacitySource:
     """Who is to be asked: the files ``quotas`` if there are any, else a cluster if there is one.
 
     Raises InputError for a file that cannot be used, and for a kubeconfig or context that was named and
@@ -99,10 +99,10 @@ def limits_of(
 
         return FileLimits(quotas)
     if offline:
-        return Nobody("no cluster was asked (offline)")
+        return NoCapacity("no cluster was asked (offline)")
     try:
-        return ClusterLimits(kubeconfig, context)
+        return ClusterCapacity(kubeconfig, context)
     except InputError as error:
         if kubeconfig is not None or context is not None:
             raise
-        return Nobody(f"no cluster was asked: {error.problems[0].message}")
+        return NoCapacity(f"no cluster was asked: {error.problems[0].message}")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.kube.objects import MutableObject
 from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import BY_KIND
@@ -20,14 +21,12 @@ from expander.validate.defaults.core import requests_from_limits
 from expander.validate.defaults.defaults import defaults
 from expander.validate.warnings import Totals, advice, pods_of
 
-Object = dict[str, Any]
-
 NAME_COPIES: Final = {"Job": 2}
 """How often the server writes a name into an object once more: the labels of a Job's pod template."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Needs:
+class ResourceDemand:
     """What all manifests of a class ask for; classes are compared by identity.
 
     ``title`` is the kind as ``kubectl -o name`` writes it: ``job.batch``. ``counted`` is what a ResourceQuota
@@ -42,7 +41,7 @@ class Needs:
     kind: str
     title: str
     counted: Amounts
-    pod: Object | None
+    pod: MutableObject | None
     pods: int
     pods_in_all: int
     amounts: Amounts
@@ -54,7 +53,7 @@ class Needs:
     warnings: tuple[str, ...]
 
 
-def needs_of(tree: Mapping[str, Any], group_label: str) -> Needs:
+def resource_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand:
     """What ``tree``, a manifest that passed validation, asks for."""
     kind = str(tree.get("kind"))
     spec = _job_spec(tree)
@@ -68,7 +67,7 @@ def needs_of(tree: Mapping[str, Any], group_label: str) -> Needs:
     totals.add(tree)
     indexed = spec is not None and spec.get("completionMode") == "Indexed"
     version = str(tree.get("apiVersion"))
-    return Needs(
+    return ResourceDemand(
         version,
         kind,
         _title(version, kind),
@@ -86,11 +85,11 @@ def needs_of(tree: Mapping[str, Any], group_label: str) -> Needs:
     )
 
 
-def needs_of_anything(tree: Mapping[str, Any], group_label: str) -> Needs:
+def minimal_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand:
     """What a ``tree`` that no server would take asks for, as far as that can be said: to be one object."""
     version, kind, nothing = str(tree.get("apiVersion")), str(tree.get("kind")), Totals(group_label)
-    title, counted = _title(version, kind), _of_its_kind(version, kind)
-    return Needs(version, kind, title, counted, None, 0, 0, {}, 0, False, 0, 0, nothing, ())
+    title, counted = _title(version, kind), _count_quota(version, kind)
+    return ResourceDemand(version, kind, title, counted, None, 0, 0, {}, 0, False, 0, 0, nothing, ())
 
 
 def added_bytes(tree: Mapping[str, Any]) -> int:
@@ -101,7 +100,7 @@ def added_bytes(tree: Mapping[str, Any]) -> int:
     kind, metadata = str(tree.get("kind")), dict(tree.get("metadata") or {})
     name = str(metadata.get("name") or metadata.get("generateName") or "")
     metadata["annotations"] = {**(metadata.get("annotations") or {}), DIGEST: "0" * 32}
-    sent: Object = {**tree, "metadata": metadata}
+    sent: MutableObject = {**tree, "metadata": metadata}
     resource = BY_KIND.get(kind)
     namespace = str(metadata.get("namespace") or "default")
     if resource is not None:
@@ -120,7 +119,7 @@ def _job_spec(tree: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return spec if tree.get("kind") in ("Job", "CronJob") and isinstance(spec, Mapping) else None
 
 
-def _pod(template: Mapping[str, Any]) -> Object:
+def _pod(template: Mapping[str, Any]) -> MutableObject:
     """The pod of a template as admission sees it, with defaults: limits are requests where it has none."""
     pod = {"metadata": {"name": ""}, **template, "apiVersion": "v1", "kind": "Pod"}
     made = defaults(pod, "Pod")
@@ -129,12 +128,12 @@ def _pod(template: Mapping[str, Any]) -> Object:
     return made
 
 
-def _counted(tree: Mapping[str, Any], kind: str, pod: Object | None) -> Amounts:
+def _counted(tree: Mapping[str, Any], kind: str, pod: MutableObject | None) -> Amounts:
     if kind == "Pod" and pod is not None:
         return usage(pod)
     if kind in BY_KIND:
         return usage(defaults(tree))
-    return _of_its_kind(str(tree.get("apiVersion")), kind)
+    return _count_quota(str(tree.get("apiVersion")), kind)
 
 
 def _title(api_version: str, kind: str) -> str:
@@ -142,6 +141,6 @@ def _title(api_version: str, kind: str) -> str:
     return f"{kind.lower()}.{group}" if version else kind.lower()
 
 
-def _of_its_kind(api_version: str, kind: str) -> Amounts:
+def _count_quota(api_version: str, kind: str) -> Amounts:
     group, _, version = api_version.partition("/")
     return {f"count/{kind.lower()}s{f'.{group}' if version else ''}": ONE}

@@ -23,94 +23,93 @@ if TYPE_CHECKING:
     from expander.plan.plan import Plan
 
 MIB: Final = 1 << 20
-LARGEST_BODY: Final = 3 * MIB
-LARGEST_REQUEST: Final = 3 * MIB // 2
-LARGEST_DATA: Final = MIB
-LARGEST_ANNOTATIONS: Final = 256 << 10
-NEAR: Final = 0.8
+MAX_BODY_BYTES: Final = 3 * MIB
+MAX_ETCD_REQUEST_BYTES: Final = 3 * MIB // 2
+MAX_DATA_BYTES: Final = MIB
+MAX_ANNOTATION_BYTES: Final = 256 << 10
+NEAR_LIMIT: Final = 0.8
 """From this part of a limit on, an object is near it."""
 
-STORE: Final = 2 << 30
-MANY_JOBS: Final = 3_000
-MANY_PODS: Final = 3_000
-PODS_OF_CLUSTER: Final = 150_000
-PODS_ON_NODE: Final = 110
-ENDED_PODS: Final = 12_500
+ETCD_BYTES: Final = 2 << 30
+TESTED_JOBS: Final = 3_000
+TESTED_NAMESPACE_PODS: Final = 3_000
+TESTED_CLUSTER_PODS: Final = 150_000
+DEFAULT_NODE_PODS: Final = 110
+POD_GC_THRESHOLD: Final = 12_500
 CONTROLLER_QPS: Final = 20
-SLOW_START: Final = 300
+SLOW_START_SECONDS: Final = 300
 """Seconds that the Job controller may take to make all pods before it is worth a word."""
 
-MANY_COMPLETIONS, MANY_AT_ONCE = 100_000, 10_000
+MAX_TRACKED_COMPLETIONS, MAX_TRACKED_PARALLELISM = 100_000, 10_000
 OTHER_SHAPES: Final = "--as indexed makes one Job of all items, --as chunks=N fewer and larger ones"
 
 
-def near_limits(tree: Mapping[str, Any], size: int) -> str:
-    """What a single large object comes near to; empty for nothing. ``size`` is its JSON as stored."""
+def near_size_limit(tree: Mapping[str, Any], size: int) -> str:
+    """Which size limit a single object is near; empty for none. ``size`` is its JSON as stored, in bytes."""
     data = sum(_length(tree.get(part)) for part in ("data", "binaryData", "stringData"))
     metadata = tree.get("metadata")
     annotations = _length(metadata.get("annotations")) if isinstance(metadata, Mapping) else 0
-    if size > LARGEST_REQUEST:
-        return "has more than the 1.5 MiB that etcd takes in one request by default"
-    if data > NEAR * LARGEST_DATA:
-        return "has nearly the 1 MiB of data that a ConfigMap or Secret may hold"
-    if annotations > NEAR * LARGEST_ANNOTATIONS:
-        return "has nearly the 256 KiB of annotations that an object may have"
-    if size > NEAR * LARGEST_REQUEST:
-        return "has nearly the 1.5 MiB that etcd takes in one request by default"
+    if size > MAX_ETCD_REQUEST_BYTES:
+        return "exceeds etcd's default request limit of 1.5 MiB"
+    if data > NEAR_LIMIT * MAX_DATA_BYTES:
+        return "is close to the 1 MiB of data a ConfigMap or Secret may hold"
+    if annotations > NEAR_LIMIT * MAX_ANNOTATION_BYTES:
+        return "is close to the 256 KiB of annotations an object may have"
+    if size > NEAR_LIMIT * MAX_ETCD_REQUEST_BYTES:
+        return "is close to etcd's default request limit of 1.5 MiB"
     return ""
 
 
 def _length(texts: object) -> int:
     """The characters of a mapping's keys and values."""
-    return (
-        sum(len(str(key)) + len(str(value)) for key, value in texts.items())
-        if isinstance(texts, Mapping)
-        else 0
-    )
+    if not isinstance(texts, Mapping):
+        return 0
+    return sum(len(str(key)) + len(str(value)) for key, value in texts.items())
 
 
 def warnings_of(plan: Plan) -> list[str]:
-    """What the size of the whole batch makes worth saying, each with what can be done."""
+    """What the size of the whole batch makes worth a warning, each with what can be done about it."""
     jobs, active = plan.objects.get("Job", 0), plan.rate.max_active
     found = []
-    if jobs > MANY_JOBS and (active is None or active > MANY_JOBS):
+    if jobs > TESTED_JOBS and (active is None or active > TESTED_JOBS):
         found.append(
-            f"{jobs:,} Jobs at a time: Kubernetes is tested with no number of them, and reports of trouble "
-            f"begin at some thousands; --max-active 500 sends them as others finish, {OTHER_SHAPES}"
+            f"{jobs:,} Jobs at once: Kubernetes publishes no tested limit, and trouble starts at a few "
+            f"thousand; --max-active 500 sends Jobs as others finish, {OTHER_SHAPES}"
         )
     pods = plan.pods_at_once
-    if pods > PODS_OF_CLUSTER:
-        found.append(f"{pods:,} pods at a time: a cluster is tested with {PODS_OF_CLUSTER:,} at most")
+    if pods > TESTED_CLUSTER_PODS:
+        found.append(f"{pods:,} pods at once: clusters are tested with up to {TESTED_CLUSTER_PODS:,}")
     most = max(plan.pods_by_namespace.values(), default=0)
-    if most > MANY_PODS:
+    if most > TESTED_NAMESPACE_PODS:
         found.append(
-            f"{most:,} pods at a time in one namespace: Kubernetes is tested with {MANY_PODS:,}; they need "
-            f"{ceil(most / PODS_ON_NODE):,} nodes at the usual {PODS_ON_NODE} pods on each"
+            f"{most:,} pods at once in one namespace: Kubernetes is tested with {TESTED_NAMESPACE_PODS:,}; "
+            f"they need {ceil(most / DEFAULT_NODE_PODS):,} nodes at {DEFAULT_NODE_PODS} pods each"
         )
-    if plan.pods_in_all > ENDED_PODS and not plan.expires:
+    if plan.pods_in_all > POD_GC_THRESHOLD and not plan.expires:
         found.append(
-            f"{plan.pods_in_all:,} pods in all: when {ENDED_PODS:,} have ended in the cluster, the oldest "
-            "are deleted, and their logs with them; --max-active with --delete-finished collects them before"
+            f"{plan.pods_in_all:,} pods in total: once {POD_GC_THRESHOLD:,} have ended in the cluster, the "
+            "oldest are deleted together with their logs; "
+            "--max-active with --delete-finished collects them first"
         )
-    if plan.pods_in_all / CONTROLLER_QPS > max(SLOW_START, plan.seconds):
+    if plan.pods_in_all / CONTROLLER_QPS > max(SLOW_START_SECONDS, plan.seconds):
         found.append(
-            f"the Job controller makes {CONTROLLER_QPS} requests a second by default: to start "
-            f"{plan.pods_in_all:,} pods takes it at least {minutes(plan.pods_in_all / CONTROLLER_QPS)}"
+            f"the Job controller sends {CONTROLLER_QPS} requests a second by default: starting "
+            f"{plan.pods_in_all:,} pods takes at least {minutes(plan.pods_in_all / CONTROLLER_QPS)}"
         )
-    if plan.etcd_bytes > STORE / 10:
+    if plan.etcd_bytes > ETCD_BYTES / 10:
         found.append(
-            f"{plan.etcd_bytes / MIB:,.0f} MiB of objects: etcd holds {STORE // MIB:,} MiB by default, and "
-            "keeps what every change replaced until it is compacted"
+            f"{plan.etcd_bytes / MIB:,.0f} MiB of objects: etcd holds {ETCD_BYTES // MIB:,} MiB by default, "
+            "including old versions until compaction"
         )
     return found
 
 
 def indexed_warning(completions: int, parallelism: int) -> str:
-    """What the server warns of in an Indexed Job; empty for nothing."""
-    if completions > MANY_COMPLETIONS and parallelism > MANY_AT_ONCE:
+    """The API server's warning about a large Indexed Job (WarningsForJobSpec); empty for none."""
+    if completions > MAX_TRACKED_COMPLETIONS and parallelism > MAX_TRACKED_PARALLELISM:
         return (
-            f"spec.completions: above {MANY_COMPLETIONS:,}, with a parallelism above {MANY_AT_ONCE:,}, the "
-            "Job may lose track of its completed indexes when many fail"
+            f"spec.completions: above {MAX_TRACKED_COMPLETIONS:,}, with a parallelism above "
+            f"{MAX_TRACKED_PARALLELISM:,}, the Job may lose track of its completed indexes when many fail"
         )
     return ""
 

@@ -11,17 +11,17 @@ from typing import Any, Final
 
 from expander.kube.quantity import Quantity
 from expander.kube.resources import ZERO, Amounts, plus, written
-from expander.plan.quota_fit import Room, Ruling
+from expander.plan.quota_fit import Headroom, LimitRangeEffect
 
-USUAL: Final = 300.0
+DEFAULT_QPS: Final = 300.0
 """Objects a second that are reckoned with without ``--qps``: less than half of the 770 that `submit` reaches
 with the local API on two cores, start-up included (benchmarks/submit.py), since a cluster's etcd writes to
 several disks. What a cluster takes depends on these and on who else asks."""
 
-ASKED_BEFORE: Final = 1
+SETUP_REQUESTS: Final = 1
 """Requests of every submission before the first object: the server's version."""
 
-ASKED_PER_NAMESPACE: Final = 2
+REQUESTS_PER_NAMESPACE: Final = 2
 """The quotas and limit ranges of a namespace."""
 
 
@@ -36,7 +36,7 @@ class Rate:
     @property
     def per_second(self) -> float:
         """Objects a second on average."""
-        return USUAL if self.qps is None else self.qps
+        return DEFAULT_QPS if self.qps is None else self.qps
 
     def share(self, jobs: int) -> Fraction:
         """The part of ``jobs`` that is in the cluster unfinished at a time."""
@@ -87,8 +87,8 @@ class Plan:
     seconds: float = 0.0
     asked: str = "nothing"
     unknown: list[str] = field(default_factory=list)
-    rooms: list[Room] = field(default_factory=list)
-    rulings: list[Ruling] = field(default_factory=list)
+    rooms: list[Headroom] = field(default_factory=list)
+    rulings: list[LimitRangeEffect] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     failed: int = 0
 
@@ -122,7 +122,7 @@ class Plan:
         }
 
 
-def scaled(amounts: Amounts, share: Fraction) -> Amounts:
+def scale(amounts: Amounts, share: Fraction) -> Amounts:
     """``share`` of the ``amounts``."""
     return {name: Quantity(amount.value * share, amount.form) for name, amount in amounts.items()}
 

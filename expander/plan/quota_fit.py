@@ -17,11 +17,11 @@ from expander.kube import limit_ranges, quota
 from expander.kube.quantity import Quantity
 from expander.kube.quota import Refused, concerns, usage
 from expander.kube.resources import ZERO, Amounts, plus, read
-from expander.plan.demand import Needs
+from expander.plan.demand import ResourceDemand
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Headroom:
     """One resource of one quota: ``fits`` of ``of`` have room now.
 
     ``what`` is a kind, or ``Pod`` for the pods of Jobs; ``refused`` says that the server takes no more of
@@ -47,7 +47,7 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class LimitRangeEffect:
     """What the namespace's rules make of ``count`` objects of one kind, in the server's words.
 
     ``refused``: they, or the pods of the Jobs, are refused however long one waits; else ``words`` tells what
@@ -62,7 +62,7 @@ class Ruling:
 
 
 @dataclass(slots=True)
-class _Line:
+class _QuotaLine:
     asked: Amounts = field(default_factory=dict)
     objects: dict[str, int] = field(default_factory=dict)
 
@@ -78,24 +78,24 @@ class _Charge:
     objects: int
 
 
-class Demand:
+class QuotaDemand:
     """What a batch asks of one namespace, held against its ``capacity``."""
 
     def __init__(self, capacity: NamespaceLimits) -> None:
         self.capacity = capacity
-        self._lines: dict[tuple[str, str, bool], _Line] = {}
+        self._lines: dict[tuple[str, str, bool], _QuotaLine] = {}
         self._rulings: dict[tuple[str, str, bool], int] = {}
 
-    def add(self, needs: Needs, times: int) -> None:
+    def add(self, needs: ResourceDemand, times: int) -> None:
         """``times`` objects of one class."""
         for charge in self._charges(needs, times):
-            line = self._lines.setdefault((charge.quota, charge.what, charge.refused), _Line())
+            line = self._lines.setdefault((charge.quota, charge.what, charge.refused), _QuotaLine())
             for name, amount in charge.amounts.items():
                 whole = line.asked.get(name, ZERO)
                 line.asked[name] = plus(whole, amount, times * charge.objects)
                 line.objects[name] = line.objects.get(name, 0) + times * charge.objects
 
-    def rooms(self, share: Fraction = Fraction(1)) -> list[Room]:
+    def rooms(self, share: Fraction = Fraction(1)) -> list[Headroom]:
         """The quotas that the batch counts against, resource by resource.
 
         ``share`` is the part of the Jobs that are there at a time: only so many have pods.
@@ -107,35 +107,37 @@ class Demand:
             for (of_quota, what, refused), line in self._lines.items():
                 if of_quota == name:
                     part = Fraction(1) if refused else share
-                    for room in _rooms(line, hard, used, part):
-                        found.append(Room(self.capacity.namespace, name, what=what, refused=refused, **room))
+                    for room in _headrooms(line, hard, used, part):
+                        found.append(
+                            Headroom(self.capacity.namespace, name, what=what, refused=refused, **room)
+                        )
         return found
 
-    def rulings(self) -> list[Ruling]:
+    def rulings(self) -> list[LimitRangeEffect]:
         """What limit ranges change and refuse, and what quotas refuse for ever."""
         return [
-            Ruling(self.capacity.namespace, kind, words, count, refused)
+            LimitRangeEffect(self.capacity.namespace, kind, words, count, refused)
             for (kind, words, refused), count in self._rulings.items()
         ]
 
-    def _charges(self, needs: Needs, times: int) -> list[_Charge]:
+    def _charges(self, needs: ResourceDemand, times: int) -> list[_Charge]:
         found = []
         pod = self._admitted(needs, times)
         for each in self.capacity.quotas:
             name = each["metadata"]["name"]
             own = {"kind": needs.kind, "spec": {}} if needs.kind != "Pod" else pod
-            if own is not None and concerns(_plain(each), own):
+            if own is not None and concerns(_as_dict(each), own):
                 counted = needs.counted if needs.kind != "Pod" else usage(own)
                 found.append(_Charge(name, counted, needs.kind, True, 1))
-            if pod is not None and needs.kind == "Job" and concerns(_plain(each), pod):
+            if pod is not None and needs.kind == "Job" and concerns(_as_dict(each), pod):
                 found.append(_Charge(name, usage(pod), "Pod", False, needs.pods))
         return found
 
-    def _admitted(self, needs: Needs, times: int) -> dict[str, Any] | None:
+    def _admitted(self, needs: ResourceDemand, times: int) -> dict[str, Any] | None:
         """The pod as the limit ranges make it; None when there is none, or it is refused for ever."""
         if needs.pod is None:
             return None
-        ranges = [_plain(each) for each in self.capacity.ranges]
+        ranges = [_as_dict(each) for each in self.capacity.ranges]
         empty = [{**each, "status": {}} for each in self.capacity.quotas]
         pod = limit_ranges.applied(ranges, needs.pod)
         filled = (pod["metadata"].get("annotations") or {}).get(limit_ranges.NOTE)
@@ -154,7 +156,7 @@ class Demand:
         self._rulings[key] = self._rulings.get(key, 0) + times
 
 
-def _rooms(line: _Line, hard: Amounts, used: Amounts, share: Fraction) -> Iterator[dict[str, Any]]:
+def _headrooms(line: _QuotaLine, hard: Amounts, used: Amounts, share: Fraction) -> Iterator[dict[str, Any]]:
     """What is to say of each resource of a quota; only ``share`` of the objects are there at a time."""
     for resource, whole in line.asked.items():
         asked = Quantity(whole.value * share, whole.form)
@@ -172,11 +174,11 @@ def _rooms(line: _Line, hard: Amounts, used: Amounts, share: Fraction) -> Iterat
         }
 
 
-def _plain(obj: Mapping[str, Any]) -> dict[str, Any]:
+def _as_dict(obj: Mapping[str, Any]) -> dict[str, Any]:
     return dict(obj)
 
 
-REST: Final = {
+ON_QUOTA_EFFECT: Final = {
     "wait": "the rest waits (--on-quota)",
     "fail": "the rest fails (--on-quota)",
     "skip": "the rest is skipped (--on-quota)",
@@ -184,7 +186,9 @@ REST: Final = {
 """What becomes of items without room, by ``--on-quota``."""
 
 
-def quota_lines(rooms: Sequence[Room], on_quota: str = "wait", *, open_ended: bool = False) -> Iterator[str]:
+def quota_lines(
+    rooms: Sequence[Headroom], on_quota: str = "wait", *, open_ended: bool = False
+) -> Iterator[str]:
     """For each quota what fits, and by which resource what does not.
 
     ``open_ended`` says that there is more of the batch than was counted.
@@ -194,13 +198,13 @@ def quota_lines(rooms: Sequence[Room], on_quota: str = "wait", *, open_ended: bo
         start = f"quota {quota_name} in {namespace}: "
         tight = [room for room in _tightest(lines) if room.short]
         for room in tight:
-            yield start + _short(room, on_quota, open_ended)
+            yield start + _shortage(room, on_quota, open_ended)
         if not tight:
-            parts = [f"{room.of:,} {_called(room)}" for room in _tightest(lines)]
+            parts = [f"{room.of:,} {_object_noun(room)}" for room in _tightest(lines)]
             yield f"{start}room for {'the first' if open_ended else 'all:'} {' and '.join(parts)}"
 
 
-def ruling_lines(rulings: Iterable[Ruling], *, open_ended: bool = False) -> Iterator[str]:
+def limit_range_lines(rulings: Iterable[LimitRangeEffect], *, open_ended: bool = False) -> Iterator[str]:
     """What is filled in, and what is refused for ever."""
     for ruling in rulings:
         many = f"{ruling.count:,}{' or more' if open_ended else ''}"
@@ -213,9 +217,9 @@ def ruling_lines(rulings: Iterable[Ruling], *, open_ended: bool = False) -> Iter
             yield f"limit range in {ruling.namespace}: {of} get by default: {ruling.words}"
 
 
-def _tightest(rooms: Sequence[Room]) -> list[Room]:
+def _tightest(rooms: Sequence[Headroom]) -> list[Headroom]:
     """Of each kind of object the resource with the least room."""
-    best: dict[tuple[str, bool], Room] = {}
+    best: dict[tuple[str, bool], Headroom] = {}
     for room in rooms:
         key = room.what, room.refused
         if key not in best or room.fits < best[key].fits:
@@ -223,14 +227,18 @@ def _tightest(rooms: Sequence[Room]) -> list[Room]:
     return list(best.values())
 
 
-def _short(room: Room, on_quota: str, open_ended: bool) -> str:
-    of = f"{room.of:,}{' or more' if open_ended else ''} {_called(room)}"
+def _shortage(room: Headroom, on_quota: str, open_ended: bool) -> str:
+    of = f"{room.of:,}{' or more' if open_ended else ''} {_object_noun(room)}"
     why = f"({room.resource}: {room.used} of {room.hard} used)"
-    rest = REST[on_quota] if room.refused else "the Jobs are taken, and their other pods wait (--max-active)"
+    rest = (
+        ON_QUOTA_EFFECT[on_quota]
+        if room.refused
+        else "the Jobs are taken, and their other pods wait (--max-active)"
+    )
     return f"room for {room.fits:,} of {of} now {why}; {rest}"
 
 
-def _called(room: Room) -> str:
+def _object_noun(room: Headroom) -> str:
     return plural(room.what if room.refused else "pod", room.of)
 
 

@@ -19,91 +19,93 @@ from expander.client.quotas import NamespaceLimits, NamespaceLimitsOf
 from expander.kube.scheme import BY_KIND
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
-from expander.plan.demand import NAME_COPIES, Needs, needs_of, needs_of_anything
+from expander.plan.demand import NAME_COPIES, ResourceDemand, minimal_demand, resource_demand
 from expander.plan.limits import (
-    LARGEST_ANNOTATIONS,
-    LARGEST_BODY,
-    NEAR,
+    MAX_ANNOTATION_BYTES,
+    MAX_BODY_BYTES,
+    NEAR_LIMIT,
     indexed_warning,
-    near_limits,
+    near_size_limit,
     warnings_of,
 )
-from expander.plan.plan import ASKED_BEFORE, ASKED_PER_NAMESPACE, Plan, Rate, add_amounts, scaled
-from expander.plan.quota_fit import Demand
+from expander.plan.plan import REQUESTS_PER_NAMESPACE, SETUP_REQUESTS, Plan, Rate, add_amounts, scale
+from expander.plan.quota_fit import QuotaDemand
 from expander.render.compiled import Rendered, Skeleton
 from expander.render.placeholder import Path
 from expander.validate.warnings import Totals
 
-REMEMBERED: Final = 5_000
+MAX_CLASSES: Final = 5_000
 """So many classes are remembered; beyond, all are forgotten and found anew."""
 
-_FREE: Final = ("command", "args", "env", "image", "workingDir")
+_IRRELEVANT_CONTAINER_FIELDS: Final = ("command", "args", "env", "image", "workingDir")
 
 
-class Classes:
+class ManifestClasses:
     """Gives every manifest its class and its size. ``group_label`` is the key of the batch's label."""
 
     def __init__(self, group_label: str) -> None:
         self._group_label = group_label
         self._slots: dict[int, tuple[Skeleton, list[int]]] = {}
-        self._known: dict[object, Needs] = {}
+        self._known: dict[object, ResourceDemand] = {}
 
-    def of(self, manifest: Manifest, name: str) -> tuple[Needs, int]:
+    def of(self, manifest: Manifest, name: str) -> tuple[ResourceDemand, int]:
         """What ``manifest``, called ``name``, asks for, and the bytes of JSON that a server keeps of it."""
         if isinstance(manifest, Rendered):
             key: object = self._key(manifest)
         else:
-            key = _essence(manifest.tree)
+            key = _structure(manifest.tree)
         needs = self._known.get(key)
         if needs is None:
-            if len(self._known) >= REMEMBERED:
+            if len(self._known) >= MAX_CLASSES:
                 self._known.clear()
             needs = self._known[key] = self._look(manifest)
         copies = NAME_COPIES.get(needs.kind, 0)
-        return needs, size_of(manifest.json()) + needs.added + copies * len(name)
+        return needs, byte_length(manifest.json()) + needs.added + copies * len(name)
 
-    def _look(self, manifest: Manifest) -> Needs:
+    def _look(self, manifest: Manifest) -> ResourceDemand:
         try:
-            return needs_of(manifest.tree, self._group_label)
+            return resource_demand(manifest.tree, self._group_label)
         except (AttributeError, KeyError, TypeError, ValueError):
-            return needs_of_anything(manifest.tree, self._group_label)  # it was not validated
+            return minimal_demand(manifest.tree, self._group_label)  # it was not validated
 
     def _key(self, manifest: Rendered) -> object:
         skeleton, row = manifest.skeleton, manifest.row
         known = self._slots.get(id(skeleton))
         if known is None:
-            if len(self._slots) >= REMEMBERED:
+            if len(self._slots) >= MAX_CLASSES:
                 self._slots.clear()
                 self._known.clear()  # ids of skeletons may come again
-            holes = [hole for hole in skeleton.holes if not says_nothing(hole.path)]
+            holes = [hole for hole in skeleton.holes if not is_irrelevant(hole.path)]
             known = self._slots[id(skeleton)] = skeleton, sorted({slot for h in holes for slot in h.slots})
         if not known[1]:
             return id(skeleton)
         return (id(skeleton), *[(type(row[slot]), str(row[slot])) for slot in known[1]])
 
 
-def says_nothing(path: Path) -> bool:
+def is_irrelevant(path: Path) -> bool:
     """Whether what an object asks for is the same whatever stands at ``path``."""
     if path[:1] in (("data",), ("stringData",), ("binaryData",)):
         return True
     if path[:1] == ("metadata",) or path[-3:-1] in (("metadata", "labels"), ("metadata", "annotations")):
         return path[1:2] != ("namespace",)
     places = [number for number, part in enumerate(path) if part in ("containers", "initContainers")]
-    return bool(places) and path[places[0] + 2 : places[0] + 3] in [(name,) for name in _FREE]
+    return bool(places) and path[places[0] + 2 : places[0] + 3] in [
+        (name,) for name in _IRRELEVANT_CONTAINER_FIELDS
+    ]
 
 
-def size_of(text: str) -> int:
+def byte_length(text: str) -> int:
     """The bytes of ``text`` in UTF-8."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def _essence(tree: Mapping[str, Any]) -> str:
+def _structure(tree: Mapping[str, Any]) -> str:
     """A text that is equal for manifests of one class: the structure with all that says nothing emptied."""
     return json.dumps(_emptied(tree, ()), default=str)
 
 
 def _emptied(value: Any, path: Path) -> Any:
-    if path and not isinstance(value, (dict, list)) and says_nothing(path):
+    if path and not isinstance(value, (dict, list)) and is_irrelevant(path):
         return ""
     if isinstance(value, Mapping):
         return {key: _emptied(below, (*path, key)) for key, below in value.items()}
@@ -112,10 +114,10 @@ def _emptied(value: Any, path: Path) -> Any:
     return value
 
 
-NAMES: Final = 10
+MAX_NAMES: Final = 10
 """Names that a plan keeps."""
 
-CLASSES: Final = 10_000
+MAX_COUNTED_CLASSES: Final = 10_000
 """Classes and namespaces that are counted apart before they are summed up."""
 
 
@@ -141,10 +143,10 @@ class Survey:
         self._group_label = group_label
         self._capacity = capacity
         self._on_error = on_error
-        self._classes = Classes(group_label)
+        self._classes = ManifestClasses(group_label)
         self._totals = Totals(group_label, amounts=False)
-        self._counts: dict[tuple[Needs, str], int] = {}
-        self._demands: dict[str, Demand] = {}
+        self._counts: dict[tuple[ResourceDemand, str], int] = {}
+        self._demands: dict[str, QuotaDemand] = {}
         self._versions: set[str] = set()
         self._said: dict[str, tuple[int, str]] = {}
 
@@ -155,9 +157,9 @@ class Survey:
             _, namespace, own = manifest.identity.split("\n", 2)
             needs, size = of(manifest, own)
             name = f"{needs.title}/{own or _generated(manifest)}"
-            if size > NEAR * LARGEST_ANNOTATIONS and not self._fits(manifest, name, size):
+            if size > NEAR_LIMIT * MAX_ANNOTATION_BYTES and not self._fits(manifest, name, size):
                 continue
-            if len(plan.names) < NAMES:
+            if len(plan.names) < MAX_NAMES:
                 plan.group = plan.group or self._group(manifest)
                 plan.names.append(name)
             plan.etcd_bytes += size
@@ -167,7 +169,7 @@ class Survey:
                 self._say("metadata.name: has a dot, so pods cannot have it as their host name", name)
             key = needs, namespace
             counts[key] = counts.get(key, 0) + 1
-            if len(counts) >= CLASSES:
+            if len(counts) >= MAX_COUNTED_CLASSES:
                 self._sum_up()
             yield name
 
@@ -176,14 +178,14 @@ class Survey:
         self._sum_up()
         plan = self._plan
         plan.requests = (
-            plan.total + ASKED_BEFORE + len(self._versions) + ASKED_PER_NAMESPACE * len(self._demands)
+            plan.total + SETUP_REQUESTS + len(self._versions) + REQUESTS_PER_NAMESPACE * len(self._demands)
         )
         plan.seconds = plan.rate.seconds(plan.total)
         plan.expires = not self._totals.without_ttl
         share = plan.rate.share(plan.objects.get("Job", 0))
         plan.pods_at_once = ceil(plan.pods_at_once * share)
         plan.pods_by_namespace = {name: ceil(pods * share) for name, pods in plan.pods_by_namespace.items()}
-        plan.at_once = scaled(plan.at_once, share)
+        plan.at_once = scale(plan.at_once, share)
         plan.rooms = [room for demand in self._demands.values() for room in demand.rooms(share)]
         plan.rulings = [ruling for demand in self._demands.values() for ruling in demand.rulings()]
         unknown = (demand.capacity.unknown for demand in self._demands.values())
@@ -221,21 +223,21 @@ class Survey:
                 self._demand(namespace).add(needs, times)
         self._counts.clear()
 
-    def _demand(self, namespace: str) -> Demand:
+    def _demand(self, namespace: str) -> QuotaDemand:
         if namespace not in self._demands:
             capacity = NamespaceLimits(namespace) if self._capacity is None else self._capacity(namespace)
-            self._demands[namespace] = Demand(capacity)
+            self._demands[namespace] = QuotaDemand(capacity)
         return self._demands[namespace]
 
     def _fits(self, manifest: Manifest, name: str, size: int) -> bool:
         """Whether a large object can be sent; says what it comes near to."""
-        sent = size_of(manifest.json())
-        if sent > LARGEST_BODY:
+        sent = byte_length(manifest.json())
+        if sent > MAX_BODY_BYTES:
             item = None if manifest.item is None else str(manifest.item)
-            words = f"{name} has {sent:,} bytes; an API server takes {LARGEST_BODY:,} in one request"
+            words = f"{name} has {sent:,} bytes; an API server takes {MAX_BODY_BYTES:,} in one request"
             self._on_error(ItemError(Problem(words, manifest.where, item)))
             return False
-        words = near_limits(manifest.tree, size)
+        words = near_size_limit(manifest.tree, size)
         if words:
             self._say(words, name)
         return True
@@ -249,7 +251,7 @@ class Survey:
         return str(labels.get(self._group_label, "")) if isinstance(labels, Mapping) else ""
 
 
-def plan_of(
+def survey_batch(
     manifests: Iterable[Manifest],
     *,
     rate: Rate | None = None,

@@ -21,7 +21,7 @@ from expander.manifests.rerun import indexes_left
 Object = Mapping[str, Any]
 
 
-class Log(NamedTuple):
+class LogFile(NamedTuple):
     """The output of one start of a container, as a file. ``pod`` is the pod's name."""
 
     pod: str
@@ -30,7 +30,7 @@ class Log(NamedTuple):
     path: Path
 
 
-def logs_of(folders: PodFolders, pods: Sequence[Object]) -> Iterator[Log]:
+def log_files(folders: PodFolders, pods: Sequence[Object]) -> Iterator[LogFile]:
     """The logs of ``pods``, those of init containers first."""
     for pod in pods:
         folder = folders.of(pod)
@@ -38,7 +38,7 @@ def logs_of(folders: PodFolders, pods: Sequence[Object]) -> Iterator[Log]:
             name = container["name"]
             restart = 0
             while os.path.exists(path := folder.log(name, restart)):
-                yield Log(pod["metadata"]["name"], name, restart, Path(path))
+                yield LogFile(pod["metadata"]["name"], name, restart, Path(path))
                 restart += 1
 
 

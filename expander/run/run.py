@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from expander.base.errors import ItemError, Problem, UsageError
-from expander.kube.objects import statuses_of
+from expander.kube.objects import Object, statuses_of
 from expander.local.executor import Executor
 from expander.local.logs import LOOK
 from expander.local.store.job_states import FINISHED, job_state
@@ -25,7 +25,7 @@ from expander.manifests.manifest import Manifest
 
 _FORM = re.compile(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
 
-SMALL = 3
+MIN_ENDED_FOR_PERCENT = 3
 """Percentages count from so many ended Jobs on: one failure of one is not yet 100 %."""
 
 
@@ -59,27 +59,25 @@ class Halt:
         counted = {"fail": failed, "success": succeeded, "done": ended}[self.what]
         if not self.percent:
             return counted >= self.count
-        return ended >= SMALL and counted * 100 >= self.count * ended
+        return ended >= MIN_ENDED_FOR_PERCENT and counted * 100 >= self.count * ended
 
 
 FIRST_FAILURE = Halt(True, "fail", 1)
 
 
-Object = Mapping[str, Any]
-
-FULL = "Too many pods"
+TOO_MANY_PODS = "Too many pods"
 """What the scheduler says when as many pods run as may: room comes."""
 
-HARMLESS = ("ContainerCreating", "PodInitializing")
+TRANSIENT_REASONS = ("ContainerCreating", "PodInitializing")
 """Reasons to wait that pass by themselves."""
 
 
-def why_open(job: Object, pods: Sequence[Object]) -> str | None:
+def describe_open_job(job: Object, pods: Sequence[Object]) -> str | None:
     """What is to say of a Job that has not ended, or None when it is simply at work."""
     reasons: dict[str, int] = {}
     fits = any("nodeName" in pod["spec"] for pod in pods)
     for pod in pods:
-        for reason in pod_troubles(pod, fits):
+        for reason in pod_problems(pod, fits):
             reasons[reason] = reasons.get(reason, 0) + 1
     if not reasons:
         return None
@@ -87,7 +85,7 @@ def why_open(job: Object, pods: Sequence[Object]) -> str | None:
     return f"[{job['metadata']['name']}] {'; '.join(told[:3])}"
 
 
-def pod_troubles(pod: Object, fits: bool) -> Iterator[str]:
+def pod_problems(pod: Object, fits: bool) -> Iterator[str]:
     """What keeps a pod from its end, or ended it badly; not that it waits for its turn.
 
     ``fits``: others of its Job found their place, so that this one will as well.
@@ -95,7 +93,7 @@ def pod_troubles(pod: Object, fits: bool) -> Iterator[str]:
     status = pod.get("status") or {}
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            if fits or FULL in condition.get("message", ""):
+            if fits or TOO_MANY_PODS in condition.get("message", ""):
                 continue
             yield f"{condition.get('reason', 'waiting for a place')}: {condition.get('message', '')}".rstrip(
                 ": "
@@ -103,23 +101,23 @@ def pod_troubles(pod: Object, fits: bool) -> Iterator[str]:
     for container in statuses_of(pod):
         state = container.get("state") or {}
         waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
-        if waiting.get("reason") and waiting["reason"] not in HARMLESS:
+        if waiting.get("reason") and waiting["reason"] not in TRANSIENT_REASONS:
             yield f"{container['name']}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
         elif ended.get("exitCode"):
             message = f": {ended['message']}" if ended.get("message") else ""
             yield f"{container['name']} failed with exit code {ended['exitCode']}{message}"
 
 
-TURN = 0.2
+MAX_STEP_SECONDS = 0.2
 """Seconds the loop waits for news at most, so that a signal or a time limit is soon noticed."""
 
-STALL = 3.0
+STALL_SECONDS = 3.0
 """Seconds without a Job that ends after which the user is told what the open ones wait for."""
 
-LOOKED_AT = 20
+MAX_JOBS_CHECKED = 20
 """So many open Jobs are looked at then."""
 
-LARGEST_CHUNK = 256
+MAX_CHUNK = 256
 """Manifests that are taken in between two turns of the executor."""
 
 
@@ -127,14 +125,14 @@ OnJob = Callable[[Object, Callable[[], Sequence[Object]]], None]
 """Gets a Job and a function that gives its pods."""
 
 
-class OtherContent(ItemError):
+class ContentChanged(ItemError):
     """An earlier run has an object of the same name with other content; it stays."""
 
     reason = "AlreadyExists"
 
 
 @dataclass(slots=True)
-class RunResult:
+class RunEnd:
     """How a run ended.
 
     ``counts`` are Jobs by state (pending, running, suspended, succeeded, failed); ``before`` those that an
@@ -197,9 +195,9 @@ class Run:
         """The first time nothing further begins and what runs is waited for; the second time all stops."""
         self._interrupts += 1
 
-    def go(self) -> RunResult:
+    def go(self) -> RunEnd:
         """Run until everything has ended, or a reason to stop before comes up."""
-        result = RunResult(before=_ended(self._executor.group()))
+        result = RunEnd(before=_ended_count(self._executor.group()))
         size = 1
         more = True
         while True:
@@ -207,8 +205,8 @@ class Run:
                 chunk = list(islice(self._manifests, size))
                 more = bool(chunk)
                 self._submit(chunk)
-                size = min(size * 2, LARGEST_CHUNK)
-            self._executor.step(0 if more and not self._draining else TURN)
+                size = min(size * 2, MAX_CHUNK)
+            self._executor.step(0 if more and not self._draining else MAX_STEP_SECONDS)
             for job in self._executor.take_finished():
                 self._moved_at = self._clock()
                 self._open.pop((job["metadata"]["namespace"], job["metadata"]["name"]), None)
@@ -217,7 +215,7 @@ class Run:
             if self._clock() - self._looked_at >= LOOK:
                 self._looked_at = self._clock()
                 self._executor.look_at_logs()
-            if self._clock() - self._moved_at > STALL:
+            if self._clock() - self._moved_at > STALL_SECONDS:
                 self._tell_stalls()
             result.counts = self._executor.group()
             self._on_turn(result.counts)
@@ -234,7 +232,7 @@ class Run:
             if submitted.outcome == "exists":
                 item = None if manifest.item is None else str(manifest.item)
                 self._on_error(
-                    OtherContent(
+                    ContentChanged(
                         Problem(
                             f"{manifest.kind} {manifest.name!r} of an earlier run has other content",
                             manifest.where,
@@ -265,15 +263,15 @@ class Run:
             if job is None or job_state(job) in FINISHED:
                 del self._open[namespace, name]
                 continue
-            if looked_at == LOOKED_AT:
+            if looked_at == MAX_JOBS_CHECKED:
                 return
             looked_at += 1
-            words = why_open(job, self._executor.owned(job["metadata"]["uid"]))
+            words = describe_open_job(job, self._executor.owned(job["metadata"]["uid"]))
             if words is not None and words not in self._told:
                 self._told.add(words)
                 self._on_note(f"waiting: {words}")
 
-    def _over(self, result: RunResult, more: bool) -> bool:
+    def _over(self, result: RunEnd, more: bool) -> bool:
         executor, counts = self._executor, result.counts
         if self._interrupts > 1:
             result.stopped = "interrupted"
@@ -295,11 +293,11 @@ class Run:
         return not more and executor.running == 0 and counts["pending"] + counts["running"] == 0
 
 
-def _ended(counts: Mapping[str, int]) -> int:
+def _ended_count(counts: Mapping[str, int]) -> int:
     return counts["succeeded"] + counts["failed"]
 
 
-def forget(folder: Path) -> None:
+def remove_state(folder: Path) -> None:
     """Remove the state of a group. Raises ExpanderError while an expander is at work in it."""
     import shutil
 

@@ -12,22 +12,22 @@ from typing import Any, Final
 from expander.base.errors import ExpanderError
 from expander.base.state_dir import state_folder
 
-HISTORY: Final = 20_000
+WATCH_HISTORY: Final = 20_000
 """Changes that are kept for watches."""
 
-FOLDER: Final = "_serve"
+SERVER_FOLDER: Final = "_serve"
 """The server's state among those of groups, which never begin like this."""
 
-LOG: Final = "server.log"
+LOG_FILE: Final = "server.log"
 """Where a detached server writes what it has to say, in its state folder."""
 
-READY: Final = "ready "
+READY_PREFIX: Final = "ready "
 """What a server's standard output begins with once it answers; the URL follows."""
 
 
 def server_folder(chosen: str | None) -> Path:
     """The state folder of a server: ``chosen``, or one among the user's state."""
-    return state_folder(FOLDER) if chosen is None else Path(chosen).absolute()
+    return state_folder(SERVER_FOLDER) if chosen is None else Path(chosen).absolute()
 
 
 def run_server(
@@ -54,7 +54,7 @@ def run_server(
     from expander.local.apiserver.storage import Cluster
 
     parsed = Faults.parse(faults) if faults else Faults()
-    with Cluster(folder, history=HISTORY, shared=True, **executor) as cluster:
+    with Cluster(folder, history=WATCH_HISTORY, shared=True, **executor) as cluster:
         before = server.last(folder)
         settings = Settings(
             folder,
@@ -81,7 +81,7 @@ def detach(folder: Path, command: Sequence[str]) -> str:
     Raises ExpanderError with what it said when it ended instead.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / LOG
+    log = folder / LOG_FILE
     with open(log, "wb") as errors:
         process = subprocess.Popen(
             command,
@@ -93,8 +93,8 @@ def detach(folder: Path, command: Sequence[str]) -> str:
     assert process.stdout is not None
     with process.stdout as output:
         line = output.readline().decode(errors="replace").strip()
-    if not line.startswith(READY):
+    if not line.startswith(READY_PREFIX):
         process.wait()
         said = log.read_text(errors="replace").strip().removeprefix("error: ")
         raise ExpanderError(said or "the server ended before it was ready")
-    return line.removeprefix(READY)
+    return line.removeprefix(READY_PREFIX)

@@ -21,7 +21,7 @@ from expander.local.controllers.cronjob.sync import (
 )
 from expander.validate.defaults.defaults import defaults
 
-BROKEN: Final = frozenset(("UnknownTimeZone", "UnparseableSchedule", "InvalidSchedule"))
+FATAL_REASONS: Final = frozenset(("UnknownTimeZone", "UnparseableSchedule", "InvalidSchedule"))
 """Reasons of events after which a CronJob never starts anything."""
 
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
@@ -54,7 +54,7 @@ def simulate(
     names none, by default UTC. A suspended one starts nothing. Raises InputError, in the controller's words,
     for a schedule that never comes.
     """
-    world = _World(cron_job, since, takes, zone)
+    world = _Simulation(cron_job, since, takes, zone)
     now: float | None = since
     while now is not None and now <= until:
         yield from world.look(now)
@@ -76,7 +76,7 @@ def parse_until(text: str, since: float, zone: str = "") -> float:
         raise UsageError(f"{text!r} is no time: {error}", hint=hint) from error
 
 
-class _World:
+class _Simulation:
     """One CronJob, the Jobs it has, and when those that run will end."""
 
     def __init__(self, cron_job: Mapping[str, Any], since: float, takes: float, zone: str) -> None:
@@ -116,7 +116,7 @@ class _World:
 
     def _not_started(self, decision: CronDecision, now: float) -> Iterator[Occurrence]:
         for event in decision.events:
-            if event.reason in BROKEN:
+            if event.reason in FATAL_REASONS:
                 raise InputError(f"CronJob {self._cron_job['metadata']['name']!r}: {event.message}")
             if event.reason == "JobAlreadyActive" and decision.scheduled not in self._held:
                 self._held.add(decision.scheduled)

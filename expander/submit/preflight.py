@@ -113,7 +113,7 @@ class Preflight:
         return False
 
     def _tell(self, manifests: list[Manifest], ended: bool) -> None:
-        from expander.plan.quota_fit import quota_lines, ruling_lines
+        from expander.plan.quota_fit import limit_range_lines, quota_lines
         from expander.plan.survey import Survey
 
         survey = Survey(
@@ -131,5 +131,5 @@ class Preflight:
         self._told.update(plan.namespaces)
         for line in quota_lines(rooms, self._on_quota, open_ended=not ended):
             self._say(line)
-        for line in ruling_lines(rulings, open_ended=not ended):
+        for line in limit_range_lines(rulings, open_ended=not ended):
             self._say(line)

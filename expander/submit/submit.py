@@ -18,7 +18,7 @@ from expander.base.errors import ItemError, OutputError, Problem
 from expander.client.client import ApiClient, ClusterError, Resource, StatusError, Unreachable
 from expander.client.retry import Retry
 from expander.client.transport import Transport
-from expander.group.collect import Finishing
+from expander.group.collect import ClusterCollector
 from expander.manifests.manifest import Manifest
 from expander.submit.active_window import ActiveWindow
 from expander.submit.delivery import Finished
@@ -105,7 +105,7 @@ class Submitter:
             window = ActiveWindow(options.max_active, self._finished, self._is_behind)
         pace = AdaptiveRateLimiter(options.max_in_flight, options.qps, options.burst)
         self.submission = Workers(self._transport, pace, options, window)
-        self.finishing: Finishing | None = None
+        self.finishing: ClusterCollector | None = None
         self._asking = self._asker(self._retry)
         self.news = Watchers(self.submission, self._transport, self._asking, options.group_label, say)
         self._journal: Journal | None = None
@@ -178,7 +178,7 @@ class Submitter:
 
     def _collect(self, journal: Path) -> None:
         folder = self._options.results_folder or journal.parent / "results"
-        self.finishing = Finishing(
+        self.finishing = ClusterCollector(
             self._transport,
             ApiClient(self._transport, self._retry, lambda: self._stopped),
             folder,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from expander.group.bookkeeping import PENDING, retry_folder
-from expander.group.open import Wanted, open_source
+from expander.group.bookkeeping import PENDING_FILE, retry_folder
+from expander.group.open import GroupSelector, open_source
 from tests.cli.cluster import cluster, jobs, size, until
 from tests.cli.groups import at_work, create, follow, job, run_locally
 from tests.cli.program import Answer, run
@@ -247,11 +247,11 @@ def test_logs_are_kept_where_the_user_says_or_not_at_all(served: Server, state: 
 def test_two_retries_of_a_group_do_not_work_at_the_same_time(served: Server, state: Path) -> None:
     create(served, worded("k1", "bad", "k"))
     ended(served, "k")
-    wanted = Wanted(group="k", kubeconfig=str(served.kubeconfig))
+    wanted = GroupSelector(group="k", kubeconfig=str(served.kubeconfig))
     folder = retry_folder(open_source(wanted), wanted)
     assert folder.is_relative_to(state)
     folder.mkdir(parents=True)
-    with open(folder / PENDING, "wb") as held:
+    with open(folder / PENDING_FILE, "wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         answer = follow(served, "retry", "--group", "k")
     assert answer.code == 2

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError
-from expander.group.bookkeeping import Pending
+from expander.group.bookkeeping import PendingRetries
 
 
 def tree(name: str) -> dict[str, Any]:
@@ -15,11 +15,11 @@ def tree(name: str) -> dict[str, Any]:
 
 def test_what_was_begun_and_not_done_is_there_the_next_time(tmp_path: Path) -> None:
     path = tmp_path / "group" / "pending.jsonl"
-    with Pending(path) as pending:
+    with PendingRetries(path) as pending:
         pending.begin([(tree("a"), "1"), (tree("b"), ""), (tree("c"), "3")])
         pending.done("n", "b")
         pending.done("n", "unknown")
-    with Pending(path) as pending:
+    with PendingRetries(path) as pending:
         assert pending.entries() == [(tree("a"), "1"), (tree("c"), "3")]
         pending.done("n", "a")
         pending.done("n", "c")
@@ -28,17 +28,17 @@ def test_what_was_begun_and_not_done_is_there_the_next_time(tmp_path: Path) -> N
 
 def test_a_line_that_was_cut_short_is_passed_over_and_the_next_ones_count(tmp_path: Path) -> None:
     path = tmp_path / "pending.jsonl"
-    with Pending(path) as pending:
+    with PendingRetries(path) as pending:
         pending.begin([(tree("a"), "1")])
     with open(path, "ab") as file:
         file.write(b'{"begun": {"metadata": {"na')
-    with Pending(path) as pending:
+    with PendingRetries(path) as pending:
         assert pending.entries() == [(tree("a"), "1")]
         pending.begin([(tree("b"), "2")])
-    with Pending(path) as pending:
+    with PendingRetries(path) as pending:
         assert pending.entries() == [(tree("a"), "1"), (tree("b"), "2")]
 
 
 def test_only_one_process_has_it(tmp_path: Path) -> None:
-    with Pending(tmp_path / "x"), pytest.raises(ExpanderError, match="another retry"):
-        Pending(tmp_path / "x")
+    with PendingRetries(tmp_path / "x"), pytest.raises(ExpanderError, match="another retry"):
+        PendingRetries(tmp_path / "x")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from expander.group.cleanup import Found, Plan, wait_until_gone
+from expander.group.cleanup import CleanupPlan, Target, wait_until_gone
 from expander.group.source import Writer
 from expander.kube.objects import Object
 
@@ -31,7 +31,7 @@ class Lists:
 
 
 def left(*looks: list[Object], whole: bool = True) -> tuple[int, int]:
-    plan = Plan(whole, whole, [Found("Job", "n", "old", "old")])
+    plan = CleanupPlan(whole, whole, [Target("Job", "n", "old", "old")])
     return wait_until_gone(plan, cast(Writer, Lists(*looks)), 0.2)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
-from expander.group.cluster_watch import Lists, selectors_of
+from expander.group.cluster_watch import GroupLister, pod_selectors
 from expander.group.source import LogOptions
 from expander.kube.objects import Change, Object, Selection
 from tests.cli.cluster import PATIENCE, cluster, until
@@ -91,7 +91,7 @@ def test_lists_come_in_portions_and_are_whole(served: Server, source: Sources) -
     create(served, *(job(f"many-{number}", group="many", suspend=True) for number in range(7)))
     whole = source(served, "jobgroup=many")
     assert names(whole.jobs()) == [f"many-{number}" for number in range(7)]
-    small = Lists(whole.asking, whole.selection, page=3)
+    small = GroupLister(whole.asking, whole.selection, page=3)
     assert len(list(small.portions("Job", "jobgroup=many"))) == 3
     assert names(small.all("Job", "jobgroup=many")) == names(whole.jobs())
     first = next(whole.jobs())
@@ -228,7 +228,7 @@ def test_pods_are_asked_for_by_uid_in_portions_that_fit_into_a_request() -> None
         {"metadata": {"uid": uid}, "spec": {"selector": {"matchLabels": {label: uid}}}} for uid in uids
     ]
     own = {"metadata": {"uid": "own"}, "spec": {"selector": {"matchLabels": {"app": "x"}}}}
-    found = list(selectors_of([*jobs, own]))
+    found = list(pod_selectors([*jobs, own]))
     assert found[0] == "app=x"
     assert all(len(text) < 4000 for text in found)
     assert sorted(uid for text in found[1:] for uid in text.partition("(")[2].rstrip(")").split(",")) == uids

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from expander.group import wait
-from expander.group.wait import ended
+from expander.group.wait import ended_jobs
 from expander.kube.objects import Change
 from tests.group.fakes import FakeReader, job
 
@@ -20,12 +20,15 @@ class Busy(FakeReader):
 
 
 def test_jobs_that_have_ended_are_told_of_although_more_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wait, "GATHERED", 0)
-    told = ended(Busy([], []))
+    monkeypatch.setattr(wait, "MAX_BATCH_SECONDS", 0)
+    told = ended_jobs(Busy([], []))
     names = [each["metadata"]["name"] for _ in range(3) for each in next(told)]
     assert names[:3] == ["job-0", "job-1", "job-2"]
 
 
 def test_each_job_is_told_of_once_and_the_end_is_when_all_have_ended() -> None:
     jobs = [job("a"), job("b", "Failed")]
-    assert [each["metadata"]["name"] for part in ended(FakeReader(jobs, [])) for each in part] == ["a", "b"]
+    assert [each["metadata"]["name"] for part in ended_jobs(FakeReader(jobs, [])) for each in part] == [
+        "a",
+        "b",
+    ]

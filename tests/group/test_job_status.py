@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from expander.group.diagnosis import Warnings, by_subject
-from expander.group.job_status import Standing, standing_of, standings
+from expander.group.diagnosis import Warnings, events_by_uid
+from expander.group.job_status import JobStatus, job_status, job_statuses
 from expander.kube.time import api_time
 from tests.group.fakes import BEGIN, FakeReader, job, pod
 
@@ -38,8 +38,8 @@ def event(about: dict[str, Any], reason: str, message: str, at: int = 100) -> di
     }
 
 
-def stands(one: dict[str, Any], *pods: dict[str, Any], events: Warnings | None = None) -> Standing:
-    return standing_of(one, pods, events or {})
+def stands(one: dict[str, Any], *pods: dict[str, Any], events: Warnings | None = None) -> JobStatus:
+    return job_status(one, pods, events or {})
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_container_that_is_being_made_is_no_trouble_until_an_event_says_so() -
     one = job("a", "Active")
     made = waiting(one, "ContainerCreating")
     assert stands(one, made).why == ""
-    events = by_subject([event(made, "FailedMount", "configmap not found")])
+    events = events_by_uid([event(made, "FailedMount", "configmap not found")])
     assert stands(one, made, events=events).words == "FailedMount: configmap not found"
 
 
@@ -73,7 +73,7 @@ def test_a_pod_that_fits_on_no_node_is_unschedulable() -> None:
 
 def test_pods_refused_by_a_quota_are_told_by_the_event_of_the_job() -> None:
     one = job("a", "Pending")
-    events = by_subject(
+    events = events_by_uid(
         [event(one, "FailedCreate", "(combined from similar events): Error creating: exceeded quota: q")]
     )
     found = stands(one, events=events)
@@ -82,13 +82,13 @@ def test_pods_refused_by_a_quota_are_told_by_the_event_of_the_job() -> None:
 
 def test_a_refusal_before_the_newest_pod_is_over() -> None:
     one = job("a", "Active", parallelism=2, completions=2)
-    events = by_subject([event(one, "FailedCreate", "exceeded quota", at=0)])
+    events = events_by_uid([event(one, "FailedCreate", "exceeded quota", at=0)])
     assert stands(one, pod(one, None, number=5), events=events).reason == ""
 
 
 def test_a_job_with_all_its_pods_has_no_refusal_left() -> None:
     one = job("a", "Active")
-    events = by_subject([event(one, "FailedCreate", "exceeded quota")])
+    events = events_by_uid([event(one, "FailedCreate", "exceeded quota")])
     assert stands(one, pod(one, None), events=events).reason == ""
 
 
@@ -198,5 +198,5 @@ def test_events_are_asked_for_only_when_they_may_tell_something() -> None:
             raise AssertionError("nobody needs them")
 
     done, busy = job("a"), job("b", "Active")
-    found = standings(Curious([done, busy], [pod(done), pod(busy, None)]))
+    found = job_statuses(Curious([done, busy], [pod(done), pod(busy, None)]))
     assert [one.state for one in found] == ["Complete", "Active"]

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.group.logs import LONGEST, Following, LogFiles, Start, Wanted, blocks
-from expander.group.parallel_read import HELD, Readers, Said, take
+from expander.group.logs import MAX_LINE_BYTES, ContainerRun, LogFiles, LogFollower, LogSelection, line_blocks
+from expander.group.parallel_read import MAX_HELD_CHUNKS, Chunk, ParallelReader, next_chunk
 from expander.group.records import records
 from expander.group.source import LogOptions
-from expander.group.wait import ended
+from expander.group.wait import ended_jobs
 from expander.kube.objects import Change
 from tests.group.fakes import FakeReader, job, pod
 
@@ -25,19 +25,19 @@ PATIENCE = 60.0
 def test_lines_stay_whole_however_the_log_is_cut(size: int) -> None:
     text = b"one\n\ntwo three\nfour"
     pieces = [text[start : start + size] for start in range(0, len(text), size)]
-    assert b"".join(blocks(pieces, b"[a] ")) == b"[a] one\n[a] \n[a] two three\n[a] four\n"
-    assert b"".join(blocks(pieces)) == text + b"\n"
-    assert all(block.endswith(b"\n") for block in blocks(pieces, b"> "))
+    assert b"".join(line_blocks(pieces, b"[a] ")) == b"[a] one\n[a] \n[a] two three\n[a] four\n"
+    assert b"".join(line_blocks(pieces)) == text + b"\n"
+    assert all(block.endswith(b"\n") for block in line_blocks(pieces, b"> "))
 
 
 def test_a_line_without_an_end_is_not_held_for_ever() -> None:
-    found = list(blocks((b"x" * 50_000 for _ in range(100)), b"> "))
-    assert max(map(len, found)) < LONGEST + 100_000
+    found = list(line_blocks((b"x" * 50_000 for _ in range(100)), b"> "))
+    assert max(map(len, found)) < MAX_LINE_BYTES + 100_000
     assert sum(map(len, found)) == 5_000_000 + 3 * len(found)
 
 
 def test_nothing_gives_no_line() -> None:
-    assert list(blocks([])) == list(blocks([b"", b""])) == []
+    assert list(line_blocks([])) == list(line_blocks([b"", b""])) == []
 
 
 def test_places_are_told_in_order_whoever_is_read_first() -> None:
@@ -51,7 +51,7 @@ def test_places_are_told_in_order_whoever_is_read_first() -> None:
         yield 2
         gate.set()
 
-    with Readers[int](2) as readers:
+    with ParallelReader[int](2) as readers:
         assert list(readers.in_order([slow, quick, lambda: [3, 4]])) == [1, 2, 3, 4]
 
 
@@ -63,16 +63,16 @@ def test_what_is_read_ahead_has_a_bound() -> None:
         nonlocal given
         while True:
             given += 1
-            if given > HELD:
+            if given > MAX_HELD_CHUNKS:
                 full.set()
             yield given
 
-    with Readers[int](1) as readers:
-        queue: Queue[Said[int]] = Queue(HELD)
+    with ParallelReader[int](1) as readers:
+        queue: Queue[Chunk[int]] = Queue(MAX_HELD_CHUNKS)
         readers.begin(endless, queue)
         assert full.wait(PATIENCE)
-        assert given == HELD + 1
-        assert [take(queue, PATIENCE) for _ in range(3)] == [1, 2, 3]
+        assert given == MAX_HELD_CHUNKS + 1
+        assert [next_chunk(queue, PATIENCE) for _ in range(3)] == [1, 2, 3]
 
 
 def test_an_error_stands_in_its_place_and_the_others_go_on() -> None:
@@ -80,7 +80,7 @@ def test_an_error_stands_in_its_place_and_the_others_go_on() -> None:
         yield 1
         raise ExpanderError("lost")
 
-    with Readers[int](3) as readers:
+    with ParallelReader[int](3) as readers:
         found = list(readers.in_order([broken, lambda: [2]]))
     assert [str(each) for each in found] == ["1", "lost", "2"]
 
@@ -90,7 +90,7 @@ def test_a_mistake_of_ours_is_raised_and_not_swallowed() -> None:
         raise ZeroDivisionError
         yield 1
 
-    with Readers[int](1) as readers, pytest.raises(ZeroDivisionError):
+    with ParallelReader[int](1) as readers, pytest.raises(ZeroDivisionError):
         list(readers.in_order([wrong]))
 
 
@@ -101,12 +101,12 @@ def test_many_places_are_read_by_few_readers() -> None:
         names.add(threading.get_ident())
         yield number
 
-    with Readers[int](3) as readers:
+    with ParallelReader[int](3) as readers:
         assert list(readers.in_order(partial(place, number) for number in range(200))) == list(range(200))
     assert len(names) <= 3
 
 
-def titles(wanted: Wanted, jobs: list[dict[str, Any]], pods: list[dict[str, Any]]) -> list[str]:
+def titles(wanted: LogSelection, jobs: list[dict[str, Any]], pods: list[dict[str, Any]]) -> list[str]:
     return [start.title for record in records(FakeReader(jobs, pods)) for start in wanted.starts(record)]
 
 
@@ -118,21 +118,21 @@ def test_a_title_is_the_item_with_what_tells_its_logs_apart() -> None:
         pod(two, 0, containers=("main", "side")),
         pod(part, 0, index=1),
     ]
-    assert titles(Wanted(), [one, two, part], pods) == ["apple", "apple #2", "b main", "b side", "w/1"]
+    assert titles(LogSelection(), [one, two, part], pods) == ["apple", "apple #2", "b main", "b side", "w/1"]
 
 
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (Wanted(names=("apple",)), ["apple", "apple #2"]),
-        (Wanted(names=("a-2", "w/1")), ["apple #2", "w/1"]),
-        (Wanted(names=("b", "w")), ["b", "w/0", "w/1"]),
-        (Wanted(failed=True), ["b"]),
-        (Wanted(containers=("other",)), []),
-        (Wanted(options=LogOptions(previous=True)), ["w/0"]),
+        (LogSelection(names=("apple",)), ["apple", "apple #2"]),
+        (LogSelection(names=("a-2", "w/1")), ["apple #2", "w/1"]),
+        (LogSelection(names=("b", "w")), ["b", "w/0", "w/1"]),
+        (LogSelection(failed=True), ["b"]),
+        (LogSelection(containers=("other",)), []),
+        (LogSelection(options=LogOptions(previous=True)), ["w/0"]),
     ],
 )
-def test_items_jobs_pods_and_indexes_can_be_named(wanted: Wanted, expected: list[str]) -> None:
+def test_items_jobs_pods_and_indexes_can_be_named(wanted: LogSelection, expected: list[str]) -> None:
     one, two = job("a", item="apple"), job("b", "Failed")
     part = job("w", completionMode="Indexed", completions=2)
     pods = [
@@ -146,7 +146,7 @@ def test_items_jobs_pods_and_indexes_can_be_named(wanted: Wanted, expected: list
 
 
 def test_a_name_that_nothing_has_is_known() -> None:
-    wanted = Wanted(names=("apple", "pear"))
+    wanted = LogSelection(names=("apple", "pear"))
     titles(wanted, [one := job("a", item="apple")], [pod(one)])
     assert wanted.unknown == ["pear"]
 
@@ -155,9 +155,9 @@ def test_a_container_that_has_not_started_has_no_log() -> None:
     one = job("a", "Active")
     waiting = pod(one, None)
     waiting["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "ContainerCreating"}}
-    assert titles(Wanted(), [one], [waiting]) == []
+    assert titles(LogSelection(), [one], [waiting]) == []
     waiting["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 1}}
-    assert titles(Wanted(), [one], [waiting]) == ["a"]
+    assert titles(LogSelection(), [one], [waiting]) == ["a"]
 
 
 def test_a_file_has_one_log_as_it_is_and_several_with_headings(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_file_has_one_log_as_it_is_and_several_with_headings(tmp_path: Path) -
     reader.logs["a-1", "main"] = b"no end"
     with LogFiles(tmp_path / "logs") as files:
         for record in records(reader):
-            files.write(files.path_of(record), list(Wanted().starts(record)), Wanted(), reader)
+            files.write(files.path_of(record), list(LogSelection().starts(record)), LogSelection(), reader)
     (other,) = [path for path in (tmp_path / "logs").glob("*.log") if path.name != "apple.log"]
     assert (
         tmp_path / "logs" / "apple.log"
@@ -193,11 +193,11 @@ def test_a_log_that_breaks_off_leaves_the_file_of_before(tmp_path: Path) -> None
     reader = FakeReader([one], [pod(one)])
     (record,) = records(reader)
     with LogFiles(tmp_path) as files:
-        path, starts = files.path_of(record), list(Wanted().starts(record))
-        files.write(path, starts, Wanted(), reader)
+        path, starts = files.path_of(record), list(LogSelection().starts(record))
+        files.write(path, starts, LogSelection(), reader)
         reader.logs["a-1", "main"] = ExpanderError("lost")
         with pytest.raises(ExpanderError, match="lost"):
-            files.write(path, starts, Wanted(), reader)
+            files.write(path, starts, LogSelection(), reader)
     assert path.read_text() == "a-1 main\n"
     assert sorted(each.name for each in tmp_path.iterdir()) == [".expander-logs", "a.log"]
 
@@ -222,7 +222,7 @@ class Scripted(FakeReader):
 def test_following_begins_each_start_once_and_ends_with_the_last_job() -> None:
     reader = Scripted()
     begun: Queue[str] = Queue()
-    following = Following(reader, Wanted(), lambda start: begun.put(start.title))
+    following = LogFollower(reader, LogSelection(), lambda start: begun.put(start.title))
     following.start()
     one, two = job("a", "Active", item="apple"), job("b", "Active")
     for change in (
@@ -251,8 +251,8 @@ def test_following_begins_each_start_once_and_ends_with_the_last_job() -> None:
 
 def test_following_failed_items_begins_with_the_failure() -> None:
     reader = Scripted()
-    begun: list[Start] = []
-    following = Following(reader, Wanted(failed=True), begun.append)
+    begun: list[ContainerRun] = []
+    following = LogFollower(reader, LogSelection(failed=True), begun.append)
     following.start()
     one = job("a", "Active")
     reader.all_jobs, reader.all_pods = [job("a", "Failed")], [pod(one, 1)]
@@ -273,7 +273,7 @@ def test_a_reader_that_gives_up_ends_the_following_with_its_reason() -> None:
             raise ExpanderError("no access")
             yield None
 
-    following = Following(Broken([], []), Wanted(), lambda start: None)
+    following = LogFollower(Broken([], []), LogSelection(), lambda start: None)
     following.start()
     assert following.over.wait(PATIENCE)
     assert str(following.error) == "no access"
@@ -286,7 +286,7 @@ def test_jobs_are_told_as_they_end_and_each_once() -> None:
     for change in (Change("ADDED", one), Change("ADDED", two), None, Change("MODIFIED", over[0]), None):
         reader.news.put(change)
     reader.all_jobs = over
-    told = ended(reader)
+    told = ended_jobs(reader)
     assert [each["metadata"]["name"] for each in next(told)] == ["a"]
     reader.news.put(Change("MODIFIED", over[1]))
     reader.news.put(None)
@@ -294,5 +294,5 @@ def test_jobs_are_told_as_they_end_and_each_once() -> None:
 
 
 def test_taking_from_an_empty_queue_gives_nothing() -> None:
-    queue: Queue[Said[bytes]] = Queue()
-    assert take(queue, 0.01) is None
+    queue: Queue[Chunk[bytes]] = Queue()
+    assert next_chunk(queue, 0.01) is None

@@ -9,8 +9,16 @@ import pytest
 
 from expander.base.errors import ExpanderError, OutputError
 from expander.group.records import records
-from expander.group.report import report, write_report
-from expander.group.report_data import bins_of, lasted, number, percent, plain, span, summarize
+from expander.group.report import report_html, write_report
+from expander.group.report_data import (
+    format_duration,
+    format_elapsed,
+    format_number,
+    format_percent,
+    histogram_bins,
+    plain_text,
+    summarize,
+)
 from expander.group.report_page import histogram
 from expander.kube.time import api_time
 from tests.group.browser import Browser
@@ -74,14 +82,16 @@ def test_reasons_tell_what_keeps_an_item_and_why_its_attempts_failed() -> None:
 
 
 def test_a_report_of_nothing_and_of_what_has_not_begun_is_a_page_too() -> None:
-    assert "There is no item" in report(FakeReader([], []), "g", now=BEGIN)
+    assert "There is no item" in report_html(FakeReader([], []), "g", now=BEGIN)
     waits = job("a", "Pending")
     waits["status"] = {}
-    assert "No item has started." in report(FakeReader([waits], []), "g", now=BEGIN)
+    assert "No item has started." in report_html(FakeReader([waits], []), "g", now=BEGIN)
 
 
 def test_a_failed_item_whose_pods_are_gone_is_shown_without_a_log() -> None:
-    text = report(FakeReader([job("a", "Failed", item="apple"), job("b", seconds=3)], []), "g", now=BEGIN)
+    text = report_html(
+        FakeReader([job("a", "Failed", item="apple"), job("b", seconds=3)], []), "g", now=BEGIN
+    )
     assert "<b>apple</b>" in text
     assert "<pre" not in text
 
@@ -90,7 +100,7 @@ def test_a_log_that_cannot_be_read_does_not_spoil_the_report() -> None:
     lost = job("a", "Failed", item="apple")
     reader = FakeReader([lost], [pod(lost, 1)])
     reader.logs["a-1", "main"] = ExpanderError("the node is gone")
-    assert "Its log cannot be read: the node is gone" in report(reader, "g", now=BEGIN)
+    assert "Its log cannot be read: the node is gone" in report_html(reader, "g", now=BEGIN)
 
 
 def test_a_report_replaces_a_file_whole_and_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -106,7 +116,7 @@ def test_a_report_replaces_a_file_whole_and_refuses_a_folder_that_is_not_there(t
     "durations", [[0.0], [0.0, 0.0, 1.0], [5.0] * 9, [3.0, 7.5, 1e6], [1.0] * 50 + [9e4], [0.0] * 9 + [40.0]]
 )
 def test_every_duration_is_in_the_bin_that_says_so(durations: list[float]) -> None:
-    bins = bins_of(durations, durations[:1])
+    bins = histogram_bins(durations, durations[:1])
     assert sum(each.complete for each in bins) == len(durations)
     assert sum(each.failed for each in bins) == 1
     assert len(bins) < 60
@@ -118,7 +128,7 @@ def test_every_duration_is_in_the_bin_that_says_so(durations: list[float]) -> No
 
 
 def test_numbers_durations_and_shares_read_well() -> None:
-    assert [span(each) for each in (0, 3.25, 59.6, 60, 250, 3600, 7500, 90000)] == [
+    assert [format_duration(each) for each in (0, 3.25, 59.6, 60, 250, 3600, 7500, 90000)] == [
         "0 s",
         "3.2 s",
         "1 m",
@@ -128,7 +138,7 @@ def test_numbers_durations_and_shares_read_well() -> None:
         "2 h 5 m",
         "1 d 1 h",
     ]
-    assert [number(each) for each in (0, 0.0421, 1.534, 12.34, 99.96, 12345.6)] == [
+    assert [format_number(each) for each in (0, 0.0421, 1.534, 12.34, 99.96, 12345.6)] == [
         "0",
         "0.042",
         "1.53",
@@ -136,7 +146,9 @@ def test_numbers_durations_and_shares_read_well() -> None:
         "100",
         "12,346",
     ]
-    assert [percent(*each) for each in ((0, 9), (1, 100000), (1, 8), (99999, 100000), (5, 5), (1, 0))] == [
+    assert [
+        format_percent(*each) for each in ((0, 9), (1, 100000), (1, 8), (99999, 100000), (5, 5), (1, 0))
+    ] == [
         "0 %",
         "< 0.1 %",
         "12 %",
@@ -144,15 +156,15 @@ def test_numbers_durations_and_shares_read_well() -> None:
         "100 %",
         "0 %",
     ]
-    assert (lasted(0.0), lasted(1.0)) == ("< 1 s", "1 s")
-    assert plain("\x1b[1;31mred\x1b[0m\x00\ttab\r\n\x1b]0;title\x07") == "red\ufffd\ttab\n"
+    assert (format_elapsed(0.0), format_elapsed(1.0)) == ("< 1 s", "1 s")
+    assert plain_text("\x1b[1;31mred\x1b[0m\x00\ttab\r\n\x1b]0;title\x07") == "red\ufffd\ttab\n"
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser with the report of 2,000 items open."""
     folder = tmp_path_factory.mktemp("report")
-    (folder / "r.html").write_text(report(group(2000), "<b>night</b> & day", now=BEGIN + 60))
+    (folder / "r.html").write_text(report_html(group(2000), "<b>night</b> & day", now=BEGIN + 60))
     with Browser(folder) as found:
         found.open(folder / "r.html")
         yield found
@@ -246,7 +258,7 @@ def test_indexes_have_a_row_each_and_the_page_is_small(tmp_path: Path) -> None:
     part = job("words", "Failed", completionMode="Indexed", completions=300)
     part["status"] |= {"completedIndexes": "0-298", "failedIndexes": "299"}
     pods = [pod(part, 0 if index < 299 else 1, index=index) for index in range(300)]
-    text = report(FakeReader([part], pods), "words", now=BEGIN + 60)
+    text = report_html(FakeReader([part], pods), "words", now=BEGIN + 60)
     assert "1 of 300 items failed" in text
     assert len(text) < 120_000
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
@@ -256,6 +268,6 @@ def test_indexes_have_a_row_each_and_the_page_is_small(tmp_path: Path) -> None:
 
 def test_times_are_said_in_utc() -> None:
     done = job("a")
-    assert api_time(BEGIN).replace("T", " ").replace("Z", " UTC") in report(
+    assert api_time(BEGIN).replace("T", " ").replace("Z", " UTC") in report_html(
         FakeReader([done], [pod(done)]), "g", now=BEGIN
     )

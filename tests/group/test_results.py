@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.group.results import collect, collect_all, results_in
+from expander.group.results import collect_all, collect_job, read_results
 from tests.group.fakes import FakeReader, job, pod
 
 
@@ -22,7 +22,7 @@ def tree(folder: Path) -> dict[str, str]:
 def test_an_item_has_its_output_each_containers_log_and_its_termination_message(tmp_path: Path) -> None:
     done = job("a-apple", item="apple")
     pods = [pod(done, 0, containers=("main", "side"), message="42 pips")]
-    collected = collect(done, pods, FakeReader([done], pods), tmp_path)
+    collected = collect_job(done, pods, FakeReader([done], pods), tmp_path)
     assert collected.new == 1
     assert tree(tmp_path) == {
         "apple/stdout": "a-apple-1 main\n",
@@ -38,7 +38,7 @@ def test_an_item_has_its_output_each_containers_log_and_its_termination_message(
 def test_every_attempt_is_kept_and_the_one_that_succeeded_is_the_items_output(tmp_path: Path) -> None:
     done = job("a", item="apple")
     pods = [pod(done, 0, number=2), pod(done, 7, number=1), pod(done, 9, number=3)]
-    collect(done, pods, FakeReader([done], pods), tmp_path)
+    collect_job(done, pods, FakeReader([done], pods), tmp_path)
     assert tree(tmp_path) == {
         "apple/stdout": "a-2 main\n",
         "apple/main.1.log": "a-1 main\n",
@@ -50,7 +50,7 @@ def test_every_attempt_is_kept_and_the_one_that_succeeded_is_the_items_output(tm
 def test_the_start_before_a_restart_is_kept_too(tmp_path: Path) -> None:
     done = job("a", item="apple")
     pods = [pod(done, 0, restarts=2)]
-    collect(done, pods, FakeReader([done], pods), tmp_path)
+    collect_job(done, pods, FakeReader([done], pods), tmp_path)
     assert tree(tmp_path)["apple/main.1.previous.log"] == "a-1 main before\n"
 
 
@@ -58,12 +58,12 @@ def test_a_second_call_asks_for_nothing_and_an_unfinished_item_waits(tmp_path: P
     done, busy = job("a", item="apple"), job("b", "Active", item="banana")
     pods = [pod(done)]
     reader = FakeReader([done, busy], [*pods, pod(busy, None)])
-    assert collect(done, pods, reader, tmp_path).new == 1
-    assert collect(busy, [pod(busy, None)], reader, tmp_path).rows == []
+    assert collect_job(done, pods, reader, tmp_path).new == 1
+    assert collect_job(busy, [pod(busy, None)], reader, tmp_path).rows == []
     reader.asked.clear()
-    again = collect(done, pods, reader, tmp_path)
+    again = collect_job(done, pods, reader, tmp_path)
     assert (again.new, again.rows[0]["item"], reader.asked) == (0, "apple", [])
-    assert [row["item"] for row in results_in(tmp_path)] == ["apple"]
+    assert [row["item"] for row in read_results(tmp_path)] == ["apple"]
 
 
 def test_a_log_that_cannot_be_read_leaves_the_item_for_the_next_call(tmp_path: Path) -> None:
@@ -72,22 +72,22 @@ def test_a_log_that_cannot_be_read_leaves_the_item_for_the_next_call(tmp_path: P
     reader = FakeReader([done], pods)
     reader.logs["a-2", "main"] = ExpanderError("no answer")
     with pytest.raises(ExpanderError, match="no answer"):
-        collect(done, pods, reader, tmp_path)
-    assert list(results_in(tmp_path)) == []
+        collect_job(done, pods, reader, tmp_path)
+    assert list(read_results(tmp_path)) == []
     assert tree(tmp_path) == {"apple/main.1.log": "a-1 main\n"}
     del reader.logs["a-2", "main"]
-    assert collect(done, pods, reader, tmp_path).new == 1
+    assert collect_job(done, pods, reader, tmp_path).new == 1
     assert tree(tmp_path)["apple/stdout"] == "a-2 main\n"
 
 
 def test_a_job_that_was_made_anew_is_collected_again_and_its_attempts_number_on(tmp_path: Path) -> None:
     first = job("a", "Failed", item="apple")
     pods = [pod(first, 1, message="bad")]
-    collect(first, pods, FakeReader([first], pods), tmp_path)
+    collect_job(first, pods, FakeReader([first], pods), tmp_path)
     second = job("a", item="apple")
     second["metadata"]["uid"] = "another"
     pods = [pod(second, 0, number=8)]
-    row = collect(second, pods, FakeReader([second], pods), tmp_path).rows[0]
+    row = collect_job(second, pods, FakeReader([second], pods), tmp_path).rows[0]
     assert tree(tmp_path) == {
         "apple/stdout": "a-8 main\n",
         "apple/main.1.log": "a-1 main\n",
@@ -100,14 +100,14 @@ def test_an_indexed_job_has_a_folder_and_a_row_for_each_index_that_ended(tmp_pat
     part = job("words", "Active", completionMode="Indexed", completions=4)
     part["status"] |= {"completedIndexes": "0,2", "failedIndexes": "1"}
     pods = [pod(part, 0, index=0), pod(part, 5, index=1), pod(part, 0, index=2), pod(part, None, index=3)]
-    rows = collect(part, pods, FakeReader([part], pods), tmp_path).rows
+    rows = collect_job(part, pods, FakeReader([part], pods), tmp_path).rows
     assert [(row["index"], row["state"], row["exitCode"], row["folder"]) for row in rows] == [
         (0, "Complete", 0, "words/0"),
         (1, "Failed", 5, "words/1"),
         (2, "Complete", 0, "words/2"),
     ]
     assert tree(tmp_path)["words/1/stdout"] == "words-1-1 main\n"
-    assert [row["folder"] for row in results_in(tmp_path)] == ["words/0", "words/1", "words/2"]
+    assert [row["folder"] for row in read_results(tmp_path)] == ["words/0", "words/1", "words/2"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_whatever_the_item_is_its_files_stay_in_the_folder(tmp_path: Path, item:
     folder = tmp_path / "out"
     done = job("a", item=item)
     pods = [pod(done)]
-    row = collect(done, pods, FakeReader([done], pods), folder).rows[0]
+    row = collect_job(done, pods, FakeReader([done], pods), folder).rows[0]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     (only,) = folder.iterdir()
     assert only.name == row["folder"]
@@ -146,8 +146,8 @@ def test_two_jobs_with_one_item_get_a_folder_each_and_keep_it(tmp_path: Path) ->
     reader = FakeReader(jobs, pods)
     for _ in range(2):
         for one, its in zip(jobs, pods, strict=True):
-            collect(one, [its], reader, tmp_path)
-    assert sorted(row["name"] for row in results_in(tmp_path)) == ["a", "b"]
+            collect_job(one, [its], reader, tmp_path)
+    assert sorted(row["name"] for row in read_results(tmp_path)) == ["a", "b"]
     assert len(reader.asked) == 2
 
 
@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Pat
     (tmp_path / "out").write_text("a file")
     done = job("a", item="apple")
     with pytest.raises(OutputError, match=r"out/apple: Not a directory"):
-        collect(done, [pod(done)], FakeReader([done], []), tmp_path / "out")
+        collect_job(done, [pod(done)], FakeReader([done], []), tmp_path / "out")
 
 
 def test_items_whose_pods_are_gone_are_counted_and_those_that_never_had_one_are_not(tmp_path: Path) -> None:

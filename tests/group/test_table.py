@@ -9,12 +9,12 @@ import pytest
 
 from expander.cli.output import printable
 from expander.group.records import records
-from expander.group.table import Row, as_csv, as_json, as_json_lines, as_text, joblog, row_of
+from expander.group.table import Row, as_csv, as_joblog, as_json, as_json_lines, as_text, record_row
 from tests.group.fakes import BEGIN, FakeReader, job, pod
 
 
 def rows(*jobs: dict[str, Any], pods: list[dict[str, Any]] | None = None) -> list[Row]:
-    return [row_of(record) for record in records(FakeReader(jobs, pods or []))]
+    return [record_row(record) for record in records(FakeReader(jobs, pods or []))]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_terminal_is_never_steered_by_an_item() -> None:
 
 
 def test_the_joblog_has_parallels_columns_and_lists_what_has_ended(mixed: list[Row]) -> None:
-    head, *lines = [line.rstrip("\n").split("\t") for line in joblog(mixed)]
+    head, *lines = [line.rstrip("\n").split("\t") for line in as_joblog(mixed)]
     assert head == [
         "Seq",
         "Host",
@@ -81,12 +81,12 @@ def test_the_joblog_has_parallels_columns_and_lists_what_has_ended(mixed: list[R
 )
 def test_a_signal_has_its_own_column_in_the_joblog(code: int, expected: tuple[str, str]) -> None:
     lost = job("a", "Failed")
-    line = list(joblog(rows(lost, pods=[pod(lost, code)])))[1].split("\t")
+    line = list(as_joblog(rows(lost, pods=[pod(lost, code)])))[1].split("\t")
     assert (line[6], line[7]) == expected
 
 
 def test_a_failure_without_an_exit_code_is_no_success_in_the_joblog() -> None:
-    line = list(joblog(rows(job("a", "Failed"))))[1].split("\t")
+    line = list(as_joblog(rows(job("a", "Failed"))))[1].split("\t")
     assert line[6] == "-1"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import UsageError
-from expander.group.wait import Goal, Waiting
+from expander.group.wait import Waiter, WaitGoal
 from expander.kube.objects import Change, Object
 from tests.group.fakes import FakeReader, job
 
@@ -42,7 +42,7 @@ def wait(
     def on_end(one: Object, became: str) -> None:
         ends.append((one["metadata"]["name"], became))
 
-    waiting = Waiting(reader, Goal.parse(goal), expected, None, on_end)
+    waiting = Waiter(reader, WaitGoal.parse(goal), expected, None, on_end)
     if busy is not None:
         waiting.busy = busy
     ending = waiting.go(lambda: reader.silent)
@@ -147,7 +147,7 @@ def test_while_a_submission_is_at_work_more_is_expected_and_then_looked_for() ->
     answers = iter([True, True, False])
     reader = Growing([*added(DONE), None, None])
     ends: list[str] = []
-    waiting = Waiting(reader, Goal(), 0, None, lambda one, became: ends.append(became))
+    waiting = Waiter(reader, WaitGoal(), 0, None, lambda one, became: ends.append(became))
     waiting.busy = lambda: next(answers, False)
     assert waiting.go(lambda: False) == "reached"
     assert ends == ["succeeded", "failed"]
@@ -155,7 +155,7 @@ def test_while_a_submission_is_at_work_more_is_expected_and_then_looked_for() ->
 
 def test_the_time_is_up_by_the_clock_that_is_given() -> None:
     now = iter(range(1000))
-    waiting = Waiting(Told([*added(BUSY), None]), Goal(), 0, 10.0, lambda one, became: None)
+    waiting = Waiter(Told([*added(BUSY), None]), WaitGoal(), 0, 10.0, lambda one, became: None)
     waiting.clock = lambda: float(next(now))
     assert waiting.go(lambda: False) == "timeout"
 
@@ -165,4 +165,4 @@ def test_the_time_is_up_by_the_clock_that_is_given() -> None:
 )
 def test_a_goal_that_is_none_is_refused_with_those_there_are(text: str) -> None:
     with pytest.raises(UsageError, match="expected one of all, any, complete, failed, count=N"):
-        Goal.parse(text)
+        WaitGoal.parse(text)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from expander.plan.limits import indexed_warning, minutes, warnings_of
-from expander.plan.plan import USUAL, Plan, Rate
+from expander.plan.plan import DEFAULT_QPS, Plan, Rate
 
 
 def plan(**facts: Any) -> Plan:
@@ -21,11 +21,11 @@ def test_a_small_batch_has_nothing_to_warn_of() -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"objects": {"Job": 3_001}}, "3,001 Jobs at a time"),
-        ({"pods_at_once": 150_001}, "a cluster is tested with 150,000"),
-        ({"pods_by_namespace": {"a": 10, "b": 3_300}}, "3,300 pods at a time in one namespace"),
-        ({"pods_by_namespace": {"b": 3_300}}, "30 nodes at the usual 110 pods"),
-        ({"pods_in_all": 12_501, "expires": False}, "when 12,500 have ended"),
+        ({"objects": {"Job": 3_001}}, "3,001 Jobs at once"),
+        ({"pods_at_once": 150_001}, "clusters are tested with up to 150,000"),
+        ({"pods_by_namespace": {"a": 10, "b": 3_300}}, "3,300 pods at once in one namespace"),
+        ({"pods_by_namespace": {"b": 3_300}}, "30 nodes at 110 pods each"),
+        ({"pods_in_all": 12_501, "expires": False}, "once 12,500 have ended"),
         ({"pods_in_all": 60_000}, "at least 50 min"),
         ({"etcd_bytes": 300 << 20}, "300 MiB of objects: etcd holds 2,048 MiB"),
     ],
@@ -36,7 +36,7 @@ def test_a_figure_beyond_what_is_tested_is_told(facts: dict[str, Any], words: st
 
 def test_a_window_keeps_the_number_of_jobs_from_being_a_worry() -> None:
     found = warnings_of(plan(objects={"Job": 50_000}, rate=Rate(max_active=500)))
-    assert not any("Jobs at a time" in each for each in found)
+    assert not any("Jobs at once" in each for each in found)
 
 
 def test_an_indexed_job_is_warned_of_only_above_both_limits() -> None:
@@ -56,7 +56,7 @@ def test_times_are_written_for_people(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("rate", "seconds"),
     [
-        (lambda: Rate(), 1000 / USUAL),
+        (lambda: Rate(), 1000 / DEFAULT_QPS),
         (lambda: Rate(qps=50), 950 / 50),
         (lambda: Rate(qps=50, burst=200), 800 / 50),
         (lambda: Rate(qps=0.5), 999 / 0.5),

@@ -4,17 +4,17 @@ from fractions import Fraction
 from typing import Any
 
 from expander.manifests.manifest import Manifest
-from expander.plan.demand import needs_of
-from expander.plan.quota_fit import Demand, Room, quota_lines, ruling_lines
+from expander.plan.demand import resource_demand
+from expander.plan.quota_fit import Headroom, QuotaDemand, limit_range_lines, quota_lines
 from tests.plan.batches import capacity, job, limit_range, manifest, quota
 
 CPU = {"requests": {"cpu": "500m"}}
 
 
-def demand(*limits: dict[str, Any], batch: list[Manifest]) -> Demand:
-    found = Demand(capacity(*limits))
+def demand(*limits: dict[str, Any], batch: list[Manifest]) -> QuotaDemand:
+    found = QuotaDemand(capacity(*limits))
     for each in batch:
-        found.add(needs_of(each.tree, "jobgroup"), 1)
+        found.add(resource_demand(each.tree, "jobgroup"), 1)
     return found
 
 
@@ -84,7 +84,7 @@ def test_a_limit_range_fills_in_what_containers_do_not_say_and_that_counts() -> 
 
 def test_pods_that_a_limit_range_or_a_quota_refuses_for_ever_are_told_in_the_servers_words() -> None:
     small = demand(limit_range(max={"cpu": "100m"}), batch=jobs(2))
-    assert list(ruling_lines(small.rulings())) == [
+    assert list(limit_range_lines(small.rulings())) == [
         "pods of 2 Jobs will be refused in default (FailedCreate): maximum cpu usage per Container is 100m.  "
         "No limit is specified"
     ]
@@ -101,7 +101,7 @@ def test_with_a_window_only_so_many_jobs_have_pods_but_all_count_as_objects() ->
     assert by_resource == {"count/jobs.batch": (10, 20), "requests.cpu": (2, 4)}
 
 
-def lines(*found: Room, on_quota: str = "wait", open_ended: bool = False) -> list[str]:
+def lines(*found: Headroom, on_quota: str = "wait", open_ended: bool = False) -> list[str]:
     return list(quota_lines(found, on_quota, open_ended=open_ended))
 
 
@@ -110,7 +110,7 @@ def test_the_tightest_resource_of_a_quota_is_told_and_what_becomes_of_the_rest()
         {"count/jobs.batch": "900", "requests.cpu": "5", "pods": "100"}, {"count/jobs.batch": "800"}
     )
     found = demand(limits, batch=[])
-    found.add(needs_of(jobs(1)[0].tree, "jobgroup"), 2000)
+    found.add(resource_demand(jobs(1)[0].tree, "jobgroup"), 2000)
     assert lines(*found.rooms()) == [
         "quota q in default: room for 100 of 2,000 Jobs now (count/jobs.batch: 800 of 900 used); the rest waits "
         "(--on-quota)",
