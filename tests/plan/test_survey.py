@@ -156,7 +156,7 @@ def warned(plan: Plan, words: str) -> bool:
 
 def test_objects_near_a_limit_of_size_are_named() -> None:
     plan = survey_batch([large("a", 900_000), large("b", 900_000), large("c", 10)], on_error=unwanted)
-    assert warned(plan, "configmap/a and 1 more: has nearly the 1 MiB of data")
+    assert warned(plan, "configmap/a and 1 more: is close to the 1 MiB of data")
     notes = {"metadata": {"name": "n", "annotations": {"a": "x" * 250_000}}}
     noted = manifest({"apiVersion": "v1", "kind": "ConfigMap", **notes})
     assert warned(survey_batch([noted], on_error=unwanted), "nearly the 256 KiB of annotations")
