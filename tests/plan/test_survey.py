@@ -159,9 +159,9 @@ def test_objects_near_a_limit_of_size_are_named() -> None:
     assert warned(plan, "configmap/a and 1 more: is close to the 1 MiB of data")
     notes = {"metadata": {"name": "n", "annotations": {"a": "x" * 250_000}}}
     noted = manifest({"apiVersion": "v1", "kind": "ConfigMap", **notes})
-    assert warned(survey_batch([noted], on_error=unwanted), "nearly the 256 KiB of annotations")
+    assert warned(survey_batch([noted], on_error=unwanted), "close to the 256 KiB of annotations")
     batch = [job("j", pod={"containers": [{"name": "c", "image": "i", "args": ["x" * (2 << 20)]}]})]
-    assert warned(survey_batch(batch, on_error=unwanted), "more than the 1.5 MiB that etcd takes")
+    assert warned(survey_batch(batch, on_error=unwanted), "exceeds etcd's default request limit")
 
 
 def test_a_name_with_a_dot_and_advice_about_the_template_are_told_once_for_all() -> None:
