@@ -47,12 +47,12 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_logs, "PAUSE", 0)
+    monkeypatch.setattr(group_logs, "LOG_RETRY_SECONDS", 0)
 
 
 def follow(server: Server, first: Object, **options: Any) -> bytes:
     given = LogOptions(**{"follow": True, **options})
-    pieces = group_logs.log(cast(Transport, server), cast(ApiClient, server), first, "main", given)
+    pieces = group_logs.read_log(cast(Transport, server), cast(ApiClient, server), first, "main", given)
     return b"".join(pieces)
 
 
