@@ -11,8 +11,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ExpanderError, ItemError
+from expander.base.log import Log
 from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
 from expander.client.transport import LOST, ConnectionLost, Response, Transport
+
+log = Log("client")
 
 PAGE_SIZE: Final = 500
 """Objects in one page of a list (``limit``), as in kubectl."""
@@ -61,8 +64,9 @@ class ApiClient:
 
     def send(self, method: str, path: str, body: bytes | None = None) -> Any:
         """The object that answers a request that is safe to repeat."""
-        first, failures, unauthorized = time.monotonic(), 0, 0
+        first, failures, unauthorized, attempt = time.monotonic(), 0, 0, 0
         while True:
+            attempt += 1
             asked, lost = None, True
             try:
                 response = self._transport.request(method, path, body)
@@ -85,6 +89,14 @@ class ApiClient:
                 raise Unreachable(words)
             if self._retry.is_over(first, time.monotonic(), wait) or self._stopped():
                 raise Unreachable(words, hint=self._hint(why)) if lost else ClusterError(words)
+            log.info(
+                "%(method)s %(path)s: %(why)s, attempt %(attempt)d, retry in %(wait).1f s",
+                method=method,
+                path=path,
+                why=why,
+                attempt=attempt,
+                wait=wait,
+            )
             time.sleep(wait)
 
     def _hint(self, why: str) -> str | None:

@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from expander.base.errors import InputError
+from expander.base.log import Log
 from expander.client.http import ENDED_EARLY, Endpoint, MalformedResponse, RequestEncoder
 from expander.client.kubeconfig import ClientConfig, client_config, load_context
 from expander.client.proxy import ProxyError
+
+log = Log("client")
 
 CREDENTIAL_TTL_SECONDS: Final = 30.0
 """How long credentials are used before their source is read again."""
@@ -69,6 +72,7 @@ class Transport:
         self._source = kubeconfig, context
         self._lock = threading.Lock()
         self._thread = threading.local()
+        log.info("credentials were rejected: reading them again")
         self._encoder = _encoder(*self._source)
         self._rejected = False
         self._failed: tuple[float, str] = (-CREDENTIAL_RETRY_SECONDS, "")
@@ -83,13 +87,14 @@ class Transport:
         ``content_type`` is that of ``body``, by default JSON, or a merge patch for PATCH. When credentials
         cannot be renewed the response is a 401.
         """
+        began = time.monotonic()
         encoder = self._current()
         if encoder is None:
             return _unauthorized(self._failed[1])
         try:
             connection = encoder.endpoint.acquire()
         except OSError as error:
-            raise ConnectionLost(describe(error)) from None
+            raise _lost(method, path, error) from None
         try:
             head = connection.send(
                 method, encoder.encode(method, path, body, content_type), RESPONSE_TIMEOUT_SECONDS
@@ -97,7 +102,7 @@ class Transport:
             response = Response(head.status, head.headers, head.read())
         except OSError as error:
             connection.close()
-            raise ConnectionLost(describe(error)) from None
+            raise _lost(method, path, error) from None
         except BaseException:
             connection.close()
             raise
@@ -105,6 +110,15 @@ class Transport:
             connection.close()
         else:
             encoder.endpoint.release(connection)
+        if log.enabled():
+            log.debug(
+                "%(method)s %(path)s %(status)d, %(bytes)d bytes, %(milliseconds).0f ms",
+                method=method,
+                path=path,
+                status=response.status,
+                bytes=len(response.body),
+                milliseconds=(time.monotonic() - began) * 1000,
+            )
         return response
 
     def watch(self, path: str) -> Iterator[bytes]:
@@ -127,11 +141,12 @@ class Transport:
         try:
             connection = encoder.endpoint.acquire()
             head = connection.send("GET", encoder.encode("GET", path), timeout)
+            log.debug("GET %(path)s %(status)d, streaming", path=path, status=head.status)
             if head.status != 200:
                 raise HttpError(head.status, head.read(1 << 16))
             yield from head.pieces()
         except OSError as error:
-            raise ConnectionLost(describe(error)) from None
+            raise _lost("GET", path, error) from None
         finally:
             if connection is not None:
                 connection.close()
@@ -207,6 +222,12 @@ _ERRORS: Final = {
     "Network is unreachable": "network is unreachable",
 }
 """What is said of a connection error, by a part of its text."""
+
+
+def _lost(method: str, path: str, error: OSError) -> ConnectionLost:
+    words = describe(error)
+    log.debug("%(method)s %(path)s: %(error)s", method=method, path=path, error=words)
+    return ConnectionLost(words)
 
 
 def describe(error: OSError) -> str:

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.base.log import Log
 from expander.batch.write import FILE_NAME
 from expander.group.attempts import main_container, pods_by_job
 from expander.group.parallel_read import ParallelReader
@@ -43,6 +44,8 @@ from expander.kube.objects import Object, statuses_of, uid_of
 from expander.manifests.names import digest, valid_name
 from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
+
+log = Log("files")
 
 OWNER_FILE: Final = ".job"
 PART_PREFIX: Final = ".part-"
@@ -112,6 +115,7 @@ def write_atomically(path: Path, pieces: Iterable[bytes]) -> int:
                     file.write(piece)
                     size += len(piece)
             os.replace(part, path)
+            log.debug("wrote %(path)s, %(bytes)d bytes", path=path, bytes=size)
         except BaseException:
             with suppress(OSError):
                 os.unlink(part)

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from expander.base.errors import ExpanderError
+from expander.base.log import Log
 from expander.kube import selectors
 from expander.kube.merge_patch import merged
 from expander.kube.time import api_time
@@ -42,6 +43,8 @@ from expander.local.state import StateFolder
 from expander.local.store.database import Object
 from expander.local.store.events import api_event
 from expander.local.store.objects import Change
+
+log = Log("local")
 
 COMMIT_EVERY: Final = 500
 """Objects that come in between two commits."""
@@ -248,6 +251,7 @@ class Executor(ApiOperations):
                 keep_volumes=keep_volumes,
             )
 
+        log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
         ends = recovery.recorded_ends(self._state.runs)
         self._supervisor = SupervisorClient(self._state.runs, chosen)
         self._kubelet = kubelet(self._supervisor)
@@ -290,6 +294,7 @@ class Executor(ApiOperations):
         for pod in self._control.errands.take_updates():
             self._kubelet.update(pod)
         for uid, grace in self._control.errands.take_stops():
+            log.info("pod %(uid)s is told to stop, grace %(grace)s", uid=uid, grace=grace)
             self._kubelet.stop(uid, now, grace)
 
     def run(self, until: Callable[[Executor], bool]) -> bool:
@@ -328,6 +333,7 @@ class Executor(ApiOperations):
 
     def drain(self) -> None:
         """Begin nothing further; what runs goes on as the loop is turned. For good."""
+        log.info("draining: no pod is started from now on")
         self._control.agenda.paused = True
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from expander.base.errors import OutputError
+from expander.base.log import Log
 from expander.sinks.folder import TEMPORARY, Folder, digest_of, key_of
 from expander.sinks.index import Index
 from expander.sinks.stream import output_error
@@ -36,6 +37,8 @@ class Outcome(StrEnum):
     REMOVED = "removed"
     """An earlier run wrote it, this one did not, and it was pruned."""
 
+
+log = Log("files")
 
 _CHUNK = 512
 """Files noted in the index at once, before they are written."""
@@ -146,6 +149,9 @@ class DirectorySink:
             try:
                 for name, data in chunk[: len(names)]:
                     outcomes.append(self._put(name, data))
+                    log.debug(
+                        "%(outcome)s %(path)s/%(name)s", outcome=outcomes[-1].value, path=self.path, name=name
+                    )
             except OSError as error:
                 raise output_error("write", self._folder.show(name), error) from error
             finally:

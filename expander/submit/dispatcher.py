@@ -10,6 +10,7 @@ from collections import deque
 from itertools import count
 from typing import Final
 
+from expander.base.log import Log
 from expander.submit.active_window import ActiveWindow
 from expander.submit.delivery import (
     Action,
@@ -25,6 +26,8 @@ from expander.submit.options import Outcome, SubmitOptions
 from expander.submit.quota_gate import QuotaGate, summarize_quota
 from expander.submit.rate_limiter import AdaptiveRateLimiter
 from expander.submit.request import PreparedRequest
+
+log = Log("submit")
 
 
 class WorkQueue:
@@ -149,6 +152,7 @@ class Dispatcher:
         for place in self.gate.places():
             task = self.gate.release(place, now)
             if task is not None:
+                log.info("quota has room: sending %(path)s", path=task.prepared.path)
                 task.first = None  # the time it was held is no failure of the server
                 task.released = True
                 return task
@@ -188,18 +192,31 @@ class Dispatcher:
                 words = f"given up after {task.attempts} attempts: {verdict.why}"
                 self._settle(task, Finished("failed", "RetryBudget", words, passed=False))
             else:
+                self._log_retry(task, verdict.why, wait)
                 self._agenda.later(task, now + wait)
         else:
+            self._log_retry(task, verdict.message, 0.0)
             self._denials += 1
             if self._denials > MAX_UNAUTHORIZED * self._pace.limit:
                 self.denied = verdict.message
             self._agenda.later(task, now + self._retry.wait(1, None, chance))
+
+    def _log_retry(self, task: Delivery, why: str, wait: float) -> None:
+        log.info(
+            "%(stage)s %(path)s: %(why)s, attempt %(attempt)d, retry in %(wait).1f s",
+            stage=task.stage,
+            path=task.prepared.path,
+            why=why,
+            attempt=task.attempts,
+            wait=wait,
+        )
 
     def _hold(self, task: Delivery, hold: QuotaExceeded, now: float) -> None:
         """A quota has no room. Since it is asked before names are, the object may be there nevertheless."""
         if self._options.on_quota == "wait":
             self.why = summarize_quota(hold.message)
             self.gate.refuse(task.place, hold.excess, now)
+        log.info("%(path)s refused: %(why)s", path=task.prepared.path, why=hold.message)
         if task.stage == "create" and not task.asked:
             task.stage, task.refusal = "compare", hold.message
             self._agenda.next(task)
@@ -220,6 +237,7 @@ class Dispatcher:
     def _wait_for_room(self, task: Delivery, now: float) -> None:
         self._leave_window(task)
         first = id(task) in self._held_at
+        log.debug("%(path)s waits: %(why)s", path=task.prepared.path, why=self.why)
         self._held_at.setdefault(id(task), now)
         self.gate.join(task.place, task, first)
 
@@ -242,4 +260,10 @@ class Dispatcher:
             self.window.answered(prepared, there)
         self.on_the_way -= 1
         self._held_at.pop(id(task), None)
+        log.debug(
+            "%(path)s %(outcome)s, attempts %(attempts)d",
+            path=prepared.path,
+            outcome=done.outcome,
+            attempts=task.attempts,
+        )
         self.settled.append(Outcome(prepared, done, task.attempts))

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from expander.base.log import Log
+
+log = Log("submit")
+
 INITIAL_LIMIT: Final = 4
 """Requests under way before anything is known of the server."""
 
@@ -84,7 +88,15 @@ class AdaptiveRateLimiter:
         nothing = answers == self._refused >= MIN_SAMPLE_RESPONSES / 2
         if now - self._since < MIN_SAMPLE_SECONDS or (answers < MIN_SAMPLE_RESPONSES and not nothing):
             return
-        self._judge(self._refused / answers)
+        limit, share = self.limit, self._refused / answers
+        self._judge(share)
+        if self.limit != limit:
+            log.info(
+                "%(share).0f %% of answers were refusals: requests in flight %(before)d -> %(limit)d",
+                share=share * 100,
+                before=limit,
+                limit=self.limit,
+            )
         self._taken = self._refused = 0
         self._since = now
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from expander.base.log import Log
 from expander.local.kubelet.container import Container, Kill, Role, State, terminated, termination_message
 from expander.local.kubelet.probe_http import HttpGetAttempt, TcpSocketAttempt
 from expander.local.kubelet.probes import NEVER, Attempt, ExecAttempt, Kind, Probing, Result, SleepAttempt
@@ -18,6 +19,8 @@ from expander.local.runtime.runtime import Exit, Started
 
 if TYPE_CHECKING:
     from expander.local.kubelet.pod import Pod
+
+log = Log("local")
 
 HOOKS = ("postStart", "preStop")
 
@@ -133,6 +136,11 @@ def container_started(pod: Pod, part: Container, event: Started, now: float) -> 
     if part.key != event.key or part.state is not State.STARTING:
         return
     part.state, part.started_at = State.RUNNING, event.at
+    log.info(
+        "container %(container)s of pod %(pod)s started",
+        container=part.name,
+        pod=f"{pod.metadata['namespace']}/{pod.metadata['name']}",
+    )
     _shift(part)
     pod.changed = True
     if part.kill is None and part.held:
@@ -157,12 +165,18 @@ def container_ended(pod: Pod, part: Container, exit_: Exit) -> None:
     part.post_start = part.probing = part.kill = None
     part.held = part.started = False
     part.state, part.ended = State.ENDED, exit_.finished
-    log = pod.files.log(part.name, part.restart)
-    message = termination_message(part.spec, exit_, part.message_file, log, len(pod.parts))
+    path = pod.files.log(part.name, part.restart)
+    message = termination_message(part.spec, exit_, part.message_file, path, len(pod.parts))
     if part.message_file is not None:
         pod.shared.messages.give_back(part.message_file)
         part.message_file = None
     part.terminated = terminated(exit_, message)
+    log.info(
+        "container %(container)s of pod %(pod)s ended with %(code)d",
+        container=part.name,
+        pod=f"{pod.metadata['namespace']}/{pod.metadata['name']}",
+        code=exit_.exit_code,
+    )
     part.ready = part.role is Role.INIT and exit_.exit_code == 0
     if exit_.error is not None and not exit_.lost:
         pod.say("Warning", "Failed", f"Error: {exit_.error}")

@@ -13,7 +13,10 @@ from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Any, Final
 
+from expander.base.log import INFO, Log
 from expander.kube.time import api_time
+
+log = Log("local")
 
 _ADD: Final = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _REPEAT: Final = "UPDATE events SET message=?, last=?, count=? WHERE id=?"
@@ -68,6 +71,7 @@ class EventStore:
         """Record ``what`` (type, reason, message) of the object ``about`` (kind, namespace, name, uid)."""
         self._last += 1
         event = EventRecord(self._last, *about, source, *what, now, now, 1)
+        _log(event)
         self._added.append(event)
         self._change(event, new=True)
         return event
@@ -75,6 +79,7 @@ class EventStore:
     def repeat(self, event: EventRecord, message: str, now: float) -> None:
         """Count an event once more, with the message it has now."""
         event.message, event.last, event.count = message, now, event.count + 1
+        _log(event)
         self._repeated[event.id] = event
         self._change(event, new=False)
 
@@ -124,6 +129,19 @@ class EventStore:
         repeated = [(each.message, each.last, each.count, each.id) for each in self._repeated.values()]
         self._database.executemany(_REPEAT, repeated)
         self._added, self._repeated = [], {}
+
+
+def _log(event: EventRecord) -> None:
+    if log.enabled(INFO):
+        log.info(
+            "%(kind)s %(namespace)s/%(name)s %(reason)s: %(event)s",
+            kind=event.kind,
+            namespace=event.namespace,
+            name=event.name,
+            reason=event.reason,
+            event=event.message,
+            source=event.source,
+        )
 
 
 def api_event(event: EventRecord) -> dict[str, Any]:
