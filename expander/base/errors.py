@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def suggest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like ``name``, or None when none is close; upper and lower case count alike."""
     import difflib
 
@@ -30,7 +30,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return by_lower[found[0]] if found else None
 
 
-class Position(NamedTuple):
+class SourceLocation(NamedTuple):
     """A place in a source text.
 
     ``file`` is the name a person would use for the source (a path, or ``<stdin>``), ``line`` and
@@ -60,7 +60,7 @@ class Problem:
     """
 
     message: str
-    where: Position | None = None
+    where: SourceLocation | None = None
     item: str | None = None
     field: str | None = None
     hint: str | None = None

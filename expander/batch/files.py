@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
-from expander.base.errors import InputError, Position, Problem, YamlError
+from expander.base.errors import InputError, Problem, SourceLocation, YamlError
 from expander.base.yaml import Chunk, read_chunk, split_documents
 from expander.client.quotas import NamespaceLimits
 from expander.validate.check import check
@@ -31,7 +31,7 @@ def files_of(paths: Sequence[str], recursive: bool = False) -> Iterator[str]:
     for path in paths:
         if path == "-" or not os.path.isdir(path):
             if path != "-" and not os.path.exists(path):
-                raise InputError("there is no such file or folder", where=Position(path))
+                raise InputError("there is no such file or folder", where=SourceLocation(path))
             yield path
             continue
         found = 0
@@ -46,7 +46,7 @@ def files_of(paths: Sequence[str], recursive: bool = False) -> Iterator[str]:
         if not found:
             raise InputError(
                 f"the folder has no manifests ({', '.join(EXTENSIONS)})",
-                where=Position(path),
+                where=SourceLocation(path),
                 hint=None if recursive else "-R looks into folders below too",
             )
 
@@ -63,7 +63,7 @@ def chunks_of(path: str, stdin: BinaryIO | None = None) -> Iterator[Chunk]:
         with open(path, "rb") as file:
             yield from _chunks(file, path)
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=Position(path)) from error
+        raise InputError(f"cannot be read: {error.strerror}", where=SourceLocation(path)) from error
 
 
 def _chunks(stream: BinaryIO, source: str) -> Iterator[Chunk]:
@@ -76,7 +76,7 @@ def _chunks(stream: BinaryIO, source: str) -> Iterator[Chunk]:
         except UnicodeDecodeError as error:
             bad = line + rest.count("\n") + error.object.count(b"\n", 0, error.start)
             message = f"byte 0x{error.object[error.start]:02x} is not UTF-8 text"
-            raise YamlError(message, where=Position(source, bad)) from None
+            raise YamlError(message, where=SourceLocation(source, bad)) from None
         cut = len(text) if not data else _safe_cut(text)
         yield from split_documents(text[:cut], source, line)
         line += text.count("\n", 0, cut)
@@ -94,7 +94,7 @@ def _safe_cut(text: str) -> int:
 
 
 def _unreadable(error: OSError) -> None:
-    raise InputError(f"cannot be read: {error.strerror}", where=Position(str(error.filename)))
+    raise InputError(f"cannot be read: {error.strerror}", where=SourceLocation(str(error.filename)))
 
 
 KINDS = ("ResourceQuota", "LimitRange")
@@ -114,10 +114,12 @@ def limits_in(paths: Iterable[str]) -> Iterator[dict[str, Any]]:
                         found += 1
                         yield _checked(data, document.position())
         if not found:
-            raise InputError("there is no ResourceQuota or LimitRange in the file", where=Position(path))
+            raise InputError(
+                "there is no ResourceQuota or LimitRange in the file", where=SourceLocation(path)
+            )
 
 
-def _checked(data: dict[str, Any], where: Position) -> dict[str, Any]:
+def _checked(data: dict[str, Any], where: SourceLocation) -> dict[str, Any]:
     """``data`` with a name. Raises InputError when no server would have it."""
     metadata = data.get("metadata")
     named = {**data, "metadata": {"name": "unnamed", **(metadata if isinstance(metadata, dict) else {})}}

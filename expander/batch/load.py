@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, Position, UsageError
+from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
 from expander.base.yaml import read_chunk
 from expander.batch.expand import prepare
 from expander.batch.files import chunks_of, files_of
@@ -16,7 +16,7 @@ from expander.batch.validator import Validator
 from expander.items import Item
 from expander.kube.volcano import is_volcano
 from expander.local.controllers.volcano.plugins import unsupported_plugins
-from expander.manifests.edits import Edits, apply
+from expander.manifests.edits import Edits, apply_edits
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug
 from expander.render.compile import flattened, not_an_object
@@ -79,14 +79,14 @@ def from_paths(
         for chunk in chunks_of(path):
             for document in read_chunk(chunk, source):
                 for tree in _objects(document.data, document.position()):
-                    apply(tree, edits)
+                    apply_edits(tree, edits)
                     manifest = Manifest(tree, document.position())
                     if taken.add([manifest]):
                         raise twice(manifest)
                     yield from [manifest] if validator is None else validator.accepted([manifest], on_error)
 
 
-def _objects(data: Any, where: Position) -> list[dict[str, Any]]:
+def _objects(data: Any, where: SourceLocation) -> list[dict[str, Any]]:
     objects = flattened(data)
     for found in objects:
         if problem := not_an_object(found, where):

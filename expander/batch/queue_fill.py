@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from expander.base.errors import OutputError, Position
+from expander.base.errors import OutputError, SourceLocation
 from expander.queues.open import open_queue
 from expander.queues.queue import Filled, Message
 from expander.shapes.work_queue import Queued
@@ -37,5 +37,5 @@ def write_messages(queued: Queued, path: Path) -> None:
                 file.write(json.dumps(message.as_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
     except OSError as error:
         raise OutputError(
-            f"cannot write the messages: {error.strerror}", where=Position(str(path))
+            f"cannot write the messages: {error.strerror}", where=SourceLocation(str(path))
         ) from error

@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from expander.base.errors import InputError, ItemError, Position, Problem, UsageError
+from expander.base.errors import InputError, ItemError, Problem, SourceLocation, UsageError
 from expander.batch.expand import checked_group
 from expander.batch.load import from_paths, from_template, group_of_paths, is_template, only_paths
 from expander.batch.unique_names import Taken, twice
 from expander.batch.validator import Validator
 from expander.items import Item, from_python
-from expander.manifests.edits import GROUP_LABEL, Edits, apply
+from expander.manifests.edits import GROUP_LABEL, Edits, apply_edits
 from expander.manifests.manifest import Manifest
 from expander.render.template_file import Engine, TemplateFile
 
@@ -118,8 +118,8 @@ def _from_objects(
         if isinstance(given, Manifest):
             manifest = given
         else:
-            manifest = Manifest(_copied(given, number), Position(f"object {number}"))
-            apply(manifest.tree, edits)  # type: ignore[arg-type]
+            manifest = Manifest(_copied(given, number), SourceLocation(f"object {number}"))
+            apply_edits(manifest.tree, edits)  # type: ignore[arg-type]
         if taken.add([manifest]):
             raise twice(manifest)
         yield from [manifest] if validator is None else validator.accepted([manifest], on_error)
@@ -130,9 +130,13 @@ def _copied(given: Mapping[str, Any], number: int) -> dict[str, Any]:
     try:
         tree = json.loads(json.dumps(given))
     except (TypeError, ValueError) as error:
-        raise InputError(Problem(f"this is no JSON data: {error}", Position(f"object {number}"))) from None
+        raise InputError(
+            Problem(f"this is no JSON data: {error}", SourceLocation(f"object {number}"))
+        ) from None
     if not isinstance(tree, dict) or not all(
         isinstance(tree.get(name), str) for name in ("apiVersion", "kind")
     ):
-        raise InputError(Problem("expected an object with apiVersion and kind", Position(f"object {number}")))
+        raise InputError(
+            Problem("expected an object with apiVersion and kind", SourceLocation(f"object {number}"))
+        )
     return tree

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expander.base.data_files import folder
-from expander.base.errors import InputError, OutputError, Position, UsageError, nearest
+from expander.base.errors import InputError, OutputError, SourceLocation, UsageError, suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def starter(name: str) -> Starter:
     known = {each.name: each for each in starters()}
     if name in known:
         return known[name]
-    meant = nearest(name, known)
+    meant = suggest(name, known)
     hint = f"did you mean {meant}?" if meant else f"there are {', '.join(known)}"
     raise UsageError(f"there is no pattern {name!r}", hint=hint)
 
@@ -63,8 +63,8 @@ def write_starter(chosen: Starter, target: Path, *, force: bool = False) -> Path
             half.unlink(missing_ok=True)
     except FileExistsError:
         raise InputError(
-            "there is such a file", where=Position(str(path)), hint="--force replaces it"
+            "there is such a file", where=SourceLocation(str(path)), hint="--force replaces it"
         ) from None
     except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", where=Position(str(path))) from error
+        raise OutputError(f"cannot be written: {error.strerror}", where=SourceLocation(str(path))) from error
     return path

@@ -303,7 +303,7 @@ def quotas_in(paths: Iterable[str]) -> dict[str, str]:
 
     Raises InputError for a file that cannot be read or has no ResourceQuota.
     """
-    from expander.base.errors import Position
+    from expander.base.errors import SourceLocation
     from expander.batch.files import limits_in
     from expander.kube.quantity import compare
 
@@ -311,7 +311,7 @@ def quotas_in(paths: Iterable[str]) -> dict[str, str]:
     for path in paths:
         quotas = [each["spec"] for each in limits_in([path]) if each["kind"] == "ResourceQuota"]
         if not quotas:
-            raise InputError("there is no ResourceQuota in the file", where=Position(path))
+            raise InputError("there is no ResourceQuota in the file", where=SourceLocation(path))
         for spec in quotas:
             for name, limit in (spec.get("hard") or {}).items():
                 text = str(limit)

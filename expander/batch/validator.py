@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, Position, Problem
+from expander.base.errors import InputError, ItemError, Problem, SourceLocation
 from expander.kube.schemas import release
 from expander.manifests.manifest import Manifest
-from expander.render.compiled import Rendered
+from expander.render.compiled import RenderedManifest
 from expander.validate.check import check
 from expander.validate.finding import Finding
 from expander.validate.template_cache import SHAPES, OncePerTemplate, is_constant
@@ -67,11 +67,11 @@ class Validator:
 
 def _shape(manifest: Manifest) -> object:
     """What a manifest has in common with those that get the same advice."""
-    return manifest.skeleton if isinstance(manifest, Rendered) else manifest.kind
+    return manifest.compiled if isinstance(manifest, RenderedManifest) else manifest.kind
 
 
 def _problem(manifest: Manifest, finding: Finding, item: str | None) -> Problem:
-    where: Position = manifest.where
-    if isinstance(manifest, Rendered):
-        where = manifest.skeleton.locate(finding.steps)
+    where: SourceLocation = manifest.where
+    if isinstance(manifest, RenderedManifest):
+        where = manifest.compiled.locate(finding.steps)
     return Problem(finding.message, where, item, finding.path or None)

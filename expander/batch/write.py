@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
-from expander.base.errors import UsageError, nearest
+from expander.base.errors import UsageError, suggest
 from expander.batch.expand import Expansion
 from expander.manifests.manifest import Manifest
-from expander.manifests.names import NameRule, fit
+from expander.manifests.names import NameRule, joined_name
 from expander.sinks.stream import StreamSink
 
 FIELDS = ("kind", "name", "namespace", "item", "index")
@@ -83,7 +83,9 @@ def _fit(prefix: str, values: list[str], between: list[str], suffix: str) -> str
     """The text with values made plain; the constant text is the user's and stays."""
     text = prefix
     for value, constant in zip(values, [*between, suffix], strict=True):
-        text += (value if FILE_NAME.accepts(value) else fit("", [value], [], "", FILE_NAME) or "") + constant
+        text += (
+            value if FILE_NAME.accepts(value) else joined_name("", [value], [], "", FILE_NAME) or ""
+        ) + constant
     return text
 
 
@@ -98,7 +100,7 @@ def _parse(pattern: str) -> tuple[list[str], list[str]]:
         if name is None:
             continue
         if name not in FIELDS or spec or conversion:
-            close = nearest(name, FIELDS)
+            close = suggest(name, FIELDS)
             raise UsageError(
                 f"the file name pattern has {{{name}}}; it may have "
                 f"{', '.join(f'{{{name}}}' for name in FIELDS)}",

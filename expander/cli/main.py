@@ -100,9 +100,9 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known_or_option = not args or args[0] in COMMANDS or args[0].startswith("-")
         if not known_or_option and not ctx.resilient_parsing:
-            from expander.base.errors import nearest
+            from expander.base.errors import suggest
 
-            close = nearest(args[0], COMMANDS)
+            close = suggest(args[0], COMMANDS)
             known = f"did you mean {close!r}?" if close else f"commands are {', '.join(COMMANDS)}"
             ctx.fail(f"there is no command {args[0]!r}; {known}")
         return super().resolve_command(ctx, args)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from expander.base.errors import InputError, Position, UsageError
+from expander.base.errors import InputError, SourceLocation, UsageError
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _KEY = re.compile(
@@ -151,11 +151,13 @@ def read_values(paths: Iterable[str]) -> dict[str, Any]:
             with open(path, "rb") as file:
                 data = file.read()
         except OSError as error:
-            raise InputError(f"cannot read the values: {error.strerror}", where=Position(path)) from error
+            raise InputError(
+                f"cannot read the values: {error.strerror}", where=SourceLocation(path)
+            ) from error
         documents = list(load_documents(data, path))
         if len(documents) > 1 or not all(isinstance(document.data, dict) for document in documents):
             line = documents[1].line if len(documents) > 1 else 1
-            raise InputError("expected one mapping of names to values", where=Position(path, line))
+            raise InputError("expected one mapping of names to values", where=SourceLocation(path, line))
         for document in documents:
             values = _merged(values, document.data)
     return values

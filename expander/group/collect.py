@@ -21,7 +21,7 @@ from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
 from expander.group.results import collect_job
 from expander.kube.objects import Object, Selection
-from expander.manifests.edits import DIGEST
+from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
 from expander.submit.journal import FINISHED, Journal
@@ -79,7 +79,7 @@ class ClusterCollector:
     def finished(self, job: Object) -> None:
         """A Job has finished; one that is not ours, or is known, is passed over."""
         metadata = job["metadata"]
-        if DIGEST not in (metadata.get("annotations") or {}) or "deletionTimestamp" in metadata:
+        if DIGEST_ANNOTATION not in (metadata.get("annotations") or {}) or "deletionTimestamp" in metadata:
             return
         with self._lock:
             if metadata["uid"] not in self._uids:
@@ -127,7 +127,9 @@ class ClusterCollector:
         fsync_folders({self.folder / row["folder"] for row in found.rows}, self.folder)
         collection = f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
         if self._journal is not None:
-            self._journal.add(f"{collection}/{metadata['name']} {metadata['annotations'][DIGEST]}", FINISHED)
+            self._journal.add(
+                f"{collection}/{metadata['name']} {metadata['annotations'][DIGEST_ANNOTATION]}", FINISHED
+            )
             self._journal.sync()
         options = {
             "kind": "DeleteOptions",

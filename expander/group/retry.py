@@ -22,15 +22,15 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expander.base.errors import ExpanderError, ItemError, OutputError, Position
+from expander.base.errors import ExpanderError, ItemError, OutputError, SourceLocation
 from expander.group.bookkeeping import PENDING_FILE, PendingRetries
 from expander.group.retry_plan import RetryCandidate, RetryPlan, manifest_of
 from expander.group.source import LogOptions, Reader
 from expander.kube.objects import Object, owner_of, statuses_of, uid_of
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
-from expander.manifests.rerun import RETRIED, Successor, attempt_of, with_retried
-from expander.manifests.set_field import change
+from expander.manifests.rerun import RETRIED_ANNOTATION, Successor, attempt_of, with_retried
+from expander.manifests.set_field import set_field
 
 if TYPE_CHECKING:
     from expander.group.cluster_writer import ClusterWriter
@@ -178,7 +178,7 @@ class ClusterRetry:
         for made in parts.values():
             source = made[0].source
             indexes = [again.index for again in made if again.index is not None]
-            self._writer.annotate("Job", source, {RETRIED: with_retried(source, indexes)})
+            self._writer.annotate("Job", source, {RETRIED_ANNOTATION: with_retried(source, indexes)})
 
     def _take_aside(self) -> Iterator[RetryOutcome]:
         aside, self._aside = self._aside, []
@@ -187,7 +187,7 @@ class ClusterRetry:
     def _manifests(self, chosen: RetryPlan, changes: Changes, pending: PendingRetries) -> Iterator[Manifest]:
         for tree, uid in pending.entries():
             for key, value in changes:
-                change(tree, key, value)
+                set_field(tree, key, value)
             yield self._successor(tree, uid)
         rest = iter([again for again in chosen.again if again.key not in self._attempts])
         while portion := [*islice(rest, JOBS_PER_PORTION)]:
@@ -198,7 +198,7 @@ class ClusterRetry:
     def _successor(self, tree: Mapping[str, Any], replaces: str) -> Successor:
         metadata = tree["metadata"]
         self._attempts[metadata["namespace"], metadata["name"]] = attempt_of(tree)
-        return Successor(tree, Position(f"job/{metadata['name']}"), replaces)
+        return Successor(tree, SourceLocation(f"job/{metadata['name']}"), replaces)
 
     def _saved(self, portion: list[RetryCandidate]) -> Iterator[RetryCandidate]:
         if self._logs is None:
@@ -269,6 +269,6 @@ def successors(
             with suppress(NotFound):
                 executor.delete("Job", *place)
         elif each.index is not None:
-            annotations = {RETRIED: with_retried(executor.get("Job", *place), [each.index])}
+            annotations = {RETRIED_ANNOTATION: with_retried(executor.get("Job", *place), [each.index])}
             executor.patch("Job", *place, {"metadata": {"annotations": annotations}})
         yield manifest_of(each)

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, Position, UsageError, nearest
+from expander.base.errors import InputError, ItemError, SourceLocation, UsageError, suggest
 from expander.batch.validator import Validator
 from expander.kube.objects import Object
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
-from expander.manifests.rerun import RETRY_OF, attempt_of, for_index, indexes_left, remade
-from expander.manifests.set_field import change
+from expander.manifests.rerun import RETRY_OF_ANNOTATION, attempt_of, remaining_indexes, rerun, rerun_index
+from expander.manifests.set_field import set_field
 from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 
@@ -83,7 +83,7 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
     names: list[str] = []
     parts: dict[tuple[str, str], Object] = {}
     for job in jobs:
-        if RETRY_OF in (job["metadata"].get("annotations") or {}):
+        if RETRY_OF_ANNOTATION in (job["metadata"].get("annotations") or {}):
             parts[job["metadata"]["namespace"], job["metadata"]["name"]] = job
         state = outcome_of(job, ()).state
         chosen.states[state] = chosen.states.get(state, 0) + 1
@@ -105,7 +105,7 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
     missing = [item for item, found in wanted.items() if not found]
     if missing:
         holding = (name for name in names if missing[0] in name)
-        close = min(holding, key=len, default=None) or nearest(missing[0], names)
+        close = min(holding, key=len, default=None) or suggest(missing[0], names)
         raise InputError(
             f"the group has no item or Job {missing[0]!r}", hint=f"did you mean {close}?" if close else None
         )
@@ -140,7 +140,7 @@ def _split_obsolete(chosen: RetryPlan) -> None:
     whole = {again.key for again in chosen.again}
     kept = []
     for again in chosen.again:
-        of = (again.source["metadata"].get("annotations") or {}).get(RETRY_OF)
+        of = (again.source["metadata"].get("annotations") or {}).get(RETRY_OF_ANNOTATION)
         if (again.key[0], of) in whole:
             chosen.obsolete.append(again.source)
         else:
@@ -176,10 +176,10 @@ def _add_candidates(
 ) -> None:
     uid = job["metadata"]["uid"]
     if indexes is None and not choice.everything:
-        indexes = indexes_left(job)
-    made = [RetryCandidate(remade(job), uid, job)]
+        indexes = remaining_indexes(job)
+    made = [RetryCandidate(rerun(job), uid, job)]
     if indexes is not None:
-        made = [RetryCandidate(for_index(job, index), "", job, index) for index in indexes]
+        made = [RetryCandidate(rerun_index(job, index), "", job, index) for index in indexes]
     if not made:
         words = "each index it lacks has a Job of its own"
         chosen.left.append(Skipped(job, "unchanged", "IndexesRetried", words))
@@ -191,7 +191,7 @@ def _add_candidates(
 def _change(tree: Any, changes: Sequence[tuple[str, str]]) -> None:
     for key, value in changes:
         try:
-            change(tree, key, value)
+            set_field(tree, key, value)
         except UsageError as error:
             problem = error.problems[0]
             raise UsageError(f"--with: {problem.message}", hint=problem.hint) from None
@@ -200,7 +200,7 @@ def _change(tree: Any, changes: Sequence[tuple[str, str]]) -> None:
 def manifest_of(again: RetryCandidate) -> Manifest:
     """The Job as a manifest, whose place is the Job it comes from."""
     metadata = again.source["metadata"]
-    return Manifest(again.tree, Position(f"job/{metadata['name']}"))
+    return Manifest(again.tree, SourceLocation(f"job/{metadata['name']}"))
 
 
 def drop_invalid(chosen: RetryPlan) -> None:

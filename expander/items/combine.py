@@ -1,8 +1,7 @@
-"""Several sources as one: every combination, side by side, one after the other.
+"""Several sources as one: product, zip and chain.
 
-Product and zip merge the columns of their sources; a plain value gets its source's place ("1", "2",
-...) as the name of its column, unless ``NAME=`` gave it another. A combined item says it came from
-where its first source's item came from.
+Product and zip merge the columns of their sources; a plain value gets its source's place ("1", "2", ...) as
+the name of its column, unless ``NAME=`` gave it another. A combined item has the location of its first part.
 """
 
 from __future__ import annotations
@@ -112,9 +111,9 @@ def _merged(columns: dict[str, Value], item: Item, place: int, sources: Sequence
     if len(merged) < len(columns) + len(own):
         shared = ", ".join(repr(name) for name in own if name in columns)
         raise InputError(
-            f"the column {shared} of {sources[place].label} is also in a source before it",
+            f"the column {shared} of {sources[place].label} is also in an earlier source",
             item=str(item),
-            hint="NAME=SOURCE puts NAME_ before the columns of a source",
+            hint="NAME=SOURCE prefixes the columns of a source with NAME_",
         )
     return merged
 

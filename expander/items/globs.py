@@ -1,8 +1,8 @@
-"""Items from the names of files: shell patterns, walked folder by folder in a fixed order.
+"""Items from file names: shell patterns, walked folder by folder in a fixed order.
 
-A folder's names are held while it is walked, never those of the whole tree, so the order is by
-folder: ``a/z`` comes before ``b``. Like a shell, ``*`` does not match a leading dot, ``**``
-does not enter hidden folders or follow symbolic links, and matches may be files or folders.
+A folder's names are held while it is walked, never those of the whole tree, so the order is by folder:
+``a/z`` comes before ``b``. As in a shell, ``*`` does not match a leading dot, ``**`` does not enter hidden
+folders or follow symbolic links, and matches may be files or folders.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 
-from expander.base.errors import InputError, Position
+from expander.base.errors import InputError, SourceLocation
 from expander.items.formats.text import reason
 from expander.items.item import Item, Value
-from expander.items.source import BARE, Source, checked_text
+from expander.items.source import PLAIN_COLUMN, Source, checked_text
 
 _MAGIC = re.compile(r"[*?[]")
 
@@ -46,11 +46,11 @@ def glob_source(pattern: str) -> Source:
                 "name": name,
                 "stem": stem,
                 "ext": extension,
-                BARE: path,
+                PLAIN_COLUMN: path,
             }
             yield checked_text(Item(columns, number, pattern), path)
         if not number:
-            raise InputError("no file matches this pattern", where=Position(pattern))
+            raise InputError("no files match this pattern", where=SourceLocation(pattern))
 
     return Source(pattern, read, uniform=True)
 
@@ -118,5 +118,5 @@ def _listed(folder: str) -> list[str]:
         return os.listdir(folder or ".")
     except OSError as error:
         raise InputError(
-            f"the folder cannot be listed: {reason(error)}", where=Position(folder or ".")
+            f"cannot list the folder: {reason(error)}", where=SourceLocation(folder or ".")
         ) from error

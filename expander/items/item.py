@@ -1,7 +1,4 @@
-"""The item: one row of input.
-
-What a value of an item may be: what JSON can say, as text that UTF-8 can write, not too deep.
-"""
+"""The item, one row of input, and which values it may have: what JSON can say in UTF-8, not too deep."""
 
 from __future__ import annotations
 
@@ -10,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from expander.base.errors import Position
+from expander.base.errors import SourceLocation
 
-DEEPEST = 200
+MAX_DEPTH = 200
 """Levels of lists and mappings in one item: as many as the YAML reader takes."""
 
 
-def unfit(value: object, depth: int = 0) -> str | None:
+def why_invalid(value: object, depth: int = 0) -> str | None:
     """What is wrong with ``value``, as the words after "found"; None if nothing is.
 
     Lone surrogates (which arguments and file names that are not UTF-8 arrive with), NaN, infinity,
@@ -28,17 +25,17 @@ def unfit(value: object, depth: int = 0) -> str | None:
         return None
     if isinstance(value, float):
         return None if math.isfinite(value) else f"the number {value}"
-    if depth > DEEPEST:
-        return f"more than {DEEPEST} levels of nesting"
+    if depth > MAX_DEPTH:
+        return f"more than {MAX_DEPTH} levels of nesting"
     if isinstance(value, Mapping):
         for key, part in value.items():
             if not isinstance(key, str):
-                return f"the key {key!r}, which is no string"
-            if wrong := unfit(key, depth + 1) or unfit(part, depth + 1):
+                return f"the key {key!r}, which is not a string"
+            if wrong := why_invalid(key, depth + 1) or why_invalid(part, depth + 1):
                 return wrong if depth else f"{wrong}, in the column {key!r}"
         return None
     if isinstance(value, list):
-        return next((wrong for part in value if (wrong := unfit(part, depth + 1))), None)
+        return next((wrong for part in value if (wrong := why_invalid(part, depth + 1))), None)
     return f"a value of type {type(value).__name__}"
 
 
@@ -73,9 +70,9 @@ class Item:
     line: int = 0
 
     @property
-    def where(self) -> Position:
+    def where(self) -> SourceLocation:
         """The place this item was read from."""
-        return Position(self.source, self.line)
+        return SourceLocation(self.source, self.line)
 
     @property
     def columns(self) -> Mapping[str, Value] | None:

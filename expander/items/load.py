@@ -1,7 +1,4 @@
-"""A part of the items: ``START:STOP[:STEP]``.
-
-From what a user asks for to the stream of items: the one entry for the layers above.
-"""
+"""From what a user asks for to the stream of items: sources, combination, include, exclude, slice, limit."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, Literal
 
-from expander.base.errors import UsageError, nearest
+from expander.base.errors import UsageError, suggest
 from expander.items.combine import COMBINATIONS
 from expander.items.formats.registry import STDIN
 from expander.items.item import Item
@@ -88,9 +85,9 @@ def _combined(spec: ItemSpec, stdin: BinaryIO | None) -> Source:
     if spec.arguments or not sources:
         sources.insert(0, arguments(spec.arguments))
     if sum(source.label == STDIN for source in sources) > 1:
-        raise UsageError("standard input can be the source of items once only")
+        raise UsageError("standard input can be an item source only once")
     if spec.combine not in COMBINATIONS:
-        near = nearest(spec.combine, COMBINATIONS)
+        near = suggest(spec.combine, COMBINATIONS)
         raise UsageError(
             f"found the combination {spec.combine!r}, expected one of {', '.join(COMBINATIONS)}",
             hint=f"did you mean {near!r}?" if near else None,

@@ -1,8 +1,6 @@
 """Include and exclude, with the meaning they have in GitHub Actions matrices.
 
 A plain value counts as the column ``item``. Values are compared as text, so ``size=1`` fits the number 1.
-
-The texts of include and exclude entries.
 """
 
 from __future__ import annotations
@@ -14,10 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import NoReturn
 
-from expander.base.errors import InputError, Position, UsageError, nearest
+from expander.base.errors import InputError, SourceLocation, UsageError, suggest
 from expander.items.formats.json import decode
 from expander.items.item import Item, Value, is_text
-from expander.items.source import BARE, columns_of
+from expander.items.source import PLAIN_COLUMN, columns_of
 
 
 def parse_entry(text: str) -> Mapping[str, Value]:
@@ -31,12 +29,12 @@ def parse_entry(text: str) -> Mapping[str, Value]:
         _refuse(text, "it is not UTF-8 text")
     if text.lstrip().startswith("{"):
         return _json(text)
-    return _pairs(text) if "=" in text else {BARE: text}
+    return _pairs(text) if "=" in text else {PLAIN_COLUMN: text}
 
 
 def _json(text: str) -> Mapping[str, Value]:
     try:
-        value = decode(text.encode(), Position(text))
+        value = decode(text.encode(), SourceLocation(text))
     except InputError as error:
         _refuse(text, error.problems[0].message)
     assert isinstance(value, dict), "a text that starts with { is an object or malformed"
@@ -134,8 +132,8 @@ def included(stream: Generator[Item, None, None], entries: list[Entry]) -> Gener
             plain = item.columns is None
             extended = dict(columns)
             for place, entry in enumerate(entries):
-                if entry.pairs.keys() == {BARE} and BARE not in columns:
-                    raise _unknown("include", entry, BARE, columns)
+                if entry.pairs.keys() == {PLAIN_COLUMN} and PLAIN_COLUMN not in columns:
+                    raise _unknown("include", entry, PLAIN_COLUMN, columns)
                 if not entry.clashes(columns):
                     extended |= {key: value for key, value in entry.pairs.items() if key not in columns}
                     unused.pop(place, None)
@@ -143,7 +141,7 @@ def included(stream: Generator[Item, None, None], entries: list[Entry]) -> Gener
                 item.value = extended
             yield item
     for place, entry in enumerate(unused.values(), number + 1):
-        value = entry.pairs.get(BARE)
+        value = entry.pairs.get(PLAIN_COLUMN)
         only_a_value = plain and len(entry.pairs) == 1 and isinstance(value, (str, int, float))
         yield Item(value if only_a_value else entry.pairs, place, INCLUDE)  # type: ignore[arg-type]
 
@@ -153,7 +151,7 @@ def _text(value: Value) -> str:
 
 
 def _unknown(option: str, entry: Entry, key: str, columns: Mapping[str, Value]) -> UsageError:
-    near = nearest(key, columns)
+    near = suggest(key, columns)
     return UsageError(
         f"the {option} {entry.text!r} speaks of the column {key!r}, the items have {', '.join(columns)}",
         hint=f"did you mean {near!r}?" if near else None,

@@ -1,11 +1,4 @@
-"""The source: something that can be read as a stream of items, once or many times.
-
-Items from Python values, for the programming interface.
-
-Items given one by one on the command line.
-
-A source that is read many times.
-"""
+"""The source: a stream of items that can be read once or many times, and items from Python values."""
 
 from __future__ import annotations
 
@@ -14,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from expander.base.errors import InputError, UsageError
-from expander.items.item import Item, Scalar, Value, is_text, unfit
+from expander.items.item import Item, Scalar, Value, is_text, why_invalid
 
 PYTHON = "<python>"
 
@@ -28,8 +21,8 @@ def from_python(values: Iterable[Scalar | Mapping[str, Value] | Item]) -> Iterat
     """
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise UsageError(
-            f"found one {type(values).__name__}, expected an iterable of items",
-            hint="put a single item into a list",
+            f"found a single {type(values).__name__}, expected an iterable of items",
+            hint="wrap a single item in a list",
         )
     return _items(values)
 
@@ -40,7 +33,7 @@ def _items(values: Iterable[object]) -> Generator[Item, None, None]:
             item = Item(value.value, number, value.source, value.line)
         else:
             item = Item(value, number, PYTHON)  # type: ignore[arg-type]
-        wrong = "a list" if isinstance(item.value, list) else unfit(item.value)
+        wrong = "a list" if isinstance(item.value, list) else why_invalid(item.value)
         if wrong:
             raise InputError(
                 f"found {wrong}; expected str, int, float, bool, None, or a mapping with str keys",
@@ -49,7 +42,7 @@ def _items(values: Iterable[object]) -> Generator[Item, None, None]:
         yield item
 
 
-BARE = "item"
+PLAIN_COLUMN = "item"
 """The column that a bare ``$ITEM`` means when items have named columns."""
 
 
@@ -70,7 +63,7 @@ class Source:
     count: int | None = None
 
 
-def named(source: Source, name: str) -> Source:
+def prefixed(source: Source, name: str) -> Source:
     """The source of ``NAME=SOURCE``: its items have columns that start with ``name``.
 
     A plain value becomes the column ``name``. Of named columns, ``item`` becomes ``name`` and any
@@ -88,12 +81,14 @@ def named(source: Source, name: str) -> Source:
 
 
 def _renamed(columns: Mapping[str, Value], name: str) -> dict[str, Value]:
-    return {name if column == BARE else f"{name}_{column}": value for column, value in columns.items()}
+    return {
+        name if column == PLAIN_COLUMN else f"{name}_{column}": value for column, value in columns.items()
+    }
 
 
 def columns_of(item: Item) -> Mapping[str, Value]:
     """The named columns of ``item``; a plain value counts as the column ``item``."""
-    return {BARE: item.value} if item.columns is None else item.columns  # type: ignore[dict-item]
+    return {PLAIN_COLUMN: item.value} if item.columns is None else item.columns  # type: ignore[dict-item]
 
 
 ARGUMENTS = "<arguments>"
@@ -123,7 +118,7 @@ def checked_text(item: Item, text: str) -> Item:
     return item
 
 
-KEPT = 10_000
+MAX_KEPT_ITEMS = 10_000
 """So many items of a source are kept for the next reading; a longer source is opened again."""
 
 
@@ -147,7 +142,7 @@ class Replay:
             for item in items:
                 if kept is not None:
                     kept.append(item)
-                    if len(kept) > KEPT and self._source.rereadable:
+                    if len(kept) > MAX_KEPT_ITEMS and self._source.rereadable:
                         kept = None
                 yield item
         self._kept = kept

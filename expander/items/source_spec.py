@@ -1,7 +1,4 @@
-"""Items that are counted: numeric ranges and chunks of rows.
-
-The grammar of ``-i SPEC``: which source a text stands for.
-"""
+"""The grammar of ``-i SPEC``: which source a text stands for, ranges and row chunks included."""
 
 from __future__ import annotations
 
@@ -11,11 +8,11 @@ from collections.abc import Generator, Iterable
 from itertools import count, repeat
 from typing import BinaryIO
 
-from expander.base.errors import UsageError, nearest
+from expander.base.errors import UsageError, suggest
 from expander.items.formats.registry import FORMATS, file_source, format_of, stdin_source
 from expander.items.globs import glob_source, is_pattern
 from expander.items.item import Item, Scalar, Value
-from expander.items.source import BARE, Source, arguments, named
+from expander.items.source import PLAIN_COLUMN, Source, arguments, prefixed
 
 _RANGE = re.compile(r"(-?[0-9]{1,30})-(-?[0-9]{1,30})(?::(-?[0-9]{1,30}))?")
 _ROWS = re.compile(r"rows\s+([0-9]{1,30})\s*\.\.\s*([0-9]{1,30})\s+by\s+([0-9]{1,30})\s*")
@@ -77,7 +74,7 @@ def rows_source(text: str) -> Source | None:
         for number, start in enumerate(range(first, last + 1, size), 1):
             end = min(start + size - 1, last)
             columns: dict[str, Value] = {"start": start, "end": end, "count": end - start + 1}
-            columns[BARE] = f"{start}-{end}"
+            columns[PLAIN_COLUMN] = f"{start}-{end}"
             yield Item(columns, number, text)
 
     return Source(text, read, uniform=True, count=(last - first) // size + 1)
@@ -112,7 +109,7 @@ def parse_source(spec: str, *, stdin: BinaryIO | None = None) -> Source:
         source = _listed(text)
     if source is None:
         raise _nothing_fits(text)
-    return named(source, name[1]) if name else source
+    return prefixed(source, name[1]) if name else source
 
 
 def _source(text: str, stdin: BinaryIO | None) -> Source | None:
@@ -142,7 +139,7 @@ def _formatted(format_name: str, path: str, stdin: BinaryIO | None) -> Source:
 def _listed(text: str) -> Source:
     values = text.split(",")
     if "" in values:
-        raise UsageError(f"found {text!r}, expected values with commas between them: one of them is empty")
+        raise UsageError(f"found {text!r}, expected comma-separated values, but one is empty")
     return arguments(values, text)
 
 
@@ -164,7 +161,7 @@ def _no_folder(path: str) -> str:
 
 def _nothing_fits(text: str) -> UsageError:
     prefix = _PREFIX.fullmatch(text)
-    near = nearest(prefix[1], [*FORMATS, "glob", "list"]) if prefix else None
+    near = suggest(prefix[1], [*FORMATS, "glob", "list"]) if prefix else None
     return UsageError(
         f"found {text!r}, expected a source of items: there is no such file, and it is none of {_TRIED}",
         hint=f"did you mean {near}:{prefix[2]}?" if near and prefix else _nearest_file(text),
@@ -174,7 +171,7 @@ def _nothing_fits(text: str) -> UsageError:
 def _nearest_file(path: str) -> str | None:
     folder, name = os.path.split(path)
     try:
-        near = nearest(name, os.listdir(folder or "."))
+        near = suggest(name, os.listdir(folder or "."))
     except (OSError, ValueError):
         return None
     return f"did you mean {os.path.join(folder, near)!r}?" if near else None

@@ -1,20 +1,12 @@
-"""A walk along the wall clock of a time zone, forward, field by field.
+"""Cron schedules as Kubernetes reads them, and the times they stand for. Nothing here reads the clock.
 
-Steps, and what happens to them at clock changes, are those of Go's ``time`` package as robfig/cron
-uses it: midnights are found by calendar arithmetic, hours and minutes by adding seconds.
-
-The five fields of a cron schedule as bit sets of their values, in the grammar of robfig/cron v3.
-
-A field is a list of ranges: ``5``, ``1-5``, ``*`` or ``?``, each possibly followed by ``/STEP``. Unlike
-other crons it has no ``7`` for Sunday, no ranges that wrap around, no ``L``, ``W`` or ``#``.
-
-Cron schedules as Kubernetes reads them, and the times they stand for.
-
-The grammar, the words of its errors and the behaviour around clock changes are those of
-``ParseStandard`` and ``SpecSchedule`` of robfig/cron v3, which the CronJob controller uses: five fields
-(minute, hour, day of month, month, day of week) or a descriptor (``@daily``, ``@every 1h30m``). A day
-matches when either day field does, unless one of them is ``*``. A time that a clock change skips
-is skipped, one that it repeats comes twice. Nothing here reads the clock.
+Grammar, error texts and behaviour at clock changes are those of ``ParseStandard`` and ``SpecSchedule`` of
+robfig/cron v3, which the CronJob controller uses: five fields (minute, hour, day of month, month, day of
+week) or a descriptor (``@daily``, ``@every 1h30m``). A field is a list of ranges: ``5``, ``1-5``, ``*`` or
+``?``, each possibly followed by ``/STEP``; there is no ``7`` for Sunday, no range that wraps around, no
+``L``, ``W`` or ``#``. A day matches when either day field does, unless one of them is ``*``. A time that a
+clock change skips is skipped, one that it repeats comes twice: midnights are found by calendar arithmetic,
+hours and minutes by adding seconds, as Go's ``time`` package does.
 """
 
 from __future__ import annotations

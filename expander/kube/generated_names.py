@@ -9,19 +9,19 @@ from typing import Final
 ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 """The letters of generated names: without vowels and look-alikes, so that no words appear."""
 
-LENGTH: Final = 5
-LONGEST: Final = 58
+SUFFIX_CHARS: Final = 5
+MAX_PREFIX_CHARS: Final = 58
 """Characters of ``generateName`` that are kept before the ending."""
 
 
 def token() -> str:
     """Five random characters."""
-    return "".join([ALPHABET[byte % len(ALPHABET)] for byte in urandom(LENGTH)])
+    return "".join([ALPHABET[byte % len(ALPHABET)] for byte in urandom(SUFFIX_CHARS)])
 
 
 def generated(prefix: str) -> str:
     """The name the API server gives an object created with ``generateName: prefix``."""
-    return prefix[:LONGEST] + token()
+    return prefix[:MAX_PREFIX_CHARS] + token()
 
 
 def new_uid() -> str:

@@ -1,7 +1,4 @@
-"""Text in Go's double quotes (``%q``), as the API's messages and the downward API write it.
-
-JSON values as Go prints them in messages.
-"""
+"""Text in Go's double quotes (``%q``) and JSON values as Go prints them in the API's messages."""
 
 from __future__ import annotations
 

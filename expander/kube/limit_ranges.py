@@ -1,6 +1,4 @@
-"""The LimitRanges of a namespace: what containers get that say nothing, and what is too little or too much
-(plugin LimitRanger decides).
-"""
+"""LimitRanges of a namespace: defaults for containers, and the checks of the LimitRanger plugin."""
 
 from __future__ import annotations
 

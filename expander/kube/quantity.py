@@ -18,10 +18,10 @@ BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in DECIMAL.items()}
 BINARY_SUFFIX = {exponent: suffix for suffix, exponent in BINARY.items()} | {0: ""}
 NANO, MILLI = -9, -3
-LARGEST = 2**63 - 1
-EXPONENTS = 3999
+MAX_INT64 = 2**63 - 1
+MAX_EXPONENT = 3999
 """Powers of ten beyond this are taken for it: no machine has as much, and the numbers stay small."""
-LONGEST = 1000
+MAX_CHARS = 1000
 """Longer texts are refused; apimachinery would compute with a number of that many digits."""
 
 
@@ -89,7 +89,7 @@ def quantity(text: str) -> Quantity:
         raise ValueError(
             "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
         )
-    if len(text) > LONGEST:
+    if len(text) > MAX_CHARS:
         raise ValueError("unable to parse numeric part of quantity")
     sign, whole, part, suffix = found[1], found[2] or "0", found[3] or "", found[4]
     base, exponent, form = interpret(suffix)
@@ -101,7 +101,7 @@ def quantity(text: str) -> Quantity:
         return Quantity(value, form, text if is_kept(digits, exponent - len(part), form) else None)
     value = away_from_zero(value, NANO)
     if form is Form.BINARY_SI:
-        value = min(value, Fraction(LARGEST))
+        value = min(value, Fraction(MAX_INT64))
         if 0 < value < 1:
             form = Form.DECIMAL_SI
     return Quantity(-value if sign == "-" else value, form)
@@ -114,14 +114,14 @@ def interpret(suffix: str) -> tuple[int, int, Form]:
     if suffix in BINARY:
         return 2, BINARY[suffix], Form.BINARY_SI
     if re.fullmatch(r"[eE][+-]?[0-9]+", suffix) and abs(int(suffix[1:])) < 2**63:
-        return 10, max(-EXPONENTS, min(EXPONENTS, int(suffix[1:]))), Form.DECIMAL_EXPONENT
+        return 10, max(-MAX_EXPONENT, min(MAX_EXPONENT, int(suffix[1:]))), Form.DECIMAL_EXPONENT
     raise ValueError("unable to parse quantity's suffix")
 
 
 def is_small(digits: str, part: str, exponent: int, form: Form, value: Fraction) -> bool:
     """Whether apimachinery holds the quantity in 64 bits instead of an arbitrary decimal."""
     if form is Form.BINARY_SI:
-        return not part and 14 - len(digits) - exponent * 3 // 10 >= 0 and value <= LARGEST
+        return not part and 14 - len(digits) - exponent * 3 // 10 >= 0 and value <= MAX_INT64
     return len(digits) <= 18 and exponent - len(part) >= NANO
 
 

@@ -1,10 +1,8 @@
-"""What a pod asks for: what its containers request together, or its largest init container if that is more.
+"""Resource lists: what a pod requests, and sums of quantities.
 
-k8s.io/component-helpers/resource decides; sidecars count for both.
-
-Resource lists: how much of what, by name, in the quantities the API writes.
-
-Sums keep the form of the first amount that is not zero (``resource.Quantity.Add`` decides).
+k8s.io/component-helpers/resource decides: a pod requests what its containers request together, or its largest
+init container if that is more; sidecars count for both. Sums keep the form of the first amount that is not
+zero (``resource.Quantity.Add``).
 """
 
 from __future__ import annotations

@@ -1,13 +1,10 @@
-"""The schemas of Kubernetes objects: which kinds a version knows, and what is in them.
+"""The schemas of Kubernetes objects: which kinds a version knows, and the types of their fields.
 
-A schema is a JSON Schema as it is on disk: a mapping that may hold ``$ref`` to a definition, whose
-name is a hash of its content. The files leave null out, since Kubernetes reads null as absent, and
-state in ``required`` and ``enum`` what the API server checks only after decoding.
-
-What type the field at a path of a Kubernetes object has.
-
-A path is the steps from the object down: names of fields and keys of maps as strings, places in
-lists as integers. Field types are those of the Go type the API server decodes into.
+A schema is a JSON Schema as it is on disk: a mapping that may hold ``$ref`` to a definition, whose name is
+a hash of its content. The files leave null out, since Kubernetes reads null as absent, and state in
+``required`` and ``enum`` what the API server checks only after decoding. A path is the steps from the
+object down: names of fields and keys of maps as strings, places in lists as integers. Field types are those
+of the Go type the API server decodes into.
 """
 
 from __future__ import annotations

@@ -1,11 +1,7 @@
 """Label selectors: ``app=web,tier!=db,env in (a,b),!old`` and the LabelSelector objects of the API.
 
-The grammar, what is refused and the words are those of apimachinery's ``labels`` package, which kubectl
+The grammar, what is refused and the error texts are those of apimachinery's ``labels`` package, which kubectl
 and the API server share.
-
-One condition of a label selector: the key, what is asked of its value, and what may be asked.
-
-apimachinery's ``labels`` package decides which keys and values a requirement can have.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
-"""Times as the API writes them in objects (metav1.Time): RFC 3339 in UTC, whole seconds.
+"""Times, durations and ages as the API, Go and kubectl write them.
 
-Durations as Go writes them: ``1h30m``, ``1.5s``, ``300ms``. Go's ``time.ParseDuration`` decides.
-
-Times of objects as ages in a table: ``47s``, ``3m20s``, ``5h``; as apimachinery's duration package.
-
-Durations as Go prints them.
+metav1.Time (RFC 3339 in UTC, whole seconds), ``time.ParseDuration`` and ``Duration.String`` of Go, and the
+ages of apimachinery's duration package (``47s``, ``3m20s``, ``5h``).
 """
 
 from __future__ import annotations
@@ -43,7 +40,7 @@ UNITS = {
     "m": 60 * 1_000_000_000,
     "h": 3600 * 1_000_000_000,
 }
-LARGEST = 2**63 - 1  # nanoseconds; the most negative duration has one more
+MAX_NANOSECONDS = 2**63 - 1  # nanoseconds; the most negative duration has one more
 _next_part = re.compile(r"([0-9]*)(\.[0-9]*)?([^.0-9]*)").match
 
 
@@ -64,7 +61,7 @@ def parse_duration(text: str) -> int:
             raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
         total += int(Fraction((whole or "0") + (fraction or "")) * UNITS[unit])
         at += len(whole) + len(fraction or "") + len(unit)
-    if at < len(rest) or not rest or total > LARGEST + (sign < 0):
+    if at < len(rest) or not rest or total > MAX_NANOSECONDS + (sign < 0):
         raise ValueError(f'time: invalid duration "{text}"')
     return sign * total
 

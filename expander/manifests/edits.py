@@ -53,7 +53,7 @@ class Edits:
     namespace: str | None = None
 
 
-def apply(tree: Tree, edits: Edits) -> list[str]:
+def apply_edits(tree: Tree, edits: Edits) -> list[str]:
     """Change ``tree`` in place; return what was left alone because the template has it otherwise."""
     kept: list[str] = []
     group = edits.group or _present(tree, edits.group_label) or edits.default_group
@@ -86,7 +86,7 @@ def _merge(metadata: Tree, name: str, wanted: Mapping[str, str], overwrite: bool
         return kept
     for key, value in wanted.items():
         if key in present and present[key] != value and not overwrite:
-            kept.append(f"{name[:-1]} {key}={present[key]}{where} comes from the template and is kept")
+            kept.append(f"{name[:-1]} {key}={present[key]}{where} of the template is kept")
         else:
             present[key] = value
     return kept
@@ -162,5 +162,5 @@ def _child(parent: Tree, name: str, *, first: bool = False) -> Tree | None:
     return made
 
 
-DIGEST: Final = "expander/digest"
+DIGEST_ANNOTATION: Final = "expander/digest"
 """The annotation with the digest of the manifest as it was sent."""

@@ -1,6 +1,6 @@
-"""Handing workloads to a queue of Kueue: a label, and suspension, if there is any, until it lets them go.
+"""Assign workloads to a Kueue queue: the queue label, and ``suspend`` where the kind has it.
 
-Kueue's webhooks suspend what it manages by themselves; a suspended one also waits where Kueue comes later.
+Kueue's webhooks suspend what it manages; a Job suspended here also waits where Kueue is installed later.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from expander.kube.volcano import is_volcano
-from expander.manifests.rerun import QUEUE
+from expander.manifests.rerun import QUEUE_LABEL
 
 SUSPENDED: Final = {
     "Job": "spec",
@@ -31,7 +31,7 @@ LABELLED: Final = frozenset(
 """Kinds that Kueue knows by the label alone."""
 
 
-def hand_over(tree: dict[str, Any], queue: str) -> None:
+def assign_queue(tree: dict[str, Any], queue: str) -> None:
     """Give the object ``tree`` to ``queue``, if it is of a kind that Kueue manages.
 
     A CronJob hands over the Jobs it makes. A Volcano Job has queues of its own.
@@ -41,10 +41,10 @@ def hand_over(tree: dict[str, Any], queue: str) -> None:
     kind = tree.get("kind")
     if kind == "CronJob":
         template = _mapping(_mapping(tree, "spec"), "jobTemplate")
-        _mapping(_mapping(template, "metadata"), "labels")[QUEUE] = queue
+        _mapping(_mapping(template, "metadata"), "labels")[QUEUE_LABEL] = queue
         _mapping(template, "spec")["suspend"] = True
     elif kind in SUSPENDED or kind in LABELLED:
-        _mapping(_mapping(tree, "metadata"), "labels")[QUEUE] = queue
+        _mapping(_mapping(tree, "metadata"), "labels")[QUEUE_LABEL] = queue
     if kind in SUSPENDED:
         place = tree
         for name in SUSPENDED[kind].split("."):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from expander.base.errors import Position
+from expander.base.errors import SourceLocation
 
 
 class Manifest:
@@ -19,7 +19,7 @@ class Manifest:
 
     __slots__ = ("_tree", "item", "where")
 
-    def __init__(self, tree: Mapping[str, Any], where: Position, item: object | None = None) -> None:
+    def __init__(self, tree: Mapping[str, Any], where: SourceLocation, item: object | None = None) -> None:
         self._tree: Mapping[str, Any] | None = tree
         self.where = where
         self.item = item

@@ -1,17 +1,12 @@
 """Valid names from any text: unchanged when valid, else a slug with a short hash of the raw text.
 
-The rules are the API server's (apimachinery, pkg/util/validation): object names are DNS-1123
-subdomains, container and volume names DNS-1123 labels, label values a looser set. The length of a
-name is bound by what is derived from it: the Job controller writes a Job's name into a label of its
-pods (63 characters), the CronJob controller appends eleven characters to its own.
-
-Which fields of a manifest hold names, and what the API server wants of them.
-
-Rules of apimachinery and pkg/apis/core/validation: object names and references to objects are
-DNS-1123 subdomains, container, init container and volume names DNS-1123 labels. References to
-objects that a batch brings along (ConfigMap, Secret, claim) follow the rule of the object's own name,
-so that both ends of a reference change alike. A namespace or a service account is never renamed: it
-names something that exists already.
+The rules are those of apimachinery (pkg/util/validation) and pkg/apis/core/validation: object names and
+references to objects are DNS-1123 subdomains, container and volume names DNS-1123 labels, label values a
+looser set. The length of a name is bound by what is derived from it: the Job controller writes a Job's name
+into a label of its pods (63 characters), the CronJob controller appends eleven characters to its own.
+References to objects that a batch brings along (ConfigMap, Secret, claim) follow the rule of the object's own
+name, so that both ends change alike. A namespace or a service account is never renamed: it names something
+that exists already.
 """
 
 from __future__ import annotations
@@ -81,7 +76,9 @@ def digest(text: str) -> str:
     return blake2s(text.encode("utf-8", "surrogatepass"), digest_size=HASH_LENGTH // 2).hexdigest()
 
 
-def fit(prefix: str, values: list[str], between: list[str], suffix: str, rule: NameRule) -> str | None:
+def joined_name(
+    prefix: str, values: list[str], between: list[str], suffix: str, rule: NameRule
+) -> str | None:
     """A valid name from constant text and values, or None when the constant text itself is invalid.
 
     The name reads ``prefix values[0] between[0] values[1] ... suffix``. When the raw text is valid
@@ -109,7 +106,7 @@ def fit(prefix: str, values: list[str], between: list[str], suffix: str, rule: N
 
 def valid_name(text: str, rule: NameRule) -> str:
     """A valid name made from ``text`` alone."""
-    name = fit("", [text], [], "", rule)
+    name = joined_name("", [text], [], "", rule)
     assert name is not None  # without constant text a slug and a hash are always valid
     return name
 

@@ -1,10 +1,9 @@
-"""The items of an Indexed Job, where they fit into an annotation of it.
+"""A Job as it has to be sent to be run again, as a whole or for one index.
 
-A Job as it has to be sent to be run again: what a server and its controllers wrote into it is taken out.
-
-The API server (pkg/registry/batch/job) fills in uid, selector and the labels that the selector needs; a Job
-with those of another one is refused. Which index a pod works on is told to its containers by the Job
-controller in a variable, an annotation, a label and the host name: a Job for one index sets the same.
+What the API server (pkg/registry/batch/job) and controllers wrote is taken out: uid, selector and generated
+labels; a Job with those of another one is refused. Which index a pod works on is told to its containers by
+the Job controller in a variable, an annotation, a label and the host name: a Job for one index sets the same.
+The items of an Indexed Job are kept in an annotation where they fit.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from expander.base.errors import Position
+from expander.base.errors import SourceLocation
 from expander.kube.volcano import is_volcano
 from expander.manifests.manifest import Manifest
 
@@ -27,12 +26,12 @@ ITEMS_ANNOTATION = "expander/items"
 COUNT_ANNOTATION = "expander/item-count"
 """How many items a Job has of which each index, or each part, does one."""
 
-PACKED = "zlib:"
+PACKED_PREFIX = "zlib:"
 
-LONGEST = 32 << 10
+MAX_ITEMS_CHARS = 32 << 10
 """Characters of the annotation; an object has 256 KiB for all of them, and `kubectl apply` doubles them."""
 
-LONGEST_UNPACKED = 1 << 20
+MAX_UNPACKED_CHARS = 1 << 20
 """Characters of a list that is worth packing: items hardly ever shrink to a thirtieth."""
 
 
@@ -42,13 +41,13 @@ def items_text(items: Sequence[Any]) -> str | None:
     for item in items:
         parts.append(json.dumps(item, ensure_ascii=False, separators=(",", ":")))
         size += len(parts[-1]) + 1
-        if size > LONGEST_UNPACKED:
+        if size > MAX_UNPACKED_CHARS:
             return None
     text = f"[{','.join(parts)}]"
-    if len(text) > LONGEST:
+    if len(text) > MAX_ITEMS_CHARS:
         packed = zlib.compress(text.encode("utf-8", "surrogatepass"), 9)
-        text = PACKED + b64encode(packed).decode()
-    return text if parts and len(text) <= LONGEST else None
+        text = PACKED_PREFIX + b64encode(packed).decode()
+    return text if parts and len(text) <= MAX_ITEMS_CHARS else None
 
 
 def item_at(annotations: Mapping[str, str], index: int) -> str | None:
@@ -73,9 +72,9 @@ def _items(text: str) -> tuple[str, ...]:
 
 def _unpacked(text: str) -> str:
     """The list in an annotation; at most as much of it as is ever packed."""
-    if not text.startswith(PACKED):
+    if not text.startswith(PACKED_PREFIX):
         return text
-    data = zlib.decompressobj().decompress(b64decode(text[len(PACKED) :]), 4 * LONGEST_UNPACKED)
+    data = zlib.decompressobj().decompress(b64decode(text[len(PACKED_PREFIX) :]), 4 * MAX_UNPACKED_CHARS)
     return data.decode("utf-8", "surrogatepass")
 
 
@@ -87,16 +86,16 @@ def item_text(item: Any) -> str:
 Object = Mapping[str, Any]
 Tree = dict[str, Any]
 
-ATTEMPT: Final = "expander/attempt"
+ATTEMPT_ANNOTATION: Final = "expander/attempt"
 """The annotation that counts how often an item was begun; absent the first time."""
 
-RETRY_OF: Final = "expander/retry-of"
+RETRY_OF_ANNOTATION: Final = "expander/retry-of"
 """The annotation of a Job for one index: the Indexed Job that it completes."""
 
-RETRIED: Final = "expander/retried-indexes"
+RETRIED_ANNOTATION: Final = "expander/retried-indexes"
 """The annotation of an Indexed Job: the indexes that have Jobs of their own, as ``1,3-5``."""
 
-QUEUE: Final = "kueue.x-k8s.io/queue-name"
+QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 """The label of a Job that Kueue lets begin."""
 
 INDEX: Final = "batch.kubernetes.io/job-completion-index"
@@ -122,23 +121,23 @@ class Successor(Manifest):
 
     __slots__ = ("replaces",)
 
-    def __init__(self, tree: Object, where: Position, replaces: str) -> None:
+    def __init__(self, tree: Object, where: SourceLocation, replaces: str) -> None:
         super().__init__(tree, where)
         self.replaces = replaces
 
 
 def attempt_of(job: Object) -> int:
     """Which attempt at its item a Job is, from 1."""
-    text = (job["metadata"].get("annotations") or {}).get(ATTEMPT, "1")
+    text = (job["metadata"].get("annotations") or {}).get(ATTEMPT_ANNOTATION, "1")
     return int(text) if text.isdecimal() else 1
 
 
-def remade(job: Object) -> Tree:
+def rerun(job: Object) -> Tree:
     """The manifest of ``job`` for its next attempt, under the same name."""
     spec: Tree = _copied(job["spec"])
     metadata = {field: _copied(job["metadata"][field]) for field in _KEPT if job["metadata"].get(field)}
     if is_volcano(job):
-        metadata.setdefault("annotations", {})[ATTEMPT] = str(attempt_of(job) + 1)
+        metadata.setdefault("annotations", {})[ATTEMPT_ANNOTATION] = str(attempt_of(job) + 1)
         return {"apiVersion": job["apiVersion"], "kind": "Job", "metadata": metadata, "spec": spec}
     template = spec["template"]
     if spec.get("manualSelector") is not True:
@@ -149,24 +148,24 @@ def remade(job: Object) -> Tree:
                 (labels or {}).pop(key, None)
     (template.get("metadata") or {}).pop("creationTimestamp", None)
     annotations = metadata.setdefault("annotations", {})
-    for key in (_TRACKING, RETRIED):
+    for key in (_TRACKING, RETRIED_ANNOTATION):
         annotations.pop(key, None)
-    annotations[ATTEMPT] = str(attempt_of(job) + 1)
-    if QUEUE in (metadata.get("labels") or {}):
+    annotations[ATTEMPT_ANNOTATION] = str(attempt_of(job) + 1)
+    if QUEUE_LABEL in (metadata.get("labels") or {}):
         spec["suspend"] = True
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def for_index(job: Object, index: int) -> Tree:
+def rerun_index(job: Object, index: int) -> Tree:
     """A Job that does what ``index`` of the Indexed Job ``job`` has to, as the pod of that index would.
 
     Services that select the pods of ``job`` by its name do not find it: that label is the new Job's.
     """
-    tree = remade(job)
+    tree = rerun(job)
     metadata, spec = tree["metadata"], tree["spec"]
     name = metadata["name"]
     metadata["name"] = f"{name}-{index}"
-    metadata["annotations"][RETRY_OF] = name
+    metadata["annotations"][RETRY_OF_ANNOTATION] = name
     limit = spec.get("backoffLimitPerIndex")
     for field in _OF_INDEXED:
         spec.pop(field, None)
@@ -188,7 +187,7 @@ def for_index(job: Object, index: int) -> Tree:
     return tree
 
 
-def indexes_left(job: Object) -> list[int] | None:
+def remaining_indexes(job: Object) -> list[int] | None:
     """The indexes that ``job``, which has failed, still owes and that have no Jobs of their own.
 
     None when the Job is to be run again as a whole: it is not Indexed, or nothing of it is complete.
@@ -197,13 +196,13 @@ def indexes_left(job: Object) -> list[int] | None:
     done = indexes(status.get("completedIndexes"))
     if spec.get("completionMode") != "Indexed" or not done:
         return None
-    done |= indexes((job["metadata"].get("annotations") or {}).get(RETRIED))
+    done |= indexes((job["metadata"].get("annotations") or {}).get(RETRIED_ANNOTATION))
     return [index for index in range(spec.get("completions") or 0) if index not in done]
 
 
 def with_retried(job: Object, added: list[int]) -> str:
     """The value of `RETRIED` for ``job`` when the indexes ``added`` have Jobs of their own too."""
-    known = indexes((job["metadata"].get("annotations") or {}).get(RETRIED))
+    known = indexes((job["metadata"].get("annotations") or {}).get(RETRIED_ANNOTATION))
     parts: list[list[int]] = []
     for index in sorted(known | set(added)):
         if parts and parts[-1][1] == index - 1:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from expander.base.errors import UsageError, nearest
+from expander.base.errors import UsageError, suggest
 from expander.kube.schemas import FieldType, field_names, field_type
 from expander.kube.volcano import is_volcano
 
@@ -30,7 +30,7 @@ _WORDS: Final = (FieldType.STRING, FieldType.QUANTITY, FieldType.TIME, FieldType
 _SWITCH: Final = {"true": True, "false": False}
 
 
-def change(job: Tree, key: str, value: str) -> None:
+def set_field(job: Tree, key: str, value: str) -> None:
     """Set in ``job``, in place, what ``key`` names. An empty value takes away a field that is no text.
 
     Raises UsageError for a key that names nothing, and for a value that the field cannot have.
@@ -98,9 +98,9 @@ def _places(job: Mapping[str, Any], key: str) -> list[Path]:
         known += names
         if first in names:
             return [_resolved(job, (*root, *steps)) for root in roots]
-    close = nearest(key, [*_variables(job), *known])
+    close = suggest(key, [*_variables(job), *known])
     hint = f"did you mean {close}?" if close else f"{VARIABLE}{key}=VALUE adds a variable"
-    raise UsageError(f"{key!r} is no variable of the containers and no field of a Job", hint=hint)
+    raise UsageError(f"{key!r} is neither a variable of the containers nor a field of a Job", hint=hint)
 
 
 def _steps(key: str) -> Path:
@@ -109,7 +109,9 @@ def _steps(key: str) -> Path:
     while at < len(key):
         match = _STEP.match(key, at)
         if match is None:
-            raise UsageError(f"{key!r} is no path: fields with dots between them, [NAME] or [0] in a list")
+            raise UsageError(
+                f"{key!r} is not a field path: expected fields joined by dots, with [NAME] or [0] in a list"
+            )
         name = match[1] or match[2]
         steps.append(int(name) if match[2] and name.isdecimal() else name)
         at = match.end()
@@ -137,25 +139,25 @@ def _resolved(job: Mapping[str, Any], path: Path) -> Path:
 
 def _set(job: Tree, path: Path, text: str, key: str) -> None:
     if path in FIXED:
-        raise UsageError(f"{key} stays as it is: a Job is run again under its own name")
+        raise UsageError(f"{key} cannot be changed: a Job is rerun under its own name")
     api: str = job["apiVersion"]
     wanted = field_type(api, "Job", path)
     if wanted is FieldType.MISSING:
         known = [n for n in range(len(path)) if field_type(api, "Job", path[:n]) != FieldType.MISSING]
         names = field_names(api, "Job", path[: known[-1]])
-        close = nearest(str(path[known[-1]]), names)
+        close = suggest(str(path[known[-1]]), names)
         raise UsageError(f"a Job has no field {key!r}", hint=f"did you mean {close}?" if close else None)
     value = _typed(text, wanted, key)
     parent: Any = job
     for number, step in enumerate(path[:-1]):
         if isinstance(parent, list):
             if not isinstance(step, int) or step >= len(parent):
-                raise UsageError(f"{key!r} names an element that is not there")
+                raise UsageError(f"{key!r} names an element that does not exist")
         elif parent.get(step) is None:
             parent[step] = [] if isinstance(path[number + 1], int) else {}
         parent = parent[step]
     if isinstance(parent, list) and not (isinstance(path[-1], int) and path[-1] < len(parent)):
-        raise UsageError(f"{key!r} names an element that is not there")
+        raise UsageError(f"{key!r} names an element that does not exist")
     if value is None and isinstance(parent, dict):
         parent.pop(path[-1], None)
     else:

@@ -16,7 +16,7 @@ from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import BY_KIND
 from expander.local.apiserver.write import created
-from expander.manifests.edits import DIGEST
+from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.validate.defaults.core import requests_from_limits
 from expander.validate.defaults.defaults import defaults
 from expander.validate.warnings import Totals, advice, pods_of
@@ -99,7 +99,7 @@ def added_bytes(tree: Mapping[str, Any]) -> int:
     """
     kind, metadata = str(tree.get("kind")), dict(tree.get("metadata") or {})
     name = str(metadata.get("name") or metadata.get("generateName") or "")
-    metadata["annotations"] = {**(metadata.get("annotations") or {}), DIGEST: "0" * 32}
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), DIGEST_ANNOTATION: "0" * 32}
     sent: MutableObject = {**tree, "metadata": metadata}
     resource = BY_KIND.get(kind)
     namespace = str(metadata.get("namespace") or "default")

@@ -2,9 +2,9 @@
 
 Which manifests ask for the same, so that a long batch is looked into only where it differs.
 
-Manifests of a compiled template differ in their holes. Most holes say nothing about what is asked for
-(names, labels, arguments, values of variables, images): manifests that are equal in all others are of one
-class. A manifest of another origin is of the class of those with an equal essence.
+Manifests of a compiled template differ in their placeholders. Most placeholders say nothing about what is
+asked for (names, labels, arguments, values of variables, images): manifests that are equal in all others
+are of one class. A manifest of another origin is of the class of those with an equal essence.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from expander.plan.limits import (
 )
 from expander.plan.plan import REQUESTS_PER_NAMESPACE, SETUP_REQUESTS, Plan, Rate, add_amounts, scale
 from expander.plan.quota_fit import QuotaDemand
-from expander.render.compiled import Rendered, Skeleton
+from expander.render.compiled import CompiledTemplate, RenderedManifest
 from expander.render.placeholder import Path
 from expander.validate.warnings import Totals
 
@@ -45,12 +45,12 @@ class ManifestClasses:
 
     def __init__(self, group_label: str) -> None:
         self._group_label = group_label
-        self._slots: dict[int, tuple[Skeleton, list[int]]] = {}
+        self._columns: dict[int, tuple[CompiledTemplate, list[int]]] = {}
         self._known: dict[object, ResourceDemand] = {}
 
     def of(self, manifest: Manifest, name: str) -> tuple[ResourceDemand, int]:
         """What ``manifest``, called ``name``, asks for, and the bytes of JSON that a server keeps of it."""
-        if isinstance(manifest, Rendered):
+        if isinstance(manifest, RenderedManifest):
             key: object = self._key(manifest)
         else:
             key = _structure(manifest.tree)
@@ -68,18 +68,23 @@ class ManifestClasses:
         except (AttributeError, KeyError, TypeError, ValueError):
             return minimal_demand(manifest.tree, self._group_label)  # it was not validated
 
-    def _key(self, manifest: Rendered) -> object:
-        skeleton, row = manifest.skeleton, manifest.row
-        known = self._slots.get(id(skeleton))
+    def _key(self, manifest: RenderedManifest) -> object:
+        compiled, row = manifest.compiled, manifest.row
+        known = self._columns.get(id(compiled))
         if known is None:
-            if len(self._slots) >= MAX_CLASSES:
-                self._slots.clear()
-                self._known.clear()  # ids of skeletons may come again
-            holes = [hole for hole in skeleton.holes if not is_irrelevant(hole.path)]
-            known = self._slots[id(skeleton)] = skeleton, sorted({slot for h in holes for slot in h.slots})
+            if len(self._columns) >= MAX_CLASSES:
+                self._columns.clear()
+                self._known.clear()  # ids of compiled templates may come again
+            placeholders = [
+                placeholder for placeholder in compiled.placeholders if not is_irrelevant(placeholder.path)
+            ]
+            known = self._columns[id(compiled)] = (
+                compiled,
+                sorted({column for h in placeholders for column in h.columns}),
+            )
         if not known[1]:
-            return id(skeleton)
-        return (id(skeleton), *[(type(row[slot]), str(row[slot])) for slot in known[1]])
+            return id(compiled)
+        return (id(compiled), *[(type(row[column]), str(row[column])) for column in known[1]])
 
 
 def is_irrelevant(path: Path) -> bool:

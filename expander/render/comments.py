@@ -1,7 +1,7 @@
-"""The template's own YAML, comments and key order kept, with tokens where the holes are.
+"""The template's own YAML, comments and key order kept, with tokens where the placeholders are.
 
-ruamel.yaml keeps what a person wrote; but it reads some scalars otherwise than kubectl does, so its text is
-used only when our own reader finds exactly the wanted tree in it.
+ruamel.yaml keeps what a person wrote, but reads some scalars otherwise than kubectl does: its text is used
+only when our own reader finds exactly the wanted tree in it.
 """
 
 from __future__ import annotations

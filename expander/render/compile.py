@@ -1,9 +1,4 @@
-"""From the node tree of one document to a skeleton: find the holes, edit the tree, learn each field.
-
-What the documents of a template are made of: objects, lists of objects, tokens that mark holes.
-
-Plain data from a node tree, with a token in place of each scalar that depends on the item.
-"""
+"""Compile one document of a template: find the placeholders, edit the tree, learn what each field wants."""
 
 from __future__ import annotations
 
@@ -12,15 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
-from expander.base.errors import Position, Problem
+from expander.base.errors import Problem, SourceLocation
 from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, construct, locate
 from expander.kube.schemas import FieldType, field_type
-from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply
+from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply_edits
 from expander.manifests.manifest import path_text
 from expander.manifests.names import name_rule
-from expander.render.compiled import Skeleton
+from expander.render.compiled import CompiledTemplate
 from expander.render.layout import make_layout
-from expander.render.placeholder import Hole, Path, Style
+from expander.render.placeholder import Path, Placeholder, Style
 from expander.render.shell import contexts, scripts
 
 
@@ -42,7 +37,7 @@ def flattened(data: Any) -> list[Any]:
     return [data]
 
 
-def not_an_object(tree: Any, where: Position) -> Problem | None:
+def not_an_object(tree: Any, where: SourceLocation) -> Problem | None:
     """What keeps a document from being a Kubernetes object, if anything."""
     if isinstance(tree, dict):
         missing = [
@@ -78,16 +73,16 @@ _TAGS = {
 }
 _STYLES = {"plain": Style.PLAIN, "literal": Style.LITERAL, "folded": Style.LITERAL}
 
-Split: TypeAlias = Callable[[str, Position], tuple["str | int", ...]]
+Split: TypeAlias = Callable[[str, SourceLocation], tuple["str | int", ...]]
 
 
 class Walk:
-    """Plain data of a node tree with a token in place of each scalar that has slots."""
+    """Plain data of a node tree with a token in place of each scalar that has columns."""
 
     def __init__(self, split: Split, prefix: str) -> None:
         self.split = split
         self.prefix = prefix
-        self.holes: dict[str, Hole] = {}
+        self.placeholders: dict[str, Placeholder] = {}
 
     def data(self, node: Node, flow: bool = False) -> Any:
         if isinstance(node, ScalarNode):
@@ -100,7 +95,7 @@ class Walk:
 
     def shown(self, part: str | int) -> str | int:
         """A part of a path for people: a key that depends on the item is shown as ``*``."""
-        return "*" if part in self.holes else part
+        return "*" if part in self.placeholders else part
 
     def _scalar(self, node: ScalarNode, flow: bool, *, key: bool) -> Any:
         segments = self.split(node.text, node.position)
@@ -117,13 +112,13 @@ class Walk:
         self,
         segments: tuple[str | int, ...],
         style: Style,
-        where: Position,
+        where: SourceLocation,
         flow: bool = False,
         key: bool = False,
         type: FieldType = FieldType.ANY,
     ) -> str:
-        token = f"{self.prefix}h{len(self.holes)}z"
-        self.holes[token] = Hole(token, (), segments, style, where, type, flow=flow, is_key=key)
+        token = f"{self.prefix}h{len(self.placeholders)}z"
+        self.placeholders[token] = Placeholder(token, (), segments, style, where, type, flow=flow, is_key=key)
         return token
 
 
@@ -150,14 +145,15 @@ class Rules:
 
 
 @dataclass(slots=True)
-class Compiled:
-    """What compiling one document gave: a skeleton, or problems; and slots that decide the structure.
+class CompileResult:
+    """What compiling one document gave: a compiled template, or problems.
 
-    ``structural`` are slots in places where a value decides what the manifest is (kind, a field's
-    name): they cannot be holes. ``kept`` says what of the template stayed although a flag asked otherwise.
+    ``structural`` are columns of the row in places where a value decides what the manifest is (kind, a
+    field's name): they cannot be placeholders. ``found`` are all columns that occur. ``kept`` says what of
+    the template stayed although a flag asked otherwise.
     """
 
-    skeleton: Skeleton | None = None
+    compiled: CompiledTemplate | None = None
     problems: list[Problem] = field(default_factory=list)
     structural: set[int] = field(default_factory=set)
     found: set[int] = field(default_factory=set)
@@ -169,123 +165,127 @@ def compile_document(
     split: Split,
     rules: Rules,
     *,
-    slots: int,
-    item_slots: tuple[int, ...],
-    item_slot: int | None,
+    columns: int,
+    item_columns: tuple[int, ...],
+    item_column: int | None,
     source_text: str | None,
     prefix: str,
-) -> Compiled:
+) -> CompileResult:
     """Compile one document.
 
-    ``split`` takes a scalar's text apart into constant texts and slot numbers below ``slots``.
-    ``item_slot`` is the slot with the item's own text for the annotation, ``item_slots`` those whose text
-    names the item shortly; without an ``item_slot`` the slots of metadata.name stand for the item.
+    ``split`` takes a scalar's text apart into constant texts and column numbers below ``columns``.
+    ``item_column`` is the column with the item's own text for the annotation, ``item_columns`` those whose
+    text names the item shortly; without an ``item_column`` the columns of metadata.name stand for the item.
     ``source_text`` is the document's YAML where its comments are to be kept. ``prefix`` occurs nowhere in
     the text.
     """
     walk = Walk(split, prefix)
     tree = walk.data(root)
-    result = Compiled(found={slot for hole in walk.holes.values() for slot in hole.slots})
+    result = CompileResult(
+        found={column for placeholder in walk.placeholders.values() for column in placeholder.columns}
+    )
     problem = not_an_object(tree, root.position)
     if problem is not None:
         result.problems.append(problem)
         return result
-    result.kept = apply(tree, rules.edits)
-    item_slots = _annotate(tree, walk, root.position, item_slots, item_slot)
-    holes: list[Hole] = []
-    for token, path, is_key in list(_tokens(tree, walk.holes)):
-        hole = walk.holes[token]
-        hole.path = path
-        hole.field = path_text([walk.shown(part) for part in path])
-        _learn(hole, tree, is_key, result)
-        if hole not in holes:
-            holes.append(hole)
+    result.kept = apply_edits(tree, rules.edits)
+    item_columns = _annotate(tree, walk, root.position, item_columns, item_column)
+    placeholders: list[Placeholder] = []
+    for token, path, is_key in list(_tokens(tree, walk.placeholders)):
+        placeholder = walk.placeholders[token]
+        placeholder.path = path
+        placeholder.field = path_text([walk.shown(part) for part in path])
+        _learn(placeholder, tree, is_key, result)
+        if placeholder not in placeholders:
+            placeholders.append(placeholder)
     if not rules.allow_shell:
-        _shell(tree, walk.holes)
+        _shell(tree, walk.placeholders)
     if result.problems or result.structural:
         return result
-    make = partial(make_layout, tree, holes, prefix, source_text)
-    result.skeleton = Skeleton(holes, partial(locate, root), slots, item_slots, make)
+    make = partial(make_layout, tree, placeholders, prefix, source_text)
+    result.compiled = CompiledTemplate(placeholders, partial(locate, root), columns, item_columns, make)
     return result
 
 
 def _annotate(
     tree: dict[str, Any],
     walk: Walk,
-    where: Position,
-    item_slots: tuple[int, ...],
-    item_slot: int | None,
+    where: SourceLocation,
+    item_columns: tuple[int, ...],
+    item_column: int | None,
 ) -> tuple[int, ...]:
     """Put the raw item into an annotation; without an item the values in the name stand for it."""
     metadata = tree.get("metadata")
     if not isinstance(metadata, dict):
-        return item_slots
-    if item_slot is None:
-        name = walk.holes.get(metadata.get("name") or "")
+        return item_columns
+    if item_column is None:
+        name = walk.placeholders.get(metadata.get("name") or "")
         if name is None:
-            return item_slots
-        item_slots = tuple(dict.fromkeys(name.slots))
+            return item_columns
+        item_columns = tuple(dict.fromkeys(name.columns))
         segments: list[str | int] = []
-        for slot in item_slots:
-            segments += [slot] if not segments else ["-", slot]
+        for column in item_columns:
+            segments += [column] if not segments else ["-", column]
     else:
-        segments = [item_slot]
+        segments = [item_column]
     annotations = metadata.get("annotations")
     if annotations is None:
         annotations = metadata["annotations"] = {}
     if isinstance(annotations, dict) and ITEM_ANNOTATION not in annotations:
         annotations[ITEM_ANNOTATION] = walk.add(tuple(segments), Style.QUOTED, where)
-    return item_slots
+    return item_columns
 
 
-def _tokens(tree: Any, holes: Mapping[str, Hole], path: Path = ()) -> Iterator[tuple[str, Path, bool]]:
+def _tokens(
+    tree: Any, placeholders: Mapping[str, Placeholder], path: Path = ()
+) -> Iterator[tuple[str, Path, bool]]:
     if isinstance(tree, dict):
         for key, value in tree.items():
-            if key in holes:
+            if key in placeholders:
                 yield key, (*path, key), True
-            yield from _tokens(value, holes, (*path, key))
+            yield from _tokens(value, placeholders, (*path, key))
     elif isinstance(tree, list):
         for number, value in enumerate(tree):
-            yield from _tokens(value, holes, (*path, number))
-    elif isinstance(tree, str) and tree in holes:
+            yield from _tokens(value, placeholders, (*path, number))
+    elif isinstance(tree, str) and tree in placeholders:
         yield tree, path, False
 
 
-def _learn(hole: Hole, tree: dict[str, Any], is_key: bool, result: Compiled) -> None:
-    """Give the hole its field's type and naming rule."""
-    hole.is_key = is_key
+def _learn(placeholder: Placeholder, tree: dict[str, Any], is_key: bool, result: CompileResult) -> None:
+    """Give the placeholder its field's type and naming rule."""
+    placeholder.is_key = is_key
     version, kind = str(tree["apiVersion"]), str(tree["kind"])
-    if hole.path in (("kind",), ("apiVersion",)):
-        result.structural.update(hole.slots)
+    if placeholder.path in (("kind",), ("apiVersion",)):
+        result.structural.update(placeholder.columns)
     elif is_key:
-        parent = field_type(version, kind, hole.path[:-1])
+        parent = field_type(version, kind, placeholder.path[:-1])
         if parent is FieldType.OBJECT:
-            result.structural.update(hole.slots)
-        hole.type = FieldType.STRING
-        hole.siblings = frozenset(_at(tree, hole.path[:-1])) - {hole.token}
+            result.structural.update(placeholder.columns)
+        placeholder.type = FieldType.STRING
+        placeholder.siblings = frozenset(_at(tree, placeholder.path[:-1])) - {placeholder.token}
     else:
-        wanted = field_type(version, kind, hole.path)
+        wanted = field_type(version, kind, placeholder.path)
         if wanted is not FieldType.ANY:
-            hole.type = wanted
-        hole.rule = name_rule(tree, hole.path)
+            placeholder.type = wanted
+        placeholder.rule = name_rule(tree, placeholder.path)
         if wanted in _STRUCTURES:
             words = "a list" if wanted is FieldType.LIST else "a mapping"
             result.problems.append(
                 Problem(
-                    f"the field wants {words}, and an item is one value",
-                    hole.where,
-                    field=hole.field,
-                    hint="write [$ITEM] for a list of one value" if wanted is FieldType.LIST else None,
+                    f"the field takes {words}, but an item is a single value",
+                    placeholder.where,
+                    field=placeholder.field,
+                    hint="use [$ITEM] for a list with one value" if wanted is FieldType.LIST else None,
                 )
             )
 
 
-def _shell(tree: dict[str, Any], holes: Mapping[str, Hole]) -> None:
+def _shell(tree: dict[str, Any], placeholders: Mapping[str, Placeholder]) -> None:
     for path in scripts(tree):
         text = _at(tree, path)
-        hole = holes.get(text) if isinstance(text, str) else None
-        if hole is not None:
-            hole.contexts = contexts(hole.segments)
+        placeholder = placeholders.get(text) if isinstance(text, str) else None
+        if placeholder is not None:
+            placeholder.contexts = contexts(placeholder.segments)
 
 
 def _at(tree: Any, path: Path) -> Any:

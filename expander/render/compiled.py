@@ -1,9 +1,8 @@
-"""A manifest that is still a row and a skeleton; its text and tree are made when asked for.
+"""A compiled document of a template, and the manifests that rows put into it give.
 
-A compiled document: a tree with holes, and rows put into it by the thousand.
-
-Rows whose values are all harmless (`patterns`) are copied into constant text; any other row takes the
-exact way, hole by hole. Both give the same bytes.
+Rows whose values are all harmless (`safe_patterns`) are copied into constant text, thousands at once; any
+other row takes the exact way, placeholder by placeholder. Both give the same bytes. The text and tree of a
+manifest are made when asked for.
 """
 
 from __future__ import annotations
@@ -15,38 +14,38 @@ from functools import cached_property
 from itertools import repeat
 from typing import Any, Literal, TypeAlias
 
-from expander.base.errors import ItemError, Position, Problem
+from expander.base.errors import ItemError, Problem, SourceLocation
 from expander.manifests.manifest import Manifest
 from expander.render.layout import Layout, Plan
-from expander.render.placeholder import Hole, Refused, Row, Style, all_of, safe_patterns, text_of
+from expander.render.placeholder import Placeholder, Row, Style, ValueRefused, all_of, safe_patterns, text_of
 
 
-class Rendered(Manifest):
-    """One row put into a skeleton.
+class RenderedManifest(Manifest):
+    """One row put into a compiled template.
 
     ``output`` says what ``text`` already is, ``json`` or ``yaml``; the other form is made when asked for.
     """
 
-    __slots__ = ("_output", "_text", "identity", "row", "skeleton")
+    __slots__ = ("_output", "_text", "compiled", "identity", "row")
     identity: str
 
     def __init__(
         self,
-        skeleton: Skeleton,
+        compiled: CompiledTemplate,
         row: tuple[Any, ...],
         identity: str,
         output: str,
         text: str,
         item: object | None,
     ) -> None:
-        self.skeleton = skeleton
+        self.compiled = compiled
         self.row = row
         self.identity = identity
         self.item = item
         self._output = output
         self._text = text
         self._tree = None
-        self.where = skeleton.where
+        self.where = compiled.where
 
     @property
     def tree(self) -> Mapping[str, Any]:
@@ -69,8 +68,8 @@ class Rendered(Manifest):
     @property
     def item_text(self) -> str | None:
         """A short text of the item for file names; None when nothing of the item is known."""
-        slots = self.skeleton.item_slots
-        return None if not slots else "-".join(text_of(self.row[slot]) for slot in slots)
+        columns = self.compiled.item_columns
+        return None if not columns else "-".join(text_of(self.row[column]) for column in columns)
 
     @property
     def size(self) -> int:
@@ -79,11 +78,11 @@ class Rendered(Manifest):
 
     def json(self) -> str:
         """The object as one line of JSON, keys in the template's order."""
-        return self._text if self._output == "json" else self.skeleton.text(self.row, "json")
+        return self._text if self._output == "json" else self.compiled.text(self.row, "json")
 
     def yaml(self) -> str:
         """The object as one YAML document; a YAML template's comments and key order are kept."""
-        return self._text if self._output == "yaml" else self.skeleton.text(self.row, "yaml")
+        return self._text if self._output == "yaml" else self.compiled.text(self.row, "yaml")
 
 
 Output: TypeAlias = Literal["json", "yaml"]
@@ -95,28 +94,28 @@ _LITERAL_SAFE = re.compile(
 )
 
 
-class Skeleton:
+class CompiledTemplate:
     """One document of a template, compiled.
 
-    ``holes`` are numbered as in the layouts. ``layouts`` makes the layout of a name: ``json``,
-    ``yaml`` (literal blocks kept), ``yaml flat`` (holes in literal blocks quoted) or ``identity``.
-    ``item_slots`` are the slots whose text is the item's; ``locate`` gives the place of a field in the
+    ``placeholders`` are numbered as in the layouts. ``layouts`` makes the layout of a name: ``json``,
+    ``yaml`` (literal blocks kept), ``yaml flat`` (placeholders in literal blocks quoted) or ``identity``.
+    ``item_columns`` are the columns whose text is the item's; ``locate`` gives the place of a field in the
     template.
     """
 
     def __init__(
         self,
-        holes: Sequence[Hole],
-        locate: Callable[[Sequence[str | int]], Position],
-        slots: int,
-        item_slots: tuple[int, ...],
+        placeholders: Sequence[Placeholder],
+        locate: Callable[[Sequence[str | int]], SourceLocation],
+        columns: int,
+        item_columns: tuple[int, ...],
         layouts: Callable[[str], Layout],
     ) -> None:
-        self.holes = holes
+        self.placeholders = placeholders
         self.locate = locate
         self.where = locate(())
-        self.slots = slots
-        self.item_slots = item_slots
+        self.columns = columns
+        self.item_columns = item_columns
         self._make = layouts
         self._layouts: dict[str, Layout] = {}
         self._plans: dict[tuple[str, frozenset[str]], Plan] = {}
@@ -129,7 +128,7 @@ class Skeleton:
 
     def render(
         self, rows: Sequence[Row], items: Sequence[object | None], output: Output
-    ) -> list[Rendered | ItemError]:
+    ) -> list[RenderedManifest | ItemError]:
         """One manifest, or the error of its item, for each row, in order."""
         done = self._copy(rows, items, output)
         if done is not None:
@@ -140,67 +139,77 @@ class Skeleton:
 
     def text(self, row: Row, output: Output) -> str:
         """The manifest of one row that is known to be good."""
-        return self._write(row, {hole.token: hole.value(row) for hole in self.holes}, output)
+        return self._write(
+            row, {placeholder.token: placeholder.value(row) for placeholder in self.placeholders}, output
+        )
 
-    def _exact(self, row: Row, item: object | None, output: Output) -> Rendered | ItemError:
+    def _exact(self, row: Row, item: object | None, output: Output) -> RenderedManifest | ItemError:
         values: dict[str, Any] = {}
         problems: list[Problem] = []
-        for hole in self.holes:
+        for placeholder in self.placeholders:
             try:
-                values[hole.token] = hole.value(row)
-            except Refused as error:
+                values[placeholder.token] = placeholder.value(row)
+            except ValueRefused as error:
                 named = None if item is None else str(item)
-                problems.append(Problem(error.message, hole.where, named, hole.field, error.hint))
-        keys = [(hole.path[:-1], values.get(hole.token)) for hole in self.holes if hole.is_key]
+                problems.append(
+                    Problem(error.message, placeholder.where, named, placeholder.field, error.hint)
+                )
+        keys = [
+            (placeholder.path[:-1], values.get(placeholder.token))
+            for placeholder in self.placeholders
+            if placeholder.is_key
+        ]
         if len(set(keys)) < len(keys) and not problems:
             problems.append(
-                Problem("two keys of one mapping became the same", self.where, str(item or "") or None)
+                Problem("two keys of a mapping became the same", self.where, str(item or "") or None)
             )
         if problems:
             return ItemError(problems)
         identity = self.layout("identity").fill(values, ())
-        return Rendered(self, row, identity, output, self._write(row, values, output), item)
+        return RenderedManifest(self, row, identity, output, self._write(row, values, output), item)
 
     def _write(self, row: Row, values: dict[str, Any], output: Output) -> str:
         texts = [text_of(value) for value in row]
         name: str = output
-        if output == "yaml" and not all(_LITERAL_SAFE.fullmatch(texts[slot]) for slot in self._literal_slots):
+        if output == "yaml" and not all(
+            _LITERAL_SAFE.fullmatch(texts[column]) for column in self._literal_columns
+        ):
             name = "yaml flat"
         return self.layout(name).fill(values, texts)
 
     def _copy(
         self, rows: Sequence[Row], items: Sequence[object | None], output: Output
-    ) -> list[Rendered | ItemError] | None:
+    ) -> list[RenderedManifest | ItemError] | None:
         """All rows at once, else None.
 
-        A hole is copied when all its values are harmless, else computed for each row; what a hole refuses,
-        and a literal block with something to escape, needs the exact way.
+        A placeholder is copied when all its values are harmless, else computed for each row; a refused value,
+        and a literal block with something to escape, need the exact way.
         """
-        if sum(hole.is_key for hole in self.holes) > 1:
+        if sum(placeholder.is_key for placeholder in self.placeholders) > 1:
             return None  # two keys may become the same
-        natives = list(zip(*rows, strict=True)) if self.slots else []
-        columns: list[Sequence[str]] = []
+        natives = list(zip(*rows, strict=True)) if self.columns else []
+        texts: list[Sequence[str]] = []  # by column
         for column in natives:
             types = set(map(type, column))
             as_text = str if types == {int} else text_of
-            columns.append(column if types == {str} else list(map(as_text, column)))
-        risky = {slot for slot, matches in self._checks if not all(map(matches, columns[slot]))}
-        if risky and not risky.isdisjoint(self._literal_slots):
+            texts.append(column if types == {str} else list(map(as_text, column)))
+        risky = {column for column, matches in self._checks if not all(map(matches, texts[column]))}
+        if risky and not risky.isdisjoint(self._literal_columns):
             return None
         computed = [
-            hole
-            for hole, patterns in zip(self.holes, self._safe, strict=True)
-            if patterns is None or (risky and not risky.isdisjoint(hole.slots))
+            placeholder
+            for placeholder, patterns in zip(self.placeholders, self._safe, strict=True)
+            if patterns is None or (risky and not risky.isdisjoint(placeholder.columns))
         ]
         try:
-            values = {hole.token: [hole.value(row) for row in rows] for hole in computed}
-        except Refused:
+            values = {placeholder.token: [placeholder.value(row) for row in rows] for placeholder in computed}
+        except ValueRefused:
             return None
         count = len(rows)
         tokens = frozenset(values)
-        texts = self._plan(output, tokens).fill(columns, values, count)
-        identities = self._plan("identity", tokens).fill(columns, values, count)
-        return list(map(Rendered, repeat(self), rows, identities, repeat(output), texts, items))
+        manifests = self._plan(output, tokens).fill(texts, values, count)
+        identities = self._plan("identity", tokens).fill(texts, values, count)
+        return list(map(RenderedManifest, repeat(self), rows, identities, repeat(output), manifests, items))
 
     def _plan(self, name: str, computed: frozenset[str]) -> Plan:
         if (name, computed) not in self._plans:
@@ -209,16 +218,21 @@ class Skeleton:
 
     @cached_property
     def _safe(self) -> list[dict[int, str] | None]:
-        return [safe_patterns(hole) for hole in self.holes]
+        return [safe_patterns(placeholder) for placeholder in self.placeholders]
 
     @cached_property
     def _checks(self) -> list[tuple[int, Callable[[str], object]]]:
         wanted: dict[int, list[str]] = {}
         for patterns in self._safe:
-            for slot, pattern in (patterns or {}).items():
-                wanted.setdefault(slot, []).append(pattern)
-        return [(slot, re.compile(all_of(patterns)).fullmatch) for slot, patterns in wanted.items()]
+            for column, pattern in (patterns or {}).items():
+                wanted.setdefault(column, []).append(pattern)
+        return [(column, re.compile(all_of(patterns)).fullmatch) for column, patterns in wanted.items()]
 
     @cached_property
-    def _literal_slots(self) -> list[int]:
-        return [slot for hole in self.holes if hole.style is Style.LITERAL for slot in hole.slots]
+    def _literal_columns(self) -> list[int]:
+        return [
+            column
+            for placeholder in self.placeholders
+            if placeholder.style is Style.LITERAL
+            for column in placeholder.columns
+        ]

@@ -1,11 +1,8 @@
 """`$ITEM` templates: YAML with references to the item, compiled once for each set of columns.
 
-The `$ITEM` language: where a text refers to the item, and what stays as written.
-
-``$ITEM`` ``${ITEM}`` ``${ITEM.column}`` ``$ITEM.column`` ``$INDEX`` ``${INDEX}``; ``$$ITEM`` is a literal
-``$ITEM``. Every other ``$`` keeps its meaning for Kubernetes (``$(VAR)``) and the shell (``$HOME``, ``$$``).
-
-From references to the item to slots of a row.
+``$ITEM`` ``${ITEM}`` ``${ITEM.column}`` ``$ITEM.column`` ``$INDEX`` ``${INDEX}`` refer to the item;
+``$$ITEM`` is a literal ``$ITEM``. Every other ``$`` keeps its meaning for Kubernetes (``$(VAR)``) and the
+shell (``$HOME``, ``$$``).
 """
 
 from __future__ import annotations
@@ -18,11 +15,11 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from expander.base.errors import InputError, ItemError, Position, Problem, nearest
+from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
 from expander.base.yaml import Chunk, Node, compose, split_documents
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
-from expander.render.compiled import Output, Rendered, Skeleton
+from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
 
 _PATTERN = re.compile(
     r"\$(?P<literal>\$(?:ITEM|INDEX)(?![A-Za-z0-9_])|\$\{(?:ITEM|INDEX)(?:\.[^{}\n]*)?\})"
@@ -64,8 +61,8 @@ class Scan:
         return not any(isinstance(segment, Reference) for segment in self.segments)
 
 
-def scan(text: str, columns: Collection[str] | None = None) -> Scan:
-    """Take ``text`` apart; ``columns`` are the names that ``$ITEM.name`` may mean (None: plain values)."""
+def scan(text: str, names: Collection[str] | None = None) -> Scan:
+    """Take ``text`` apart; ``names`` are the names that ``$ITEM.name`` may mean (None: plain values)."""
     if "$" not in text:
         return Scan((text,) if text else ())
     segments: list[str | Reference] = []
@@ -86,7 +83,7 @@ def scan(text: str, columns: Collection[str] | None = None) -> Scan:
         elif match["braced"] is not None:
             reference = Reference(match[0], match["braced"])
         else:
-            column = _column(match["dotted"], columns)
+            column = _column(match["dotted"], names)
             written = "$ITEM" if column is None else f"$ITEM.{column}"
             reference = Reference(written if match["dotted"] else match[0], column)
             if match["dotted"]:
@@ -102,40 +99,40 @@ def scan(text: str, columns: Collection[str] | None = None) -> Scan:
     return Scan(tuple(segments), tuple(longer))
 
 
-def _column(dotted: str | None, columns: Collection[str] | None) -> str | None:
+def _column(dotted: str | None, names: Collection[str] | None) -> str | None:
     """The column that ``$ITEM.dotted`` begins with: the whole word, or the part before a hyphen."""
-    while dotted and columns:
-        if dotted in columns:
+    while dotted and names:
+        if dotted in names:
             return dotted
         dotted = dotted.rpartition("-")[0]
     return None
 
 
-Columns: TypeAlias = "tuple[str, ...] | None"
+ColumnNames: TypeAlias = "tuple[str, ...] | None"
 
 
-class ItemSlots:
-    """The slots of a row for items of one set of columns, found while a template is taken apart.
+class RowColumns:
+    """The columns of a row for items with the same columns, found while a template is taken apart.
 
-    ``split`` replaces references by slot numbers; ``row`` gives the values of an item. ``item_slot`` is the
-    slot with the item's whole text, ``naming`` the one that names it shortly, if there is one.
+    ``split`` replaces references by column numbers; ``rows`` gives the values of items. ``item_column`` is
+    the column with the item's whole text, ``naming`` the one that names it shortly, if there is one.
     ``problems`` are references that mean nothing; ``longer`` are names that only look like one.
     """
 
-    def __init__(self, columns: Columns, values: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
-        self.columns = columns
+    def __init__(self, names: ColumnNames, values: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
+        self.names = names
         self.constants = {**values, **overrides}
         self.overrides = overrides
         self.numbers: dict[tuple[str | None, bool], int] = {}
         self.getters: list[Any] = []
         self.problems: list[Problem] = []
         self.longer: dict[str, None] = {}
-        plain = self._plain_slot()
+        plain = self._plain_column()
         self.naming = () if plain is None else (plain,)
-        self.item_slot = self._slot(("", False), _item_text) if columns is not None else plain
+        self.item_column = self._column(("", False), _item_text) if names is not None else plain
 
-    def split(self, text: str, where: Position) -> tuple[str | int, ...]:
-        found = scan(text, self.columns)
+    def split(self, text: str, where: SourceLocation) -> tuple[str | int, ...]:
+        found = scan(text, self.names)
         self.longer.update(dict.fromkeys(found.longer))
         segments: list[str | int] = []
         for segment in found.segments:
@@ -147,65 +144,65 @@ class ItemSlots:
         return tuple(segments)
 
     def rows(self, items: Sequence[Item]) -> list[tuple[Any, ...]]:
-        """The values of each item, one for each slot."""
+        """The values of each item, one for each column."""
         if not self.getters:
             return [()] * len(items)
         return list(zip(*[map(getter, items) for getter in self.getters], strict=True))
 
-    def _resolve(self, reference: Reference, where: Position) -> int | None:
+    def _resolve(self, reference: Reference, where: SourceLocation) -> int | None:
         name = reference.column
         if reference.index:
-            return self._slot((None, True), lambda item: item.number - 1)
+            return self._column((None, True), lambda item: item.number - 1)
         if name is None:
             return self._plain(reference, where)
-        if name in self.overrides or (name in self.constants and name not in (self.columns or ())):
+        if name in self.overrides or (name in self.constants and name not in (self.names or ())):
             constant = self.constants[name]
-            return self._slot((name, False), lambda _: constant)
-        if name in (self.columns or ()):
-            return self._slot((name, False), lambda item: item.value[name])
-        known = [*(self.columns or ()), *self.constants]
+            return self._column((name, False), lambda _: constant)
+        if name in (self.names or ()):
+            return self._column((name, False), lambda item: item.value[name])
+        known = [*(self.names or ()), *self.constants]
         what = (
             "items are plain values without columns"
-            if self.columns is None
+            if self.names is None
             else f"columns are {', '.join(known)}"
         )
-        close = nearest(name, known)
+        close = suggest(name, known)
         hint = f"did you mean {close}?" if close else None
         self._problem(f"unknown column {name!r} in {reference.text}; {what}", where, hint)
         return None
 
-    def _plain_slot(self) -> int | None:
-        """The slot of a bare ``$ITEM``: the value, the column called item, or the only column."""
-        if self.columns is None:
-            return self._slot((None, False), attrgetter("value"))
-        name = "item" if "item" in self.columns else self.columns[0] if len(self.columns) == 1 else None
+    def _plain_column(self) -> int | None:
+        """The column of a bare ``$ITEM``: the value, the column called item, or the only column."""
+        if self.names is None:
+            return self._column((None, False), attrgetter("value"))
+        name = "item" if "item" in self.names else self.names[0] if len(self.names) == 1 else None
         if name is None:
             return None
-        return self._slot((name, False), lambda item: item.value[name])
+        return self._column((name, False), lambda item: item.value[name])
 
-    def _plain(self, reference: Reference, where: Position) -> int | None:
-        slot = self._plain_slot()
-        if slot is None:
-            known = ", ".join(self.columns or ())
-            suggestion = f"write ${{ITEM.{self.columns[0]}}}" if self.columns else None
+    def _plain(self, reference: Reference, where: SourceLocation) -> int | None:
+        column = self._plain_column()
+        if column is None:
+            known = ", ".join(self.names or ())
+            suggestion = f"write ${{ITEM.{self.names[0]}}}" if self.names else None
             self._problem(
                 f"{reference.text} is ambiguous: the items have the columns {known}", where, suggestion
             )
-        return slot
+        return column
 
-    def _problem(self, message: str, where: Position, hint: str | None) -> None:
+    def _problem(self, message: str, where: SourceLocation, hint: str | None) -> None:
         problem = Problem(message, where, hint=hint)
         if problem not in self.problems:
             self.problems.append(problem)
 
-    def _slot(self, key: tuple[str | None, bool], getter: Any) -> int:
+    def _column(self, key: tuple[str | None, bool], getter: Any) -> int:
         if key not in self.numbers:
             self.numbers[key] = len(self.getters)
             self.getters.append(getter)
         return self.numbers[key]
 
 
-def columns_of(item: Item) -> Columns:
+def names_of(item: Item) -> ColumnNames:
     """The names of an item's columns, or None for a plain value."""
     return tuple(item.value) if isinstance(item.value, Mapping) else None
 
@@ -245,54 +242,54 @@ class ItemTemplate:
             if root is not None:
                 self._documents.append((chunk, root))
         if not self._documents:
-            raise InputError("the template has no document", where=Position(source))
-        self._compiled: dict[Columns, _Bound] = {}
+            raise InputError("the template has no documents", where=SourceLocation(source))
+        self._compiled: dict[ColumnNames, _Bound] = {}
 
-    def render(self, items: Sequence[Item], output: Output) -> list[Rendered | ItemError]:
+    def render(self, items: Sequence[Item], output: Output) -> list[RenderedManifest | ItemError]:
         """The manifests of ``items``, item by item, document by document."""
         if {type(item.value) for item in items} <= _SCALARS:
             return self._bound(None).render(items, output)
-        results: list[Rendered | ItemError] = []
-        for columns, group in groupby(items, columns_of):
-            results += self._bound(columns).render(list(group), output)
+        results: list[RenderedManifest | ItemError] = []
+        for names, group in groupby(items, names_of):
+            results += self._bound(names).render(list(group), output)
         return results
 
-    def _bound(self, columns: Columns) -> _Bound:
-        if columns not in self._compiled:
-            self._compiled[columns] = self._compile(columns)
-        return self._compiled[columns]
+    def _bound(self, names: ColumnNames) -> _Bound:
+        if names not in self._compiled:
+            self._compiled[names] = self._compile(names)
+        return self._compiled[names]
 
-    def _compile(self, columns: Columns) -> _Bound:
-        slots = ItemSlots(columns, self.values, self.overrides)
-        skeletons: list[Skeleton] = []
+    def _compile(self, names: ColumnNames) -> _Bound:
+        columns = RowColumns(names, self.values, self.overrides)
+        compiled_templates: list[CompiledTemplate] = []
         problems: list[Problem] = []
         for chunk, root in self._documents:
             for node, alone in objects_of(root):
-                compiled = compile_document(
+                result = compile_document(
                     node,
-                    slots.split,
+                    columns.split,
                     self.rules,
-                    slots=0,
-                    item_slots=slots.naming,
-                    item_slot=slots.item_slot,
+                    columns=0,
+                    item_columns=columns.naming,
+                    item_column=columns.item_column,
                     source_text=chunk.text if alone else None,
                     prefix=self._prefix,
                 )
-                problems += compiled.problems
-                if compiled.structural:
+                problems += result.problems
+                if result.structural:
                     problems.append(
-                        Problem("an item cannot decide a kind or the name of a field", node.position)
+                        Problem("an item cannot set a kind or the name of a field", node.position)
                     )
-                if compiled.skeleton is not None:
-                    skeletons.append(compiled.skeleton)
-                self._warn(compiled.kept)
-        self._warn(f"{name} is not $ITEM and is left as it is" for name in slots.longer)
-        problems = slots.problems + problems
+                if result.compiled is not None:
+                    compiled_templates.append(result.compiled)
+                self._warn(result.kept)
+        self._warn(f"{name} is not $ITEM and is left unchanged" for name in columns.longer)
+        problems = columns.problems + problems
         if problems:
             raise InputError(problems)
-        for skeleton in skeletons:
-            skeleton.slots = len(slots.getters)
-        return _Bound(skeletons, slots)
+        for compiled in compiled_templates:
+            compiled.columns = len(columns.getters)
+        return _Bound(compiled_templates, columns)
 
     def _warn(self, messages: Iterable[str]) -> None:
         for message in messages:
@@ -301,19 +298,19 @@ class ItemTemplate:
 
 
 class _Bound:
-    """The template compiled for items of one set of columns."""
+    """The template compiled for items with the same columns."""
 
-    def __init__(self, skeletons: list[Skeleton], slots: ItemSlots) -> None:
-        self.skeletons = skeletons
-        self.rows = slots.rows
+    def __init__(self, compiled_templates: list[CompiledTemplate], columns: RowColumns) -> None:
+        self.compiled_templates = compiled_templates
+        self.rows = columns.rows
 
-    def render(self, items: Sequence[Item], output: Output) -> list[Rendered | ItemError]:
+    def render(self, items: Sequence[Item], output: Output) -> list[RenderedManifest | ItemError]:
         rows = self.rows(items)
-        columns = [skeleton.render(rows, items, output) for skeleton in self.skeletons]
-        if len(columns) == 1:
-            return columns[0]
-        merged: list[Rendered | ItemError] = []
-        for results in zip(*columns, strict=True):
+        documents = [compiled.render(rows, items, output) for compiled in self.compiled_templates]
+        if len(documents) == 1:
+            return documents[0]
+        merged: list[RenderedManifest | ItemError] = []
+        for results in zip(*documents, strict=True):
             errors = [result for result in results if isinstance(result, ItemError)]
             merged += [ItemError([p for error in errors for p in error.problems])] if errors else results
         return merged

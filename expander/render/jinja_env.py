@@ -17,7 +17,7 @@ from jinja2.runtime import BlockReference, Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from expander.base.errors import nearest
+from expander.base.errors import suggest
 from expander.base.yaml import dump, json_text
 from expander.kube.quantity import canonical
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, valid_name
@@ -52,7 +52,7 @@ class Missing(StrictUndefined):
         message = super()._undefined_message
         known = self._undefined_obj if isinstance(self._undefined_obj, dict) else {}
         close = (
-            nearest(self._undefined_name, map(str, known)) if isinstance(self._undefined_name, str) else None
+            suggest(self._undefined_name, map(str, known)) if isinstance(self._undefined_name, str) else None
         )
         return f"{message}; did you mean {close!r}?" if close else message
 

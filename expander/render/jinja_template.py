@@ -1,13 +1,9 @@
-"""Jinja2 templates: rendered piece by piece, each document matched with a skeleton seen before.
+"""Jinja2 templates: rendered piece by piece, each document matched with one compiled before.
 
-A document is known by its constant text; the values an expression printed are its row. So a template
-is parsed as YAML once for each shape it takes, and values are put in as data: nothing a value holds
-can change the structure of a manifest.
-
-The shapes the documents of a Jinja2 template take, each compiled once.
-
-A shape is a document's constant text. A value in a place that decides the structure (a kind, a
-field's name, an anchor) is part of the shape; a value in a comment is no part of the manifest.
+A document is known by its constant text; the values an expression printed are its row. So a template is
+parsed as YAML once for each constant text, and values are put in as data: nothing a value holds can change
+the structure of a manifest. A value in a place that decides the structure (a kind, a field's name, an anchor)
+counts as constant text; a value in a comment is no part of the manifest.
 """
 
 from __future__ import annotations
@@ -19,11 +15,11 @@ from typing import Any, TypeAlias
 
 from jinja2 import TemplateSyntaxError, UndefinedError
 
-from expander.base.errors import InputError, ItemError, Position, Problem, nearest
+from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
 from expander.base.yaml import compose, construct, split_documents
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
-from expander.render.compiled import Output, Rendered, Skeleton
+from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
 from expander.render.jinja_env import Data, Environment, Native, names_used
 from expander.render.placeholder import Row, text_of
 
@@ -33,84 +29,86 @@ _LIMIT = 2000
 _JUNK = "# {\"x': ["  # changes any YAML but a comment
 
 
-class ShapesSeen:
-    """Skeletons by shape; at most some thousands are kept."""
+class TemplateCache:
+    """Compiled templates by shape; at most some thousands are kept."""
 
     def __init__(self, source: str, rules: Rules) -> None:
         self.source = f"{source} (rendered)"
         self.rules = rules
         self.warnings: list[str] = []
-        self._found: dict[tuple[Key, tuple[str, ...]], tuple[list[Skeleton], list[int]]] = {}
+        self._found: dict[tuple[Key, tuple[str, ...]], tuple[list[CompiledTemplate], list[int]]] = {}
         self._pinned: dict[Key, set[int]] = {}
-        self._plain: dict[Key, list[Skeleton]] = {}
-        """Shapes without a pinned slot or one in a comment: most, and found at once."""
+        self._plain: dict[Key, list[CompiledTemplate]] = {}
+        """Documents without a pinned column or one in a comment: most, and found at once."""
         self._good = False
 
-    def find(self, key: Key, row: Row, has_item: bool) -> tuple[list[Skeleton], Row]:
-        """The skeletons of a document and the row for them; raises ItemError or InputError."""
+    def find(self, key: Key, row: Row, has_item: bool) -> tuple[list[CompiledTemplate], Row]:
+        """The compiled_templates of a document and the row for them; raises ItemError or InputError."""
         plain = self._plain.get(key)
         if plain is not None:
             return plain, row
         while True:
             pinned = sorted(self._pinned.get(key, ()))
-            shape = (key, tuple(text_of(row[slot]) for slot in pinned))
+            shape = (key, tuple(text_of(row[column]) for column in pinned))
             found = self._found.get(shape)
             if found is None:
                 found = self._compile(key, row, set(pinned), has_item)
             if found is not None:
                 break
-        skeletons, comments = found
+        compiled_templates, comments = found
         self._found[shape] = found
         if not pinned and not comments:
-            self._plain[key] = skeletons
-        for slot in comments:
-            if len(text_of(row[slot]).splitlines()) > 1:
+            self._plain[key] = compiled_templates
+        for column in comments:
+            if len(text_of(row[column]).splitlines()) > 1:
                 raise ItemError(
-                    Problem(f"{text_of(row[slot])!r} in a comment has a line break", Position(self.source))
+                    Problem(
+                        f"{text_of(row[column])!r} in a comment has a line break", SourceLocation(self.source)
+                    )
                 )
-        return skeletons, row
+        return compiled_templates, row
 
     def _compile(
         self, key: Key, row: Row, pinned: set[int], has_item: bool
-    ) -> tuple[list[Skeleton], list[int]] | None:
-        """Skeletons and slots in comments, or None when more slots had to be pinned."""
+    ) -> tuple[list[CompiledTemplate], list[int]] | None:
+        """Compiled templates and columns in comments, or None when more columns had to be pinned."""
         if len(self._found) > _LIMIT:
             self._found.clear()
             self._plain.clear()
-        prefix = unused_prefix("".join([*key, *(text_of(row[slot]) for slot in pinned)]))
+        prefix = unused_prefix("".join([*key, *(text_of(row[column]) for column in pinned)]))
         tokens = [text_of(row[n]) if n in pinned else f"{prefix}v{n}z" for n in range(len(key) - 1)]
         token = re.compile(f"{prefix}v([0-9]+)z")
 
-        def split(text: str, _: Position) -> tuple[str | int, ...]:
+        def split(text: str, _: SourceLocation) -> tuple[str | int, ...]:
             pieces = token.split(text)
             mixed = [int(piece) if number % 2 else piece for number, piece in enumerate(pieces)]
             return tuple(piece for piece in mixed if piece != "")
 
-        item_slot = len(row) - 1 if has_item else None
+        item_column = len(row) - 1 if has_item else None
         problems: list[Problem] = []
-        skeletons: list[Skeleton] = []
+        compiled_templates: list[CompiledTemplate] = []
         missing = set(range(len(key) - 1)) - pinned
         structural: set[int] = set()
         try:
             for chunk in split_documents(_text(key, tokens), self.source):
                 root = compose(chunk.text, self.source, chunk.line)
                 for node, _ in objects_of(root) if root is not None else ():
-                    compiled = compile_document(
+                    result = compile_document(
                         node,
                         split,
                         self.rules,
-                        slots=len(row),
-                        item_slots=(),
-                        item_slot=item_slot,
+                        columns=len(row),
+                        item_columns=(),
+                        item_column=item_column,
                         source_text=None,
                         prefix=prefix,
                     )
-                    problems += compiled.problems
-                    missing -= compiled.found
-                    structural |= compiled.structural
-                    if compiled.skeleton is not None:
-                        skeletons.append(compiled.skeleton)
-                    self.warnings += [text for text in compiled.kept if text not in self.warnings]
+                    problems += result.problems
+                    missing -= result.found
+                    structural |= result.structural
+                    if result.compiled is not None:
+                        compiled_templates.append(result.compiled)
+                    self.warnings += [text for text in result.kept if text not in self.warnings]
         except InputError as error:
             problems += error.problems
         if problems:
@@ -121,11 +119,11 @@ class ShapesSeen:
             self._pinned.setdefault(key, set()).update(structural)
             return None
         self._good = True
-        return skeletons, sorted(missing)
+        return compiled_templates, sorted(missing)
 
-    def _are_comments(self, key: Key, tokens: list[str], slots: set[int]) -> bool:
-        """Whether nothing put into ``slots`` shows in the data."""
-        junk = [_JUNK if number in slots else token for number, token in enumerate(tokens)]
+    def _are_comments(self, key: Key, tokens: list[str], columns: set[int]) -> bool:
+        """Whether nothing put into ``columns`` shows in the data."""
+        junk = [_JUNK if number in columns else token for number, token in enumerate(tokens)]
         try:
             return self._data(_text(key, junk)) == self._data(_text(key, tokens))
         except InputError:
@@ -148,7 +146,7 @@ def _text(key: Key, tokens: list[str]) -> str:
 
 _CHUNK = 512
 _SEPARATOR = re.compile(r"(?:\A|(?<=\n))---[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
-Work: TypeAlias = "tuple[list[Skeleton], Row, Item | None]"
+Work: TypeAlias = "tuple[list[CompiledTemplate], Row, Item | None]"
 
 
 class JinjaTemplate:
@@ -177,16 +175,16 @@ class JinjaTemplate:
         except TemplateSyntaxError as error:
             name = error.name or source
             raise InputError(
-                error.message or "not a Jinja2 template", where=Position(name, error.lineno)
+                error.message or "not a Jinja2 template", where=SourceLocation(name, error.lineno)
             ) from error
-        self._seen = ShapesSeen(source, rules)
+        self._seen = TemplateCache(source, rules)
 
     @property
     def warnings(self) -> list[str]:
         """What of the template was kept although a flag asked otherwise."""
         return self._seen.warnings
 
-    def render(self, items: Sequence[Item], output: Output) -> list[Rendered | ItemError]:
+    def render(self, items: Sequence[Item], output: Output) -> list[RenderedManifest | ItemError]:
         """The manifests of ``items``; all documents of an item, or its error."""
         work: list[Work | ItemError] = []
         for item in items:
@@ -206,7 +204,7 @@ class JinjaTemplate:
                 work.append(ItemError(self._problems(error, variables, str(item))))
         return list(_in_order(work, output))
 
-    def render_alone(self, output: Output) -> Iterator[Rendered | ItemError]:
+    def render_alone(self, output: Output) -> Iterator[RenderedManifest | ItemError]:
         """The manifests of a template that brings its own parameters, as they are rendered."""
         work: list[Work | ItemError] = []
         variables = {**self.values, **self.overrides}
@@ -240,9 +238,11 @@ class JinjaTemplate:
             stored = {name for name, line in names_used(self._parsed, "store")}
             for name, line in names_used(self._parsed, "load"):
                 if name not in known and name not in stored:
-                    close = nearest(name, [*variables, *stored])
+                    close = suggest(name, [*variables, *stored])
                     hint = f"did you mean {close!r}?" if close else _known_words(variables)
-                    problem = Problem(f"{name!r} is undefined", Position(self.source, line), item, hint=hint)
+                    problem = Problem(
+                        f"{name!r} is undefined", SourceLocation(self.source, line), item, hint=hint
+                    )
                     if problem not in problems:
                         problems.append(problem)
         if not problems:
@@ -250,15 +250,15 @@ class JinjaTemplate:
             problems.append(Problem(f"{kind}{error}", where, item))
         return problems
 
-    def _line_of(self, error: Exception) -> Position:
+    def _line_of(self, error: Exception) -> SourceLocation:
         """The innermost line of a template that an exception came through."""
-        where = Position(self.source)
+        where = SourceLocation(self.source)
         trace = error.__traceback__
         while trace is not None:
             template = trace.tb_frame.f_globals.get("__jinja_template__")
             if template is not None:
                 line = template.get_corresponding_lineno(trace.tb_lineno)
-                where = Position(template.name or self.source, line)
+                where = SourceLocation(template.name or self.source, line)
             trace = trace.tb_next
         return where
 
@@ -304,8 +304,8 @@ def _parts(piece: str, at_line_start: bool) -> list[str]:
 _PARTS: dict[tuple[str, bool], list[str]] = {}
 
 
-def _in_order(work: Sequence[Work | ItemError], output: Output) -> Iterator[Rendered | ItemError]:
-    """Rows rendered skeleton by skeleton, given back in the order of the work."""
+def _in_order(work: Sequence[Work | ItemError], output: Output) -> Iterator[RenderedManifest | ItemError]:
+    """Rows rendered compiled by compiled, given back in the order of the work."""
     first = work[0] if work else None
     if isinstance(first, tuple) and len(first[0]) == 1:
         same = [entry for entry in work if isinstance(entry, tuple) and entry[0] is first[0]]
@@ -313,23 +313,23 @@ def _in_order(work: Sequence[Work | ItemError], output: Output) -> Iterator[Rend
             _, found, whose = zip(*same, strict=True)
             yield from first[0][0].render(found, whose, output)
             return
-    rows: dict[int, tuple[Skeleton, list[Row], list[Item | None]]] = {}
+    rows: dict[int, tuple[CompiledTemplate, list[Row], list[Item | None]]] = {}
     for entry in work:
         if not isinstance(entry, ItemError):
-            for skeleton in entry[0]:
-                _, known, items = rows.setdefault(id(skeleton), (skeleton, [], []))
+            for compiled in entry[0]:
+                _, known, items = rows.setdefault(id(compiled), (compiled, [], []))
                 known.append(entry[1])
                 items.append(entry[2])
     done = {
-        number: iter(skeleton.render(known, items, output))
-        for number, (skeleton, known, items) in rows.items()
+        number: iter(compiled.render(known, items, output))
+        for number, (compiled, known, items) in rows.items()
     }
     for entry in work:
         if isinstance(entry, ItemError):
             yield entry
         else:
-            for skeleton in entry[0]:
-                yield next(done[id(skeleton)])
+            for compiled in entry[0]:
+                yield next(done[id(compiled)])
 
 
 def _item_text(item: Item) -> str:

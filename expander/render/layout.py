@@ -1,7 +1,4 @@
-"""The text of a compiled manifest with gaps, and how rows are put into the gaps.
-
-The layouts of a compiled document: JSON, YAML, YAML without literal blocks, identity.
-"""
+"""The text of a compiled document with gaps (JSON, YAML, identity), and how rows are put into the gaps."""
 
 from __future__ import annotations
 
@@ -13,9 +10,9 @@ from typing import Any, TypeAlias
 from expander.base.errors import YamlError
 from expander.base.yaml import dump, load_documents, quoted, scalar
 from expander.render.comments import commented_text
-from expander.render.placeholder import Hole, Style
+from expander.render.placeholder import Placeholder, Style
 
-Gap: TypeAlias = "int | Hole"
+Gap: TypeAlias = "int | Placeholder"
 
 
 def json_text(value: Any) -> str:
@@ -23,28 +20,28 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def yaml_text(hole: Hole, value: Any) -> str:
-    """A scalar as YAML in the hole's style where the value allows it."""
-    if isinstance(value, str) and hole.style is not Style.PLAIN:
+def yaml_text(placeholder: Placeholder, value: Any) -> str:
+    """A scalar as YAML in the placeholder's style where the value allows it."""
+    if isinstance(value, str) and placeholder.style is not Style.PLAIN:
         return quoted(value)
-    return scalar(value, hole.flow)
+    return scalar(value, placeholder.flow)
 
 
 class Layout:
-    """Constant parts and gaps in turn; a gap is a whole hole, or one slot inside a literal block.
+    """Constant parts and gaps in turn; a gap is a whole placeholder, or one column inside a literal block.
 
-    ``parts`` has one element more than ``gaps``; a gap is ``(hole number, segment number or None)``.
-    ``encode`` writes the value of a whole hole; ``copied`` gives the quote mark of a hole whose slots are
-    copied, and the function that escapes its constant pieces.
+    ``parts`` has one element more than ``gaps``; a gap is ``(placeholder number, segment number or None)``.
+    ``encode`` writes the value of a whole placeholder; ``copied`` gives the quote mark of a placeholder whose
+    columns are copied, and the function that escapes its constant pieces.
     """
 
     def __init__(
         self,
         text: str,
         token: re.Pattern[str],
-        holes: Sequence[Hole],
-        encode: Callable[[Hole, Any], str],
-        copied: Callable[[Hole], tuple[str, Callable[[str], str]]],
+        placeholders: Sequence[Placeholder],
+        encode: Callable[[Placeholder, Any], str],
+        copied: Callable[[Placeholder], tuple[str, Callable[[str], str]]],
     ) -> None:
         pieces = token.split(text)
         self.parts = pieces[0::3]
@@ -52,42 +49,42 @@ class Layout:
             (int(number), None if segment is None else int(segment))
             for number, segment in zip(pieces[1::3], pieces[2::3], strict=True)
         ]
-        self.holes = holes
+        self.placeholders = placeholders
         self.encode = encode
         self.copied = copied
 
     def fill(self, values: Mapping[str, Any], texts: Sequence[str]) -> str:
-        """The text for one row: ``values`` of the holes by token, ``texts`` of the slots."""
+        """The text for one row: ``values`` of the placeholders by token, ``texts`` of the columns."""
         out = [self.parts[0]]
         for (number, segment), part in zip(self.gaps, self.parts[1:], strict=True):
-            hole = self.holes[number]
+            placeholder = self.placeholders[number]
             if segment is None:
-                out.append(self.encode(hole, values[hole.token]))
+                out.append(self.encode(placeholder, values[placeholder.token]))
             else:
-                slot = hole.segments[segment]
-                assert isinstance(slot, int)
-                out.append(texts[slot])
+                column = placeholder.segments[segment]
+                assert isinstance(column, int)
+                out.append(texts[column])
             out.append(part)
         return "".join(out)
 
     def plan(self, computed: Collection[str]) -> Plan:
-        """How to write many harmless rows; ``computed`` are the tokens of holes that are not copied."""
+        """How to write many harmless rows; ``computed`` are tokens of placeholders that are not copied."""
         constants = [self.parts[0]]
         gaps: list[Gap] = []
         for (number, segment), part in zip(self.gaps, self.parts[1:], strict=True):
-            hole = self.holes[number]
+            placeholder = self.placeholders[number]
             if segment is not None:
-                slot = hole.segments[segment]
-                assert isinstance(slot, int)
-                gaps.append(slot)
+                column = placeholder.segments[segment]
+                assert isinstance(column, int)
+                gaps.append(column)
                 constants.append(part)
-            elif hole.token in computed:
-                gaps.append(hole)
+            elif placeholder.token in computed:
+                gaps.append(placeholder)
                 constants.append(part)
             else:
-                quote, escape = self.copied(hole)
+                quote, escape = self.copied(placeholder)
                 constants[-1] += quote
-                for piece in hole.segments:
+                for piece in placeholder.segments:
                     if isinstance(piece, str):
                         constants[-1] += escape(piece)
                     else:
@@ -100,28 +97,30 @@ class Layout:
 class Plan:
     """Constant texts and gaps flattened, ready for many rows at once."""
 
-    def __init__(self, constants: list[str], gaps: list[Gap], encode: Callable[[Hole, Any], str]) -> None:
+    def __init__(
+        self, constants: list[str], gaps: list[Gap], encode: Callable[[Placeholder, Any], str]
+    ) -> None:
         self.constants = constants
         self.gaps = gaps
         self.encode = encode
         self.format = "%s".join(constant.replace("%", "%%") for constant in constants)
-        slots = {gap for gap in gaps if isinstance(gap, int)}
-        only_slots = all(isinstance(gap, int) for gap in gaps)
-        self.single = slots.pop() if len(slots) == 1 and only_slots else None
+        columns = {gap for gap in gaps if isinstance(gap, int)}
+        only_columns = all(isinstance(gap, int) for gap in gaps)
+        self.single = columns.pop() if len(columns) == 1 and only_columns else None
 
     def fill(
-        self, columns: Sequence[Sequence[str]], values: Mapping[str, Sequence[Any]], rows: int
+        self, texts: Sequence[Sequence[str]], values: Mapping[str, Sequence[Any]], rows: int
     ) -> list[str]:
-        """The texts of ``rows`` rows: ``columns`` by slot, ``values`` of computed holes by token."""
+        """The texts of ``rows`` rows: ``texts`` by column, ``values`` of computed placeholders by token."""
         if self.single is not None:
             constants = self.constants
-            return [text.join(constants) for text in columns[self.single]]
+            return [text.join(constants) for text in texts[self.single]]
         if not self.gaps:
             return [self.constants[0]] * rows
         filled: list[Sequence[str]] = []
         for gap in self.gaps:
             if isinstance(gap, int):
-                filled.append(columns[gap])
+                filled.append(texts[gap])
             else:
                 encode = self.encode
                 filled.append([encode(gap, value) for value in values[gap.token]])
@@ -129,37 +128,37 @@ class Plan:
         return [pattern % row for row in zip(*filled, strict=True)]
 
 
-def json_layout(text: str, token: re.Pattern[str], holes: Sequence[Hole]) -> Layout:
+def json_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeholder]) -> Layout:
     """The layout of a manifest as one line of JSON."""
-    return Layout(text, token, holes, _encode_json, _copied_json)
+    return Layout(text, token, placeholders, _encode_json, _copied_json)
 
 
-def yaml_layout(text: str, token: re.Pattern[str], holes: Sequence[Hole]) -> Layout:
+def yaml_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeholder]) -> Layout:
     """The layout of a manifest as a YAML document."""
-    return Layout(text, token, holes, yaml_text, _copied_yaml)
+    return Layout(text, token, placeholders, yaml_text, _copied_yaml)
 
 
-def raw_layout(text: str, token: re.Pattern[str], holes: Sequence[Hole]) -> Layout:
+def raw_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeholder]) -> Layout:
     """A layout whose values are written as bare text: the identity of a manifest."""
-    return Layout(text, token, holes, lambda _, value: str(value), lambda _: ("", str))
+    return Layout(text, token, placeholders, lambda _, value: str(value), lambda _: ("", str))
 
 
-def _encode_json(hole: Hole, value: Any) -> str:
+def _encode_json(placeholder: Placeholder, value: Any) -> str:
     return json_text(value)
 
 
-def _copied_json(hole: Hole) -> tuple[str, Callable[[str], str]]:
-    return ("", str) if _is_number(hole) else ('"', lambda piece: json_text(piece)[1:-1])
+def _copied_json(placeholder: Placeholder) -> tuple[str, Callable[[str], str]]:
+    return ("", str) if _is_number(placeholder) else ('"', lambda piece: json_text(piece)[1:-1])
 
 
-def _copied_yaml(hole: Hole) -> tuple[str, Callable[[str], str]]:
-    if hole.style is Style.PLAIN or _is_number(hole):
+def _copied_yaml(placeholder: Placeholder) -> tuple[str, Callable[[str], str]]:
+    if placeholder.style is Style.PLAIN or _is_number(placeholder):
         return "", str
     return '"', lambda piece: quoted(piece)[1:-1]
 
 
-def _is_number(hole: Hole) -> bool:
-    return hole.rule is None and hole.type.name in ("INT32", "INT64")
+def _is_number(placeholder: Placeholder) -> bool:
+    return placeholder.rule is None and placeholder.type.name in ("INT32", "INT64")
 
 
 _HOSTILE = "a: \"b' #c"  # data in a literal block, something else anywhere else
@@ -167,48 +166,48 @@ _HOSTILE = "a: \"b' #c"  # data in a literal block, something else anywhere else
 
 def make_layout(
     tree: dict[str, Any],
-    holes: list[Hole],
+    placeholders: list[Placeholder],
     prefix: str,
     source_text: str | None,
     name: str,
 ) -> Layout:
-    """The layout called ``name`` of ``tree``, whose holes are tokens that begin with ``prefix``.
+    """The layout called ``name`` of ``tree``, whose placeholders are tokens that begin with ``prefix``.
 
-    ``json`` is one line; ``yaml`` keeps literal blocks with the slots inside them, ``yaml flat`` writes a
+    ``json`` is one line; ``yaml`` keeps literal blocks with the columns inside them, ``yaml flat`` writes a
     whole quoted scalar instead; ``identity`` is kind, namespace and name. With ``source_text`` the YAML
     layouts keep the comments of the template.
     """
     whole = f"{prefix}h([0-9]+)(?:s([0-9]+))?z"
-    tokens = {hole.token: f"{prefix}h{number}z" for number, hole in enumerate(holes)}
+    tokens = {placeholder.token: f"{prefix}h{number}z" for number, placeholder in enumerate(placeholders)}
     if name == "json":
         text = json_text(_retoken(tree, tokens))
-        return json_layout(text, re.compile(f'"{whole}"'), holes)
+        return json_layout(text, re.compile(f'"{whole}"'), placeholders)
     if name == "identity":
         metadata = tree.get("metadata")
         metadata = metadata if isinstance(metadata, dict) else {}
         named = [tree["kind"], metadata.get("namespace") or "", metadata.get("name") or ""]
         text = "\n".join(tokens.get(part, str(part)) for part in named)
-        return raw_layout(text, re.compile(whole), holes)
+        return raw_layout(text, re.compile(whole), placeholders)
     literals = dict(tokens)
     if name == "yaml":
-        for number, hole in enumerate(holes):
-            if hole.style is Style.LITERAL:
-                pieces = enumerate(hole.segments)
-                literals[hole.token] = "".join(
+        for number, placeholder in enumerate(placeholders):
+            if placeholder.style is Style.LITERAL:
+                pieces = enumerate(placeholder.segments)
+                literals[placeholder.token] = "".join(
                     p if isinstance(p, str) else f"{prefix}h{number}s{i}z" for i, p in pieces
                 )
     wanted = _retoken(tree, literals)
     text = (None if source_text is None else commented_text(source_text, wanted, prefix)) or dump(wanted)
     text = re.sub(f"([\"'])({prefix}h[0-9]+z)\\1", r"\2", text)  # a value brings its own quotes
     if literals != tokens and not _in_blocks(text, wanted, f"{prefix}h[0-9]+s[0-9]+z"):
-        return make_layout(tree, holes, prefix, source_text, "yaml flat")
-    return yaml_layout(text, re.compile(whole), holes)
+        return make_layout(tree, placeholders, prefix, source_text, "yaml flat")
+    return yaml_layout(text, re.compile(whole), placeholders)
 
 
-def _in_blocks(text: str, wanted: Any, slot: str) -> bool:
-    """Whether every slot of the text stands in a literal block, where values are written as they are."""
-    hostile = re.sub(slot, lambda _: _HOSTILE, text)
-    expected = re.sub(slot, lambda _: json_text(_HOSTILE)[1:-1], json_text(wanted))
+def _in_blocks(text: str, wanted: Any, column: str) -> bool:
+    """Whether every column of the text stands in a literal block, where values are written as they are."""
+    hostile = re.sub(column, lambda _: _HOSTILE, text)
+    expected = re.sub(column, lambda _: json_text(_HOSTILE)[1:-1], json_text(wanted))
     try:
         documents = list(load_documents(hostile, "<template>"))
     except YamlError:

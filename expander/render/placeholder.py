@@ -1,14 +1,12 @@
-"""A hole: one scalar of a compiled template that depends on the item.
+"""A placeholder: one scalar of a compiled template that depends on the item.
 
-The hole knows its field, so a value becomes what that field wants: a valid name, a label value, an
+The placeholder knows its field, so a value becomes what that field wants: a valid name, a label value, an
 integer, a string that stays this string. What cannot be said that way is refused with a reason.
 
-Which values may be copied into a manifest's text as they are.
-
-For each slot of a hole a regular expression of harmless values: the naming rule leaves them alone,
-the field's type takes them, YAML reads them back as this string in the hole's style, JSON needs no
-escape, and the shell sees one word. The expressions are narrower than the rules they stand for: a
-value outside them is not wrong, it only takes the exact way through `Hole.value`.
+`safe_patterns` gives, for each column of a placeholder, a regular expression of values that may be copied
+into a manifest's text as they are: the naming rule leaves them alone, the field's type takes them, YAML reads
+them back as this string, JSON needs no escape, and the shell sees one word. It is narrower than the rules it
+stands for: a value outside is not wrong, it only takes the exact way through `Placeholder.value`.
 """
 
 from __future__ import annotations
@@ -19,10 +17,10 @@ from dataclasses import field as default
 from enum import Enum
 from typing import Any, TypeAlias
 
-from expander.base.errors import Position
+from expander.base.errors import SourceLocation
 from expander.base.yaml import plain_is_string
 from expander.kube.schemas import FieldType
-from expander.manifests.names import NameRule, fit
+from expander.manifests.names import NameRule, joined_name
 from expander.render.shell import Context
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -49,8 +47,8 @@ class ShellQuoted(str):
     __slots__ = ()
 
 
-class Refused(Exception):
-    """A value that cannot stand in a hole; says why and what to do about it."""
+class ValueRefused(Exception):
+    """A value that cannot stand in a placeholder; says why and what to do about it."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -59,20 +57,20 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
-class Hole:
-    """One scalar (or mapping key) with the slots of a row in it.
+class Placeholder:
+    """One scalar (or mapping key) with the columns of a row in it.
 
-    ``segments`` are constant texts and slot numbers in order; ``type`` is what the field wants;
-    ``rule`` is set where the field is a name; ``contexts`` has the shell context of each slot where the
+    ``segments`` are constant texts and column numbers in order; ``type`` is what the field wants;
+    ``rule`` is set where the field is a name; ``contexts`` has the shell context of each column where the
     text is a script to be checked. ``flow`` is whether it stands in a flow collection; ``siblings`` are
-    the other keys of the mapping when the hole is a key. ``field`` is the path for people.
+    the other keys of the mapping when the placeholder is a key. ``field`` is the path for people.
     """
 
     token: str
     path: Path
     segments: tuple[str | int, ...]
     style: Style
-    where: Position
+    where: SourceLocation
     type: FieldType = FieldType.ANY
     rule: NameRule | None = None
     contexts: list[Context] = default(default_factory=list)
@@ -80,27 +78,29 @@ class Hole:
     is_key: bool = False
     siblings: frozenset[str] = frozenset()
     field: str = ""
-    slots: list[int] = default(init=False)
-    """The slots of the hole in order, repeated ones repeated."""
+    columns: list[int] = default(init=False)
+    """The columns of the placeholder in order, repeated ones repeated."""
     whole: bool = default(init=False)
-    """Whether the scalar is one slot and nothing else."""
+    """Whether the scalar is one column and nothing else."""
 
     def __post_init__(self) -> None:
-        self.slots = [segment for segment in self.segments if isinstance(segment, int)]
+        self.columns = [segment for segment in self.segments if isinstance(segment, int)]
         self.whole = len(self.segments) == 1
 
     def value(self, row: Row) -> str | int | float | bool:
         """The scalar this row gives; raises Refused."""
         if self.whole:
-            native = row[self.slots[0]]
+            native = row[self.columns[0]]
             if type(native) is str and self._takes(native):
                 return native
-        natives = [row[slot] for slot in self.slots]
+        natives = [row[column] for column in self.columns]
         for native in natives:
             if native is None:
-                raise Refused("the item has no value (null) here", "give the column a value, or a default")
+                raise ValueRefused(
+                    "the item has no value (null) here", "give the column a value, or a default"
+                )
             if isinstance(native, (list, dict)):
-                raise Refused(
+                raise ValueRefused(
                     f"the item has a {'list' if isinstance(native, list) else 'mapping'} here; "
                     "a value must be a single text, number or boolean",
                     "in a Jinja2 template `{{ value | tojson }}` writes it as YAML",
@@ -111,7 +111,7 @@ class Hole:
         self._check_unicode(texts)
         for context, text, native in zip(self.contexts, texts, natives, strict=bool(self.contexts)):
             if not context.accepts(text) and not (context.quoting and isinstance(native, ShellQuoted)):
-                raise Refused(
+                raise ValueRefused(
                     f"{text!r} could change what the shell script does ({context.words})",
                     'pass it in an environment variable (env: value) and use "$NAME" in the script, '
                     "quote it (Jinja2: `| quote`), or allow it with --allow-shell",
@@ -120,9 +120,9 @@ class Hole:
             return self._name(texts, self.rule)
         text = self._joined(texts)
         if self.is_key and len(text) > 1000:
-            raise Refused(f"a key of {len(text)} characters is too long for YAML (1000)")
+            raise ValueRefused(f"a key of {len(text)} characters is too long for YAML (1000)")
         if text in self.siblings:
-            raise Refused(f"the key {text!r} is already in this mapping")
+            raise ValueRefused(f"the key {text!r} is already in this mapping")
         return _CONVERT.get(self.type, _string)(text, self.type)
 
     def _takes(self, text: str) -> bool:
@@ -148,9 +148,9 @@ class Hole:
                 constants[-1] += segment
             else:
                 constants.append("")
-        name = fit(constants[0], texts, constants[1:-1], constants[-1], rule)
+        name = joined_name(constants[0], texts, constants[1:-1], constants[-1], rule)
         if name is None:
-            raise Refused(
+            raise ValueRefused(
                 f"{self._joined(texts)!r} cannot become {rule.words} of at most {rule.limit} characters",
                 "the constant text around the item must itself be valid there",
             )
@@ -160,7 +160,7 @@ class Hole:
     def _check_unicode(texts: list[str]) -> None:
         for text in texts:
             if not text.isascii() and _SURROGATE.search(text):
-                raise Refused(f"{text!r} has a lone surrogate, which is not Unicode text")
+                raise ValueRefused(f"{text!r} is not valid Unicode (lone surrogate)")
 
 
 def text_of(value: Any) -> str:
@@ -179,23 +179,25 @@ def _string(text: str, _: FieldType) -> str:
 def _integer(text: str, wanted: FieldType) -> int:
     if not _INTEGER.fullmatch(text):
         hint = "leading zeros mean octal in YAML" if re.fullmatch(r"[+-]?0[0-9]+", text) else None
-        raise Refused(f"expected an integer, found {text!r}", hint)
+        raise ValueRefused(f"expected an integer, found {text!r}", hint)
     digits = len(text.lstrip("+-"))
     bits = _BITS[wanted]
     if digits > 20 or not -(2**bits) <= int(text) < 2**bits:
-        raise Refused(f"expected an integer of {bits + 1} bits, found {text if digits <= 40 else text[:40]}")
+        raise ValueRefused(
+            f"expected an integer of {bits + 1} bits, found {text if digits <= 40 else text[:40]}"
+        )
     return int(text)
 
 
 def _boolean(text: str, _: FieldType) -> bool:
     if text not in ("true", "false"):
-        raise Refused(f"expected true or false, found {text!r}")
+        raise ValueRefused(f"expected true or false, found {text!r}")
     return text == "true"
 
 
 def _number(text: str, _: FieldType) -> float | int:
     if not _NUMBER.fullmatch(text) or (number := float(text)) in (float("inf"), float("-inf")):
-        raise Refused(f"expected a number, found {text!r}")
+        raise ValueRefused(f"expected a number, found {text!r}")
     return int(text) if _CANONICAL.fullmatch(text) and len(text) < 19 else number
 
 
@@ -207,7 +209,7 @@ def _int_or_string(text: str, _: FieldType) -> int | str:
 
 def _structure(text: str, wanted: FieldType) -> str:
     words = "a list" if wanted is FieldType.LIST else "a mapping"
-    raise Refused(f"the field wants {words}, and an item is one value ({text!r})")
+    raise ValueRefused(f"the field takes {words}, but an item is a single value ({text!r})")
 
 
 _CONVERT = {
@@ -231,34 +233,38 @@ _INTEGER_TEXT = r"0|[1-9][0-9]{0,8}"
 _TEXTS = frozenset((FieldType.STRING, FieldType.QUANTITY, FieldType.TIME, FieldType.MISSING))
 
 
-def safe_patterns(hole: Hole) -> dict[int, str] | None:
+def safe_patterns(placeholder: Placeholder) -> dict[int, str] | None:
     """Slot -> expression of the values that may be copied, or None when none may be."""
-    if hole.is_key:
+    if placeholder.is_key:
         return None
-    slots = set(hole.slots)
-    if hole.whole and hole.type in (FieldType.INT32, FieldType.INT64):
-        return {hole.slots[0]: _INTEGER_TEXT}
-    if hole.rule is None and hole.type not in _TEXTS and (hole.whole or hole.type is not FieldType.ANY):
+    columns = set(placeholder.columns)
+    if placeholder.whole and placeholder.type in (FieldType.INT32, FieldType.INT64):
+        return {placeholder.columns[0]: _INTEGER_TEXT}
+    if (
+        placeholder.rule is None
+        and placeholder.type not in _TEXTS
+        and (placeholder.whole or placeholder.type is not FieldType.ANY)
+    ):
         return None
     wanted: list[str] = []
-    if hole.rule is not None:
-        pattern = _of_rule(hole, hole.rule)
+    if placeholder.rule is not None:
+        pattern = _of_rule(placeholder, placeholder.rule)
         if pattern is None:
             return None
         wanted.append(pattern)
-    if hole.style is Style.PLAIN:
-        pattern = _of_plain(hole)
+    if placeholder.style is Style.PLAIN:
+        pattern = _of_plain(placeholder)
         if pattern is None:
             return None
         wanted.append(pattern)
-    elif hole.style is Style.LITERAL:
+    elif placeholder.style is Style.LITERAL:
         wanted.append(_LITERAL)
-    elif hole.rule is None:
+    elif placeholder.rule is None:
         wanted.append(_NO_ESCAPES)
-    patterns = {slot: list(wanted) for slot in slots}
-    for slot, context in zip(hole.slots, hole.contexts, strict=bool(hole.contexts)):
-        patterns[slot].append(context.pattern)
-    return {slot: all_of(found) for slot, found in patterns.items()}
+    patterns = {column: list(wanted) for column in columns}
+    for column, context in zip(placeholder.columns, placeholder.contexts, strict=bool(placeholder.contexts)):
+        patterns[column].append(context.pattern)
+    return {column: all_of(found) for column, found in patterns.items()}
 
 
 def all_of(patterns: list[str]) -> str:
@@ -267,11 +273,11 @@ def all_of(patterns: list[str]) -> str:
     return "".join(rf"(?=(?:{pattern}){_END})" for pattern in distinct[:-1]) + f"(?:{distinct[-1]})"
 
 
-def _of_rule(hole: Hole, rule: NameRule) -> str | None:
-    constant = "".join(part if isinstance(part, str) else "a" for part in hole.segments)
+def _of_rule(placeholder: Placeholder, rule: NameRule) -> str | None:
+    constant = "".join(part if isinstance(part, str) else "a" for part in placeholder.segments)
     if not rule.accepts(constant):
         return None
-    room = (rule.limit - len(constant)) // len(hole.slots) + 1
+    room = (rule.limit - len(constant)) // len(placeholder.columns) + 1
     if room < 3:
         return None
     letters = "a-z0-9" if rule.lower else "A-Za-z0-9"
@@ -279,10 +285,10 @@ def _of_rule(hole: Hole, rule: NameRule) -> str | None:
     return rf"[{letters}](?:[-{inner}]{{0,{room - 2}}}[{letters}])?"
 
 
-def _of_plain(hole: Hole) -> str | None:
-    sample = "".join(part if isinstance(part, str) else "a./-_0" for part in hole.segments)
-    first = hole.segments[0]
+def _of_plain(placeholder: Placeholder) -> str | None:
+    sample = "".join(part if isinstance(part, str) else "a./-_0" for part in placeholder.segments)
+    first = placeholder.segments[0]
     if isinstance(first, int):
-        return _NOT_A_WORD + _PLAIN if plain_is_string(sample, hole.flow) else None
+        return _NOT_A_WORD + _PLAIN if plain_is_string(sample, placeholder.flow) else None
     decided = first[0].isascii() and first[0].isalpha() and (len(first) > 5 or not first.isalpha())
-    return _PLAIN if decided and plain_is_string(sample, hole.flow) else None
+    return _PLAIN if decided and plain_is_string(sample, placeholder.flow) else None

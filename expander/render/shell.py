@@ -1,10 +1,8 @@
-"""Where in a shell script a value stands, and which values are safe there.
+"""Which texts of a manifest are shell scripts, where in one a value stands, and which values are safe there.
 
-The script is what a container hands to ``sh -c``. The constant text around a hole decides its context
-(plain, quotes, here-document ...); a value is safe when no shell could read it as anything but data
-there. Grammar: POSIX Shell Command Language, section 2, with bash's ``$'...'``.
-
-Which texts of a manifest are shell scripts: what a container, hook or probe hands to ``sh -c``.
+A script is what a container, hook or probe hands to ``sh -c``. The constant text around a placeholder decides
+its context (plain, quotes, here-document ...); a value is safe when no shell could read it as anything but
+data there. Grammar: POSIX Shell Command Language, section 2, with bash's ``$'...'``.
 """
 
 from __future__ import annotations
@@ -107,12 +105,12 @@ _CODE = re.compile(
 # The unmatched `)` of a case pattern inside a substitution is beyond this lexer: strictest context then.
 _CASE = re.compile(r"\bcase\b")
 _SUBSTITUTION = re.compile(r"\$\(|`")
-_HOLE = "\0"
+_PLACEHOLDER = "\0"
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The place of one hole: ``words`` name it, ``pattern`` matches the values that are safe there."""
+    """The place of one placeholder: ``words`` name it, ``pattern`` matches the values that are safe there."""
 
     words: str
     pattern: str
@@ -138,8 +136,8 @@ _NESTED = Context("in text that a second interpreter reads", _WORD)
 
 
 def contexts(segments: Sequence[str | int]) -> list[Context]:
-    """The context of each hole of a script, in order; strings are constant text, numbers are holes."""
-    text = "".join(segment if isinstance(segment, str) else _HOLE for segment in segments)
+    """The context of each placeholder of a script in order; numbers in ``segments`` are placeholders."""
+    text = "".join(segment if isinstance(segment, str) else _PLACEHOLDER for segment in segments)
     if _CODE.search(text) or (_CASE.search(text) and _SUBSTITUTION.search(text)):
         return [_NESTED] * sum(not isinstance(segment, str) for segment in segments)
     return _Lexer(text).run()
@@ -159,7 +157,7 @@ class _Lexer:
     def run(self) -> list[Context]:
         while self.at < len(self.text):
             char = self.text[self.at]
-            if char == _HOLE:
+            if char == _PLACEHOLDER:
                 self.found.append(self._context())
                 self.word += "x"
                 self.at += 1
@@ -194,7 +192,7 @@ class _Lexer:
     def _plain(self, char: str) -> int:
         if char == "\\":
             self.word += "x"
-            return 1 if self.text[self.at + 1 : self.at + 2] == _HOLE else 2
+            return 1 if self.text[self.at + 1 : self.at + 2] == _PLACEHOLDER else 2
         if char == "\n" and self.pending:
             self.documents, self.pending = self.pending, []
             self.stack.append("heredoc")
@@ -254,7 +252,7 @@ class _Lexer:
         if mode == "heredoc":
             return self._heredoc(char)
         if char == "\\" and mode in ("double", "ansi", "brace", "arith"):
-            return 1 if self.text[self.at + 1 : self.at + 2] == _HOLE else 2
+            return 1 if self.text[self.at + 1 : self.at + 2] == _PLACEHOLDER else 2
         closing = {"single": "'", "ansi": "'", "double": '"', "brace": "}", "comment": "\n", "arith": "))"}[
             mode
         ]
@@ -287,7 +285,7 @@ class _Lexer:
         if quoted:
             return 1
         if char == "\\":
-            return 1 if self.text[self.at + 1 : self.at + 2] == _HOLE else 2
+            return 1 if self.text[self.at + 1 : self.at + 2] == _PLACEHOLDER else 2
         return self._expansion(char)
 
     def _end_word(self, command: bool) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
 
-from expander.base.errors import InputError, ItemError, Position, UsageError
+from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
 from expander.base.yaml.documents import decode
 from expander.items.item import Item
 from expander.manifests.manifest import Manifest
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Engine: TypeAlias = Literal["item", "jinja2", "text"]
 ENGINES: tuple[Engine, ...] = ("item", "jinja2", "text")
 
-LARGEST_TEMPLATE = 16 << 20
+MAX_TEMPLATE_BYTES = 16 << 20
 """Bytes of a template file; more than an API server would take in any request."""
 
 _JINJA = (".j2", ".jinja", ".jinja2")
@@ -92,7 +92,7 @@ class TemplateFile:
 
             return TextTemplate(self.text, self.source, rules, values, overrides)
         if engine != "item":
-            raise UsageError(f"there is no template engine {engine!r}; expected one of {', '.join(ENGINES)}")
+            raise UsageError(f"unknown template engine {engine!r}; expected one of {', '.join(ENGINES)}")
         from expander.render.item_template import ItemTemplate
 
         try:
@@ -128,12 +128,12 @@ def _read(path: str, stdin: BinaryIO | None) -> str:
                 import sys
 
                 stdin = sys.stdin.buffer
-            data = stdin.read(LARGEST_TEMPLATE + 1)
+            data = stdin.read(MAX_TEMPLATE_BYTES + 1)
         else:
             with open(path, "rb") as file:
-                data = file.read(LARGEST_TEMPLATE + 1)
+                data = file.read(MAX_TEMPLATE_BYTES + 1)
     except OSError as error:
-        raise InputError(f"cannot read the template: {error.strerror}", where=Position(path)) from error
-    if len(data) > LARGEST_TEMPLATE:
-        raise InputError(f"a template has at most {LARGEST_TEMPLATE >> 20} MiB", where=Position(path))
+        raise InputError(f"cannot read the template: {error.strerror}", where=SourceLocation(path)) from error
+    if len(data) > MAX_TEMPLATE_BYTES:
+        raise InputError(f"a template has at most {MAX_TEMPLATE_BYTES >> 20} MiB", where=SourceLocation(path))
     return decode(data, path)

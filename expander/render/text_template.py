@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, Position, Problem
+from expander.base.errors import InputError, ItemError, Problem, SourceLocation
 from expander.base.yaml import load_documents
 from expander.items.item import Item
-from expander.manifests.edits import ITEM_ANNOTATION, apply
+from expander.manifests.edits import ITEM_ANNOTATION, apply_edits
 from expander.manifests.manifest import Manifest, path_text
 from expander.manifests.names import name_rule
 from expander.render.compile import Rules, flattened, not_an_object
-from expander.render.item_template import ItemSlots, columns_of
+from expander.render.item_template import RowColumns, names_of
 from expander.render.placeholder import text_of
 from expander.render.shell import PLAIN_WORD, scripts
 
@@ -27,7 +27,9 @@ class TextManifest(Manifest):
 
     __slots__ = ("_short",)
 
-    def __init__(self, tree: Mapping[str, Any], where: Position, item: object, short: str | None) -> None:
+    def __init__(
+        self, tree: Mapping[str, Any], where: SourceLocation, item: object, short: str | None
+    ) -> None:
         super().__init__(tree, where, item)
         self._short = short
 
@@ -50,12 +52,12 @@ class TextTemplate:
     ) -> None:
         self.text = text
         self.source = f"{source} (rendered)"
-        self.where = Position(source)
+        self.where = SourceLocation(source)
         self.rules = rules
         self.values = dict(values or {})
         self.overrides = dict(overrides or {})
         self.warnings: list[str] = []
-        self._slots: dict[tuple[str, ...] | None, tuple[tuple[str | int, ...], ItemSlots]] = {}
+        self._columns: dict[tuple[str, ...] | None, tuple[tuple[str | int, ...], RowColumns]] = {}
 
     def render(self, items: Sequence[Item], output: str) -> list[Manifest | ItemError]:
         """The manifests of ``items``; all documents of an item, or its error."""
@@ -69,16 +71,16 @@ class TextTemplate:
         return results
 
     def _manifests(self, item: Item) -> list[Manifest]:
-        segments, slots = self._scanned(item)
-        (row,) = slots.rows([item])
+        segments, columns = self._scanned(item)
+        (row,) = columns.rows([item])
         texts = [text_of(value) for value in row]
         rendered = "".join(part if isinstance(part, str) else texts[part] for part in segments)
         risky = [] if self.rules.allow_shell else [text for text in texts if not PLAIN_WORD.fullmatch(text)]
         manifests: list[Manifest] = []
         problems: list[Problem] = []
-        short = texts[slots.naming[0]] if slots.naming else None
+        short = texts[columns.naming[0]] if columns.naming else None
         for document in load_documents(rendered, self.source):
-            where = Position(self.source, document.line)
+            where = SourceLocation(self.source, document.line)
             for tree in flattened(document.data):
                 problem = (
                     not_an_object(tree, where) or _bad_name(tree, where) or _bad_script(tree, risky, where)
@@ -86,27 +88,29 @@ class TextTemplate:
                 if problem is not None:
                     problems.append(problem)
                     continue
-                self.warnings += [text for text in apply(tree, self.rules.edits) if text not in self.warnings]
+                self.warnings += [
+                    text for text in apply_edits(tree, self.rules.edits) if text not in self.warnings
+                ]
                 annotations = tree.setdefault("metadata", {}).setdefault("annotations", {})
-                if isinstance(annotations, dict) and slots.item_slot is not None:
-                    annotations.setdefault(ITEM_ANNOTATION, texts[slots.item_slot])
+                if isinstance(annotations, dict) and columns.item_column is not None:
+                    annotations.setdefault(ITEM_ANNOTATION, texts[columns.item_column])
                 manifests.append(TextManifest(tree, where, item, short))
         if problems:
             raise InputError(problems)
         return manifests
 
-    def _scanned(self, item: Item) -> tuple[tuple[str | int, ...], ItemSlots]:
-        columns = columns_of(item)
-        if columns not in self._slots:
-            slots = ItemSlots(columns, self.values, self.overrides)
-            segments = slots.split(self.text, self.where)
-            if slots.problems:
-                raise InputError(slots.problems)
-            self._slots[columns] = segments, slots
-        return self._slots[columns]
+    def _scanned(self, item: Item) -> tuple[tuple[str | int, ...], RowColumns]:
+        names = names_of(item)
+        if names not in self._columns:
+            columns = RowColumns(names, self.values, self.overrides)
+            segments = columns.split(self.text, self.where)
+            if columns.problems:
+                raise InputError(columns.problems)
+            self._columns[names] = segments, columns
+        return self._columns[names]
 
 
-def _bad_name(tree: Mapping[str, Any], where: Position) -> Problem | None:
+def _bad_name(tree: Mapping[str, Any], where: SourceLocation) -> Problem | None:
     metadata = tree.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     rule = name_rule(tree, ("metadata", "name"))
@@ -116,7 +120,7 @@ def _bad_name(tree: Mapping[str, Any], where: Position) -> Problem | None:
     return Problem(wanted, where, field="metadata.name", hint="without --text names are made valid")
 
 
-def _bad_script(tree: Mapping[str, Any], risky: Sequence[str], where: Position) -> Problem | None:
+def _bad_script(tree: Mapping[str, Any], risky: Sequence[str], where: SourceLocation) -> Problem | None:
     for path in scripts(tree):
         script: Any = tree
         for part in path:

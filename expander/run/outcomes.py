@@ -16,7 +16,7 @@ from expander.kube.time import unix
 from expander.kube.volcano import ENDS, is_volcano
 from expander.local.kubelet.pod_files import PodFolders
 from expander.manifests.edits import ITEM_ANNOTATION
-from expander.manifests.rerun import indexes_left
+from expander.manifests.rerun import remaining_indexes
 
 Object = Mapping[str, Any]
 
@@ -88,7 +88,7 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     condition = conditions.get("Failed") or conditions.get("FailureTarget") or {}
     if "Complete" in conditions:
         state = COMPLETE
-    elif "Failed" in conditions and indexes_left(job) == []:
+    elif "Failed" in conditions and remaining_indexes(job) == []:
         state, condition = COMPLETE, {**condition, **RETRIED_ELSEWHERE}
     elif "Failed" in conditions:
         state = FAILED

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
-from expander.base.errors import InputError, Position, Problem
+from expander.base.errors import InputError, Problem, SourceLocation
 from expander.items.item import Item
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest, path_text
 from expander.manifests.names import SUBDOMAIN, valid_name
 from expander.manifests.rerun import COUNT_ANNOTATION, ITEMS_ANNOTATION, item_text, items_text
-from expander.render.compiled import Rendered
+from expander.render.compiled import RenderedManifest
 from expander.shapes.shape import Shape
 from expander.shapes.shell import Own
 
@@ -184,9 +184,9 @@ def differences(first: Any, second: Any, path: Path = ()) -> Iterator[tuple[Path
         yield path, first, second
 
 
-def place_of(manifest: Manifest, path: Path) -> Position:
+def place_of(manifest: Manifest, path: Path) -> SourceLocation:
     """The place in the template that a field comes from, as near as it is known."""
-    return manifest.skeleton.locate(path) if isinstance(manifest, Rendered) else manifest.where
+    return manifest.compiled.locate(path) if isinstance(manifest, RenderedManifest) else manifest.where
 
 
 def _group(manifest: Manifest) -> str:
@@ -234,9 +234,9 @@ def job_name(rows: Rows, shape: Shape, room: int) -> str:
 
 def _follows_item(job: Manifest) -> bool:
     """Whether the name of a Job can depend on the item."""
-    if not isinstance(job, Rendered):
+    if not isinstance(job, RenderedManifest):
         return True
-    return any(hole.path == ("metadata", "name") for hole in job.skeleton.holes)
+    return any(placeholder.path == ("metadata", "name") for placeholder in job.compiled.placeholders)
 
 
 def begin(rows: Rows, name: str, items: Sequence[Row], *, listed: bool = False) -> Tree:

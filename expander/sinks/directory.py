@@ -1,11 +1,9 @@
-"""A folder of files, one for each thing written.
+"""A folder of files, one for each manifest, and the outcome of each write.
 
-A second run writes only what changed. What is on the disk decides, by content: a file that holds what is
-to be written is unchanged, whoever wrote it; a file of an earlier run is replaced, also when it was edited
-since (the folder is the run's output); any other file is never touched. ``prune`` removes files that an
-earlier run wrote, that this run did not write, and that still hold what was written.
-
-What became of one thing that was written.
+A second run writes only what changed. What is on the disk decides, by content: a file that holds what is to
+be written is unchanged, whoever wrote it; a file of an earlier run is replaced, even if edited since (the
+folder is the run's output); any other file is never touched. ``prune`` removes files that an earlier run
+wrote, that this run did not write, and that still hold what was written.
 """
 
 from __future__ import annotations
@@ -187,14 +185,14 @@ class DirectorySink:
         if not stat.S_ISREG(found.st_mode):
             what = "symbolic link" if stat.S_ISLNK(found.st_mode) else "folder or special file"
             raise OutputError(
-                f"cannot write {self._folder.show(name)}: there is a {what} of that name",
+                f"cannot write {self._folder.show(name)}: a {what} of that name exists",
                 hint="it is never followed or replaced; move it away",
             )
         if self._folder.holds(name, data, found):
             return Outcome.UNCHANGED
         if not owned:
             raise OutputError(
-                f"cannot write {self._folder.show(name)}: a file of that name is there, with other content, "
+                f"cannot write {self._folder.show(name)}: a file of that name exists with other content "
                 "and was not written by an earlier run",
                 hint="move it away, or write to another folder",
             )
@@ -220,7 +218,7 @@ class DirectorySink:
 
 def _collision(name: str, first: str) -> OutputError:
     if name == first:
-        return OutputError(f"two files of this run have the name {name!r}")
+        return OutputError(f"two files of this run are named {name!r}")
     return OutputError(
         f"the file names {first!r} and {name!r} differ only in case or Unicode form",
         hint="on macOS and Windows they are one file",

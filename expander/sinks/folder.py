@@ -1,15 +1,11 @@
-"""One open folder and the files directly in it.
+"""One open folder, the files directly in it, and the names they may have.
 
 The folder is held by a descriptor: what happens to its path later (renamed, replaced by a link) does not
-matter, and no name reaches outside it. Nothing here follows a symbolic link inside the folder. Files
-appear whole or not at all, whenever the process dies: they are filled without a name, or under a
-temporary one, first. Data is not forced to the disk file by file: after a power cut a file may be short,
-which the next run sees, since it compares contents, and mends.
-
-Names that a file in the folder may have, and when two of them would be one file somewhere.
-
-The rules are those of file systems (a path component of at most 255 bytes without ``/`` and NUL), made
-stricter: names with a leading dot are kept for the index and for temporary files.
+matter, and no name reaches outside it. Nothing here follows a symbolic link inside the folder. Files appear
+whole or not at all, whenever the process dies: they are filled without a name, or under a temporary one,
+first. Data is not forced to the disk file by file: after a power cut a file may be short, which the next run
+sees, since it compares contents, and mends. Names are path components of at most 255 bytes; a leading dot is
+kept for the index and temporary files.
 """
 
 from __future__ import annotations
@@ -23,10 +19,10 @@ from unicodedata import normalize
 
 from expander.base.errors import OutputError
 
-LONGEST = 255
+MAX_NAME_BYTES = 255
 """Bytes, in the encoding of the file system."""
 
-_plain = re.compile(rf"[a-z0-9_-][a-z0-9._-]{{0,{LONGEST - 1}}}").fullmatch
+_plain = re.compile(rf"[a-z0-9_-][a-z0-9._-]{{0,{MAX_NAME_BYTES - 1}}}").fullmatch
 
 
 def key_of(name: str) -> str:
@@ -39,7 +35,7 @@ def key_of(name: str) -> str:
     problem = _problem(name)
     if problem is not None:
         shown = name if len(name) <= 60 else f"{name[:60]}..."
-        raise OutputError(f"{shown!r} cannot be the name of a file: {problem}")
+        raise OutputError(f"{shown!r} is not a valid file name: {problem}")
     return normalize("NFC", normalize("NFC", name).casefold())
 
 
@@ -47,16 +43,18 @@ def _problem(name: str) -> str | None:
     if not name:
         return "it is empty"
     if "/" in name:
-        return "it has a /, and all files are put into one folder"
+        return "it contains /, and all files go into one folder"
     if "\0" in name:
         return "it has a NUL character"
     if name.startswith("."):
-        return "it begins with a dot; such names are kept for the index and for what must stay hidden"
+        return "it starts with a dot; such names are reserved"
     try:
         length = len(os.fsencode(name))
     except UnicodeEncodeError:
         return "it has a character that the file system's encoding lacks"
-    return f"it has {length} bytes; at most {LONGEST} are possible" if length > LONGEST else None
+    return (
+        f"it has {length} bytes; at most {MAX_NAME_BYTES} are possible" if length > MAX_NAME_BYTES else None
+    )
 
 
 TEMPORARY = ".expander-tmp"

@@ -1,21 +1,19 @@
 """The index: which files of a folder this tool wrote, and what it wrote into them.
 
-The file ``.expander-index`` has a settled part and claims after it. A run adds its claims in batches,
-before it touches the files, and at its end writes the settled part anew, in one step. A run that dies
-leaves its claims; the next one looks which of them came true, by content. So a file is never taken for
-ours because we meant to write it, nor for a stranger's because we died early. A torn last claim is
-dropped: its file was not touched yet. Any other damage is an error, since guessing could overwrite or
-remove a user's file.
+The file ``.expander-index`` has a settled part and claims after it. A run adds its claims in batches, before
+it touches the files, and at its end writes the settled part anew, in one step. A run that dies leaves its
+claims; the next one looks which of them came true, by content. So a file is never taken for ours because we
+meant to write it, nor for a stranger's because we died early. A torn last claim is dropped: its file was not
+touched yet. Any other damage is an error, since guessing could overwrite or remove a user's file.
 
-The index is forced to the disk once, before it replaces the old one, so that a power cut leaves one of
-the two. The lock on it is what keeps two runs apart; it ends with the process.
+The index is forced to the disk once, before it replaces the old one, so that a power cut leaves one of the
+two. The lock on it is what keeps two runs apart; it ends with the process. Records end in NUL and a newline,
+as names may have any other character::
 
-The form of the index: records that end in NUL and a newline, as names may have any other character.
-
-expander-index 1         the form
-DIGEST NAME              a file that was written, any number of them
-complete N               the end of the settled part, with the count of its files
-DIGEST NAME              a claim: a run is about to write this, any number of them
+    expander-index 1         the form
+    DIGEST NAME              a file that was written, any number of them
+    complete N               the end of the settled part, with the count of its files
+    DIGEST NAME              a claim: a run is about to write this, any number of them
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ _BLOCK = 1 << 18
 _file = re.compile(rb"([0-9a-f]{32}) ([^\0]+)", re.DOTALL).fullmatch
 
 
-class Malformed(ValueError):
+class MalformedIndex(ValueError):
     """The index is not in this form."""
 
 
@@ -47,18 +45,18 @@ def encoded(digests: list[str], names: list[str]) -> bytes:
 
 
 def parsed(record: bytes) -> tuple[str, str]:
-    """The name and the digest in a file's record. Raises Malformed.
+    """The name and the digest in a file's record. Raises MalformedIndex.
 
     A name that this tool would not write is malformed: nothing in an index leads out of the folder.
     """
     match = _file(record)
     if match is None:
-        raise Malformed(f"{record[:60]!r} is not a record")
+        raise MalformedIndex(f"{record[:60]!r} is not a record")
     name = os.fsdecode(match[2])
     try:
         key_of(name)
     except OutputError as error:
-        raise Malformed(str(error)) from None
+        raise MalformedIndex(str(error)) from None
     return name, match[1].decode()
 
 
@@ -74,11 +72,11 @@ def records(file: int, start: int, end: int) -> Iterator[bytes]:
 def settled_files(file: int, end: int) -> Iterator[tuple[str, str, int]]:
     """Name, digest and the place after it, for each file of the settled part; last ``("", "", place)``.
 
-    Raises Malformed if that part is not whole, or not in this form.
+    Raises MalformedIndex if that part is not whole, or not in this form.
     """
     found = records(file, 0, end)
     if next(found, b"") != _FORM:
-        raise Malformed("it does not begin with its form")
+        raise MalformedIndex("it does not begin with its form")
     place = len(_FORM + _END)
     for count, record in enumerate(found):
         place += len(record + _END)
@@ -86,7 +84,7 @@ def settled_files(file: int, end: int) -> Iterator[tuple[str, str, int]]:
             yield "", "", place
             return
         yield *parsed(record), place
-    raise Malformed("its end is missing")
+    raise MalformedIndex("its end is missing")
 
 
 class SettledPart:
@@ -226,7 +224,7 @@ class Index:
                 found = os.fstat(fd)
                 if not stat.S_ISREG(found.st_mode):
                     raise OutputError(
-                        f"{self._where} is not a file", hint="it is the name of the index; move it"
+                        f"{self._where} is not a file", hint="the name is reserved for the index; move it"
                     )
                 now = self._folder.kind(INDEX)
                 if now is not None and os.path.samestat(found, now):
@@ -252,11 +250,11 @@ class Index:
             if self._settled < self._size or not self._size:
                 self.settle(came_true=self._came_true)
                 self._read()
-        except Malformed as error:
+        except MalformedIndex as error:
             raise OutputError(
                 f"{self._where} is damaged: {error}",
-                hint="move it away: files that already hold what is to be written are then taken over, "
-                "and for others with the same names you are asked to move them",
+                hint="move it away: files that already hold what would be written are then adopted, "
+                "and others with the same names must be moved",
             ) from None
 
     def _read(self) -> None:

@@ -1,7 +1,4 @@
-"""A stream of bytes, such as standard output.
-
-What the operating system refuses, in words for a user.
-"""
+"""A stream of bytes such as standard output, and the errors of writing in words for a user."""
 
 from __future__ import annotations
 
@@ -13,17 +10,17 @@ from typing import BinaryIO
 from expander.base.errors import ExpanderError, OutputError
 
 _HINTS = {
-    errno.ENOSPC: "free some space and run the same command again: what was written is kept",
-    errno.EDQUOT: "your disk quota is used up; free some space and run the same command again",
+    errno.ENOSPC: "free some space and rerun the command: what was written is kept",
+    errno.EDQUOT: "your disk quota is exhausted; free some space and rerun the command",
     errno.EROFS: "the file system is mounted read-only; write somewhere else",
-    errno.EACCES: "you lack the permission; check the owner and mode of the folder, or write somewhere else",
-    errno.EPERM: "you lack the permission; check the owner and mode of the folder, or write somewhere else",
-    errno.ENOTDIR: "a part of the path is a file, not a folder",
-    errno.EEXIST: "a part of the path is a file, not a folder",
-    errno.ELOOP: "it is a symbolic link, which is never followed here; remove it",
+    errno.EACCES: "permission denied; check the owner and mode of the folder, or write somewhere else",
+    errno.EPERM: "permission denied; check the owner and mode of the folder, or write somewhere else",
+    errno.ENOTDIR: "part of the path is a file, not a folder",
+    errno.EEXIST: "part of the path is a file, not a folder",
+    errno.ELOOP: "it is a symbolic link, which is never followed; remove it",
     errno.EFBIG: "a limit on the size of files is set; see 'ulimit -f'",
-    errno.ENOLCK: "the file system has no locks, so two runs could spoil each other; write somewhere else",
-    errno.ENOSYS: "the file system has no locks, so two runs could spoil each other; write somewhere else",
+    errno.ENOLCK: "the file system does not support locks; write somewhere else",
+    errno.ENOSYS: "the file system does not support locks; write somewhere else",
 }
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from expander.client.retry import TRANSIENT, status_of
-from expander.manifests.edits import DIGEST
+from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.submit.quota_gate import Excess, parse_excess
 from expander.submit.request import PreparedRequest
 
@@ -283,7 +283,7 @@ _AT: Final = {
 
 def difference(prepared: PreparedRequest, metadata: Mapping[str, Any]) -> tuple[str, str]:
     """How what has the name differs: words and a reason, both empty when it is the same item."""
-    digest = (metadata.get("annotations") or {}).get(DIGEST)
+    digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
     labels = metadata.get("labels") or {}
     what = f"{prepared.title} {prepared.name!r}"
     if digest == prepared.digest:

@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 
 from expander.base.errors import OutputError
 from expander.client.client import ApiClient, ClusterError
-from expander.manifests.edits import DIGEST
+from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.submit.request import PreparedRequest
 
 FINISHED = "finished"
@@ -253,7 +253,7 @@ class AlreadySubmitted:
             for page in self._asking.pages(like.collection, f"{self._group_label}={like.group}"):
                 for found in page["items"]:
                     metadata = found["metadata"]
-                    digest = (metadata.get("annotations") or {}).get(DIGEST)
+                    digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
                     if digest is not None:
                         self._there.add(mark(f"{like.collection}/{metadata['name']} {digest}"))
         except ClusterError as error:

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from expander.base.errors import ItemError, Problem
 from expander.client.client import Resource
-from expander.manifests.edits import DIGEST, GROUP_LABEL, ITEM_ANNOTATION
-from expander.manifests.kueue import hand_over
+from expander.manifests.edits import DIGEST_ANNOTATION, GROUP_LABEL, ITEM_ANNOTATION
+from expander.manifests.kueue import assign_queue
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import Successor
 
@@ -124,13 +124,13 @@ class RequestBuilder:
         if resource.namespaced:
             namespace = metadata.setdefault("namespace", self.namespace)
         if self.queue is not None:
-            hand_over(tree, self.queue)
+            assign_queue(tree, self.queue)
         labels = metadata.get("labels") or {}
-        annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != DIGEST}
+        annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != DIGEST_ANNOTATION}
         digest = object_digest(tree)
         name = metadata.get("name") or self._name(metadata.get("generateName"), digest, manifest)
         metadata["name"] = name
-        metadata["annotations"] = {**annotations, DIGEST: digest}
+        metadata["annotations"] = {**annotations, DIGEST_ANNOTATION: digest}
         value = getattr(manifest.item, "value", None)
         collection = f"{resource.prefix}/{resource.plural}"
         if resource.namespaced:

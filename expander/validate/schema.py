@@ -21,7 +21,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from expander.base.errors import nearest
+from expander.base.errors import suggest
 from expander.kube import schemas
 from expander.kube.schemas import FieldType, type_of
 from expander.validate.finding import Finding, Reason
@@ -76,7 +76,7 @@ def findings_for(value: Any, schema: schemas.Schema, path: str) -> Iterator[Find
 
 def unknown_field(path: str, name: str, schema: schemas.Schema) -> Finding:
     """The finding for a field the schema does not have."""
-    meant = nearest(name, schema["properties"])
+    meant = suggest(name, schema["properties"])
     return Finding(
         path, Reason.UNKNOWN_FIELD, "unknown field" + (f', did you mean "{meant}"?' if meant else "")
     )
@@ -155,9 +155,9 @@ def unregistered(api_version: str, kind: str, known: schemas.Kinds) -> list[Find
     if homes:
         field, meant = "apiVersion", homes[0]
     elif api_version in known:
-        field, meant = "kind", nearest(kind, known[api_version])
+        field, meant = "kind", suggest(kind, known[api_version])
     else:
-        field, meant = "apiVersion", nearest(api_version, known)
+        field, meant = "apiVersion", suggest(api_version, known)
     message = f'no kind "{kind}" is registered for version "{api_version}"'
     hint = f', did you mean "{meant}"?' if meant else ""
     return [Finding(field, Reason.NOT_SUPPORTED, message + hint)]

@@ -1,10 +1,10 @@
 """Validation of a batch: what all manifests of a template share is checked once.
 
-A manifest of a compiled template differs from its neighbours only in its holes. For most holes the server
-takes any text (arguments, values of environment variables and annotations, names that the renderer made
-valid): such a hole is free, and a manifest whose other holes hold the same as those of a manifest checked
-before has the same findings. The list of free holes says less than the rules allow; a hole outside of it
-only costs a full check for each new value.
+A manifest of a compiled template differs from its neighbours only in its placeholders. For most of them the
+server takes any text (arguments, values of environment variables and annotations, names that the renderer
+made valid): such a placeholder is free, and a manifest whose other placeholders hold the same as those of a
+manifest checked before has the same findings. The list of free placeholders says less than the rules allow; a
+placeholder outside of it only costs a full check for each new value.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 from expander.kube.schemas import FieldType
 from expander.manifests.manifest import Manifest
-from expander.render.compiled import Rendered, Skeleton
-from expander.render.placeholder import Hole, Path
+from expander.render.compiled import CompiledTemplate, RenderedManifest
+from expander.render.placeholder import Path, Placeholder
 from expander.validate.finding import Finding
 
 Check: TypeAlias = Callable[[Mapping[str, Any]], "Sequence[Finding] | None"]
@@ -47,62 +47,63 @@ class OncePerTemplate:
 
     def __call__(self, manifest: Manifest) -> Sequence[Finding]:
         """The findings of one manifest."""
-        if not isinstance(manifest, Rendered) or manifest.size > LONG:
+        if not isinstance(manifest, RenderedManifest) or manifest.size > LONG:
             return self._check(manifest.tree) or ()
         return self._plan(manifest).findings(manifest, self._check)
 
     def refused(self, manifests: Sequence[Manifest]) -> list[tuple[Manifest, Sequence[Finding]]]:
         """Those of ``manifests`` that have findings, with them."""
         first = manifests[0]
-        if isinstance(first, Rendered) and first.size <= LONG and not self(first):
-            skeleton = first.skeleton
+        if isinstance(first, RenderedManifest) and first.size <= LONG and not self(first):
+            compiled = first.compiled
             if not self._plan(first).depends and all(
-                isinstance(m, Rendered) and m.skeleton is skeleton and m.size <= LONG for m in manifests
+                isinstance(m, RenderedManifest) and m.compiled is compiled and m.size <= LONG
+                for m in manifests
             ):
                 return []
         found = [(manifest, self(manifest)) for manifest in manifests]
         return [(manifest, findings) for manifest, findings in found if findings]
 
-    def _plan(self, manifest: Rendered) -> _Plan:
-        plan = self._plans.get(id(manifest.skeleton))
+    def _plan(self, manifest: RenderedManifest) -> _Plan:
+        plan = self._plans.get(id(manifest.compiled))
         if plan is None:
             if len(self._plans) >= SHAPES:
                 self._plans.clear()
-            plan = self._plans[id(manifest.skeleton)] = _Plan(manifest.skeleton, manifest.tree)
+            plan = self._plans[id(manifest.compiled)] = _Plan(manifest.compiled, manifest.tree)
         return plan
 
 
 def is_constant(manifest: Manifest, finding: Finding) -> bool:
     """Whether the finding is about a part of the template that no item reaches."""
-    if not isinstance(manifest, Rendered):
+    if not isinstance(manifest, RenderedManifest):
         return False
     steps = finding.steps
-    paths = [hole.path[: len(steps)] for hole in manifest.skeleton.holes]
+    paths = [placeholder.path[: len(steps)] for placeholder in manifest.compiled.placeholders]
     return not any(path == steps[: len(path)] for path in paths)
 
 
 class _Plan:
-    """What of a skeleton's rows decides the findings."""
+    """What of a compiled template's rows decides the findings."""
 
-    def __init__(self, skeleton: Skeleton, tree: Mapping[str, Any]) -> None:
-        self.skeleton = skeleton  # kept alive, so that its id stays its own
-        self.slots: list[int] = []
-        self.conditions: list[tuple[Hole, Callable[[str], object]]] = []
-        for hole in skeleton.holes:
-            pattern = free_when(hole, tree)
+    def __init__(self, compiled: CompiledTemplate, tree: Mapping[str, Any]) -> None:
+        self.compiled = compiled  # kept alive, so that its id stays its own
+        self.columns: list[int] = []
+        self.conditions: list[tuple[Placeholder, Callable[[str], object]]] = []
+        for placeholder in compiled.placeholders:
+            pattern = free_when(placeholder, tree)
             if pattern is None:
-                self.slots += [slot for slot in hole.slots if slot not in self.slots]
+                self.columns += [column for column in placeholder.columns if column not in self.columns]
             elif pattern is not _ANY:
-                self.conditions.append((hole, pattern.match))
-        self.depends = bool(self.slots or self.conditions)
+                self.conditions.append((placeholder, pattern.match))
+        self.depends = bool(self.columns or self.conditions)
         self.known: dict[tuple[Any, ...], Sequence[Finding]] = {}
 
-    def findings(self, manifest: Rendered, check: Check) -> Sequence[Finding]:
+    def findings(self, manifest: RenderedManifest, check: Check) -> Sequence[Finding]:
         row = manifest.row
-        for hole, matches in self.conditions:
-            if not matches(str(hole.value(row))):
+        for placeholder, matches in self.conditions:
+            if not matches(str(placeholder.value(row))):
                 return check(manifest.tree) or ()
-        key = tuple([(type(row[slot]), row[slot]) for slot in self.slots])
+        key = tuple([(type(row[column]), row[column]) for column in self.columns])
         found = self.known.get(key)
         if found is None:
             found = check(manifest.tree) or ()
@@ -112,27 +113,27 @@ class _Plan:
         return found
 
 
-def free_when(hole: Hole, tree: Mapping[str, Any]) -> re.Pattern[str] | None:
-    """An expression for the texts that no rule tells apart in this hole; None when there is none.
+def free_when(placeholder: Placeholder, tree: Mapping[str, Any]) -> re.Pattern[str] | None:
+    """An expression for the texts that no rule tells apart in this placeholder; None when there is none.
 
     The rules are the API server's (pkg/apis/batch/validation, pkg/apis/core/validation) for the kind of
-    ``tree``, and the hole's own: a name in it is valid, an integer an integer.
+    ``tree``, and the placeholder's own: a name in it is valid, an integer an integer.
     """
-    if hole.is_key or tree.get("kind") not in (*_NAMED_FREELY, "Pod"):
+    if placeholder.is_key or tree.get("kind") not in (*_NAMED_FREELY, "Pod"):
         return None
-    path = hole.path
+    path = placeholder.path
     if path == ("metadata", "name"):
-        if hole.rule is None or tree["kind"] not in _NAMED_FREELY:
+        if placeholder.rule is None or tree["kind"] not in _NAMED_FREELY:
             return None
         return _UNDOTTED if tree["kind"] == "Job" and _is_indexed(tree) else _ANY
-    if hole.type is FieldType.INT32 or hole.type is FieldType.INT64:
+    if placeholder.type is FieldType.INT32 or placeholder.type is FieldType.INT64:
         return _COUNT if _is_plain_count(path, tree) else None
-    if hole.type is not FieldType.STRING:
+    if placeholder.type is not FieldType.STRING:
         return None
     if path[-2:-1] == ("annotations",):
         return None if "kubernetes.io" in str(path[-1]) else _ANY
     if path[-2:-1] == ("labels",):
-        free = hole.rule is not None and "kubernetes.io" not in str(path[-1]) and not _selects(tree)
+        free = placeholder.rule is not None and "kubernetes.io" not in str(path[-1]) and not _selects(tree)
         return _ANY if free else None
     if path[-3:] == ("template", "metadata", "name"):
         return _ANY

@@ -214,7 +214,7 @@ def test_group_labels_annotations_ttl_and_namespace_are_set(folder: Path) -> Non
         "expand", "job-tmpl.yaml", "a", "--group", "g1", "--label", "jobgroup=z", "-o", "json", cwd=folder
     )
     assert json.loads(answer.out)["metadata"]["labels"]["jobgroup"] == "g1"
-    assert "warning: label jobgroup=g1 comes from the template and is kept" in answer.err
+    assert "warning: label jobgroup=g1 of the template is kept" in answer.err
 
 
 def test_values_and_set_reach_both_kinds_of_templates(folder: Path) -> None:

@@ -107,7 +107,7 @@ def test_junit_and_sarif_are_well_formed_and_complete(folder: Path) -> None:
 def test_a_document_that_cannot_be_read_does_not_hide_the_others(folder: Path) -> None:
     answer = run("validate", "-", cwd=folder, stdin=f"a: b: c\n---\n{JOB.format(name='a')}---\n{NEGATIVE}")
     assert answer.code == 1
-    assert answer.out.splitlines()[0].startswith("<stdin>:1: error: not YAML")
+    assert answer.out.splitlines()[0].startswith("<stdin>:1: error: not valid YAML")
     assert answer.out.splitlines()[-1] == "3 manifests: 1 valid, 1 invalid, 1 unreadable"
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from expander.base.errors import Position
+from expander.base.errors import SourceLocation
 from expander.client.client import Resource
 from expander.manifests.rerun import Successor
 from expander.submit.delivery import (
@@ -31,7 +31,7 @@ TREE = {
 def begun() -> Delivery:
     """The task that the books make of a successor of the object with the uid ``old``."""
     books = Dispatcher(AdaptiveRateLimiter(4), SubmitOptions())
-    books.add(RequestBuilder("ns").of(Successor(TREE, Position("job/a"), "old"), JOBS))
+    books.add(RequestBuilder("ns").of(Successor(TREE, SourceLocation("job/a"), "old"), JOBS))
     task = books.take(0.0)
     assert task is not None
     return task

@@ -54,14 +54,14 @@ def test_standard_input_may_be_an_inner_source_of_a_product() -> None:
 
 
 def test_a_long_inner_source_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "KEPT", 2)
+    monkeypatch.setattr(source, "MAX_KEPT_ITEMS", 2)
     path = tmp_path / "a"
     path.write_text("x\ny\nz\n")
     assert [item["b"] for item in values("a=1-2", f"b={path}")] == ["x", "y", "z"] * 2
 
 
 def test_a_long_inner_standard_input_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "KEPT", 2)
+    monkeypatch.setattr(source, "MAX_KEPT_ITEMS", 2)
     assert [item["b"] for item in values("a=1-2", "b=-", stdin=b"x\ny\nz\n")] == ["x", "y", "z"] * 2
 
 
@@ -107,7 +107,7 @@ def test_chain_gives_the_items_of_one_source_after_the_other() -> None:
 def test_a_column_of_two_sources_is_refused_with_a_way_out(combine: str) -> None:
     error = refused("csv:-", "a=0-0", combine=combine, stdin=b"a,b\n1,2\n")
     assert isinstance(error, InputError)
-    assert "the column 'a' of 0-0 is also in a source before it" in str(error)
+    assert "the column 'a' of 0-0 is also in an earlier source" in str(error)
     assert "NAME=SOURCE" in str(error)
 
 

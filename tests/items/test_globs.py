@@ -122,7 +122,7 @@ def test_glob_with_a_plain_name_gives_that_file() -> None:
 def test_a_pattern_without_matches_is_an_error(pattern: str) -> None:
     error = refused(pattern)
     assert isinstance(error, InputError)
-    assert "no file matches this pattern" in str(error)
+    assert "no files match this pattern" in str(error)
 
 
 def test_a_name_that_is_not_utf8_is_refused_by_name() -> None:
@@ -135,4 +135,4 @@ def test_a_folder_that_cannot_be_listed_is_an_error(monkeypatch: pytest.MonkeyPa
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(os, "listdir", denied)
-    assert str(refused("d/*")) == "d/: the folder cannot be listed: Permission denied"
+    assert str(refused("d/*")) == "d/: cannot list the folder: Permission denied"

@@ -69,7 +69,7 @@ def test_a_dash_is_the_standard_input_of_the_process(monkeypatch: pytest.MonkeyP
 
 def test_a_process_without_standard_input_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    assert str(refused("-")) == "<stdin>: there is no standard input to read"
+    assert str(refused("-")) == "<stdin>: standard input is closed"
 
 
 def test_standard_input_stays_open() -> None:
@@ -85,7 +85,7 @@ def test_values_can_be_listed_after_a_name_or_prefix() -> None:
 
 
 def test_an_empty_value_in_a_list_is_refused() -> None:
-    assert "one of them is empty" in str(refused("x=a,,b"))
+    assert "but one is empty" in str(refused("x=a,,b"))
 
 
 def test_a_name_names_the_column_of_plain_values() -> None:

@@ -86,14 +86,14 @@ def test_any_bytes_are_an_array_or_an_error_alike_wherever_reads_end(data: bytes
         (b'"a"', "<stdin>:1: expected an array [...] or an object {...}"),
         (b"[1,\n2", "<stdin>:2: found the end of the text, expected ',' or ']'"),
         (b"[1\n2]", "<stdin>:2: found '2', expected ',' or ']'"),
-        (b"[1,]", "<stdin>:1: item 2: not JSON: "),
+        (b"[1,]", "<stdin>:1: item 2: not valid JSON: "),
         (b'[1,\n{"a":', "<stdin>:2: item 2: the text ends inside a value"),
-        (b'[{"a": tru}, 1, 2, 3, 4, 5, 6, 7, 8]', "<stdin>:1: item 1: not JSON: "),
+        (b'[{"a": tru}, 1, 2, 3, 4, 5, 6, 7, 8]', "<stdin>:1: item 1: not valid JSON: "),
         (b'{"a": 1}\n{"a": 2}\n', "<stdin>:2: more text after the end of the JSON document"),
         (b"[1, [2]]", "<stdin>:1: item 2: found a list, expected a plain value or an object with columns"),
         (b'[{"a": 1, "a": 2}]', "<stdin>:1: item 1: the key 'a' appears twice in one object"),
-        (b"[NaN]", "<stdin>:1: item 1: NaN is not JSON"),
-        (b"[-Infinity]", "<stdin>:1: item 1: -Infinity is not JSON"),
+        (b"[NaN]", "<stdin>:1: item 1: NaN is not valid JSON"),
+        (b"[-Infinity]", "<stdin>:1: item 1: -Infinity is not valid JSON"),
         (b"[1e999]", "<stdin>:1: item 1: the number 1e999 is too large"),
         (b"[" + b"9" * 5000 + b"]", "<stdin>:1: item 1: a number has too many digits"),
         (b'["\\ud800"]', "<stdin>:1: item 1: found text that is not UTF-8"),
@@ -118,7 +118,7 @@ def test_lines_in_a_json_file_are_pointed_to_the_right_format() -> None:
 
 def test_an_endless_string_does_not_fill_the_memory() -> None:
     block = b"x" * (1 << 20)
-    assert "one item is longer than 16 MiB" in str(refused("json:-", stdin=pieces(b'["', *[block] * 40)))
+    assert "an item is longer than 16 MiB" in str(refused("json:-", stdin=pieces(b'["', *[block] * 40)))
 
 
 @pytest.mark.usefixtures("_decoders")
@@ -145,13 +145,13 @@ def test_an_integer_of_any_size_stays_exact() -> None:
     ("line", "message"),
     [
         (b"[1]", "<stdin>:2: item 2: found a list"),
-        (b'{"a": }', "<stdin>:2:7: item 2: not JSON: "),
-        (b"apple", "<stdin>:2:1: item 2: not JSON: "),
+        (b'{"a": }', "<stdin>:2:7: item 2: not valid JSON: "),
+        (b"apple", "<stdin>:2:1: item 2: not valid JSON: "),
         (b'{"a": 1} 2', "<stdin>:2:10: item 2: more than one JSON value"),
         (b'{"a":1,"a":2}', "<stdin>:2: item 2: the key 'a' appears twice"),
         (b'{"a"\r:1,"a":2}', "<stdin>:2: item 2: the key 'a' appears twice"),
         (b'{"x": [{"b": 1, "b": ":"}]}', "<stdin>:2: item 2: the key 'b' appears twice"),
-        (b'{"x": NaN}', "<stdin>:2: item 2: NaN is not JSON"),
+        (b'{"x": NaN}', "<stdin>:2: item 2: NaN is not valid JSON"),
         (b"-1e400", "<stdin>:2: item 2: the number -1e400 is too large"),
         (b'"\\udc00"', "<stdin>:2: item 2: found text that is not UTF-8"),
         (b'{"a": ' + b"[" * 300 + b"]" * 300 + b"}", "<stdin>:2: item 2: found more than 200 levels"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from expander.base.errors import InputError
 from expander.items import ItemSpec, items
-from expander.items.formats.text import LONGEST_RECORD, read_lines, read_nul
+from expander.items.formats.text import MAX_RECORD_BYTES, read_lines, read_nul
 from tests.items.reading import cut, pieces, places, refused, values
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -124,8 +124,8 @@ def test_bytes_that_are_no_text_are_named_for_what_they_look_like(data: bytes, h
 
 def test_a_stream_without_line_ends_does_not_fill_the_memory() -> None:
     block = b"x" * (1 << 20)
-    error = refused("-", stdin=pieces(b"a\n", *[block] * (LONGEST_RECORD // len(block) + 1)))
-    assert str(error).startswith("<stdin>:2: one item is longer than 16 MiB")
+    error = refused("-", stdin=pieces(b"a\n", *[block] * (MAX_RECORD_BYTES // len(block) + 1)))
+    assert str(error).startswith("<stdin>:2: an item is longer than 16 MiB")
 
 
 def test_a_failing_read_is_an_error_with_the_reason() -> None:

@@ -116,7 +116,7 @@ def test_a_plain_entry_for_items_with_columns_is_refused(option: str) -> None:
         ("=1", "'=1' has no KEY"),
         ("a=1,a=2", "the column 'a' is there twice"),
         ('"a=1', "unexpected end of data"),
-        ("{", "not JSON"),
+        ("{", "not valid JSON"),
         ("{}", "it has no columns"),
         ('{"a": 1, "a": 2}', "the key 'a' appears twice"),
         ("a=\udcff", "it is not UTF-8 text"),

@@ -57,7 +57,7 @@ def round_about() -> dict[str, Any]:
         (float("nan"), "the number nan"),
         (float("-inf"), "the number -inf"),
         ("\ud800", "text that is not UTF-8, '\\ud800'"),
-        ({1: 2}, "the key 1, which is no string"),
+        ({1: 2}, "the key 1, which is not a string"),
         ({"a": {"b": {1}}}, "a value of type set, in the column 'a'"),
         ({"a": ["x", "\udfff"]}, "text that is not UTF-8, '\\udfff', in the column 'a'"),
         ({"\ud800": 1}, "text that is not UTF-8, '\\ud800', in the column '\\ud800'"),

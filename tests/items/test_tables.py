@@ -76,16 +76,16 @@ def test_rows_come_back_whole_wherever_reads_end(
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "<stdin>: there is no header row"),
+        (b"", "<stdin>: no header row"),
         (b"a,a\n", "<stdin>:1: columns 1 and 2 of the header are both named 'a'"),
         (b"a,,b\n", "<stdin>:1: column 2 of the header has no name"),
         (
             b"a,b\n1,2\n1\n",
-            "<stdin>:3: item 2: found 1 field, expected 2 (a, b)\n  hint: there is nothing for 'b'",
+            "<stdin>:3: item 2: found 1 field, expected 2 (a, b)\n  hint: missing: 'b'",
         ),
         (b"a,b\n1,2,3\n", "<stdin>:2: item 1: found 3 fields, expected 2 (a, b)"),
-        (b'a,b\n1,"x"y\n', "<stdin>:2: item 1: a quote is in the wrong place: "),
-        (b'a,b\n1,2\n3,"x\n4,5\n', "<stdin>:3: item 2: a quote is never closed"),
+        (b'a,b\n1,"x"y\n', "<stdin>:2: item 1: misplaced quote: "),
+        (b'a,b\n1,2\n3,"x\n4,5\n', "<stdin>:3: item 2: unterminated quote"),
         (b'a\n"' + b"x" * 200_000, "<stdin>:2: item 1: a field is longer than 131,072 characters"),
         (b"a\n1\n\xff\n", "<stdin>:3: byte 0xff"),
     ],

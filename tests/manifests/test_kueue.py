@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from expander.manifests.kueue import hand_over
+from expander.manifests.kueue import assign_queue
 
 LABEL = "kueue.x-k8s.io/queue-name"
 
 
 def handed(kind: str, **tree: Any) -> dict[str, Any]:
     found = {"kind": kind, **tree}
-    hand_over(found, "team")
+    assign_queue(found, "team")
     return found
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, fit, valid_name
+from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, joined_name, valid_name
 
 RULES = [SUBDOMAIN.shortened(63), DNS_LABEL, LABEL_VALUE]
 
@@ -26,7 +26,7 @@ def test_different_texts_have_different_names(texts: list[str], rule: NameRule) 
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_constant_text_around_values_is_kept(first: str, second: str) -> None:
-    name = fit("job-", [first, second], ["-x-"], "-end", DNS_LABEL)
+    name = joined_name("job-", [first, second], ["-x-"], "-end", DNS_LABEL)
     assert name is not None
     assert name.startswith("job-")
     assert name.endswith("-end")
@@ -35,8 +35,8 @@ def test_constant_text_around_values_is_kept(first: str, second: str) -> None:
 
 
 def test_constant_text_that_is_not_valid_gives_no_name() -> None:
-    assert fit("Job_", ["a"], [], "", DNS_LABEL) is None
-    assert fit("j" * 60, ["abcdefgh"], [], "", DNS_LABEL) is None
+    assert joined_name("Job_", ["a"], [], "", DNS_LABEL) is None
+    assert joined_name("j" * 60, ["abcdefgh"], [], "", DNS_LABEL) is None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.manifests.rerun import for_index, indexes, indexes_left, remade, with_retried
+from expander.manifests.rerun import indexes, remaining_indexes, rerun, rerun_index, with_retried
 
 UID = "0b1e6a7a-0000-4000-8000-000000000001"
 
@@ -44,7 +44,7 @@ def served(**spec: Any) -> dict[str, Any]:
 
 def test_what_the_server_wrote_is_taken_out_and_the_attempt_is_counted() -> None:
     job = served()
-    made = remade(job)
+    made = rerun(job)
     assert made == {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -63,19 +63,19 @@ def test_what_the_server_wrote_is_taken_out_and_the_attempt_is_counted() -> None
         },
     }
     assert job == served()
-    assert remade({**made, "status": {}})["metadata"]["annotations"]["expander/attempt"] == "3"
+    assert rerun({**made, "status": {}})["metadata"]["annotations"]["expander/attempt"] == "3"
 
 
 def test_a_selector_of_the_users_own_stays() -> None:
     selector = {"matchLabels": {"app": "x"}}
-    made = remade(served(manualSelector=True, selector=selector))
+    made = rerun(served(manualSelector=True, selector=selector))
     assert (made["spec"]["manualSelector"], made["spec"]["selector"]) == (True, selector)
 
 
 def test_a_job_of_a_queue_begins_suspended() -> None:
     job = served()
     job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] = "q"
-    assert remade(job)["spec"]["suspend"] is True
+    assert rerun(job)["spec"]["suspend"] is True
 
 
 def test_a_job_for_an_index_sees_the_index_as_its_pod_did() -> None:
@@ -84,7 +84,7 @@ def test_a_job_for_an_index_sees_the_index_as_its_pod_did() -> None:
         completionMode="Indexed", completions=4, parallelism=2, backoffLimitPerIndex=5, maxFailedIndexes=1
     )
     job["spec"]["podFailurePolicy"] = policy
-    made = for_index(job, 3)
+    made = rerun_index(job, 3)
     spec, template = made["spec"], made["spec"]["template"]
     assert made["metadata"]["name"] == "j-3"
     assert made["metadata"]["annotations"]["expander/retry-of"] == "j"
@@ -107,7 +107,7 @@ def test_the_indexes_left_are_those_neither_complete_nor_retried(
     job["status"]["completedIndexes"] = completed
     if retried:
         job["metadata"]["annotations"]["expander/retried-indexes"] = retried
-    assert indexes_left(job) == left
+    assert remaining_indexes(job) == left
 
 
 def test_indexes_are_written_as_the_api_writes_them() -> None:
@@ -125,7 +125,7 @@ def test_a_volcano_job_is_sent_again_as_one() -> None:
         "spec": {"tasks": []},
         "status": {"state": {"phase": "Failed"}},
     }
-    again = remade(job)
+    again = rerun(job)
     assert again == {
         "apiVersion": "batch.volcano.sh/v1alpha1",
         "kind": "Job",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import UsageError
-from expander.manifests.set_field import change
+from expander.manifests.set_field import set_field
 
 
 def job() -> dict[str, Any]:
@@ -58,15 +58,15 @@ def test_a_key_means_a_variable_or_a_field_and_the_value_has_its_type(
     key: str, value: str, path: str, found: Any
 ) -> None:
     tree = job()
-    change(tree, key, value)
+    set_field(tree, key, value)
     assert at(tree, path) == found
 
 
 def test_an_empty_value_takes_a_field_away_that_is_no_text() -> None:
     tree = job()
-    change(tree, "backoffLimit", "")
+    set_field(tree, "backoffLimit", "")
     assert "backoffLimit" not in tree["spec"]
-    change(tree, "RATE", "")
+    set_field(tree, "RATE", "")
     assert at(tree, f"{POD}/containers/0/env/0")["value"] == ""
 
 
@@ -81,16 +81,16 @@ def test_an_empty_value_takes_a_field_away_that_is_no_text() -> None:
         ("args", "a", "expected a JSON array, found 'a'"),
         ("resources.limit.memory", "1", "did you mean limits?"),
         ("template.spec.containers[none].image", "i", "there are main, side"),
-        ("template.spec.containers[5].image", "i", "names an element that is not there"),
-        ("metadata.name", "k", "is run again under its own name"),
-        ("status.failed", "1", "no field of a Job"),
-        ("spec..x", "1", "is no path"),
+        ("template.spec.containers[5].image", "i", "names an element that does not exist"),
+        ("metadata.name", "k", "is rerun under its own name"),
+        ("status.failed", "1", "neither a variable of the containers nor a field of a Job"),
+        ("spec..x", "1", "is not a field path"),
     ],
 )
 def test_what_does_not_fit_is_an_error_that_says_what_would(key: str, value: str, words: str) -> None:
     tree = job()
     with pytest.raises(UsageError) as raised:
-        change(tree, key, value)
+        set_field(tree, key, value)
     assert words in str(raised.value)
     assert tree == job()
 
@@ -111,7 +111,7 @@ VOLCANO = {
 def test_a_change_of_a_volcano_job_reaches_every_task() -> None:
     job: dict[str, Any] = copy.deepcopy(VOLCANO)
     for key, value in (("env.SEED", "7"), ("resources.limits.memory", "1Gi"), ("activeDeadlineSeconds", "9")):
-        change(job, key, value)
+        set_field(job, key, value)
     for task in job["spec"]["tasks"]:
         assert task["template"]["spec"] == {
             "activeDeadlineSeconds": 9,
@@ -127,7 +127,7 @@ def test_a_change_of_a_volcano_job_reaches_every_task() -> None:
 
 def test_a_field_of_a_volcano_job_is_named_by_its_path() -> None:
     job: dict[str, Any] = copy.deepcopy(VOLCANO)
-    change(job, "tasks[worker].replicas", "4")
-    change(job, "maxRetry", "5")
+    set_field(job, "tasks[worker].replicas", "4")
+    set_field(job, "maxRetry", "5")
     assert [task["replicas"] for task in job["spec"]["tasks"]] == [1, 4]
     assert job["spec"]["maxRetry"] == 5

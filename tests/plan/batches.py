@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from expander.base.errors import ItemError, Position
+from expander.base.errors import ItemError, SourceLocation
 from expander.client.quotas import NamespaceLimits
 from expander.manifests.manifest import Manifest
 
@@ -34,7 +34,7 @@ def job(name: str, namespace: str = "", resources: Mapping[str, Any] | None = No
 
 def manifest(tree: Tree) -> Manifest:
     """A manifest from a file."""
-    return Manifest(tree, Position("t.yaml", 1))
+    return Manifest(tree, SourceLocation("t.yaml", 1))
 
 
 def quota(hard: Mapping[str, str], used: Mapping[str, str] | None = None, **spec: Any) -> Tree:

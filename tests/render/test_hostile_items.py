@@ -111,7 +111,7 @@ def test_rows_together_give_the_same_bytes_as_each_row_the_exact_way(values: lis
     for output in ("json", "yaml"):
         together = results(PLACES, *values, output=output)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(compiled.Skeleton, "_copy", lambda *_: None)
+            patch.setattr(compiled.CompiledTemplate, "_copy", lambda *_: None)
             alone = results(PLACES, *values, output=output)
         assert [said(one) for one in together] == [said(one) for one in alone]
 

@@ -90,9 +90,9 @@ def test_a_bare_item_is_ambiguous_with_several_columns() -> None:
 
 
 def test_an_item_cannot_decide_the_kind_or_the_name_of_a_field() -> None:
-    with pytest.raises(InputError, match="cannot decide a kind"):
+    with pytest.raises(InputError, match="cannot set a kind"):
         results(JOB.replace("kind: Job", "kind: $ITEM"), "Pod")
-    with pytest.raises(InputError, match="cannot decide a kind or the name of a field"):
+    with pytest.raises(InputError, match="cannot set a kind or the name of a field"):
         results(JOB.replace("restartPolicy:", "$ITEM:"), "x")
 
 
@@ -109,7 +109,7 @@ def test_a_list_or_nothing_is_no_value_for_a_field() -> None:
 
 
 def test_a_field_that_wants_a_list_refuses_the_template() -> None:
-    with pytest.raises(InputError, match="wants a list, and an item is one value"):
+    with pytest.raises(InputError, match="takes a list, but an item is a single value"):
         results(JOB.replace('["run", "$ITEM", "--x=$ITEM"]', "$ITEM"), "x")
 
 
@@ -203,7 +203,7 @@ def test_a_longer_name_is_left_alone_with_a_warning() -> None:
     (result,) = template.render(items_of("a"), "json")
     assert isinstance(result, Manifest)
     assert result.tree["spec"]["template"]["spec"]["containers"][0]["image"] == "$ITEM_ID"
-    assert template.warnings == ["$ITEM_ID is not $ITEM and is left as it is"]
+    assert template.warnings == ["$ITEM_ID is not $ITEM and is left unchanged"]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_longer_name_is_left_alone_with_a_warning() -> None:
         ("a: b\n", "no apiVersion and no kind"),
         ("- a\n", "is a list"),
         ("just text\n", "is a single value"),
-        ("a: b: c\n", "not YAML"),
+        ("a: b: c\n", "not valid YAML"),
         ("a: 1\na: 2\n", "already set in line 1"),
     ],
 )
@@ -232,4 +232,4 @@ def test_two_keys_that_become_the_same_are_refused() -> None:
     template = template.replace("${ITEM.a}.", "${ITEM.")
     found = results(template, {"a": "p", "b": "q"}, {"a": "p", "b": "p"})
     assert isinstance(found[0], Manifest)
-    assert "two keys of one mapping became the same" in str(found[1])
+    assert "two keys of a mapping became the same" in str(found[1])

@@ -15,7 +15,7 @@ import expander
 from expander.base.errors import InputError, UsageError
 from expander.batch.validation import validate
 from expander.manifests.manifest import Manifest
-from expander.manifests.rerun import LONGEST, item_at
+from expander.manifests.rerun import MAX_ITEMS_CHARS, item_at
 from tests.cli.program import run
 from tests.shapes.batch import SHOW, made, template
 
@@ -133,7 +133,7 @@ def test_many_items_are_packed() -> None:
     many = [f"sample-{number}/\N{SNOWMAN}" for number in range(5000)]
     *_, job = [manifest.tree for manifest in made(template(name="show-$INDEX"), many, "indexed")]
     annotations = job["metadata"]["annotations"]
-    assert len(annotations["expander/items"]) <= LONGEST
+    assert len(annotations["expander/items"]) <= MAX_ITEMS_CHARS
     assert [item_at(annotations, index) for index in range(5000)] == many
 
 

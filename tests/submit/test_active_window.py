@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from expander.base.errors import Position
+from expander.base.errors import SourceLocation
 from expander.client.client import Resource
 from expander.manifests.manifest import Manifest
 from expander.submit.active_window import ActiveWindow, Scope
@@ -16,7 +16,9 @@ NO_GROUP = Scope("n", "")
 
 def sent(name: str, scope: Scope = SCOPE) -> PreparedRequest:
     metadata = {"name": name, "namespace": scope.namespace, "labels": {"jobgroup": scope.group}}
-    return RequestBuilder("n").of(Manifest({"kind": "Job", "metadata": metadata}, Position("f", 1)), JOBS)
+    return RequestBuilder("n").of(
+        Manifest({"kind": "Job", "metadata": metadata}, SourceLocation("f", 1)), JOBS
+    )
 
 
 def job(name: str, finished: bool = False, namespace: str = "n") -> dict[str, Any]:

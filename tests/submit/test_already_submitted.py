@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from expander.base.errors import Position
+from expander.base.errors import SourceLocation
 from expander.client.client import ApiClient, Resource
-from expander.manifests.edits import DIGEST
+from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.submit import journal as known
 from expander.submit.journal import Journal
@@ -36,7 +36,7 @@ class Cluster:
         self.answers.wait(60)
         for item in self.items:
             metadata = json.loads(item.body)["metadata"]
-            assert metadata["annotations"][DIGEST] == item.digest
+            assert metadata["annotations"][DIGEST_ANNOTATION] == item.digest
             yield {"items": [{"metadata": metadata}]}
 
 
@@ -46,7 +46,7 @@ def job(name: str) -> PreparedRequest:
         "kind": "Job",
         "metadata": {"name": name, "labels": {"jobgroup": "load"}},
     }
-    return RequestBuilder("default").of(Manifest(tree, Position("job.yaml", 1)), JOBS)
+    return RequestBuilder("default").of(Manifest(tree, SourceLocation("job.yaml", 1)), JOBS)
 
 
 def knowing(journal: Journal, cluster: Cluster) -> known.AlreadySubmitted:

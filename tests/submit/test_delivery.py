@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from expander.base.errors import Position
+from expander.base.errors import SourceLocation
 from expander.client.client import Resource
-from expander.manifests.edits import DIGEST
+from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.submit.delivery import (
     Continue,
@@ -33,7 +33,7 @@ def prepared(name: str = "a", group: str = "g", image: str = "x", **metadata: An
         "metadata": {**({"name": name} if name else {}), "labels": {"jobgroup": group}, **metadata},
         "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
     }
-    return RequestBuilder("ns").of(Manifest(tree, Position("job.yaml", 1)), JOBS)
+    return RequestBuilder("ns").of(Manifest(tree, SourceLocation("job.yaml", 1)), JOBS)
 
 
 def status(code: int, reason: str, message: str = "no") -> bytes:
@@ -82,19 +82,19 @@ def test_the_request_is_strict_and_has_the_digest() -> None:
     asked = next_request(Delivery(prepared()))
     assert asked.method == "POST"
     assert asked.path.startswith("/apis/batch/v1/namespaces/ns/jobs?fieldValidation=Strict")
-    assert json.loads(asked.body or b"")["metadata"]["annotations"][DIGEST] == prepared().digest
+    assert json.loads(asked.body or b"")["metadata"]["annotations"][DIGEST_ANNOTATION] == prepared().digest
 
 
 def test_digests_tell_content_apart_and_not_the_order_of_keys() -> None:
     assert prepared().digest == prepared().digest
     assert prepared(image="y").digest != prepared().digest
-    one = Manifest({"kind": "Job", "metadata": {"name": "a", "namespace": "n"}}, Position("f", 1))
-    two = Manifest({"metadata": {"namespace": "n", "name": "a"}, "kind": "Job"}, Position("f", 1))
+    one = Manifest({"kind": "Job", "metadata": {"name": "a", "namespace": "n"}}, SourceLocation("f", 1))
+    two = Manifest({"metadata": {"namespace": "n", "name": "a"}, "kind": "Job"}, SourceLocation("f", 1))
     assert RequestBuilder("ns").of(one, JOBS).digest == RequestBuilder("ns").of(two, JOBS).digest
 
 
 def test_a_generated_name_is_the_same_in_every_run_and_differs_for_equal_manifests() -> None:
-    manifest = Manifest({"kind": "Job", "metadata": {"generateName": "run-"}}, Position("f", 1))
+    manifest = Manifest({"kind": "Job", "metadata": {"generateName": "run-"}}, SourceLocation("f", 1))
     first, second = RequestBuilder("ns"), RequestBuilder("ns")
     names = [first.of(manifest, JOBS).name, first.of(manifest, JOBS).name]
     assert names == [second.of(manifest, JOBS).name, second.of(manifest, JOBS).name]

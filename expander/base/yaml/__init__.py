@@ -1,9 +1,8 @@
 """YAML as kubectl reads it, and YAML that kubectl reads back as the same strings.
 
-`resolve` knows what a plain scalar means, `nodes` is the tree with positions, `compose` makes it,
-`construct` turns it into plain data, `documents` cuts streams, `emit` writes. libyaml finds the tokens
-(through PyYAML; its pure Python parser where the C one is missing); everything that decides a value is here,
-because no stock loader agrees with kubectl.
+`reader` makes trees of `nodes`, `scalars` knows what they mean, `documents` cuts streams, `writer` writes.
+libyaml finds the tokens (through PyYAML; its pure Python parser where the C one is missing); everything that
+decides a value is here, because no stock loader agrees with kubectl.
 """
 
 from expander.base.yaml.documents import Chunk, Document, load_documents, read_chunk, split_documents

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from expander.base.errors import Position, YamlError
+from expander.base.errors import SourceLocation, YamlError
 from expander.base.yaml.nodes import Node, locate
 from expander.base.yaml.reader import compose
 from expander.base.yaml.scalars import construct, number
@@ -41,10 +41,10 @@ class Document:
         self.text = text
         self._node = node
 
-    def position(self, path: tuple[str | int, ...] = ()) -> Position:
+    def position(self, path: tuple[str | int, ...] = ()) -> SourceLocation:
         """The place of the field at ``path``, or of the nearest part of the path that is there."""
         if not path and self._node is None:
-            return Position(self.source, self.line)
+            return SourceLocation(self.source, self.line)
         if self._node is None:
             self._node = compose(self.text, self.source, self.line, "last")
         assert self._node is not None
@@ -68,7 +68,7 @@ def split_documents(text: str, source: str, first_line: int = 1) -> Iterator[Chu
         if rest and not rest.startswith("#"):
             raise YamlError(
                 f"the separator --- is followed by {rest[:40]!r}; only a comment may stand there",
-                where=Position(source, here, 4),
+                where=SourceLocation(source, here, 4),
             )
         yield from _json_lines(chunk, line)
         start, line = match.end(), here + 1
@@ -118,7 +118,7 @@ def decode(data: bytes, source: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        where = Position(source, data.count(b"\n", 0, error.start) + 1)
+        where = SourceLocation(source, data.count(b"\n", 0, error.start) + 1)
         hint = "this looks like UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else None
         raise YamlError(f"byte 0x{data[error.start]:02x} is not UTF-8 text", where=where, hint=hint) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from expander.base.errors import Position
+from expander.base.errors import SourceLocation
 
 
 class _Placed:
@@ -18,8 +18,8 @@ class _Placed:
     column: int
 
     @property
-    def position(self) -> Position:
-        return Position(self.source, self.line, self.column)
+    def position(self) -> SourceLocation:
+        return SourceLocation(self.source, self.line, self.column)
 
 
 class ScalarNode(_Placed):
@@ -67,7 +67,7 @@ class MappingNode(_Placed):
 Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
 
 
-def locate(node: Node, path: Sequence[str | int]) -> Position:
+def locate(node: Node, path: Sequence[str | int]) -> SourceLocation:
     """The place of the field at ``path`` below ``node``, or of the nearest part of the path that is there."""
     place = node.position
     for part in path:

@@ -1,12 +1,7 @@
-"""Anchors and aliases of one document, and the limit on what aliases may repeat.
+"""From YAML text to nodes: libyaml's events, with the limits and refusals of kubectl's reader.
 
-The pairs of a mapping: merge keys resolved, equal keys found.
-
-The errors of YAML syntax, in words a user can act on.
-
-From text to nodes: libyaml's events, with the limits and refusals of kubectl's reader.
-
-Bounded against hostile text: nesting, document size, and the share of a document that aliases repeat.
+Anchors, merge keys and equal keys are resolved here. Hostile text is bounded: nesting, document size, and the
+share of a document that aliases repeat.
 """
 
 from __future__ import annotations
@@ -26,7 +21,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from expander.base.errors import InputError, Position, YamlError
+from expander.base.errors import InputError, SourceLocation, YamlError
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from expander.base.yaml.scalars import PREFIX, construct, key_text
 
@@ -62,21 +57,21 @@ class Aliases:
         if anchor is not None and self._nodes[anchor][0] is node:
             self._nodes[anchor] = (node, self.count - before)
 
-    def use(self, anchor: str, where: Position) -> Node:
+    def use(self, anchor: str, where: SourceLocation) -> Node:
         """The node that ``*anchor`` stands for.
 
         Raises YamlError for an unknown anchor, an anchor inside its own value, and a document that
         aliases blow up (the limits are those of kubectl's reader).
         """
         if anchor not in self._nodes:
-            raise YamlError(f"there is no anchor &{anchor} before this alias", where=where)
+            raise YamlError(f"undefined anchor &{anchor}", where=where)
         node, size = self._nodes[anchor]
         if size is None:
-            raise YamlError(f"the value of the anchor &{anchor} contains itself", where=where)
+            raise YamlError(f"anchor &{anchor} contains itself", where=where)
         self.count += 1 + size
         self.repeated += size
         if self.repeated > 100 and self.count > 1000 and self.repeated > self._allowed() * self.count:
-            raise YamlError("aliases repeat too much of the document", where=where)
+            raise YamlError("aliases expand to too much of the document", where=where)
         return node
 
     def _allowed(self) -> float:
@@ -110,7 +105,7 @@ def pairs_of(children: list[Node], duplicates: str) -> list[tuple[ScalarNode, No
             text = key_text(key)
         assert isinstance(key, ScalarNode)
         if text in pairs and text not in merged and duplicates == "error":
-            hint = "kubectl would take the last of the two without a word"
+            hint = "kubectl silently keeps the last one"
             raise _twice(text, pairs[text][0], key, hint)
         merged.discard(text)
         pairs[text] = (key, value)
@@ -119,7 +114,9 @@ def pairs_of(children: list[Node], duplicates: str) -> list[tuple[ScalarNode, No
 
 def _twice(name: str, first: Node, second: Node, hint: str) -> YamlError:
     line = first.position.line
-    return YamlError(f"the field {name!r} is already set in line {line}", where=second.position, hint=hint)
+    return YamlError(
+        f"duplicate field {name!r}, already set in line {line}", where=second.position, hint=hint
+    )
 
 
 def _merges(key: Node) -> bool:
@@ -159,18 +156,22 @@ def not_yaml(error: Any, source: str, first_line: int) -> YamlError:
         message = str(error.problem)
         if error.context and not error.context.startswith("while scanning for"):
             message += f" {error.context}"
-        where = Position(source, first_line + mark.line, mark.column + 1)
+        where = SourceLocation(source, first_line + mark.line, mark.column + 1)
+        if "maximum nesting depth" in message:  # a parser's own limit, met while it looked ahead
+            return YamlError(f"nested deeper than {MAX_DEPTH} levels", where=where)
     else:
         message = str(getattr(error, "reason", None) or error)
-        where = Position(source, first_line)
+        where = SourceLocation(source, first_line)
     hint = next((hint for words, hint in _HINTS.items() if words in message), None)
-    return YamlError(f"not YAML: {message}", where=where, hint=hint)
+    return YamlError(f"not valid YAML: {message}", where=where, hint=hint)
 
 
 def bad_escape(raw: str, node: ScalarNode) -> None:
     r"""Raise YamlError for ``\/`` in a double-quoted scalar: libyaml knows it, kubectl does not."""
     if "\\/" in _ESCAPES.findall(raw):
-        raise YamlError("not YAML: \\/ is no escape that kubectl knows", where=node.position, hint="write /")
+        raise YamlError(
+            "not valid YAML: \\/ is no escape that kubectl knows", where=node.position, hint="write /"
+        )
 
 
 try:
@@ -181,10 +182,10 @@ except ImportError:  # pragma: no cover - a PyYAML built without libyaml
 ACCELERATED = _Parser.__name__ == "CParser"
 """Whether libyaml does the scanning."""
 
-DEEPEST = 200
+MAX_DEPTH = 200
 """Levels of nesting. No Kubernetes kind comes near; JSON writers stop a little further on."""
 
-LARGEST = 8 << 20
+MAX_DOCUMENT_CHARS = 8 << 20
 """Characters of one document. An API server refuses requests over 3 MiB."""
 
 _STYLES = {None: "plain", "": "plain", "'": "single", '"': "double", "|": "literal", ">": "folded"}
@@ -197,10 +198,10 @@ def compose(text: str, source: str, first_line: int = 1, duplicates: str = "erro
     ``duplicates`` is ``error``, or ``last`` to let the last of equal keys win as kubectl does without a
     word. Raises YamlError where kubectl's reader would fail and beyond the limits of this one.
     """
-    if len(text) > LARGEST:
+    if len(text) > MAX_DOCUMENT_CHARS:
         raise YamlError(
-            f"the document has {len(text):,} characters; at most {LARGEST:,} are read",
-            where=Position(source, first_line),
+            f"the document has {len(text):,} characters; at most {MAX_DOCUMENT_CHARS:,} are read",
+            where=SourceLocation(source, first_line),
         )
     composer = Composer(text, source, first_line, duplicates)
     composer.unusual_escapes = "\\/" in text
@@ -259,12 +260,14 @@ class Composer:
         except UnicodeEncodeError as error:
             line = str(error.object).count("\n", 0, error.start) + self.first_line
             raise YamlError(
-                "half of a surrogate pair is not a character", where=Position(self.source, line)
+                "a lone surrogate is not a character", where=SourceLocation(self.source, line)
             ) from None
         except yaml.YAMLError as error:
             raise not_yaml(error, self.source, self.first_line) from None
         except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", where=Position(self.source)) from error
+            raise InputError(
+                f"cannot be read: {error.strerror}", where=SourceLocation(self.source)
+            ) from error
 
     def start_document(self) -> bool:
         """Go to the next document; False at the end."""
@@ -273,8 +276,8 @@ class Composer:
             return False
         if event.version or event.tags:
             raise YamlError(
-                "kubectl refuses directives (lines that begin with %)",
-                where=Position(self.source, self.first_line + event.start_mark.line),
+                "kubectl rejects directives (lines that start with %)",
+                where=SourceLocation(self.source, self.first_line + event.start_mark.line),
             )
         return True
 
@@ -317,13 +320,13 @@ class Composer:
                 )
                 open_nodes.append((node, children))
                 children = []
-                if len(open_nodes) > DEEPEST:
-                    raise YamlError(f"nested deeper than {DEEPEST} levels", where=node.position)
+                if len(open_nodes) > MAX_DEPTH:
+                    raise YamlError(f"nested deeper than {MAX_DEPTH} levels", where=node.position)
                 aliases.open(event.anchor, node)
                 event = next_event()
                 continue
             elif kind is AliasEvent:
-                place = Position(source, first_line + mark.line, mark.column + 1)
+                place = SourceLocation(source, first_line + mark.line, mark.column + 1)
                 node = aliases.use(event.anchor, place)
             elif kind is DocumentEndEvent or kind is DocumentStartEvent:
                 raise AssertionError("a document holds one node")

@@ -1,9 +1,7 @@
-"""What a scalar means to kubectl: the rules of the Go reader that kubectl and the API server share.
+"""What a scalar means to kubectl, and plain data from nodes: what kubectl would send as JSON.
 
-They are those of YAML 1.1 with parts of 1.2: ``y`` and ``off`` are booleans, ``010`` and ``0o10`` are 8,
-``1e3`` is a number, ``12:30`` and dates are strings.
-
-Plain data from nodes: what kubectl would send as JSON.
+The rules are those of the Go reader that kubectl and the API server share, YAML 1.1 with parts of 1.2: ``y``
+and ``off`` are booleans, ``010`` and ``0o10`` are 8, ``1e3`` is a number, ``12:30`` and dates are strings.
 """
 
 from __future__ import annotations
@@ -130,7 +128,7 @@ def key_text(node: Node) -> str:
     if not isinstance(node, ScalarNode):
         kind = "a mapping" if isinstance(node, MappingNode) else "a list"
         raise YamlError(
-            f"{kind} cannot be the name of a field",
+            f"{kind} is not a valid field name",
             where=node.position,
             hint="text in braces needs quotes: '{...}'" if kind == "a mapping" else None,
         )
@@ -140,7 +138,7 @@ def key_text(node: Node) -> str:
         value = _scalar(node)
         text = value if isinstance(value, str) else _plain_key(node.text)
     if text is None:
-        raise YamlError(f"{node.text or 'null'!r} cannot be the name of a field", where=node.position)
+        raise YamlError(f"{node.text or 'null'!r} is not a valid field name", where=node.position)
     return text
 
 
@@ -154,7 +152,9 @@ def _scalar(node: ScalarNode) -> Any:
             raise YamlError(str(error), where=node.position) from None
     if type(value) is float:
         if not math.isfinite(value):
-            raise YamlError(f"{node.text} has no JSON; quote it to make it a string", where=node.position)
+            raise YamlError(
+                f"{node.text} cannot be written as JSON; quote it to make it a string", where=node.position
+            )
         return number(value)
     return value
 

@@ -8,7 +8,7 @@ from io import StringIO
 from itertools import chain
 from typing import BinaryIO
 
-from expander.base.errors import InputError, Position, Problem
+from expander.base.errors import InputError, Problem, SourceLocation
 from expander.items.formats.text import texts
 from expander.items.item import Item
 
@@ -41,17 +41,17 @@ def _read(stream: BinaryIO, source: str, delimiter: str) -> Iterator[Item]:
             if header is None:
                 header = row
                 width = len(header)
-                _check_header(header, Position(source, line))
+                _check_header(header, SourceLocation(source, line))
                 continue
             if len(row) != width:
-                raise _ragged(row, header, number + 1, Position(source, line))
+                raise _ragged(row, header, number + 1, SourceLocation(source, line))
             number += 1
             yield Item(dict(zip(header, row, strict=True)), number, source, line)
     except csv.Error as error:
-        raise _malformed(str(error), number + 1, Position(source, end + 1)) from error
+        raise _malformed(str(error), number + 1, SourceLocation(source, end + 1)) from error
     if header is None:
         raise InputError(
-            "there is no header row", where=Position(source), hint="the first row names the columns"
+            "no header row", where=SourceLocation(source), hint="the first row names the columns"
         )
 
 
@@ -60,7 +60,7 @@ def _lines(stream: BinaryIO, source: str) -> Iterator[str]:
     return chain.from_iterable(StringIO(text, newline="") for text, _ in texts(stream, source))
 
 
-def _check_header(header: list[str], where: Position) -> None:
+def _check_header(header: list[str], where: SourceLocation) -> None:
     problems = []
     for place, name in enumerate(header, 1):
         if not name.strip():
@@ -73,24 +73,24 @@ def _check_header(header: list[str], where: Position) -> None:
         raise InputError(problems)
 
 
-def _ragged(row: list[str], header: list[str], number: int, where: Position) -> InputError:
+def _ragged(row: list[str], header: list[str], number: int, where: SourceLocation) -> InputError:
     names = ", ".join(header if len(header) <= 9 else [*header[:8], "..."])
     missing = ", ".join(repr(name) for name in header[len(row) :])
     return InputError(
         f"found {len(row)} field{'s' if len(row) != 1 else ''}, expected {len(header)} ({names})",
         where=where,
         item=f"item {number}",
-        hint=f"there is nothing for {missing}" if missing else "quote a field that holds the separator",
+        hint=f"missing: {missing}" if missing else "quote a field that holds the separator",
     )
 
 
-def _malformed(reason: str, number: int, where: Position) -> InputError:
-    message, hint = f"a quote is in the wrong place: {reason}", 'write a field with quotes "like ""this"""'
+def _malformed(reason: str, number: int, where: SourceLocation) -> InputError:
+    message, hint = f"misplaced quote: {reason}", 'write a field with quotes "like ""this"""'
     if "unexpected end of data" in reason:
-        message, hint = "a quote is never closed", "a quote inside a field is written twice"
+        message, hint = "unterminated quote", "a quote inside a field is written twice"
     elif "field larger" in reason:
         message, hint = (
             f"a field is longer than {csv.field_size_limit():,} characters",
-            "is a quote never closed?",
+            "is a quote unterminated?",
         )
     return InputError(message, where=where, item=f"item {number}", hint=hint)

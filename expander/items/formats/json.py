@@ -1,17 +1,8 @@
-"""One JSON value as an item: what is accepted, and the errors for what is not.
+"""Items from JSON (an array read element by element, or one object) and from JSON Lines.
 
-Items from JSON Lines: one JSON value per line.
-
-orjson reads most lines when it is installed. Where it would differ from Python's decoder (large
-integers, repeated keys) or fails, the line goes to Python's decoder, so the result, and every
-error, is the same with and without it.
-
-A JSON text that is decoded value by value while it is read.
-
-The window holds one value and the rest of the last block, so a text of any length takes the memory
-of its largest value.
-
-Items from a JSON document: an array read element by element, or one object.
+Text is decoded value by value while it is read, so memory is that of the largest value. orjson reads most
+lines when it is installed; where it would differ from Python's decoder (large integers, repeated keys) or
+fails, Python's decoder reads the line, so results and errors are the same with and without it.
 """
 
 from __future__ import annotations
@@ -25,9 +16,9 @@ from dataclasses import replace
 from itertools import count
 from typing import BinaryIO, NoReturn
 
-from expander.base.errors import InputError, Position
-from expander.items.formats.text import LONGEST_RECORD, blocks, chunks, not_utf8, too_long
-from expander.items.item import DEEPEST, Item, Scalar, Value, unfit
+from expander.base.errors import InputError, SourceLocation
+from expander.items.formats.text import MAX_RECORD_BYTES, blocks, chunks, not_utf8, too_long
+from expander.items.item import MAX_DEPTH, Item, Scalar, Value, why_invalid
 
 
 class RefusedError(ValueError):
@@ -51,14 +42,14 @@ def _float(text: str) -> float:
 
 
 def _constant(text: str) -> NoReturn:
-    raise RefusedError(f"{text} is not JSON")
+    raise RefusedError(f"{text} is not valid JSON")
 
 
 DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_float, parse_constant=_constant)
 """Python's decoder, which keeps integers of any size, made to refuse repeated keys, NaN, Infinity."""
 
 
-def decode(raw: bytes, where: Position) -> Value:
+def decode(raw: bytes, where: SourceLocation) -> Value:
     """The value of one JSON text. Raises InputError with the column of what is wrong."""
     try:
         text = raw.decode()
@@ -74,24 +65,24 @@ def check(value: Value, text: str, start: int, end: int) -> None:
 
     ``text[start:end]`` is how it is written, which tells at once that most values have neither.
     """
-    deep = text.count("[", start, end) + text.count("{", start, end) > DEEPEST
-    if (deep or text.find("\\u", start, end) >= 0) and (wrong := unfit(value)):
+    deep = text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH
+    if (deep or text.find("\\u", start, end) >= 0) and (wrong := why_invalid(value)):
         raise RefusedError(f"found {wrong}")
 
 
-def malformed(error: ValueError | RecursionError, where: Position) -> InputError:
+def malformed(error: ValueError | RecursionError, where: SourceLocation) -> InputError:
     """The InputError for a decoder's exception on a text that is one line at ``where``."""
     if isinstance(error, json.JSONDecodeError):
-        message = "more than one JSON value" if error.msg == "Extra data" else f"not JSON: {error.msg}"
+        message = "more than one JSON value" if error.msg == "Extra data" else f"not valid JSON: {error.msg}"
         return InputError(message, where=where._replace(column=error.colno))
     if isinstance(error, RecursionError):
-        return InputError(f"found more than {DEEPEST} levels of nesting", where=where)
+        return InputError(f"found more than {MAX_DEPTH} levels of nesting", where=where)
     if isinstance(error, (RefusedError, UnicodeDecodeError)):
         return InputError(str(error), where=where)
     return InputError("a number has too many digits", where=where)
 
 
-def as_item_value(value: Value, where: Position, number: int) -> Scalar | dict[str, Value]:
+def as_item_value(value: Value, where: SourceLocation, number: int) -> Scalar | dict[str, Value]:
     """``value`` if it can be an item. Raises InputError for a list."""
     if isinstance(value, list):
         raise InputError(
@@ -129,13 +120,13 @@ def read_json_lines(stream: BinaryIO, source: str) -> Iterator[Item]:
             if value is _UNSURE:
                 value = _decode(raw, source, line, number)
             if isinstance(value, list):
-                as_item_value(value, Position(source, line), number)
+                as_item_value(value, SourceLocation(source, line), number)
             yield Item(value, number, source, line)  # type: ignore[arg-type]
 
 
 def _decode(raw: bytes, source: str, line: int, number: int) -> Value:
     try:
-        return decode(raw, Position(source, line))
+        return decode(raw, SourceLocation(source, line))
     except InputError as error:
         if isinstance(error.__cause__, UnicodeDecodeError):
             not_utf8(error.__cause__, source, line)
@@ -151,7 +142,7 @@ def _loads() -> Callable[[bytes], object] | None:
         return None
 
     def checked(raw: bytes) -> object:
-        if raw.count(b"[") + raw.count(b"{") > DEEPEST:
+        if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
             return _UNSURE
         try:
             value = loads(raw)
@@ -225,14 +216,14 @@ class JsonWindow:
         except json.JSONDecodeError as error:
             self._malformed(error, number)
         except (ValueError, RecursionError) as error:
-            problem = malformed(error, Position(self._source, self.line)).problems[0]
+            problem = malformed(error, SourceLocation(self._source, self.line)).problems[0]
             self.fail(problem.message, item=f"item {number}")
         self._move(end)
-        return as_item_value(value, Position(self._source, self.line), number)
+        return as_item_value(value, SourceLocation(self._source, self.line), number)
 
     def fail(self, message: str, hint: str | None = None, item: str | None = None) -> NoReturn:
         """Raise InputError for the place the window is at."""
-        raise InputError(message, where=Position(self._source, self._line), hint=hint, item=item)
+        raise InputError(message, where=SourceLocation(self._source, self._line), hint=hint, item=item)
 
     def _decoded(self) -> tuple[Value, int]:
         """The value at the window's place and where it ends; more is read until it is whole."""
@@ -250,8 +241,8 @@ class JsonWindow:
     def _malformed(self, error: json.JSONDecodeError, number: int) -> NoReturn:
         line = self._line + self._text.count("\n", self._at, error.pos)
         at_end = self._complete and error.pos >= len(self._text.rstrip())
-        message = "the text ends inside a value" if at_end else f"not JSON: {error.msg}"
-        raise InputError(message, where=Position(self._source, line), item=f"item {number}") from error
+        message = "the text ends inside a value" if at_end else f"not valid JSON: {error.msg}"
+        raise InputError(message, where=SourceLocation(self._source, line), item=f"item {number}") from error
 
     def _move(self, end: int) -> None:
         self._line += self._text.count("\n", self._at, end)
@@ -260,7 +251,7 @@ class JsonWindow:
     def _grow(self) -> bool:
         """Drop what was read and double the rest; False, with nothing changed, at the end."""
         held = len(self._text) - self._at
-        if held > LONGEST_RECORD:
+        if held > MAX_RECORD_BYTES:
             raise too_long(self._source, self._line)
         parts: list[str] = []
         wanted = held

@@ -8,7 +8,7 @@ from functools import partial
 from importlib import import_module
 from typing import BinaryIO, TypeAlias
 
-from expander.base.errors import InputError, Position
+from expander.base.errors import InputError, SourceLocation
 from expander.items.formats.text import reason
 from expander.items.item import Item
 from expander.items.source import Source
@@ -87,7 +87,7 @@ def _read_stdin(reader: Reader, stdin: BinaryIO | None) -> Generator[Item, None,
         import sys
 
         if sys.stdin is None:
-            raise InputError("there is no standard input to read", where=Position(STDIN))
+            raise InputError("standard input is closed", where=SourceLocation(STDIN))
         stdin = sys.stdin.buffer
     yield from reader(stdin, STDIN)
 
@@ -100,4 +100,4 @@ def _open(path: str) -> BinaryIO:
             return gzip.open(path)  # type: ignore[return-value]
         return open(path, "rb")
     except OSError as error:
-        raise InputError(f"cannot be opened: {reason(error)}", where=Position(path)) from error
+        raise InputError(f"cannot be opened: {reason(error)}", where=SourceLocation(path)) from error

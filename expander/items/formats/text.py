@@ -1,10 +1,7 @@
-"""Bytes of a stream as blocks of whole records, and their text.
+"""Blocks of whole records from a byte stream, their text, and plain values from lines or NUL records.
 
-A block holds as many records as one read gave, so work per record is small; a read returns what is
-there, so a slow writer at the other end of a pipe is not waited for. No more than one block and one
-unfinished record is held.
-
-Plain values from text: one per line, or one per NUL-terminated record.
+A block holds as many records as one read gave, so work per record is small; a read returns what is there, so
+a slow writer at the other end of a pipe is not waited for. One block and one unfinished record are held.
 """
 
 from __future__ import annotations
@@ -13,18 +10,18 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
-from expander.base.errors import InputError, Position
+from expander.base.errors import InputError, SourceLocation
 from expander.items.item import Item
 
-BLOCK = 1 << 16
-LONGEST_RECORD = 1 << 24
+BLOCK_BYTES = 1 << 16
+MAX_RECORD_BYTES = 1 << 24
 """Bytes of one record. An API server takes 3 MiB in a request at most, so what is longer than this
 is not a list of items, and a stream without separators must not fill the memory."""
 
 BOM = b"\xef\xbb\xbf"
 
 
-def read_some(stream: BinaryIO, source: str, size: int = BLOCK) -> bytes:
+def read_some(stream: BinaryIO, source: str, size: int = BLOCK_BYTES) -> bytes:
     """At most ``size`` bytes, as soon as there are any; none at the end.
 
     Raises InputError with the system's reason when reading fails.
@@ -32,9 +29,9 @@ def read_some(stream: BinaryIO, source: str, size: int = BLOCK) -> bytes:
     try:
         chunk: bytes | None = getattr(stream, "read1", stream.read)(size)
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"cannot be read: {reason(error)}", where=Position(source)) from error
+        raise InputError(f"cannot be read: {reason(error)}", where=SourceLocation(source)) from error
     if chunk is None:
-        raise InputError("cannot be read: it is open in non-blocking mode", where=Position(source))
+        raise InputError("cannot be read: it is open in non-blocking mode", where=SourceLocation(source))
     return chunk
 
 
@@ -77,7 +74,7 @@ def blocks(stream: BinaryIO, source: str, separator: bytes = b"\n") -> Iterator[
             chunk, held = chunk[cut:], 0
         rest.append(chunk)
         held += len(chunk)
-        if held > LONGEST_RECORD:
+        if held > MAX_RECORD_BYTES:
             raise too_long(source, line)
     if held:
         yield b"".join(rest)
@@ -102,7 +99,7 @@ def not_utf8(error: UnicodeDecodeError, source: str, line: int) -> NoReturn:
     """Raise the InputError for bytes that are no text; ``line`` is the line where they start."""
     data, at = error.object, error.start
     start_of_line = data.rfind(b"\n", 0, at) + 1
-    place = Position(source, line + data.count(b"\n", 0, at))
+    place = SourceLocation(source, line + data.count(b"\n", 0, at))
     hint = "convert the file to UTF-8, for example with: iconv -f LATIN1 -t UTF-8"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         hint = "this looks like UTF-16; convert it with: iconv -f UTF-16 -t UTF-8"
@@ -120,8 +117,8 @@ def not_utf8(error: UnicodeDecodeError, source: str, line: int) -> NoReturn:
 def too_long(source: str, line: int) -> InputError:
     """The error for a record over LONGEST_RECORD that starts in or after ``line``."""
     return InputError(
-        f"one item is longer than {LONGEST_RECORD >> 20} MiB",
-        where=Position(source, line),
+        f"an item is longer than {MAX_RECORD_BYTES >> 20} MiB",
+        where=SourceLocation(source, line),
         hint="is this the right format? FORMAT:PATH names one of lines, nul, csv, tsv, json, jsonl, yaml",
     )
 

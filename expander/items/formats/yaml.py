@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from expander.base.errors import Position
+from expander.base.errors import SourceLocation
 from expander.items.formats.json import as_item_value
 from expander.items.formats.text import read_some
 from expander.items.item import Item
@@ -21,7 +21,7 @@ def read_yaml(stream: BinaryIO, source: str) -> Iterator[Item]:
 
     checked = cast(BinaryIO, _Checked(stream, source))
     for number, (value, line) in enumerate(stream_sequence(checked, source), 1):
-        yield Item(as_item_value(value, Position(source, line), number), number, source, line)
+        yield Item(as_item_value(value, SourceLocation(source, line), number), number, source, line)
 
 
 class _Checked:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.errors import nearest
+from expander.base.errors import suggest
 from expander.kube.time import parse_duration
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import formats
@@ -107,7 +107,7 @@ def _check_policy(policy: Mapping[str, Any], where: str) -> Findings:
 
 
 def _choices(what: str, value: str, valid: Sequence[str]) -> str:
-    meant = nearest(value, valid) if value else None
+    meant = suggest(value, valid) if value else None
     hint = f', did you mean "{meant}"?' if meant else ""
     return f"invalid policy {what}; valid {what}s are {', '.join(valid)}{hint}"
 
@@ -245,7 +245,7 @@ def _check_least(spec: Mapping[str, Any], tasks: Sequence[Mapping[str, Any] | No
 def _check_plugins(plugins: Mapping[str, Any], tasks: Sequence[Mapping[str, Any] | None]) -> Findings:
     for name in plugins:
         if name not in PLUGINS:
-            meant = nearest(name, PLUGINS)
+            meant = suggest(name, PLUGINS)
             hint = f', did you mean "{meant}"?' if meant else f"; known are {', '.join(PLUGINS)}"
             yield Finding("spec.plugins", Reason.NOT_SUPPORTED, f"unable to find job plugin: {name}{hint}")
     if "mpi" in plugins:
