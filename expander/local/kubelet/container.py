@@ -1,96 +1,21 @@
 """What is known of one container of a pod, from before its first start to after its last end.
 
-How one container is brought to its end: preStop hook, its turn, SIGTERM, SIGKILL.
-
-killContainer in pkg/kubelet/kuberuntime decides: the hook and the wait for the turn come out of the grace
-period, but two seconds are always left for the signal to be heard.
-
-Whether a container that ended is started again, and when.
-
-pkg/kubelet/container/helpers.go (ShouldContainerBeRestarted) and the crash back-off of
-pkg/kubelet/kuberuntime (doBackOff) decide. The first restart is immediate; from then on a container waits
-the delay counted from its last end, and the delay doubles with each restart up to thirty times the base.
-
-The status of one container as the kubelet writes it (convertToAPIContainerStatuses).
-
-How a container ended, in the API's form, with what it left as its termination message.
-
-pkg/kubelet/kuberuntime/kuberuntime_container.go decides: the message is the last 4,096 bytes of a file, or,
-where the container asks for it, failed and left none, the last 80 lines of its log, at most 2,048 bytes.
+pkg/kubelet/container/helpers.go (ShouldContainerBeRestarted) and doBackOff in pkg/kubelet/kuberuntime decide
+whether and when it is started again: at once the first time; from then on a container waits the delay counted
+from its last end, and the delay doubles with each restart up to thirty times the base. Its status is that of
+convertToAPIContainerStatuses.
 """
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from expander.kube.time import api_time
-from expander.local.kubelet.pod_files import last_bytes, last_lines
-from expander.local.kubelet.probes import Attempt, Processes
-from expander.local.runtime.runtime import Exit
-
-if TYPE_CHECKING:
-    from expander.local.kubelet.probes import Probing
-    from expander.local.runtime.runtime import Launch
-
-MIN_GRACE_SECONDS = 2.0
-"""Seconds between SIGTERM and SIGKILL, whatever was left of the grace period."""
-
-
-class Kill:
-    """The end of one running container, begun at ``now`` with ``grace`` seconds; 0 kills at once."""
-
-    __slots__ = ("_killed", "_number", "_termed", "by", "hook")
-
-    def __init__(self, spec: Mapping[str, Any], grace: float, now: float, hook: Attempt | None) -> None:
-        self.by = now + grace
-        self.hook = hook if grace > 0 else None
-        self._termed = grace <= 0
-        self._killed = False
-        self._number = stop_signal(spec)
-
-    def shorten(self, grace: float, now: float) -> None:
-        """Be done within ``grace`` seconds, if that is sooner; 0 kills at once."""
-        self.by = min(self.by, now + grace)
-        self._termed = self._termed or grace <= 0
-
-    def step(self, processes: Processes, key: str, turn: bool, now: float) -> bool:
-        """Do what is due. ``turn``: those that must end before this one have. False when its hook failed."""
-        content = True
-        if self.hook is not None:
-            result = self.hook.look(now)
-            if result is None and now < self.by:
-                return True
-            self.hook.cancel()
-            self.hook = None
-            content = result is None or bool(result.ok)
-        if not self._termed and (turn or now >= self.by):
-            self._termed = True
-            processes.signal(key, self._number, whole=False)
-            self.by = max(self.by, now + MIN_GRACE_SECONDS)
-        if self._termed and not self._killed and now >= self.by:
-            self._killed = True
-            processes.signal(key, signal.SIGKILL)
-        return content
-
-    def due(self) -> float:
-        """When `step` has something to do, apart from the turn."""
-        if self._killed:
-            return float("inf")
-        return min(self.by, self.hook.due) if self.hook is not None else self.by
-
-
-def stop_signal(spec: Mapping[str, Any]) -> int:
-    """The signal that asks a container to end: SIGTERM, or what its lifecycle says."""
-    name = (spec.get("lifecycle") or {}).get("stopSignal") or "SIGTERM"
-    if name.startswith("SIGRTMIN+"):
-        return signal.SIGRTMIN + int(name.removeprefix("SIGRTMIN+"))
-    if name.startswith("SIGRTMAX-"):
-        return signal.SIGRTMAX - int(name.removeprefix("SIGRTMAX-"))
-    return int(getattr(signal, name, signal.SIGTERM))
-
+from expander.local.kubelet.probes import Attempt, Probing
+from expander.local.kubelet.termination import Kill, container_id
+from expander.local.runtime.runtime import Launch
 
 MAX_BACKOFF_FACTOR = 30
 """Times the base delay: 10 s gives 300 s."""
@@ -165,7 +90,7 @@ class State(Enum):
 
 
 class Container:
-    """The record of one container; `pod.Pod` alone changes it."""
+    """The record of one container; the pod's worker alone changes it."""
 
     __slots__ = (
         "backoff",
@@ -234,7 +159,7 @@ class Container:
         self.probing: Probing | None = None
         self.kill: Kill | None = None
         self.constant: dict[str, Any] | None = None
-        """The part of its status that never changes."""
+        """The container of its status that never changes."""
 
     @property
     def alive(self) -> bool:
@@ -254,55 +179,51 @@ class Container:
 
 def containers_of(spec: Mapping[str, Any], backoff_base: float) -> tuple[list[Container], list[Container]]:
     """The records of a pod's init containers (sidecars among them) and of its regular ones."""
-    first = [
-        Container(part, Role.SIDECAR if part.get("restartPolicy") == "Always" else Role.INIT, backoff_base)
-        for part in spec.get("initContainers") or ()
+    init_containers = [
+        Container(
+            container, Role.SIDECAR if container.get("restartPolicy") == "Always" else Role.INIT, backoff_base
+        )
+        for container in spec.get("initContainers") or ()
     ]
-    return first, [Container(part, Role.MAIN, backoff_base) for part in spec["containers"]]
+    return init_containers, [
+        Container(container, Role.MAIN, backoff_base) for container in spec["containers"]
+    ]
 
 
-CONTAINER_ID_SCHEME = "expander://"
-"""Containers have ids of this scheme, as those of a container engine have ids of its own."""
-
-
-def container_status(part: Container, waits_for_init: bool) -> dict[str, Any]:
+def container_status(container: Container, waits_for_init: bool) -> dict[str, Any]:
     """The status.
 
     ``waits_for_init``: the pod has init containers, and that is what untouched ones wait for.
     """
-    if part.constant is None:
-        part.constant = _constant(part.spec)
-    if part.terminated is not None and part.state is not State.WAITING:
-        state, last = {"terminated": part.terminated}, part.last
+    if container.constant is None:
+        container.constant = _constant(container.spec)
+    if container.terminated is not None and container.state is not State.WAITING:
+        state, last = {"terminated": container.terminated}, container.last
     else:
-        state, last = _state(part, waits_for_init), part.terminated or part.last
+        state, last = _state(container, waits_for_init), container.terminated or container.last
     status: dict[str, Any] = {
-        "name": part.name,
+        "name": container.name,
         "state": state,
         "lastState": {"terminated": last} if last else {},
-        "ready": part.ready,
-        "restartCount": part.restart - (part.terminated is not None and part.state is State.STARTING),
-        **part.constant,
-        "started": part.started,
+        "ready": container.ready,
+        "restartCount": container.restart
+        - (container.terminated is not None and container.state is State.STARTING),
+        **container.constant,
+        "started": container.started,
     }
-    if part.terminated is not None:
-        status["containerID"] = part.terminated["containerID"]
-    elif part.key is not None:
-        status["containerID"] = container_id(part.key)
+    if container.terminated is not None:
+        status["containerID"] = container.terminated["containerID"]
+    elif container.key is not None:
+        status["containerID"] = container_id(container.key)
     return status
 
 
-def container_id(key: str) -> str:
-    """The id of the container that was launched as ``key``."""
-    return CONTAINER_ID_SCHEME + key.replace("/", ".")
-
-
-def _state(part: Container, waits_for_init: bool) -> dict[str, Any]:
-    if part.state is State.RUNNING and not part.held:
-        return {"running": {"startedAt": api_time(part.started_at)}}
-    waiting = {"reason": part.reason or ("PodInitializing" if waits_for_init else "ContainerCreating")}
-    if part.message:
-        waiting["message"] = part.message
+def _state(container: Container, waits_for_init: bool) -> dict[str, Any]:
+    if container.state is State.RUNNING and not container.held:
+        return {"running": {"startedAt": api_time(container.started_at)}}
+    waiting = {"reason": container.reason or ("PodInitializing" if waits_for_init else "ContainerCreating")}
+    if container.message:
+        waiting["message"] = container.message
     return {"waiting": waiting}
 
 
@@ -321,40 +242,3 @@ def _constant(spec: Mapping[str, Any]) -> dict[str, Any]:
 def _mount(mount: Mapping[str, Any]) -> dict[str, Any]:
     found = {"name": mount["name"], "mountPath": mount["mountPath"]}
     return found | {"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else found
-
-
-MAX_MESSAGE_BYTES = 4096
-MAX_POD_MESSAGE_BYTES = 12 * 1024
-"""All messages of a pod together: each container may have its even share."""
-MAX_LOG_MESSAGE_BYTES = 2048
-LOST_EXIT_CODE = 137
-"""The exit code of a container of whose end nothing is known (TerminatePod in pkg/kubelet/status)."""
-UNKNOWN = "The container could not be located when the pod was terminated"
-
-
-def terminated(exit_: Exit, message: str) -> dict[str, Any]:
-    """The ``terminated`` state of a container."""
-    found: dict[str, Any] = {
-        "exitCode": LOST_EXIT_CODE if exit_.lost else exit_.exit_code,
-        "reason": "ContainerStatusUnknown" if exit_.lost else exit_.reason,
-        "startedAt": api_time(exit_.started),
-        "finishedAt": api_time(exit_.finished),
-        "containerID": container_id(exit_.key),
-    }
-    error = UNKNOWN if exit_.lost else exit_.error
-    text = ": ".join(part for part in (error, message) if part)
-    if text:
-        found["message"] = text
-    return found
-
-
-def termination_message(
-    spec: Mapping[str, Any], exit_: Exit, file: str | None, log: str, containers: int
-) -> str:
-    """The termination message of a container of a pod with that many. ``file``: where it was to write it."""
-    data = last_bytes(file, MAX_MESSAGE_BYTES) if file else b""
-    falls_back = spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
-    if not data and falls_back and exit_.exit_code and exit_.error is None:
-        data = last_lines(last_bytes(log, MAX_LOG_MESSAGE_BYTES))
-    share = min(MAX_MESSAGE_BYTES, MAX_POD_MESSAGE_BYTES // containers)
-    return data[:share].decode(errors="replace")

@@ -1,10 +1,10 @@
-"""What all pods of a node share: folders, names, runtime and what the kubelet was told."""
+"""What all pods of a kubelet share: its runtime, its folders, its node and its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from expander.local.kubelet.container import Container
 from expander.local.kubelet.network import HostsFiles
@@ -14,18 +14,15 @@ from expander.local.kubelet.probes import ExecAttempt, Processes
 from expander.local.kubelet.volumes import VolumeSources
 from expander.local.runtime.runtime import Exit, Started
 
-if TYPE_CHECKING:
-    from expander.local.kubelet.pod import Pod
-
 
 class RuntimeService(Processes, Protocol):
-    """What is needed of `runtime.supervisor.Supervisor`."""
+    """What the kubelet needs of `runtime.supervisor_client.SupervisorClient`, as of a CRI runtime."""
 
     def read(self) -> list[Started | Exit]: ...
 
 
 def runtime_isolates(supervisor: object) -> bool:
-    """What the supervisor's runtime, if it has one, says of itself."""
+    """Whether the supervisor's runtime, if it has one, isolates containers."""
     return bool(getattr(getattr(supervisor, "runtime", None), "isolates", False))
 
 
@@ -33,8 +30,9 @@ def runtime_isolates(supervisor: object) -> bool:
 class KubeletContext:
     """``isolates``: containers have mounts and a host name of their own. ``variables`` go to every container.
 
-    ``backoff_base`` is the first crash back-off in seconds. ``why_missing`` says why an image cannot be
-    had, or None.
+    ``backoff_base`` is the first crash back-off in seconds. ``image_pull_error`` says why an image cannot be
+    pulled, or None. ``launched`` maps the key of a launch that has not ended to the pod's uid and what it is
+    of: a container, or a command of a probe or hook.
     """
 
     processes: Processes
@@ -42,10 +40,9 @@ class KubeletContext:
     messages: MessageFiles
     sources: VolumeSources
     node: Node
-    names: HostsFiles
+    hosts_files: HostsFiles
     backoff_base: float
     variables: Mapping[str, str]
     isolates: bool
-    why_missing: Callable[[str], str | None]
-    launched: dict[str, tuple[Pod, Container | ExecAttempt]] = field(default_factory=dict)
-    """Whose a launch is, by its key, until it has ended."""
+    image_pull_error: Callable[[str], str | None]
+    launched: dict[str, tuple[str, Container | ExecAttempt]] = field(default_factory=dict)

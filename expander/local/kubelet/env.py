@@ -1,18 +1,8 @@
-"""What a pod may ask about itself: fields (``fieldRef``) and resources (``resourceFieldRef``).
+"""The environment of a container: ``envFrom``, then ``env``, later names winning.
 
-pkg/fieldpath, pkg/api/v1/resource and pkg/kubelet/kubelet_pods.go decide. A label or annotation that does not
-exist is the empty text; a limit that is not set is what the node has.
-
-References of the form ``$(NAME)`` in commands, arguments and environment values.
-
-The rules are those of third_party/forked/golang/expansion, which the kubelet uses: ``$$`` stands for one
-``$``, a name that is not defined leaves its reference as written, and a single ``$`` means nothing.
-
-ConfigMaps and Secrets as pods use them: by name in their namespace, with keys that may be missing.
-
-The environment of a container: ``envFrom``, then ``env``, later names winning.
-
-makeEnvironmentVariables in pkg/kubelet/kubelet_pods.go decides, and what its messages say.
+makeEnvironmentVariables (pkg/kubelet/kubelet_pods.go) decides, with pkg/fieldpath for ``fieldRef``,
+pkg/api/v1/resource for ``resourceFieldRef`` and third_party/forked/golang/expansion for ``$(NAME)``: ``$$``
+stands for one ``$``, and a name that is not defined leaves its reference as written.
 """
 
 from __future__ import annotations
@@ -32,7 +22,7 @@ _subscript = re.compile(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL).
 MILLI = Fraction(1, 1000)
 
 
-def field_value(pod: Mapping[str, Any], path: str, place: NodeInfo) -> str:
+def field_value(pod: Mapping[str, Any], path: str, node_info: NodeInfo) -> str:
     """The text of the pod's field ``path``; ConfigError when it is none that may be asked for."""
     metadata = pod["metadata"]
     found = _subscript(path)
@@ -44,13 +34,13 @@ def field_value(pod: Mapping[str, Any], path: str, place: NodeInfo) -> str:
         case "metadata.labels" | "metadata.annotations":
             return formatted_map(metadata.get(path.removeprefix("metadata.")) or {})
         case "spec.nodeName":
-            return place.node.name
+            return node_info.node.name
         case "spec.serviceAccountName":
             return str(pod["spec"].get("serviceAccountName", "default"))
         case "status.hostIP" | "status.hostIPs":
-            return place.node.ip
+            return node_info.node.ip
         case "status.podIP" | "status.podIPs":
-            return place.pod_ip
+            return node_info.pod_ip
     raise ConfigError(f"unsupported fieldPath: {path}")
 
 
@@ -160,7 +150,7 @@ def _secret(found: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def environment(
-    pod: Mapping[str, Any], container: Mapping[str, Any], lookup: Lookup, place: NodeInfo
+    pod: Mapping[str, Any], container: Mapping[str, Any], lookup: Lookup, node_info: NodeInfo
 ) -> dict[str, str]:
     """The variables that the pod's author asked for; ConfigError when one cannot be had."""
     variables: dict[str, str] = {}
@@ -171,7 +161,7 @@ def environment(
         if value:
             variables[variable["name"]] = expand(value, variables)
         elif variable.get("valueFrom"):
-            found = _value(pod, container, variable["valueFrom"], lookup, place)
+            found = _value(pod, container, variable["valueFrom"], lookup, node_info)
             if found is not None:
                 variables[variable["name"]] = found
         else:
@@ -202,13 +192,13 @@ def _value(
     container: Mapping[str, Any],
     source: Mapping[str, Any],
     lookup: Lookup,
-    place: NodeInfo,
+    node_info: NodeInfo,
 ) -> str | None:
     """The value from ``valueFrom``; None when it is optional and not there."""
     if "fieldRef" in source:
-        return field_value(pod, source["fieldRef"]["fieldPath"], place)
+        return field_value(pod, source["fieldRef"]["fieldPath"], node_info)
     if "resourceFieldRef" in source:
-        return resource_value(pod["spec"], container, source["resourceFieldRef"], place.node)
+        return resource_value(pod["spec"], container, source["resourceFieldRef"], node_info.node)
     namespace = pod["metadata"]["namespace"]
     references: tuple[tuple[str, Kind], ...] = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
     for field, kind in references:

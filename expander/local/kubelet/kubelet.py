@@ -1,7 +1,4 @@
-"""The kubelet of this machine: starts pods, stops them, tells what became of them.
-
-What a kubelet tells of a pod.
-"""
+"""The kubelet of this machine: starts pods, stops them, and reports what becomes of them."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ from expander.local.kubelet.container import State
 from expander.local.kubelet.context import KubeletContext, RuntimeService, runtime_isolates
 from expander.local.kubelet.env import Lookup
 from expander.local.kubelet.network import Addresses, HostsFiles, Services
-from expander.local.kubelet.node import Node
+from expander.local.kubelet.node import Node, NodeInfo
 from expander.local.kubelet.pod import Pod, PodEvent
 from expander.local.kubelet.pod_files import MessageFiles, PodFolders, restart_number
+from expander.local.kubelet.pod_worker import PodWorker
 from expander.local.kubelet.probes import NEVER
-from expander.local.kubelet.status import status_of
 from expander.local.kubelet.volumes import VolumeSources
 from expander.local.runtime.runtime import Exit, Started
 
@@ -57,9 +54,9 @@ class Kubelet:
     ``lookup`` finds ConfigMaps and Secrets; ``services`` gives a namespace's Services; ``claims`` are the
     folders that stand for persistent volume claims, by name or namespace/name; ``variables`` are set in
     every container, below the pod's own; ``isolates`` says whether the supervisor's runtime gives
-    containers mounts and names of their own (None: what the runtime itself says); ``why_missing`` says why
-    an image cannot be had. ``backoff_base`` is the first crash back-off in seconds. ``keep_volumes``: what
-    pods had in their volumes stays after their end.
+    containers mounts and names of their own (None: what the runtime itself says);
+    ``image_pull_error`` says why an image cannot be pulled. ``backoff_base`` is the first crash
+    back-off in seconds. ``keep_volumes``: what pods had in their volumes stays after their end.
     """
 
     def __init__(
@@ -74,49 +71,51 @@ class Kubelet:
         variables: Mapping[str, str] | None = None,
         isolates: bool | None = None,
         backoff_base: float = 10.0,
-        settle: float = STATUS_DELAY_SECONDS,
-        why_missing: Callable[[str], str | None] = node.image_pull_error,
+        status_delay: float = STATUS_DELAY_SECONDS,
+        image_pull_error: Callable[[str], str | None] = node.image_pull_error,
         keep_volumes: bool = False,
     ) -> None:
         self._supervisor = supervisor
-        self._settle = settle
+        self._status_delay = status_delay
         self._addresses = Addresses()
-        self._shared = KubeletContext(
+        self._context = KubeletContext(
             processes=supervisor,
             folders=PodFolders(folder, keep_volumes),
             messages=MessageFiles(Path(folder) / "messages"),
             sources=VolumeSources(lookup, claims or {}),
             node=node,
-            names=HostsFiles(Path(folder).absolute() / "names", services),
+            hosts_files=HostsFiles(Path(folder).absolute() / "names", services),
             backoff_base=backoff_base,
             variables=variables or {},
             isolates=runtime_isolates(supervisor) if isolates is None else isolates,
-            why_missing=why_missing,
+            image_pull_error=image_pull_error,
         )
-        self._pods: dict[str, Pod] = {}
-        self._touched: dict[str, Pod] = {}
-        self._news: dict[str, float] = {}
-        """When the news of a pod are due, by its uid."""
-        self._clock: list[tuple[float, str]] = []
+        self._workers: dict[str, PodWorker] = {}
+        self._to_sync: dict[str, PodWorker] = {}
+        self._reports: dict[str, float] = {}
+        """When the status of a pod is to be reported, by its uid."""
+        self._alarms: list[tuple[float, str]] = []
 
     def start(self, pod: Mapping[str, Any], now: float) -> None:
         """Take over a pod that is bound to this node."""
-        uid = pod["metadata"]["uid"]
+        uid, context = pod["metadata"]["uid"], self._context
         pod = without_token(pod)
-        record = Pod(pod, self._shared, self._addresses.take(), now)
-        self._pods[uid] = record
-        self._sync(record, now)
+        node_info = NodeInfo(context.node, self._addresses.allocate())
+        state = Pod(pod, context.folders.of(pod), node_info, context.backoff_base, now)
+        worker = self._workers[uid] = PodWorker(context, state, now)
+        self._sync(worker, now)
 
     def update(self, pod: Mapping[str, Any]) -> None:
         """The object of a pod is another now (its labels, the conditions of others); what runs is not
         changed.
         """
-        record = self._pods.get(pod["metadata"]["uid"])
-        if record is not None:
-            record.obj, record.metadata = without_token(pod), pod["metadata"]
-            if record.spec.get("readinessGates"):
-                record.tell()
-                self._touched[record.uid] = record
+        worker = self._workers.get(pod["metadata"]["uid"])
+        if worker is not None:
+            known = worker.pod
+            known.obj, known.metadata = without_token(pod), pod["metadata"]
+            if known.spec.get("readinessGates"):
+                known.mark_status_changed()
+                self._to_sync[known.uid] = worker
 
     def stop(self, uid: str, now: float, grace: float | None = None) -> None:
         """Delete a pod: end its containers within ``grace`` seconds, by default those that the pod asks for.
@@ -124,50 +123,50 @@ class Kubelet:
         0 kills at once. A second call can only shorten the time. The last change says ``gone``; a pod that is
         not known, or was told to be over, is ignored.
         """
-        record = self._pods.get(uid)
-        if record is None:
+        worker = self._workers.get(uid)
+        if worker is None:
             return
-        record.deleted = True
-        if record.over:
-            record.tell()
+        worker.pod.deleted = True
+        if worker.pod.over:
+            worker.pod.mark_status_changed()
         else:
-            record.end(now, grace)
-        self._sync(record, now)
+            worker.terminate(now, grace)
+        self._sync(worker, now)
 
     def sweep(self) -> None:
         """Remove the volumes of pods that are not known: what earlier runs left. Logs stay."""
-        self._shared.folders.sweep(self._pods)
+        self._context.folders.sweep(self._workers)
 
     def step(self, now: float) -> list[PodChange]:
         """Take in what happened, do what is due, and tell what changed."""
         for event in self._supervisor.read():
-            self._hear(event, now)
-        clock = self._clock
-        while clock and clock[0][0] <= now:
-            at, uid = heappop(clock)
-            record = self._pods.get(uid)
-            if record is not None:
-                self._touched[uid] = record
-                if record.alarm == at:
-                    record.alarm = NEVER
-        if self._touched:
-            touched, self._touched = self._touched, {}
-            for record in touched.values():
-                self._sync(record, now)
-        told = self._tell(now)
-        self._shared.names.refresh(now)
-        return told
+            self._handle_runtime_event(event, now)
+        alarms = self._alarms
+        while alarms and alarms[0][0] <= now:
+            at, uid = heappop(alarms)
+            worker = self._workers.get(uid)
+            if worker is not None:
+                self._to_sync[uid] = worker
+                if worker.alarm == at:
+                    worker.alarm = NEVER
+        if self._to_sync:
+            due, self._to_sync = self._to_sync, {}
+            for worker in due.values():
+                self._sync(worker, now)
+        changes = self._report(now)
+        self._context.hosts_files.refresh(now)
+        return changes
 
     def deadline(self) -> float | None:
         """When to call `step` though nothing happened; None when there is nothing to wait for."""
-        if self._touched:
+        if self._to_sync:
             return 0.0
-        clock = self._clock
-        while clock and clock[0][1] not in self._pods:
-            heappop(clock)
-        times = [clock[0][0]] if clock else []
-        if self._news:
-            times.append(min(self._news.values()))
+        alarms = self._alarms
+        while alarms and alarms[0][1] not in self._workers:
+            heappop(alarms)
+        times = [alarms[0][0]] if alarms else []
+        if self._reports:
+            times.append(min(self._reports.values()))
         return min(times, default=None)
 
     def logs_of(self, pod: str | Mapping[str, Any], container: str, previous: bool = False) -> Path:
@@ -177,57 +176,60 @@ class Kubelet:
         nothing is known of such a container, or it was not started as often.
         """
         uid = pod if isinstance(pod, str) else pod["metadata"]["uid"]
-        record = self._pods.get(uid)
-        if record is not None:
-            restarts = {part.name: part.restart for part in record.parts}
-            return Path(record.files.log(container, restart_number(restarts[container], previous)))
-        return Path(self._shared.folders.log_of(pod, container, previous))
+        worker = self._workers.get(uid)
+        if worker is not None:
+            restarts = {each.name: each.restart for each in worker.pod.all}
+            return Path(worker.pod.files.log(container, restart_number(restarts[container], previous)))
+        return Path(self._context.folders.log_of(pod, container, previous))
 
     def logs_at_work(self) -> Iterator[str]:
         """The logs that running containers may write to."""
-        for record in self._pods.values():
-            for part in record.parts:
-                if part.state is State.RUNNING:
-                    yield record.files.log(part.name, part.restart)
+        for worker in self._workers.values():
+            for container in worker.pod.all:
+                if container.state is State.RUNNING:
+                    yield worker.pod.files.log(container.name, container.restart)
 
-    def _hear(self, event: Started | Exit, now: float) -> None:
-        launched = self._shared.launched
+    def _handle_runtime_event(self, event: Started | Exit, now: float) -> None:
+        launched = self._context.launched
         found = launched.get(event.key) if isinstance(event, Started) else launched.pop(event.key, None)
-        if found is not None:
-            record, whose = found
-            record.hear(whose, event, now)
-            self._touched[record.uid] = record
+        if found is None:
+            return
+        uid, what = found
+        if (worker := self._workers.get(uid)) is not None:
+            worker.handle_runtime_event(what, event, now)
+            self._to_sync[uid] = worker
 
-    def _sync(self, record: Pod, now: float) -> None:
-        """Have a pod do what is due, and note when it wants to be called again and heard."""
-        record.sync(now)
-        if record.wake <= now:
-            self._touched[record.uid] = record
-        elif record.wake < record.alarm:
-            record.alarm = record.wake
-            heappush(self._clock, (record.wake, record.uid))
-        if record.changed:
-            due = now if record.urgent else now + self._settle
-            known = self._news.get(record.uid)
-            self._news[record.uid] = due if known is None else min(known, due)
+    def _sync(self, worker: PodWorker, now: float) -> None:
+        """Have a pod do what is due, and note when it is to be called again and reported."""
+        worker.sync(now)
+        pod = worker.pod
+        if pod.wake <= now:
+            self._to_sync[pod.uid] = worker
+        elif pod.wake < worker.alarm:
+            worker.alarm = pod.wake
+            heappush(self._alarms, (pod.wake, pod.uid))
+        if pod.changed:
+            due = now if pod.urgent else now + self._status_delay
+            known = self._reports.get(pod.uid)
+            self._reports[pod.uid] = due if known is None else min(known, due)
 
-    def _tell(self, now: float) -> list[PodChange]:
-        """The changes that are due to be told."""
-        if not self._news:
+    def _report(self, now: float) -> list[PodChange]:
+        """The changes that are due to be reported."""
+        if not self._reports:
             return []
-        told = []
-        for uid in [uid for uid, due in self._news.items() if due <= now]:
-            del self._news[uid]
-            record = self._pods[uid]
-            gone = record.over and record.deleted
-            status = status_of(record, now)
-            if record.hosts_file is not None:
-                ready = next(part["status"] for part in status["conditions"] if part["type"] == "Ready")
-                self._shared.names.note(record.obj, ready == "True")
-            told.append(PodChange(uid, status, gone, tuple(record.settled), tuple(record.events)))
-            record.changed = record.urgent = False
-            record.settled, record.events = [], []
-            if record.over:
-                self._addresses.give_back(record.place.pod_ip)
-                del self._pods[uid]
-        return told
+        changes = []
+        for uid in [uid for uid, due in self._reports.items() if due <= now]:
+            del self._reports[uid]
+            pod = self._workers[uid].pod
+            status = pod.api_status(now)
+            if pod.hosts_file is not None:
+                ready = next(each["status"] for each in status["conditions"] if each["type"] == "Ready")
+                self._context.hosts_files.set_ready(pod.obj, ready == "True")
+            gone = pod.over and pod.deleted
+            changes.append(PodChange(uid, status, gone, tuple(pod.settled), tuple(pod.events)))
+            pod.changed = pod.urgent = False
+            pod.settled, pod.events = [], []
+            if pod.over:
+                self._addresses.release(pod.node_info.pod_ip)
+                del self._workers[uid]
+        return changes

@@ -1,24 +1,23 @@
-"""From the handler of a probe or a lifecycle hook to an attempt at it.
+"""One container between its start and its end: hooks, probes, and how it is killed.
 
-How a pod is brought to its end: all at once, but sidecars last, in the reverse of their order.
-
-One container between its start and its end: its postStart hook, its probes, what it leaves.
+pkg/kubelet/lifecycle, pkg/kubelet/prober and killContainersWithSyncResult in pkg/kubelet/kuberuntime decide:
+a pod's containers are killed all at once, but sidecars last, in the reverse of their order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from expander.base.log import Log
-from expander.local.kubelet.container import Container, Kill, Role, State, terminated, termination_message
+from expander.local.kubelet.container import Container, Role, State
+from expander.local.kubelet.context import KubeletContext
+from expander.local.kubelet.pod import Pod
 from expander.local.kubelet.probe_http import HttpGetAttempt, TcpSocketAttempt
 from expander.local.kubelet.probes import NEVER, Attempt, ExecAttempt, Kind, Probing, Result, SleepAttempt
 from expander.local.kubelet.start import PROBES, exec_config
+from expander.local.kubelet.termination import Kill, terminated, termination_message
 from expander.local.runtime.runtime import Exit, Started
-
-if TYPE_CHECKING:
-    from expander.local.kubelet.pod import Pod
 
 log = Log("local")
 
@@ -32,7 +31,7 @@ class UnsupportedHandler:
         self.due = now
         self._message = message
 
-    def look(self, now: float) -> Result | None:
+    def poll(self, now: float) -> Result | None:
         return Result(None, self._message)
 
     def cancel(self) -> None:
@@ -40,20 +39,28 @@ class UnsupportedHandler:
 
 
 def run_handler(
-    pod: Pod, part: Container, handler: Mapping[str, Any], what: str, timeout: float, now: float
+    context: KubeletContext,
+    pod: Pod,
+    container: Container,
+    handler: Mapping[str, Any],
+    what: str,
+    timeout: float,
+    now: float,
 ) -> Attempt:
     """Begin to try ``handler`` for a running container.
 
     ``what`` names the try: one of `HOOKS`, or the name of a probe with a number. The status of an HTTP
     answer counts for probes only.
     """
-    if "exec" in handler and part.launch is not None:
-        log = pod.files.beside(part.name, what.split(".")[0])
-        launch = exec_config(part.launch, handler["exec"].get("command") or (), f"{part.key}#{what}", log)
+    if "exec" in handler and container.launch is not None:
+        log = pod.files.exec_output(container.name, what.split(".")[0])
+        launch = exec_config(
+            container.launch, handler["exec"].get("command") or (), f"{container.key}#{what}", log
+        )
         with open(log, "wb"):
-            made = ExecAttempt(pod.shared.processes, launch, timeout, now)
-        pod.shared.launched[launch.key] = (pod, made)
-        pod.beside.add(launch.key)
+            made = ExecAttempt(context.processes, launch, timeout, now)
+        context.launched[launch.key] = (pod.uid, made)
+        pod.exec_keys.add(launch.key)
         return made
     if "sleep" in handler:
         return SleepAttempt(handler["sleep"].get("seconds") or 0, now)
@@ -61,8 +68,8 @@ def run_handler(
         if field not in handler:
             continue
         target = handler[field]
-        host = target.get("host") or pod.place.pod_ip
-        port = _port(part.spec, target["port"])
+        host = target.get("host") or pod.node_info.pod_ip
+        port = _port(container.spec, target["port"])
         if port is None:
             return UnsupportedHandler(f"couldn't find port: {target['port']}", now)
         if field == "tcpSocket":
@@ -83,165 +90,160 @@ def _port(spec: Mapping[str, Any], port: int | str) -> int | None:
     return next((int(found["containerPort"]) for found in named), None)
 
 
-class Stop:
-    """The end of a pod: the ``reason`` and ``message`` of its status if it fails for them."""
-
-    __slots__ = ("message", "reason")
-
-    def __init__(self, reason: str | None, message: str | None) -> None:
-        self.reason = reason
-        self.message = message
-
-    def begin(self, pod: Pod, grace: float, now: float) -> None:
-        """Begin to end each container that runs; one that is being ended already can only get less time."""
-        for part in pod.parts:
-            part.must_restart = False
-            if part.kill is not None:
-                part.kill.shorten(grace, now)
-            elif part.alive:
-                begin_kill(pod, part, grace, now)
-
-    def step(self, pod: Pod, now: float) -> None:
-        """Do what is due."""
-        step_kills(pod, now)
+def kill_pod(context: KubeletContext, pod: Pod, grace: float, now: float) -> None:
+    """Begin to kill each container that runs; one that is being killed already can only get less time."""
+    for container in pod.all:
+        container.must_restart = False
+        if container.kill is not None:
+            container.kill.shorten(grace, now)
+        elif container.alive:
+            kill_container(context, pod, container, grace, now)
 
 
-def begin_kill(pod: Pod, part: Container, grace: float, now: float, why: str | None = None) -> None:
+def kill_container(
+    context: KubeletContext, pod: Pod, container: Container, grace: float, now: float, why: str | None = None
+) -> None:
     """Begin to end one container."""
-    pod.say("Normal", "Killing", why or f"Stopping container {part.name}")
-    if part.probing is not None:
-        part.probing.cancel()
-    hook = (part.spec.get("lifecycle") or {}).get("preStop")
-    runs = part.state is State.RUNNING and hook and grace > 0
-    part.kill = Kill(
-        part.spec, grace, now, run_handler(pod, part, hook, "preStop", NEVER, now) if runs and hook else None
-    )
+    pod.record_event("Normal", "Killing", why or f"Stopping container {container.name}")
+    if container.probing is not None:
+        container.probing.cancel()
+    hook = (container.spec.get("lifecycle") or {}).get("preStop")
+    runs = container.state is State.RUNNING and hook and grace > 0
+    attempt = run_handler(context, pod, container, hook, "preStop", NEVER, now) if runs and hook else None
+    container.kill = Kill(container.spec, grace, now, attempt)
 
 
-def step_kills(pod: Pod, now: float) -> None:
+def sync_kills(context: KubeletContext, pod: Pod, now: float) -> None:
     """Go on with the containers that are being ended."""
-    earlier_alive = any(part.alive for part in pod.main)
-    for part in (*pod.main, *reversed(pod.first)):
-        if part.kill is not None and part.alive and part.key is not None:
-            turn = part.role is not Role.SIDECAR or pod.stop is None or not earlier_alive
-            if not part.kill.step(pod.shared.processes, part.key, turn, now):
-                pod.say("Warning", "FailedPreStopHook", "PreStopHook failed")
-            pod.wake_at(part.kill.due())
-        if part.role is Role.SIDECAR and part.alive:
+    earlier_alive = any(container.alive for container in pod.containers)
+    for container in (*pod.containers, *reversed(pod.init_containers)):
+        if container.kill is not None and container.alive and container.key is not None:
+            turn = container.role is not Role.SIDECAR or pod.termination is None or not earlier_alive
+            if not container.kill.step(context.processes, container.key, turn, now):
+                pod.record_event("Warning", "FailedPreStopHook", "PreStopHook failed")
+            pod.wake_at(container.kill.due())
+        if container.role is Role.SIDECAR and container.alive:
             earlier_alive = True
 
 
-def container_started(pod: Pod, part: Container, event: Started, now: float) -> None:
+def container_started(
+    context: KubeletContext, pod: Pod, container: Container, event: Started, now: float
+) -> None:
     """The container runs."""
-    if part.key != event.key or part.state is not State.STARTING:
+    if container.key != event.key or container.state is not State.STARTING:
         return
-    part.state, part.started_at = State.RUNNING, event.at
+    container.state, container.started_at = State.RUNNING, event.at
     log.info(
         "container %(container)s of pod %(pod)s started",
-        container=part.name,
+        container=container.name,
         pod=f"{pod.metadata['namespace']}/{pod.metadata['name']}",
     )
-    _shift(part)
+    _keep_last_termination(container)
     pod.changed = True
-    if part.kill is None and part.held:
-        hook = part.spec["lifecycle"]["postStart"]
-        part.post_start = run_handler(pod, part, hook, "postStart", NEVER, now)
-    elif part.kill is None:
-        _open(pod, part)
+    if container.kill is None and container.held:
+        hook = container.spec["lifecycle"]["postStart"]
+        container.post_start = run_handler(context, pod, container, hook, "postStart", NEVER, now)
+    elif container.kill is None:
+        _start_probes(context, pod, container)
 
 
-def container_ended(pod: Pod, part: Container, exit_: Exit) -> None:
+def container_ended(context: KubeletContext, pod: Pod, container: Container, exit_: Exit) -> None:
     """The container has ended, or could not be started."""
-    if part.key != exit_.key:
+    if container.key != exit_.key:
         return
-    if part.state is State.STARTING:
-        _shift(part)
-    if part.post_start is not None:
-        part.post_start.cancel()
-    if part.probing is not None:
-        part.probing.cancel()
-    if part.kill is not None and part.kill.hook is not None:
-        part.kill.hook.cancel()
-    part.post_start = part.probing = part.kill = None
-    part.held = part.started = False
-    part.state, part.ended = State.ENDED, exit_.finished
-    path = pod.files.log(part.name, part.restart)
-    message = termination_message(part.spec, exit_, part.message_file, path, len(pod.parts))
-    if part.message_file is not None:
-        pod.shared.messages.give_back(part.message_file)
-        part.message_file = None
-    part.terminated = terminated(exit_, message)
+    if container.state is State.STARTING:
+        _keep_last_termination(container)
+    if container.post_start is not None:
+        container.post_start.cancel()
+    if container.probing is not None:
+        container.probing.cancel()
+    if container.kill is not None and container.kill.hook is not None:
+        container.kill.hook.cancel()
+    container.post_start = container.probing = container.kill = None
+    container.held = container.started = False
+    container.state, container.ended = State.ENDED, exit_.finished
+    path = pod.files.log(container.name, container.restart)
+    message = termination_message(container.spec, exit_, container.message_file, path, len(pod.all))
+    if container.message_file is not None:
+        context.messages.release(container.message_file)
+        container.message_file = None
+    container.terminated = terminated(exit_, message)
     log.info(
         "container %(container)s of pod %(pod)s ended with %(code)d",
-        container=part.name,
+        container=container.name,
         pod=f"{pod.metadata['namespace']}/{pod.metadata['name']}",
         code=exit_.exit_code,
     )
-    part.ready = part.role is Role.INIT and exit_.exit_code == 0
+    container.ready = container.role is Role.INIT and exit_.exit_code == 0
     if exit_.error is not None and not exit_.lost:
-        pod.say("Warning", "Failed", f"Error: {exit_.error}")
-    pod.tell()
+        pod.record_event("Warning", "Failed", f"Error: {exit_.error}")
+    pod.mark_status_changed()
 
 
-def _shift(part: Container) -> None:
+def _keep_last_termination(container: Container) -> None:
     """A new start takes the place of the one before, whose end becomes the last."""
-    if part.terminated is not None:
-        part.last, part.terminated = part.terminated, None
+    if container.terminated is not None:
+        container.last, container.terminated = container.terminated, None
 
 
-def sync_container(pod: Pod, part: Container, now: float) -> None:
+def sync_container(context: KubeletContext, pod: Pod, container: Container, now: float) -> None:
     """Go on with the hook or the probes of a running container."""
-    if part.post_start is not None:
-        result = part.post_start.look(now)
+    if container.post_start is not None:
+        result = container.post_start.poll(now)
         if result is None:
-            pod.wake_at(part.post_start.due)
+            pod.wake_at(container.post_start.due)
             return
-        part.post_start.cancel()
-        part.post_start, part.held = None, False
+        container.post_start.cancel()
+        container.post_start, container.held = None, False
         pod.changed = True
         if result.ok is False:
-            pod.say("Warning", "FailedPostStartHook", "PostStartHook failed")
-            begin_kill(pod, part, _grace(pod, None), now, "FailedPostStartHook")
+            pod.record_event("Warning", "FailedPostStartHook", "PostStartHook failed")
+            kill_container(
+                context, pod, container, pod.termination_grace_seconds(), now, "FailedPostStartHook"
+            )
             return
-        _open(pod, part)
-    if part.probing is not None:
-        _probe(pod, part, part.probing, now)
+        _start_probes(context, pod, container)
+    if container.probing is not None:
+        _sync_probes(context, pod, container, container.probing, now)
 
 
-def _open(pod: Pod, part: Container) -> None:
+def _start_probes(context: KubeletContext, pod: Pod, container: Container) -> None:
     """From now on probes decide whether the container has started and is ready; without probes, it is."""
-    if not any(probe in part.spec for probe in PROBES):
-        part.started = True
-        part.ready = part.role is not Role.INIT
+    if not any(probe in container.spec for probe in PROBES):
+        container.started = True
+        container.ready = container.role is not Role.INIT
         return
 
     def begin(handler: Mapping[str, Any], what: str, timeout: float, now: float) -> Attempt:
-        return run_handler(pod, part, handler, what, timeout, now)
+        return run_handler(context, pod, container, handler, what, timeout, now)
 
-    part.probing = Probing(part.spec, part.started_at, begin)
-    part.started, part.ready = part.probing.started, part.probing.ready
+    container.probing = Probing(container.spec, container.started_at, begin)
+    container.started, container.ready = container.probing.started, container.probing.ready
 
 
-def _probe(pod: Pod, part: Container, probing: Probing, now: float) -> None:
+def _sync_probes(
+    context: KubeletContext, pod: Pod, container: Container, probing: Probing, now: float
+) -> None:
     """Go on with the probes, and do what they ask for."""
     for kind, message in probing.step(now):
-        pod.say("Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {message}")
+        pod.record_event("Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {message}")
     found = (probing.started, probing.ready)
-    if found != (part.started, part.ready):
-        part.started, part.ready = found
+    if found != (container.started, container.ready):
+        container.started, container.ready = found
         pod.changed = True
     failed: Kind | None = probing.failed
     if failed is None:
         pod.wake_at(probing.due())
         return
-    part.must_restart = part.role is Role.SIDECAR or pod.policy != "Never"
-    why = f"Container {part.name} failed {failed} probe" + (
-        ", will be restarted" if part.must_restart else ""
+    container.must_restart = container.role is Role.SIDECAR or pod.restart_policy != "Never"
+    why = f"Container {container.name} failed {failed} probe" + (
+        ", will be restarted" if container.must_restart else ""
     )
-    begin_kill(pod, part, _grace(pod, probing.spec_of(failed).get("terminationGracePeriodSeconds")), now, why)
-
-
-def _grace(pod: Pod, own: float | None) -> float:
-    """The seconds a container gets to end: a probe's own, else the pod's."""
-    found = pod.spec.get("terminationGracePeriodSeconds") if own is None else own
-    return 30.0 if found is None else float(found)
+    kill_container(
+        context,
+        pod,
+        container,
+        pod.termination_grace_seconds(probing.spec_of(failed).get("terminationGracePeriodSeconds")),
+        now,
+        why,
+    )

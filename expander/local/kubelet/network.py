@@ -38,7 +38,7 @@ class Addresses:
         self._next = FIRST_POD_ADDRESS
         self._taken: set[str] = set()
 
-    def take(self) -> str:
+    def allocate(self) -> str:
         """An address; where a system has but one on its loopback device, that one."""
         if not sys.platform.startswith("linux"):
             return LOOPBACK
@@ -50,7 +50,7 @@ class Addresses:
                 self._taken.add(found)
                 return found
 
-    def give_back(self, address: str) -> None:
+    def release(self, address: str) -> None:
         """The pod with this address is over."""
         self._taken.discard(address)
 
@@ -97,46 +97,46 @@ class HostsFiles:
     def __init__(self, folder: Path, services: Services) -> None:
         self._folder = folder
         self._services = services
-        self._residents: dict[str, dict[str, PodEndpoint]] = {}
+        self._endpoints: dict[str, dict[str, PodEndpoint]] = {}
         self._stale: set[str] = set()
-        self._gone: deque[tuple[float, str, str]] = deque()
+        self._removed: deque[tuple[float, str, str]] = deque()
         """When a pod ended, its namespace and its uid."""
 
-    def enter(self, pod: Mapping[str, Any], ip: str) -> str | None:
+    def add_pod(self, pod: Mapping[str, Any], ip: str) -> str | None:
         """A pod comes; the hosts file it is to see, or None where there are no Services."""
         namespace = pod["metadata"]["namespace"]
-        if namespace not in self._residents:
+        if namespace not in self._endpoints:
             if not any(True for _ in self._services(namespace)):
                 return None
-            self._residents[namespace] = {}
-        here = self._residents[namespace]
+            self._endpoints[namespace] = {}
+        here = self._endpoints[namespace]
         for uid in [uid for uid, each in here.items() if each.over and each.hostname == hostname(pod)]:
             del here[uid]
         here[pod["metadata"]["uid"]] = PodEndpoint(pod, ip)
         self._write(namespace)
         return str(self._file(namespace))
 
-    def note(self, pod: Mapping[str, Any], ready: bool) -> None:
+    def set_ready(self, pod: Mapping[str, Any], ready: bool) -> None:
         """A pod is ready to be spoken to, or not any more."""
-        found = self._residents.get(pod["metadata"]["namespace"], {}).get(pod["metadata"]["uid"])
+        found = self._endpoints.get(pod["metadata"]["namespace"], {}).get(pod["metadata"]["uid"])
         if found is not None and found.ready is not ready:
             found.ready = ready
             self._stale.add(pod["metadata"]["namespace"])
 
-    def leave(self, pod: Mapping[str, Any], now: float) -> None:
+    def remove_pod(self, pod: Mapping[str, Any], now: float) -> None:
         """A pod is over at ``now`` (Unix seconds)."""
         namespace, uid = pod["metadata"]["namespace"], pod["metadata"]["uid"]
-        found = self._residents.get(namespace, {}).get(uid)
+        found = self._endpoints.get(namespace, {}).get(uid)
         if found is not None:
             found.over = True
-            self._gone.append((now, namespace, uid))
+            self._removed.append((now, namespace, uid))
             self._stale.add(namespace)
 
     def refresh(self, now: float) -> None:
         """Write the files in which something changed."""
-        while self._gone and self._gone[0][0] + DNS_TTL_SECONDS <= now:
-            _, namespace, uid = self._gone.popleft()
-            if self._residents[namespace].pop(uid, None) is not None:
+        while self._removed and self._removed[0][0] + DNS_TTL_SECONDS <= now:
+            _, namespace, uid = self._removed.popleft()
+            if self._endpoints[namespace].pop(uid, None) is not None:
                 self._stale.add(namespace)
         while self._stale:
             self._write(self._stale.pop())
@@ -146,15 +146,15 @@ class HostsFiles:
 
     def _write(self, namespace: str) -> None:
         """Write the names of a namespace over those that were there; the file stays the same."""
-        residents = self._residents[namespace]
+        endpoints = self._endpoints[namespace]
         lines = [LOCALHOST]
-        for resident in residents.values():
-            if resident.over:
+        for endpoint in endpoints.values():
+            if endpoint.over:
                 continue
-            lines.append(f"{resident.ip}\t{resident.hostname}\n")
-            lines += (f"{ip}\t{name}\n" for name, ip in aliases(resident.pod))
+            lines.append(f"{endpoint.ip}\t{endpoint.hostname}\n")
+            lines += (f"{ip}\t{name}\n" for name, ip in aliases(endpoint.pod))
         for service in self._services(namespace):
-            lines += (f"{ip}\t{name}\n" for name, ip in service_names(service, residents.values()))
+            lines += (f"{ip}\t{name}\n" for name, ip in service_names(service, endpoints.values()))
         data = "".join(lines).encode()
         self._folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._file(namespace), os.O_WRONLY | os.O_CREAT, 0o644)
@@ -165,25 +165,25 @@ class HostsFiles:
             os.close(descriptor)
 
 
-def service_names(service: Mapping[str, Any], residents: Iterable[PodEndpoint]) -> Iterator[tuple[str, str]]:
+def service_names(service: Mapping[str, Any], endpoints: Iterable[PodEndpoint]) -> Iterator[tuple[str, str]]:
     """The names that a Service gives, each with an address; the full one first."""
     metadata, spec = service["metadata"], service.get("spec") or {}
     selector = spec.get("selector")
     if not selector:
         return
     chosen = [
-        resident
-        for resident in residents
-        if selector.items() <= (resident.pod["metadata"].get("labels") or {}).items()
-        and (resident.ready or resident.over or spec.get("publishNotReadyAddresses"))
+        endpoint
+        for endpoint in endpoints
+        if selector.items() <= (endpoint.pod["metadata"].get("labels") or {}).items()
+        and (endpoint.ready or endpoint.over or spec.get("publishNotReadyAddresses"))
     ]
     base = f"{metadata['name']}.{metadata['namespace']}"
     headless = spec.get("clusterIP") == "None"
     if not headless:
-        chosen = [resident for resident in chosen if not resident.over][:1]
-    for resident in chosen:
+        chosen = [endpoint for endpoint in chosen if not endpoint.over][:1]
+    for endpoint in chosen:
         for suffix in (f"{base}.{DOMAIN}", f"{base}.svc", base, metadata["name"]):
-            if not resident.over:
-                yield suffix, resident.ip
-            if headless and resident.pod["spec"].get("subdomain") == metadata["name"]:
-                yield f"{resident.hostname}.{suffix}", resident.ip
+            if not endpoint.over:
+                yield suffix, endpoint.ip
+            if headless and endpoint.pod["spec"].get("subdomain") == metadata["name"]:
+                yield f"{endpoint.hostname}.{suffix}", endpoint.ip

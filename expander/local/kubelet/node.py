@@ -1,12 +1,8 @@
-"""What a pod may know of the machine it runs on.
-
-Which images cannot be had.
+"""What a pod may know of its node, and why a container or volume cannot be made yet.
 
 Without a container engine an image is a name; what runs is this machine's, or a folder that stands for the
 image. Names that say of themselves that there is no such image are taken at their word: the documentation's
 pages use them to show what happens when an image cannot be pulled.
-
-Why a container, or a volume, cannot be made yet. The kubelet tries again; so does `pod`.
 """
 
 from __future__ import annotations

@@ -5,12 +5,9 @@ container. Logs lie side by side because folders are dear: on ext4 a folder for 
 can cost fifty times what one more file in a folder does.
 
 ``<folder>/pods/<namespace>_<name>_<uid>/<volume>`` holds a volume, ``<folder>/shared`` the large files of
-several. Those in memory are elsewhere, by the pod's uid.
-
-The files that containers write their termination messages to.
-
-There are as many as containers run at a time, and each is used again when its container has ended and what
-it said is in the status: on ext4 a new file costs more than all else that a container needs of the kubelet.
+several; those in memory are elsewhere, by the pod's uid. ``<folder>/messages`` holds what containers give
+as termination messages: as many files as containers run at a time, each used again once its message is in
+the status, for a new file costs more than all else that a container needs of the kubelet.
 """
 
 from __future__ import annotations
@@ -100,7 +97,7 @@ class PodFiles:
         """The output of one start of a container."""
         return f"{self._logs}{container}_{restart}.log"
 
-    def beside(self, container: str, what: str) -> str:
+    def exec_output(self, container: str, what: str) -> str:
         """The output of a command run in the container beside its own process (a hook, a probe)."""
         return f"{self._logs}{container}.{what}.output"
 
@@ -158,7 +155,7 @@ class MessageFiles:
         self._free: list[str] = []
         self._count = 0
 
-    def take(self, everyone: bool) -> str:
+    def acquire(self, everyone: bool) -> str:
         """An empty file that nobody uses. ``everyone``: any user may write to it."""
         if self._free:
             path = self._free.pop()
@@ -171,7 +168,7 @@ class MessageFiles:
             os.chmod(path, 0o666)
         return path
 
-    def give_back(self, path: str) -> None:
+    def release(self, path: str) -> None:
         """The container of this file has ended, and its message was read."""
         try:
             found = os.lstat(path)
@@ -189,7 +186,7 @@ class MessageFiles:
         os.close(os.open(path, flags, 0o600))
 
 
-def wants_file(spec: Mapping[str, Any], isolates: bool) -> bool:
+def needs_message_file(spec: Mapping[str, Any], isolates: bool) -> bool:
     """Whether a container is given a file for its message.
 
     Without mounts of its own it can only write there when it is told where: it is, if its author chose the

@@ -1,25 +1,33 @@
-"""What ends a pod from outside its containers: its deadline, and volumes that grow too large.
+"""The worker of one pod: does what is due, given what is known now.
 
-Getting a pod's containers up, in their order, and up again.
-
-computePodActions in pkg/kubelet/kuberuntime decides: init containers one after the other, a sidecar before
-what comes after it, then the regular containers, each after the postStart hook of the one before.
+pkg/kubelet/pod_workers.go and computePodActions in pkg/kubelet/kuberuntime decide: init containers one after
+the other, a sidecar before what comes after it, then the regular containers, each after the postStart hook
+of the one before. A deadline (active_deadline.go) or a volume that grew too large (the eviction manager) ends
+the pod from outside its containers.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 from expander.kube.quantity import parse
-from expander.kube.time import duration
+from expander.kube.time import duration, unix
 from expander.local.kubelet.container import Container, Role, State, should_restart
-from expander.local.kubelet.lifecycle import step_kills, sync_container
-from expander.local.kubelet.probes import NEVER
-from expander.local.kubelet.start import start_container
-from expander.local.kubelet.volumes import disk_usage
-
-if TYPE_CHECKING:
-    from expander.local.kubelet.pod import Pod
+from expander.local.kubelet.context import KubeletContext
+from expander.local.kubelet.lifecycle import (
+    container_ended,
+    container_started,
+    kill_pod,
+    sync_container,
+    sync_kills,
+)
+from expander.local.kubelet.node import VolumeError
+from expander.local.kubelet.pod import Pod, PodTermination
+from expander.local.kubelet.probes import NEVER, ExecAttempt
+from expander.local.kubelet.start import RETRY_SECONDS, start_container
+from expander.local.kubelet.volumes import Volume, disk_usage, prepare
+from expander.local.runtime.runtime import Exit, Started
 
 VOLUME_CHECK_SECONDS = 10.0
 """Seconds between two looks at the size of volumes, as the kubelet's eviction manager takes them."""
@@ -27,112 +35,212 @@ EVICTION_GRACE_SECONDS = 1.0
 """Seconds a pod gets to end that is evicted for the size of a volume."""
 
 
-class Watch:
-    """The limits of one pod that became active at ``since``."""
+class ActiveDeadline:
+    """The ``activeDeadlineSeconds`` of a pod that became active at ``since`` (Unix seconds)."""
 
-    __slots__ = ("_deadline", "_limits", "_next", "_pod")
+    __slots__ = ("at",)
 
-    def __init__(self, pod: Pod, since: float) -> None:
-        self._pod = pod
-        seconds = pod.spec.get("activeDeadlineSeconds")
-        self._deadline = NEVER if seconds is None else since + float(seconds)
+    def __init__(self, spec: Mapping[str, Any], since: float) -> None:
+        seconds = spec.get("activeDeadlineSeconds")
+        self.at = NEVER if seconds is None else since + float(seconds)
+
+    def exceeded(self, now: float) -> bool:
+        """Whether it has passed; says so once."""
+        if now < self.at:
+            return False
+        self.at = NEVER
+        return True
+
+
+class EmptyDirLimits:
+    """The ``sizeLimit`` of a pod's emptyDir volumes, checked from time to time from ``since`` on."""
+
+    __slots__ = ("_limits", "at")
+
+    def __init__(self, spec: Mapping[str, Any], since: float) -> None:
         self._limits = {
             volume["name"]: str(volume["emptyDir"]["sizeLimit"])
-            for volume in pod.spec.get("volumes") or ()
+            for volume in spec.get("volumes") or ()
             if (volume.get("emptyDir") or {}).get("sizeLimit")
         }
-        self._next = since + VOLUME_CHECK_SECONDS if self._limits else NEVER
+        self.at = since + VOLUME_CHECK_SECONDS if self._limits else NEVER
 
-    def step(self, now: float) -> None:
-        """End the pod if a limit is passed."""
-        pod = self._pod
-        if pod.stop is not None and pod.stop.reason is not None:
-            return
-        if now >= self._deadline:
-            self._deadline = NEVER
-            message = "Pod was active on the node longer than the specified deadline"
-            pod.say("Normal", "DeadlineExceeded", message)
-            pod.end(now, None, "DeadlineExceeded", message)
-        elif now >= self._next:
-            self._next = now + VOLUME_CHECK_SECONDS
-            self._look(now)
-        pod.wake_at(min(self._deadline, self._next))
-
-    def _look(self, now: float) -> None:
-        pod = self._pod
+    def exceeded(self, volumes: Mapping[str, Volume] | None, now: float) -> str | None:
+        """The eviction manager's message about the first volume that is too large, if it is time to look."""
+        if now < self.at:
+            return None
+        self.at = now + VOLUME_CHECK_SECONDS
         for name, limit in self._limits.items():
-            if parse(limit) > 0 and pod.volumes and disk_usage(pod.volumes[name].path) > parse(limit):
-                message = f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
-                pod.say("Warning", "Evicted", message)
-                pod.end(now, EVICTION_GRACE_SECONDS, "Evicted", message)
-                return
+            if parse(limit) > 0 and volumes and disk_usage(volumes[name].path) > parse(limit):
+                return f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
+        return None
 
 
 class PodWorker:
-    """The containers of ``pod`` on their way up."""
+    """Brings ``pod`` from its start to its end.
 
-    __slots__ = ("_initialized", "_pod")
+    `sync` may be called at any time and as often as one likes; ``pod.wake`` says when it is to be called
+    though nothing happened. ``alarm`` is the next time that whoever calls it has noted to do so.
+    """
 
-    def __init__(self, pod: Pod) -> None:
-        self._pod = pod
-        self._initialized = not pod.first
+    def __init__(self, context: KubeletContext, pod: Pod, now: float) -> None:
+        self.pod = pod
+        self.alarm = NEVER
+        self._context = context
+        self._initialized = not pod.init_containers
+        self._retry_volumes_at: float | None = None
+        since = unix(pod.start_time) if (pod.obj.get("status") or {}).get("startTime") else now
+        self._deadline = ActiveDeadline(pod.spec, since)
+        self._volume_limits = EmptyDirLimits(pod.spec, since)
 
-    def step(self, now: float) -> None:
-        """Start what is due, attend to hooks and probes, end the pod when its work is done."""
-        pod = self._pod
-        for part in pod.parts:
-            if part.state is State.RUNNING and part.kill is None:
-                sync_container(pod, part, now)
-            elif part.state is State.ENDED and part.role is Role.MAIN and self._restarts(part):
-                self._wait(part, now)
-        if all(part.state is State.ENDED for part in pod.main):
-            pod.end(now, None)
+    def handle_runtime_event(
+        self, launched: Container | ExecAttempt, event: Started | Exit, now: float
+    ) -> None:
+        """Take in what became of a launch; `sync` acts on it."""
+        pod = self.pod
+        if isinstance(launched, ExecAttempt):
+            if isinstance(event, Exit):
+                launched.ended(event)
+                pod.exec_keys.discard(event.key)
+                pod.settled.append(event.key)
+        elif isinstance(event, Started):
+            container_started(self._context, pod, launched, event, now)
+        else:
+            container_ended(self._context, pod, launched, event)
+            pod.settled.append(event.key)
+
+    def terminate(self, now: float, grace: float | None, why: PodTermination | None = None) -> None:
+        """End the pod within ``grace`` seconds; None is what the pod asks for."""
+        pod = self.pod
+        if pod.termination is None:
+            pod.termination = why or PodTermination()
+        kill_pod(self._context, pod, pod.termination_grace_seconds(grace), now)
+
+    def sync(self, now: float) -> None:
+        """Do what is due at ``now`` (Unix seconds)."""
+        pod = self.pod
+        pod.wake = NEVER
+        if pod.over:
             return
-        if self._initialize(now):
-            for part in pod.main:
-                if part.state is State.WAITING:
-                    start_container(pod, part, now)
-                if part.held:
-                    break
-        step_kills(pod, now)
+        self._check_limits(now)
+        if pod.termination is None and self._prepare_volumes(now):
+            self._sync_containers(now)
+        if pod.termination is not None:
+            sync_kills(self._context, pod, now)
+            if not pod.exec_keys and not any(each.alive for each in pod.all):
+                self._finish(now)
 
-    def _initialize(self, now: float) -> bool:
-        """Bring up the init containers; whether the regular ones may come up."""
-        pod = self._pod
-        for part in pod.first:
-            if part.state is State.ENDED and self._restarts(part):
-                self._wait(part, now)
-            if part.state is State.ENDED:
-                if part.exit_code:
-                    pod.end(now, None)
+    def _check_limits(self, now: float) -> None:
+        """End the pod if its deadline has passed or a volume is too large."""
+        pod = self.pod
+        if pod.termination is not None and pod.termination.reason is not None:
+            return
+        if self._deadline.exceeded(now):
+            message = "Pod was active on the node longer than the specified deadline"
+            pod.record_event("Normal", "DeadlineExceeded", message)
+            self.terminate(now, None, PodTermination("DeadlineExceeded", message))
+        elif (too_large := self._volume_limits.exceeded(pod.volumes, now)) is not None:
+            pod.record_event("Warning", "Evicted", too_large)
+            self.terminate(now, EVICTION_GRACE_SECONDS, PodTermination("Evicted", too_large))
+        pod.wake_at(min(self._deadline.at, self._volume_limits.at))
+
+    def _prepare_volumes(self, now: float) -> bool:
+        """Make the volumes unless they are there; whether they are. What fails is tried again later."""
+        pod, context = self.pod, self._context
+        if pod.volumes is not None:
+            return True
+        if self._retry_volumes_at is not None and now < self._retry_volumes_at:
+            pod.wake_at(self._retry_volumes_at)
+            return False
+        try:
+            if pod.spec.get("volumes") and self._retry_volumes_at is None:
+                pod.files.remove_volumes()
+            pod.volumes = prepare(pod.obj, pod.files, context.sources, pod.node_info)
+        except (VolumeError, OSError) as error:
+            pod.record_event("Warning", "FailedMount", str(error))
+            pod.mark_status_changed()
+            self._retry_volumes_at = now + RETRY_SECONDS
+            pod.wake_at(self._retry_volumes_at)
+            return False
+        if context.isolates:
+            pod.hosts_file = context.hosts_files.add_pod(pod.obj, pod.node_info.pod_ip)
+        return True
+
+    def _sync_containers(self, now: float) -> None:
+        """Start what is due, go on with hooks and probes, end the pod when its containers are done."""
+        pod = self.pod
+        for container in pod.all:
+            if container.state is State.RUNNING and container.kill is None:
+                sync_container(self._context, pod, container, now)
+            elif (
+                container.state is State.ENDED
+                and container.role is Role.MAIN
+                and self._should_restart(container)
+            ):
+                self._back_off(container, now)
+        if all(container.state is State.ENDED for container in pod.containers):
+            self.terminate(now, None)
+            return
+        if self._sync_init_containers(now):
+            for container in pod.containers:
+                if container.state is State.WAITING:
+                    start_container(self._context, pod, container, now)
+                if container.held:
+                    break
+        sync_kills(self._context, pod, now)
+
+    def _sync_init_containers(self, now: float) -> bool:
+        """Start the init containers in turn; whether the regular ones may start."""
+        pod = self.pod
+        for container in pod.init_containers:
+            if container.state is State.ENDED and self._should_restart(container):
+                self._back_off(container, now)
+            if container.state is State.ENDED:
+                if container.exit_code:
+                    self.terminate(now, None)
                     return False
                 continue
-            if part.state is State.WAITING:
-                start_container(pod, part, now)
-            if not self._initialized and not (part.role is Role.SIDECAR and part.started):
+            if container.state is State.WAITING:
+                start_container(self._context, pod, container, now)
+            if not self._initialized and not (container.role is Role.SIDECAR and container.started):
                 return False
         self._initialized = True
         return True
 
-    def _restarts(self, part: Container) -> bool:
+    def _should_restart(self, container: Container) -> bool:
         """Whether a container that has ended is to be started again."""
-        if part.role is Role.SIDECAR or part.must_restart:
+        if container.role is Role.SIDECAR or container.must_restart:
             return True
-        policy = self._pod.policy
-        if part.role is Role.INIT and not part.exit_code:
+        if container.role is Role.INIT and not container.exit_code:
             return False
-        return should_restart(policy, part.spec, part.exit_code)
+        return should_restart(self.pod.restart_policy, container.spec, container.exit_code)
 
-    def _wait(self, part: Container, now: float) -> None:
-        """Have an ended container wait for its next start."""
-        pod = self._pod
-        part.state = State.WAITING
-        part.must_restart = False
-        part.not_before = part.backoff.ready_at(part.ended, now)
-        if part.not_before > now:
-            which = f"{pod.metadata['name']}_{pod.metadata['namespace']}({pod.uid})"
-            delay = duration(part.backoff.delay)
-            part.reason = "CrashLoopBackOff"
-            part.message = f"back-off {delay} restarting failed container={part.name} pod={which}"
-            pod.say("Warning", "BackOff", f"Back-off restarting failed container {part.name} in pod {which}")
-            pod.tell()
+    def _back_off(self, container: Container, now: float) -> None:
+        """Have an ended container wait for its next start (doBackOff)."""
+        pod = self.pod
+        container.state = State.WAITING
+        container.must_restart = False
+        container.not_before = container.backoff.ready_at(container.ended, now)
+        if container.not_before > now:
+            name, delay = container.name, duration(container.backoff.delay)
+            container.reason = "CrashLoopBackOff"
+            container.message = f"back-off {delay} restarting failed container={name} pod={pod.full_name}"
+            event = f"Back-off restarting failed container {name} in pod {pod.full_name}"
+            pod.record_event("Warning", "BackOff", event)
+            pod.mark_status_changed()
+
+    def _finish(self, now: float) -> None:
+        """Nothing runs any more: report the last status and remove what the volumes held."""
+        pod, context = self.pod, self._context
+        pod.over = True
+        pod.mark_status_changed()
+        pod.wake = NEVER
+        for container in pod.all:
+            if container.state is State.WAITING and container.has_ended:
+                container.state = State.ENDED
+                container.reason = container.message = None
+            container.launch = None
+        if pod.spec.get("volumes"):
+            pod.files.remove_volumes(context.folders.keep)
+        if pod.hosts_file is not None:
+            context.hosts_files.remove_pod(pod.obj, now)

@@ -1,4 +1,4 @@
-"""Attempts over the network: to connect, and to get a page."""
+"""The tcpSocket and httpGet handlers of probes and hooks, on sockets that do not block (pkg/probe)."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class TcpSocketAttempt:
         except OSError as error:
             self._error = f"dial tcp {self.place}: {_words(error)}"
 
-    def look(self, now: float) -> Result | None:
+    def poll(self, now: float) -> Result | None:
         try:
-            found = self._look()
+            found = self._poll()
         except OSError as error:
             found = Result(False, self.failure(f"dial tcp {self.place}: connect: {_words(error)}"))
         if found is None and now >= self._until:
@@ -52,7 +52,7 @@ class TcpSocketAttempt:
         self._pause = min(self._pause * 2, POLL_SECONDS[1])
         return None
 
-    def _look(self) -> Result | None:
+    def _poll(self) -> Result | None:
         if self._error is not None or self.socket is None:
             return Result(False, self.failure(self._error or "no socket"))
         if not self._connected:

@@ -1,11 +1,6 @@
-"""When a probe is tried, and what its results mean (pkg/kubelet/prober/worker.go), as pure values.
+"""The probes of a running container: when each is tried and what its results mean (pkg/kubelet/prober).
 
-One try of a handler (exec, httpGet, tcpSocket, sleep) of a probe or a lifecycle hook.
-
-An attempt never waits: `Attempt.look` says what came of it so far, and ``due`` when to look again. Network
-handlers go from here to the pod's address with sockets that don't block.
-
-The probes of one running container, tried when they are due.
+An attempt at a handler never waits: `Attempt.poll` says what came of it so far, ``due`` when to ask again.
 """
 
 from __future__ import annotations
@@ -35,7 +30,7 @@ class Attempt(Protocol):
 
     due: float
 
-    def look(self, now: float) -> Result | None:
+    def poll(self, now: float) -> Result | None:
         """What came of it; None while it is under way."""
 
     def cancel(self) -> None:
@@ -56,7 +51,7 @@ class SleepAttempt:
     def __init__(self, seconds: float, now: float) -> None:
         self.due = now + seconds
 
-    def look(self, now: float) -> Result | None:
+    def poll(self, now: float) -> Result | None:
         return Result(True) if now >= self.due else None
 
     def cancel(self) -> None:
@@ -80,7 +75,7 @@ class ExecAttempt:
         """The supervisor's word on it."""
         self._exit = exit_
 
-    def look(self, now: float) -> Result | None:
+    def poll(self, now: float) -> Result | None:
         if self._exit is not None:
             if self._exit.exit_code == 0:
                 return Result(True)
@@ -193,7 +188,7 @@ class Probing:
                 self._tries += 1
                 attempt = self._begin(probe.spec, f"{kind}.{self._tries}", probe.timeout, now)
                 self._attempts[kind] = attempt
-            result = attempt.look(now) if attempt is not None else None
+            result = attempt.poll(now) if attempt is not None else None
             if result is not None:
                 del self._attempts[kind]
                 probe.count(result.ok, now)

@@ -1,48 +1,45 @@
-"""The whole status of a pod, as the kubelet sends it to the API server.
+"""The parts of a pod's status that follow from its containers: phase, conditions, quality-of-service class.
 
-The phase of a pod, from its containers (getPhase in pkg/kubelet/kubelet_pods.go, mergePodStatus).
-
-The conditions of a pod that its kubelet keeps (pkg/kubelet/status/generate.go).
-
-The quality-of-service class of a pod (ComputePodQOS in pkg/apis/core/v1/helper/qos).
+getPhase (pkg/kubelet/kubelet_pods.go), pkg/kubelet/status/generate.go and ComputePodQOS
+(pkg/apis/core/v1/helper/qos) decide.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from expander.kube.quantity import parse
 from expander.kube.time import api_time
-from expander.local.kubelet.container import Container, Role, State, container_status
-
-if TYPE_CHECKING:
-    from expander.local.kubelet.pod import Pod
+from expander.local.kubelet.container import Container, Role, State
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
 
 
-def phase(first: Sequence[Container], main: Sequence[Container], over: bool) -> Phase:
+def phase(init_containers: Sequence[Container], containers: Sequence[Container], over: bool) -> Phase:
     """The phase. ``over``: nothing of the pod runs any more and nothing will be started.
 
     A pod is in no last phase before it is over, whatever its containers did. The ends of sidecars don't
     count. A regular container that waits to be restarted counts as ended.
     """
     if over:
-        failed = any(not part.has_ended or part.exit_code for part in main)
-        return "Failed" if failed or not _initialized(first, main) else "Succeeded"
-    if not _initialized(first, main) or not main[0].key:
+        failed = any(not container.has_ended or container.exit_code for container in containers)
+        return "Failed" if failed or not _initialized(init_containers, containers) else "Succeeded"
+    if not _initialized(init_containers, containers) or not containers[0].key:
         return "Pending"
-    settled = all(part.state is State.RUNNING or part.has_ended for part in main)
+    settled = all(container.state is State.RUNNING or container.has_ended for container in containers)
     return "Running" if settled else "Pending"
 
 
-def _initialized(first: Sequence[Container], main: Sequence[Container]) -> bool:
+def _initialized(init_containers: Sequence[Container], containers: Sequence[Container]) -> bool:
     """Whether the regular containers had their turn."""
-    if any(part.key is not None for part in main):
+    if any(container.key is not None for container in containers):
         return True
     return all(
-        part.started if part.role is Role.SIDECAR else part.has_ended and not part.exit_code for part in first
+        container.started
+        if container.role is Role.SIDECAR
+        else container.has_ended and not container.exit_code
+        for container in init_containers
     )
 
 
@@ -56,8 +53,8 @@ NO: ConditionValue = (False, None, None)
 
 
 def condition_values(
-    first: Sequence[Container],
-    main: Sequence[Container],
+    init_containers: Sequence[Container],
+    containers: Sequence[Container],
     phase: Phase,
     sandboxed: bool,
     gates: Sequence[Mapping[str, Any]],
@@ -68,37 +65,47 @@ def condition_values(
     ``sandboxed``: the pod's folder and address are there and its containers not over. ``gates`` are the
     pod's readinessGates, ``others`` the conditions, by type, that someone else keeps.
     """
-    ready = containers_ready(first, main, phase)
+    ready = containers_ready(init_containers, containers, phase)
     return (
         YES if sandboxed else NO,
-        initialized(first, main, phase),
+        initialized(init_containers, containers, phase),
         with_readiness_gates(gates, others) if ready[0] and gates else ready,
         ready,
         YES,
     )
 
 
-def containers_ready(first: Sequence[Container], main: Sequence[Container], phase: Phase) -> ConditionValue:
+def containers_ready(
+    init_containers: Sequence[Container], containers: Sequence[Container], phase: Phase
+) -> ConditionValue:
     """The verdict on ContainersReady: regular containers and sidecars count."""
     if phase == "Succeeded":
         return (False, "PodCompleted", None)
     if phase == "Failed":
         return (False, "PodFailed", None)
-    unready = [part.name for part in first if part.role is Role.SIDECAR and not part.ready]
-    unready += [part.name for part in main if not part.ready]
+    unready = [
+        container.name
+        for container in init_containers
+        if container.role is Role.SIDECAR and not container.ready
+    ]
+    unready += [container.name for container in containers if not container.ready]
     if unready:
         return (False, "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
     return YES
 
 
-def initialized(first: Sequence[Container], main: Sequence[Container], phase: Phase) -> ConditionValue:
+def initialized(
+    init_containers: Sequence[Container], containers: Sequence[Container], phase: Phase
+) -> ConditionValue:
     """The verdict on Initialized: once a regular container has started it stays."""
     if phase == "Succeeded":
         return (True, "PodCompleted", None)
-    if not first or any(part.key is not None for part in main):
+    if not init_containers or any(container.key is not None for container in containers):
         return YES
     incomplete = [
-        part.name for part in first if not (part.started if part.role is Role.SIDECAR else part.ready)
+        container.name
+        for container in init_containers
+        if not (container.started if container.role is Role.SIDECAR else container.ready)
     ]
     if incomplete:
         return (
@@ -189,40 +196,3 @@ class Conditions:
                 condition["message"] = message
             written.append(condition)
         return written
-
-
-def status_of(pod: Pod, now: float) -> dict[str, Any]:
-    """The status of ``pod``, without the conditions that others keep."""
-    verdict: Phase = phase(pod.first, pod.main, pod.over)
-    stop = pod.stop
-    if pod.over and stop is not None and stop.reason is not None:
-        verdict = "Failed"
-    found = condition_values(
-        pod.first,
-        pod.main,
-        verdict,
-        pod.volumes is not None and not pod.over,
-        pod.spec.get("readinessGates") or (),
-        pod.others(),
-    )
-    generation = pod.metadata.get("generation")
-    status: dict[str, Any] = {
-        "phase": verdict,
-        "conditions": pod.conditions.write(found, generation, now),
-        "hostIP": pod.place.node.ip,
-        "hostIPs": [{"ip": pod.place.node.ip}],
-        "startTime": pod.start_time,
-        "qosClass": pod.quality,
-        "containerStatuses": [container_status(part, bool(pod.first)) for part in pod.main],
-    }
-    if pod.volumes is not None:
-        status["podIP"] = pod.place.pod_ip
-        status["podIPs"] = [{"ip": pod.place.pod_ip}]
-    if pod.first:
-        status["initContainerStatuses"] = [container_status(part, True) for part in pod.first]
-    if generation is not None:
-        status["observedGeneration"] = generation
-    if pod.over and stop is not None and stop.reason is not None:
-        status["reason"] = stop.reason
-        status["message"] = stop.message
-    return status

@@ -26,7 +26,7 @@ def lines(world: World, uid: str) -> set[str]:
 
 def test_every_pod_has_a_loopback_address_of_its_own() -> None:
     addresses = Addresses()
-    found = [addresses.take() for _ in range(600)]
+    found = [addresses.allocate() for _ in range(600)]
     assert len(set(found)) == 600
     assert found[0] == "127.1.0.1"
     assert not any(one.endswith((".0", ".255")) for one in found)

@@ -268,7 +268,7 @@ def test_a_pod_that_is_over_is_told_once_and_forgotten(world: World) -> None:
 
 
 def test_the_news_of_a_start_are_held_back_for_those_that_end_at_once(tmp_path: Path) -> None:
-    world = World(tmp_path, settle=0.05)
+    world = World(tmp_path, status_delay=0.05)
     quick, slow = world.start(pod(container())), world.start(pod(container()))
     assert world.changes == []
     world.end(quick, "main")

@@ -57,7 +57,7 @@ def silent() -> Iterator[int]:
 def result(attempt: TcpSocketAttempt) -> Result:
     """What comes of it; looked for as often as it wants to be."""
     while True:
-        found = attempt.look(time.time())
+        found = attempt.poll(time.time())
         if found is not None:
             return found
         time.sleep(max(0.0, attempt.due - time.time()))

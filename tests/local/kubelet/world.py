@@ -55,7 +55,7 @@ class World:
         self.processes = Pretended()
         self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.now = START
-        options.setdefault("settle", 0.0)
+        options.setdefault("status_delay", 0.0)
         options.setdefault("node", NODE)
         self.kubelet = Kubelet(self.processes, folder, self.lookup, **options)
         self.statuses: dict[str, dict[str, Any]] = {}
