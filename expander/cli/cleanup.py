@@ -169,7 +169,7 @@ class _Report:
 
         now = time.time()
         counts: Counter[str] = Counter()
-        for found in [*self._plan.goes, *pods]:
+        for found in [*self._plan.targets, *pods]:
             counts[found.kind] += 1
             if self._as_json:
                 line = {"kind": found.kind, "namespace": found.namespace, "name": found.name}

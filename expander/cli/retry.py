@@ -38,7 +38,7 @@ SHOWN = 20
 """So many items that are not run again are shown one by one."""
 
 DRY = "DryRun"
-"""The reason of what would be begun again."""
+"""The reason of what would be begun candidate."""
 
 
 class RetryReport:
@@ -73,16 +73,16 @@ class RetryReport:
         if not told.passed and self.failed <= SHOWN:
             say(f"{told.outcome}: job.batch/{told.name}: {told.message or told.reason}")
 
-    def dry(self, chosen: RetryPlan) -> int:
-        """What would be begun again, and what not."""
+    def dry(self, plan: RetryPlan) -> int:
+        """What would be begun candidate, and what not."""
         from expander.group.retry import RetryOutcome, skipped_outcomes
 
         self._dry = True
-        for again in chosen.again:
-            namespace, name = again.key
-            item = again.tree["metadata"]["annotations"].get("expander/item")
-            self.show(RetryOutcome(name, namespace, item, "created", DRY, again.attempt))
-        for told in skipped_outcomes(chosen):
+        for candidate in plan.candidates:
+            namespace, name = candidate.key
+            item = candidate.tree["metadata"]["annotations"].get("expander/item")
+            self.show(RetryOutcome(name, namespace, item, "created", DRY, candidate.attempt))
+        for told in skipped_outcomes(plan):
             self.show(told)
         return self.end()
 
@@ -109,7 +109,7 @@ class RetryReport:
 def there(
     source: AnySource,
     wanted: GroupSelector,
-    chosen: RetryPlan,
+    plan: RetryPlan,
     folder: Path,
     logs: Path | None,
     flags: dict[str, Any],
@@ -141,41 +141,39 @@ def there(
         assert isinstance(writer, ClusterWriter)
         retry = ClusterRetry(source, writer, submit, folder, logs)
         try:
-            for told in retry.outcomes(chosen, flags["changes"]):
+            for told in retry.outcomes(plan, flags["changes"]):
                 report.show(told)
         except ClusterError:
             report.end(interrupted=True)
             say("stopped before the end: the same command goes on")
             raise
         interrupted = interrupts.seen
-    if logs is not None and any(again.replaces for again in chosen.again):
+    if logs is not None and any(candidate.replaces for candidate in plan.candidates):
         say(f"earlier logs are in {logs}")
     code = report.end(interrupted=interrupted)
     errors.finish()
     return 1 if errors.count and not code else code
 
 
-def here(
-    source: LocalSource, chosen: RetryPlan, logs: Path, flags: dict[str, Any], report: RetryReport
-) -> int:
+def here(source: LocalSource, plan: RetryPlan, logs: Path, flags: dict[str, Any], report: RetryReport) -> int:
     """On this machine: as `run` runs, one state folder after the other."""
     from expander.group.retry import skipped_outcomes
     from expander.group.retry_plan import RetryPlan
 
-    for told in skipped_outcomes(chosen):
+    for told in skipped_outcomes(plan):
         report.show(told)
     homes: dict[Path, RetryPlan] = {}
-    for again in chosen.again:
-        home = source.home(again.source)
+    for candidate in plan.candidates:
+        home = source.home(candidate.source)
         if home is not None:
-            homes.setdefault(home, RetryPlan(obsolete=chosen.obsolete)).again.append(again)
+            homes.setdefault(home, RetryPlan(obsolete=plan.obsolete)).candidates.append(candidate)
     code = 1 if report.failed else 0
     for home, part in homes.items():
         ended = _run(source, home, part, logs, flags, report)
         code = ended or code
         if ended == 130:
             break
-    if any(again.replaces for again in chosen.again):
+    if any(candidate.replaces for candidate in plan.candidates):
         say(f"earlier logs are in {logs}")
     if report.lines is not None:
         report.lines.finish(interrupted=code == 130)
@@ -185,7 +183,7 @@ def here(
 def _run(
     source: LocalSource,
     home: Path,
-    chosen: RetryPlan,
+    plan: RetryPlan,
     logs: Path,
     flags: dict[str, Any],
     report: RetryReport,
@@ -202,7 +200,7 @@ def _run(
     with executor, Progress() as progress:
         run = Run(
             executor,
-            successors(executor, source, chosen, logs, errors),
+            successors(executor, source, plan, logs, errors),
             on_finished=ends.finished,
             on_kept=lambda job, pods_of: None,
             on_turn=progress.show,
@@ -278,12 +276,12 @@ pod (nodeSelector[disk]), or from the object down (spec.template.spec.containers
 
 \b
 A Job is made anew under its own name, with the annotation expander/attempt. An Indexed Job of which some
-indexes are complete stays, since no Job can run chosen indexes: each index that failed or is missing becomes
+indexes are complete stays, since no Job can run plan indexes: each index that failed or is missing becomes
 a Job NAME-INDEX beside it, which sees that index as before. With --all it is made anew as a whole.
 
 \b
 Exit codes: 0 all of it was begun again (--local: and is complete), 1 something was refused, left alone or
-failed again, 2 wrong usage or no such group, 130 interrupted: the same command goes on.
+failed candidate, 2 wrong usage or no such group, 130 interrupted: the same command goes on.
 """
 
 
@@ -353,23 +351,23 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     left = 0 if wanted.is_local else _left(folder)
     if not jobs and not left:
         raise nothing_found(wanted, source)
-    chosen = plan_retry(jobs, choice)
-    waiting = [each for each in chosen.left if each.reason == "Running"]
+    plan = plan_retry(jobs, choice)
+    waiting = [each for each in plan.skipped if each.reason == "Running"]
     if waiting and not flags["dry_run"] and _may_stop(len(waiting)):
-        chosen = plan_retry(jobs, RetrySelection(items, flags["everything"], True, flags["changes"]))
+        plan = plan_retry(jobs, RetrySelection(items, flags["everything"], True, flags["changes"]))
     del jobs
-    drop_invalid(chosen)
+    drop_invalid(plan)
     report = RetryReport(as_json=flags["output"] == "json", quiet=flags["quiet"])
     if flags["dry_run"]:
-        return report.dry(chosen)
-    if not chosen.again and not chosen.left and not left:
-        states = ", ".join(f"{count:,} {state}" for state, count in sorted(chosen.states.items()))
+        return report.dry(plan)
+    if not plan.candidates and not plan.skipped and not left:
+        states = ", ".join(f"{count:,} {state}" for state, count in sorted(plan.states.items()))
         say(f"nothing to run again: {states}")
         return report.end()
     if isinstance(source, LocalSource):
-        return here(source, chosen, logs, flags, report)
+        return here(source, plan, logs, flags, report)
 
-    return there(source, wanted, chosen, folder, None if flags["no_logs"] else logs, flags, report)
+    return there(source, wanted, plan, folder, None if flags["no_logs"] else logs, flags, report)
 
 
 def _split(texts: Sequence[str]) -> Iterator[str]:

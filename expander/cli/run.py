@@ -102,7 +102,7 @@ class JobOutput:
         if failed:
             self._failures += 1
             if len(self._failed) < SHOWN:
-                words = job_status(job, pods, {}).words
+                words = job_status(job, pods, {}).summary
                 self._failed.append((outcome, words, lines[-LAST_LINES:] if self._quiet else []))
 
     def kept(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:

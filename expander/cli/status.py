@@ -47,7 +47,11 @@ def watch(reader: Reader, output: str, states: set[str], label: str, named: str 
     with Interrupts(stop.append, _end), show:
         waiting: dict[str, None] | None = {}  # until all that is there at the start is known
         for change in reader.changes(lambda: bool(stop)):
-            uids = [*following.explain(), *(waiting or ())] if change is None else [following.see(change)]
+            uids = (
+                [*following.refresh_events(), *(waiting or ())]
+                if change is None
+                else [following.update(change)]
+            )
             if change is None:
                 waiting = None
             elif waiting is not None:
@@ -92,11 +96,11 @@ class _Lines:
     def changed(self, following: JobStatusCache, uids: Iterable[str]) -> None:
         """Something of these Jobs may be new."""
         for uid in uids:
-            one = following.standing(uid)
+            one = following.status(uid)
             if one is None or (self._states and one.state not in self._states):
                 self._told.pop(uid, None)
                 continue
-            news: object = (one.state, one.why)
+            news: object = (one.state, one.explanation)
             if self._output == "json":
                 news = one.job["metadata"].get("resourceVersion")
             if self._told.get(uid) != news:
@@ -110,7 +114,7 @@ class _Lines:
             return status_output.csv_row(one, self._label, self._named)
         if self._output == "name":
             return f"{status_output.name_of(one.job)}\n"
-        why = one.why
+        why = one.explanation
         if self._output == "wide" and one.message and one.state != COMPLETE:
             why = f"{why}: {one.message}"
         parts = [_clock(), one.outcome.name, one.state, why]
@@ -160,7 +164,7 @@ class _Picture:
         self._drawn_at = time.monotonic()
 
     def _lines(self, following: JobStatusCache, height: int) -> list[str]:
-        everything = following.standings()
+        everything = following.statuses()
         if not everything:
             return ["waiting for the first Job\n"]
         now = time.time()

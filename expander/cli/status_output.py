@@ -81,8 +81,8 @@ def csv_row(one: JobStatus, label: str, named: str | None) -> str:
             _time(outcome.started),
             _time(outcome.finished),
             outcome.seconds,
-            one.done,
-            one.wanted,
+            one.succeeded,
+            one.completions,
             one.failed_indexes,
             one.retries,
             outcome.attempts,
@@ -149,7 +149,7 @@ def failures(found: Sequence[JobStatus], lines: Mapping[str, Sequence[str]]) -> 
     """What became of the first failed items, with the last lines of their logs by the Job's uid."""
     failed = [one for one in found if one.state == FAILED]
     for one in failed[:SHOWN]:
-        yield f"\n{label(one)} failed: {printable(one.words)}\n"
+        yield f"\n{label(one)} failed: {printable(one.summary)}\n"
         yield from (f"    {printable(line.expandtabs())}\n" for line in lines.get(uid_of(one.job), ()))
     if len(failed) > SHOWN:
         yield f"\nand {len(failed) - SHOWN:,} more that failed\n"
@@ -167,7 +167,7 @@ def troubles(found: Sequence[JobStatus]) -> Iterator[str]:
             return
         more = f" and {len(those) - 1:,} more" if len(those) > 1 else ""
         start = "" if number else "\n"
-        yield f"{start}{label(those[0])}{more}: {printable(those[0].words)}\n"
+        yield f"{start}{label(those[0])}{more}: {printable(those[0].summary)}\n"
 
 
 def label(one: JobStatus) -> str:
@@ -187,7 +187,7 @@ def span_of(one: JobStatus, now: float) -> str:
 def _kind(one: JobStatus) -> str:
     """The trouble of an item without what is its own: its name, its pods' names, uids."""
     own = rf"{re.escape(one.outcome.name)}(-[a-z0-9]+)*|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}"
-    return re.sub(own, "", one.words)
+    return re.sub(own, "", one.summary)
 
 
 def _span(seconds: float | None) -> str:
@@ -196,15 +196,15 @@ def _span(seconds: float | None) -> str:
 
 def _row(one: JobStatus, now: float, wide: bool) -> list[str]:
     outcome = one.outcome
-    wanted = f"{one.done}/{one.wanted}" if one.wanted is not None else str(one.done)
+    wanted = f"{one.succeeded}/{one.completions}" if one.completions is not None else str(one.succeeded)
     node = one.nodes[0] if one.nodes else ""
     if len(one.nodes) > 1:
         node += f" (+{len(one.nodes) - 1})"
     row = [outcome.namespace, outcome.name, outcome.item, one.state, wanted, span_of(one, now)]
     row += [str(one.retries), node]
     if not wide:
-        return [*row, one.why]
+        return [*row, one.explanation]
     code = "" if outcome.exit_code is None else str(outcome.exit_code)
     age = human(now - unix(one.job["metadata"]["creationTimestamp"]))
     message = ": ".join(part for part in (one.message, one.detail) if part)
-    return [*row, str(outcome.attempts), code, age, one.why, message]
+    return [*row, str(outcome.attempts), code, age, one.explanation, message]

@@ -74,7 +74,7 @@ class WaitOutput:
             )
         elif not self._quiet:
             self._clear()
-            why = f": {one.why}" if became == FAILED_JOB and one.why else ""
+            why = f": {one.explanation}" if became == FAILED_JOB and one.explanation else ""
             seconds = one.outcome.seconds
             took = f" ({status_output.span_of(one, 0.0)})" if seconds is not None else ""
             self._out.put(printable(f"{name_of(job)} {WORDS[became]}{why}{took}") + "\n")
@@ -134,7 +134,7 @@ class WaitOutput:
         except ExpanderError:
             found = [job_status(job, (), {}) for job in shown]
         for one in found:
-            words = f": {one.words}" if one.words else ""
+            words = f": {one.summary}" if one.summary else ""
             say(f"{one.state.lower()}: {status_output.label(one)}{words}")
         if len(jobs) > SHOWN:
             say(f"and {len(jobs) - SHOWN:,} more")
@@ -225,7 +225,7 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
     )
     stop: list[int] = []
     with Interrupts(stop.append, _end):
-        ending = waiting.go(lambda: bool(stop))
+        ending = waiting.run(lambda: bool(stop))
     if ending == "empty":
         raise nothing_found(wanted, source)
     if ending == "timeout" and not waiting.listed:

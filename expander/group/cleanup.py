@@ -39,7 +39,7 @@ class CleanupFilters:
     def __bool__(self) -> bool:
         return self.finished or self.failed or self.older is not None
 
-    def mean(self, state: str, since: float, now: float) -> bool:
+    def matches(self, state: str, since: float, now: float) -> bool:
         """Whether a Job goes that is in ``state`` since that time (Unix seconds)."""
         if self.failed and state != FAILED:
             return False
@@ -69,10 +69,10 @@ class Target:
 @dataclass(slots=True)
 class CleanupPlan:
     """What is to go. ``whole``: everything with the group's label; else the Jobs in ``jobs``, and ``rest``
-    when ``clears``: no Job is left that may need it."""
+    when ``deletes_rest``: no Job is left that may need it."""
 
     whole: bool
-    clears: bool
+    deletes_rest: bool
     jobs: list[Target] = field(default_factory=list)
     rest: list[Target] = field(default_factory=list)
 
@@ -82,12 +82,12 @@ class CleanupPlan:
         return sum(job.state not in (COMPLETE, FAILED) for job in self.jobs)
 
     def __bool__(self) -> bool:
-        return bool(self.jobs or (self.rest and self.clears))
+        return bool(self.jobs or (self.rest and self.deletes_rest))
 
     @property
-    def goes(self) -> list[Target]:
+    def targets(self) -> list[Target]:
         """What goes, beside the pods of the Jobs."""
-        return [*self.jobs, *(self.rest if self.clears else ())]
+        return [*self.jobs, *(self.rest if self.deletes_rest else ())]
 
 
 def plan_cleanup(reader: Reader, writer: Writer, filters: CleanupFilters, now: float) -> CleanupPlan:
@@ -95,21 +95,21 @@ def plan_cleanup(reader: Reader, writer: Writer, filters: CleanupFilters, now: f
     jobs, kept = [], 0
     for job in reader.jobs():
         found = target_of("Job", job)
-        if filters.mean(found.state, found.since, now):
+        if filters.matches(found.state, found.since, now):
             jobs.append(found)
         else:
             kept += 1
     rest = [target_of(str(each["kind"]), each) for each in writer.others()]
     needed = kept or not jobs or any(each.kind == "CronJob" for each in rest)
-    clears = not filters or not needed
-    return CleanupPlan(not filters, clears, jobs, rest)
+    deletes_rest = not filters or not needed
+    return CleanupPlan(not filters, deletes_rest, jobs, rest)
 
 
 def planned_pods(plan: CleanupPlan, reader: Reader, writer: Writer) -> list[Target]:
     """The pods that go with the plan."""
     jobs = {job.uid for job in plan.jobs}
     pods = {uid_of(pod): pod for pod in reader.pods() if owner_of(pod) in jobs and not _is_terminated(pod)}
-    if plan.whole or plan.clears:
+    if plan.whole or plan.deletes_rest:
         pods |= {uid_of(pod): pod for pod in writer.labelled("Pod")}
     return [target_of("Pod", pod) for pod in pods.values()]
 
@@ -149,7 +149,7 @@ def delete_targets(
                 yield counts
         except ExpanderError as error:
             errors.append(error)
-    if plan.whole or (plan.clears and not errors):
+    if plan.whole or (plan.deletes_rest and not errors):
         kinds = {each.kind for each in plan.rest} | {"Pod"} | ({"Job"} if plan.whole else set())
         for kind in sorted(kinds, key=DELETION_ORDER.index):
             try:
@@ -194,7 +194,7 @@ def _left(plan: CleanupPlan, writer: Writer) -> tuple[int, int]:
 def kubectl_commands(plan: CleanupPlan, selection: Selection, kubectl: str) -> Iterator[str]:
     """The kubectl commands that do the same; ``kubectl`` may have options of its own."""
     where = "-A" if selection.namespace is None else f"-n {selection.namespace}"
-    by_label = {each.kind for each in plan.rest} if plan.clears else set()
+    by_label = {each.kind for each in plan.rest} if plan.deletes_rest else set()
     if plan.whole:
         by_label |= {"Job", "Pod"}
     else:

@@ -158,7 +158,7 @@ class ClusterSource:
         self.selection = selection
         self._retry = Retry(cap=MAX_RETRY_SECONDS, budget=patience)
         self.asking = ApiClient(transport, self._retry, lambda: False)
-        self.lists = GroupLister(self.asking, selection)
+        self.lister = GroupLister(self.asking, selection)
         self.where = transport.server
 
     def close(self) -> None:
@@ -167,8 +167,8 @@ class ClusterSource:
 
     def jobs(self) -> Iterator[Object]:
         """See `Reader`."""
-        own = self.lists.owned_jobs(self.lists.schedules())
-        selected = self.lists.all("Job", self.lists.selector)
+        own = self.lister.owned_jobs(self.lister.cronjob_uids())
+        selected = self.lister.objects("Job", self.lister.selector)
         first = next(own, None)
         if first is None:
             yield from selected
@@ -177,24 +177,24 @@ class ClusterSource:
 
     def cronjobs(self) -> list[str]:
         """The names of the selection's CronJobs, whose Jobs belong to it."""
-        return [str(each["metadata"]["name"]) for each in self.lists.cronjobs()]
+        return [str(each["metadata"]["name"]) for each in self.lister.cronjobs()]
 
     def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
         """See `Reader`."""
-        return self.lists.pods_of(self.jobs() if of is None else of, few=of is not None)
+        return self.lister.pods_of(self.jobs() if of is None else of, few=of is not None)
 
     def events(self, *, warnings: bool = False) -> Iterator[Object]:
         """See `Reader`."""
         found: list[Object] = []
         for kind in ("Job", "Pod"):
             fields = f"involvedObject.kind={kind}" + (",type=Warning" if warnings else "")
-            found += self.lists.all("Event", "", fields)
+            found += self.lister.objects("Event", "", fields)
         yield from sorted(found, key=_last_seen)
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """See `Reader`."""
-        lists = GroupLister(ApiClient(self.transport, self._retry, stopped), self.selection)
-        return GroupWatcher(self.transport, lists, pods).changes(stopped)
+        lister = GroupLister(ApiClient(self.transport, self._retry, stopped), self.selection)
+        return GroupWatcher(self.transport, lister, pods).changes(stopped)
 
     def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
         """See `Reader`."""

@@ -1,4 +1,4 @@
-"""Lists of a group's objects, in portions, and what belongs to the group by ownership alone.
+"""Lists of a group's objects, in pages, and what belongs to the group by ownership alone.
 
 The Job controller marks each pod with its Job's uid, as owner and, unless the Job has a selector of its own,
 as the label ``batch.kubernetes.io/controller-uid``; the CronJob controller names itself as owner of its Jobs.
@@ -54,10 +54,8 @@ class GroupLister:
         within = "" if self.namespace is None else f"/namespaces/{quote(self.namespace, safe='')}"
         return f"{prefix}{within}/{kind.lower()}s"
 
-    def portions(
-        self, kind: str, selector: str, fields: str = ""
-    ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """The portions of a list, each with the resource version from which a watch goes on.
+    def pages(self, kind: str, selector: str, fields: str = "") -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """The pages of a list, each with the resource version from which a watch goes on.
 
         When the server has forgotten where a list began, it begins anew: an object may come twice.
         """
@@ -84,10 +82,10 @@ class GroupLister:
             if not more:
                 return
 
-    def all(self, kind: str, selector: str, fields: str = "") -> Iterator[dict[str, Any]]:
+    def objects(self, kind: str, selector: str, fields: str = "") -> Iterator[dict[str, Any]]:
         """Each object of a list, once."""
         seen: set[str] = set()
-        for _, portion in self.portions(kind, selector, fields):
+        for _, portion in self.pages(kind, selector, fields):
             for each in portion:
                 uid = uid_of(each)
                 if uid not in seen:
@@ -97,11 +95,11 @@ class GroupLister:
     def cronjobs(self) -> list[dict[str, Any]]:
         """The CronJobs of the selection; none for those who may see Jobs only."""
         try:
-            return list(self.all("CronJob", self.selector))
+            return list(self.objects("CronJob", self.selector))
         except StatusError:
             return []
 
-    def schedules(self) -> set[str]:
+    def cronjob_uids(self) -> set[str]:
         """The uids of CronJobs of the selection whose Jobs it does not select by itself."""
         found = self.cronjobs()
         return {
@@ -111,7 +109,7 @@ class GroupLister:
     def owned_jobs(self, schedules: set[str]) -> Iterator[dict[str, Any]]:
         """The Jobs of the CronJobs with these uids that the selection does not select."""
         if schedules:
-            for job in self.all("Job", ""):
+            for job in self.objects("Job", ""):
                 if owner_of(job) in schedules and not self.selects(job):
                     yield job
 
@@ -119,7 +117,7 @@ class GroupLister:
         """Whether the labels of an object are those that the selection means."""
         return self._parsed.matches(obj["metadata"].get("labels"))
 
-    def brings(self, job: Object) -> bool:
+    def selects_pods_of(self, job: Object) -> bool:
         """Whether the pods of ``job`` have labels that the selection selects."""
         return selects_template(self._parsed, job["spec"]["template"])
 
@@ -128,11 +126,11 @@ class GroupLister:
         owners = {uid_of(job): job for job in jobs}
         apart = list(owners.values())
         if not few or len(owners) > MAX_JOBS_BY_UID:
-            if any(self.brings(job) for job in apart):
-                yield from _owned_pods(self.all("Pod", self.selector), owners)
-            apart = [job for job in apart if not self.brings(job)]
+            if any(self.selects_pods_of(job) for job in apart):
+                yield from _owned_pods(self.objects("Pod", self.selector), owners)
+            apart = [job for job in apart if not self.selects_pods_of(job)]
         for selector in pod_selectors(apart):
-            yield from _owned_pods(self.all("Pod", selector), owners)
+            yield from _owned_pods(self.objects("Pod", selector), owners)
 
 
 def _owned_pods(pods: Iterable[dict[str, Any]], owners: dict[str, Object]) -> Iterator[dict[str, Any]]:
@@ -198,9 +196,9 @@ class WatchStream:
 class GroupWatcher:
     """The watches of one selection; read `changes` once."""
 
-    def __init__(self, transport: Transport, lists: GroupLister, pods: bool) -> None:
+    def __init__(self, transport: Transport, lister: GroupLister, pods: bool) -> None:
         self._transport = transport
-        self._lists = lists
+        self._lister = lister
         self._pods = pods
         self._queue: queue.SimpleQueue[tuple[WatchStream, Notification]] = queue.SimpleQueue()
         self._over = False
@@ -216,17 +214,17 @@ class GroupWatcher:
     def changes(self, stopped: Callable[[], bool]) -> Iterator[Change | None]:
         """What `Reader.changes` says."""
         try:
-            schedules = self._lists.schedules()
+            schedules = self._lister.cronjob_uids()
         except ClusterError:
             if stopped():
                 return
             raise
-        selects = self._lists.selects
+        selects = self._lister.selects
 
         def takes(job: Object) -> bool:
             return selects(job) or owner_of(job) in schedules
 
-        self._follow("Job", "" if schedules else self._lists.selector, takes)
+        self._follow("Job", "" if schedules else self._lister.selector, takes)
         try:
             while not stopped():
                 try:
@@ -256,7 +254,7 @@ class GroupWatcher:
         if self._told:
             return
         if self._pods and self._narrow is None:
-            self._narrow = self._follow("Pod", self._lists.selector, lambda pod: bool(owner_of(pod)))
+            self._narrow = self._follow("Pod", self._lister.selector, lambda pod: bool(owner_of(pod)))
         self._unlisted -= 1
         if not self._unlisted:
             self._told = True
@@ -289,14 +287,14 @@ class GroupWatcher:
     def _arrived(self, job: Object) -> Iterator[Change]:
         """A Job that was not known: its pods that came before it, and a watch that sees those to come."""
         uid = uid_of(job)
-        self._jobs[uid] = self._lists.brings(job)
+        self._jobs[uid] = self._lister.selects_pods_of(job)
         yield from self._strangers.pop(uid, {}).values()
         if not self._pods or self._jobs[uid]:
             return
         if self._wide is None:
             self._wide = self._follow("Pod", OWNER_LABELS[0], self._is_apart)
         elif self._told:
-            for pod in self._lists.pods_of([job], few=True):
+            for pod in self._lister.pods_of([job], few=True):
                 yield from self._changed(self._wide, Change("ADDED", pod))
 
     def _is_apart(self, pod: Object) -> bool:
@@ -335,7 +333,7 @@ class GroupWatcher:
 
     def _list(self, stream: WatchStream) -> str:
         last = ""
-        for version, found in self._lists.portions(stream.kind, stream.selector):
+        for version, found in self._lister.pages(stream.kind, stream.selector):
             self._queue.put((stream, ListPage(found, last=False)))
             last = version
         self._queue.put((stream, ListPage([], last=True)))
@@ -346,7 +344,7 @@ class GroupWatcher:
         query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
         query += f"&labelSelector={quote(stream.selector)}&resourceVersion="
         try:
-            for line in self._transport.watch(self._lists.path(stream.kind) + query + version):
+            for line in self._transport.watch(self._lister.path(stream.kind) + query + version):
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     return ""

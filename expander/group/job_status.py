@@ -50,8 +50,8 @@ class JobStatus:
     cause: str
     detail: str
     retries: int
-    done: int
-    wanted: int | None
+    succeeded: int
+    completions: int | None
     failed_indexes: str
     nodes: tuple[str, ...]
 
@@ -66,12 +66,14 @@ class JobStatus:
         return self.state in (COMPLETE, FAILED)
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """All that is known of it, in a line."""
-        return ": ".join(dict.fromkeys(part for part in (self.why, self.message, self.detail) if part))
+        return ": ".join(
+            dict.fromkeys(part for part in (self.explanation, self.message, self.detail) if part)
+        )
 
     @property
-    def why(self) -> str:
+    def explanation(self) -> str:
         """Reason and cause in a few words; empty when all is well."""
         parts = [self.cause] if self.cause and self.cause != self.reason else []
         if self.failed_indexes:
@@ -93,9 +95,9 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
     elif outcome.state not in (COMPLETE, FAILED) and not reason:
         trouble = diagnose(job, pods, warnings) or _backoff(status)
         reason, message = trouble or ("", "")
-    wanted = _replicas(spec) if is_volcano(job) else spec.get("completions")
-    if wanted is None and spec.get("parallelism", 1) == 1:
-        wanted = 1
+    completions = _replicas(spec) if is_volcano(job) else spec.get("completions")
+    if completions is None and spec.get("parallelism", 1) == 1:
+        completions = 1
     return JobStatus(
         job=job,
         outcome=outcome,
@@ -104,8 +106,8 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
         cause=cause,
         detail=detail,
         retries=_retries(job, pods, outcome.state),
-        done=outcome.succeeded,
-        wanted=wanted,
+        succeeded=outcome.succeeded,
+        completions=completions,
         failed_indexes=status.get("failedIndexes") or "",
         nodes=_nodes(pods),
     )
@@ -181,7 +183,7 @@ EVENTS_REFRESH_SECONDS: Final = 5.0
 
 
 class JobStatusCache:
-    """What is known of a group; `see` each change, then ask for `standing`."""
+    """What is known of a group; `see` each change, then ask for `status`."""
 
     def __init__(self, reader: Reader, clock: Callable[[], float] = time.monotonic) -> None:
         self._reader = reader
@@ -193,7 +195,7 @@ class JobStatusCache:
         self._warnings: Warnings = {}
         self._asked_at = -EVENTS_REFRESH_SECONDS
 
-    def see(self, change: Change) -> str:
+    def update(self, change: Change) -> str:
         """Take in a change; gives the uid of the Job that it is about."""
         obj = change.object
         uid = uid_of(obj)
@@ -218,7 +220,7 @@ class JobStatusCache:
         """The pods of the Job with that uid."""
         return [*self._pods.get(uid, {}).values()]
 
-    def standing(self, uid: str) -> JobStatus | None:
+    def status(self, uid: str) -> JobStatus | None:
         """How the Job with that uid stands; None when there is none."""
         job = self.jobs.get(uid)
         if job is None:
@@ -232,11 +234,11 @@ class JobStatusCache:
             self._known[uid] = job_status(job, pods, self._warnings)
         return self._known[uid]
 
-    def standings(self) -> list[JobStatus]:
+    def statuses(self) -> list[JobStatus]:
         """How all Jobs stand."""
-        return [one for uid in list(self.jobs) if (one := self.standing(uid)) is not None]
+        return [one for uid in list(self.jobs) if (one := self.status(uid)) is not None]
 
-    def explain(self) -> list[str]:
+    def refresh_events(self) -> list[str]:
         """Ask for events if they may tell something and it is time to; the uids of Jobs they may be about."""
         if not self._unclear or self._clock() - self._asked_at < EVENTS_REFRESH_SECONDS:
             return []

@@ -136,7 +136,7 @@ class LocalSource:
             else:
                 pods = state.of_kind("Pod", self.selection.namespace)
                 found = (pod for pod in pods if owner_of(pod) in jobs)
-            for pod in chain(state.traces(here), found):
+            for pod in chain(state.deleted_pods(here), found):
                 self._homes[uid_of(pod)] = state.folder
                 yield pod
 

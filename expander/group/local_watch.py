@@ -96,7 +96,7 @@ class StateReader:
             for _, data in objects.owned(self.database, uid):
                 yield decode(data)
 
-    def traces(self, uids: Iterable[str]) -> Iterator[Object]:
+    def deleted_pods(self, uids: Iterable[str]) -> Iterator[Object]:
         """The pods of these Jobs that were deleted before them."""
         traced = database.deleted_pod_owners(self.database)
         for uid in uids:

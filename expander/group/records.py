@@ -197,8 +197,8 @@ def _attempts(pods: Sequence[Object]) -> list[Attempt]:
 def _job_record(
     job: Object, pods: Sequence[Object], attempts: Sequence[Attempt], warnings: Warnings
 ) -> ItemRecord:
-    standing = job_status(job, pods, warnings)
-    outcome = standing.outcome
+    status = job_status(job, pods, warnings)
+    outcome = status.outcome
     return ItemRecord(
         namespace=outcome.namespace,
         job=outcome.name,
@@ -206,9 +206,9 @@ def _job_record(
         index=None,
         item=outcome.item,
         state=outcome.state,
-        reason=standing.reason,
-        message=standing.message,
-        cause=standing.cause,
+        reason=status.reason,
+        message=status.message,
+        cause=status.cause,
         created=seconds_of(job["metadata"].get("creationTimestamp")),
         started=outcome.started,
         finished=outcome.finished,

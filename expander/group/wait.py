@@ -119,7 +119,7 @@ class JobCounts:
         """Jobs that have ended otherwise than complete."""
         return self.counts[FAILED_JOB] + self.counts[DELETED_JOB]
 
-    def see(self, job: Object, deleted: bool) -> str | None:
+    def update(self, job: Object, deleted: bool) -> str | None:
         """Take in a Job as it is now; what became of it if that is news."""
         key = (job["metadata"]["namespace"], job["metadata"]["name"])
         uid, before = uid_of(job), self.ends.get(key)
@@ -175,7 +175,7 @@ class Waiter:
     """Whether what was there at the start is known."""
     _was_busy: bool = False
 
-    def go(self, stopped: Callable[[], bool]) -> WaitResult:
+    def run(self, stopped: Callable[[], bool]) -> WaitResult:
         """Wait. Raises ExpanderError when the source cannot be read."""
         ends_at = None if self.timeout is None else self.clock() + self.timeout
 
@@ -193,7 +193,7 @@ class Waiter:
         return "interrupted" if stopped() else "timeout"
 
     def _see(self, job: Object, deleted: bool = False) -> None:
-        became = self.tally.see(job, deleted)
+        became = self.tally.update(job, deleted)
         if became is not None:
             self.on_end(job, became)
 

@@ -102,8 +102,8 @@ def test_variables_and_fields_are_changed_on_the_way(served: Server) -> None:
     (container,) = found["spec"]["template"]["spec"]["containers"]
     assert (state_of(found), found["spec"]["backoffLimit"]) == ("Complete", 3)
     assert container["resources"]["limits"] == {"memory": "64Mi"}
-    again = follow(served, "retry", "--group", "b")
-    assert (again.code, again.err) == (0, "nothing to run again: 1 Complete\n")
+    candidate = follow(served, "retry", "--group", "b")
+    assert (candidate.code, candidate.err) == (0, "nothing to run candidate: 1 Complete\n")
 
 
 def test_a_change_that_a_server_would_refuse_is_refused_before_anything_is_deleted(served: Server) -> None:
@@ -178,8 +178,8 @@ def test_missing_indexes_become_jobs_of_their_own_and_then_all_is_complete(serve
     }
     assert found["g"]["metadata"]["uid"] == uid
     assert follow(served, "wait", "--group", "g", "-q").code == 1
-    again = outcomes(follow(served, "retry", "--group", "g", "--items", "g/3", "-o", "json"))
-    assert [(name, told["outcome"], told["attempts"]) for name, told in again.items()] == [
+    candidate = outcomes(follow(served, "retry", "--group", "g", "--items", "g/3", "-o", "json"))
+    assert [(name, told["outcome"], told["attempts"]) for name, told in candidate.items()] == [
         ("g-3", "created", 3)
     ]
     ended(served, "g")
@@ -281,9 +281,9 @@ spec:
 def test_local_failures_run_again_here(tmp_path: Path) -> None:
     folder = run_locally(tmp_path, LOCAL)
     where = ["--group", "here", "--state", str(folder)]
-    again = run("retry", *where, "--runtime", "process", "-o", "json")
-    assert again.code == 1
-    assert outcomes(again)["poor"] | {"message": ""} == {
+    candidate = run("retry", *where, "--runtime", "process", "-o", "json")
+    assert candidate.code == 1
+    assert outcomes(candidate)["poor"] | {"message": ""} == {
         "name": "poor",
         "namespace": "default",
         "item": "x y",
@@ -296,7 +296,7 @@ def test_local_failures_run_again_here(tmp_path: Path) -> None:
     assert (last.code, last.out) == (0, "[poor] good\n"), last.err
     logs = sorted(folder.glob("_retry/here/logs/default/poor/attempt-*/*.log"))
     assert [log.read_text() for log in logs] == ["poor\n", "poor\n"]
-    assert run("retry", *where).err == "nothing to run again: 2 Complete\n"
+    assert run("retry", *where).err == "nothing to run candidate: 2 Complete\n"
 
 
 def test_a_group_that_is_not_there_is_an_input_error(served: Server) -> None:

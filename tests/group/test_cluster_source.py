@@ -92,8 +92,8 @@ def test_lists_come_in_portions_and_are_whole(served: Server, source: Sources) -
     whole = source(served, "jobgroup=many")
     assert names(whole.jobs()) == [f"many-{number}" for number in range(7)]
     small = GroupLister(whole.asking, whole.selection, page=3)
-    assert len(list(small.portions("Job", "jobgroup=many"))) == 3
-    assert names(small.all("Job", "jobgroup=many")) == names(whole.jobs())
+    assert len(list(small.pages("Job", "jobgroup=many"))) == 3
+    assert names(small.objects("Job", "jobgroup=many")) == names(whole.jobs())
     first = next(whole.jobs())
     assert (first["apiVersion"], first["kind"]) == ("batch/v1", "Job")
 

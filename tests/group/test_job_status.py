@@ -55,9 +55,9 @@ def test_what_a_container_waits_for_is_what_keeps_a_pending_job(reason: str) -> 
 def test_a_container_that_is_being_made_is_no_trouble_until_an_event_says_so() -> None:
     one = job("a", "Active")
     made = waiting(one, "ContainerCreating")
-    assert stands(one, made).why == ""
+    assert stands(one, made).explanation == ""
     events = events_by_uid([event(made, "FailedMount", "configmap not found")])
-    assert stands(one, made, events=events).words == "FailedMount: configmap not found"
+    assert stands(one, made, events=events).summary == "FailedMount: configmap not found"
 
 
 def test_a_pod_that_fits_on_no_node_is_unschedulable() -> None:
@@ -77,7 +77,7 @@ def test_pods_refused_by_a_quota_are_told_by_the_event_of_the_job() -> None:
         [event(one, "FailedCreate", "(combined from similar events): Error creating: exceeded quota: q")]
     )
     found = stands(one, events=events)
-    assert found.words == "FailedCreate: Error creating: exceeded quota: q"
+    assert found.summary == "FailedCreate: Error creating: exceeded quota: q"
 
 
 def test_a_refusal_before_the_newest_pod_is_over() -> None:
@@ -101,7 +101,7 @@ def test_a_container_that_crashes_again_and_again_says_how_it_ended() -> None:
         "lastState": {"terminated": {"exitCode": 4, "reason": "Error", "finishedAt": api_time(BEGIN)}},
     }
     found = stands(one, crashing)
-    assert (found.state, found.why, found.retries) == ("Active", "CrashLoopBackOff (exit code 4)", 3)
+    assert (found.state, found.explanation, found.retries) == ("Active", "CrashLoopBackOff (exit code 4)", 3)
 
 
 @pytest.mark.parametrize(
@@ -118,15 +118,15 @@ def test_a_failed_job_says_why_its_last_attempt_failed(end: dict[str, Any], caus
     terminated = {**end, "finishedAt": api_time(BEGIN + 50), "message": "out of luck"}
     last["status"]["containerStatuses"][0]["state"] = {"terminated": terminated}
     found = stands(one, first, last)
-    assert found.why == f"BackoffLimitExceeded ({cause})"
-    assert found.words.endswith(": out of luck")
+    assert found.explanation == f"BackoffLimitExceeded ({cause})"
+    assert found.summary.endswith(": out of luck")
 
 
 def test_an_evicted_pod_was_evicted_whatever_its_container_returned() -> None:
     one = job("a", "Failed")
     evicted = pod(one, 137)
     evicted["status"] |= {"reason": "Evicted", "message": "The node was low on resource: memory."}
-    assert stands(one, evicted).words == (
+    assert stands(one, evicted).summary == (
         "BackoffLimitExceeded (Evicted): Job has reached the specified backoff limit: "
         "The node was low on resource: memory."
     )
@@ -135,21 +135,21 @@ def test_an_evicted_pod_was_evicted_whatever_its_container_returned() -> None:
 def test_what_a_deadline_kills_did_not_fail_by_itself() -> None:
     one = job("a", "Failed")
     one["status"]["conditions"][0] |= {"reason": "DeadlineExceeded", "message": "too long"}
-    assert stands(one, pod(one, 143)).why == "DeadlineExceeded"
+    assert stands(one, pod(one, 143)).explanation == "DeadlineExceeded"
 
 
 def test_a_job_between_two_attempts_waits_for_the_next_one() -> None:
     one = job("a", "Pending")
     one["status"] |= {"failed": 2}
     found = stands(one, pod(one, 1), pod(one, 5, number=2))
-    assert (found.state, found.why, found.retries) == ("Pending", "BackOff (exit code 5)", 1)
+    assert (found.state, found.explanation, found.retries) == ("Pending", "BackOff (exit code 5)", 1)
 
 
 def test_a_suspended_job_in_a_queue_says_which() -> None:
     one = job("a", "Pending", suspend=True)
-    assert stands(one).why == "JobSuspended"
+    assert stands(one).explanation == "JobSuspended"
     one["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] = "night"
-    assert stands(one).words == "Queued: waits for room in the queue night of Kueue"
+    assert stands(one).summary == "Queued: waits for room in the queue night of Kueue"
 
 
 def test_an_indexed_job_shows_its_completions_and_the_indexes_that_failed() -> None:
@@ -161,8 +161,8 @@ def test_an_indexed_job_shows_its_completions_and_the_indexes_that_failed() -> N
         for number, index, code in [(1, 1, 2), (2, 1, 2), (3, 3, 2)]
     ]
     found = stands(one, *pods)
-    assert (found.done, found.wanted, found.retries) == (2, 4, 1)
-    assert found.why == "FailedIndexes (exit code 2, indexes 1,3)"
+    assert (found.succeeded, found.completions, found.retries) == (2, 4, 1)
+    assert found.explanation == "FailedIndexes (exit code 2, indexes 1,3)"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_the_commonest_trouble_of_many_pods_is_told_with_their_number() -> None:
         unscheduled(one, "y"),
         waiting(one, "ImagePullBackOff", "z"),
     ]
-    assert stands(one, *pods).words == "ImagePullBackOff: 2 pods: x"
+    assert stands(one, *pods).summary == "ImagePullBackOff: 2 pods: x"
 
 
 def test_events_are_asked_for_only_when_they_may_tell_something() -> None:

@@ -45,7 +45,7 @@ def wait(
     waiting = Waiter(reader, WaitGoal.parse(goal), expected, None, on_end)
     if busy is not None:
         waiting.busy = busy
-    ending = waiting.go(lambda: reader.silent)
+    ending = waiting.run(lambda: reader.silent)
     return ("silent" if ending == "interrupted" else ending), ends
 
 
@@ -149,7 +149,7 @@ def test_while_a_submission_is_at_work_more_is_expected_and_then_looked_for() ->
     ends: list[str] = []
     waiting = Waiter(reader, WaitGoal(), 0, None, lambda one, became: ends.append(became))
     waiting.busy = lambda: next(answers, False)
-    assert waiting.go(lambda: False) == "reached"
+    assert waiting.run(lambda: False) == "reached"
     assert ends == ["succeeded", "failed"]
 
 
@@ -157,7 +157,7 @@ def test_the_time_is_up_by_the_clock_that_is_given() -> None:
     now = iter(range(1000))
     waiting = Waiter(Told([*added(BUSY), None]), WaitGoal(), 0, 10.0, lambda one, became: None)
     waiting.clock = lambda: float(next(now))
-    assert waiting.go(lambda: False) == "timeout"
+    assert waiting.run(lambda: False) == "timeout"
 
 
 @pytest.mark.parametrize(
