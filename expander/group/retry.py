@@ -48,17 +48,19 @@ def save_logs(
 
     A Job that replaces nothing has nothing to save. Raises OutputError when the folder cannot be written.
     """
-    yield from ((again, None) for again in jobs if not again.replaces)
-    old = [again for again in jobs if again.replaces]
+    yield from ((candidate, None) for candidate in jobs if not candidate.replaces)
+    old = [candidate for candidate in jobs if candidate.replaces]
     with ThreadPoolExecutor(threads) as pool:
         for at in range(0, len(old), JOBS_PER_POD_QUERY):
             part = old[at : at + JOBS_PER_POD_QUERY]
             pods: dict[str, list[Object]] = {}
-            for pod in reader.pods([again.source for again in part]):
+            for pod in reader.pods([candidate.source for candidate in part]):
                 pods.setdefault(owner_of(pod), []).append(pod)
             asked = {
-                pool.submit(_save, reader, again.source, pods.get(uid_of(again.source), []), folder): again
-                for again in part
+                pool.submit(
+                    _save, reader, candidate.source, pods.get(uid_of(candidate.source), []), folder
+                ): candidate
+                for candidate in part
             }
             for answered in as_completed(asked):
                 yield asked[answered], answered.result()
@@ -145,25 +147,25 @@ class ClusterRetry:
         self._aside: list[RetryOutcome] = []
         self._attempts: dict[tuple[str, str], int] = {}
 
-    def outcomes(self, chosen: RetryPlan, changes: Changes) -> Iterator[RetryOutcome]:
+    def outcomes(self, plan: RetryPlan, changes: Changes) -> Iterator[RetryOutcome]:
         """Send what was chosen, and before it what an earlier retry left undone.
 
         Raises ExpanderError when the cluster does not answer or nothing can be written here.
         """
-        yield from skipped_outcomes(chosen)
-        for _ in self._writer.delete_each("Job", chosen.obsolete):
+        yield from skipped_outcomes(plan)
+        for _ in self._writer.delete_each("Job", plan.obsolete):
             pass
         parts: dict[str, list[RetryCandidate]] = defaultdict(list)
-        by_key = {again.key: again for again in chosen.again}
+        by_key = {candidate.key: candidate for candidate in plan.candidates}
         with PendingRetries(self._folder / PENDING_FILE) as pending:
-            for settled in self._submit.outcomes(self._manifests(chosen, changes, pending)):
+            for settled in self._submit.outcomes(self._manifests(plan, changes, pending)):
                 yield from self._take_aside()
                 prepared, done = settled.prepared, settled.done
                 if done.passed or done.outcome in PRESENT_OUTCOMES:
                     pending.done(prepared.namespace, prepared.name)
-                again = by_key.get((prepared.namespace, prepared.name))
-                if again is not None and again.index is not None and done.passed:
-                    parts[again.source["metadata"]["uid"]].append(again)
+                candidate = by_key.get((prepared.namespace, prepared.name))
+                if candidate is not None and candidate.index is not None and done.passed:
+                    parts[candidate.source["metadata"]["uid"]].append(candidate)
                 yield RetryOutcome(
                     prepared.name,
                     prepared.namespace,
@@ -177,23 +179,23 @@ class ClusterRetry:
             yield from self._take_aside()
         for made in parts.values():
             source = made[0].source
-            indexes = [again.index for again in made if again.index is not None]
+            indexes = [candidate.index for candidate in made if candidate.index is not None]
             self._writer.annotate("Job", source, {RETRIED_ANNOTATION: with_retried(source, indexes)})
 
     def _take_aside(self) -> Iterator[RetryOutcome]:
         aside, self._aside = self._aside, []
         yield from aside
 
-    def _manifests(self, chosen: RetryPlan, changes: Changes, pending: PendingRetries) -> Iterator[Manifest]:
+    def _manifests(self, plan: RetryPlan, changes: Changes, pending: PendingRetries) -> Iterator[Manifest]:
         for tree, uid in pending.entries():
             for key, value in changes:
                 set_field(tree, key, value)
             yield self._successor(tree, uid)
-        rest = iter([again for again in chosen.again if again.key not in self._attempts])
+        rest = iter([candidate for candidate in plan.candidates if candidate.key not in self._attempts])
         while portion := [*islice(rest, JOBS_PER_PORTION)]:
             ready = [*self._saved(portion)]
-            pending.begin((again.tree, again.replaces) for again in ready)
-            yield from (self._successor(again.tree, again.replaces) for again in ready)
+            pending.begin((candidate.tree, candidate.replaces) for candidate in ready)
+            yield from (self._successor(candidate.tree, candidate.replaces) for candidate in ready)
 
     def _successor(self, tree: Mapping[str, Any], replaces: str) -> Successor:
         metadata = tree["metadata"]
@@ -204,25 +206,27 @@ class ClusterRetry:
         if self._logs is None:
             yield from portion
             return
-        for again, why in save_logs(self._reader, portion, self._logs, PARALLEL_LOGS):
+        for candidate, why in save_logs(self._reader, portion, self._logs, PARALLEL_LOGS):
             if why is None:
-                yield again
+                yield candidate
             else:
                 words = f"its logs cannot be saved, so it stays: {why}; --no-logs goes without"
-                self._aside.append(not_sent(again, "failed", "LogsNotSaved", words))
+                self._aside.append(not_sent(candidate, "failed", "LogsNotSaved", words))
 
 
-def not_sent(again: RetryCandidate, outcome: str, reason: str, message: str) -> RetryOutcome:
+def not_sent(candidate: RetryCandidate, outcome: str, reason: str, message: str) -> RetryOutcome:
     """A Job that was not sent."""
-    metadata = again.source["metadata"]
+    metadata = candidate.source["metadata"]
     item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION)
-    attempt = attempt_of(again.source)
-    return RetryOutcome(again.key[1], again.key[0], item, outcome, reason, attempt, message, passed=False)
+    attempt = attempt_of(candidate.source)
+    return RetryOutcome(
+        candidate.key[1], candidate.key[0], item, outcome, reason, attempt, message, passed=False
+    )
 
 
-def skipped_outcomes(chosen: RetryPlan) -> Iterator[RetryOutcome]:
+def skipped_outcomes(plan: RetryPlan) -> Iterator[RetryOutcome]:
     """What was meant and is left alone."""
-    for left in chosen.left:
+    for left in plan.skipped:
         metadata = left.job["metadata"]
         yield RetryOutcome(
             metadata["name"],
@@ -247,7 +251,7 @@ def pending_count(folder: Path) -> int:
 def successors(
     executor: Executor,
     reader: Reader,
-    chosen: RetryPlan,
+    plan: RetryPlan,
     logs: Path,
     on_error: Callable[[ItemError], None],
 ) -> Iterator[Manifest]:
@@ -257,10 +261,10 @@ def successors(
     """
     from expander.local.executor import NotFound
 
-    for job in chosen.obsolete:
+    for job in plan.obsolete:
         with suppress(NotFound):
             executor.delete("Job", job["metadata"]["namespace"], job["metadata"]["name"])
-    for each, why in save_logs(reader, chosen.again, logs, 1):
+    for each, why in save_logs(reader, plan.candidates, logs, 1):
         if why is not None:
             on_error(ItemError(f"job/{each.key[1]}: its logs cannot be saved, so it stays: {why}"))
             continue

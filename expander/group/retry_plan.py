@@ -69,8 +69,8 @@ class RetryPlan:
     """What comes of a choice; ``obsolete`` are Jobs for indexes of a Job that is made anew as a whole,
     ``states`` counts all Jobs there are."""
 
-    again: list[RetryCandidate] = field(default_factory=list)
-    left: list[Skipped] = field(default_factory=list)
+    candidates: list[RetryCandidate] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
     obsolete: list[Object] = field(default_factory=list)
     states: dict[str, int] = field(default_factory=dict)
 
@@ -78,7 +78,7 @@ class RetryPlan:
 def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
     """What of ``jobs`` is run again. Raises InputError for an item that is not there and UsageError for a
     change that does not fit a Job that is meant."""
-    chosen = RetryPlan()
+    plan = RetryPlan()
     wanted = dict.fromkeys(choice.items, False)
     names: list[str] = []
     parts: dict[tuple[str, str], Object] = {}
@@ -86,7 +86,7 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
         if RETRY_OF_ANNOTATION in (job["metadata"].get("annotations") or {}):
             parts[job["metadata"]["namespace"], job["metadata"]["name"]] = job
         state = outcome_of(job, ()).state
-        chosen.states[state] = chosen.states.get(state, 0) + 1
+        plan.states[state] = plan.states.get(state, 0) + 1
         called = _names(job)
         names += called
         indexes: list[int] | None = None
@@ -96,12 +96,12 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
                 continue
         elif state != FAILED and not choice.everything:
             continue
-        if _may_replace(chosen, job, choice):
-            _add_candidates(chosen, job, indexes or None, choice)
+        if _may_replace(plan, job, choice):
+            _add_candidates(plan, job, indexes or None, choice)
     if wanted:
-        _prefer_index_jobs(chosen, parts, choice)
+        _prefer_index_jobs(plan, parts, choice)
     if choice.everything:
-        _split_obsolete(chosen)
+        _split_obsolete(plan)
     missing = [item for item, found in wanted.items() if not found]
     if missing:
         holding = (name for name in names if missing[0] in name)
@@ -109,43 +109,43 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
         raise InputError(
             f"the group has no item or Job {missing[0]!r}", hint=f"did you mean {close}?" if close else None
         )
-    return chosen
+    return plan
 
 
-def _may_replace(chosen: RetryPlan, job: Object, choice: RetrySelection) -> bool:
+def _may_replace(plan: RetryPlan, job: Object, choice: RetrySelection) -> bool:
     """Whether a Job may be made anew; else it is left alone."""
     if choice.force or outcome_of(job, ()).state in (COMPLETE, FAILED):
         return True
     words = "it has not ended; --force stops it and begins it anew"
-    chosen.left.append(Skipped(job, "refused", "Running", words))
+    plan.skipped.append(Skipped(job, "refused", "Running", words))
     return False
 
 
 def _prefer_index_jobs(
-    chosen: RetryPlan, parts: Mapping[tuple[str, str], Object], choice: RetrySelection
+    plan: RetryPlan, parts: Mapping[tuple[str, str], Object], choice: RetrySelection
 ) -> None:
     """For an index that has a Job of its own already, that Job is made anew."""
-    found, chosen.again = chosen.again, []
-    done: set[tuple[str, str]] = {again.key for again in found if again.replaces}
-    for again in found:
-        part = None if again.index is None else parts.get(again.key)
+    found, plan.candidates = plan.candidates, []
+    done: set[tuple[str, str]] = {candidate.key for candidate in found if candidate.replaces}
+    for candidate in found:
+        part = None if candidate.index is None else parts.get(candidate.key)
         if part is None:
-            chosen.again.append(again)
-        elif again.key not in done and _may_replace(chosen, part, choice):
-            done.add(again.key)
-            _add_candidates(chosen, part, None, choice)
+            plan.candidates.append(candidate)
+        elif candidate.key not in done and _may_replace(plan, part, choice):
+            done.add(candidate.key)
+            _add_candidates(plan, part, None, choice)
 
 
-def _split_obsolete(chosen: RetryPlan) -> None:
-    whole = {again.key for again in chosen.again}
+def _split_obsolete(plan: RetryPlan) -> None:
+    whole = {candidate.key for candidate in plan.candidates}
     kept = []
-    for again in chosen.again:
-        of = (again.source["metadata"].get("annotations") or {}).get(RETRY_OF_ANNOTATION)
-        if (again.key[0], of) in whole:
-            chosen.obsolete.append(again.source)
+    for candidate in plan.candidates:
+        of = (candidate.source["metadata"].get("annotations") or {}).get(RETRY_OF_ANNOTATION)
+        if (candidate.key[0], of) in whole:
+            plan.obsolete.append(candidate.source)
         else:
-            kept.append(again)
-    chosen.again = kept
+            kept.append(candidate)
+    plan.candidates = kept
 
 
 def _names(job: Object) -> list[str]:
@@ -171,9 +171,7 @@ def _selected_indexes(job: Object, names: Sequence[str], wanted: dict[str, bool]
     return found
 
 
-def _add_candidates(
-    chosen: RetryPlan, job: Object, indexes: list[int] | None, choice: RetrySelection
-) -> None:
+def _add_candidates(plan: RetryPlan, job: Object, indexes: list[int] | None, choice: RetrySelection) -> None:
     uid = job["metadata"]["uid"]
     if indexes is None and not choice.everything:
         indexes = remaining_indexes(job)
@@ -182,10 +180,10 @@ def _add_candidates(
         made = [RetryCandidate(rerun_index(job, index), "", job, index) for index in indexes]
     if not made:
         words = "each index it lacks has a Job of its own"
-        chosen.left.append(Skipped(job, "unchanged", "IndexesRetried", words))
-    for again in made:
-        _change(again.tree, choice.changes)
-    chosen.again += made
+        plan.skipped.append(Skipped(job, "unchanged", "IndexesRetried", words))
+    for candidate in made:
+        _change(candidate.tree, choice.changes)
+    plan.candidates += made
 
 
 def _change(tree: Any, changes: Sequence[tuple[str, str]]) -> None:
@@ -197,24 +195,24 @@ def _change(tree: Any, changes: Sequence[tuple[str, str]]) -> None:
             raise UsageError(f"--with: {problem.message}", hint=problem.hint) from None
 
 
-def manifest_of(again: RetryCandidate) -> Manifest:
+def manifest_of(candidate: RetryCandidate) -> Manifest:
     """The Job as a manifest, whose place is the Job it comes from."""
-    metadata = again.source["metadata"]
-    return Manifest(again.tree, SourceLocation(f"job/{metadata['name']}"))
+    metadata = candidate.source["metadata"]
+    return Manifest(candidate.tree, SourceLocation(f"job/{metadata['name']}"))
 
 
-def drop_invalid(chosen: RetryPlan) -> None:
+def drop_invalid(plan: RetryPlan) -> None:
     """Move what a server would refuse, after the changes, to what is left alone."""
     validator = Validator()
     kept = []
-    for again in chosen.again:
+    for candidate in plan.candidates:
         errors: list[ItemError] = []
         try:
-            if validator.accepted([manifest_of(again)], errors.append):
-                kept.append(again)
+            if validator.accepted([manifest_of(candidate)], errors.append):
+                kept.append(candidate)
         except InputError as error:
             errors.append(ItemError(error.problems))
         for refused in errors:
             words = "; ".join(": ".join(filter(None, (p.field, p.message))) for p in refused.problems)
-            chosen.left.append(Skipped(again.source, "refused", "Invalid", words))
-    chosen.again = kept
+            plan.skipped.append(Skipped(candidate.source, "refused", "Invalid", words))
+    plan.candidates = kept
