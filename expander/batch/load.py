@@ -14,6 +14,7 @@ from expander.batch.files import chunks_of, files_of
 from expander.batch.unique_names import Taken, twice
 from expander.batch.validator import Validator
 from expander.items import Item
+from expander.kube.scheme import BY_KIND
 from expander.kube.volcano import is_volcano
 from expander.local.controllers.volcano.plugins import unsupported_plugins
 from expander.manifests.edits import Edits, apply_edits
@@ -94,10 +95,6 @@ def _objects(data: Any, where: SourceLocation) -> list[dict[str, Any]]:
     return objects
 
 
-USED_HERE = ("Job", "Pod", "ConfigMap", "Secret", "Service", "PersistentVolumeClaim")
-"""Kinds that a run on this machine makes use of."""
-
-
 def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Iterator[Manifest]:
     """The manifests that a run on this machine makes use of; ``tell`` gets one line per other kind.
 
@@ -105,7 +102,7 @@ def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Ite
     """
     told = set()
     for manifest in manifests:
-        if manifest.kind in USED_HERE:
+        if manifest.kind in BY_KIND and BY_KIND[manifest.kind].runs_here:
             if is_volcano(manifest.tree):
                 for words in unsupported_plugins(manifest.tree):
                     if words not in told:

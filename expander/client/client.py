@@ -14,6 +14,7 @@ from expander.base.errors import ExpanderError, ItemError
 from expander.base.log import Log
 from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
 from expander.client.transport import LOST, ConnectionLost, Response, Transport
+from expander.kube.scheme import api_path
 
 log = Log("client")
 
@@ -107,7 +108,7 @@ class ApiClient:
     def resource(self, api_version: str, kind: str) -> Resource:
         """The resource that serves a kind, from discovery. Raises ItemError when the server has none."""
         if api_version not in self._resources:
-            prefix = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+            prefix = api_path(api_version)
             try:
                 found = self.get(prefix)["resources"]
             except StatusError as error:

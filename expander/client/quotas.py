@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from expander.client.client import ApiClient, ClusterError, StatusError
+from expander.kube.scheme import BY_KIND
 
 Object = Mapping[str, Any]
-
-KINDS: Final = ("resourcequotas", "limitranges")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +34,13 @@ NamespaceLimitsOf = Callable[[str], NamespaceLimits]
 def namespace_limits(api: ApiClient, namespace: str) -> NamespaceLimits:
     """Read the limits of ``namespace``, in two requests. Errors are given as ``unknown``, not raised."""
     found: list[tuple[Object, ...]] = []
-    for kind in KINDS:
+    for row in (BY_KIND["ResourceQuota"], BY_KIND["LimitRange"]):
         try:
-            found.append(tuple(api.get(f"/api/v1/namespaces/{namespace}/{kind}")["items"]))
+            found.append(tuple(api.get(f"{row.path}/namespaces/{namespace}/{row.plural}")["items"]))
         except StatusError as error:
-            return NamespaceLimits(namespace, unknown=f"cannot read {kind} of namespace {namespace}: {error}")
+            return NamespaceLimits(
+                namespace, unknown=f"cannot read {row.plural} of namespace {namespace}: {error}"
+            )
         except ClusterError as error:
             return NamespaceLimits(namespace, unknown=str(error), silent=True)
     return NamespaceLimits(namespace, found[0], found[1])

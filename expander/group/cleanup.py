@@ -15,11 +15,9 @@ from typing import Final
 from expander.base.errors import ExpanderError
 from expander.group.source import Reader, Writer
 from expander.kube.objects import Object, Selection, owner_of, uid_of
+from expander.kube.scheme import CLEANUP_ORDER
 from expander.kube.time import unix
 from expander.run.outcomes import COMPLETE, FAILED, outcome_of
-
-DELETION_ORDER: Final = ("CronJob", "Job", "Pod", "ConfigMap", "Secret", "Service")
-"""Kinds in the order they go: nothing makes new Jobs or pods while they are deleted."""
 
 POLL_SECONDS: Final = (0.05, 2.0)
 """Seconds between two looks at what is left: the first ones, and later."""
@@ -151,7 +149,7 @@ def delete_targets(
             errors.append(error)
     if plan.whole or (plan.deletes_rest and not errors):
         kinds = {each.kind for each in plan.rest} | {"Pod"} | ({"Job"} if plan.whole else set())
-        for kind in sorted(kinds, key=DELETION_ORDER.index):
+        for kind in sorted(kinds, key=CLEANUP_ORDER.index):
             try:
                 counts[kind] += writer.delete_all(kind, selection)
             except ExpanderError as error:
@@ -203,7 +201,7 @@ def kubectl_commands(plan: CleanupPlan, selection: Selection, kubectl: str) -> I
             for at in range(0, len(names), 100):
                 yield f"{kubectl} delete job -n {namespace} {' '.join(names[at : at + 100])}"
     if by_label:
-        kinds = ",".join(kind.lower() for kind in DELETION_ORDER if kind in by_label)
+        kinds = ",".join(kind.lower() for kind in CLEANUP_ORDER if kind in by_label)
         yield f"{kubectl} delete {kinds} {where} -l {_quoted(selection.selector)}"
 
 

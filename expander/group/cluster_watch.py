@@ -23,6 +23,7 @@ from urllib.parse import quote
 from expander.client.client import ApiClient, ClusterError, StatusError
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.kube.objects import Change, Object, Selection, mark_of, owner_of, uid_of
+from expander.kube.scheme import BY_KIND
 from expander.kube.selectors import Selector, from_object, parse
 
 OWNER_LABELS: Final = ("batch.kubernetes.io/controller-uid", "controller-uid")
@@ -50,16 +51,16 @@ class GroupLister:
 
     def path(self, kind: str) -> str:
         """The URL path of a list: of Job, CronJob, Pod or Event."""
-        prefix = "/apis/batch/v1" if kind in ("Job", "CronJob") else "/api/v1"
+        row = BY_KIND[kind]
         within = "" if self.namespace is None else f"/namespaces/{quote(self.namespace, safe='')}"
-        return f"{prefix}{within}/{kind.lower()}s"
+        return f"{row.path}{within}/{row.plural}"
 
     def pages(self, kind: str, selector: str, fields: str = "") -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """The pages of a list, each with the resource version from which a watch goes on.
 
         When the server has forgotten where a list began, it begins anew: an object may come twice.
         """
-        version = "batch/v1" if kind in ("Job", "CronJob") else "v1"
+        version = BY_KIND[kind].api_version
         more = ""
         while True:
             query = f"?limit={self._page}"

@@ -12,18 +12,9 @@ from urllib.parse import quote
 
 from expander.client.client import PAGE_SIZE, ApiClient, ClusterError, StatusError
 from expander.kube.objects import Object, Selection
+from expander.kube.scheme import BY_KIND, CLEANUP_ORDER
 
-GROUP_KINDS: Final = {
-    "CronJob": ("batch/v1", "cronjobs"),
-    "Job": ("batch/v1", "jobs"),
-    "Pod": ("v1", "pods"),
-    "ConfigMap": ("v1", "configmaps"),
-    "Secret": ("v1", "secrets"),
-    "Service": ("v1", "services"),
-}
-"""apiVersion and plural of the kinds a group is made of."""
-
-OTHER_KINDS: Final = ("CronJob", "ConfigMap", "Secret", "Service")
+OTHER_KINDS: Final = tuple(kind for kind in CLEANUP_ORDER if kind not in ("Job", "Pod"))
 """Those that are neither Jobs nor their pods."""
 
 PARALLEL_DELETIONS: Final = 16
@@ -106,7 +97,7 @@ class ClusterWriter:
         for kind in OTHER_KINDS:
             try:
                 for found in self._listed(kind, self._selection):
-                    yield {"apiVersion": GROUP_KINDS[kind][0], "kind": kind, **found}
+                    yield {"apiVersion": BY_KIND[kind].api_version, "kind": kind, **found}
             except StatusError as refused:
                 if refused.code != 403:
                     raise
@@ -143,9 +134,9 @@ class ClusterWriter:
 
 def collection_path(kind: str, namespace: str | None) -> str:
     """The URL path of the objects of a kind in a namespace, None for all."""
-    version, plural = GROUP_KINDS[kind]
-    prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    return f"{prefix}/{plural}" if namespace is None else f"{prefix}/namespaces/{quote(namespace)}/{plural}"
+    row = BY_KIND[kind]
+    within = "" if namespace is None else f"/namespaces/{quote(namespace)}"
+    return f"{row.path}{within}/{row.plural}"
 
 
 def object_path(kind: str, object: Object) -> str:

@@ -15,13 +15,14 @@ from typing import Any, Final, Self
 
 from expander.kube import selectors
 from expander.kube.objects import Selection, uid_of
+from expander.kube.scheme import CLEANUP_ORDER
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.state import StateFolder
 from expander.local.store.objects import ObjectStore
 
 Object = Mapping[str, Any]
 
-OTHER_KINDS: Final = ("CronJob", "ConfigMap", "Secret", "Service")
+OTHER_KINDS: Final = tuple(kind for kind in CLEANUP_ORDER if kind not in ("Job", "Pod"))
 
 
 class LocalWriter:

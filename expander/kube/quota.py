@@ -22,9 +22,7 @@ from typing import Any, Final
 from expander.base.errors import ExpanderError
 from expander.kube.objects import MutableObject as Object
 from expander.kube.resources import ONE, ZERO, Amounts, listed, of_pod, plus, read
-
-GROUPS: Final = {"Job": "batch", "CronJob": "batch"}
-"""The API groups of kinds that are not in the core group."""
+from expander.kube.scheme import guess_plural, load, of_object
 
 
 class Refused(ExpanderError):
@@ -40,26 +38,26 @@ class Refused(ExpanderError):
         self.details = dict(details)
 
 
-def resource_of(kind: str) -> str:
-    """The resource of a kind, in lower case and the plural: ``jobs``."""
-    return f"{kind.lower()}s"
-
-
-def full_resource(kind: str) -> str:
-    """The resource with its group: ``jobs.batch``, ``pods``."""
-    return f"{resource_of(kind)}.{GROUPS[kind]}" if kind in GROUPS else resource_of(kind)
+def full_resource(obj: Object) -> str:
+    """The resource of an object with its group: ``jobs.batch``, ``pods``."""
+    if (row := of_object(obj)) is not None:
+        return row.full_name
+    group = str(obj.get("apiVersion") or "").rpartition("/")[0]
+    plural = guess_plural(obj["kind"])
+    return f"{plural}.{group}" if group else plural
 
 
 def forbidden(obj: Object, why: str, causes: list[Mapping[str, str]] | None = None) -> Refused:
     """A refusal of ``obj`` with code 403."""
-    kind, name = obj["kind"], obj["metadata"].get("name", "")
+    name, full = obj["metadata"].get("name", ""), full_resource(obj)
+    plural, _, group = full.partition(".")
     details: dict[str, Any] = {"name": name} if name else {}
-    if kind in GROUPS:
-        details["group"] = GROUPS[kind]
-    details["kind"] = resource_of(kind)
+    if group:
+        details["group"] = group
+    details["kind"] = plural
     if causes:
         details["causes"] = causes
-    subject = f'{full_resource(kind)} "{name}"' if name else full_resource(kind)
+    subject = f'{full} "{name}"' if name else full
     return Refused(403, "Forbidden", f"{subject} is forbidden: {why}", details)
 
 
@@ -119,31 +117,25 @@ def _crosses_namespaces(affinity: dict[str, Any]) -> bool:
     return any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in terms)
 
 
-SHORT: Final = frozenset(
-    ("ConfigMap", "PersistentVolumeClaim", "ReplicationController", "ResourceQuota", "Secret", "Service")
-)
-"""Kinds that are also counted under their plain name; pods are, while they run."""
-
 STANDARD: Final = ("cpu", "memory", "ephemeral-storage")
 
 
 def usage(obj: Object) -> Amounts:
     """What ``obj`` counts for now."""
-    kind = obj["kind"]
-    found: Amounts = {f"count/{full_resource(kind)}": ONE}
-    if kind in SHORT:
-        found[resource_of(kind)] = ONE
-    if kind == "Pod" and (obj.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
-        found |= _running(obj)
-    elif kind == "PersistentVolumeClaim":
-        _claim(obj, found)
-    elif kind == "Service":
-        _service(obj, found)
+    row = of_object(obj)
+    if row is None:
+        return {f"count/{full_resource(obj)}": ONE}
+    found: Amounts = dict.fromkeys(row.quota_names, ONE)
+    if row.quota:
+        load(row.quota)(obj, found)
     return found
 
 
-def _running(pod: Object) -> Amounts:
-    found: Amounts = {"pods": ONE}
+def count_pod(pod: Object, found: Amounts) -> None:
+    """Add what a pod asks for, until it has ended."""
+    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return
+    found["pods"] = ONE
     for name, amount in of_pod(pod["spec"], "requests").items():
         found[f"requests.{name}"] = amount
         if name in STANDARD or name.startswith("hugepages-"):
@@ -151,10 +143,10 @@ def _running(pod: Object) -> Amounts:
     for name, amount in of_pod(pod["spec"], "limits").items():
         if name in STANDARD:
             found[f"limits.{name}"] = amount
-    return found
 
 
-def _claim(claim: Object, found: Amounts) -> None:
+def count_claim(claim: Object, found: Amounts) -> None:
+    """Add the storage of a claim, in all and of its class."""
     storage = read((claim["spec"].get("resources") or {}).get("requests")).get("storage")
     kind = claim["spec"].get("storageClassName")
     prefixes = ["", f"{kind}.storageclass.storage.k8s.io/"] if kind else [""]
@@ -164,7 +156,8 @@ def _claim(claim: Object, found: Amounts) -> None:
             found[f"{prefix}requests.storage"] = storage
 
 
-def _service(service: Object, found: Amounts) -> None:
+def count_service(service: Object, found: Amounts) -> None:
+    """Add the load balancer and the node ports of a Service."""
     spec = service["spec"]
     kind = spec.get("type")
     ports = len(spec.get("ports") or ())

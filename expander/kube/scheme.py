@@ -1,21 +1,38 @@
-"""The resources this API serves, in the order discovery tells them.
+"""The table of kinds: everything that differs from kind to kind stands in one row.
 
-Names, short names, categories and verbs are those of the registries of kube-apiserver v1.36; only what the
-local cluster can do is told.
+Names, short names, categories and verbs are those of the registries of kube-apiserver v1.36, and of the
+projects whose kinds are known beside them. What a kind needs functions for is named by a dotted path
+(``package.module:name``) and imported by `load` when it is first used: the table itself imports nothing, and
+may name what stands above it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from importlib import import_module
+from typing import Any, Final, NamedTuple
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 STATUS_VERBS: Final = ("get", "patch", "update")
 
+_DEFAULTS: Final = "expander.validate.defaults."
+_RULES: Final = "expander.validate.rules."
+_UPDATES: Final = "expander.validate.updates:"
+_NAMES: Final = "expander.manifests.names:"
+_PRINTERS: Final = "expander.local.apiserver.printers."
+_FIELDS: Final = "expander.local.apiserver.field_selectors:"
+_STRATEGIES: Final = "expander.local.registry:"
+_ADMISSION: Final = "expander.local.admission."
+_SCHEMAS: Final = "expander.local.apiserver.patch.merge_schema:"
+_WRITTEN: Final = "expander.local.apiserver.patch.merge_schema:written_"
+_QUOTA: Final = "expander.kube.quota:"
+
 
 @dataclass(frozen=True, slots=True)
 class Subresource:
-    """A part of an object, or something that can be done to it, with a path of its own.
+    """A part of an object, or an action on it, with a path of its own.
 
     ``group`` and ``version`` are those of what is sent there when it is not of the resource's own group.
     """
@@ -27,39 +44,123 @@ class Subresource:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One kind of object and the names it goes by."""
+class PrinterColumn(NamedTuple):
+    """A column of a table that shows the field at ``path``, as additionalPrinterColumns of a CRD has it.
 
-    group: str
-    version: str
-    plural: str
-    singular: str
+    ``type`` is that of the table, or ``age`` for a time that is shown as one. Columns with a ``priority``
+    above 0 show only with ``-o wide``.
+    """
+
+    name: str
+    path: str
+    type: str = "string"
+    description: str = ""
+    format: str = ""
+    priority: int = 0
+
+
+_AGE: Final = PrinterColumn("Age", "metadata.creationTimestamp", "age", "Time since it was created.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One kind of object: its names, what can be done with it, and who does it.
+
+    ``group`` is empty for the core group; ``older`` are further versions with the same facts. ``verbs`` are
+    those of the local API, which serves the kinds that have any. Each other field says who reads it.
+    """
+
+    group: str = ""
+    version: str = "v1"
+    older: tuple[str, ...] = ()
     kind: str
+    plural: str
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    verbs: tuple[str, ...] = ALL_VERBS
+    verbs: tuple[str, ...] = ()
     subresources: tuple[Subresource, ...] = ()
+
+    decoded: bool = False
+    """Whether `defaults.defaults` reads it as Go's decoder does; its schema is there then."""
+    defaults: str = ""
+    """Fills in the defaults of a decoded object, in place."""
+    rules: str = ""
+    """What the API server refuses in a new object: ``(object) -> list[Finding]``."""
+    update_rules: str = ""
+    """What it refuses in a change: ``(new, old) -> Iterator[Finding]``."""
+
+    prepare: str = ""
+    """PrepareForCreate of the registry's strategy: ``(object, objects of a kind)``, in place."""
+    has_generation: bool = False
+    """Whether the generation counts changes of the spec."""
+    admit: tuple[str, ...] = ()
+    """The admission plugins of this kind, in order: ``(store, object) -> object``."""
+    admit_update: tuple[str, ...] = ()
+    """Those that check a change: ``(store, new object)``."""
+    admit_delete: tuple[str, ...] = ()
+    """Those that check a deletion: ``(object)``."""
+    initial: str = ""
+    """The objects that every cluster has: ``(time in API form) -> Iterable[object]``."""
+    schema: str = ""
+    """The schema for merging, where no schema file has one."""
+    written: str = ""
+    """An object with its defaults as the API writes it."""
+    protobuf: str = ""
+    """The fields of its message, as `apiserver.protobuf` reads them; a kind without is read as JSON only."""
+    printer: str = ""
+    """The `Layout` of its table, where that is more than fields of the object."""
+    columns: tuple[PrinterColumn, ...] = ()
+    """Otherwise the columns of its table behind the name."""
+    field_labels: str = _FIELDS + "NAMED"
+    """The fields that field selectors know, each with its reader."""
+
+    quota: str = ""
+    """Adds what an object counts for in a ResourceQuota beside itself: ``(object, amounts)``."""
+    plain_quota: bool = False
+    """Whether a ResourceQuota also counts it under its plain name: ``secrets``."""
+    name_rule: str = _NAMES + "subdomain_name"
+    """The `NameRule` of the name of an object: ``(tree) -> NameRule``."""
+    cleanup_rank: int = 0
+    """The order of deletion, owners before what they own; 0 is left alone by ``cleanup``."""
+    created_first: bool = False
+    """Whether it must be there before what follows it is sent."""
+    suspend: tuple[str, ...] = ()
+    """The path of the mapping whose field ``suspend`` holds the workload back."""
+    queued: bool = False
+    """Whether Kueue takes it by its label."""
+    runs_here: bool = False
+    """Whether ``expander run`` makes use of it."""
+
+    @property
+    def singular(self) -> str:
+        """``job``."""
+        return self.kind.lower()
 
     @property
     def api_version(self) -> str:
-        """``batch/v1``, or ``v1`` for the group without a name."""
+        """``batch/v1``, or ``v1`` for the core group."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def path(self) -> str:
         """The path of its group and version: ``/apis/batch/v1`` or ``/api/v1``."""
-        return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
+        return api_path(self.api_version)
 
     @property
     def full_name(self) -> str:
-        """``jobs.batch``, or ``pods`` for the group without a name: what messages call the resource."""
+        """``jobs.batch``, or ``pods`` for the core group: what messages call the resource."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
+    def quota_names(self) -> tuple[str, ...]:
+        """What a ResourceQuota counts each object as: ``count/secrets`` and, for some kinds, ``secrets``."""
+        counted = f"count/{self.full_name}"
+        return (counted, self.plural) if self.plain_quota else (counted,)
+
+    @property
     def full_kind(self) -> str:
-        """``Job.batch``, or ``Pod`` for the group without a name: what messages call the kind."""
+        """``Job.batch``, or ``Pod`` for the core group: what messages call the kind."""
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
@@ -67,66 +168,413 @@ def _status(kind: str) -> Subresource:
     return Subresource("status", kind, STATUS_VERBS)
 
 
+def _queue(kind: str, plural: str, *, namespaced: bool = False, rules: str) -> Resource:
+    return Resource(
+        group="kueue.x-k8s.io",
+        version="v1beta2",
+        older=("v1beta1",),
+        kind=kind,
+        plural=plural,
+        namespaced=namespaced,
+        rules=_RULES + rules,
+    )
+
+
+def _workload(kind: str, group: str, version: str, *place: str) -> Resource:
+    """A workload of another project that Kueue takes; ``place`` is where it can be suspended."""
+    return Resource(
+        group=group, version=version, kind=kind, plural=guess_plural(kind), suspend=place, queued=True
+    )
+
+
+def _cluster_wide(kind: str, group: str = "", *, created_first: bool = False) -> Resource:
+    """A kind of Kubernetes of which only the scope matters here."""
+    return Resource(
+        group=group,
+        kind=kind,
+        plural=guess_plural(kind),
+        namespaced=False,
+        created_first=created_first,
+    )
+
+
+def guess_plural(kind: str) -> str:
+    """The plural of a kind that is not in the table, as UnsafeGuessKindToResource of apimachinery has it."""
+    name = kind.lower()
+    if name.endswith("s"):
+        return f"{name}es"
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+
+
 _CORE: Final = (
-    Resource("", "v1", "configmaps", "configmap", "ConfigMap", short_names=("cm",)),
-    Resource("", "v1", "events", "event", "Event", short_names=("ev",)),
-    Resource("", "v1", "limitranges", "limitrange", "LimitRange", short_names=("limits",)),
     Resource(
-        *("", "v1", "namespaces", "namespace", "Namespace"),
+        kind="ConfigMap",
+        plural="configmaps",
+        short_names=("cm",),
+        verbs=ALL_VERBS,
+        decoded=True,
+        rules=_RULES + "core:check_config_map",
+        update_rules=_UPDATES + "check_config_changes",
+        protobuf="1 metadata ObjectMeta, 2 data %s, 3 binaryData %y, 4 immutable b",
+        printer=_PRINTERS + "core:CONFIG_MAP",
+        plain_quota=True,
+        cleanup_rank=4,
+        runs_here=True,
+    ),
+    Resource(
+        kind="Event",
+        plural="events",
+        short_names=("ev",),
+        verbs=ALL_VERBS,
+        rules=_RULES + "metadata:check_named",
+        schema=_SCHEMAS + "EVENT",
+        printer=_PRINTERS + "core:EVENT",
+        field_labels=_FIELDS + "EVENT",
+    ),
+    Resource(
+        kind="LimitRange",
+        plural="limitranges",
+        short_names=("limits",),
+        verbs=ALL_VERBS,
+        decoded=True,
+        defaults=_DEFAULTS + "core:limit_range",
+        rules=_RULES + "metadata:check_named",
+        columns=(
+            PrinterColumn(
+                "Created At", "metadata.creationTimestamp", "date", "When the object came into being."
+            ),
+        ),
+        created_first=True,
+    ),
+    Resource(
+        kind="Namespace",
+        plural="namespaces",
         namespaced=False,
         short_names=("ns",),
         verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
         subresources=(Subresource("finalize", "Namespace", ("update",)), _status("Namespace")),
+        decoded=True,
+        defaults=_DEFAULTS + "core:namespace",
+        rules=_RULES + "metadata:check_namespace",
+        prepare=_STRATEGIES + "prepare_namespace",
+        admit_delete=(_ADMISSION + "namespace_lifecycle:check_deletion",),
+        initial=_ADMISSION + "namespace_lifecycle:initial_namespaces",
+        protobuf="1 metadata ObjectMeta, 2 spec -, 3 status -",
+        printer=_PRINTERS + "core:NAMESPACE",
+        field_labels=_FIELDS + "NAMESPACE",
+        name_rule=_NAMES + "label_name",
+        created_first=True,
     ),
     Resource(
-        *("", "v1", "nodes", "node", "Node"),
+        kind="Node",
+        plural="nodes",
         namespaced=False,
         short_names=("no",),
+        verbs=ALL_VERBS,
         subresources=(_status("Node"),),
+        rules=_RULES + "metadata:check_cluster_wide",
+        schema=_SCHEMAS + "NODE",
+        printer=_PRINTERS + "core:NODE",
+        field_labels=_FIELDS + "NODE",
     ),
     Resource(
-        *("", "v1", "pods", "pod", "Pod"),
+        kind="Pod",
+        plural="pods",
         short_names=("po",),
         categories=("all",),
+        verbs=ALL_VERBS,
         subresources=(
             Subresource("eviction", "Eviction", ("create",), "policy", "v1"),
             Subresource("log", "Pod", ("get",)),
             _status("Pod"),
         ),
+        decoded=True,
+        defaults=_DEFAULTS + "core:pod",
+        rules=_RULES + "pod.pod_spec:check_whole_pod",
+        update_rules=_UPDATES + "check_pod_changes",
+        prepare=_STRATEGIES + "prepare_pod",
+        has_generation=True,
+        admit=(_ADMISSION + "chain:admit_pod",),
+        written=_WRITTEN + "pod",
+        protobuf="1 metadata ObjectMeta, 2 spec PodSpec, 3 status -",
+        printer=_PRINTERS + "pods:POD",
+        field_labels=_FIELDS + "POD",
+        quota=_QUOTA + "count_pod",
+        cleanup_rank=3,
+        queued=True,
+        runs_here=True,
     ),
     Resource(
-        *("", "v1", "resourcequotas", "resourcequota", "ResourceQuota"),
+        kind="ResourceQuota",
+        plural="resourcequotas",
         short_names=("quota",),
+        verbs=ALL_VERBS,
         subresources=(_status("ResourceQuota"),),
+        decoded=True,
+        rules=_RULES + "core:check_resource_quota",
+        update_rules=_UPDATES + "check_quota_changes",
+        protobuf="1 metadata ObjectMeta, 2 spec QuotaSpec, 3 status -",
+        printer=_PRINTERS + "core:RESOURCE_QUOTA",
+        plain_quota=True,
+        created_first=True,
     ),
-    Resource("", "v1", "secrets", "secret", "Secret"),
-    Resource("", "v1", "serviceaccounts", "serviceaccount", "ServiceAccount", short_names=("sa",)),
     Resource(
-        *("", "v1", "services", "service", "Service"),
+        kind="Secret",
+        plural="secrets",
+        verbs=ALL_VERBS,
+        decoded=True,
+        defaults=_DEFAULTS + "core:secret",
+        rules=_RULES + "core:check_secret",
+        update_rules=_UPDATES + "check_secret_changes",
+        prepare=_STRATEGIES + "prepare_secret",
+        written=_WRITTEN + "secret",
+        protobuf="1 metadata ObjectMeta, 2 data %y, 3 type s, 4 stringData %s, 5 immutable b",
+        printer=_PRINTERS + "core:SECRET",
+        field_labels=_FIELDS + "SECRET",
+        plain_quota=True,
+        cleanup_rank=5,
+        runs_here=True,
+    ),
+    Resource(
+        kind="ServiceAccount",
+        plural="serviceaccounts",
+        short_names=("sa",),
+        verbs=ALL_VERBS,
+        decoded=True,
+        rules=_RULES + "metadata:check_named",
+        protobuf="1 metadata ObjectMeta, 2 secrets *Reference, 3 imagePullSecrets *Reference, "
+        "4 automountServiceAccountToken b",
+        columns=(_AGE,),
+        created_first=True,
+    ),
+    Resource(
+        kind="Service",
+        plural="services",
         short_names=("svc",),
         categories=("all",),
+        verbs=ALL_VERBS,
         subresources=(_status("Service"),),
+        decoded=True,
+        defaults=_DEFAULTS + "core:service",
+        rules=_RULES + "service:check_service",
+        update_rules=_UPDATES + "check_service_changes",
+        prepare=_STRATEGIES + "prepare_service",
+        initial="expander.local.controllers.services:initial_services",
+        protobuf="1 metadata ObjectMeta, 2 spec ServiceSpec, 3 status -",
+        printer=_PRINTERS + "core:SERVICE",
+        field_labels=_FIELDS + "SERVICE",
+        quota=_QUOTA + "count_service",
+        plain_quota=True,
+        name_rule=_NAMES + "label_name",
+        cleanup_rank=6,
+        runs_here=True,
     ),
+    Resource(
+        kind="PersistentVolumeClaim",
+        plural="persistentvolumeclaims",
+        short_names=("pvc",),
+        decoded=True,
+        defaults=_DEFAULTS + "core:claim",
+        rules=_RULES + "metadata:check_named",
+        admit=(_ADMISSION + "chain:admit_claim",),
+        quota=_QUOTA + "count_claim",
+        plain_quota=True,
+        runs_here=True,
+    ),
+    Resource(
+        kind="PodTemplate",
+        plural="podtemplates",
+        decoded=True,
+        defaults=_DEFAULTS + "core:pod_template",
+        rules=_RULES + "pod.pod_spec:check_template_object",
+    ),
+    Resource(kind="ReplicationController", plural="replicationcontrollers", plain_quota=True),
+    _cluster_wide("PersistentVolume"),
 )
 _BATCH: Final = (
     Resource(
-        *("batch", "v1", "cronjobs", "cronjob", "CronJob"),
+        group="batch",
+        kind="CronJob",
+        plural="cronjobs",
         short_names=("cj",),
         categories=("all",),
+        verbs=ALL_VERBS,
         subresources=(_status("CronJob"),),
+        decoded=True,
+        defaults=_DEFAULTS + "batch:cron_job",
+        rules=_RULES + "cronjob:check_cron_job",
+        has_generation=True,
+        protobuf="1 metadata ObjectMeta, 2 spec CronJobSpec, 3 status -",
+        printer=_PRINTERS + "batch:CRON_JOB",
+        name_rule=_NAMES + "cron_job_name",
+        cleanup_rank=1,
     ),
-    Resource(*("batch", "v1", "jobs", "job", "Job"), categories=("all",), subresources=(_status("Job"),)),
+    Resource(
+        group="batch",
+        kind="Job",
+        plural="jobs",
+        categories=("all",),
+        verbs=ALL_VERBS,
+        subresources=(_status("Job"),),
+        decoded=True,
+        defaults=_DEFAULTS + "batch:job",
+        rules=_RULES + "job:check_job",
+        update_rules=_UPDATES + "check_job_changes",
+        has_generation=True,
+        written=_WRITTEN + "job",
+        protobuf="1 metadata ObjectMeta, 2 spec JobSpec, 3 status -",
+        printer=_PRINTERS + "batch:JOB",
+        field_labels=_FIELDS + "JOB",
+        name_rule=_NAMES + "job_name",
+        cleanup_rank=2,
+        suspend=("spec",),
+        queued=True,
+        runs_here=True,
+    ),
+)
+_OTHERS: Final = (
+    _cluster_wide("PriorityClass", "scheduling.k8s.io", created_first=True),
+    _cluster_wide("CustomResourceDefinition", "apiextensions.k8s.io", created_first=True),
+    _cluster_wide("ClusterRole", "rbac.authorization.k8s.io"),
+    _cluster_wide("ClusterRoleBinding", "rbac.authorization.k8s.io"),
+    _cluster_wide("StorageClass", "storage.k8s.io"),
+    _cluster_wide("CSIDriver", "storage.k8s.io"),
+    _cluster_wide("IngressClass", "networking.k8s.io"),
+    _cluster_wide("RuntimeClass", "node.k8s.io"),
+    Resource(group="apps", kind="Deployment", plural="deployments", queued=True),
+    Resource(group="apps", kind="StatefulSet", plural="statefulsets", queued=True),
+)
+_VOLCANO: Final = (
+    Resource(
+        group="batch.volcano.sh",
+        version="v1alpha1",
+        kind="Job",
+        plural="jobs",
+        decoded=True,
+        defaults=_DEFAULTS + "custom:volcano_job",
+        rules=_RULES + "volcano_job:check_volcano_job",
+        name_rule=_NAMES + "volcano_job_name",
+        runs_here=True,
+    ),
+    Resource(
+        group="scheduling.volcano.sh",
+        version="v1beta1",
+        kind="Queue",
+        plural="queues",
+        namespaced=False,
+        rules=_RULES + "metadata:check_cluster_wide",
+    ),
+    Resource(
+        group="scheduling.volcano.sh",
+        version="v1beta1",
+        kind="PodGroup",
+        plural="podgroups",
+        rules=_RULES + "metadata:check_named",
+    ),
+)
+_KUEUE: Final = (
+    _queue("LocalQueue", "localqueues", namespaced=True, rules="kueue:check_local_queue"),
+    _queue("ClusterQueue", "clusterqueues", rules="kueue:check_cluster_queue"),
+    _queue("ResourceFlavor", "resourceflavors", rules="kueue:check_flavor"),
+    _queue("WorkloadPriorityClass", "workloadpriorityclasses", rules="metadata:check_cluster_wide"),
+    _queue("AdmissionCheck", "admissionchecks", rules="metadata:check_cluster_wide"),
+    Resource(
+        group="jobset.x-k8s.io",
+        version="v1alpha2",
+        kind="JobSet",
+        plural="jobsets",
+        decoded=True,
+        defaults=_DEFAULTS + "custom:jobset",
+        rules=_RULES + "jobset:check_jobset",
+        name_rule=_NAMES + "jobset_name",
+        suspend=("spec",),
+        queued=True,
+    ),
+    _workload("TrainJob", "trainer.kubeflow.org", "v1alpha1", "spec"),
+    _workload("RayJob", "ray.io", "v1", "spec"),
+    _workload("RayCluster", "ray.io", "v1", "spec"),
+    _workload("MPIJob", "kubeflow.org", "v2beta1", "spec", "runPolicy"),
+    _workload("PyTorchJob", "kubeflow.org", "v1", "spec", "runPolicy"),
+    _workload("TFJob", "kubeflow.org", "v1", "spec", "runPolicy"),
+    _workload("XGBoostJob", "kubeflow.org", "v1", "spec", "runPolicy"),
+    _workload("PaddleJob", "kubeflow.org", "v1", "spec", "runPolicy"),
+    _workload("JAXJob", "kubeflow.org", "v1", "spec", "runPolicy"),
+    _workload("AppWrapper", "workload.codeflare.dev", "v1beta2"),
+    _workload("LeaderWorkerSet", "leaderworkerset.x-k8s.io", "v1"),
+    _workload("SparkApplication", "sparkoperator.k8s.io", "v1beta2"),
 )
 
-RESOURCES: Final = (*_CORE, *_BATCH)
-BY_KIND: Final = {resource.kind: resource for resource in RESOURCES}
-BY_PATH: Final = {(resource.group, resource.version, resource.plural): resource for resource in RESOURCES}
-"""By group, version and plural, the parts of a path."""
+KINDS: Final = (*_CORE, *_BATCH, *_OTHERS, *_VOLCANO, *_KUEUE)
+RESOURCES: Final = tuple(each for each in KINDS if each.verbs)
+"""What the local API serves, in the order of discovery."""
 
-GROUP_VERSIONS: Final = tuple(dict.fromkeys((resource.group, resource.version) for resource in RESOURCES))
-"""Every group with its one version, the group without a name first."""
+BY_KIND: Final = {each.kind: each for each in reversed(KINDS)}
+"""By the name of the kind alone; the first of the table, which is that of Kubernetes, goes before others."""
+BY_PATH: Final = {(each.group, each.version, each.plural): each for each in RESOURCES}
+"""What is served by group, version and plural, the parts of a path."""
+_BY_API: Final = {
+    (f"{each.group}/{version}" if each.group else version, each.kind): each
+    for each in KINDS
+    for version in (each.version, *each.older)
+}
+
+GROUP_VERSIONS: Final = tuple(dict.fromkeys((each.group, each.version) for each in RESOURCES))
+"""Every group that is served with its one version, the core group first."""
+
+CLEANUP_ORDER: Final = tuple(
+    each.kind for each in sorted(KINDS, key=lambda each: each.cleanup_rank) if each.cleanup_rank
+)
+"""The kinds that ``cleanup`` deletes, in order."""
+
+STORED: Final = tuple(
+    dict.fromkeys(
+        each.kind
+        for each in sorted(KINDS, key=lambda each: each.cleanup_rank or len(KINDS))
+        if each.namespaced and (each.verbs or each.runs_here)
+    )
+)
+"""The kinds of objects in the namespaces of a local cluster, owners before what they own."""
+
+
+def find(api_version: str, kind: str) -> Resource | None:
+    """The row of a kind of one group and version; None for a kind that is not known."""
+    return _BY_API.get((api_version, kind))
+
+
+def of_object(obj: Mapping[str, Any]) -> Resource | None:
+    """The row of the kind of an object; without an apiVersion the name of the kind decides."""
+    api_version, kind = obj.get("apiVersion"), obj.get("kind") or ""
+    return find(api_version, kind) if api_version else BY_KIND.get(kind)
 
 
 def of_group(group: str, version: str) -> tuple[Resource, ...]:
-    """The resources of one group and version, in order."""
+    """What is served of one group and version, in order."""
     return tuple(each for each in RESOURCES if (each.group, each.version) == (group, version))
+
+
+def is_namespaced(obj: Mapping[str, Any]) -> bool:
+    """Whether objects of this kind live in namespaces; a kind that is not known does."""
+    kind = obj.get("kind")
+    api_version = obj.get("apiVersion")
+    group = str(api_version or "").rpartition("/")[0]
+    return all(
+        each.namespaced for each in KINDS if each.kind == kind and (not api_version or each.group == group)
+    )
+
+
+def plural_of(api_version: str, kind: str) -> str:
+    """The plural of a kind: of the table, else as apimachinery guesses it."""
+    found = find(api_version, kind)
+    return guess_plural(kind) if found is None else found.plural
+
+
+def api_path(api_version: str) -> str:
+    """The path of a group and version: ``/apis/batch/v1``, ``/api/v1``."""
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+@cache
+def load(path: str) -> Any:
+    """What a dotted path of the table names; its module is imported the first time."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)

@@ -8,10 +8,11 @@ Objects as they come in: defaulted, named, given a uid, and compared with those 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from expander.kube.generated_names import generated, new_uid
+from expander.kube.scheme import is_namespaced
 from expander.kube.time import api_time
 from expander.kube.volcano import is_volcano
 from expander.local.store.database import Object
@@ -70,10 +71,6 @@ IMMUTABLE_METADATA: Final = (
 )
 """What the server writes into the metadata and no client changes."""
 
-CLUSTER_KINDS: Final = frozenset(("Namespace", "Node"))
-"""Kinds that are in no namespace."""
-
-
 Outcome = Literal["created", "unchanged", "exists"]
 
 
@@ -106,7 +103,7 @@ def create_object(
     """
     metadata: Mapping[str, Any] = obj["metadata"]
     kind = obj["kind"]
-    space = "" if kind in CLUSTER_KINDS else metadata.get("namespace") or namespace
+    space = "" if not is_namespaced(obj) else metadata.get("namespace") or namespace
     name = metadata.get("name")
     there = store.get(kind, space, name) if name else None
     if there is not None:
@@ -150,11 +147,11 @@ def _prepare_for_create(obj: Mapping[str, Any], uid: str, namespace: str) -> dic
     made["metadata"] = dict(made["metadata"])
     if namespace:
         made["metadata"].setdefault("namespace", namespace)
-    if obj["kind"] in ("CronJob", "Job"):
+    if obj["kind"] == "Pod":
+        prepare_pod(made, lambda kind: ())
+    elif obj["kind"] in ("CronJob", "Job"):
         made["metadata"]["generation"] = 1
         made["status"] = {}
-    if obj["kind"] == "Pod":
-        made["status"] = {"phase": "Pending"}
     return made
 
 
@@ -165,3 +162,49 @@ def _same(fresh: Object, there: Object) -> bool:
             return False
     ours, theirs = fresh["metadata"], there["metadata"]
     return all((ours.get(part) or {}) == (theirs.get(part) or {}) for part in ("labels", "annotations"))
+
+
+Listed = Callable[[str], Iterable[Object]]
+"""Gives the objects of a kind that are there."""
+
+
+def prepare_pod(pod: Object, listed: Listed) -> None:
+    """A new pod waits for a place."""
+    pod["status"] = {"phase": "Pending"}
+
+
+def prepare_secret(secret: Object, listed: Listed) -> None:
+    """``stringData`` is written into ``data`` and never shown."""
+    from base64 import b64encode
+
+    texts = secret.pop("stringData", None)
+    if texts:
+        data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
+        secret["data"] = {**(secret.get("data") or {}), **data}
+
+
+def prepare_namespace(namespace: Object, listed: Listed) -> None:
+    """A namespace is active, and has a finalizer of its own."""
+    namespace["spec"] = {"finalizers": ["kubernetes"]}
+    namespace["status"] = {"phase": "Active"}
+
+
+def prepare_service(service: Object, listed: Listed) -> None:
+    """A Service gets an address of its own unless it is headless."""
+    spec = service["spec"]
+    if spec["type"] != "ExternalName":
+        if not spec.get("clusterIP"):
+            spec["clusterIP"] = _free({each["spec"].get("clusterIP") for each in listed("Service")})
+        spec["clusterIPs"] = [spec["clusterIP"]]
+        spec.setdefault("ipFamilies", ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "SingleStack")
+    service["status"] = {"loadBalancer": {}}
+
+
+def _free(taken: set[str | None]) -> str:
+    """The first address of 10.0.0.0/16 behind those of the cluster itself that nobody has."""
+    for number in range(10, 65536):
+        address = f"10.0.{number >> 8}.{number & 255}"
+        if address not in taken:
+            return address
+    raise ValueError("all addresses for Services are taken")

@@ -10,28 +10,12 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from expander.kube.scheme import is_namespaced
+
 Tree = MutableMapping[str, Any]
 
 GROUP_LABEL = "jobgroup"
 ITEM_ANNOTATION = "expander/item"
-
-_CLUSTER_SCOPED = frozenset(
-    [
-        "Namespace",
-        "Node",
-        "PersistentVolume",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "StorageClass",
-        "PriorityClass",
-        "RuntimeClass",
-        "CustomResourceDefinition",
-        "IngressClass",
-        "CSIDriver",
-        "ClusterQueue",
-        "ResourceFlavor",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +51,7 @@ def apply_edits(tree: Tree, edits: Edits) -> list[str]:
                 labels[edits.group_label] = group
         for name, wanted in (("labels", edits.labels), ("annotations", edits.annotations)):
             kept += _merge(metadata, name, wanted, edits.overwrite, where)
-    if edits.namespace is not None and tree.get("kind") not in _CLUSTER_SCOPED:
+    if edits.namespace is not None and is_namespaced(tree):
         own = _child(tree, "metadata")
         if own is not None:
             own["namespace"] = edits.namespace

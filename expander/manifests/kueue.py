@@ -5,30 +5,11 @@ Kueue's webhooks suspend what it manages; a Job suspended here also waits where 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
+from expander.kube.scheme import BY_KIND
 from expander.kube.volcano import is_volcano
 from expander.manifests.rerun import QUEUE_LABEL
-
-SUSPENDED: Final = {
-    "Job": "spec",
-    "JobSet": "spec",
-    "TrainJob": "spec",
-    "RayJob": "spec",
-    "RayCluster": "spec",
-    "MPIJob": "spec.runPolicy",
-    "PyTorchJob": "spec.runPolicy",
-    "TFJob": "spec.runPolicy",
-    "XGBoostJob": "spec.runPolicy",
-    "PaddleJob": "spec.runPolicy",
-    "JAXJob": "spec.runPolicy",
-}
-"""Kinds that have a field ``suspend``, and where."""
-
-LABELLED: Final = frozenset(
-    ["AppWrapper", "Deployment", "LeaderWorkerSet", "Pod", "SparkApplication", "StatefulSet"]
-)
-"""Kinds that Kueue knows by the label alone."""
 
 
 def assign_queue(tree: dict[str, Any], queue: str) -> None:
@@ -43,11 +24,14 @@ def assign_queue(tree: dict[str, Any], queue: str) -> None:
         template = _mapping(_mapping(tree, "spec"), "jobTemplate")
         _mapping(_mapping(template, "metadata"), "labels")[QUEUE_LABEL] = queue
         _mapping(template, "spec")["suspend"] = True
-    elif kind in SUSPENDED or kind in LABELLED:
-        _mapping(_mapping(tree, "metadata"), "labels")[QUEUE_LABEL] = queue
-    if kind in SUSPENDED:
+        return
+    row = BY_KIND.get(kind or "")
+    if row is None or not row.queued:
+        return
+    _mapping(_mapping(tree, "metadata"), "labels")[QUEUE_LABEL] = queue
+    if row.suspend:
         place = tree
-        for name in SUSPENDED[kind].split("."):
+        for name in row.suspend:
             place = _mapping(place, name)
         place["suspend"] = True
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Any
 
+from expander.kube.scheme import BY_KIND, load, of_object
 from expander.kube.volcano import is_volcano
 
 HASH_LENGTH = 8
@@ -166,18 +167,40 @@ def name_rule(tree: Mapping[str, Any], path: Path) -> NameRule | None:
 
 
 def _object_name(tree: Mapping[str, Any]) -> NameRule:
-    kind = tree.get("kind")
-    if is_volcano(tree):
-        return DNS_LABEL.shortened(63 - _task_room(tree.get("spec")))
-    if kind == "Job":
-        return SUBDOMAIN.shortened(63 - _index_room(tree.get("spec")))
-    if kind == "CronJob":
-        return SUBDOMAIN.shortened(63 - _CRONJOB_SUFFIX)
-    if kind == "JobSet":
-        return DNS_LABEL.shortened(63 - _replica_room(tree.get("spec")))
-    if kind in ("Service", "Namespace"):
-        return DNS_LABEL
+    """The rule of the kind; of a kind in another version, or that says no version, that of its name."""
+    row = of_object(tree) or BY_KIND.get(tree.get("kind") or "")
+    rule: NameRule = SUBDOMAIN if row is None else load(row.name_rule)(tree)
+    return rule
+
+
+def subdomain_name(tree: Mapping[str, Any]) -> NameRule:
+    """Of an object whose name is bound by nothing else."""
     return SUBDOMAIN
+
+
+def label_name(tree: Mapping[str, Any]) -> NameRule:
+    """Of a Service or a namespace: its name is part of the names of hosts."""
+    return DNS_LABEL
+
+
+def job_name(tree: Mapping[str, Any]) -> NameRule:
+    """Of a Job: its name is a label of its pods, and part of their host names when it is Indexed."""
+    return SUBDOMAIN.shortened(63 - _index_room(tree.get("spec")))
+
+
+def cron_job_name(tree: Mapping[str, Any]) -> NameRule:
+    """Of a CronJob: its Jobs are named after it."""
+    return SUBDOMAIN.shortened(63 - _CRONJOB_SUFFIX)
+
+
+def jobset_name(tree: Mapping[str, Any]) -> NameRule:
+    """Of a JobSet: its pods are named after it."""
+    return DNS_LABEL.shortened(63 - _replica_room(tree.get("spec")))
+
+
+def volcano_job_name(tree: Mapping[str, Any]) -> NameRule:
+    """Of a Volcano Job: its pods are named after it and their tasks."""
+    return DNS_LABEL.shortened(63 - _task_room(tree.get("spec")))
 
 
 def _task_room(spec: Any) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from expander.kube.objects import MutableObject
 from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
-from expander.kube.scheme import BY_KIND
+from expander.kube.scheme import of_object, plural_of
 from expander.local.apiserver.write import created
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.validate.defaults.core import requests_from_limits
@@ -101,10 +101,10 @@ def added_bytes(tree: Mapping[str, Any]) -> int:
     name = str(metadata.get("name") or metadata.get("generateName") or "")
     metadata["annotations"] = {**(metadata.get("annotations") or {}), DIGEST_ANNOTATION: "0" * 32}
     sent: MutableObject = {**tree, "metadata": metadata}
-    resource = BY_KIND.get(kind)
+    resource = of_object(tree)
     namespace = str(metadata.get("namespace") or "default")
-    if resource is not None:
-        sent = created(resource, sent, namespace, 0.0, "expander", lambda: ())
+    if resource is not None and resource.verbs:
+        sent = created(resource, sent, namespace, 0.0, "expander", lambda kind: ())
     return _size(sent) - _size(tree) - NAME_COPIES.get(kind, 0) * len(name)
 
 
@@ -131,7 +131,8 @@ def _pod(template: Mapping[str, Any]) -> MutableObject:
 def _counted(tree: Mapping[str, Any], kind: str, pod: MutableObject | None) -> Amounts:
     if kind == "Pod" and pod is not None:
         return usage(pod)
-    if kind in BY_KIND:
+    row = of_object(tree)
+    if row is not None and row.decoded:
         return usage(defaults(tree))
     return _count_quota(str(tree.get("apiVersion")), kind)
 
@@ -143,4 +144,4 @@ def _title(api_version: str, kind: str) -> str:
 
 def _count_quota(api_version: str, kind: str) -> Amounts:
     group, _, version = api_version.partition("/")
-    return {f"count/{kind.lower()}s{f'.{group}' if version else ''}": ONE}
+    return {f"count/{plural_of(api_version, kind)}{f'.{group}' if version else ''}": ONE}

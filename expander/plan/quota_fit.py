@@ -125,7 +125,11 @@ class QuotaDemand:
         pod = self._admitted(needs, times)
         for each in self.capacity.quotas:
             name = each["metadata"]["name"]
-            own = {"kind": needs.kind, "spec": {}} if needs.kind != "Pod" else pod
+            own = (
+                {"apiVersion": needs.api_version, "kind": needs.kind, "spec": {}}
+                if needs.kind != "Pod"
+                else pod
+            )
             if own is not None and concerns(_as_dict(each), own):
                 counted = needs.counted if needs.kind != "Pod" else usage(own)
                 found.append(_Charge(name, counted, needs.kind, True, 1))

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from expander.base.errors import ItemError, Problem
 from expander.client.quotas import NamespaceLimits, NamespaceLimitsOf
-from expander.kube.scheme import BY_KIND
+from expander.kube.scheme import is_namespaced
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
 from expander.plan.demand import NAME_COPIES, ResourceDemand, minimal_demand, resource_demand
@@ -205,7 +205,7 @@ class Survey:
     def _sum_up(self) -> None:
         plan = self._plan
         for (needs, named), times in self._counts.items():
-            namespaced = needs.kind not in BY_KIND or BY_KIND[needs.kind].namespaced
+            namespaced = is_namespaced({"apiVersion": needs.api_version, "kind": needs.kind})
             namespace = (named or self._namespace) if namespaced else ""
             self._versions.add(needs.api_version)
             plan.objects[needs.kind] = plan.objects.get(needs.kind, 0) + times

@@ -19,6 +19,7 @@ from expander.client.client import ApiClient, ClusterError, Resource, StatusErro
 from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.group.collect import ClusterCollector
+from expander.kube.scheme import api_path, plural_of
 from expander.manifests.manifest import Manifest
 from expander.submit.active_window import ActiveWindow
 from expander.submit.delivery import Finished
@@ -37,10 +38,10 @@ def dry_run_outcomes(
     """The outcomes of ``--dry-run=client``: nothing is asked of any server."""
     preparation = RequestBuilder("", options.group_label, options.queue)
     for manifest in manifests:
-        version, kind = manifest.api_version, manifest.kind.lower()
-        prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        path = api_path(manifest.api_version)
+        plural = plural_of(manifest.api_version, manifest.kind)
         try:
-            prepared = preparation.of(manifest, Resource(prefix, f"{kind}s", namespaced=True))
+            prepared = preparation.of(manifest, Resource(path, plural, namespaced=True))
         except ItemError as error:
             on_error(error)
         else:

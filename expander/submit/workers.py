@@ -16,6 +16,7 @@ from expander.base.errors import ExpanderError
 from expander.client.client import ClusterError
 from expander.client.retry import retry_after
 from expander.client.transport import ConnectionLost, Transport
+from expander.kube.scheme import KINDS
 from expander.submit.active_window import ActiveWindow
 from expander.submit.delivery import (
     Action,
@@ -37,16 +38,7 @@ MAX_BACKLOG: Final = 2000
 GLANCE: Final = 0.2
 """Seconds a thread sleeps at most before it looks whether it was told to stop."""
 
-PREREQUISITE_KINDS: Final = frozenset(
-    [
-        "Namespace",
-        "CustomResourceDefinition",
-        "ServiceAccount",
-        "LimitRange",
-        "ResourceQuota",
-        "PriorityClass",
-    ]
-)
+PREREQUISITE_KINDS: Final = frozenset(each.kind for each in KINDS if each.created_first)
 """Kinds that have to be there before what follows them is sent."""
 
 

@@ -17,9 +17,10 @@ other resources (pkg/registry/batch/job/strategy.go decides when).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from expander.kube.scheme import find, load
 from expander.validate.finding import Finding
 from expander.validate.rules import check_rules
 from expander.validate.rules.cronjob import check_cron_job_spec
@@ -183,8 +184,9 @@ def check_update(new: Object, old: Object) -> list[Finding]:
     """
     kind = (old.get("apiVersion") or "", old.get("kind") or "")
     changed = [*_check_metadata(new.get("metadata") or EMPTY, old.get("metadata") or EMPTY)]
-    if kind in CHANGES:
-        changed += CHANGES[kind](new, old)
+    row = find(*kind)
+    if row is not None and row.update_rules:
+        changed += load(row.update_rules)(new, old)
     rules = _check_rules(kind, new, old)
     return list(dict.fromkeys(rules + changed if kind == JOB else changed + rules))
 
@@ -214,7 +216,7 @@ def _check_metadata(new: Object, old: Object) -> Iterator[Finding]:
     yield from check_shared(new)
 
 
-def _check_config_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_config_changes(new: Object, old: Object) -> Iterator[Finding]:
     """A ConfigMap or Secret that is ``immutable`` stays so, with its data."""
     if not old.get("immutable"):
         return
@@ -226,19 +228,19 @@ def _check_config_changes(new: Object, old: Object) -> Iterator[Finding]:
             yield forbidden(field, _SEALED)
 
 
-def _check_secret_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_secret_changes(new: Object, old: Object) -> Iterator[Finding]:
     if new.get("type") and new["type"] != old.get("type"):
         yield immutable("type", new["type"])
-    yield from _check_config_changes(new, old)
+    yield from check_config_changes(new, old)
 
 
-def _check_quota_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_quota_changes(new: Object, old: Object) -> Iterator[Finding]:
     spec = new.get("spec") or EMPTY
     if sorted(spec.get("scopes") or ()) != sorted((old.get("spec") or EMPTY).get("scopes") or ()):
         yield immutable("spec.scopes", spec.get("scopes"))
 
 
-def _check_service_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_service_changes(new: Object, old: Object) -> Iterator[Finding]:
     """An address stays as long as the type has one."""
     spec, before = new.get("spec") or EMPTY, old.get("spec") or EMPTY
     address, held = spec.get("clusterIP"), before.get("clusterIP")
@@ -246,7 +248,7 @@ def _check_service_changes(new: Object, old: Object) -> Iterator[Finding]:
         yield invalid("spec.clusterIPs[0]", address, "may not change once set")
 
 
-def _check_pod_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_pod_changes(new: Object, old: Object) -> Iterator[Finding]:
     """Of a pod only images, the deadline and further tolerations can change."""
     spec, before = new.get("spec") or EMPTY, old.get("spec") or EMPTY
     allowed = {**before, "activeDeadlineSeconds": spec.get("activeDeadlineSeconds")}
@@ -262,14 +264,3 @@ def _check_pod_changes(new: Object, old: Object) -> Iterator[Finding]:
         allowed["tolerations"] = tolerations
     if not same_at({"spec": spec}, {"spec": allowed}, "spec"):
         yield forbidden("spec", _POD_FIELDS)
-
-
-CHANGES: Final[Mapping[tuple[str, str], Callable[[Object, Object], Iterator[Finding]]]] = {
-    JOB: check_job_changes,
-    ("v1", "ConfigMap"): _check_config_changes,
-    ("v1", "Secret"): _check_secret_changes,
-    ("v1", "ResourceQuota"): _check_quota_changes,
-    ("v1", "Service"): _check_service_changes,
-    ("v1", "Pod"): _check_pod_changes,
-}
-"""The kinds of which not everything may change."""

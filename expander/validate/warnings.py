@@ -11,12 +11,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from expander.base.yaml.scalars import resolve
 from expander.kube.quantity import canonical, parse
 from expander.kube.resources import of_pod
+from expander.kube.scheme import RESOURCES
 from expander.kube.volcano import is_volcano
+
+_COUNTED_KINDS: Final = {
+    name: each.kind for each in RESOURCES if each.kind != "Pod" for name in each.quota_names
+}
+"""The kinds by the names under which a ResourceQuota counts their objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,23 +202,8 @@ class Totals:
         return found
 
     def _asked(self, name: str) -> Fraction | None:
-        if name in (
-            "count/jobs.batch",
-            "count/cronjobs.batch",
-            "count/configmaps",
-            "configmaps",
-            "secrets",
-            "services",
-        ):
-            plural = name.removeprefix("count/").removesuffix(".batch")
-            kinds = {
-                "jobs": "Job",
-                "cronjobs": "CronJob",
-                "configmaps": "ConfigMap",
-                "secrets": "Secret",
-                "services": "Service",
-            }
-            return Fraction(self.counts.get(kinds[plural], 0))
+        if name in _COUNTED_KINDS:
+            return Fraction(self.counts.get(_COUNTED_KINDS[name], 0))
         if name in ("cpu", "memory", "ephemeral-storage"):
             name = f"requests.{name}"
         return self.amounts.get("pods" if name == "count/pods" else name)

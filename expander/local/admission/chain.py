@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from expander.kube import limit_ranges, quota
 from expander.kube.quota import forbidden
+from expander.kube.scheme import load, of_object
 from expander.local.admission import namespace_lifecycle
 from expander.local.admission.service_account import with_token
 from expander.local.store.database import Object
@@ -76,6 +77,20 @@ def _covers(toleration: Object, other: Object) -> bool:
     return key in ("", other["key"]) and effect in ("", other["effect"])
 
 
+def admit_pod(store: ObjectStore, pod: Object) -> Object:
+    """A new pod with what a cluster and the LimitRanges of its namespace give it."""
+    ranges = list(store.of_kind("LimitRange", pod["metadata"]["namespace"]))
+    pod = limit_ranges.applied(ranges, with_pod_defaults(store, pod))
+    limit_ranges.check(ranges, pod)
+    return pod
+
+
+def admit_claim(store: ObjectStore, claim: Object) -> Object:
+    """A new claim, held against the LimitRanges of its namespace."""
+    limit_ranges.check(store.of_kind("LimitRange", claim["metadata"]["namespace"]), claim)
+    return claim
+
+
 def admit(store: ObjectStore, obj: Object) -> Object:
     """``obj``, a new object with its name, namespace and defaults, as it is to be stored.
 
@@ -83,14 +98,23 @@ def admit(store: ObjectStore, obj: Object) -> Object:
     `Refused` with code 403 or 404.
     """
     namespace_lifecycle.check_creation(store, obj)
-    namespace = obj["metadata"].get("namespace")
-    if not namespace:
-        return obj
-    if obj["kind"] == "Pod":
-        ranges = list(store.of_kind("LimitRange", namespace))
-        obj = limit_ranges.applied(ranges, with_pod_defaults(store, obj))
-        limit_ranges.check(ranges, obj)
-    elif obj["kind"] == "PersistentVolumeClaim":
-        limit_ranges.check(store.of_kind("LimitRange", namespace), obj)
-    quota.check(store.of_kind("ResourceQuota", namespace), obj)
+    row = of_object(obj)
+    for plugin in row.admit if row is not None else ():
+        obj = load(plugin)(store, obj)
+    if namespace := obj["metadata"].get("namespace"):
+        quota.check(store.of_kind("ResourceQuota", namespace), obj)
     return obj
+
+
+def admit_update(store: ObjectStore, obj: Object) -> None:
+    """Raises `Refused` when ``obj`` may not take the place of what is stored under its name."""
+    row = of_object(obj)
+    for plugin in row.admit_update if row is not None else ():
+        load(plugin)(store, obj)
+
+
+def admit_delete(obj: Object) -> None:
+    """Raises `Refused` when ``obj`` may not be deleted."""
+    row = of_object(obj)
+    for plugin in row.admit_delete if row is not None else ():
+        load(plugin)(obj)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
+from expander.kube.generated_names import new_uid
 from expander.kube.quota import Refused, forbidden
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
@@ -34,7 +36,20 @@ def check_creation(store: ObjectStore, obj: Object) -> None:
         raise forbidden(obj, why, [cause])
 
 
-def check_deletion(obj: Object) -> None:
-    """Raises `Refused` when ``obj`` is a namespace that must stay."""
-    if obj["kind"] == "Namespace" and obj["metadata"]["name"] in IMMORTAL_NAMESPACES:
-        raise forbidden(obj, "this namespace may not be deleted")
+def check_deletion(namespace: Object) -> None:
+    """Raises `Refused` when the namespace must stay."""
+    if namespace["metadata"]["name"] in IMMORTAL_NAMESPACES:
+        raise forbidden(namespace, "this namespace may not be deleted")
+
+
+def initial_namespaces(now: str) -> Iterator[Object]:
+    """The namespaces every cluster has, created ``now`` (API form)."""
+    for name in SYSTEM_NAMESPACES:
+        metadata = {
+            "name": name,
+            "uid": new_uid(),
+            "creationTimestamp": now,
+            "labels": {"kubernetes.io/metadata.name": name},
+        }
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+        yield {**namespace, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}

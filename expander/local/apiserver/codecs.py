@@ -160,7 +160,7 @@ def one(
 ) -> Object:
     """A single object; ``include`` and ``headers`` are about tables."""
     if form.kind == TABLE:
-        return table.table(resource.kind, [obj], now, include=include, headers=headers)
+        return table.table(resource, [obj], now, include=include, headers=headers)
     if form.kind == PARTIAL:
         return pagination.partial(obj)
     return obj
@@ -177,7 +177,7 @@ def several(
 ) -> Object:
     """A list; ``metadata`` is the list's own."""
     if form.kind == TABLE:
-        return table.table(resource.kind, objects, now, metadata=metadata, include=include)
+        return table.table(resource, objects, now, metadata=metadata, include=include)
     if form.kind == PARTIAL_LIST:
         return pagination.partial_list(objects, metadata)
     return pagination.listed(resource.api_version, resource.kind, objects, metadata)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from expander.kube.scheme import Resource
-from expander.local.admission.namespace_lifecycle import check_deletion
+from expander.local.admission.chain import admit_delete
 from expander.local.apiserver import pagination, read, status
 from expander.local.apiserver.read import existing
 from expander.local.apiserver.routing import Service, Target
@@ -76,7 +76,7 @@ def evict(service: Service, target: Target, body: Any) -> Object:
 
 
 def _delete(service: Service, resource: Resource, obj: Object, options: Options) -> Object:
-    check_deletion(obj)
+    admit_delete(obj)
     _check(resource, obj, options)
     metadata = obj["metadata"]
     if options.dry:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.kube.scheme import Resource, load
+
 Object = Mapping[str, Any]
 Reader = Callable[[Object], str]
 
@@ -53,8 +55,8 @@ class FieldSelector:
         return bool(self.terms)
 
 
-def parse(kind: str, text: str) -> FieldSelector:
-    """The selector that ``text`` means for objects of ``kind``; an empty text means all of them.
+def parse(resource: Resource, text: str) -> FieldSelector:
+    """The selector that ``text`` means for objects of ``resource``; an empty text means all of them.
 
     Raises ValueError in the words of the API, which answers 400 with them.
     """
@@ -64,7 +66,7 @@ def parse(kind: str, text: str) -> FieldSelector:
         if parts is None:
             raise ValueError(f"invalid selector: '{text}'; can't understand '{found[0]}'")
         value = _unescaped(parts[3])
-        field, read = _reader(kind, parts[1])
+        field, read = _reader(resource, parts[1])
         terms.append(Term(field, value, parts[2] != "!=", read))
     return FieldSelector(tuple(terms))
 
@@ -117,39 +119,36 @@ def _plain(*paths: str) -> dict[str, Reader]:
     return {path: _at(path) for path in paths}
 
 
-_NAMED: Final = _plain("metadata.name", "metadata.namespace")
-_POD: Final = _NAMED | {
+NAMED: Final = _plain("metadata.name", "metadata.namespace")
+POD: Final = NAMED | {
     **_plain("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName"),
     **_plain("status.phase", "status.podIP", "status.nominatedNodeName"),
     "spec.hostNetwork": _flag("spec.hostNetwork"),
     "status.podIPs": lambda pod: ",".join(each["ip"] for each in _below(pod, "status", "podIPs")),
 }
-_EVENT: Final = _NAMED | {
+EVENT: Final = NAMED | {
     **_plain(*(f"involvedObject.{key}" for key in ("kind", "namespace", "name", "uid", "apiVersion"))),
     **_plain("involvedObject.resourceVersion", "involvedObject.fieldPath"),
     **_plain("reason", "reportingComponent", "type"),
     "source": _source,
 }
-_FIELDS: Final[Mapping[str, Mapping[str, Reader]]] = {
-    "Pod": _POD,
-    "Event": _EVENT,
-    "Job": _NAMED | {"status.successful": _number("status.succeeded")},
-    "Secret": _NAMED | _plain("type"),
-    "Service": _NAMED | _plain("spec.clusterIP", "spec.type"),
-    "Namespace": _plain("metadata.name", "status.phase"),
-    "Node": {**_plain("metadata.name"), "spec.unschedulable": _flag("spec.unschedulable")},
-}
+JOB: Final = NAMED | {"status.successful": _number("status.succeeded")}
+SECRET: Final = NAMED | _plain("type")
+SERVICE: Final = NAMED | _plain("spec.clusterIP", "spec.type")
+NAMESPACE: Final = _plain("metadata.name", "status.phase")
+NODE: Final = {**_plain("metadata.name"), "spec.unschedulable": _flag("spec.unschedulable")}
+
 _OLD_NAMES: Final = {("Pod", "spec.host"): "spec.nodeName"}
 
 
-def _reader(kind: str, field: str) -> tuple[str, Reader]:
-    field = _OLD_NAMES.get((kind, field), field)
-    known = _FIELDS.get(kind, _NAMED)
+def _reader(resource: Resource, field: str) -> tuple[str, Reader]:
+    field = _OLD_NAMES.get((resource.kind, field), field)
+    known: Mapping[str, Reader] = load(resource.field_labels)
     if field in known:
         return field, known[field]
-    if kind == "Job":
+    if known is JOB:
         raise ValueError(f'field label "{field}" not supported for Job')
-    if kind in _FIELDS:
+    if known is not NAMED:
         raise ValueError(f"field label not supported: {field}")
     raise ValueError(f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"')
 

@@ -22,6 +22,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from expander.kube.scheme import BY_KIND
+
 
 class Field(NamedTuple):
     """One field: its JSON name, its type, and ``*``, ``%``, ``?``, ``^`` or nothing."""
@@ -43,7 +45,6 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "Requirement": "1 key s, 2 operator s, 3 values *s",
         "Reference": "1 name s",
         "Pair": "1 name s, 2 value s",
-        "Job": "1 metadata ObjectMeta, 2 spec JobSpec, 3 status -",
         "JobSpec": "1 parallelism i, 2 completions i, 3 activeDeadlineSeconds i, 4 selector ?LabelSelector, "
         "5 manualSelector b, 6 template PodTemplateSpec, 7 backoffLimit i, 8 ttlSecondsAfterFinished i, "
         "9 completionMode s, 10 suspend b, 11 podFailurePolicy ?PodFailurePolicy, 12 backoffLimitPerIndex i, "
@@ -54,13 +55,11 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "PodCondition": "1 type s, 2 status s",
         "SuccessPolicy": "1 rules *SuccessPolicyRule",
         "SuccessPolicyRule": "1 succeededIndexes s, 2 succeededCount i",
-        "CronJob": "1 metadata ObjectMeta, 2 spec CronJobSpec, 3 status -",
         "CronJobSpec": "1 schedule s, 2 startingDeadlineSeconds i, 3 concurrencyPolicy s, 4 suspend b, "
         "5 jobTemplate JobTemplateSpec, 6 successfulJobsHistoryLimit i, 7 failedJobsHistoryLimit i, "
         "8 timeZone s",
         "JobTemplateSpec": "1 metadata ObjectMeta, 2 spec JobSpec",
         "PodTemplateSpec": "1 metadata ObjectMeta, 2 spec PodSpec",
-        "Pod": "1 metadata ObjectMeta, 2 spec PodSpec, 3 status -",
         "PodSpec": "1 volumes *Volume, 2 containers *Container, 3 restartPolicy s, "
         "4 terminationGracePeriodSeconds i, 5 activeDeadlineSeconds i, 6 dnsPolicy s, 7 nodeSelector %s, "
         "8 serviceAccountName s, 9 serviceAccount s, 10 nodeName s, 11 hostNetwork B, 12 hostPID B, "
@@ -154,16 +153,9 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "4 serviceAccountToken ?TokenProjection",
         "RefProjection": "1 reference ^Reference, 2 items *KeyToPath, 4 optional b",
         "TokenProjection": "1 audience s, 2 expirationSeconds i, 3 path s",
-        "Namespace": "1 metadata ObjectMeta, 2 spec -, 3 status -",
-        "ConfigMap": "1 metadata ObjectMeta, 2 data %s, 3 binaryData %y, 4 immutable b",
-        "Secret": "1 metadata ObjectMeta, 2 data %y, 3 type s, 4 stringData %s, 5 immutable b",
-        "ServiceAccount": "1 metadata ObjectMeta, 2 secrets *Reference, 3 imagePullSecrets *Reference, "
-        "4 automountServiceAccountToken b",
-        "ResourceQuota": "1 metadata ObjectMeta, 2 spec QuotaSpec, 3 status -",
         "QuotaSpec": "1 hard %q, 2 scopes *s, 3 scopeSelector ?ScopeSelector",
         "ScopeSelector": "1 matchExpressions *ScopeRequirement",
         "ScopeRequirement": "1 scopeName s, 2 operator s, 3 values *s",
-        "Service": "1 metadata ObjectMeta, 2 spec ServiceSpec, 3 status -",
         "ServiceSpec": "1 ports *ServicePort, 2 selector %s, 3 clusterIP s, 4 type s, 5 externalIPs *s, "
         "7 sessionAffinity s, 8 loadBalancerIP s, 9 loadBalancerSourceRanges *s, 10 externalName s, "
         "11 externalTrafficPolicy s, 12 healthCheckNodePort I, 13 publishNotReadyAddresses B, "
@@ -187,7 +179,8 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
 def fields(message: str) -> dict[int, Field]:
     """The fields of a message by number. Raises KeyError for one that is not known."""
     found = {}
-    for text in MESSAGES[message].split(", "):
+    row = BY_KIND.get(message)
+    for text in (row.protobuf if row is not None and row.protobuf else MESSAGES[message]).split(", "):
         number, name, kind = text.split(" ")
         mark = kind[0] if kind[0] in "*%?^" else ""
         found[int(number)] = Field(name, kind[len(mark) :], mark)

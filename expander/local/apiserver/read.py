@@ -42,7 +42,7 @@ def choice(target: Target, query: Mapping[str, str]) -> Choice:
     resource = target.resource
     try:
         labels = selectors.parse(query.get("labelSelector", ""))
-        fields = field_selectors.parse(resource.kind, query.get("fieldSelector", ""))
+        fields = field_selectors.parse(resource, query.get("fieldSelector", ""))
     except ValueError as error:
         raise Refused(status.bad_request(str(error))) from None
     return Choice(resource, target.namespace, labels, fields)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from expander.kube.scheme import Resource
+from expander.local.admission.chain import admit_update
 from expander.local.apiserver import pagination
 from expander.local.controllers.garbage_collector import Propagation
 from expander.local.executor import Executor
@@ -30,6 +31,10 @@ class Cluster(Executor):
     def admit(self, obj: Object) -> Object:
         """A new object as the cluster completes it. Raises `admission.refused.Refused`."""
         return self._control.admit(obj)
+
+    def admit_update(self, obj: Object) -> None:
+        """Raises `admission.refused.Refused` when ``obj`` may not be stored in the place of what is there."""
+        admit_update(self._control.store, obj)
 
     def create(self, obj: Object) -> Object:
         """Store a new object, which has its name, uid and time."""

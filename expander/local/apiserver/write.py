@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from expander.kube.generated_names import generated, new_uid
-from expander.kube.scheme import BY_KIND, Resource
+from expander.kube.scheme import Resource, load
 from expander.kube.time import api_time
 from expander.local.apiserver import codecs, decode_errors, status
 from expander.local.apiserver.codecs import Body
@@ -49,21 +49,19 @@ OWN: Final = (
 )
 """Fields of the metadata that no client sets."""
 
-COUNTED: Final = frozenset(("Job", "CronJob", "Pod"))
-"""Kinds whose ``generation`` counts the changes of their spec."""
-
-
-Services = Callable[[], Iterable[Object]]
-"""Gives the Services that are there."""
-
 
 def created(
-    resource: Resource, obj: Object, namespace: str, now: float, manager: str | None, services: Services
+    resource: Resource,
+    obj: Object,
+    namespace: str,
+    now: float,
+    manager: str | None,
+    listed: Callable[[str], Iterable[Object]],
 ) -> Object:
     """The object as it will be stored; ``obj`` passed the schema check. ``now`` is Unix seconds.
 
-    ``manager`` becomes the owner of its fields; None when their owners are in it. The addresses of
-    ``services`` are taken.
+    ``manager`` becomes the owner of its fields; None when their owners are in it. ``listed`` gives the
+    objects of a kind that are there.
     """
     metadata: dict[str, Any] = {**(obj.get("metadata") or {})}
     for field in OWN:
@@ -84,61 +82,12 @@ def created(
     else:
         made = {**defaults(obj)}
         made["metadata"] = {**made["metadata"]}
-        if resource.kind in COUNTED:
+        if resource.has_generation:
             made["metadata"]["generation"] = 1
     made["metadata"] |= {"uid": uid, "creationTimestamp": api_time(now)}
-    fill = FILLS.get(resource.kind)
-    if fill is not None:
-        fill(made, services)
+    if resource.prepare:
+        load(resource.prepare)(made, listed)
     return made
-
-
-def _pod(pod: Object, _: object) -> None:
-    pod["status"] = {"phase": "Pending"}
-
-
-def _secret(secret: Object, _: object) -> None:
-    """``stringData`` is written into ``data`` and never shown."""
-    from base64 import b64encode
-
-    texts = secret.pop("stringData", None)
-    if texts:
-        data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
-        secret["data"] = {**(secret.get("data") or {}), **data}
-
-
-def _namespace(namespace: Object, _: object) -> None:
-    namespace["spec"] = {"finalizers": ["kubernetes"]}
-    namespace["status"] = {"phase": "Active"}
-
-
-def _service(service: Object, services: Callable[[], Iterable[Object]]) -> None:
-    """A Service gets an address of its own unless it is headless."""
-    spec = service["spec"]
-    if spec["type"] != "ExternalName":
-        if not spec.get("clusterIP"):
-            spec["clusterIP"] = _free({each["spec"].get("clusterIP") for each in services()})
-        spec["clusterIPs"] = [spec["clusterIP"]]
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
-    service["status"] = {"loadBalancer": {}}
-
-
-def _free(taken: set[str | None]) -> str:
-    """The first address of 10.0.0.0/16 behind those of the cluster itself that nobody has."""
-    for number in range(10, 65536):
-        address = f"10.0.{number >> 8}.{number & 255}"
-        if address not in taken:
-            return address
-    raise ValueError("all addresses for Services are taken")
-
-
-FILLS: Final[dict[str, Callable[[Object, Callable[[], Iterable[Object]]], None]]] = {
-    "Pod": _pod,
-    "Secret": _secret,
-    "Namespace": _namespace,
-    "Service": _service,
-}
 
 
 LEVELS: Final = ("Strict", "Warn", "Ignore")
@@ -297,7 +246,7 @@ class Writer:
             self.target.namespace,
             now,
             manager,
-            lambda: cluster.objects(BY_KIND["Service"], None),
+            cluster.list,
         )
         name = made["metadata"].get("name") or ""
         found = check_job(made, made["metadata"]["uid"]) if resource.kind == "Job" else check_rules(made)
@@ -334,6 +283,7 @@ class Writer:
             made.pop("status", None)
             if "status" in old:
                 made["status"] = old["status"]
+            self.service.cluster.admit_update(made)
         if not owned:
             made = update_managers(old, made, self.manager, self.service.clock(), self.target.part)
         made = settled(old, made)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from expander.kube.generated_names import new_uid
+from expander.kube.scheme import RESOURCES, load
 from expander.kube.time import api_time
 from expander.local.admission.chain import admit
-from expander.local.admission.namespace_lifecycle import SYSTEM_NAMESPACES
 from expander.local.controllers.namespace import NamespaceController
 from expander.local.controllers.node import is_unschedulable, node_object, node_status, with_taint
 from expander.local.controllers.pods import ENDED
@@ -20,8 +19,6 @@ from expander.local.store.database import Object
 from expander.local.store.events import EventStore
 from expander.local.store.objects import ObjectStore
 
-API_SERVICE_IP: Final = "10.0.0.1"
-"""The address of the Service ``kubernetes``, the first of the cluster's."""
 RECOUNTED: Final = ("ResourceQuota", "Service", "PersistentVolumeClaim")
 """Kinds whose changes change what is used of quotas."""
 
@@ -95,11 +92,9 @@ class ClusterScope(SingleBatch):
         return admit(self._store, obj)
 
     def found(self, now: float) -> None:
-        for name in SYSTEM_NAMESPACES:
-            if self._store.get("Namespace", "", name) is None:
-                self._store.put(_namespace(name, now), new=True)
-        if self._store.get("Service", "default", "kubernetes") is None:
-            self._arrived(self._store.put(_service(now), new=True))
+        for row in RESOURCES:
+            for obj in load(row.initial)(api_time(now)) if row.initial else ():
+                self._add(obj)
         node = self._store.get("Node", "", self._node)
         if node is None:
             self._store.put(node_object(self._node, self._scheduler, now), new=True)
@@ -110,6 +105,15 @@ class ClusterScope(SingleBatch):
             self._namespaces.arrived(namespace, now)
         for quota in list(self._store.of_kind("ResourceQuota")):
             self._quotas.arrived(quota)
+
+    def _add(self, obj: Object) -> None:
+        """Store an object that every cluster has, unless it is there."""
+        metadata = obj["metadata"]
+        namespace = metadata.get("namespace", "")
+        if self._store.get(obj["kind"], namespace, metadata["name"]) is None:
+            stored = self._store.put(obj, new=True)
+            if namespace:
+                self._arrived(stored)
 
     def arrived(self, obj: Object, now: float) -> None:
         if obj["kind"] == "Namespace":
@@ -143,44 +147,3 @@ class ClusterScope(SingleBatch):
 
     def turn(self, now: float) -> None:
         self._namespaces.turn(now)
-
-
-def _namespace(name: str, now: float) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": name,
-            "uid": new_uid(),
-            "creationTimestamp": api_time(now),
-            "labels": {"kubernetes.io/metadata.name": name},
-        },
-        "spec": {"finalizers": ["kubernetes"]},
-        "status": {"phase": "Active"},
-    }
-
-
-def _service(now: float) -> Object:
-    """The Service under which pods of a cluster reach its API; nothing here listens at its address."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {
-            "name": "kubernetes",
-            "namespace": "default",
-            "uid": new_uid(),
-            "creationTimestamp": api_time(now),
-            "labels": {"component": "apiserver", "provider": "kubernetes"},
-        },
-        "spec": {
-            "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}],
-            "clusterIP": API_SERVICE_IP,
-            "clusterIPs": [API_SERVICE_IP],
-            "type": "ClusterIP",
-            "sessionAffinity": "None",
-            "ipFamilies": ["IPv4"],
-            "ipFamilyPolicy": "SingleStack",
-            "internalTrafficPolicy": "Cluster",
-        },
-        "status": {"loadBalancer": {}},
-    }

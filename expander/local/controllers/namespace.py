@@ -7,27 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Final
 
 from expander.kube.generated_names import new_uid
+from expander.kube.scheme import STORED
 from expander.kube.time import api_time
 from expander.local.store.database import Object
 from expander.local.store.events import EventStore
 from expander.local.store.objects import ObjectStore
-
-CONTENTS: Final = (
-    "CronJob",
-    "Job",
-    "Pod",
-    "Service",
-    "ConfigMap",
-    "Secret",
-    "PersistentVolumeClaim",
-    "ResourceQuota",
-    "LimitRange",
-    "ServiceAccount",
-)
-"""The kinds that live in namespaces, owners before what they own."""
 
 
 class NamespaceController:
@@ -99,4 +85,4 @@ class NamespaceController:
                 self._store.remove(namespace)
 
     def _inside(self, name: str) -> Iterator[Object]:
-        return chain.from_iterable(self._store.of_kind(kind, name) for kind in CONTENTS)
+        return chain.from_iterable(self._store.of_kind(kind, name) for kind in STORED)

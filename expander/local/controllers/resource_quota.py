@@ -7,27 +7,13 @@ memory are the quotas' uids and those of the pods that count as running, in name
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
-from expander.kube.quota import concerns, full_resource, resource_of, usage
+from expander.kube.quota import concerns, usage
 from expander.kube.resources import ZERO, Amounts, plus, read, total, written
+from expander.kube.scheme import BY_KIND, STORED
 from expander.local.controllers.pods import ENDED
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
-
-COUNTED_KINDS: Final = (
-    "Pod",
-    "Job",
-    "CronJob",
-    "ConfigMap",
-    "Secret",
-    "Service",
-    "PersistentVolumeClaim",
-    "ResourceQuota",
-    "LimitRange",
-    "ServiceAccount",
-)
-"""The kinds that are counted."""
 
 
 class ResourceQuotaController:
@@ -104,14 +90,14 @@ class ResourceQuotaController:
     def _counted(self, namespace: str, hard: Iterable[str]) -> Iterator[Object]:
         """The objects that may count for one of these resources."""
         names = set(hard)
-        for kind in COUNTED_KINDS:
+        for kind in STORED:
             if any(_may_count(kind, name) for name in names):
                 yield from self._store.of_kind(kind, namespace)
 
 
 def _may_count(kind: str, name: str) -> bool:
     """Whether objects of the kind can count for a resource of that name."""
-    if name == f"count/{full_resource(kind)}" or name == resource_of(kind):
+    if name in BY_KIND[kind].quota_names or name == BY_KIND[kind].plural:
         return True
     match kind:
         case "Service":
@@ -119,7 +105,7 @@ def _may_count(kind: str, name: str) -> bool:
         case "PersistentVolumeClaim":
             return name.endswith(("requests.storage", "persistentvolumeclaims"))
         case "Pod":
-            return not any(_may_count(other, name) for other in COUNTED_KINDS if other != "Pod")
+            return not any(_may_count(other, name) for other in STORED if other != "Pod")
     return False
 
 

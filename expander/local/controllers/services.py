@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Final
 
+from expander.kube.generated_names import new_uid
 from expander.local.store.database import Object
+
+API_SERVICE_IP: Final = "10.0.0.1"
+"""The address of the Service ``kubernetes``, the first of the cluster's."""
 
 
 class ServiceLister:
@@ -26,3 +31,29 @@ class ServiceLister:
         """The object is gone."""
         if obj["kind"] == "Service":
             self._found.get(obj["metadata"]["namespace"], {}).pop(obj["metadata"]["uid"], None)
+
+
+def initial_services(now: str) -> Iterator[Object]:
+    """The Service under which pods of a cluster reach its API; nothing here listens at its address."""
+    yield {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "uid": new_uid(),
+            "creationTimestamp": now,
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}],
+            "clusterIP": API_SERVICE_IP,
+            "clusterIPs": [API_SERVICE_IP],
+            "type": "ClusterIP",
+            "sessionAffinity": "None",
+            "ipFamilies": ["IPv4"],
+            "ipFamilyPolicy": "SingleStack",
+            "internalTrafficPolicy": "Cluster",
+        },
+        "status": {"loadBalancer": {}},
+    }

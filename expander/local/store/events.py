@@ -14,6 +14,7 @@ from itertools import islice, takewhile
 from typing import Any, Final
 
 from expander.base.log import INFO, Log
+from expander.kube.scheme import BY_KIND
 from expander.kube.time import api_time
 
 log = Log("local")
@@ -26,8 +27,6 @@ SCHEDULER: Final = "default-scheduler"
 
 MAX_REMEMBERED_CHANGES: Final = 20_000
 """Changes to events that a watch may be behind."""
-
-_VERSIONS: Final = {"Job": "batch/v1", "CronJob": "batch/v1"}
 
 
 @dataclass(slots=True)
@@ -163,7 +162,7 @@ def api_event(event: EventRecord) -> dict[str, Any]:
             "namespace": event.namespace,
             "name": event.name,
             "uid": event.uid,
-            "apiVersion": _VERSIONS.get(event.kind, "v1"),
+            "apiVersion": BY_KIND[event.kind].api_version,
         },
         "reason": event.reason,
         "message": event.message,

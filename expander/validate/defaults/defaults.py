@@ -17,50 +17,28 @@ What rules may rely on in a defaulted object:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from expander.validate.defaults import batch, core, custom
+from expander.kube.scheme import BY_KIND, find, load
 from expander.validate.defaults.decode import decode
 
 Object = dict[str, Any]
-
-KINDS: dict[str, tuple[str, Callable[[Object], None] | None]] = {
-    "Job": ("batch/v1", batch.job),
-    "CronJob": ("batch/v1", batch.cron_job),
-    "Pod": ("v1", core.pod),
-    "PodTemplate": ("v1", core.pod_template),
-    "Service": ("v1", core.service),
-    "Secret": ("v1", core.secret),
-    "ConfigMap": ("v1", None),
-    "ResourceQuota": ("v1", None),
-    "LimitRange": ("v1", core.limit_range),
-    "PersistentVolumeClaim": ("v1", core.claim),
-    "ServiceAccount": ("v1", None),
-    "Namespace": ("v1", core.namespace),
-}
-
-CUSTOM: dict[tuple[str, str], Callable[[Object], None]] = {
-    ("batch.volcano.sh/v1alpha1", "Job"): custom.volcano_job,
-    ("jobset.x-k8s.io/v1alpha2", "JobSet"): custom.jobset,
-}
-"""Kinds of other projects: their webhooks decide."""
 
 
 def defaults(obj: Mapping[str, Any], kind: str | None = None, *, version: str | None = None) -> Object:
     """A new object: ``obj`` as the API server has it after decoding and defaulting.
 
     ``obj`` has passed the schema check. ``kind`` overrides the object's own (the server takes it from
-    the URL when the object has none). A kind that is in neither table comes back as it is. ``version`` is a
-    Kubernetes version, by default the newest; UsageError when there are no schemas for it.
+    the URL when the object has none). A kind whose row is not ``decoded`` comes back as it is.
+    ``version`` is a Kubernetes version, by default the newest; UsageError when there are no schemas for it.
     """
-    kind = kind or obj.get("kind")
-    api_version, fill = KINDS.get(kind or "", ("", None))
-    if (obj.get("apiVersion") or "", kind) in CUSTOM:
-        api_version, fill = obj["apiVersion"], CUSTOM[obj["apiVersion"], kind or ""]
-    if not api_version or (obj.get("apiVersion") or api_version) != api_version:
+    kind = kind or obj.get("kind") or ""
+    api_version = obj.get("apiVersion")
+    row = find(api_version, kind) if api_version else BY_KIND.get(kind)
+    if row is None or not row.decoded:
         return dict(obj)
-    result = decode(obj, api_version, str(kind), version)
-    if fill is not None:
-        fill(result)
+    result = decode(obj, row.api_version, kind, version)
+    if row.defaults:
+        load(row.defaults)(result)
     return result

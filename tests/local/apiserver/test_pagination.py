@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from expander.kube.scheme import BY_KIND
 from expander.local.apiserver import field_selectors, pagination
 
 POD: dict[str, Any] = {
@@ -43,18 +44,22 @@ def names(page: pagination.Page) -> list[str]:
     ],
 )
 def test_all_conditions_of_a_selector_must_hold(text: str, meant: bool) -> None:
-    assert field_selectors.parse("Pod", text).matches(POD) is meant
+    assert field_selectors.parse(BY_KIND["Pod"], text).matches(POD) is meant
 
 
 def test_each_kind_has_fields_of_its_own() -> None:
     job = {"metadata": {"name": "j"}, "status": {"succeeded": 2}}
-    assert field_selectors.parse("Job", "status.successful=2").matches(job)
-    assert field_selectors.parse("Job", "status.successful=0").matches({"metadata": {"name": "j"}})
+    assert field_selectors.parse(BY_KIND["Job"], "status.successful=2").matches(job)
+    assert field_selectors.parse(BY_KIND["Job"], "status.successful=0").matches({"metadata": {"name": "j"}})
     node = {"metadata": {"name": "n"}, "spec": {"unschedulable": True}}
-    assert field_selectors.parse("Node", "spec.unschedulable=true").matches(node)
+    assert field_selectors.parse(BY_KIND["Node"], "spec.unschedulable=true").matches(node)
     event = {"involvedObject": {"uid": "u"}, "reportingComponent": "kubelet", "type": "Normal"}
-    assert field_selectors.parse("Event", "source=kubelet,involvedObject.uid=u,type!=Warning").matches(event)
-    assert field_selectors.parse("Namespace", "status.phase=Active").matches({"status": {"phase": "Active"}})
+    assert field_selectors.parse(
+        BY_KIND["Event"], "source=kubelet,involvedObject.uid=u,type!=Warning"
+    ).matches(event)
+    assert field_selectors.parse(BY_KIND["Namespace"], "status.phase=Active").matches(
+        {"status": {"phase": "Active"}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,16 +87,16 @@ def test_a_selector_that_is_none_is_refused_in_the_words_of_the_api(
     kind: str, text: str, message: str
 ) -> None:
     with pytest.raises(ValueError) as caught:
-        field_selectors.parse(kind, text)
+        field_selectors.parse(BY_KIND[kind], text)
     assert str(caught.value) == message
 
 
 def test_a_selector_tells_the_one_name_it_means() -> None:
-    selector = field_selectors.parse("Pod", "metadata.name=p,status.phase!=Failed")
+    selector = field_selectors.parse(BY_KIND["Pod"], "metadata.name=p,status.phase!=Failed")
     assert selector.value("metadata.name") == "p"
     assert selector.value("status.phase") is None
     assert selector
-    assert not field_selectors.parse("Pod", "")
+    assert not field_selectors.parse(BY_KIND["Pod"], "")
 
 
 ALL = ("a/x", "a/y", "a-b/w", "b/x", "b/z")

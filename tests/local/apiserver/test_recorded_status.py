@@ -93,7 +93,7 @@ def test_too_many_requests_at_once_are_told_in_plain_text(reference: Path) -> No
 def test_selectors_are_refused_in_the_words_of_the_server(reference: Path) -> None:
     (refused,) = json_lines(responses(reference)["bad-field-selector-400"]["body"])
     with pytest.raises(ValueError) as caught:
-        field_selectors.parse("Job", "spec.foo=x")
+        field_selectors.parse(JOBS, "spec.foo=x")
     assert str(caught.value) == refused["message"]
 
 
@@ -134,7 +134,7 @@ def test_field_selectors_of_kubectl_choose_what_the_server_chose(reference: Path
         if not text or not listed:
             continue
         (body,) = listed
-        selector = field_selectors.parse(body["kind"].removesuffix("List"), text)
+        selector = field_selectors.parse(BY_KIND[body["kind"].removesuffix("List")], text)
         assert all(selector.matches(item) for item in body["items"])
         compared += len(body["items"])
     assert compared > 5

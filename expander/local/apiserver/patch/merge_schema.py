@@ -18,13 +18,14 @@ conversion of Secrets).
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from functools import cache, cached_property
 from typing import Any, Final
 
 from expander.kube import schemas
 from expander.kube.schemas import EVERYTHING, Schema
+from expander.kube.scheme import find, load, of_object
 
 STRING: Final[Schema] = {"type": "string"}
 NUMBER: Final[Schema] = {"type": "integer"}
@@ -92,29 +93,22 @@ _NODE_STATUS: Final = _struct(
     },
     "phase",
 )
-_EVENT: Final[Mapping[str, Schema]] = {
-    "involvedObject": _REFERENCE,
-    "related": _REFERENCE,
-    "source": _struct({}, "component host"),
-    "series": EVERYTHING,
-    "count": NUMBER,
-    "firstTimestamp": TIME,
-    "lastTimestamp": TIME,
-    "eventTime": TIME,
-}
-_EVENT_STRINGS: Final = "reason message type action reportingComponent reportingInstance"
-
-
-@cache
-def schema_root(api_version: str, kind: str) -> Schema:
-    """The schema of a Node or an Event; `EVERYTHING` for any other kind."""
-    metadata = (schemas.root("v1", "Pod") or EVERYTHING)["properties"]["metadata"]
-    if (api_version, kind) == ("v1", "Node"):
-        return _struct({"metadata": metadata, "spec": _NODE_SPEC, "status": _NODE_STATUS}, "apiVersion kind")
-    if (api_version, kind) == ("v1", "Event"):
-        return _struct({"metadata": metadata, **_EVENT}, f"apiVersion kind {_EVENT_STRINGS}")
-    return EVERYTHING
-
+_METADATA: Final = (schemas.root("v1", "Pod") or EVERYTHING)["properties"]["metadata"]
+NODE: Final = _struct({"metadata": _METADATA, "spec": _NODE_SPEC, "status": _NODE_STATUS}, "apiVersion kind")
+EVENT: Final = _struct(
+    {
+        "metadata": _METADATA,
+        "involvedObject": _REFERENCE,
+        "related": _REFERENCE,
+        "source": _struct({}, "component host"),
+        "series": EVERYTHING,
+        "count": NUMBER,
+        "firstTimestamp": TIME,
+        "lastTimestamp": TIME,
+        "eventTime": TIME,
+    },
+    "apiVersion kind reason message type action reportingComponent reportingInstance",
+)
 
 VERSION: Final = "1.36"
 """The Kubernetes version the local API speaks for."""
@@ -238,7 +232,9 @@ def _form(schema: schemas.Schema) -> Form:
 @cache
 def root(api_version: str, kind: str) -> Shape:
     """The shape of the objects of a kind."""
-    return Shape(schemas.root(api_version, kind, VERSION) or schema_root(api_version, kind))
+    row = find(api_version, kind)
+    known = schemas.root(api_version, kind, VERSION)
+    return Shape(known or (load(row.schema) if row is not None and row.schema else EVERYTHING))
 
 
 Object = dict[str, Any]
@@ -246,11 +242,12 @@ Object = dict[str, Any]
 
 def as_written(obj: Mapping[str, Any]) -> Object:
     """``obj``, a defaulted object, as the API writes it."""
-    fill = FILLS.get((obj.get("apiVersion"), obj.get("kind")))
-    return dict(obj) if fill is None else fill(obj)
+    row = of_object(obj)
+    return load(row.written)(obj) if row is not None and row.written else dict(obj)
 
 
-def _pod(obj: Mapping[str, Any]) -> Object:
+def written_pod(obj: Mapping[str, Any]) -> Object:
+    """A pod; the times of its conditions are there, if null."""
     status = obj.get("status") or {}
     if not status.get("conditions"):
         return dict(obj)
@@ -258,22 +255,17 @@ def _pod(obj: Mapping[str, Any]) -> Object:
     return {**obj, "status": {**status, "conditions": [{**times, **each} for each in status["conditions"]]}}
 
 
-def _job(obj: Mapping[str, Any]) -> Object:
+def written_job(obj: Mapping[str, Any]) -> Object:
+    """A Job; ``manualSelector`` is there."""
     spec = obj.get("spec")
     return {**obj, "spec": {"manualSelector": False, **spec}} if spec else dict(obj)
 
 
-def _secret(obj: Mapping[str, Any]) -> Object:
+def written_secret(obj: Mapping[str, Any]) -> Object:
+    """A Secret; ``stringData`` is part of ``data``."""
     texts = obj.get("stringData")
     if not texts:
         return dict(obj)
     data = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
     result = {key: value for key, value in obj.items() if key != "stringData"}
     return {**result, "data": {**(obj.get("data") or {}), **data}}
-
-
-FILLS: Final[Mapping[tuple[Any, Any], Callable[[Mapping[str, Any]], Object]]] = {
-    ("v1", "Pod"): _pod,
-    ("batch/v1", "Job"): _job,
-    ("v1", "Secret"): _secret,
-}

@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from expander.kube.scheme import PrinterColumn, Resource, load
+from expander.kube.time import age
+
 Object = Mapping[str, Any]
 Cells = list[Any]
 Conditions = list[dict[str, str]]
 
 NOTHING: Final[Mapping[str, Any]] = {}
 NONE: Final = "<none>"
+_ZEROS: Final[Mapping[str, Any]] = {"integer": 0, "boolean": False, "date": "0001-01-01T00:00:00Z"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,34 @@ NAME: Final = Column("Name", format="name", description="What the object is call
 AGE: Final = Column("Age", description="How long the object has been there.")
 CONTAINERS: Final = Column("Containers", priority=1, description="The names of the containers.")
 IMAGES: Final = Column("Images", priority=1, description="The images of the containers.")
+
+
+def layout_of(resource: Resource) -> Layout:
+    """How objects of a resource are shown: by its printer, or by the columns of its row."""
+    if resource.printer:
+        printer: Layout = load(resource.printer)
+        return printer
+    columns = [_column(each) for each in resource.columns]
+
+    def cells(obj: Object, now: float) -> Cells:
+        return [name_of(obj), *(_cell(obj, each, now) for each in resource.columns)]
+
+    return Layout((NAME, *columns), cells)
+
+
+def _column(column: PrinterColumn) -> Column:
+    shown = "string" if column.type == "age" else column.type
+    return Column(column.name, shown, column.format, column.priority, column.description)
+
+
+def _cell(obj: Object, column: PrinterColumn, now: float) -> Any:
+    """The field that a column shows; zero, false and the like where it is left out."""
+    value: Any = obj
+    for step in column.path.split("."):
+        value = (value or NOTHING).get(step)
+    if column.type == "age":
+        return age(value, now)
+    return _ZEROS.get(column.type, "") if value is None else value
 
 
 def wide(name: str, description: str) -> Column:

@@ -87,10 +87,6 @@ def _quota(quota: Object, now: float) -> Cells:
     return [name_of(quota), ", ".join(requests), ", ".join(limits), age(created(quota), now)]
 
 
-def _limits(limits: Object, now: float) -> Cells:
-    return [name_of(limits), created(limits) or "0001-01-01T00:00:00Z"]
-
-
 NAMESPACE: Final = Layout(
     (NAME, Column("Status", description="Whether the namespace is there to stay."), AGE), _namespace
 )
@@ -118,11 +114,6 @@ RESOURCE_QUOTA: Final = Layout(
     ),
     _quota,
 )
-LIMIT_RANGE: Final = Layout(
-    (NAME, Column("Created At", "date", description="When the object came into being.")), _limits
-)
-
-
 _DATA: Final = Column("Data", description="How many entries it has.")
 
 
@@ -136,13 +127,8 @@ def _secret(secret: Object, now: float) -> Cells:
     return [name_of(secret), secret.get("type") or "", entries, age(created(secret), now)]
 
 
-def _service_account(account: Object, now: float) -> Cells:
-    return [name_of(account), age(created(account), now)]
-
-
 CONFIG_MAP: Final = Layout((NAME, _DATA, AGE), _config_map)
 SECRET: Final = Layout((NAME, Column("Type", description="What it is for."), _DATA, AGE), _secret)
-SERVICE_ACCOUNT: Final = Layout((NAME, AGE), _service_account)
 """Secrets of accounts are not counted any more since v1.35."""
 
 

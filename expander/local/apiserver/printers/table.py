@@ -6,31 +6,16 @@ modules; how the table is put together is decided by apiserver's ``handlers/resp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
+from expander.kube.scheme import Resource
 from expander.local.apiserver.pagination import META, partial
-from expander.local.apiserver.printers import batch, core, pods
-from expander.local.apiserver.printers.columns import Layout, Object
-
-LAYOUTS: Final[Mapping[str, Layout]] = {
-    "ConfigMap": core.CONFIG_MAP,
-    "CronJob": batch.CRON_JOB,
-    "Event": core.EVENT,
-    "Job": batch.JOB,
-    "LimitRange": core.LIMIT_RANGE,
-    "Namespace": core.NAMESPACE,
-    "Node": core.NODE,
-    "Pod": pods.POD,
-    "ResourceQuota": core.RESOURCE_QUOTA,
-    "Secret": core.SECRET,
-    "Service": core.SERVICE,
-    "ServiceAccount": core.SERVICE_ACCOUNT,
-}
+from expander.local.apiserver.printers.columns import Layout, Object, layout_of
 
 
 def table(
-    kind: str,
+    resource: Resource,
     objects: Iterable[Object],
     now: float,
     *,
@@ -38,16 +23,16 @@ def table(
     include: str = "",
     headers: bool = True,
 ) -> dict[str, Any]:
-    """The table of objects of one kind at ``now`` (Unix seconds).
+    """The table of objects of one resource at ``now`` (Unix seconds).
 
     ``metadata`` is that of the list (`pages.Page.metadata`); without it the table is of a single object and
     has its resource version. ``include`` is the query parameter ``includeObject``. ``headers`` is false for
     the second and later events of a watch, which do not repeat the columns. Raises ValueError in the words
-    of the API for an ``include`` there is not, and KeyError for a kind that is not served.
+    of the API for an ``include`` there is not.
     """
     if include not in ("", "None", "Metadata", "Object"):
         raise ValueError(f'unrecognized includeObject value: "{include}"')
-    layout = LAYOUTS[kind]
+    layout = layout_of(resource)
     shown = [*objects]
     if metadata is None:
         metadata = {"resourceVersion": shown[0]["metadata"].get("resourceVersion", "")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from expander.kube.scheme import BY_KIND
 from expander.kube.time import unix
 from expander.local.apiserver.printers.table import table
 
@@ -12,7 +13,7 @@ NOW = unix(CREATED) + 90
 
 
 def cells(obj: dict[str, Any]) -> list[Any]:
-    found: list[Any] = table("Event", [obj], NOW, metadata={})["rows"][0]["cells"]
+    found: list[Any] = table(BY_KIND["Event"], [obj], NOW, metadata={})["rows"][0]["cells"]
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from expander.kube.scheme import BY_KIND
 from expander.local.apiserver.printers.table import table
 
 CREATED = "2026-11-21T01:46:43Z"
@@ -48,7 +49,7 @@ def pod(
 
 
 def cells(obj: dict[str, Any]) -> list[Any]:
-    found: list[Any] = table("Pod", [obj], NOW, metadata={})["rows"][0]["cells"]
+    found: list[Any] = table(BY_KIND["Pod"], [obj], NOW, metadata={})["rows"][0]["cells"]
     return found
 
 
@@ -136,5 +137,5 @@ def test_readiness_gates_count_the_conditions_that_hold() -> None:
 
 @pytest.mark.parametrize(("phase", "reasons"), [("Running", []), ("Failed", ["Failed"])])
 def test_rows_of_pods_that_ended_are_marked(phase: str, reasons: list[str]) -> None:
-    (row,) = table("Pod", [pod([UP], phase=phase)], NOW, metadata={})["rows"]
+    (row,) = table(BY_KIND["Pod"], [pod([UP], phase=phase)], NOW, metadata={})["rows"]
     assert [each["reason"] for each in row.get("conditions", [])] == reasons

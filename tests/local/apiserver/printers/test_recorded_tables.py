@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from expander.kube.scheme import BY_PATH
-from expander.local.apiserver.printers.table import LAYOUTS, table
+from expander.kube.scheme import BY_KIND, BY_PATH
+from expander.local.apiserver.printers.columns import layout_of
+from expander.local.apiserver.printers.table import table
 from tests.local.apiserver.recorded import objects, tables
 
 KINDS_RECORDED = {"CronJob", "Event", "Job", "Namespace", "Node", "Pod", "ResourceQuota", "Service"}
@@ -34,7 +35,7 @@ def test_columns_are_those_of_the_server(sent: list[tuple[str, dict[str, str], d
         if body["columnDefinitions"] is None:
             continue
         seen.add(kind)
-        ours = [without_prose(column.definition) for column in LAYOUTS[kind].columns]
+        ours = [without_prose(column.definition) for column in layout_of(BY_KIND[kind]).columns]
         assert ours == [without_prose(column) for column in body["columnDefinitions"]], kind
     assert seen == KINDS_RECORDED
 
@@ -53,7 +54,7 @@ def test_rows_of_objects_whose_whole_form_was_sent_too_are_those_of_the_server(
         include = query.get("includeObject", "")
         wanted = [body["rows"][number] for number in known]
         assert wanted in (
-            table(kind, given, now, metadata=body["metadata"], include=include)["rows"]
+            table(BY_KIND[kind], given, now, metadata=body["metadata"], include=include)["rows"]
             for now in moments(given)
         ), f"{kind}: at no time are these the rows: {[row['cells'] for row in wanted]}"
     assert compared > FEW
@@ -75,7 +76,7 @@ def test_only_the_first_event_of_a_watch_has_columns(
     watched = [body["columnDefinitions"] is not None for _, query, body in sent if "watch" in query]
     assert watched.count(True) == 2
     job = {"metadata": {"name": "a"}, "spec": {"template": {}}}
-    assert table("Job", [job], 0, metadata={}, headers=False)["columnDefinitions"] is None
+    assert table(BY_KIND["Job"], [job], 0, metadata={}, headers=False)["columnDefinitions"] is None
 
 
 def moments(given: list[dict[str, Any]]) -> list[float]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from expander.kube.scheme import BY_KIND
 from expander.kube.time import age, human, unix
 from expander.local.apiserver.printers.table import table
 
@@ -21,7 +22,7 @@ def made(name: str = "n", **metadata: Any) -> dict[str, Any]:
 
 
 def cells(kind: str, obj: dict[str, Any]) -> list[Any]:
-    found: list[Any] = table(kind, [obj], NOW, metadata={})["rows"][0]["cells"]
+    found: list[Any] = table(BY_KIND[kind], [obj], NOW, metadata={})["rows"][0]["cells"]
     return found
 
 
@@ -200,7 +201,10 @@ def test_small_kinds_show_what_they_hold() -> None:
 
 def test_a_row_carries_as_much_of_the_object_as_is_asked_for() -> None:
     obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": made(resourceVersion="7")}
-    rows = {include: table("ConfigMap", [obj], NOW, include=include)["rows"][0]["object"] for include in WAYS}
+    rows = {
+        include: table(BY_KIND["ConfigMap"], [obj], NOW, include=include)["rows"][0]["object"]
+        for include in WAYS
+    }
     partial = {
         "kind": "PartialObjectMetadata",
         "apiVersion": "meta.k8s.io/v1",
@@ -208,7 +212,7 @@ def test_a_row_carries_as_much_of_the_object_as_is_asked_for() -> None:
     }
     assert rows == {"": partial, "Metadata": partial, "Object": obj, "None": None}
     with pytest.raises(ValueError, match='unrecognized includeObject value: "All"'):
-        table("ConfigMap", [obj], NOW, include="All")
+        table(BY_KIND["ConfigMap"], [obj], NOW, include="All")
 
 
 WAYS = ("", "Metadata", "Object", "None")
