@@ -9,7 +9,14 @@ from itertools import count, repeat
 from typing import BinaryIO
 
 from expander.base.errors import UsageError, suggest
-from expander.items.formats.registry import FORMATS, file_source, format_of, stdin_source
+from expander.items.formats.registry import (
+    FORMATS,
+    ItemFormat,
+    file_source,
+    find_format,
+    format_of,
+    stdin_source,
+)
 from expander.items.globs import glob_source, is_pattern
 from expander.items.item import Item, Scalar, Value
 from expander.items.source import PLAIN_COLUMN, Source, arguments, prefixed
@@ -114,26 +121,26 @@ def parse_source(spec: str, *, stdin: BinaryIO | None = None) -> Source:
 
 def _source(text: str, stdin: BinaryIO | None) -> Source | None:
     if text == "-":
-        return stdin_source("lines", stdin)
+        return stdin_source(FORMATS["lines"], stdin)
     if _exists(text):
         return file_source(_no_folder(text), format_of(text))
     if match := _PREFIX.fullmatch(text):
         prefix, rest = match[1], match[2]
-        if prefix in FORMATS:
-            return _formatted(prefix, rest, stdin)
         if prefix == "glob":
             return glob_source(rest)
         if prefix == "list":
             return _listed(rest)
+        if form := find_format(prefix):
+            return _formatted(form, rest, stdin)
     return range_source(text) or rows_source(text) or (glob_source(text) if is_pattern(text) else None)
 
 
-def _formatted(format_name: str, path: str, stdin: BinaryIO | None) -> Source:
+def _formatted(form: ItemFormat, path: str, stdin: BinaryIO | None) -> Source:
     if path == "-":
-        return stdin_source(format_name, stdin)
+        return stdin_source(form, stdin)
     if not _exists(path):
-        raise UsageError(f"there is no file {path!r}", hint=_nearest_file(path))
-    return file_source(_no_folder(path), format_name)
+        raise UsageError(f"no such file: {path!r}", hint=_nearest_file(path))
+    return file_source(_no_folder(path), form)
 
 
 def _listed(text: str) -> Source:

@@ -157,3 +157,22 @@ def test_a_fifo_is_read_once_as_it_fills() -> None:
 def test_nothing_is_read_before_the_first_item_is_asked_for() -> None:
     parse_source("-", stdin=None)
     items(ItemSpec(sources=("-",)))
+
+
+def test_an_installed_package_adds_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site"
+    (package / "words-1.dist-info").mkdir(parents=True)
+    (package / "words-1.dist-info" / "entry_points.txt").write_text(
+        "[expander.item_formats]\nwords = words_format:read\n"
+    )
+    (package / "words-1.dist-info" / "METADATA").write_text("Name: words\nVersion: 1\n")
+    (package / "words_format.py").write_text(
+        "from expander.items import Item\n\n"
+        "def read(stream, source):\n"
+        "    for number, word in enumerate(stream.read().decode().split(), 1):\n"
+        "        yield Item(word, number, source)\n"
+    )
+    monkeypatch.syspath_prepend(str(package))
+    (tmp_path / "fruit.words").write_text("apple pear\n")
+    assert values(str(tmp_path / "fruit.words")) == ["apple", "pear"]
+    assert values("words:-", stdin=b"a b c") == ["a", "b", "c"]

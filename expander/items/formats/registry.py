@@ -1,9 +1,13 @@
-"""Opening the files and streams that items are read from, and the formats they come in."""
+"""The formats that items come in, and the files and streams they are read from.
+
+An installed package adds a format by an entry point in the group ``expander.item_formats``.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import BinaryIO, TypeAlias
@@ -14,72 +18,82 @@ from expander.items.item import Item
 from expander.items.source import Source
 
 Reader: TypeAlias = Callable[[BinaryIO, str], Iterator[Item]]
+"""From a binary stream, and what messages call it, to items; raises InputError for what is malformed."""
 
-FORMATS = {
-    "lines": ("text", "read_lines"),
-    "nul": ("text", "read_nul"),
-    "csv": ("csv", "read_csv"),
-    "tsv": ("csv", "read_tsv"),
-    "json": ("json", "read_json"),
-    "jsonl": ("json", "read_json_lines"),
-    "yaml": ("yaml", "read_yaml"),
-}
-"""Formats, and the module and function that reads each; loaded when it is used."""
 
-EXTENSIONS = {
-    ".txt": "lines",
-    ".list": "lines",
-    ".nul": "nul",
-    ".0": "nul",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".yaml": "yaml",
-    ".yml": "yaml",
+@dataclass(frozen=True, slots=True)
+class ItemFormat:
+    """One format: the ``module:function`` of its `Reader`, loaded when it is used.
+
+    ``extensions`` are those of files in it, with their dot; ``uniform`` says that all items of a source have
+    the same columns (or none).
+    """
+
+    reader: str
+    extensions: tuple[str, ...] = ()
+    uniform: bool = False
+
+    def load(self) -> Reader:
+        """The function that reads the format."""
+        module, _, name = self.reader.partition(":")
+        reader: Reader = getattr(import_module(module), name)
+        return reader
+
+
+_HERE = "expander.items.formats"
+FORMATS: Mapping[str, ItemFormat] = {
+    "lines": ItemFormat(f"{_HERE}.text:read_lines", (".txt", ".list"), uniform=True),
+    "nul": ItemFormat(f"{_HERE}.text:read_nul", (".nul", ".0"), uniform=True),
+    "csv": ItemFormat(f"{_HERE}.csv:read_csv", (".csv",), uniform=True),
+    "tsv": ItemFormat(f"{_HERE}.csv:read_tsv", (".tsv",), uniform=True),
+    "json": ItemFormat(f"{_HERE}.json:read_json", (".json",)),
+    "jsonl": ItemFormat(f"{_HERE}.json:read_json_lines", (".jsonl", ".ndjson")),
+    "yaml": ItemFormat(f"{_HERE}.yaml:read_yaml", (".yaml", ".yml")),
 }
+"""The formats that come with expander."""
+
+ENTRY_POINTS = "expander.item_formats"
+"""The group of entry points that add formats: NAME is the format and the extension of its files."""
+
 STDIN = "<stdin>"
 
 
-def format_of(path: str) -> str:
+def find_format(name: str) -> ItemFormat | None:
+    """The format called ``name``: one of `FORMATS`, else an installed one; None when there is none."""
+    if name in FORMATS:
+        return FORMATS[name]
+    from importlib.metadata import entry_points
+
+    installed = next(iter(entry_points(group=ENTRY_POINTS, name=name)), None)
+    return None if installed is None else ItemFormat(installed.value, (f".{name}",))
+
+
+def format_of(path: str) -> ItemFormat:
     """The format a file's extension stands for, ``.gz`` aside; lines when it says nothing."""
-    name = path.lower().removesuffix(".gz")
-    return EXTENSIONS.get(os.path.splitext(name)[1], "lines")
+    extension = os.path.splitext(path.lower().removesuffix(".gz"))[1]
+    for form in FORMATS.values():
+        if extension in form.extensions:
+            return form
+    return (find_format(extension[1:]) if extension else None) or FORMATS["lines"]
 
 
-def file_source(path: str, format_name: str) -> Source:
+def file_source(path: str, form: ItemFormat) -> Source:
     """The items of an existing file. It is opened when read and closed when the reading ends.
 
     A FIFO, a socket or a device (``/dev/fd/63``) can be read once; a regular file again and again.
     """
-    reader = _reader(format_name)
+    reader = form.load()
 
     def read() -> Generator[Item, None, None]:
         with _open(path) as stream:
             yield from reader(stream, path)
 
-    return Source(path, read, rereadable=os.path.isfile(path), uniform=_is_uniform(format_name))
+    return Source(path, read, rereadable=os.path.isfile(path), uniform=form.uniform)
 
 
-def stdin_source(format_name: str, stdin: BinaryIO | None) -> Source:
+def stdin_source(form: ItemFormat, stdin: BinaryIO | None) -> Source:
     """The items of standard input: ``stdin``, or the process's own when None. It is left open."""
-    return Source(
-        STDIN,
-        partial(_read_stdin, _reader(format_name), stdin),
-        rereadable=False,
-        uniform=_is_uniform(format_name),
-    )
-
-
-def _reader(format_name: str) -> Reader:
-    module, name = FORMATS[format_name]
-    reader: Reader = getattr(import_module(f"expander.items.formats.{module}"), name)
-    return reader
-
-
-def _is_uniform(format_name: str) -> bool:
-    return format_name in ("lines", "nul", "csv", "tsv")
+    return Source(STDIN, partial(_read_stdin, form.load(), stdin), rereadable=False, uniform=form.uniform)
 
 
 def _read_stdin(reader: Reader, stdin: BinaryIO | None) -> Generator[Item, None, None]:
