@@ -1,1 +1,1 @@
-"""A group after it was sent: seen, waited for, read, retried, cleaned up; on a cluster or in local state."""
+"""Follow and finish a group after submission: status, wait, logs, results, report, retry, cleanup."""

@@ -1,8 +1,7 @@
-"""The Jobs that are on their way to take the place of others, in a file, so that a crash loses none.
+"""What this machine remembers of a group: its submission journal and its pending retries.
 
-A Job is written down, durably, before the one it replaces is deleted, and struck out when the cluster has it.
-
-A source -> what writes to the same place; and what this machine remembers of a group that is deleted.
+A retry writes each Job down, durably, before it deletes the one that Job replaces, and strikes it out once
+the cluster has it. So a crash in between loses nothing.
 """
 
 from __future__ import annotations
@@ -112,6 +111,13 @@ SUBMISSIONS_FOLDER = "submit"
 """The folder of the journals of submissions, among the state of groups."""
 
 
+PENDING_FILE = "pending.jsonl"
+"""The file of `pipeline.group.pending` in the folder of a group's retries."""
+
+RETRIES_FOLDER = "_retry"
+"""The folder of what retries keep, among the state of groups."""
+
+
 @contextmanager
 def open_writer(source: AnySource) -> Iterator[AnyWriter]:
     """What changes the objects of ``source``. Raises ExpanderError when local state is in use."""
@@ -168,13 +174,6 @@ def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable
                 place, name = tree["metadata"]["namespace"], tree["metadata"]["name"]
                 if gone(f"/namespaces/{place}/jobs/{name}"):
                     pending.done(place, name)
-
-
-PENDING_FILE = "pending.jsonl"
-"""The file of `pipeline.group.pending` in the folder of a group's retries."""
-
-RETRIES_FOLDER = "_retry"
-"""The folder of what retries keep, among the state of groups."""
 
 
 def retry_folder(source: AnySource, wanted: GroupSelector) -> Path:

@@ -1,7 +1,7 @@
-"""A group deleted: what goes is said first, then it goes, and what stays is left alone.
+"""Delete a group: plan what goes, show it, delete it.
 
-Without filters everything that bears the group's label goes, whatever has come meanwhile; with filters the
-very Jobs that were found, known by their uids, and the rest of the group when no Job needs it any more.
+Without filters everything with the group's label goes, including what arrives meanwhile. With filters only
+the matching Jobs go, by uid, and the rest of the group once no Job needs it any more.
 """
 
 from __future__ import annotations

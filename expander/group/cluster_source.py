@@ -1,8 +1,6 @@
-"""The log of a container, by way of the API server: its kubelet keeps it.
+"""A group in a cluster: its Jobs, pods, events and logs, read through the API server.
 
-A group on a cluster: its Jobs, pods, events and logs, read over HTTP.
-
-What belongs to a group but lacks its label is found by ownership: pods whose template has no labels, Jobs
+What belongs to a group but lacks its label is found by ownership: pods whose template has no labels, and Jobs
 of a CronJob whose template has none.
 """
 
@@ -30,6 +28,13 @@ LOG_RETRY_SECONDS: Final = 1.0
 
 MAX_LOG_ATTEMPTS: Final = 5
 """So often a log is asked for again when it does not come."""
+
+
+RETRY_BUDGET_SECONDS: Final = 12.0
+"""Seconds for which a question is asked again when the server does not answer."""
+
+MAX_RETRY_SECONDS: Final = 2.0
+"""Seconds between two attempts at most, so that whoever waits is soon heard."""
 
 
 def read_log(
@@ -136,13 +141,6 @@ def _container_start(pod: Object, container: str) -> _ContainerStart:
     of = state.get("running") or state.get("terminated") or last.get("terminated") or {}
     id_ = of.get("containerID") or status.get("containerID")
     return _ContainerStart(int(status.get("restartCount") or 0), id_ or "", of.get("startedAt") or "")
-
-
-RETRY_BUDGET_SECONDS: Final = 12.0
-"""Seconds for which a question is asked again when the server does not answer."""
-
-MAX_RETRY_SECONDS: Final = 2.0
-"""Seconds between two attempts at most, so that whoever waits is soon heard."""
 
 
 class ClusterSource:

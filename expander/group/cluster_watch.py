@@ -1,12 +1,9 @@
-"""Lists of a group's objects, in pages, and what belongs to the group by ownership alone.
+"""List and watch the Jobs and pods of a group, as client-go's Reflector does.
 
-The Job controller marks each pod with its Job's uid, as owner and, unless the Job has a selector of its own,
-as the label ``batch.kubernetes.io/controller-uid``; the CronJob controller names itself as owner of its Jobs.
-
-What happens to the Jobs and pods of a group, as a cluster's watches tell it.
-
-A thread follows each list: it lists, watches from there, and lists again when the server has forgotten
-where the watch was. All put what they hear into one queue, which `changes` reads.
+One thread per list: it lists, watches from that resource version, and lists again when the server answers
+410 Gone. All threads feed one queue, which `GroupWatcher.changes` reads. What belongs to the group by
+ownership alone is found by uid: the Job controller makes the Job owner of each pod and, unless the Job has a
+selector of its own, the label ``batch.kubernetes.io/controller-uid``.
 """
 
 from __future__ import annotations
@@ -37,6 +34,19 @@ MAX_UIDS_PER_SELECTOR: Final = 80
 
 MAX_JOBS_BY_UID: Final = 4 * MAX_UIDS_PER_SELECTOR
 """So many Jobs are asked for by uid; of more Jobs the pods are asked for by the selection."""
+
+
+WATCH_TIMEOUT_SECONDS: Final = 240
+"""Seconds for which a watch is asked to stay open."""
+
+WATCH_RETRY_SECONDS: Final = 0.3
+"""Seconds before a watch that was lost is begun again."""
+
+IDLE_SECONDS: Final = 0.3
+"""Seconds of silence after which the caller gets a turn."""
+
+FATAL_STATUSES: Final = (401, 403)
+"""Answers after which asking again is no use."""
 
 
 class GroupLister:
@@ -157,19 +167,6 @@ def pod_selectors(jobs: Sequence[Object]) -> Iterator[str]:
     for label, uids in by_label.items():
         for start in range(0, len(uids), MAX_UIDS_PER_SELECTOR):
             yield f"{label} in ({','.join(uids[start : start + MAX_UIDS_PER_SELECTOR])})"
-
-
-WATCH_TIMEOUT_SECONDS: Final = 240
-"""Seconds for which a watch is asked to stay open."""
-
-WATCH_RETRY_SECONDS: Final = 0.3
-"""Seconds before a watch that was lost is begun again."""
-
-IDLE_SECONDS: Final = 0.3
-"""Seconds of silence after which the caller gets a turn."""
-
-FATAL_STATUSES: Final = (401, 403)
-"""Answers after which asking again is no use."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Changes to the objects of a group in a cluster: created, deleted one by one, deleted by label."""
+"""Change the objects of a group in a cluster: annotate, delete one by one, delete by label."""
 
 from __future__ import annotations
 

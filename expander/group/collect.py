@@ -1,7 +1,7 @@
-"""Finished Jobs of a batch: what they put out is collected, then they are deleted.
+"""Collect the results of finished Jobs while a batch is submitted, then delete the Jobs.
 
-A Job goes only after its results and the journal's word that it is done are on the disk. Whatever ends the
-process before finds the Job in the cluster again, and collects it again.
+A Job is deleted only after its results and the journal entry saying so are on disk. If the process dies
+before that, the next one finds the Job in the cluster and collects it again.
 """
 
 from __future__ import annotations

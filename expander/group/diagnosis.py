@@ -1,7 +1,7 @@
-"""What keeps a Job from its end, and why its attempts failed: what a Job's own status does not say.
+"""Why a Job waits or its attempts failed, beyond what its own status says.
 
 The kubelet writes waiting and terminated reasons (ImagePullBackOff, OOMKilled), the scheduler the condition
-PodScheduled, the Job controller the event FailedCreate when a quota or an admission refuses its pods.
+PodScheduled, and the Job controller the event FailedCreate when quota or admission rejects its pods.
 """
 
 from __future__ import annotations

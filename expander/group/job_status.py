@@ -1,9 +1,4 @@
-"""How an item stands: the state of its Job, with what the Job's own status leaves unsaid.
-
-A group as its changes are told: its Jobs and pods as they are now, and how each Job stands.
-
-Counts of a group: how many of its Jobs are in which state, and since when.
-"""
+"""The status of each Job of a group: state, reason and cause, retries, nodes; and counts per group."""
 
 from __future__ import annotations
 
@@ -30,6 +25,12 @@ from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, 
 
 DEFAULT_BACKOFF_LIMIT = 6
 """The default of backoffLimit; a Job with a limit for each index has another one."""
+
+
+EVENTS_REFRESH_SECONDS: Final = 5.0
+"""Seconds between two looks at events, while there is something they may explain."""
+
+STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +179,6 @@ def _nodes(pods: Sequence[Object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-EVENTS_REFRESH_SECONDS: Final = 5.0
-"""Seconds between two looks at events, while there is something they may explain."""
-
-
 class JobStatusCache:
     """What is known of a group; `see` each change, then ask for `status`."""
 
@@ -250,9 +247,6 @@ class JobStatusCache:
         for uid in self._unclear:
             self._known.pop(uid, None)
         return [*self._unclear]
-
-
-STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,4 @@
-"""The log of a container in a state folder, read from its file.
-
-A group of local runs: its Jobs, pods, events and logs, read from the state that `expander run` keeps.
-"""
+"""A group of local runs: its Jobs, pods, events and logs, read from the state of `expander run`."""
 
 from __future__ import annotations
 
@@ -25,6 +22,10 @@ from expander.local.store.events import api_event
 
 FOLLOW_POLL_SECONDS: Final = 0.1
 """Seconds between two looks at a log that is followed."""
+
+
+MAX_JOBS_BY_UID = 200
+"""So many Jobs are looked up one by one; of more Jobs all pods are read."""
 
 
 def read_log(
@@ -83,10 +84,6 @@ def _has_ended(state: StateReader, uid: str, container: str) -> bool:
         "terminated" in (container_status(pod, container).get("state") or {})
         or lock_holder(state.folder) is None
     )
-
-
-MAX_JOBS_BY_UID = 200
-"""So many Jobs are looked up one by one; of more Jobs all pods are read."""
 
 
 class LocalSource:

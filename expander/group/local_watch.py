@@ -1,9 +1,7 @@
-"""Where the state of groups is: a folder for each below one root, or one folder that several share.
+"""The state folders of groups, and the changes of their Jobs and pods, found by polling.
 
-What happens to the Jobs and pods of a group, seen by looking into its state again and again.
-
-A look costs next to nothing while the file has not changed. What has changed has a higher version than all
-before; what is gone is missing among the rows.
+A poll costs next to nothing while the file is unchanged. A changed row has a higher version than all rows
+before it; a deleted one is missing.
 """
 
 from __future__ import annotations
@@ -24,6 +22,20 @@ from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, Object, decod
 from expander.local.store.events import EventRecord, EventStore
 
 STATE_FILE: Final = "state.db"
+
+
+MIN_POLL_SECONDS: Final = 0.2
+"""Seconds between two looks."""
+
+POLL_COST_FACTOR: Final = 4.0
+"""After a look so many times its own length pass before the next, at most `LONGEST`."""
+
+MAX_POLL_SECONDS: Final = 0.5
+
+Row = tuple[int, int, bytes]
+
+JobPredicate = Callable[[objects_Object, set[str]], bool]
+"""Whether a Job is meant, given the uids of CronJobs whose Jobs are."""
 
 
 class StateNotFound(ExpanderError):
@@ -148,19 +160,6 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, int]:
             unlockable = isinstance(error, sqlite3.OperationalError)
             if not modes or not unlockable or path.with_name(f"{path.name}-wal").exists():
                 raise
-
-
-MIN_POLL_SECONDS: Final = 0.2
-"""Seconds between two looks."""
-
-POLL_COST_FACTOR: Final = 4.0
-"""After a look so many times its own length pass before the next, at most `LONGEST`."""
-
-MAX_POLL_SECONDS: Final = 0.5
-
-Row = tuple[int, int, bytes]
-JobPredicate = Callable[[objects_Object, set[str]], bool]
-"""Whether a Job is meant, given the uids of CronJobs whose Jobs are."""
 
 
 def poll_changes(

@@ -1,6 +1,6 @@
-"""Changes to what local runs left in a state folder: objects, and the files of pods.
+"""Delete what local runs left in a state folder: objects and the files of their pods.
 
-The folder is taken for the time of the changes, so that none is made while an expander is at work in it.
+The folder is locked meanwhile, so nothing changes while an executor uses it.
 """
 
 from __future__ import annotations
@@ -8,19 +8,17 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from expander.kube import selectors
-from expander.kube.objects import Selection, uid_of
+from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import CLEANUP_ORDER
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.state import StateFolder
 from expander.local.store.objects import ObjectStore
-
-Object = Mapping[str, Any]
 
 OTHER_KINDS: Final = tuple(kind for kind in CLEANUP_ORDER if kind not in ("Job", "Pod"))
 

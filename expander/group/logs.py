@@ -1,16 +1,4 @@
-"""Which logs are wanted: those of which items, pods and containers, in which order and by which name.
-
-Pieces of a log -> blocks of whole lines, so that lines of several logs can stand in one stream.
-
-The last lines that a failed item wrote.
-
-The logs of a group as files: one for each item, or in a folder for each index of its Job.
-
-Follows the logs of a group: each start of a container is read as soon as it is there.
-
-The thread of a `Following` hears of Jobs and pods; what is to be read goes to the readers. It is over when
-every Job of the group has ended and what their pods wrote has been asked for.
-"""
+"""Read the logs of a group: select them, follow them, write them to files, show their last lines."""
 
 from __future__ import annotations
 
@@ -38,6 +26,21 @@ MAX_LINE_BYTES: Final = 1 << 20
 """Bytes of a line that are kept together; a longer one becomes several lines, so that memory has a bound."""
 
 
+PARALLEL_TAILS: Final = 8
+"""Logs that are read at a time."""
+
+MAX_TAIL_BYTES: Final = 4096
+"""Bytes of a log's end that are looked at for each line."""
+
+LOCK_FILE: Final = ".expander-logs"
+
+MAX_BATCH_SECONDS: Final = 0.3
+"""Seconds for which changes are gathered when they do not stop coming, so that attempts are in order."""
+
+IDLE_SECONDS: Final = 0.2
+"""Seconds the caller should wait for something to print before it looks whether all is over."""
+
+
 def line_blocks(pieces: Iterable[bytes], prefix: bytes = b"") -> Iterator[bytes]:
     """Whole lines as soon as they are there, each with ``prefix``; the last one gets a line end."""
     begun: list[bytes] = []
@@ -59,13 +62,6 @@ def line_blocks(pieces: Iterable[bytes], prefix: bytes = b"") -> Iterator[bytes]
 
 def _prefixed(lines: bytes, prefix: bytes) -> bytes:
     return prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n" if prefix else lines
-
-
-PARALLEL_TAILS: Final = 8
-"""Logs that are read at a time."""
-
-MAX_TAIL_BYTES: Final = 4096
-"""Bytes of a log's end that are looked at for each line."""
 
 
 def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:
@@ -179,9 +175,6 @@ class LogSelection:
         return bool(found)
 
 
-LOCK_FILE: Final = ".expander-logs"
-
-
 class LogFiles:
     """Writes the logs of items into ``folder``: each file is there whole or not at all.
 
@@ -258,13 +251,6 @@ def _item_log(starts: list[ContainerRun], wanted: LogSelection, reader: Reader) 
 
 def _nonempty(pieces: Iterable[bytes]) -> Iterator[bytes]:
     return (piece for piece in pieces if piece)
-
-
-MAX_BATCH_SECONDS: Final = 0.3
-"""Seconds for which changes are gathered when they do not stop coming, so that attempts are in order."""
-
-IDLE_SECONDS: Final = 0.2
-"""Seconds the caller should wait for something to print before it looks whether all is over."""
 
 
 class LogFollower:

@@ -1,4 +1,4 @@
-"""The options that say which group is meant, and where -> its source."""
+"""Turn the options that select a group into its source: a cluster or the state of local runs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reads from many places at a time, with bounds on how many and on how much of each is held.
+"""Read from many places in parallel, bounding how many and how much of each is buffered.
 
-The readers are threads that nobody waits for at exit: a log that stays silent must not hold up Ctrl-C. What
-they read is handed on in pieces; when those are not taken a reader waits, and so does whoever sends.
+Readers are daemon threads, so that a silent log cannot hold up Ctrl-C. When nobody takes a reader's chunks it
+waits, and so does the sender.
 """
 
 from __future__ import annotations

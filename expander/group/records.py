@@ -1,11 +1,7 @@
-"""What became of each item: a record for a Job, or for each index of an Indexed Job.
+"""One record per item: a Job, or an index of an Indexed Job, or a pod of a Volcano task.
 
-The Job's status decides (the Job controller writes it); what only pods know (times of the work, exit codes,
-termination messages) comes from them and may be missing when they are gone.
-
-The parts of a Job that has several: the indexes of an Indexed Job, the pods of a Volcano Job's tasks.
-
-Each has a number, from 0; pods are numbered task by task.
+The Job's status decides the state (the Job controller writes it). Only the pods know exit codes, termination
+messages and times of the work; those are missing once the pods are gone.
 """
 
 from __future__ import annotations
@@ -25,6 +21,16 @@ from expander.kube.volcano import end_of, is_volcano
 from expander.local.controllers.volcano.pods import pod_name
 from expander.manifests.rerun import item_at
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
+
+SKIPPED: Final = "Skipped"
+"""The state of an index that did not complete: its Job met the success policy without it, or `retry` made a
+Job of it."""
+
+STATES: Final = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED, SKIPPED)
+
+FINISHED: Final = (COMPLETE, FAILED, SKIPPED)
+
+NO_WARNINGS: Final[Warnings] = {}
 
 
 def part_count(job: Object) -> int | None:
@@ -72,16 +78,6 @@ def _task_pods(job: Object) -> list[str]:
         for task in (job.get("spec") or {}).get("tasks") or ()
         for index in range(task.get("replicas") or 0)
     ]
-
-
-SKIPPED: Final = "Skipped"
-"""The state of an index that did not complete: its Job met the success policy without it, or `retry` made a
-Job of it."""
-
-STATES: Final = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED, SKIPPED)
-FINISHED: Final = (COMPLETE, FAILED, SKIPPED)
-
-NO_WARNINGS: Final[Warnings] = {}
 
 
 @dataclass(frozen=True, slots=True)

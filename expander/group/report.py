@@ -1,7 +1,4 @@
-"""The report of a group: one HTML file that opens anywhere.
-
-The items that a report shows with the end of their logs: those that failed first, and the slowest.
-"""
+"""The report of a group: one self-contained HTML file."""
 
 from __future__ import annotations
 

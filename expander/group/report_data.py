@@ -1,10 +1,6 @@
-"""What a report says of a group, computed from its records: counts, durations, costs, and each item.
+"""The figures of a report: counts, durations, costs. Pure.
 
-Pure. Costs are what was requested, not what was used: requested cores times the seconds a pod was at work.
-
-Durations in bins, for a histogram: even ones, or by powers when a few took very much longer.
-
-Numbers, times and durations as a report writes them.
+Cost is what was requested, not what was used: requested cores times the seconds a pod ran.
 """
 
 from __future__ import annotations
@@ -28,6 +24,15 @@ SKEW_FACTOR: Final = 30.0
 """When the longest took so many times the median, bins grow by powers."""
 
 _STEPS: Final = (1, 2, 5, 10)
+
+
+_UNITS = ((60, "m", 1, "s"), (3600, "h", 60, "m"), (86400, "d", 3600, "h"))
+
+GIB: Final = 1 << 30
+
+_ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r(?=\n)")
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Bin(NamedTuple):
@@ -79,9 +84,6 @@ def _powers(longest: float) -> list[float]:
     return edges
 
 
-_UNITS = ((60, "m", 1, "s"), (3600, "h", 60, "m"), (86400, "d", 3600, "h"))
-
-
 def format_duration(seconds: float | None) -> str:
     """A duration for people: ``3.2 s``, ``4 m 10 s``, ``2 h 5 m``; empty for None."""
     if seconds is None:
@@ -130,12 +132,6 @@ def format_time(seconds: float) -> str:
 def count_noun(count: int, one: str) -> str:
     """``1 item``, ``12 items``."""
     return f"{count:,} {one}{'' if count == 1 else 's'}"
-
-
-GIB: Final = 1 << 30
-
-_ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r(?=\n)")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)

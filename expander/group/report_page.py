@@ -1,9 +1,7 @@
-"""The page of a report: HTML, style and script in one text that needs nothing else.
+"""Render a report as one HTML page with its style and script inside.
 
-Values come from users: the template escapes them, the data of the script is JSON in which no tag can end, and
-the page's Content-Security-Policy allows no script but its own and no connection.
-
-Where the bars of the histogram of durations stand, in the units of its picture.
+Values come from users: the template escapes them, the script's data is JSON in which no tag can end, and the
+page's Content-Security-Policy allows only its own script and no connection.
 """
 
 from __future__ import annotations

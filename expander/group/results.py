@@ -1,22 +1,14 @@
-"""What the items of a group put out, as files: a folder for an item, or for each index of its Job.
+"""Write the output of each item into a folder, and the tables over all items.
 
-``<item>/stdout``                  the output of the item: of the main container of the attempt that decided
-``<item>/message``                 its termination message, when it left one
-``<item>/<container>.<n>.log``     the output of each container of the n-th attempt (pod), from 1
-``<item>/<container>.<n>.previous.log``   and of its start before the last one, when it was restarted
-``<item>/result.json``             the row of the table, and the files; written last, so it means "complete"
+``<item>/stdout``                  the item's output: the main container of the deciding attempt
+``<item>/message``                 its termination message, if it left one
+``<item>/<container>.<n>.log``     the output of each container of attempt (pod) n, from 1
+``<item>/<container>.<n>.previous.log``   the same for the previous start, when it restarted
+``<item>/result.json``             its row of the table, and its files; written last, so it means "complete"
 
-An item is collected once, when it has ended; a Job that was made anew is collected again, and its attempts
-are numbered on. An Indexed Job's folder has a folder of this kind for each index.
-
-The folder of an item in a folder of results: its name, whose it is, and files that appear whole.
-
-``.job`` in it says which Job it belongs to, and is locked while somebody writes into it. Two Jobs with one
-item get two folders. What a dead run left half written is removed by the next one.
-
-What items put out, as a column of a table: the end of the output of the attempt that decided.
-
-Collects the results of many Jobs at a time, and writes the tables of a folder of results.
+An item is collected once, when it has ended. A Job that was recreated is collected again and its attempts are
+numbered on. An Indexed Job's folder has a folder like this for each index. ``.job`` names the Job a folder
+belongs to and is locked while somebody writes; two Jobs with the same item get two folders.
 """
 
 from __future__ import annotations
@@ -53,6 +45,12 @@ PART_PREFIX: Final = ".part-"
 
 RESERVED_NAMES: Final = frozenset({"results.csv", "results.jsonl"})
 """Names in a folder of results that no item gets."""
+
+
+PARALLEL_LOGS = 16
+"""Logs that are read at a time."""
+
+RESULT_FILE: Final = "result.json"
 
 
 def file_name(text: str) -> str:
@@ -144,10 +142,6 @@ def _claim(path: Path, job: str) -> int | None:
     return file
 
 
-PARALLEL_LOGS = 16
-"""Logs that are read at a time."""
-
-
 def add_outputs(
     reader: Reader,
     records: Sequence[ItemRecord],
@@ -185,9 +179,6 @@ def _read_output(reader: Reader, record: ItemRecord, limit: int) -> Iterator[tup
         return
     pieces = reader.log(attempt.pod, main_container(attempt.pod))
     yield (tail_bytes(pieces, limit).decode("utf-8", "replace"),)
-
-
-RESULT_FILE: Final = "result.json"
 
 
 class Collected(NamedTuple):

@@ -1,13 +1,9 @@
-"""Jobs of a group run again: in the cluster they are in, or here in the state of a local run.
+"""Run Jobs of a group again, in their cluster or in the state of a local run.
 
-In a cluster each Job is written down and its logs are saved before it is deleted, and its successor is sent
-as a submission is; what a crash leaves undone is done by the next retry. In local state both changes are
-one transaction.
-
-What a Job leaves when another takes its place: itself, and the logs of its pods, in a folder of their own.
-
-``<folder>/<namespace>/<job>/attempt-<n>/`` holds ``job.json``, the Job with its status, and for each start of
-a container that can still be read ``<pod>_<container>.log`` (``<pod>_<container>_previous.log``).
+In a cluster each Job is written down and its logs are saved before it is deleted; its successor is sent as
+`submit` sends, and the next retry finishes what a crash left undone. In local state both changes are one
+transaction. ``<folder>/<namespace>/<job>/attempt-<n>/`` keeps the old Job with its status as ``job.json`` and
+each log that can still be read as ``<pod>_<container>.log`` (``<pod>_<container>_previous.log``).
 """
 
 from __future__ import annotations
@@ -39,6 +35,21 @@ if TYPE_CHECKING:
 
 JOBS_PER_POD_QUERY = 200
 """Jobs whose pods are asked for at a time."""
+
+
+LOGS_FOLDER: Final = "logs"
+"""The folder of saved logs, in that of a group's retries."""
+
+JOBS_PER_PORTION: Final = 100
+"""Jobs that are saved and written down together."""
+
+PARALLEL_LOGS: Final = 8
+"""Logs that are read at a time."""
+
+PRESENT_OUTCOMES: Final = ("created", "unchanged", "exists")
+"""Outcomes after which something has the Job's name and sending it again would be of no use."""
+
+Changes = Sequence[tuple[str, str]]
 
 
 def save_logs(
@@ -102,21 +113,6 @@ def _copy(reader: Reader, pod: Object, container: str, previous: bool, place: Pa
     with open(place / name, "wb") as file:
         for piece in reader.log(pod, container, LogOptions(previous=previous)):
             file.write(piece)
-
-
-LOGS_FOLDER: Final = "logs"
-"""The folder of saved logs, in that of a group's retries."""
-
-JOBS_PER_PORTION: Final = 100
-"""Jobs that are saved and written down together."""
-
-PARALLEL_LOGS: Final = 8
-"""Logs that are read at a time."""
-
-PRESENT_OUTCOMES: Final = ("created", "unchanged", "exists")
-"""Outcomes after which something has the Job's name and sending it again would be of no use."""
-
-Changes = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)

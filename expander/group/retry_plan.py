@@ -1,8 +1,8 @@
-"""What of a group is run again, and as what: failed Jobs, Jobs that were named, or all that have ended.
+"""Decide which Jobs of a group run again: failed ones, named ones, or all that have ended. Pure.
 
-A Job is made anew under its own name. An Indexed Job of which some indexes are complete is not: no Job can
-be told to work on chosen indexes, so each index that is missing becomes a Job of its own beside it, which
-sees the same index, and the Indexed Job keeps what it has. With ``everything`` it is made anew as a whole.
+A Job is recreated under its own name. An Indexed Job with some completed indexes is not, because no Job can
+be told to run chosen indexes: each missing index gets a Job of its own, which sees the same index. With
+``everything`` the whole Job is recreated.
 """
 
 from __future__ import annotations

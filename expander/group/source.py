@@ -1,6 +1,5 @@
-"""Where a group is: what a cluster and the state of local runs both can be asked and told.
+"""The protocols of a group's source: what a cluster and the state of local runs both offer.
 
-`cluster.group.ClusterSource` and `local.group.LocalSource` have these methods; neither knows the other.
 Objects are plain mappings in the API's JSON form.
 """
 

@@ -1,7 +1,4 @@
-"""The table of a group: one row for an item, as a mapping with the same keys in every format.
-
-The joblog of GNU parallel: a line for each finished item, so that its tools read what ran elsewhere.
-"""
+"""The table of results: one row per item, as CSV, JSON, JSON Lines, text, or a joblog of GNU parallel."""
 
 from __future__ import annotations
 
@@ -52,6 +49,23 @@ _TEXT_COLUMNS: Final = {
 }
 _MAX_CELL: Final = 60
 """Characters of a cell of the text table."""
+
+
+JOBLOG_COLUMNS: Final = (
+    "Seq",
+    "Host",
+    "Starttime",
+    "JobRuntime",
+    "Send",
+    "Receive",
+    "Exitval",
+    "Signal",
+    "Command",
+)
+"""The columns of GNU parallel's --joblog."""
+
+_SIGNAL_BASE: Final = 128
+"""What a container's exit code is above when a signal ended it."""
 
 
 def record_row(record: ItemRecord) -> Row:
@@ -152,23 +166,6 @@ def _json(value: object) -> str:
 
 def _api_time_or_none(seconds: float | None) -> str | None:
     return None if seconds is None else api_time(seconds)
-
-
-JOBLOG_COLUMNS: Final = (
-    "Seq",
-    "Host",
-    "Starttime",
-    "JobRuntime",
-    "Send",
-    "Receive",
-    "Exitval",
-    "Signal",
-    "Command",
-)
-"""The columns of GNU parallel's --joblog."""
-
-_SIGNAL_BASE: Final = 128
-"""What a container's exit code is above when a signal ended it."""
 
 
 def as_joblog(rows: Iterable[Row]) -> Iterator[str]:

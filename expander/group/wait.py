@@ -1,7 +1,4 @@
-"""The Jobs of a group as they end.
-
-Waits until enough of a group has ended.
-"""
+"""Wait until enough Jobs of a group have ended."""
 
 from __future__ import annotations
 
@@ -18,6 +15,22 @@ from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 MAX_BATCH_SECONDS: Final = 0.5
 """Seconds after which Jobs that have ended are told of although more changes come."""
+
+
+GOAL_KINDS: Final = ("all", "any", "complete", "failed")
+
+SUCCEEDED_JOB: Final = "succeeded"
+
+FAILED_JOB: Final = "failed"
+
+DELETED_JOB: Final = "gone"
+"""What became of a Job; gone is one that was deleted before it was seen to end."""
+
+WaitResult = Literal["reached", "missed", "empty", "timeout", "interrupted"]
+"""How a wait ended. Missed: what was waited for cannot come any more. Empty: there is no Job at all."""
+
+OnEnd = Callable[[Object, str], None]
+"""Gets a Job that has ended, and what became of it."""
 
 
 def ended_jobs(reader: Reader, stopped: Callable[[], bool] = lambda: False) -> Iterator[list[Object]]:
@@ -55,17 +68,6 @@ def ended_jobs(reader: Reader, stopped: Callable[[], bool] = lambda: False) -> I
         if news and time.monotonic() - since > MAX_BATCH_SECONDS:
             yield news
             news = []
-
-
-GOAL_KINDS: Final = ("all", "any", "complete", "failed")
-
-SUCCEEDED_JOB: Final = "succeeded"
-FAILED_JOB: Final = "failed"
-DELETED_JOB: Final = "gone"
-"""What became of a Job; gone is one that was deleted before it was seen to end."""
-
-WaitResult = Literal["reached", "missed", "empty", "timeout", "interrupted"]
-"""How a wait ended. Missed: what was waited for cannot come any more. Empty: there is no Job at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +150,6 @@ class JobCounts:
         else:
             self.jobs.pop(key, None)
         return news
-
-
-OnEnd = Callable[[Object, str], None]
-"""Gets a Job that has ended, and what became of it."""
 
 
 @dataclass(slots=True)

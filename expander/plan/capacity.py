@@ -1,4 +1,4 @@
-"""Who tells the limits of namespaces to a plan: a cluster, files, or nobody."""
+"""Where a plan gets quotas and limit ranges from: a cluster, files, or nowhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What one manifest asks of a cluster: objects, pods, resources, bytes.
 
-What a quota counts and how a pod's resources are summed is decided where the local API decides it
-(`local.admission`), so that a plan says what a server would.
+Quota counts and pod resources come from the same code as the local API's admission, so that a plan says
+what a server would.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""A plan: what a batch would be in a cluster.
-
-How long it takes to send a batch.
-"""
+"""A plan: what a batch would be in a cluster, and how long sending it takes."""
 
 from __future__ import annotations
 

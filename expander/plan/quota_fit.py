@@ -1,7 +1,4 @@
-"""What fits into the quotas of a namespace now, and what its limit ranges make of pods.
-
-Quotas and limit ranges in words, for a plan and before a submission.
-"""
+"""How a batch fits the quotas and limit ranges of a namespace, as figures and in words."""
 
 from __future__ import annotations
 
@@ -18,6 +15,13 @@ from expander.kube.quantity import Quantity
 from expander.kube.quota import Refused, concerns, usage
 from expander.kube.resources import ZERO, Amounts, plus, read
 from expander.plan.demand import ResourceDemand
+
+ON_QUOTA_EFFECT: Final = {
+    "wait": "the rest waits (--on-quota)",
+    "fail": "the rest fails (--on-quota)",
+    "skip": "the rest is skipped (--on-quota)",
+}
+"""What becomes of items without room, by ``--on-quota``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +184,6 @@ def _headrooms(line: _QuotaLine, hard: Amounts, used: Amounts, share: Fraction) 
 
 def _as_dict(obj: Mapping[str, Any]) -> dict[str, Any]:
     return dict(obj)
-
-
-ON_QUOTA_EFFECT: Final = {
-    "wait": "the rest waits (--on-quota)",
-    "fail": "the rest fails (--on-quota)",
-    "skip": "the rest is skipped (--on-quota)",
-}
-"""What becomes of items without room, by ``--on-quota``."""
 
 
 def quota_lines(

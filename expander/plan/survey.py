@@ -1,10 +1,8 @@
-"""A batch -> a plan, in one pass and constant memory.
+"""Survey a batch in one pass and constant memory, and plan it.
 
-Which manifests ask for the same, so that a long batch is looked into only where it differs.
-
-Manifests of a compiled template differ in their placeholders. Most placeholders say nothing about what is
-asked for (names, labels, arguments, values of variables, images): manifests that are equal in all others
-are of one class. A manifest of another origin is of the class of those with an equal essence.
+Manifests of a compiled template differ only in their placeholders. Most of those do not change what is asked
+for (names, labels, arguments, values of variables, images): manifests equal in all others form one class and
+are inspected once. Other manifests belong to the class with an equal structure.
 """
 
 from __future__ import annotations
@@ -38,6 +36,13 @@ MAX_CLASSES: Final = 5_000
 """So many classes are remembered; beyond, all are forgotten and found anew."""
 
 _IRRELEVANT_CONTAINER_FIELDS: Final = ("command", "args", "env", "image", "workingDir")
+
+
+MAX_NAMES: Final = 10
+"""Names that a plan keeps."""
+
+MAX_COUNTED_CLASSES: Final = 10_000
+"""Classes and namespaces that are counted apart before they are summed up."""
 
 
 class ManifestClasses:
@@ -117,13 +122,6 @@ def _emptied(value: Any, path: Path) -> Any:
     if isinstance(value, list):
         return [_emptied(below, (*path, number)) for number, below in enumerate(value)]
     return value
-
-
-MAX_NAMES: Final = 10
-"""Names that a plan keeps."""
-
-MAX_COUNTED_CLASSES: Final = 10_000
-"""Classes and namespaces that are counted apart before they are summed up."""
 
 
 class Survey:

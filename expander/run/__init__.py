@@ -1,1 +1,1 @@
-"""Running a batch on this machine, simulating CronJobs, and serving the local API."""
+"""Run a batch on this machine, simulate CronJobs, serve the local API."""

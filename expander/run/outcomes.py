@@ -1,7 +1,4 @@
-"""What became of a Job: the line of a summary, of a table, of a joblog.
-
-The files in which the output of a local run's pods is.
-"""
+"""The outcome of a Job from its status and pods, and the log files of its pods."""
 
 from __future__ import annotations
 
@@ -11,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from expander.kube.objects import statuses_of
+from expander.kube.objects import Object, statuses_of
 from expander.kube.time import unix
 from expander.kube.volcano import ENDS, is_volcano
 from expander.local.kubelet.pod_files import PodFolders
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.rerun import remaining_indexes
 
-Object = Mapping[str, Any]
+COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "Pending", "Suspended"
+
+RETRIED_ELSEWHERE = {"reason": "IndexesRetried", "message": "the indexes it lacks have Jobs of their own"}
+"""What is said of an Indexed Job that has failed and of which `retry` has made Jobs; those decide."""
 
 
 class LogFile(NamedTuple):
@@ -40,12 +40,6 @@ def log_files(folders: PodFolders, pods: Sequence[Object]) -> Iterator[LogFile]:
             while os.path.exists(path := folder.log(name, restart)):
                 yield LogFile(pod["metadata"]["name"], name, restart, Path(path))
                 restart += 1
-
-
-COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "Pending", "Suspended"
-
-RETRIED_ELSEWHERE = {"reason": "IndexesRetried", "message": "the indexes it lacks have Jobs of their own"}
-"""What is said of an Indexed Job that has failed and of which `retry` has made Jobs; those decide."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,4 @@
-"""Manifests -> Jobs run on this machine.
-
-When a run stops before everything is done: a policy as a value.
-
-Why nothing moves: what keeps the open Jobs of a run from ending, in a line each.
-"""
+"""Run a batch in the local executor: submit, halt policies, time limits, and why nothing moves."""
 
 from __future__ import annotations
 
@@ -27,6 +22,28 @@ _FORM = re.compile(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
 
 MIN_ENDED_FOR_PERCENT = 3
 """Percentages count from so many ended Jobs on: one failure of one is not yet 100 %."""
+
+
+TOO_MANY_PODS = "Too many pods"
+"""What the scheduler says when as many pods run as may: room comes."""
+
+TRANSIENT_REASONS = ("ContainerCreating", "PodInitializing")
+"""Reasons to wait that pass by themselves."""
+
+MAX_STEP_SECONDS = 0.2
+"""Seconds the loop waits for news at most, so that a signal or a time limit is soon noticed."""
+
+STALL_SECONDS = 3.0
+"""Seconds without a Job that ends after which the user is told what the open ones wait for."""
+
+MAX_JOBS_CHECKED = 20
+"""So many open Jobs are looked at then."""
+
+MAX_CHUNK = 256
+"""Manifests that are taken in between two turns of the executor."""
+
+OnJob = Callable[[Object, Callable[[], Sequence[Object]]], None]
+"""Gets a Job and a function that gives its pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +82,6 @@ class Halt:
 FIRST_FAILURE = Halt(True, "fail", 1)
 
 
-TOO_MANY_PODS = "Too many pods"
-"""What the scheduler says when as many pods run as may: room comes."""
-
-TRANSIENT_REASONS = ("ContainerCreating", "PodInitializing")
-"""Reasons to wait that pass by themselves."""
-
-
 def describe_open_job(job: Object, pods: Sequence[Object]) -> str | None:
     """What is to say of a Job that has not ended, or None when it is simply at work."""
     reasons: dict[str, int] = {}
@@ -106,23 +116,6 @@ def pod_problems(pod: Object, fits: bool) -> Iterator[str]:
         elif ended.get("exitCode"):
             message = f": {ended['message']}" if ended.get("message") else ""
             yield f"{container['name']} failed with exit code {ended['exitCode']}{message}"
-
-
-MAX_STEP_SECONDS = 0.2
-"""Seconds the loop waits for news at most, so that a signal or a time limit is soon noticed."""
-
-STALL_SECONDS = 3.0
-"""Seconds without a Job that ends after which the user is told what the open ones wait for."""
-
-MAX_JOBS_CHECKED = 20
-"""So many open Jobs are looked at then."""
-
-MAX_CHUNK = 256
-"""Manifests that are taken in between two turns of the executor."""
-
-
-OnJob = Callable[[Object, Callable[[], Sequence[Object]]], None]
-"""Gets a Job and a function that gives its pods."""
 
 
 class ContentChanged(ItemError):

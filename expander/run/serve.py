@@ -1,4 +1,4 @@
-"""The local API: served until a signal, or by a process of its own that is started, asked for and ended."""
+"""Start, detach and stop the server of the local API."""
 
 from __future__ import annotations
 

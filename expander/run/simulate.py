@@ -1,4 +1,4 @@
-"""A CronJob on a virtual clock: what its controller would start, and when, without starting anything."""
+"""Simulate a CronJob on a virtual clock: which Jobs its controller would start, and when."""
 
 from __future__ import annotations
 
