@@ -117,7 +117,7 @@ class _StateFolder:
         for dependent in self.store.owned(uid):
             self.remove(dependent["metadata"]["uid"])
         if obj["kind"] in ("Job", "Pod"):
-            for pod in (uid, *(uid_of(each) for each in self.store.traces(uid))):
+            for pod in (uid, *(uid_of(each) for each in self.store.deleted_pods(uid))):
                 for path in self._logs.pop(pod, ()):
                     os.unlink(path)
         if obj["kind"] == "Pod":

@@ -87,18 +87,18 @@ class JobCounts:
                 group.fill(dict(self._store.states("Job")))
             else:
                 for job in self._store.of_kind("Job"):
-                    group.see(job)
+                    group.update(job)
         return {state: group.counts[state] for state in JOB_STATES}
 
-    def see(self, job: Object) -> None:
+    def update(self, job: Object) -> None:
         """The Job is new or has changed."""
         for group in self._groups.values():
-            group.see(job)
+            group.update(job)
 
-    def lose(self, uid: str) -> None:
+    def remove(self, uid: str) -> None:
         """The Job is gone."""
         for group in self._groups.values():
-            group.lose(uid)
+            group.remove(uid)
 
 
 class _Counts:
@@ -111,7 +111,7 @@ class _Counts:
         self._states = states
         self.counts = Counter(states.values())
 
-    def see(self, job: Object) -> None:
+    def update(self, job: Object) -> None:
         metadata = job["metadata"]
         uid, state = metadata["uid"], job_state(job)
         before = self._states.get(uid)
@@ -124,7 +124,7 @@ class _Counts:
         self._states[uid] = state
         self.counts[state] += 1
 
-    def lose(self, uid: str) -> None:
+    def remove(self, uid: str) -> None:
         state = self._states.pop(uid, None)
         if state is not None:
             self.counts[state] -= 1
@@ -149,35 +149,35 @@ class ControlPlane:
         self.store = ObjectStore(database, history=history)
         self.events = EventStore(database, lambda: self.store.version)
         self.scheduler = scheduler
-        self.tenancy = ClusterScope(self, node) if shared else SingleBatch()
+        self.scope = ClusterScope(self, node) if shared else SingleBatch()
         self.pods = PodControl(self.store, self, self.admit)
         self.groups = JobCounts(self.store)
-        self.garbage = GarbageCollector(self.store, self.pods, self._gone)
-        self.errands = KubeletUpdates()
+        self.garbage_collector = GarbageCollector(self.store, self.pods, self._gone)
+        self.kubelet_updates = KubeletUpdates()
         self.services = ServiceLister()
         workloads = JobControllers(self, backoff_base=backoff_base, watched=history > 0)
-        self.agenda = WorkQueue(workloads, scheduler, self._looked)
+        self.work_queue = WorkQueue(workloads, scheduler, self._job_synced)
         self._crons = CronJobController(self.store, self, Recorder(self.events, "cronjob-controller"))
         recorder = Recorder(self.events, SCHEDULER)
-        self._placement = Binder(scheduler, self.pods, recorder, node, told=shared)
+        self._binder = Binder(scheduler, self.pods, recorder, node, told=shared)
         self._kubelet = Recorder(self.events, "kubelet")
         self._now = 0.0
         self._owners: set[str] = set()
 
-    def turn(self, now: float) -> list[Object]:
+    def sync(self, now: float) -> list[Object]:
         """Do all that is to be done at ``now`` (Unix seconds); the pods to start, once it is durable."""
         self._now = now
-        for uid in self.agenda.expired(now):
+        for uid in self.work_queue.expired(now):
             if (job := self.store.by_uid(uid)) is not None:
-                self.garbage.delete(job, now, conditions.TTL_PROPAGATION)
-        self._crons.turn(now)
-        while self.agenda.turn(now):
-            self._crons.turn(now)
-        self.agenda.begin(now)
+                self.garbage_collector.delete(job, now, conditions.TTL_PROPAGATION)
+        self._crons.sync(now)
+        while self.work_queue.sync(now):
+            self._crons.sync(now)
+        self.work_queue.start_jobs(now)
         while self._owners:
-            self.garbage.collect(self._owners.pop(), now)
-        self.tenancy.turn(now)
-        return [] if self.agenda.paused else self._placement.turn(now)
+            self.garbage_collector.collect(self._owners.pop(), now)
+        self.scope.sync(now)
+        return [] if self.work_queue.paused else self._binder.sync(now)
 
     def pod_changed(
         self, uid: str, status: Object, events: Iterable[tuple[str, str, str]], now: float, *, gone: bool
@@ -193,10 +193,18 @@ class ControlPlane:
 
     def deadline(self) -> float | None:
         """When the next turn has something to do even if nothing happens; in the past: at once."""
-        if any((self.agenda.urgent, self._crons.pending, self._owners, self.errands, self.tenancy.pending)):
+        if any(
+            (
+                self.work_queue.urgent,
+                self._crons.pending,
+                self._owners,
+                self.kubelet_updates,
+                self.scope.pending,
+            )
+        ):
             return self._now
         crons = self._crons.deadline()
-        return min((*self.agenda.next(), *(() if crons is None else (crons,))), default=None)
+        return min((*self.work_queue.next(), *(() if crons is None else (crons,))), default=None)
 
     def commit(self) -> None:
         """Make everything durable. Raises OutputError when that cannot be done, as on a full disk."""
@@ -216,62 +224,62 @@ class ControlPlane:
         for kind in ("Service", "CronJob"):
             for obj in self.store.of_kind(kind):
                 self.arrived(obj)
-        self.agenda.restore(self.store)
+        self.work_queue.restore(self.store)
         return pods
 
     def arrived(self, obj: Object) -> None:
         """The object is in the store and was not there before."""
         if obj["kind"] == "Job":
-            self.agenda.add(obj)
-            self.groups.see(obj)
+            self.work_queue.add_job(obj)
+            self.groups.update(obj)
             self._crons.job_changed(obj)
         elif obj["kind"] == "CronJob":
             self._crons.arrived(obj)
         elif obj["kind"] == "Pod":
             self.pods.restore(obj)
             self.pod_created(obj)
-        self.services.see(obj)
-        self.tenancy.arrived(obj, self._now)
+        self.services.update(obj)
+        self.scope.arrived(obj, self._now)
 
     def admit(self, obj: Object) -> Object:
         """A new object as it is to be stored. Raises `admission.refused.Refused`."""
-        return self.tenancy.admit(obj)
+        return self.scope.admit(obj)
 
     def delete(
         self, obj: Object, now: float, propagation: Propagation = "Background", grace: float | None = None
     ) -> None:
         """Delete an object and what belongs to it; ``grace`` (seconds) is for pods."""
         self._now = now
-        if self.tenancy.delete(obj, now):
+        if self.scope.delete(obj, now):
             return
-        self.garbage.delete(obj, now, propagation, grace)
+        self.garbage_collector.delete(obj, now, propagation, grace)
         if obj["kind"] == "Job":
-            self.agenda.touch(obj["metadata"]["uid"])
+            self.work_queue.add(obj["metadata"]["uid"])
 
     def replace(self, old: Object, new: Object, now: float) -> Object:
         """Put ``new`` in the place of ``old`` as a client's update does; the object as it is then."""
         self._now = now
         new = self.store.put(prepare_for_update(old, new))
         if new["kind"] == "Job":
-            self.agenda.touch(new["metadata"]["uid"])
-            self.groups.see(new)
-            self.agenda.expire(new)
+            self.work_queue.add(new["metadata"]["uid"])
+            self.groups.update(new)
+            self.work_queue.expire(new)
             self._crons.job_changed(new)
         if new["kind"] == "CronJob":
             self._crons.replaced(old, new, now)
         if new["kind"] == "Pod":
             self.pods.replace(new)
-            self.errands.update(new)
+            self.kubelet_updates.update(new)
             return new
-        self.services.see(new)
-        new = self.tenancy.replaced(new, now)
-        self.garbage.settle(new, now)
+        self.services.update(new)
+        new = self.scope.replaced(new, now)
+        self.garbage_collector.settle(new, now)
         return new
 
     def add_condition(self, uid: str, condition: Object) -> None:
         """Set one condition in the status of a pod."""
         if (pod := self.pods.add_condition(uid, condition)) is not None:
-            self.errands.update(pod)
+            self.kubelet_updates.update(pod)
 
     def create_job(self, job: Object, now: float) -> Object | None:
         """Create a Job, or what belongs to one, for a controller; None when there is one of that name."""
@@ -281,46 +289,46 @@ class ControlPlane:
             return made
         return None
 
-    def job_touched(self, uid: str, *, at_once: bool) -> None:
+    def enqueue_job(self, uid: str, *, at_once: bool) -> None:
         """Something about a pod of this Job has changed."""
         if at_once:
-            self.agenda.touch(uid)
+            self.work_queue.add(uid)
         else:
-            self.agenda.touch_soon(uid, self._now)
+            self.work_queue.add_after(uid, self._now)
 
     def pod_created(self, pod: Object) -> None:
         """The pod waits for a place."""
         self.scheduler.add(pod["metadata"]["uid"], pod["spec"], pod_group_of(pod))
-        self.tenancy.arrived(pod, self._now)
+        self.scope.arrived(pod, self._now)
 
     def pod_stopped(self, pod: Object, grace: float) -> None:
         """The pod is being deleted while it may run."""
-        self.errands.stop(pod["metadata"]["uid"], grace)
+        self.kubelet_updates.stop(pod["metadata"]["uid"], grace)
 
     def pod_over(self, uid: str) -> None:
         """The pod needs no place any more."""
         self.scheduler.drop(uid)
-        self.tenancy.pod_over(self.pods.get(uid))
+        self.scope.pod_over(self.pods.get(uid))
 
     def pod_gone(self, pod: Object) -> None:
         """The pod is in the store no more."""
-        self.tenancy.gone(pod)
+        self.scope.gone(pod)
         self._owners.update(owner["uid"] for owner in pod["metadata"].get("ownerReferences") or ())
 
-    def _looked(self, turn: SyncResult) -> None:
+    def _job_synced(self, result: SyncResult) -> None:
         """The Job controller has looked at a Job."""
-        self.groups.see(turn.job)
-        if turn.changed:
-            self._crons.job_changed(turn.job, turn.interim)
+        self.groups.update(result.job)
+        if result.changed:
+            self._crons.job_changed(result.job, result.interim)
 
     def _gone(self, obj: Object) -> None:
-        self.tenancy.gone(obj)
+        self.scope.gone(obj)
         uid = obj["metadata"]["uid"]
         if obj["kind"] == "Job":
-            self.agenda.forget(uid)
-            self.groups.lose(uid)
+            self.work_queue.forget(uid)
+            self.groups.remove(uid)
             self._crons.job_changed(obj)
         if obj["kind"] == "CronJob":
             self._crons.forget(uid)
-        self.services.lose(obj)
+        self.services.remove(obj)
         self._owners.update(owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ())

@@ -103,7 +103,7 @@ class ApiOperations:
 
     def pods_ever(self, uid: str) -> builtins.list[Object]:
         """The pods that the Job of that uid has had, those that were deleted too, oldest first."""
-        pods = [*self._control.store.traces(uid), *self.owned(uid)]
+        pods = [*self._control.store.deleted_pods(uid), *self.owned(uid)]
         return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
     def delete(
@@ -164,7 +164,7 @@ class ApiOperations:
 
     def take_finished(self) -> Iterator[Object]:
         """The Jobs that have ended since the last call and are still there, in order."""
-        finished = self._control.agenda.finished
+        finished = self._control.work_queue.finished
         while finished:
             if (job := self._control.store.by_uid(finished.popleft())) is not None:
                 yield job
@@ -195,7 +195,7 @@ class Executor(ApiOperations):
     folders, ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
     ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder.
     ``history`` is how many changes are kept for watches. ``shared`` makes it a cluster with namespaces,
-    quotas and a node object (see `controllers.tenancy`). ``clock`` gives Unix seconds.
+    quotas and a node object (see `controllers.scope`). ``clock`` gives Unix seconds.
 
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
     Raises ExpanderError when the folder is in use or cannot be used, UsageError for a runtime that cannot.
@@ -257,7 +257,7 @@ class Executor(ApiOperations):
         self._kubelet = kubelet(self._supervisor)
         for pod in recovery.restore(control, ends, self._state.runs, kubelet, clock()):
             self._kubelet.start(pod, clock())
-        control.tenancy.found(clock())
+        control.scope.found(clock())
         self._poll = select.poll()
         self._poll.register(self._supervisor.fileno(), select.POLLIN)
 
@@ -284,16 +284,16 @@ class Executor(ApiOperations):
         for change in self._kubelet.step(now):
             self._control.pod_changed(change.uid, change.status, change.events, now, gone=change.gone)
             settled += change.settled
-        started = self._control.turn(now)
+        started = self._control.sync(now)
         self._pause = COALESCE_SECONDS if started else 0.0
         self._control.commit()
         if settled:
             self._supervisor.settled(settled)
         for pod in started:
             self._kubelet.start(pod, now)
-        for pod in self._control.errands.take_updates():
+        for pod in self._control.kubelet_updates.take_updates():
             self._kubelet.update(pod)
-        for uid, grace in self._control.errands.take_stops():
+        for uid, grace in self._control.kubelet_updates.take_stops():
             log.info("pod %(uid)s is told to stop, grace %(grace)s", uid=uid, grace=grace)
             self._kubelet.stop(uid, now, grace)
 
@@ -334,7 +334,7 @@ class Executor(ApiOperations):
     def drain(self) -> None:
         """Begin nothing further; what runs goes on as the loop is turned. For good."""
         log.info("draining: no pod is started from now on")
-        self._control.agenda.paused = True
+        self._control.work_queue.paused = True
 
     def close(self) -> None:
         """Kill what still runs, wait until it is gone, and give the folder back.

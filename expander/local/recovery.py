@@ -111,7 +111,7 @@ def _resync_ended(control: ControlPlane, pod: Object) -> None:
     """The pod has ended; somebody may not have noticed."""
     control.pods.settle(pod)
     if (job := controller_of(pod)) is not None:
-        control.job_touched(job, at_once=True)
+        control.enqueue_job(job, at_once=True)
 
 
 def _replay_or_undo(

@@ -88,7 +88,7 @@ class Scheduler:
         self.size = Request(round(cpus * 1000), memory)
         self.pods = pods
         self.used = NONE
-        self.gangs = PodGroups()
+        self.pod_groups = PodGroups()
         self._placed: dict[str, Request] = {}
         self._waiting: dict[str, Request] = {}
         self._impossible: set[str] = set()
@@ -111,7 +111,7 @@ class Scheduler:
         if spec.get("schedulingGates"):
             return
         if gang is not None:
-            self.gangs.join(uid, *gang)
+            self.pod_groups.join(uid, *gang)
         self._waiting[uid] = request = pod_request(spec)
         self._unseen.append(uid)
         if not _fits(request, NONE, self.size):
@@ -120,7 +120,7 @@ class Scheduler:
 
     def expect(self, gang: str, least: int) -> None:
         """So many of a gang's pods that wait must get a place together from now on."""
-        self._stale |= self.gangs.expect(gang, least)
+        self._stale |= self.pod_groups.expect(gang, least)
 
     def take(self, uid: str, spec: Object) -> None:
         """A pod that has its place already."""
@@ -134,7 +134,7 @@ class Scheduler:
             self._stale = True
         self._waiting.pop(uid, None)
         self._impossible.discard(uid)
-        self.gangs.leave(uid)
+        self.pod_groups.leave(uid)
 
     @property
     def running(self) -> int:
@@ -158,7 +158,7 @@ class Scheduler:
                 break
             if request in hopeless or uid not in self._waiting:
                 continue
-            gang = self.gangs.held(uid)
+            gang = self.pod_groups.held(uid)
             if gang is not None and (id(gang) in held or not self._admit(gang)):
                 held.add(id(gang))
                 continue
@@ -177,7 +177,7 @@ class Scheduler:
         self._placed[uid] = request
         self.used = self.used.plus(request)
         self._impossible.discard(uid)
-        self.gangs.leave(uid)
+        self.pod_groups.leave(uid)
         return True
 
     def left_over(self) -> Iterator[tuple[str, str]]:
@@ -204,7 +204,7 @@ class Scheduler:
         return fitting
 
     def _refusal(self, uid: str, request: Request) -> str:
-        gang = self.gangs.held(uid)
+        gang = self.pod_groups.held(uid)
         if gang is not None:
             now = self._room(gang, self.used, len(self._placed))
             return refusal(gang, now, self._room(gang, NONE, 0))

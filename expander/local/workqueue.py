@@ -1,6 +1,6 @@
-"""Which Jobs are looked at, and when: at once, at a time, or as soon as there is room to begin them.
+"""Which Jobs are synced at, and when: at once, at a time, or as soon as there is room to begin them.
 
-A Job waits until the pods of those before it have a place; then it is looked at whenever something about it
+A Job waits until the pods of those before it have a place; then it is synced at whenever something about it
 changes and whenever it asked for it, until it is over; then, if it is to go, until it expires.
 """
 
@@ -20,43 +20,43 @@ from expander.local.store.objects import ObjectStore
 from expander.local.timers import Timers
 
 MAX_STARTED_PER_SYNC: Final = 16
-"""Jobs that are begun in one turn at most: the first containers start before the last Job is looked at."""
+"""Jobs that are begun in one turn at most: the first containers start before the last Job is synced at."""
 
 STATUS_BATCH_SECONDS: Final = 1.0
 """Seconds until a Job's status follows what is no more than news of its pods (syncJobBatchPeriod)."""
 
 
 class WorkQueue:
-    """The looks at the Jobs of one cluster; ``looked`` is told what came of each."""
+    """The looks at the Jobs of one cluster; ``synced`` is told what came of each."""
 
     def __init__(
-        self, jobs: JobControllers, scheduler: Scheduler, looked: Callable[[SyncResult], None]
+        self, jobs: JobControllers, scheduler: Scheduler, synced: Callable[[SyncResult], None]
     ) -> None:
         self.paused = False
         """Whether no further Job begins."""
         self.finished: deque[str] = deque()
         """Uids of Jobs that have ended, in order; whoever reads them takes them out."""
         self.waiting: deque[str] = deque()
-        """Uids of Jobs that have not begun, in order; some may be gone, or looked at for another reason."""
+        """Uids of Jobs that have not begun, in order; some may be gone, or synced at for another reason."""
         self._jobs = jobs
         self._scheduler = scheduler
-        self._looked = looked
-        self._touched: dict[str, None] = {}
-        self._looks: Timers[str] = Timers()
+        self._synced = synced
+        self._ready: dict[str, None] = {}
+        self._later: Timers[str] = Timers()
         self._expiries: Timers[str] = Timers()
 
-    def add(self, job: Object) -> None:
+    def add_job(self, job: Object) -> None:
         """The Job is new."""
         self._jobs.arrived(job)
         self.waiting.append(job["metadata"]["uid"])
 
-    def touch(self, uid: str) -> None:
+    def add(self, uid: str) -> None:
         """Look at the Job in the next turn."""
-        self._touched[uid] = None
+        self._ready[uid] = None
 
-    def touch_soon(self, uid: str, now: float) -> None:
+    def add_after(self, uid: str, now: float) -> None:
         """There is news that can wait for more of it."""
-        self._looks.set(uid, now + STATUS_BATCH_SECONDS)
+        self._later.set(uid, now + STATUS_BATCH_SECONDS)
 
     def expire(self, job: Object) -> None:
         """Note when the Job, which may have changed, is to go."""
@@ -73,33 +73,33 @@ class WorkQueue:
     def forget(self, uid: str) -> None:
         """The Job is gone."""
         self._jobs.forget(uid)
-        self._looks.drop(uid)
+        self._later.drop(uid)
         self._expiries.drop(uid)
 
-    def turn(self, now: float) -> bool:
-        """Look at each Job that was touched or asked for it; whether there was any."""
-        for uid in self._looks.due(now):
-            self._touched[uid] = None
-        touched, self._touched = self._touched, {}
-        for uid in touched:
-            self._look(uid, now)
-        return bool(touched)
+    def sync(self, now: float) -> bool:
+        """Look at each Job that was ready or asked for it; whether there was any."""
+        for uid in self._later.due(now):
+            self._ready[uid] = None
+        ready, self._ready = self._ready, {}
+        for uid in ready:
+            self._sync_job(uid, now)
+        return bool(ready)
 
-    def begin(self, now: float) -> None:
+    def start_jobs(self, now: float) -> None:
         """Begin Jobs as long as there is room for their pods."""
         begun = 0
         while begun < MAX_STARTED_PER_SYNC and self._can_begin():
-            self._look(self.waiting.popleft(), now)
+            self._sync_job(self.waiting.popleft(), now)
             begun += 1
 
     @property
     def urgent(self) -> bool:
         """Whether there is something to do at once."""
-        return bool(self._touched) or self._can_begin()
+        return bool(self._ready) or self._can_begin()
 
     def next(self) -> list[float]:
         """When there will be something to do."""
-        return [at for at in (self._looks.next(), self._expiries.next()) if at is not None]
+        return [at for at in (self._later.next(), self._expiries.next()) if at is not None]
 
     def restore(self, store: ObjectStore) -> None:
         """Take up the Jobs of an earlier life: those that had begun go first."""
@@ -113,14 +113,14 @@ class WorkQueue:
     def _can_begin(self) -> bool:
         return bool(self.waiting) and not self.paused and self._scheduler.spare > 0
 
-    def _look(self, uid: str, now: float) -> None:
-        found = self._jobs.turn(uid, now)
+    def _sync_job(self, uid: str, now: float) -> None:
+        found = self._jobs.sync(uid, now)
         if found is None:
             return
-        self._looked(found)
+        self._synced(found)
         if found.over:
-            self._looks.drop(uid)
+            self._later.drop(uid)
             self.finished.append(uid)
             self.expire(found.job)
         elif found.again_at is not None:
-            self._looks.set(uid, found.again_at)
+            self._later.set(uid, found.again_at)

@@ -75,7 +75,7 @@ def test_a_patch_changes_what_it_names_and_counts_as_a_generation(cluster: Clust
     patched = cluster.patch("Job", "default", "job", {"spec": {"parallelism": 2}})
     assert patched["metadata"]["generation"] == 2
     assert patched["spec"]["completions"] == 3
-    cluster.turn()
+    cluster.sync()
     assert len(cluster.running) == 2
     labelled = cluster.patch("Job", "default", "job", {"metadata": {"labels": {"a": "b"}, "uid": "no"}})
     assert labelled["metadata"]["generation"] == 2

@@ -26,7 +26,7 @@ class Binder:
         self._node = node
         self._told = told
 
-    def turn(self, now: float) -> list[Object]:
+    def sync(self, now: float) -> list[Object]:
         """Place what can be placed; the pods that were."""
         found = [self._pods.bind(uid, self._node) for uid in self._scheduler.place()]
         placed = [pod for pod in found if pod is not None]

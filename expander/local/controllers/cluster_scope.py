@@ -55,7 +55,7 @@ class SingleBatch:
     def gone(self, obj: Object) -> None:
         """The object is in the store no more."""
 
-    def turn(self, now: float) -> None:
+    def sync(self, now: float) -> None:
         """Do what is to be done now."""
 
 
@@ -145,5 +145,5 @@ class ClusterScope(SingleBatch):
     def gone(self, obj: Object) -> None:
         self._quotas.gone(obj)
 
-    def turn(self, now: float) -> None:
-        self._namespaces.turn(now)
+    def sync(self, now: float) -> None:
+        self._namespaces.sync(now)

@@ -66,7 +66,7 @@ class NamespaceController:
         self._store.put({**namespace, "metadata": metadata, "status": status})
         self._ending[metadata["uid"]] = False
 
-    def turn(self, now: float) -> None:
+    def sync(self, now: float) -> None:
         """Delete what is left in namespaces that end, and remove those that are empty."""
         for uid, emptied in list(self._ending.items()):
             namespace = self._store.by_uid(uid)

@@ -37,7 +37,7 @@ class PodListener(Protocol):
     def pod_gone(self, pod: Object) -> None:
         """The pod is in the store no more."""
 
-    def job_touched(self, uid: str, *, at_once: bool) -> None:
+    def enqueue_job(self, uid: str, *, at_once: bool) -> None:
         """Something about a pod of this Job has changed."""
 
 
@@ -260,7 +260,7 @@ class PodControl:
         if metadata.get("deletionTimestamp") is not None:
             if ended and not finalizers:
                 if (job := controller_of(pod)) is not None and "nodeName" in pod["spec"]:
-                    self._store.trace(pod, job)
+                    self._store.keep_deleted_pod(pod, job)
                 self._remove(pod)
         elif ended and FINALIZER not in finalizers:
             self._store.release(metadata["uid"])
@@ -287,7 +287,7 @@ class PodControl:
 
     def _touch(self, pod: Object, *, at_once: bool) -> None:
         if (job := controller_of(pod)) is not None:
-            self._listener.job_touched(job, at_once=at_once)
+            self._listener.enqueue_job(job, at_once=at_once)
 
 
 def controller_of(obj: Object) -> str | None:

@@ -22,12 +22,12 @@ class ServiceLister:
         """The Services of a namespace."""
         return self._found.get(namespace, {}).values()
 
-    def see(self, obj: Object) -> None:
+    def update(self, obj: Object) -> None:
         """The object is new, or another."""
         if obj["kind"] == "Service":
             self._found.setdefault(obj["metadata"]["namespace"], {})[obj["metadata"]["uid"]] = obj
 
-    def lose(self, obj: Object) -> None:
+    def remove(self, obj: Object) -> None:
         """The object is gone."""
         if obj["kind"] == "Service":
             self._found.get(obj["metadata"]["namespace"], {}).pop(obj["metadata"]["uid"], None)

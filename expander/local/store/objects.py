@@ -239,13 +239,13 @@ class ObjectStore:
         last = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
         self._tell("DELETED", last)
 
-    def trace(self, obj: Object, owner: str) -> None:
+    def keep_deleted_pod(self, obj: Object, owner: str) -> None:
         """Keep the last state of a pod that is to be removed, for as long as its Job ``owner`` stays."""
         job = self.by_uid(owner)
         if job is not None and not job["metadata"].get("deletionTimestamp"):
             database.keep_deleted_pod(self._database, obj, owner)
 
-    def traces(self, owner: str) -> list[Object]:
+    def deleted_pods(self, owner: str) -> list[Object]:
         """The pods of a Job that were removed with a trace."""
         return [*database.deleted_pods(self._database, owner)]
 

@@ -34,9 +34,9 @@ class Clockwork(ApiOperations):
     def play(self, until: float) -> None:
         """Let time pass up to ``until``, doing each thing when it is due."""
         while True:
-            for pod in self.control.turn(self.now):
+            for pod in self.control.sync(self.now):
                 self._start(pod)
-            for uid, _ in self.control.errands.take_stops():
+            for uid, _ in self.control.kubelet_updates.take_stops():
                 self._later(LAG, uid, ended(143, self.now))
             times = [until, *(at for at in (self.control.deadline(),) if at is not None)]
             if self._pods:

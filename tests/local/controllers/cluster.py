@@ -26,13 +26,13 @@ class Cluster(ApiOperations):
         self.stopping: dict[str, float] = {}
         """The grace of the pods that the node was told to stop, by uid."""
 
-    def turn(self, seconds: float = 0.0) -> None:
+    def sync(self, seconds: float = 0.0) -> None:
         """Let so much time pass, then do all that is due."""
         self.now += seconds
         while True:
-            for pod in self.control.turn(self.now):
+            for pod in self.control.sync(self.now):
                 self.running[pod["metadata"]["name"]] = pod
-            self.stopping |= dict(self.control.errands.take_stops())
+            self.stopping |= dict(self.control.kubelet_updates.take_stops())
             deadline = self.control.deadline()
             if deadline is None or deadline > self.now:
                 break
@@ -41,7 +41,7 @@ class Cluster(ApiOperations):
     def add(self, *objects: Mapping[str, Any]) -> None:
         """Submit, and do what follows."""
         self.submit(objects)
-        self.turn()
+        self.sync()
 
     def end(self, name: str, code: int = 0, *, gone: bool = False) -> None:
         """The pod of that name, or whose name begins so, ends with this exit code."""
@@ -53,7 +53,7 @@ class Cluster(ApiOperations):
             "containerStatuses": [{"name": "main", "state": {"terminated": terminated}, "restartCount": 0}],
         }
         self.control.pod_changed(pod["metadata"]["uid"], status, (), self.now, gone=gone)
-        self.turn(1)
+        self.sync(1)
 
     def names(self, kind: str) -> list[str]:
         """The names of all objects of a kind, without the random ending of pods' names."""

@@ -27,7 +27,7 @@ def boot(tmp_path: Path) -> Iterator[Boot]:
         def start(now: float) -> Clockwork:
             world = Clockwork(database, now, shared=True)
             world.control.restore()
-            world.control.tenancy.found(now)
+            world.control.scope.found(now)
             return world
 
         yield start

@@ -18,7 +18,7 @@ def only(cluster: Cluster, kind: str = "Pod") -> dict[str, Any]:
 def test_in_the_background_the_job_goes_first_and_its_pods_when_they_have_stopped(cluster: Cluster) -> None:
     cluster.add(job())
     cluster.delete("Job", "default", "job")
-    cluster.turn()
+    cluster.sync()
     assert cluster.names("Job") == []
     pod = only(cluster)
     assert pod["metadata"]["deletionTimestamp"]
@@ -31,7 +31,7 @@ def test_in_the_background_the_job_goes_first_and_its_pods_when_they_have_stoppe
 def test_in_the_foreground_the_job_stays_until_its_pods_are_gone(cluster: Cluster) -> None:
     cluster.add(job())
     cluster.delete("Job", "default", "job", propagation="Foreground")
-    cluster.turn()
+    cluster.sync()
     metadata = only(cluster, "Job")["metadata"]
     assert metadata["finalizers"] == ["foregroundDeletion"]
     assert metadata["deletionTimestamp"]
@@ -43,7 +43,7 @@ def test_in_the_foreground_the_job_stays_until_its_pods_are_gone(cluster: Cluste
 def test_an_orphan_runs_on_without_owner_and_finalizer(cluster: Cluster) -> None:
     cluster.add(job())
     cluster.delete("Job", "default", "job", propagation="Orphan")
-    cluster.turn()
+    cluster.sync()
     assert cluster.names("Job") == []
     assert cluster.stopping == {}
     assert {"ownerReferences", "finalizers", "deletionTimestamp"}.isdisjoint(only(cluster)["metadata"])
@@ -57,7 +57,7 @@ def test_a_finished_job_takes_its_pods_with_it(cluster: Cluster, propagation: An
     cluster.end("job")
     cluster.end("job")
     cluster.delete("Job", "default", "job", propagation=propagation)
-    cluster.turn()
+    cluster.sync()
     assert cluster.names("Job") == cluster.names("Pod") == []
     assert sum(cluster.group().values()) == 0
 
@@ -67,10 +67,10 @@ def test_a_job_with_a_finalizer_of_its_own_stays_until_that_is_taken_off(cluster
     held["metadata"]["finalizers"] = ["example.com/hold"]
     cluster.add(held)
     cluster.delete("Job", "default", "job")
-    cluster.turn()
+    cluster.sync()
     assert only(cluster, "Job")["metadata"]["deletionTimestamp"]
     cluster.patch("Job", "default", "job", {"metadata": {"finalizers": None}})
-    cluster.turn()
+    cluster.sync()
     assert cluster.names("Job") == []
 
 
@@ -78,12 +78,12 @@ def test_a_deleted_pod_has_its_grace_and_is_replaced(cluster: Cluster) -> None:
     cluster.add(job())
     name = only(cluster)["metadata"]["name"]
     cluster.delete("Pod", "default", name, grace=5)
-    cluster.turn(1)
+    cluster.sync(1)
     assert list(cluster.stopping.values()) == [5]
     assert cluster.get("Pod", "default", name)["metadata"]["deletionGracePeriodSeconds"] == 5
     cluster.end(name, 137, gone=True)
     assert cluster.find("Pod", "default", name) is None
-    cluster.turn(30)
+    cluster.sync(30)
     cluster.end("job")
     status = cluster.get("Job", "default", "job")["status"]
     assert (status["succeeded"], status["failed"]) == (1, 1)
@@ -102,7 +102,7 @@ def test_a_second_deletion_can_only_shorten_the_grace(cluster: Cluster) -> None:
 def test_a_pod_without_a_place_goes_at_once_and_counts_as_failed(cluster: Cluster) -> None:
     cluster.add(job(cpu="64", backoffLimit=0))
     cluster.delete("Pod", "default", only(cluster)["metadata"]["name"])
-    cluster.turn(1)
+    cluster.sync(1)
     assert cluster.names("Pod") == []
     assert cluster.stopping == {}
     assert conditions(cluster.get("Job", "default", "job")) == ["FailureTarget", "Failed"]
@@ -119,7 +119,7 @@ def test_eviction_marks_the_pod_as_disrupted_and_the_mark_stays(cluster: Cluster
     cluster.add(job())
     pod = only(cluster)
     cluster.evict("default", pod["metadata"]["name"])
-    assert [each["metadata"]["uid"] for each in cluster.control.errands.take_updates()] == [
+    assert [each["metadata"]["uid"] for each in cluster.control.kubelet_updates.take_updates()] == [
         pod["metadata"]["uid"]
     ]
     status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}
@@ -134,7 +134,7 @@ def test_a_pod_that_is_gone_for_its_node_has_failed_if_nothing_else_is_said(clus
     pod = only(cluster)
     cluster.delete("Pod", "default", pod["metadata"]["name"])
     cluster.control.pod_changed(pod["metadata"]["uid"], {"phase": "Pending"}, (), cluster.now, gone=True)
-    cluster.turn(1)
+    cluster.sync(1)
     assert cluster.names("Pod") == []
     assert cluster.get("Job", "default", "job")["status"]["failed"] == 1
 

@@ -11,7 +11,14 @@ from collections import deque
 from typing import Any, Final, Protocol
 
 from expander.base.errors import ExpanderError
-from expander.local.controllers.cronjob import sync
+from expander.local.controllers.cronjob.sync import (
+    CronDecision,
+    created_job,
+    next_schedule_time,
+    refused_job,
+    status_after_start,
+    sync_cron_job,
+)
 from expander.local.controllers.events import Recorder
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
@@ -64,7 +71,7 @@ class CronJobController:
             self.arrived(new)
             return
         self._looks.drop(uid)
-        if (at := sync.next_schedule_time(new, now, zone=self._zone)) is not None:
+        if (at := next_schedule_time(new, now, zone=self._zone)) is not None:
             self._looks.set(uid, at)
 
     def job_changed(self, job: Object, interim: Object | None = None) -> None:
@@ -80,7 +87,7 @@ class CronJobController:
         self._refusals.pop(uid, None)
         self._recorder.forget(uid)
 
-    def turn(self, now: float) -> None:
+    def sync(self, now: float) -> None:
         """Look at every CronJob that there is a reason to look at."""
         for uid in self._looks.due(now):
             self._queue.append((uid, None))
@@ -99,7 +106,7 @@ class CronJobController:
 
     def _look(self, cron_job: Object, jobs: list[Object], now: float) -> None:
         uid = cron_job["metadata"]["uid"]
-        decision = sync.sync_cron_job(cron_job, jobs, now, zone=self._zone)
+        decision = sync_cron_job(cron_job, jobs, now, zone=self._zone)
         for event in decision.events:
             self._recorder.record(cron_job, *event, now)
         for job in decision.delete:
@@ -108,27 +115,27 @@ class CronJobController:
         status = decision.status
         made = None if decision.create is None else self._create(cron_job, decision, now)
         if made is not None:
-            status = sync.status_after_start(status, made, decision.scheduled)
+            status = status_after_start(status, made, decision.scheduled)
         if decision.changed or made is not None:
             self._store.put({**cron_job, "status": status})
             self._queue.append((uid, None))
         if decision.again_at is not None:
             self._looks.set(uid, decision.again_at)
 
-    def _create(self, cron_job: Object, decision: sync.CronDecision, now: float) -> Object | None:
+    def _create(self, cron_job: Object, decision: CronDecision, now: float) -> Object | None:
         """The Job to take for active, or None when it could not be created or is another's."""
         assert decision.create is not None
         uid, metadata = cron_job["metadata"]["uid"], decision.create["metadata"]
         try:
             made = self._cluster.create_job(decision.create, now)
         except ExpanderError as error:
-            self._recorder.record(cron_job, *sync.refused_job(str(error)), now)
+            self._recorder.record(cron_job, *refused_job(str(error)), now)
             times = self._refusals[uid] = self._refusals.get(uid, 0) + 1
             self._looks.set(uid, now + min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(times - 1, 30)))
             return None
         self._refusals.pop(uid, None)
         if made is not None:
-            self._recorder.record(cron_job, *sync.created_job(made["metadata"]["name"]), now)
+            self._recorder.record(cron_job, *created_job(made["metadata"]["name"]), now)
             return made
         there = self._store.get("Job", metadata["namespace"], metadata["name"])
         ours = there is not None and controller_of(there) == uid

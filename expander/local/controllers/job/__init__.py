@@ -1,6 +1,6 @@
 """What the Job and CronJob controllers would do next, as pure functions (Kubernetes v1.36 decides).
 
-The entry is `job.decide`: one turn of the controller for one Job. It reads no clock, keeps no state and
+The record is `job.decide`: one turn of the controller for one Job. It reads no clock, keeps no state and
 changes no object it is given; what has to survive from turn to turn is in the Job's status and in a small
 mapping, the memory, that the caller stores beside the Job.
 
@@ -9,7 +9,7 @@ to), `indexes`, `backoff`, `failure_policy`, `success_policy`, `verdict` (why a 
 (how many pods there should be), `podmaker`, `conditions`, `settling` (when to look again), `ttl`. Times
 are Unix seconds (float), durations seconds; indexes and counts are plain integers.
 
-The CronJob controller has an entry of its own, `cronjob.decide`: one look at one CronJob. Its rules are in
+The CronJob controller has an record of its own, `cronjob.decide`: one look at one CronJob. Its rules are in
 `cron_times` (which scheduled time is due), `history` (which finished Jobs go) and `jobmaker`.
 
 What belongs elsewhere: names and uids of new pods, deleting and storing objects, owner references of Jobs

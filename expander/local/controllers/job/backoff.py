@@ -24,18 +24,20 @@ class BackoffRecord(NamedTuple):
     failures: int = 0
     last: float | None = None
 
-    def after(self, succeeded: Sequence[PodRecord], failed: Sequence[PodRecord], now: float) -> BackoffRecord:
+    def update(
+        self, succeeded: Sequence[PodRecord], failed: Sequence[PodRecord], now: float
+    ) -> BackoffRecord:
         """The record when these pods have ended as well."""
         if not failed:
             return BackoffRecord() if succeeded else self
-        ends = [finish_time(entry.pod) for entry in failed]
+        ends = [finish_time(record.pod) for record in failed]
         if not succeeded:
             return BackoffRecord(self.failures + len(ends), clamp_to_now(max(ends), now))
-        success = max(finish_time(entry.pod) for entry in succeeded)
+        success = max(finish_time(record.pod) for record in succeeded)
         later = [end for end in ends if end > success]
         return BackoffRecord(len(later), clamp_to_now(max(later), now)) if later else BackoffRecord()
 
-    def until(self, base: float) -> float | None:
+    def ready_at(self, base: float) -> float | None:
         """When new pods may be created, Unix seconds; None for at once. ``base`` is the first wait."""
         return (
             None if not self.failures or self.last is None else self.last + backoff_delay(self.failures, base)

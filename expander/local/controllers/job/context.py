@@ -38,7 +38,7 @@ def pod_deleted(name: str) -> Event:
 
 @dataclass(slots=True)
 class Decision:
-    """What to do for a Job, all of it in one transaction, before the next turn.
+    """What to do for a Job, all of it in one transaction, before the next context.
 
     ``status``: the complete new status; ``changed``: whether it differs from the Job's.
     ``interim``: the status that a real controller writes just before it takes the finalizers off, with the
@@ -51,7 +51,7 @@ class Decision:
     ``events``: in order. Those of single pods (`pod_deleted`, `pod_created`) are the caller's, who does it
     and chooses the names; they come before these.
     ``again_at``: when to ask again even if nothing changes, Unix seconds; None for never.
-    ``memory``: to be stored with the Job and passed to the next turn.
+    ``memory``: to be stored with the Job and passed to the next context.
     """
 
     status: dict[str, Any]
@@ -71,7 +71,7 @@ class Decision:
 
 
 class SyncContext:
-    """The facts of one turn.
+    """The facts of one context.
 
     ``succeeded`` and ``failed`` count what the status counts and what has ended since, ``done`` and
     ``lost`` are the succeeded and the failed indexes likewise (``lost`` is None unless indexes have their own
@@ -81,7 +81,7 @@ class SyncContext:
     """
 
     def __init__(self, job: Object, pods: JobPods, now: float, memory: Object, backoff_base: float) -> None:
-        self.job, self.pods, self.now, self.base = job, pods, now, backoff_base
+        self.job, self.pods, self.now, self.backoff_base = job, pods, now, backoff_base
         self.spec: Object = job["spec"]
         self.status: Object = job.get("status") or {}
         self.conditions: list[Any] = list(self.status.get("conditions") or ())
@@ -91,47 +91,47 @@ class SyncContext:
         self.parallelism: int = self.spec.get("parallelism", 1)
         self.indexed: bool = self.spec.get("completionMode") == "Indexed"
         self.deleted: bool = job["metadata"].get("deletionTimestamp") is not None
-        self.only_failed = only_replace_failed_pods(self.spec)
+        self.only_replace_failed_pods = only_replace_failed_pods(self.spec)
         self.active, self.ready, self.terminating = len(pods.active), pods.ready, len(pods.terminating)
-        self.verdict: FinishedCondition | None = None
+        self.finished_condition: FinishedCondition | None = None
         self._count_ended()
         self._begin(memory)
-        self.done: index_sets.Intervals = []
-        self.lost: index_sets.Intervals | None = None
+        self.succeeded_indexes: index_sets.Intervals = []
+        self.failed_indexes: index_sets.Intervals | None = None
         self.delayed: dict[int, PodRecord] = {}
         if self.indexed:
             self._sort_indexes()
         record = memory.get("backoff") or (0, None)
-        self.backoff = backoff.BackoffRecord(*record).after(self.new_succeeded, self.new_failed, now)
+        self.backoff = backoff.BackoffRecord(*record).update(self.new_succeeded, self.new_failed, now)
 
-    def is_failed(self, entry: PodRecord) -> bool:
+    def is_failed(self, record: PodRecord) -> bool:
         """Whether the pod counts as failed: a deleted one does unless only failed pods are replaced."""
-        return entry.phase == "Failed" or (
-            entry.deleted and entry.phase != "Succeeded" and not self.only_failed
+        return record.phase == "Failed" or (
+            record.deleted and record.phase != "Succeeded" and not self.only_replace_failed_pods
         )
 
-    def is_valid(self, entry: PodRecord) -> bool:
+    def is_valid(self, record: PodRecord) -> bool:
         """Whether the pod's index is one of the Job's; any pod's is where pods have none."""
-        return not self.indexed or UNKNOWN_INDEX < entry.index < (self.completions or 0)
+        return not self.indexed or UNKNOWN_INDEX < record.index < (self.completions or 0)
 
-    def match(self, entry: PodRecord) -> pod_failure_policy.Match:
+    def match(self, record: PodRecord) -> pod_failure_policy.Match:
         """What the Job's podFailurePolicy says of the failed pod."""
         if self.policy is None:
             return pod_failure_policy.NO_MATCH
-        return pod_failure_policy.match(self.policy, entry.pod)
+        return pod_failure_policy.match(self.policy, record.pod)
 
     def _count_ended(self) -> None:
         self.new_succeeded: list[PodRecord] = []
         self.new_failed: list[PodRecord] = []
-        for entry in self.pods.ended.values():
-            if self.is_valid(entry):
-                (self.new_succeeded if entry.phase == "Succeeded" else self.new_failed).append(entry)
-        if not self.only_failed:
-            for entry in self.pods.terminating.values():
-                if entry.tracked and self.is_valid(entry):
-                    self.new_failed.append(entry)
+        for record in self.pods.ended.values():
+            if self.is_valid(record):
+                (self.new_succeeded if record.phase == "Succeeded" else self.new_failed).append(record)
+        if not self.only_replace_failed_pods:
+            for record in self.pods.terminating.values():
+                if record.tracked and self.is_valid(record):
+                    self.new_failed.append(record)
         self.succeeded: int = self.status.get("succeeded", 0) + len(self.new_succeeded)
-        counted = sum(self.match(entry).counts for entry in self.new_failed)
+        counted = sum(self.match(record).counts for record in self.new_failed)
         self.failed: int = self.status.get("failed", 0) + counted
 
     def _begin(self, memory: Object) -> None:
@@ -153,32 +153,34 @@ class SyncContext:
     def _sort_indexes(self) -> None:
         completions = self.completions or 0
         done = index_sets.parse(self.status.get("completedIndexes"), completions)
-        self.done = index_sets.with_indexes(done, (entry.index for entry in self.new_succeeded))
-        self.succeeded = index_sets.total(self.done)
+        self.succeeded_indexes = index_sets.with_indexes(
+            done, (record.index for record in self.new_succeeded)
+        )
+        self.succeeded = index_sets.total(self.succeeded_indexes)
         limit = self.spec.get("backoffLimitPerIndex")
         if limit is None:
             return
         lost = index_sets.parse(self.status.get("failedIndexes"), completions)
-        over = (entry.index for entry in self.new_failed if self._is_last(entry, limit))
-        self.lost = index_sets.with_indexes(lost, over)
-        for entry in self.new_failed:
-            index = entry.index
+        over = (record.index for record in self.new_failed if self._is_last(record, limit))
+        self.failed_indexes = index_sets.with_indexes(lost, over)
+        for record in self.new_failed:
+            index = record.index
             if (
                 index in self.pods.by_index
-                or index_sets.has(self.done, index)
-                or index_sets.has(self.lost, index)
+                or index_sets.has(self.succeeded_indexes, index)
+                or index_sets.has(self.failed_indexes, index)
             ):
                 continue
             other = self.delayed.get(index)
-            if other is None or _is_later(entry, other):
-                self.delayed[index] = entry
+            if other is None or _is_later(record, other):
+                self.delayed[index] = record
 
-    def _is_last(self, entry: PodRecord, limit: int) -> bool:
+    def _is_last(self, record: PodRecord, limit: int) -> bool:
         """Whether the index of the failed pod has failed with it."""
-        found = self.match(entry)
+        found = self.match(record)
         if found.action == "FailIndex":
             return True
-        return found.counts and number(entry.pod["metadata"].get("annotations"), INDEX_FAILURES) >= limit
+        return found.counts and number(record.pod["metadata"].get("annotations"), INDEX_FAILURES) >= limit
 
 
 def only_replace_failed_pods(spec: Object) -> bool:
@@ -186,7 +188,7 @@ def only_replace_failed_pods(spec: Object) -> bool:
     return spec.get("podReplacementPolicy") == "Failed" or spec.get("podFailurePolicy") is not None
 
 
-def _is_later(entry: PodRecord, other: PodRecord) -> bool:
-    if backoff.absolute_failures(entry.pod) < backoff.absolute_failures(other.pod):
+def _is_later(record: PodRecord, other: PodRecord) -> bool:
+    if backoff.absolute_failures(record.pod) < backoff.absolute_failures(other.pod):
         return False
-    return backoff.finish_time(entry.pod) >= backoff.finish_time(other.pod)
+    return backoff.finish_time(record.pod) >= backoff.finish_time(other.pod)

@@ -125,7 +125,7 @@ class JobController:
         """How many Jobs have begun and are not over."""
         return len(self._memories)
 
-    def turn(self, uid: str, now: float) -> SyncResult | None:
+    def sync(self, uid: str, now: float) -> SyncResult | None:
         """Look at one Job and do what is to be done; None when it is gone or over already."""
         memory = self._memories.get(uid)
         job = self._store.by_uid(uid) if memory is not None else self._begin(uid)

@@ -64,7 +64,7 @@ class PodRecord:
 
 
 class JobPods:
-    """The pods of one Job by group; each group maps uids to entries, oldest news first.
+    """The pods of one Job by group; each group maps uids to records, oldest news first.
 
     ``active``: neither ended nor deleted. ``terminating``: deleted, not ended. ``ended``: ended and not yet
     counted. ``ready`` counts the ready ones among the active, ``restarts`` the container restarts of pods
@@ -86,41 +86,41 @@ class JobPods:
 
     def put(self, pod: dict[str, Any]) -> None:
         """The pod is new or has changed. The mapping is kept; tell of it again when it changes."""
-        entry = PodRecord(pod)
-        self.drop(entry.uid)
-        if entry.ended:
-            if entry.tracked:
-                self.ended[entry.uid] = entry
-                self.failures += entry.phase == "Failed"
+        record = PodRecord(pod)
+        self.drop(record.uid)
+        if record.ended:
+            if record.tracked:
+                self.ended[record.uid] = record
+                self.failures += record.phase == "Failed"
             return
-        self.restarts += entry.restarts
-        if entry.deleted:
-            self.terminating[entry.uid] = entry
+        self.restarts += record.restarts
+        if record.deleted:
+            self.terminating[record.uid] = record
             return
-        self.active[entry.uid] = entry
-        self.ready += entry.ready
-        self.by_index[entry.index] = self.by_index.get(entry.index, 0) + 1
-        self._highest = max(self._highest, entry.index)
+        self.active[record.uid] = record
+        self.ready += record.ready
+        self.by_index[record.index] = self.by_index.get(record.index, 0) + 1
+        self._highest = max(self._highest, record.index)
 
     def drop(self, uid: str) -> None:
         """The pod is gone; nothing happens when it is not known."""
-        entry = self.active.pop(uid, None)
-        if entry is not None:
-            self.ready -= entry.ready
-            self.restarts -= entry.restarts
-            left = self.by_index[entry.index] - 1
+        record = self.active.pop(uid, None)
+        if record is not None:
+            self.ready -= record.ready
+            self.restarts -= record.restarts
+            left = self.by_index[record.index] - 1
             if left:
-                self.by_index[entry.index] = left
+                self.by_index[record.index] = left
             else:
-                del self.by_index[entry.index]
+                del self.by_index[record.index]
             return
-        entry = self.terminating.pop(uid, None)
-        if entry is not None:
-            self.restarts -= entry.restarts
+        record = self.terminating.pop(uid, None)
+        if record is not None:
+            self.restarts -= record.restarts
             return
-        entry = self.ended.pop(uid, None)
-        if entry is not None:
-            self.failures -= entry.phase == "Failed"
+        record = self.ended.pop(uid, None)
+        if record is not None:
+            self.failures -= record.phase == "Failed"
 
     def are_distinct(self, completions: int) -> bool:
         """Whether each active pod has an index of its own below ``completions``."""
@@ -189,7 +189,7 @@ class PodFactory:
         }
         self._spec: dict[str, Any] | None = None
 
-    def pod(self, index: int = UNKNOWN_INDEX, replaces: PodRecord | None = None) -> dict[str, Any]:
+    def new_pod(self, index: int = UNKNOWN_INDEX, replaces: PodRecord | None = None) -> dict[str, Any]:
         """A new pod; ``replaces`` is the failed pod of the same index, where indexes have own limits."""
         owner, own = self._job["metadata"], self._metadata
         metadata: dict[str, Any] = {

@@ -15,68 +15,68 @@ from expander.local.controllers.job.context import Decision, SyncContext
 from expander.local.controllers.job.pods import PodFactory, PodRecord
 
 MAX_POD_CREATE_DELETE_PER_SYNC = 500
-"""The most pods created or deleted in one turn."""
+"""The most pods created or deleted in one context."""
 
 PHASE_ORDER = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
-def scale(turn: SyncContext, decision: Decision) -> None:
+def scale(context: SyncContext, decision: Decision) -> None:
     """Bring the number of active pods to what the Job wants now."""
-    if turn.suspended:
-        delete(turn, decision, turn.pods.active.values(), release=True)
+    if context.suspended:
+        delete(context, decision, context.pods.active.values(), release=True)
         return
-    wanted = _wanted(turn)
-    surplus = _surplus(turn, max(0, turn.active - wanted))[:MAX_POD_CREATE_DELETE_PER_SYNC]
+    wanted = _wanted(context)
+    surplus = _surplus(context, max(0, context.active - wanted))[:MAX_POD_CREATE_DELETE_PER_SYNC]
     if surplus:
-        delete(turn, decision, surplus, release=True)
+        delete(context, decision, surplus, release=True)
         if len(surplus) == MAX_POD_CREATE_DELETE_PER_SYNC:
-            decision.ask_again(turn.now)
+            decision.ask_again(context.now)
         return
-    missing = wanted - turn.active - (turn.terminating if turn.only_failed else 0)
+    missing = wanted - context.active - (context.terminating if context.only_replace_failed_pods else 0)
     if missing > 0:
-        _create(turn, decision, missing)
+        _create(context, decision, missing)
 
 
-def delete(turn: SyncContext, decision: Decision, entries: Iterable[PodRecord], *, release: bool) -> None:
+def delete(context: SyncContext, decision: Decision, records: Iterable[PodRecord], *, release: bool) -> None:
     """Delete active pods; with ``release`` they are not counted, otherwise the turn counts them."""
-    for entry in entries:
-        decision.delete.append(entry.uid)
-        if release and entry.tracked:
-            decision.release.append(entry.uid)
-        turn.active -= 1
-        turn.terminating += 1
-        turn.ready -= entry.ready
+    for record in records:
+        decision.delete.append(record.uid)
+        if release and record.tracked:
+            decision.release.append(record.uid)
+        context.active -= 1
+        context.terminating += 1
+        context.ready -= record.ready
 
 
-def _wanted(turn: SyncContext) -> int:
-    if turn.completions is None:
-        return turn.active if turn.succeeded > 0 else turn.parallelism
-    return max(0, min(turn.completions - turn.succeeded, turn.parallelism))
+def _wanted(context: SyncContext) -> int:
+    if context.completions is None:
+        return context.active if context.succeeded > 0 else context.parallelism
+    return max(0, min(context.completions - context.succeeded, context.parallelism))
 
 
-def _surplus(turn: SyncContext, least: int) -> list[PodRecord]:
+def _surplus(context: SyncContext, least: int) -> list[PodRecord]:
     """The active pods to remove: those with no valid index or one that another has, then by age."""
     chosen: list[PodRecord] = []
     left: Sequence[PodRecord] = ()
-    if turn.indexed:
-        if not least and turn.pods.are_distinct(turn.completions or 0):
+    if context.indexed:
+        if not least and context.pods.are_distinct(context.completions or 0):
             return chosen
-        chosen, left = _by_index(turn)
+        chosen, left = _by_index(context)
     elif least:
-        left = list(turn.pods.active.values())
+        left = list(context.pods.active.values())
     if len(chosen) < least:
         chosen += sorted(left, key=_removal_order)[: least - len(chosen)]
     return chosen
 
 
-def _by_index(turn: SyncContext) -> tuple[list[PodRecord], list[PodRecord]]:
+def _by_index(context: SyncContext) -> tuple[list[PodRecord], list[PodRecord]]:
     chosen: list[PodRecord] = []
     groups: dict[int, list[PodRecord]] = {}
-    for entry in sorted(turn.pods.active.values(), key=lambda each: each.index):
-        if turn.is_valid(entry):
-            groups.setdefault(entry.index, []).append(entry)
+    for record in sorted(context.pods.active.values(), key=lambda each: each.index):
+        if context.is_valid(record):
+            groups.setdefault(record.index, []).append(record)
         else:
-            chosen.append(entry)
+            chosen.append(record)
     left = []
     for group in groups.values():
         *repeated, last = sorted(group, key=_removal_order) if len(group) > 1 else group
@@ -85,66 +85,68 @@ def _by_index(turn: SyncContext) -> tuple[list[PodRecord], list[PodRecord]]:
     return chosen, left
 
 
-def _removal_order(entry: PodRecord) -> tuple[bool, int, bool, float, int, float]:
+def _removal_order(record: PodRecord) -> tuple[bool, int, bool, float, int, float]:
     """The order of removal: what has come least far goes first (controller.ActivePods)."""
-    pod = entry.pod
-    since = ready_since(entry) if entry.ready else 0.0
-    most = max((each.get("restartCount") or 0 for each in _containers(entry)), default=0)
+    pod = record.pod
+    since = ready_since(record) if record.ready else 0.0
+    most = max((each.get("restartCount") or 0 for each in _containers(record)), default=0)
     created = pod["metadata"].get("creationTimestamp")
     return (
         bool(pod["spec"].get("nodeName")),
-        PHASE_ORDER.get(entry.phase, 0),
-        entry.ready,
+        PHASE_ORDER.get(record.phase, 0),
+        record.ready,
         -since,
         -most,
         -unix(created) if created else float("-inf"),
     )
 
 
-def _containers(entry: PodRecord) -> Iterable[dict[str, int]]:
-    return (entry.pod.get("status") or {}).get("containerStatuses") or ()
+def _containers(record: PodRecord) -> Iterable[dict[str, int]]:
+    return (record.pod.get("status") or {}).get("containerStatuses") or ()
 
 
-def ready_since(entry: PodRecord) -> float:
+def ready_since(record: PodRecord) -> float:
     """Since when the pod is ready, Unix seconds."""
-    for condition in (entry.pod.get("status") or {}).get("conditions") or ():
+    for condition in (record.pod.get("status") or {}).get("conditions") or ():
         if condition.get("type") == "Ready" and condition.get("lastTransitionTime"):
             return unix(condition["lastTransitionTime"])
     return 0.0
 
 
-def _create(turn: SyncContext, decision: Decision, missing: int) -> None:
-    if turn.lost is None:
-        ready_at = turn.backoff.until(turn.base)
-        if ready_at is not None and ready_at > turn.now:
+def _create(context: SyncContext, decision: Decision, missing: int) -> None:
+    if context.failed_indexes is None:
+        ready_at = context.backoff.ready_at(context.backoff_base)
+        if ready_at is not None and ready_at > context.now:
             decision.ask_again(ready_at)
             return
     if missing > MAX_POD_CREATE_DELETE_PER_SYNC:
         missing = MAX_POD_CREATE_DELETE_PER_SYNC
-        decision.ask_again(turn.now)
-    maker = PodFactory(turn.job)
-    if turn.indexed:
-        created = [maker.pod(index, turn.delayed.get(index)) for index in _due(turn, decision, missing)]
+        decision.ask_again(context.now)
+    factory = PodFactory(context.job)
+    if context.indexed:
+        created = [
+            factory.new_pod(index, context.delayed.get(index)) for index in _due(context, decision, missing)
+        ]
     else:
-        created = [maker.pod() for _ in range(missing)]
+        created = [factory.new_pod() for _ in range(missing)]
     decision.create += created
-    turn.active += len(created)
+    context.active += len(created)
 
 
-def _due(turn: SyncContext, decision: Decision, missing: int) -> list[int]:
+def _due(context: SyncContext, decision: Decision, missing: int) -> list[int]:
     """The lowest pending indexes, without those that still wait after a failure."""
-    taken, pods = index_sets.merge(turn.done, turn.lost or []), turn.pods
+    taken, pods = index_sets.merge(context.succeeded_indexes, context.failed_indexes or []), context.pods
     held: Container[int] = pods.by_index
-    if turn.only_failed and pods.terminating:
-        held = {*pods.by_index, *(entry.index for entry in pods.terminating.values())}
+    if context.only_replace_failed_pods and pods.terminating:
+        held = {*pods.by_index, *(record.index for record in pods.terminating.values())}
     due = []
-    for index in index_sets.first_missing(taken, missing, turn.completions or 0, held):
-        failed = turn.delayed.get(index)
-        ready_at = turn.now if failed is None else backoff.index_ready_at(failed, turn.base)
-        if ready_at > turn.now:
+    for index in index_sets.first_missing(taken, missing, context.completions or 0, held):
+        failed = context.delayed.get(index)
+        ready_at = context.now if failed is None else backoff.index_ready_at(failed, context.backoff_base)
+        if ready_at > context.now:
             decision.ask_again(ready_at)
             continue
         due.append(index)
         if failed is not None:
-            decision.ask_again(turn.now)
+            decision.ask_again(context.now)
     return due

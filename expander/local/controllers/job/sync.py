@@ -34,71 +34,73 @@ from expander.local.controllers.job.context import Decision, Event, SyncContext
 from expander.local.controllers.job.pods import JobPods
 
 
-def finished_condition(turn: SyncContext) -> FinishedCondition | None:
+def finished_condition(context: SyncContext) -> FinishedCondition | None:
     """The verdict that ends the Job now; None while it goes on."""
     return (
-        announced_condition(turn)
-        or _fail_job(turn)
-        or (BACKOFF_LIMIT if _past_backoff_limit(turn) else None)
-        or (DEADLINE if _past_deadline(turn) else None)
-        or _failed_indexes(turn)
-        or _success(turn)
+        announced_condition(context)
+        or _fail_job(context)
+        or (BACKOFF_LIMIT if _past_backoff_limit(context) else None)
+        or (DEADLINE if _past_deadline(context) else None)
+        or _failed_indexes(context)
+        or _success(context)
     )
 
 
-def announced_condition(turn: SyncContext) -> FinishedCondition | None:
+def announced_condition(context: SyncContext) -> FinishedCondition | None:
     """The verdict an earlier turn has put into the conditions."""
-    for kind in (SUCCESS_CRITERIA_MET, FAILURE_TARGET) if turn.conditions else ():
-        condition = holds(turn.conditions, kind)
+    for kind in (SUCCESS_CRITERIA_MET, FAILURE_TARGET) if context.conditions else ():
+        condition = holds(context.conditions, kind)
         if condition is not None:
             return FinishedCondition(kind, condition.get("reason", ""), condition.get("message", ""))
     return None
 
 
-def deadline(turn: SyncContext) -> float | None:
+def deadline(context: SyncContext) -> float | None:
     """When the Job's activeDeadlineSeconds end, Unix seconds; None for never, or while suspended."""
-    seconds = turn.spec.get("activeDeadlineSeconds")
-    return None if seconds is None or turn.start is None or turn.suspended else turn.start + seconds
+    seconds = context.spec.get("activeDeadlineSeconds")
+    return None if seconds is None or context.start is None or context.suspended else context.start + seconds
 
 
-def _fail_job(turn: SyncContext) -> FinishedCondition | None:
-    if turn.policy is None:
+def _fail_job(context: SyncContext) -> FinishedCondition | None:
+    if context.policy is None:
         return None
-    for entry in turn.pods.ended.values() if turn.pods.failures else ():
-        message = turn.match(entry).message if entry.phase == "Failed" else ""
+    for record in context.pods.ended.values() if context.pods.failures else ():
+        message = context.match(record).message if record.phase == "Failed" else ""
         if message:
             return FinishedCondition(FAILURE_TARGET, "PodFailurePolicy", message)
     return None
 
 
-def _past_backoff_limit(turn: SyncContext) -> bool:
-    limit = turn.spec.get("backoffLimit", 6)
-    if turn.failed > limit:
+def _past_backoff_limit(context: SyncContext) -> bool:
+    limit = context.spec.get("backoffLimit", 6)
+    if context.failed > limit:
         return True
-    if turn.spec["template"]["spec"].get("restartPolicy") != "OnFailure":
+    if context.spec["template"]["spec"].get("restartPolicy") != "OnFailure":
         return False
-    restarts = turn.pods.restarts
+    restarts = context.pods.restarts
     return bool(restarts > 0 if limit == 0 else restarts >= limit)
 
 
-def _past_deadline(turn: SyncContext) -> bool:
-    end = deadline(turn)
-    return end is not None and turn.now >= end
+def _past_deadline(context: SyncContext) -> bool:
+    end = deadline(context)
+    return end is not None and context.now >= end
 
 
-def _failed_indexes(turn: SyncContext) -> FinishedCondition | None:
-    if not turn.lost:
+def _failed_indexes(context: SyncContext) -> FinishedCondition | None:
+    if not context.failed_indexes:
         return None
-    lost, limit = index_sets.total(turn.lost), turn.spec.get("maxFailedIndexes")
+    lost, limit = index_sets.total(context.failed_indexes), context.spec.get("maxFailedIndexes")
     if limit is not None and lost > limit:
         return MAX_FAILED_INDEXES
-    return FAILED_INDEXES if lost + turn.succeeded >= (turn.completions or 0) else None
+    return FAILED_INDEXES if lost + context.succeeded >= (context.completions or 0) else None
 
 
-def _success(turn: SyncContext) -> FinishedCondition | None:
-    if not turn.indexed:
+def _success(context: SyncContext) -> FinishedCondition | None:
+    if not context.indexed:
         return None
-    return success_policy.match(turn.spec.get("successPolicy"), turn.completions or 0, turn.done)
+    return success_policy.match(
+        context.spec.get("successPolicy"), context.completions or 0, context.succeeded_indexes
+    )
 
 
 SYNC_BATCH_SECONDS = 1.0
@@ -128,90 +130,98 @@ def sync_job(
     if conditions.finished(job):
         return Decision(dict(status), release=_tracked(group))
     due = tracking.batch_until(job, group, now, memory, batch)
-    turn = SyncContext(job, group, now, memory, backoff_base)
-    end = deadline(turn)
+    context = SyncContext(job, group, now, memory, backoff_base)
+    end = deadline(context)
     if due is not None and (end is None or end > now):
         kept = {**memory, "news": memory.get("news", now)}
         return Decision(dict(status), again_at=due if end is None else min(due, end), memory=kept)
-    return _act(turn, end)
+    return _act(context, end)
 
 
 def _tracked(pods: JobPods) -> list[str]:
     groups = (pods.active, pods.terminating, pods.ended)
-    return [uid for group in groups for uid, entry in group.items() if entry.tracked]
+    return [uid for group in groups for uid, record in group.items() if record.tracked]
 
 
-def _act(turn: SyncContext, end: float | None) -> Decision:
+def _act(context: SyncContext, end: float | None) -> Decision:
     decision = Decision({})
-    turn.verdict = finished_condition(turn)
-    if turn.verdict is not None:
-        scaling.delete(turn, decision, turn.pods.active.values(), release=False)
+    context.finished_condition = finished_condition(context)
+    if context.finished_condition is not None:
+        scaling.delete(context, decision, context.pods.active.values(), release=False)
     else:
         if end is not None:
             decision.ask_again(end)
-        if not turn.deleted:
-            scaling.scale(turn, decision)
-        if _is_complete(turn):
-            turn.verdict = conditions.COMPLETIONS
-        elif not turn.deleted:
-            _suspend_or_resume(turn, decision)
-    counted = tracking.track_pods(turn, decision.release)
+        if not context.deleted:
+            scaling.scale(context, decision)
+        if _is_complete(context):
+            context.finished_condition = conditions.COMPLETIONS
+        elif not context.deleted:
+            _suspend_or_resume(context, decision)
+    counted = tracking.track_pods(context, decision.release)
     if counted.partial:
-        decision.ask_again(turn.now)
+        decision.ask_again(context.now)
     decision.release += counted.release
-    _write(turn, decision, counted)
+    _write(context, decision, counted)
     if not conditions.finished({"status": decision.status}):
-        decision.memory = _memory(turn)
+        decision.memory = _memory(context)
     return decision
 
 
-def _is_complete(turn: SyncContext) -> bool:
-    if turn.active:
+def _is_complete(context: SyncContext) -> bool:
+    if context.active:
         return False
-    return turn.succeeded > 0 if turn.completions is None else turn.succeeded >= turn.completions
+    return context.succeeded > 0 if context.completions is None else context.succeeded >= context.completions
 
 
-def _suspend_or_resume(turn: SyncContext, decision: Decision) -> None:
-    if turn.suspended:
-        if conditions.ensure(turn.conditions, SUSPENDED, "True", "JobSuspended", "Job suspended", turn.now):
+def _suspend_or_resume(context: SyncContext, decision: Decision) -> None:
+    if context.suspended:
+        if conditions.ensure(
+            context.conditions, SUSPENDED, "True", "JobSuspended", "Job suspended", context.now
+        ):
             decision.events.append(Event("Normal", "Suspended", "Job suspended"))
-        turn.start = turn.start_time = None
-    elif conditions.ensure(turn.conditions, SUSPENDED, "False", "JobResumed", "Job resumed", turn.now):
+        context.start = context.start_time = None
+    elif conditions.ensure(context.conditions, SUSPENDED, "False", "JobResumed", "Job resumed", context.now):
         decision.events.append(Event("Normal", "Resumed", "Job resumed"))
-        turn.restart()
+        context.restart()
 
 
-def _write(turn: SyncContext, decision: Decision, counted: tracking.TrackedPods) -> None:
+def _write(context: SyncContext, decision: Decision, counted: tracking.TrackedPods) -> None:
     """Put counts and conditions into the status, and end the Job if nothing is left to wait for."""
-    if turn.verdict is not None and not conditions.holds(turn.conditions, turn.verdict.type):
-        turn.conditions.append(conditions.new(turn.verdict.type, "True", *turn.verdict[1:], turn.now))
-    ends = turn.verdict is not None and not counted.partial and not turn.terminating
+    if context.finished_condition is not None and not conditions.holds(
+        context.conditions, context.finished_condition.type
+    ):
+        context.conditions.append(
+            conditions.new(
+                context.finished_condition.type, "True", *context.finished_condition[1:], context.now
+            )
+        )
+    ends = context.finished_condition is not None and not counted.partial and not context.terminating
     if counted.succeeded or counted.failed or ends:
-        decision.interim = _status(turn, counted, uncounted=True)
+        decision.interim = _status(context, counted, uncounted=True)
     if ends:
-        _end(turn, decision)
-    decision.status = _status(turn, counted, uncounted=False)
-    decision.changed = decision.status != turn.status
+        _end(context, decision)
+    decision.status = _status(context, counted, uncounted=False)
+    decision.changed = decision.status != context.status
 
 
-def _end(turn: SyncContext, decision: Decision) -> None:
-    assert turn.verdict is not None
-    kind, (_, reason, message) = ENDS[turn.verdict.type], turn.verdict
-    turn.conditions = list(turn.conditions)
-    conditions.ensure(turn.conditions, kind, "True", reason, message, turn.now)
+def _end(context: SyncContext, decision: Decision) -> None:
+    assert context.finished_condition is not None
+    kind, (_, reason, message) = ENDS[context.finished_condition.type], context.finished_condition
+    context.conditions = list(context.conditions)
+    conditions.ensure(context.conditions, kind, "True", reason, message, context.now)
     if kind != COMPLETE:
         decision.events.append(Event("Warning", reason, message))
         return
-    succeeded = index_sets.total(turn.done) if turn.indexed else turn.succeeded
-    if turn.completions is not None and succeeded > turn.completions:
+    succeeded = index_sets.total(context.succeeded_indexes) if context.indexed else context.succeeded
+    if context.completions is not None and succeeded > context.completions:
         text = "Too many succeeded pods running after completion count reached"
         decision.events.append(Event("Warning", "TooManySucceededPods", text))
     decision.events.append(Event("Normal", "Completed", "Job completed"))
 
 
-def _status(turn: SyncContext, counted: tracking.TrackedPods, *, uncounted: bool) -> dict[str, Any]:
+def _status(context: SyncContext, counted: tracking.TrackedPods, *, uncounted: bool) -> dict[str, Any]:
     """The status in the API's order of fields; ``uncounted`` names the pods instead of counting them."""
-    old = turn.status
+    old = context.status
     succeeded, failed = old.get("succeeded", 0), old.get("failed", 0)
     pending: dict[str, Any] = {}
     if uncounted:
@@ -223,40 +233,40 @@ def _status(turn: SyncContext, counted: tracking.TrackedPods, *, uncounted: bool
     else:
         succeeded, failed = succeeded + len(counted.succeeded), failed + len(counted.failed)
     status: dict[str, Any] = {}
-    if turn.conditions:
-        status["conditions"] = turn.conditions
-    if turn.start_time is not None:
-        status["startTime"] = turn.start_time
-    if conditions.holds(turn.conditions, COMPLETE):
-        status["completionTime"] = api_time(turn.now)
-    if turn.active:
-        status["active"] = turn.active
-    if turn.indexed:
-        succeeded = index_sets.total(turn.done)
+    if context.conditions:
+        status["conditions"] = context.conditions
+    if context.start_time is not None:
+        status["startTime"] = context.start_time
+    if conditions.holds(context.conditions, COMPLETE):
+        status["completionTime"] = api_time(context.now)
+    if context.active:
+        status["active"] = context.active
+    if context.indexed:
+        succeeded = index_sets.total(context.succeeded_indexes)
     if succeeded:
         status["succeeded"] = succeeded
     if failed:
         status["failed"] = failed
-    status["terminating"] = turn.terminating
-    if turn.indexed and turn.done:
-        status["completedIndexes"] = index_sets.text_of(turn.done)
-    if turn.lost is not None:
-        status["failedIndexes"] = index_sets.text_of(turn.lost)
+    status["terminating"] = context.terminating
+    if context.indexed and context.succeeded_indexes:
+        status["completedIndexes"] = index_sets.text_of(context.succeeded_indexes)
+    if context.failed_indexes is not None:
+        status["failedIndexes"] = index_sets.text_of(context.failed_indexes)
     status["uncountedTerminatedPods"] = pending
-    status["ready"] = turn.ready
+    status["ready"] = context.ready
     return status
 
 
-def _memory(turn: SyncContext) -> dict[str, Any]:
+def _memory(context: SyncContext) -> dict[str, Any]:
     """What the next turn cannot see in the objects; empty for most Jobs, so that storing it costs nothing."""
     memory: dict[str, Any] = {}
-    if turn.backoff.failures:
-        memory["backoff"] = list(turn.backoff)
-    if turn.start is not None and turn.spec.get("activeDeadlineSeconds") is not None:
-        memory["started"] = turn.start
-    if turn.delayed:
-        memory["delayed"] = len(turn.delayed)
-    generation = turn.job["metadata"].get("generation", 1)
+    if context.backoff.failures:
+        memory["backoff"] = list(context.backoff)
+    if context.start is not None and context.spec.get("activeDeadlineSeconds") is not None:
+        memory["started"] = context.start
+    if context.delayed:
+        memory["delayed"] = len(context.delayed)
+    generation = context.job["metadata"].get("generation", 1)
     if generation != 1:
         memory["generation"] = generation
     return memory

@@ -24,7 +24,7 @@ from expander.local.controllers.job.context import SyncContext, only_replace_fai
 from expander.local.controllers.job.pods import JobPods, PodRecord
 
 MAX_UNCOUNTED_PODS = 500
-"""The most pods counted in one turn, so that a status with their uids stays below about 20 kB."""
+"""The most pods counted in one context, so that a status with their uids stays below about 20 kB."""
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class TrackedPods:
 
     ``succeeded`` and ``failed`` are uids to add to the counters (the successes of an Indexed Job are its
     indexes instead), ``release`` the uids of all pods that are done with; ``partial`` says that the limit
-    was reached and the rest is left to the next turn.
+    was reached and the rest is left to the next context.
     """
 
     succeeded: list[str] = field(default_factory=list)
@@ -42,39 +42,41 @@ class TrackedPods:
     partial: bool = False
 
 
-def track_pods(turn: SyncContext, released: Collection[str]) -> TrackedPods:
+def track_pods(context: SyncContext, released: Collection[str]) -> TrackedPods:
     """Count the pods that are done with; those ``released`` already in this turn never count."""
     past = set(released)
-    result, pods = TrackedPods(), turn.pods
-    everything = turn.verdict is not None or turn.deleted
+    result, pods = TrackedPods(), context.pods
+    everything = context.finished_condition is not None or context.deleted
     groups = [pods.ended, pods.terminating, pods.active] if everything else [pods.ended, pods.terminating]
-    failing = turn.verdict is not None and turn.verdict.type == FAILURE_TARGET
+    failing = context.finished_condition is not None and context.finished_condition.type == FAILURE_TARGET
     for group in groups:
-        for entry in group.values():
-            if not entry.tracked or entry.uid in past:
+        for record in group.values():
+            if not record.tracked or record.uid in past:
                 continue
-            failed = turn.is_failed(entry)
-            if not (everything or entry.phase == "Succeeded" or (failed and not _is_delayed(turn, entry))):
+            failed = context.is_failed(record)
+            if not (
+                everything or record.phase == "Succeeded" or (failed and not _is_delayed(context, record))
+            ):
                 continue
-            result.release.append(entry.uid)
-            _add(turn, result, entry, failed or failing)
+            result.release.append(record.uid)
+            _add(context, result, record, failed or failing)
             if len(result.release) >= MAX_UNCOUNTED_PODS:
                 result.partial = True
                 return result
     return result
 
 
-def _is_delayed(turn: SyncContext, entry: PodRecord) -> bool:
+def _is_delayed(context: SyncContext, record: PodRecord) -> bool:
     """Whether the pod stays until its index has a new one, which takes over its failure count."""
-    return turn.delayed.get(entry.index) is entry
+    return context.delayed.get(record.index) is record
 
 
-def _add(turn: SyncContext, result: TrackedPods, entry: PodRecord, failed: bool) -> None:
-    if entry.phase == "Succeeded":
-        if not turn.indexed:
-            result.succeeded.append(entry.uid)
-    elif failed and turn.is_valid(entry) and turn.match(entry).counts:
-        result.failed.append(entry.uid)
+def _add(context: SyncContext, result: TrackedPods, record: PodRecord, failed: bool) -> None:
+    if record.phase == "Succeeded":
+        if not context.indexed:
+            result.succeeded.append(record.uid)
+    elif failed and context.is_valid(record) and context.match(record).counts:
+        result.failed.append(record.uid)
 
 
 MANY_SUCCESSES = 20
@@ -100,7 +102,7 @@ def _stopping(job: Object, pods: JobPods) -> int:
     """How many pods count as failed because they are deleted, though they have not ended."""
     if not pods.terminating or only_replace_failed_pods(job["spec"]):
         return 0
-    return sum(entry.tracked for entry in pods.terminating.values())
+    return sum(record.tracked for record in pods.terminating.values())
 
 
 def _goes_well(job: Object) -> bool:

@@ -56,7 +56,7 @@ class VolcanoJobController:
         """The Job is new."""
         self._store.note(job["metadata"]["uid"], {NOTE: {}})
 
-    def turn(self, uid: str, memory: Object, now: float) -> SyncResult | None:
+    def sync(self, uid: str, memory: Object, now: float) -> SyncResult | None:
         """Look at one Job and do what is to be done; None when it is gone or over already."""
         job = self._store.hold(uid)
         if job is None or end_of(job):
@@ -83,7 +83,7 @@ class VolcanoJobController:
         """The Job is over or gone."""
         self._creation.forget(uid)
         self._recorder.forget(uid)
-        self._scheduler.gangs.forget(uid)
+        self._scheduler.pod_groups.forget(uid)
 
     def _act(self, job: Object, decision: VolcanoDecision, now: float) -> Object:
         """Carry out the decision; the Job as it is then."""
@@ -127,12 +127,12 @@ class JobControllers:
         recorder = Recorder(cluster.events, "vc-controller-manager")
         self._volcano = VolcanoJobController(store, pods, cluster.scheduler, recorder, cluster)
 
-    def turn(self, uid: str, now: float) -> SyncResult | None:
+    def sync(self, uid: str, now: float) -> SyncResult | None:
         """Look at one Job and do what is to be done; None when it is gone or over already."""
         note = self._store.noted(uid)
         if note is not None and NOTE in note:
-            return self._volcano.turn(uid, note[NOTE], now)
-        return self._jobs.turn(uid, now)
+            return self._volcano.sync(uid, note[NOTE], now)
+        return self._jobs.sync(uid, now)
 
     def arrived(self, job: Object) -> None:
         """The Job is new."""

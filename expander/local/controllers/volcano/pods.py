@@ -51,24 +51,24 @@ class TaskPod:
 def task_pods(pods: JobPods) -> list[TaskPod]:
     """All pods of the Job that are there."""
     groups = (pods.active, pods.terminating, pods.ended)
-    return [_task_pod(entry) for group in groups for entry in group.values()]
+    return [_task_pod(record) for group in groups for record in group.values()]
 
 
-def _task_pod(entry: PodRecord) -> TaskPod:
-    metadata = entry.pod["metadata"]
+def _task_pod(record: PodRecord) -> TaskPod:
+    metadata = record.pod["metadata"]
     annotations = metadata.get("annotations") or {}
-    phase = entry.phase if entry.phase in PHASES else "Unknown"
+    phase = record.phase if record.phase in PHASES else "Unknown"
     return TaskPod(
-        uid=entry.uid,
+        uid=record.uid,
         name=metadata["name"],
         task=annotations.get(TASK, ""),
         index=int(annotations.get(INDEX, -1)),
         version=int(annotations.get(VERSION, 0)),
         phase=phase,
-        deleted=entry.deleted,
-        restarts=entry.restarts,
-        exit_code=_exit_code(entry.pod.get("status") or {}),
-        is_ready=phase == "Succeeded" or (phase == "Running" and entry.ready),
+        deleted=record.deleted,
+        restarts=record.restarts,
+        exit_code=_exit_code(record.pod.get("status") or {}),
+        is_ready=phase == "Succeeded" or (phase == "Running" and record.ready),
     )
 
 
@@ -162,7 +162,7 @@ def owner_of(job: Object) -> dict[str, Any]:
 
 
 class TaskPodFactory:
-    """Makes the pods of one Job in one turn. ``version`` is the Job's, ``gang`` the lot they belong to."""
+    """Makes the pods of one Job in one context. ``version`` is the Job's, ``gang`` the lot they belong to."""
 
     def __init__(self, job: Object, version: int, gang: GroupReference) -> None:
         self._job = job
@@ -170,7 +170,7 @@ class TaskPodFactory:
         self._gang = gang
         self._owner = owner_of(job)
 
-    def pod(self, task: Object, index: int) -> dict[str, Any]:
+    def new_pod(self, task: Object, index: int) -> dict[str, Any]:
         """A new pod; what it shares with others is to be stored, not changed."""
         metadata, template = self._job["metadata"], task["template"]
         own = template.get("metadata") or {}

@@ -282,8 +282,8 @@ class _Sync:
         least = max(1, min(waiting, self.spec["minAvailable"] - self._begun))
         key = f"{self.job['metadata']['uid']}/{self.progress.version}"
         self.decision.gang = gang = PodGroupSpec(key, least)
-        maker = TaskPodFactory(self.job, self.progress.version, gang)
-        self.decision.create += [maker.pod(task, index) for task, index in wanted]
+        factory = TaskPodFactory(self.job, self.progress.version, gang)
+        self.decision.create += [factory.new_pod(task, index) for task, index in wanted]
 
     def _kill(self, targets: list[TaskPod], *, keep_ended: bool) -> None:
         for each in targets:
@@ -306,7 +306,7 @@ class _Sync:
         return self.facts.counted("Running", "Succeeded", "Failed")
 
     def _remember(self) -> None:
-        """What was not looked at, because pods are waited for, is still new in the next turn."""
+        """What was not looked at, because pods are waited for, is still new in the next context."""
         if self.has_looked:
             memory = policies.remember(self.facts, self.now, self.memory)
         else:

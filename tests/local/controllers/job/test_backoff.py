@@ -10,7 +10,7 @@ from expander.local.controllers.job.pods import PodRecord
 from tests.local.controllers.job.objects import NOW, Object, ask, indexed, make_job, make_pod
 
 
-def entries(*pods: Object) -> list[PodRecord]:
+def records(*pods: Object) -> list[PodRecord]:
     return [PodRecord(pod) for pod in pods]
 
 
@@ -29,12 +29,12 @@ def test_the_wait_doubles_up_to_ten_minutes() -> None:
 
 def test_a_success_ends_the_count_unless_a_failure_came_after_it() -> None:
     record = backoff.BackoffRecord(3, NOW)
-    failed = entries(make_pod("a", "Failed", at=NOW + 5), make_pod("b", "Failed", at=NOW + 20))
-    succeeded = entries(make_pod("c", "Succeeded", at=NOW + 10))
-    assert record.after([], failed, NOW + 60) == backoff.BackoffRecord(5, NOW + 20)
-    assert record.after(succeeded, failed, NOW + 60) == backoff.BackoffRecord(1, NOW + 20)
-    assert record.after(succeeded, [], NOW + 60) == backoff.BackoffRecord()
-    assert record.after([], [], NOW + 60) == record
+    failed = records(make_pod("a", "Failed", at=NOW + 5), make_pod("b", "Failed", at=NOW + 20))
+    succeeded = records(make_pod("c", "Succeeded", at=NOW + 10))
+    assert record.update([], failed, NOW + 60) == backoff.BackoffRecord(5, NOW + 20)
+    assert record.update(succeeded, failed, NOW + 60) == backoff.BackoffRecord(1, NOW + 20)
+    assert record.update(succeeded, [], NOW + 60) == backoff.BackoffRecord()
+    assert record.update([], [], NOW + 60) == record
 
 
 def test_a_replacement_is_made_when_the_wait_is_over() -> None:

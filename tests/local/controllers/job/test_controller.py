@@ -47,9 +47,9 @@ def test_a_counted_pod_loses_its_finalizer_and_stays(cluster: Cluster) -> None:
 def test_a_failed_pod_is_replaced_when_the_back_off_is_over(cluster: Cluster) -> None:
     cluster.add(job())
     cluster.end("job", 1)
-    cluster.turn(8)
+    cluster.sync(8)
     assert cluster.running == {}
-    cluster.turn(2)
+    cluster.sync(2)
     assert len(cluster.running) == 1
     cluster.end("job")
     status = cluster.get("Job", "default", "job")["status"]
@@ -60,7 +60,7 @@ def test_jobs_begin_in_their_order_as_there_is_room(boot: Boot) -> None:
     cluster = boot(pods=2)
     cluster.add(*(job(f"job-{number}") for number in range(4)))
     assert cluster.names("Pod") == ["job-0", "job-1"]
-    assert len(cluster.control.agenda.waiting) == 2
+    assert len(cluster.control.work_queue.waiting) == 2
     cluster.end("job-1")
     assert sorted(cluster.running)[1][:5] == "job-2"
     assert cluster.group() == {"pending": 1, "running": 2, "suspended": 0, "succeeded": 1, "failed": 0}
@@ -70,10 +70,10 @@ def test_nothing_begins_and_nothing_is_placed_while_the_cluster_is_paused(boot: 
     cluster = boot(pods=1)
     cluster.add(job("first", completions=2, parallelism=2), job("second"))
     assert len(cluster.running) == 1
-    cluster.control.agenda.paused = True
+    cluster.control.work_queue.paused = True
     cluster.end("first")
     assert cluster.running == {}
-    assert len(cluster.control.agenda.waiting) == 1
+    assert len(cluster.control.work_queue.waiting) == 1
 
 
 def test_a_pod_that_cannot_be_placed_says_why(cluster: Cluster) -> None:
@@ -94,9 +94,9 @@ def test_a_pod_that_cannot_be_placed_says_why(cluster: Cluster) -> None:
 def test_a_finished_job_goes_with_its_pods_when_its_time_is_over(cluster: Cluster) -> None:
     cluster.add(job(ttlSecondsAfterFinished=60))
     cluster.end("job")
-    cluster.turn(50)
+    cluster.sync(50)
     assert cluster.names("Job") == ["job"]
-    cluster.turn(10)
+    cluster.sync(10)
     assert cluster.names("Job") == cluster.names("Pod") == []
 
 
@@ -107,7 +107,7 @@ def test_the_time_of_a_finished_job_runs_on_through_a_restart(boot: Boot) -> Non
     second = boot()
     second.now = first.now
     second.control.restore()
-    second.turn(70)
+    second.sync(70)
     assert second.names("Job") == []
 
 
@@ -117,7 +117,7 @@ def test_a_suspended_job_has_no_pods_until_it_is_resumed(cluster: Cluster) -> No
     assert conditions(cluster.get("Job", "default", "job")) == ["Suspended"]
     assert cluster.group()["suspended"] == 1
     cluster.patch("Job", "default", "job", {"spec": {"suspend": False}})
-    cluster.turn()
+    cluster.sync()
     assert cluster.names("Pod") == ["job"]
     assert cluster.group()["running"] == 1
 
@@ -148,9 +148,9 @@ def test_news_of_a_running_pod_reach_the_status_a_second_later(cluster: Cluster)
     (pod,) = cluster.running.values()
     status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
     cluster.control.pod_changed(pod["metadata"]["uid"], status, (), cluster.now, gone=False)
-    cluster.turn()
+    cluster.sync()
     assert cluster.get("Job", "default", "job")["status"]["ready"] == 0
-    cluster.turn(1)
+    cluster.sync(1)
     assert cluster.get("Job", "default", "job")["status"]["ready"] == 1
 
 
@@ -175,7 +175,7 @@ def test_a_cluster_goes_on_after_a_kill_where_it_was(boot: Boot) -> None:
         second.running[pod["metadata"]["name"]] = pod
     second.end("job-1")
     second.end("job-2")
-    second.turn(10)
+    second.sync(10)
     assert sorted(name[:5] for name in second.running) == ["job-0", "job-3"]
     status = second.get("Job", "default", "job-0")["status"]
     assert (status["failed"], status["active"]) == (1, 1)

@@ -150,7 +150,7 @@ def test_pods_that_fail_together_are_one_retry(cluster: Cluster) -> None:
         pod = cluster.running.pop(name)
         status = {"phase": "Failed", "containerStatuses": []}
         cluster.control.pod_changed(pod["metadata"]["uid"], status, (), cluster.now, gone=False)
-    cluster.turn(1)
+    cluster.sync(1)
     assert job.status["retryCount"] == 1
     assert set(job.pods.values()) == {"Pending", "Running"}
 
@@ -212,25 +212,25 @@ def test_a_timeout_delays_an_action(cluster: Cluster) -> None:
     job = Volcano(cluster, policies=[policy("PodFailed", "AbortJob", timeout="1m")])
     job.run()
     job.end("worker-0", 1)
-    cluster.turn(58)
+    cluster.sync(58)
     assert job.phase == "Running"
-    cluster.turn(2)
+    cluster.sync(2)
     assert job.phase == "Aborting"
 
 
 def test_a_pod_that_is_pending_too_long_is_an_event(cluster: Cluster) -> None:
     job = Volcano(cluster, policies=[policy("PodPending", "AbortJob", timeout="30s")])
     job.run("worker-0")
-    cluster.turn(28)
+    cluster.sync(28)
     assert job.phase == "Pending"
-    cluster.turn(3)
+    cluster.sync(3)
     assert job.phase == "Aborting"
 
 
 def test_a_pod_that_runs_in_time_is_not_pending_too_long(cluster: Cluster) -> None:
     job = Volcano(cluster, policies=[policy("PodPending", "AbortJob", timeout="30s")])
     job.run()
-    cluster.turn(60)
+    cluster.sync(60)
     assert job.phase == "Running"
 
 
@@ -264,9 +264,9 @@ def test_pods_of_a_task_that_succeeded_are_enough_for_those_that_depend_on_it(cl
 def test_a_finished_job_goes_when_its_time_is_up(cluster: Cluster) -> None:
     job = Volcano(cluster, task(replicas=1), ttlSecondsAfterFinished=60, plugins={"svc": []})
     job.end("worker-0")
-    cluster.turn(50)
+    cluster.sync(50)
     assert cluster.names("Job") == [NAME]
-    cluster.turn(11)
+    cluster.sync(11)
     assert not [*cluster.list("Job"), *cluster.list("Pod"), *cluster.list("ConfigMap")]
 
 

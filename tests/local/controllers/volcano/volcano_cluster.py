@@ -76,19 +76,19 @@ class Volcano:
             status = {"phase": "Running", "containerStatuses": [container], "conditions": ready}
             uid = self.pod(name)["metadata"]["uid"]
             self.cluster.control.pod_changed(uid, status, (), self.cluster.now, gone=False)
-        self.cluster.turn(1)
+        self.cluster.sync(1)
 
     def end(self, name: str, code: int = 0) -> None:
         self.cluster.end(f"{NAME}-{name}", code)
 
     def evict(self, name: str) -> None:
         self.cluster.evict("default", f"{NAME}-{name}")
-        self.cluster.control.errands.take_updates()
-        self.cluster.turn(1)
+        self.cluster.control.kubelet_updates.take_updates()
+        self.cluster.sync(1)
 
     def stop(self) -> None:
         """The node has killed what it was told to stop."""
-        self.cluster.turn()
+        self.cluster.sync()
         for uid in list(self.cluster.stopping):
             del self.cluster.stopping[uid]
             pod = self.cluster.control.pods.get(uid)
@@ -97,4 +97,4 @@ class Volcano:
             self.cluster.running.pop(pod["metadata"]["name"], None)
             status = {"phase": "Failed", "containerStatuses": []}
             self.cluster.control.pod_changed(uid, status, (), self.cluster.now, gone=True)
-        self.cluster.turn(1)
+        self.cluster.sync(1)
