@@ -22,9 +22,9 @@ EXPANDER = str(Path(sys.executable).parent / "expander")
 PEER = """
 import os, sys, yaml
 from jsonschema import Draft202012Validator
-from expander.manifests import schemas
+from expander.kube import schemas
 from expander.validate.schema_engines import decodable
-validator = Draft202012Validator(decodable(schemas.kinds(None)["batch/v1"]["Job"]))
+validator = Draft202012Validator(decodable(schemas.kinds()["batch/v1"]["Job"]))
 for name in os.listdir(sys.argv[1]):
     with open(os.path.join(sys.argv[1], name)) as file:
         for document in yaml.load_all(file, yaml.CSafeLoader):

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
 from expander.base.errors import InputError, YamlError
 from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of
+from expander.kube.versions import DEFAULT, Release, known
 from expander.validate.check import check
 from expander.validate.finding import Finding, steps_of
 from expander.validate.warnings import Advice, Totals, advice
@@ -95,11 +96,10 @@ class Examined(NamedTuple):
     totals: Totals
 
 
-def examine(source: str, chunks: Sequence[Chunk], version: str | None, totals: Totals) -> list[Verdict]:
+def examine(source: str, chunks: Sequence[Chunk], release: Release, totals: Totals) -> list[Verdict]:
     """The verdicts of documents; a chunk that is not YAML has one of status ``error``.
 
     What valid manifests ask for is added to ``totals``.
-    ``version`` is a Kubernetes version, the newest by default; UsageError for one without schemas.
     """
     verdicts: list[Verdict] = []
     for chunk in chunks:
@@ -110,7 +110,7 @@ def examine(source: str, chunks: Sequence[Chunk], version: str | None, totals: T
             continue
         for document in documents:
             for data, prefix in _objects(document):
-                verdicts.append(_verdict(document, data, prefix, version, totals))
+                verdicts.append(_verdict(document, data, prefix, release, totals))
     return verdicts
 
 
@@ -136,10 +136,10 @@ def _verdict(
     document: Document,
     data: Any,
     prefix: tuple[str | int, ...],
-    version: str | None,
+    release: Release,
     totals: Totals,
 ) -> Verdict:
-    found = check(data, version=version)
+    found = check(data, release)
     tree: dict[str, Any] = data if isinstance(data, dict) else {}
     metadata = tree.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
@@ -184,11 +184,11 @@ def validate(manifest: Mapping[str, Any], version: str | None = None) -> list[Fi
     """What the API server would refuse in ``manifest``; empty when it would be accepted.
 
     ``manifest`` is plain JSON data; ``version`` a Kubernetes version such as "1.33", the newest by default.
-    Raises UsageError for a version without schemas and InputError for a kind without one.
+    Raises UsageError for a version that is not known and InputError for a kind without one.
     """
     from expander.validate.check import check
 
-    found = check(manifest, version=version)
+    found = check(manifest, known(version))
     if found is None:
         raise InputError(f"there is no schema for {manifest.get('apiVersion')} {manifest.get('kind')}")
     return found
@@ -205,7 +205,7 @@ class Validation:
         self,
         paths: Sequence[str],
         *,
-        version: str | None = None,
+        release: Release = DEFAULT,
         recursive: bool = False,
         group_label: str = "jobgroup",
         quota: Mapping[str, str] | None = None,
@@ -213,7 +213,7 @@ class Validation:
         stdin: BinaryIO | None = None,
     ) -> None:
         self._paths = paths
-        self._version = version
+        self._release = release
         self._recursive = recursive
         self._group_label = group_label
         self._quota = quota or {}
@@ -251,7 +251,7 @@ class Validation:
 
     def _examined(self) -> Iterator[Examined]:
         work = partial(
-            _examine, version=self._version, group_label=self._group_label, amounts=bool(self._quota)
+            _examine, release=self._release, group_label=self._group_label, amounts=bool(self._quota)
         )
         portions = self._portions()
         first = list(islice(portions, PARALLEL))
@@ -287,14 +287,14 @@ class Validation:
             yield portion
 
 
-def _examine(portion: Portion, version: str | None, group_label: str, amounts: bool) -> Examined:
+def _examine(portion: Portion, release: Release, group_label: str, amounts: bool) -> Examined:
     totals = Totals(group_label, amounts=amounts)
     verdicts: list[Verdict] = []
     for source, chunks in portion:
         if isinstance(chunks, YamlError):
             verdicts.append(unreadable(source, chunks))
         else:
-            verdicts += examine(source, chunks, version, totals)
+            verdicts += examine(source, chunks, release, totals)
     return Examined(verdicts, totals)
 
 

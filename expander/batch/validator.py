@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation
-from expander.kube.schemas import release
+from expander.kube.versions import known
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import RenderedManifest
 from expander.validate.check import check
@@ -19,11 +19,11 @@ class Validator:
     """Checks the manifests of one batch for a server of ``version``, the newest by default.
 
     ``warnings`` are what no server refuses and users regret, and kinds that have no schema. Raises
-    UsageError for a version without schemas.
+    UsageError for a version that is not known.
     """
 
     def __init__(self, version: str | None = None) -> None:
-        self._version = release(version)
+        self._release = known(version)
         self._once = OncePerTemplate(self._findings)
         self._advised: set[object] = set()
         self._accepted_any = False
@@ -55,7 +55,7 @@ class Validator:
         return good
 
     def _findings(self, tree: Mapping[str, Any]) -> Sequence[Finding]:
-        found = check(tree, version=self._version)
+        found = check(tree, self._release)
         if found is None:
             self._warn(f"{tree['apiVersion']} {tree['kind']} has no schema here, so it is not validated")
         return found or ()

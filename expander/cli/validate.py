@@ -65,11 +65,11 @@ def command(
     files may hold many documents. A kind that no schema is known for is skipped, never called valid.
     """
     from expander.batch.validation import Validation, quotas_in
-    from expander.kube.schemas import release
+    from expander.kube.versions import known
 
     validation = Validation(
         paths,
-        version=None if kubernetes_version is None else release(kubernetes_version),
+        release=known(kubernetes_version),
         recursive=recursive,
         group_label=group_label,
         quota=quotas_in(quota),

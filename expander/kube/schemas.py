@@ -1,4 +1,4 @@
-"""The schemas of Kubernetes objects: which kinds a version knows, and the types of their fields.
+"""The schemas of Kubernetes objects: which kinds a release knows, and the types of their fields.
 
 A schema is a JSON Schema as it is on disk: a mapping that may hold ``$ref`` to a definition, whose name is
 a hash of its content. The files leave null out, since Kubernetes reads null as absent, and state in
@@ -10,7 +10,6 @@ of the Go type the API server decodes into.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache, lru_cache
@@ -18,68 +17,50 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from expander.base.data_files import folder
-from expander.base.errors import UsageError
+from expander.kube.versions import DEFAULT, Release
 
 Schema: TypeAlias = Mapping[str, Any]
 Kinds: TypeAlias = Mapping[str, Mapping[str, "str | None"]]
 
-VERSIONS = ("1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
-NEWEST = VERSIONS[-1]
 REF = "#/$defs/"
 EVERYTHING: Schema = {}
 """The schema of a value nothing is known about."""
 
 
 @cache
-def release(version: str | None) -> str:
-    """The Kubernetes version (``1.36``) meant by ``1.36``, ``v1.36`` or ``v1.36.2``; None is the newest.
-
-    Raises UsageError for a version no schemas are there for.
-    """
-    if version is None:
-        return NEWEST
-    found = re.fullmatch(r"v?(\d+\.\d+)(?:[.+-].*)?", version.strip())
-    if found is None or found[1] not in VERSIONS:
-        raise UsageError(
-            f"no schemas for Kubernetes {version!r}", hint=f"versions {VERSIONS[0]} to {NEWEST} are known"
-        )
-    return found[1]
-
-
-@cache
-def kinds(version: str | None = None) -> Kinds:
+def kinds(release: Release = DEFAULT) -> Kinds:
     """apiVersion -> kind -> name of its definition, or None for a built-in kind without a schema."""
-    known: Kinds = read(folder("schemas") / f"v{release(version)}.json")
+    known: Kinds = read(folder("schemas") / f"v{release}.json")
     return known
 
 
 @cache
 def custom() -> Mapping[str, Any]:
-    """The kinds of other projects by Kubernetes version (``kinds``), and their definitions (``$defs``)."""
+    """The kinds of other projects by Kubernetes release (``kinds``), and their definitions (``$defs``)."""
     found: Mapping[str, Any] = read(folder("schemas") / "custom.json")
     return found
 
 
 @cache
 def definitions() -> Mapping[str, Schema]:
-    """Every definition of every version by its name, those of other projects' kinds included."""
+    """Every definition of every release by its name, those of other projects' kinds included."""
     found: Mapping[str, Schema] = read(folder("schemas") / "definitions.json")["$defs"]
     return {**found, **custom()["$defs"]}
 
 
-def name_of(api_version: str, kind: str, version: str | None = None) -> str | None:
+def name_of(api_version: str, kind: str, release: Release = DEFAULT) -> str | None:
     """The name of the definition of a kind, built in or of another project; None when there is none."""
-    known = kinds(version)
+    known = kinds(release)
     if api_version in known:
         return known[api_version].get(kind)
-    name: str | None = custom()["kinds"][release(version)].get(api_version, {}).get(kind)
+    name: str | None = custom()["kinds"][str(release)].get(api_version, {}).get(kind)
     return name
 
 
 @cache
-def root(api_version: str, kind: str, version: str | None = None) -> Schema | None:
+def root(api_version: str, kind: str, release: Release = DEFAULT) -> Schema | None:
     """The schema of a kind, or None when there is none."""
-    name = name_of(api_version, kind, version)
+    name = name_of(api_version, kind, release)
     return None if name is None else definitions()[name]
 
 
@@ -150,57 +131,56 @@ BY_TYPE = {
 
 
 def field_type(
-    api_version: str, kind: str, path: Sequence[str | int], version: str | None = None
+    api_version: str, kind: str, path: Sequence[str | int], release: Release = DEFAULT
 ) -> FieldType:
     """The type of the field at ``path``; `FieldType.MISSING` when objects of that kind have none there.
 
     A kind without a schema is ANY everywhere but in what every Kubernetes object has: ``apiVersion``,
-    ``kind`` and the fields of ``metadata``. ``version`` is a Kubernetes version, by default the newest;
-    UsageError when there are no schemas for it.
+    ``kind`` and the fields of ``metadata``.
     """
-    found = field_schema(api_version, kind, path, version)
+    found = field_schema(api_version, kind, path, release)
     return FieldType.MISSING if found is None else type_of(found)
 
 
 def field_names(
-    api_version: str, kind: str, path: Sequence[str | int], version: str | None = None
+    api_version: str, kind: str, path: Sequence[str | int], release: Release = DEFAULT
 ) -> tuple[str, ...]:
     """The names of the fields the object at ``path`` can have, sorted; empty when that is not known."""
-    found = field_schema(api_version, kind, path, version)
+    found = field_schema(api_version, kind, path, release)
     return tuple(found.get("properties", ())) if found else ()
 
 
 def list_type(
-    api_version: str, kind: str, path: Sequence[str | int], version: str | None = None
+    api_version: str, kind: str, path: Sequence[str | int], release: Release = DEFAULT
 ) -> str | None:
     """How server-side apply merges the list at ``path``: ``atomic``, ``set`` or ``map``; None if unsaid."""
-    found = field_schema(api_version, kind, path, version)
+    found = field_schema(api_version, kind, path, release)
     return found.get("x-kubernetes-list-type") if found else None
 
 
 def list_map_keys(
-    api_version: str, kind: str, path: Sequence[str | int], version: str | None = None
+    api_version: str, kind: str, path: Sequence[str | int], release: Release = DEFAULT
 ) -> tuple[str, ...]:
     """The fields that tell the elements of the ``map`` list at ``path`` apart; empty for other fields."""
-    found = field_schema(api_version, kind, path, version)
+    found = field_schema(api_version, kind, path, release)
     return tuple(found.get("x-kubernetes-list-map-keys", ())) if found else ()
 
 
 def field_schema(
-    api_version: str, kind: str, path: Sequence[str | int], version: str | None = None
+    api_version: str, kind: str, path: Sequence[str | int], release: Release = DEFAULT
 ) -> Schema | None:
     """The schema at ``path`` with its ``$ref`` followed, or None when there is no such field."""
-    return schema_at(api_version, kind, tuple([0 if type(step) is int else step for step in path]), version)
+    return schema_at(api_version, kind, tuple([0 if type(step) is int else step for step in path]), release)
 
 
 @lru_cache(maxsize=8192)
-def schema_at(api_version: str, kind: str, path: tuple[str | int, ...], version: str | None) -> Schema | None:
+def schema_at(api_version: str, kind: str, path: tuple[str | int, ...], release: Release) -> Schema | None:
     """`field_schema` for a path whose places in lists are all 0."""
-    found: Schema | None = root(api_version, kind, version)
+    found: Schema | None = root(api_version, kind, release)
     if found is None:
         if not path or path[0] not in ("apiVersion", "kind", "metadata"):
             return EVERYTHING
-        found = root("batch/v1", "Job", version)
+        found = root("batch/v1", "Job", release)
     for step in path:
         if found is None:
             return None

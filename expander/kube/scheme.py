@@ -86,9 +86,9 @@ class Resource:
     defaults: str = ""
     """Fills in the defaults of a decoded object, in place."""
     rules: str = ""
-    """What the API server refuses in a new object: ``(object) -> list[Finding]``."""
+    """What the API server refuses in a new object: ``(object, release) -> list[Finding]``."""
     update_rules: str = ""
-    """What it refuses in a change: ``(new, old) -> Iterator[Finding]``."""
+    """What it refuses in a change: ``(new, old, release) -> Iterator[Finding]``."""
 
     prepare: str = ""
     """PrepareForCreate of the registry's strategy: ``(object, objects of a kind)``, in place."""

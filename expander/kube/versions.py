@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
+
+from expander.base.errors import UsageError
 
 _FORMAT: Final = re.compile(r"v?(\d+)\.(\d+)(?:[.+-].*)?")
 
@@ -81,6 +84,25 @@ RELEASES: Final = tuple(Release(1, minor) for minor in range(OLDEST.minor, NEWES
 """The published releases that are known, oldest first."""
 NEXT: Final = Release(1, NEWEST.minor + 1)
 """Not published yet."""
+
+
+@cache
+def known(version: str | None) -> Release:
+    """The published release meant by a text like ``1.36`` or ``v1.36.2``; None is `DEFAULT`.
+
+    Raises UsageError for a release that is not known here.
+    """
+    if version is None:
+        return DEFAULT
+    try:
+        release = Release.parse(version)
+    except ValueError:
+        release = None
+    if release not in RELEASES:
+        hint = f"versions {OLDEST} to {NEWEST} are known"
+        raise UsageError(f"no schemas for Kubernetes {version!r}", hint=hint)
+    return release
+
 
 FEATURES: Final[Mapping[str, Feature]] = {
     # Jobs

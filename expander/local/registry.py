@@ -14,10 +14,14 @@ from typing import Any, Final, Literal, NamedTuple
 from expander.kube.generated_names import generated, new_uid
 from expander.kube.scheme import is_namespaced
 from expander.kube.time import api_time
+from expander.kube.versions import Release
 from expander.kube.volcano import is_volcano
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 from expander.validate.defaults.defaults import defaults
+
+RELEASE: Final = Release(1, 36)
+"""The release whose control plane the local one follows."""
 
 UID_LABEL = "batch.kubernetes.io/controller-uid"
 NAME_LABEL = "batch.kubernetes.io/job-name"
@@ -26,7 +30,7 @@ OLD_NAME_LABEL = "job-name"
 
 
 def prepare_job_for_create(
-    obj: Mapping[str, Any], uid: str, *, namespace: str = "default", version: str | None = None
+    obj: Mapping[str, Any], uid: str, *, namespace: str = "default", release: Release = RELEASE
 ) -> dict[str, Any]:
     """A new object: ``obj``, a Job that passed the schema check, as the server answers and validates it.
 
@@ -34,7 +38,7 @@ def prepare_job_for_create(
     the answer that two servers would not agree on. ``namespace`` is that of the URL. The time and the
     managed fields are left to the caller.
     """
-    job = defaults(obj, "Job", version=version)
+    job = defaults(obj, "Job", release=release)
     metadata, spec = job["metadata"], job["spec"]
     metadata.setdefault("namespace", namespace)
     metadata["generation"] = 1
@@ -123,7 +127,7 @@ def prepare_for_update(old: Object, new: Object) -> Object:
 
     The generation counts changes of the spec; the status is that of ``old`` unless ``new`` has one.
     """
-    made = defaults(new) if new["kind"] != "Pod" else dict(new)
+    made = defaults(new, release=RELEASE) if new["kind"] != "Pod" else dict(new)
     kept = {field: old["metadata"][field] for field in IMMUTABLE_METADATA if field in old["metadata"]}
     if "generation" in kept and made.get("spec") != old.get("spec"):
         kept["generation"] += 1
@@ -143,7 +147,7 @@ def _result(obj: Object, outcome: Outcome) -> CreateResult:
 def _prepare_for_create(obj: Mapping[str, Any], uid: str, namespace: str) -> dict[str, Any]:
     if obj["kind"] == "Job" and not is_volcano(obj):
         return prepare_job_for_create(obj, uid, namespace=namespace)
-    made = defaults(obj)
+    made = defaults(obj, release=RELEASE)
     made["metadata"] = dict(made["metadata"])
     if namespace:
         made["metadata"].setdefault("namespace", namespace)

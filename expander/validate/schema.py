@@ -24,6 +24,7 @@ from typing import Any
 from expander.base.errors import suggest
 from expander.kube import schemas
 from expander.kube.schemas import FieldType, type_of
+from expander.kube.versions import DEFAULT, Release
 from expander.validate.finding import Finding, Reason
 from expander.validate.schema_engines import INT32, INT64, Path, engine, is_base64, is_time, quantity_fault
 
@@ -125,7 +126,7 @@ def shown(value: Any) -> str:
 
 
 def identify(
-    obj: Mapping[str, Any], version: str | None, assume: tuple[str, str] | None
+    obj: Mapping[str, Any], release: Release, assume: tuple[str, str] | None
 ) -> tuple[str, str] | list[Finding]:
     """apiVersion and kind of ``obj``, from ``assume`` where it has none; or why it can have no schema."""
     wrong = [
@@ -143,7 +144,7 @@ def identify(
         for field, value in (("apiVersion", api_version), ("kind", kind))
         if not value
     ]
-    return missing or unregistered(api_version, kind, schemas.kinds(version)) or (api_version, kind)
+    return missing or unregistered(api_version, kind, schemas.kinds(release)) or (api_version, kind)
 
 
 def unregistered(api_version: str, kind: str, known: schemas.Kinds) -> list[Finding]:
@@ -171,23 +172,22 @@ def is_custom(api_version: str, known: schemas.Kinds) -> bool:
 
 
 def check_schema(
-    obj: Any, *, version: str | None = None, assume: tuple[str, str] | None = None
+    obj: Any, release: Release = DEFAULT, *, assume: tuple[str, str] | None = None
 ) -> list[Finding] | None:
     """What keeps the API server from decoding ``obj``, in the order of the object; None without a schema.
 
     ``obj`` is JSON data: mappings with string keys, lists, strings, finite numbers, booleans, None.
-    ``version`` is a Kubernetes version, by default the newest; UsageError when there are no schemas for
-    it. ``assume`` is the apiVersion and kind of an object that has none, as the server takes them from
-    the URL; without it a missing one is a finding. None means the kind may exist, as a custom resource
-    or a built-in kind that no schema is shipped for.
+    ``assume`` is the apiVersion and kind of an object that has none, as the server takes them from the URL;
+    without it a missing one is a finding. None means the kind may exist, as a custom resource or a built-in
+    kind that no schema is shipped for.
     """
     if not isinstance(obj, Mapping):
         return [Finding("", Reason.TYPE_INVALID, "must be an object")]
-    identity = identify(obj, version, assume)
+    identity = identify(obj, release, assume)
     if isinstance(identity, list):
         return identity
     api_version, kind = identity
-    name = schemas.name_of(api_version, kind, version)
+    name = schemas.name_of(api_version, kind, release)
     if name is None:
         return None
     try:

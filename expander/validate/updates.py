@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from expander.kube.scheme import find, load
+from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import check_rules
 from expander.validate.rules.cronjob import check_cron_job_spec
@@ -88,15 +89,15 @@ FIXED: Final = {
 DIRECTIVES: Final = ("nodeSelector", "tolerations", "schedulingGates")
 
 
-def check_job_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_job_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
     """The fields of the Job ``old`` that ``new`` changes and must not, in the server's order."""
     spec, before = new.get("spec") or EMPTY, old.get("spec") or EMPTY
     yield from _check_completions(spec, before)
     if not same_at(spec, before, "selector"):
         yield immutable("spec.selector", spec.get("selector"))
     template, old_template = spec.get("template") or EMPTY, before.get("template") or EMPTY
-    if may_change_template(old):
-        yield from _check_directives_only(template, old_template)
+    if may_change_template(old, release):
+        yield from _check_directives_only(template, old_template, release)
     elif not same(template, old_template):
         yield immutable("spec.template", printed_template(template))
     for field, struct in FIXED.items():
@@ -105,15 +106,17 @@ def check_job_changes(new: Object, old: Object) -> Iterator[Finding]:
             yield immutable(f"spec.{field}", printed(struct, value) if struct else value)
 
 
-def may_change_template(job: Object) -> bool:
-    """Whether the Job is suspended and none of its pods is left: it never started, or all are gone."""
+def may_change_template(job: Object, release: Release) -> bool:
+    """Whether the Job is suspended and never started or, in newer releases, all of its pods are gone."""
     status = job.get("status") or EMPTY
     suspended = any(
         condition.get("type") == "Suspended" and condition.get("status") == "True"
         for condition in status.get("conditions") or ()
     )
-    stopped = not status.get("startTime") or (suspended and not status.get("active"))
-    return bool((job.get("spec") or EMPTY).get("suspend")) and stopped
+    stopped = suspended and not status.get("active")
+    if not release.has("MutableSchedulingDirectivesForSuspendedJobs"):
+        stopped = False
+    return bool((job.get("spec") or EMPTY).get("suspend")) and (stopped or not status.get("startTime"))
 
 
 def immutable(where: str, value: object) -> Finding:
@@ -133,12 +136,13 @@ def _check_completions(spec: Object, old: Object) -> Iterator[Finding]:
         yield invalid("spec.completions", completions, detail)
 
 
-def _check_directives_only(template: Object, old: Object) -> Iterator[Finding]:
-    """Labels, annotations, scheduling directives and resources may differ, nothing else."""
+def _check_directives_only(template: Object, old: Object, release: Release) -> Iterator[Finding]:
+    """Labels, annotations, scheduling directives and, in newer releases, resources may differ."""
     spec, old_spec = template.get("spec") or EMPTY, old.get("spec") or EMPTY
     allowed = {**old_spec, **{field: spec.get(field) for field in DIRECTIVES}}
     allowed["affinity"] = _with_node_affinity(spec.get("affinity"), old_spec.get("affinity"))
-    for field in ("containers", "initContainers"):
+    mutable = release.has("MutablePodResourcesForSuspendedJobs")
+    for field in ("containers", "initContainers") if mutable else ():
         allowed[field] = _with_resources(spec.get(field) or [], old_spec.get(field) or [])
     if not same(spec, allowed):
         yield immutable("spec.template.spec", printed_pod_spec(spec))
@@ -175,8 +179,8 @@ _POD_FIELDS: Final = (
 )
 
 
-def check_update(new: Object, old: Object) -> list[Finding]:
-    """What the API server would refuse in ``new`` in place of ``old``, without repeating a finding.
+def check_update(new: Object, old: Object, release: Release) -> list[Finding]:
+    """What the API server of ``release`` would refuse in ``new`` in place of ``old``; no finding twice.
 
     Both are whole objects of one kind with their defaults; ``old`` is as the server has it, with
     uid, selector and status. What a patch leaves alone must be in ``new``: an absent field is one that
@@ -186,18 +190,18 @@ def check_update(new: Object, old: Object) -> list[Finding]:
     changed = [*_check_metadata(new.get("metadata") or EMPTY, old.get("metadata") or EMPTY)]
     row = find(*kind)
     if row is not None and row.update_rules:
-        changed += load(row.update_rules)(new, old)
-    rules = _check_rules(kind, new, old)
+        changed += load(row.update_rules)(new, old, release)
+    rules = _check_rules(kind, new, old, release)
     return list(dict.fromkeys(rules + changed if kind == JOB else changed + rules))
 
 
-def _check_rules(kind: tuple[str, str], new: Object, old: Object) -> list[Finding]:
+def _check_rules(kind: tuple[str, str], new: Object, old: Object, release: Release) -> list[Finding]:
     """The rules of the kind, as they are for an object that exists."""
     if kind == JOB:
-        return check_job(new, (old.get("metadata") or EMPTY).get("uid") or "")
+        return check_job(new, release, (old.get("metadata") or EMPTY).get("uid") or "")
     if kind == CRON_JOB:
-        return check_cron_job_spec(new.get("spec") or EMPTY, old.get("spec") or EMPTY)
-    return check_rules({**new, "apiVersion": kind[0], "kind": kind[1]})
+        return check_cron_job_spec(new.get("spec") or EMPTY, release, old.get("spec") or EMPTY)
+    return check_rules({**new, "apiVersion": kind[0], "kind": kind[1]}, release)
 
 
 def _check_metadata(new: Object, old: Object) -> Iterator[Finding]:
@@ -216,7 +220,7 @@ def _check_metadata(new: Object, old: Object) -> Iterator[Finding]:
     yield from check_shared(new)
 
 
-def check_config_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_config_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
     """A ConfigMap or Secret that is ``immutable`` stays so, with its data."""
     if not old.get("immutable"):
         return
@@ -228,19 +232,19 @@ def check_config_changes(new: Object, old: Object) -> Iterator[Finding]:
             yield forbidden(field, _SEALED)
 
 
-def check_secret_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_secret_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
     if new.get("type") and new["type"] != old.get("type"):
         yield immutable("type", new["type"])
-    yield from check_config_changes(new, old)
+    yield from check_config_changes(new, old, release)
 
 
-def check_quota_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_quota_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
     spec = new.get("spec") or EMPTY
     if sorted(spec.get("scopes") or ()) != sorted((old.get("spec") or EMPTY).get("scopes") or ()):
         yield immutable("spec.scopes", spec.get("scopes"))
 
 
-def check_service_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_service_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
     """An address stays as long as the type has one."""
     spec, before = new.get("spec") or EMPTY, old.get("spec") or EMPTY
     address, held = spec.get("clusterIP"), before.get("clusterIP")
@@ -248,7 +252,7 @@ def check_service_changes(new: Object, old: Object) -> Iterator[Finding]:
         yield invalid("spec.clusterIPs[0]", address, "may not change once set")
 
 
-def check_pod_changes(new: Object, old: Object) -> Iterator[Finding]:
+def check_pod_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
     """Of a pod only images, the deadline and further tolerations can change."""
     spec, before = new.get("spec") or EMPTY, old.get("spec") or EMPTY
     allowed = {**before, "activeDeadlineSeconds": spec.get("activeDeadlineSeconds")}

@@ -198,6 +198,14 @@ def test_the_version_of_kubernetes_decides_which_fields_there_are(folder: Path) 
     assert run("validate", "-", "--kubernetes-version", "2.0", cwd=folder, stdin=new).code == 2
 
 
+def test_the_version_of_kubernetes_decides_which_rules_there_are(folder: Path) -> None:
+    job = JOB.format(name="a") + '        env: [{name: "1 odd name"}]\n'
+    answer = run("validate", "-", "--kubernetes-version", "1.31", cwd=folder, stdin=job)
+    assert answer.code == 1
+    assert "a valid environment variable name must consist of alphabetic characters, digits," in answer.out
+    assert run("validate", "-", "--kubernetes-version", "1.32", cwd=folder, stdin=job).code == 0
+
+
 @pytest.mark.parametrize("arguments", [["nothere.yaml"], ["empty"], [], ["jobs", "-o", "xml"]])
 def test_wrong_usage_exits_with_2(folder: Path, arguments: list[str]) -> None:
     (folder / "empty").mkdir()

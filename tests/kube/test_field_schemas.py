@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from expander.kube.schemas import FieldType, field_names, field_type, list_map_keys, list_type
+from expander.kube.versions import Release
 
 CONTAINER = ("spec", "template", "spec", "containers", 0)
 
@@ -71,8 +72,8 @@ def test_a_kind_without_a_schema_still_has_object_metadata() -> None:
 
 
 def test_a_field_exists_from_its_kubernetes_version_on() -> None:
-    assert field_type("batch/v1", "Job", ["spec", "managedBy"], "1.29") is FieldType.MISSING
-    assert field_type("batch/v1", "Job", ["spec", "managedBy"], "1.30") is FieldType.STRING
+    assert field_type("batch/v1", "Job", ["spec", "managedBy"], Release(1, 29)) is FieldType.MISSING
+    assert field_type("batch/v1", "Job", ["spec", "managedBy"], Release(1, 30)) is FieldType.STRING
 
 
 def test_the_names_of_fields_are_known_for_objects_only() -> None:

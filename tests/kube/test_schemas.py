@@ -7,30 +7,30 @@ from typing import Any
 import pytest
 
 from expander.base.data_files import folder
-from expander.base.errors import UsageError
 from expander.kube import schemas
+from expander.kube.versions import RELEASES, Release
 
 JOBS_COME_WITH = ("ConfigMap", "Secret", "Service", "Pod", "ResourceQuota", "List")
 
 
-@pytest.mark.parametrize("version", schemas.VERSIONS)
-def test_every_version_has_jobs_and_what_comes_with_them(version: str) -> None:
+@pytest.mark.parametrize("release", RELEASES, ids=str)
+def test_every_version_has_jobs_and_what_comes_with_them(release: Release) -> None:
     assert all(
-        schemas.root("batch/v1", kind, version) for kind in ("Job", "CronJob", "JobList", "CronJobList")
+        schemas.root("batch/v1", kind, release) for kind in ("Job", "CronJob", "JobList", "CronJobList")
     )
-    assert all(schemas.root("v1", kind, version) for kind in JOBS_COME_WITH)
+    assert all(schemas.root("v1", kind, release) for kind in JOBS_COME_WITH)
 
 
-@pytest.mark.parametrize("version", schemas.VERSIONS)
-def test_a_built_in_kind_without_a_schema_is_known_by_name(version: str) -> None:
-    assert schemas.kinds(version)["apps/v1"]["Deployment"] is None
+@pytest.mark.parametrize("release", RELEASES, ids=str)
+def test_a_built_in_kind_without_a_schema_is_known_by_name(release: Release) -> None:
+    assert schemas.kinds(release)["apps/v1"]["Deployment"] is None
 
 
 def test_every_reference_has_a_definition_and_every_definition_a_use() -> None:
     used = {
         name
-        for version in schemas.VERSIONS
-        for kinds in (*schemas.kinds(version).values(), *schemas.custom()["kinds"][version].values())
+        for release in RELEASES
+        for kinds in (*schemas.kinds(release).values(), *schemas.custom()["kinds"][str(release)].values())
         for name in kinds.values()
         if name
     }
@@ -44,7 +44,7 @@ def test_every_reference_has_a_definition_and_every_definition_a_use() -> None:
 
 
 def test_versions_share_definitions() -> None:
-    of_a_version = [closure(version) for version in schemas.VERSIONS]
+    of_a_version = [closure(release) for release in RELEASES]
     assert len(schemas.definitions()) < sum(len(names) for names in of_a_version) / 2
 
 
@@ -52,9 +52,9 @@ def test_no_prose_is_shipped() -> None:
     assert '"description"' not in (folder("schemas") / "definitions.json").read_text()
 
 
-@pytest.mark.parametrize("version", schemas.VERSIONS)
-def test_the_status_of_a_pod_condition_pattern_may_be_left_out(version: str) -> None:
-    schema = schemas.root("batch/v1", "Job", version)
+@pytest.mark.parametrize("release", RELEASES, ids=str)
+def test_the_status_of_a_pod_condition_pattern_may_be_left_out(release: Release) -> None:
+    schema = schemas.root("batch/v1", "Job", release)
     for step in ("spec", "podFailurePolicy", "rules", 0, "onPodConditions", 0):
         assert schema is not None
         schema = schemas.child(schema, step)
@@ -75,22 +75,14 @@ def test_the_served_schemas_of_1_36_have_the_same_fields_types_and_enums(referen
                 assert mine["type"] == schema["type"], f"{full}.{field}"
 
 
-@pytest.mark.parametrize("written", ["1.36", "v1.36", "1.36.2", "v1.36.2-rc.1"])
-def test_a_version_may_be_written_as_kubectl_does(written: str) -> None:
-    assert schemas.release(written) == "1.36"
-
-
-@pytest.mark.parametrize("written", ["1.2", "2.0", "", "latest", "1.360"])
-def test_an_unknown_version_is_an_error_that_names_the_known_ones(written: str) -> None:
-    with pytest.raises(UsageError, match=r"1\.29 to 1\.\d+ are known"):
-        schemas.release(written)
-
-
 def pairs(served: dict[str, Any]) -> list[tuple[str, schemas.Schema]]:
     """Served components with our definition of the same name in 1.36, reached from the same kinds."""
     found: dict[str, schemas.Schema] = {}
     pending = [
-        (full, schemas.root("batch/v1" if ".batch." in full else "v1", full.rsplit(".", 1)[-1], "1.36"))
+        (
+            full,
+            schemas.root("batch/v1" if ".batch." in full else "v1", full.rsplit(".", 1)[-1], Release(1, 36)),
+        )
         for full in served
         if "x-kubernetes-group-version-kind" in served[full]
     ]
@@ -119,8 +111,8 @@ def targets(schema: dict[str, Any]) -> list[tuple[str, list[str | int]]]:
     return [(part["$ref"].rsplit("/", 1)[-1], []) for part in whole if "$ref" in part]
 
 
-def closure(version: str) -> set[str]:
-    pending = [name for kinds in schemas.kinds(version).values() for name in kinds.values() if name]
+def closure(release: Release) -> set[str]:
+    pending = [name for kinds in schemas.kinds(release).values() for name in kinds.values() if name]
     seen: set[str] = set()
     while pending:
         name = pending.pop()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from expander.kube.versions import DEFAULT, FEATURES, NEWEST, NEXT, OLDEST, RELEASES, Release
+from expander.base.errors import UsageError
+from expander.kube.versions import DEFAULT, FEATURES, NEWEST, NEXT, OLDEST, RELEASES, Release, known
 
 
 @pytest.mark.parametrize("written", ["1.36", "v1.36", "1.36.2", "v1.36.2-rc.1", "1.36+", " 1.36 "])
@@ -17,6 +18,18 @@ def test_a_release_is_named_by_its_minor_version_however_it_is_written(written: 
 def test_a_text_that_names_no_version_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match="invalid Kubernetes version"):
         Release.parse(written)
+
+
+@pytest.mark.parametrize("written", ["1.36", "v1.36.2-rc.1"])
+def test_a_known_version_may_be_written_as_kubectl_does(written: str) -> None:
+    assert known(written) == Release(1, 36)
+    assert known(None) == DEFAULT
+
+
+@pytest.mark.parametrize("written", ["1.2", "2.0", "", "latest", "1.360", "1.38"])
+def test_an_unknown_version_is_an_error_that_names_the_known_ones(written: str) -> None:
+    with pytest.raises(UsageError, match=r"1\.29 to 1\.37 are known"):
+        known(written)
 
 
 def test_releases_are_in_the_order_of_their_numbers() -> None:

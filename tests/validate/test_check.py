@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from expander.base.errors import UsageError
 from expander.validate.check import check
 from expander.validate.finding import Reason
 
@@ -57,11 +56,6 @@ def test_the_objects_of_a_job_list_are_jobs_without_saying_so() -> None:
     bare = {"metadata": {"name": "A"}, "spec": JOB["spec"]}
     listed = {"apiVersion": "batch/v1", "kind": "JobList", "items": [bare]}
     assert [finding.path for finding in check(listed) or ()] == ["items[0].metadata.name"]
-
-
-def test_a_version_without_schemas_is_an_error() -> None:
-    with pytest.raises(UsageError):
-        check(JOB, "1.2")
 
 
 @pytest.mark.parametrize("obj", [None, 5, "text", [JOB]])

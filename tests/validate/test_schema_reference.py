@@ -13,6 +13,7 @@ import pytest
 
 from expander.base.errors import YamlError
 from expander.base.yaml import load_documents
+from expander.kube.versions import Release
 from expander.validate.schema import check_schema
 
 AGREEMENT = 0.999
@@ -61,7 +62,9 @@ def test_raw_yaml_is_refused_where_the_server_cannot_decode_it(reference: Path) 
 
 def findings(obj: Any) -> list[Any]:
     kind = obj.get("kind")
-    found = check_schema(obj, version="1.36", assume=("batch/v1", kind if kind == "CronJob" else "Job"))
+    found = check_schema(
+        obj, release=Release(1, 36), assume=("batch/v1", kind if kind == "CronJob" else "Job")
+    )
     assert found is not None
     return found
 
@@ -71,7 +74,7 @@ def readable(text: str) -> bool:
         obj: Any = next((document.data for document in load_documents(text, "case")), {})
     except YamlError:
         return False
-    return check_schema(obj, version="1.36", assume=("batch/v1", "Job")) == []
+    return check_schema(obj, release=Release(1, 36), assume=("batch/v1", "Job")) == []
 
 
 def recorded(folder: Path) -> Iterator[tuple[Any, Any, Any]]:

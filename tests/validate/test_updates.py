@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.registry import prepare_job_for_create
+from expander.local.registry import RELEASE, prepare_job_for_create
 from expander.validate.defaults.defaults import defaults
 from expander.validate.updates import check_update
 
@@ -40,11 +40,11 @@ def changed(old: dict[str, Any], *path: str | int, to: Any) -> dict[str, Any]:
 
 
 def paths(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
-    return [finding.path for finding in check_update(new, old)]
+    return [finding.path for finding in check_update(new, old, RELEASE)]
 
 
 def test_an_object_may_replace_itself() -> None:
-    assert check_update(job(), job()) == []
+    assert check_update(job(), job(), RELEASE) == []
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_a_job_may_change_while_it_runs(field: str, value: Any) -> None:
 )
 def test_what_a_job_may_not_change(field: str, value: Any) -> None:
     old = job(podReplacementPolicy="Failed")
-    found = check_update(changed(old, "spec", field, to=value), old)
+    found = check_update(changed(old, "spec", field, to=value), old, RELEASE)
     assert [finding.path for finding in found] == [f"spec.{field}"]
     assert found[0].message.endswith("field is immutable")
 
@@ -91,7 +91,7 @@ def test_how_a_job_counts_its_completions_is_fixed() -> None:
 def test_an_indexed_job_grows_and_shrinks_with_its_parallelism() -> None:
     old = job(**INDEXED)
     assert paths(changed(changed(old, "spec", "completions", to=5), "spec", "parallelism", to=5), old) == []
-    found = check_update(changed(old, "spec", "completions", to=5), old)
+    found = check_update(changed(old, "spec", "completions", to=5), old, RELEASE)
     assert [(finding.path, finding.message) for finding in found] == [
         ("spec.completions", "Invalid value: 5: can only be modified in tandem with spec.parallelism")
     ]
@@ -168,11 +168,11 @@ def test_metadata_that_says_which_object_it_is_cannot_change() -> None:
 def test_an_object_being_deleted_gets_no_new_finalizers() -> None:
     old = changed(job(), "metadata", "deletionTimestamp", to="2026-01-01T00:00:00Z")
     new = changed(old, "metadata", "finalizers", to=["example.com/b", "example.com/a"])
-    assert [finding.message for finding in check_update(new, old)] == [
+    assert [finding.message for finding in check_update(new, old, RELEASE)] == [
         "Forbidden: no new finalizers can be added if the object is being deleted, "
         'found new finalizers []string{"example.com/a", "example.com/b"}'
     ]
-    assert check_update(changed(job(), "metadata", "finalizers", to=["example.com/a"]), job()) == []
+    assert check_update(changed(job(), "metadata", "finalizers", to=["example.com/a"]), job(), RELEASE) == []
 
 
 def test_a_generation_does_not_go_back() -> None:
@@ -190,7 +190,7 @@ def core(kind: str, **fields: Any) -> dict[str, Any]:
 
 def test_a_sealed_config_map_stays_as_it_is() -> None:
     old = core("ConfigMap", data={"a": "b"}, immutable=True)
-    assert check_update(old, old) == []
+    assert check_update(old, old, RELEASE) == []
     assert paths(core("ConfigMap", data={"a": "c"}), old) == ["immutable", "data"]
     assert paths(core("ConfigMap", data={"a": "c"}), core("ConfigMap", data={"a": "b"})) == []
 
@@ -234,7 +234,10 @@ def test_recorded_replacements_are_refused_in_the_servers_words(reference: Path)
     for new, old, answer in replaced(reference):
         causes = answer["details"]["causes"]
         said = [(cause["field"], cause["reason"], cause["message"]) for cause in causes]
-        found = [(finding.path, str(finding.reason), finding.message) for finding in check_update(new, old)]
+        found = [
+            (finding.path, str(finding.reason), finding.message)
+            for finding in check_update(new, old, RELEASE)
+        ]
         assert found == list(dict.fromkeys(said))
         compared += 1
     assert compared >= 3
@@ -248,7 +251,7 @@ def test_recorded_changes_of_running_jobs_are_accepted(reference: Path) -> None:
             if action["do"].startswith("patch:"):
                 old = held(recorded["manifest"])
                 patch = json.loads(action["do"].removeprefix("patch:"))
-                assert check_update(merged(old, patch), old) == [], file.name
+                assert check_update(merged(old, patch), old, RELEASE) == [], file.name
                 accepted += 1
     assert accepted >= 3
 

@@ -22,6 +22,7 @@ from expander.kube import schemas
 from expander.kube.gofmt import quoted
 from expander.kube.schemas import FieldType, type_of
 from expander.kube.scheme import Resource
+from expander.local.registry import RELEASE
 from expander.validate.finding import Finding, Reason
 
 MOST: Final = 100
@@ -169,7 +170,6 @@ NAMED: Final = {field: name for name, fields in _TEXTS.items() for field in fiel
 
 
 Object = Mapping[str, Any]
-VERSION: Final = "1.36"
 _SCALARS: Final = {
     FieldType.INT32: "int32",
     FieldType.INT64: "int64",
@@ -205,7 +205,7 @@ def wrong_kind(resource: Resource, obj: Any, body: bytes) -> str | None:
     if (api_version, kind) == (resource.api_version, resource.kind):
         return None
     version = api_version.rpartition("/")[2]
-    if kind in schemas.kinds(VERSION).get(api_version, ()):
+    if kind in schemas.kinds(RELEASE).get(api_version, ()):
         wanted = f"{resource.group or 'core'}.{resource.kind}"
         why = f"converting ({version}.{kind}) to ({wanted}): unknown conversion"
     else:
@@ -255,7 +255,7 @@ def strict_error(problems: Sequence[str]) -> str:
 
 def type_error(resource: Resource, obj: Object, finding: Finding) -> str:
     """Go's words for one value that its field cannot hold."""
-    schema = schemas.root(resource.api_version, resource.kind, VERSION) or schemas.EVERYTHING
+    schema = schemas.root(resource.api_version, resource.kind, RELEASE) or schemas.EVERYTHING
     struct, path, field = resource.kind, list[str](), ""
     value: Any = obj
     for step in finding.steps:

@@ -11,6 +11,7 @@ import hashlib
 from typing import Any, Final
 
 from expander.kube.scheme import GROUP_VERSIONS, Resource, Subresource, of_group
+from expander.local.registry import RELEASE
 
 Body = dict[str, Any]
 
@@ -21,7 +22,7 @@ AGGREGATED_TYPES: Final = {
 }
 """The media type of the aggregated form, by its version; an answer must carry it word for word."""
 
-GIT_VERSION: Final = "v1.36.2"
+GIT_VERSION: Final = f"v{RELEASE}.2"
 """The release of Kubernetes whose behaviour this is."""
 
 

@@ -23,6 +23,7 @@ from typing import Any, Final
 from expander.kube import schemas
 from expander.kube.scheme import GROUP_VERSIONS, Resource, of_group
 from expander.local.apiserver.discovery import GIT_VERSION
+from expander.local.registry import RELEASE
 
 _OBJECT: Final = {
     "apiVersion": "The group and version of the kind.",
@@ -120,7 +121,6 @@ EXPLANATIONS: Final[Mapping[str, Mapping[str, str]]] = {
 
 Body = dict[str, Any]
 
-VERSION: Final = "1.36"
 FOLDER: Final = "#/components/schemas/"
 _BATCH: Final = "io.k8s.api.batch.v1."
 _CORE: Final = "io.k8s.api.core.v1."
@@ -161,14 +161,14 @@ def components(kinds: Iterable[str], group: str, version: str) -> dict[str, Body
     api_version = f"{group}/{version}" if group else version
     for kind in kinds:
         name = name_of(kind, group)
-        schema = schemas.root(api_version, kind, VERSION)
+        schema = schemas.root(api_version, kind, RELEASE)
         _add(name, _any_object() if schema is None else schema, found)
         found[name]["x-kubernetes-group-version-kind"] = [{"group": group, "kind": kind, "version": version}]
     return dict(sorted(found.items()))
 
 
 def _any_object() -> schemas.Schema:
-    job = schemas.root("batch/v1", "Job", VERSION) or schemas.EVERYTHING
+    job = schemas.root("batch/v1", "Job", RELEASE) or schemas.EVERYTHING
     shared = {name: job["properties"][name] for name in ("apiVersion", "kind", "metadata")}
     return {"type": "object", "properties": shared, "x-kubernetes-preserve-unknown-fields": True}
 

@@ -30,7 +30,7 @@ from expander.local.apiserver.patch.strategic import strategic_merge_patch
 from expander.local.apiserver.read import existing
 from expander.local.apiserver.routing import Service, Target
 from expander.local.apiserver.status import Refused
-from expander.local.registry import prepare_job_for_create
+from expander.local.registry import RELEASE, prepare_job_for_create
 from expander.local.store.database import Object
 from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Reason
@@ -75,12 +75,12 @@ def created(
     obj = {**obj, **identity, "metadata": metadata}
     obj.pop("status", None)
     if manager is not None:
-        owned = update_managers(None, defaults(obj), manager, now)["metadata"]
+        owned = update_managers(None, defaults(obj, release=RELEASE), manager, now)["metadata"]
         metadata["managedFields"] = owned.get("managedFields", [])
     if resource.kind == "Job":
         made = prepare_job_for_create(obj, uid, namespace=namespace)
     else:
-        made = {**defaults(obj)}
+        made = {**defaults(obj, release=RELEASE)}
         made["metadata"] = {**made["metadata"]}
         if resource.has_generation:
             made["metadata"]["generation"] = 1
@@ -118,7 +118,7 @@ def decoded(resource: Resource, body: Body, validation: str) -> tuple[Object, li
     obj = body.data
     if (wrong := decode_errors.wrong_kind(resource, obj, body.raw)) is not None:
         raise Refused(status.bad_request(wrong))
-    findings = check_schema(obj, assume=(resource.api_version, resource.kind)) or ()
+    findings = check_schema(obj, RELEASE, assume=(resource.api_version, resource.kind)) or ()
     if any(finding.reason is not Reason.UNKNOWN_FIELD for finding in findings):
         raise Refused(status.bad_request(decode_errors.refusal(resource, obj, findings)))
     strict = [*body.duplicates, *decode_errors.unknown_fields(findings)]
@@ -249,7 +249,10 @@ class Writer:
             cluster.list,
         )
         name = made["metadata"].get("name") or ""
-        found = check_job(made, made["metadata"]["uid"]) if resource.kind == "Job" else check_rules(made)
+        if resource.kind == "Job":
+            found = check_job(made, RELEASE, made["metadata"]["uid"])
+        else:
+            found = check_rules(made, RELEASE)
         if found:
             raise Refused(status.invalid(resource, name, found))
         made = cluster.admit(made)
@@ -278,7 +281,7 @@ class Writer:
         elif self.target.part == FINALIZE:
             made = {**old, "spec": made.get("spec") or {}}
         else:
-            if found := check_update(made, old):
+            if found := check_update(made, old, RELEASE):
                 raise Refused(status.invalid(self.target.resource, old["metadata"]["name"], found))
             made.pop("status", None)
             if "status" in old:
@@ -311,7 +314,7 @@ class Writer:
             if field in held:
                 metadata[field] = held[field]
         new = {**new, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
-        return new if resource.kind == "Pod" else defaults(new)
+        return new if resource.kind == "Pod" else defaults(new, release=RELEASE)
 
 
 def _owners(obj: Object) -> dict[str, Any]:

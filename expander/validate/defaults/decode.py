@@ -1,10 +1,10 @@
 """Reading an object as the API server's JSON decoder does.
 
-Fields the kind does not have are dropped. null leaves a field out, and is the zero value of its type
-in a list or a map. A number with no fraction is an integer, a quantity becomes the text the server
-answers with (in resource lists rounded up to thousandths), fields with a constant default get it, and
-structs that are not pointers in Go are always there. The plan for a type is worked out once from its
-schema.
+Fields the kind does not have are dropped, and so are those whose feature is off in the release. null
+leaves a field out, and is the zero value of its type in a list or a map. A number with no fraction is an
+integer, a quantity becomes the text the server answers with (in resource lists rounded up to thousandths),
+fields with a constant default get it, and structs that are not pointers in Go are always there. The plan
+for a type is worked out once from its schema.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 from expander.kube import schemas
 from expander.kube.quantity import quantity
 from expander.kube.schemas import FieldType, type_of
+from expander.kube.versions import Release
+from expander.validate.defaults.disabled_fields import adjustments, dropped
 
 Reader: TypeAlias = Callable[[Any], Any]
 """Makes the decoded value of one that is not null."""
@@ -33,50 +35,49 @@ ZERO: dict[FieldType, Any] = {
 EMPTY_STRUCT: dict[str, Any] = {}
 
 
-def decode(obj: Mapping[str, Any], api_version: str, kind: str, version: str | None = None) -> dict[str, Any]:
+def decode(obj: Mapping[str, Any], api_version: str, kind: str, release: Release) -> dict[str, Any]:
     """A copy of ``obj`` in decoded form; values of the wrong type stay as they are.
 
     KeyError for a kind without a schema.
     """
-    name = schemas.name_of(api_version, kind, version)
+    name = schemas.name_of(api_version, kind, release)
     if name is None:
         raise KeyError(kind)
-    result: dict[str, Any] = reader(name)(obj)
+    result: dict[str, Any] = reader(name, release)(obj)
     return result
 
 
 @cache
-def reader(name: str) -> Reader:
+def reader(name: str, release: Release) -> Reader:
     """The reader for the definition of that name."""
-    return plan(schemas.definitions()[name])
+    return plan(schemas.definitions()[name], release)
 
 
-def plan(schema: schemas.Schema) -> Reader:
+def plan(schema: schemas.Schema, release: Release) -> Reader:
     """The reader for the type a schema describes."""
     reference = schema.get("$ref")
     if reference is not None:
-        return reader(reference.removeprefix(schemas.REF))
+        return reader(reference.removeprefix(schemas.REF), release)
     kind = type_of(schema)
     if kind is FieldType.OBJECT:
-        return struct(schema)
+        return struct(schema, release)
     if kind is FieldType.LIST:
-        return sequence(plan(schema["items"]), zero(schema["items"]))
+        return sequence(plan(schema["items"], release), zero(schema["items"]))
     if kind is FieldType.MAP:
-        return table(schema["additionalProperties"])
+        return table(schema["additionalProperties"], release)
     if kind in (FieldType.INT32, FieldType.INT64, FieldType.INT_OR_STRING):
         return whole
     return quantity_text if kind is FieldType.QUANTITY else same
 
 
-def struct(schema: schemas.Schema) -> Reader:
-    """The reader for an object with fields of its own."""
-    readers = {field: plan(below) for field, below in schema["properties"].items()}
-    constants = {
-        field: below["default"] for field, below in schema["properties"].items() if below.get("default")
-    }
-    always = [
-        (field, plan(below)) for field, below in schema["properties"].items() if below.get("default") == {}
-    ]
+def struct(schema: schemas.Schema, release: Release) -> Reader:
+    """The reader for an object with fields of its own, but for those the release drops."""
+    title = schema.get("title", "")
+    gone, adjusts = dropped(title, release), adjustments(title, release)
+    fields = {field: below for field, below in schema["properties"].items() if field not in gone}
+    readers = {field: plan(below, release) for field, below in fields.items()}
+    constants = {field: below["default"] for field, below in fields.items() if below.get("default")}
+    always = [(field, readers[field]) for field, below in fields.items() if below.get("default") == {}]
 
     def read(value: Any) -> Any:
         if not isinstance(value, Mapping):
@@ -95,6 +96,8 @@ def struct(schema: schemas.Schema) -> Reader:
         for field, empty in always:
             if field not in result:
                 result[field] = empty(EMPTY_STRUCT)
+        for adjust in adjusts:
+            adjust(result)
         return result
 
     return read
@@ -111,10 +114,10 @@ def sequence(read: Reader, empty: Any) -> Reader:
     return read_all
 
 
-def table(values: schemas.Schema) -> Reader:
+def table(values: schemas.Schema, release: Release) -> Reader:
     """The reader for a map; a map of quantities is a resource list."""
     below = schemas.resolve(values)
-    read = resource_text if type_of(below) is FieldType.QUANTITY else plan(values)
+    read = resource_text if type_of(below) is FieldType.QUANTITY else plan(values, release)
     empty = zero(values)
 
     def read_all(value: Any) -> Any:

@@ -21,24 +21,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from expander.kube.scheme import BY_KIND, find, load
+from expander.kube.versions import DEFAULT, Release
 from expander.validate.defaults.decode import decode
 
 Object = dict[str, Any]
 
 
-def defaults(obj: Mapping[str, Any], kind: str | None = None, *, version: str | None = None) -> Object:
+def defaults(obj: Mapping[str, Any], kind: str | None = None, *, release: Release = DEFAULT) -> Object:
     """A new object: ``obj`` as the API server has it after decoding and defaulting.
 
     ``obj`` has passed the schema check. ``kind`` overrides the object's own (the server takes it from
     the URL when the object has none). A kind whose row is not ``decoded`` comes back as it is.
-    ``version`` is a Kubernetes version, by default the newest; UsageError when there are no schemas for it.
     """
     kind = kind or obj.get("kind") or ""
     api_version = obj.get("apiVersion")
     row = find(api_version, kind) if api_version else BY_KIND.get(kind)
     if row is None or not row.decoded:
         return dict(obj)
-    result = decode(obj, row.api_version, kind, version)
+    result = decode(obj, row.api_version, kind, release)
     if row.defaults:
         load(row.defaults)(result)
     return result

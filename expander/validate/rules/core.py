@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from expander.kube.quantity import Form, Quantity, quantity
+from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -75,7 +76,7 @@ _DOCKER_KEYS: Final = {
 }
 
 
-def check_config_map(config_map: Mapping[str, Any]) -> list[Finding]:
+def check_config_map(config_map: Mapping[str, Any], release: Release) -> list[Finding]:
     """What the API server would refuse in a new ConfigMap."""
     return [
         *check_metadata(config_map.get("metadata") or EMPTY, keeps_generation=True),
@@ -98,7 +99,7 @@ def _check_config_data(data: Mapping[str, Any], binary: Mapping[str, Any]) -> Fi
         yield too_long("", MAX_BYTES)
 
 
-def check_secret(secret: Mapping[str, Any]) -> list[Finding]:
+def check_secret(secret: Mapping[str, Any], release: Release) -> list[Finding]:
     """What the API server would refuse in a new Secret; ``stringData`` goes over ``data`` first."""
     metadata = secret.get("metadata") or EMPTY
     data = {name: _decoded(value) for name, value in (secret.get("data") or EMPTY).items()}
@@ -183,14 +184,14 @@ _EXISTS_ONLY: Final = frozenset(SCOPES) - {"PriorityClass", "VolumeAttributesCla
 _CONFLICTS: Final = ({"BestEffort", "NotBestEffort"}, {"Terminating", "NotTerminating"})
 
 
-def check_resource_quota(quota: Mapping[str, Any]) -> list[Finding]:
+def check_resource_quota(quota: Mapping[str, Any], release: Release) -> list[Finding]:
     """What the API server would refuse in a new ResourceQuota."""
     spec = quota.get("spec") or EMPTY
     return [
         *check_metadata(quota.get("metadata") or EMPTY, keeps_generation=True),
         *_check_hard(spec.get("hard") or EMPTY),
-        *_check_scopes(spec),
-        *_check_scope_selector(spec.get("scopeSelector") or EMPTY),
+        *_check_scopes(spec, _scopes(release)),
+        *_check_scope_selector(spec.get("scopeSelector") or EMPTY, _scopes(release)),
     ]
 
 
@@ -208,22 +209,28 @@ def _check_hard(hard: Mapping[str, Any]) -> Findings:
             yield invalid(at, found, "must be an integer")
 
 
-def _check_scopes(spec: Mapping[str, Any]) -> Findings:
+def _scopes(release: Release) -> frozenset[str]:
+    """The scopes that ``release`` knows."""
+    known = frozenset(SCOPES)
+    return known if release.has("VolumeAttributesClass") else known - {"VolumeAttributesClass"}
+
+
+def _check_scopes(spec: Mapping[str, Any], known: frozenset[str]) -> Findings:
     scopes = set(spec.get("scopes") or ())
     for _, scope in texts(spec.get("scopes"), "spec.scopes"):
-        if scope not in SCOPES:
+        if scope not in known:
             yield invalid("spec.scopes", spec["scopes"], "unsupported scope")
     for pair in _CONFLICTS:
         if pair <= scopes:
             yield invalid("spec.scopes", spec["scopes"], "conflicting scopes")
 
 
-def _check_scope_selector(selector: Mapping[str, Any]) -> Findings:
+def _check_scope_selector(selector: Mapping[str, Any], known: frozenset[str]) -> Findings:
     where = "spec.scopeSelector.matchExpressions"
     for _, expression in each(selector.get("matchExpressions"), where):
         scope, operator = expression.get("scopeName") or "", expression.get("operator") or ""
         values = expression.get("values")
-        if scope not in SCOPES:
+        if scope not in known:
             yield invalid(f"{where}.scopeName", scope, "unsupported scope")
         if scope in _EXISTS_ONLY and operator != "Exists":
             detail = "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, "

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from expander.kube import cron
+from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import EMPTY, Findings, invalid, not_negative, not_supported, required
@@ -21,18 +22,20 @@ MAX_NAME: Final = 52  # the controller names its Jobs NAME-MINUTES, eleven chara
 _zone_part = re.compile(r"[A-Za-z._0-9+][A-Za-z._0-9+-]{0,13}").fullmatch
 
 
-def check_cron_job(cron_job: Mapping[str, Any]) -> list[Finding]:
+def check_cron_job(cron_job: Mapping[str, Any], release: Release) -> list[Finding]:
     """What the API server would refuse in a new CronJob with its defaults, in the server's order."""
     metadata, spec = cron_job.get("metadata") or EMPTY, cron_job.get("spec") or EMPTY
     found = check_metadata(metadata)
-    found += check_cron_job_spec(spec)
+    found += check_cron_job_spec(spec, release)
     name = object_name(metadata)
     if formats.byte_length(name) > MAX_NAME:
         found.append(invalid("metadata.name", name, f"must be no more than {MAX_NAME} characters"))
     return found
 
 
-def check_cron_job_spec(spec: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> list[Finding]:
+def check_cron_job_spec(
+    spec: Mapping[str, Any], release: Release, old: Mapping[str, Any] | None = None
+) -> list[Finding]:
     """What the API server would refuse in the spec of a new CronJob, or in place of the spec ``old``."""
     found = [*_check_schedule(spec, old)]
     found += not_negative(spec.get("startingDeadlineSeconds"), "spec.startingDeadlineSeconds")
@@ -44,7 +47,7 @@ def check_cron_job_spec(spec: Mapping[str, Any], old: Mapping[str, Any] | None =
         found.append(required("spec.concurrencyPolicy"))
     elif policy not in CONCURRENCY_POLICIES:
         found.append(not_supported("spec.concurrencyPolicy", policy, CONCURRENCY_POLICIES))
-    found += _check_job_template((spec.get("jobTemplate") or EMPTY).get("spec") or EMPTY)
+    found += _check_job_template((spec.get("jobTemplate") or EMPTY).get("spec") or EMPTY, release)
     for field in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
         found += not_negative(spec.get(field), f"spec.{field}")
     return found
@@ -96,11 +99,11 @@ def _zone_exists(name: str) -> bool:
     return True
 
 
-def _check_job_template(spec: Mapping[str, Any]) -> list[Finding]:
+def _check_job_template(spec: Mapping[str, Any], release: Release) -> list[Finding]:
     """The metadata of the Job template is not looked at; its selector is always generated."""
     where = "spec.jobTemplate.spec"
     found = check_job_spec(spec, where)
-    found += check_pod_template(spec.get("template") or EMPTY, f"{where}.template")
+    found += check_pod_template(spec.get("template") or EMPTY, f"{where}.template", release)
     found += check_restart_policy(spec, where)
     selector = spec.get("selector")
     if selector is not None:

@@ -9,8 +9,10 @@ Patterns of apimachinery's ``util/validation``, and what the server says of a te
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
+
+from expander.kube.versions import Release
 
 
 class Pattern(NamedTuple):
@@ -41,6 +43,13 @@ DNS_LABEL: Final = _pattern(
     f"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', {_ENDS}",
     "my-name",
     "123-abc",
+)
+DNS_1035_LABEL: Final = _pattern(
+    "[a-z]([-a-z0-9]*[a-z0-9])?",
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
+    "character, and end with an alphanumeric character",
+    "my-name",
+    "abc-123",
 )
 DNS_SUBDOMAIN: Final = _pattern(
     rf"{_LABEL}(\.{_LABEL})*",
@@ -83,9 +92,18 @@ ENV_NAME: Final = Pattern(
     re.compile("[ -<>-~]+"),
     "a valid environment variable name must consist only of printable ASCII characters other than '='",
 )
+STRICT_ENV_NAME: Final = _pattern(
+    "[-._a-zA-Z][-._a-zA-Z0-9]*",
+    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and "
+    "must not start with a digit",
+    "my.env-name",
+    "MY_ENV.NAME",
+    "MyEnvName1",
+)
 
 
 Details = Sequence[str]
+Rule = Callable[[str], Details]
 _FINE: Final[Details] = ()
 
 _EMPTY_PREFIX: Final[Details] = ("prefix part must be non-empty",)
@@ -100,6 +118,7 @@ _is_port_alphabet = re.compile("[-a-z0-9]+").fullmatch
 _has_letter = re.compile("[a-z]").search
 _hex_group = re.compile("[0-9A-Fa-f]{1,4}").fullmatch
 _decimal = re.compile("[0-9]+").fullmatch
+_has_leading_zero = re.compile(r"(?:^|[:.])0[0-9]+\.|\.0[0-9]+$").search
 
 
 def byte_length(text: str) -> int:
@@ -115,6 +134,11 @@ def dns_label(text: str) -> Details:
     if not _is_label(text):
         wrong.append("must not contain dots" if _is_subdomain(text) else DNS_LABEL.detail)
     return wrong
+
+
+def dns_1035_label(text: str) -> Details:
+    """DNS-1035 label: a DNS-1123 label that begins with a letter."""
+    return _misfit(text, 63, DNS_1035_LABEL)
 
 
 def dns_subdomain(text: str) -> Details:
@@ -158,6 +182,11 @@ def env_name(text: str) -> Details:
     return _FINE if _is_env_name(text) else (ENV_NAME.detail,)
 
 
+def strict_env_name(text: str) -> Details:
+    """The name of an environment variable as releases before 1.32 want it: a name for most shells."""
+    return [*_unmatched(text, STRICT_ENV_NAME), *_dots(text)]
+
+
 def config_key(text: str) -> Details:
     """A key of a ConfigMap or a Secret."""
     return _misfit(text, 253, CONFIG_KEY) or _dots(text)
@@ -193,9 +222,29 @@ def port_number(number: int) -> Details:
     return _FINE if 1 <= number <= 65535 else ("must be between 1 and 65535, inclusive",)
 
 
+def ip_rule(release: Release) -> Rule:
+    """The format of addresses in fields that are older than its strict form."""
+    return strict_ip_address if release.has("StrictIPCIDRValidation") else ip_address
+
+
 def ip_address(text: str) -> Details:
-    """An IPv4 or IPv6 address; leading zeros in IPv4 are let through, as the server does for old fields."""
+    """An IPv4 or IPv6 address; leading zeros in IPv4 are let through."""
     return _FINE if _is_ipv4(text) or _is_ipv6(text) else (_BAD_IP,)
+
+
+def strict_ip_address(text: str) -> Details:
+    """An address that all software reads alike: no octal numbers, no IPv4 within IPv6."""
+    if wrong := ip_address(text):
+        return wrong
+    if _has_leading_zero(text):
+        return ("must not have leading 0s",)
+    return ("must not be an IPv4-mapped IPv6 address",) if _is_mapped(text) else _FINE
+
+
+def _is_mapped(text: str) -> bool:
+    from ipaddress import IPv6Address
+
+    return ":" in text and IPv6Address(text).ipv4_mapped is not None
 
 
 def _is_ipv4(text: str) -> bool:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from expander.kube import selectors
+from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -240,7 +241,7 @@ def _check_many(parallelism: int | None, failed: int | None, where: str) -> Find
         yield invalid(f"{where}.maxFailedIndexes", failed, detail)
 
 
-def check_job(job: Mapping[str, Any], uid: str | None = None) -> list[Finding]:
+def check_job(job: Mapping[str, Any], release: Release, uid: str | None = None) -> list[Finding]:
     """What the API server would refuse in a Job with its defaults, in the server's order.
 
     ``uid`` is that of a Job that exists already; without it the Job is new, and its selector and the labels
@@ -251,14 +252,14 @@ def check_job(job: Mapping[str, Any], uid: str | None = None) -> list[Finding]:
     found = check_metadata(metadata)
     if uid is None and selection.settled and not formats.label_value(selection.name):
         found += check_job_spec(spec, "spec")
-        found += check_pod_template(spec.get("template") or EMPTY, "spec.template")
+        found += check_pod_template(spec.get("template") or EMPTY, "spec.template", release)
         found += check_restart_policy(spec, "spec")
     else:
         if uid is None and selection.generated:
             selection = generate(selection)
         found += check_generated(selection)
         found += check_job_spec(spec, "spec")
-        found += check_pod_template(_labelled(spec, selection), "spec.template")
+        found += check_pod_template(_labelled(spec, selection), "spec.template", release)
         found += check_restart_policy(spec, "spec")
         found += check_selector(selection)
     found += _check_host_names(selection.name, spec)

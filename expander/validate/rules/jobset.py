@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -40,7 +41,7 @@ SUFFIX: Final = "-xxxxx"
 """Stands for the random end of the names of pods."""
 
 
-def check_jobset(jobset: Mapping[str, Any]) -> list[Finding]:
+def check_jobset(jobset: Mapping[str, Any], release: Release) -> list[Finding]:
     """What JobSet and the API server would refuse in a new JobSet with its defaults."""
     metadata, spec = jobset.get("metadata") or EMPTY, jobset.get("spec") or EMPTY
     parts: Sequence[Mapping[str, Any] | None] = spec.get("replicatedJobs") or ()
@@ -51,7 +52,7 @@ def check_jobset(jobset: Mapping[str, Any]) -> list[Finding]:
     if subdomain:
         found += invalid_each("spec.network.subdomain", subdomain, formats.dns_label(subdomain))
     for number, (at, part) in enumerate(each(parts, "spec.replicatedJobs")):
-        found += _check_part(part, at, object_name(metadata), names[:number])
+        found += _check_part(part, at, object_name(metadata), names[:number], release)
     found += _check_policies(spec, names)
     coordinator = spec.get("coordinator")
     if coordinator is not None and (coordinator.get("replicatedJob") or "") not in names:
@@ -59,7 +60,9 @@ def check_jobset(jobset: Mapping[str, Any]) -> list[Finding]:
     return found
 
 
-def _check_part(part: Mapping[str, Any], where: str, jobset: str, earlier: Sequence[str]) -> list[Finding]:
+def _check_part(
+    part: Mapping[str, Any], where: str, jobset: str, earlier: Sequence[str], release: Release
+) -> list[Finding]:
     """One replicated Job; it may depend on ``earlier`` ones."""
     name, replicas = part.get("name") or "", part.get("replicas") or 0
     spec = (part.get("template") or EMPTY).get("spec") or EMPTY
@@ -78,7 +81,7 @@ def _check_part(part: Mapping[str, Any], where: str, jobset: str, earlier: Seque
             found.append(not_supported(f"{at}.status", wanted.get("status") or "", STATES))
     at = f"{where}.template.spec"
     found += check_job_spec(spec, at)
-    found += check_pod_template(spec.get("template") or EMPTY, f"{at}.template")
+    found += check_pod_template(spec.get("template") or EMPTY, f"{at}.template", release)
     found += check_restart_policy(spec, at)
     return found
 

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from expander.kube.scheme import load, of_object
+from expander.kube.versions import Release
 from expander.validate.finding import Finding
 
 Object = Mapping[str, Any]
 
 
-def check_rules(obj: Object) -> list[Finding]:
-    """What the API server would refuse in ``obj``, a new object, in the server's order.
+def check_rules(obj: Object, release: Release) -> list[Finding]:
+    """What the API server of ``release`` would refuse in ``obj``, a new object, in the server's order.
 
     ``obj`` passed the schema and carries its defaults. A kind without rules has no findings.
     """
     row = of_object(obj)
     if row is None or not row.rules:
         return []
-    found: list[Finding] = load(row.rules)(obj)
+    found: list[Finding] = load(row.rules)(obj, release)
     return found

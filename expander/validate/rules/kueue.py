@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube.quantity import quantity
+from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -30,7 +31,7 @@ STRATEGIES: Final = ("StrictFIFO", "BestEffortFIFO")
 EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
-def check_local_queue(queue: Object) -> list[Finding]:
+def check_local_queue(queue: Object, release: Release) -> list[Finding]:
     """A LocalQueue names the ClusterQueue it belongs to."""
     spec = queue.get("spec") or EMPTY
     found = check_metadata(queue.get("metadata") or EMPTY)
@@ -43,7 +44,7 @@ def check_local_queue(queue: Object) -> list[Finding]:
     return found
 
 
-def check_cluster_queue(queue: Object) -> list[Finding]:
+def check_cluster_queue(queue: Object, release: Release) -> list[Finding]:
     """A ClusterQueue has quotas: for each group of resources, for each flavor, for each resource."""
     spec = queue.get("spec") or EMPTY
     found = check_metadata(queue.get("metadata") or EMPTY, namespaced=False)
@@ -60,7 +61,7 @@ def check_cluster_queue(queue: Object) -> list[Finding]:
     return found
 
 
-def check_flavor(flavor: Object) -> list[Finding]:
+def check_flavor(flavor: Object, release: Release) -> list[Finding]:
     """A ResourceFlavor stands for nodes with certain labels and taints."""
     spec = flavor.get("spec") or EMPTY
     found = check_metadata(flavor.get("metadata") or EMPTY, namespaced=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -213,16 +214,16 @@ def _check_finalizers_known(finalizers: Sequence[str | None]) -> Findings:
             yield invalid(f"metadata.finalizers[{index}]", name, detail)
 
 
-def check_named(obj: Mapping[str, Any]) -> list[Finding]:
+def check_named(obj: Mapping[str, Any], release: Release) -> list[Finding]:
     """An object of which only the metadata is looked at here."""
     return check_metadata(obj.get("metadata") or EMPTY)
 
 
-def check_cluster_wide(obj: Mapping[str, Any]) -> list[Finding]:
+def check_cluster_wide(obj: Mapping[str, Any], release: Release) -> list[Finding]:
     """The same for a kind that is in no namespace."""
     return check_metadata(obj.get("metadata") or EMPTY, namespaced=False)
 
 
-def check_namespace(namespace: Mapping[str, Any]) -> list[Finding]:
+def check_namespace(namespace: Mapping[str, Any], release: Release) -> list[Finding]:
     """A Namespace."""
     return check_metadata(namespace.get("metadata") or EMPTY, formats.dns_label, namespaced=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -32,15 +33,17 @@ FAMILY_POLICIES: Final = ("PreferDualStack", "RequireDualStack", "SingleStack")
 MAX_AFFINITY_SECONDS: Final = 86_400
 
 
-def check_service(service: Mapping[str, Any]) -> list[Finding]:
+def check_service(service: Mapping[str, Any], release: Release) -> list[Finding]:
     """What the API server would refuse in a new Service with its defaults."""
     spec = service.get("spec") or EMPTY
+    relaxed = release.has("RelaxedServiceNameValidation")
+    name_rule = formats.dns_label if relaxed else formats.dns_1035_label
     return [
-        *check_metadata(service.get("metadata") or EMPTY, formats.dns_label, keeps_generation=True),
+        *check_metadata(service.get("metadata") or EMPTY, name_rule, keeps_generation=True),
         *_check_type(spec),
         *_check_ports(spec),
         *_check_affinity(spec),
-        *_check_addresses(spec),
+        *_check_addresses(spec, formats.ip_rule(release)),
         *_check_policies(spec),
     ]
 
@@ -119,12 +122,12 @@ def _check_affinity(spec: Spec) -> Findings:
         yield forbidden("spec.sessionAffinityConfig", detail)
 
 
-def _check_addresses(spec: Spec) -> Findings:
+def _check_addresses(spec: Spec, ip_rule: formats.Rule) -> Findings:
     for index, address in enumerate(spec.get("clusterIPs") or filter(None, [spec.get("clusterIP")])):
         if address != "None":
-            yield from invalid_each(f"spec.clusterIPs[{index}]", address, formats.ip_address(address))
+            yield from invalid_each(f"spec.clusterIPs[{index}]", address, ip_rule(address))
     for at, address in texts(spec.get("externalIPs"), "spec.externalIPs"):
-        yield from invalid_each(at, address, formats.ip_address(address))
+        yield from invalid_each(at, address, ip_rule(address))
     health = spec.get("healthCheckNodePort") or 0
     if health:
         yield from between(health, 1, 65535, "spec.healthCheckNodePort")

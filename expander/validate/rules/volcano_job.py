@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from expander.base.errors import suggest
 from expander.kube.time import parse_duration
+from expander.kube.versions import Release
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -117,7 +118,9 @@ Task = Mapping[str, Any]
 TOPOLOGY_POLICIES: Final = ("none", "best-effort", "restricted", "single-numa-node")
 
 
-def check_tasks(tasks: Sequence[Task | None], job: str, plugins: Mapping[str, Any]) -> list[Finding]:
+def check_tasks(
+    tasks: Sequence[Task | None], job: str, plugins: Mapping[str, Any], release: Release
+) -> list[Finding]:
     """What the webhook would refuse in the tasks of the Job called ``job``."""
     found: list[Finding] = []
     names: set[str] = set()
@@ -130,7 +133,7 @@ def check_tasks(tasks: Sequence[Task | None], job: str, plugins: Mapping[str, An
         names.add(name)
         found += check_policies(task.get("policies"), f"{at}.policies")
         found += _check_pod_names(job, task, index, hosts="svc" in plugins)
-        found += check_pod_template(task.get("template") or {}, f"{at}.template")
+        found += check_pod_template(task.get("template") or {}, f"{at}.template", release)
         policy = task.get("topologyPolicy") or ""
         if policy and policy not in TOPOLOGY_POLICIES:
             found.append(not_supported(f"{at}.topologyPolicy", policy, TOPOLOGY_POLICIES))
@@ -192,7 +195,7 @@ PLUGINS: Final = ("env", "svc", "ssh", "tensorflow", "pytorch", "mpi", "ray", "h
 MODES: Final = ("hard", "soft")
 
 
-def check_volcano_job(job: Mapping[str, Any]) -> list[Finding]:
+def check_volcano_job(job: Mapping[str, Any], release: Release) -> list[Finding]:
     """What Volcano would refuse in a new Job with its defaults."""
     metadata, spec = job.get("metadata") or EMPTY, job.get("spec") or EMPTY
     tasks: Sequence[Mapping[str, Any] | None] = spec.get("tasks") or ()
@@ -204,7 +207,7 @@ def check_volcano_job(job: Mapping[str, Any]) -> list[Finding]:
     found += _check_numbers(spec)
     if not tasks:
         found.append(required("spec.tasks", "No task specified in job spec"))
-    found += check_tasks(tasks, name, plugins)
+    found += check_tasks(tasks, name, plugins, release)
     found += _check_least(spec, tasks)
     found += check_policies(spec.get("policies"), "spec.policies")
     found += _check_plugins(plugins, tasks)

@@ -12,6 +12,7 @@ import pytest
 
 from expander.base.yaml import load_documents
 from expander.kube.scheme import BY_KIND
+from expander.kube.versions import Release
 from expander.local.apiserver import decode_errors
 from expander.local.apiserver.decode_errors import duplicate_fields
 from expander.validate.finding import Finding
@@ -41,7 +42,7 @@ def message(kind: str, obj: Any) -> str:
 
 
 def findings(kind: str, obj: Any) -> list[Finding]:
-    found = check_schema(obj, version="1.36", assume=("batch/v1", kind))
+    found = check_schema(obj, release=Release(1, 36), assume=("batch/v1", kind))
     assert found
     return found
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.yaml import load_documents
+from expander.kube.versions import Release
 from expander.local.registry import UID_LABEL, prepare_job_for_create
 from expander.validate.defaults.defaults import defaults
 
@@ -18,7 +19,7 @@ def test_accepted_jobs_come_out_as_the_server_answers(reference: Path) -> None:
     compared = 0
     for case, sent, answered in accepted_jobs(reference):
         ours = prepare_job_for_create(
-            sent, answered["spec"]["selector"]["matchLabels"][UID_LABEL], version="1.36"
+            sent, answered["spec"]["selector"]["matchLabels"][UID_LABEL], release=Release(1, 36)
         )
         assert as_go_writes(ours) == as_go_writes(answered), case
         compared += 1
@@ -29,7 +30,7 @@ def test_accepted_objects_of_other_kinds_come_out_as_the_server_answers(referenc
     compared = 0
     for case, sent, answered in posted(reference):
         if answered["kind"] in ("CronJob", "Service", "ResourceQuota"):
-            ours = defaults(sent, version="1.36")
+            ours = defaults(sent, release=Release(1, 36))
             for side in (ours, answered):
                 del side["metadata"]
                 for allocated in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):

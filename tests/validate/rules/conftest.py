@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from expander.kube.versions import DEFAULT
 from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Finding
 from expander.validate.rules import check_rules
@@ -31,7 +32,7 @@ def in_job() -> Check:
             "metadata": {"name": "job"} if metadata is None else metadata,
             "spec": {"template": {"spec": pod} if template is None else template, **spec},
         }
-        return spoken(check_rules(defaults(job)))
+        return spoken(check_rules(defaults(job), DEFAULT))
 
     return check
 
@@ -54,7 +55,7 @@ def in_cron_job() -> Check:
                 **spec,
             },
         }
-        return spoken(check_rules(defaults(cron_job)))
+        return spoken(check_rules(defaults(cron_job), DEFAULT))
 
     return check
 
@@ -65,7 +66,7 @@ def in_core() -> Check:
 
     def check(kind: str, **fields: Any) -> list[tuple[str, str]]:
         obj = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "thing"}, **fields}
-        return spoken(check_rules(defaults(obj)))
+        return spoken(check_rules(defaults(obj), DEFAULT))
 
     return check
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from expander.kube.versions import DEFAULT
 from expander.validate.rules.cronjob import check_cron_job_spec, check_time_zone
 
 Check = Callable[..., list[tuple[str, str]]]
@@ -40,7 +41,7 @@ def test_an_old_schedule_may_keep_its_time_zone_but_not_beside_another() -> None
     spec: dict[str, Any] = {"schedule": "TZ=UTC 0 * * * *", "concurrencyPolicy": "Allow"}
 
     def paths(new: dict[str, Any]) -> list[str]:
-        found = check_cron_job_spec(new, spec)
+        found = check_cron_job_spec(new, DEFAULT, spec)
         return [finding.path for finding in found if "jobTemplate" not in finding.path]
 
     assert paths(spec) == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from expander.kube.versions import DEFAULT
 from expander.local.registry import prepare_job_for_create
 from expander.validate.rules.job import check_job
 
@@ -82,5 +83,5 @@ def test_a_name_that_is_no_label_value_is_found_on_both_generated_labels(in_job:
 def test_a_job_that_exists_is_held_to_its_own_uid() -> None:
     manifest = {"metadata": {"name": "job"}, "spec": {"template": {"spec": POD}}}
     job = prepare_job_for_create(manifest, "u-1")
-    assert check_job(job, "u-1") == []
-    assert check_job(job, "u-2") != []
+    assert check_job(job, DEFAULT, "u-1") == []
+    assert check_job(job, DEFAULT, "u-2") != []

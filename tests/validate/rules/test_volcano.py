@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from expander.kube.schemas import FieldType, field_type
+from expander.kube.versions import RELEASES, Release
 from expander.validate.check import check
 from expander.validate.defaults.defaults import defaults
 from expander.validate.warnings import advice
@@ -164,12 +165,12 @@ def test_fields_of_volcano_jobs_have_types() -> None:
     path = ("spec", "tasks", 0, "replicas")
     assert field_type("batch.volcano.sh/v1alpha1", "Job", path) is FieldType.INT32
     deep = ("spec", "tasks", 0, "template", "spec", "activeDeadlineSeconds")
-    assert field_type("batch.volcano.sh/v1alpha1", "Job", deep, "1.30") is FieldType.INT64
+    assert field_type("batch.volcano.sh/v1alpha1", "Job", deep, Release(1, 30)) is FieldType.INT64
 
 
-@pytest.mark.parametrize("version", ["1.29", "1.36", "1.37"])
-def test_every_kubernetes_version_knows_volcano_jobs(version: str) -> None:
-    assert check(JOB, version) == []
+@pytest.mark.parametrize("release", RELEASES, ids=str)
+def test_every_release_knows_volcano_jobs(release: Release) -> None:
+    assert check(JOB, release) == []
 
 
 def test_pods_that_never_end_are_warned_of() -> None:

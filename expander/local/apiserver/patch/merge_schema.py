@@ -26,6 +26,7 @@ from typing import Any, Final
 from expander.kube import schemas
 from expander.kube.schemas import EVERYTHING, Schema
 from expander.kube.scheme import find, load, of_object
+from expander.local.registry import RELEASE
 
 STRING: Final[Schema] = {"type": "string"}
 NUMBER: Final[Schema] = {"type": "integer"}
@@ -109,9 +110,6 @@ EVENT: Final = _struct(
     },
     "apiVersion kind reason message type action reportingComponent reportingInstance",
 )
-
-VERSION: Final = "1.36"
-"""The Kubernetes version the local API speaks for."""
 
 
 class Form(Enum):
@@ -233,7 +231,7 @@ def _form(schema: schemas.Schema) -> Form:
 def root(api_version: str, kind: str) -> Shape:
     """The shape of the objects of a kind."""
     row = find(api_version, kind)
-    known = schemas.root(api_version, kind, VERSION)
+    known = schemas.root(api_version, kind, RELEASE)
     return Shape(known or (load(row.schema) if row is not None and row.schema else EVERYTHING))
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.rules.field import Findings, forbidden, invalid, key
 from expander.validate.rules.pod.references import check_descending, every_container
 from expander.validate.rules.pod.scheduling import check_tolerations
@@ -24,13 +25,13 @@ Annotations = Mapping[str, Any]
 Spec = Mapping[str, Any]
 
 
-def check_pod_annotations(annotations: Annotations, where: str, spec: Spec) -> Findings:
+def check_pod_annotations(annotations: Annotations, where: str, spec: Spec, release: Release) -> Findings:
     """Settings in annotations are well formed; ``where`` is the path of the map."""
     if _MIRROR in annotations and not spec.get("nodeName"):
         detail = "must set spec.nodeName if mirror pod annotation is set"
         yield invalid(key(where, _MIRROR), annotations[_MIRROR], detail)
     if text := annotations.get(_TOLERATIONS):
-        yield from _check_tolerations(text, where)
+        yield from _check_tolerations(text, where, release)
     cost = annotations.get(_DELETION_COST)
     if cost is not None and not (_is_cost(cost) and -(2**31) <= int(cost) < 2**31):
         yield invalid(key(where, _DELETION_COST), cost, "must be a 32bit integer")
@@ -79,7 +80,7 @@ def _means(text: str, kind: str, guard: str) -> bool:
     )
 
 
-def _check_tolerations(text: str, where: str) -> Findings:
+def _check_tolerations(text: str, where: str, release: Release) -> Findings:
     try:
         tolerations = json.loads(text)
         sound = tolerations is None or all(isinstance(entry, dict) for entry in tolerations)
@@ -89,7 +90,7 @@ def _check_tolerations(text: str, where: str) -> Findings:
     if problem:
         yield invalid(where, _TOLERATIONS, problem)
     elif tolerations:
-        yield from check_tolerations(tolerations, f"{where}.{_TOLERATIONS}")
+        yield from check_tolerations(tolerations, f"{where}.{_TOLERATIONS}", release)
 
 
 def _check_seccomp(profile: str, where: str) -> Findings:

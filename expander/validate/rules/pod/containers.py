@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
     Findings,
@@ -23,6 +24,7 @@ from expander.validate.rules.field import (
     not_found,
     not_supported,
     required,
+    too_long,
     too_many,
 )
 from expander.validate.rules.pod.env import check_env, check_env_from
@@ -95,6 +97,7 @@ def check_host_network_ports(containers: Containers, where: str, *, bare: bool) 
 
 _POLICIES: Final = ("Always", "Never", "OnFailure")
 _ACTIONS: Final = ("Restart", "RestartAllContainers")
+_SIDECAR: Final = "Always"
 _OPERATORS: Final = ("In", "NotIn")
 _MAX_RULES: Final = 20
 _MAX_EXIT_CODES: Final = 255
@@ -102,40 +105,63 @@ _RESIZED: Final = ("cpu", "memory")
 _RESIZE_POLICIES: Final = ("NotRequired", "RestartContainer")
 
 
-def check_restart_policy(container: Mapping[str, Any], where: str, *, init: bool = False) -> Findings:
+def check_restart_policy(
+    container: Mapping[str, Any], where: str, release: Release, *, init: bool = False
+) -> Findings:
     """``restartPolicy`` of the container itself, and the rules that go before it.
 
     The server does not look at the rules of an init container that has no policy.
     """
     policy, rules = container.get("restartPolicy"), container.get("restartPolicyRules") or ()
+    if not release.has("ContainerRestartRules"):
+        yield from _check_only_sidecars(policy, f"{where}.restartPolicy", init=init)
+        return
     if policy is not None and policy not in _POLICIES:
         yield not_supported(f"{where}.restartPolicy", policy, _POLICIES)
     if policy is None and rules:
         yield required(f"{where}.restartPolicy", "must specify restartPolicy when restart rules are used")
         if init:
             return
-    if len(rules) > _MAX_RULES:
-        yield too_many(f"{where}.restartPolicyRules", len(rules), _MAX_RULES)
+    actions = _ACTIONS if release.has("RestartAllContainersOnContainerExits") else _ACTIONS[:1]
+    if init and policy == _SIDECAR and rules and actions is not _ACTIONS:
+        detail = "restartPolicyRules are not allowed for init containers with restart policy Always"
+        yield forbidden(f"{where}.restartPolicyRules", detail)
+        return
+    yield from _check_length(rules, _MAX_RULES, f"{where}.restartPolicyRules", release)
     for at, rule in each(rules, f"{where}.restartPolicyRules"):
-        yield from _check_rule(rule, at)
+        yield from _check_rule(rule, at, actions, release)
 
 
-def _check_rule(rule: Mapping[str, Any], where: str) -> Findings:
+def _check_only_sidecars(policy: str | None, where: str, *, init: bool) -> Findings:
+    """Releases whose only policy of a container is that of a sidecar."""
+    if policy is not None and not init:
+        yield forbidden(where, "may not be set for non-init containers")
+    elif policy not in (None, _SIDECAR):
+        yield not_supported(where, policy, (_SIDECAR,))
+
+
+def _check_length(entries: Sequence[Any], limit: int, where: str, release: Release) -> Findings:
+    """At most ``limit`` entries; 1.35 takes them for bytes."""
+    if len(entries) > limit:
+        yield too_many(where, len(entries), limit) if release >= (1, 36) else too_long(where, limit)
+
+
+def _check_rule(rule: Mapping[str, Any], where: str, actions: Sequence[str], release: Release) -> Findings:
     action, codes = rule.get("action") or "", rule.get("exitCodes")
-    if action not in _ACTIONS:
-        yield not_supported(f"{where}.action", action, _ACTIONS)
+    if action not in actions:
+        yield not_supported(f"{where}.action", action, actions)
     if codes is None:
         yield required(f"{where}.exitCodes", "must be specified")
         return
     operator, values = codes.get("operator") or "", codes.get("values") or ()
     if operator not in _OPERATORS:
         yield not_supported(f"{where}.exitCodes.operator", operator, _OPERATORS)
-    if len(values) > _MAX_EXIT_CODES:
-        yield too_many(f"{where}.exitCodes.values", len(values), _MAX_EXIT_CODES)
+    yield from _check_length(values, _MAX_EXIT_CODES, f"{where}.exitCodes.values", release)
 
 
 def check_resize_policy(policies: Sequence[Any], where: str, pod: PodFacts) -> Findings:
     """One policy for cpu and one for memory; in a pod that never restarts none may ask for a restart."""
+    whose = "pod `restartPolicy`" if pod.release >= (1, 36) else "`restartPolicy`"
     seen: set[str] = set()
     for at, policy in each(policies, where):
         resource, restart = policy.get("resourceName") or "", policy.get("restartPolicy") or ""
@@ -145,7 +171,7 @@ def check_resize_policy(policies: Sequence[Any], where: str, pod: PodFacts) -> F
         yield from _check_choice(resource, _RESIZED, where)
         yield from _check_choice(restart, _RESIZE_POLICIES, where)
         if pod.restart_policy == "Never" and restart != "NotRequired":
-            yield invalid(where, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'")
+            yield invalid(where, restart, f"must be 'NotRequired' when {whose} is 'Never'")
 
 
 def _check_choice(value: str, allowed: tuple[str, ...], where: str) -> Findings:
@@ -179,7 +205,7 @@ def check_containers(spec: Mapping[str, Any], where: str, pod: PodFacts) -> Find
             yield duplicate(f"{at}.name", name)
         names.add(name)
         yield from _check_running(container, at, pod)
-        yield from check_restart_policy(container, at)
+        yield from check_restart_policy(container, at, pod.release)
     yield from check_host_ports(containers, where)
 
 
@@ -189,7 +215,7 @@ def check_init_containers(spec: Mapping[str, Any], where: str, pod: PodFacts) ->
     where = f"{where}.initContainers"
     for at, container in each(spec.get("initContainers"), where):
         yield from _check_container(container, at, pod)
-        yield from check_restart_policy(container, at, init=True)
+        yield from check_restart_policy(container, at, pod.release, init=True)
         name = container.get("name") or ""
         if name in names:
             yield duplicate(f"{at}.name", name)
@@ -199,7 +225,7 @@ def check_init_containers(spec: Mapping[str, Any], where: str, pod: PodFacts) ->
         if container.get("restartPolicy") == "Always":
             yield from _check_running(container, at, pod)
         else:
-            yield from _check_not_running(container, at)
+            yield from _check_not_running(container, at, pod.release)
 
 
 def check_ephemeral_containers(spec: Mapping[str, Any], where: str, pod: PodFacts) -> Findings:
@@ -244,9 +270,9 @@ def _check_container(container: Container, where: str, pod: PodFacts) -> Finding
     if ports := get("ports"):
         yield from check_ports(ports, f"{where}.ports")
     if variables := get("env"):
-        yield from check_env(variables, f"{where}.env")
+        yield from check_env(variables, f"{where}.env", pod.release)
     if sources := get("envFrom"):
-        yield from check_env_from(sources, f"{where}.envFrom")
+        yield from check_env_from(sources, f"{where}.envFrom", pod.release)
     if get("volumeMounts"):
         yield from check_mounts(container, where, pod)
     if get("volumeDevices"):
@@ -266,14 +292,14 @@ def _check_running(container: Container, where: str, pod: PodFacts) -> Findings:
     yield from check_probes(container, where, pod)
 
 
-def _check_not_running(container: Container, where: str) -> Findings:
+def _check_not_running(container: Container, where: str, release: Release) -> Findings:
     for field in _RUNNING_FIELDS:
         if container.get(field) is not None:
             yield forbidden(
                 f"{where}.{field}", "may not be set for init containers without restartPolicy=Always"
             )
     for at, policy in each(container.get("resizePolicy"), f"{where}.resizePolicy"):
-        if policy.get("restartPolicy") == "RestartContainer":
+        if release >= (1, 36) and policy.get("restartPolicy") == "RestartContainer":
             detail = "must not be set to 'RestartContainer' for non-sidecar initContainers"
             yield invalid(f"{at}.restartPolicy", "RestartContainer", detail)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.rules import formats
 from expander.validate.rules.field import Findings, each, invalid, invalid_each, not_found, required
 from expander.validate.rules.pod.references import (
@@ -16,32 +17,38 @@ from expander.validate.rules.pod.references import (
 )
 
 _SOURCES: Final = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
-_ONE_SOURCE: Final = (
-    "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
-)
+_ONE_SOURCE: Final = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`"
 _MANY_SOURCES: Final = "may not have more than one field specified at a time"
 
 
-def check_env(variables: Sequence[Any], where: str) -> Findings:
-    """Each variable has a printable name, and a value or one source of it."""
+def check_env(variables: Sequence[Any], where: str, release: Release) -> Findings:
+    """Each variable has a name, and a value or one source of it."""
+    name_rule = _name_rule(release)
     for index, variable in enumerate(variables):
         variable = variable or {}
         name = variable.get("name") or ""
         if not name:
             yield required(f"{where}[{index}].name")
-        elif wrong := formats.env_name(name):
+        elif wrong := name_rule(name):
             yield from invalid_each(f"{where}[{index}].name", name, wrong)
         source = variable.get("valueFrom")
         if source is not None:
-            yield from _check_source(source, variable.get("value"), f"{where}[{index}].valueFrom")
+            yield from _check_source(source, variable.get("value"), f"{where}[{index}].valueFrom", release)
 
 
-def _check_source(source: Mapping[str, Any], value: Any, where: str) -> Findings:
+def _name_rule(release: Release) -> formats.Rule:
+    """The format of names in ``release``."""
+    relaxed = release.has("RelaxedEnvironmentVariableValidation")
+    return formats.env_name if relaxed else formats.strict_env_name
+
+
+def _check_source(source: Mapping[str, Any], value: Any, where: str, release: Release) -> Findings:
     given = [name for name in _SOURCES if source.get(name) is not None]
     for name in given:
         yield from _check_reference(name, source[name], f"{where}.{name}")
     if not given:
-        yield invalid(where, "", _ONE_SOURCE)
+        others = ", `secretKeyRef` or `fileKeyRef`" if release.has("EnvFiles") else " or `secretKeyRef`"
+        yield invalid(where, "", _ONE_SOURCE + others)
     elif value:
         yield invalid(where, "", "may not be specified when `value` is not empty")
     elif len(given) > 1:
@@ -99,11 +106,12 @@ def check_file_volumes(spec: Mapping[str, Any], where: str) -> Findings:
                 yield invalid(at, name, "referenced volume must be of type emptyDir")
 
 
-def check_env_from(sources: Sequence[Any], where: str) -> Findings:
+def check_env_from(sources: Sequence[Any], where: str, release: Release) -> Findings:
     """Each entry takes one ConfigMap or one Secret; a finding on the choice is at the list itself."""
+    name_rule = _name_rule(release)
     for at, source in each(sources, where):
         if prefix := source.get("prefix"):
-            yield from invalid_each(f"{at}.prefix", prefix, formats.env_name(prefix))
+            yield from invalid_each(f"{at}.prefix", prefix, name_rule(prefix))
         given = [name for name in ("configMapRef", "secretRef") if source.get(name) is not None]
         for kind in given:
             name = source[kind].get("name") or ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
     Findings,
@@ -26,7 +27,7 @@ _MAX_HOSTNAME: Final = 64
 Spec = Mapping[str, Any]
 
 
-def check_dns_config(config: Spec | None, policy: str, where: str) -> Findings:
+def check_dns_config(config: Spec | None, policy: str, where: str, release: Release) -> Findings:
     """Limits of the C library's resolver; the policy None leaves all to ``dnsConfig``."""
     if policy == "None" and config is None:
         yield required(where, "must provide `dnsConfig` when `dnsPolicy` is None")
@@ -40,15 +41,16 @@ def check_dns_config(config: Spec | None, policy: str, where: str) -> Findings:
     if len(servers) > _MAX_NAMESERVERS:
         detail = f"must not have more than {_MAX_NAMESERVERS} nameservers"
         yield invalid(f"{where}.nameservers", servers, detail)
+    ip_rule = formats.ip_rule(release)
     for at, server in texts(servers, f"{where}.nameservers"):
-        yield from invalid_each(at, server, formats.ip_address(server))
-    yield from _check_searches(config.get("searches") or (), f"{where}.searches")
+        yield from invalid_each(at, server, ip_rule(server))
+    yield from _check_searches(config.get("searches") or (), f"{where}.searches", release)
     for at, option in each(config.get("options"), f"{where}.options"):
         if not option.get("name"):
             yield required(at, "must not be empty")
 
 
-def _check_searches(searches: Sequence[str], where: str) -> Findings:
+def _check_searches(searches: Sequence[str], where: str, release: Release) -> Findings:
     if len(searches) > _MAX_SEARCHES:
         yield invalid(where, searches, f"must not have more than {_MAX_SEARCHES} search paths")
     if formats.byte_length(" ".join(text or "" for text in searches)) > _MAX_SEARCH_BYTES:
@@ -56,17 +58,20 @@ def _check_searches(searches: Sequence[str], where: str) -> Findings:
             f"must not have more than {_MAX_SEARCH_BYTES} characters (including spaces) in the search list"
         )
         yield invalid(where, searches, detail)
+    relaxed = release.has("RelaxedDNSSearchValidation")
+    name_rule = formats.dns_subdomain_with_underscores if relaxed else formats.dns_subdomain
     for at, search in texts(searches, where):
-        if search != ".":
+        if not (relaxed and search == "."):
             name = search.removesuffix(".")
-            yield from invalid_each(at, name, formats.dns_subdomain_with_underscores(name))
+            yield from invalid_each(at, name, name_rule(name))
 
 
-def check_host_aliases(aliases: Sequence[Any], where: str) -> Findings:
+def check_host_aliases(aliases: Sequence[Any], where: str, release: Release) -> Findings:
     """Lines of the hosts file: an address and its names."""
+    ip_rule = formats.ip_rule(release)
     for at, alias in each(aliases, where):
         address = alias.get("ip") or ""
-        yield from invalid_each(f"{at}.ip", address, formats.ip_address(address))
+        yield from invalid_each(f"{at}.ip", address, ip_rule(address))
         for name_at, name in texts(alias.get("hostnames"), f"{at}.hostnames"):
             yield from invalid_each(name_at, name, formats.dns_subdomain(name))
 
@@ -89,12 +94,13 @@ def check_shared_processes(spec: Spec, where: str) -> Findings:
         yield invalid(f"{where}.shareProcessNamespace", True, detail)
 
 
-def check_own_users(spec: Spec, where: str) -> Findings:
+def check_own_users(spec: Spec, where: str, release: Release) -> Findings:
     """A pod with users of its own has no namespace of the node, and no raw devices."""
-    detail = "when `hostUsers` is false"
+    excludes_devices = release >= (1, 34)
+    detail = f"when `{'hostUsers' if excludes_devices else 'pod.Spec.HostUsers'}` is false"
     for field, name in (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")):
         if spec.get(field):
             yield forbidden(f"{where}.{name}", detail)
     for at, container in every_container(spec, where):
-        if container.get("volumeDevices"):
+        if excludes_devices and container.get("volumeDevices"):
             yield forbidden(f"{at}.volumeDevices", detail)

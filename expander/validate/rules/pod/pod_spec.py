@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -61,7 +62,7 @@ _PREEMPTION_POLICIES: Final = ("PreemptLowerPriority", "Never")
 _MAX_DEADLINE: Final = 2**31 - 1  # seconds
 
 
-def check_pod_spec(spec: Spec, where: str, owner: ClaimOwner = TEMPLATE) -> list[Finding]:
+def check_pod_spec(spec: Spec, where: str, release: Release, owner: ClaimOwner = TEMPLATE) -> list[Finding]:
     """What the API server would refuse in ``spec``, the pod spec at the path ``where``.
 
     ``spec`` passed the schema; fields the server would set by default may be there or left out. ``owner``
@@ -69,10 +70,10 @@ def check_pod_spec(spec: Spec, where: str, owner: ClaimOwner = TEMPLATE) -> list
     of pkg/apis/core/validation.
     """
     volumes, found = check_volumes(spec.get("volumes") or (), f"{where}.volumes", owner)
-    pod = references.gather(spec, volumes, bare=owner.bare)
+    pod = references.gather(spec, release, volumes, bare=owner.bare)
     found += _check_running_parts(spec, where, pod)
     found += _check_surroundings(spec, where, pod)
-    found += _check_names(spec, where)
+    found += _check_names(spec, where, release)
     found += _check_placement(spec, where)
     return found
 
@@ -102,30 +103,30 @@ def _check_surroundings(spec: Spec, where: str, pod: references.PodFacts) -> Fin
     if selector := get("nodeSelector"):
         yield from check_labels(selector, f"{where}.nodeSelector")
     if context := get("securityContext"):
-        yield from check_pod_security(context, f"{where}.securityContext", spec)
+        yield from check_pod_security(context, f"{where}.securityContext", spec, pod.release)
     if get("shareProcessNamespace"):
         yield from check_shared_processes(spec, where)
     if affinity := get("affinity"):
-        yield from check_affinity(affinity, f"{where}.affinity")
+        yield from check_affinity(affinity, f"{where}.affinity", pod.release)
     config = get("dnsConfig")
     if config is not None or dns_policy == "None":
-        yield from check_dns_config(config, dns_policy, f"{where}.dnsConfig")
+        yield from check_dns_config(config, dns_policy, f"{where}.dnsConfig", pod.release)
     if gates := get("readinessGates"):
         yield from check_readiness_gates(gates, f"{where}.readinessGates")
     if gates := get("schedulingGates"):
         yield from check_scheduling_gates(gates, f"{where}.schedulingGates")
     if constraints := get("topologySpreadConstraints"):
-        yield from check_spread(constraints, f"{where}.topologySpreadConstraints")
+        yield from check_spread(constraints, f"{where}.topologySpreadConstraints", pod.release)
     if context or any(container.get("securityContext") for _, container in every_container(spec, "")):
         yield from check_host_process(spec, where)
     if get("hostUsers") is False:
-        yield from check_own_users(spec, where)
+        yield from check_own_users(spec, where, pod.release)
     override = get("hostnameOverride")
     if override is not None:
         yield from check_hostname_override(override, f"{where}.hostnameOverride", spec)
 
 
-def _check_names(spec: Spec, where: str) -> Findings:
+def _check_names(spec: Spec, where: str, release: Release) -> Findings:
     get = spec.get
     if account := get("serviceAccountName") or get("serviceAccount"):
         yield from invalid_each(f"{where}.serviceAccountName", account, formats.dns_subdomain(account))
@@ -138,9 +139,9 @@ def _check_names(spec: Spec, where: str) -> Findings:
         if name := get(field):
             yield from invalid_each(f"{where}.{field}", name, formats.dns_label(name))
     if tolerations := get("tolerations"):
-        yield from check_tolerations(tolerations, f"{where}.tolerations")
+        yield from check_tolerations(tolerations, f"{where}.tolerations", release)
     if aliases := get("hostAliases"):
-        yield from check_host_aliases(aliases, f"{where}.hostAliases")
+        yield from check_host_aliases(aliases, f"{where}.hostAliases", release)
 
 
 def _check_placement(spec: Spec, where: str) -> Findings:
@@ -162,7 +163,7 @@ def _check_placement(spec: Spec, where: str) -> Findings:
     yield from check_file_volumes(spec, where)
 
 
-def check_pod_template(template: Mapping[str, Any], where: str) -> list[Finding]:
+def check_pod_template(template: Mapping[str, Any], where: str, release: Release) -> list[Finding]:
     """What the API server would refuse in a pod template at the path ``where``.
 
     Findings on labels and annotations are at ``template.labels`` and ``template.annotations``, without
@@ -176,8 +177,8 @@ def check_pod_template(template: Mapping[str, Any], where: str) -> list[Finding]
     annotations = metadata.get("annotations")
     if annotations:
         found += check_annotations(annotations, f"{where}.annotations")
-        found += check_pod_annotations(annotations, f"{where}.annotations", spec)
-    found += check_pod_spec(spec, f"{where}.spec")
+        found += check_pod_annotations(annotations, f"{where}.annotations", spec, release)
+    found += check_pod_spec(spec, f"{where}.spec", release)
     if annotations:
         found += check_profiles_agree(annotations, spec, f"{where}.spec")
     if spec.get("ephemeralContainers"):
@@ -186,7 +187,7 @@ def check_pod_template(template: Mapping[str, Any], where: str) -> list[Finding]
     return found
 
 
-def check_pod(pod: Mapping[str, Any]) -> list[Finding]:
+def check_pod(pod: Mapping[str, Any], release: Release) -> list[Finding]:
     """What the API server would refuse in a new Pod, its general metadata apart.
 
     Decided by ``ValidatePodCreate`` of pkg/apis/core/validation.
@@ -196,8 +197,8 @@ def check_pod(pod: Mapping[str, Any]) -> list[Finding]:
     annotations: Mapping[str, Any] = metadata.get("annotations") or EMPTY
     owner = ClaimOwner(metadata.get("name") or "", bare=True)
     return [
-        *check_pod_annotations(annotations, "metadata.annotations", spec),
-        *check_pod_spec(spec, "spec", owner),
+        *check_pod_annotations(annotations, "metadata.annotations", spec, release),
+        *check_pod_spec(spec, "spec", release, owner),
         *_check_bare(spec),
         *check_profiles_agree(annotations, spec, "spec"),
     ]
@@ -221,12 +222,12 @@ def _check_bare(spec: Mapping[str, Any]) -> Findings:
         yield forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
 
 
-def check_whole_pod(pod: Mapping[str, Any]) -> list[Finding]:
+def check_whole_pod(pod: Mapping[str, Any], release: Release) -> list[Finding]:
     """A Pod object."""
-    return check_metadata(pod.get("metadata") or EMPTY) + check_pod(pod)
+    return check_metadata(pod.get("metadata") or EMPTY) + check_pod(pod, release)
 
 
-def check_template_object(obj: Mapping[str, Any]) -> list[Finding]:
+def check_template_object(obj: Mapping[str, Any], release: Release) -> list[Finding]:
     """A PodTemplate object."""
     found = check_metadata(obj.get("metadata") or EMPTY)
-    return found + check_pod_template(obj.get("template") or EMPTY, "template")
+    return found + check_pod_template(obj.get("template") or EMPTY, "template", release)

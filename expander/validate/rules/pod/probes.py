@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
     Findings,
@@ -101,9 +102,18 @@ def _check_socket(action: Handler, where: str, pod: PodFacts) -> Findings:
 
 def _check_sleep(action: Handler, where: str, pod: PodFacts) -> Findings:
     seconds = action.get("seconds") or 0
-    if not 0 <= seconds <= pod.grace_period:
+    least = 0 if pod.release.has("PodLifecycleSleepActionAllowZero") else 1
+    if not least <= seconds <= pod.grace_period:
+        at_least = "greater than 0" if least else "non-negative"
         limit = f"terminationGracePeriodSeconds ({pod.grace_period})"
-        yield invalid(where, seconds, f"must be non-negative and less than {limit}")
+        yield invalid(where, seconds, f"must be {at_least} and less than {limit}{_hint(pod.release)}")
+
+
+def _hint(release: Release) -> str:
+    """What the release that has the feature in alpha adds."""
+    if release.stage("PodLifecycleSleepActionAllowZero") != "alpha":
+        return ""
+    return ". Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep."
 
 
 def _check_port(port: int | str | None, where: str) -> Findings:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from expander.kube.versions import Release
 from expander.validate.rules import formats
 from expander.validate.rules.core import amount, check_quantity
 from expander.validate.rules.field import Findings, each, invalid, invalid_each, not_supported, required
@@ -20,10 +21,12 @@ DEFAULT_GRACE_PERIOD = 30  # seconds
 class PodFacts(NamedTuple):
     """Facts gathered once per pod spec.
 
-    ``volumes`` are the volumes without findings, by name; ``claims`` the names under ``resourceClaims``;
-    ``grace_period`` is in seconds; ``bare`` is true for a Pod, false for the template of one.
+    ``release`` is the server's; ``volumes`` are the volumes without findings, by name; ``claims`` the names
+    under ``resourceClaims``; ``grace_period`` is in seconds; ``bare`` is true for a Pod, false for the
+    template of one.
     """
 
+    release: Release
     volumes: Mapping[str, Mapping[str, Any]]
     claims: frozenset[str]
     restart_policy: str
@@ -38,10 +41,13 @@ def every_container(spec: Mapping[str, Any], where: str) -> Iterator[tuple[str, 
         yield from each(spec.get(field), f"{where}.{field}")
 
 
-def gather(spec: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]], *, bare: bool) -> PodFacts:
+def gather(
+    spec: Mapping[str, Any], release: Release, volumes: Mapping[str, Mapping[str, Any]], *, bare: bool
+) -> PodFacts:
     """The facts of ``spec``; fields that are left out have the server's defaults."""
     grace_period = spec.get("terminationGracePeriodSeconds")
     return PodFacts(
+        release=release,
         volumes=volumes,
         claims=frozenset(
             claim["name"] for claim in spec.get("resourceClaims") or () if claim and claim.get("name")

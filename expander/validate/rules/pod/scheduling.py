@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
     POSITIVE,
@@ -29,23 +30,23 @@ _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 Term = Mapping[str, Any]
 
 
-def check_affinity(affinity: Term, where: str) -> Findings:
+def check_affinity(affinity: Term, where: str, release: Release) -> Findings:
     """Affinity to nodes, to pods, and against pods."""
     if (nodes := affinity.get("nodeAffinity")) is not None:
-        yield from _check_node_affinity(nodes, f"{where}.nodeAffinity")
+        yield from _check_node_affinity(nodes, f"{where}.nodeAffinity", strict_values=release >= (1, 33))
     for field in ("podAffinity", "podAntiAffinity"):
         if (pods := affinity.get(field)) is not None:
             yield from _check_pod_affinity(pods, f"{where}.{field}")
 
 
-def _check_node_affinity(affinity: Term, where: str) -> Findings:
+def _check_node_affinity(affinity: Term, where: str, *, strict_values: bool) -> Findings:
     selector = affinity.get(_REQUIRED)
     if selector is not None:
         terms, at = selector.get("nodeSelectorTerms"), f"{where}.{_REQUIRED}.nodeSelectorTerms"
         if not terms:
             yield required(at, "must have at least one node selector term")
         for term_at, term in each(terms, at):
-            yield from _check_node_term(term, term_at, strict_values=True)
+            yield from _check_node_term(term, term_at, strict_values=strict_values)
     for at, preferred in each(affinity.get(_PREFERRED), f"{where}.{_PREFERRED}"):
         yield from _check_weight(preferred, at)
         yield from _check_node_term(
@@ -132,7 +133,7 @@ _UNSATISFIABLE: Final = ("DoNotSchedule", "ScheduleAnyway")
 _INCLUSION: Final = ("Honor", "Ignore")
 
 
-def check_tolerations(tolerations: Sequence[Any], where: str) -> Findings:
+def check_tolerations(tolerations: Sequence[Any], where: str, release: Release) -> Findings:
     """Each toleration: a key unless all are meant, an operator that fits the value, a known effect."""
     for at, toleration in each(tolerations, where):
         name, effect = toleration.get("key") or "", toleration.get("effect") or ""
@@ -148,25 +149,25 @@ def check_tolerations(tolerations: Sequence[Any], where: str) -> Findings:
             yield invalid(
                 f"{at}.effect", effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"
             )
-        yield from _check_toleration_value(operator, toleration.get("value") or "", f"{at}.operator")
+        yield from _check_toleration_value(operator, toleration.get("value") or "", f"{at}.operator", release)
         if effect and effect not in _EFFECTS:
             yield not_supported(f"{at}.effect", effect, _EFFECTS)
 
 
-def _check_toleration_value(operator: str, value: str, where: str) -> Findings:
+def _check_toleration_value(operator: str, value: str, where: str, release: Release) -> Findings:
     if operator == "Exists":
         if value:
             yield invalid(where, value, "value must be empty when `operator` is 'Exists'")
     elif operator in ("", "Equal"):
         if wrong := formats.label_value(value):
             yield invalid(where, value, ";".join(wrong))
-    elif operator in _COMPARISONS:
+    elif operator in _COMPARISONS and release.stage("TaintTolerationComparisonOperators"):
         yield not_supported(where, operator, (*_OPERATORS, *_COMPARISONS))
     else:
         yield not_supported(where, operator, _OPERATORS)
 
 
-def check_spread(constraints: Sequence[Any], where: str) -> Findings:
+def check_spread(constraints: Sequence[Any], where: str, release: Release) -> Findings:
     """``topologySpreadConstraints``: one for each topology and way to handle what cannot be satisfied."""
     pairs = [_pair(constraint or {}) for constraint in constraints]
     for index, (at, constraint) in enumerate(each(constraints, where)):
@@ -184,8 +185,28 @@ def check_spread(constraints: Sequence[Any], where: str) -> Findings:
             policy = constraint.get(field)
             if policy is not None and policy not in _INCLUSION:
                 yield not_supported(f"{at}.{field}", policy, _INCLUSION)
-        yield from check_match_label_keys(constraint, at)
+        if release.has("MatchLabelKeysInPodTopologySpreadSelectorMerge"):
+            yield from check_match_label_keys(constraint, at)
+        else:
+            yield from _check_match_label_keys_apart(constraint, f"{at}.matchLabelKeys")
         yield from check_label_selector(constraint.get("labelSelector"), f"{at}.labelSelector")
+
+
+def _check_match_label_keys_apart(constraint: Mapping[str, Any], where: str) -> Findings:
+    """Where the server does not add the keys to the selector, they are not in it."""
+    selector, names = constraint.get("labelSelector"), constraint.get("matchLabelKeys")
+    if not names:
+        return
+    selected: set[str] = set()
+    if selector is None:
+        yield forbidden(where, "must not be specified when labelSelector is not set")
+    else:
+        selected.update(selector.get("matchLabels") or ())
+        selected.update(each.get("key") or "" for each in selector.get("matchExpressions") or () if each)
+    for at, name in texts(names, where):
+        yield from check_label_key(name, at)
+        if name in selected:
+            yield invalid(at, name, "exists in both matchLabelKeys and labelSelector")
 
 
 def _pair(constraint: Mapping[str, Any]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube.versions import Release
 from expander.validate.rules.field import (
     Findings,
     between,
@@ -108,7 +109,7 @@ Context = Mapping[str, Any]
 _MAX_ID: Final = 2**31 - 1
 _GROUP_CHANGE_POLICIES: Final = ("Always", "OnRootMismatch")
 _GROUPS_POLICIES: Final = ("Merge", "Strict")
-_SELINUX_CHANGE_POLICIES: Final = ("Recursive",)  # MountOption waits for the gate SELinuxMount
+_SELINUX_CHANGE_POLICIES: Final = ("MountOption", "Recursive")
 _PROC_MOUNTS: Final = ("Default", "Unmasked")
 _GO_NAMES: Final = (
     *("Capabilities", "Privileged", "SELinuxOptions", "WindowsOptions", "RunAsUser", "RunAsGroup"),
@@ -117,7 +118,7 @@ _GO_NAMES: Final = (
 )
 
 
-def check_pod_security(context: Context, where: str, spec: Context) -> Findings:
+def check_pod_security(context: Context, where: str, spec: Context, release: Release) -> Findings:
     """Ids in range, known policies, well formed sysctls and profiles; ``spec`` is the pod's."""
     yield from _check_ids(context, ("fsGroup", "runAsUser", "runAsGroup"), where)
     for index, group in enumerate(context.get("supplementalGroups") or ()):
@@ -127,7 +128,8 @@ def check_pod_security(context: Context, where: str, spec: Context) -> Findings:
     yield from _check_one_of(context, "fsGroupChangePolicy", _GROUP_CHANGE_POLICIES, where)
     yield from _check_profiles(context, where)
     yield from _check_one_of(context, "supplementalGroupsPolicy", _GROUPS_POLICIES, where)
-    yield from _check_one_of(context, "seLinuxChangePolicy", _SELINUX_CHANGE_POLICIES, where)
+    policies = _SELINUX_CHANGE_POLICIES if release.has("SELinuxMount") else ("Recursive",)
+    yield from _check_one_of(context, "seLinuxChangePolicy", policies, where)
 
 
 def check_container_security(context: Context, where: str, pod: PodFacts) -> Findings:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from expander.kube.versions import DEFAULT
 from expander.validate.rules.pod.pod_spec import check_pod_spec
 
 Found = list[tuple[str, str]]
@@ -18,7 +19,7 @@ def in_spec() -> Callable[..., Found]:
 
     def check(**fields: Any) -> Found:
         spec = {"containers": [{"name": "main", "image": "busybox"}], "restartPolicy": "Never", **fields}
-        return [(finding.path, finding.message) for finding in check_pod_spec(spec, "spec")]
+        return [(finding.path, finding.message) for finding in check_pod_spec(spec, "spec", DEFAULT)]
 
     return check
 

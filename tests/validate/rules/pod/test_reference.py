@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.yaml import load_documents
+from expander.kube.versions import Release
 from expander.local.registry import prepare_job_for_create
 from expander.validate.defaults.defaults import defaults
 from expander.validate.rules.pod.pod_spec import check_pod_template
 
 Causes = list[tuple[str, str, str]]
+
+RECORDED = Release(1, 36)
+
 
 OF_THE_JOB = re.compile(
     'valid values: "OnFailure", "Never"|supported values: "OnFailure", "Never"$'
@@ -31,7 +35,7 @@ def test_templates_get_the_server_s_findings_in_its_words_and_order(reference: P
     for case, template, path, expected in answered(reference):
         found = [
             (finding.path, str(finding.reason), finding.message)
-            for finding in check_pod_template(template, path)
+            for finding in check_pod_template(template, path, RECORDED)
         ]
         assert found == [cause for cause in expected if is_of_template(cause, path)], case
         cases, rejected = cases + 1, rejected + bool(found)
@@ -44,7 +48,7 @@ def test_templates_of_accepted_jobs_are_fine_with_the_server_s_defaults(referenc
     for line in (reference / "validation" / "yaml.jsonl").read_text().splitlines():
         obj = json.loads(line)["verdict"].get("object") or {}
         if obj.get("kind") == "Job":
-            assert check_pod_template(obj["spec"]["template"], "spec.template") == []
+            assert check_pod_template(obj["spec"]["template"], "spec.template", RECORDED) == []
             checked += 1
     assert checked > 60
 
@@ -86,8 +90,8 @@ def patched(base: Any, patch: list[dict[str, Any]]) -> Any:
 def template_of(obj: Mapping[str, Any], kind: str) -> tuple[Mapping[str, Any], str]:
     """The pod template of a Job or CronJob as the server has it when it validates, and its path."""
     if kind == "Job":
-        return prepare_job_for_create(obj, "uid", version="1.36")["spec"]["template"], "spec.template"
-    spec = defaults(obj, kind, version="1.36")["spec"]["jobTemplate"]["spec"]
+        return prepare_job_for_create(obj, "uid", release=RECORDED)["spec"]["template"], "spec.template"
+    spec = defaults(obj, kind, release=RECORDED)["spec"]["jobTemplate"]["spec"]
     return spec["template"], "spec.jobTemplate.spec.template"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from expander.kube.versions import DEFAULT
 from expander.validate.rules.pod.pod_spec import check_pod, check_pod_template
 
 SPEC: dict[str, Any] = {"containers": [{"name": "main", "image": "busybox"}]}
@@ -13,24 +14,26 @@ PROFILE = "container.apparmor.security.beta.kubernetes.io/main"
 
 
 def template(annotations: dict[str, str] | None = None, **spec: Any) -> list[tuple[str, str]]:
-    found = check_pod_template({"metadata": {"annotations": annotations}, "spec": {**SPEC, **spec}}, "t")
+    found = check_pod_template(
+        {"metadata": {"annotations": annotations}, "spec": {**SPEC, **spec}}, "t", DEFAULT
+    )
     return [(finding.path, finding.message) for finding in found]
 
 
 def pod(**spec: Any) -> list[tuple[str, str]]:
     return [
         (finding.path, finding.message)
-        for finding in check_pod({"metadata": {"name": "p"}, "spec": {**SPEC, **spec}})
+        for finding in check_pod({"metadata": {"name": "p"}, "spec": {**SPEC, **spec}}, DEFAULT)
     ]
 
 
 def test_labels_of_a_template_are_found_where_the_server_finds_them() -> None:
-    found = check_pod_template({"metadata": {"labels": {"a": "-"}}, "spec": SPEC}, "spec.template")
+    found = check_pod_template({"metadata": {"labels": {"a": "-"}}, "spec": SPEC}, "spec.template", DEFAULT)
     assert [finding.path for finding in found] == ["spec.template.labels"]
 
 
 def test_a_template_without_a_spec_has_no_containers() -> None:
-    assert [finding.path for finding in check_pod_template({}, "t")] == ["t.spec.containers"]
+    assert [finding.path for finding in check_pod_template({}, "t", DEFAULT)] == ["t.spec.containers"]
 
 
 def test_a_template_has_no_ephemeral_containers() -> None:
