@@ -419,6 +419,21 @@ def test_a_class_of_a_volume_is_dropped_before_1_34() -> None:
     assert accepting(obj) == [29, 30, 31, 32, 33]
 
 
+def projected(**source: Any) -> dict[str, Any]:
+    return job({"volumes": [{"name": "v", "projected": {"sources": [source]}}]})
+
+
+def test_trust_bundles_are_projected_from_1_37_on() -> None:
+    assert accepting(projected(clusterTrustBundle={})) == [29, 30, 31, 32, 33, 34, 35, 36]
+    assert accepting(projected(clusterTrustBundle={"name": "a", "path": "a.pem"})) == since(29)
+
+
+def test_certificates_are_projected_from_1_37_on() -> None:
+    assert accepting(projected(podCertificate={})) == [34, 35, 36]
+    certificate = {"signerName": "example.com/a", "keyType": "ED25519", "credentialBundlePath": "a.pem"}
+    assert accepting(projected(podCertificate=certificate)) == since(34)
+
+
 def test_what_is_too_long_was_said_in_other_words_before_1_32() -> None:
     obj = job(managedBy="a.b/" + "c" * 60)
     assert found(obj, 32) == ["spec.managedBy: Too long: may not be more than 63 bytes"]

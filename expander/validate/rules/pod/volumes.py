@@ -25,6 +25,11 @@ from expander.validate.rules.field import (
     required,
 )
 from expander.validate.rules.pod import volume_plugins
+from expander.validate.rules.pod.certificates import (
+    CERTIFICATE_PATHS,
+    check_certificate,
+    check_trust_bundle,
+)
 from expander.validate.rules.pod.containers import check_pull_policy
 from expander.validate.rules.pod.references import (
     VOLUME_FIELDS,
@@ -132,7 +137,10 @@ def check_mode(mode: int | None, where: str) -> Findings:
         yield invalid(where, mode, "must be a number between 0 and 0777 (octal), both inclusive")
 
 
-_KINDS: Final = ("secret", "configMap", "downwardAPI", "serviceAccountToken")
+_KINDS: Final = (
+    *("secret", "configMap", "downwardAPI", "serviceAccountToken"),
+    *("clusterTrustBundle", "podCertificate"),
+)
 _MIN_TOKEN_SECONDS: Final = 600
 _MAX_TOKEN_SECONDS: Final = 2**32
 _DEFAULT_TOKEN_SECONDS: Final = 3600
@@ -160,6 +168,10 @@ def _check_kind(kind: str, source: Mapping[str, Any], where: str, volume: str) -
             yield from check_downward_file(file, where)
     elif kind == "serviceAccountToken":
         yield from _check_token(source, where, volume)
+    elif kind == "clusterTrustBundle":
+        yield from check_trust_bundle(source, where)
+    elif kind == "podCertificate":
+        yield from check_certificate(source, where)
     else:
         if not source.get("name"):
             yield required(f"{where}.name")
@@ -189,6 +201,12 @@ def _files(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for _, item in each(source.get("items"), ""):
             if path := item.get("path"):
                 yield path, path if kind == "downwardAPI" else source.get("name") or ""
+    if entry.get("clusterTrustBundle") is not None:
+        path = entry["clusterTrustBundle"].get("path") or ""
+        yield path, path
+    for field in CERTIFICATE_PATHS:
+        if path := (entry.get("podCertificate") or EMPTY).get(field):
+            yield path, path
 
 
 Volume = Mapping[str, Any]

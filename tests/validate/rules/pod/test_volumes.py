@@ -100,7 +100,6 @@ def test_a_projected_volume_has_one_source_an_entry_and_no_path_twice(in_volume:
     sources = [
         {"secret": {"name": "s", "items": [item]}, "configMap": {"name": "c", "items": [item]}},
         {"serviceAccountToken": {"expirationSeconds": 60}},
-        {"clusterTrustBundle": {}, "podCertificate": {}},
     ]
     assert in_volume(projected={"sources": sources}) == [
         ("projected", 'Invalid value: "c": conflicting duplicate paths'),
