@@ -46,14 +46,14 @@ IDLE_SECONDS: Final = 0.3
 """Seconds of silence after which the caller gets a turn."""
 
 FATAL_STATUSES: Final = (401, 403)
-"""Answers after which asking again is no use."""
+"""Answers after which client again is no use."""
 
 
 class GroupLister:
     """The lists of one selection. ``page`` is how many objects are asked for at a time."""
 
-    def __init__(self, asking: ApiClient, selection: Selection, page: int = PAGE_SIZE) -> None:
-        self._asking = asking
+    def __init__(self, client: ApiClient, selection: Selection, page: int = PAGE_SIZE) -> None:
+        self._client = client
         self._page = page
         self.namespace = selection.namespace
         self.selector = selection.selector
@@ -79,7 +79,7 @@ class GroupLister:
             if fields:
                 query += f"&fieldSelector={quote(fields)}"
             try:
-                page = self._asking.get(
+                page = self._client.get(
                     self.path(kind) + query + (f"&continue={quote(more)}" if more else "")
                 )
             except StatusError as refused:

@@ -28,10 +28,10 @@ GONE_STATUSES: Final = (404, 409)
 
 
 class ClusterWriter:
-    """Writes to the cluster that ``asking`` speaks to. Raises `ClusterError` when it cannot."""
+    """Writes to the cluster that ``client`` speaks to. Raises `ClusterError` when it cannot."""
 
-    def __init__(self, asking: ApiClient, selection: Selection) -> None:
-        self._asking = asking
+    def __init__(self, client: ApiClient, selection: Selection) -> None:
+        self._client = client
         self._selection = selection
 
     def annotate(self, kind: str, object: Object, annotations: Mapping[str, str]) -> None:
@@ -39,7 +39,7 @@ class ClusterWriter:
         metadata = {"uid": object["metadata"]["uid"], "annotations": dict(annotations)}
         body = json.dumps({"metadata": metadata}).encode()
         try:
-            self._asking.send("PATCH", object_path(kind, object) + "?fieldManager=expander", body)
+            self._client.send("PATCH", object_path(kind, object) + "?fieldManager=expander", body)
         except StatusError as refused:
             if refused.code not in GONE_STATUSES:
                 raise
@@ -48,7 +48,7 @@ class ClusterWriter:
         """Delete the object, if it still is the one of this uid; False when it is not there any more."""
         body = _delete_options(propagation, uid=object["metadata"]["uid"])
         try:
-            self._asking.send("DELETE", object_path(kind, object), body)
+            self._client.send("DELETE", object_path(kind, object), body)
         except StatusError as refused:
             if refused.code not in GONE_STATUSES:
                 raise
@@ -107,7 +107,7 @@ class ClusterWriter:
         return []
 
     def _listed(self, kind: str, selection: Selection) -> Iterator[Object]:
-        for page in self._asking.pages(collection_path(kind, selection.namespace), selection.selector):
+        for page in self._client.pages(collection_path(kind, selection.namespace), selection.selector):
             yield from page["items"]
 
     def _delete_in(self, kind: str, namespace: str | None, selector: str, propagation: str) -> int:
@@ -117,7 +117,7 @@ class ClusterWriter:
         more = ""
         while True:
             try:
-                answer = self._asking.send(
+                answer = self._client.send(
                     "DELETE", path + (f"&continue={quote(more)}" if more else ""), body
                 )
             except StatusError as refused:

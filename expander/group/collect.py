@@ -42,7 +42,7 @@ class ClusterCollector:
     def __init__(
         self,
         transport: Transport,
-        asking: ApiClient,
+        client: ApiClient,
         folder: Path,
         journal: Journal | None,
         fail: Callable[[ExpanderError], None],
@@ -55,7 +55,7 @@ class ClusterCollector:
         self.left = 0
         self._transport = transport
         self._sources: dict[str, ClusterSource] = {}
-        self._asking = asking
+        self._client = client
         self._journal = journal
         self._fail = fail
         self._say = say
@@ -139,7 +139,7 @@ class ClusterCollector:
         }
         path = f"{collection}/{quote(metadata['name'], safe='')}"
         try:
-            self._asking.send("DELETE", path, json.dumps(options).encode())
+            self._client.send("DELETE", path, json.dumps(options).encode())
         except StatusError as refused:
             if refused.code not in (404, 409):  # somebody else was quicker
                 raise

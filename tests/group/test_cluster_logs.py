@@ -8,7 +8,8 @@ import pytest
 
 from expander.client.client import ApiClient, StatusError
 from expander.client.transport import ConnectionLost, Transport
-from expander.group import cluster_source as group_logs
+from expander.group import cluster_logs
+from expander.group.cluster_logs import LogReader
 from expander.group.source import LogOptions
 from expander.kube.objects import Object
 
@@ -47,12 +48,12 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_logs, "LOG_RETRY_SECONDS", 0)
+    monkeypatch.setattr(cluster_logs, "LOG_RETRY_SECONDS", 0)
 
 
 def follow(server: Server, first: Object, **options: Any) -> bytes:
     given = LogOptions(**{"follow": True, **options})
-    pieces = group_logs.read_log(cast(Transport, server), cast(ApiClient, server), first, "main", given)
+    pieces = LogReader(cast(Transport, server), cast(ApiClient, server), first, "main", given).chunks()
     return b"".join(pieces)
 
 

@@ -91,7 +91,7 @@ def test_lists_come_in_portions_and_are_whole(served: Server, source: Sources) -
     create(served, *(job(f"many-{number}", group="many", suspend=True) for number in range(7)))
     whole = source(served, "jobgroup=many")
     assert names(whole.jobs()) == [f"many-{number}" for number in range(7)]
-    small = GroupLister(whole.asking, whole.selection, page=3)
+    small = GroupLister(whole.client, whole.selection, page=3)
     assert len(list(small.pages("Job", "jobgroup=many"))) == 3
     assert names(small.objects("Job", "jobgroup=many")) == names(whole.jobs())
     first = next(whole.jobs())

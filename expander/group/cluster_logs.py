@@ -1,0 +1,145 @@
+"""Read a container's log through the API server, reconnecting where it broke off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from expander.client.client import ApiClient, StatusError
+from expander.client.retry import TRANSIENT, status_of
+from expander.client.transport import ConnectionLost, HttpError, Transport
+from expander.group.source import LogOptions
+from expander.kube.objects import Object, container_status, uid_of
+
+READ_TIMEOUT_SECONDS: Final = 60.0
+FOLLOW_TIMEOUT_SECONDS: Final = 600.0
+"""Seconds without output after which a log that is followed is requested again."""
+
+LOG_RETRY_SECONDS: Final = 1.0
+"""Seconds before a log is requested again."""
+
+MAX_LOG_ATTEMPTS: Final = 5
+"""Failed requests in a row after which reading gives up."""
+
+
+class LogReader:
+    """One container's log; iterate `chunks` once.
+
+    A lost connection is made again. A whole log continues where it broke off; with ``tail`` or ``since`` the
+    lines of the last second may come twice. A container restarted meanwhile is recognised: after a
+    restart the old log is read as ``previous``, and a container replaced in place is read from its first byte.
+    """
+
+    def __init__(
+        self, transport: Transport, client: ApiClient, pod: Object, container: str, options: LogOptions
+    ) -> None:
+        metadata = pod["metadata"]
+        namespace, name = (quote(metadata[key], safe="") for key in ("namespace", "name"))
+        self._path = f"/api/v1/namespaces/{namespace}/pods/{name}"
+        self._transport = transport
+        self._client = client
+        self._uid = uid_of(pod)
+        self._container = container
+        self._options = options
+        self._whole = options.tail is None and options.since is None
+        self._seen = 0
+        self._heard_at = time.monotonic()
+        self._failures = 0
+        self._start = container_start(pod, container)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The log in pieces of any size. Raises StatusError when the server refuses or stays silent."""
+        while True:
+            try:
+                yield from self._read()
+                return
+            except HttpError as answer:
+                if answer.status in (400, 404):
+                    return
+                self._check(answer)
+            except ConnectionLost as lost:
+                if self._failures >= MAX_LOG_ATTEMPTS and not self._options.follow:
+                    raise StatusError(0, f"{self._transport.server} does not answer: {lost}") from None
+            self._failures += 1
+            time.sleep(LOG_RETRY_SECONDS)
+            if not self._options.previous and not self._goes_on():
+                return
+
+    def _read(self) -> Iterator[bytes]:
+        """One request, without the bytes that an earlier one has given."""
+        options = self._options
+        switches = [name for name in ("previous", "follow", "timestamps") if getattr(options, name)]
+        query = {"container": self._container} | dict.fromkeys(switches, "true")
+        if self._seen and not self._whole:
+            query["sinceSeconds"] = str(int(time.monotonic() - self._heard_at) + 1)
+        else:
+            query.update({} if options.tail is None else {"tailLines": str(options.tail)})
+            query.update({} if options.since is None else {"sinceSeconds": str(max(1, round(options.since)))})
+        skip = self._seen if self._whole else 0
+        timeout = FOLLOW_TIMEOUT_SECONDS if options.follow else READ_TIMEOUT_SECONDS
+        for piece in self._transport.stream(f"{self._path}/log?{urlencode(query)}", timeout):
+            self._failures = 0
+            self._heard_at = time.monotonic()
+            if skip >= len(piece):
+                skip -= len(piece)
+                continue
+            yield piece[skip:]
+            self._seen += len(piece) - skip
+            skip = 0
+
+    def _check(self, answer: HttpError) -> None:
+        """Raise StatusError for an answer after which client again is of no use."""
+        if answer.status == 401 and not self._failures:
+            self._transport.refresh()
+        elif answer.status not in TRANSIENT or self._failures >= MAX_LOG_ATTEMPTS:
+            message = status_of(answer.body).get("message") or f"HTTP {answer.status}"
+            raise StatusError(answer.status, f"{self._transport.server}: {message}") from None
+
+    def _goes_on(self) -> bool:
+        """Whether there is more to read after a lost connection; tells a restarted container apart."""
+        now = self._current_start()
+        while self._options.follow and now and not now.since:
+            time.sleep(LOG_RETRY_SECONDS)
+            now = self._current_start()
+        if not now or not now.since:
+            return False
+        if now.restarts == self._start.restarts:
+            if now != self._start:
+                self._start, self._whole, self._seen = now, True, 0
+                self._options = replace(self._options, tail=None, since=None)
+            return True
+        if now.restarts != self._start.restarts + 1:
+            return False
+        self._options = replace(self._options, previous=True, follow=False)
+        return True
+
+    def _current_start(self) -> ContainerStart | None:
+        """The container's latest start, None when its pod is gone."""
+        try:
+            pod = self._client.get(self._path)
+        except StatusError as answer:
+            if answer.code == 404:
+                return None
+            raise
+        return container_start(pod, self._container) if uid_of(pod) == self._uid else None
+
+
+class ContainerStart(NamedTuple):
+    """A start of a container, from its pod's status; a replaced container differs in ``id`` or ``since``."""
+
+    restarts: int
+    id: str
+    since: str
+    """Empty while nothing of it has started."""
+
+
+def container_start(pod: Object, container: str) -> ContainerStart:
+    """The start whose log the API server gives: while a container waits for a restart, the last one."""
+    status = container_status(pod, container)
+    state, last = status.get("state") or {}, status.get("lastState") or {}
+    of = state.get("running") or state.get("terminated") or last.get("terminated") or {}
+    id_ = of.get("containerID") or status.get("containerID")
+    return ContainerStart(int(status.get("restartCount") or 0), id_ or "", of.get("startedAt") or "")
