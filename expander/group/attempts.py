@@ -21,14 +21,14 @@ DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 class Attempt:
     """One pod: its life in Unix seconds (None: not yet), and how its containers ended.
 
-    ``began`` is when its first container started. ``exit_code`` is that of the container that ended badly
+    ``started`` is when its first container started. ``exit_code`` is that of the container that ended badly
     last, or 0; None while it runs. ``cpu`` (cores) and ``memory`` (bytes) are its requests.
     """
 
     pod: Object
     created: float | None
-    began: float | None
-    ended: float | None
+    started: float | None
+    finished: float | None
     phase: str
     exit_code: int | None
     reason: str
@@ -52,15 +52,15 @@ class Attempt:
 
 
 def pod_attempt(pod: Object) -> Attempt:
-    """What a pod tells about itself."""
+    """The attempt that a pod stands for."""
     metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
-    ends, begins, running = [], [], False
+    ends, starts, running = [], [], False
     for container in statuses_of(pod):
         state = container.get("state") or {}
         end, run = state.get("terminated"), state.get("running")
         running = running or bool(run)
-        earlier = (container.get("lastState") or {}).get("terminated")
-        begins += [part["startedAt"] for part in (end, run, earlier) if part and part.get("startedAt")]
+        previous = (container.get("lastState") or {}).get("terminated")
+        starts += [part["startedAt"] for part in (end, run, previous) if part and part.get("startedAt")]
         if end:
             ends.append(end)
     bad = [end for end in ends if end.get("exitCode")]
@@ -68,12 +68,12 @@ def pod_attempt(pod: Object) -> Attempt:
     request = pod_request(spec)
     over = status.get("phase") in ("Succeeded", "Failed")
     code = worst.get("exitCode") if worst else 0 if over and ends else None
-    finished = max((end["finishedAt"] for end in ends if end.get("finishedAt")), default=None)
+    last_end = max((end["finishedAt"] for end in ends if end.get("finishedAt")), default=None)
     return Attempt(
         pod=pod,
         created=seconds_of(metadata.get("creationTimestamp")),
-        began=seconds_of(min(begins, default=None)),
-        ended=seconds_of(finished) if over and not running else None,
+        started=seconds_of(min(starts, default=None)),
+        finished=seconds_of(last_end) if over and not running else None,
         phase=status.get("phase") or "Pending",
         exit_code=code,
         reason=str(status.get("reason") or (worst or {}).get("reason") or ""),

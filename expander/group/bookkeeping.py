@@ -19,7 +19,7 @@ from expander.base.errors import ExpanderError, OutputError
 from expander.base.state_dir import state_folder
 
 PendingJob = tuple[dict[str, Any], str]
-"""The Job's manifest, and the uid of what it replaces, or an empty text."""
+"""The Job's manifest, and the uid of the Job it replaces, or an empty text."""
 
 
 class PendingRetries:
@@ -39,18 +39,18 @@ class PendingRetries:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._file)
-            raise ExpanderError("another retry of this group is at work") from error
+            raise ExpanderError("another retry of this group is running") from error
         size = os.fstat(self._file).st_size
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             self._write("\n")  # the process before ended in the middle of a line
         self._open = self._read()
 
     def entries(self) -> list[PendingJob]:
-        """What was begun and is not known to be done."""
+        """The Jobs that were begun and are not known to be done."""
         return [*self._open.values()]
 
     def begin(self, entries: Iterable[PendingJob]) -> None:
-        """Write down what is about to be done; durable on return."""
+        """Record what is about to be done; durable on return."""
         added = {_key(entry[0]): entry for entry in entries}
         self._open |= added
         lines = [json.dumps({"begun": tree, "replaces": uid}) + "\n" for tree, uid in added.values()]
@@ -58,7 +58,7 @@ class PendingRetries:
         os.fsync(self._file)
 
     def done(self, namespace: str, name: str) -> None:
-        """The cluster has the Job."""
+        """Record that the cluster has the Job."""
         if self._open.pop((namespace, name), None) is not None:
             self._write(json.dumps({"done": [namespace, name]}) + "\n")
 
@@ -108,19 +108,19 @@ if TYPE_CHECKING:
     AnyWriter: TypeAlias = ClusterWriter | LocalWriter
 
 SUBMISSIONS_FOLDER = "submit"
-"""The folder of the journals of submissions, among the state of groups."""
+"""The folder of submission journals, beside the state of groups."""
 
 
 PENDING_FILE = "pending.jsonl"
-"""The file of `pipeline.group.pending` in the folder of a group's retries."""
+"""The file of `PendingRetries` in the folder of a group's retries."""
 
 RETRIES_FOLDER = "_retry"
-"""The folder of what retries keep, among the state of groups."""
+"""The folder of what retries keep, beside the state of groups."""
 
 
 @contextmanager
 def open_writer(source: AnySource) -> Iterator[AnyWriter]:
-    """What changes the objects of ``source``. Raises ExpanderError when local state is in use."""
+    """The writer for the objects of ``source``. Raises ExpanderError when local state is in use."""
     from expander.group.local_source import LocalSource
 
     if isinstance(source, LocalSource):
@@ -137,7 +137,7 @@ def open_writer(source: AnySource) -> Iterator[AnyWriter]:
 
 
 def submission_journal(source: AnySource, wanted: GroupSelector) -> Path | None:
-    """The journal of what this machine delivered of the group to this cluster, None where there is none."""
+    """The journal of what this machine submitted of the group to this cluster, None if there is none."""
     if wanted.is_local or wanted.group is None:
         return None
     from expander.submit.journal import journal_file
@@ -147,10 +147,10 @@ def submission_journal(source: AnySource, wanted: GroupSelector) -> Path | None:
 
 
 def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable[tuple[str, str]]) -> None:
-    """Forget what this machine delivered of the group and is gone, so that it may be sent again.
+    """Forget what was submitted from this machine and is deleted now, so that it can be submitted again.
 
-    With a name alone that is all there was in the namespace, else the Jobs that were ``deleted``, as
-    (namespace, name). Raises ExpanderError when a retry is at work, or what is remembered cannot be written.
+    With a group name alone that is everything in the namespace, else the ``deleted`` Jobs, as (namespace,
+    name). Raises ExpanderError when a retry is running or a file cannot be written.
     """
     from expander.submit.journal import forget as forget_in
 
@@ -177,7 +177,7 @@ def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable
 
 
 def retry_folder(source: AnySource, wanted: GroupSelector) -> Path:
-    """Where retries of a group keep what is pending, and logs unless the user says another place."""
+    """Where retries of a group keep what is pending, and by default the saved logs."""
     from hashlib import sha256
 
     from expander.manifests.names import LABEL_VALUE, valid_name

@@ -20,14 +20,14 @@ from expander.kube.time import unix
 from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 POLL_SECONDS: Final = (0.05, 2.0)
-"""Seconds between two looks at what is left: the first ones, and later."""
+"""Seconds between two polls of what is left: at first, and at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class CleanupFilters:
-    """Which Jobs go: finished ones, failed ones, those ``older`` than so many seconds; all must hold.
+    """Which Jobs go: finished, failed, ``older`` than so many seconds; all conditions must hold.
 
-    A Job that has ended is as old as its end, any other as old as itself.
+    The age of a Job that has ended counts from its end, that of others from their creation.
     """
 
     finished: bool = False
@@ -38,7 +38,7 @@ class CleanupFilters:
         return self.finished or self.failed or self.older is not None
 
     def matches(self, state: str, since: float, now: float) -> bool:
-        """Whether a Job goes that is in ``state`` since that time (Unix seconds)."""
+        """Whether a Job goes that has been in ``state`` since that time (Unix seconds)."""
         if self.failed and state != FAILED:
             return False
         if self.finished and state not in (COMPLETE, FAILED):
@@ -48,7 +48,7 @@ class CleanupFilters:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An object of the group; ``state`` is that of a Job or the phase of a pod, ``since`` Unix seconds."""
+    """An object to delete; ``state`` is a Job's state or a pod's phase, ``since`` is in Unix seconds."""
 
     kind: str
     namespace: str
@@ -59,15 +59,15 @@ class Target:
 
     @property
     def object(self) -> Object:
-        """As much of it as a deletion needs."""
+        """As much of the object as a deletion needs."""
         metadata = {"namespace": self.namespace, "name": self.name, "uid": self.uid}
         return {"kind": self.kind, "metadata": metadata}
 
 
 @dataclass(slots=True)
 class CleanupPlan:
-    """What is to go. ``whole``: everything with the group's label; else the Jobs in ``jobs``, and ``rest``
-    when ``deletes_rest``: no Job is left that may need it."""
+    """What to delete. ``whole``: everything with the group's label; else the Jobs in ``jobs``, and ``rest``
+    if ``deletes_rest``: no Job that may need it is left."""
 
     whole: bool
     deletes_rest: bool
@@ -84,12 +84,12 @@ class CleanupPlan:
 
     @property
     def targets(self) -> list[Target]:
-        """What goes, beside the pods of the Jobs."""
+        """What goes, apart from the pods of the Jobs."""
         return [*self.jobs, *(self.rest if self.deletes_rest else ())]
 
 
 def plan_cleanup(reader: Reader, writer: Writer, filters: CleanupFilters, now: float) -> CleanupPlan:
-    """What goes of the selection at ``now`` (Unix seconds)."""
+    """What to delete of the selection at ``now`` (Unix seconds)."""
     jobs, kept = [], 0
     for job in reader.jobs():
         found = target_of("Job", job)
@@ -104,7 +104,7 @@ def plan_cleanup(reader: Reader, writer: Writer, filters: CleanupFilters, now: f
 
 
 def planned_pods(plan: CleanupPlan, reader: Reader, writer: Writer) -> list[Target]:
-    """The pods that go with the plan."""
+    """The pods that the plan deletes."""
     jobs = {job.uid for job in plan.jobs}
     pods = {uid_of(pod): pod for pod in reader.pods() if owner_of(pod) in jobs and not _is_terminated(pod)}
     if plan.whole or plan.deletes_rest:
@@ -113,13 +113,13 @@ def planned_pods(plan: CleanupPlan, reader: Reader, writer: Writer) -> list[Targ
 
 
 def _is_terminated(pod: Object) -> bool:
-    """Whether a pod was deleted already, and has ended: it goes, or is gone, by itself."""
+    """Whether a pod has ended and is being deleted already."""
     ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
     return ended and pod["metadata"].get("deletionTimestamp") is not None
 
 
 def target_of(kind: str, obj: Object) -> Target:
-    """An object as a line of a plan."""
+    """The target for an object."""
     metadata = obj["metadata"]
     state = ""
     since = unix(metadata["creationTimestamp"]) if metadata.get("creationTimestamp") else 0.0
@@ -134,9 +134,9 @@ def target_of(kind: str, obj: Object) -> Target:
 def delete_targets(
     plan: CleanupPlan, writer: Writer, selection: Selection, say: Callable[[str], None]
 ) -> Iterator[Counter[str]]:
-    """Delete what the plan has; gives the numbers deleted so far, by kind, now and then.
+    """Delete the plan's targets; yields the counts by kind so far.
 
-    Raises ExpanderError at the end when something could not be deleted.
+    Raises ExpanderError at the end if something could not be deleted.
     """
     counts: Counter[str] = Counter()
     errors: list[ExpanderError] = []
@@ -162,10 +162,10 @@ def delete_targets(
 
 
 def wait_until_gone(plan: CleanupPlan, writer: Writer, timeout: float) -> tuple[int, int]:
-    """Wait until what the plan has is gone.
+    """Wait until the plan's targets are gone.
 
-    Tells how many of its Jobs and pods are left after ``timeout`` seconds, and, of a whole group, how many
-    Jobs somebody created meanwhile.
+    Returns how many Jobs and pods are left after ``timeout`` seconds and, for a whole group, how many Jobs
+    were created meanwhile.
     """
     ends, pause = time.monotonic() + timeout, POLL_SECONDS[0]
     while (left := _left(plan, writer))[0]:
@@ -190,7 +190,7 @@ def _left(plan: CleanupPlan, writer: Writer) -> tuple[int, int]:
 
 
 def kubectl_commands(plan: CleanupPlan, selection: Selection, kubectl: str) -> Iterator[str]:
-    """The kubectl commands that do the same; ``kubectl`` may have options of its own."""
+    """The kubectl commands that do the same; ``kubectl`` may include options."""
     where = "-A" if selection.namespace is None else f"-n {selection.namespace}"
     by_label = {each.kind for each in plan.rest} if plan.deletes_rest else set()
     if plan.whole:

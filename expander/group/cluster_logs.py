@@ -29,8 +29,8 @@ class LogReader:
     """One container's log; iterate `chunks` once.
 
     A lost connection is made again. A whole log continues where it broke off; with ``tail`` or ``since`` the
-    lines of the last second may come twice. A container restarted meanwhile is recognised: after a
-    restart the old log is read as ``previous``, and a container replaced in place is read from its first byte.
+    lines of the last second may come twice. A container started anew meanwhile is recognised: after a restart
+    the old log is read as ``previous``, and one replaced in place is read from its first byte.
     """
 
     def __init__(

@@ -27,30 +27,30 @@ OWNER_LABELS: Final = ("batch.kubernetes.io/controller-uid", "controller-uid")
 """The label with the Job's uid, and its name before Kubernetes 1.27."""
 
 PAGE_SIZE: Final = 1000
-"""Objects of a list that are asked for at a time."""
+"""Objects per page of a list."""
 
 MAX_UIDS_PER_SELECTOR: Final = 80
-"""Uids in one request: its line stays below the 8 KB that servers take."""
+"""Uids in one label selector, so that the request line stays below the 8 KiB that servers accept."""
 
 MAX_JOBS_BY_UID: Final = 4 * MAX_UIDS_PER_SELECTOR
-"""So many Jobs are asked for by uid; of more Jobs the pods are asked for by the selection."""
+"""Up to so many Jobs their pods are listed by uid; beyond, by the selection."""
 
 
 WATCH_TIMEOUT_SECONDS: Final = 240
-"""Seconds for which a watch is asked to stay open."""
+"""Seconds after which the server ends a watch (timeoutSeconds)."""
 
 WATCH_RETRY_SECONDS: Final = 0.3
-"""Seconds before a watch that was lost is begun again."""
+"""Seconds before a lost watch is opened again."""
 
 IDLE_SECONDS: Final = 0.3
-"""Seconds of silence after which the caller gets a turn."""
+"""Seconds of silence after which the caller gets None."""
 
 FATAL_STATUSES: Final = (401, 403)
 """Answers after which client again is no use."""
 
 
 class GroupLister:
-    """The lists of one selection. ``page`` is how many objects are asked for at a time."""
+    """Lists the objects of one selection, ``page`` objects per request."""
 
     def __init__(self, client: ApiClient, selection: Selection, page: int = PAGE_SIZE) -> None:
         self._client = client
@@ -60,15 +60,15 @@ class GroupLister:
         self._parsed = parse(selection.selector)
 
     def path(self, kind: str) -> str:
-        """The URL path of a list: of Job, CronJob, Pod or Event."""
+        """The URL path of a list of Jobs, CronJobs, Pods or Events."""
         row = BY_KIND[kind]
         within = "" if self.namespace is None else f"/namespaces/{quote(self.namespace, safe='')}"
         return f"{row.path}{within}/{row.plural}"
 
     def pages(self, kind: str, selector: str, fields: str = "") -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """The pages of a list, each with the resource version from which a watch goes on.
+        """The pages of a list, each with the resource version to watch from.
 
-        When the server has forgotten where a list began, it begins anew: an object may come twice.
+        When the continue token has expired (410), the list starts over: an object may come twice.
         """
         version = BY_KIND[kind].api_version
         more = ""
@@ -94,7 +94,7 @@ class GroupLister:
                 return
 
     def objects(self, kind: str, selector: str, fields: str = "") -> Iterator[dict[str, Any]]:
-        """Each object of a list, once."""
+        """Each object of a list once."""
         seen: set[str] = set()
         for _, portion in self.pages(kind, selector, fields):
             for each in portion:
@@ -104,36 +104,36 @@ class GroupLister:
                     yield each
 
     def cronjobs(self) -> list[dict[str, Any]]:
-        """The CronJobs of the selection; none for those who may see Jobs only."""
+        """The CronJobs of the selection; none for users who may list Jobs only."""
         try:
             return list(self.objects("CronJob", self.selector))
         except StatusError:
             return []
 
     def cronjob_uids(self) -> set[str]:
-        """The uids of CronJobs of the selection whose Jobs it does not select by itself."""
+        """The uids of the selection's CronJobs whose Jobs lack its labels."""
         found = self.cronjobs()
         return {
             uid_of(each) for each in found if not selects_template(self._parsed, each["spec"]["jobTemplate"])
         }
 
     def owned_jobs(self, schedules: set[str]) -> Iterator[dict[str, Any]]:
-        """The Jobs of the CronJobs with these uids that the selection does not select."""
+        """The Jobs of these CronJobs that lack the selection's labels."""
         if schedules:
             for job in self.objects("Job", ""):
                 if owner_of(job) in schedules and not self.selects(job):
                     yield job
 
     def selects(self, obj: Object) -> bool:
-        """Whether the labels of an object are those that the selection means."""
+        """Whether the selection selects an object."""
         return self._parsed.matches(obj["metadata"].get("labels"))
 
     def selects_pods_of(self, job: Object) -> bool:
-        """Whether the pods of ``job`` have labels that the selection selects."""
+        """Whether the selection selects the pods of ``job``."""
         return selects_template(self._parsed, job["spec"]["template"])
 
     def pods_of(self, jobs: Iterable[Object], few: bool) -> Iterator[dict[str, Any]]:
-        """The pods of ``jobs``; ``few`` when these are some Jobs of the selection."""
+        """The pods of ``jobs``; ``few`` if these are only some Jobs of the selection."""
         owners = {uid_of(job): job for job in jobs}
         apart = list(owners.values())
         if not few or len(owners) > MAX_JOBS_BY_UID:
@@ -149,12 +149,12 @@ def _owned_pods(pods: Iterable[dict[str, Any]], owners: dict[str, Object]) -> It
 
 
 def selects_template(selector: Selector, template: Object) -> bool:
-    """Whether what is made of a template is selected."""
+    """Whether objects made from a template are selected."""
     return selector.matches((template.get("metadata") or {}).get("labels"))
 
 
 def pod_selectors(jobs: Sequence[Object]) -> Iterator[str]:
-    """Label selectors that together mean the pods of ``jobs``."""
+    """Label selectors that together select the pods of ``jobs``."""
     by_label: dict[str, list[str]] = {}
     for job in jobs:
         selector = job["spec"].get("selector") or {}
@@ -171,7 +171,7 @@ def pod_selectors(jobs: Sequence[Object]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class ListPage:
-    """A part of what is there now; ``last`` when there is no more of it."""
+    """A page of a list; ``last`` when no more follow."""
 
     objects: list[dict[str, Any]]
     last: bool
@@ -182,7 +182,7 @@ Notification = ListPage | Change | Exception
 
 @dataclass
 class WatchStream:
-    """One list that is followed; ``known`` are the versions and marks of what was told of it, by uid."""
+    """One list-and-watch; ``known`` maps each uid to the version and mark that was reported last."""
 
     kind: str
     selector: str
@@ -192,7 +192,7 @@ class WatchStream:
 
 
 class GroupWatcher:
-    """The watches of one selection; read `changes` once."""
+    """Watches one selection; read `changes` once."""
 
     def __init__(self, transport: Transport, lister: GroupLister, pods: bool) -> None:
         self._transport = transport
@@ -203,14 +203,14 @@ class GroupWatcher:
         self._jobs: dict[str, bool] = {}
         """Each Job's uid, and whether the selection selects its pods."""
         self._strangers: dict[str, dict[str, Change]] = {}
-        """By owner, pods that came before their Job, if it is one of the selection at all."""
+        """By owner, pods seen before their Job, which may not belong to the selection."""
         self._narrow: WatchStream | None = None
         self._wide: WatchStream | None = None
         self._unlisted = 0
         self._told = False
 
     def changes(self, stopped: Callable[[], bool]) -> Iterator[Change | None]:
-        """What `Reader.changes` says."""
+        """See `Reader.changes`."""
         try:
             schedules = self._lister.cronjob_uids()
         except ClusterError:
@@ -283,7 +283,7 @@ class GroupWatcher:
             self._strangers.setdefault(owner_of(obj), {})[uid] = change
 
     def _arrived(self, job: Object) -> Iterator[Change]:
-        """A Job that was not known: its pods that came before it, and a watch that sees those to come."""
+        """A new Job: report the pods seen before it, and watch for those to come."""
         uid = uid_of(job)
         self._jobs[uid] = self._lister.selects_pods_of(job)
         yield from self._strangers.pop(uid, {}).values()
@@ -296,7 +296,7 @@ class GroupWatcher:
                 yield from self._changed(self._wide, Change("ADDED", pod))
 
     def _is_apart(self, pod: Object) -> bool:
-        """Whether a pod is of a Job of the selection, but not selected."""
+        """Whether a pod belongs to a Job of the selection without being selected."""
         return self._jobs.get(owner_of(pod)) is False
 
     def _follow(self, kind: str, selector: str, takes: Callable[[Object], bool]) -> WatchStream:
@@ -306,7 +306,7 @@ class GroupWatcher:
         return stream
 
     def _work(self, stream: WatchStream) -> None:
-        """Follow one list until it is over. For a thread of its own."""
+        """List and watch until stopped; runs in a thread of its own."""
         version, listed = "", False
         while not self._over:
             try:
@@ -338,7 +338,7 @@ class GroupWatcher:
         return last
 
     def _watch(self, stream: WatchStream, version: str) -> str:
-        """Watch from ``version``; gives the version to go on from, empty when that is forgotten."""
+        """Watch from ``version``; returns the version to continue from, empty when a new list is needed."""
         query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
         query += f"&labelSelector={quote(stream.selector)}&resourceVersion="
         try:

@@ -18,24 +18,24 @@ OTHER_KINDS: Final = tuple(kind for kind in CLEANUP_ORDER if kind not in ("Job",
 """Those that are neither Jobs nor their pods."""
 
 PARALLEL_DELETIONS: Final = 16
-"""Deletions under way."""
+"""Deletions in flight."""
 
 DELETION_BATCH: Final = 1000
-"""Objects that are taken in at a time."""
+"""Objects whose deletion is queued at a time."""
 
 GONE_STATUSES: Final = (404, 409)
-"""Answers to a deletion that say: this very object is not there any more."""
+"""Status codes of a deletion that mean: this object (of this uid) no longer exists."""
 
 
 class ClusterWriter:
-    """Writes to the cluster that ``client`` speaks to. Raises `ClusterError` when it cannot."""
+    """Changes the objects of a selection through ``client``. Raises `ClusterError` when it cannot."""
 
     def __init__(self, client: ApiClient, selection: Selection) -> None:
         self._client = client
         self._selection = selection
 
     def annotate(self, kind: str, object: Object, annotations: Mapping[str, str]) -> None:
-        """Set annotations of the object of that name and uid; nothing happens when it is gone."""
+        """Set annotations of the object of that name and uid; does nothing when it is gone."""
         metadata = {"uid": object["metadata"]["uid"], "annotations": dict(annotations)}
         body = json.dumps({"metadata": metadata}).encode()
         try:
@@ -45,7 +45,7 @@ class ClusterWriter:
                 raise
 
     def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
-        """Delete the object, if it still is the one of this uid; False when it is not there any more."""
+        """Delete the object of that name and uid; False when it no longer exists."""
         body = _delete_options(propagation, uid=object["metadata"]["uid"])
         try:
             self._client.send("DELETE", object_path(kind, object), body)
@@ -56,7 +56,7 @@ class ClusterWriter:
         return True
 
     def delete_each(self, kind: str, objects: Iterable[Object]) -> Iterator[Object]:
-        """Delete each of the objects as `delete` does; gives those that are gone now, in any order.
+        """Delete each object as `delete` does; yields those that are gone now, in any order.
 
         What cannot be deleted is left out, and the first error is raised at the end.
         """
@@ -76,9 +76,9 @@ class ClusterWriter:
             raise error
 
     def delete_all(self, kind: str, selection: Selection, *, propagation: str = "Background") -> int:
-        """Delete every object of ``kind`` that ``selection`` means, page by page; how many there were."""
+        """Delete every selected object of ``kind``, page by page; returns how many there were."""
         if not selection.selector:
-            raise ClusterError("a deletion without a selector would take everything")
+            raise ClusterError("refusing to delete a collection without a selector")
         namespaces = [selection.namespace]
         if selection.namespace is None:  # the API deletes collections of one namespace only
             found = self._listed(kind, selection)
@@ -86,13 +86,13 @@ class ClusterWriter:
         return sum(self._delete_in(kind, each, selection.selector, propagation) for each in namespaces)
 
     def labelled(self, kind: str) -> Iterator[Object]:
-        """The objects of a kind that bear the labels of the selection themselves."""
+        """The objects of a kind that carry the selection's labels themselves."""
         return self._listed(kind, self._selection)
 
     def others(self) -> Iterator[Object]:
-        """What else belongs to the selection: its CronJobs, ConfigMaps, Secrets and Services.
+        """The selection's other objects: CronJobs, ConfigMaps, Secrets and Services.
 
-        Kinds that may not be listed are left out.
+        Kinds the user may not list are left out.
         """
         for kind in OTHER_KINDS:
             try:
@@ -103,7 +103,7 @@ class ClusterWriter:
                     raise
 
     def drop_empty(self) -> list[Path]:
-        """There are no folders here."""
+        """Nothing: a cluster has no folders."""
         return []
 
     def _listed(self, kind: str, selection: Selection) -> Iterator[Object]:

@@ -222,8 +222,8 @@ def _part_record(
     if reason == "FailedIndex" and is_volcano(job):
         reason = "PodFailed"
     failure = None if done else last_failure(attempt.pod for attempt in attempts)
-    finished = max((one.ended for one in attempts if one.ended is not None), default=whole.finished)
-    started = attempts[0].began or attempts[0].created if attempts else None
+    finished = max((one.finished for one in attempts if one.finished is not None), default=whole.finished)
+    started = attempts[0].started or attempts[0].created if attempts else None
     own = item_at(job["metadata"].get("annotations") or {}, index)
     return ItemRecord(
         namespace=whole.namespace,

@@ -211,8 +211,8 @@ def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
         found.attempts += len(record.attempts)
         found.retried += max(len(record.attempts) - 1, 0)
         for attempt in record.attempts:
-            if attempt.began is not None:
-                edges += [(attempt.began, 1), (attempt.ended or now, -1)]
+            if attempt.started is not None:
+                edges += [(attempt.started, 1), (attempt.finished or now, -1)]
         _add_cost(found, record)
     found.durations.sort()
     found.counts = Counter({state: found.counts[state] for state in STATES if found.counts[state]})
@@ -228,9 +228,9 @@ def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
 
 def attempt_cost(attempt: Attempt, now: float) -> Cost:
     """What one pod cost so far."""
-    if attempt.began is None:
+    if attempt.started is None:
         return Cost()
-    seconds = max((attempt.ended or now) - attempt.began, 0.0)
+    seconds = max((attempt.finished or now) - attempt.started, 0.0)
     return Cost(attempt.cpu * seconds, attempt.memory / GIB * seconds)
 
 
@@ -253,8 +253,8 @@ def script_data(summary: GroupReport) -> dict[str, Any]:
         spans = []
         for attempt in record.attempts:
             cost = cost.plus(attempt_cost(attempt, summary.now))
-            ended = after(attempt.ended)
-            spans.append([after(attempt.began), ended, int(attempt.phase == "Succeeded")])
+            ended = after(attempt.finished)
+            spans.append([after(attempt.started), ended, int(attempt.phase == "Succeeded")])
         item = [
             plain_text(record.label),
             f"{record.namespace}/{record.job}" if several else record.job,
