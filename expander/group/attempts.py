@@ -21,8 +21,8 @@ DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 class Attempt:
     """One pod: its life in Unix seconds (None: not yet), and how its containers ended.
 
-    ``started`` is when its first container started. ``exit_code`` is that of the container that ended badly
-    last, or 0; None while it runs. ``cpu`` (cores) and ``memory`` (bytes) are its requests.
+    ``started`` is when its first container started. ``exit_code`` is that of the container that failed last,
+    else 0; None while it runs. ``cpu`` (cores) and ``memory`` (bytes) are its requests.
     """
 
     pod: Object

@@ -29,14 +29,14 @@ from expander.submit.journal import FINISHED, Journal
 COLLECTOR_THREADS: Final = 4
 
 MAX_WAITING_JOBS: Final = 200
-"""Finished Jobs that may wait to be collected before no others are sent."""
+"""Finished Jobs that may wait for collection before no further Jobs are submitted."""
 
 
 class ClusterCollector:
     """Collects and deletes Jobs in threads of its own.
 
-    ``fail`` gets the error after which nothing more can be collected: a full disk, no right to delete.
-    ``say`` gets a line for each Job that is left in the cluster because its output cannot be read.
+    ``fail`` receives the error after which nothing can be collected: a full disk, no permission to delete.
+    ``say`` receives a line for each Job that stays in the cluster because its output cannot be read.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ClusterCollector:
         self.folder = folder
         self.collected = 0
         self.failed = 0
-        """How many of those that were collected had failed."""
+        """How many of the collected Jobs had failed."""
         self.left = 0
         self._transport = transport
         self._sources: dict[str, ClusterSource] = {}
@@ -68,16 +68,16 @@ class ClusterCollector:
 
     @property
     def waiting(self) -> int:
-        """Jobs that wait to be collected, or are being collected."""
+        """Jobs waiting for collection or being collected."""
         return len(self._uids)
 
     @property
     def is_behind(self) -> bool:
-        """Whether too many wait."""
+        """Whether too many Jobs wait."""
         return len(self._uids) >= MAX_WAITING_JOBS
 
     def finished(self, job: Object) -> None:
-        """A Job has finished; one that is not ours, or is known, is passed over."""
+        """Take a finished Job; one that was not submitted by expander, or is known, is ignored."""
         metadata = job["metadata"]
         if DIGEST_ANNOTATION not in (metadata.get("annotations") or {}) or "deletionTimestamp" in metadata:
             return
@@ -88,7 +88,7 @@ class ClusterCollector:
                 self._lock.notify()
 
     def stop(self) -> None:
-        """Begin no other Job, and wait for those that are being collected."""
+        """Start no other Job, and wait for those being collected."""
         with self._lock:
             self._over = True
             self._uids.difference_update(job["metadata"]["uid"] for job in self._jobs)
@@ -109,7 +109,7 @@ class ClusterCollector:
                 self._finish(job)
             except ClusterError as error:
                 self.left += 1
-                self._say(f"warning: job.batch/{job['metadata']['name']} is left in the cluster: {error}")
+                self._say(f"warning: job.batch/{job['metadata']['name']} stays in the cluster: {error}")
             except ExpanderError as error:
                 self._fail(error)
             finally:
@@ -149,7 +149,7 @@ class ClusterCollector:
 
 
 def fsync_folders(folders: set[Path], above: Path) -> None:
-    """Wait until the files in ``folders``, and those folders in ``above``, would survive a loss of power.
+    """Fsync the files in ``folders`` and those folders' entries in ``above``.
 
     Raises OutputError when the system refuses.
     """

@@ -14,29 +14,29 @@ from expander.kube.objects import Object, statuses_of, uid_of
 from expander.kube.time import unix
 
 TRANSIENT_REASONS: Final = frozenset(["ContainerCreating", "PodInitializing"])
-"""Reasons to wait that pass by themselves, unless an event says otherwise."""
+"""Waiting reasons that pass by themselves, unless an event says otherwise."""
 
 KUEUE_QUEUE: Final = "kueue.x-k8s.io/queue-name"
-"""The label by which Kueue finds the queue of a Job, which it suspends until there is room."""
+"""The label that names a Job's Kueue queue; Kueue keeps the Job suspended until it is admitted."""
 
 ENDED_PHASES: Final = ("Succeeded", "Failed")
 
 AGGREGATED_PREFIX: Final = "(combined from similar events): "
-"""What client-go's recorder puts before the message of many events that it made one of."""
+"""What client-go's event recorder puts before the message of aggregated events."""
 
 Warnings = Mapping[str, Sequence[Object]]
-"""Events of type Warning by the uid of what they are about, oldest first."""
+"""Events of type Warning by the uid of their involvedObject, oldest first."""
 
 
 class Diagnosis(NamedTuple):
-    """``reason`` is one word of Kubernetes, ``message`` says more."""
+    """A cause: ``reason`` is one of Kubernetes' reasons, ``message`` says more."""
 
     reason: str
     message: str = ""
 
 
 def events_by_uid(events: Iterable[Object]) -> Warnings:
-    """Events by the uid of what they are about."""
+    """Events by the uid of their involvedObject."""
     found: dict[str, list[Object]] = {}
     for event in events:
         found.setdefault(str(event["involvedObject"].get("uid", "")), []).append(event)
@@ -44,19 +44,19 @@ def events_by_uid(events: Iterable[Object]) -> Warnings:
 
 
 def needs_events(job: Object, pods: Sequence[Object]) -> bool:
-    """Whether events may tell why an unfinished Job does not go on."""
+    """Whether events may explain why an unfinished Job makes no progress."""
     return lacks_pods(job, pods) or any(_is_starting(pod) for pod in pods)
 
 
 def diagnose(job: Object, pods: Sequence[Object], warnings: Warnings) -> Diagnosis | None:
-    """What an unfinished Job that is not suspended suffers from; the commonest trouble of its pods."""
+    """What holds up an unfinished Job that is not suspended: the most common diagnosis of its pods."""
     found: Counter[str] = Counter()
     first: dict[str, Diagnosis] = {}
     for pod in pods:
-        trouble = diagnose_pod(pod, warnings.get(uid_of(pod), ()))
-        if trouble is not None:
-            found[trouble.reason] += 1
-            first.setdefault(trouble.reason, trouble)
+        diagnosis = diagnose_pod(pod, warnings.get(uid_of(pod), ()))
+        if diagnosis is not None:
+            found[diagnosis.reason] += 1
+            first.setdefault(diagnosis.reason, diagnosis)
     if lacks_pods(job, pods):
         refused = [each for each in warnings.get(uid_of(job), ()) if each.get("reason") == "FailedCreate"]
         if refused and _last_seen(refused[-1]) >= max((_created(pod) for pod in pods), default=""):
@@ -70,7 +70,7 @@ def diagnose(job: Object, pods: Sequence[Object], warnings: Warnings) -> Diagnos
 
 
 def diagnose_pod(pod: Object, warnings: Sequence[Object] = ()) -> Diagnosis | None:
-    """What keeps a pod that has not ended."""
+    """What holds up a pod that has not ended."""
     status = pod.get("status") or {}
     if status.get("phase") in ENDED_PHASES:
         return None
@@ -87,13 +87,13 @@ def diagnose_pod(pod: Object, warnings: Sequence[Object] = ()) -> Diagnosis | No
 
 
 def last_failure(pods: Iterable[Object]) -> Diagnosis | None:
-    """Why the last attempt that failed did: ``OOMKilled``, ``Evicted``, ``exit code 3``; None if none did."""
-    found = [(when, trouble) for pod in pods for when, trouble in _pod_failures(pod)]
+    """Why the last failed attempt failed: ``OOMKilled``, ``Evicted``, ``exit code 3``; None without one."""
+    found = [(when, diagnosis) for pod in pods for when, diagnosis in _pod_failures(pod)]
     return max(found, key=lambda one: one[0])[1] if found else None
 
 
 def lacks_pods(job: Object, pods: Sequence[Object]) -> bool:
-    """Whether an unfinished Job has fewer pods at work than it may have."""
+    """Whether an unfinished Job has fewer pods than it should have."""
     spec, status = job.get("spec") or {}, job.get("status") or {}
     if spec.get("suspend"):
         return False
@@ -122,7 +122,7 @@ def _pod_failures(pod: Object) -> Iterable[tuple[str, Diagnosis]]:
 
 
 def _was_killed(pod: Object, end: Object) -> bool:
-    """Whether a container ended because its pod was deleted: no failure of its own."""
+    """Whether a container ended because its pod was deleted, which is no failure of its own."""
     metadata = pod["metadata"]
     stamp, ended = metadata.get("deletionTimestamp"), end.get("finishedAt")
     if not stamp or not ended:
@@ -131,7 +131,7 @@ def _was_killed(pod: Object, end: Object) -> bool:
 
 
 def _disruption(status: Object) -> str:
-    """Why a pod as a whole was ended, as the kubelet, the scheduler or the eviction API said."""
+    """Why a pod was ended as a whole, according to the kubelet, the scheduler or the eviction API."""
     if status.get("reason"):
         return str(status["reason"])
     for condition in status.get("conditions") or ():
@@ -147,7 +147,7 @@ def _termination_diagnosis(end: Object) -> Diagnosis:
 
 
 def _is_starting(pod: Object) -> bool:
-    """Whether a pod has a node, but no container that has begun."""
+    """Whether a pod has a node but no started container."""
     status = pod.get("status") or {}
     if status.get("phase") != "Pending" or not (pod.get("spec") or {}).get("nodeName"):
         return False

@@ -24,11 +24,11 @@ from expander.kube.volcano import end_of, is_volcano
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, JobOutcome, outcome_of
 
 DEFAULT_BACKOFF_LIMIT = 6
-"""The default of backoffLimit; a Job with a limit for each index has another one."""
+"""The API server's default of backoffLimit (without backoffLimitPerIndex)."""
 
 
 EVENTS_REFRESH_SECONDS: Final = 5.0
-"""Seconds between two looks at events, while there is something they may explain."""
+"""Seconds between two requests for events, while they may explain something."""
 
 STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED)
 
@@ -37,11 +37,11 @@ STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED)
 class JobStatus:
     """One Job of a group.
 
-    ``reason`` is one word: why it failed, or what keeps it; ``message`` says more. ``cause`` is why the last
-    failed attempt did, ``detail`` what was said of that (a termination message). ``retries`` are attempts
-    that followed a failed one, of pods and of containers. ``done`` of ``wanted`` completions; ``wanted`` None
-    when any number will do. ``failed_indexes`` is in the API's form: ``1,3-5``. ``nodes`` are those of its
-    pods, the last one first.
+    ``reason`` is one word: why it failed, or what holds it up; ``message`` says more. ``cause`` is why its
+    last failed attempt failed, ``detail`` the message of that (a termination message). ``retries`` are
+    attempts after a failed one, of pods and containers. ``succeeded`` of ``completions``; the latter is None
+    when any number will do. ``failed_indexes`` has the API's form: ``1,3-5``. ``nodes`` are those of its
+    pods, latest first.
     """
 
     job: Object
@@ -63,12 +63,12 @@ class JobStatus:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing will happen to it any more."""
+        """Whether it is Complete or Failed."""
         return self.state in (COMPLETE, FAILED)
 
     @property
     def summary(self) -> str:
-        """All that is known of it, in a line."""
+        """All that is known of it, on one line."""
         return ": ".join(
             dict.fromkeys(part for part in (self.explanation, self.message, self.detail) if part)
         )
@@ -85,7 +85,7 @@ class JobStatus:
 
 
 def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobStatus:
-    """How a Job stands; ``pods`` are its own, ``warnings`` the events that there are."""
+    """The status of a Job; ``pods`` are its own, ``warnings`` the known events."""
     spec, status = job.get("spec") or {}, job.get("status") or {}
     outcome = outcome_of(job, pods)
     reason, message = outcome.reason, outcome.message
@@ -94,8 +94,8 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
     if outcome.state == SUSPENDED:
         reason, message = _suspension(job)
     elif outcome.state not in (COMPLETE, FAILED) and not reason:
-        trouble = diagnose(job, pods, warnings) or _backoff(status)
-        reason, message = trouble or ("", "")
+        diagnosis = diagnose(job, pods, warnings) or _backoff(status)
+        reason, message = diagnosis or ("", "")
     completions = _replicas(spec) if is_volcano(job) else spec.get("completions")
     if completions is None and spec.get("parallelism", 1) == 1:
         completions = 1
@@ -115,7 +115,7 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
 
 
 def job_statuses(reader: Reader) -> list[JobStatus]:
-    """How every Job of a source stands. Events are asked for only if they may tell something."""
+    """The status of every Job of a source. Events are requested only if they may explain something."""
     jobs = list(reader.jobs())
     pods = pods_by_job(reader.pods(jobs)) if jobs else {}
     return statuses_of_jobs(reader, jobs, pods)
@@ -124,7 +124,7 @@ def job_statuses(reader: Reader) -> list[JobStatus]:
 def statuses_of_jobs(
     reader: Reader, jobs: Iterable[Object], pods: dict[str, list[Object]]
 ) -> list[JobStatus]:
-    """The same of some Jobs and all their pods, which are known already."""
+    """The status of some Jobs whose pods are known."""
     found = [(job, pods.get(uid_of(job), [])) for job in jobs]
     asks = any(needs_events(job, own) for job, own in found if not has_ended(job))
     warnings = events_by_uid(reader.events(warnings=True)) if asks else {}
@@ -132,7 +132,7 @@ def statuses_of_jobs(
 
 
 def has_ended(job: Object) -> bool:
-    """Whether a Job is complete or has failed: its conditions decide, or the phase of a Volcano Job."""
+    """Whether a Job is Complete or Failed, by its conditions, or by the phase of a Volcano Job."""
     if is_volcano(job):
         return end_of(job) is not None
     conditions = (job.get("status") or {}).get("conditions") or ()
@@ -147,14 +147,14 @@ def _replicas(spec: Object) -> int:
 def _suspension(job: Object) -> Diagnosis:
     queue = (job["metadata"].get("labels") or {}).get(KUEUE_QUEUE)
     if queue:
-        return Diagnosis("Queued", f"waits for room in the queue {queue} of Kueue")
+        return Diagnosis("Queued", f"waiting for admission by Kueue queue {queue}")
     return Diagnosis("JobSuspended")
 
 
 def _backoff(status: Object) -> Diagnosis | None:
-    """After a failed pod the Job controller waits before it makes another."""
+    """After a failed pod the Job controller waits before it creates another."""
     if status.get("failed") and not status.get("active"):
-        return Diagnosis("BackOff", "the last attempt failed, another one follows")
+        return Diagnosis("BackOff", "the last attempt failed; a retry follows")
     return None
 
 
@@ -180,7 +180,7 @@ def _nodes(pods: Sequence[Object]) -> tuple[str, ...]:
 
 
 class JobStatusCache:
-    """What is known of a group; `see` each change, then ask for `status`."""
+    """The status of each Job of a group, kept up to date by `update`."""
 
     def __init__(self, reader: Reader, clock: Callable[[], float] = time.monotonic) -> None:
         self._reader = reader
@@ -193,7 +193,7 @@ class JobStatusCache:
         self._asked_at = -EVENTS_REFRESH_SECONDS
 
     def update(self, change: Change) -> str:
-        """Take in a change; gives the uid of the Job that it is about."""
+        """Apply a change; returns the uid of the Job it concerns."""
         obj = change.object
         uid = uid_of(obj)
         if obj["kind"] == "Job":
@@ -218,7 +218,7 @@ class JobStatusCache:
         return [*self._pods.get(uid, {}).values()]
 
     def status(self, uid: str) -> JobStatus | None:
-        """How the Job with that uid stands; None when there is none."""
+        """The status of the Job with that uid; None if there is none."""
         job = self.jobs.get(uid)
         if job is None:
             return None
@@ -232,18 +232,18 @@ class JobStatusCache:
         return self._known[uid]
 
     def statuses(self) -> list[JobStatus]:
-        """How all Jobs stand."""
+        """The status of all Jobs."""
         return [one for uid in list(self.jobs) if (one := self.status(uid)) is not None]
 
     def refresh_events(self) -> list[str]:
-        """Ask for events if they may tell something and it is time to; the uids of Jobs they may be about."""
+        """Request events if they may explain something and are due; the uids of Jobs they may concern."""
         if not self._unclear or self._clock() - self._asked_at < EVENTS_REFRESH_SECONDS:
             return []
         self._asked_at = self._clock()
         try:
             self._warnings = events_by_uid(self._reader.events(warnings=True))
         except ExpanderError:
-            return []  # the Jobs themselves are what matters; perhaps there is an answer next time
+            return []  # events are a help, not a need: try again next time
         for uid in self._unclear:
             self._known.pop(uid, None)
         return [*self._unclear]
@@ -251,7 +251,7 @@ class JobStatusCache:
 
 @dataclass(slots=True)
 class GroupSummary:
-    """One group; ``name`` is its label's value, empty for Jobs without the label. Times are Unix seconds."""
+    """Counts of one group; ``name`` is its label's value, empty without the label. Times are Unix seconds."""
 
     name: str
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
@@ -266,11 +266,11 @@ class GroupSummary:
 
     @property
     def unfinished(self) -> int:
-        """How many have not ended."""
+        """How many Jobs have not ended."""
         return self.jobs - self.counts[COMPLETE] - self.counts[FAILED]
 
     def seconds(self, now: float) -> float | None:
-        """From the first Job's start to the last one's end, or to ``now``; None before any has begun."""
+        """From the first Job's start to the last Job's end, or to ``now``; None before the first start."""
         if self.started is None:
             return None
         end = now if self.unfinished or self.finished is None else self.finished
@@ -288,7 +288,7 @@ class GroupSummary:
 
 
 def group_of(job: Object, label: str, named: str | None = None) -> str:
-    """The group of a Job: its label ``label``, else ``named``."""
+    """The group of a Job: the value of its label ``label``, else ``named``."""
     return (job["metadata"].get("labels") or {}).get(label) or named or ""
 
 

@@ -21,11 +21,11 @@ from expander.local.state import lock_holder
 from expander.local.store.events import api_event
 
 FOLLOW_POLL_SECONDS: Final = 0.1
-"""Seconds between two looks at a log that is followed."""
+"""Seconds between two polls of a followed log."""
 
 
 MAX_JOBS_BY_UID = 200
-"""So many Jobs are looked up one by one; of more Jobs all pods are read."""
+"""Up to so many Jobs their pods are looked up one by one; beyond, all pods are read."""
 
 
 def read_log(
@@ -34,7 +34,7 @@ def read_log(
     container: str,
     options: LogOptions,
 ) -> Iterator[bytes]:
-    """What `Reader.log` says; ``folder`` is the state folder in which the pod is."""
+    """See `Reader.log`; ``folder`` is the state folder of the pod."""
     reader = open_state(folder)
     if reader is None:
         return
@@ -63,9 +63,9 @@ def read_log(
 
 
 def _last_start(files: PodFiles, pod: Object, container: str) -> int:
-    """The number of the last start of a container that has a log; -1 when there is none.
+    """The number of a container's last start that has a log; -1 if there is none.
 
-    The log of a start may be there before the status in the state file counts it.
+    The log of a start may exist before the status in the state file counts it.
     """
     number = restart_counts(pod).get(container, 0)
     while number >= 0 and not os.path.exists(files.log(container, number)):
@@ -76,7 +76,7 @@ def _last_start(files: PodFiles, pod: Object, container: str) -> int:
 
 
 def _has_ended(state: StateReader, uid: str, container: str) -> bool:
-    """Whether a container has ended, or nobody is there who runs it."""
+    """Whether a container has ended, or no executor is left to run it."""
     pod = state.by_uid(uid)
     if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return True
@@ -87,7 +87,7 @@ def _has_ended(state: StateReader, uid: str, container: str) -> bool:
 
 
 class LocalSource:
-    """The Jobs of ``selection`` in the state of ``folders``: a `pipeline.group.source.Source`.
+    """The Jobs of ``selection`` in the state of ``folders``, as a `Reader`.
 
     Raises ExpanderError for state that cannot be read.
     """
@@ -124,7 +124,7 @@ class LocalSource:
         ]
 
     def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
-        """See `Reader`; also those that were deleted before their Job, whose logs are still here."""
+        """See `Reader`; also pods that were deleted before their Job, whose logs still exist."""
         jobs = dict.fromkeys(uid_of(job) for job in (self.jobs() if of is None else of))
         for state in self._readers():
             here = [uid for uid in jobs if self._homes.get(uid, state.folder) == state.folder]
@@ -155,7 +155,7 @@ class LocalSource:
             yield from read_log(home, pod, container, options)
 
     def home(self, obj: Object) -> Path | None:
-        """The state folder in which an object is; None when it is in none of them any more."""
+        """The state folder of an object; None if it is in none of them any more."""
         uid = uid_of(obj)
         if uid not in self._homes:
             for state in self._readers():
@@ -164,7 +164,7 @@ class LocalSource:
         return self._homes.get(uid)
 
     def _readers(self, folders: Iterable[Path] | None = None) -> Iterator[StateReader]:
-        """The state in each folder, open while it is looked at."""
+        """The state of each folder, open while it is used."""
         for folder in self.folders.found() if folders is None else folders:
             state = open_state(folder)
             if state is not None:
@@ -172,7 +172,7 @@ class LocalSource:
                     yield state
 
     def _schedules(self, state: StateReader) -> set[str]:
-        """The uids of the CronJobs of a folder that are selected: their Jobs belong to the selection."""
+        """The uids of a folder's selected CronJobs, whose Jobs belong to the selection."""
         if not self.selection.selector:
             return set()
         crons = state.of_kind("CronJob", self.selection.namespace)

@@ -25,27 +25,27 @@ STATE_FILE: Final = "state.db"
 
 
 MIN_POLL_SECONDS: Final = 0.2
-"""Seconds between two looks."""
+"""Seconds between two polls, at least."""
 
 POLL_COST_FACTOR: Final = 4.0
-"""After a look so many times its own length pass before the next, at most `LONGEST`."""
+"""A poll is followed by a pause of so many times its duration, up to `MAX_POLL_SECONDS`."""
 
 MAX_POLL_SECONDS: Final = 0.5
 
 Row = tuple[int, int, bytes]
 
 JobPredicate = Callable[[objects_Object, set[str]], bool]
-"""Whether a Job is meant, given the uids of CronJobs whose Jobs are."""
+"""Whether a Job is selected, given the uids of the selected CronJobs."""
 
 
 class StateNotFound(ExpanderError):
-    """There is no state in a folder: not yet, or not any more."""
+    """A folder has no state: not yet, or no longer."""
 
 
 class GroupFolders:
-    """The state folders below ``root``: that of ``group``, or all that are groups' when it is None.
+    """The state folders below ``root``: that of ``group``, or those of all groups if it is None.
 
-    A ``root`` that is itself a state folder, as a server has it, is the only one.
+    If ``root`` is itself a state folder, as that of a server, it is the only one.
     """
 
     def __init__(self, root: Path, group: str | None) -> None:
@@ -58,14 +58,14 @@ class GroupFolders:
         return (self.root / STATE_FILE).exists()
 
     def found(self) -> list[Path]:
-        """The folders that there are now, by name."""
+        """The folders that exist now, by name."""
         if self.is_shared:
             return [self.root]
         names = self.known() if self.group is None else [self.group]
         return [self.root / name for name in names if (self.root / name / STATE_FILE).exists()]
 
     def known(self) -> list[str]:
-        """The groups that have a folder, by name. What begins with ``_`` is no group's."""
+        """The groups that have a folder, by name. Names with a leading ``_`` are not groups."""
         if not self.root.is_dir():
             return []
         entries = (entry for entry in self.root.iterdir() if not entry.name.startswith("_"))
@@ -73,7 +73,7 @@ class GroupFolders:
 
 
 class StateReader:
-    """What is in a state folder, read beside the run that may be at work in it.
+    """Reads a state folder, also while an executor uses it.
 
     Use it as a context manager, or `close` it. Raises ExpanderError when the file cannot be read.
     """
@@ -85,12 +85,12 @@ class StateReader:
             self.database, layout = _connect(path)
         except sqlite3.Error as error:
             if not path.exists():
-                raise StateNotFound(f"there is no state in {folder}") from None
+                raise StateNotFound(f"no state in {folder}") from None
             raise ExpanderError(f"{path} cannot be read: {error}") from error
         if layout != LAYOUT:
             self.database.close()
             if layout == 0:
-                raise StateNotFound(f"there is no state in {folder} yet")
+                raise StateNotFound(f"no state in {folder} yet")
             raise other_layout(path, layout)
 
     def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
@@ -103,24 +103,24 @@ class StateReader:
         return objects.identified(self.database, uid)
 
     def owned(self, uids: Iterable[str]) -> Iterator[Object]:
-        """The objects that have one of these as their first owner, oldest first for each."""
+        """The objects whose first owner is one of these, oldest first for each."""
         for uid in uids:
             for _, data in objects.owned(self.database, uid):
                 yield decode(data)
 
     def deleted_pods(self, uids: Iterable[str]) -> Iterator[Object]:
-        """The pods of these Jobs that were deleted before them."""
+        """The pods of these Jobs that were deleted before their Job."""
         traced = database.deleted_pod_owners(self.database)
         for uid in uids:
             if uid in traced:
                 yield from database.deleted_pods(self.database, uid)
 
     def events(self, namespace: str | None) -> Iterator[EventRecord]:
-        """What was recorded, oldest first."""
+        """The recorded events, oldest first."""
         return EventStore(self.database).of(namespace)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.database.close()
 
     def __enter__(self) -> StateReader:
@@ -131,7 +131,7 @@ class StateReader:
 
 
 def open_state(folder: Path) -> StateReader | None:
-    """The reader of a folder; None when its state is being made, or has just gone."""
+    """The reader of a folder; None while its state is being created, or when it is gone."""
     try:
         return StateReader(folder)
     except StateNotFound:
@@ -139,9 +139,9 @@ def open_state(folder: Path) -> StateReader | None:
 
 
 def _connect(path: Path) -> tuple[sqlite3.Connection, int]:
-    """A connection that changes nothing, and the file's layout.
+    """A read-only connection, and the file's layout.
 
-    Where not even a reader's lock can be made, as on a medium that is read-only, the file is taken as it is.
+    Where not even a reader's lock is possible, as on a read-only medium, the file is opened as immutable.
     """
     modes = ["mode=ro", "mode=ro&immutable=1"]
     while True:
@@ -169,26 +169,26 @@ def poll_changes(
     stopped: Callable[[], bool],
     pods: bool,
 ) -> Iterator[Change | None]:
-    """What `Reader.changes` says; ``schedules`` tells the CronJobs of a folder whose Jobs are meant."""
-    looks: dict[Path, _FolderPoller] = {}
+    """See `Reader.changes`; ``schedules`` gives the uids of a folder's selected CronJobs."""
+    pollers: dict[Path, _FolderPoller] = {}
     try:
         while not stopped():
-            begun = time.monotonic()
+            started = time.monotonic()
             found = folders.found()
-            for folder in [*found, *(each for each in looks if each not in found)]:
-                look = looks.setdefault(folder, _FolderPoller(folder, takes, schedules, pods))
-                yield from look.changes()
+            for folder in [*found, *(each for each in pollers if each not in found)]:
+                poller = pollers.setdefault(folder, _FolderPoller(folder, takes, schedules, pods))
+                yield from poller.changes()
             yield None
             time.sleep(
-                min(MAX_POLL_SECONDS, max(MIN_POLL_SECONDS, POLL_COST_FACTOR * (time.monotonic() - begun)))
+                min(MAX_POLL_SECONDS, max(MIN_POLL_SECONDS, POLL_COST_FACTOR * (time.monotonic() - started)))
             )
     finally:
-        for look in looks.values():
-            look.close()
+        for poller in pollers.values():
+            poller.close()
 
 
 class _FolderPoller:
-    """What was seen of one folder."""
+    """The state of polling one folder."""
 
     def __init__(
         self, folder: Path, takes: JobPredicate, schedules: Callable[[StateReader], set[str]], pods: bool
@@ -205,7 +205,7 @@ class _FolderPoller:
         self._jobs: set[str] = set()
 
     def changes(self) -> Iterator[Change]:
-        """What has changed since the last look."""
+        """What has changed since the last poll."""
         if not self._open():
             return
         if self._state is None:
@@ -228,7 +228,7 @@ class _FolderPoller:
         self._version = max([self._version, *(rows[-1][1] for _, rows, _ in news if rows)])
 
     def _news(self, database: Connection, kind: str) -> tuple[list[Row], set[int]]:
-        """The rows that have changed, and all that are there."""
+        """The changed rows, and the ids of all rows."""
         query = "SELECT id, version, data FROM objects WHERE kind=? AND version>? ORDER BY version"
         rows = database.execute(query, (kind, self._version)).fetchall()
         return rows, {row for (row,) in database.execute("SELECT id FROM objects WHERE kind=?", (kind,))}
@@ -258,7 +258,7 @@ class _FolderPoller:
         return Change("DELETED", self._known[kind].pop(row))
 
     def _open(self) -> bool:
-        """Open the file, also when it is another one than before; false while nothing can have changed."""
+        """Open the file, also after it was replaced; False while nothing can have changed."""
         try:
             found = os.stat(self._folder / STATE_FILE)
         except FileNotFoundError:
@@ -274,7 +274,7 @@ class _FolderPoller:
         return self._state is not None or bool(self._known["Job"])
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._state is not None:
             self._state.close()
         self._state, self._seen, self._version, self._jobs = None, None, -1, set()

@@ -24,9 +24,9 @@ OTHER_KINDS: Final = tuple(kind for kind in CLEANUP_ORDER if kind not in ("Job",
 
 
 class LocalWriter:
-    """Writes to the state in ``folders``; use it as a context manager, or `close` it.
+    """Deletes from the state in ``folders``; use it as a context manager, or `close` it.
 
-    Raises ExpanderError when an expander is at work in one of them.
+    Raises ExpanderError when one of them is in use.
     """
 
     def __init__(self, folders: Iterable[Path], selection: Selection) -> None:
@@ -40,11 +40,11 @@ class LocalWriter:
             raise
 
     def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
-        """Delete the object with all that belongs to it; False when it is not there any more."""
+        """Delete the object with its dependents; False when it no longer exists."""
         return bool([*self.delete_each(kind, [object])])
 
     def delete_each(self, kind: str, objects: Iterable[Object]) -> Iterator[Object]:
-        """Delete each of the objects; gives those that are gone now."""
+        """Delete each of the objects; yields those that are gone now."""
         for obj in objects:
             for home in self._homes:
                 home.remove(obj["metadata"]["uid"])
@@ -53,20 +53,20 @@ class LocalWriter:
             home.store.commit()
 
     def delete_all(self, kind: str, selection: Selection, *, propagation: str = "Background") -> int:
-        """Delete every object of ``kind`` that ``selection`` means; how many there were."""
+        """Delete every selected object of ``kind``; returns how many there were."""
         return sum(1 for _ in self.delete_each(kind, [*self._found(kind, selection)]))
 
     def labelled(self, kind: str) -> Iterator[Object]:
-        """The objects of a kind that bear the labels of the selection themselves."""
+        """The objects of a kind that carry the selection's labels themselves."""
         return self._found(kind, self._selection)
 
     def others(self) -> Iterator[Object]:
-        """What else belongs to the selection: its CronJobs, ConfigMaps, Secrets and Services."""
+        """The selection's other objects: CronJobs, ConfigMaps, Secrets and Services."""
         for kind in OTHER_KINDS:
             yield from self._found(kind, self._selection)
 
     def drop_empty(self) -> list[Path]:
-        """Remove the folders in which no Job, CronJob or pod of any group is left; says which."""
+        """Remove the folders without a Job, CronJob or pod of any group; returns them."""
         empty = [home for home in self._homes if home.is_empty]
         for home in empty:
             self._homes.remove(home)
@@ -75,7 +75,7 @@ class LocalWriter:
         return [home.folder for home in empty]
 
     def close(self) -> None:
-        """Give the folders back."""
+        """Unlock the folders."""
         for home in self._homes:
             home.close()
 
@@ -96,7 +96,7 @@ class LocalWriter:
 
 
 class _StateFolder:
-    """One folder, taken."""
+    """One state folder, locked."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -110,7 +110,7 @@ class _StateFolder:
         return not any(next(self.store.states(kind), None) for kind in ("Job", "CronJob", "Pod"))
 
     def remove(self, uid: str) -> None:
-        """Remove an object with what it owns, and the files of pods."""
+        """Remove an object with its dependents, and the files of pods."""
         obj = self.store.by_uid(uid)
         if obj is None:
             return

@@ -257,8 +257,8 @@ def _part_state(whole: ItemRecord, last: Attempt | None, done: bool, lost: bool)
         return FAILED, whole.reason, whole.message
     if last is not None and last.phase == "Running":
         return ACTIVE, "", ""
-    trouble = diagnose_pod(last.pod) if last is not None else None
-    reason, message = trouble or (whole.reason, whole.message)
+    diagnosis = diagnose_pod(last.pod) if last is not None else None
+    reason, message = diagnosis or (whole.reason, whole.message)
     return (SUSPENDED if whole.state == SUSPENDED else PENDING), reason, message
 
 

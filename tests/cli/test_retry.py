@@ -255,7 +255,7 @@ def test_two_retries_of_a_group_do_not_work_at_the_same_time(served: Server, sta
         fcntl.flock(held, fcntl.LOCK_EX)
         answer = follow(served, "retry", "--group", "k")
     assert answer.code == 2
-    assert "another retry of this group is at work" in answer.err
+    assert "another retry of this group is running" in answer.err
     assert follow(served, "retry", "--group", "k").code == 0
 
 

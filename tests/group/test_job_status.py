@@ -149,7 +149,7 @@ def test_a_suspended_job_in_a_queue_says_which() -> None:
     one = job("a", "Pending", suspend=True)
     assert stands(one).explanation == "JobSuspended"
     one["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] = "night"
-    assert stands(one).summary == "Queued: waits for room in the queue night of Kueue"
+    assert stands(one).summary == "Queued: waiting for admission by Kueue queue night"
 
 
 def test_an_indexed_job_shows_its_completions_and_the_indexes_that_failed() -> None:
