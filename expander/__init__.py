@@ -15,18 +15,16 @@ from typing import TYPE_CHECKING, Any
 from expander.version import __version__
 
 if TYPE_CHECKING:
-    from expander.api import plan, run, submit
-    from expander.batch.expand import expand
-    from expander.batch.validation import validate
+    from expander.api import expand, plan, run, submit, validate
 
 __all__ = ["__version__", "expand", "plan", "run", "submit", "validate"]
 
 _HOME = {
-    "expand": "expander.batch.expand",
+    "expand": "expander.api",
     "plan": "expander.api",
     "run": "expander.api",
     "submit": "expander.api",
-    "validate": "expander.batch.validation",
+    "validate": "expander.api",
 }
 
 

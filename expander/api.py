@@ -1,58 +1,65 @@
-"""Errors of items in calls from Python.
-
-`expander.plan`.
-
-`expander.run`.
-
-`expander.submit`.
-"""
+"""The calls of the package: `expand`, `validate`, `plan`, `submit` and `run`; options in, results out."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
-from expander.base.errors import ItemError
-from expander.base.state_dir import state_folder
-from expander.batch.load import used_here
-from expander.batch.request import Batch, BatchOptions, Items, manifests_of, must_fill_queue
-from expander.local.executor import Executor
-from expander.local.kubelet.pod_files import PodFolders
-from expander.manifests.edits import GROUP_LABEL
-from expander.plan.capacity import capacity_source
-from expander.plan.plan import Plan, Rate
-from expander.plan.survey import survey_batch
-from expander.run.outcomes import JobOutcome, LogFile, log_files, outcome_of
-from expander.run.run import Halt, Run, remove_state
-from expander.submit.delivery import OnExists
-from expander.submit.options import OnQuota, SubmitOptions
-from expander.submit.submit import Submitter, dry_run_outcomes
+from expander.base.errors import InputError, ItemError, UsageError
+from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
+from expander.items import from_python
+
+if TYPE_CHECKING:
+    from expander.manifests.manifest import Manifest
+    from expander.plan.plan import Plan
+    from expander.run.outcomes import JobOutcome, LogFile
+    from expander.submit.delivery import OnExists
+    from expander.submit.options import DryRun, OnQuota, Outcome, SubmitOptions
+    from expander.validate.finding import Finding
 
 
-class Errors:
-    """Counts the errors of items; without a function to ``give`` them to, the first is raised."""
+def expand(
+    template: Batch | BatchRequest,
+    items: Items | None = None,
+    *,
+    on_error: Callable[[ItemError], None] | None = None,
+    **options: Unpack[BatchOptions],
+) -> Iterator[Manifest]:
+    """The manifests of ``template``, one after the other, as they are asked for.
 
-    def __init__(self, give: Callable[[ItemError], None] | None) -> None:
-        self._give = give
-        self.count = 0
+    ``template`` is a path (``-`` is standard input), a `TemplateFile` or a `BatchRequest`; ``items`` are
+    values, mappings of named columns, or `Item`; None for a Jinja2 template that brings its own parameters.
+    ``options`` are the fields of `BatchRequest`.
 
-    def __call__(self, error: ItemError) -> None:
-        if self._give is None:
-            raise error
-        self.count += 1
-        self._give(error)
+    Raises InputError with all that is wrong with the template, UsageError for arguments that do not fit
+    together, and ItemError for the first item that cannot become a manifest; with ``on_error`` that
+    function gets the errors of items and the other items go on.
+    """
+    request = _request(template, items, options)
+    yield from request.selected(request.expansion(_Errors(on_error)).each())
 
 
-def nobody_listens(*_: object) -> None:
-    """Take what nobody wants to know."""
+def validate(manifest: Mapping[str, Any], version: str | None = None) -> list[Finding]:
+    """What the API server would refuse in ``manifest``; empty when it would be accepted.
+
+    ``manifest`` is plain JSON data; ``version`` a Kubernetes version such as "1.33", the newest by default.
+    Raises UsageError for a version that is not known and InputError for a kind without one.
+    """
+    from expander.kube.versions import known
+    from expander.validate.check import check
+
+    found = check(manifest, known(version))
+    if found is None:
+        raise InputError(f"there is no schema for {manifest.get('apiVersion')} {manifest.get('kind')}")
+    return found
 
 
 def plan(
-    batch: Batch,
+    batch: Batch | BatchRequest,
     items: Items | None = None,
     *,
     quotas: Sequence[str] = (),
@@ -71,16 +78,20 @@ def plan(
     and it is not to be ``offline``. Raises ItemError for the first item that cannot be sent; with
     ``on_error`` that function gets the errors of items and the plan counts them in ``failed``.
     """
-    errors = Errors(on_error)
+    from expander.plan.capacity import capacity_source
+    from expander.plan.plan import Rate
+    from expander.plan.survey import survey_batch
+
+    request, errors = _request(batch, items, options), _Errors(on_error)
     limits = capacity_source(kubeconfig, context, quotas, offline)
     found = survey_batch(
-        manifests_of(batch, items, errors, **options),
+        request.manifests(errors),
         rate=Rate(qps, burst, max_active),
         namespace=limits.namespace,
-        group_label=options.get("group_label", GROUP_LABEL),
+        group_label=request.group_label,
         capacity=limits.of,
         on_error=errors,
-        shape=str(options.get("shape") or "jobs"),
+        shape=str(request.parsed_shape),
     )
     found.failed = errors.count
     found.asked = limits.asked
@@ -88,10 +99,7 @@ def plan(
     return found
 
 
-Object = Mapping[str, Any]
-
-
-class Ended(NamedTuple):
+class JobResult(NamedTuple):
     """A Job that has ended: what became of it, and its logs by pod, container and restart."""
 
     outcome: JobOutcome
@@ -99,7 +107,7 @@ class Ended(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunResult:
     """How a run ended.
 
     ``jobs`` are those of the batch that have ended, also in an earlier run, in the order in which they ended.
@@ -107,13 +115,13 @@ class Ran:
     says why the run ended before everything was done, if it did.
     """
 
-    jobs: list[Ended]
+    jobs: list[JobResult]
     counts: Mapping[str, int]
     stopped: str | None
 
 
 def run(
-    batch: Batch,
+    batch: Batch | BatchRequest,
     items: Items | None = None,
     *,
     runtime: str = "best",
@@ -131,33 +139,41 @@ def run(
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
     **options: Unpack[BatchOptions],
-) -> Ran:
+) -> RunResult:
     """Run ``batch`` on this machine until every Job has ended, or there is a reason to stop before.
 
-    ``batch`` and ``items`` are as for `submit`; ``memory`` is in bytes, ``halt`` as for the command. State
-    and logs are kept below ``state``, by default where the command keeps them: a Job that an earlier call
-    has finished is not run again, unless ``fresh`` forgets it. ``on_note`` gets lines for people.
+    ``batch`` and ``items`` are as for `submit`. At most ``jobs`` pods run at a time, within ``cpus`` cores
+    and ``memory`` bytes of requests. ``backoff_base`` is the first back-off of a failed pod, ``timeout`` how
+    long the run may last (both in seconds); ``halt`` is as for the command. State and logs are kept below
+    ``state``, by default where the command keeps them: a Job that an earlier call has finished is not run
+    again, unless ``fresh`` forgets it. ``on_note`` gets lines for people.
 
     Raises ItemError for the first item that cannot become a Job; with ``on_error`` that function gets the
     errors of items and the others run. Raises InputError and UsageError as the command does.
     """
-    must_fill_queue(options)
-    tell = on_note or nobody_listens
-    errors = Errors(on_error)
-    manifests = used_here(manifests_of(batch, items, errors, **options), tell)
+    from expander.base.state_dir import state_folder
+    from expander.batch.load import used_here
+    from expander.local.executor import Executor
+    from expander.local.kubelet.pod_files import PodFolders
+    from expander.run.outcomes import log_files, outcome_of
+    from expander.run.run import Halt, Run, remove_state
+
+    request = _filled_queue(_request(batch, items, options))
+    errors, note = _Errors(on_error), on_note or _ignore
+    manifests = used_here(request.manifests(errors), note)
     first = next(manifests, None)
     if first is None:
-        return Ran([], {}, None)
+        return RunResult([], {}, None)
     labels = first.tree["metadata"].get("labels") or {}
-    group = str(labels.get(options.get("group_label", GROUP_LABEL)) or "batch")
+    group = str(labels.get(request.group_label) or "batch")
     folder = state_folder(group, None if state is None else os.fspath(state))
     if fresh:
         remove_state(folder)
-    folders, jobs_ended = PodFolders(folder), []
+    folders, results = PodFolders(folder), []
 
-    def ended(job: Object, pods_of: Callable[[], Sequence[Object]]) -> None:
+    def ended(job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
         pods = pods_of()
-        jobs_ended.append(Ended(outcome_of(job, pods), list(log_files(folders, pods))))
+        results.append(JobResult(outcome_of(job, pods), list(log_files(folders, pods))))
 
     with Executor(
         folder,
@@ -170,22 +186,22 @@ def run(
         claims=claims,
         variables=env,
     ) as executor:
-        tell(executor.note)
+        note(executor.note)
         result = Run(
             executor,
             chain([first], manifests),
             on_finished=ended,
             on_kept=ended,
-            on_turn=nobody_listens,
+            on_turn=_ignore,
             on_error=errors,
-            on_note=tell,
+            on_note=note,
             halt=Halt.parse(halt) if halt else None,
             timeout=timeout,
         ).go()
-    return Ran(jobs_ended, result.counts, result.stopped)
+    return RunResult(results, result.counts, result.stopped)
 
 
-class Sent(NamedTuple):
+class SubmitResult(NamedTuple):
     """What became of one object: the words of ``expander submit -o json``."""
 
     name: str
@@ -196,95 +212,121 @@ class Sent(NamedTuple):
     attempts: int
     message: str
 
+    @classmethod
+    def of(cls, outcome: Outcome) -> SubmitResult:
+        """The result for an outcome of the submission."""
+        prepared, done = outcome.prepared, outcome.done
+        return cls(
+            name=prepared.name,
+            namespace=prepared.namespace,
+            item=prepared.item,
+            outcome=done.outcome,
+            reason=done.reason,
+            attempts=outcome.attempts,
+            message=done.message,
+        )
+
+
+class SubmitKeywords(BatchOptions, total=False):
+    """The keywords of `submit`: the fields of `BatchRequest` and of `SubmitOptions`."""
+
+    kubeconfig: str | None
+    context: str | None
+    queue: str | None
+    qps: float | None
+    burst: int | None
+    max_in_flight: int
+    max_active: int | None
+    retry_budget: float
+    on_exists: OnExists
+    on_quota: OnQuota
+    quota_timeout: float | None
+    server_side: bool
+    force_conflicts: bool
+    delete_finished: bool
+    results: str | os.PathLike[str] | None
+    dry_run: DryRun
+    resume: bool
+    state: str | os.PathLike[str] | None
+
 
 def submit(
-    batch: Batch,
+    batch: Batch | BatchRequest,
     items: Items | None = None,
+    options: SubmitOptions | None = None,
     *,
-    kubeconfig: str | None = None,
-    context: str | None = None,
-    qps: float | None = None,
-    burst: int | None = None,
-    max_in_flight: int = 32,
-    max_active: int | None = None,
-    retry_budget: float = 900.0,
-    on_exists: OnExists = "fail",
-    on_quota: OnQuota = "wait",
-    quota_timeout: float | None = None,
-    queue: str | None = None,
-    server_side: bool = False,
-    force_conflicts: bool = False,
-    delete_finished: bool = False,
-    results: str | os.PathLike[str] | None = None,
-    dry_run: Literal["none", "client", "server"] = "none",
-    resume: bool = False,
-    state: str | os.PathLike[str] | None = None,
-    on_outcome: Callable[[Sent], None] | None = None,
+    on_outcome: Callable[[SubmitResult], None] | None = None,
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
-    **options: Unpack[BatchOptions],
-) -> list[Sent]:
+    **keywords: Unpack[SubmitKeywords],
+) -> list[SubmitResult]:
     """Create ``batch`` in a cluster, each object exactly once; what became of each, in any order.
 
-    ``batch`` is a template (then ``items`` are its items), a path of manifests, or manifests and objects.
-    ``queue`` is a queue of Kueue. With ``delete_finished`` finished Jobs are collected into ``results`` and
-    deleted, and the call lasts until the last one is. ``state`` is where journals are kept, by default where
-    the command keeps them: after an exception the same call with ``resume`` goes on. ``on_outcome`` gets each
+    ``batch`` is a template (then ``items`` are its items), paths of manifests, manifests and objects, or a
+    `BatchRequest`. Keywords are the fields of `BatchRequest` and of `SubmitOptions`, and win over ``batch``
+    and ``options``. After an exception the same call with ``resume`` goes on. ``on_outcome`` gets each
     outcome as it is known, ``on_note`` a line for people.
 
-    Raises InputError when there is no cluster configured, ClusterError when it does not answer or does not
+    Raises InputError when there is no cluster to speak to, ClusterError when it does not answer or does not
     accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
     been sent; with ``on_error`` that function gets the errors of items and the other items go on.
     """
-    must_fill_queue(options)
-    submit_options = SubmitOptions(
-        kubeconfig=kubeconfig,
-        context=context,
-        group_label=options.get("group_label", GROUP_LABEL),
-        queue=queue,
-        qps=qps,
-        burst=burst,
-        max_in_flight=max_in_flight,
-        max_active=max_active,
-        retry_budget=retry_budget,
-        on_exists=on_exists,
-        on_quota=on_quota,
-        quota_timeout=quota_timeout,
-        server_side=server_side,
-        force_conflicts=force_conflicts,
-        delete_finished=delete_finished,
-        results=results,
-        dry_run=dry_run,
-        resume=resume,
-        state=state,
-    )
-    submit_options.check()
-    errors = Errors(on_error)
-    manifests = manifests_of(batch, items, errors, **options)
-    found: list[Sent] = []
-    submission = None if dry_run == "client" else Submitter(submit_options, errors, on_note or nobody_listens)
+    from expander.submit.options import SubmitOptions
+    from expander.submit.submit import Submitter, dry_run_outcomes
+
+    names = {field.name for field in fields(SubmitOptions)} - {"group_label"}
+    of_batch: Any = {name: value for name, value in keywords.items() if name not in names}
+    of_submit: Any = {name: value for name, value in keywords.items() if name in names}
+    request, errors = _filled_queue(_request(batch, items, of_batch)), _Errors(on_error)
+    options = replace(options or SubmitOptions(), group_label=request.group_label, **of_submit)
+    options.check()
+    manifests = request.manifests(errors)
+    results: list[SubmitResult] = []
+    submitter = None if options.dry_run == "client" else Submitter(options, errors, on_note or _ignore)
     try:
-        for settled in (
-            dry_run_outcomes(manifests, submit_options, errors)
-            if submission is None
-            else submission.outcomes(manifests)
+        for outcome in (
+            dry_run_outcomes(manifests, options, errors)
+            if submitter is None
+            else submitter.outcomes(manifests)
         ):
-            prepared, done = settled.prepared, settled.done
-            found.append(
-                Sent(
-                    prepared.name,
-                    prepared.namespace,
-                    prepared.item,
-                    done.outcome,
-                    done.reason,
-                    settled.attempts,
-                    done.message,
-                )
-            )
+            results.append(SubmitResult.of(outcome))
             if on_outcome is not None:
-                on_outcome(found[-1])
+                on_outcome(results[-1])
     finally:
-        if submission is not None:
-            submission.stop()
-            submission.close()
-    return found
+        if submitter is not None:
+            submitter.stop()
+            submitter.close()
+    return results
+
+
+def _request(batch: Batch | BatchRequest, items: Items | None, options: BatchOptions) -> BatchRequest:
+    """The batch that a call means."""
+    given = None if items is None else from_python(items)
+    if isinstance(batch, BatchRequest):
+        return replace(batch, items=batch.items if given is None else given, **options)
+    return BatchRequest(batch=batch, items=given, **options)
+
+
+def _filled_queue(request: BatchRequest) -> BatchRequest:
+    """``request``. Raises UsageError when workers would be made for a queue that nobody fills."""
+    if request.parsed_shape.kind == "queue" and request.on_queue is None:
+        raise UsageError("a work queue has to be filled before its workers run: on_queue gets its messages")
+    return request
+
+
+class _Errors:
+    """Counts the errors of items and gives them to ``on_error``; without it the first is raised."""
+
+    def __init__(self, on_error: Callable[[ItemError], None] | None) -> None:
+        self._on_error = on_error
+        self.count = 0
+
+    def __call__(self, error: ItemError) -> None:
+        if self._on_error is None:
+            raise error
+        self.count += 1
+        self._on_error(error)
+
+
+def _ignore(*_: object) -> None:
+    """Nobody listens."""

@@ -1,19 +1,18 @@
-"""The batch of a command that takes ``PATH...`` or ``TEMPLATE ITEM...``, as validated manifests."""
+"""Manifests in files, folders, standard input and plain objects, validated; and what of them runs here."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
+from expander.base.errors import InputError, ItemError, Problem, SourceLocation, UsageError
 from expander.base.yaml import read_chunk
-from expander.batch.expand import prepare
 from expander.batch.files import chunks_of, files_of
 from expander.batch.unique_names import Taken, twice
 from expander.batch.validator import Validator
-from expander.items import Item
 from expander.kube.scheme import BY_KIND
 from expander.kube.volcano import is_volcano
 from expander.local.controllers.volcano.plugins import unsupported_plugins
@@ -39,34 +38,11 @@ def is_template(arguments: Sequence[str], has_items: bool) -> bool:
     return _REFERENCE.search(TemplateFile(first).text) is not None
 
 
-def from_template(
-    file: TemplateFile,
-    items: Iterable[Item] | None,
-    edits: Edits,
-    on_error: Callable[[ItemError], None],
-    tell: Callable[[str], None] | None = None,
-    **options: Any,
-) -> Iterator[Manifest]:
-    """The manifests of a template; the options and errors are those of `prepare`.
-
-    ``tell`` gets what a user should know about the shape of the batch, in the end.
-    """
-    expansion = prepare(file, items, edits=edits, on_error=on_error, **options)
-    for manifests in expansion:
-        yield from manifests
-    if tell is not None:
-        for words in expansion.shape_warnings:
-            tell(words)
-
-
 def from_paths(
     paths: Sequence[str],
     edits: Edits,
     on_error: Callable[[ItemError], None],
-    *,
-    validate: bool = True,
-    version: str | None = None,
-    recursive: bool = False,
+    validator: Validator | None = None,
 ) -> Iterator[Manifest]:
     """The manifests in files, folders and standard input, with ``edits`` made to them.
 
@@ -74,8 +50,7 @@ def from_paths(
     server would refuse goes to ``on_error``.
     """
     taken = Taken()
-    validator = Validator(version) if validate else None
-    for path in files_of(paths, recursive):
+    for path in files_of(paths):
         source = "<stdin>" if path == "-" else path
         for chunk in chunks_of(path):
             for document in read_chunk(chunk, source):
@@ -93,6 +68,46 @@ def _objects(data: Any, where: SourceLocation) -> list[dict[str, Any]]:
         if problem := not_an_object(found, where):
             raise InputError(problem)
     return objects
+
+
+def from_objects(
+    objects: Iterable[Manifest | Mapping[str, Any]],
+    edits: Edits,
+    on_error: Callable[[ItemError], None],
+    validator: Validator | None = None,
+) -> Iterator[Manifest]:
+    """The manifests of ``objects``: a `Manifest` as it is, a copy of plain data with ``edits`` made to it.
+
+    Raises InputError for what is no object of the API and for one that is there twice; a manifest that a
+    server would refuse goes to ``on_error``.
+    """
+    taken = Taken()
+    for number, given in enumerate(objects):
+        if isinstance(given, Manifest):
+            manifest = given
+        else:
+            manifest = Manifest(_copied(given, number), SourceLocation(f"object {number}"))
+            apply_edits(manifest.tree, edits)  # type: ignore[arg-type]
+        if taken.add([manifest]):
+            raise twice(manifest)
+        yield from [manifest] if validator is None else validator.accepted([manifest], on_error)
+
+
+def _copied(given: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """A copy that nobody else changes. Raises InputError when it is no object of the API."""
+    try:
+        tree = json.loads(json.dumps(given))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            Problem(f"this is no JSON data: {error}", SourceLocation(f"object {number}"))
+        ) from None
+    if not isinstance(tree, dict) or not all(
+        isinstance(tree.get(name), str) for name in ("apiVersion", "kind")
+    ):
+        raise InputError(
+            Problem("expected an object with apiVersion and kind", SourceLocation(f"object {number}"))
+        )
+    return tree
 
 
 def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Iterator[Manifest]:

@@ -1,34 +1,38 @@
-"""The batch that a call from Python gives: a template and items, paths, or objects."""
+"""What a batch is made of and what is done to each of its manifests: filled by commands and Python alike."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
-from expander.base.errors import InputError, ItemError, Problem, SourceLocation, UsageError
-from expander.batch.expand import checked_group
-from expander.batch.load import from_paths, from_template, group_of_paths, is_template, only_paths
-from expander.batch.unique_names import Taken, twice
-from expander.batch.validator import Validator
-from expander.items import Item, from_python
-from expander.manifests.edits import GROUP_LABEL, Edits, apply_edits
+from expander.base.errors import ItemError, UsageError
+from expander.batch.expand import Expansion, ShapedExpansion
+from expander.batch.load import from_objects, from_paths, group_of_paths, is_template, only_paths
+from expander.items import Item
+from expander.kube import selectors
+from expander.manifests.edits import GROUP_LABEL, Edits
 from expander.manifests.manifest import Manifest
+from expander.manifests.names import LABEL_VALUE
 from expander.render.template_file import Engine, TemplateFile
+from expander.shapes.shape import JOBS, Shape, parse_shape
 
 if TYPE_CHECKING:
-    from expander.shapes.shape import Shape
+    from expander.batch.validator import Validator
     from expander.shapes.work_queue import Queued
 
-Batch = str | os.PathLike[str] | TemplateFile | Iterable[Manifest | Mapping[str, Any]]
-"""A path of a template or of manifests (a file or a folder), a template, or manifests and plain objects."""
+Path = str | os.PathLike[str]
+
+Batch = Path | TemplateFile | Sequence[Path] | Iterable[Manifest | Mapping[str, Any]]
+"""A template, paths of manifests (files, folders, ``-`` for standard input), or manifests and objects."""
 
 Items = Iterable[Item | str | int | float | bool | Mapping[str, Any]]
+"""The items of a template: values, mappings of named columns, or `Item`."""
 
 
 class BatchOptions(TypedDict, total=False):
-    """What the arguments of the same names mean for `expander.expand`."""
+    """The fields of `BatchRequest` that calls from Python take by keyword."""
 
     engine: Engine | None
     values: Mapping[str, Any] | None
@@ -44,99 +48,146 @@ class BatchOptions(TypedDict, total=False):
     validate: bool
     version: str | None
     shape: Shape | str | None
+    selector: str | None
     on_queue: Callable[[Queued], None] | None
 
 
-def manifests_of(
-    batch: Batch,
-    items: Items | None,
-    on_error: Callable[[ItemError], None],
-    **options: Unpack[BatchOptions],
-) -> Iterator[Manifest]:
-    """The manifests of ``batch``, validated; what cannot be sent goes to ``on_error``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRequest:
+    """One batch. The fields are the options of ``expander expand``, in its words.
 
-    ``items`` are for a template. A `Manifest` is taken as it is, a mapping gets the group and labels of
-    ``options``. Raises UsageError and InputError as `expander.expand` does.
+    ``batch`` is a template when there are ``items``, when it is a `TemplateFile`, and when its name or text
+    says so; ``engine`` reads it (by default what the file's name says), with ``values`` and ``overrides``
+    (``--values`` and ``--set``). ``group`` is the value of the label ``group_label`` on each object and its
+    pods, ``labels`` and ``annotations`` are added to both, and ``overwrite`` lets them replace what the
+    template has. ``ttl`` is ttlSecondsAfterFinished in seconds. With ``validate`` a manifest is refused that
+    an API server of ``version`` (such as "1.33", the newest by default) would refuse. ``shape`` is a value of
+    ``--as``; ``on_queue`` gets the messages of a work queue before its workers come. ``selector`` leaves out
+    what does not have these labels.
     """
-    validate, version = options.get("validate", True), options.get("version")
-    template: dict[str, Any] = {
-        "engine": options.get("engine"),
-        "values": options.get("values"),
-        "overrides": options.get("overrides"),
-        "allow_shell": options.get("allow_shell", False),
-        "validate": validate,
-        "version": version,
-        "shape": options.get("shape"),
-        "on_queue": options.get("on_queue"),
-    }
-    if isinstance(batch, TemplateFile) or items is not None:
-        if not isinstance(batch, (str, os.PathLike, TemplateFile)):
-            raise UsageError("items are for a template; manifests and objects have none")
-        file = batch if isinstance(batch, TemplateFile) else TemplateFile(batch)
-        stream = None if items is None else from_python(items)
-        return from_template(file, stream, _edits(options), on_error, **template)
-    if not isinstance(batch, (str, os.PathLike)):
-        return _from_objects(batch, _edits(options, "batch"), on_error, validate, version)
-    path = os.fspath(batch)
-    if is_template([path], has_items=False):
-        return from_template(TemplateFile(path), None, _edits(options), on_error, **template)
-    only_paths([path])
-    edits = _edits(options, group_of_paths([path]))
-    return from_paths([path], edits, on_error, validate=validate, version=version)
 
+    batch: Batch
+    items: Iterable[Item] | None = None
+    engine: Engine | None = None
+    values: Mapping[str, Any] | None = None
+    overrides: Mapping[str, Any] | None = None
+    group: str | None = None
+    group_label: str = GROUP_LABEL
+    labels: Mapping[str, str] | None = None
+    annotations: Mapping[str, str] | None = None
+    overwrite: bool = False
+    ttl: int | None = None
+    namespace: str | None = None
+    allow_shell: bool = False
+    validate: bool = True
+    version: str | None = None
+    shape: Shape | str | None = None
+    selector: str | None = None
+    on_queue: Callable[[Queued], None] | None = None
 
-def must_fill_queue(options: BatchOptions) -> None:
-    """Raise UsageError when workers would be made for a queue that nobody fills."""
-    shape = options.get("shape")
-    if str(shape).startswith("queue") and options.get("on_queue") is None:
-        raise UsageError("a work queue has to be filled before its workers run: on_queue gets its messages")
+    def manifests(
+        self, on_error: Callable[[ItemError], None], on_warning: Callable[[str], None] | None = None
+    ) -> Iterator[Manifest]:
+        """The manifests, validated, as they are asked for; what cannot become one goes to ``on_error``.
 
+        In the end ``on_warning`` gets what a user should know about the shape of the batch. Raises UsageError
+        for options that do not fit together, InputError for a template or manifests that cannot be used.
+        """
+        return self.selected(self._manifests(on_error, on_warning))
 
-def _edits(options: BatchOptions, default_group: str | None = None) -> Edits:
-    return Edits(
-        group=checked_group(options.get("group")),
-        default_group=default_group,
-        group_label=options.get("group_label", GROUP_LABEL),
-        labels=options.get("labels") or {},
-        annotations=options.get("annotations") or {},
-        overwrite=options.get("overwrite", False),
-        ttl=options.get("ttl"),
-        namespace=options.get("namespace"),
-    )
+    def selected(self, manifests: Iterator[Manifest]) -> Iterator[Manifest]:
+        """Those of ``manifests`` that have the labels of ``selector``. Raises UsageError when it is none."""
+        try:
+            wanted = selectors.parse(self.selector or "")
+        except ValueError as error:
+            raise UsageError(f"selector {self.selector!r}: {error}") from None
+        if not self.selector:
+            return manifests
+        return (each for each in manifests if wanted.matches(each.tree["metadata"].get("labels")))
 
+    def expansion(
+        self, on_error: Callable[[ItemError], None], output: Literal["json", "yaml"] = "json"
+    ) -> Expansion:
+        """The expansion of the template that ``batch`` is, made to be written as ``output``.
 
-def _from_objects(
-    objects: Iterable[Manifest | Mapping[str, Any]],
-    edits: Edits,
-    on_error: Callable[[ItemError], None],
-    validate: bool,
-    version: str | None,
-) -> Iterator[Manifest]:
-    taken = Taken()
-    validator = Validator(version) if validate else None
-    for number, given in enumerate(objects):
-        if isinstance(given, Manifest):
-            manifest = given
-        else:
-            manifest = Manifest(_copied(given, number), SourceLocation(f"object {number}"))
-            apply_edits(manifest.tree, edits)  # type: ignore[arg-type]
-        if taken.add([manifest]):
-            raise twice(manifest)
-        yield from [manifest] if validator is None else validator.accepted([manifest], on_error)
+        Raises InputError with all that is wrong with the template, UsageError as `manifests` does.
+        """
+        from expander.render.compile import Rules
 
-
-def _copied(given: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """A copy that nobody else changes. Raises InputError when it is no object of the API."""
-    try:
-        tree = json.loads(json.dumps(given))
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            Problem(f"this is no JSON data: {error}", SourceLocation(f"object {number}"))
-        ) from None
-    if not isinstance(tree, dict) or not all(
-        isinstance(tree.get(name), str) for name in ("apiVersion", "kind")
-    ):
-        raise InputError(
-            Problem("expected an object with apiVersion and kind", SourceLocation(f"object {number}"))
+        file = self.batch if isinstance(self.batch, TemplateFile) else TemplateFile(cast(Path, self.batch))
+        if self.items is None and (self.engine or file.engine) != "jinja2":
+            raise UsageError(
+                "there are no items",
+                hint="give them after the template, or with -i (- reads standard input); a Jinja2 template "
+                "(*.jinja2, *.j2) may bring its own parameters",
+            )
+        rules = Rules(self.edits(), self.allow_shell)
+        compiled = file.compile(rules, self.engine, self.values, self.overrides)
+        shape = self.parsed_shape
+        if shape.kind == JOBS.kind:
+            return Expansion(compiled, self.items, output, on_error, self._validator())
+        return ShapedExpansion(
+            compiled, self.items, output, on_error, self._validator(), shape, self.on_queue
         )
-    return tree
+
+    def edits(self, default_group: str | None = None) -> Edits:
+        """The changes to every manifest. Raises UsageError for a group that is not a label value."""
+        if self.group is not None and not (self.group and LABEL_VALUE.accepts(self.group)):
+            raise UsageError(
+                f"the group {self.group!r} is not a label value: at most 63 letters, digits, '-', '_' or "
+                "'.', beginning and ending with a letter or digit"
+            )
+        return Edits(
+            group=self.group,
+            default_group=default_group,
+            group_label=self.group_label,
+            labels=self.labels or {},
+            annotations=self.annotations or {},
+            overwrite=self.overwrite,
+            ttl=self.ttl,
+            namespace=self.namespace,
+        )
+
+    @property
+    def parsed_shape(self) -> Shape:
+        """The shape that is asked for. Raises UsageError when there is none of that name."""
+        return parse_shape(self.shape) if isinstance(self.shape, str) else self.shape or JOBS
+
+    def _manifests(
+        self, on_error: Callable[[ItemError], None], on_warning: Callable[[str], None] | None
+    ) -> Iterator[Manifest]:
+        paths = _paths_in(self.batch)
+        if isinstance(self.batch, TemplateFile) or (paths is not None and self._is_template(paths)):
+            return self.expansion(on_error).each(on_warning)
+        if self.items is not None:
+            raise UsageError("items are for a template; manifests and objects have none")
+        if paths is not None:
+            only_paths(paths)
+        if self.parsed_shape.kind != JOBS.kind:
+            raise UsageError(f"--as {self.parsed_shape} is for a template and its items, not for manifests")
+        if paths is not None:
+            return from_paths(paths, self.edits(group_of_paths(paths)), on_error, self._validator())
+        objects = cast("Iterable[Manifest | Mapping[str, Any]]", self.batch)
+        return from_objects(objects, self.edits("batch"), on_error, self._validator())
+
+    def _is_template(self, paths: Sequence[str]) -> bool:
+        return len(paths) == 1 and is_template(paths, has_items=self.items is not None)
+
+    def _validator(self) -> Validator | None:
+        if not self.validate:
+            return None
+        from expander.batch.validator import Validator
+
+        return Validator(self.version)
+
+
+def _paths_in(batch: Batch) -> list[str] | None:
+    """The paths that ``batch`` is; None when it is something else."""
+    given: object = [batch] if isinstance(batch, (str, os.PathLike)) else batch
+    if (
+        given
+        and isinstance(given, (list, tuple))
+        and all(isinstance(each, (str, os.PathLike)) for each in given)
+    ):
+        return [os.fspath(each) for each in given]
+    return None

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
 from expander.base.errors import InputError, YamlError
 from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of
-from expander.kube.versions import DEFAULT, Release, known
+from expander.kube.versions import DEFAULT, Release
 from expander.validate.check import check
 from expander.validate.finding import Finding, steps_of
 from expander.validate.warnings import Advice, Totals, advice
@@ -178,20 +178,6 @@ SOURCES = 100
 
 Portion = list[tuple[str, "list[Chunk] | YamlError"]]
 """Sources and their documents; an error where a source stops being readable."""
-
-
-def validate(manifest: Mapping[str, Any], version: str | None = None) -> list[Finding]:
-    """What the API server would refuse in ``manifest``; empty when it would be accepted.
-
-    ``manifest`` is plain JSON data; ``version`` a Kubernetes version such as "1.33", the newest by default.
-    Raises UsageError for a version that is not known and InputError for a kind without one.
-    """
-    from expander.validate.check import check
-
-    found = check(manifest, known(version))
-    if found is None:
-        raise InputError(f"there is no schema for {manifest.get('apiVersion')} {manifest.get('kind')}")
-    return found
 
 
 class Validation:

@@ -10,21 +10,21 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from expander.base.errors import ItemError, UsageError
+from expander.base.errors import UsageError
 from expander.cli.output import say
 from expander.cli.params import Duration, KeyValue, LabelKey, read_values, unique
 
 if TYPE_CHECKING:
+    from expander.batch.request import BatchRequest
     from expander.items import ItemSpec
-    from expander.manifests.edits import Edits
-    from expander.manifests.manifest import Manifest
+    from expander.render.template_file import TemplateFile
     from expander.shapes.shape import Shape
     from expander.shapes.work_queue import Queued
 
@@ -164,36 +164,51 @@ def spec_of(arguments: tuple[str, ...], flags: Mapping[str, Any]) -> ItemSpec | 
     return spec if spec.arguments or spec.sources or spec.include else None
 
 
-def edits_of(flags: Mapping[str, Any], default_group: str | None = None) -> Edits:
-    """The changes to every manifest. Raises UsageError for a group that is no label's value."""
-    from expander.batch.expand import checked_group
-    from expander.manifests.edits import Edits
+def request_of(
+    arguments: tuple[str, ...],
+    flags: Mapping[str, Any],
+    on_queue: Callable[[Queued], None] | None = None,
+    *,
+    template: bool = False,
+) -> BatchRequest:
+    """The batch that ``PATH...`` or ``TEMPLATE [ITEM]...`` and the options mean.
 
-    return Edits(
-        group=checked_group(flags["group"]),
-        default_group=default_group,
+    ``template`` says that the first argument is a template whatever is in it. ``on_queue`` gets the messages
+    of a work queue before its workers come.
+    """
+    from expander.batch.load import is_template
+    from expander.batch.request import BatchRequest
+    from expander.items import items
+    from expander.render.template_file import TemplateFile
+
+    if flags["text"] and flags["engine"] not in (None, "text"):
+        raise UsageError(f"--text means --engine text, not {flags['engine']}")
+    batch: TemplateFile | tuple[str, ...] = arguments
+    spec = None
+    if template or is_template(arguments, bool(flags["sources"] or flags["include"])):
+        spec = spec_of(arguments[1:], flags)
+        check_standard_input(arguments[0], spec)
+        batch = TemplateFile(arguments[0])
+    return BatchRequest(
+        batch=batch,
+        items=None if spec is None else items(spec),
+        engine="text" if flags["text"] else flags["engine"],
+        values=read_values(flags["value_files"]),
+        overrides=unique(flags["overrides"], "--set"),
+        group=flags["group"],
         group_label=flags["group_label"],
         labels=unique(flags["labels"], "--label"),
         annotations=unique(flags["annotations"], "--annotation"),
         overwrite=flags["overwrite"],
         ttl=flags["ttl"],
         namespace=flags["namespace"],
+        allow_shell=flags["allow_shell"],
+        validate=not flags["no_validate"],
+        version=flags["kubernetes_version"],
+        shape=shape_of(flags),
+        selector=flags.get("selector"),
+        on_queue=on_queue,
     )
-
-
-def template_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `pipeline.expand.prepare` that the options set."""
-    if flags["text"] and flags["engine"] not in (None, "text"):
-        raise UsageError(f"--text means --engine text, not {flags['engine']}")
-    return {
-        "engine": "text" if flags["text"] else flags["engine"],
-        "values": read_values(flags["value_files"]),
-        "overrides": unique(flags["overrides"], "--set"),
-        "allow_shell": flags["allow_shell"],
-        "validate": not flags["no_validate"],
-        "version": flags["kubernetes_version"],
-        "shape": shape_of(flags),
-    }
 
 
 def check_standard_input(template: str, spec: ItemSpec | None) -> None:
@@ -203,58 +218,9 @@ def check_standard_input(template: str, spec: ItemSpec | None) -> None:
         raise UsageError("the template and the items cannot both come from standard input")
 
 
-def _warn(words: str) -> None:
+def warn(words: str) -> None:
+    """Tell the user what is allowed and probably not meant."""
     say(f"warning: {words}")
-
-
-def batch_of(
-    arguments: tuple[str, ...],
-    flags: Mapping[str, Any],
-    on_error: Callable[[ItemError], None],
-    on_queue: Callable[[Queued], None] | None = None,
-) -> Iterator[Manifest]:
-    """The batch that ``PATH...`` or ``TEMPLATE [ITEM]...`` and the options mean.
-
-    ``on_queue`` gets the messages of a work queue before its workers come. Raises UsageError for a selector
-    that is none.
-    """
-    from expander.kube import selectors
-
-    try:
-        wanted = selectors.parse(flags["selector"] or "")
-    except ValueError as error:
-        raise UsageError(f"--selector: {error}") from None
-    manifests = _whole_batch(arguments, flags, on_error, on_queue)
-    if not flags["selector"]:
-        return manifests
-    return (each for each in manifests if wanted.matches(each.tree["metadata"].get("labels")))
-
-
-def _whole_batch(
-    arguments: tuple[str, ...],
-    flags: Mapping[str, Any],
-    on_error: Callable[[ItemError], None],
-    on_queue: Callable[[Queued], None] | None,
-) -> Iterator[Manifest]:
-    from expander.batch.load import from_paths, from_template, group_of_paths, is_template, only_paths
-    from expander.render.template_file import TemplateFile
-
-    spec = spec_of(arguments[1:], flags)
-    if is_template(arguments, bool(flags["sources"] or flags["include"])):
-        from expander.items import items
-
-        check_standard_input(arguments[0], spec)
-        stream = None if spec is None else items(spec)
-        file = TemplateFile(arguments[0])
-        settings = {**template_settings(flags), "on_queue": on_queue}
-        return from_template(file, stream, edits_of(flags), on_error, _warn, output="json", **settings)
-    only_paths(arguments)
-    if flags["shape"] != "jobs":
-        raise UsageError(f"--as {flags['shape']} is for a template and its items, not for manifests")
-    edits = edits_of(flags, group_of_paths(arguments))
-    return from_paths(
-        arguments, edits, on_error, validate=not flags["no_validate"], version=flags["kubernetes_version"]
-    )
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -355,6 +321,6 @@ def template_options(command: Command) -> Command:
 
 
 def selector_option(command: Command) -> Command:
-    """The option that leaves objects of a batch out by their labels; `batch_of` heeds it."""
+    """The option that leaves objects of a batch out by their labels."""
     words = "Only objects with these labels, as kubectl's -l."
     return click.option("-l", "--selector", metavar="SELECTOR", help=words)(command)

@@ -11,16 +11,14 @@ import click
 
 from expander.base.errors import ItemError
 from expander.cli.batch_options import (
-    check_standard_input,
-    edits_of,
     into_file,
     item_options,
-    spec_of,
+    request_of,
     template_options,
-    template_settings,
+    warn,
 )
 from expander.cli.help import Page
-from expander.cli.output import ItemErrors, Output, say, say_on_terminal
+from expander.cli.output import ItemErrors, Output, say_on_terminal
 
 if TYPE_CHECKING:
     from expander.batch.expand import Expansion
@@ -105,17 +103,12 @@ def command(**flags: Any) -> int:
     In TEMPLATE, $ITEM is the item and ${ITEM.column} a column of it; a file named *.jinja2 or *.j2 is a
     Jinja2 template, in which `item` and the columns are variables, or which brings its own parameters.
     """
-    from expander.batch.expand import prepare
     from expander.batch.write import Targets, write
-    from expander.items import items
-    from expander.render.template_file import TemplateFile
 
     targets = Targets.of(flags["outputs"], flags["filename"], flags["prune"])
-    settings = template_settings(flags)
-    spec = spec_of(flags["arguments"], flags)
-    check_standard_input(flags["template"], spec)
-    file = TemplateFile(flags["template"])
-    stream = None if spec is None else items(spec)
+    arguments = (flags["template"], *flags["arguments"])
+    on_queue = None if flags["dry_run"] else into_file(flags, targets.directory)
+    request = request_of(arguments, flags, on_queue, template=True)
     errors = ItemErrors()
 
     def on_error(error: ItemError) -> None:
@@ -123,21 +116,13 @@ def command(**flags: Any) -> int:
             raise error
         errors(error)
 
-    expansion = prepare(
-        file,
-        stream,
-        output=targets.rendered,
-        on_error=on_error,
-        edits=edits_of(flags),
-        on_queue=None if flags["dry_run"] else into_file(flags, targets.directory),
-        **settings,
-    )
+    expansion = request.expansion(on_error, targets.rendered)
     if flags["dry_run"]:
         preview(expansion, targets, flags["show"])
     else:
         summary = write(expansion, targets)
         say_on_terminal(summary)
     for warning in expansion.warnings:
-        say(f"warning: {warning}")
+        warn(warning)
     errors.finish()
     return 1 if errors.count else 0

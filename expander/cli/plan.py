@@ -6,7 +6,7 @@ The shapes that a plan puts side by side.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import InputError, ItemError, UsageError
-from expander.cli.batch_options import check_standard_input, edits_of, shape_of, spec_of, template_settings
+from expander.cli.batch_options import request_of, warn
 from expander.cli.expand import command as expand
 from expander.cli.help import Page
 from expander.cli.output import ItemErrors, Output, say
 from expander.cli.submit import command as submit
 
 if TYPE_CHECKING:
+    from expander.batch.request import BatchRequest
     from expander.manifests.manifest import Manifest
     from expander.plan.plan import Plan
     from expander.shapes.shape import Shape
@@ -30,30 +31,21 @@ CHUNKED_JOBS = 100
 
 
 def shapes_of(
-    arguments: tuple[str, ...], flags: Mapping[str, Any], on_error: Callable[[ItemError], None]
+    request: BatchRequest, on_error: Callable[[ItemError], None]
 ) -> Iterator[tuple[str, Iterator[Manifest]]]:
     """The batch in the shape asked for, then in each other shape, with the names of the shapes.
 
     The items are read once and kept. ``on_error`` is told of items of the first shape only. Raises UsageError
     when there is no template.
     """
-    from expander.batch.load import from_template, is_template
-    from expander.items import items
     from expander.render.template_file import TemplateFile
 
-    if not is_template(arguments, bool(flags["sources"] or flags["include"])):
+    if not isinstance(request.batch, TemplateFile):
         raise UsageError("--compare is for a template and its items: manifests have their shape")
-    spec = spec_of(arguments[1:], flags)
-    check_standard_input(arguments[0], spec)
-    file = TemplateFile(arguments[0])
-    known = None if spec is None else list(items(spec))
-    settings, edits = template_settings(flags), edits_of(flags)
-    for number, shape in enumerate(_candidates(shape_of(flags), None if known is None else len(known))):
+    known = None if request.items is None else list(request.items)
+    for number, shape in enumerate(_candidates(request.parsed_shape, None if known is None else len(known))):
         tell = on_error if number == 0 else _nobody
-        yield (
-            str(shape),
-            from_template(file, known, edits, tell, _nobody, output="json", **{**settings, "shape": shape}),
-        )
+        yield str(shape), replace(request, items=known, shape=shape).manifests(tell)
 
 
 def _candidates(asked: Shape, count: int | None) -> list[Shape]:
@@ -119,7 +111,6 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     Names, counts, pods at a time and in all, what they ask for, bytes in etcd, the time to send it, what fits
     into the quotas of the namespaces, and which limits of clusters the batch comes near.
     """
-    from expander.cli.batch_options import batch_of
     from expander.cli.plan_output import report_of
     from expander.plan.capacity import capacity_source
     from expander.plan.plan import Rate
@@ -127,16 +118,15 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 
     if flags["burst"] is not None and flags["qps"] is None:
         raise UsageError("--burst goes with --qps")
-    errors = ItemErrors()
+    request, errors = request_of(arguments, flags), ItemErrors()
     limits = capacity_source(flags["kubeconfig"], flags["context"], flags["quotas"], flags["offline"])
     report = report_of(flags["output"], Output(), flags["on_quota"])
     if flags["compare"]:
         if flags["selector"]:
             raise UsageError("--compare shows shapes of the whole batch, without --selector")
-
-        batches = shapes_of(arguments, flags, errors)
+        batches = shapes_of(request, errors)
     else:
-        batches = iter([(flags["shape"], batch_of(arguments, flags, errors))])
+        batches = iter([(flags["shape"], request.manifests(errors, warn))])
     plans: list[Plan] = []
     for shape, manifests in batches:
         survey = Survey(

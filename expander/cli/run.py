@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import UsageError
-from expander.cli.batch_options import into_broker, item_options, selector_option, template_options
+from expander.cli.batch_options import (
+    into_broker,
+    item_options,
+    request_of,
+    selector_option,
+    template_options,
+    warn,
+)
 from expander.cli.executor_options import executor_options, executor_settings
 from expander.cli.group_options import report_option, save_report
 from expander.cli.help import Page
@@ -224,7 +231,6 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
-    from expander.cli.batch_options import batch_of
     from expander.local.executor import Executor
     from expander.run.run import FIRST_FAILURE, Halt, Run, remove_state
 
@@ -234,12 +240,13 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     out = Output()
     lines = OutcomeLines(out) if flags["output"] == "json" else None
     errors = ItemErrors(None if lines is None else lines.invalid)
-    batch = batch_of(arguments, flags, errors, into_broker(flags, again=flags["fresh"]))
+    request = request_of(arguments, flags, into_broker(flags, again=flags["fresh"]))
+    batch = request.manifests(errors, warn)
     if flags["simulate"]:
         forecast(batch, flags["simulate"])
         errors.finish()
         return 1 if errors.count else 0
-    manifests = used_here(batch, lambda words: say(f"warning: {words}"))
+    manifests = used_here(batch, warn)
     first = next(manifests, None)
     if first is None:
         errors.finish()

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from expander.base.errors import ExpanderError, UsageError
-from expander.cli.batch_options import into_broker, item_options, selector_option, template_options
+from expander.cli.batch_options import (
+    into_broker,
+    item_options,
+    request_of,
+    selector_option,
+    template_options,
+    warn,
+)
 from expander.cli.output import ItemErrors, say
 from expander.cli.params import Duration, filled
 from expander.cli.progress import Interrupts
@@ -146,7 +153,6 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     what arrived.
     """
     from expander.base.state_dir import state_folder
-    from expander.cli.batch_options import batch_of
     from expander.cli.progress import ItemCount, SubmitPicture
     from expander.cli.submit_output import SubmitReport
     from expander.submit.options import SubmitOptions
@@ -171,7 +177,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         say=picture.say,
     )
     on_queue = into_broker(flags) if flags["dry_run"] == "none" else None
-    manifests = batch_of(arguments, flags, errors, on_queue)
+    manifests = request_of(arguments, flags, on_queue).manifests(errors, warn)
     if flags["dry_run"] == "client":
         for settled in dry_run_outcomes(manifests, options, errors):
             report.show(settled)

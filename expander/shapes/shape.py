@@ -50,6 +50,9 @@ class Shape:
         return self.kind + ends.get(self.kind, "")
 
 
+JOBS = Shape()
+
+
 def parse_shape(text: str) -> Shape:
     """The shape that a value of ``--as`` means. Raises UsageError for any other text."""
     if text in ("jobs", "indexed"):

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ItemError
-from expander.batch.expand import prepare
 from expander.batch.queue_fill import fill
+from expander.batch.request import BatchRequest
 from expander.items import from_python
 from expander.render.template_file import TemplateFile
 from expander.shapes.shape import Shape
@@ -51,10 +51,10 @@ def refuse(error: ItemError) -> None:
 def queued(file: TemplateFile, items: list[Any], shape: Shape) -> tuple[list[Any], Queued]:
     """The manifests of a queue's workers, and the messages."""
     found: list[Queued] = []
-    expansion = prepare(
-        file, from_python(items), on_error=refuse, shape=shape, on_queue=found.append, allow_shell=True
+    request = BatchRequest(
+        batch=file, items=from_python(items), shape=shape, on_queue=found.append, allow_shell=True
     )
-    return [manifest for manifests in expansion for manifest in manifests], found[0]
+    return list(request.manifests(refuse)), found[0]
 
 
 def test_hostile_items_arrive_the_same_through_a_broker(url: str, name: str, tmp_path: Path) -> None:

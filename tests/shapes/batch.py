@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from expander.api import expand
 from expander.base.errors import ItemError
-from expander.batch.expand import expand
 from expander.local.executor import Executor
 from expander.manifests.manifest import Manifest
 from expander.render.template_file import TemplateFile

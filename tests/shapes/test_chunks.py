@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from expander.api import validate
 from expander.base.errors import InputError
-from expander.batch.validation import validate
 from tests.cli.program import run
 from tests.shapes.batch import made, template
 

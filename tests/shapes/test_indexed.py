@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import expander
+from expander.api import validate
 from expander.base.errors import InputError, UsageError
-from expander.batch.validation import validate
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import MAX_ITEMS_CHARS, item_at
 from tests.cli.program import run
