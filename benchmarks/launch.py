@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.timing import measure, verdict
-from expander.local.runtime import sandbox
+from expander.local.runtime import bubblewrap
 from expander.local.runtime.runtime import Exit, Launch, Runtime
 from expander.local.runtime.sandbox import SandboxRuntime
 from expander.local.runtime.supervisor_client import SupervisorClient
@@ -114,8 +114,8 @@ def main() -> None:
             f"xargs -P{AT_A_TIME}": xargs(folder, count),
             "bare Popen": popen(folder, count),
         }
-        found = sandbox.find_bubblewrap()
-        if isinstance(found, sandbox.Bubblewrap):
+        found = bubblewrap.find_bubblewrap()
+        if isinstance(found, bubblewrap.Bubblewrap):
             runs["sandbox"] = supervised(folder, count // SLOWER, SandboxRuntime(found))
         rates = {
             what: (count // SLOWER if what == "sandbox" else count) / measured.seconds

@@ -17,7 +17,7 @@ from typing import Any, Final
 from expander.base.errors import ExpanderError
 from expander.kube.objects import Change, mark_of, owner_of, uid_of
 from expander.kube.objects import Object as objects_Object
-from expander.local.store import database, objects
+from expander.local.store import deleted_pods, objects
 from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, Object, decode, other_layout
 from expander.local.store.events import EventRecord, EventStore
 
@@ -110,10 +110,10 @@ class StateReader:
 
     def deleted_pods(self, uids: Iterable[str]) -> Iterator[Object]:
         """The pods of these Jobs that were deleted before their Job."""
-        traced = database.deleted_pod_owners(self.database)
+        traced = deleted_pods.deleted_pod_owners(self.database)
         for uid in uids:
             if uid in traced:
-                yield from database.deleted_pods(self.database, uid)
+                yield from deleted_pods.deleted_pods(self.database, uid)
 
     def events(self, namespace: str | None) -> Iterator[EventRecord]:
         """The recorded events, oldest first."""

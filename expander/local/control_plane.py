@@ -1,23 +1,16 @@
-"""What the node is to do beside starting pods: whoever does it takes it.
-
-How many Jobs of a group are in which state, kept up to date so that asking costs nothing.
-
-The control plane of this machine: everything but the processes.
+"""The control plane of this machine: everything but the processes.
 
 Changes come in from above (objects are submitted, patched, deleted) and from below (a pod's status has
-changed); `Control.turn` does all that follows from them and says which pods are to be started. It reads no
+changed); `ControlPlane.sync` does all that follows from them and returns the pods to be started. It reads no
 clock and starts nothing, so a whole cluster's life can be played through in no time.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from sqlite3 import Connection, DatabaseError
 
 from expander.base.errors import OutputError
-from expander.kube import selectors
-from expander.kube.selectors import Selector
 from expander.local.controllers.binding import Binder
 from expander.local.controllers.cluster_scope import ClusterScope, SingleBatch
 from expander.local.controllers.cronjob.controller import CronJobController
@@ -29,11 +22,12 @@ from expander.local.controllers.pods import ENDED, PodControl
 from expander.local.controllers.services import ServiceLister
 from expander.local.controllers.volcano.controller import JobControllers
 from expander.local.controllers.volcano.pods import pod_group_of
+from expander.local.job_counts import JobCounts
 from expander.local.registry import create_object, prepare_for_update
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
 from expander.local.store.events import SCHEDULER, EventStore
-from expander.local.store.job_states import JOB_STATES, OPEN, job_state
+from expander.local.store.job_states import OPEN
 from expander.local.store.objects import ObjectStore
 from expander.local.workqueue import WorkQueue
 
@@ -67,73 +61,10 @@ class KubeletUpdates:
         return updates
 
 
-class JobCounts:
-    """Counts for every selector that was asked for once."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-        self._groups: dict[str, _Counts] = {}
-
-    def counts(self, selector: str = "") -> dict[str, int]:
-        """The number of Jobs in each of `states.JOB_STATES` among those the label selector means.
-
-        The first time it looks at every Job there is, from then on it knows. Raises ValueError for a
-        text that is no selector.
-        """
-        group = self._groups.get(selector)
-        if group is None:
-            group = self._groups[selector] = _Counts(selectors.parse(selector))
-            if not selector:
-                group.fill(dict(self._store.states("Job")))
-            else:
-                for job in self._store.of_kind("Job"):
-                    group.update(job)
-        return {state: group.counts[state] for state in JOB_STATES}
-
-    def update(self, job: Object) -> None:
-        """The Job is new or has changed."""
-        for group in self._groups.values():
-            group.update(job)
-
-    def remove(self, uid: str) -> None:
-        """The Job is gone."""
-        for group in self._groups.values():
-            group.remove(uid)
-
-
-class _Counts:
-    def __init__(self, selector: Selector) -> None:
-        self._selector = selector
-        self._states: dict[str, str] = {}
-        self.counts: Counter[str] = Counter()
-
-    def fill(self, states: dict[str, str]) -> None:
-        self._states = states
-        self.counts = Counter(states.values())
-
-    def update(self, job: Object) -> None:
-        metadata = job["metadata"]
-        uid, state = metadata["uid"], job_state(job)
-        before = self._states.get(uid)
-        if before == state:
-            return
-        if before is None and not self._selector.matches(metadata.get("labels")):
-            return
-        if before is not None:
-            self.counts[before] -= 1
-        self._states[uid] = state
-        self.counts[state] += 1
-
-    def remove(self, uid: str) -> None:
-        state = self._states.pop(uid, None)
-        if state is not None:
-            self.counts[state] -= 1
-
-
 class ControlPlane:
     """Store, controllers and scheduler of one cluster of one node, called ``node``.
 
-    ``shared``: it is a cluster with namespaces and quotas, and not one person's batch (see `tenancy`).
+    ``shared``: it is a cluster with namespaces and quotas, not one person's batch (see `cluster_scope`).
     """
 
     def __init__(
@@ -192,7 +123,7 @@ class ControlPlane:
         self.pods.set_status(uid, status)
 
     def deadline(self) -> float | None:
-        """When the next turn has something to do even if nothing happens; in the past: at once."""
+        """When the next sync has something to do even if nothing happens; in the past: at once."""
         if any(
             (
                 self.work_queue.urgent,
@@ -316,7 +247,7 @@ class ControlPlane:
         self._owners.update(owner["uid"] for owner in pod["metadata"].get("ownerReferences") or ())
 
     def _job_synced(self, result: SyncResult) -> None:
-        """The Job controller has looked at a Job."""
+        """The Job controller has synced a Job."""
         self.groups.update(result.job)
         if result.changed:
             self._crons.job_changed(result.job, result.interim)

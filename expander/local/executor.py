@@ -1,186 +1,42 @@
 """The local executor: the control plane, a kubelet and a supervisor in one event loop.
 
-A turn: hear what became of containers, do all that follows in the control plane, make it durable, and only
-then start containers. Because what is about to run is in the store before it runs, and what has run is in
-the supervisor's record before anyone is told, a kill at any moment loses no result and repeats nothing
-that came to its end (see `recovery`).
-
-One thread; nothing waits but `Executor.step`.
-
-What a client of the cluster may do, in the words of the API: submit, get, list, patch, delete, evict.
-
-Nothing here waits or runs: the loop (`executor`) does what follows.
+A step: read what became of containers, sync the control plane, make it durable, and only then start
+containers. Because what is about to run is in the store before it runs, and what has run is in the
+supervisor's journal before anyone is told, a kill at any moment loses no result and repeats nothing that
+came to its end (see `recovery`). One thread; nothing waits but `Executor.step`.
 """
 
 from __future__ import annotations
 
-import builtins
 import os
 import select
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from expander.base.errors import ExpanderError
 from expander.base.log import Log
-from expander.kube import selectors
-from expander.kube.merge_patch import merged
-from expander.kube.time import api_time
 from expander.local import recovery
+from expander.local.api_operations import ApiOperations, NotFound
 from expander.local.control_plane import ControlPlane
-from expander.local.controllers.garbage_collector import Propagation
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.node import Node
 from expander.local.logs import LogWatch
-from expander.local.registry import CreateResult, create_object
 from expander.local.runtime.select import select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient
 from expander.local.scheduler import Scheduler
 from expander.local.state import StateFolder
-from expander.local.store.database import Object
-from expander.local.store.events import api_event
-from expander.local.store.objects import Change
 
 log = Log("local")
-
-COMMIT_EVERY: Final = 500
-"""Objects that come in between two commits."""
-
-
-class NotFound(ExpanderError):
-    """There is no such object."""
-
-
-class ApiOperations:
-    """A client's side of one `Control`. Every method raises `NotFound` where it needs an object that is not
-    there. Objects that are given out are not to be changed."""
-
-    def __init__(self, control: ControlPlane, clock: Callable[[], float]) -> None:
-        self._control = control
-        self._clock = clock
-
-    def submit(
-        self, objects: Iterable[Mapping[str, Any]], *, namespace: str = "default"
-    ) -> list[CreateResult]:
-        """Store valid manifests of any kind; durable on return. ``namespace`` is for those that name none."""
-        found = []
-        for number, obj in enumerate(objects, 1):
-            stored, told = create_object(
-                self._control.store, obj, self._clock(), namespace=namespace, admit=self._control.admit
-            )
-            if told.outcome == "created":
-                self._control.arrived(stored)
-            found.append(told)
-            if number % COMMIT_EVERY == 0:
-                self._control.commit()
-        self._control.commit()
-        return found
-
-    def find(self, kind: str, namespace: str, name: str) -> Object | None:
-        """The object of that name, or None."""
-        return self._control.store.get(kind, namespace, name)
-
-    def get(self, kind: str, namespace: str, name: str) -> Object:
-        """The object of that name."""
-        obj = self.find(kind, namespace, name)
-        if obj is None:
-            raise NotFound(f"there is no {kind} {namespace}/{name}")
-        return obj
-
-    def list(self, kind: str, namespace: str | None = None, selector: str = "") -> Iterator[Object]:
-        """The objects of a kind that a label selector means, by namespace and name."""
-        wanted = selectors.parse(selector)
-        for obj in self._control.store.of_kind(kind, namespace):
-            if wanted.matches(obj["metadata"].get("labels")):
-                yield obj
-
-    def owned(self, uid: str) -> builtins.list[Object]:
-        """The pods that have the object of that uid as their first owner, oldest first."""
-        return [each for each in self._control.store.owned(uid) if each["kind"] == "Pod"]
-
-    def pods_ever(self, uid: str) -> builtins.list[Object]:
-        """The pods that the Job of that uid has had, those that were deleted too, oldest first."""
-        pods = [*self._control.store.deleted_pods(uid), *self.owned(uid)]
-        return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
-
-    def delete(
-        self,
-        kind: str,
-        namespace: str,
-        name: str,
-        propagation: Propagation = "Background",
-        grace: float | None = None,
-    ) -> None:
-        """Delete an object; ``grace`` (seconds) is for pods."""
-        self._control.delete(self.get(kind, namespace, name), self._clock(), propagation, grace)
-
-    def patch(self, kind: str, namespace: str, name: str, patch: Mapping[str, Any]) -> Object:
-        """Apply a JSON merge patch and give the object as it is then. Whether the change is allowed is not
-        checked here: see `validate.updates`."""
-        old = self.get(kind, namespace, name)
-        return self._control.replace(old, merged(old, patch), self._clock())
-
-    def evict(self, namespace: str, name: str, grace: float | None = None) -> None:
-        """Delete a pod as the eviction API does: marked as disrupted."""
-        pod = self.get("Pod", namespace, name)
-        self._condition(pod, "DisruptionTarget", "True", "EvictionByEvictionAPI", "Eviction API: evicting")
-        self.delete("Pod", namespace, name, grace=grace)
-
-    def set_condition(
-        self, namespace: str, name: str, type: str, status: str = "True", reason: str = "", message: str = ""
-    ) -> None:
-        """Set a condition in the status of a pod."""
-        self._condition(self.get("Pod", namespace, name), type, status, reason, message)
-
-    def events(self, namespace: str | None = None, name: str | None = None) -> Iterator[Object]:
-        """The v1 Events about the objects of that name, or of a namespace, or all, oldest first."""
-        return map(api_event, self._control.events.of(namespace, name))
-
-    def events_changed(self, version: int | None = None) -> int:
-        """How many events there were so far, each counted as often as it was; up to ``version``."""
-        events = self._control.events
-        return events.changed if version is None else events.changed_at(version)
-
-    def events_since(self, changed: int) -> Sequence[tuple[Object, bool]] | None:
-        """The v1 Events since there were ``changed``, and whether each is new; None when it is not known."""
-        found = self._control.events.since(changed)
-        return None if found is None else [(api_event(event), new) for event, new in found]
-
-    def group(self, selector: str = "") -> dict[str, int]:
-        """How many of the Jobs that the selector means are pending, running, suspended, succeeded, failed."""
-        return self._control.groups.counts(selector)
-
-    @property
-    def version(self) -> int:
-        """The resource version of the last change of anything."""
-        return self._control.store.version
-
-    def since(self, version: int) -> Sequence[Change] | None:
-        """The changes after ``version``, for a watch; None when not all of them are kept any more."""
-        return self._control.store.since(version)
-
-    def take_finished(self) -> Iterator[Object]:
-        """The Jobs that have ended since the last call and are still there, in order."""
-        finished = self._control.work_queue.finished
-        while finished:
-            if (job := self._control.store.by_uid(finished.popleft())) is not None:
-                yield job
-
-    def _condition(self, pod: Object, type: str, status: str, reason: str, message: str) -> None:
-        condition = {"type": type, "status": status, "lastProbeTime": None}
-        condition["lastTransitionTime"] = api_time(self._clock())
-        condition |= {key: value for key, value in (("reason", reason), ("message", message)) if value}
-        self._control.add_condition(pod["metadata"]["uid"], condition)
 
 
 MAX_PODS: Final = 110
 """Pods that run at a time unless the caller says otherwise: as many as a kubelet takes by default."""
 
 COALESCE_SECONDS: Final = 0.001
-"""Seconds without listening after a turn that started pods: news that come together cost less."""
+"""Seconds without listening after a step that started pods: events that come together cost less."""
 COALESCE_MIN_PODS: Final = 4
 """So many pods must run for that: with fewer, each would wait for nothing."""
 
@@ -188,7 +44,7 @@ COALESCE_MIN_PODS: Final = 4
 class Executor(ApiOperations):
     """Runs Jobs and pods on this machine. ``folder`` is the state folder; it is this executor's alone.
 
-    ``runtime`` is one of `runtime.choose.NAMES` or ``best``; ``note`` says which it is and why. ``jobs`` is
+    ``runtime`` is one of `runtime.select.RUNTIME_NAMES` or ``best``; ``note`` says which and why. ``jobs`` is
     how many pods run at a time; ``cpus`` (cores) and ``memory`` (bytes) are what their requests are scheduled
     against, by default all this machine has. ``backoff_base`` (seconds) is the first wait of the Job
     controller after a failed pod and of the kubelet after a failed container. ``images`` maps image names to
@@ -271,7 +127,7 @@ class Executor(ApiOperations):
         return min(times) if times else None
 
     def step(self, timeout: float | None = None) -> None:
-        """One turn of the loop; waits for news at most ``timeout`` seconds, or until the next deadline."""
+        """One step of the loop; waits for events at most ``timeout`` seconds, or until the next deadline."""
         deadline = self.deadline()
         if deadline is not None:
             left = max(0.0, deadline - self._clock())

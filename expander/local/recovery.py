@@ -1,9 +1,9 @@
 """Takes up what an earlier executor left, also one that was killed.
 
-The store says which pods were given a place; the supervisor's record says what was started and how it ended.
-A pod of which nothing was started is started now. A pod that came to its end gets the status the kubelet
-would have written: it is played through again with the recorded ends in place of processes. A pod that was
-cut short did not happen: it goes without being counted, and its Job makes another.
+The store says which pods were bound; the supervisor's journal says what was started and how it ended. A pod
+of which nothing was started is started now. A pod that came to its end gets the status the kubelet would have
+written: it is replayed with the recorded ends in place of processes. A pod that was cut short did not happen:
+it goes without being counted, and its Job makes another.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""What the API server's registry adds to a Job it creates.
+"""The create and update strategies of the API server's registry: defaults, names, uids, generated selectors.
 
-pkg/registry/batch/job/strategy.go decides: the status is emptied, and unless the user manages the
+pkg/registry/batch/job/strategy.go decides for Jobs: the status is emptied, and unless the user manages the
 selector it is generated from the Job's uid together with the labels of the pod template.
-
-Objects as they come in: defaulted, named, given a uid, and compared with those that are there.
 """
 
 from __future__ import annotations

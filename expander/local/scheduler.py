@@ -1,12 +1,8 @@
-"""Pods that get their places together or not at all (the gang plugin of Volcano's scheduler).
+"""Finds room for pods on this machine, as kube-scheduler does with one node.
 
-A gang has a least number of pods. Until so many of them have had a place at once none gets one; from then on
-each is placed as it comes.
-
-Gives pods a place on this machine, as kube-scheduler does with one node.
-
-Pods are taken in the order they came; one that does not fit does not hold up those behind it. Those of a gang
-get their places together (see `gangs`).
+Pods are taken in the order they came; one that does not fit does not hold up those behind it. Those of a pod
+group (the gang plugin of Volcano's scheduler) are scheduled together or not at all: until its least number
+fits at once none of them is; from then on each goes by itself.
 """
 
 from __future__ import annotations
@@ -28,52 +24,52 @@ class PodGroup:
 
 
 class PodGroups:
-    """The gangs of one scheduler, by a key that no other gang has."""
+    """The pod groups of one scheduler, by a key that no other group has."""
 
     def __init__(self) -> None:
-        self._gangs: dict[str, PodGroup] = {}
+        self._groups: dict[str, PodGroup] = {}
         self._of: dict[str, str] = {}
 
     def join(self, uid: str, key: str, least: int) -> None:
-        """A pod that waits belongs to a gang."""
-        gang = self._gangs.setdefault(key, PodGroup(least))
-        gang.waiting[uid] = None
+        """A pod that waits belongs to a pod group."""
+        group = self._groups.setdefault(key, PodGroup(least))
+        group.waiting[uid] = None
         self._of[uid] = key
 
     def expect(self, key: str, least: int) -> bool:
         """So many of those that wait are needed from now on; whether that is news."""
-        gang = self._gangs.get(key)
-        if gang is None or gang.least == least:
+        group = self._groups.get(key)
+        if group is None or group.least == least:
             return False
-        gang.least = least
+        group.least = least
         return True
 
     def leave(self, uid: str) -> None:
-        """The pod is placed, or gone. A gang nobody waits in is forgotten unless it was placed."""
+        """The pod is placed, or gone. A group nobody waits in is forgotten unless it was placed."""
         key = self._of.pop(uid, None)
         if key is not None:
-            gang = self._gangs[key]
-            gang.waiting.pop(uid, None)
-            if not gang.waiting and not gang.is_met:
-                del self._gangs[key]
+            group = self._groups[key]
+            group.waiting.pop(uid, None)
+            if not group.waiting and not group.is_met:
+                del self._groups[key]
 
     def held(self, uid: str) -> PodGroup | None:
-        """The gang that holds a pod back; None for a pod that can go by itself."""
+        """The group that holds a pod back; None for a pod that can go by itself."""
         key = self._of.get(uid)
-        gang = None if key is None else self._gangs[key]
-        return None if gang is None or gang.is_met else gang
+        group = None if key is None else self._groups[key]
+        return None if group is None or group.is_met else group
 
     def forget(self, owner: str) -> None:
-        """The gangs of this owner, whose uid their keys begin with, are over."""
-        for key in [key for key in self._gangs if key.startswith(f"{owner}/")]:
-            for uid in self._gangs.pop(key).waiting:
+        """The pod groups of this owner, whose uid their keys begin with, are over."""
+        for key in [key for key in self._groups if key.startswith(f"{owner}/")]:
+            for uid in self._groups.pop(key).waiting:
                 self._of.pop(uid, None)
 
 
-def refusal(gang: PodGroup, fitting: int, at_most: int) -> str:
-    """Why a gang waits: ``fitting`` of its pods would fit now, ``at_most`` were nothing else there."""
-    words = f"pod group is not ready, {len(gang.waiting)} Pending, {gang.least} minAvailable"
-    if at_most < gang.least:
+def refusal(group: PodGroup, fitting: int, at_most: int) -> str:
+    """Why a pod group waits: ``fitting`` of its pods would fit now, ``at_most`` were nothing else there."""
+    words = f"pod group is not ready, {len(group.waiting)} Pending, {group.least} minAvailable"
+    if at_most < group.least:
         return f"{words}; there is never room for more than {at_most} of them here"
     return f"{words}; there is room for {fitting} of them now"
 
@@ -106,21 +102,21 @@ class Scheduler:
         self._closed = closed
         self._stale = True
 
-    def add(self, uid: str, spec: Object, gang: tuple[str, int] | None = None) -> None:
-        """A pod that waits for a place; ``gang`` is the lot it belongs to and how many that must be."""
+    def add(self, uid: str, spec: Object, group: tuple[str, int] | None = None) -> None:
+        """A pod that waits for a place; ``group`` is its pod group and how many that must be."""
         if spec.get("schedulingGates"):
             return
-        if gang is not None:
-            self.pod_groups.join(uid, *gang)
+        if group is not None:
+            self.pod_groups.join(uid, *group)
         self._waiting[uid] = request = pod_request(spec)
         self._unseen.append(uid)
         if not _fits(request, NONE, self.size):
             self._impossible.add(uid)
         self._stale = True
 
-    def expect(self, gang: str, least: int) -> None:
-        """So many of a gang's pods that wait must get a place together from now on."""
-        self._stale |= self.pod_groups.expect(gang, least)
+    def expect(self, group: str, least: int) -> None:
+        """So many of a pod group's pods that wait must get a place together from now on."""
+        self._stale |= self.pod_groups.expect(group, least)
 
     def take(self, uid: str, spec: Object) -> None:
         """A pod that has its place already."""
@@ -158,11 +154,11 @@ class Scheduler:
                 break
             if request in hopeless or uid not in self._waiting:
                 continue
-            gang = self.pod_groups.held(uid)
-            if gang is not None and (id(gang) in held or not self._admit(gang)):
-                held.add(id(gang))
+            group = self.pod_groups.held(uid)
+            if group is not None and (id(group) in held or not self._admit(group)):
+                held.add(id(group))
                 continue
-            for each in [uid] if gang is None else list(gang.waiting):
+            for each in [uid] if group is None else list(group.waiting):
                 if self._take_place(each):
                     yield each
                 else:
@@ -187,27 +183,27 @@ class Scheduler:
                 yield uid, self._refusal(uid, request)
         self._unseen = []
 
-    def _admit(self, gang: PodGroup) -> bool:
-        """Let the pods of a gang go if enough of them fit; those that never will take nobody's turn."""
-        gang.is_met = self._room(gang, self.used, len(self._placed)) >= gang.least
-        if not gang.is_met and self._room(gang, NONE, 0) < gang.least:
-            self._impossible.update(gang.waiting)
-        return gang.is_met
+    def _admit(self, group: PodGroup) -> bool:
+        """Let the pods of a pod group go if enough of them fit; those that never will take nobody's turn."""
+        group.is_met = self._room(group, self.used, len(self._placed)) >= group.least
+        if not group.is_met and self._room(group, NONE, 0) < group.least:
+            self._impossible.update(group.waiting)
+        return group.is_met
 
-    def _room(self, gang: PodGroup, used: Request, pods: int) -> int:
-        """How many of a gang's pods fit together beside ``pods`` that use so much."""
+    def _room(self, group: PodGroup, used: Request, pods: int) -> int:
+        """How many of a pod group's pods fit together beside ``pods`` that use so much."""
         fitting = 0
-        for request in (self._waiting[uid] for uid in gang.waiting):
+        for request in (self._waiting[uid] for uid in group.waiting):
             if pods + fitting < self.pods and _fits(request, used, self.size):
                 used = used.plus(request)
                 fitting += 1
         return fitting
 
     def _refusal(self, uid: str, request: Request) -> str:
-        gang = self.pod_groups.held(uid)
-        if gang is not None:
-            now = self._room(gang, self.used, len(self._placed))
-            return refusal(gang, now, self._room(gang, NONE, 0))
+        group = self.pod_groups.held(uid)
+        if group is not None:
+            now = self._room(group, self.used, len(self._placed))
+            return refusal(group, now, self._room(group, NONE, 0))
         after = self.used.plus(request)
         lacks = []
         if self._closed:

@@ -1,7 +1,7 @@
-"""Which Jobs are synced at, and when: at once, at a time, or as soon as there is room to begin them.
+"""Which Jobs are synced, and when: now, after a while, or as soon as there is room to start them.
 
-A Job waits until the pods of those before it have a place; then it is synced at whenever something about it
-changes and whenever it asked for it, until it is over; then, if it is to go, until it expires.
+A Job waits until the pods of those before it are scheduled; then it is synced whenever something about it
+changes and whenever it asked for it, until it is finished; then, if it is to be deleted, until it expires.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from expander.local.store.objects import ObjectStore
 from expander.local.timers import Timers
 
 MAX_STARTED_PER_SYNC: Final = 16
-"""Jobs that are begun in one turn at most: the first containers start before the last Job is synced at."""
+"""Jobs that are started in one sync at most: the first containers start before the last Job is synced."""
 
 STATUS_BATCH_SECONDS: Final = 1.0
 """Seconds until a Job's status follows what is no more than news of its pods (syncJobBatchPeriod)."""
@@ -51,7 +51,7 @@ class WorkQueue:
         self.waiting.append(job["metadata"]["uid"])
 
     def add(self, uid: str) -> None:
-        """Look at the Job in the next turn."""
+        """Sync the Job in the next sync."""
         self._ready[uid] = None
 
     def add_after(self, uid: str, now: float) -> None:

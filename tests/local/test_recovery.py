@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError
-from expander.local.executor import Executor, NotFound
+from expander.local.api_operations import NotFound
+from expander.local.executor import Executor
 
 Object = dict[str, Any]
 

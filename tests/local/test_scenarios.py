@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from expander.local.executor import Executor, NotFound
+from expander.local.api_operations import NotFound
+from expander.local.executor import Executor
 from expander.local.runtime.select import select_runtime
 
 QUIET = 2.5

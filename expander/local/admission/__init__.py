@@ -1,10 +1,6 @@
-"""What a cluster adds to an object that comes in, and what it refuses for the sake of all.
+"""The admission plugins of the API server: they complete a new object, or refuse it.
 
-`chain.admit` is the entry: the namespace must be there (`namespaces`), a pod gets what a cluster gives every
-pod (`pods`, `tokens`) and the defaults of LimitRanges (`limits`), and nothing may go past a ResourceQuota
-(`quota`, with `usage`: what an object counts for). Everything refused is a `refused.Refused` in the API's
-words.
-
-Functions that read the store and change nothing. Validation and the defaults of the API's own types are not
-here (`validate`), nor is the bookkeeping of what is used (`controllers.quotas`).
+`chain.admit` calls them in order. All are functions that read the store and change nothing; what is refused
+is a `Refused` in the API's words. Validation and the defaults of the API's own types are in `validate`, the
+bookkeeping of quotas in `controllers.resource_quota`.
 """

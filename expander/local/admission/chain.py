@@ -1,9 +1,7 @@
-"""The order in which a new object is completed and checked.
+"""The admission chain of new objects, and what a pod gets there.
 
-What every pod of a cluster gets.
-
-The plugins ServiceAccount, Priority and DefaultTolerationSeconds of the API server decide, and its defaults
-of whole pods, which templates do not have.
+The API server's plugins ServiceAccount, Priority and DefaultTolerationSeconds decide, and its defaults of
+whole pods, which templates do not have.
 """
 
 from __future__ import annotations

@@ -15,11 +15,11 @@ from aiohttp import web
 
 from expander.kube.objects import container_status
 from expander.kube.time import unix
+from expander.local.api_operations import NotFound
 from expander.local.apiserver import codecs, status
 from expander.local.apiserver.read import existing
 from expander.local.apiserver.routing import Service, Target
 from expander.local.apiserver.status import Refused
-from expander.local.executor import NotFound
 from expander.local.logs import CHUNK, LogTimes, Stamper
 from expander.local.store.database import Object
 

@@ -1,4 +1,4 @@
-"""Carries out what the scheduler finds: pods get their node, or learn why they wait."""
+"""Binds pods to the node the scheduler found for them, or tells them why they wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
 
 REPORTED_REASONS: Final = ("Insufficient", "unschedulable", "pod group")
-"""What a message says of a pod that waits for more than its turn: that is worth an event."""
+"""What a message says of a pod that waits for more than a free place: that is worth an event."""
 
 
 class Binder:

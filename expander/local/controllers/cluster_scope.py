@@ -1,6 +1,6 @@
-"""What a cluster does that several people share, beside running Jobs: namespaces, quotas, one node.
+"""What a cluster that several people share has beside running Jobs: namespaces, quotas, a node object.
 
-`Control` tells it what comes, changes and goes; who runs a batch of their own has none of this.
+`ControlPlane` tells it what comes, changes and goes; `SingleBatch`, for one person's batch, has none of this.
 """
 
 from __future__ import annotations

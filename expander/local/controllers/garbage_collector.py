@@ -2,7 +2,7 @@
 
 ``Background``: the object goes at once, its dependents after it. ``Foreground``: it stays, marked, until its
 dependents are gone. ``Orphan``: the dependents stay and lose their owner. Finalizers hold an object that is
-being deleted; pods take their grace period (see `pods`).
+being deleted; pods take their grace period (see `controllers.pods`).
 """
 
 from __future__ import annotations

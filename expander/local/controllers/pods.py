@@ -1,12 +1,8 @@
-"""The pods that matter now, in the store and sorted by Job: created, changed, deleted, forgotten.
+"""Every step of a pod in the store (RealPodControl), and the pods of each Job that still matter.
 
 A pod matters until it has ended and its Job has counted it; after that it rests in the store and costs no
-memory. What happens to a pod is told to a `listener.Listener`: the scheduler must know, the
-kubelet must stop what runs, the Job must be looked at.
-
-Who has to act when something happens to a pod.
-
-What happens to the status of a pod that several write: the kubelet, the scheduler, clients.
+memory. A `PodListener` hears of each step: the scheduler must know, the kubelet must stop what runs, the
+Job must be synced. Several write a pod's status: the kubelet, the scheduler, clients.
 """
 
 from __future__ import annotations

@@ -118,8 +118,8 @@ def sync_kills(context: KubeletContext, pod: Pod, now: float) -> None:
     earlier_alive = any(container.alive for container in pod.containers)
     for container in (*pod.containers, *reversed(pod.init_containers)):
         if container.kill is not None and container.alive and container.key is not None:
-            turn = container.role is not Role.SIDECAR or pod.termination is None or not earlier_alive
-            if not container.kill.step(context.processes, container.key, turn, now):
+            may_signal = container.role is not Role.SIDECAR or pod.termination is None or not earlier_alive
+            if not container.kill.step(context.processes, container.key, may_signal, now):
                 pod.record_event("Warning", "FailedPreStopHook", "PreStopHook failed")
             pod.wake_at(container.kill.due())
         if container.role is Role.SIDECAR and container.alive:

@@ -38,8 +38,8 @@ class Kill:
         self.by = min(self.by, now + grace)
         self._termed = self._termed or grace <= 0
 
-    def step(self, processes: Processes, key: str, turn: bool, now: float) -> bool:
-        """Do what is due. ``turn``: those that must end before this one have. False when its hook failed."""
+    def step(self, processes: Processes, key: str, may_signal: bool, now: float) -> bool:
+        """Do what is due. ``may_signal``: those that must end before it have. False when its hook failed."""
         content = True
         if self.hook is not None:
             result = self.hook.poll(now)
@@ -48,7 +48,7 @@ class Kill:
             self.hook.cancel()
             self.hook = None
             content = result is None or bool(result.ok)
-        if not self._termed and (turn or now >= self.by):
+        if not self._termed and (may_signal or now >= self.by):
             self._termed = True
             processes.signal(key, self._number, whole=False)
             self.by = max(self.by, now + MIN_GRACE_SECONDS)

@@ -1,15 +1,18 @@
-"""Paths as a container sees them, and the bubblewrap arguments that make its file tree.
+"""The file tree of a container: paths as it sees them, and the bubblewrap arguments that make it.
 
 A mount point that the tree does not have cannot simply be made: the tree is somebody's files, read-only. Its
 nearest existing folder is laid over with an empty one in memory instead, which gets the entries of the
-covered folder back, one by one, and the new folder beside them.
+covered folder back, one by one, and the new folder beside them. Bubblewrap does not tell its own failures
+from those of the command; what can be known before is said in the words of a container runtime instead.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from expander.local.runtime.runtime import CannotStart, Launch
 
 _LINKS = 40
 PRIVATE = ("/proc", "/dev", "/tmp")
@@ -127,3 +130,60 @@ class Tree:
     def seal(self) -> list[str]:
         """The arguments that make the covers read-only, after the mounts."""
         return [word for folder in reversed(self.covered) for word in ("--remount-ro", folder)]
+
+
+def check_mount_types(tree: Tree, mounts: Mapping[str, tuple[str, bool]]) -> None:
+    """A folder cannot be mounted on a file, nor a file on a folder. Raises `CannotStart`."""
+    for point, (source, _) in mounts.items():
+        real = tree.real(point)
+        if not source or point in PRIVATE or tree.holder(point) is not None or not os.path.exists(real):
+            continue
+        if os.path.isdir(source) != os.path.isdir(real):
+            raise CannotStart(
+                f'unable to start container process: error mounting "{source}" to rootfs at "{point}": '
+                "not a directory: Are you trying to mount a directory onto a file (or vice-versa)?"
+            )
+
+
+def check_command(
+    launch: Launch, env: Mapping[str, str], tree: Tree, mounts: Mapping[str, tuple[str, bool]]
+) -> None:
+    """Look the command up as the container will, since bubblewrap does not tell why it failed."""
+    if not launch.argv or not launch.argv[0]:
+        raise CannotStart("unable to start container process: no command specified")
+    name = launch.argv[0]
+    if "/" in name:
+        path = name if name.startswith("/") else f"{launch.cwd or '/'}/{name}"
+        reason = _why_not_executable(path, launch, tree, mounts)
+        if reason is not None:
+            raise CannotStart(f'unable to start container process: exec: "{name}": {reason}')
+        return
+    folders = env["PATH"].split(":")
+    if not any(
+        _why_not_executable(f"{folder}/{name}", launch, tree, mounts) is None for folder in folders if folder
+    ):
+        raise CannotStart(
+            f'unable to start container process: exec: "{name}": executable file not found in $PATH'
+        )
+
+
+def _why_not_executable(
+    path: str, launch: Launch, tree: Tree, mounts: Mapping[str, tuple[str, bool]]
+) -> str | None:
+    """Why the container cannot run ``path``; None if nothing seems to be against it."""
+    seen = resolve(tree.root, path)
+    point = innermost(seen, mounts)
+    if point is not None:
+        source = mounts[point][0]
+        real = resolve("/", source + seen[len(point.rstrip("/")) :]) if source else ""
+    elif launch.tmp and inside(seen, "/tmp"):
+        real = launch.tmp + seen[4:]
+    elif any(inside(seen, folder) for folder in PRIVATE):
+        return None if not inside(seen, "/tmp") else f"stat {path}: no such file or directory"
+    else:
+        real = tree.real(seen)
+    if not os.path.exists(real):
+        return f"stat {path}: no such file or directory"
+    if os.path.isdir(real):
+        return "is a directory"
+    return None if os.access(real, os.X_OK) else "permission denied"

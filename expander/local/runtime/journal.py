@@ -1,13 +1,10 @@
-"""The supervisor's durable record: what it is about to start, and how each ended.
+"""The supervisor's durable record of what it is about to start and how each ended, and how it is read back.
 
 One line per fact, appended before anyone is told of it, so the file knows at least as much as any reader
 of events does. It outlives both processes; it is not forced to the disk, so a power cut may take the last
-lines with it. A line that is not whole, from a full disk or a power cut, counts as not written.
-
-After a crash: what became of the containers of runs that are over.
-
-A run is over when its supervisor holds the lock on its journal no more. Usually it has killed everything and
-recorded every end by then. If it was killed itself, what it left is found by the marks of its processes.
+lines with it. A line that is not whole counts as not written. A run is over when its supervisor holds the
+lock on its journal no more: usually it has killed everything and recorded every end by then. If it was killed
+itself, what it left is found by the tags of its processes.
 """
 
 from __future__ import annotations
@@ -45,7 +42,7 @@ class Journal:
     """Writes the record of one run. Holds a lock on the file for as long as the run lasts."""
 
     def __init__(self, path: str, client: int, mark: int) -> None:
-        """``client`` is the process all this is for, ``mark`` the first number of the run (see `marks`)."""
+        """``client`` is the process this is for, ``mark`` the first tag of the run (see `process_tree`)."""
         self.path = path
         self._file = self._open(path)
         self._unwritten = b""
@@ -75,7 +72,7 @@ class Journal:
         error: str | None,
         lost: bool,
     ) -> bool:
-        """Record how ``key`` ended: the fields of `launch.Exit`."""
+        """Record how ``key`` ended: the fields of `runtime.Exit`."""
         how = "\t".join("" if part is None else str(part) for part in (code, signal))
         flags = ("o" if oom else "") + ("l" if lost else "") + ("e" if error is not None else "")
         return self.append(

@@ -1,14 +1,11 @@
-"""Memory and CPU limits: by cgroup where the system gives one, else by looking often and killing who is over.
-
-What is looked at is the memory that is a process's own (resident, not shared) over all processes of a
-container. A limit on the address space would be exact and wrong: many programs reserve far more than they
-ever use. CPU is limited by cgroup or not at all.
-
-Memory and CPU limits by cgroup v2, where this user may make cgroups with a memory controller.
+"""Memory and CPU limits: by cgroup v2 where this user may make cgroups, else by looking often.
 
 Each run has a cgroup, each limited container one below it. It is made beside the cgroup of this process or
-further up, since a cgroup that holds processes cannot hand controllers down. A process is moved
-in right after its start; what it starts in the microseconds before that stays outside.
+further up, since a cgroup that holds processes cannot hand controllers down. A process is moved in right
+after its start; what it starts in the microseconds before that stays outside. Without cgroups the memory
+that is a process's own (resident, not shared) counts, over all processes of a container: a limit on the
+address space would be exact and wrong, for many programs reserve far more than they ever use. CPU is limited
+by cgroup or not at all.
 """
 
 from __future__ import annotations
@@ -17,7 +14,8 @@ import contextlib
 import os
 import time
 
-from expander.local.runtime.process_tree import ContainerProcess, ContainerProcesses, descendants
+from expander.local.runtime.container_processes import ContainerProcess, ContainerProcesses
+from expander.local.runtime.process_tree import descendants
 
 _CPU_PERIOD_MICROSECONDS = 100_000
 

@@ -1,4 +1,4 @@
-"""What is to run, and what became of it."""
+"""What is to run and what became of it: `Launch`, `Started`, `Exit`, and the `Runtime` protocol."""
 
 from __future__ import annotations
 

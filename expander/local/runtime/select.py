@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from expander.base.errors import UsageError
-from expander.local.runtime import sandbox
+from expander.local.runtime import bubblewrap
 from expander.local.runtime.engine import EngineRuntime
 from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.runtime import Runtime
@@ -37,7 +37,7 @@ def select_runtime(
     if wanted in ("podman", "docker"):
         return _engine(wanted)
     found = "not looked for" if wanted == "process" else _bubblewrap()
-    if isinstance(found, sandbox.Bubblewrap):
+    if isinstance(found, bubblewrap.Bubblewrap):
         machine = "other images stand for this machine's programs" if images else _MACHINE
         return (
             SandboxRuntime(found, images),
@@ -53,8 +53,8 @@ def select_runtime(
     return ProcessRuntime(), f"runtime process ({reason}): no isolation, no mounts; {_MACHINE}"
 
 
-def _bubblewrap() -> sandbox.Bubblewrap | str:
-    return sandbox.find_bubblewrap() if sys.platform == "linux" else "bubblewrap needs Linux"
+def _bubblewrap() -> bubblewrap.Bubblewrap | str:
+    return bubblewrap.find_bubblewrap() if sys.platform == "linux" else "bubblewrap needs Linux"
 
 
 def _engine(name: str) -> tuple[Runtime, str]:

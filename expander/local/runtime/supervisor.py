@@ -1,12 +1,8 @@
-"""Signals to the supervisor, as something its loop can wait for.
-
-What the supervisor tells: into the journal first, then to whoever listens.
-
-The process that stands between expander and its containers: it starts, signals, reaps and records.
+"""The process between expander and its containers: it starts, signals, reaps and records them.
 
 It is alone in its session, so a terminal's Ctrl-C does not reach it. It ends when the pipe of commands
 closes, its parent dies or it is told to terminate; first it kills everything it started and sees it
-gone. Run as `python -c ... FOLDER-OF-THE-PACKAGE JOURNAL COMMANDS EVENTS PARENT`, see `supervisor`.
+gone. `supervisor_client` runs it as `python -c ... FOLDER-OF-THE-PACKAGE JOURNAL COMMANDS EVENTS PARENT`.
 """
 
 from __future__ import annotations
@@ -22,9 +18,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from expander.local.runtime import process_tree, wire
+from expander.local.runtime.container_processes import ContainerProcess, ContainerProcesses
+from expander.local.runtime.event_writer import EventWriter
 from expander.local.runtime.journal import Journal
 from expander.local.runtime.limits import MEMORY_CHECK_SECONDS, Limits
-from expander.local.runtime.process_tree import ContainerProcess, ContainerProcesses
 from expander.local.runtime.spawn import EXEC_FAILED, ExecFailed, Spawner, StartRefused
 
 
@@ -67,54 +64,6 @@ def _ignore(_number: int, _frame: object) -> None:
     """SIGCHLD only has to end the wait."""
 
 
-class EventWriter:
-    """Tells of starts and ends; never waits for the listener. ``deaf``: there is no listener any more."""
-
-    def __init__(self, journal: Journal, events: int) -> None:
-        self.journal = journal
-        self._events = events
-        self._unsent = b""
-        self.deaf = False
-
-    @property
-    def pending(self) -> bool:
-        """Whether something was told that the listener has no room for yet."""
-        return bool(self._unsent)
-
-    def started(self, key: str, pid: int, at: float) -> None:
-        """A container runs."""
-        self._tell((wire.STARTED, key, pid, at))
-
-    def ended(
-        self,
-        key: str,
-        code: int | None,
-        number: int | None,
-        started: float,
-        finished: float,
-        oom: bool = False,
-        error: str | None = None,
-        lost: bool = False,
-    ) -> None:
-        """A container has ended, or could not be started; the arguments are the fields of `launch.Exit`."""
-        self.journal.end(key, code, number, started, finished, oom, error, lost)
-        self._tell((wire.EXIT, key, code, number, started, finished, oom, error, lost))
-
-    def _tell(self, message: tuple[Any, ...]) -> None:
-        self._unsent += wire.pack(message)
-
-    def send(self) -> None:
-        """Pass on what was told, as far as there is room."""
-        while self._unsent:
-            try:
-                self._unsent = self._unsent[os.write(self._events, self._unsent) :]
-            except BlockingIOError:
-                return
-            except OSError:
-                self._unsent = b""
-                self.deaf = True
-
-
 _ENGINE_KILL_SECONDS = 10.0
 """Seconds a container engine gets to kill a container when all must end."""
 
@@ -152,7 +101,7 @@ class SupervisorProcess:
             for file, _ in poll.poll(self._patience()):
                 if file == self.commands:
                     self._hear()
-            self._turn()
+            self._step()
         self._finish()
 
     def _patience(self) -> int | None:
@@ -170,7 +119,7 @@ class SupervisorProcess:
         else:
             self.ending = True
 
-    def _turn(self) -> None:
+    def _step(self) -> None:
         """Reap what has ended, obey one command, look after what lives, tell what is new."""
         self.bell.quiet()
         self._reap()

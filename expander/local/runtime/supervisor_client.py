@@ -1,7 +1,7 @@
-"""The near end of the supervisor: start and signal containers, hear what became of them.
+"""The client of the supervisor process: starts and signals containers, reads what became of them.
 
-Nothing here waits except `Supervisor.close`. The far end is a process of its own (`supervise`) that reads
-commands from one pipe and writes events to another; every event is in its journal before it is told.
+Nothing here waits except `SupervisorClient.close`. Commands go through one pipe, events come back through
+another; every event is in the supervisor's journal before it is sent.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ LAUNCH, REFUSE, SIGNAL, SETTLED = "launch", "refuse", "signal", "settled"
 """To the supervisor: start this; record that this cannot be started; signal; the ends of these are kept."""
 
 STARTED, EXIT = "started", "exit"
-"""From the supervisor; the rest of the tuple is the fields of `launch.Started` and `launch.Exit`."""
+"""From the supervisor; the rest of the tuple is the fields of `runtime.Started` and `runtime.Exit`."""
 
 
 def pack(message: tuple[Any, ...]) -> bytes:

@@ -1,22 +1,14 @@
-"""The SQLite file: its tables, its settings and how it is opened.
+"""The SQLite file of a state folder: its tables, its settings, how it is opened, and objects as bytes.
 
 Write-ahead logging with ``synchronous=NORMAL``: a commit survives the end of the process, however it
 ends; a power cut may take the last ones but never leaves a broken file.
-
-Objects as bytes and back: orjson where it is installed, else Python's json, with the same result.
-
-Pods that were deleted before their Job: what a group's history still tells of them.
-
-The Job controller deletes what runs when a Job fails, is suspended or needs no more pods. In a cluster their
-logs are gone with them; here the logs are files, and a pod's last state rests beside the objects until its
-Job goes. No controller, list or watch sees it.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,34 +30,6 @@ try:
     encode, decode = dumps, loads
 except ImportError:
     encode, decode = _plain, json.loads
-
-
-DELETED_POD_TABLES: Final = """
-CREATE TABLE traces (uid TEXT PRIMARY KEY, owner TEXT NOT NULL, data BLOB NOT NULL);
-CREATE INDEX traced ON traces (owner);
-CREATE TRIGGER untraced AFTER DELETE ON objects WHEN old.kind = 'Job'
-BEGIN DELETE FROM traces WHERE owner = old.uid; END;
-"""
-"""The Job's row takes the traces of its pods along."""
-
-
-def keep_deleted_pod(database: sqlite3.Connection, pod: Object, owner: str) -> None:
-    """Keep the last state of a pod of the Job ``owner``, within the open transaction or a new one."""
-    if not database.in_transaction:
-        database.execute("BEGIN")
-    row = (pod["metadata"]["uid"], owner, encode(pod))
-    database.execute("INSERT OR REPLACE INTO traces VALUES (?,?,?)", row)
-
-
-def deleted_pods(database: sqlite3.Connection, owner: str) -> Iterator[Object]:
-    """The pods of a Job that were deleted, in the order in which they went."""
-    found = database.execute("SELECT data FROM traces WHERE owner=? ORDER BY rowid", (owner,)).fetchall()
-    yield from (decode(data) for (data,) in found)
-
-
-def deleted_pod_owners(database: sqlite3.Connection) -> set[str]:
-    """The Jobs that have traces."""
-    return {uid for (uid,) in database.execute("SELECT DISTINCT owner FROM traces")}
 
 
 LAYOUT: Final = 2
@@ -106,6 +70,14 @@ CREATE TABLE events (
 CREATE INDEX abouts ON events (namespace, name);
 CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
+
+DELETED_POD_TABLES: Final = """
+CREATE TABLE traces (uid TEXT PRIMARY KEY, owner TEXT NOT NULL, data BLOB NOT NULL);
+CREATE INDEX traced ON traces (owner);
+CREATE TRIGGER untraced AFTER DELETE ON objects WHEN old.kind = 'Job'
+BEGIN DELETE FROM traces WHERE owner = old.uid; END;
+"""
+"""The Job's row takes the traces of its pods along."""
 
 
 def other_layout(path: Path, layout: int) -> ExpanderError:

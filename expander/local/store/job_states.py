@@ -1,4 +1,4 @@
-"""The one word an object is counted under."""
+"""The one state under which a Job or pod is counted."""
 
 from __future__ import annotations
 

@@ -1,11 +1,8 @@
-"""API objects by kind, namespace, name and uid, with resource versions.
+"""API objects by kind, namespace, name and uid, with resource versions, as rows of the state file.
 
 An object is a plain mapping in the API's JSON form and is never changed in place: who changes one puts a
-new one, which shares what stayed the same. That makes keeping the last versions for watches cheap.
-
-Most objects rest in the file; in memory are those that somebody holds and those not yet committed.
-
-Objects as rows of the file: the statements, and nothing of what is in memory.
+new one, which shares what stayed the same. That makes keeping the last versions for watches cheap. Most
+objects rest in the file; in memory are those that somebody holds and those not yet committed.
 """
 
 from __future__ import annotations
@@ -17,7 +14,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final, Literal
 
-from expander.local.store import database
+from expander.local.store import deleted_pods
 from expander.local.store.database import Object, decode, encode
 from expander.local.store.job_states import state_of
 
@@ -243,11 +240,11 @@ class ObjectStore:
         """Keep the last state of a pod that is to be removed, for as long as its Job ``owner`` stays."""
         job = self.by_uid(owner)
         if job is not None and not job["metadata"].get("deletionTimestamp"):
-            database.keep_deleted_pod(self._database, obj, owner)
+            deleted_pods.keep_deleted_pod(self._database, obj, owner)
 
     def deleted_pods(self, owner: str) -> list[Object]:
         """The pods of a Job that were removed with a trace."""
-        return [*database.deleted_pods(self._database, owner)]
+        return [*deleted_pods.deleted_pods(self._database, owner)]
 
     def hold(self, uid: str) -> Object | None:
         """Keep this object in memory until it is released or removed; None when there is none."""

@@ -10,8 +10,8 @@ from sqlite3 import Connection
 from typing import Any
 
 from expander.kube.time import api_time
+from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
-from expander.local.executor import ApiOperations
 from expander.local.scheduler import Scheduler
 
 Object = dict[str, Any]

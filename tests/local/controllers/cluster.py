@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from sqlite3 import Connection
 from typing import Any
 
+from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
-from expander.local.executor import ApiOperations
 from expander.local.scheduler import Scheduler
 
 Object = dict[str, Any]

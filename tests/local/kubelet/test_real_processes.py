@@ -10,7 +10,7 @@ import pytest
 
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.node import Node
-from expander.local.runtime import sandbox
+from expander.local.runtime import bubblewrap
 from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.runtime import Runtime
 from expander.local.runtime.sandbox import SandboxRuntime
@@ -71,7 +71,7 @@ def plain(tmp_path: Path) -> Iterator[Machine]:
 @pytest.fixture
 def boxed(tmp_path: Path) -> Iterator[Machine]:
     """Containers are sandboxes."""
-    found = sandbox.find_bubblewrap()
+    found = bubblewrap.find_bubblewrap()
     if isinstance(found, str):
         pytest.fail(f"this test needs bubblewrap ('expander[test]' brings it on Linux): {found}")
     made = Machine(tmp_path, SandboxRuntime(found))
@@ -187,7 +187,7 @@ def test_a_sandbox_has_its_mounts_where_the_pod_wants_them(boxed: Machine) -> No
 
 
 def test_sandboxes_find_each_other_by_name(tmp_path: Path) -> None:
-    found = sandbox.find_bubblewrap()
+    found = bubblewrap.find_bubblewrap()
     assert not isinstance(found, str), found
     machine = Machine(tmp_path, SandboxRuntime(found))
     headless = {

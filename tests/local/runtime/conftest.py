@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from expander.local.runtime import sandbox
+from expander.local.runtime import bubblewrap
 from expander.local.runtime.sandbox import SandboxRuntime
 from tests.local.runtime.running import Bench, bench
 
@@ -20,16 +20,16 @@ def plain(tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def wrap() -> sandbox.Bubblewrap:
+def wrap() -> bubblewrap.Bubblewrap:
     """A bubblewrap that works."""
-    found = sandbox.find_bubblewrap()
+    found = bubblewrap.find_bubblewrap()
     if isinstance(found, str):
         pytest.fail(f"this test needs bubblewrap ('expander[test]' brings it on Linux): {found}")
     return found
 
 
 @pytest.fixture
-def boxed(tmp_path: Path, wrap: sandbox.Bubblewrap) -> Iterator[Bench]:
+def boxed(tmp_path: Path, wrap: bubblewrap.Bubblewrap) -> Iterator[Bench]:
     """Containers are sandboxes."""
     with bench(tmp_path, SandboxRuntime(wrap)) as made:
         yield made

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from expander.local.runtime.bubblewrap import Bubblewrap
 from expander.local.runtime.runtime import Launch, Mount
-from expander.local.runtime.sandbox import Bubblewrap, SandboxRuntime
+from expander.local.runtime.sandbox import SandboxRuntime
 from tests.local.runtime.running import Bench, bench, marked
 
 REFUSED = "unable to start container process: "

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import UsageError
-from expander.local.runtime import sandbox, select
+from expander.local.runtime import bubblewrap, select
 from expander.local.runtime.engine import EngineRuntime
 from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.sandbox import Images, SandboxRuntime, canonical_image
 
-GOOD = sandbox.Bubblewrap("/bin/bwrap", "0.8.0", ())
+GOOD = bubblewrap.Bubblewrap("/bin/bwrap", "0.8.0", ())
 
 
 def test_the_sandbox_is_best_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,10 +57,10 @@ def test_a_bubblewrap_that_does_not_work_is_not_used(monkeypatch: pytest.MonkeyP
         '#!/bin/sh\n[ "$1" = --version ] && echo bubblewrap 9.9 && exit\necho no rights >&2; exit 1\n'
     )
     program.chmod(0o755)
-    monkeypatch.setattr(sandbox, "_candidates", lambda: [str(program)])
-    assert sandbox.find_bubblewrap.__wrapped__() == "bubblewrap does not work here (no rights)"
-    monkeypatch.setattr(sandbox, "_candidates", list)
-    assert sandbox.find_bubblewrap.__wrapped__() == "bubblewrap is not installed"
+    monkeypatch.setattr(bubblewrap, "_candidates", lambda: [str(program)])
+    assert bubblewrap.find_bubblewrap.__wrapped__() == "bubblewrap does not work here (no rights)"
+    monkeypatch.setattr(bubblewrap, "_candidates", list)
+    assert bubblewrap.find_bubblewrap.__wrapped__() == "bubblewrap is not installed"
 
 
 def test_a_bubblewrap_that_may_not_mount_proc_shares_it(
@@ -69,9 +69,9 @@ def test_a_bubblewrap_that_may_not_mount_proc_shares_it(
     program = tmp_path / "bwrap"
     program.write_text('#!/bin/sh\ncase "$*" in *--version*) echo bubblewrap 9.9;; *--proc*) exit 1;; esac\n')
     program.chmod(0o755)
-    monkeypatch.setattr(sandbox, "_candidates", lambda: [str(program)])
-    found = sandbox.find_bubblewrap.__wrapped__()
-    assert isinstance(found, sandbox.Bubblewrap)
+    monkeypatch.setattr(bubblewrap, "_candidates", lambda: [str(program)])
+    found = bubblewrap.find_bubblewrap.__wrapped__()
+    assert isinstance(found, bubblewrap.Bubblewrap)
     assert (found.version, found.wrappers) == ("9.9", 1)
 
 

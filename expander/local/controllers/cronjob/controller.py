@@ -1,6 +1,6 @@
-"""Runs the decisions of the CronJob controller over the store: gather, decide, act.
+"""The CronJob controller over the store (syncAll in pkg/controller/cronjob).
 
-A CronJob is looked at when it or one of its Jobs changes, when a scheduled time comes, and again after each
+A CronJob is synced when it or one of its Jobs changes, when a scheduled time comes, and again after each
 change of its own status. Where somebody follows every version of a Job, so does the CronJob: an event that
 counts how often something was seen then counts as in a cluster.
 """

@@ -1,21 +1,8 @@
-"""Which time of a schedule a CronJob has not seen to, and when to look at it next.
+"""One sync of a CronJob, as pure functions (syncCronJob and utils.go in pkg/controller/cronjob decide).
 
-pkg/controller/cronjob/utils.go of Kubernetes v1.36 decides. Only the last of several missed times counts;
-how many were missed is estimated from the first two times of the schedule.
-
-Which finished Jobs of a CronJob are too many.
-
-pkg/controller/cronjob decides: of the successful and of the failed ones so many stay as the limits say,
-those that started last. A kind without a limit is left alone.
-
-The Jobs a CronJob makes: its template with a name, an owner and the time it stands for.
-
-pkg/controller/cronjob/utils.go decides (getJobFromTemplate2).
-
-One look of the CronJob controller at one CronJob (pkg/controller/cronjob of Kubernetes v1.36 decides).
-
-In this order: delete old finished Jobs; strike finished and missing Jobs off the active ones; start the
-last scheduled time that has come and is not seen to, if its deadline and the other Jobs allow it.
+In this order: delete finished Jobs beyond the history limits; remove finished and missing Jobs from the
+active ones; start the last scheduled time that has come, if its deadline and the other Jobs allow it. Only
+the last of several missed times counts; how many were missed is estimated from the schedule's first two.
 """
 
 from __future__ import annotations
@@ -34,7 +21,7 @@ from expander.local.controllers.job.conditions import finished
 from expander.local.controllers.job.context import Event
 
 NEXT_SCHEDULE_DELTA_SECONDS: Final = 0.1
-"""Seconds after a scheduled time at which the CronJob is looked at, against small steps of the clock."""
+"""Seconds after a scheduled time at which the CronJob is synced, against small steps of the clock."""
 
 MANY_MISSED_TIMES: Final = 100
 """More missed times than so many are worth a warning."""

@@ -1,12 +1,8 @@
-"""The conditions of a Job: which there are, with which reasons and messages, and how they change.
+"""The conditions of a Job, with their reasons and messages, and when a finished Job expires.
 
-k8s.io/api/batch/v1 gives the reasons, pkg/controller/job (job_controller.go) the messages; both are part of
-the API in practice, for tools compare them.
-
-When a finished Job is to be deleted.
-
-pkg/controller/ttlafterfinished decides: ttlSecondsAfterFinished after the Job completed or failed, with
-foreground propagation.
+k8s.io/api/batch/v1 gives the reasons, pkg/controller/job (job_controller.go) the messages; tools compare
+both. pkg/controller/ttlafterfinished decides on ttlSecondsAfterFinished: counted from Complete or Failed,
+with foreground propagation.
 """
 
 from __future__ import annotations

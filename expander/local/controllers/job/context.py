@@ -1,8 +1,7 @@
-"""What one turn of the Job controller comes to.
+"""What one sync of a Job knows and decides: `SyncContext` (syncJobCtx) and `Decision`.
 
-What one turn knows about its Job: facts gathered once, for all rules to read.
-
-pkg/controller/job (syncJobCtx and the first half of syncJob) decides which.
+The facts are gathered once, for all rules to read; the first half of syncJob in pkg/controller/job decides
+which.
 """
 
 from __future__ import annotations
@@ -38,20 +37,20 @@ def pod_deleted(name: str) -> Event:
 
 @dataclass(slots=True)
 class Decision:
-    """What to do for a Job, all of it in one transaction, before the next context.
+    """What to do for a Job, all of it in one transaction, before the next sync.
 
     ``status``: the complete new status; ``changed``: whether it differs from the Job's.
     ``interim``: the status that a real controller writes just before it takes the finalizers off, with the
     uids of ``release`` that get counted in ``uncountedTerminatedPods``; None when there is no such step.
     Only those who show every step to a watcher need it.
-    ``create``: pods without name, uid or times, in order; see `podmaker`. Containers, volumes and such are
+    ``create``: pods without name, uid or times, in order. Containers, volumes and such are
     shared between them and with the Job: they are to be stored, not changed.
     ``delete``: uids of pods to delete gracefully. ``release``: uids of pods that lose the tracking
     finalizer; a pod may be in both.
     ``events``: in order. Those of single pods (`pod_deleted`, `pod_created`) are the caller's, who does it
     and chooses the names; they come before these.
     ``again_at``: when to ask again even if nothing changes, Unix seconds; None for never.
-    ``memory``: to be stored with the Job and passed to the next context.
+    ``memory``: to be stored with the Job and passed to the next sync.
     """
 
     status: dict[str, Any]
@@ -71,12 +70,12 @@ class Decision:
 
 
 class SyncContext:
-    """The facts of one context.
+    """The facts of one sync.
 
     ``succeeded`` and ``failed`` count what the status counts and what has ended since, ``done`` and
     ``lost`` are the succeeded and the failed indexes likewise (``lost`` is None unless indexes have their own
     limit), ``delayed`` the last failed pod of each index that waits for a new one. ``active``, ``ready`` and
-    ``terminating`` change as the turn deletes and creates pods. ``start`` is the exact start time,
+    ``terminating`` change as the sync deletes and creates pods. ``start`` is the exact start time,
     ``start_time`` the one of the status; both None while the Job has not started.
     """
 

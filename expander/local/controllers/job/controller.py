@@ -1,12 +1,9 @@
-"""Creates the pods of Jobs; some may be refused, by a quota for example.
+"""The Job controller over the store: runs `sync.sync_job` and does what it decides.
 
-pkg/controller/job decides: one pod first, then twice as many each time as long as all goes well
-(slowStartBatch); after a refusal the Job is tried again in 1 s, 2 s, 4 s … 60 s.
-
-Runs the decisions of the Job controller over the store: gather, decide, act.
-
-A Job that has not begun costs no memory: only its uid is known. From its first turn to its end the Job is
-held; then it rests in the store again, as do suspended Jobs and those that others manage.
+Pods are created one first, then twice as many each time as long as all goes well (slowStartBatch); after a
+refusal, by a quota say, the Job is tried again in 1 s, 2 s, 4 s … 60 s. A Job that has not begun costs
+no memory: only its uid is known. From its first sync to its end it is held in memory; then it rests in the
+store again, as do suspended Jobs and those that others manage.
 """
 
 from __future__ import annotations

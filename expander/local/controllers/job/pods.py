@@ -1,16 +1,11 @@
-"""The pods of one Job, sorted into the few groups the controller's rules ask about.
+"""The pods of one Job, sorted for the controller's rules, and the new ones it makes.
 
-A `Pods` may be built for one turn or kept and told of changes: `put` and `drop` cost the same however many
-pods there are, and a turn then costs what has changed, not what there is. Pods that ended and lost their
-finalizer are counted in the Job's status and forgotten here.
-
-pkg/controller/controller_utils.go decides what is active and terminating.
-
-The pods a Job makes: its template with what the controller adds.
-
-pkg/controller/job (job_controller.go, indexed_job_utils.go) and pkg/controller (GetPodFromTemplate) decide:
-the tracking finalizer, the controller reference; for an Indexed Job also the index as annotation, label,
-host name and variable of every container, and the failure counts where indexes have their own limit.
+`JobPods` is kept from sync to sync: `put` and `drop` cost the same however many pods there are. Pods that
+ended and lost their finalizer are counted in the Job's status and forgotten here.
+pkg/controller/controller_utils.go decides what is active and terminating; job_controller.go,
+indexed_job_utils.go and GetPodFromTemplate what the controller adds to the template: the tracking finalizer,
+the controller reference; for an Indexed Job also the index as annotation, label, host name and variable of
+every container, and the failure counts where indexes have their own limit.
 """
 
 from __future__ import annotations
@@ -167,7 +162,7 @@ def pod_name(job: str, index: int | None, token: str) -> str:
 
 
 class PodFactory:
-    """Makes the pods of one Job in one turn; what they have in common is made once and shared."""
+    """Makes the pods of one Job in one sync; what they have in common is made once and shared."""
 
     __slots__ = ("_finalizers", "_job", "_metadata", "_owner", "_spec", "_template")
 

@@ -1,7 +1,8 @@
 """How many pods a Job should have now, and which to create or delete.
 
-pkg/controller/job (manageJob, activePodsForRemoval) decides. A turn either deletes or creates, at most
-`MOST` pods. Pods deleted here lose their finalizer first and are not counted as failures.
+pkg/controller/job (manageJob, activePodsForRemoval) decides. A sync either deletes or creates, at most
+`MAX_POD_CREATE_DELETE_PER_SYNC` pods. Pods deleted here lose their finalizer first and do not count as
+failures.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from expander.local.controllers.job.context import Decision, SyncContext
 from expander.local.controllers.job.pods import PodFactory, PodRecord
 
 MAX_POD_CREATE_DELETE_PER_SYNC = 500
-"""The most pods created or deleted in one context."""
+"""The most pods created or deleted in one sync."""
 
 PHASE_ORDER = {"Pending": 0, "Unknown": 1, "Running": 2}
 
@@ -38,7 +39,7 @@ def scale(context: SyncContext, decision: Decision) -> None:
 
 
 def delete(context: SyncContext, decision: Decision, records: Iterable[PodRecord], *, release: bool) -> None:
-    """Delete active pods; with ``release`` they are not counted, otherwise the turn counts them."""
+    """Delete active pods; with ``release`` they are not counted, otherwise the sync counts them."""
     for record in records:
         decision.delete.append(record.uid)
         if release and record.tracked:

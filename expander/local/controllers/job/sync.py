@@ -1,11 +1,8 @@
-"""Why a Job is to end before its completions are reached.
+"""One sync of a Job (syncJob in pkg/controller/job decides), as a pure function.
 
-pkg/controller/job (syncJob) decides the order: what was announced before; a FailJob rule; the back-off
-limit; the deadline; failed indexes; the success policy.
-
-One turn of the Job controller for one Job.
-
-pkg/controller/job (syncJob) decides the order of the steps: gather, verdict, pods, counts, conditions.
+The order: gather pods, decide whether the Job is finished, create or delete pods, count them, write the
+conditions. A Job finishes for the first of: an announced condition; a FailJob rule; the back-off limit; the
+deadline; failed indexes; the success policy.
 """
 
 from __future__ import annotations
@@ -47,7 +44,7 @@ def finished_condition(context: SyncContext) -> FinishedCondition | None:
 
 
 def announced_condition(context: SyncContext) -> FinishedCondition | None:
-    """The verdict an earlier turn has put into the conditions."""
+    """The finished condition that an earlier sync has put into the conditions."""
     for kind in (SUCCESS_CRITERIA_MET, FAILURE_TARGET) if context.conditions else ():
         condition = holds(context.conditions, kind)
         if condition is not None:
@@ -104,7 +101,7 @@ def _success(context: SyncContext) -> FinishedCondition | None:
 
 
 SYNC_BATCH_SECONDS = 1.0
-"""Seconds the controller waits for more news of a Job's pods: see `settling`."""
+"""Seconds the controller waits for more changes of a Job's pods: see `tracking`."""
 
 
 def sync_job(
@@ -119,7 +116,7 @@ def sync_job(
     """What to do for ``job``, defaulted and stored, at ``now`` (Unix seconds).
 
     ``pods`` are those whose controller is the Job; pods that ended and lost the tracking finalizer may be
-    left out. A `Pods` kept from turn to turn saves sorting them again. ``memory`` is what the last turn
+    left out. `JobPods` kept from sync to sync saves sorting them again. ``memory`` is what the last sync
     returned, or empty. ``backoff_base`` is the first wait after a failed pod in seconds, ``batch`` how long
     to wait for more pods to end where that can matter; 0 acts at once. Nothing given is changed.
     """
@@ -258,7 +255,7 @@ def _status(context: SyncContext, counted: tracking.TrackedPods, *, uncounted: b
 
 
 def _memory(context: SyncContext) -> dict[str, Any]:
-    """What the next turn cannot see in the objects; empty for most Jobs, so that storing it costs nothing."""
+    """What the next sync cannot see in the objects; empty for most Jobs, so that storing it costs nothing."""
     memory: dict[str, Any] = {}
     if context.backoff.failures:
         memory["backoff"] = list(context.backoff)

@@ -1,16 +1,13 @@
-"""Which pods the Job's status takes account of now, and what they add to it.
+"""Which pods the Job's status counts now (tracking_utils.go), and whether to wait for more of them.
 
-pkg/controller/job (trackJobStatusAndRemoveFinalizers, canRemoveFinalizer) decides. A pod is counted once:
+trackJobStatusAndRemoveFinalizers and canRemoveFinalizer in pkg/controller/job decide. A pod is counted once:
 when it is released, that is, when its tracking finalizer goes.
 
-When to act on pods that have ended: at once, or together with others that are about to end.
-
-The controller of a cluster looks at a Job one second after the first news of its pods
-(syncJobBatchPeriod), so whatever ends within that second ends together: three pods that fail at once are
-three failures, not one failure and two pods deleted for it; and a deleted pod that still ends well has
-succeeded. Waiting a second costs a cluster little and would cost a local run most of its speed. So here
-the wait is over as soon as no pod is left that could end meanwhile, and a Job of which many pods have
-succeeded does not wait at all for successes.
+The controller of a cluster syncs a Job one second after the first change of its pods (syncJobBatchPeriod), so
+whatever ends within that second ends together: three pods that fail at once are three failures, not one
+failure and two pods deleted for it; and a deleted pod that still ends well has succeeded. A second costs a
+cluster little and would cost a local run most of its speed. So here the wait is over as soon as no pod is
+left that could end meanwhile, and a Job of which many pods have succeeded does not wait for successes.
 """
 
 from __future__ import annotations
@@ -24,16 +21,16 @@ from expander.local.controllers.job.context import SyncContext, only_replace_fai
 from expander.local.controllers.job.pods import JobPods, PodRecord
 
 MAX_UNCOUNTED_PODS = 500
-"""The most pods counted in one context, so that a status with their uids stays below about 20 kB."""
+"""The most pods counted in one sync, so that a status with their uids stays below about 20 kB."""
 
 
 @dataclass(slots=True)
 class TrackedPods:
-    """What one turn counts.
+    """What one sync counts.
 
     ``succeeded`` and ``failed`` are uids to add to the counters (the successes of an Indexed Job are its
     indexes instead), ``release`` the uids of all pods that are done with; ``partial`` says that the limit
-    was reached and the rest is left to the next context.
+    was reached and the rest is left to the next sync.
     """
 
     succeeded: list[str] = field(default_factory=list)
@@ -43,7 +40,7 @@ class TrackedPods:
 
 
 def track_pods(context: SyncContext, released: Collection[str]) -> TrackedPods:
-    """Count the pods that are done with; those ``released`` already in this turn never count."""
+    """Count the pods that are done with; those ``released`` already in this sync never count."""
     past = set(released)
     result, pods = TrackedPods(), context.pods
     everything = context.finished_condition is not None or context.deleted

@@ -1,6 +1,6 @@
-"""The decisions of Volcano's Job controller, without a cluster (pkg/controllers/job of Volcano).
+"""Volcano's Job controller, as pkg/controllers/job of Volcano.
 
-`facts` sorts the pods of a Job by task, `policies` says what has happened to them and what the lifecycle
-policies make of it, `machine` goes from phase to phase, `conclusion` says when a Job is over. `podmaker` and
-`plugins` make the pods and what they need beside them. All are pure functions: time is an argument.
+`pods` sorts the pods of a Job by task and makes new ones, `policies` finds what has happened to them and
+which action the lifecycle policies ask for, `sync` goes from phase to phase, `plugins` are what pods need
+beside them. All are pure functions; `controller` acts.
 """

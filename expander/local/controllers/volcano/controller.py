@@ -1,9 +1,7 @@
-"""Runs the decisions of Volcano's Job controller over the store: gather, decide, act.
+"""The controller of Volcano Jobs over the store, and which controller a Job belongs to.
 
-The Jobs of Kubernetes and of Volcano, told apart.
-
-They share names, states and owners here. A Volcano Job is known by its note from the moment it comes in, so
-telling costs nothing.
+Jobs of Kubernetes and of Volcano share names, states and owners here. A Volcano Job is known by its note from
+the moment it comes in, so telling them apart costs nothing.
 """
 
 from __future__ import annotations
@@ -93,8 +91,8 @@ class VolcanoJobController:
             self._pods.release(uid)
         if decision.delete or decision.release:
             decision.ask_again(now)  # what is gone makes room for pods of the same name
-        if decision.gang is not None:
-            self._scheduler.expect(*decision.gang)
+        if decision.pod_group is not None:
+            self._scheduler.expect(*decision.pod_group)
         self._creation.create(job, decision.create, now)
         if decision.changed:
             job = self._store.put({**job, "status": decision.status})
@@ -116,7 +114,7 @@ class JobControlPlane(Protocol):
 
 
 class JobControllers:
-    """The Jobs of one cluster, as the agenda looks at them."""
+    """The Jobs of one cluster, told apart for the work queue."""
 
     def __init__(self, cluster: JobControlPlane, *, backoff_base: float, watched: bool) -> None:
         """``backoff_base`` in seconds. ``watched``: somebody follows every version of the objects."""

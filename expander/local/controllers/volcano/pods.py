@@ -1,9 +1,7 @@
-"""The pods of a Volcano Job as its controller looks at them: by task, with what became of them.
+"""The pods of a Volcano Job by task, and the new ones its controller makes.
 
-The pods of a Volcano Job: the template of a task with what the controller and the plugins add.
-
-``createJobPod`` (job_controller_util.go) decides names, labels and annotations. The tracking finalizer is
-ours: it keeps a pod that has ended until the Job has taken note, as for Jobs of Kubernetes.
+createJobPod (job_controller_util.go) decides names, labels and annotations. The tracking finalizer is
+expander's: it keeps a pod that has ended until the Job has counted it, as for Jobs of Kubernetes.
 """
 
 from __future__ import annotations
@@ -162,12 +160,12 @@ def owner_of(job: Object) -> dict[str, Any]:
 
 
 class TaskPodFactory:
-    """Makes the pods of one Job in one context. ``version`` is the Job's, ``gang`` the lot they belong to."""
+    """Makes the pods of a Job in one sync. ``version`` is the Job's, ``pod_group`` their group."""
 
-    def __init__(self, job: Object, version: int, gang: GroupReference) -> None:
+    def __init__(self, job: Object, version: int, pod_group: GroupReference) -> None:
         self._job = job
         self._version = version
-        self._gang = gang
+        self._pod_group = pod_group
         self._owner = owner_of(job)
 
     def new_pod(self, task: Object, index: int) -> dict[str, Any]:
@@ -195,8 +193,8 @@ class TaskPodFactory:
                     GROUP: f"{name}-{metadata['uid']}",
                     "volcano.sh/template-uid": f"{name}-{task['name']}",
                     VERSION: str(self._version),
-                    POD_GROUP: self._gang.key,
-                    POD_GROUP_MIN_MEMBER: str(self._gang.least),
+                    POD_GROUP: self._pod_group.key,
+                    POD_GROUP_MIN_MEMBER: str(self._pod_group.least),
                 },
                 "finalizers": [FINALIZER],
                 "ownerReferences": [self._owner],

@@ -55,7 +55,7 @@ class PolicyAction(NamedTuple):
 
 
 def lifecycle_events(facts: TaskPods, memory: Object, version: int, now: float) -> Iterator[LifecycleEvent]:
-    """What is new since the last context, of which ``memory`` is, and what goes on."""
+    """What is new since the last sync, of which ``memory`` is, and what goes on."""
     seen = memory.get("seen") or {}
     for each in facts.members:
         if each.version < version or each.killed:
@@ -76,7 +76,7 @@ def lifecycle_events(facts: TaskPods, memory: Object, version: int, now: float) 
 
 
 def remember(facts: TaskPods, now: float, memory: Object) -> dict[str, Any]:
-    """What to remember of the pods until the next context."""
+    """What to remember of the pods until the next sync."""
     ends = {
         each.uid: EVICTED if each.deleted else each.phase
         for each in facts.members

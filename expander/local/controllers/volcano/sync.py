@@ -1,12 +1,9 @@
-"""Whether a Volcano Job that runs is completed, or cannot be completed any more (``state/running.go``).
+"""One sync of a Volcano Job: from what has happened to a phase, and to pods.
 
-The status of a Volcano Job as it goes from phase to phase.
-
-One turn of Volcano's Job controller: from what has happened to a phase, and to pods.
-
-pkg/controllers/job decides: ``state/*.go`` which action is possible in which phase and what it leads to,
-``syncJob`` and ``killJob`` (job_controller_actions.go) which pods are made and which are deleted. A Job whose
-tasks have no replicas is completed here; Volcano waits for somebody to scale it up.
+pkg/controllers/job decides: ``state/*.go`` which action is possible in which phase and what it leads to
+(``state/running.go`` when the Job is completed or cannot be any more), ``syncJob`` and ``killJob``
+(job_controller_actions.go) which pods are made and which are deleted. A Job whose tasks have no replicas is
+completed here; Volcano waits for somebody to scale it up.
 """
 
 from __future__ import annotations
@@ -154,13 +151,13 @@ class PodGroupSpec(NamedTuple):
 class VolcanoDecision(Decision):
     """A decision that says of the pods that wait how many must get a place at once."""
 
-    gang: PodGroupSpec | None = None
+    pod_group: PodGroupSpec | None = None
 
 
 def sync_volcano_job(job: Object, pods: JobPods, now: float, *, memory: Object) -> VolcanoDecision:
     """What to do for ``job``, a defaulted and stored Volcano Job, at ``now`` (Unix seconds).
 
-    ``pods`` are those of the Job that were not released; ``memory`` is what the last turn returned, or
+    ``pods`` are those of the Job that were not released; ``memory`` is what the last sync returned, or
     empty. Nothing given is changed.
     """
     return _Sync(job, pods, now, memory).take()
@@ -281,8 +278,8 @@ class _Sync:
             return
         least = max(1, min(waiting, self.spec["minAvailable"] - self._begun))
         key = f"{self.job['metadata']['uid']}/{self.progress.version}"
-        self.decision.gang = gang = PodGroupSpec(key, least)
-        factory = TaskPodFactory(self.job, self.progress.version, gang)
+        self.decision.pod_group = pod_group = PodGroupSpec(key, least)
+        factory = TaskPodFactory(self.job, self.progress.version, pod_group)
         self.decision.create += [factory.new_pod(task, index) for task, index in wanted]
 
     def _kill(self, targets: list[TaskPod], *, keep_ended: bool) -> None:
@@ -297,7 +294,7 @@ class _Sync:
         return member.phase in LIVE or member.phase == "Unknown"
 
     def _is_done_with(self, member: TaskPod) -> bool:
-        """Whether nobody has to think of the pod any more once this turn is over."""
+        """Whether nobody has to think of the pod any more once this sync is over."""
         return self.progress.phase in ENDS or (member.gone and not self._lives(member))
 
     @property
@@ -306,7 +303,7 @@ class _Sync:
         return self.facts.counted("Running", "Succeeded", "Failed")
 
     def _remember(self) -> None:
-        """What was not looked at, because pods are waited for, is still new in the next context."""
+        """What was not looked at, because pods are waited for, is still new in the next sync."""
         if self.has_looked:
             memory = policies.remember(self.facts, self.now, self.memory)
         else:

@@ -1,0 +1,57 @@
+"""What the supervisor reports: into the journal first, then to whoever listens."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from expander.local.runtime import wire
+from expander.local.runtime.journal import Journal
+
+
+class EventWriter:
+    """Tells of starts and ends; never waits for the listener. ``deaf``: there is no listener any more."""
+
+    def __init__(self, journal: Journal, events: int) -> None:
+        self.journal = journal
+        self._events = events
+        self._unsent = b""
+        self.deaf = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether something was told that the listener has no room for yet."""
+        return bool(self._unsent)
+
+    def started(self, key: str, pid: int, at: float) -> None:
+        """A container runs."""
+        self._tell((wire.STARTED, key, pid, at))
+
+    def ended(
+        self,
+        key: str,
+        code: int | None,
+        number: int | None,
+        started: float,
+        finished: float,
+        oom: bool = False,
+        error: str | None = None,
+        lost: bool = False,
+    ) -> None:
+        """A container has ended, or could not be started; the arguments are the fields of `runtime.Exit`."""
+        self.journal.end(key, code, number, started, finished, oom, error, lost)
+        self._tell((wire.EXIT, key, code, number, started, finished, oom, error, lost))
+
+    def _tell(self, message: tuple[Any, ...]) -> None:
+        self._unsent += wire.pack(message)
+
+    def send(self) -> None:
+        """Pass on what was told, as far as there is room."""
+        while self._unsent:
+            try:
+                self._unsent = self._unsent[os.write(self._events, self._unsent) :]
+            except BlockingIOError:
+                return
+            except OSError:
+                self._unsent = b""
+                self.deaf = True
