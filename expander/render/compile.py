@@ -13,10 +13,10 @@ from expander.kube.schemas import FieldType, field_type
 from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply_edits
 from expander.manifests.manifest import path_text
 from expander.manifests.names import name_rule
+from expander.render.commands import placeholder_contexts
 from expander.render.compiled import CompiledTemplate
 from expander.render.layout import make_layout
 from expander.render.placeholder import Path, Placeholder, Style
-from expander.render.shell import contexts, scripts
 
 
 def objects_of(root: Node) -> Iterator[tuple[Node, bool]]:
@@ -281,11 +281,13 @@ def _learn(placeholder: Placeholder, tree: dict[str, Any], is_key: bool, result:
 
 
 def _shell(tree: dict[str, Any], placeholders: Mapping[str, Placeholder]) -> None:
-    for path in scripts(tree):
-        text = _at(tree, path)
-        placeholder = placeholders.get(text) if isinstance(text, str) else None
-        if placeholder is not None:
-            placeholder.contexts = contexts(placeholder.segments)
+    """Give placeholders in command lines the contexts that say which values are only data there."""
+
+    def segments_of(text: str) -> tuple[str | int, ...] | None:
+        return placeholders[text].segments if text in placeholders else None
+
+    for path, found in placeholder_contexts(tree, segments_of):
+        placeholders[_at(tree, path)].contexts = found
 
 
 def _at(tree: Any, path: Path) -> Any:

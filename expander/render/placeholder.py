@@ -21,7 +21,7 @@ from expander.base.errors import SourceLocation
 from expander.base.yaml import plain_is_string
 from expander.kube.schemas import FieldType
 from expander.manifests.names import NameRule, joined_name
-from expander.render.shell import Context
+from expander.render.commands import Context
 
 Path: TypeAlias = tuple[str | int, ...]
 Row: TypeAlias = tuple[Any, ...]

@@ -7,6 +7,7 @@ refused wherever it turns up in a script.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,10 +17,10 @@ from expander.items.item import Item
 from expander.manifests.edits import ITEM_ANNOTATION, apply_edits
 from expander.manifests.manifest import Manifest, path_text
 from expander.manifests.names import name_rule
+from expander.render.commands import HARMLESS_VALUE, code_words
 from expander.render.compile import Rules, flattened, not_an_object
 from expander.render.item_template import RowColumns, names_of
 from expander.render.placeholder import text_of
-from expander.render.shell import PLAIN_WORD, scripts
 
 
 class TextManifest(Manifest):
@@ -75,7 +76,11 @@ class TextTemplate:
         (row,) = columns.rows([item])
         texts = [text_of(value) for value in row]
         rendered = "".join(part if isinstance(part, str) else texts[part] for part in segments)
-        risky = [] if self.rules.allow_shell else [text for text in texts if not PLAIN_WORD.fullmatch(text)]
+        risky = (
+            []
+            if self.rules.allow_shell
+            else [text for text in texts if not re.fullmatch(HARMLESS_VALUE, text)]
+        )
         manifests: list[Manifest] = []
         problems: list[Problem] = []
         short = texts[columns.naming[0]] if columns.naming else None
@@ -121,7 +126,7 @@ def _bad_name(tree: Mapping[str, Any], where: SourceLocation) -> Problem | None:
 
 
 def _bad_script(tree: Mapping[str, Any], risky: Sequence[str], where: SourceLocation) -> Problem | None:
-    for path in scripts(tree):
+    for path in code_words(tree):
         script: Any = tree
         for part in path:
             script = script[part]
