@@ -20,6 +20,7 @@ from expander.shapes.shape import JOBS, Shape, parse_shape
 
 if TYPE_CHECKING:
     from expander.batch.validator import Validator
+    from expander.render.compile import Shell
     from expander.shapes.work_queue import Queued
 
 Path = str | os.PathLike[str]
@@ -45,6 +46,7 @@ class BatchOptions(TypedDict, total=False):
     ttl: int | None
     namespace: str | None
     allow_shell: bool
+    shell: Shell
     validate: bool
     version: str | None
     shape: Shape | str | None
@@ -60,10 +62,11 @@ class BatchRequest:
     says so; ``engine`` reads it (by default what the file's name says), with ``values`` and ``overrides``
     (``--values`` and ``--set``). ``group`` is the value of the label ``group_label`` on each object and its
     pods, ``labels`` and ``annotations`` are added to both, and ``overwrite`` lets them replace what the
-    template has. ``ttl`` is ttlSecondsAfterFinished in seconds. With ``validate`` a manifest is refused that
-    an API server of ``version`` (such as "1.33", the newest by default) would refuse. ``shape`` is a value of
-    ``--as``; ``on_queue`` gets the messages of a work queue before its workers come. ``selector`` leaves out
-    what does not have these labels.
+    template has. ``ttl`` is ttlSecondsAfterFinished in seconds. ``shell`` is that of
+    `render.compile.Rules`; ``allow_shell`` is the same as "allow". With ``validate`` a manifest is refused
+    that an API server of ``version`` (such as "1.33", the newest by default) would refuse. ``shape`` is a
+    value of ``--as``; ``on_queue`` gets the messages of a work queue before its workers come. ``selector``
+    leaves out what does not have these labels.
     """
 
     batch: Batch
@@ -79,6 +82,7 @@ class BatchRequest:
     ttl: int | None = None
     namespace: str | None = None
     allow_shell: bool = False
+    shell: Shell = "check"
     validate: bool = True
     version: str | None = None
     shape: Shape | str | None = None
@@ -121,7 +125,12 @@ class BatchRequest:
                 hint="give them after the template, or with -i (- reads standard input); a Jinja2 template "
                 "(*.jinja2, *.j2) may bring its own parameters",
             )
-        rules = Rules(self.edits(), self.allow_shell)
+        if self.shell == "env" and (self.engine or file.engine) != "item":
+            raise UsageError(
+                "--shell env is for $ITEM templates",
+                hint="in other templates give the container a variable (env:) and use it in the script",
+            )
+        rules = Rules(self.edits(), "allow" if self.allow_shell else self.shell)
         compiled = file.compile(rules, self.engine, self.values, self.overrides)
         shape = self.parsed_shape
         if shape.kind == JOBS.kind:

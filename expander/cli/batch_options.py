@@ -203,6 +203,7 @@ def request_of(
         ttl=flags["ttl"],
         namespace=flags["namespace"],
         allow_shell=flags["allow_shell"],
+        shell=flags["shell"],
         validate=not flags["no_validate"],
         version=flags["kubernetes_version"],
         shape=shape_of(flags),
@@ -298,6 +299,12 @@ _TEMPLATE = [
         help="Substitute in plain text (--engine text), for templates that are not YAML.",
     ),
     *OPTIONS,
+    click.option(
+        "--shell",
+        type=click.Choice(["check", "env"]),
+        default="check",
+        help="Values in scripts: check refuses what could be code, env passes them as variables.",
+    ),
     click.option("--allow-shell", is_flag=True, help="Let items put anything into shell scripts."),
     click.option("--no-validate", is_flag=True, help="Do not check manifests as an API server would."),
     click.option(

@@ -17,6 +17,7 @@ SECTIONS: Final = {
         "text",
         "overrides",
         "value_files",
+        "shell",
         "allow_shell",
         "no_validate",
         "kubernetes_version",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from expander.base.errors import Problem, SourceLocation
 from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, construct, locate
@@ -17,6 +17,7 @@ from expander.render.commands import placeholder_contexts
 from expander.render.compiled import CompiledTemplate
 from expander.render.layout import make_layout
 from expander.render.placeholder import Path, Placeholder, Style
+from expander.render.variables import example, pass_by_variables
 
 
 def objects_of(root: Node) -> Iterator[tuple[Node, bool]]:
@@ -108,6 +109,10 @@ class Walk:
             style = Style.QUOTED  # one line is written as one line
         return self.add(segments, style, node.position, flow, key, _TAGS.get(node.tag or "", FieldType.ANY))
 
+    def add_like(self, column: int, other: Placeholder) -> str:
+        """The token of a new placeholder for one column, from the same place as another one."""
+        return self.add((column,), Style.QUOTED, other.where)
+
     def add(
         self,
         segments: tuple[str | int, ...],
@@ -133,15 +138,20 @@ def _key_text(key: Any) -> str:
 _STRUCTURES = (FieldType.LIST, FieldType.OBJECT, FieldType.MAP)
 
 
+Shell = Literal["check", "env", "allow"]
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How documents of one batch are compiled.
 
-    ``edits`` are made to every document; ``allow_shell`` switches the shell check off.
+    ``edits`` are made to every document. ``shell`` says what becomes of values in scripts and other code:
+    ``check`` refuses those that are not proven to be data, ``env`` passes them by environment variables,
+    ``allow`` lets everything through.
     """
 
     edits: Edits = field(default_factory=Edits)
-    allow_shell: bool = False
+    shell: Shell = "check"
 
 
 @dataclass(slots=True)
@@ -170,6 +180,7 @@ def compile_document(
     item_column: int | None,
     source_text: str | None,
     prefix: str,
+    variable_of: Callable[[int], str] | None = None,
 ) -> CompileResult:
     """Compile one document.
 
@@ -177,7 +188,7 @@ def compile_document(
     ``item_column`` is the column with the item's own text for the annotation, ``item_columns`` those whose
     text names the item shortly; without an ``item_column`` the columns of metadata.name stand for the item.
     ``source_text`` is the document's YAML where its comments are to be kept. ``prefix`` occurs nowhere in
-    the text.
+    the text. ``variable_of`` gives the environment variable for a column.
     """
     walk = Walk(split, prefix)
     tree = walk.data(root)
@@ -190,6 +201,8 @@ def compile_document(
         return result
     result.kept = apply_edits(tree, rules.edits)
     item_columns = _annotate(tree, walk, root.position, item_columns, item_column)
+    if rules.shell == "env" and variable_of is not None:
+        result.problems += pass_by_variables(tree, walk.placeholders, variable_of, walk.add_like)
     placeholders: list[Placeholder] = []
     for token, path, is_key in list(_tokens(tree, walk.placeholders)):
         placeholder = walk.placeholders[token]
@@ -198,8 +211,8 @@ def compile_document(
         _learn(placeholder, tree, is_key, result)
         if placeholder not in placeholders:
             placeholders.append(placeholder)
-    if not rules.allow_shell:
-        _shell(tree, walk.placeholders)
+    if rules.shell != "allow":
+        _shell(tree, walk.placeholders, variable_of)
     if result.problems or result.structural:
         return result
     make = partial(make_layout, tree, placeholders, prefix, source_text)
@@ -280,14 +293,21 @@ def _learn(placeholder: Placeholder, tree: dict[str, Any], is_key: bool, result:
             )
 
 
-def _shell(tree: dict[str, Any], placeholders: Mapping[str, Placeholder]) -> None:
+def _shell(
+    tree: dict[str, Any],
+    placeholders: Mapping[str, Placeholder],
+    variable_of: Callable[[int], str] | None,
+) -> None:
     """Give placeholders in command lines the contexts that say which values are only data there."""
 
     def segments_of(text: str) -> tuple[str | int, ...] | None:
         return placeholders[text].segments if text in placeholders else None
 
     for path, found in placeholder_contexts(tree, segments_of):
-        placeholders[_at(tree, path)].contexts = found
+        placeholder = placeholders[_at(tree, path)]
+        placeholder.contexts = found
+        if variable_of is not None:
+            placeholder.with_variables = example(placeholder.segments, found, variable_of)
 
 
 def _at(tree: Any, path: Path) -> Any:

@@ -20,6 +20,7 @@ from expander.base.yaml import Chunk, Node, compose, split_documents
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
+from expander.render.variables import variable_name
 
 _PATTERN = re.compile(
     r"\$(?P<literal>\$(?:ITEM|INDEX)(?![A-Za-z0-9_])|\$\{(?:ITEM|INDEX)(?:\.[^{}\n]*)?\})"
@@ -149,6 +150,11 @@ class RowColumns:
             return [()] * len(items)
         return list(zip(*[map(getter, items) for getter in self.getters], strict=True))
 
+    def variable(self, column: int) -> str:
+        """The environment variable that ``--shell env`` passes a column in."""
+        name, index = next(key for key, number in self.numbers.items() if number == column)
+        return "INDEX" if index else variable_name(None if column in self.naming else name)
+
     def _resolve(self, reference: Reference, where: SourceLocation) -> int | None:
         name = reference.column
         if reference.index:
@@ -274,6 +280,7 @@ class ItemTemplate:
                     item_column=columns.item_column,
                     source_text=chunk.text if alone else None,
                     prefix=self._prefix,
+                    variable_of=columns.variable,
                 )
                 problems += result.problems
                 if result.structural:

@@ -74,6 +74,8 @@ class Placeholder:
     type: FieldType = FieldType.ANY
     rule: NameRule | None = None
     contexts: list[Context] = default(default_factory=list)
+    with_variables: str = ""
+    """The line of the script as ``--shell env`` writes it, where that is possible."""
     flow: bool = False
     is_key: bool = False
     siblings: frozenset[str] = frozenset()
@@ -113,8 +115,7 @@ class Placeholder:
             if not context.accepts(text) and not (context.quoting and isinstance(native, ShellQuoted)):
                 raise ValueRefused(
                     f"{text!r} could change what the shell script does ({context.words})",
-                    'pass it in an environment variable (env: value) and use "$NAME" in the script, '
-                    "quote it (Jinja2: `| quote`), or allow it with --allow-shell",
+                    self._shell_hint(context),
                 )
         if self.rule is not None:
             return self._name(texts, self.rule)
@@ -124,6 +125,15 @@ class Placeholder:
         if text in self.siblings:
             raise ValueRefused(f"the key {text!r} is already in this mapping")
         return _CONVERT.get(self.type, _string)(text, self.type)
+
+    def _shell_hint(self, context: Context) -> str:
+        if self.with_variables:
+            return f"with --shell env it is passed in a variable, and the script reads: {self.with_variables}"
+        quote = ", quote it (Jinja2: `| quote`)" if context.quoting else ""
+        return (
+            'pass it in an environment variable (env: value) and use "$NAME" in the script'
+            f"{quote}, or allow it with --allow-shell"
+        )
 
     def _takes(self, text: str) -> bool:
         """Whether nothing needs to be looked at: any Unicode text may stand here as it is."""

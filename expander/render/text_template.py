@@ -78,7 +78,7 @@ class TextTemplate:
         rendered = "".join(part if isinstance(part, str) else texts[part] for part in segments)
         risky = (
             []
-            if self.rules.allow_shell
+            if self.rules.shell == "allow"
             else [text for text in texts if not re.fullmatch(HARMLESS_VALUE, text)]
         )
         manifests: list[Manifest] = []

@@ -1,0 +1,118 @@
+"""``--shell env``: scripts get values by environment variables instead of by text.
+
+A placeholder in a script becomes a variable of the container, quoted as its place needs it, so that any value
+arrives: the shell does not read the text of a variable as code where `commands.contexts` proves the place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from expander.base.errors import Problem
+from expander.manifests.manifest import path_text
+from expander.render.commands import UNPROVEN, Context, Path, placeholder_contexts
+from expander.render.placeholder import Placeholder
+
+_IN_QUOTES = {"inside double quotes": "${%s}", "inside single quotes": "'\"${%s}\"'"}
+
+
+def with_variables(
+    segments: Sequence[str | int], contexts: Sequence[Context], name_of: Callable[[int], str]
+) -> str | None:
+    """A script with variables in place of its placeholders; None where a place is not proven."""
+    if UNPROVEN in contexts:
+        return None
+    places = iter(contexts)
+    return "".join(
+        segment
+        if isinstance(segment, str)
+        else _IN_QUOTES.get(next(places).words, '"${%s}"') % name_of(segment)
+        for segment in segments
+    )
+
+
+def example(segments: Sequence[str | int], contexts: Sequence[Context], name_of: Callable[[int], str]) -> str:
+    """The first line of a script that reads otherwise with variables; empty when there is none."""
+    text = with_variables(segments, contexts, name_of)
+    lines = [line.strip() for line in (text or "").splitlines()]
+    return next((line for line in lines if "${" in line), "")
+
+
+def variable_name(column: str | None) -> str:
+    """The variable for a column: ``ITEM`` for the item itself (None), else ``ITEM_`` and the column."""
+    return "ITEM" if not column else "ITEM_" + re.sub(r"[^A-Za-z0-9_]", "_", column)
+
+
+def pass_by_variables(
+    tree: dict[str, Any],
+    placeholders: Mapping[str, Placeholder],
+    name_of: Callable[[int], str],
+    add: Callable[[int, Placeholder], str],
+) -> list[Problem]:
+    """Rewrite the scripts in ``tree``; gives a problem for each placeholder in code that cannot be rewritten.
+
+    ``add`` makes a placeholder for one column, like another one, and gives its token.
+    """
+    problems: list[Problem] = []
+    found = list(placeholder_contexts(tree, lambda text: _segments(placeholders, text)))
+    for path, contexts in found:
+        container, text = _at(tree, _container_of(path)), _at(tree, path)
+        placeholder = placeholders[text]
+        script = with_variables(placeholder.segments, contexts, name_of)
+        if script is None:
+            problems.append(
+                Problem(
+                    "this code cannot take values from variables: only arguments and plain quotes can",
+                    placeholder.where,
+                    field=path_text(path),
+                    hint="write the variables yourself (env: with a name and the value $ITEM)",
+                )
+            )
+            continue
+        _at(tree, path[:-1])[path[-1]] = script
+        for column in dict.fromkeys(placeholder.columns):
+            problems += _declare(container, name_of(column), column, placeholder, placeholders, add, path)
+    return problems
+
+
+def _segments(placeholders: Mapping[str, Placeholder], text: str) -> Sequence[str | int] | None:
+    return placeholders[text].segments if text in placeholders else None
+
+
+def _declare(
+    container: dict[str, Any],
+    name: str,
+    column: int,
+    like: Placeholder,
+    placeholders: Mapping[str, Placeholder],
+    add: Callable[[int, Placeholder], str],
+    path: Path,
+) -> list[Problem]:
+    """Add a variable to a container, unless it has the same one."""
+    variables = container.setdefault("env", [])
+    for each in variables if isinstance(variables, list) else ():
+        if isinstance(each, dict) and each.get("name") == name:
+            value = each.get("value")
+            if isinstance(value, str) and value in placeholders and placeholders[value].segments == (column,):
+                return []
+            message = f"the container has a variable {name} already, and --shell env would set it"
+            return [Problem(message, like.where, field=path_text(path))]
+    if isinstance(variables, list):
+        variables.append({"name": name, "value": add(column, like)})
+    return []
+
+
+def _container_of(path: Path) -> Path:
+    place = max(number for number, part in enumerate(path) if part in _CONTAINERS)
+    return path[: place + 2]
+
+
+_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+
+
+def _at(tree: Any, path: Path) -> Any:
+    for part in path:
+        tree = tree[part]
+    return tree
