@@ -3,7 +3,7 @@
 The words here are those of the commands: ``expander.expand(template, items)`` gives manifests,
 ``expander.validate(mapping)`` says what an API server would refuse in one, ``expander.plan(template, items)``
 what a batch would be in a cluster; ``expander.submit(template, items)`` creates it there, and
-``expander.run(template, items)`` runs it on this machine.
+``expander.run(template, items)`` runs it on this machine. ``docs/python.md`` is the guide.
 """
 
 from __future__ import annotations
@@ -15,24 +15,111 @@ from typing import TYPE_CHECKING, Any
 from expander.version import __version__
 
 if TYPE_CHECKING:
-    from expander.api import expand, plan, run, submit, validate
+    from expander.api import (
+        JobResult,
+        RunResult,
+        SubmitKeywords,
+        SubmitResult,
+        expand,
+        plan,
+        run,
+        submit,
+        validate,
+    )
+    from expander.base.errors import (
+        AdmissionError,
+        BrokerError,
+        ClosedPipe,
+        ClusterError,
+        ContentChanged,
+        ExpanderError,
+        FolderInUse,
+        InputError,
+        ItemError,
+        NotFound,
+        OutputError,
+        Problem,
+        SourceLocation,
+        StateNotFound,
+        StatusError,
+        Unreachable,
+        UsageError,
+        YamlError,
+    )
+    from expander.batch.request import BatchOptions, BatchRequest
+    from expander.items.item import Item
+    from expander.manifests.manifest import Manifest
+    from expander.plan.plan import Plan
+    from expander.render.template_file import TemplateFile
+    from expander.run.outcomes import JobOutcome, LogFile
+    from expander.shapes.shape import Shape
+    from expander.submit.options import SubmitOptions
+    from expander.validate.finding import Finding, Reason
 
-__all__ = ["__version__", "expand", "plan", "run", "submit", "validate"]
+__all__ = [
+    "AdmissionError",
+    "BatchOptions",
+    "BatchRequest",
+    "BrokerError",
+    "ClosedPipe",
+    "ClusterError",
+    "ContentChanged",
+    "ExpanderError",
+    "Finding",
+    "FolderInUse",
+    "InputError",
+    "Item",
+    "ItemError",
+    "JobOutcome",
+    "JobResult",
+    "LogFile",
+    "Manifest",
+    "NotFound",
+    "OutputError",
+    "Plan",
+    "Problem",
+    "Reason",
+    "RunResult",
+    "Shape",
+    "SourceLocation",
+    "StateNotFound",
+    "StatusError",
+    "SubmitKeywords",
+    "SubmitOptions",
+    "SubmitResult",
+    "TemplateFile",
+    "Unreachable",
+    "UsageError",
+    "YamlError",
+    "__version__",
+    "expand",
+    "plan",
+    "run",
+    "submit",
+    "validate",
+]
 
-_HOME = {
-    "expand": "expander.api",
-    "plan": "expander.api",
-    "run": "expander.api",
-    "submit": "expander.api",
-    "validate": "expander.api",
+_HOMES = {
+    **dict.fromkeys(("JobResult", "RunResult", "SubmitKeywords", "SubmitResult"), "api"),
+    **dict.fromkeys(("expand", "plan", "run", "submit", "validate"), "api"),
+    **dict.fromkeys(("BatchOptions", "BatchRequest"), "batch.request"),
+    **dict.fromkeys(("Finding", "Reason"), "validate.finding"),
+    **dict.fromkeys(("JobOutcome", "LogFile"), "run.outcomes"),
+    "Item": "items.item",
+    "Manifest": "manifests.manifest",
+    "Plan": "plan.plan",
+    "Shape": "shapes.shape",
+    "SubmitOptions": "submit.options",
+    "TemplateFile": "render.template_file",
 }
+"""The modules of the public names; those of errors are in ``base.errors``."""
 
 
 class _Package(ModuleType):
     """Keeps ``expander.run`` the function, although importing from the package ``expander.run`` sets it."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
+        if not (name in __all__ and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 
@@ -41,8 +128,13 @@ sys.modules[__name__].__class__ = _Package
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for when it is asked for: importing expander costs almost nothing."""
-    if name not in _HOME:
+    if name not in __all__:
         raise AttributeError(f"module 'expander' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOME[name]), name)
+    value = globals()[name] = getattr(import_module(f"expander.{_HOMES.get(name, 'base.errors')}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,24 +1,30 @@
-"""The errors of expander: one tree, and the exit code is in the class.
+"""The errors of expander: one tree, with the exit code in the class.
 
-ExpanderError                 2   wrong usage or input
-├── UsageError                2   the command line or the arguments of a call do not fit together
-├── InputError                2   a source, a template or a values file cannot be used
-│   └── YamlError             2   the text is not YAML that kubectl would accept
-├── ItemError                 1   one item cannot become a manifest; the others can
-└── OutputError               2   what was rendered cannot be written
+    ExpanderError            2   the base: everything that is raised on purpose
+    ├── UsageError           2   the command line or the arguments of a call do not fit together
+    ├── InputError           2   a source, a template, a manifest or a file cannot be used
+    │   └── YamlError        2   the text is not YAML that kubectl would accept
+    ├── ItemError            1   one item cannot become a manifest; the others can
+    │   └── ContentChanged   1   an earlier run has an object of that name with other content
+    ├── OutputError          2   what was made cannot be written
+    │   └── ClosedPipe     141   whoever read the output went away
+    ├── ClusterError         1   the cluster does not answer, or refuses
+    │   ├── StatusError      1   the API server refused a request
+    │   └── Unreachable      1   no API server answers
+    ├── AdmissionError       1   admission of the local API server refused a request
+    ├── NotFound             2   the local API server has no such object
+    ├── StateNotFound        2   a folder has no state of a run
+    ├── FolderInUse          2   another expander runs with the state folder
+    └── BrokerError          2   the broker of a work queue cannot be used
 
 An error holds `Problem` values: all that is wrong with one input, not only the first thing.
-
-The name a person probably meant.
-
-Where a piece of input came from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 
 def suggest(name: str, known: Iterable[str]) -> str | None:
@@ -90,7 +96,7 @@ class UsageError(ExpanderError):
 
 
 class InputError(ExpanderError):
-    """A source, a template or a values file cannot be used."""
+    """A source, a template, a manifest or a values file cannot be used."""
 
 
 class YamlError(InputError):
@@ -105,5 +111,71 @@ class ItemError(ExpanderError):
     """Why, in one word as the API's reasons are."""
 
 
+class ContentChanged(ItemError):
+    """An earlier run has an object of the same name with other content; it stays."""
+
+    reason = "AlreadyExists"
+
+
 class OutputError(ExpanderError):
-    """What was rendered cannot be written where it should go."""
+    """What was made cannot be written where it should go."""
+
+
+class ClosedPipe(OutputError):
+    """Whoever read the output went away (``| head``): not worth a message, there is nobody to complain to.
+
+    The exit code is what a shell reports for a program that SIGPIPE ended.
+    """
+
+    exit_code = 141
+    silent = True
+
+
+class ClusterError(ExpanderError):
+    """The cluster does not answer, or refuses the request."""
+
+    exit_code = 1
+
+
+class StatusError(ClusterError):
+    """The server refused a request; ``code`` is the HTTP status."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unreachable(ClusterError):
+    """No API server answers at the address."""
+
+
+class AdmissionError(ExpanderError):
+    """Admission of the local API server refused a request, as a quota does.
+
+    ``code`` is the HTTP status, ``reason`` the API's word for it, ``details`` those of the Status.
+    """
+
+    exit_code = 1
+
+    def __init__(self, code: int, reason: str, message: str, details: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = dict(details)
+
+
+class NotFound(ExpanderError):
+    """The local API server has no such object."""
+
+
+class StateNotFound(ExpanderError):
+    """A folder has no state of a run: not yet, or no longer."""
+
+
+class FolderInUse(ExpanderError):
+    """Another expander runs with this state folder."""
+
+
+class BrokerError(ExpanderError):
+    """The broker of a work queue cannot be reached, or refuses what is asked of it."""

@@ -116,7 +116,7 @@ def there(
     report: RetryReport,
 ) -> int:
     """In the cluster: as `submit` sends."""
-    from expander.client.client import ClusterError
+    from expander.base.errors import ClusterError
     from expander.group.bookkeeping import open_writer
     from expander.group.cluster_writer import ClusterWriter
     from expander.group.retry import ClusterRetry

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from expander.base.errors import ExpanderError, ItemError
+from expander.base.errors import ClusterError, ItemError, StatusError, Unreachable
 from expander.base.log import Log
 from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
 from expander.client.transport import LOST, ConnectionLost, Response, Transport
@@ -26,24 +26,6 @@ PERMANENT_CONNECTION_ERRORS: Final = ("certificate", "the kubeconfig says")
 
 MAX_UNAUTHORIZED: Final = 2
 """401 answers to one request after which credentials are not renewed again."""
-
-
-class ClusterError(ExpanderError):
-    """The cluster does not answer, or refuses the request."""
-
-    exit_code = 1
-
-
-class StatusError(ClusterError):
-    """The server refused a request; ``code`` is the HTTP status."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Unreachable(ClusterError):
-    """No API server answers at the address."""
 
 
 class ApiClient:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from expander.client.client import ApiClient, ClusterError, StatusError
+from expander.base.errors import ClusterError, StatusError
+from expander.client.client import ApiClient
 from expander.kube.scheme import BY_KIND
 
 Object = Mapping[str, Any]

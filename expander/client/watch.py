@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from expander.client.client import ApiClient, ClusterError, StatusError
+from expander.base.errors import ClusterError, StatusError
+from expander.client.client import ApiClient
 from expander.client.transport import ConnectionLost, HttpError, Transport
 
 WATCH_TIMEOUT_SECONDS: Final = 240

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from expander.client.client import ApiClient, StatusError
+from expander.base.errors import StatusError
+from expander.client.client import ApiClient
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.group.source import LogOptions

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
-from expander.client.client import ApiClient, ClusterError, StatusError
+from expander.base.errors import ClusterError, StatusError
+from expander.client.client import ApiClient
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.kube.objects import Change, Object, Selection, mark_of, owner_of, uid_of
 from expander.kube.scheme import BY_KIND

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from expander.client.client import PAGE_SIZE, ApiClient, ClusterError, StatusError
+from expander.base.errors import ClusterError, StatusError
+from expander.client.client import PAGE_SIZE, ApiClient
 from expander.kube.objects import Object, Selection
 from expander.kube.scheme import BY_KIND, CLEANUP_ORDER
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from expander.base.errors import ExpanderError
-from expander.client.client import ApiClient, ClusterError, StatusError
+from expander.base.errors import ClusterError, ExpanderError, StatusError
+from expander.client.client import ApiClient
 from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
 from expander.group.results import collect_job

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
 
-from expander.base.errors import ExpanderError
+from expander.base.errors import ExpanderError, StateNotFound
 from expander.kube.objects import Change, mark_of, owner_of, uid_of
 from expander.kube.objects import Object as objects_Object
 from expander.local.store import deleted_pods, objects
@@ -36,10 +36,6 @@ Row = tuple[int, int, bytes]
 
 JobPredicate = Callable[[objects_Object, set[str]], bool]
 """Whether a Job is selected, given the uids of the selected CronJobs."""
-
-
-class StateNotFound(ExpanderError):
-    """A folder has no state: not yet, or no longer."""
 
 
 class GroupFolders:

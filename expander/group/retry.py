@@ -255,7 +255,7 @@ def successors(
 
     Whoever takes one has to submit it before the executor takes its next turn: both are one transaction.
     """
-    from expander.local.api_operations import NotFound
+    from expander.base.errors import NotFound
 
     for job in plan.obsolete:
         with suppress(NotFound):

@@ -23,7 +23,7 @@ def applied(ranges: Iterable[Object], pod: Object) -> Object:
 
 
 def check(ranges: Iterable[Object], obj: Object) -> None:
-    """Raises `Refused` when a pod or a claim asks for too much or too little."""
+    """Raises `AdmissionError` when a pod or a claim asks for too much or too little."""
     for each in ranges:
         faults = list(dict.fromkeys(_faults(each, obj)))
         if faults:

@@ -19,23 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from expander.base.errors import ExpanderError
+from expander.base.errors import AdmissionError
 from expander.kube.objects import MutableObject as Object
 from expander.kube.resources import ONE, ZERO, Amounts, listed, of_pod, plus, read
 from expander.kube.scheme import guess_plural, load, of_object
-
-
-class Refused(ExpanderError):
-    """``code`` is the HTTP status, ``reason`` the API's word for it, ``details`` those of the Status."""
-
-    exit_code = 1
-
-    def __init__(self, code: int, reason: str, message: str, details: Mapping[str, Any]) -> None:
-        super().__init__(message)
-        self.code = code
-        self.reason = reason
-        self.message = message
-        self.details = dict(details)
 
 
 def full_resource(obj: Object) -> str:
@@ -47,7 +34,7 @@ def full_resource(obj: Object) -> str:
     return f"{plural}.{group}" if group else plural
 
 
-def forbidden(obj: Object, why: str, causes: list[Mapping[str, str]] | None = None) -> Refused:
+def forbidden(obj: Object, why: str, causes: list[Mapping[str, str]] | None = None) -> AdmissionError:
     """A refusal of ``obj`` with code 403."""
     name, full = obj["metadata"].get("name", ""), full_resource(obj)
     plural, _, group = full.partition(".")
@@ -58,7 +45,7 @@ def forbidden(obj: Object, why: str, causes: list[Mapping[str, str]] | None = No
     if causes:
         details["causes"] = causes
     subject = f'{full} "{name}"' if name else full
-    return Refused(403, "Forbidden", f"{subject} is forbidden: {why}", details)
+    return AdmissionError(403, "Forbidden", f"{subject} is forbidden: {why}", details)
 
 
 def concerns(quota: Object, obj: Object) -> bool:
@@ -174,7 +161,7 @@ ASKED_FOR: Final = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.
 
 
 def check(quotas: Iterable[Object], obj: Object) -> None:
-    """Raises `Refused` when a quota has no room for ``obj``, or cannot count it."""
+    """Raises `AdmissionError` when a quota has no room for ``obj``, or cannot count it."""
     asked: Amounts | None = None
     for quota in quotas:
         if not concerns(quota, obj):

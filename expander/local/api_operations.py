@@ -9,7 +9,7 @@ import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.errors import ExpanderError
+from expander.base.errors import NotFound
 from expander.kube import selectors
 from expander.kube.merge_patch import merged
 from expander.kube.time import api_time
@@ -22,10 +22,6 @@ from expander.local.store.objects import Change
 
 COMMIT_EVERY: Final = 500
 """Objects that come in between two commits."""
-
-
-class NotFound(ExpanderError):
-    """There is no such object."""
 
 
 class ApiOperations:

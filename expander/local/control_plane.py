@@ -173,7 +173,7 @@ class ControlPlane:
         self.scope.arrived(obj, self._now)
 
     def admit(self, obj: Object) -> Object:
-        """A new object as it is to be stored. Raises `admission.refused.Refused`."""
+        """A new object as it is to be stored. Raises `AdmissionError`."""
         return self.scope.admit(obj)
 
     def delete(

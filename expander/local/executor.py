@@ -17,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from expander.base.errors import NotFound
 from expander.base.log import Log
 from expander.local import recovery
-from expander.local.api_operations import ApiOperations, NotFound
+from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.node import Node

@@ -9,10 +9,11 @@ from itertools import groupby
 from math import ceil
 from typing import Any, Final
 
+from expander.base.errors import AdmissionError
 from expander.client.quotas import NamespaceLimits
 from expander.kube import limit_ranges, quota
 from expander.kube.quantity import Quantity
-from expander.kube.quota import Refused, concerns, usage
+from expander.kube.quota import concerns, usage
 from expander.kube.resources import ZERO, Amounts, plus, read
 from expander.plan.demand import ResourceDemand
 
@@ -154,7 +155,7 @@ class QuotaDemand:
         try:
             limit_ranges.check(ranges, pod)
             quota.check(empty, pod)
-        except Refused as refused:
+        except AdmissionError as refused:
             self._rule(needs.kind, refused.message.partition(" is forbidden: ")[2], times, refused=True)
             return None
         return pod

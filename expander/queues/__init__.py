@@ -4,7 +4,7 @@ What speaks to a broker is here, and what runs a command for each item; nothing 
 clients (``redis``, ``amqp``) come with the extra ``queue`` and are imported when a queue is opened.
 """
 
-from expander.queues.queue import BrokerError as BrokerError
+from expander.base.errors import BrokerError as BrokerError
 from expander.queues.queue import Lease as Lease
 from expander.queues.queue import LeaseLost as LeaseLost
 from expander.queues.work_queue import WorkQueue as WorkQueue

@@ -24,12 +24,7 @@ from hashlib import blake2b
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from expander.base.errors import ExpanderError
 from expander.items.item import Value
-
-
-class BrokerError(ExpanderError):
-    """The broker cannot be reached, or refuses what is asked of it."""
 
 
 class LeaseLost(Exception):

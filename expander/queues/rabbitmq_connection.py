@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from amqp import Connection, Message  # type: ignore[import-untyped]
 from amqp.exceptions import AccessRefused, AMQPError, NotFound  # type: ignore[import-untyped]
 
-from expander.base.errors import UsageError
-from expander.queues.queue import BrokerError, without_password
+from expander.base.errors import BrokerError, UsageError
+from expander.queues.queue import without_password
 
 HEARTBEAT = 60
 """Seconds after which the broker takes a silent worker for dead; a URL may say ``?heartbeat=N``."""

@@ -16,7 +16,8 @@ from typing import Any
 
 from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
 
-from expander.queues.queue import BrokerError, Filled, Message
+from expander.base.errors import BrokerError
+from expander.queues.queue import Filled, Message
 from expander.queues.rabbitmq_connection import Link, Names
 
 BATCH = 1000

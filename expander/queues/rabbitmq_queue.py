@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
 
+from expander.base.errors import BrokerError
 from expander.queues.queue import (
-    BrokerError,
     Fate,
     Filled,
     Lease,

@@ -20,10 +20,9 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
-from expander.base.errors import UsageError
+from expander.base.errors import BrokerError, UsageError
 from expander.queues import redis_scripts
 from expander.queues.queue import (
-    BrokerError,
     Fate,
     Filled,
     Lease,

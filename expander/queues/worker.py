@@ -21,8 +21,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from expander.base.errors import UsageError
-from expander.queues.queue import BrokerError, Lease, LeaseLost, Queue, text_of
+from expander.base.errors import BrokerError, UsageError
+from expander.queues.queue import Lease, LeaseLost, Queue, text_of
 from expander.queues.signals import Signals
 
 LONGEST = 64 << 10

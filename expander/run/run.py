@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from expander.base.errors import ItemError, Problem, UsageError
+from expander.base.errors import ContentChanged, ItemError, Problem, UsageError
 from expander.kube.objects import Object, statuses_of
 from expander.local.executor import Executor
 from expander.local.logs import LOOK
@@ -116,12 +116,6 @@ def pod_problems(pod: Object, fits: bool) -> Iterator[str]:
         elif ended.get("exitCode"):
             message = f": {ended['message']}" if ended.get("message") else ""
             yield f"{container['name']} failed with exit code {ended['exitCode']}{message}"
-
-
-class ContentChanged(ItemError):
-    """An earlier run has an object of the same name with other content; it stays."""
-
-    reason = "AlreadyExists"
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import os
 import select
 from typing import BinaryIO
 
-from expander.base.errors import ExpanderError, OutputError
+from expander.base.errors import ClosedPipe, ExpanderError, OutputError
 
 _HINTS = {
     errno.ENOSPC: "free some space and rerun the command: what was written is kept",
@@ -30,16 +30,6 @@ def output_error(action: str, what: str, error: OSError) -> OutputError:
     failure = OutputError(f"cannot {action} {what}: {reason}", hint=_HINTS.get(error.errno or 0))
     failure.__cause__ = error
     return failure
-
-
-class ClosedPipe(ExpanderError):
-    """Whoever read the output went away (``| head``): not worth a message, there is nobody to complain to.
-
-    The exit code is what a shell reports for a program that SIGPIPE ended.
-    """
-
-    exit_code = 141
-    silent = True
 
 
 class StreamSink:

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from expander.base.errors import OutputError
-from expander.client.client import ApiClient, ClusterError
+from expander.base.errors import ClusterError, OutputError
+from expander.client.client import ApiClient
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.submit.request import PreparedRequest
 

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from expander.base.errors import ItemError, OutputError, Problem
-from expander.client.client import ApiClient, ClusterError, Resource, StatusError, Unreachable
+from expander.base.errors import ClusterError, ItemError, OutputError, Problem, StatusError, Unreachable
+from expander.client.client import ApiClient, Resource
 from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.group.collect import ClusterCollector

@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from expander.client.client import ApiClient, ClusterError, StatusError
+from expander.base.errors import ClusterError, StatusError
+from expander.client.client import ApiClient
 from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.client.watch import Handler, list_and_watch, list_objects

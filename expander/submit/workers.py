@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from expander.base.errors import ExpanderError
-from expander.client.client import ClusterError
+from expander.base.errors import ClusterError, ExpanderError
 from expander.client.retry import retry_after
 from expander.client.transport import ConnectionLost, Transport
 from expander.kube.scheme import KINDS

@@ -2,7 +2,8 @@
 
 from typing import Any, cast
 
-from expander.client.client import ApiClient, ClusterError, StatusError
+from expander.base.errors import ClusterError, StatusError
+from expander.client.client import ApiClient
 from expander.client.quotas import namespace_limits
 
 

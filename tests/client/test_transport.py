@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from expander.base.errors import InputError
+from expander.base.errors import InputError, Unreachable
 from expander.client import auth_plugins
-from expander.client.client import ApiClient, Unreachable
+from expander.client.client import ApiClient
 from expander.client.retry import Retry
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from tests.client.stubs import certificate, proxy, stub

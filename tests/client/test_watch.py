@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from expander.base.errors import StatusError
 from expander.client import watch
-from expander.client.client import StatusError
 from expander.client.transport import ConnectionLost, HttpError
 from expander.client.watch import list_and_watch
 

@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from expander.client.client import ApiClient, StatusError
+from expander.base.errors import StatusError
+from expander.client.client import ApiClient
 from expander.client.transport import ConnectionLost, Transport
 from expander.group import cluster_logs
 from expander.group.cluster_logs import LogReader

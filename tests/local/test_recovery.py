@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from expander.base.errors import ExpanderError
-from expander.local.api_operations import NotFound
+from expander.base.errors import ExpanderError, NotFound
 from expander.local.executor import Executor
 
 Object = dict[str, Any]

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.api_operations import NotFound
+from expander.base.errors import NotFound
 from expander.local.executor import Executor
 from expander.local.runtime.select import select_runtime
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from expander.base.errors import ExpanderError, OutputError
-from expander.sinks.stream import ClosedPipe, StreamSink
+from expander.base.errors import ClosedPipe, ExpanderError, OutputError
+from expander.sinks.stream import StreamSink
 
 PROGRAM = """
 import sys

@@ -30,7 +30,7 @@ _DEFAULT_TOLERATIONS: Final = tuple(
 
 
 def with_pod_defaults(store: ObjectStore, pod: Object) -> Object:
-    """The pod as it is to be stored; what it has already stays. Raises `Refused` when it is to run as a
+    """The pod as it is to be stored; what it has already stays. Raises `AdmissionError` if it is to run as a
     service account that is not there."""
     spec: dict[str, Any] = {**pod["spec"]}
     for kind in ("containers", "initContainers"):
@@ -93,7 +93,7 @@ def admit(store: ObjectStore, obj: Object) -> Object:
     """``obj``, a new object with its name, namespace and defaults, as it is to be stored.
 
     Nothing is changed and nothing counted: that it is in the store is told to `controllers.quotas`. Raises
-    `Refused` with code 403 or 404.
+    `AdmissionError` with code 403 or 404.
     """
     namespace_lifecycle.check_creation(store, obj)
     row = of_object(obj)
@@ -105,14 +105,14 @@ def admit(store: ObjectStore, obj: Object) -> Object:
 
 
 def admit_update(store: ObjectStore, obj: Object) -> None:
-    """Raises `Refused` when ``obj`` may not take the place of what is stored under its name."""
+    """Raises `AdmissionError` when ``obj`` may not take the place of what is stored under its name."""
     row = of_object(obj)
     for plugin in row.admit_update if row is not None else ():
         load(plugin)(store, obj)
 
 
 def admit_delete(obj: Object) -> None:
-    """Raises `Refused` when ``obj`` may not be deleted."""
+    """Raises `AdmissionError` when ``obj`` may not be deleted."""
     row = of_object(obj)
     for plugin in row.admit_delete if row is not None else ():
         load(plugin)(obj)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from expander.base.errors import AdmissionError
 from expander.kube.generated_names import new_uid
-from expander.kube.quota import Refused, forbidden
+from expander.kube.quota import forbidden
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
@@ -18,14 +19,14 @@ IMMORTAL_NAMESPACES: Final = ("default", "kube-public", "kube-system")
 
 
 def check_creation(store: ObjectStore, obj: Object) -> None:
-    """Raises `Refused` when the namespace of ``obj`` is not there or on its way out."""
+    """Raises `AdmissionError` when the namespace of ``obj`` is not there or on its way out."""
     name = obj["metadata"].get("namespace")
     if not name:
         return
     namespace = store.get("Namespace", "", name)
     if namespace is None:
         details = {"name": name, "kind": "namespaces"}
-        raise Refused(404, "NotFound", f'namespaces "{name}" not found', details)
+        raise AdmissionError(404, "NotFound", f'namespaces "{name}" not found', details)
     if namespace["metadata"].get("deletionTimestamp"):
         cause = {
             "reason": "NamespaceTerminating",
@@ -37,7 +38,7 @@ def check_creation(store: ObjectStore, obj: Object) -> None:
 
 
 def check_deletion(namespace: Object) -> None:
-    """Raises `Refused` when the namespace must stay."""
+    """Raises `AdmissionError` when the namespace must stay."""
     if namespace["metadata"]["name"] in IMMORTAL_NAMESPACES:
         raise forbidden(namespace, "this namespace may not be deleted")
 

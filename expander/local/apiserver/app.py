@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from expander.kube.quota import Refused as Denied
+from expander.base.errors import AdmissionError
 from expander.local.apiserver import (
     codecs,
     delete,
@@ -162,7 +162,7 @@ class App:
             return await self._limited(request)
         except Refused as refusal:
             return codecs.answer(refusal.status, code=refusal.code, headers=refusal.headers)
-        except (Denied, PatchRefused) as refusal:
+        except (AdmissionError, PatchRefused) as refusal:
             status = statuses.failure(refusal.code, refusal.reason, refusal.message, refusal.details)
             return codecs.answer(status, code=refusal.code)
         except RecursionError:

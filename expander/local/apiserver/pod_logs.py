@@ -13,9 +13,9 @@ from typing import Final
 
 from aiohttp import web
 
+from expander.base.errors import NotFound
 from expander.kube.objects import container_status
 from expander.kube.time import unix
-from expander.local.api_operations import NotFound
 from expander.local.apiserver import codecs, status
 from expander.local.apiserver.read import existing
 from expander.local.apiserver.routing import Service, Target

@@ -32,7 +32,7 @@ class SingleBatch:
         return False
 
     def admit(self, obj: Object) -> Object:
-        """A new object as it is to be stored. Raises `admission.refused.Refused`."""
+        """A new object as it is to be stored. Raises `AdmissionError`."""
         return obj
 
     def found(self, now: float) -> None:

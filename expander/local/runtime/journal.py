@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from expander.base.errors import ExpanderError
+from expander.base.errors import FolderInUse
 from expander.local.runtime import process_tree
 from expander.local.runtime.runtime import Exit
 
@@ -127,10 +127,6 @@ class Journal:
 
 _SUPERVISOR_EXIT_SECONDS = 15.0
 """Seconds a supervisor without a client gets to end by itself before it is killed."""
-
-
-class FolderInUse(ExpanderError):
-    """Another expander runs with this state folder."""
 
 
 class _Run:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from expander.kube.quota import Refused
+from expander.base.errors import AdmissionError
 from expander.local.admission import chain, namespace_lifecycle, service_account
 from expander.local.admission.chain import admit
 from expander.local.store.database import open_database
@@ -69,7 +69,7 @@ def test_an_object_for_a_namespace_that_is_not_there_is_refused_as_recorded(
         for exchange in command["http"]
         if "/namespaces/nope/" in exchange["path"] and exchange["status"] == 404
     )
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(AdmissionError) as refused:
         admit(store, {"kind": "Job", "metadata": {"name": "j", "namespace": "nope"}, "spec": {}})
     found = refused.value
     assert (found.code, found.reason, found.message, found.details) == (
@@ -82,7 +82,7 @@ def test_an_object_for_a_namespace_that_is_not_there_is_refused_as_recorded(
 
 def test_nothing_new_comes_into_a_namespace_that_ends(store: ObjectStore) -> None:
     store.put(namespace("old", deletionTimestamp="2026-01-01T00:00:00Z"), new=True)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(AdmissionError) as refused:
         admit(store, pod(place="old"))
     assert refused.value.message == (
         'pods "p" is forbidden: unable to create new content in namespace old because it is being terminated'
@@ -97,7 +97,7 @@ def test_nothing_new_comes_into_a_namespace_that_ends(store: ObjectStore) -> Non
 
 
 def test_the_first_namespaces_cannot_be_deleted() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(AdmissionError) as refused:
         namespace_lifecycle.check_deletion(namespace("default"))
     assert refused.value.message == 'namespaces "default" is forbidden: this namespace may not be deleted'
     namespace_lifecycle.check_deletion(namespace("team-a"))
@@ -129,7 +129,7 @@ def test_a_pods_own_word_stands(store: ObjectStore) -> None:
 
 
 def test_a_pod_cannot_run_as_an_account_that_is_not_there(store: ObjectStore) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(AdmissionError) as refused:
         admit(store, pod(serviceAccountName="nobody"))
     assert refused.value.message == (
         'pods "p" is forbidden: error looking up service account default/nobody: '
@@ -173,6 +173,6 @@ def test_requests_come_from_limits_before_a_quota_asks_for_them(store: ObjectSto
     assert admitted["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "500m"}
     small["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "2"}}
     with pytest.raises(
-        Refused, match=r"exceeded quota: q, requested: requests\.cpu=2, used: requests\.cpu=0"
+        AdmissionError, match=r"exceeded quota: q, requested: requests\.cpu=2, used: requests\.cpu=0"
     ):
         admit(store, small)

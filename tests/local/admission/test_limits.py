@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from expander.base.errors import AdmissionError
 from expander.kube import limit_ranges
-from expander.kube.quota import Refused
 
 Object = dict[str, Any]
 
@@ -25,7 +25,7 @@ def limit_range(**item: Any) -> list[Object]:
 
 
 def refusal(ranges: list[Object], obj: Object) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(AdmissionError) as refused:
         limit_ranges.check(ranges, obj)
     assert (refused.value.code, refused.value.reason) == (403, "Forbidden")
     return refused.value.message

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from expander.base.errors import AdmissionError
 from expander.kube import quota
-from expander.kube.quota import Refused, concerns, usage
+from expander.kube.quota import concerns, usage
 from expander.kube.resources import written
 
 Object = dict[str, Any]
@@ -35,7 +36,7 @@ def limited(hard: Object, used: Object | None = None, name: str = "q", **spec: A
 
 
 def refusal(obj: Object, *quotas: Object) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(AdmissionError) as refused:
         quota.check(quotas, obj)
     return refused.value.message
 
@@ -44,7 +45,7 @@ def test_a_job_past_a_quota_is_refused_as_recorded(reference: Path) -> None:
     exchange = json.loads((reference / "http-responses.json").read_text())["quota-403"]
     expected = json.loads(exchange["body"])
     one = {"count/jobs.batch": "1"}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(AdmissionError) as refused:
         quota.check([limited(one, one, "jobs")], job("q1"))
     found = refused.value
     assert (found.code, found.reason, found.message, found.details) == (

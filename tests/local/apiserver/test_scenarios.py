@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.api_operations import NotFound
+from expander.base.errors import NotFound
 from tests.local.apiserver.serving import Server
 from tests.local.test_scenarios import ASKED_TOO_EARLY, Outcomes, Play, Scenario, differences, played
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from expander.kube.quota import Refused
+from expander.base.errors import AdmissionError
 from expander.local.store.database import open_database
 from tests.local.controllers.clockwork import Clockwork, cron_job
 
@@ -93,7 +93,7 @@ def test_jobs_past_a_quota_are_refused_in_the_recorded_words(world: Clockwork, r
         json.loads(answer["response"]) for answer in answers if "process-item-c" in answer["response"]
     )
     world.submit([quota(count__jobs_batch="2", pods="1"), job("process-item-a"), job("process-item-b")])
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(AdmissionError) as refused:
         world.submit([job("process-item-c")])
     found = refused.value
     assert (found.code, found.reason, found.message, found.details) == (
@@ -217,7 +217,7 @@ def test_a_new_namespace_gets_its_account_and_ends_with_all_that_is_in_it(world:
     world.delete("Namespace", "", "team-a")
     ending = world.get("Namespace", "", "team-a")
     assert ending["status"]["phase"] == "Terminating"
-    with pytest.raises(Refused, match="because it is being terminated"):
+    with pytest.raises(AdmissionError, match="because it is being terminated"):
         world.submit([job("late", namespace="team-a")])
     world.play(NOW + 6)
     assert list(world.events("team-a")) == []

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.api_operations import NotFound
+from expander.base.errors import NotFound
 from tests.local.controllers.cluster import Cluster, conditions, job
 
 TRACKING = "batch.kubernetes.io/job-tracking"

@@ -21,7 +21,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from expander.base.errors import InputError
 from expander.kube.gofmt import plain
 
 UNPROCESSABLE = "the server rejected our request due to an error in our request"
@@ -40,7 +39,7 @@ class Cause:
         return {"reason": self.reason, "message": self.message, "field": self.field}
 
 
-class PatchRefused(InputError):
+class PatchRefused(Exception):
     """A patch is refused. ``message`` is what the API says, ``causes`` name the fields."""
 
     code: ClassVar[int]
