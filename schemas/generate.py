@@ -36,6 +36,7 @@ KINDS = {
         "ServiceAccount",
         "Namespace",
     ),
+    "scheduling.k8s.io/v1": ("PriorityClass",),
 }
 SCALARS: dict[str, dict[str, Any]] = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": {"type": ["string", "number"], "format": "quantity"},
