@@ -149,7 +149,9 @@ def name_of(title: str, group: str = "") -> str:
     """The name of the component for a Go type; ``group`` is that of a kind, if it is one."""
     if title in _OF_META:
         return _META + title
-    return (_BATCH if group == "batch" or title.startswith(_OF_BATCH) else _CORE) + title
+    if group:
+        return f"io.k8s.api.{group.partition('.')[0]}.v1.{title}"
+    return (_BATCH if title.startswith(_OF_BATCH) else _CORE) + title
 
 
 def components(kinds: Iterable[str], group: str, version: str) -> dict[str, Body]:
