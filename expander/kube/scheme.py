@@ -294,7 +294,7 @@ _CORE: Final = (
         update_rules=_UPDATES + "check_pod_changes",
         prepare=_STRATEGIES + "prepare_pod",
         has_generation=True,
-        admit=(_ADMISSION + "chain:admit_pod",),
+        admit=(_ADMISSION + "priority:admit_pod", _ADMISSION + "chain:admit_pod"),
         written=_WRITTEN + "pod",
         protobuf="1 metadata ObjectMeta, 2 spec PodSpec, 3 status -",
         printer=_PRINTERS + "pods:POD",
@@ -432,8 +432,38 @@ _BATCH: Final = (
         runs_here=True,
     ),
 )
+_SCHEDULING: Final = (
+    Resource(
+        group="scheduling.k8s.io",
+        kind="PriorityClass",
+        plural="priorityclasses",
+        namespaced=False,
+        short_names=("pc",),
+        verbs=ALL_VERBS,
+        decoded=True,
+        defaults=_RULES + "priority_class:fill",
+        rules=_RULES + "priority_class:check_priority_class",
+        update_rules=_RULES + "priority_class:check_priority_class_changes",
+        has_generation=True,
+        admit=(_ADMISSION + "priority:check_default",),
+        admit_update=(_ADMISSION + "priority:check_default",),
+        admit_delete=(_ADMISSION + "priority:check_deletion",),
+        initial=_ADMISSION + "priority:initial_classes",
+        protobuf="1 metadata ObjectMeta, 2 value i, 3 globalDefault B, 4 description s, 5 preemptionPolicy s",
+        columns=(
+            PrinterColumn("Value", "value", "integer", "The priority of the pods that name it."),
+            PrinterColumn(
+                "Global-Default", "globalDefault", "boolean", "Whether pods that name none get it."
+            ),
+            _AGE,
+            PrinterColumn(
+                "PreemptionPolicy", "preemptionPolicy", description="Whether its pods evict others."
+            ),
+        ),
+        created_first=True,
+    ),
+)
 _OTHERS: Final = (
-    _cluster_wide("PriorityClass", "scheduling.k8s.io", created_first=True),
     _cluster_wide("CustomResourceDefinition", "apiextensions.k8s.io", created_first=True),
     _cluster_wide("ClusterRole", "rbac.authorization.k8s.io"),
     _cluster_wide("ClusterRoleBinding", "rbac.authorization.k8s.io"),
@@ -504,7 +534,7 @@ _KUEUE: Final = (
     _workload("SparkApplication", "sparkoperator.k8s.io", "v1beta2"),
 )
 
-KINDS: Final = (*_CORE, *_BATCH, *_OTHERS, *_VOLCANO, *_KUEUE)
+KINDS: Final = (*_CORE, *_BATCH, *_SCHEDULING, *_OTHERS, *_VOLCANO, *_KUEUE)
 RESOURCES: Final = tuple(each for each in KINDS if each.verbs)
 """What the local API serves, in the order of discovery."""
 

@@ -1,7 +1,7 @@
 """The admission chain of new objects, and what a pod gets there.
 
-The API server's plugins ServiceAccount, Priority and DefaultTolerationSeconds decide, and its defaults of
-whole pods, which templates do not have.
+The API server's plugins ServiceAccount and DefaultTolerationSeconds decide, and its defaults of whole
+pods, which templates do not have.
 """
 
 from __future__ import annotations
@@ -46,8 +46,6 @@ def with_pod_defaults(store: ObjectStore, pod: Object) -> Object:
         raise forbidden(pod, words)
     spec["serviceAccountName"] = spec["serviceAccount"] = account
     spec = with_token(spec, found)
-    spec.setdefault("priority", 0)
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     spec.setdefault("enableServiceLinks", True)
     own = spec.get("tolerations") or []
     added = [

@@ -63,7 +63,7 @@ def test_resources_are_listed_as_by_the_server(reference: Path) -> None:
 
 
 def test_both_forms_of_discovery_tell_the_same() -> None:
-    for core, groups in ((True, [""]), (False, ["batch"])):
+    for core, groups in ((True, [""]), (False, ["batch", "scheduling.k8s.io"])):
         items = discovery.aggregated(core)["items"]
         assert [item["metadata"].get("name", "") for item in items] == groups
         for group, item in zip(groups, items, strict=True):
@@ -95,12 +95,11 @@ def test_every_kind_that_is_served_has_a_path() -> None:
 
 def test_kubectl_lists_what_is_served(run: Run) -> None:
     rows = [line.split() for line in run("api-resources", "--no-headers").splitlines()]
-    assert [row[0] for row in rows] == sorted(
-        (each.plural for each in RESOURCES), key=lambda plural: (plural in ("cronjobs", "jobs"), plural)
-    )
+    served = sorted(RESOURCES, key=lambda each: (each.group, each.plural))
+    assert [row[0] for row in rows] == [each.plural for each in served]
     assert ["configmaps", "cm", "v1", "true", "ConfigMap"] in rows
     assert ["jobs", "batch/v1", "true", "Job"] in rows
-    assert run("api-versions").split() == ["batch/v1", "v1"]
+    assert run("api-versions").split() == ["batch/v1", "scheduling.k8s.io/v1", "v1"]
 
 
 def test_kubectl_reads_the_version(run: Run) -> None:
@@ -148,7 +147,7 @@ def test_every_reference_in_a_document_leads_somewhere() -> None:
 
 def test_the_address_of_a_document_says_what_is_in_it() -> None:
     paths = openapi.index()["paths"]
-    assert list(paths) == ["api/v1", "apis/batch/v1"]
+    assert list(paths) == ["api/v1", "apis/batch/v1", "apis/scheduling.k8s.io/v1"]
     address = paths["apis/batch/v1"]["serverRelativeURL"]
     assert address == f"/openapi/v3/apis/batch/v1?hash={openapi.digest('batch', 'v1')}"
 

@@ -1,0 +1,83 @@
+"""The priority of pods, by their class (plugin Priority decides), and the classes every cluster has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from expander.kube.generated_names import new_uid
+from expander.kube.quota import forbidden
+from expander.local.store.database import Object
+from expander.local.store.objects import ObjectStore
+from expander.validate.rules.priority_class import POLICIES, SYSTEM_CLASSES
+
+_DESCRIPTIONS: Final = {
+    "system-cluster-critical": (
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if "
+        "necessary."
+    ),
+    "system-node-critical": ("Used for system critical pods that must not be moved from their current node."),
+}
+
+
+def admit_pod(store: ObjectStore, pod: Object) -> Object:
+    """A new pod with the priority and the preemption policy of its class.
+
+    Raises `Refused` for a class that is not there, and for a priority of the pod's own that differs.
+    """
+    spec: dict[str, Any] = {**pod["spec"]}
+    if name := spec.get("priorityClassName"):
+        found = store.get("PriorityClass", "", name)
+        if found is None:
+            raise forbidden(pod, f"no PriorityClass with name {name} was found")
+    else:
+        found = _default(store)
+    priority, policy = 0, POLICIES[0]
+    if found is not None:
+        spec["priorityClassName"] = found["metadata"]["name"]
+        priority, policy = found.get("value") or 0, found.get("preemptionPolicy") or POLICIES[0]
+    for field, words, value in (
+        ("priority", "integer value of priority", priority),
+        ("preemptionPolicy", "string value of PreemptionPolicy", policy),
+    ):
+        own = spec.setdefault(field, value)
+        if own != value:
+            computed = f"priority admission controller computed {value} from the given PriorityClass name"
+            raise forbidden(pod, f"the {words} ({own}) must not be provided in pod spec; {computed}")
+    return {**pod, "spec": spec}
+
+
+def _default(store: ObjectStore) -> Object | None:
+    """The class of pods that name none: the lowest, should there be several."""
+    found = [each for each in store.of_kind("PriorityClass") if each.get("globalDefault")]
+    return min(found, key=lambda each: each.get("value") or 0, default=None)
+
+
+def check_default(store: ObjectStore, priority_class: Object) -> Object:
+    """Raises `Refused` when another class is the default already."""
+    if priority_class.get("globalDefault"):
+        there = _default(store)
+        if there is not None and there["metadata"]["name"] != priority_class["metadata"]["name"]:
+            name = there["metadata"]["name"]
+            words = f"PriorityClass {name} is already marked as default. Only one default can exist"
+            raise forbidden(priority_class, words)
+    return priority_class
+
+
+def check_deletion(priority_class: Object) -> None:
+    """Raises `Refused` for a class that every cluster has."""
+    if priority_class["metadata"]["name"] in SYSTEM_CLASSES:
+        raise forbidden(priority_class, "this is a system priority class and cannot be deleted")
+
+
+def initial_classes(now: str) -> Iterator[Object]:
+    """The classes that every cluster has, created ``now`` (API form)."""
+    for name, value in SYSTEM_CLASSES.items():
+        yield {
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": {"name": name, "uid": new_uid(), "creationTimestamp": now, "generation": 1},
+            "value": value,
+            "description": _DESCRIPTIONS[name],
+            "preemptionPolicy": POLICIES[0],
+        }
