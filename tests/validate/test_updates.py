@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from expander.kube.versions import Release
 from expander.local.registry import RELEASE, prepare_job_for_create
 from expander.validate.defaults.defaults import defaults
 from expander.validate.updates import check_update
@@ -39,8 +40,8 @@ def changed(old: dict[str, Any], *path: str | int, to: Any) -> dict[str, Any]:
     return new
 
 
-def paths(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
-    return [finding.path for finding in check_update(new, old, RELEASE)]
+def paths(new: dict[str, Any], old: dict[str, Any], release: Release = RELEASE) -> list[str]:
+    return [finding.path for finding in check_update(new, old, release)]
 
 
 def test_an_object_may_replace_itself() -> None:
@@ -132,6 +133,21 @@ def test_where_pods_go_is_free_while_a_suspended_job_has_none(
     old = job(status, suspend=suspended)
     value: Any = {"cpu": "1"} if path[-1] == "requests" else "x"
     assert paths(changed(old, *path, to=value), old) == ([] if free else ["spec.template"])
+
+
+def test_a_job_that_ran_is_placed_anew_from_1_36_on() -> None:
+    stopped = {"startTime": "t", "conditions": [{"type": "Suspended", "status": "True"}]}
+    placed = ("spec", "template", "spec", "nodeSelector", "zone")
+    for status, minor, refused in ((stopped, 35, ["spec.template"]), (stopped, 36, []), ({}, 35, [])):
+        old = job(status, suspend=True)
+        assert paths(changed(old, *placed, to="x"), old, Release(1, minor)) == refused
+
+
+def test_a_suspended_job_gets_other_resources_from_1_36_on() -> None:
+    old = job(suspend=True)
+    requests = ("spec", "template", "spec", "containers", 0, "resources", "requests")
+    assert paths(changed(old, *requests, to={"cpu": "1"}), old, Release(1, 35)) == ["spec.template.spec"]
+    assert paths(changed(old, *requests, to={"cpu": "1"}), old, Release(1, 36)) == []
 
 
 def test_what_pods_run_is_fixed_even_then() -> None:
