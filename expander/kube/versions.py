@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -94,14 +95,13 @@ def known(version: str | None) -> Release:
     """
     if version is None:
         return DEFAULT
-    try:
+    with suppress(ValueError):
         release = Release.parse(version)
-    except ValueError:
-        release = None
-    if release not in RELEASES:
-        hint = f"versions {OLDEST} to {NEWEST} are known"
-        raise UsageError(f"no schemas for Kubernetes {version!r}", hint=hint)
-    return release
+        if release in RELEASES:
+            return release
+    raise UsageError(
+        f"no schemas for Kubernetes {version!r}", hint=f"versions {OLDEST} to {NEWEST} are known"
+    )
 
 
 FEATURES: Final[Mapping[str, Feature]] = {

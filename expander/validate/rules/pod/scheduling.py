@@ -202,7 +202,8 @@ def _check_match_label_keys_apart(constraint: Mapping[str, Any], where: str) -> 
         yield forbidden(where, "must not be specified when labelSelector is not set")
     else:
         selected.update(selector.get("matchLabels") or ())
-        selected.update(each.get("key") or "" for each in selector.get("matchExpressions") or () if each)
+        for _, expression in each(selector.get("matchExpressions"), where):
+            selected.add(expression.get("key") or "")
     for at, name in texts(names, where):
         yield from check_label_key(name, at)
         if name in selected:
