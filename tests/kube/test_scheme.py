@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from inspect import signature
 
 import pytest
 
@@ -24,6 +25,15 @@ def test_every_path_of_the_table_leads_to_something_of_the_package() -> None:
         for path in paths(row):
             assert path.startswith("expander."), (row.kind, path)
             assert load(path) is not None
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"), [("rules", ["object", "release"]), ("update_rules", ["new", "old", "release"])]
+)
+def test_rules_get_the_release_of_the_server(field: str, arguments: list[str]) -> None:
+    for path in {getattr(row, field) for row in KINDS} - {""}:
+        signature(load(path)).bind(*arguments)
+        assert list(signature(load(path)).parameters)[len(arguments) - 1] == "release", path
 
 
 def test_every_field_that_holds_a_path_is_looked_at() -> None:
