@@ -1,9 +1,4 @@
-"""Options that say which batch a command is about, shared by commands that take a template and items.
-
-``--as``, and what goes with it: the shape of a batch, and where the messages of a work queue go.
-
-The batch that the arguments and options of a command mean.
-"""
+"""Options of commands that take a template and items or manifests, and the batch that they make."""
 
 from __future__ import annotations
 
@@ -18,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from expander.base.errors import UsageError
+from expander.base.text import counted
 from expander.cli.output import say
 from expander.cli.params import Duration, KeyValue, LabelKey, read_values, unique
 
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
     from expander.shapes.work_queue import Queued
 
 SECRET = "expander-queue"
-"""The Secret with the broker's URL, where nobody names one."""
+"""The default Secret with the broker's URL."""
 
 CREATE = f"kubectl create secret generic {SECRET} --from-literal=url=URL"
 
@@ -40,39 +36,39 @@ OPTIONS = [
         default="jobs",
         show_default=True,
         metavar="SHAPE",
-        help="jobs, indexed, chunks=N, queue=redis or queue=rabbitmq.",
+        help="Shape of the batch: jobs, indexed, chunks=N, queue=redis or queue=rabbitmq.",
     ),
     click.option(
         "--parallelism",
         type=click.IntRange(1),
         metavar="N",
-        help="Pods at a time of an Indexed Job or of workers.",
+        help="Concurrent pods of an Indexed Job or of queue workers.",
     ),
     click.option(
         "--queue-url",
         metavar="URL",
         envvar="EXPANDER_QUEUE_URL",
-        help="The broker: redis://HOST or amqp://HOST.  [env: EXPANDER_QUEUE_URL]",
+        help="URL of the broker: redis://HOST or amqp://HOST.  [env: EXPANDER_QUEUE_URL]",
     ),
     click.option(
-        "--queue-secret", metavar="NAME", help="The Secret whose key `url` tells workers the broker's URL."
+        "--queue-secret", metavar="NAME", help="Secret with the broker's URL for workers, in the key `url`."
     ),
-    click.option("--queue-name", metavar="NAME", help="The queue.  [default: the Job's name]"),
+    click.option("--queue-name", metavar="NAME", help="Name of the queue.  [default: the Job's name]"),
 ]
 
 
 def shape_of(flags: Mapping[str, Any]) -> Shape:
-    """What ``--as`` and the options that go with it ask for. Raises UsageError for what does not fit."""
+    """The shape of ``--as`` and its options. Raises UsageError for options that do not fit."""
     from expander.shapes.shape import parse_shape
 
     shape = parse_shape(flags["shape"])
     if flags["parallelism"] and shape.kind not in ("indexed", "queue"):
-        raise UsageError("--parallelism goes with --as indexed or --as queue=...")
+        raise UsageError("--parallelism requires --as indexed or --as queue=...")
     shape = replace(shape, parallelism=flags["parallelism"], group_label=flags["group_label"])
     if shape.kind != "queue":
         for name in ("queue_secret", "queue_name"):
             if flags[name] is not None:
-                raise UsageError(f"--{name.replace('_', '-')} goes with --as queue=...")
+                raise UsageError(f"--{name.replace('_', '-')} requires --as queue=...")
         return shape
     return _with_broker(shape, flags)
 
@@ -85,24 +81,24 @@ def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
     shape = replace(shape, queue=flags["queue_name"])
     if url is None:
         if runs_here:
-            raise UsageError(f"--as {shape} needs a broker", hint="--queue-url URL tells where it is")
+            raise UsageError(f"--as {shape} requires a broker", hint="specify --queue-url URL")
         return replace(shape, secret=secret or SECRET)
     schemes = REDIS if shape.broker == "redis" else RABBITMQ
     if url.partition("://")[0].lower() not in schemes:
         shown = without_password(url)
-        raise UsageError(f"{shown!r} is no URL of {shape.broker}: expected {schemes[0]}://HOST")
+        raise UsageError(f"invalid {shape.broker} URL {shown!r}; expected {schemes[0]}://HOST")
     if runs_here:  # workers get the URL that the queue is filled with, and no other machine sees it
         return replace(shape, url=url, secret=SECRET)
     if secret is None and has_password(url):
         raise UsageError(
-            "the URL has a password, and would stand in the manifest for all to read",
-            hint=f"{CREATE}, and --queue-secret {SECRET}",
+            "--queue-url has a password, which the manifest would reveal",
+            hint=f"{CREATE}, then use --queue-secret {SECRET}",
         )
     return replace(shape, url=None if secret else url, secret=secret)
 
 
 def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queued], None]:
-    """What fills the queue before its workers are made."""
+    """Fills the queue before its workers are created."""
     url = flags["queue_url"]
 
     def fill_queue(queued: Queued) -> None:
@@ -110,27 +106,27 @@ def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queu
 
         if url is None:
             raise UsageError(
-                "the queue has to be filled before its workers are made",
-                hint="--queue-url tells where the broker is for this command; workers use --queue-secret",
+                "the queue must be filled before its workers are created",
+                hint="specify --queue-url for this command; workers use --queue-secret",
             )
         if "runtime" in flags:
             _be_found()
         filled = fill(queued, url, again)
-        there = f", {filled.skipped:,} were there already" if filled.skipped else ""
-        say(f"queue {queued.queue}: {filled.added:,} messages added{there}")
+        there = f", {filled.skipped:,} already there" if filled.skipped else ""
+        say(f"queue {queued.queue}: {counted(filled.added, 'message')} added{there}")
 
     return fill_queue
 
 
 def _be_found() -> None:
-    """Let workers on this machine find this program also when it was called by its path."""
+    """Let workers on this machine find this program, also when it was called by its path."""
     folder = os.path.dirname(os.path.abspath(sys.argv[0]))
     if shutil.which("expander") is None and os.access(os.path.join(folder, "expander"), os.X_OK):
         os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), folder])
 
 
 def into_file(flags: Mapping[str, Any], folder: str | None) -> Callable[[Queued], None]:
-    """What writes the messages, beside the folder of the manifests: not in it, as they are no manifests."""
+    """Writes the messages to a file beside the folder of the manifests."""
 
     def write(queued: Queued) -> None:
         from expander.batch.queue_fill import write_messages
@@ -139,17 +135,17 @@ def into_file(flags: Mapping[str, Any], folder: str | None) -> Callable[[Queued]
         path = Path(f"{stem}-messages.jsonl")
         write_messages(queued, path)
         say(
-            f"{len(queued.messages):,} messages are in {path}; before the Job is created:\n"
+            f"{counted(len(queued.messages), 'message')} in {path}; before creating the Job, run:\n"
             f"  expander queue fill --url URL --queue {queued.queue} -i {path}"
         )
         if flags["queue_url"] is None and flags["queue_secret"] is None:
-            say(f"workers find the broker by a Secret:\n  {CREATE}")
+            say(f"workers read the broker's URL from a Secret:\n  {CREATE}")
 
     return write
 
 
 def spec_of(arguments: tuple[str, ...], flags: Mapping[str, Any]) -> ItemSpec | None:
-    """The items asked for; None when there is not a word about items."""
+    """The items asked for; None when no option or argument is about items."""
     from expander.items import ItemSpec
 
     spec = ItemSpec(
@@ -213,10 +209,10 @@ def request_of(
 
 
 def check_standard_input(template: str, spec: ItemSpec | None) -> None:
-    """Raise UsageError when both the template and the items would be read from standard input."""
+    """Raise UsageError when both the template and the items are to be read from standard input."""
     sources = spec.sources if spec is not None else ()
     if template == "-" and "-" in {source.rpartition(":")[2].rpartition("=")[2] for source in sources}:
-        raise UsageError("the template and the items cannot both come from standard input")
+        raise UsageError("cannot read both the template and the items from standard input")
 
 
 def warn(words: str) -> None:
@@ -233,101 +229,109 @@ _ITEMS = [
         "sources",
         multiple=True,
         metavar="SOURCE",
-        help="Items from a source (repeat to combine).",
+        help="Read items from a source; repeat to combine sources.",
     ),
     click.option(
         "--combine",
         type=click.Choice(["product", "zip", "chain"]),
         default="product",
         show_default=True,
-        help="How several sources become one.",
+        help="How to combine several sources.",
     ),
     click.option(
         "--include", multiple=True, metavar="K=V,...", help="Add or extend combinations, as CI matrices do."
     ),
-    click.option("--exclude", multiple=True, metavar="K=V,...", help="Drop combinations that match."),
-    click.option("--slice", metavar="START:STOP[:STEP]", help="Only these items, counted from 0."),
-    click.option("--limit", type=click.IntRange(0), metavar="N", help="At most N items."),
+    click.option("--exclude", multiple=True, metavar="K=V,...", help="Remove matching combinations."),
+    click.option("--slice", metavar="START:STOP[:STEP]", help="Use only these items, counted from 0."),
+    click.option("--limit", type=click.IntRange(0), metavar="N", help="Use at most N items."),
 ]
 _TEMPLATE = [
-    click.option("--group", metavar="NAME", help="The batch's name, a label on each Job and its pods."),
+    click.option("--group", metavar="NAME", help="Name of the batch, a label on each object and pod."),
     click.option(
         "--group-label",
         type=LabelKey(),
         default="jobgroup",
         show_default=True,
         metavar="KEY",
-        help="The key of that label.",
+        help="Label key of --group.",
     ),
     click.option(
-        "--label", "labels", multiple=True, type=KeyValue("label"), help="A label for every object and pod."
+        "--label",
+        "labels",
+        multiple=True,
+        type=KeyValue("label"),
+        help="Add a label to every object and pod.",
     ),
     click.option(
         "--annotation",
         "annotations",
         multiple=True,
         type=KeyValue("annotation"),
-        help="An annotation likewise.",
+        help="Add an annotation to every object and pod.",
     ),
-    click.option("--overwrite", is_flag=True, help="--label and --annotation replace what the template has."),
+    click.option(
+        "--overwrite", is_flag=True, help="Let --label and --annotation replace values of the template."
+    ),
     click.option(
         "--set",
         "overrides",
         multiple=True,
         type=KeyValue("value"),
-        help="A text for the template; wins over columns.",
+        help="Set a value of the template; takes precedence over columns.",
     ),
     click.option(
         "--values",
         "value_files",
         multiple=True,
         metavar="FILE",
-        help="Values for the template, YAML or JSON.",
+        help="Read values of the template from a YAML or JSON file.",
     ),
     click.option(
-        "--ttl", type=Duration(), help="Delete finished Jobs after this time: ttlSecondsAfterFinished."
+        "--ttl", type=Duration(), help="Delete finished Jobs after this time (ttlSecondsAfterFinished)."
     ),
-    click.option("-n", "--namespace", metavar="NAME", help="The namespace of every object."),
+    click.option("-n", "--namespace", metavar="NAME", help="Namespace of every object."),
     click.option(
         "--engine",
         type=click.Choice(["item", "jinja2", "text"]),
-        help="How to read TEMPLATE; else its name says.",
+        help="Template engine.  [default: by the file name]",
     ),
     click.option(
         "--text",
         is_flag=True,
-        help="Substitute in plain text (--engine text), for templates that are not YAML.",
+        help="Substitute in plain text: --engine text, for templates that are not YAML.",
     ),
     *OPTIONS,
     click.option(
         "--shell",
         type=click.Choice(["check", "env"]),
         default="check",
-        help="Values in scripts: check refuses what could be code, env passes them as variables.",
+        help="How values reach scripts: check refuses what could be code, env passes variables.",
     ),
-    click.option("--allow-shell", is_flag=True, help="Let items put anything into shell scripts."),
-    click.option("--no-validate", is_flag=True, help="Do not check manifests as an API server would."),
+    click.option("--allow-shell", is_flag=True, help="Allow items to change what shell scripts do."),
+    click.option("--no-validate", is_flag=True, help="Skip validation."),
     click.option(
-        "--kubernetes-version", metavar="1.xx", help="That server's version.  [default: the newest known]"
+        "--kubernetes-version",
+        metavar="1.xx",
+        help="Validate for this Kubernetes version.  [default: the newest known]",
     ),
 ]
 
 
 def item_options(command: Command) -> Command:
-    """The options that say which items there are."""
+    """Options of the items."""
     for option in reversed(_ITEMS):
         command = option(command)
     return command
 
 
 def template_options(command: Command) -> Command:
-    """The options that say what is made of a template."""
+    """Options of what is made of a template."""
     for option in reversed(_TEMPLATE):
         command = option(command)
     return command
 
 
 def selector_option(command: Command) -> Command:
-    """The option that leaves objects of a batch out by their labels."""
-    words = "Only objects with these labels, as kubectl's -l."
+    """The option that selects objects of a batch by labels."""
+    words = "Use only objects that match this label selector."
     return click.option("-l", "--selector", metavar="SELECTOR", help=words)(command)

@@ -1,4 +1,4 @@
-"""``expander cleanup``: a group deleted, with all that was made for it."""
+"""``expander cleanup``: delete a group with everything created for it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import ExpanderError, UsageError
+from expander.base.text import counted
 from expander.cli.group_options import group_options, wanted_of
 from expander.cli.help import Page
 from expander.cli.output import Output, printable, say
 from expander.cli.params import Duration
+from expander.cli.progress import Progress, Step
 
 if TYPE_CHECKING:
+    from expander.group.bookkeeping import AnyWriter
     from expander.group.cleanup import CleanupPlan, Target
     from expander.group.open import AnySource, GroupSelector
 
@@ -30,49 +33,50 @@ Examples:
   expander cleanup --group thumbnails --local
 
 \b
-Exit codes: 0 all of it is gone (also when nothing was there), 1 somebody said no, or something could not or
-not yet be deleted, 2 wrong usage, or nobody there to ask, 130 interrupted: the same command goes on.
+Exit codes: 0 everything is deleted (or there was nothing), 1 declined, or something could not be deleted or
+is still being deleted, 2 wrong usage, or no terminal to ask on, 130 interrupted (the same command resumes).
 """
 
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @group_options
-@click.option("--finished", is_flag=True, help="Only Jobs that are complete or failed.")
-@click.option("--failed", is_flag=True, help="Only Jobs that failed.")
+@click.option("--finished", is_flag=True, help="Only complete and failed Jobs.")
+@click.option("--failed", is_flag=True, help="Only failed Jobs.")
 @click.option(
     "--older-than",
     type=Duration(),
     metavar="TIME",
-    help="Only Jobs that ended (or, while they have not, began to be) so long ago.",
+    help="Only Jobs that finished (or, if unfinished, were created) longer ago than this.",
 )
-@click.option("--dry-run", is_flag=True, help="List what would be deleted, delete nothing.")
+@click.option("--dry-run", is_flag=True, help="List what would be deleted; delete nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Delete unfinished Jobs without asking.")
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Return when all of it is gone.")
-@click.option("--timeout", type=Duration(), default="5m", show_default=True, help="Wait no longer than this.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until everything is gone.")
+@click.option(
+    "--timeout", type=Duration(), default="5m", show_default=True, help="How long to wait for that."
+)
 @click.option(
     "-o",
     "--output",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="Lines for people, or a JSON object a line and a last one with the sums.",
+    help="text, or json: an object per line, then a summary.",
 )
 def command(**flags: Any) -> int:
-    """Delete the Jobs of a group with their pods, and what else bears its label.
+    """Delete the Jobs of a group with their pods, and everything else that has its label.
 
-    That is CronJobs, ConfigMaps, Secrets and Services.
-    Nothing without that label is touched. With --finished, --failed or --older-than only such Jobs go,
-    and the rest of the group when no Job is left that may need it; else also what comes while it works.
-    Of local runs the state and logs go. The kubectl commands that would do the same are printed on
-    standard error.
+    That is CronJobs, ConfigMaps, Secrets and Services; nothing without the label is touched. With
+    --finished, --failed or --older-than only such Jobs are deleted, and the other objects once no Job is
+    left that may need them. For local runs, state and logs are deleted. The equivalent kubectl commands are
+    printed to standard error.
     """
     from expander.group import cleanup
-    from expander.group.bookkeeping import forget_delivered, open_writer
+    from expander.group.bookkeeping import open_writer
     from expander.group.open import open_source
 
     wanted = wanted_of(flags)
     if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
-        raise UsageError("an empty selector means every Job there is; say which group is meant")
+        raise UsageError("an empty selector matches every Job: specify --group NAME or -l SELECTOR")
     source = open_source(wanted, awaited=True)
     filters = cleanup.CleanupFilters(flags["finished"], flags["failed"], flags["older_than"])
     with open_writer(source) as writer:
@@ -91,32 +95,46 @@ def command(**flags: Any) -> int:
             return 1
         if plan:
             _tell_commands(plan, source, wanted)
-        counts: Counter[str] = Counter()
-        failed: ExpanderError | None = None
+        return _delete(plan, report, source, writer, wanted, flags["timeout"] if flags["wait"] else None)
+
+
+def _delete(
+    plan: CleanupPlan,
+    report: _Report,
+    source: AnySource,
+    writer: AnyWriter,
+    wanted: GroupSelector,
+    timeout: float | None,
+) -> int:
+    """Delete what is planned, and wait for it; gives the exit code. ``timeout`` None does not wait."""
+    from expander.group import cleanup
+    from expander.group.bookkeeping import forget_delivered
+
+    counts: Counter[str] = Counter()
+    failed: ExpanderError | None = None
+    left = new = 0
+    with Progress(report.step):
         try:
             for counts in cleanup.delete_targets(plan, writer, source.selection, say):
                 report.progress(counts)
+            if timeout is not None:
+                left, new = cleanup.wait_until_gone(plan, writer, timeout)
         except ExpanderError as error:
             failed = error
-        left = new = 0
-        if failed is None and flags["wait"]:
-            left, new = cleanup.wait_until_gone(plan, writer, flags["timeout"])
         folders = writer.drop_empty()
         if plan.whole and failed is None:
             forget_delivered(source, wanted, ((job.namespace, job.name) for job in plan.jobs))
     report.end(counts)
     if plan.whole and counts["Job"] > len(plan.jobs):
-        say(f"{counts['Job'] - len(plan.jobs):,} of these Jobs came after the others had been counted")
+        say(f"{counted(counts['Job'] - len(plan.jobs), 'Job')} among them created during the cleanup")
     for folder in folders:
         say(f"removed {folder}")
     if failed is not None:
         raise failed
     if left:
-        say(f"error: {left:,} Jobs and pods are still being deleted")
+        say(f"error: {counted(left, 'object')} still being deleted")
     if new:
-        say(
-            f"error: {new:,} new Jobs of the group came meanwhile: end what creates them, then clean up again"
-        )
+        say(f"error: {counted(new, 'new Job')} created meanwhile: end their creator, then clean up again")
     return 1 if left or new else 0
 
 
@@ -127,20 +145,20 @@ def _refuse_while_more_comes(source: AnySource, wanted: GroupSelector) -> None:
 
     if (path := submission_journal(source, wanted)) is not None and is_locked(path):
         raise UsageError(
-            f"expander submit is at work on {wanted}, and would go on; nothing was deleted",
-            hint="end it first (Ctrl-C), or delete only what has ended: --finished",
+            f"expander submit is running for {wanted}; nothing was deleted",
+            hint="stop it first (Ctrl-C), or delete only finished Jobs: --finished",
         )
 
 
 def _confirmed(plan: CleanupPlan, yes: bool) -> bool:
-    """Whether unfinished Jobs may go; asks for it. Raises UsageError when there is nobody to ask."""
+    """Whether unfinished Jobs may be deleted; asks. Raises UsageError without a terminal."""
     if not plan.unfinished or yes:
         return True
-    words = f"{plan.unfinished:,} of {len(plan.jobs):,} Jobs have not finished"
+    words = f"{plan.unfinished:,} of {counted(len(plan.jobs), 'Job')} unfinished"
     if not sys.stdin.isatty():
         raise UsageError(
             f"{words}; nothing was deleted",
-            hint="--yes deletes them too, --finished leaves them alone",
+            hint="--yes deletes them too, --finished keeps them",
         )
     return click.confirm(f"{words}. Delete them too?", err=True)
 
@@ -162,6 +180,7 @@ class _Report:
         self._plan = plan
         self._out = Output()
         self._as_json = as_json
+        self._counts: Counter[str] = Counter()
 
     def listing(self, pods: list[Target]) -> None:
         """What would be deleted."""
@@ -182,15 +201,16 @@ class _Report:
         self._sum(counts, "would be deleted")
 
     def progress(self, counts: Counter[str]) -> None:
-        """So much is deleted; drawn on a terminal only."""
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{_words(counts)} deleted")
-            sys.stderr.flush()
+        """So much is deleted."""
+        self._counts = Counter(counts)
+
+    def step(self) -> Step:
+        """How far the deletion is."""
+        done = sum(self._counts.values())
+        return Step(done, parts=[f"{_words(self._counts)} deleted"] if done else ["deleting"])
 
     def end(self, counts: Counter[str]) -> int:
-        """The sums."""
-        if sys.stderr.isatty():
-            sys.stderr.write("\r\x1b[K")
+        """The summary."""
         self._sum(counts, "deleted")
         return 0
 
@@ -204,8 +224,8 @@ class _Report:
             self._out.finish()
             if counts["Job"] and not counts["Pod"]:
                 done += " with their pods"
-            say(f"{_words(counts)} {done}" if any(counts.values()) else "there is nothing to clean up")
+            say(f"{_words(counts)} {done}" if any(counts.values()) else "nothing to clean up")
 
 
 def _words(counts: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {kind}{'s' * (count != 1)}" for kind, count in counts.items() if count)
+    return ", ".join(counted(count, kind) for kind, count in counts.items() if count)

@@ -1,7 +1,7 @@
-"""What completes a word on the command line: names of groups, items, namespaces, contexts, and files.
+"""Completion of words: names of groups, items, namespaces, contexts, and files.
 
-They come from local state and from the cluster, which is given a short time. Whatever goes wrong, there is
-just nothing to offer: pressing TAB never prints an error.
+Names come from local state and from the cluster, within a short time. When that fails nothing is offered:
+pressing TAB never prints an error.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from click.shell_completion import CompletionItem, ShellComplete
 if TYPE_CHECKING:
     from expander.client.client import ApiClient
 
-PATIENCE: Final = 2.0
-"""Seconds after which what was found is offered, unless `LIMIT` says otherwise."""
+TIMEOUT_SECONDS: Final = 2.0
+"""Time after which the names found so far are offered, unless `TIMEOUT_VARIABLE` is set."""
 
-LIMIT: Final = "EXPANDER_COMPLETION_TIMEOUT"
-"""The environment variable with these seconds, for clusters that are far away."""
+TIMEOUT_VARIABLE: Final = "EXPANDER_COMPLETION_TIMEOUT"
+"""The environment variable with that time, in seconds."""
 
-MOST: Final = 1000
-"""Objects that are looked at."""
+MAX_OBJECTS: Final = 1000
+"""Objects read for names."""
 
 FILES: Final = 0
 NO_FILES: Final = 4
@@ -69,7 +69,7 @@ def _path(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem
 
 
 def _offer(find: Find, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """What ``find`` gives within `PATIENCE`, of which the last part of a list ``a,b`` is completed."""
+    """What ``find`` gives within `TIMEOUT_SECONDS`; of a list ``a,b`` the last part is completed."""
     before, comma, last = incomplete.rpartition(",")
     found: dict[str, None] = {}
 
@@ -82,16 +82,16 @@ def _offer(find: Find, ctx: click.Context, incomplete: str) -> list[CompletionIt
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(_patience())
+    thread.join(_timeout())
     names = sorted([*found])  # a copy: the thread may still be at work
     return [CompletionItem(before + comma + name) for name in names if name.startswith(last)]
 
 
-def _patience() -> float:
+def _timeout() -> float:
     try:
-        return float(os.environ.get(LIMIT, PATIENCE))
+        return float(os.environ.get(TIMEOUT_VARIABLE, TIMEOUT_SECONDS))
     except ValueError:
-        return PATIENCE
+        return TIMEOUT_SECONDS
 
 
 def _groups(ctx: click.Context) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _items(ctx: click.Context) -> Iterator[str]:
     from expander.cli.group_options import source_of
     from expander.manifests.edits import ITEM_ANNOTATION
 
-    for job in islice(source_of(ctx.params).jobs(), MOST):
+    for job in islice(source_of(ctx.params).jobs(), MAX_OBJECTS):
         metadata = job["metadata"]
         yield metadata["name"]
         item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION) or ""
@@ -145,7 +145,7 @@ def _cluster(flags: dict[str, Any]) -> tuple[ApiClient, str]:
 
     transport = Transport(flags.get("kubeconfig"), flags.get("context"))
     namespace = flags.get("namespace") or transport.namespace
-    return ApiClient(transport, Retry(budget=_patience()), lambda: False), namespace
+    return ApiClient(transport, Retry(budget=_timeout()), lambda: False), namespace
 
 
 BY_NAME: Final[dict[str, Find]] = {

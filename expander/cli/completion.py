@@ -1,4 +1,4 @@
-"""``expander completion``: the script that lets a shell complete commands, options and names."""
+"""``expander completion``: print the completion script for a shell."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Examples:
 
 \b
 For one session: source <(expander completion bash). As a kubectl plugin it is completed by kubectl's own
-completion, with no script. Groups, items, namespaces and contexts come from local state and the cluster,
-which is given two seconds, or as many as $EXPANDER_COMPLETION_TIMEOUT says.
+completion, without a script. Groups, items, namespaces and contexts are completed from local state and from
+the cluster, within two seconds or $EXPANDER_COMPLETION_TIMEOUT.
 
 \b
-Exit codes: 0 it is printed, 2 wrong usage.
+Exit codes: 0 success, 2 wrong usage.
 """
 
 

@@ -1,15 +1,23 @@
-"""The options of commands that run containers on this machine."""
+"""Options of commands that run containers on this machine, and the run itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from expander.cli.batch_options import Command
+from expander.cli.interrupts import Interrupts
+from expander.cli.output import say
 from expander.cli.params import Amount, Duration, KeyValue, Variable, unique
+
+if TYPE_CHECKING:
+    from expander.local.executor import Executor
+    from expander.manifests.manifest import Manifest
+    from expander.run.run import RunEnd
 
 _OPTIONS = [
     click.option(
@@ -17,28 +25,28 @@ _OPTIONS = [
         "--jobs",
         type=click.IntRange(1),
         metavar="N",
-        help="Pods that run at a time.  [default: by requests]",
+        help="Maximum running pods.  [default: as requests allow]",
     ),
     click.option(
         "--runtime",
         type=click.Choice(["best", "process", "sandbox", "podman", "docker"]),
         default="best",
         show_default=True,
-        help="How containers are run.",
+        help="How to run containers.",
     ),
     click.option(
         "--image",
         "images",
         multiple=True,
         type=KeyValue("value"),
-        help="NAME=DIR: a root file system for an image.",
+        help="Use the folder DIR as root file system of the image NAME.",
     ),
     click.option(
         "--claim",
         "claims",
         multiple=True,
         type=KeyValue("value"),
-        help="NAME=DIR: a folder for a PersistentVolumeClaim.",
+        help="Use the folder DIR for the PersistentVolumeClaim NAME.",
     ),
     click.option(
         "-e",
@@ -46,26 +54,26 @@ _OPTIONS = [
         "variables",
         multiple=True,
         type=Variable(),
-        help="NAME=VALUE, or NAME of this environment, for all containers.",
+        help="Set a variable in all containers; NAME alone takes its value from here.",
     ),
     click.option(
         "--cpus",
         type=click.FloatRange(0, min_open=True),
-        help="Cores that requests are held against.  [default: all]",
+        help="CPU available to Jobs (sum of requests).  [default: all]",
     ),
-    click.option("--memory", type=Amount(), help="Memory likewise, as a quantity: 8Gi.  [default: all]"),
+    click.option("--memory", type=Amount(), help="Memory available to Jobs, such as 8Gi.  [default: all]"),
     click.option(
         "--backoff-base",
         type=Duration(fractions=True),
         default="10s",
         show_default=True,
-        help="First wait after a failed pod.",
+        help="Back-off after the first failed pod; it doubles.",
     ),
 ]
 
 
 def executor_options(command: Command) -> Command:
-    """Give a command the options of an executor."""
+    """Add the options of an executor to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -79,3 +87,25 @@ def executor_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
         "images": unique(flags["images"], "--image"),
         "claims": {name: Path(path) for name, path in unique(flags["claims"], "--claim").items()},
     }
+
+
+def execute(executor: Executor, work: Iterator[Manifest], **settings: Any) -> RunEnd:
+    """Run to the end, with progress; the first interrupt drains, the second one stops what runs.
+
+    ``settings`` are those of `run.run.Run`.
+    """
+    from expander.cli.progress import job_progress
+    from expander.run.run import Run
+
+    with executor, job_progress() as progress:
+        run = Run(executor, work, on_turn=progress.show, on_note=say, **settings)
+
+        def interrupted(number: int) -> None:
+            run.interrupt()
+            if number == signal.SIGINT:
+                say("Interrupted: waiting for running Jobs (Ctrl-C again to stop them)")
+            else:
+                run.interrupt()
+
+        with Interrupts(interrupted, run.interrupt):
+            return run.go()

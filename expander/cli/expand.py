@@ -1,7 +1,4 @@
-"""``expander expand``: template and items -> manifests in a folder or on standard output.
-
-What ``--dry-run`` prints: the first names, and how many of what there would be.
-"""
+"""``expander expand``: expand a template and items into manifests."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import ItemError
+from expander.base.text import counted
 from expander.cli.batch_options import (
     into_file,
     item_options,
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def preview(expansion: Expansion, targets: Targets, show: int) -> None:
-    """Go through the whole batch and print the first ``show`` names and the counts, on standard output."""
+    """Print the first ``show`` names of the batch and the counts, on standard output."""
     out = Output()
     shown = 0
     counts: dict[str, int] = {}
@@ -44,9 +42,11 @@ def preview(expansion: Expansion, targets: Targets, show: int) -> None:
     total = sum(counts.values())
     if total > shown:
         out.put(f"... and {total - shown:,} more\n")
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+    kinds = ", ".join(counted(count, kind) for kind, count in sorted(counts.items()))
     failed = f", {expansion.failed:,} failed" if expansion.failed else ""
-    out.put(f"{total:,} manifests ({kinds or 'none'}; {size:,} bytes as JSON){failed}; nothing written\n")
+    out.put(
+        f"{counted(total, 'manifest')} ({kinds or 'none'}; {size:,} bytes as JSON){failed}; nothing written\n"
+    )
     out.finish()
 
 
@@ -64,10 +64,10 @@ Examples:
 \b
 Sources (-i): a file (.txt .csv .tsv .json .jsonl .yaml .nul, also with .gz), - (standard input),
 a range (0-99, 0-99:5), row chunks ("rows 1..1000000 by 1000"), a glob ("img/*.png").
-FORMAT:PATH names the format, NAME=SOURCE the column.
+FORMAT:PATH sets the format, NAME=SOURCE names the column.
 
 \b
-Exit codes: 0 all items became manifests, 1 some could not, 2 wrong usage, or an input that cannot be used.
+Exit codes: 0 all items were expanded, 1 some items failed, 2 wrong usage or input.
 """
 
 
@@ -81,27 +81,27 @@ Exit codes: 0 all items became manifests, 1 some could not, 2 wrong usage, or an
     "outputs",
     multiple=True,
     metavar="yaml|json|DIR",
-    help="Standard output as YAML (default) or JSON Lines, or files in DIR. Give one of each for both.",
+    help="YAML (default) or JSON Lines on standard output, or files in DIR; both may be given.",
 )
 @click.option(
     "--filename",
     metavar="PATTERN",
-    help="Names of files in DIR: {kind} {name} {namespace} {item} {index}.  [default: {kind}-{item}.yaml]",
+    help="File names in DIR: {kind} {name} {namespace} {item} {index}.  [default: {kind}-{item}.yaml]",
 )
 @click.option(
-    "--prune", is_flag=True, help="Remove files in DIR that an earlier run wrote and this one does not."
+    "--prune", is_flag=True, help="Remove files in DIR that an earlier run wrote and this one did not."
 )
 @template_options
-@click.option("--dry-run", is_flag=True, help="Show the first names and the counts, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the first names and the counts; write nothing.")
 @click.option(
-    "--show", type=click.IntRange(0), default=10, show_default=True, help="So many names with --dry-run."
+    "--show", type=click.IntRange(0), default=10, show_default=True, help="Maximum names shown by --dry-run."
 )
-@click.option("--fail-fast", is_flag=True, help="Stop at the first item that fails.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first failed item.")
 def command(**flags: Any) -> int:
     """Expand TEMPLATE once per ITEM into Kubernetes manifests.
 
-    In TEMPLATE, $ITEM is the item and ${ITEM.column} a column of it; a file named *.jinja2 or *.j2 is a
-    Jinja2 template, in which `item` and the columns are variables, or which brings its own parameters.
+    In TEMPLATE, $ITEM is the item and ${ITEM.column} a column of it. A file named *.jinja2 or *.j2 is a
+    Jinja2 template with the variables `item`, `index` and the columns, or with parameters of its own.
     """
     from expander.batch.write import Targets, write
 

@@ -1,7 +1,4 @@
-"""Options that say which group a command is about and where it is, shared by all that follow one.
-
-``--report FILE``: commands that end with a group write its page.
-"""
+"""Options that select a group and its location, and ``--report``."""
 
 from __future__ import annotations
 
@@ -22,26 +19,26 @@ if TYPE_CHECKING:
 
 
 class NewFile(click.ParamType):  # type: ignore[type-arg]
-    """A file that can be made later: it is looked at first whether its folder is there."""
+    """A file to be written at the end; its folder must exist from the start."""
 
     name = "file"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = Path(value)
         if not path.parent.is_dir():
-            raise UsageError(f"cannot write {path}: there is no folder {path.parent}")
+            raise UsageError(f"cannot write {path}: folder {path.parent} not found")
         if path.is_dir():
             raise UsageError(f"cannot write {path}: it is a folder")
         return path
 
 
 report_option = click.option(
-    "--report", type=NewFile(), metavar="FILE", help="At the end write an HTML page about the group to FILE."
+    "--report", type=NewFile(), metavar="FILE", help="Write an HTML report of the group to FILE at the end."
 )
 
 
 def save_report(source: Reader, path: Path, title: str) -> None:
-    """Write the page of a group and say where it is. Raises OutputError when it cannot be written."""
+    """Write the report of a group and print its path. Raises OutputError when it cannot be written."""
     from expander.group.report import write_report
 
     size = write_report(source, path, title, version=__version__)
@@ -51,23 +48,27 @@ def save_report(source: Reader, path: Path, title: str) -> None:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = [
-    click.option("--group", metavar="NAME", help="The group: what `submit` or `run` called the batch."),
-    click.option("-l", "--selector", metavar="SELECTOR", help="The Jobs with these labels, as kubectl's -l."),
-    click.option("-n", "--namespace", metavar="NAME", help="Their namespace.  [default: the context's]"),
-    click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Jobs of all namespaces."),
-    click.option("--local", is_flag=True, help="Jobs that `expander run` ran on this machine."),
     click.option(
-        "--state", metavar="DIR", help="Where their state is; means --local.  [default: among your state]"
+        "--group", metavar="NAME", help="Group name: what `submit` or `run` labelled the batch with."
     ),
-    click.option("--kubeconfig", metavar="FILE", help="The kubeconfig.  [default: as kubectl]"),
-    click.option("--context", metavar="NAME", help="The context in it.  [default: the current one]"),
+    click.option("-l", "--selector", metavar="SELECTOR", help="Label selector, as kubectl's -l."),
+    click.option("-n", "--namespace", metavar="NAME", help="Namespace.  [default: the context's]"),
+    click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Select from all namespaces."),
+    click.option("--local", is_flag=True, help="Select Jobs that `expander run` ran on this machine."),
+    click.option(
+        "--state", metavar="DIR", help="State folder; implies --local.  [default: ~/.local/state/expander]"
+    ),
+    click.option("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file.  [default: as kubectl]"),
+    click.option(
+        "--context", metavar="NAME", help="Kubeconfig context to use.  [default: the current context]"
+    ),
     click.option(
         "--group-label",
         type=LabelKey(),
         default="jobgroup",
         show_default=True,
         metavar="KEY",
-        help="The key of the label that --group means.",
+        help="Label key of --group.",
     ),
 ]
 NAMES = (

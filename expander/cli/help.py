@@ -1,4 +1,4 @@
-"""Help pages: options under headings, examples with the name the program was called by, the environment."""
+"""Help pages: options under headings, examples, the environment."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SECTIONS: Final = {
         "kubernetes_version",
     ),
     "Shape": ("shape", "parallelism", "queue_url", "queue_secret", "queue_name"),
-    "Which Jobs": ("group", "selector", "namespace", "everywhere", "group_label"),
-    "Labels and places": ("labels", "annotations", "overwrite", "ttl"),
-    "Where": ("local", "state", "kubeconfig", "context"),
-    "Running": (
+    "Selection": ("group", "selector", "namespace", "everywhere", "group_label"),
+    "Labels": ("labels", "annotations", "overwrite", "ttl"),
+    "Location": ("local", "state", "kubeconfig", "context"),
+    "Execution": (
         "jobs",
         "runtime",
         "images",
@@ -36,7 +36,7 @@ SECTIONS: Final = {
         "memory",
         "backoff_base",
     ),
-    "Sending": (
+    "Submission": (
         "qps",
         "burst",
         "max_in_flight",
@@ -51,28 +51,28 @@ SECTIONS: Final = {
     ),
     "Log": ("verbosity", "log_file"),
 }
-"""Headings, and the options (by their parameters) that belong there; all others come first."""
+"""Headings and the parameters below them; all others come first."""
 
 RANGE: Final = re.compile("(?:INTEGER|FLOAT)(?: RANGE)?")
-"""How click calls a number."""
+"""click's words for a number."""
 
 CALL: Final = re.compile(r"(?:(?<=\n  )|(?<=\| )|(?<=& )|(?<=<\())expander ")
-"""The program in an example, also behind another."""
+"""The program's name in an example, also in a pipeline."""
 
 MAKING: Final = frozenset(("group", "namespace", "group_label"))
-"""Options that say, in commands which make Jobs, how they are labelled and not which are meant."""
+"""Options that label in commands which create Jobs, and select in others."""
 
 ENVIRONMENT: Final = {
-    "state": ("EXPANDER_STATE", "The state folder, where --state is not given."),
-    "kubeconfig": ("KUBECONFIG", "Kubeconfig files, where --kubeconfig is not given."),
-    "queue_url": ("EXPANDER_QUEUE_URL", "The broker, where --queue-url is not given."),
-    "verbosity": ("EXPANDER_LOG", "What to log without -v: info or debug, with json for JSON Lines."),
+    "state": ("EXPANDER_STATE", "Default of --state."),
+    "kubeconfig": ("KUBECONFIG", "Default of --kubeconfig."),
+    "queue_url": ("EXPANDER_QUEUE_URL", "Default of --queue-url."),
+    "verbosity": ("EXPANDER_LOG", "What to log: info (as -v) or debug (-vv); with ',json' as JSON Lines."),
 }
-"""Parameters, and the environment variables that matter where a command has them."""
+"""Environment variables of the commands that have a parameter."""
 
 
 class Page(click.Command):
-    """A command whose help is a page: its own options first, then those it shares with others.
+    """A command whose help lists its own options first, then those it shares with others.
 
     Every page has the options of the log.
     """
@@ -95,7 +95,7 @@ class Page(click.Command):
             if record is not None:
                 heading = next((each for each in SECTIONS if parameter.name in SECTIONS[each]), "Options")
                 if "labels" in names and parameter.name in MAKING:
-                    heading = "Labels and places"
+                    heading = "Labels"
                 form, words = record
                 sections[heading].append((RANGE.sub("N", form), words))
         for heading, records in sections.items():

@@ -1,24 +1,28 @@
-"""``expander logs``: what the containers of a group wrote."""
+"""``expander logs``: print or save the logs of a group."""
 
 from __future__ import annotations
 
+import os
+import sys
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from queue import Queue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from expander.base.errors import ExpanderError, InputError, UsageError
+from expander.base.text import counted
 from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
-from expander.cli.output import say
+from expander.cli.output import Output, say, show_error
 from expander.cli.params import Duration, filled
+from expander.cli.table import one_line
 
 if TYPE_CHECKING:
-    from expander.cli.output import LogOutput
     from expander.group.logs import ContainerRun, LogSelection
     from expander.group.parallel_read import Chunk, ParallelReader
     from expander.group.source import Reader
@@ -35,31 +39,73 @@ Examples:
   expander logs --group night --local
 
 \b
-While a log is followed and the connection is lost, the log goes on where it was. Lines may come twice when
---tail or --since was given, or when the node has begun a new file for the log in the meantime.
+When the connection is lost while following, the log resumes where it was. Lines may be repeated with --tail
+or --since, or when the node rotated the log meanwhile.
 
 \b
-Exit codes: 0 all logs were read, 1 some could not be, 2 wrong usage or no such group, 130 interrupted.
+Exit codes: 0 all logs were read, 1 some could not be read, 2 wrong usage or no such group, 130 interrupted.
 """
 
-SILENT = 15
-"""So many looks in a row without a line, while logs wait for their turn, are worth a word."""
+COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+MAX_PREFIX: Final = 60
+"""Characters of a prefix."""
+PREFIX_END: Final = 20
+"""So many of them are the end of a title that is longer."""
+
+
+class LogOutput:
+    """Standard output for logs. ``failures`` counts the logs that could not be read."""
+
+    def __init__(self) -> None:
+        self._out = Output()
+        self._coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self.failures = 0
+
+    def prefix(self, title: str) -> bytes:
+        """What stands before the lines of a log."""
+        text = one_line(title)
+        if len(text) > MAX_PREFIX:  # the end tells indexes, attempts and containers apart
+            text = f"{text[: MAX_PREFIX - PREFIX_END - 3]}...{text[-PREFIX_END:]}"
+        text = f"[{text}]"
+        if self._coloured:
+            name = title.split(" #")[0].encode("utf-8", "replace")
+            text = f"\x1b[{COLOURS[zlib.crc32(name) % len(COLOURS)]}m{text}\x1b[0m"
+        return f"{text} ".encode("utf-8", "backslashreplace")
+
+    def put(self, said: object) -> None:
+        """Print a block; an error goes to standard error."""
+        if isinstance(said, bytes):
+            self._out.write(said)
+        else:
+            self.flush()
+            self.failures += 1
+            show_error(said)  # type: ignore[arg-type]
+
+    def flush(self) -> None:
+        """Let the reader see what there is."""
+        self._out.finish()
+
+
+MAX_QUIET_POLLS: Final = 15
+"""Polls without a line, while logs wait for their turn, before the user is told."""
 
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("names", metavar="[ITEM|JOB|POD]...", nargs=-1)
 @group_options
-@click.option("-f", "--follow", is_flag=True, help="Go on, with new pods too, until all Jobs have ended.")
-@click.option("--failed", is_flag=True, help="Only items that have failed.")
-@click.option("-c", "--container", "containers", multiple=True, metavar="NAME", help="Only this container.")
-@click.option("-p", "--previous", is_flag=True, help="The start before the last one, of what was restarted.")
-@click.option("--since", type=Duration(), help="Only what was written in this last time: 10m.")
-@click.option("--tail", type=click.IntRange(-1), metavar="N", help="Only the last N lines of each log.")
-@click.option("--timestamps", is_flag=True, help="The time in front of each line.")
 @click.option(
-    "--prefix/--no-prefix", default=None, help="The item in front of each line.  [default: if several]"
+    "-f", "--follow", is_flag=True, help="Follow the logs, also of new pods, until all Jobs are finished."
 )
-@click.option("--out", metavar="DIR", help="Write a file for each item into DIR, and print nothing.")
+@click.option("--failed", is_flag=True, help="Only failed items.")
+@click.option("-c", "--container", "containers", multiple=True, metavar="NAME", help="Only this container.")
+@click.option("-p", "--previous", is_flag=True, help="Logs of the previous instance of restarted containers.")
+@click.option("--since", type=Duration(), help="Only lines newer than this duration, such as 10m.")
+@click.option("--tail", type=click.IntRange(-1), metavar="N", help="Only the last N lines of each log.")
+@click.option("--timestamps", is_flag=True, help="Prefix each line with its time.")
+@click.option(
+    "--prefix/--no-prefix", default=None, help="Prefix each line with its item.  [default: with several logs]"
+)
+@click.option("--out", metavar="DIR", help="Write a file for each item to DIR instead.")
 @click.option(
     "--max-log-requests",
     "limit",
@@ -67,18 +113,17 @@ SILENT = 15
     default=32,
     show_default=True,
     metavar="N",
-    help="Logs that are read at a time; others wait for their turn.",
+    help="Maximum logs read concurrently; others wait their turn.",
 )
 def command(names: tuple[str, ...], **flags: Any) -> int:
-    """Print what the containers of a group wrote, or of some of its items: every pod, every container."""
-    from expander.cli.output import LogOutput
+    """Print the logs of a group, or of some of its items: every pod, every container."""
     from expander.group.logs import LogSelection
     from expander.group.open import nothing_found
     from expander.group.parallel_read import ParallelReader
     from expander.group.source import LogOptions
 
     if flags["out"] and flags["prefix"]:
-        raise UsageError("--out writes a file for each item, without --prefix")
+        raise UsageError("--out cannot be used with --prefix")
     source = source_of(flags, awaited=flags["follow"])
     wanted = LogSelection(
         names=names,
@@ -99,7 +144,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     if not found:
         raise nothing_found(wanted_of(flags), source)
     if wanted.unknown:
-        raise InputError(f"there is no item, Job or pod {', '.join(wanted.unknown)} in {wanted_of(flags)}")
+        raise InputError(f"no item, Job or pod {', '.join(wanted.unknown)} in {wanted_of(flags)}")
     return 1 if output.failures else 0
 
 
@@ -159,9 +204,9 @@ def _follow(
         if queue.empty():
             output.flush()
         waits = waits + 1 if said is None and readers.waiting else 0
-        if waits >= SILENT and not told:
+        if waits >= MAX_QUIET_POLLS and not told:
             told = True
-            say(f"{readers.limit} logs are followed at a time, others wait: --max-log-requests")
+            say(f"following {counted(readers.limit, 'log')}, others wait: see --max-log-requests")
     if isinstance(following.error, ExpanderError):
         output.put(following.error)
     elif following.error is not None:
@@ -199,5 +244,5 @@ def _save(
                 else:
                     output.put(said)
     if found:
-        say(f"{written:,} logs ({size:,} bytes) in {folder}")
+        say(f"{counted(written, 'log')} ({size:,} bytes) in {folder}")
     return found

@@ -1,7 +1,4 @@
-"""The program: a group of commands, each loaded when it is called.
-
-What ``--version`` says.
-"""
+"""The program: a group of commands, each imported when it is called."""
 
 from __future__ import annotations
 
@@ -14,12 +11,12 @@ from importlib.util import find_spec
 import click
 
 from expander.base.errors import ExpanderError, InputError
-from expander.cli.output import show_error
+from expander.cli.output import show_error, write_error
 from expander.version import __version__
 
 
 def version_text(version: str) -> str:
-    """The version, and for each accelerator whether it is there or what stands in for it."""
+    """The version, and for each accelerator whether it is in use or what replaces it."""
     from expander.base.yaml.reader import ACCELERATED
     from expander.validate.schema_engines import library
 
@@ -33,41 +30,41 @@ def version_text(version: str) -> str:
 
 
 COMMANDS = {
-    "cleanup": "Delete a group with all that was made for it.",
-    "completion": "Print the completion script for bash, zsh or fish.",
-    "expand": "One template and items become a labelled batch of manifests.",
-    "init": "Give the starter template of a pattern.",
-    "logs": "Print or save what the containers of a group wrote.",
-    "plan": "Say what a submission would be: counts, bytes, quota fit, time.",
-    "queue": "Fill, watch, work on and empty work queues in Redis and RabbitMQ.",
-    "report": "Write one HTML page about a group: timeline, failures, durations, cost.",
-    "results": "Say what became of each item of a group, and fetch what it put out.",
-    "retry": "Run again what failed of a group.",
+    "cleanup": "Delete a group with everything created for it.",
+    "completion": "Print the completion script for a shell.",
+    "expand": "Expand a template and items into a labelled batch of manifests.",
+    "init": "Print a starter template.",
+    "logs": "Print or save the logs of a group.",
+    "plan": "Preview a submission: counts, bytes, quota fit, time.",
+    "queue": "Fill, inspect, process and empty work queues in Redis and RabbitMQ.",
+    "report": "Write an HTML report of a group: timeline, failures, durations, cost.",
+    "results": "Show the results of a group and fetch its output.",
+    "retry": "Retry the failed Jobs of a group.",
     "run": "Run a batch of Jobs on this machine, as a cluster would.",
     "serve": "Serve a local Kubernetes API for kubectl and client libraries.",
-    "status": "Say how the Jobs of a group stand, and what keeps or failed them.",
+    "status": "Show the status of a group's Jobs and why they wait or failed.",
     "submit": "Create a batch of Jobs in a cluster, each exactly once.",
-    "validate": "Say what an API server would say to manifests, offline.",
-    "wait": "Wait until the Jobs of a group have ended, and say how.",
+    "validate": "Validate manifests offline, as the API server would.",
+    "wait": "Wait until the Jobs of a group are finished.",
 }
-"""Commands and what ``--help`` says of them; ``expander.cli.NAME`` has the function ``command``."""
+"""Commands and their summaries; ``expander.cli.NAME`` has the function ``command``."""
 
 STAGES = {
-    "Make": ("init", "expand", "validate", "plan"),
+    "Prepare": ("init", "expand", "validate", "plan"),
     "Run": ("submit", "run", "serve", "queue"),
     "Follow": ("status", "wait", "logs", "results", "report"),
     "Finish": ("retry", "cleanup"),
 }
-"""Commands under the headings of ``--help``; the rest comes last."""
+"""The headings of ``--help`` and their commands; the rest comes last."""
 
 PLUGIN = "kubectl-expander"
-"""The name by which kubectl starts this program as a plugin."""
+"""The name under which kubectl starts the program as a plugin."""
 
 COMPLETE = "_EXPANDER_COMPLETE"
-"""The environment variable by which a shell's script asks for completions."""
+"""The environment variable with which a completion script calls the program."""
 
 COLLECT_AFTER = 100_000
-"""Objects between searches for unused cycles: a batch makes many objects and hardly any cycle."""
+"""The threshold of the garbage collector: a batch makes many objects and hardly any cycles."""
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -103,8 +100,8 @@ class Commands(click.Group):
             from expander.base.errors import suggest
 
             close = suggest(args[0], COMMANDS)
-            known = f"did you mean {close!r}?" if close else f"commands are {', '.join(COMMANDS)}"
-            ctx.fail(f"there is no command {args[0]!r}; {known}")
+            known = f"did you mean {close!r}?" if close else f"see '{_called()} --help'"
+            ctx.fail(f"unknown command {args[0]!r}; {known}")
         return super().resolve_command(ctx, args)
 
 
@@ -121,12 +118,12 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     is_eager=True,
     expose_value=False,
     callback=_version,
-    help="Show the version and which accelerators are in use.",
+    help="Show the version and the accelerators in use.",
 )
 def program() -> None:
-    """One template and a list of items become a labelled batch of Kubernetes Jobs.
+    """Turn one template and a list of items into a labelled batch of Kubernetes Jobs, and run it.
 
-    Exit codes: 0 all good, 1 some items failed or are invalid, 2 wrong usage or input, 130 interrupted.
+    Exit codes: 0 success, 1 some items failed or are invalid, 2 wrong usage or input, 130 interrupted.
     """
 
 
@@ -136,7 +133,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and give its exit code. Errors are printed on standard error, never raised."""
+    """Run one command and give its exit code. Errors are printed to standard error, never raised."""
     gc.set_threshold(COLLECT_AFTER)
     try:
         if COMPLETE in os.environ:
@@ -154,7 +151,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         return _refused(error)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        write_error("Interrupted\n")
         return 130
     return code if isinstance(code, int) else 0
 

@@ -1,29 +1,44 @@
-"""What users read: messages on standard error, data on standard output.
-
-Tables for people: columns as wide as what is in them.
-
-Writes logs to standard output: blocks of whole lines, in front of each whose line it is.
-
-Outcomes for machines: a JSON object a line for each item, and a last one with the sums.
-"""
+"""What users read: messages on standard error, data and outcomes (JSON Lines) on standard output."""
 
 from __future__ import annotations
 
 import os
-import re
+import select
 import sys
-import zlib
+from _thread import RLock
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Final, Protocol
 
 import click
 
 from expander.base.errors import ExpanderError, ItemError
 
-SHOWN = 20
-"""So many failed items are shown one by one; of the rest only the number."""
+MAX_ERRORS: Final = 20
+"""Failed items that are named; of the others only the number is told."""
+
+
+class Clearable(Protocol):
+    """A display on the terminal (`progress.Display`)."""
+
+    def clear(self) -> None:
+        """Take the lines away."""
+
+
+displays: list[Clearable] = []
+"""The displays that are live."""
+
+_lock = RLock()
+
+
+@contextmanager
+def above_display() -> Iterator[None]:
+    """Within it the terminal has no display, and no other thread writes."""
+    with _lock:
+        for display in displays:
+            display.clear()
+        yield
 
 
 def show_error(error: ExpanderError) -> None:
@@ -37,10 +52,32 @@ def say(message: str) -> None:
     write_error(printable(message) + "\n")
 
 
+def say_on_terminal(message: str) -> None:
+    """A line on standard error, only when a person is likely to read it."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        say(message)
+
+
 def write_error(text: str) -> None:
-    """Write to standard error, in one piece; what cannot be written there is lost."""
-    with suppress(OSError, ValueError):
-        click.echo(text, err=True, nl=False)
+    """Write to standard error at once, also in a signal handler; what cannot be written there is lost."""
+    with suppress(OSError, ValueError), above_display():
+        if sys.stderr is not sys.__stderr__ or sys.stderr is None:
+            click.echo(text, err=True, nl=False)
+            return
+        rest = memoryview(text.encode(sys.stderr.encoding, "backslashreplace"))
+        while rest:
+            try:
+                rest = rest[os.write(2, rest) :]
+            except BlockingIOError:
+                select.select([], [2], [])
+
+
+def printable(text: str) -> str:
+    """``text`` with the characters that would steer a terminal as escapes; line ends stay."""
+    if text.isprintable():
+        return text
+    safe = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return safe.encode("utf-8", "backslashreplace").decode()
 
 
 class Output:
@@ -53,29 +90,20 @@ class Output:
 
     def put(self, text: str) -> None:
         """Write some text; a terminal sees it at once."""
-        self._sink.write(text.encode("utf-8", "backslashreplace"))
+        self.write(text.encode("utf-8", "backslashreplace"))
+
+    def write(self, data: bytes) -> None:
+        """Write some bytes as they are."""
+        with above_display():
+            self._sink.write(data)
 
     def finish(self) -> None:
         """Hand everything to the system."""
         self._sink.flush()
 
 
-def printable(text: str) -> str:
-    """``text`` with the characters that would steer a terminal as escapes; line ends stay."""
-    if text.isprintable():
-        return text
-    safe = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-    return safe.encode("utf-8", "backslashreplace").decode()
-
-
-def say_on_terminal(message: str) -> None:
-    """A line on standard error, only when a person is likely to read it."""
-    if sys.stderr.isatty():
-        say(message)
-
-
 class ItemErrors:
-    """Shows the errors of items as they come, the first `SHOWN` of them; ``told`` gets each one too."""
+    """Shows the errors of items as they come, the first `MAX_ERRORS` of them; ``told`` gets each one too."""
 
     def __init__(self, told: Callable[[ItemError], None] | None = None) -> None:
         self._told = told
@@ -85,96 +113,14 @@ class ItemErrors:
         self.count += 1
         if self._told is not None:
             self._told(error)
-        if self.count <= SHOWN:
+        if self.count <= MAX_ERRORS:
             show_error(error)
 
     def finish(self) -> None:
         """Say how many were not shown."""
-        if self.count > SHOWN:
-            say(f"error: {self.count - SHOWN} more items failed ({self.count} in all)")
-
-
-LONGEST: Final = 60
-"""Characters of a cell; the last column is never cut."""
-
-_digits = re.compile(r"([0-9]+)").split
-
-
-def lines_of(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The lines of a table, whose first row is its header."""
-    clean = [[*map(cell_of, row[:-1]), _one_line(row[-1])] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*clean, strict=True)]
-    for row in clean:
-        yield "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
-
-
-def cell_of(text: str) -> str:
-    """A text as one cell: on one line, harmless for a terminal, not too long."""
-    text = _one_line(text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
-
-
-def natural(name: str) -> tuple[tuple[str, int], ...]:
-    """A key that sorts ``item-9`` before ``item-10``."""
-    parts = iter(_digits(name))
-    return tuple((text, int(next(parts, "0"))) for text in parts)
-
-
-def without(rows: Sequence[Sequence[str]], empty: Iterable[str]) -> list[list[str]]:
-    """The table without those columns named in ``empty`` in which there is nothing."""
-    head, *body = rows
-    kept = [
-        place
-        for place, name in enumerate(head)
-        if name not in set(empty) or any(row[place] not in ("", "0") for row in body)
-    ]
-    return [[row[place] for place in kept] for row in rows]
-
-
-def _one_line(text: str) -> str:
-    return printable(text).replace("\n", "\\n")
-
-
-_COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
-_LONGEST: Final = 60
-"""Characters of a prefix."""
-_END: Final = 20
-"""So many of them are the end of a title that is longer."""
-
-
-class LogOutput:
-    """Standard output for logs. ``failures`` counts the logs that could not be read."""
-
-    def __init__(self) -> None:
-        from expander.sinks.stream import StreamSink
-
-        self._sink = StreamSink(sys.stdout.buffer)
-        self._coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        self.failures = 0
-
-    def prefix(self, title: str) -> bytes:
-        """What stands before the lines of a log."""
-        text = printable(title).replace("\n", "\\n")
-        if len(text) > _LONGEST:  # the end tells indexes, attempts and containers apart
-            text = f"{text[: _LONGEST - _END - 3]}...{text[-_END:]}"
-        text = f"[{text}]"
-        if self._coloured:
-            name = title.split(" #")[0].encode("utf-8", "replace")
-            text = f"\x1b[{_COLOURS[zlib.crc32(name) % len(_COLOURS)]}m{text}\x1b[0m"
-        return f"{text} ".encode("utf-8", "backslashreplace")
-
-    def put(self, said: object) -> None:
-        """Print a block; an error goes to standard error."""
-        if isinstance(said, bytes):
-            self._sink.write(said)
-        else:
-            self.flush()
-            self.failures += 1
-            show_error(said)  # type: ignore[arg-type]
-
-    def flush(self) -> None:
-        """Let the reader see what there is."""
-        self._sink.flush()
+        if self.count > MAX_ERRORS:
+            more = self.count - MAX_ERRORS
+            say(f"error: {more:,} more item{'s' * (more != 1)} failed ({self.count:,} in all)")
 
 
 class OutcomeLines:

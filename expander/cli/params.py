@@ -46,7 +46,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         )
         if match is None:
             self.fail(
-                f"{value!r} is no duration; expected seconds, or a number with s, m, h or d: 90m", param
+                f"invalid duration {value!r}; expected seconds, or a number with s, m, h or d: 90m", param
             )
         return float(match[1]) * (0.001 if match[2] == "ms" else _UNITS[match[2] or ""])
 
@@ -64,9 +64,9 @@ class Amount(click.ParamType):  # type: ignore[type-arg]
         try:
             amount = int(parse(str(value)))
         except ValueError as error:
-            self.fail(f"{value!r} is no quantity: {error}", param)
+            self.fail(f"invalid quantity {value!r}: {error}", param)
         if amount <= 0:
-            self.fail(f"{value!r} is not more than nothing", param)
+            self.fail(f"{value!r} must be greater than 0", param)
         return amount
 
 
@@ -83,7 +83,7 @@ class Variable(click.ParamType):  # type: ignore[type-arg]
         name, equals, text = str(value).partition("=")
         if not equals:
             if name not in os.environ:
-                self.fail(f"there is no environment variable {name!r}; NAME=VALUE sets one", param)
+                self.fail(f"environment variable {name!r} is not set; use NAME=VALUE", param)
             text = os.environ[name]
         if not name:
             self.fail(f"{value!r} has no name", param)
@@ -108,11 +108,12 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is not KEY=VALUE", param)
         if self.kind != "value" and not _KEY.fullmatch(key):
             self.fail(
-                f"{key!r} is no {self.kind} key: letters, digits, '-', '_', '.', and a DNS prefix/", param
+                f"invalid {self.kind} key {key!r}: letters, digits, '-', '_', '.', optional DNS prefix/",
+                param,
             )
         if self.kind == "label" and not _LABEL.fullmatch(text):
             self.fail(
-                f"{text!r} is no label value: at most 63 letters, digits, '-', '_', '.'; use --annotation",
+                f"invalid label value {text!r}: at most 63 letters, digits, '-', '_', '.'; use --annotation",
                 param,
             )
         return key, text
@@ -125,7 +126,10 @@ class LabelKey(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not _KEY.fullmatch(str(value)):
-            self.fail(f"{value!r} is no label key: letters, digits, '-', '_', '.', and a DNS prefix/", param)
+            self.fail(
+                f"invalid label key {value!r}: letters, digits, '-', '_', '.', optional DNS prefix/",
+                param,
+            )
         return str(value)
 
 
@@ -134,7 +138,7 @@ def unique(pairs: Iterable[tuple[str, str]], option: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in pairs:
         if found.setdefault(key, value) != value:
-            raise UsageError(f"{option} sets {key!r} to {found[key]!r} and to {value!r}")
+            raise UsageError(f"{option} sets {key!r} twice: {found[key]!r} and {value!r}")
     return found
 
 
@@ -151,13 +155,11 @@ def read_values(paths: Iterable[str]) -> dict[str, Any]:
             with open(path, "rb") as file:
                 data = file.read()
         except OSError as error:
-            raise InputError(
-                f"cannot read the values: {error.strerror}", where=SourceLocation(path)
-            ) from error
+            raise InputError(f"cannot read values: {error.strerror}", where=SourceLocation(path)) from error
         documents = list(load_documents(data, path))
         if len(documents) > 1 or not all(isinstance(document.data, dict) for document in documents):
             line = documents[1].line if len(documents) > 1 else 1
-            raise InputError("expected one mapping of names to values", where=SourceLocation(path, line))
+            raise InputError("expected a mapping of names to values", where=SourceLocation(path, line))
         for document in documents:
             values = _merged(values, document.data)
     return values

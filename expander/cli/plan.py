@@ -1,7 +1,4 @@
-"""``expander plan``: what a submission would be, without sending anything.
-
-The shapes that a plan puts side by side.
-"""
+"""``expander plan``: preview a submission."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
     from expander.shapes.shape import Shape
 
 CHUNKED_JOBS = 100
-"""The shape of several items a Job is shown with about so many Jobs."""
+"""Jobs to aim for in the comparison of the shape chunks=N."""
 
 
 def shapes_of(
@@ -41,10 +38,10 @@ def shapes_of(
     from expander.render.template_file import TemplateFile
 
     if not isinstance(request.batch, TemplateFile):
-        raise UsageError("--compare is for a template and its items: manifests have their shape")
+        raise UsageError("--compare requires a template and items, not manifests")
     known = None if request.items is None else list(request.items)
     for number, shape in enumerate(_candidates(request.parsed_shape, None if known is None else len(known))):
-        tell = on_error if number == 0 else _nobody
+        tell = on_error if number == 0 else _ignore
         yield str(shape), replace(request, items=known, shape=shape).manifests(tell)
 
 
@@ -60,8 +57,8 @@ def _candidates(asked: Shape, count: int | None) -> list[Shape]:
     return [asked, *[shape for shape in others if shape.kind != asked.kind]]
 
 
-def _nobody(_: object) -> None:
-    """What a plan does not say of the other shapes."""
+def _ignore(_: object) -> None:
+    """Errors and warnings of the other shapes are not shown."""
 
 
 EXAMPLES = """
@@ -74,17 +71,17 @@ Examples:
   expander plan render.yaml -i frames.csv -o name | wc -l
 
 \b
-Every command line of `submit` is taken as it stands; options that change nothing of a plan are not
-listed. Bytes are those of the JSON that a server keeps of each new object, with its defaults and
-metadata; etcd holds protobuf, which is shorter. Times are reckoned with --qps, else with 300 objects a
-second, and for requests only: a quota or --max-active makes the rest wait for Jobs to finish.
+Accepts every command line of `submit`; options that do not change the plan are not listed. Sizes are those
+of the JSON of each new object with its defaults and metadata; etcd stores shorter protobuf. Times are
+estimated with --qps, else with 300 objects per second, for requests only: with a quota or --max-active the
+rest waits for Jobs to finish.
 
 \b
 Exit codes: 0 everything can be sent, 1 some items cannot, 2 wrong usage or input.
 """
 
 MATTERS = frozenset(["burst", "context", "kubeconfig", "max_active", "on_quota", "qps", "queue", "selector"])
-"""Options about sending that a plan is made with; the others are taken too, and not listed."""
+"""Options of ``submit`` that change a plan; the others are accepted but not listed."""
 
 
 @click.command(cls=Page, epilog=EXAMPLES)
@@ -93,23 +90,23 @@ MATTERS = frozenset(["burst", "context", "kubeconfig", "max_active", "on_quota",
     "quotas",
     multiple=True,
     metavar="FILE",
-    help="ResourceQuotas and LimitRanges to hold the batch against, instead of asking a cluster.",
+    help="Read ResourceQuotas and LimitRanges from FILE instead of the cluster.",
 )
-@click.option("--offline", is_flag=True, help="Ask no cluster.")
+@click.option("--offline", is_flag=True, help="Do not contact a cluster.")
 @click.option(
     "-o",
     "--output",
     type=click.Choice(["text", "json", "name"]),
     default="text",
     show_default=True,
-    help="A report, one JSON object with all names, or only the names.",
+    help="A report, a JSON object with all names, or only the names.",
 )
-@click.option("--compare", is_flag=True, help="Show the other shapes (--as) beside the one asked for.")
+@click.option("--compare", is_flag=True, help="Compare with the other shapes (--as).")
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
-    """Say what `submit` with the same arguments would create, and send nothing.
+    """Preview a submission: what `submit` with the same arguments would create. Sends nothing.
 
-    Names, counts, pods at a time and in all, what they ask for, bytes in etcd, the time to send it, what fits
-    into the quotas of the namespaces, and which limits of clusters the batch comes near.
+    Shows names, counts, concurrent and total pods, their requests, bytes in etcd, the time to send, what fits
+    into the quotas of the namespaces, and the limits of clusters that the batch approaches.
     """
     from expander.cli.plan_output import report_of
     from expander.plan.capacity import capacity_source
@@ -123,7 +120,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     report = report_of(flags["output"], Output(), flags["on_quota"])
     if flags["compare"]:
         if flags["selector"]:
-            raise UsageError("--compare shows shapes of the whole batch, without --selector")
+            raise UsageError("--compare cannot be used with --selector")
         batches = shapes_of(request, errors)
     else:
         batches = iter([(flags["shape"], request.manifests(errors, warn))])
@@ -144,7 +141,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         except InputError as error:
             if not plans:
                 raise
-            say(f"--as {shape} is not possible: {error.problems[0]}")
+            say(f"--as {shape} is impossible: {error.problems[0]}")
             continue
         plan = survey.plan()
         plan.failed = errors.count

@@ -1,9 +1,4 @@
-"""What ``plan`` prints: a report, JSON, or names. Several plans, one for each shape, are compared.
-
-A plan as lines of text.
-
-Plans of several shapes as a table with a line for each.
-"""
+"""What ``plan`` prints: a report, JSON, or names. Several plans, one for each shape, are compared."""
 
 from __future__ import annotations
 
@@ -11,16 +6,18 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from expander.base.text import counted, plural
 from expander.cli.output import Output, printable
+from expander.cli.table import table
 from expander.kube.resources import Amounts
 from expander.plan.limits import minutes
 from expander.plan.plan import Plan
-from expander.plan.quota_fit import limit_range_lines, plural, quota_lines
+from expander.plan.quota_fit import limit_range_lines, quota_lines
 
 Row = tuple[str, str]
 
-NAMESPACES = 3
-"""So many namespaces are named."""
+MAX_NAMESPACES = 3
+"""Namespaces named in a report."""
 
 
 def rows_of(plan: Plan) -> list[Row]:
@@ -40,29 +37,21 @@ def rows_of(plan: Plan) -> list[Row]:
 
 
 def notes_of(plan: Plan, on_quota: str) -> Iterator[str]:
-    """What fits, and what to look out for, a line each."""
+    """What fits, and warnings, a line each."""
     if plan.asked != "nothing" and not plan.rooms and not plan.unknown:
-        yield "quota: nothing limits the batch"
+        yield "quota: none applies"
     yield from quota_lines(plan.rooms, on_quota)
     yield from limit_range_lines(plan.rulings)
     for words in plan.unknown:
-        yield f"not known: quotas and limit ranges; {words}"
+        yield f"unknown quotas and limit ranges: {words}"
     for words in plan.warnings:
         yield f"warning: {words}"
-
-
-def table(rows: Sequence[Row]) -> Iterator[str]:
-    """A line for each row that is not empty."""
-    kept = [row for row in rows if row[1]]
-    width = max((len(label) for label, _ in kept), default=0)
-    for label, text in kept:
-        yield f"{label.ljust(width)}  {text}"
 
 
 def objects(plan: Plan) -> str:
     """How many of what."""
     parts = [f"{count:,} {plural(kind, count)}" for kind, count in sorted(plan.objects.items())]
-    failed = f"; {plan.failed:,} items cannot be sent" if plan.failed else ""
+    failed = f"; {counted(plan.failed, 'item')} cannot be sent" if plan.failed else ""
     return (", ".join(parts) or "none") + failed
 
 
@@ -70,20 +59,20 @@ def _where(plan: Plan) -> str:
     names = sorted(name for name in plan.namespaces if name)
     if not names:
         return ""
-    shown = ", ".join(names[:NAMESPACES])
-    more = f" and {len(names) - NAMESPACES:,} more" if len(names) > NAMESPACES else ""
+    shown = ", ".join(names[:MAX_NAMESPACES])
+    more = f" and {len(names) - MAX_NAMESPACES:,} more" if len(names) > MAX_NAMESPACES else ""
     group = f", group {plan.group}" if plan.group else ""
-    return f"namespace{'s' if len(names) > 1 else ''} {shown}{more}{group}"
+    return f"{plural('namespace', len(names))} {shown}{more}{group}"
 
 
 def _pods(plan: Plan) -> str:
     if not plan.pods_in_all:
         return ""
-    text = f"{plan.pods_at_once:,} at a time, {plan.pods_in_all:,} in all"
+    text = f"{plan.pods_at_once:,} at a time, {plan.pods_in_all:,} in total"
     if plan.rate.max_active is not None:
-        text += f"; {plan.rate.max_active:,} unfinished Jobs at most (--max-active)"
+        text += f"; at most {counted(plan.rate.max_active, 'unfinished Job')} (--max-active)"
     if plan.suspended:
-        text += f"; {plan.suspended:,} {plural('Job', plan.suspended)} wait until resumed"
+        text += f"; {counted(plan.suspended, 'Job')} suspended until Kueue admits them"
     return text
 
 
@@ -91,7 +80,7 @@ def _amounts(plan: Plan, prefix: str) -> str:
     at_once, in_all = (_listed(amounts, prefix) for amounts in (plan.at_once, plan.in_all))
     if not in_all:
         return ""
-    return f"{at_once} at a time" + (f", {in_all} in all" if in_all != at_once else "")
+    return f"{at_once} at a time" + (f", {in_all} in total" if in_all != at_once else "")
 
 
 def _listed(amounts: Amounts, prefix: str) -> str:
@@ -101,11 +90,11 @@ def _listed(amounts: Amounts, prefix: str) -> str:
 
 def _sending(plan: Plan) -> str:
     rate = plan.rate
-    why = "--qps" if rate.qps is not None else "assumed; the server decides"
-    text = f"{plan.requests:,} requests, {minutes(plan.seconds)} at {rate.per_second:,g} a second ({why})"
+    why = "--qps" if rate.qps is not None else "estimate"
+    text = f"{counted(plan.requests, 'request')}, {minutes(plan.seconds)} at {rate.per_second:,g}/s ({why})"
     waits = rate.max_active is not None and plan.objects.get("Job", 0) > rate.max_active
     if waits or any(room.short and room.refused for room in plan.rooms):
-        text += ", beside waiting for Jobs to finish"
+        text += ", plus waiting for Jobs to finish"
     return text
 
 
@@ -117,20 +106,17 @@ def in_bytes(count: int) -> str:
     return f"{count:,} B" if units[0] == "B" else f"{amount:,.1f} {units[0]}"
 
 
-HEAD = ("shape", "objects", "pods at a time", "in all", "in etcd", "largest", "sending", "limits")
+HEAD = ("SHAPE", "OBJECTS", "CONCURRENT PODS", "TOTAL PODS", "IN ETCD", "LARGEST", "TIME TO SEND", "LIMITS")
 
 
 def comparison(plans: Sequence[Plan]) -> Iterator[str]:
-    """The table, then what the shapes beside the first come near to; its own warnings are said elsewhere."""
-    lines = [HEAD, *[_line(plan) for plan in plans]]
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    for line in lines:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+    """The table, then warnings of the shapes beside the first."""
+    yield from table([HEAD, *map(_line, plans)])
     said = set(plans[0].warnings)
     for plan in plans[1:]:
         for words in plan.warnings:
             if words not in said:
-                yield f"warning: --as {plan.shape}: {words}"
+                yield printable(f"warning: --as {plan.shape}: {words}") + "\n"
 
 
 def _line(plan: Plan) -> tuple[str, ...]:
@@ -153,11 +139,11 @@ def _troubles(plan: Plan) -> Iterator[str]:
         yield "waits for quota"
     count = len(plan.warnings)
     if count:
-        yield f"{count} warning{'s' if count > 1 else ''}"
+        yield counted(count, "warning")
 
 
-SHOWN = 10
-"""So many names are shown in a report."""
+MAX_NAMES = 10
+"""Names shown in a report."""
 
 
 class Report(Protocol):
@@ -215,7 +201,7 @@ class JsonReport:
 
 
 class TextReport:
-    """For people: the first names, the figures, what to look out for, then a line for each shape."""
+    """For people: the first names, the figures, notes, then a line for each shape."""
 
     def __init__(self, out: Output, on_quota: str) -> None:
         self._out = out
@@ -225,20 +211,18 @@ class TextReport:
     def add(self, name: str) -> None:
         """Print it if it is among the first."""
         self._count += 1
-        if self._count <= SHOWN:
+        if self._count <= MAX_NAMES:
             self._out.put(printable(name) + "\n")
 
     def finish(self, plans: Sequence[Plan]) -> None:
         """Print the plans."""
-
-        if self._count > SHOWN:
-            self._out.put(f"... and {self._count - SHOWN:,} more\n")
+        if self._count > MAX_NAMES:
+            self._out.put(f"... and {self._count - MAX_NAMES:,} more\n")
         self._out.put("\n" if self._count else "")
-        self._out.put("".join(f"{line}\n" for line in table(rows_of(plans[0]))))
+        self._out.put("".join(table([row for row in rows_of(plans[0]) if row[1]])))
         for line in notes_of(plans[0], self._on_quota):
             self._out.put(printable(line) + "\n")
         if len(plans) > 1:
             self._out.put("\n")
-            for line in comparison(plans):
-                self._out.put(printable(line) + "\n")
+            self._out.put("".join(comparison(plans)))
         self._out.finish()

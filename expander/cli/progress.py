@@ -1,35 +1,193 @@
-"""Live progress of a run on a terminal; nothing when standard error is none.
+"""Live display on a terminal: how far a command is, or a picture that is kept up to date.
 
-How many items a batch has, for the time that is left.
-
-What a command does when it is interrupted.
-
-One line of progress of a submission on a terminal.
+There is one display at a time, at the bottom of the terminal. What is printed meanwhile goes above it: all
+output to the terminal is written within `above_display`.
 """
 
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Self, TextIO
 
 from expander.base.errors import ExpanderError
-from expander.cli.output import printable, say
+from expander.cli.output import above_display, displays, printable
+from expander.cli.table import fit
 
-if TYPE_CHECKING:
-    from expander.submit.submit import Counts, Submitter
+REFRESH_SECONDS: Final = 0.2
+"""Time between two drawings."""
+
+RATE_WINDOW_SECONDS: Final = 15.0
+"""The time over which the rate is measured."""
+
+BAR_WIDTH: Final = 20
+"""Characters of the bar."""
+
+
+class Display:
+    """Lines at the bottom of the terminal that ``stream`` is; does nothing when it is none."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._height = 0
+        self.is_live = stream is not None and stream.isatty()
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Show these lines in place of those before; what does not fit is cut."""
+        if not self.is_live:
+            return
+        width, height = shutil.get_terminal_size()
+        shown = [fit(printable(line).replace("\n", " "), width - 1) for line in lines[: height - 1]]
+        with above_display():
+            self._stream.write("\n".join(shown))
+            self._stream.flush()
+            self._height = len(shown)
+
+    def clear(self) -> None:
+        """Take the lines away."""
+        if self._height:
+            up = f"\x1b[{self._height - 1}A" if self._height > 1 else ""
+            self._stream.write(f"\r{up}\x1b[J")
+            self._stream.flush()
+            self._height = 0
+
+    def keep(self) -> None:
+        """Leave the lines as they are: what follows goes below."""
+        if self._height:
+            self._stream.write("\n")
+            self._stream.flush()
+            self._height = 0
+
+    def __enter__(self) -> Self:
+        displays.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with above_display():
+            displays.remove(self)
+
+
+@dataclass(slots=True)
+class Step:
+    """How far a command is: ``done`` of ``total`` (None: not known), and more parts of the line."""
+
+    done: int
+    total: int | None = None
+    parts: list[str] = field(default_factory=list)
+    why: str = ""
+    """What is being waited for."""
+
+
+class Progress:
+    """One line on the terminal of standard error: a bar, counts, rate, the time so far and that to come.
+
+    ``step`` is asked, in a thread, before each drawing.
+    """
+
+    def __init__(self, step: Callable[[], Step | None]) -> None:
+        self._step = step
+        self._display = Display(sys.stderr)
+        self._since = time.monotonic()
+        self._recent: deque[tuple[float, int]] = deque()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._draw, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._display.is_live:
+            self._display.__enter__()
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._display.is_live:
+            self._thread.join()
+            self._display.__exit__()
+
+    def _draw(self) -> None:
+        while not self._over.wait(REFRESH_SECONDS):
+            step = self._step()
+            if step is not None:
+                self._display.draw([self._line(step, time.monotonic())])
+
+    def _line(self, step: Step, now: float) -> str:
+        parts = [f"{step.done:,}/{step.total:,}" if step.total else f"{step.done:,}", *step.parts]
+        rate = self._rate(step.done, now)
+        if rate:
+            parts.append(f"{rate:,.0f}/s" if rate >= 1 else f"{rate:.2f}/s")
+        parts.append(clock(now - self._since))
+        if step.total and rate and step.done < step.total:
+            parts.append(f"{span((step.total - step.done) / rate)} left")
+        drawn = f"{bar(step.done, step.total)} " if step.total else ""
+        return drawn + ", ".join(parts) + (f" ({step.why})" if step.why else "")
+
+    def _rate(self, done: int, now: float) -> float:
+        """How many a second lately."""
+        self._recent.append((now, done))
+        while now - self._recent[0][0] > RATE_WINDOW_SECONDS:
+            self._recent.popleft()
+        since, before = self._recent[0]
+        return (done - before) / max(now - since, REFRESH_SECONDS)
+
+
+def bar(done: int, total: int) -> str:
+    """``[=====>    ]``."""
+    filled = min(BAR_WIDTH, done * BAR_WIDTH // total)
+    head = ">" if filled < BAR_WIDTH else ""
+    return f"[{('=' * filled + head).ljust(BAR_WIDTH)}]"
+
+
+def clock(seconds: float) -> str:
+    """A time that has passed: ``0:07``, ``1:02:03``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def span(seconds: float) -> str:
+    """A time to come, roughly: ``42 s``, ``3 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class JobProgress:
+    """How far a run on this machine is; `show` is told the counts of Jobs by state."""
+
+    def __init__(self) -> None:
+        self._counts: Mapping[str, int] = {}
+
+    def show(self, counts: Mapping[str, int]) -> None:
+        """The counts are these now."""
+        self._counts = dict(counts)
+
+    def step(self) -> Step | None:
+        """What to draw; nothing before the first counts."""
+        counts = self._counts
+        if not counts:
+            return None
+        parts = [f"{counts[state]:,} {state}" for state in ("running", "pending", "failed") if counts[state]]
+        return Step(counts["succeeded"] + counts["failed"], sum(counts.values()), parts)
+
+
+@contextmanager
+def job_progress() -> Iterator[JobProgress]:
+    """Show how far a run on this machine is."""
+    jobs = JobProgress()
+    with Progress(jobs.step):
+        yield jobs
 
 
 class ItemCount:
-    """Counts in a thread of its own when it is first asked; None until then, and when it cannot be known.
+    """The number of items, counted in a thread when it is first asked for.
 
-    Items of standard input can be read only once, and files of manifests are not counted.
+    None until it is known, and for items of standard input, which can be read only once, and manifests.
     """
 
     def __init__(self, arguments: tuple[str, ...], flags: Mapping[str, Any]) -> None:
@@ -57,188 +215,4 @@ class ItemCount:
                 spec = spec_of(self._arguments[1:], flags)
                 self._found = 1 if spec is None else sum(1 for _ in items(spec))
         except ExpanderError:
-            return  # whoever reads the batch says what is wrong
-
-
-class Interrupts:
-    """Within it the first SIGINT or SIGTERM calls ``first`` with its number, every other one ``again``."""
-
-    def __init__(self, first: Callable[[int], None], again: Callable[[], None]) -> None:
-        self._first = first
-        self._again = again
-        self.seen = False
-
-    def __enter__(self) -> Interrupts:
-        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in self._before:
-            signal.signal(number, self._on_signal)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _on_signal(self, number: int, _: object) -> None:
-        if self.seen:
-            self._again()
-        else:
-            self.seen = True
-            self._first(number)
-
-
-REFRESH = 0.2
-"""Seconds between two pictures."""
-
-RECENT = 15.0
-"""Seconds over which the rate is measured."""
-
-
-class SubmitPicture:
-    """Drawn by a thread; nothing when standard error is no terminal. ``total`` gives the number of items."""
-
-    def __init__(self, tally: Counts, total: Callable[[], int | None]) -> None:
-        self._tally = tally
-        self._total = total
-        self._submit: Submitter | None = None
-        self._on = sys.stderr.isatty()
-        self._lock = threading.RLock()
-        self._drawn = False
-        self._over = False
-        self._recent: deque[tuple[float, int]] = deque()
-
-    def watch(self, submit: Submitter) -> None:
-        """Show how ``submit`` is going."""
-        self._submit = submit
-        if self._on:
-            threading.Thread(target=self._draw, daemon=True).start()
-
-    def say(self, words: str) -> None:
-        """A line for people, above the picture."""
-        with self._lock:
-            self.clear()
-            say(words)
-
-    def clear(self) -> None:
-        """Make room for a line of text."""
-        if not self._on:
-            return
-        with self._lock:
-            if self._drawn:
-                sys.stderr.write("\r\x1b[K")
-                sys.stderr.flush()
-                self._drawn = False
-
-    def __enter__(self) -> SubmitPicture:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._over = True
-            self.clear()
-
-    def _draw(self) -> None:
-        while True:
-            time.sleep(REFRESH)
-            words = self._words(time.monotonic())
-            width = shutil.get_terminal_size().columns - 1
-            with self._lock:
-                if self._over:
-                    return
-                sys.stderr.write(f"\r\x1b[K{printable(words)[:width]}")
-                sys.stderr.flush()
-                self._drawn = True
-
-    def _words(self, now: float) -> str:
-        assert self._submit is not None
-        submission, tally = self._submit.submission, self._tally
-        counts = submission.counts()
-        done = sum(tally.counts.values())
-        total = done + submission.on_the_way if submission.is_fed else self._total()
-        parts = [f"{done:,} of {total:,}" if total else f"{done:,} sent"]
-        parts += [f"{tally.failed:,} refused"] if tally.failed else []
-        parts += [f"{counts['held']:,} wait for quota"] if counts["held"] else []
-        parts += [f"{counts['retrying']:,} wait to be tried again"] if counts["retrying"] else []
-        window, finishing = submission.books.window, self._submit.finishing
-        if window is not None:
-            bound = "" if window.most is None else f" of {window.most:,}"
-            parts.append(f"{window.active:,}{bound} active")
-        if finishing is not None:
-            parts.append(f"{finishing.collected:,} collected")
-        self._recent.append((now, done))
-        while now - self._recent[0][0] > RECENT:
-            self._recent.popleft()
-        since, before = self._recent[0]
-        rate = (done - before) / max(now - since, REFRESH)
-        parts.append(f"{rate:,.0f}/s" if rate >= 1 or not rate else f"{rate:.2f}/s")
-        if total and rate and done < total:
-            parts.append(f"{span((total - done) / rate)} left")
-        why = self._why(counts)
-        return ", ".join(parts) + (f" ({why})" if why else "")
-
-    def _why(self, counts: dict[str, int]) -> str:
-        """What is being waited for."""
-        assert self._submit is not None
-        books = self._submit.submission.books
-        if counts["held"] or counts["retrying"]:
-            return books.why
-        if books.window is not None and books.window.is_full:
-            return "Jobs have to finish first"
-        return ""
-
-
-def span(seconds: float) -> str:
-    """A time to come, roughly: ``42 s``, ``3 min``, ``2.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-class Progress:
-    """A bar with counts, rate and the time that is left, on standard error."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._task: Any = None
-        self._shown = 0.0
-
-    def __enter__(self) -> Self:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                TextColumn,
-                TimeElapsedColumn,
-                TimeRemainingColumn,
-            )
-            from rich.progress import Progress as Bar
-
-            self._bar = Bar(
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.description}"),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._bar.start()
-            self._task = self._bar.add_task("starting", total=None)
-        return self
-
-    def show(self, counts: Mapping[str, int]) -> None:
-        """The counts of Jobs by state, now."""
-        if self._bar is None or time.monotonic() - self._shown < REFRESH:
-            return
-        self._shown = time.monotonic()
-        ended = counts["succeeded"] + counts["failed"]
-        words = ", ".join(
-            f"{counts[state]:,} {state}" for state in ("running", "pending", "failed") if counts[state]
-        )
-        self._bar.update(self._task, completed=ended, total=sum(counts.values()), description=words)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+            return  # whoever reads the batch reports what is wrong

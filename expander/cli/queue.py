@@ -1,165 +1,109 @@
-"""``expander queue``: a group of commands, each loaded when it is called.
-
-Options that commands of ``expander queue`` share.
-
-``expander queue consume``: one item, one run of a command.
-
-``expander queue drain``: everything out of a work queue.
-
-``expander queue fill``: items become messages.
-
-``expander queue status``: the numbers of a work queue.
-
-``expander queue work``: items until the queue is empty.
-"""
+"""``expander queue``: fill, inspect and empty work queues; workers are in `queue_worker`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from expander.base.errors import OutputError, UsageError
+from expander.base.text import counted
 from expander.cli.batch_options import item_options, spec_of
 from expander.cli.help import Page
 from expander.cli.output import Output, say
-from expander.cli.params import Duration
+from expander.cli.queue_options import broker_options, opened
+from expander.cli.queue_worker import consume, work
+from expander.cli.table import table
 from expander.sinks.stream import StreamSink
 
 if TYPE_CHECKING:
-    from expander.queues.queue import Queue
-    from expander.queues.signals import Signals
+    pass
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_BROKER = [
-    click.option(
-        "--url",
-        required=True,
-        envvar=["EXPANDER_QUEUE_URL", "BROKER_URL"],
-        metavar="URL",
-        help="The broker: redis://... or amqp://...  [env: EXPANDER_QUEUE_URL, BROKER_URL]",
-    ),
-    click.option(
-        "--queue",
-        "name",
-        required=True,
-        envvar=["EXPANDER_QUEUE", "QUEUE"],
-        metavar="NAME",
-        help="The work queue.  [env: EXPANDER_QUEUE, QUEUE]",
-    ),
-]
-_WORKER = [
-    click.argument("words", metavar="[--] CMD [ARG]...", nargs=-1, type=click.UNPROCESSED),
-    click.option("--as-arg", is_flag=True, help="Give the item as the last argument of CMD."),
-    click.option(
-        "--lease",
-        type=Duration(fractions=True),
-        default="60s",
-        show_default=True,
-        help="Redis: how long an item stays ours when we fall silent; it is renewed while CMD runs.",
-    ),
-    click.option("--wait", is_flag=True, help="Wait for items for ever."),
-]
-
-
-def broker_options(command: Command) -> Command:
-    """The options that say which queue it is about."""
-    for option in reversed(_BROKER):
-        command = option(command)
-    return command
-
-
-def worker_options(command: Command) -> Command:
-    """The command that is run, and how long an item is held."""
-    for option in reversed(_WORKER):
-        command = option(command)
-    return command
-
-
-@contextmanager
-def opened(url: str, name: str, signals: Signals | None = None) -> Iterator[Queue]:
-    """The queue, closed in the end. A worker, with its ``signals``, waits for a broker that is not there."""
-    from expander.queues.open import open_queue
-    from expander.queues.queue import LONG, Patience
-
-    patience = None if signals is None else Patience(LONG, lambda: signals.received)
-    queue = open_queue(url, name, patience)
-    try:
-        yield queue
-    finally:
-        queue.close()
-
-
-CONSUME_EXAMPLES = """
+FILL_EXAMPLES = """
 \b
 Examples:
-  expander queue consume --url $BROKER_URL --queue job1 -- ./worker.py
-  expander queue consume --url redis://redis --queue job2 -- convert {} {}.png
-  expander queue consume --url redis://redis --queue rows -- train --rate {rate} --seed {seed}
+  expander queue fill --url amqp://guest:guest@rabbitmq-service:5672 --queue job1 apple banana cherry
+  expander queue fill --url redis://redis --queue job2 -i samples.csv
+  find . -name '*.png' -print0 | expander queue fill --url redis://redis --queue pngs -i nul:-
 
 \b
-The item is on CMD's standard input, as amqp-consume does it, or in CMD's words: {} is the item, {column} a
-column of it. Variables: EXPANDER_ITEM, EXPANDER_ITEM_<COLUMN>, EXPANDER_ITEM_ID (the same in every attempt),
-EXPANDER_ATTEMPT (from 1), EXPANDER_QUEUE. A message may bring words and variables of its own: they are added,
-and without CMD they are the command.
-
-\b
-The item is acknowledged when CMD ends with 0 and handed out again otherwise; so it is when this worker dies,
-with what CMD did by then: at least once. SIGTERM and SIGINT go to CMD, the item goes back.
-
-\b
-Exit codes: CMD's own (128+N when signal N ended it), 3 when there was no item, 1 when the item was lost to
-another worker meanwhile (the connection broke, or we were silent for longer than the lease), 2 wrong usage
-or no broker, 126 when CMD cannot be run. As a Job has one pod per item, a pod without an item should not
-count as completed: so 3 is not 0.
+Each item is added once: repeating the command adds nothing, or what is missing after an interruption;
+duplicate items become one message. --group NAME makes another set of the same items, --again adds all items
+regardless. Redis: each item exactly once, whatever fails. RabbitMQ: likewise when this command dies; when the
+broker dies, up to 1,000 items may be there twice and none is missing. Messages are as durable as the broker:
+a durable queue and persistent messages in RabbitMQ, an append-only file (appendonly yes) in Redis.
 """
 
 
-@click.command(cls=Page, epilog=CONSUME_EXAMPLES, context_settings={"allow_interspersed_args": False})
+@click.command(cls=Page, epilog=FILL_EXAMPLES, short_help="Add items to a queue.")
+@click.argument("arguments", metavar="[ITEM]...", nargs=-1)
 @broker_options
-@worker_options
-@click.option(
-    "--timeout",
-    type=Duration(fractions=True),
-    help="Wait so long for an item.  [default: until the queue is empty and nobody works]",
-)
-@click.option("--max-attempts", type=click.IntRange(1), metavar="N", help="Give an item up after N attempts.")
-@click.option(
-    "--empty-exit-code", type=click.IntRange(0, 255), default=3, show_default=True, help="Instead of 3."
-)
-def consume(
-    words: tuple[str, ...],
-    url: str,
-    name: str,
-    as_arg: bool,
-    lease: float,
-    wait: bool,
-    timeout: float | None,
-    max_attempts: int | None,
-    empty_exit_code: int,
-) -> int:
-    """Take one item from a work queue, run CMD with it, and acknowledge it when CMD ends with 0."""
-    from expander.queues.signals import Signals
-    from expander.queues.worker import EMPTY, Feeding, Terms, Worker
+@item_options
+@click.option("--group", default="", metavar="NAME", help="Name of this set of items.")
+@click.option("--again", is_flag=True, help="Add all items, also those added before.")
+@click.option("-o", "--output", type=click.Choice(["json"]), help="Print the counts as JSON.")
+def fill(arguments: tuple[str, ...], url: str, name: str, **flags: Any) -> int:
+    """Add each ITEM as a message to a work queue, creating the queue if needed.
 
-    if wait and timeout is not None:
-        raise UsageError("--wait is for ever, --timeout is not; give one of them")
-    feeding = Feeding(words, as_arg, name)
-    feeding.check()
-    terms = Terms(lease, max_attempts, None if wait else timeout or 0, strict=timeout is not None)
-    with Signals() as signals, opened(url, name, signals) as queue:
-        worker = Worker(queue, feeding, terms, signals, say)
-        code = worker.one()
-    if code == EMPTY and not worker.counts and not signals.received:
-        say(f"{name}: there is no item")
-        return empty_exit_code
-    return code
+    A plain item is the body of its message. An item with columns is a JSON object {"item": {...}, "id": ...}.
+    """
+    from expander.items import items
+    from expander.queues.queue import Message
+
+    spec = spec_of(arguments, flags)
+    if spec is None:
+        raise UsageError("no items", hint="specify them as arguments or with -i SOURCE")
+    with opened(url, name) as queue:
+        stream = (Message.of(item.value) for item in items(spec))
+        filled = queue.fill(stream, flags["group"], flags["again"])
+    if flags["output"]:
+        out = Output()
+        out.put(json.dumps({"queue": name, "added": filled.added, "skipped": filled.skipped}) + "\n")
+        out.finish()
+        return 0
+    there = f", {filled.skipped:,} already there (--again adds them too)" if filled.skipped else ""
+    say(f"{name}: {counted(filled.added, 'item')} added{there}")
+    return 0
+
+
+STATUS_EXAMPLES = """
+\b
+Numbers:
+  ready        items waiting
+  leased       items that workers hold; unknown (null) when others than `fill` added messages
+  done         items completed
+  failed       items given up after their last attempt
+  workers      workers seen within their lease; RabbitMQ: workers that hold an item
+  filled       items added by `fill`
+  redelivered  items delivered again, because a worker failed, died or was stopped
+  duplicates   completions after the item had gone to another worker: it may have been done twice
+RabbitMQ: only the work of expander's own workers is counted, as AMQP tells only how many messages wait.
+
+\b
+Exit codes: 0 success, 1 some items failed, 2 wrong usage or no broker.
+"""
+
+
+@click.command(cls=Page, epilog=STATUS_EXAMPLES, short_help="Show the counts of a queue.")
+@broker_options
+@click.option("-o", "--output", type=click.Choice(["json"]), help="Print one JSON object.")
+def status(url: str, name: str, output: str | None) -> int:
+    """Show how many items of a work queue are waiting, in progress and done."""
+    with opened(url, name) as queue:
+        status = queue.status()
+    numbers = asdict(status)
+    out = Output()
+    if output:
+        out.put(json.dumps({"queue": name, **numbers}) + "\n")
+    else:
+        out.put("".join(table([(k, "unknown" if n is None else f"{n:,}") for k, n in numbers.items()])))
+    out.finish()
+    return 1 if status.failed else 0
 
 
 DRAIN_EXAMPLES = """
@@ -170,19 +114,19 @@ Examples:
   expander queue fill --url redis://redis --queue job2 --again -i failed.jsonl
 
 \b
-A line is {"item", "id", "state": "ready|leased|failed", "attempts", "reason"}; `fill` reads it. An item is
-written before it goes. Redis: what workers have in hands is taken from them (their work counts as a
-duplicate); RabbitMQ: it stays with them.
+A line is {"item", "id", "state": "ready|leased|failed", "attempts", "reason"}, which `fill` reads. An item is
+written before it is removed. Redis: items that workers hold are taken too (their work counts as a duplicate);
+RabbitMQ: workers keep them.
 """
 
 
-@click.command(cls=Page, epilog=DRAIN_EXAMPLES)
+@click.command(cls=Page, epilog=DRAIN_EXAMPLES, short_help="Remove all items from a queue.")
 @broker_options
-@click.option("-o", "--output", metavar="FILE|-", help="Write the items as JSON Lines; FILE must be new.")
+@click.option("-o", "--output", metavar="FILE|-", help="Write the items as JSON Lines; FILE must not exist.")
 @click.option("--failed", is_flag=True, help="Only items that were given up.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def drain(url: str, name: str, output: str | None, failed: bool, yes: bool) -> int:
-    """Take all items out of a work queue, and forget its counts and what was filled."""
+    """Remove all items from a work queue, with its counts and the record of what was filled."""
     with ExitStack() as stack:
         queue = stack.enter_context(opened(url, name))
         if not yes:
@@ -193,18 +137,18 @@ def drain(url: str, name: str, output: str | None, failed: bool, yes: bool) -> i
         for entry in queue.drain(failed_only=failed):
             put(json.dumps(entry, ensure_ascii=False) + "\n")
             count += 1
-    say(f"{name}: {count:,} items taken out")
+    say(f"{name}: {counted(count, 'item')} removed")
     return 0
 
 
 def _ask(what: str, name: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask at", hint="--yes empties the queue without asking")
-    click.confirm(f"Take all items out of {name} ({what}) and forget them?", abort=True, err=True)
+        raise UsageError("no terminal to ask for confirmation", hint="use --yes to empty the queue")
+    click.confirm(f"Remove all items from {name} ({what})?", abort=True, err=True)
 
 
 def _writer(output: str | None, stack: ExitStack) -> Callable[[str], object]:
-    """Writes a line so that it is in the hands of the system before the next one is asked for."""
+    """Writes a line so that the system has it before the next item is removed."""
     if output is None:
         return lambda _: None
     stream = sys.stdout.buffer
@@ -212,7 +156,7 @@ def _writer(output: str | None, stack: ExitStack) -> Callable[[str], object]:
         try:
             stream = stack.enter_context(open(output, "xb"))  # noqa: SIM115
         except OSError as error:
-            raise OutputError(f"cannot make the file {output!r}: {error.strerror}") from error
+            raise OutputError(f"cannot create {output!r}: {error.strerror}") from error
     sink = StreamSink(stream)
 
     def write(line: str) -> None:
@@ -221,171 +165,6 @@ def _writer(output: str | None, stack: ExitStack) -> Callable[[str], object]:
 
     return write
 
-
-FILL_EXAMPLES = """
-\b
-Examples:
-  expander queue fill --url amqp://guest:guest@rabbitmq-service:5672 --queue job1 apple banana cherry
-  expander queue fill --url redis://redis --queue job2 -i samples.csv
-  find . -name '*.png' -print0 | expander queue fill --url redis://redis --queue pngs -i nul:-
-
-\b
-An item is put in once: the same command again adds nothing, and after an interruption it goes on with what
-is missing; an item that occurs twice is one message. --group NAME makes another set of the same items,
---again puts all in whatever was there. Redis: each item exactly once, whatever dies. RabbitMQ: likewise when
-this command dies; when the broker itself dies in the middle, up to 1,000 items may be there twice, none is
-missing. Messages are on disk as the broker is set up to: durable queue and persistent messages in RabbitMQ,
-in Redis an append-only file (appendonly yes).
-"""
-
-
-@click.command(cls=Page, epilog=FILL_EXAMPLES)
-@click.argument("arguments", metavar="[ITEM]...", nargs=-1)
-@broker_options
-@item_options
-@click.option("--group", default="", metavar="NAME", help="A name for these items; others of it are others.")
-@click.option("--again", is_flag=True, help="Put in all items, also those that were put in before.")
-@click.option("-o", "--output", type=click.Choice(["json"]), help="The numbers on standard output.")
-def fill(arguments: tuple[str, ...], url: str, name: str, **flags: Any) -> int:
-    """Put each ITEM as a message into a work queue that is made where it is missing.
-
-    A plain item is the body of its message. An item with columns is a JSON object {"item": {...}, "id": ...}.
-    """
-    from expander.items import items
-    from expander.queues.queue import Message
-
-    spec = spec_of(arguments, flags)
-    if spec is None:
-        raise UsageError("there are no items", hint="name them, or give a source: -i FILE")
-    with opened(url, name) as queue:
-        stream = (Message.of(item.value) for item in items(spec))
-        filled = queue.fill(stream, flags["group"], flags["again"])
-    if flags["output"]:
-        out = Output()
-        out.put(json.dumps({"queue": name, "added": filled.added, "skipped": filled.skipped}) + "\n")
-        out.finish()
-        return 0
-    there = f", {filled.skipped:,} were there already (--again adds them too)" if filled.skipped else ""
-    say(f"{name}: {filled.added:,} items added{there}")
-    return 0
-
-
-STATUS_EXAMPLES = """
-\b
-Numbers:
-  ready        items that wait
-  leased       items that workers have; unknown (null) when others than `fill` put messages in
-  done         items that were completed
-  failed       items that were given up after their last attempt
-  workers      workers that were heard of within their lease; RabbitMQ: that have an item
-  filled       items that `fill` put in
-  redelivered  items handed out again, because a worker failed, died or was stopped
-  duplicates   completions that came when the item had gone to another worker: it may be done twice
-RabbitMQ counts only what expander's own workers do, as AMQP says only how many messages wait.
-
-\b
-Exit codes: 0, 1 when items failed, 2 wrong usage or no broker.
-"""
-
-
-@click.command(cls=Page, epilog=STATUS_EXAMPLES)
-@broker_options
-@click.option("-o", "--output", type=click.Choice(["json"]), help="One JSON object.")
-def status(url: str, name: str, output: str | None) -> int:
-    """Say how many items of a work queue wait, are worked on, are done."""
-    with opened(url, name) as queue:
-        status = queue.status()
-    numbers = asdict(status)
-    out = Output()
-    if output:
-        out.put(json.dumps({"queue": name, **numbers}) + "\n")
-    else:
-        for key, number in numbers.items():
-            out.put(f"{key:<12}{'unknown' if number is None else f'{number:,}'}\n")
-    out.finish()
-    return 1 if status.failed else 0
-
-
-WORK_EXAMPLES = """
-\b
-Examples:
-  expander queue work --url redis://redis --queue job2 -- ./worker.py
-  expander queue work --url redis://redis --queue rows --lease 10m --max-attempts 3 -- train --rate {rate}
-  expander queue work --url $BROKER_URL --queue job1 --timeout 30s -- ./worker.py
-
-\b
-CMD gets its item as with `expander queue consume`. An item is done when CMD ends with 0; otherwise it is
-handed out again, at the end of the queue, and given up after --max-attempts with the reason. Items are done
-at least once: again, when a worker dies between the work and the word that it is done.
-
-\b
-The queue is empty when nothing waits and no worker has an item; until then idle workers stay, as one of the
-others may die. With RabbitMQ that is certain only of what `expander queue fill` put in and our workers did:
-else a worker ends after 10 s without an item. Workers that start before the queue is filled need --timeout or
---wait.
-
-\b
-Exit codes: 0 the queue is empty and all is done, 1 it is empty and some items were given up, 2 wrong usage
-or no broker, 130 or 143 stopped by SIGINT or SIGTERM: what CMD worked on is back in the queue.
-"""
-
-
-@click.command(cls=Page, epilog=WORK_EXAMPLES, context_settings={"allow_interspersed_args": False})
-@broker_options
-@worker_options
-@click.option(
-    "--timeout",
-    type=Duration(fractions=True),
-    default="0s",
-    show_default=True,
-    help="End when the queue has been empty for so long.",
-)
-@click.option(
-    "--max-attempts",
-    type=click.IntRange(1),
-    default=6,
-    show_default=True,
-    metavar="N",
-    help="Give an item up after N attempts.",
-)
-def work(
-    words: tuple[str, ...],
-    url: str,
-    name: str,
-    as_arg: bool,
-    lease: float,
-    wait: bool,
-    timeout: float,
-    max_attempts: int,
-) -> int:
-    """Take items from a work queue one by one and run CMD with each, until the queue is empty."""
-    from expander.queues.signals import Signals
-    from expander.queues.worker import Feeding, Terms, Worker
-
-    if wait and timeout:
-        raise UsageError("--wait is for ever, --timeout is not; give one of them")
-    feeding = Feeding(words, as_arg, name)
-    feeding.check()
-    terms = Terms(lease, max_attempts, None if wait else timeout)
-    with Signals() as signals, opened(url, name, signals) as queue:
-        worker = Worker(queue, feeding, terms, signals, say)
-        code = worker.all()
-        given_up = 0 if code else queue.status().failed
-    counts = ", ".join(f"{number:,} {WORDS[what]}" for what, number in worker.counts.items())
-    say(f"{name}: {counts or 'there was nothing to do'}")
-    if given_up:
-        say(f"{name}: {given_up:,} items were given up: expander queue drain --failed -o FILE takes them out")
-    return code or (1 if given_up else 0)
-
-
-WORDS = {
-    "done": "done",
-    "again": "to be done again",
-    "failed": "given up",
-    "duplicates": "done too late",
-    "lost": "lost to other workers",
-    "returned": "given back",
-}
 
 EXAMPLES = """
 \b
@@ -396,16 +175,16 @@ Examples:
   expander queue work --url redis://redis --queue job2 -- process {sample}
 
 \b
-Items are handed out at least once: what a worker had in hands when it died is done again. An item that a
-plain program should see is the message itself, so amqp-publish, amqp-consume and redis-cli work on the same
-queues; items with columns are JSON objects {"item": ..., "id": ...}.
+Delivery is at least once: the item of a worker that dies is delivered again. A plain item is the body of its
+message, so amqp-publish, amqp-consume and redis-cli work on the same queues; an item with columns is a JSON
+object {"item": ..., "id": ...}.
 Brokers: redis:// rediss:// (TLS) unix:// for Redis and Valkey, amqp:// amqps:// (TLS) for RabbitMQ.
-They need: pip install 'expander[queue]'.
+Requires: pip install 'expander[queue]'.
 """
 
 
 class _InOrder(click.Group):
-    """Lists its commands in the order they were added."""
+    """Lists its commands in the order in which they were added."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -413,7 +192,7 @@ class _InOrder(click.Group):
 
 @click.group(cls=_InOrder, no_args_is_help=True, epilog=EXAMPLES)
 def command() -> None:
-    """Work queues in Redis and RabbitMQ: items become messages, workers take them."""
+    """Fill, inspect, process and empty work queues in Redis and RabbitMQ."""
 
 
 for _command in (fill, status, consume, work, drain):

@@ -1,4 +1,4 @@
-"""``expander report``: one HTML page of a group."""
+"""``expander report``: write an HTML report of a group."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Examples:
   expander report -l team=render -A --title "Renders of the week" --out week.html
 
 \b
-The page needs no network: it can be opened from a file, sent as an attachment, printed. It has a timeline,
-durations, reasons of failure, the ends of the logs of failed and of slow items, requested CPU and memory, and
-a table of all items to search, filter and sort. `run` and `wait` write it at their end with --report FILE.
+The report is one self-contained file: it needs no network and can be mailed or printed. It has a timeline,
+durations, failure reasons, the last log lines of failed and slow items, requested CPU and memory, and a table
+of all items to search, filter and sort. `run` and `wait` write it at their end with --report FILE.
 
 \b
-Exit codes: 0 the page is written, 1 the cluster cannot be asked, 2 wrong usage, no such group, or a file that
-cannot be written.
+Exit codes: 0 the report is written, 1 the cluster cannot be reached, 2 wrong usage, no such group, or a file
+that cannot be written.
 """
 
 
@@ -34,11 +34,11 @@ cannot be written.
     "--out",
     type=NewFile(),
     metavar="FILE",
-    help="Where to write the page.  [default: the group's name, .html]",
+    help="File to write.  [default: GROUP.html]",
 )
-@click.option("--title", metavar="TEXT", help="Its title.  [default: the group's name, or the selector]")
+@click.option("--title", metavar="TEXT", help="Title.  [default: the group's name or the selector]")
 def command(out: Path | None, title: str | None, **flags: Any) -> int:
-    """Write one HTML page about a group: what ran when, for how long, what failed and why, what it cost."""
+    """Write an HTML report of a group: what ran when, what failed and why, durations and cost."""
     from expander.group.open import nothing_found
     from expander.group.results import file_name
 

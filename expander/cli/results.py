@@ -1,19 +1,20 @@
-"""``expander results``: what became of each item of a group, as a table and as files."""
+"""``expander results``: the results of a group, as a table and as files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from expander.base.errors import ExpanderError, UsageError
+from expander.base.text import counted
 from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
-from expander.cli.output import Output, printable, say, show_error
+from expander.cli.output import Output, say, show_error
 from expander.cli.params import Amount
+from expander.cli.table import table as print_table
 
 if TYPE_CHECKING:
     from expander.group.source import Reader
@@ -30,13 +31,13 @@ Examples:
   expander results --group night --local -o joblog > joblog.tsv
 
 \b
-With -o DIR each item that has ended gets a folder with its output (stdout), the logs of every attempt
-(CONTAINER.N.log), its termination message (message) and its row (result.json); an Indexed Job's folder has
-one for each index. results.csv and results.jsonl are tables of all of them. The same command again fetches
-only what is new.
+-o DIR writes a folder for each finished item: its output (stdout), the logs of every attempt
+(CONTAINER.N.log), its termination message (message) and its row (result.json); a folder for each index of an
+Indexed Job. results.csv and results.jsonl have all rows. Running it again fetches only what is new.
 
 \b
-Exit codes: 0 all was read, 1 some logs could not be, 2 wrong usage or no such group, 130 interrupted.
+Exit codes: 0 everything was read, 1 some logs could not be read, 2 wrong usage or no such group,
+130 interrupted.
 """
 
 FORMATS: Final = ("table", "csv", "json", "jsonl", "joblog")
@@ -44,42 +45,42 @@ FORMATS: Final = ("table", "csv", "json", "jsonl", "joblog")
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @group_options
-@click.option("--failed", is_flag=True, help="Only items that have failed.")
+@click.option("--failed", is_flag=True, help="Only failed items.")
 @click.option(
     "-o",
     "--output",
     "outputs",
     multiple=True,
     metavar="|".join((*FORMATS, "DIR")),
-    help="A table on standard output, GNU parallel's joblog, or files in DIR. Give one of each for both.",
+    help="Table format (joblog: GNU parallel's), or a folder; both may be given.",
 )
-@click.option("--out", metavar="DIR", help="Files in DIR, whatever it is called.")
+@click.option("--out", metavar="DIR", help="Folder to write to, also when named like a format.")
 @click.option(
     "--column",
     "columns",
     multiple=True,
     type=click.Choice(["output", "message"]),
-    help="Another column of the table: what an item put out, or its termination message.",
+    help="Add a column: the output of items, or their termination messages.",
 )
 @click.option(
     "--output-limit",
     type=Amount(),
     default="64Ki",
     show_default=True,
-    help="Of longer outputs the table has the end.",
+    help="Longest output in the table; longer ones are cut at the start.",
 )
-@click.option("-f", "--follow", is_flag=True, help="With DIR: go on until all Jobs have ended.")
+@click.option("-f", "--follow", is_flag=True, help="With DIR: continue until all Jobs have finished.")
 def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
-    """Say what became of each item of a group, and fetch what it put out.
+    """Show the result of each item of a group, and fetch its output and logs.
 
-    Without -o a table for people: a line for each Job, or for each index of an Indexed Job.
+    Prints a line for each Job, or for each index of an Indexed Job.
     """
     kinds = [each for each in outputs if each in FORMATS]
     folders = [each for each in outputs if each not in FORMATS] + ([out] if out else [])
     if len(kinds) > 1 or len(folders) > 1:
-        raise UsageError("give at most one format and one folder with -o")
+        raise UsageError("-o takes at most one format and one folder")
     if flags["follow"] and not folders:
-        raise UsageError("--follow fetches results as items end: it needs -o DIR")
+        raise UsageError("--follow requires -o DIR")
     source = source_of(flags)
     failures = [0]
 
@@ -107,7 +108,7 @@ def _formatted(rows: Sequence[Row], kind: str) -> Iterator[str]:
     from expander.group.table import as_joblog
 
     formats: dict[str, Callable[[Sequence[Row]], Iterable[str]]] = {
-        "table": partial(table.as_text, clean=printable),
+        "table": lambda rows: print_table(table.as_text(rows)),
         "csv": table.as_csv,
         "json": table.as_json,
         "jsonl": table.as_json_lines,
@@ -178,8 +179,8 @@ def _collect(
     if flags["follow"] and not counts.jobs:
         _jobs(source, flags)
     total = write_tables(folder)
-    left = f"; {counts.unfinished:,} have not ended" if counts.unfinished else ""
-    say(f"{counts.new:,} new results, {total:,} in all, in {folder}{left}")
+    left = f"; {counts.unfinished:,} unfinished" if counts.unfinished else ""
+    say(f"{counted(counts.new, 'new result')}, {total:,} in total, in {folder}{left}")
     if counts.podless:
-        say(f"warning: of {counts.podless:,} of them the pods were gone already, with all that they put out")
+        say(f"warning: {counted(counts.podless, 'result')} without output: the pods were already deleted")
     return counts.jobs

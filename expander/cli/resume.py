@@ -1,4 +1,4 @@
-"""``submit --resume --group NAME``: the journal of a group knows what its last run was told to do."""
+"""``submit --resume --group NAME``: the journal of a group records the command line of its last run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from expander.base.errors import InputError, UsageError
 from expander.cli.help import Page
 
 ARGUMENTS = "expander.arguments"
-"""Where the context keeps the words of the command line."""
+"""The key of the command line in the context."""
 
 BROKER = "--queue-url"
-"""The option whose value may have a password in it."""
+"""The option whose value may contain a password."""
 
 PATHS = ("kubeconfig", "state", "results")
-"""Options that name a file, when the command goes on in another folder."""
+"""Options that name a file: made absolute, as the working folder changes."""
 
 
 class Remembered(Page):
-    """A command that keeps the words it was called with, for `run_of`."""
+    """A command that keeps its command line for `run_of`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[ARGUMENTS] = list(args)
@@ -32,7 +32,7 @@ class Remembered(Page):
 
 
 def run_of(flags: Mapping[str, Any], arguments: tuple[str, ...]) -> dict[str, Any]:
-    """What a journal is to remember of this run: no broker's password, which has to be given again."""
+    """What the journal records of this run; without a broker's password, which must be given again."""
     words = [word for word in click.get_current_context().meta[ARGUMENTS] if word != "--resume"]
     if flags["queue_url"] is not None:
         words = _without_password(words)
@@ -55,49 +55,53 @@ def _without_password(words: list[str]) -> list[str]:
 def resumed(
     folder: Path, flags: Mapping[str, Any]
 ) -> tuple[tuple[str, ...], dict[str, Any], Mapping[str, Any]]:
-    """The arguments and options of the run of ``--group`` that is to go on, and what to remember of it.
+    """The arguments and options of the earlier run of ``--group``, and what its journal recorded.
 
-    Options that were given now win. The working folder becomes that of the first run. Raises UsageError
-    when no group is named, InputError when its journal does not tell enough.
+    Options given now take precedence. The working folder becomes that of the earlier run. Raises UsageError
+    without a group, InputError when its journal is missing, damaged or of another cluster.
     """
     from expander.submit.journal import journals, last_run
 
     group = flags["group"]
     if group is None:
-        raise UsageError("--resume needs --group NAME, or the arguments of the run that is to go on")
+        raise UsageError("--resume requires --group NAME, or the arguments of the earlier run")
     found = {path: run for path in journals(folder, group) if (run := last_run(path)) is not None}
     if not found and (damaged := journals(folder, group)):
         raise InputError(
-            f"the journal {damaged[0]} does not say what was to be sent: it is damaged",
-            hint="give the same command again, with --resume: the cluster tells what it has",
+            f"journal {damaged[0]} is damaged",
+            hint="repeat the whole command with --resume: what the cluster has is kept",
         )
     if not found:
         known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        hint = f"groups with a journal are {', '.join(known)}" if known else "--state says where journals are"
-        raise InputError(f"there is no journal of the group {group!r} in {folder}", hint=hint)
+        hint = (
+            f"groups with a journal: {', '.join(known)}"
+            if known
+            else "specify the folder of journals with --state"
+        )
+        raise InputError(f"no journal of group {group!r} in {folder}", hint=hint)
     run = _chosen(found, flags)
     if run["standardInput"]:
         raise InputError(
-            f"the group {group!r} was read from standard input, which is gone",
-            hint="give the same input to the same command, with --resume",
+            f"group {group!r} was read from standard input, which is gone",
+            hint="repeat the command with the same input and --resume",
         )
     given = _given(flags)
     try:
         os.chdir(run["folder"])
     except OSError as error:
-        raise InputError(f"cannot go on in {run['folder']}: {error.strerror}") from error
+        raise InputError(f"cannot resume in {run['folder']}: {error.strerror}") from error
     here = click.get_current_context()
     there = here.command.make_context(here.info_name, list(run["arguments"]), parent=here.parent)
     return there.params["arguments"], {**there.params, **given, "resume": True}, run
 
 
 def same_cluster(run: Mapping[str, Any], server: str) -> None:
-    """Raise InputError when the run that goes on was for another cluster than the one at ``server``."""
+    """Raise InputError when the earlier run was for another cluster than the one at ``server``."""
     before = run.get("server")
     if before not in (None, server):
         raise InputError(
-            f"the group was sent to {before}, and this kubeconfig speaks to {server}",
-            hint="--context or --kubeconfig says which is meant; with its arguments a group begins anew here",
+            f"the group was sent to {before}, but the current cluster is {server}",
+            hint="specify --context or --kubeconfig; to start anew here, give the arguments of the group",
         )
 
 
@@ -123,6 +127,6 @@ def _chosen(found: Mapping[Path, Mapping[str, Any]], flags: Mapping[str, Any]) -
             return run
     servers = ", ".join(str(run.get("server")) for run in found.values())
     raise InputError(
-        f"the group {flags['group']!r} was sent to {servers}, and not to {server}",
-        hint="--context or --kubeconfig says which is meant",
+        f"group {flags['group']!r} was sent to {servers}, not to {server}",
+        hint="specify --context or --kubeconfig",
     )

@@ -1,15 +1,7 @@
-"""``expander retry``: what failed of a group, once more.
-
-What ``retry`` prints: what was begun again on standard output, the rest and a sum on standard error.
-
-``retry`` in a cluster: the signals, the submission, what is said at the end.
-
-``retry --local``: what is run again runs here, as with ``run``.
-"""
+"""``expander retry``: run again what failed of a group."""
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.cli.executor_options import executor_options, executor_settings
+from expander.base.text import counted
+from expander.cli.executor_options import execute, executor_options, executor_settings
 from expander.cli.group_options import group_options, wanted_of
 from expander.cli.help import Page
-from expander.cli.output import ItemErrors, OutcomeLines, Output, printable, say
+from expander.cli.interrupts import Interrupts
+from expander.cli.output import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
 from expander.cli.params import Duration, KeyValue
-from expander.cli.progress import Interrupts
 
 if TYPE_CHECKING:
     from expander.group.local_source import LocalSource
@@ -34,11 +27,8 @@ if TYPE_CHECKING:
     from expander.kube.objects import Object
     from expander.run.run import RunEnd
 
-SHOWN = 20
-"""So many items that are not run again are shown one by one."""
-
-DRY = "DryRun"
-"""The reason of what would be begun candidate."""
+DRY_RUN = "DryRun"
+"""The reason of what would be run again."""
 
 
 class RetryReport:
@@ -67,21 +57,21 @@ class RetryReport:
                 message=told.message,
             )
         elif told.passed and not self._quiet:
-            done = "would be created" if told.reason == DRY else told.outcome
+            done = "would be created" if told.reason == DRY_RUN else told.outcome
             words = f"job.batch/{told.name} {done} (attempt {told.attempts})"
             self.out.put(printable(words) + "\n")
-        if not told.passed and self.failed <= SHOWN:
+        if not told.passed and self.failed <= MAX_ERRORS:
             say(f"{told.outcome}: job.batch/{told.name}: {told.message or told.reason}")
 
     def dry(self, plan: RetryPlan) -> int:
-        """What would be begun candidate, and what not."""
+        """What would be retried, and what not."""
         from expander.group.retry import RetryOutcome, skipped_outcomes
 
         self._dry = True
         for candidate in plan.candidates:
             namespace, name = candidate.key
             item = candidate.tree["metadata"]["annotations"].get("expander/item")
-            self.show(RetryOutcome(name, namespace, item, "created", DRY, candidate.attempt))
+            self.show(RetryOutcome(name, namespace, item, "created", DRY_RUN, candidate.attempt))
         for told in skipped_outcomes(plan):
             self.show(told)
         return self.end()
@@ -91,17 +81,17 @@ class RetryReport:
         if self.lines is not None:
             self.lines.finish(interrupted=interrupted)
         self.out.finish()
-        if self.failed > SHOWN:
-            say(f"{self.failed - SHOWN:,} more are not run again")
+        if self.failed > MAX_ERRORS:
+            say(f"{self.failed - MAX_ERRORS:,} more not retried")
         if self._counts:
             counts = sorted(self._counts.items())
             would = "would be " if self._dry else ""
             parts = ", ".join(
                 f"{count:,} {would if outcome == 'created' else ''}{outcome}" for outcome, count in counts
             )
-            say(f"{sum(self._counts.values()):,} Jobs: {parts}")
+            say(f"{counted(sum(self._counts.values()), 'Job')}: {parts}")
         if interrupted:
-            say("interrupted: the same command goes on")
+            say("Interrupted. Run the same command to resume.")
             return 130
         return 1 if self.failed else 0
 
@@ -134,10 +124,7 @@ def there(
     )
     submit = Submitter(options, errors, say)
 
-    def again() -> None:
-        raise KeyboardInterrupt
-
-    with open_writer(source) as writer, Interrupts(lambda _: submit.stop(), again) as interrupts:
+    with open_writer(source) as writer, Interrupts(lambda _: submit.stop()) as interrupts:
         assert isinstance(writer, ClusterWriter)
         retry = ClusterRetry(source, writer, submit, folder, logs)
         try:
@@ -145,7 +132,7 @@ def there(
                 report.show(told)
         except ClusterError:
             report.end(interrupted=True)
-            say("stopped before the end: the same command goes on")
+            say("Stopped early. Run the same command to resume.")
             raise
         interrupted = interrupts.seen
     if logs is not None and any(candidate.replaces for candidate in plan.candidates):
@@ -188,47 +175,34 @@ def _run(
     flags: dict[str, Any],
     report: RetryReport,
 ) -> int:
-    from expander.cli.progress import Progress
     from expander.group.retry import successors
     from expander.local.executor import Executor
-    from expander.run.run import Run
 
     errors = ItemErrors()
     executor = Executor(home, **executor_settings(flags))
     say(f"group {home.name}: {executor.note}")
     ends = _Ends(report, home, flags["quiet"])
-    with executor, Progress() as progress:
-        run = Run(
-            executor,
-            successors(executor, source, plan, logs, errors),
-            on_finished=ends.finished,
-            on_kept=lambda job, pods_of: None,
-            on_turn=progress.show,
-            on_error=errors,
-            on_note=say,
-            timeout=flags["timeout"],
-        )
-
-        def interrupted(number: int) -> None:
-            run.interrupt()
-            if number != signal.SIGINT:
-                run.interrupt()
-
-        with Interrupts(interrupted, run.interrupt):
-            result = run.go()
+    result = execute(
+        executor,
+        successors(executor, source, plan, logs, errors),
+        on_finished=ends.finished,
+        on_kept=lambda job, pods_of: None,
+        on_error=errors,
+        timeout=flags["timeout"],
+    )
     ends.summary(result)
     errors.finish()
     if result.stopped == "interrupted":
-        say("interrupted: `expander retry` goes on with what has not begun, `expander run` with what has")
+        say("Interrupted. Run `expander retry` to start the rest, `expander run` to finish what runs.")
         return 130
     return 1 if ends.counts["failed"] or result.stopped or errors.count else 0
 
 
 class _Ends:
-    """Prints and counts what has ended in this run, and not what ended before."""
+    """Prints and counts what ends in this run."""
 
     def __init__(self, report: RetryReport, home: Path, quiet: bool) -> None:
-        from expander.cli.run import JobOutput
+        from expander.cli.run_output import JobOutput
 
         self.counts = {"succeeded": 0, "failed": 0}
         self._lines = report.lines
@@ -270,18 +244,18 @@ Examples:
   expander retry --group thumbnails --local --jobs 4
 
 \b
---with takes the name of an environment variable the containers have (env.NAME adds one), or a field by its
-path: of the Job's spec (backoffLimit), else of every container (resources.limits.memory, image), else of the
-pod (nodeSelector[disk]), or from the object down (spec.template.spec.containers[main].image).
+--with sets an environment variable that the containers have (env.NAME adds one), or a field: of the Job's
+spec (backoffLimit), else of every container (resources.limits.memory, image), else of the pod
+(nodeSelector[disk]), or by its full path (spec.template.spec.containers[main].image).
 
 \b
-A Job is made anew under its own name, with the annotation expander/attempt. An Indexed Job of which some
-indexes are complete stays, since no Job can run plan indexes: each index that failed or is missing becomes
-a Job NAME-INDEX beside it, which sees that index as before. With --all it is made anew as a whole.
+A Job is created again under its own name, with the annotation expander/attempt. A Job cannot run selected
+indexes, so an Indexed Job with complete indexes is kept: each failed or missing index becomes a Job
+NAME-INDEX beside it, which sees the same index. --all recreates it as a whole.
 
 \b
-Exit codes: 0 all of it was begun again (--local: and is complete), 1 something was refused, left alone or
-failed candidate, 2 wrong usage or no such group, 130 interrupted: the same command goes on.
+Exit codes: 0 everything was retried (--local: and is complete), 1 something was refused, skipped or failed
+again, 2 wrong usage or no such group, 130 interrupted (the same command resumes).
 """
 
 
@@ -292,48 +266,48 @@ failed candidate, 2 wrong usage or no such group, 130 interrupted: the same comm
     "--items",
     multiple=True,
     metavar="A,B,...",
-    help="These items or Jobs, however they ended; NAME/3 is an index.",
+    help="Retry these items or Jobs, whatever their state; NAME/3 is an index.",
 )
-@click.option("--all", "everything", is_flag=True, help="All Jobs that have ended, complete ones too.")
-@click.option("--force", is_flag=True, help="Also stop and begin anew what has not ended, without asking.")
+@click.option("--all", "everything", is_flag=True, help="Retry all finished Jobs, complete ones too.")
+@click.option("--force", is_flag=True, help="Also stop and restart unfinished Jobs, without asking.")
 @click.option(
     "--with",
     "changes",
     multiple=True,
     type=KeyValue("value"),
-    help="Change a variable or a field of the Jobs.",
+    help="Change an environment variable or a field of the Jobs.",
 )
-@click.option("--logs", metavar="DIR", help="Where earlier logs are kept.  [default: among your state]")
-@click.option("--no-logs", is_flag=True, help="Do not keep earlier logs (cluster).")
-@click.option("--dry-run", is_flag=True, help="List what would be run again, change nothing.")
+@click.option("--logs", metavar="DIR", help="Folder for earlier logs.  [default: ~/.local/state/expander]")
+@click.option("--no-logs", is_flag=True, help="Do not save earlier logs (cluster).")
+@click.option("--dry-run", is_flag=True, help="List what would be retried; change nothing.")
 @click.option(
-    "--qps", type=click.FloatRange(0, min_open=True), help="Requests a second.  [default: no limit]"
+    "--qps", type=click.FloatRange(0, min_open=True), help="Maximum requests per second.  [default: no limit]"
 )
 @click.option(
     "--max-in-flight",
     type=click.IntRange(1, 256),
     default=32,
     show_default=True,
-    help="Requests under way at most; fewer when the server is busy.",
+    help="Maximum concurrent requests; fewer while the server is overloaded.",
 )
 @executor_options
-@click.option("--timeout", type=Duration(), help="Stop everything after this time (local).")
+@click.option("--timeout", type=Duration(), help="Stop the run after this time (local).")
 @click.option(
     "-o",
     "--output",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="Lines for people, or a JSON object for each outcome and a last one with the sums.",
+    help="text, or json: an object per outcome, then a summary.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing of items that were begun again (text).")
+@click.option("-q", "--quiet", is_flag=True, help="Do not print items that were retried (text).")
 def command(names: tuple[str, ...], **flags: Any) -> int:
-    """Run again what failed of a group: in its cluster, or with --local on this machine.
+    """Retry the failed Jobs of a group, in its cluster or with --local on this machine.
 
-    Each failed Job is deleted and made anew under its name, with the parameters changed that --with names.
-    Its logs are saved before. Jobs that have not ended are left alone unless they are named and --force is
-    given. Interrupted or killed, the same command goes on; nothing is lost in between. With --local, what an
-    interrupted run left goes on too.
+    Each failed Job is deleted and created again under its name, with the changes of --with; its logs are
+    saved first. Unfinished Jobs are skipped unless they are named and --force is given. After an
+    interruption or a kill the same command resumes, and nothing is lost. With --local it also finishes an
+    interrupted run.
     """
     from expander.group.bookkeeping import retry_folder
     from expander.group.local_source import LocalSource
@@ -362,7 +336,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
         return report.dry(plan)
     if not plan.candidates and not plan.skipped and not left:
         states = ", ".join(f"{count:,} {state}" for state, count in sorted(plan.states.items()))
-        say(f"nothing to run again: {states}")
+        say(f"nothing to retry: {states}")
         return report.end()
     if isinstance(source, LocalSource):
         return here(source, plan, logs, flags, report)
@@ -382,7 +356,8 @@ def _left(folder: Path) -> int:
 
 
 def _may_stop(count: int) -> bool:
-    """Ask whether Jobs that have not ended are to be stopped; no when there is nobody to ask."""
+    """Ask whether to stop unfinished Jobs; no without a terminal."""
     if not sys.stdin.isatty():
         return False
-    return click.confirm(f"{count:,} Jobs have not ended. Stop and begin them anew too?", err=True)
+    them = "it" if count == 1 else "them"
+    return click.confirm(f"{counted(count, 'Job')} unfinished. Stop and restart {them} too?", err=True)

@@ -1,4 +1,4 @@
-"""``expander serve``: a local API for kubectl and client libraries."""
+"""``expander serve``: serve a local Kubernetes API."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Examples:
   expander serve --inject 429=0.3,500=0.05,reset=0.02,lost=0.02,latency=50ms
 
 \b
-What it runs, it runs as you. Without --tls it answers your own processes on this machine; with --tls whoever
-has the token of the kubeconfig. Exit codes: 0 it was ended in order (status: it is there), 1 there is no
-server, 2 wrong usage, or it cannot be started.
+Jobs run as you. Without --tls only your own processes on this machine are answered; with --tls everyone who
+has the token in the kubeconfig. Exit codes: 0 shut down in order (status: it is running), 1 no server is
+running, 2 wrong usage, or the server cannot start.
 """
 
 PROGRAM = "from expander.cli.main import main; main()"
@@ -33,27 +33,29 @@ PROGRAM = "from expander.cli.main import main; main()"
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("action", type=click.Choice(["start", "stop", "status"]), default="start", required=False)
-@click.option("--port", type=click.IntRange(1, 65535), help="Port.  [default: as last time, or a free one]")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
-@click.option("--state", "state", metavar="DIR", help="State folder.  [default: among your state]")
-@click.option("--kubeconfig", metavar="FILE", help="File to write.  [default: in the state folder]")
-@click.option("--tls", is_flag=True, help="Serve https, and ask for the token of the kubeconfig.")
-@click.option("--name", "names", multiple=True, metavar="HOST", help="Another name of this host.")
-@click.option("--detach", is_flag=True, help="Return once it is ready.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port.  [default: the last one used, or a free one]"
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--state", "state", metavar="DIR", help="State folder.  [default: ~/.local/state/expander]")
+@click.option("--kubeconfig", metavar="FILE", help="Kubeconfig to write.  [default: in the state folder]")
+@click.option("--tls", is_flag=True, help="Serve HTTPS and require the token in the kubeconfig.")
+@click.option("--name", "names", multiple=True, metavar="HOST", help="Another host name for the certificate.")
+@click.option("--detach", is_flag=True, help="Run in the background; return when ready.")
 @executor_options
 @click.option(
-    "--max-inflight", type=click.IntRange(1), metavar="N", help="Answer 429 beyond so many requests."
+    "--max-inflight", type=click.IntRange(1), metavar="N", help="Answer 429 beyond N concurrent requests."
 )
 @click.option(
     "--inject",
     metavar="FAULTS",
-    help="Faults for testing clients: 429=0.3,reset=0.02,lost=0.02,latency=50ms.",
+    help="Inject faults to test clients: 429=0.3,reset=0.02,lost=0.02,latency=50ms.",
 )
 def command(action: str, **flags: Any) -> int:
-    """Serve the Kubernetes API of a cluster of this one machine, for batch work.
+    """Serve a local Kubernetes API for batch work: start, stop or show the status of the server.
 
-    Jobs, CronJobs and pods that are created there run here. A kubeconfig is written, and the line that makes
-    kubectl use it is printed.
+    Jobs, CronJobs and pods created through it run on this machine. Writes a kubeconfig and prints the line
+    that makes kubectl use it.
     """
     from expander.run import serve
 
@@ -89,7 +91,7 @@ def command(action: str, **flags: Any) -> int:
 
 
 def _tell(url: str, kubeconfig: Path) -> None:
-    """One write, since nobody may read on after the first line."""
+    """One write: the reader may stop after the first line."""
     click.echo(f"ready {url}\nexport KUBECONFIG={shlex.quote(str(kubeconfig))}")
 
 
@@ -98,7 +100,7 @@ def _status(folder: Path) -> int:
 
     found = server.current(folder)
     if found is None:
-        say(f"no server is at work in {folder}")
+        say(f"no server is running in {folder}")
         return 1
     click.echo(f"running {found.url} (process {found.pid})")
     click.echo(f"export KUBECONFIG={shlex.quote(found.kubeconfig)}")
@@ -110,7 +112,7 @@ def _stop(folder: Path) -> int:
 
     found = server.stop(folder)
     if found is None:
-        say(f"no server is at work in {folder}")
+        say(f"no server is running in {folder}")
         return 1
     say(f"stopped {found.url} (process {found.pid})")
     return 0

@@ -1,11 +1,9 @@
-"""``expander status``: how the Jobs of a group stand.
-
-``expander status --watch``: a picture that is kept up to date on a terminal, else a line per change.
-"""
+"""``expander status``: the Jobs of a group now, or with --watch until Ctrl-C."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -17,8 +15,9 @@ from expander.base.errors import UsageError
 from expander.cli import status_output
 from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
-from expander.cli.output import Output, printable
-from expander.cli.progress import Interrupts
+from expander.cli.interrupts import Interrupts
+from expander.cli.output import MAX_ERRORS, Output, printable
+from expander.cli.progress import Display
 from expander.group.job_status import JobStatus, JobStatusCache, group_summaries
 from expander.group.source import Reader
 from expander.kube.objects import Object
@@ -27,11 +26,11 @@ from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 if TYPE_CHECKING:
     from expander.group.open import AnySource
 
-REFRESH: Final = 0.5
-"""Seconds between two pictures."""
+REFRESH_SECONDS: Final = 0.5
+"""Time between two pictures."""
 
 RANKS: Final = {FAILED: 0, ACTIVE: 2, PENDING: 3, SUSPENDED: 4, COMPLETE: 5}
-"""What comes first when not all items find room; unfinished ones in trouble come right after the failed."""
+"""The order in which items are left out when there is no room; those in trouble follow the failed."""
 
 
 def watch(reader: Reader, output: str, states: set[str], label: str, named: str | None) -> int:
@@ -44,7 +43,7 @@ def watch(reader: Reader, output: str, states: set[str], label: str, named: str 
         show = _Lines(out, output, states, label, named)
     stop: list[int] = []
     following = JobStatusCache(reader)
-    with Interrupts(stop.append, _end), show:
+    with Interrupts(stop.append), show:
         waiting: dict[str, None] | None = {}  # until all that is there at the start is known
         for change in reader.changes(lambda: bool(stop)):
             uids = (
@@ -62,10 +61,6 @@ def watch(reader: Reader, output: str, states: set[str], label: str, named: str 
             show.changed(following, uids)
     out.finish()
     return 130
-
-
-def _end() -> None:
-    raise KeyboardInterrupt
 
 
 class _Lines:
@@ -134,39 +129,31 @@ class _Picture:
         self._named = named
         self._wide = wide
         self._drawn_at = 0.0
-        self._live: Any = None
+        self._display = Display(sys.stdout)
 
     def __enter__(self) -> _Picture:
-        from rich.console import Console
-        from rich.live import Live
-
-        self._live = Live(console=Console(), auto_refresh=False, vertical_overflow="crop")
-        self._live.start()
+        self._display.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        self._display.keep()
+        self._display.__exit__()
 
     def gone(self, job: Object) -> None:
         """A Job was deleted: the next picture is without it."""
 
     def changed(self, following: JobStatusCache, uids: Iterable[str]) -> None:
         """Something may be new, or time has passed."""
-        if time.monotonic() - self._drawn_at < REFRESH:
+        if time.monotonic() - self._drawn_at < REFRESH_SECONDS:
             return
-        from rich.text import Text
-
-        size = self._live.console.size
-        text = "".join(
-            line[: size.width - 1].rstrip("\n") + "\n" for line in self._lines(following, size.height)
-        )
-        self._live.update(Text(text.rstrip("\n"), no_wrap=True), refresh=True)
+        height = shutil.get_terminal_size().lines
+        self._display.draw([line.rstrip("\n") for line in self._lines(following, height)])
         self._drawn_at = time.monotonic()
 
     def _lines(self, following: JobStatusCache, height: int) -> list[str]:
         everything = following.statuses()
         if not everything:
-            return ["waiting for the first Job\n"]
+            return ["waiting for the first Job"]
         now = time.time()
         groups = group_summaries(everything, self._label, self._named)
         lines = [*status_output.groups_table(groups, now), "\n"]
@@ -200,14 +187,14 @@ Examples:
   expander status --group thumbnails --local
 
 \b
-The states: Complete, Failed, Active (a pod runs), Pending (none does yet), Suspended. The reason is the Job's
-own (BackoffLimitExceeded, DeadlineExceeded, PodFailurePolicy), with why its last attempt failed (exit code
-3, OOMKilled, Evicted), or what keeps it: FailedCreate (a quota), Unschedulable, ImagePullBackOff, Queued ...
-RETRIES counts pods that took the place of failed ones, and restarts of containers.
+States: Complete, Failed, Active (a pod is running), Pending (no pod is running yet), Suspended. REASON is the
+Job's (BackoffLimitExceeded, DeadlineExceeded, PodFailurePolicy) with the cause of its last failure (exit code
+3, OOMKilled, Evicted), or why it waits: FailedCreate (a quota), Unschedulable, ImagePullBackOff, Queued ...
+RETRIES counts replacements of failed pods and restarts of containers.
 
 \b
-Exit codes: 0 whatever the states are, 1 the cluster cannot be asked, 2 wrong usage or no such group,
-130 interrupted (also how --watch ends).
+Exit codes: 0 whatever the states, 1 the cluster cannot be reached, 2 wrong usage or no such group,
+130 interrupted (also the end of --watch).
 """
 
 FILTERS = {
@@ -221,19 +208,19 @@ FILTERS = {
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @group_options
-@click.option("--failed", is_flag=True, help="Only Jobs that have failed. Filters add up.")
-@click.option("--active", is_flag=True, help="Only Jobs of which a pod runs.")
-@click.option("--pending", is_flag=True, help="Only Jobs that wait for a pod to run.")
-@click.option("--succeeded", is_flag=True, help="Only Jobs that are complete.")
-@click.option("--suspended", is_flag=True, help="Only Jobs that are suspended, also by Kueue.")
-@click.option("-w", "--watch", is_flag=True, help="Go on with what changes, until Ctrl-C.")
+@click.option("--failed", is_flag=True, help="Show failed Jobs. Filters can be combined.")
+@click.option("--active", is_flag=True, help="Show Jobs with a running pod.")
+@click.option("--pending", is_flag=True, help="Show Jobs without a running pod yet.")
+@click.option("--succeeded", is_flag=True, help="Show complete Jobs.")
+@click.option("--suspended", is_flag=True, help="Show suspended Jobs, also those queued by Kueue.")
+@click.option("-w", "--watch", is_flag=True, help="Watch for changes until Ctrl-C.")
 @click.option(
     "--tail",
     type=click.IntRange(0),
     default=3,
     show_default=True,
     metavar="N",
-    help="So many last lines of the log of each failed Job (the first 20).",
+    help="Last lines to show of the log of each failed Job (of the first 20).",
 )
 @click.option(
     "-o",
@@ -241,16 +228,15 @@ FILTERS = {
     type=click.Choice(["table", "wide", "json", "yaml", "csv", "name"]),
     default="table",
     show_default=True,
-    help="Tables, or: an API List of the Jobs (json, yaml), a CSV table, names.",
+    help="Tables, an API List of the Jobs (json, yaml), CSV, or names.",
 )
 def command(output: str, **flags: Any) -> int:
-    """Say how the Jobs of a group stand: counts, each item, and what went wrong where."""
+    """Show the status of a group's Jobs and why they wait or failed."""
     states = {state for flag, state in FILTERS.items() if flags[flag]}
     source = source_of(flags, awaited=flags["watch"])
     if flags["watch"]:
         if output == "yaml":
-            raise UsageError("--watch has no yaml; -o json gives one Job to a line")
-
+            raise UsageError("--watch cannot be used with -o yaml; -o json prints a Job per line")
         return watch(source, output, states, flags["group_label"], flags["group"])
     jobs = list(source.jobs())
     if not jobs:
@@ -330,6 +316,6 @@ def _put_tables(
     out.put("\n" + "".join(status_output.items_table(found, now, wide=wide, namespaces=several)))
     if not wide:
         out.put("".join(status_output.troubles(found)))
-    failed = [one.job for one in found if one.state == FAILED][: status_output.SHOWN]
+    failed = [one.job for one in found if one.state == FAILED][:MAX_ERRORS]
     lines = log_tails(source, failed, pods, flags["tail"])
     out.put("".join(status_output.failures(found, lines)))

@@ -1,7 +1,4 @@
-"""``expander status`` for machines: an API List as JSON or YAML, a CSV table, names.
-
-``expander status`` for people: the group, its items, what went wrong with which of them.
-"""
+"""What ``status`` prints: tables for people; a List as JSON or YAML, CSV and names for machines."""
 
 from __future__ import annotations
 
@@ -12,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.cli.output import lines_of, natural, printable, without
+from expander.cli.output import MAX_ERRORS, printable
+from expander.cli.table import natural, table, without_empty
 from expander.group.job_status import STATES, GroupSummary, JobStatus, group_of
 from expander.kube.objects import Object, uid_of
 from expander.kube.time import api_time, human, unix
@@ -115,10 +113,7 @@ def _time(seconds: float | None) -> str | None:
     return None if seconds is None else api_time(seconds)
 
 
-SHOWN: Final = 20
-"""So many failed items, and so many troubles, are told one by one."""
-
-NOTHING: Final = "<none>"
+NO_GROUP: Final = "<none>"
 
 
 def groups_table(groups: Sequence[GroupSummary], now: float) -> Iterator[str]:
@@ -127,9 +122,9 @@ def groups_table(groups: Sequence[GroupSummary], now: float) -> Iterator[str]:
     for group in groups:
         counts = [str(group.counts[state]) for state in STATES]
         rows.append(
-            [group.name or NOTHING, str(group.jobs), *counts, str(group.retries), _span(group.seconds(now))]
+            [group.name or NO_GROUP, str(group.jobs), *counts, str(group.retries), _span(group.seconds(now))]
         )
-    return lines_of(without(rows, [state.upper() for state in STATES[2:]]))
+    return table(without_empty(rows, [state.upper() for state in STATES[2:]]))
 
 
 def items_table(found: Sequence[JobStatus], now: float, *, wide: bool, namespaces: bool) -> Iterator[str]:
@@ -142,17 +137,17 @@ def items_table(found: Sequence[JobStatus], now: float, *, wide: bool, namespace
         rows.append(_row(one, now, wide))
     if not namespaces:
         rows = [row[1:] for row in rows]
-    return lines_of(without(rows, ["ITEM"]))
+    return table(without_empty(rows, ["ITEM"]))
 
 
 def failures(found: Sequence[JobStatus], lines: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """What became of the first failed items, with the last lines of their logs by the Job's uid."""
     failed = [one for one in found if one.state == FAILED]
-    for one in failed[:SHOWN]:
+    for one in failed[:MAX_ERRORS]:
         yield f"\n{label(one)} failed: {printable(one.summary)}\n"
         yield from (f"    {printable(line.expandtabs())}\n" for line in lines.get(uid_of(one.job), ()))
-    if len(failed) > SHOWN:
-        yield f"\nand {len(failed) - SHOWN:,} more that failed\n"
+    if len(failed) > MAX_ERRORS:
+        yield f"\nand {len(failed) - MAX_ERRORS:,} more failed\n"
 
 
 def troubles(found: Sequence[JobStatus]) -> Iterator[str]:
@@ -162,8 +157,8 @@ def troubles(found: Sequence[JobStatus]) -> Iterator[str]:
         if one.reason and not one.has_ended and (one.message or one.detail):
             groups.setdefault(_kind(one), []).append(one)
     for number, those in enumerate(groups.values()):
-        if number == SHOWN:
-            yield f"and {len(groups) - SHOWN:,} other troubles\n"
+        if number == MAX_ERRORS:
+            yield f"and {len(groups) - MAX_ERRORS:,} other problems\n"
             return
         more = f" and {len(those) - 1:,} more" if len(those) > 1 else ""
         start = "" if number else "\n"

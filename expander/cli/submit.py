@@ -1,11 +1,7 @@
-"""``expander submit``: a batch into a cluster.
-
-Options that say how a batch is sent to a cluster.
-"""
+"""``expander submit``: send a batch to a cluster."""
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -14,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from expander.base.errors import ExpanderError, UsageError
+from expander.base.text import counted
 from expander.cli.batch_options import (
     into_broker,
     item_options,
@@ -22,9 +19,9 @@ from expander.cli.batch_options import (
     template_options,
     warn,
 )
+from expander.cli.interrupts import Interrupts
 from expander.cli.output import ItemErrors, say
 from expander.cli.params import Duration, filled
-from expander.cli.progress import Interrupts
 from expander.cli.resume import Remembered, resumed, run_of, same_cluster
 
 if TYPE_CHECKING:
@@ -35,72 +32,79 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = [
-    click.option("--kubeconfig", metavar="FILE", help="The kubeconfig.  [default: as kubectl]"),
-    click.option("--context", metavar="NAME", help="The context in it.  [default: the current one]"),
+    click.option("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file.  [default: as kubectl]"),
     click.option(
-        "--qps", type=click.FloatRange(0, min_open=True), help="Requests a second.  [default: no limit]"
+        "--context", metavar="NAME", help="Kubeconfig context to use.  [default: the current context]"
     ),
-    click.option("--burst", type=click.IntRange(1), help="Requests at once after a pause, with --qps."),
+    click.option(
+        "--qps",
+        type=click.FloatRange(0, min_open=True),
+        help="Maximum requests per second.  [default: no limit]",
+    ),
+    click.option("--burst", type=click.IntRange(1), help="Requests that may exceed --qps at once."),
     click.option(
         "--max-in-flight",
         type=click.IntRange(1, 256),
         default=32,
         show_default=True,
-        help="Requests under way at most; fewer when the server is busy.",
+        help="Maximum concurrent requests; fewer while the server is overloaded.",
     ),
     click.option(
         "--max-active",
         type=click.IntRange(1),
         metavar="N",
-        help="Unfinished Jobs of the group at most. Those of another submitter count once they are heard of.",
+        help="Maximum unfinished Jobs of the group, those of other submitters included.",
     ),
     click.option(
         "--retry-budget",
         type=Duration(),
         default="15m",
         show_default=True,
-        help="Give an item up after this time of failures.",
+        help="Give up on an item after failing for this long.",
     ),
     click.option(
         "--on-exists",
         type=click.Choice(["fail", "skip", "replace", "recreate"]),
         default="fail",
         show_default=True,
-        help="When something else has the name.",
+        help="What to do when another object has the name.",
     ),
     click.option(
         "--on-quota",
         type=click.Choice(["wait", "fail", "skip"]),
         default="wait",
         show_default=True,
-        help="When a quota has no room.",
+        help="What to do when a quota is exceeded.",
     ),
     click.option(
-        "--quota-timeout", type=Duration(), help="Hold an item for quota so long.  [default: for ever]"
+        "--quota-timeout", type=Duration(), help="How long an item waits for quota.  [default: forever]"
     ),
-    click.option("--server-side", is_flag=True, help="Apply on the server's side instead of creating."),
+    click.option("--server-side", is_flag=True, help="Use server-side apply instead of create."),
     click.option(
-        "--force-conflicts", is_flag=True, help="With --server-side: take fields of other managers over."
+        "--force-conflicts", is_flag=True, help="With --server-side: take over fields of other managers."
     ),
     click.option(
-        "--kueue", "queue", metavar="QUEUE", help="Hand the Jobs to this queue of Kueue, suspended."
+        "--kueue", "queue", metavar="QUEUE", help="Create the Jobs suspended, for this Kueue LocalQueue."
     ),
     click.option(
         "--delete-finished",
         is_flag=True,
-        help="Collect what finished Jobs put out, then delete them; wait for all.",
+        help="Collect results and logs of finished Jobs, then delete them; wait for all.",
     ),
     click.option(
-        "--results", metavar="DIR", help="Where that is collected.  [default: results, beside the journal]"
+        "--results", metavar="DIR", help="Where to collect them.  [default: results, beside the journal]"
     ),
     click.option(
         "--resume",
         is_flag=True,
-        help="Go on where an earlier run stopped: the same command, or only --group.",
+        help="Resume an earlier run: repeat its command, or give only --group.",
     ),
-    click.option("--state", metavar="DIR", help="Where journals are kept.  [default: among your state]"),
+    click.option("--state", metavar="DIR", help="Folder for journals.  [default: ~/.local/state/expander]"),
     click.option(
-        "--dry-run", type=click.Choice(["none", "client", "server"]), default="none", help="Only pretend."
+        "--dry-run",
+        type=click.Choice(["none", "client", "server"]),
+        default="none",
+        help="Dry run: none, client or server, as in kubectl.",
     ),
     click.option(
         "-o",
@@ -108,14 +112,14 @@ _OPTIONS = [
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="What is printed of each item.",
+        help="Output format.",
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Print nothing of items that arrived (text)."),
+    click.option("-q", "--quiet", is_flag=True, help="Do not print items that arrived (text)."),
 ]
 
 
 def submit_options(command: Command) -> Command:
-    """The options that say how a batch is sent."""
+    """Options of how a batch is sent."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -131,12 +135,12 @@ Examples:
   expander submit --resume --group night
 
 \b
-Exit codes: 0 the cluster has every item, 1 some were refused or given up, 2 wrong usage or input,
-130 interrupted: --resume goes on.
+Exit codes: 0 the cluster has every item, 1 some items were refused or given up, 2 wrong usage or input,
+130 interrupted (resume with --resume).
 """
 
 NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
-"""What stands behind outcomes, by --dry-run, as kubectl says it."""
+"""The suffix of outcomes by --dry-run, as in kubectl."""
 
 
 @click.command(cls=Remembered, epilog=EXAMPLES)
@@ -146,15 +150,15 @@ NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 @selector_option
 @submit_options
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
-    """Create a batch of objects in a cluster, each exactly once, at the speed the server allows.
+    """Create a batch of objects in a cluster, each exactly once, as fast as the server allows.
 
-    Give manifests (files, folders, - for standard input), or a template and its items as for `expand`. What
-    is refused for load is tried again, what has no room in a quota waits, and a journal per group remembers
-    what arrived.
+    Takes manifests (files, folders, - for standard input), or a template and items as `expand` does.
+    Requests that an overloaded server rejects are retried, items over quota wait, and a journal for each
+    group records what arrived.
     """
     from expander.base.state_dir import state_folder
-    from expander.cli.progress import ItemCount, SubmitPicture
-    from expander.cli.submit_output import SubmitReport
+    from expander.cli.progress import ItemCount, Progress
+    from expander.cli.submit_output import SubmitReport, submit_step
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Counts, Submitter, dry_run_outcomes
 
@@ -164,17 +168,16 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     elif flags["resume"]:
         arguments, flags, run = resumed(state_folder("submit", flags["state"]), flags)
     else:
-        raise UsageError("there is nothing to submit: name manifests, or a template and its items")
+        raise UsageError("nothing to submit: specify manifests, or a template and items")
     options = filled(SubmitOptions, {**flags, "run": run})
     options.check(_option_name)
     errors, tally = ItemErrors(), Counts()
-    picture = SubmitPicture(tally, ItemCount(arguments, flags))
+    total = ItemCount(arguments, flags)
     report = SubmitReport(
         tally,
         as_json=flags["output"] == "json",
         quiet=flags["quiet"],
         note=NOTES[flags["dry_run"]],
-        say=picture.say,
     )
     on_queue = into_broker(flags) if flags["dry_run"] == "none" else None
     manifests = request_of(arguments, flags, on_queue).manifests(errors, warn)
@@ -182,21 +185,19 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         for settled in dry_run_outcomes(manifests, options, errors):
             report.show(settled)
         return _end(report, errors)
-    submit = Submitter(options, errors, picture.say)
+    submit = Submitter(options, errors, say)
     same_cluster(run, submit.server)
     reading = _Reading(submit)
-    with Interrupts(reading.interrupted, _interrupt) as interrupts, picture:
-        picture.watch(submit)
+    progress = Progress(lambda: submit_step(submit, tally, total))
+    with Interrupts(reading.interrupted) as interrupts, progress:
         try:
             with closing(submit.outcomes(reading.through(manifests))) as outcomes:
                 for settled in outcomes:
-                    picture.clear()
                     report.show(settled)
         except ExpanderError as error:
-            picture.clear()
             if tally.counts and not error.silent:
                 report.finish(submit, interrupted=True)
-                say(f"stopped before the end: {_again(submit, flags)}")
+                say(f"Stopped early. {_again(submit, flags)}")
             raise
     if interrupts.seen:
         return _interrupted(report, errors, submit, flags)
@@ -221,18 +222,18 @@ def _interrupted(
     report.finish(submit, interrupted=True)
     errors.finish()
     waiting = submit.submission.on_the_way
-    words = f"interrupted with {waiting:,} items that wait" if waiting else "interrupted"
-    say(f"{words}: {_again(submit, flags)}")
+    left = f", {counted(waiting, 'item')} left" if waiting else ""
+    say(f"Interrupted{left}. {_again(submit, flags)}")
     return 130
 
 
 def _again(submit: Submitter, flags: Mapping[str, Any]) -> str:
-    """How to go on."""
+    """How to resume."""
     words = ["expander", "submit", "--resume", "--group", submit.group or "batch"]
     words += ["--state", flags["state"]] if flags["state"] else []
     words += ["--kubeconfig", flags["kubeconfig"]] if flags["kubeconfig"] else []
     words += ["--context", flags["context"]] if flags["context"] else []
-    return f"`{shlex.join(words)}` goes on, or the same command with --resume"
+    return f"To resume: {shlex.join(words)}, or repeat the command with --resume."
 
 
 class _Reading:
@@ -255,13 +256,9 @@ class _Reading:
             yield manifest
 
     def interrupted(self, number: int) -> None:
-        """Stop; a signal handler may not use the buffer of standard error, which may be in use."""
+        """Send nothing more."""
         self._over = True
         self._submit.stop()
-        os.write(2, b"\nstopping: what was sent is waited for; Ctrl-C again ends at once\n")
+        say("Interrupted: waiting for requests in flight (Ctrl-C again to stop now)")
         if self._waits:
             raise KeyboardInterrupt
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""``expander validate``: manifests -> the API server's verdict, offline."""
+"""``expander validate``: validate manifests offline, as the API server would."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ Examples:
   expander validate jobs.jsonl --kubernetes-version 1.31 --quota quota.yaml
 
 \b
-Exit codes: 0 everything is valid (or skipped), 1 something is invalid or unreadable, or there are
-warnings and --strict-warnings, 2 wrong usage or a path that is not there.
+Exit codes: 0 all manifests are valid or skipped, 1 some are invalid or unreadable, or have warnings under
+--strict-warnings, 2 wrong usage or a missing path.
 """
 
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("paths", metavar="PATH...|-", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True, help="Format.")
-@click.option("-R", "--recursive", is_flag=True, help="Look into folders below those named too.")
 @click.option(
-    "--kubernetes-version", metavar="1.xx", help="The server's version.  [default: the newest known]"
+    "-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
 )
+@click.option("-R", "--recursive", is_flag=True, help="Descend into subfolders.")
+@click.option("--kubernetes-version", metavar="1.xx", help="Kubernetes version.  [default: the newest known]")
 @click.option(
     "--group-label",
     type=LabelKey(),
     default="jobgroup",
     show_default=True,
     metavar="KEY",
-    help="The batch's label.",
+    help="Label key of the group.",
 )
 @click.option(
-    "--quota", multiple=True, metavar="FILE", help="ResourceQuotas that the whole batch is held against."
+    "--quota", multiple=True, metavar="FILE", help="Check the whole batch against these ResourceQuotas."
 )
-@click.option("--strict-warnings", is_flag=True, help="Warnings make the exit code 1.")
+@click.option("--strict-warnings", is_flag=True, help="Treat warnings as failures (exit code 1).")
 @click.option(
     "--workers",
     type=click.IntRange(1),
     metavar="N",
-    help="Processes for large batches.  [default: all cores]",
+    help="Worker processes for large batches.  [default: all cores]",
 )
 def command(
     paths: tuple[str, ...],
@@ -59,10 +59,11 @@ def command(
     strict_warnings: bool,
     workers: int | None,
 ) -> int:
-    """Say what a Kubernetes API server would say to manifests, without one.
+    """Validate manifests offline, as the Kubernetes API server would.
 
     PATH is a file, a folder (its .yaml, .yml, .json, .jsonl and .ndjson files) or - for standard input;
-    files may hold many documents. A kind that no schema is known for is skipped, never called valid.
+    a file may hold many documents. Kinds without a schema are skipped, never reported as valid. With -v,
+    valid and skipped manifests are listed too.
     """
     from expander.batch.validation import Validation, quotas_in
     from expander.kube.versions import known

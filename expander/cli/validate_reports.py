@@ -1,15 +1,4 @@
-"""Verdicts in the formats of people and machines.
-
-Each module has a ``Report``: ``add(verdict)`` for one document after the other, then ``finish(validation)``.
-
-One JSON object per line and document.
-
-JUnit XML, for CI systems: a suite per source, a test case per document.
-
-SARIF 2.1.0, for code scanning: a result per finding and warning.
-
-One line per finding, for people, and a summary.
-"""
+"""The output formats of ``validate``: text, JSON Lines, JUnit XML and SARIF 2.1.0."""
 
 from __future__ import annotations
 
@@ -19,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from xml.sax.saxutils import escape, quoteattr
 
-from expander.cli.output import printable
+from expander.base.text import counted
+from expander.cli.output import printable, say
 from expander.version import __version__
 
 if TYPE_CHECKING:
@@ -46,8 +36,6 @@ class JsonReport:
         self._put(json.dumps(verdict.as_json()) + "\n")
 
     def finish(self, validation: Validation) -> None:
-        from expander.cli.output import say
-
         for advice in validation.batch_warnings:
             say(f"batch: warning: {advice}")
 
@@ -151,8 +139,8 @@ class SarifReport:
         self._put(json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n")
 
 
-ALIKE = 3
-"""So many warnings of one rule are shown; a batch has as many as items."""
+MAX_SAME_WARNINGS = 3
+"""Warnings of one rule that are shown; a batch has as many as items."""
 
 
 class TextReport:
@@ -172,7 +160,7 @@ class TextReport:
             lines.append(f"{verdict.source}:{line}: {who}: {finding}")
         for warning, line in verdict.warnings:
             self._told[warning.rule] = told = self._told.get(warning.rule, 0) + 1
-            if told <= ALIKE or self._verbose:
+            if told <= MAX_SAME_WARNINGS or self._verbose:
                 lines.append(f"{verdict.source}:{line}: {who}: warning: {warning}")
         if self._verbose and verdict.status in ("valid", "skipped"):
             why = f", no schema for {verdict.api_version}" if verdict.status == "skipped" else ""
@@ -182,8 +170,9 @@ class TextReport:
 
     def finish(self, validation: Validation) -> None:
         for rule, told in self._told.items():
-            if told > ALIKE and not self._verbose:
-                self._put(f"... and {told - ALIKE:,} more warnings {rule!r} (-v shows them)\n")
+            if told > MAX_SAME_WARNINGS and not self._verbose:
+                more = counted(told - MAX_SAME_WARNINGS, "more warning")
+                self._put(f"... and {more} {rule!r} (-v shows them)\n")
         for advice in validation.batch_warnings:
             self._put(f"batch: warning: {printable(str(advice))}\n")
         counts = validation.counts
@@ -193,8 +182,8 @@ class TextReport:
         if counts["skipped"]:
             parts.append(f"{counts['skipped']:,} skipped (no schema for the kind)")
         if validation.warned:
-            parts.append(f"{validation.warned:,} warnings")
-        self._put(f"{sum(counts.values()):,} manifests: {', '.join(parts)}\n")
+            parts.append(counted(validation.warned, "warning"))
+        self._put(f"{counted(sum(counts.values()), 'manifest')}: {', '.join(parts)}\n")
 
 
 _REPORTS: Mapping[str, Callable[..., Report]] = {

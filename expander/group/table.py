@@ -47,8 +47,6 @@ _TEXT_COLUMNS: Final = {
     "OUTPUT": "output",
     "TERMINATION": "terminationMessage",
 }
-_MAX_CELL: Final = 60
-"""Characters of a cell of the text table."""
 
 
 JOBLOG_COLUMNS: Final = (
@@ -122,18 +120,17 @@ def as_csv(rows: Sequence[Row]) -> Iterator[str]:
         yield _line([*cells, *(row.get(key) for key in more)])
 
 
-def as_text(rows: Sequence[Row], clean: Any) -> Iterator[str]:
-    """Columns for people; ``clean`` makes a text harmless for a terminal. What no row has is left out."""
+def as_text(rows: Sequence[Row]) -> Iterator[list[str]]:
+    """The cells of a table for people, its header first. What no row has is left out."""
     several = len({row["namespace"] for row in rows}) > 1
     optional = {"INDEX": "index", "OUTPUT": "output", "TERMINATION": "terminationMessage"}
     heads = [head for head in _TEXT_COLUMNS if head != "NAMESPACE" or several]
     for head, key in optional.items():
         if all(row.get(key) is None for row in rows):
             heads.remove(head)
-    cells = [heads, *([_cell(_value(row, head), head, clean) for head in heads] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+    yield heads
+    for row in rows:
+        yield [_cell(_value(row, head), head) for head in heads]
 
 
 def _value(row: Row, head: str) -> object:
@@ -142,13 +139,12 @@ def _value(row: Row, head: str) -> object:
     return row.get(_TEXT_COLUMNS[head])
 
 
-def _cell(value: object, head: str, clean: Any) -> str:
+def _cell(value: object, head: str) -> str:
     if value is None:
         return ""
     if head == "SECONDS" and isinstance(value, (int, float)):
         return f"{value:.1f}"
-    text: str = clean(str(value)).rstrip("\n").replace("\n", "\\n")
-    return text if len(text) <= _MAX_CELL else text[: _MAX_CELL - 3] + "..."
+    return str(value).rstrip("\n")
 
 
 def _line(cells: Iterable[object]) -> str:

@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any, Final
 
 from expander.base.errors import AdmissionError
+from expander.base.text import plural
 from expander.client.quotas import NamespaceLimits
 from expander.kube import limit_ranges, quota
 from expander.kube.quantity import Quantity
@@ -241,8 +242,3 @@ def _shortage(room: Headroom, on_quota: str, open_ended: bool) -> str:
 
 def _object_noun(room: Headroom) -> str:
     return plural(room.what if room.refused else "pod", room.of)
-
-
-def plural(kind: str, count: int) -> str:
-    """``Job`` or ``Jobs``."""
-    return kind if count == 1 else f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"

@@ -265,7 +265,7 @@ class Run:
             return True
         if self._ends_at is not None and self._clock() >= self._ends_at:
             self._tell_stalls()
-            result.stopped = "the time is up"
+            result.stopped = "timed out"
             return True
         if self._halt is not None and self._halt.reached(counts["succeeded"], counts["failed"]):
             result.stopped = "halted"

@@ -105,7 +105,7 @@ def test_a_group_goes_with_all_that_bears_its_label_and_nothing_else(served: Ser
         "CronJob": 1,
     }
     again = follow(served, "cleanup", "--group", "a")
-    assert (again.code, again.out, again.err) == (0, "", "there is nothing to clean up\n")
+    assert (again.code, again.out, again.err) == (0, "", "nothing to clean up\n")
 
 
 def test_a_dry_run_lists_exactly_what_goes_and_the_command_of_kubectl_does_the_same(
@@ -258,7 +258,7 @@ def test_local_state_goes_in_part_or_as_a_whole(tmp_path: Path) -> None:
     assert run("cleanup", *where).code == 0
     assert not (folder / "here").exists()
     again = run("cleanup", *where)
-    assert (again.code, again.err) == (0, "there is nothing to clean up\n")
+    assert (again.code, again.err) == (0, "nothing to clean up\n")
 
 
 def test_state_in_which_something_runs_stays(tmp_path: Path) -> None:

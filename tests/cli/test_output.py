@@ -1,6 +1,6 @@
 """What stands before the lines of a log."""
 
-from expander.cli.output import LogOutput
+from expander.cli.logs import LogOutput
 
 
 def test_a_long_name_keeps_its_end_which_tells_attempts_apart() -> None:

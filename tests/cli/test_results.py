@@ -80,11 +80,11 @@ def test_files_are_fetched_once_and_the_tables_tell_of_all(served: Server, tmp_p
     words = ("results", "--group", "g", "-o", str(out))
     answer = follow(served, *words)
     assert (answer.code, answer.out) == (0, "")
-    assert "5 new results, 5 in all" in answer.err
+    assert "5 new results, 5 in total" in answer.err
     assert "1 have not ended" in answer.err
     assert (out / "apple" / "stdout").read_text() == "one\n"
     assert (out / "w" / "1" / "stdout").read_text() == "index 1\n"
-    assert "0 new results, 5 in all" in follow(served, *words).err
+    assert "0 new results, 5 in total" in follow(served, *words).err
     rows = list(csv.DictReader(io.StringIO((out / "results.csv").read_text())))
     assert [(row["name"], row["index"], row["state"]) for row in rows] == [
         ("a", "", "Complete"),
@@ -104,7 +104,7 @@ def test_results_of_jobs_that_are_gone_stay_in_the_tables(tmp_path: Path) -> Non
         for name in ("first", "second"):
             create(server, job(name, f"echo {name}"))
             answer = follow(server, "results", "--group", "g", "-f", "--out", str(out))
-            assert "1 new results" in answer.err
+            assert "1 new result" in answer.err
             assert server.request("DELETE", f"/apis/batch/v1/namespaces/default/jobs/{name}").code == 200
         assert [row["name"] for row in csv.DictReader(io.StringIO((out / "results.csv").read_text()))] == [
             "first",

@@ -92,7 +92,7 @@ def test_the_documents_three_jobs_run_here_and_their_output_is_shown(runtime: st
     assert sorted(answer.out.splitlines()) == [
         f"[process-item-{name}] Processing item {name}" for name in ("apple", "banana", "cherry")
     ]
-    assert answer.err.splitlines()[-1] == "3 Jobs: 3 succeeded, 0 failed"
+    assert answer.err.splitlines()[-1] == "3 Jobs: 3 complete, 0 failed"
 
 
 def test_manifests_of_expand_run_from_a_folder_and_from_standard_input() -> None:
@@ -114,7 +114,7 @@ def test_a_failed_job_makes_the_exit_code_1_and_is_named_with_its_reason() -> No
         lines[-2]
         == "failed: job-bad (item 'bad'): BackoffLimitExceeded (exit code 1): Job has reached the specified backoff limit"
     )
-    assert lines[-1] == "2 Jobs: 1 succeeded, 1 failed"
+    assert lines[-1] == "2 Jobs: 1 complete, 1 failed"
     assert "[job-bad] working on bad" in answer.out.splitlines()
 
 
@@ -131,7 +131,7 @@ def test_the_same_command_again_does_nothing_twice() -> None:
     again = run("run", name, "a", "b", "c")
     assert (first.code, again.code) == (0, 0)
     assert again.out == "[job-c] c\n"
-    assert again.err.splitlines()[-1] == "3 Jobs: 3 succeeded, 0 failed (2 of them before this run)"
+    assert again.err.splitlines()[-1] == "3 Jobs: 3 complete, 0 failed (2 before this run)"
 
 
 def test_other_content_under_the_same_name_is_an_error_until_the_run_is_forgotten() -> None:
@@ -153,7 +153,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(started: Start) -> None:
     process.communicate()
     answer = run("run", "--runtime", "process", name, "-i", "1-60", "--jobs", "4")
     assert answer.code == 0, answer.err
-    assert answer.err.splitlines()[-1].startswith("60 Jobs: 60 succeeded, 0 failed (")
+    assert answer.err.splitlines()[-1].startswith("60 Jobs: 60 complete, 0 failed (")
     ended = Path("ended").read_text().split()
     assert sorted(set(ended), key=int) == [str(number) for number in range(1, 61)]
     assert len(ended) <= 64
@@ -196,7 +196,7 @@ def test_ctrl_c_twice_stops_everything_and_leaves_no_process(started: Start) -> 
         (["--fail-fast"], "halted"),
         (["--halt", "now,fail=1"], "halted"),
         (["--halt", "soon,fail=1"], "halted"),
-        (["--timeout", "1"], "the time is up"),
+        (["--timeout", "1"], "timed out"),
     ],
 )
 def test_a_run_can_end_before_everything_is_done(arguments: list[str], words: str) -> None:
@@ -303,7 +303,7 @@ def test_progress_is_shown_on_a_terminal_only() -> None:
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert b"2 running" in shown
-    assert b"6 Jobs: 6 succeeded, 0 failed" in shown
+    assert b"6 Jobs: 6 complete, 0 failed" in shown
     assert "running" not in run("run", "--fresh", name, "a").err
 
 
@@ -330,7 +330,7 @@ def test_a_config_map_of_the_batch_is_used_and_a_cron_job_in_it_runs_once() -> N
     )
     answer = run("run", "all.yaml", "world")
     assert (answer.code, answer.out) == (0, "[job-world] hello world\n"), answer.err
-    assert "2 Jobs: 2 succeeded, 0 failed" in answer.err
+    assert "2 Jobs: 2 complete, 0 failed" in answer.err
 
 
 CRON = """\

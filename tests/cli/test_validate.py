@@ -126,7 +126,7 @@ def test_hostile_text_is_one_clear_error(folder: Path, text: bytes) -> None:
     lines = answer.out.splitlines()
     assert len(lines) == 2
     assert ": error: " in lines[0]
-    assert lines[1] == "1 manifests: 0 valid, 0 invalid, 1 unreadable"
+    assert lines[1] == "1 manifest: 0 valid, 0 invalid, 1 unreadable"
 
 
 def test_the_batch_is_looked_at_as_a_whole(folder: Path) -> None:
@@ -226,7 +226,7 @@ def test_it_works_in_a_process_without_any_network(folder: Path) -> None:
     if subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode:
         command = ["unshare", "-rn", *command[2:]]
     answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert (answer.returncode, answer.stdout) == (0, "1 manifests: 1 valid, 0 invalid\n")
+    assert (answer.returncode, answer.stdout) == (0, "1 manifest: 1 valid, 0 invalid\n")
 
 
 def test_every_recorded_valid_manifest_is_accepted(reference: Path) -> None:

@@ -42,7 +42,7 @@ def waiting(server: Server, *arguments: str, **options: Any) -> AbstractContextM
 
 def test_a_group_that_completes_is_0_and_one_in_which_some_fail_is_1(served: Server) -> None:
     answer = follow(served, "wait", "--group", "fine")
-    assert (answer.code, answer.err) == (0, "1 Jobs: 1 complete, 0 failed\n")
+    assert (answer.code, answer.err) == (0, "1 Job: 1 complete, 0 failed\n")
     assert answer.out.startswith("job.batch/fine complete (")
     answer = follow(served, "wait", "--group", "mixed")
     assert (answer.code, answer.err) == (1, "2 Jobs: 1 complete, 1 failed\n")
@@ -51,7 +51,7 @@ def test_a_group_that_completes_is_0_and_one_in_which_some_fail_is_1(served: Ser
 
 def test_quiet_prints_the_sum_alone(served: Server) -> None:
     answer = follow(served, "wait", "--group", "fine", "-q")
-    assert (answer.code, answer.out, answer.err) == (0, "", "1 Jobs: 1 complete, 0 failed\n")
+    assert (answer.code, answer.out, answer.err) == (0, "", "1 Job: 1 complete, 0 failed\n")
 
 
 def test_json_has_an_object_for_each_job_that_ended_and_a_last_line_with_the_sums(served: Server) -> None:
@@ -73,7 +73,7 @@ def test_json_has_an_object_for_each_job_that_ended_and_a_last_line_with_the_sum
 
 
 def test_when_the_time_is_up_it_is_3_and_says_what_keeps_the_rest(served: Server) -> None:
-    end = "the time is up: 1 Jobs: 0 complete, 0 failed, 1 unfinished\n"
+    end = "timed out: 1 Job: 0 complete, 0 failed, 1 unfinished\n"
 
     def is_stuck() -> bool:
         answer = follow(served, "wait", "--group", "stuck", "--timeout", "2s")
@@ -168,7 +168,7 @@ def test_while_a_submission_is_at_work_its_jobs_are_expected(tmp_path: Path) -> 
 def test_a_local_group_is_waited_for_too(tmp_path: Path) -> None:
     state = str(run_locally(tmp_path, LOCAL))
     answer = run("wait", "--group", "here", "--state", state)
-    assert (answer.code, answer.err) == (0, "1 Jobs: 1 complete, 0 failed\n")
+    assert (answer.code, answer.err) == (0, "1 Job: 1 complete, 0 failed\n")
     assert run("wait", "--group", "here", "--state", state, "--expect", "2", "--timeout", "1s").code == 3
 
 
@@ -184,7 +184,7 @@ def test_a_local_run_that_begins_later_is_seen_to_its_end(tmp_path: Path) -> Non
     with at_work("wait", "--group", "here", "--state", str(state), "--expect", "1") as process:
         run_locally(tmp_path, LOCAL)
         output, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors) == (0, "1 Jobs: 1 complete, 0 failed\n")
+    assert (process.returncode, errors) == (0, "1 Job: 1 complete, 0 failed\n")
     assert output.startswith("job.batch/good complete (")
 
 
@@ -192,7 +192,7 @@ def test_a_list_that_takes_long_is_not_one_without_jobs(tmp_path: Path) -> None:
     with cluster(tmp_path, "--inject", "latency=700ms") as server:
         create(server, job("slow", group="slow"))
         answer = follow(server, "wait", "--group", "slow", "-q")
-        assert (answer.code, answer.err) == (0, "1 Jobs: 1 complete, 0 failed\n")
+        assert (answer.code, answer.err) == (0, "1 Job: 1 complete, 0 failed\n")
 
 
 def test_a_server_that_does_not_answer_is_no_reason_to_wait_longer_than_told(tmp_path: Path) -> None:
@@ -208,4 +208,4 @@ def test_a_slow_server_is_not_taken_for_one_without_jobs(tmp_path: Path) -> None
     with cluster(tmp_path, "--inject", "latency=800ms") as server:
         create(server, job("slow"))
         answer = follow(server, "wait", "--group", "g")
-    assert (answer.code, answer.err) == (0, "1 Jobs: 1 complete, 0 failed\n")
+    assert (answer.code, answer.err) == (0, "1 Job: 1 complete, 0 failed\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from expander.cli.output import printable
+from expander.cli.table import table
 from expander.group.records import records
 from expander.group.table import Row, as_csv, as_joblog, as_json, as_json_lines, as_text, record_row
 from tests.group.fakes import BEGIN, FakeReader, job, pod
@@ -47,14 +47,14 @@ def test_the_columns_of_an_item_are_columns_of_the_table() -> None:
 
 
 def test_the_text_table_shows_what_there_is(mixed: list[Row]) -> None:
-    lines = "".join(as_text(mixed, printable)).splitlines()
+    lines = "".join(table(as_text(mixed))).splitlines()
     assert lines[0].split() == ["JOB", "ITEM", "STATE", "SECONDS", "EXIT", "PODS", "REASON"]
     assert 'one, "two"\\nthree' in lines[1]
     assert lines[2].split() == ["b", "Failed", "7.0", "3", "2", "BackoffLimitExceeded", "(exit", "code", "3)"]
 
 
 def test_a_terminal_is_never_steered_by_an_item() -> None:
-    assert "\x1b" not in "".join(as_text(rows(job("a", item="\x1b[2Jx")), printable))
+    assert "\x1b" not in "".join(table(as_text(rows(job("a", item="\x1b[2Jx")))))
 
 
 def test_the_joblog_has_parallels_columns_and_lists_what_has_ended(mixed: list[Row]) -> None:

@@ -111,7 +111,7 @@ def test_run_fills_the_queue_and_works_on_it_and_does_it_once(
     again = run(*words, cwd=tmp_path)
     assert again.code == 0
     assert "got" not in again.out
-    assert f"queue {name}: 0 messages added, 3 were there already" in again.err
+    assert f"queue {name}: 0 messages added, 3 already there" in again.err
 
 
 def test_an_item_that_fails_for_good_fails_the_job_when_the_others_are_done(
@@ -127,7 +127,7 @@ def test_an_item_that_fails_for_good_fails_the_job_when_the_others_are_done(
         "0",
         "7",
     ]
-    assert "1 Jobs: 0 succeeded, 1 failed" in answer.err
+    assert "1 Job: 0 complete, 1 failed" in answer.err
 
 
 def test_a_broker_with_a_password_is_run_here_without_showing_it(

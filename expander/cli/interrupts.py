@@ -1,0 +1,37 @@
+"""What a command does when it is interrupted."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+
+def end_now() -> None:
+    """End the command: what a second signal does unless there is something better."""
+    raise KeyboardInterrupt
+
+
+class Interrupts:
+    """Within it the first SIGINT or SIGTERM calls ``first`` with its number, every other one ``again``."""
+
+    def __init__(self, first: Callable[[int], None], again: Callable[[], None] = end_now) -> None:
+        self._first = first
+        self._again = again
+        self.seen = False
+
+    def __enter__(self) -> Interrupts:
+        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in self._before:
+            signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _: object) -> None:
+        if self.seen:
+            self._again()
+        else:
+            self.seen = True
+            self._first(number)

@@ -1,0 +1,54 @@
+"""Options of the commands of ``expander queue``, and the queue that they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from expander.cli.batch_options import Command
+
+if TYPE_CHECKING:
+    from expander.queues.queue import Queue
+    from expander.queues.signals import Signals
+
+_BROKER = [
+    click.option(
+        "--url",
+        required=True,
+        envvar=["EXPANDER_QUEUE_URL", "BROKER_URL"],
+        metavar="URL",
+        help="URL of the broker: redis://... or amqp://...  [env: EXPANDER_QUEUE_URL, BROKER_URL]",
+    ),
+    click.option(
+        "--queue",
+        "name",
+        required=True,
+        envvar=["EXPANDER_QUEUE", "QUEUE"],
+        metavar="NAME",
+        help="Name of the queue.  [env: EXPANDER_QUEUE, QUEUE]",
+    ),
+]
+
+
+def broker_options(command: Command) -> Command:
+    """Options of the broker and the queue."""
+    for option in reversed(_BROKER):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def opened(url: str, name: str, signals: Signals | None = None) -> Iterator[Queue]:
+    """The queue, closed at the end. A worker, with its ``signals``, waits for an unreachable broker."""
+    from expander.queues.open import open_queue
+    from expander.queues.queue import LONG, Patience
+
+    patience = None if signals is None else Patience(LONG, lambda: signals.received)
+    queue = open_queue(url, name, patience)
+    try:
+        yield queue
+    finally:
+        queue.close()

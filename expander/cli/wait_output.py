@@ -1,0 +1,120 @@
+"""What ``wait`` prints: each Job as it finishes, progress, and a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from expander.base.errors import ExpanderError
+from expander.base.text import counted
+from expander.cli import status_output
+from expander.cli.output import MAX_ERRORS, OutcomeLines, Output, printable, say
+from expander.cli.progress import Step
+from expander.cli.status_output import name_of
+from expander.group.attempts import pods_by_job
+from expander.group.job_status import JobStatus, job_status, statuses_of_jobs
+from expander.group.wait import DELETED_JOB, FAILED_JOB, SUCCEEDED_JOB, JobCounts
+
+if TYPE_CHECKING:
+    from expander.group.source import Reader
+    from expander.group.wait import WaitResult
+    from expander.kube.objects import Object
+
+MAX_EXPLAINED: Final = 100
+"""Failed Jobs whose pods are read for the cause."""
+
+WORDS: Final = {
+    SUCCEEDED_JOB: "complete",
+    FAILED_JOB: "failed",
+    DELETED_JOB: "deleted before it finished",
+}
+
+
+class WaitOutput:
+    """Prints the Jobs of a wait. ``expected`` is the number of Jobs to come, 0 if unknown."""
+
+    def __init__(self, reader: Reader, *, quiet: bool, as_json: bool, expected: int) -> None:
+        self._reader = reader
+        self._quiet = quiet
+        self._expected = expected
+        self._out = Output()
+        self._lines = OutcomeLines(self._out) if as_json else None
+        self._failures = 0
+        self._tally: JobCounts | None = None
+
+    def ended(self, job: Object, became: str) -> None:
+        """A Job has ended, or is gone."""
+        one = self._standing(job, became)
+        if self._lines is not None:
+            outcome = one.outcome
+            self._lines.put(
+                outcome.name,
+                outcome.namespace,
+                outcome.item or None,
+                became,
+                reason=one.reason,
+                attempts=outcome.attempts,
+                message=": ".join(part for part in (one.message, one.cause, one.detail) if part),
+            )
+        elif not self._quiet:
+            why = f": {one.explanation}" if became == FAILED_JOB and one.explanation else ""
+            seconds = one.outcome.seconds
+            took = f" ({status_output.span_of(one, 0.0)})" if seconds is not None else ""
+            self._out.put(printable(f"{name_of(job)} {WORDS[became]}{why}{took}") + "\n")
+
+    def _standing(self, job: Object, became: str) -> JobStatus:
+        """The status of a Job; of the first failed ones with the causes from their pods."""
+        pods: list[Object] = []
+        if (
+            became == FAILED_JOB
+            and (self._failures < MAX_EXPLAINED)
+            and (self._lines is not None or not self._quiet)
+        ):
+            self._failures += 1
+            try:
+                pods = [*self._reader.pods([job])]
+            except ExpanderError:
+                pods = []  # the Job's own status must do
+        return job_status(job, pods, {})
+
+    def turn(self, tally: JobCounts) -> None:
+        """Time has passed."""
+        self._out.finish()
+        self._tally = tally
+
+    def step(self) -> Step | None:
+        """How far the wait is."""
+        if self._tally is None:
+            return None
+        failed = [f"{self._tally.bad:,} failed"] if self._tally.bad else []
+        return Step(self._tally.ended, max(self._tally.known, self._expected), failed)
+
+    def finish(self, tally: JobCounts, ending: WaitResult) -> None:
+        """The summary, and why unfinished Jobs wait."""
+        if self._lines is not None:
+            unfinished = {"unfinished": len(tally.jobs)} if tally.jobs else {}
+            counts = {name: count for name, count in tally.counts.items() if count}
+            self._lines.finish(interrupted=ending == "interrupted", counts={**counts, **unfinished})
+        self._out.finish()
+        if ending == "timeout":
+            self._explain([*tally.jobs.values()])
+        parts = [f"{tally.counts[SUCCEEDED_JOB]:,} complete", f"{tally.counts[FAILED_JOB]:,} failed"]
+        parts += [f"{tally.counts[DELETED_JOB]:,} deleted"] if tally.counts[DELETED_JOB] else []
+        parts += [f"{len(tally.jobs):,} unfinished"] if tally.jobs else []
+        missing = self._expected - tally.known
+        parts += [f"{missing:,} not created"] if missing > 0 else []
+        said = {"timeout": "timed out: ", "interrupted": "interrupted: "}.get(ending, "")
+        say(f"{said}{counted(tally.known, 'Job')}: {', '.join(parts)}")
+
+    def _explain(self, jobs: Sequence[Object]) -> None:
+        """Print why the first unfinished Jobs wait."""
+        shown = jobs[:MAX_ERRORS]
+        try:
+            found = statuses_of_jobs(self._reader, shown, pods_by_job(self._reader.pods(shown)))
+        except ExpanderError:
+            found = [job_status(job, (), {}) for job in shown]
+        for one in found:
+            words = f": {one.summary}" if one.summary else ""
+            say(f"{one.state.lower()}: {status_output.label(one)}{words}")
+        if len(jobs) > MAX_ERRORS:
+            say(f"and {len(jobs) - MAX_ERRORS:,} more")
