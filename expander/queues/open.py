@@ -32,7 +32,7 @@ def open_queue(url: str, name: str, patience: Patience | None = None) -> Queue:
     if find_spec(client) is None:
         raise UsageError(
             f"the Python package {client!r} is not installed, which speaks to {scheme}:// brokers",
-            hint="pip install 'expander[queue]'",
+            hint="pip install 'kube-expander[queue]'",
         )
     if client == "redis":
         from expander.queues.redis_queue import RedisQueue

@@ -95,7 +95,7 @@ def queued(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) 
     )
     _workers(tree["spec"], container["name"], len(items), limit, shape, warnings)
     if shape.url is None or shape.secret is None:
-        warnings.append(f"the image {container.get('image')!r} must have expander[queue] installed")
+        warnings.append(f"the image {container.get('image')!r} must have kube-expander[queue] installed")
     messages = [_message(difference, number, row) for number, row in enumerate(items)]
     return Queued(queue, messages, [*_secret(tree, shape, rows), manifest(tree, rows)])
 

@@ -57,7 +57,7 @@ def test_a_client_that_is_not_installed_is_named_with_what_to_do(monkeypatch: py
     with pytest.raises(UsageError) as found:
         open_queue("redis://localhost", "job")
     assert "'redis' is not installed" in str(found.value)
-    assert "expander[queue]" in str(found.value)
+    assert "kube-expander[queue]" in str(found.value)
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 201])

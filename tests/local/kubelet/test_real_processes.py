@@ -73,7 +73,7 @@ def boxed(tmp_path: Path) -> Iterator[Machine]:
     """Containers are sandboxes."""
     found = bubblewrap.find_bubblewrap()
     if isinstance(found, str):
-        pytest.fail(f"this test needs bubblewrap ('expander[test]' brings it on Linux): {found}")
+        pytest.fail(f"this test needs bubblewrap ('kube-expander[test]' brings it on Linux): {found}")
     made = Machine(tmp_path, SandboxRuntime(found))
     yield made
     made.supervisor.close()

@@ -24,7 +24,7 @@ def wrap() -> bubblewrap.Bubblewrap:
     """A bubblewrap that works."""
     found = bubblewrap.find_bubblewrap()
     if isinstance(found, str):
-        pytest.fail(f"this test needs bubblewrap ('expander[test]' brings it on Linux): {found}")
+        pytest.fail(f"this test needs bubblewrap ('kube-expander[test]' brings it on Linux): {found}")
     return found
 
 
