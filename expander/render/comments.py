@@ -1,7 +1,7 @@
 """The template's own YAML, comments and key order kept, with tokens where the placeholders are.
 
-ruamel.yaml keeps what a person wrote, but reads some scalars otherwise than kubectl does: its text is used
-only when our own reader finds exactly the wanted tree in it.
+ruamel.yaml keeps what a person wrote, but readers of YAML disagree about some scalars (``on``, ``0o10``,
+``12:30``, dates). The text is used only when kubectl's rules and PyYAML find exactly the wanted tree in it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import io
 import re
 from typing import Any
 
+import yaml
+
 from expander.base.errors import YamlError
 from expander.base.yaml import load_documents
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def commented_text(source: str, wanted: Any, prefix: str) -> str | None:
@@ -20,33 +24,46 @@ def commented_text(source: str, wanted: Any, prefix: str) -> str | None:
     Tokens in ``wanted`` begin with ``prefix``; a comment behind one is not kept in its column.
     """
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLStreamError
 
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 1 << 30
-    yaml.allow_duplicate_keys = True
+    ruamel = YAML()
+    ruamel.preserve_quotes = True
+    ruamel.width = 1 << 30
+    ruamel.allow_duplicate_keys = True
     offset = _sequence_offset(source)
-    yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
-    out = io.StringIO()
+    ruamel.indent(mapping=2, sequence=offset + 2, offset=offset)
     try:
-        tree = yaml.load(source)
+        tree = ruamel.load(source)
         if not _sync(tree, wanted):
             return None
-        yaml.dump(tree, out)
-    except (MarkedYAMLError, YAMLStreamError, ValueError, TypeError, NotImplementedError):
+        text = _dumped(ruamel, tree)
+        if not _agree(tree, yaml.load(text, _Loader), wanted):
+            return None
+        text = _dumped(ruamel, tree)
+    except Exception:  # both libraries leak errors of any type on odd YAML; there is another way to write it
         return None
-    text = out.getvalue().removesuffix("...\n")
     tidy = re.sub(rf"(?m)^(.*{prefix}h[0-9]+.*?) {{2,}}#", r"\1  #", text)
-    return next((form for form in (tidy, text) if _says(form, wanted)), None)
+    return next((form for form in (tidy, text) if says(form, wanted)), None)
 
 
-def _says(text: str, wanted: Any) -> bool:
+def says(text: str, wanted: Any) -> bool:
+    """Whether ``text`` is one document that says ``wanted``, to kubectl and to PyYAML."""
     try:
         documents = list(load_documents(text, "<template>"))
-    except YamlError:
+        other = yaml.load(text, _Loader)
+    except (YamlError, yaml.YAMLError, ValueError):
         return False
-    return text.endswith("\n") and len(documents) == 1 and _same(documents[0].data, wanted)
+    return (
+        text.endswith("\n")
+        and len(documents) == 1
+        and _same(documents[0].data, wanted)
+        and _same(other, wanted)
+    )
+
+
+def _dumped(ruamel: Any, tree: Any) -> str:
+    out = io.StringIO()
+    ruamel.dump(tree, out)
+    return out.getvalue().removesuffix("...\n")
 
 
 def _sync(tree: Any, wanted: Any) -> bool:
@@ -75,11 +92,65 @@ def _replace(parent: Any, key: Any, wanted: Any) -> bool:
     if isinstance(present, (dict, list)):
         return False
     if not _same(present, wanted):
-        from ruamel.yaml.scalarstring import LiteralScalarString
-
-        many = isinstance(wanted, str) and "\n" in wanted
-        parent[key] = LiteralScalarString(wanted) if many else wanted
+        _set(parent, key, wanted)
     return True
+
+
+def _agree(tree: Any, read: Any, wanted: Any) -> bool:
+    """Quote or spell out in ``tree`` what PyYAML, which gave ``read``, takes for something else."""
+    if isinstance(wanted, dict):
+        if not isinstance(read, dict) or list(read) != list(wanted):
+            return False
+        return all(_agree_at(tree, key, read[key], value) for key, value in wanted.items())
+    if not isinstance(read, list) or len(read) != len(wanted):
+        return False
+    return all(_agree_at(tree, number, read[number], value) for number, value in enumerate(wanted))
+
+
+def _agree_at(parent: Any, key: Any, read: Any, wanted: Any) -> bool:
+    if isinstance(wanted, (dict, list)):
+        return _agree(parent[key], read, wanted)
+    if not _same(read, wanted):
+        _set(parent, key, wanted, quote=True)
+    return True
+
+
+def _set(parent: Any, key: Any, wanted: Any, quote: bool = False) -> None:
+    """Put a scalar in the place of another, whose style it does not inherit."""
+    from ruamel.yaml.scalarstring import (
+        DoubleQuotedScalarString,
+        FoldedScalarString,
+        LiteralScalarString,
+        PlainScalarString,
+    )
+
+    block = isinstance(wanted, str) and "\n" in wanted
+    if isinstance(parent[key], (LiteralScalarString, FoldedScalarString)) and not block:
+        _end_block(parent, key)
+    if isinstance(wanted, str):
+        style = LiteralScalarString if block else DoubleQuotedScalarString if quote else PlainScalarString
+        wanted = style(wanted)
+    parent[key] = wanted
+
+
+def _end_block(parent: Any, key: Any) -> None:
+    """Move comments of a block scalar (behind its header, below it) to where those of a plain one are."""
+    from ruamel.yaml.error import CommentMark
+    from ruamel.yaml.tokens import CommentToken
+
+    found = parent.ca.items.get(key)
+    if not found:
+        return
+    below, header = (2, 3) if isinstance(parent, dict) else (0, 1)
+    parts = [*found, None, None, None, None][:4]
+    text = "".join(parts[header] or ()).strip()
+    after = parts[below]
+    if after is not None:
+        start = after.value if after.value.startswith("\n") else " " * after.start_mark.column + after.value
+        text += start if start.startswith("\n") else f"\n{start}"
+    parts[header] = None
+    parts[below] = CommentToken(text or "\n", CommentMark(0), None)
+    parent.ca.items[key] = parts
 
 
 def _same(left: Any, right: Any) -> bool:

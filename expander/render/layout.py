@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from expander.base.errors import YamlError
-from expander.base.yaml import dump, load_documents, quoted, scalar
-from expander.render.comments import commented_text
+from expander.base.yaml import dump, quoted, scalar
+from expander.render.comments import commented_text, says
 from expander.render.placeholder import Placeholder, Style
 
 Gap: TypeAlias = "int | Placeholder"
@@ -161,9 +160,6 @@ def _is_number(placeholder: Placeholder) -> bool:
     return placeholder.rule is None and placeholder.type.name in ("INT32", "INT64")
 
 
-_HOSTILE = "a: \"b' #c"  # data in a literal block, something else anywhere else
-
-
 def make_layout(
     tree: dict[str, Any],
     placeholders: list[Placeholder],
@@ -188,31 +184,54 @@ def make_layout(
         named = [tree["kind"], metadata.get("namespace") or "", metadata.get("name") or ""]
         text = "\n".join(tokens.get(part, str(part)) for part in named)
         return raw_layout(text, re.compile(whole), placeholders)
-    literals = dict(tokens)
-    if name == "yaml":
-        for number, placeholder in enumerate(placeholders):
-            if placeholder.style is Style.LITERAL:
-                pieces = enumerate(placeholder.segments)
-                literals[placeholder.token] = "".join(
-                    p if isinstance(p, str) else f"{prefix}h{number}s{i}z" for i, p in pieces
-                )
-    wanted = _retoken(tree, literals)
-    text = (None if source_text is None else commented_text(source_text, wanted, prefix)) or dump(wanted)
-    text = re.sub(f"([\"'])({prefix}h[0-9]+z)\\1", r"\2", text)  # a value brings its own quotes
-    if literals != tokens and not _in_blocks(text, wanted, f"{prefix}h[0-9]+s[0-9]+z"):
+    blocks = {
+        placeholder.token: "".join(
+            piece if isinstance(piece, str) else f"{prefix}h{number}s{segment}z"
+            for segment, piece in enumerate(placeholder.segments)
+        )
+        for number, placeholder in enumerate(placeholders)
+        if name == "yaml" and placeholder.style is Style.LITERAL
+    }
+    wanted = _retoken(tree, {**tokens, **blocks})
+    commented = None if source_text is None else commented_text(source_text, wanted, prefix)
+    if commented is not None:
+        layout = yaml_layout(commented, re.compile(whole), placeholders)
+        if _holds_values(layout, wanted, prefix):
+            return layout
+    layout = yaml_layout(dump(wanted), re.compile(whole), placeholders)
+    if blocks and not _holds_values(layout, wanted, prefix):
         return make_layout(tree, placeholders, prefix, source_text, "yaml flat")
-    return yaml_layout(text, re.compile(whole), placeholders)
+    return layout
 
 
-def _in_blocks(text: str, wanted: Any, column: str) -> bool:
-    """Whether every column of the text stands in a literal block, where values are written as they are."""
-    hostile = re.sub(column, lambda _: _HOSTILE, text)
-    expected = re.sub(column, lambda _: json_text(_HOSTILE)[1:-1], json_text(wanted))
-    try:
-        documents = list(load_documents(hostile, "<template>"))
-    except YamlError:
-        return False
-    return len(documents) == 1 and documents[0].data == json.loads(expected)
+_HOSTILE = "a: \"b' #{number}"
+"""Data in a literal block and when it is quoted, something else anywhere else."""
+
+
+def _holds_values(layout: Layout, wanted: Any, prefix: str) -> bool:
+    """Whether every gap of a YAML layout is a place where a value is read back as it was put in."""
+    values = {
+        placeholder.token: _HOSTILE.replace("{number}", f"{number}\n")
+        for number, placeholder in enumerate(layout.placeholders)
+    }
+    columns = {column for placeholder in layout.placeholders for column in placeholder.columns}
+    texts = [_HOSTILE.replace("{number}", str(column)) for column in range(max(columns, default=-1) + 1)]
+    expected: dict[str, str] = {}
+    for number, placeholder in enumerate(layout.placeholders):
+        expected[f"{prefix}h{number}z"] = values[placeholder.token]
+        for segment, piece in enumerate(placeholder.segments):
+            if isinstance(piece, int):
+                expected[f"{prefix}h{number}s{segment}z"] = texts[piece]
+    token = re.compile(f"{prefix}h[0-9]+(?:s[0-9]+)?z")
+    return says(layout.fill(values, texts), _filled(wanted, token, expected))
+
+
+def _filled(tree: Any, token: re.Pattern[str], values: Mapping[str, str]) -> Any:
+    if isinstance(tree, dict):
+        return {_filled(key, token, values): _filled(value, token, values) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_filled(value, token, values) for value in tree]
+    return token.sub(lambda match: values[match[0]], tree) if isinstance(tree, str) else tree
 
 
 def _retoken(tree: Any, tokens: Mapping[str, str]) -> Any:

@@ -67,7 +67,8 @@ def scalar(value: Any, flow: bool = False) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} has no JSON")
-    return repr(value)
+    text = repr(value)
+    return text.replace("e", ".0e") if "e" in text and "." not in text else text  # YAML 1.1 wants the dot
 
 
 def dump(value: Any) -> str:
