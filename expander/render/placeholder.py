@@ -237,7 +237,7 @@ _CONVERT = {
 _END = r"(?![\s\S])"
 _NO_ESCAPES = r"[ !#-\[\]-~]*"  # printable ASCII that JSON and double-quoted YAML write alike
 _LITERAL = r"[!#-\[\]-~][ !#-\[\]-~]*"
-_PLAIN = r"[A-Za-z0-9_./-]*"
+_PLAIN = r"[A-Za-z0-9_./-]+"  # not empty: blanks around it would end the scalar, or be two
 _NOT_A_WORD = rf"(?=[A-Za-z])(?!(?i:y|n|yes|no|on|off|true|false|null){_END})"
 _INTEGER_TEXT = r"0|[1-9][0-9]{0,8}"
 _TEXTS = frozenset((FieldType.STRING, FieldType.QUANTITY, FieldType.TIME, FieldType.MISSING))

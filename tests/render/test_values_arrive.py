@@ -69,13 +69,14 @@ def read_by_all(text: str, wanted: Any) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    random=st.randoms(use_true_random=False),
+    seed=st.integers(0, 1 << 32),
     values=st.lists(hostile, min_size=1, max_size=4),
     fast=st.booleans(),
 )
 def test_every_reader_finds_the_value_in_yaml_that_json_has(
-    random: Random, values: list[str], fast: bool, kubectl: str
+    seed: int, values: list[str], fast: bool, kubectl: str
 ) -> None:
+    random = Random(seed)
     texts: list[str] = []
     wanted: list[Any] = []
     for _ in range(5):
