@@ -30,19 +30,19 @@ MAX_SLOWEST: Final = 10
 
 MAX_TAIL_LINES: Final = 20
 MAX_TAIL_BYTES: Final = 4096
-"""Of a log so many lines are shown, and not more than so many bytes."""
+"""The end of a log that is shown, in lines and in bytes."""
 
 ReportEntry = dict[str, Any]
 
 
 def first_failures(summary: GroupReport) -> list[ItemRecord]:
-    """The items that failed first."""
+    """The items that failed first, at most `MAX_FAILURES`."""
     found = [record for record in summary.records if record.state == FAILED]
     return sorted(found, key=lambda one: (one.finished is None, one.finished or 0.0))[:MAX_FAILURES]
 
 
 def slowest(summary: GroupReport) -> list[ItemRecord]:
-    """The items that took longest, of few items three; none when all took the same."""
+    """The items with the longest duration, of few items three; none if all took the same time."""
     found = sorted((r for r in summary.records if r.seconds is not None), key=lambda one: -(one.seconds or 0))
     if not found or found[0].seconds == found[-1].seconds:
         return []
@@ -50,7 +50,7 @@ def slowest(summary: GroupReport) -> list[ItemRecord]:
 
 
 def entries(reader: Reader, records: Sequence[ItemRecord]) -> list[ReportEntry]:
-    """What the page says of each of these; a log that cannot be read does not spoil the others."""
+    """The page's entry for each record; a log that cannot be read is named in its entry."""
     found = []
     with ParallelReader[tuple[str | None]](PARALLEL_LOGS) as readers:
         tails = readers.in_order(partial(_log_tail, reader, record) for record in records)
@@ -87,9 +87,9 @@ def _log_tail(reader: Reader, record: ItemRecord) -> Iterator[tuple[str | None]]
 
 
 def report_html(reader: Reader, title: str, *, version: str = "", now: float | None = None) -> str:
-    """The report of the group that ``reader`` tells of, as HTML; ``now`` in Unix seconds.
+    """The report of the group as HTML; ``now`` is in Unix seconds.
 
-    Raises what the reader raises for Jobs and pods; a log that cannot be read is only said in the page.
+    Raises what ``reader`` raises for Jobs and pods; a log that cannot be read is only named in the page.
     """
     found = summarize(records(reader), time.time() if now is None else now)
     return render_page(
@@ -103,11 +103,11 @@ def report_html(reader: Reader, title: str, *, version: str = "", now: float | N
 
 
 def write_report(reader: Reader, path: Path, title: str, *, version: str = "") -> int:
-    """Write the report to ``path``, whole or not at all; gives its size in bytes.
+    """Write the report to ``path`` atomically; returns its size in bytes.
 
-    Raises OutputError when it cannot be written, and what `report` raises.
+    Raises OutputError when it cannot be written, and what `report_html` raises.
     """
     if not path.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+        raise OutputError(f"cannot write {path}: folder {path.parent} does not exist")
     text = report_html(reader, title, version=version)
     return write_atomically(path, [text.encode("utf-8", "backslashreplace")])

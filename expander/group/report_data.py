@@ -18,10 +18,10 @@ from expander.group.records import FINISHED, STATES, ItemRecord
 from expander.run.outcomes import COMPLETE, FAILED
 
 MAX_BINS: Final = 28
-"""So many bins are aimed at."""
+"""How many bins a histogram has, roughly."""
 
 SKEW_FACTOR: Final = 30.0
-"""When the longest took so many times the median, bins grow by powers."""
+"""If the longest duration is so many times the median, bins grow by powers."""
 
 _STEPS: Final = (1, 2, 5, 10)
 
@@ -36,7 +36,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Bin(NamedTuple):
-    """Durations from ``low`` up to below ``high``, in seconds: how many were complete, and how many not."""
+    """Counts of durations from ``low`` up to below ``high`` seconds."""
 
     low: float
     high: float
@@ -45,7 +45,7 @@ class Bin(NamedTuple):
 
 
 def histogram_bins(complete: Sequence[float], failed: Sequence[float]) -> list[Bin]:
-    """The bins of two kinds of durations; none when there are no durations."""
+    """The histogram bins of these durations; empty without durations."""
     values = sorted([*complete, *failed])
     if not values:
         return []
@@ -101,7 +101,7 @@ def format_duration(seconds: float | None) -> str:
 
 
 def format_elapsed(seconds: float | None) -> str:
-    """How long something took. The API's times are whole seconds: what took none took less than one."""
+    """How long something took. The API's times are whole seconds, so 0 means less than one."""
     return "< 1 s" if seconds == 0 else format_duration(seconds)
 
 
@@ -113,15 +113,15 @@ def format_number(value: float) -> str:
 
 
 def format_percent(part: float, whole: float) -> str:
-    """A share; what is more than nothing is never shown as nothing, nor what is less than all as all."""
+    """A share in percent; more than nothing never reads 0%, and less than all never 100%."""
     if not whole or not part:
-        return "0 %"
+        return "0%"
     share = 100 * part / whole
     if share < 0.1:
-        return "< 0.1 %"
+        return "< 0.1%"
     if 99.9 < share < 100:
-        return "99.9 %"
-    return f"{share:.0f} %" if share >= 10 or share == int(share) else f"{share:.1f} %"
+        return "99.9%"
+    return f"{share:.0f}%" if share >= 10 or share == int(share) else f"{share:.1f}%"
 
 
 def format_time(seconds: float) -> str:
@@ -142,7 +142,7 @@ class Cost:
     memory: float = 0.0
 
     def plus(self, other: Cost) -> Cost:
-        """Both together."""
+        """The sum of both."""
         return Cost(self.cpu + other.cpu, self.memory + other.memory)
 
 
@@ -150,9 +150,9 @@ class Cost:
 class GroupReport:
     """A group in figures.
 
-    Times are Unix seconds, durations seconds; ``reasons`` counts the items that did not complete by state and
-    reason. ``useful`` is what complete items needed, ``lost`` what failed attempts and failed items cost,
-    ``open`` what unfinished items cost so far. ``peak`` is how many pods were at work at a time, at most.
+    Times are Unix seconds, durations seconds; ``reasons`` counts the items that are not complete by state and
+    reason. ``useful`` is the cost of complete items, ``lost`` that of failed attempts and failed items,
+    ``open`` that of unfinished items so far. ``peak`` is the highest number of pods running at once.
     """
 
     now: float
@@ -171,7 +171,7 @@ class GroupReport:
 
     @property
     def total(self) -> int:
-        """How many items there are."""
+        """The number of items."""
         return len(self.records)
 
     @property
@@ -181,14 +181,14 @@ class GroupReport:
 
     @property
     def wall(self) -> float | None:
-        """From the first start to the last end, or until now."""
+        """Seconds from the first start to the last end, or until now."""
         if self.begin is None:
             return None
         return max((self.now if self.unfinished else self.end or self.now) - self.begin, 0.0)
 
     @property
     def cost(self) -> Cost:
-        """All of it."""
+        """The total cost."""
         return self.useful.plus(self.lost).plus(self.open)
 
     def percentile(self, part: float) -> float | None:
@@ -199,7 +199,7 @@ class GroupReport:
 
 
 def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
-    """The figures of ``records``; ``now`` ends what is still at work."""
+    """The figures of ``records``; ``now`` is the end of what still runs."""
     found = GroupReport(now, list(records))
     edges: list[tuple[float, int]] = []
     for record in found.records:
@@ -235,7 +235,7 @@ def attempt_cost(attempt: Attempt, now: float) -> Cost:
 
 
 def script_data(summary: GroupReport) -> dict[str, Any]:
-    """The items for the page's script: texts that many items share are numbers into ``texts``."""
+    """The items for the page's script; shared texts are numbers into ``texts``."""
     texts: dict[str, int] = {"": 0}
     begin = summary.begin if summary.begin is not None else summary.now
     several = len({record.namespace for record in summary.records}) > 1
@@ -288,7 +288,7 @@ def failure_reason(record: ItemRecord) -> str:
 
 
 def plain_text(text: str) -> str:
-    """``text`` without what would colour a terminal; other control characters as a sign for them."""
+    """``text`` without terminal escape sequences; other control characters become U+FFFD."""
     return _CONTROL.sub("\ufffd", _ESCAPES.sub("", text))
 
 

@@ -40,7 +40,7 @@ MAX_TICKS: Final = 6
 
 
 def histogram(bins: Sequence[Bin]) -> dict[str, list[dict[str, Any]]] | None:
-    """The lines, bars and ticks for ``bins``; None when there are none."""
+    """The grid lines, bars and ticks for ``bins``; None if there are none."""
     if not bins:
         return None
     most = max(each.complete + each.failed for each in bins)
@@ -73,14 +73,14 @@ def histogram(bins: Sequence[Bin]) -> dict[str, list[dict[str, Any]]] | None:
 
 
 def _gridlines(most: int) -> list[int]:
-    """Round counts for the lines behind the bars; the last one is not below the highest bar."""
+    """Round counts for the grid lines; the last one is not below the highest bar."""
     power = 10 ** int(math.log10(max(most / 4, 1)))
     step = next(each * power for each in (1, 2, 5, 10) if 4 * each * power >= most)
     return [step * line for line in range(math.ceil(most / step) + 1)]
 
 
 def _ticks(bins: Sequence[Bin], width: float) -> list[dict[str, Any]]:
-    """The edges of some bins, evenly."""
+    """The edges of some bins, evenly spaced."""
     every = max(1, math.ceil((len(bins) + 1) / MAX_TICKS))
     edges = [each.low for each in bins] + [bins[-1].high]
     ticks = []
@@ -110,7 +110,7 @@ def render_page(
     slowest: Sequence[Mapping[str, Any]],
     version: str = "",
 ) -> str:
-    """The page as a text. ``failed`` and ``slowest`` are entries with ends of logs (`report_tails`)."""
+    """The page as HTML. ``failed`` and ``slowest`` are entries with the end of their logs."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -146,7 +146,7 @@ def render_page(
         failed=failed,
         failed_text=_failed_text(summary, len(failed)),
         slowest=slowest,
-        slowest_text=f"The {count_noun(len(slowest), 'item')} that took longest.",
+        slowest_text=f"The {count_noun(len(slowest), 'item')} with the longest duration.",
         costs=_costs(summary),
         costs_text=_costs_text(summary),
     )
@@ -165,22 +165,22 @@ def _json(value: object) -> str:
 def _headline(summary: GroupReport) -> str:
     failed, left, total = summary.counts[FAILED], summary.unfinished, summary.total
     if not total:
-        return "There is no item"
+        return "No items"
     if failed:
-        more = f", {left:,} have not ended" if left else ""
+        more = f", {left:,} unfinished" if left else ""
         return f"{failed:,} of {count_noun(total, 'item')} failed{more}"
     if left:
-        return f"{left:,} of {count_noun(total, 'item')} {'has' if left == 1 else 'have'} not ended"
+        return f"{left:,} of {count_noun(total, 'item')} unfinished"
     if summary.counts[COMPLETE] == total:
-        return f"All {total:,} items are complete" if total > 1 else "The item is complete"
-    return f"{summary.counts[COMPLETE]:,} of {count_noun(total, 'item')} are complete, none failed"
+        return f"All {total:,} items complete" if total > 1 else "The item is complete"
+    return f"{summary.counts[COMPLETE]:,} of {count_noun(total, 'item')} complete, none failed"
 
 
 def _period(summary: GroupReport) -> str:
     if summary.begin is None:
         return ""
     if summary.unfinished or summary.end is None:
-        return f"began {format_time(summary.begin)}"
+        return f"started {format_time(summary.begin)}"
     return f"{format_time(summary.begin)} to {format_time(summary.end)}"
 
 
@@ -200,20 +200,20 @@ def _tiles(summary: GroupReport) -> list[dict[str, str]]:
     ended = sum(summary.counts[state] for state in FINISHED)
     wall, cost = summary.wall, summary.cost
     tiles = [
-        ("Items", f"{summary.total:,}", f"{ended:,} have ended"),
+        ("Items", f"{summary.total:,}", f"{ended:,} finished"),
         (
-            "Time",
-            format_duration(wall) or "none yet",
-            "from the first start" if summary.unfinished else "first start to last end",
+            "Elapsed time",
+            format_duration(wall) or "–",
+            "since the first start" if summary.unfinished else "first start to last end",
         ),
-        ("Typical item", format_elapsed(summary.percentile(0.5)) or "none yet", _p95(summary)),
+        ("Median", format_elapsed(summary.percentile(0.5)) or "–", _p95(summary)),
         (
-            "Pace",
-            f"{format_number(60 * ended / wall)} a minute" if wall and ended else "none yet",
-            "items that ended",
+            "Throughput",
+            f"{format_number(60 * ended / wall)}/min" if wall and ended else "–",
+            "finished items per minute",
         ),
-        ("At a time", f"{summary.peak:,}", "pods at work, at most"),
-        ("Further attempts", f"{summary.retried:,}", f"{summary.attempts:,} pods in all"),
+        ("Peak concurrency", f"{summary.peak:,}", "pods running at once"),
+        ("Retries", f"{summary.retried:,}", f"{count_noun(summary.attempts, 'pod')} in total"),
         (
             "CPU requested",
             f"{format_number(cost.cpu / 3600)} core-h" if cost.cpu else "none",
@@ -230,18 +230,18 @@ def _tiles(summary: GroupReport) -> list[dict[str, str]]:
 
 def _p95(summary: GroupReport) -> str:
     most = summary.percentile(0.95)
-    return "" if most is None else f"95 % within {format_elapsed(most)}"
+    return "" if most is None else f"95% within {format_elapsed(most)}"
 
 
 def _timeline_text(summary: GroupReport) -> str:
-    begun = sum(record.started is not None for record in summary.records)
-    if not begun:
-        return "No item has started."
-    waiting = summary.total - begun
-    more = f" {count_noun(waiting, 'item')} not started." if waiting else ""
+    started = sum(record.started is not None for record in summary.records)
+    if not started:
+        return "No item has started yet."
+    waiting = summary.total - started
+    more = f" {count_noun(waiting, 'item')} not started yet." if waiting else ""
     return (
-        f"{count_noun(begun, 'item')} in {format_duration(summary.wall)}, at most {summary.peak:,} pods at a "
-        f"time (above).{more} Drag to zoom in, click a bar for its item."
+        f"{count_noun(started, 'item')} in {format_duration(summary.wall)}, up to "
+        f"{count_noun(summary.peak, 'pod')} at once (top).{more} Drag to zoom, click a bar for details."
     )
 
 
@@ -251,7 +251,7 @@ def _durations_text(summary: GroupReport) -> str:
     low, high = summary.durations[0], summary.durations[-1]
     middle = " and ".join(
         f"{words} within {format_elapsed(summary.percentile(part))}"
-        for words, part in (("half of the items", 0.5), ("95 %", 0.95))
+        for words, part in (("50%", 0.5), ("95%", 0.95))
     )
     return f"From {format_elapsed(low)} to {format_elapsed(high)}; {middle}."
 
@@ -272,16 +272,14 @@ def _reasons(summary: GroupReport) -> list[dict[str, Any]]:
 def _failed_text(summary: GroupReport, shown: int) -> str:
     total = summary.counts[FAILED]
     if shown < total:
-        return f"The first {shown:,} of {total:,} that failed, with the end of their logs."
-    return "With the end of their logs."
+        return f"The first {shown:,} of {total:,} failures, with the last lines of their logs."
+    return "With the last lines of their logs."
 
 
 def _costs_text(summary: GroupReport) -> str:
     if not summary.cost.cpu and not summary.cost.memory:
-        return "No pod asked for CPU or memory."
-    return (
-        "Requested CPU and memory times the time each pod was at work: what was set aside, not what was used."
-    )
+        return "No pod requested CPU or memory."
+    return "Requested CPU and memory times the running time of each pod: reserved, not used."
 
 
 def _costs(summary: GroupReport) -> list[dict[str, Any]]:
@@ -290,9 +288,9 @@ def _costs(summary: GroupReport) -> list[dict[str, Any]]:
         ("Failed items and attempts", summary.lost),
     ]
     if summary.unfinished:
-        parts.append(("Unfinished items, so far", summary.open))
+        parts.append(("Unfinished items so far", summary.open))
     return [_cost_row(name, cost, summary.cost) for name, cost in parts] + [
-        {**_cost_row("Together", summary.cost, summary.cost), "total": True}
+        {**_cost_row("Total", summary.cost, summary.cost), "total": True}
     ]
 
 

@@ -1,4 +1,4 @@
-// The table of items: only the rows in sight are in the page, so that many thousands are no trouble.
+// The table of items. Only the visible rows are in the page, so that it copes with many thousands.
 (() => {
   const ROW = 35, MARGIN = 12, PRINTED = 2000;
   const at = (id) => document.getElementById(id);
@@ -71,7 +71,7 @@
     };
     if (first) rows.unshift(space(first * ROW));
     if (after < shown.length && !printing) rows.push(space((shown.length - after) * ROW));
-    if (!shown.length) rows.push(make("tr", {}, make("td", { colSpan: COLUMNS.length, textContent: "No item is like that." })));
+    if (!shown.length) rows.push(make("tr", {}, make("td", { colSpan: COLUMNS.length, textContent: "No matching items." })));
     body.replaceChildren(...rows);
     body.parentElement.setAttribute("aria-rowcount", String(shown.length + 1));
     at("printed").textContent = printing && after < shown.length ? `The first ${count.format(after)} of ${count.format(shown.length)} items are printed.` : "";
@@ -100,11 +100,11 @@
   function open(number) {
     const item = data.items[number];
     const pods = item[PODS].map(([from, to, good], index) =>
-      `${index + 1}: ${from === null ? "not started" : to === null ? "at work" : good ? "succeeded" : "failed"}` +
-      (from === null ? "" : ` after ${duration((to ?? data.now) - from)}, begun ${clock(from)}`));
+      `${index + 1}: ${from === null ? "not started" : to === null ? "running" : good ? "succeeded" : "failed"}` +
+      (from === null ? "" : ` after ${duration((to ?? data.now) - from)}; started ${clock(from)}`));
     const facts = [
       ["Job", item[JOB]], ["State", data.states[item[STATE]]], ["Reason", text(item[REASON])], ["Message", text(item[MESSAGE])],
-      ["Exit code", item[EXIT]], ["Created", clock(item[CREATED])], ["Started", clock(item[START])], ["Ended", clock(item[END])],
+      ["Exit code", item[EXIT]], ["Created", clock(item[CREATED])], ["Started", clock(item[START])], ["Finished", clock(item[END])],
       ["Duration", lasted(took(item))], ["Node", text(item[NODE])], ["Pods", pods.join("\n")],
       ["Requested", `${count.format(item[CPU])} core-seconds, ${count.format(item[MEMORY])} GiB-seconds`],
     ];

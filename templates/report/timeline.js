@@ -161,7 +161,7 @@ const timeline = (() => {
     c.fillStyle = ink; c.textAlign = "right";
     c.fillText(String(load.peak), g.left - 8, base - load.peak * unit + 2);
     c.fillText("0", g.left - 8, base - 5);
-    if (mode === "rows") { c.textAlign = "left"; c.fillText("pods at work", 0, base - 5); }
+    if (mode === "rows") { c.textAlign = "left"; c.fillText("running pods", 0, base - 5); }
   }
 
   // Names of one batch often differ at their ends: the middle is left out.

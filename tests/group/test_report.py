@@ -82,10 +82,10 @@ def test_reasons_tell_what_keeps_an_item_and_why_its_attempts_failed() -> None:
 
 
 def test_a_report_of_nothing_and_of_what_has_not_begun_is_a_page_too() -> None:
-    assert "There is no item" in report_html(FakeReader([], []), "g", now=BEGIN)
+    assert "No items" in report_html(FakeReader([], []), "g", now=BEGIN)
     waits = job("a", "Pending")
     waits["status"] = {}
-    assert "No item has started." in report_html(FakeReader([waits], []), "g", now=BEGIN)
+    assert "No item has started yet." in report_html(FakeReader([waits], []), "g", now=BEGIN)
 
 
 def test_a_failed_item_whose_pods_are_gone_is_shown_without_a_log() -> None:
@@ -100,7 +100,7 @@ def test_a_log_that_cannot_be_read_does_not_spoil_the_report() -> None:
     lost = job("a", "Failed", item="apple")
     reader = FakeReader([lost], [pod(lost, 1)])
     reader.logs["a-1", "main"] = ExpanderError("the node is gone")
-    assert "Its log cannot be read: the node is gone" in report_html(reader, "g", now=BEGIN)
+    assert "The log cannot be read: the node is gone" in report_html(reader, "g", now=BEGIN)
 
 
 def test_a_report_replaces_a_file_whole_and_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_report_replaces_a_file_whole_and_refuses_a_folder_that_is_not_there(t
     size = write_report(reader, tmp_path / "r.html", "g")
     assert (tmp_path / "r.html").stat().st_size == size
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
-    with pytest.raises(OutputError, match="there is no folder"):
+    with pytest.raises(OutputError, match="does not exist"):
         write_report(reader, tmp_path / "no" / "r.html", "g")
 
 
@@ -149,12 +149,12 @@ def test_numbers_durations_and_shares_read_well() -> None:
     assert [
         format_percent(*each) for each in ((0, 9), (1, 100000), (1, 8), (99999, 100000), (5, 5), (1, 0))
     ] == [
-        "0 %",
-        "< 0.1 %",
-        "12 %",
-        "99.9 %",
-        "100 %",
-        "0 %",
+        "0%",
+        "< 0.1%",
+        "12%",
+        "99.9%",
+        "100%",
+        "0%",
     ]
     assert (format_elapsed(0.0), format_elapsed(1.0)) == ("< 1 s", "1 s")
     assert plain_text("\x1b[1;31mred\x1b[0m\x00\ttab\r\n\x1b]0;title\x07") == "red\ufffd\ttab\n"
@@ -172,7 +172,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 def test_values_are_text_and_nothing_of_them_runs(browser: Browser) -> None:
     assert browser.evaluate("document.title").startswith(
-        "<b>night</b> & day: 200 of 2,000 items failed, 5 have"
+        "<b>night</b> & day: 200 of 2,000 items failed, 5 unfinished"
     )
     assert browser.evaluate("document.querySelector('h1').textContent") == "<b>night</b> & day"
     assert browser.evaluate("document.querySelectorAll('img, h1 b').length") == 0
@@ -229,7 +229,7 @@ def test_items_are_searched_filtered_sorted_and_shown_in_full(browser: Browser) 
     meant = sum("19" in str(each) and each % 10 != 3 for each in range(1995))
     assert browser.evaluate(shown) == f"{meant} of 2,000 items"
     browser.evaluate(f"{{ {search} {type_}('no such thing') }}")
-    assert browser.evaluate("document.getElementById('rows').textContent") == "No item is like that."
+    assert browser.evaluate("document.getElementById('rows').textContent") == "No matching items."
     browser.evaluate("document.querySelector('.reasons a').click()")
     assert browser.evaluate(shown) == "200 of 2,000 items"
     assert browser.evaluate(first) == "frame 3"
