@@ -23,26 +23,26 @@ from expander.run.outcomes import FAILED
 from expander.sinks.stream import output_error
 
 MAX_LINE_BYTES: Final = 1 << 20
-"""Bytes of a line that are kept together; a longer one becomes several lines, so that memory has a bound."""
+"""Longest line in bytes; a longer one is split, so that memory is bounded."""
 
 
 PARALLEL_TAILS: Final = 8
-"""Logs that are read at a time."""
+"""Logs read in parallel."""
 
 MAX_TAIL_BYTES: Final = 4096
-"""Bytes of a log's end that are looked at for each line."""
+"""Bytes per line of a log's end that are looked at."""
 
 LOCK_FILE: Final = ".expander-logs"
 
 MAX_BATCH_SECONDS: Final = 0.3
-"""Seconds for which changes are gathered when they do not stop coming, so that attempts are in order."""
+"""Seconds for which changes are batched when they keep coming, so that attempts stay in order."""
 
 IDLE_SECONDS: Final = 0.2
-"""Seconds the caller should wait for something to print before it looks whether all is over."""
+"""Seconds the caller should wait for output before it checks whether all is done."""
 
 
 def line_blocks(pieces: Iterable[bytes], prefix: bytes = b"") -> Iterator[bytes]:
-    """Whole lines as soon as they are there, each with ``prefix``; the last one gets a line end."""
+    """Whole lines as soon as they arrive, each with ``prefix``; a missing final newline is added."""
     begun: list[bytes] = []
     size = 0
     for piece in pieces:
@@ -65,10 +65,9 @@ def _prefixed(lines: bytes, prefix: bytes) -> bytes:
 
 
 def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:
-    """The last ``lines`` lines of the last of ``pods`` that wrote some, those that failed before others; of
-    the container that failed.
+    """The last ``lines`` lines of the failed container of the latest pod with output, failed pods first.
 
-    A log that cannot be read, as that of a node that is gone, has no lines.
+    A log that cannot be read, for example because its node is gone, counts as empty.
     """
     for pod in sorted(pods, key=_tail_order, reverse=True):
         try:
@@ -101,7 +100,7 @@ def log_tails(
 
 
 def failed_container(pod: Object) -> str:
-    """The container that ended badly last, or the main one."""
+    """The container that failed last, or the main one."""
     ends = []
     for container in statuses_of(pod):
         end = (container.get("state") or {}).get("terminated")
@@ -111,7 +110,7 @@ def failed_container(pod: Object) -> str:
 
 
 class ContainerRun(NamedTuple):
-    """One start of a container, whose log is one thing to read; ``title`` is what people call it."""
+    """One run of a container, which has one log; ``title`` is its name for people."""
 
     title: str
     pod: Object
@@ -121,13 +120,13 @@ class ContainerRun(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """What tells it from other starts."""
+        """What identifies the run."""
         return uid_of(self.pod), self.container, self.restarts
 
 
 @dataclass(frozen=True, slots=True)
 class LogSelection:
-    """Which logs, and which part of each.
+    """Which logs to read, and which part of each.
 
     ``names`` are items, ``ITEM/INDEX``, Jobs or pods (none: all); ``failed`` only items that have failed;
     ``containers`` by name (none: all); ``options`` say which part.
@@ -140,7 +139,7 @@ class LogSelection:
     _named: set[str] = field(default_factory=set, repr=False)
 
     def starts(self, record: ItemRecord) -> Iterator[ContainerRun]:
-        """The logs of an item that are wanted and exist: attempts in order, init containers first."""
+        """The selected logs of an item that exist: attempts in order, init containers first."""
         if self.failed and record.state != FAILED:
             return
         whole = not self.names or self._is_named(record.item, record.job, record.label)
@@ -160,13 +159,13 @@ class LogSelection:
                     yield ContainerRun(title, attempt.pod, container, self.options.previous, restarts)
 
     def read(self, reader: Reader, start: ContainerRun, *, follow: bool = False) -> Iterator[bytes]:
-        """The wanted part of a log, in pieces of any size."""
+        """The selected part of a log, in pieces of any size."""
         options = replace(self.options, previous=start.previous, follow=follow and not start.previous)
         return reader.log(start.pod, start.container, options)
 
     @property
     def unknown(self) -> list[str]:
-        """The names that nothing had so far."""
+        """The names that have matched nothing so far."""
         return [name for name in self.names if name not in self._named]
 
     def _is_named(self, *names: str) -> bool:
@@ -176,11 +175,11 @@ class LogSelection:
 
 
 class LogFiles:
-    """Writes the logs of items into ``folder``: each file is there whole or not at all.
+    """Writes the logs of items into ``folder``, each file atomically.
 
-    A context manager; entering raises OutputError when the folder cannot be made or another program writes
-    logs into it. What an earlier one wrote is replaced. With several pods or containers of an item each log
-    has a line ``==> POD CONTAINER <==`` before it.
+    A context manager; entering raises OutputError when the folder cannot be created or another process writes
+    logs into it. Existing files are replaced. If an item has several pods or containers, each log is preceded
+    by a line ``==> POD CONTAINER <==``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -199,20 +198,20 @@ class LogFiles:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._lock)
-            raise OutputError(f"another program writes logs into {self.folder} just now") from None
+            raise OutputError(f"another process is writing logs into {self.folder}") from None
         remove_partial_files(self.folder)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._is_new and os.listdir(self.folder) == [LOCK_FILE]:  # there was nothing to write
+        if self._is_new and os.listdir(self.folder) == [LOCK_FILE]:  # nothing was written
             os.unlink(self.folder / LOCK_FILE)
             self.folder.rmdir()
         os.close(self._lock)
 
     def path_of(self, record: ItemRecord) -> Path:
-        """Where the logs of an item go; of two Jobs with one item the second gets a hash.
+        """The file for the logs of an item; of two Jobs with the same item the second gets a hash.
 
-        Raises OutputError when the folder for the indexes of a Job cannot be made. For one thread.
+        Raises OutputError when the folder for the indexes of a Job cannot be created. Not thread-safe.
         """
         job = f"{record.namespace}/{record.job}"
         name = file_name(record.item or record.job)
@@ -231,7 +230,7 @@ class LogFiles:
         return folder / f"{record.index}.log"
 
     def write(self, path: Path, starts: list[ContainerRun], wanted: LogSelection, reader: Reader) -> int:
-        """Write the logs of one item; how many bytes."""
+        """Write the logs of one item; returns the number of bytes."""
         return write_atomically(path, _item_log(starts, wanted, reader))
 
 
@@ -254,7 +253,10 @@ def _nonempty(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class LogFollower:
-    """Tells ``begin`` of each log that is there or comes up. ``error`` says why it ended early, if it did."""
+    """Calls ``begin`` with each log that exists or appears. ``error`` says why it ended early, if it did.
+
+    Its thread hears of Jobs and pods. It is over when every Job has ended and all logs have been begun.
+    """
 
     def __init__(self, reader: Reader, wanted: LogSelection, begin: Callable[[ContainerRun], None]) -> None:
         self._reader = reader
@@ -264,7 +266,7 @@ class LogFollower:
         self._open: set[str] = set()
         self._pods: dict[str, dict[int, dict[str, Object]]] = {}
         self._news: set[tuple[str, int]] = set()
-        """Items of which something has changed: a Job's uid, and an index or -1."""
+        """Items with changes: a Job's uid, and an index or -1."""
         self._begun: set[tuple[str, str, int]] = set()
         self._stopped = threading.Event()
         self.over = threading.Event()
@@ -276,11 +278,11 @@ class LogFollower:
         return not self._jobs
 
     def start(self) -> None:
-        """Begin to follow, in a thread that nobody waits for at exit."""
+        """Start following in a daemon thread."""
         threading.Thread(target=self._work, daemon=True).start()
 
     def stop(self) -> None:
-        """Begin no further log."""
+        """Begin no further logs."""
         self._stopped.set()
 
     def _work(self) -> None:
@@ -294,7 +296,7 @@ class LogFollower:
                     looked = time.monotonic()
                 if change is None and not self._open and self._is_over():
                     break
-        except BaseException as error:  # whoever looks at `over` raises it
+        except BaseException as error:  # raised by whoever checks `over`
             self.error = error
         finally:
             self.over.set()
@@ -315,13 +317,13 @@ class LogFollower:
             self._news.update((uid, index) for index in self._pods.get(uid, ()))
 
     def _keep(self, pod: Object) -> None:
-        """Note how a pod is now."""
+        """Store the current state of a pod."""
         key = owner_of(pod), completion_index(pod)
         self._pods.setdefault(key[0], {}).setdefault(key[1], {})[uid_of(pod)] = pod
         self._news.add(key)
 
     def _look_at_news(self) -> None:
-        """Begin what is new of the items whose Job is known."""
+        """Begin the new logs of items whose Job is known."""
         for uid, index in sorted(self._news):
             if (job := self._jobs.get(uid)) is None:
                 continue
@@ -333,7 +335,7 @@ class LogFollower:
         self._news.clear()
 
     def _is_over(self) -> bool:
-        """Whether there is no unfinished Job; then what the pods have now is begun as well."""
+        """Whether no Job is unfinished; if so, the logs that the pods have now are begun as well."""
         jobs = list(self._reader.jobs())
         if not all(map(has_ended, jobs)):
             return False

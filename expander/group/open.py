@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     AnySource: TypeAlias = ClusterSource | LocalSource
 
 MAX_LISTED_GROUPS = 12
-"""So many known groups are listed in an error."""
+"""Known groups listed in an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupSelector:
     """A group by name, by label selector, or by both, and where to look for it.
 
-    ``namespace`` None is the context's on a cluster and any in local state; ``everywhere`` is all of them.
-    ``state`` is the folder below which local runs keep their state; giving one means ``local``.
+    ``namespace`` None is the context's in a cluster and any in local state; ``everywhere`` means all.
+    ``state`` is the folder below which local runs keep their state; it implies ``local``.
     """
 
     group: str | None = None
@@ -42,7 +42,7 @@ class GroupSelector:
 
     @property
     def is_local(self) -> bool:
-        """Whether local runs are meant, and not a cluster."""
+        """Whether the group is a local run rather than in a cluster."""
         return self.local or self.state is not None
 
     def __str__(self) -> str:
@@ -52,109 +52,107 @@ class GroupSelector:
         return ", ".join(parts)
 
 
-def open_source(wanted: GroupSelector, *, awaited: bool = False) -> AnySource:
-    """The source of what is ``wanted``. Nothing is asked of a cluster yet.
+def open_source(selector: GroupSelector, *, awaited: bool = False) -> AnySource:
+    """The source of the selected group. Sends no request yet.
 
-    ``awaited``: a local group that has no state yet is no error. Raises UsageError when nothing says what is
-    wanted, InputError when there is no cluster configured or no such local group.
+    ``awaited``: a local group without state is no error. Raises UsageError when nothing selects a group,
+    InputError when no cluster is configured or there is no such local group.
     """
-    _check_selector(wanted)
-    return _local_source(wanted, awaited) if wanted.is_local else _cluster_source(wanted)
+    _check_selector(selector)
+    return _local_source(selector, awaited) if selector.is_local else _cluster_source(selector)
 
 
-def nothing_found(wanted: GroupSelector, source: AnySource) -> InputError:
-    """The error for when there is no Job of what is wanted."""
+def nothing_found(selector: GroupSelector, source: AnySource) -> InputError:
+    """The error for a selector that matches no Job."""
     where = f"in {source.where}"
-    if not wanted.is_local and source.selection.namespace is not None:
+    if not selector.is_local and source.selection.namespace is not None:
         where = f"in namespace {source.selection.namespace} of {source.where}"
     crons = source.cronjobs()
     hint = (
-        f"CronJob {', '.join(crons[:MAX_LISTED_GROUPS])} has not made one yet"
+        f"CronJob {', '.join(crons[:MAX_LISTED_GROUPS])} has not created one yet"
         if crons
-        else _elsewhere_hint(wanted)
+        else _elsewhere_hint(selector)
     )
-    return InputError(f"there is no Job of {wanted} {where}", hint=hint)
+    return InputError(f"no Jobs of {selector} {where}", hint=hint)
 
 
-def _check_selector(wanted: GroupSelector) -> None:
+def _check_selector(selector: GroupSelector) -> None:
     from expander.kube.selectors import parse
 
-    if wanted.group is None and wanted.selector is None:
-        raise UsageError("say which Jobs are meant: --group NAME, or -l/--selector SELECTOR")
-    group = wanted.group
+    if selector.group is None and selector.selector is None:
+        raise UsageError("specify --group NAME or -l SELECTOR")
+    group = selector.group
     if group is not None and (len(group) > 63 or not NAME.fullmatch(group)):
         raise UsageError(
-            f"--group {group!r} is no label value: at most 63 letters, digits, '-', '_', '.', "
-            "beginning and ending with a letter or digit"
+            f"--group {group!r} is not a valid label value: at most 63 letters, digits, '-', '_' and '.', "
+            "starting and ending with a letter or digit"
         )
-    if wanted.everywhere and wanted.namespace is not None:
-        raise UsageError("-n/--namespace and -A/--all-namespaces exclude each other")
-    if wanted.is_local and (wanted.kubeconfig is not None or wanted.context is not None):
+    if selector.everywhere and selector.namespace is not None:
+        raise UsageError("-n/--namespace and -A/--all-namespaces cannot be combined")
+    if selector.is_local and (selector.kubeconfig is not None or selector.context is not None):
         raise UsageError(
-            "--local and --state mean runs on this machine, --kubeconfig and --context a cluster"
+            "--local and --state select local runs; they cannot be combined with --kubeconfig or --context"
         )
     try:
-        parse(wanted.selector or "")
+        parse(selector.selector or "")
     except ValueError as error:
-        raise UsageError(f"-l/--selector {wanted.selector!r}: {error}") from None
+        raise UsageError(f"-l/--selector {selector.selector!r}: {error}") from None
 
 
-def _label_selector(wanted: GroupSelector, by_label: bool = True) -> str:
-    own = [f"{wanted.group_label}={wanted.group}"] if by_label and wanted.group is not None else []
-    return ",".join([*own, *([wanted.selector] if wanted.selector else [])])
+def _label_selector(selector: GroupSelector, by_label: bool = True) -> str:
+    own = [f"{selector.group_label}={selector.group}"] if by_label and selector.group is not None else []
+    return ",".join([*own, *([selector.selector] if selector.selector else [])])
 
 
-def _group_folders(wanted: GroupSelector) -> GroupFolders:
+def _group_folders(selector: GroupSelector) -> GroupFolders:
     from expander.group.local_watch import GroupFolders
 
-    return GroupFolders(state_folder("any", wanted.state).parent, wanted.group)
+    return GroupFolders(state_folder("any", selector.state).parent, selector.group)
 
 
-def _local_source(wanted: GroupSelector, awaited: bool) -> LocalSource:
+def _local_source(selector: GroupSelector, awaited: bool) -> LocalSource:
     from expander.group.local_source import LocalSource
 
-    folders = _group_folders(wanted)
-    if wanted.group is not None and not folders.found() and not awaited:
-        raise InputError(
-            f"there is no state of group {wanted.group} in {folders.root}", hint=_known_hint(folders)
-        )
-    selector = _label_selector(wanted, by_label=folders.is_shared)
-    return LocalSource(folders, Selection(wanted.namespace, selector))
+    folders = _group_folders(selector)
+    if selector.group is not None and not folders.found() and not awaited:
+        raise InputError(f"no group {selector.group} in {folders.root}", hint=_known_hint(folders))
+    labels = _label_selector(selector, by_label=folders.is_shared)
+    return LocalSource(folders, Selection(selector.namespace, labels))
 
 
-def _cluster_source(wanted: GroupSelector) -> ClusterSource:
+def _cluster_source(selector: GroupSelector) -> ClusterSource:
     from expander.client.transport import Transport
     from expander.group.cluster_source import ClusterSource
 
     try:
-        transport = Transport(wanted.kubeconfig, wanted.context)
+        transport = Transport(selector.kubeconfig, selector.context)
     except InputError as error:
-        hint = _local_hint(wanted)
-        if hint is None or wanted.kubeconfig is not None:
+        hint = _local_hint(selector)
+        if hint is None or selector.kubeconfig is not None:
             raise
         raise InputError(error.problems[0].message, hint=hint) from None
-    namespace = None if wanted.everywhere else wanted.namespace or transport.namespace
-    return ClusterSource(transport, Selection(namespace, _label_selector(wanted)))
+    namespace = None if selector.everywhere else selector.namespace or transport.namespace
+    return ClusterSource(transport, Selection(namespace, _label_selector(selector)))
 
 
-def _elsewhere_hint(wanted: GroupSelector) -> str | None:
-    """Where else the group may be, as a hint."""
-    if wanted.is_local:
-        return _known_hint(_group_folders(wanted))
-    everywhere = wanted.everywhere or wanted.namespace is not None
-    return _local_hint(wanted) or (None if everywhere else "-A looks in all namespaces")
+def _elsewhere_hint(selector: GroupSelector) -> str | None:
+    """A hint where else the group may be."""
+    if selector.is_local:
+        return _known_hint(_group_folders(selector))
+    everywhere = selector.everywhere or selector.namespace is not None
+    return _local_hint(selector) or (None if everywhere else "use -A to look in all namespaces")
 
 
-def _local_hint(wanted: GroupSelector) -> str | None:
-    """A hint when a local run has the group's name."""
-    if wanted.group is None or wanted.group not in _group_folders(wanted).known():
+def _local_hint(selector: GroupSelector) -> str | None:
+    """A hint if a local run has the group's name."""
+    if selector.group is None or selector.group not in _group_folders(selector).known():
         return None
-    return f"a group {wanted.group} was run on this machine: --local shows it"
+    return f"group {selector.group} was run on this machine: add --local"
 
 
 def _known_hint(folders: GroupFolders) -> str:
     known = folders.known()
     if not known:
-        return "nothing was run with this state folder"
+        return "no group has run with this state folder"
     more = f" and {len(known) - MAX_LISTED_GROUPS} more" if len(known) > MAX_LISTED_GROUPS else ""
-    return f"groups that were run are {', '.join(known[:MAX_LISTED_GROUPS])}{more}"
+    return f"known groups: {', '.join(known[:MAX_LISTED_GROUPS])}{more}"

@@ -1,4 +1,4 @@
-"""Read from many places in parallel, bounding how many and how much of each is buffered.
+"""Read from many openers in parallel, bounding how many and how much of each is buffered.
 
 Readers are daemon threads, so that a silent log cannot hold up Ctrl-C. When nobody takes a reader's chunks it
 waits, and so does the sender.
@@ -15,25 +15,25 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from expander.base.errors import ExpanderError
 
 MAX_HELD_CHUNKS: Final = 16
-"""Pieces that are held of one place."""
+"""Chunks buffered per source."""
 
 POLL_SECONDS: Final = 0.5
-"""Seconds after which a reader that waits looks whether it is still wanted."""
+"""Seconds after which a waiting reader checks whether it is still needed."""
 
 T = TypeVar("T")
 Opener: TypeAlias = Callable[[], Iterable[T]]
-"""Gives what is to be read, piece by piece, none of them None; it is called in a reader's thread."""
+"""Opens a source and yields its pieces, none of them None; called in a reader's thread."""
 
 Chunk: TypeAlias = "T | BaseException | None"
-"""A piece, why the rest of a place cannot be read, or None at the end of a place."""
+"""A piece, the error after which the rest cannot be read, or None at the end."""
 
 
 class ReaderClosed(Exception):
-    """Nobody takes pieces any more."""
+    """The consumer is gone."""
 
 
 class ParallelReader(Generic[T]):
-    """Up to ``limit`` places are read at a time; a context manager, after which the readers end."""
+    """Reads up to ``limit`` sources at once; a context manager, on whose exit the readers end."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -53,30 +53,30 @@ class ParallelReader(Generic[T]):
 
     @property
     def waiting(self) -> int:
-        """Places that wait for their turn."""
+        """Sources waiting to be read."""
         return len(self._waiting)
 
     @property
     def idle(self) -> bool:
-        """Whether every place that was begun has been read to its end."""
+        """Whether every source has been read to its end."""
         with self._lock:
             return not self._busy and not self._waiting
 
-    def begin(self, place: Opener[T], queue: Queue[Chunk[T]]) -> None:
-        """Read ``place`` into ``queue`` when a reader is free."""
+    def begin(self, opener: Opener[T], queue: Queue[Chunk[T]]) -> None:
+        """Read ``opener`` into ``queue`` as soon as a reader is free."""
         with self._lock:
-            self._waiting.append((place, queue))
+            self._waiting.append((opener, queue))
             if self._threads - self._busy < len(self._waiting) and self._threads < self.limit:
                 self._threads += 1
                 threading.Thread(target=self._work, daemon=True).start()
             self._lock.notify()
 
-    def in_order(self, places: Iterable[Opener[T]]) -> Iterator[T | ExpanderError]:
-        """All pieces, place after place, and errors in their place; those that follow are read ahead."""
+    def in_order(self, openers: Iterable[Opener[T]]) -> Iterator[T | ExpanderError]:
+        """All pieces, source by source, errors included; the following sources are read ahead."""
         ahead: deque[Queue[Chunk[T]]] = deque()
-        for place in places:
+        for opener in openers:
             queue: Queue[Chunk[T]] = Queue(MAX_HELD_CHUNKS)
-            self.begin(place, queue)
+            self.begin(opener, queue)
             ahead.append(queue)
             if len(ahead) >= self.limit:
                 yield from _drain(ahead.popleft())
@@ -90,48 +90,48 @@ class ParallelReader(Generic[T]):
                     if self._closed.is_set():
                         return
                     self._lock.wait(POLL_SECONDS)
-                place, queue = self._waiting.popleft()
+                opener, queue = self._waiting.popleft()
                 self._busy += 1
             try:
-                self._read(place, queue)
+                self._read(opener, queue)
             except ReaderClosed:
                 return
             finally:
                 with self._lock:
                     self._busy -= 1
 
-    def _read(self, place: Opener[T], queue: Queue[Chunk[T]]) -> None:
+    def _read(self, opener: Opener[T], queue: Queue[Chunk[T]]) -> None:
         try:
-            for piece in place():
+            for piece in opener():
                 self._put(queue, piece)
         except ReaderClosed:
             raise
-        except BaseException as error:  # whoever takes the pieces raises it
+        except BaseException as error:  # raised by the consumer
             self._put(queue, error)
         self._put(queue, None)
 
-    def _put(self, queue: Queue[Chunk[T]], said: Chunk[T]) -> None:
+    def _put(self, queue: Queue[Chunk[T]], chunk: Chunk[T]) -> None:
         while not self._closed.is_set():
             try:
-                return queue.put(said, timeout=POLL_SECONDS)
+                return queue.put(chunk, timeout=POLL_SECONDS)
             except Full:
                 continue
         raise ReaderClosed
 
 
 def next_chunk(queue: Queue[Chunk[T]], seconds: float) -> T | ExpanderError | None:
-    """The next piece; None when a place has ended, or there was nothing for so many seconds."""
+    """The next piece; None at the end, or when nothing came for so many seconds."""
     try:
-        said = queue.get(timeout=seconds)
+        chunk = queue.get(timeout=seconds)
     except Empty:
         return None
-    if isinstance(said, BaseException) and not isinstance(said, ExpanderError):
-        raise said
-    return said
+    if isinstance(chunk, BaseException) and not isinstance(chunk, ExpanderError):
+        raise chunk
+    return chunk
 
 
 def _drain(queue: Queue[Chunk[T]]) -> Iterator[T | ExpanderError]:
-    while (said := queue.get()) is not None:
-        if isinstance(said, BaseException) and not isinstance(said, ExpanderError):
-            raise said
-        yield said
+    while (chunk := queue.get()) is not None:
+        if isinstance(chunk, BaseException) and not isinstance(chunk, ExpanderError):
+            raise chunk
+        yield chunk

@@ -23,8 +23,8 @@ from expander.manifests.rerun import item_at
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 SKIPPED: Final = "Skipped"
-"""The state of an index that did not complete: its Job met the success policy without it, or `retry` made a
-Job of it."""
+"""The state of an index that did not complete: its Job met the success policy without it, or `retry` created
+a Job for it."""
 
 STATES: Final = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED, SKIPPED)
 
@@ -34,7 +34,7 @@ NO_WARNINGS: Final[Warnings] = {}
 
 
 def part_count(job: Object) -> int | None:
-    """How many parts a Job has; None when it is one by itself."""
+    """How many parts a Job has (indexes, or pods of Volcano tasks); None if it has none."""
     spec = job.get("spec") or {}
     if is_volcano(job):
         count = len(_task_pods(job))
@@ -43,7 +43,7 @@ def part_count(job: Object) -> int | None:
 
 
 def part_number(job: Object) -> Callable[[Object], int]:
-    """Which part of ``job`` one of its pods works on; -1 for none."""
+    """A function from a pod of ``job`` to the number of its part; -1 for none."""
     if not is_volcano(job):
         return completion_index
     numbers = {name: number for number, name in enumerate(_task_pods(job))}
@@ -82,11 +82,11 @@ def _task_pods(job: Object) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ItemRecord:
-    """An item and what became of it; ``index`` is None except for an Indexed Job's parts.
+    """An item and its outcome; ``index`` is None except for the parts of a Job.
 
-    ``reason`` and ``message`` are about the state, of an unfinished item what keeps it; ``cause`` is why its
-    last failed attempt failed. ``termination`` is what the main container left in its termination message.
-    Times are Unix seconds. ``attempts`` are its pods, oldest first.
+    ``reason`` and ``message`` explain the state, for an unfinished item what holds it up; ``cause`` is why
+    its last failed attempt failed. ``termination`` is the main container's termination message. Times are
+    Unix seconds. ``attempts`` are its pods, oldest first.
     """
 
     namespace: str
@@ -107,26 +107,26 @@ class ItemRecord:
 
     @property
     def seconds(self) -> float | None:
-        """From start to end, None when it has not ended."""
+        """Seconds from start to end, None until it has ended."""
         if self.started is None or self.finished is None:
             return None
         return max(self.finished - self.started, 0.0)
 
     @property
     def deciding(self) -> Attempt | None:
-        """The attempt whose output is the item's: the last one that succeeded, else the last one."""
+        """The attempt whose output is the item's: the last successful one, else the last one."""
         good = [attempt for attempt in self.attempts if attempt.phase == "Succeeded"]
         return next(reversed(good or self.attempts), None)
 
     @property
     def label(self) -> str:
-        """What people call it: the item, else the Job's name; with the index behind."""
+        """Its name for people: the item, else the Job's name, followed by the index."""
         name = self.item or self.job
         return name if self.index is None else f"{name}/{self.index}"
 
     @property
     def columns(self) -> Mapping[str, Any]:
-        """The item's columns, when its annotation holds them as a JSON object."""
+        """The item's columns, if its annotation holds them as a JSON object."""
         if not self.item.startswith("{"):
             return {}
         try:
@@ -137,7 +137,7 @@ class ItemRecord:
 
 
 def records(reader: Reader) -> list[ItemRecord]:
-    """The records of a group, Job by Job. Events are asked for only if they may tell something."""
+    """The records of a group, Job by Job. Events are requested only if they may explain something."""
     jobs = list(reader.jobs())
     pods = pods_by_job(reader.pods(jobs)) if jobs else {}
     found = [(job, pods.get(uid_of(job), [])) for job in jobs]
@@ -147,7 +147,7 @@ def records(reader: Reader) -> list[ItemRecord]:
 
 
 def all_records(jobs: Iterable[Object], pods: Iterable[Object]) -> Iterator[ItemRecord]:
-    """The same of some Jobs and all their pods, without what only events tell."""
+    """The records of some Jobs and all their pods, without what only events tell."""
     owned = pods_by_job(pods)
     for job in jobs:
         yield from job_records(job, owned.get(uid_of(job), []))
@@ -156,7 +156,7 @@ def all_records(jobs: Iterable[Object], pods: Iterable[Object]) -> Iterator[Item
 def job_records(
     job: Object, pods: Sequence[Object], warnings: Warnings = NO_WARNINGS
 ) -> Iterator[ItemRecord]:
-    """The record of a Job, or those of its indexes in order; ``warnings`` are the events that there are."""
+    """The record of a Job, or those of its parts in order; ``warnings`` are the known events."""
     attempts = _attempts(pods)
     whole = _job_record(job, pods, attempts, warnings)
     count = part_count(job)

@@ -110,7 +110,7 @@ def test_a_name_and_a_group_that_are_not_there_are_errors(served: Server, tmp_pa
     for more in ([], ["-f"], ["--out", str(tmp_path / "never")]):
         answer = follow(served, "logs", "--group", "nothing", *more)
         assert (answer.code, answer.out) == (2, "")
-        assert "there is no Job of group nothing" in answer.err
+        assert "no Jobs of group nothing" in answer.err
     assert not (tmp_path / "never").exists()
 
 

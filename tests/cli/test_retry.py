@@ -302,4 +302,4 @@ def test_local_failures_run_again_here(tmp_path: Path) -> None:
 def test_a_group_that_is_not_there_is_an_input_error(served: Server) -> None:
     answer = follow(served, "retry", "--group", "nowhere")
     assert answer.code == 2
-    assert "there is no Job of group nowhere" in answer.err
+    assert "no Jobs of group nowhere" in answer.err

@@ -245,7 +245,7 @@ def test_logs_are_kept_and_printed() -> None:
     assert (missing.code, "there is no item, Job or pod job-zzz" in missing.err) == (2, True)
     unknown = run("results", "--group", "nope", "--local")
     assert unknown.code == 2
-    assert "groups that were run are tests" in unknown.err
+    assert "known groups: tests" in unknown.err
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_goals_end_as_they_say(served: Server, goal: str, code: int) -> None:
 def test_nothing_to_wait_for_is_an_error_at_once(served: Server) -> None:
     answer = follow(served, "wait", "--group", "nobody")
     assert (answer.code, answer.out) == (2, "")
-    assert "there is no Job of group nobody" in answer.err
+    assert "no Jobs of group nobody" in answer.err
 
 
 def test_jobs_that_do_not_exist_yet_are_waited_for_when_their_number_is_known(served: Server) -> None:
