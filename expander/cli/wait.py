@@ -93,7 +93,7 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
         expected,
         timeout,
         on_end=output.ended,
-        on_turn=_turns(output.turn, source) if wanted.is_local else output.turn,
+        on_tick=_turns(output.turn, source) if wanted.is_local else output.turn,
         busy=_submission(wanted, source.where),
     )
     stop: list[int] = []

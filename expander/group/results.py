@@ -41,28 +41,28 @@ log = Log("files")
 
 OWNER_FILE: Final = ".job"
 PART_PREFIX: Final = ".part-"
-"""How the names of files begin that are not whole yet."""
+"""Name prefix of files that are still being written."""
 
 RESERVED_NAMES: Final = frozenset({"results.csv", "results.jsonl"})
-"""Names in a folder of results that no item gets."""
+"""Names in a results folder that no item gets."""
 
 
 PARALLEL_LOGS = 16
-"""Logs that are read at a time."""
+"""Logs read in parallel."""
 
 RESULT_FILE: Final = "result.json"
 
 
 def file_name(text: str) -> str:
-    """``text`` as the name of a file or folder: itself when it is a plain one, else cleaned, with a hash."""
+    """``text`` as a file or folder name: unchanged if it is a plain one, else cleaned, with a hash."""
     return valid_name(text, FILE_NAME)
 
 
 @contextmanager
 def item_folder(folder: Path, item: str, job: str) -> Iterator[Path]:
-    """The folder for ``item`` of the Job ``job`` (``namespace/name``), made if need be, locked meanwhile.
+    """The folder for ``item`` of Job ``job`` (``namespace/name``), created if needed, locked meanwhile.
 
-    Raises OutputError when it cannot be made or written.
+    Raises OutputError when it cannot be created or written.
     """
     wanted = file_name(item)
     again = file_name(f"{wanted[:150]}-{digest(job)}")
@@ -74,7 +74,7 @@ def item_folder(folder: Path, item: str, job: str) -> Iterator[Path]:
             if (lock := _claim(path, job)) is not None:
                 break
         else:
-            raise FileExistsError(17, "another Job's results are there")
+            raise FileExistsError(17, "it holds the results of another Job")
     except OSError as error:
         raise output_error("write results into", str(path), error) from error
     try:
@@ -84,7 +84,7 @@ def item_folder(folder: Path, item: str, job: str) -> Iterator[Path]:
 
 
 def folder_owner(path: Path) -> str | None:
-    """The Job that a folder belongs to, as ``namespace/name``; None when it is no item's folder."""
+    """The Job that a folder belongs to, as ``namespace/name``; None if it is not an item's folder."""
     try:
         return (path / OWNER_FILE).read_text()
     except (OSError, UnicodeDecodeError):
@@ -92,7 +92,7 @@ def folder_owner(path: Path) -> str | None:
 
 
 def remove_partial_files(path: Path) -> None:
-    """Remove what a dead run left half written in a folder that is locked."""
+    """Remove what a killed process left half-written in a locked folder."""
     for entry in os.listdir(path):
         if entry.startswith(PART_PREFIX):
             with suppress(OSError):
@@ -100,9 +100,9 @@ def remove_partial_files(path: Path) -> None:
 
 
 def write_atomically(path: Path, pieces: Iterable[bytes]) -> int:
-    """Make or replace the file ``path``; it is there whole or not at all. Gives its size.
+    """Create or replace the file ``path`` atomically; returns its size.
 
-    Raises OutputError when the system refuses; what ``pieces`` raises goes through, and no file is left.
+    Raises OutputError when the system refuses; what ``pieces`` raises is passed on, and no file is left.
     """
     part = path.with_name(f"{PART_PREFIX}{path.name}")
     size = 0
@@ -124,7 +124,7 @@ def write_atomically(path: Path, pieces: Iterable[bytes]) -> int:
 
 
 def _claim(path: Path, job: str) -> int | None:
-    """A locked descriptor of the folder's ``.job``; None when the folder is another Job's."""
+    """A locked descriptor of the folder's ``.job``; None if the folder is another Job's."""
     os.makedirs(path, exist_ok=True)
     file = os.open(path / OWNER_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
@@ -149,7 +149,7 @@ def add_outputs(
     limit: int,
     failed: Callable[[ExpanderError], None],
 ) -> None:
-    """Give each row the last ``limit`` bytes of its record's output as ``output``, None where it has none."""
+    """Set ``output`` of each row to the last ``limit`` bytes of its record's output, None without output."""
     with ParallelReader[tuple[str | None]](PARALLEL_LOGS) as readers:
         places = (partial(_read_output, reader, record, limit) for record in records)
         for row, said in zip(rows, readers.in_order(places), strict=True):
@@ -159,7 +159,7 @@ def add_outputs(
 
 
 def tail_bytes(pieces: Iterator[bytes], limit: int) -> bytes:
-    """The end of a log, at most ``limit`` bytes, from the beginning of a line where that can be."""
+    """The end of a log, at most ``limit`` bytes, from the start of a line if possible."""
     end, cut = b"", False
     for piece in pieces:
         end += piece
@@ -182,8 +182,8 @@ def _read_output(reader: Reader, record: ItemRecord, limit: int) -> Iterator[tup
 
 
 class Collected(NamedTuple):
-    """The rows of the items of a Job that have ended, how many of them were collected just now, and how many
-    of these had no pod any more that could tell what it put out."""
+    """The rows of a Job's ended items, how many were collected by this call, and how many of those had no
+    pod left to read output from."""
 
     rows: list[Row]
     new: int
@@ -191,11 +191,11 @@ class Collected(NamedTuple):
 
 
 def collect_job(job: Object, pods: Sequence[Object], reader: Reader, folder: Path) -> Collected:
-    """Write what the ended items of ``job`` put out into ``folder``; ``pods`` are the pods of the Job.
+    """Write the output of the ended items of ``job`` into ``folder``; ``pods`` are the pods of the Job.
 
-    What an earlier call has collected is not asked for again. May be called from several threads and
-    programs at a time. Raises OutputError when a file cannot be written, and what ``reader`` raises when a
-    log cannot be read: nothing that was written before is lost, and the next call goes on.
+    What an earlier call has collected is not read again. Safe to call from several threads and processes.
+    Raises OutputError when a file cannot be written, and what ``reader`` raises when a log cannot be read:
+    what was written before stays, and the next call continues.
     """
     done = [record for record in job_records(job, pods) if record.state in FINISHED]
     if not done:
@@ -219,7 +219,7 @@ def collect_job(job: Object, pods: Sequence[Object], reader: Reader, folder: Pat
 
 
 def read_results(folder: Path) -> Iterator[Row]:
-    """The rows of all that was collected into ``folder``, in the order of its names."""
+    """The rows of everything collected into ``folder``, in the order of its names."""
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
     except FileNotFoundError:
@@ -237,7 +237,7 @@ def read_results(folder: Path) -> Iterator[Row]:
 
 
 def read_result(path: Path) -> Row | None:
-    """The row in an item's folder; None when the item was not collected, or not to the end."""
+    """The row in an item's folder; None if the item was not collected, or not completely."""
     try:
         with open(path / RESULT_FILE, "rb") as file:
             found = json.load(file)
@@ -251,7 +251,7 @@ def _write_item(record: ItemRecord, reader: Reader, path: Path, before: Mapping[
         path.mkdir(exist_ok=True)
         remove_partial_files(path)
     except OSError as error:
-        raise output_error("make the folder", str(path), error) from error
+        raise output_error("create the folder", str(path), error) from error
     files = list(before.get("files") or ())
     base = max((file["attempt"] for file in files), default=0)
     deciding = record.deciding
@@ -282,7 +282,7 @@ def _write_item(record: ItemRecord, reader: Reader, path: Path, before: Mapping[
 
 
 def _started_containers(pod: Object) -> Iterator[tuple[str, bool]]:
-    """The containers of a pod that have started, and whether it is the start before the last one."""
+    """The containers of a pod that have started, and whether the previous start is meant."""
     for status in statuses_of(pod):
         if status.get("restartCount"):
             yield status["name"], True
@@ -292,7 +292,7 @@ def _started_containers(pod: Object) -> Iterator[tuple[str, bool]]:
 
 
 def _link(path: Path, target: Path | None) -> None:
-    """Make ``path`` the same file as ``target``, or a copy where that cannot be."""
+    """Hard-link ``path`` to ``target``, or copy it where that is impossible."""
     if target is None:
         _remove(path)
         return
@@ -307,7 +307,7 @@ def _link(path: Path, target: Path | None) -> None:
         os.replace(part, path)
     except OSError as error:
         raise output_error("write", str(path), error) from error
-    # rename of two names of one file does nothing and leaves both
+    # renaming between two links of one file does nothing and leaves both
     with suppress(FileNotFoundError):
         os.unlink(part)
 
@@ -323,8 +323,8 @@ def _remove(path: Path) -> None:
 
 @dataclass(slots=True)
 class CollectedCounts:
-    """Jobs that were looked at, by uid, items collected just now, those of them whose pods were gone
-    already, and items that have not ended."""
+    """Jobs seen, by uid; items collected by this call, those of them whose pods were gone, and unfinished
+    items."""
 
     jobs: set[str] = field(default_factory=set)
     new: int = 0
@@ -340,9 +340,9 @@ def collect_all(
     *,
     failed_only: bool = False,
 ) -> CollectedCounts:
-    """Collect the Jobs of ``batches`` into ``folder``; ``failed`` hears of each whose logs cannot be read.
+    """Collect the Jobs of ``batches`` into ``folder``; ``failed`` receives the error of each unreadable log.
 
-    ``failed_only`` leaves out Jobs that have not failed. Raises OutputError when a file cannot be written.
+    ``failed_only`` skips Jobs that have not failed. Raises OutputError when a file cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -371,7 +371,7 @@ def collect_all(
 
 
 def write_tables(folder: Path) -> int:
-    """Write ``results.csv`` and ``results.jsonl`` of all that ``folder`` holds; how many items that is."""
+    """Write the tables of everything in ``folder``; returns the number of items."""
     rows = sorted(
         read_results(folder),
         key=lambda row: (row["namespace"], row["name"], row["index"] or 0, row["folder"]),

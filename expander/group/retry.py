@@ -34,20 +34,20 @@ if TYPE_CHECKING:
     from expander.submit.submit import Submitter
 
 JOBS_PER_POD_QUERY = 200
-"""Jobs whose pods are asked for at a time."""
+"""Jobs per request for their pods."""
 
 
 LOGS_FOLDER: Final = "logs"
-"""The folder of saved logs, in that of a group's retries."""
+"""The folder of saved logs, within that of a group's retries."""
 
 JOBS_PER_PORTION: Final = 100
-"""Jobs that are saved and written down together."""
+"""Jobs whose logs are saved, and which are recorded, together."""
 
 PARALLEL_LOGS: Final = 8
-"""Logs that are read at a time."""
+"""Logs read in parallel."""
 
 PRESENT_OUTCOMES: Final = ("created", "unchanged", "exists")
-"""Outcomes after which something has the Job's name and sending it again would be of no use."""
+"""Outcomes after which the Job's name is taken, so that another attempt is of no use."""
 
 Changes = Sequence[tuple[str, str]]
 
@@ -55,9 +55,9 @@ Changes = Sequence[tuple[str, str]]
 def save_logs(
     reader: Reader, jobs: Sequence[RetryCandidate], folder: Path, threads: int
 ) -> Iterator[tuple[RetryCandidate, str | None]]:
-    """Save what each Job that is to be replaced leaves; gives it with None, or with why that failed.
+    """Save the logs of each Job that is replaced; yields it with None, or with why that failed.
 
-    A Job that replaces nothing has nothing to save. Raises OutputError when the folder cannot be written.
+    A candidate that replaces no Job has nothing to save. Raises OutputError when the folder cannot be written.
     """
     yield from ((candidate, None) for candidate in jobs if not candidate.replaces)
     old = [candidate for candidate in jobs if candidate.replaces]
@@ -78,7 +78,7 @@ def save_logs(
 
 
 def attempt_folder(folder: Path, job: Object) -> Path:
-    """Where the traces of ``job`` are."""
+    """The folder for the saved logs of ``job``."""
     metadata = job["metadata"]
     return folder / str(metadata["namespace"]) / str(metadata["name"]) / f"attempt-{attempt_of(job)}"
 
@@ -94,14 +94,14 @@ def _save(reader: Reader, job: Object, pods: Sequence[Object], folder: Path) -> 
                 if restarts:
                     _copy(reader, pod, name, True, place)
     except OSError as error:
-        raise OutputError(f"the logs cannot be kept in {place}: {error.strerror}") from error
+        raise OutputError(f"cannot save logs in {place}: {error.strerror}") from error
     except ExpanderError as error:
         return str(error)
     return None
 
 
 def _containers(pod: Object) -> Iterator[tuple[str, int]]:
-    """The containers of a pod that have begun, with the number of their restarts."""
+    """The containers of a pod that have started, with their number of restarts."""
     for each in statuses_of(pod):
         state = each.get("state") or {}
         if "running" in state or "terminated" in state or each.get("restartCount"):
@@ -117,7 +117,7 @@ def _copy(reader: Reader, pod: Object, container: str, previous: bool, place: Pa
 
 @dataclass(frozen=True, slots=True)
 class RetryOutcome:
-    """What became of one item; ``attempts`` is which attempt at it this is."""
+    """The outcome of one item; ``attempts`` is the number of this attempt."""
 
     name: str
     namespace: str
@@ -130,7 +130,7 @@ class RetryOutcome:
 
 
 class ClusterRetry:
-    """A retry in a cluster. ``folder`` is for what is pending, ``logs`` for logs; None: none are kept."""
+    """A retry in a cluster. ``folder`` holds what is pending, ``logs`` the saved logs; None saves none."""
 
     def __init__(
         self, reader: Reader, writer: ClusterWriter, submit: Submitter, folder: Path, logs: Path | None
@@ -144,9 +144,9 @@ class ClusterRetry:
         self._attempts: dict[tuple[str, str], int] = {}
 
     def outcomes(self, plan: RetryPlan, changes: Changes) -> Iterator[RetryOutcome]:
-        """Send what was chosen, and before it what an earlier retry left undone.
+        """Send what an earlier retry left undone, then the plan.
 
-        Raises ExpanderError when the cluster does not answer or nothing can be written here.
+        Raises ExpanderError when the cluster does not answer or a local file cannot be written.
         """
         yield from skipped_outcomes(plan)
         for _ in self._writer.delete_each("Job", plan.obsolete):
@@ -206,12 +206,12 @@ class ClusterRetry:
             if why is None:
                 yield candidate
             else:
-                words = f"its logs cannot be saved, so it stays: {why}; --no-logs goes without"
+                words = f"its logs cannot be saved: {why}; --no-logs retries without saving them"
                 self._aside.append(not_sent(candidate, "failed", "LogsNotSaved", words))
 
 
 def not_sent(candidate: RetryCandidate, outcome: str, reason: str, message: str) -> RetryOutcome:
-    """A Job that was not sent."""
+    """The outcome of a Job that was not sent."""
     metadata = candidate.source["metadata"]
     item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION)
     attempt = attempt_of(candidate.source)
@@ -221,7 +221,7 @@ def not_sent(candidate: RetryCandidate, outcome: str, reason: str, message: str)
 
 
 def skipped_outcomes(plan: RetryPlan) -> Iterator[RetryOutcome]:
-    """What was meant and is left alone."""
+    """The outcomes of the Jobs that were selected and skipped."""
     for left in plan.skipped:
         metadata = left.job["metadata"]
         yield RetryOutcome(
@@ -237,7 +237,7 @@ def skipped_outcomes(plan: RetryPlan) -> Iterator[RetryOutcome]:
 
 
 def pending_count(folder: Path) -> int:
-    """How many Jobs an earlier retry left undone."""
+    """How many Jobs an earlier retry left pending."""
     if not (folder / PENDING_FILE).exists():
         return 0
     with PendingRetries(folder / PENDING_FILE) as pending:
@@ -251,9 +251,9 @@ def successors(
     logs: Path,
     on_error: Callable[[ItemError], None],
 ) -> Iterator[Manifest]:
-    """The manifests of what is run again in ``executor``, each right after the deletion of what it replaces.
+    """The manifests to run again in ``executor``, each yielded right after the deletion of what it replaces.
 
-    Whoever takes one has to submit it before the executor takes its next turn: both are one transaction.
+    The caller must submit each one before the executor's next step: both belong to one transaction.
     """
     from expander.base.errors import NotFound
 
@@ -262,7 +262,7 @@ def successors(
             executor.delete("Job", job["metadata"]["namespace"], job["metadata"]["name"])
     for each, why in save_logs(reader, plan.candidates, logs, 1):
         if why is not None:
-            on_error(ItemError(f"job/{each.key[1]}: its logs cannot be saved, so it stays: {why}"))
+            on_error(ItemError(f"job/{each.key[1]}: its logs cannot be saved: {why}"))
             continue
         place = each.source["metadata"]["namespace"], each.source["metadata"]["name"]
         if each.replaces:

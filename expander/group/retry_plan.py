@@ -23,8 +23,8 @@ from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 @dataclass(frozen=True, slots=True)
 class RetrySelection:
-    """What is asked for. ``items`` are names of Jobs, items, or ``NAME/INDEX``; ``force`` takes Jobs that
-    have not ended too; ``changes`` are keys and values for `manifests.changes.change`."""
+    """What to run again. ``items`` are names of Jobs, items, or ``NAME/INDEX``; ``force`` includes Jobs
+    that have not ended; ``changes`` are keys and values for `manifests.set_field`."""
 
     items: Sequence[str] = ()
     everything: bool = False
@@ -34,8 +34,8 @@ class RetrySelection:
 
 @dataclass(frozen=True, slots=True)
 class RetryCandidate:
-    """One Job to be made. ``replaces`` is the uid of the one that goes before it, empty when none does;
-    ``source`` is the Job it comes from, and ``index`` the index of it, None for all of it."""
+    """One Job to create. ``replaces`` is the uid of the Job deleted before, empty for none; ``source`` is
+    the Job it comes from, and ``index`` an index of it, None for the whole Job."""
 
     tree: dict[str, Any]
     replaces: str
@@ -44,7 +44,7 @@ class RetryCandidate:
 
     @property
     def attempt(self) -> int:
-        """Which attempt at the item it is."""
+        """The number of this attempt at the item."""
         return attempt_of(self.tree)
 
     @property
@@ -56,7 +56,7 @@ class RetryCandidate:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A Job that was meant and is left alone: an outcome, a word for machines, words for people."""
+    """A selected Job that is not run again: an outcome, a reason for machines, a message for people."""
 
     job: Object
     outcome: str
@@ -66,8 +66,8 @@ class Skipped:
 
 @dataclass(slots=True)
 class RetryPlan:
-    """What comes of a choice; ``obsolete`` are Jobs for indexes of a Job that is made anew as a whole,
-    ``states`` counts all Jobs there are."""
+    """What a selection leads to; ``obsolete`` are Jobs for single indexes of a Job that is recreated as a
+    whole, ``states`` counts all Jobs by state."""
 
     candidates: list[RetryCandidate] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -76,8 +76,8 @@ class RetryPlan:
 
 
 def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
-    """What of ``jobs`` is run again. Raises InputError for an item that is not there and UsageError for a
-    change that does not fit a Job that is meant."""
+    """Which of ``jobs`` run again. Raises InputError for an unknown item and UsageError for a change that
+    does not fit a selected Job."""
     plan = RetryPlan()
     wanted = dict.fromkeys(choice.items, False)
     names: list[str] = []
@@ -107,16 +107,16 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
         holding = (name for name in names if missing[0] in name)
         close = min(holding, key=len, default=None) or suggest(missing[0], names)
         raise InputError(
-            f"the group has no item or Job {missing[0]!r}", hint=f"did you mean {close}?" if close else None
+            f"no item or Job {missing[0]!r} in the group", hint=f"did you mean {close}?" if close else None
         )
     return plan
 
 
 def _may_replace(plan: RetryPlan, job: Object, choice: RetrySelection) -> bool:
-    """Whether a Job may be made anew; else it is left alone."""
+    """Whether a Job may be recreated; otherwise it is skipped."""
     if choice.force or outcome_of(job, ()).state in (COMPLETE, FAILED):
         return True
-    words = "it has not ended; --force stops it and begins it anew"
+    words = "still running; use --force to stop and restart it"
     plan.skipped.append(Skipped(job, "refused", "Running", words))
     return False
 
@@ -124,7 +124,7 @@ def _may_replace(plan: RetryPlan, job: Object, choice: RetrySelection) -> bool:
 def _prefer_index_jobs(
     plan: RetryPlan, parts: Mapping[tuple[str, str], Object], choice: RetrySelection
 ) -> None:
-    """For an index that has a Job of its own already, that Job is made anew."""
+    """For an index that already has a Job of its own, recreate that Job."""
     found, plan.candidates = plan.candidates, []
     done: set[tuple[str, str]] = {candidate.key for candidate in found if candidate.replaces}
     for candidate in found:
@@ -155,7 +155,7 @@ def _names(job: Object) -> list[str]:
 
 
 def _selected_indexes(job: Object, names: Sequence[str], wanted: dict[str, bool]) -> list[int] | None:
-    """The indexes of ``job`` that are asked for, none for all of it; None when it is not meant."""
+    """The selected indexes of ``job``, empty for the whole Job; None if it is not selected."""
     found: list[int] | None = None
     for name in names:
         for prefix in ("", "job/", "job.batch/", "jobs/"):
@@ -179,7 +179,7 @@ def _add_candidates(plan: RetryPlan, job: Object, indexes: list[int] | None, cho
     if indexes is not None:
         made = [RetryCandidate(rerun_index(job, index), "", job, index) for index in indexes]
     if not made:
-        words = "each index it lacks has a Job of its own"
+        words = "each missing index has a Job of its own"
         plan.skipped.append(Skipped(job, "unchanged", "IndexesRetried", words))
     for candidate in made:
         _change(candidate.tree, choice.changes)
@@ -196,13 +196,13 @@ def _change(tree: Any, changes: Sequence[tuple[str, str]]) -> None:
 
 
 def manifest_of(candidate: RetryCandidate) -> Manifest:
-    """The Job as a manifest, whose place is the Job it comes from."""
+    """The Job as a manifest, located at the Job it comes from."""
     metadata = candidate.source["metadata"]
     return Manifest(candidate.tree, SourceLocation(f"job/{metadata['name']}"))
 
 
 def drop_invalid(plan: RetryPlan) -> None:
-    """Move what a server would refuse, after the changes, to what is left alone."""
+    """Move candidates that a server would refuse to the skipped Jobs."""
     validator = Validator()
     kept = []
     for candidate in plan.candidates:

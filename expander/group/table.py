@@ -29,10 +29,10 @@ COLUMNS: Final = (
     "attempts",
     "node",
 )
-"""What every row has, in this order; a row may have ``columns``, ``folder``, ``output`` and more."""
+"""The keys of every row, in this order; a row may also have ``columns``, ``folder``, ``output`` and more."""
 
 HIDDEN: Final = ("uid", "columns", "pods", "files")
-"""Keys that are not columns of a flat table."""
+"""Keys that a flat table leaves out."""
 
 _TEXT_COLUMNS: Final = {
     "NAMESPACE": "namespace",
@@ -63,11 +63,11 @@ JOBLOG_COLUMNS: Final = (
 """The columns of GNU parallel's --joblog."""
 
 _SIGNAL_BASE: Final = 128
-"""What a container's exit code is above when a signal ended it."""
+"""Exit codes above this mean that a signal ended the container."""
 
 
 def record_row(record: ItemRecord) -> Row:
-    """What a record says, for machines: times as the API writes them, durations in seconds."""
+    """The row of a record: times as the API writes them, durations in seconds."""
     last = record.attempts[-1].pod if record.attempts else {}
     row: Row = {
         "namespace": record.namespace,
@@ -93,7 +93,7 @@ def record_row(record: ItemRecord) -> Row:
 
 
 def as_json(rows: Iterable[Row]) -> Iterator[str]:
-    """One JSON array, an element to a line."""
+    """One JSON array, one element per line."""
     before = "[\n"
     for row in rows:
         yield before + _json(row)
@@ -102,12 +102,12 @@ def as_json(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def as_json_lines(rows: Iterable[Row]) -> Iterator[str]:
-    """One JSON object to a line."""
+    """One JSON object per line."""
     return (_json(row) + "\n" for row in rows)
 
 
 def as_csv(rows: Sequence[Row]) -> Iterator[str]:
-    """A header and the rows. An item's columns follow ``item``; one with a taken name is ``item.NAME``."""
+    """A header and the rows. An item's columns follow ``item``; on a name clash they are ``item.NAME``."""
     own = list(dict.fromkeys(name for row in rows for name in row.get("columns") or ()))
     more = list(dict.fromkeys(key for row in rows for key in row if key not in (*COLUMNS, *HIDDEN)))
     place = COLUMNS.index("item") + 1
@@ -121,7 +121,7 @@ def as_csv(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def as_text(rows: Sequence[Row]) -> Iterator[list[str]]:
-    """The cells of a table for people, its header first. What no row has is left out."""
+    """The cells of a table for people, its header first. Columns without values are left out."""
     several = len({row["namespace"] for row in rows}) > 1
     optional = {"INDEX": "index", "OUTPUT": "output", "TERMINATION": "terminationMessage"}
     heads = [head for head in _TEXT_COLUMNS if head != "NAMESPACE" or several]
@@ -165,11 +165,11 @@ def _api_time_or_none(seconds: float | None) -> str | None:
 
 
 def as_joblog(rows: Iterable[Row]) -> Iterator[str]:
-    """The lines for the rows that have ended, in the order they started.
+    """A joblog of GNU parallel: a line for each ended row, in the order they started.
 
-    ``Host`` is the node (``:``, this machine, when it is not known), ``Command`` the item, ``Receive`` the
-    bytes of output where they were collected. An item that failed without an exit code has Exitval -1, as
-    parallel writes for what it could not run.
+    ``Host`` is the node (``:``, this machine, if unknown), ``Command`` the item, ``Receive`` the bytes of
+    output if they were collected. An item that failed without an exit code has Exitval -1, as parallel writes
+    for what it could not run.
     """
     yield "\t".join(JOBLOG_COLUMNS) + "\n"
     ended = [row for row in rows if row["state"] in ("Complete", "Failed")]
@@ -200,5 +200,5 @@ def _joblog_cells(number: int, row: Row) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """``text`` without what would end its cell or line."""
+    """``text`` without tabs and line ends."""
     return text.translate({ord("\t"): " ", ord("\n"): " ", ord("\r"): " "})

@@ -14,7 +14,7 @@ from expander.kube.objects import Object, uid_of
 from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 MAX_BATCH_SECONDS: Final = 0.5
-"""Seconds after which Jobs that have ended are told of although more changes come."""
+"""Seconds after which ended Jobs are yielded although more changes come."""
 
 
 GOAL_KINDS: Final = ("all", "any", "complete", "failed")
@@ -24,20 +24,20 @@ SUCCEEDED_JOB: Final = "succeeded"
 FAILED_JOB: Final = "failed"
 
 DELETED_JOB: Final = "gone"
-"""What became of a Job; gone is one that was deleted before it was seen to end."""
+"""The result of a Job; gone means deleted before it was seen to end."""
 
 WaitResult = Literal["reached", "missed", "empty", "timeout", "interrupted"]
-"""How a wait ended. Missed: what was waited for cannot come any more. Empty: there is no Job at all."""
+"""How a wait ended. Missed: the goal cannot be reached any more. Empty: there are no Jobs."""
 
 OnEnd = Callable[[Object, str], None]
-"""Gets a Job that has ended, and what became of it."""
+"""Receives a Job that has ended, and its result."""
 
 
 def ended_jobs(reader: Reader, stopped: Callable[[], bool] = lambda: False) -> Iterator[list[Object]]:
-    """The Jobs that have ended, some at a time and each once, until there is no unfinished one.
+    """The Jobs that have ended, in batches and each once, until none is unfinished.
 
-    They are told of at once when nothing else happens, and soon when much does: a Job with a short time to
-    live has its pods only so long.
+    They are yielded at once when nothing else happens, and soon when much does: a Job with a short
+    ttlSecondsAfterFinished keeps its pods only so long.
     """
     told: set[str] = set()
     news: list[Object] = []
@@ -72,7 +72,7 @@ def ended_jobs(reader: Reader, stopped: Callable[[], bool] = lambda: False) -> I
 
 @dataclass(frozen=True, slots=True)
 class WaitGoal:
-    """What is waited for: ``kind`` is one of `GOALS`, count or percent, ``number`` that of the last two."""
+    """The goal of a wait: ``kind`` is one of `GOAL_KINDS`, count or percent, with ``number``."""
 
     kind: str = "all"
     number: float = 0
@@ -98,7 +98,7 @@ class WaitGoal:
 
 @dataclass(slots=True)
 class JobCounts:
-    """The Jobs that were seen, by namespace and name: what became of each, None while it is unfinished."""
+    """The Jobs seen so far, by namespace and name, with their result; None while unfinished."""
 
     ends: dict[tuple[str, str], str | None] = field(default_factory=dict)
     uids: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -108,21 +108,21 @@ class JobCounts:
 
     @property
     def known(self) -> int:
-        """Jobs that were seen."""
+        """How many Jobs were seen."""
         return len(self.ends)
 
     @property
     def ended(self) -> int:
-        """Jobs that have ended or are gone."""
+        """How many Jobs have ended or are gone."""
         return sum(self.counts.values())
 
     @property
     def bad(self) -> int:
-        """Jobs that have ended otherwise than complete."""
+        """How many Jobs ended without being complete."""
         return self.counts[FAILED_JOB] + self.counts[DELETED_JOB]
 
     def update(self, job: Object, deleted: bool) -> str | None:
-        """Take in a Job as it is now; what became of it if that is news."""
+        """Apply a Job's current state; returns its result if that is new."""
         key = (job["metadata"]["namespace"], job["metadata"]["name"])
         uid, before = uid_of(job), self.ends.get(key)
         if deleted and uid != self.uids.get(key):
@@ -154,10 +154,10 @@ class JobCounts:
 
 @dataclass(slots=True)
 class Waiter:
-    """One wait; `go` ends it. ``expected`` is how many Jobs there will be at least, ``timeout`` in seconds.
+    """Waits for a goal. ``expected`` is the minimum number of Jobs, ``timeout`` in seconds.
 
-    ``busy`` says whether more Jobs are on their way, as while a submission is at work. ``on_end`` gets each
-    Job as it ends, ``on_turn`` is called at least twice a second.
+    ``busy`` says whether more Jobs are on their way, for example while a submission runs. ``on_end`` receives
+    each Job as it ends, ``on_tick`` is called at least twice a second.
     """
 
     reader: Reader
@@ -165,16 +165,16 @@ class Waiter:
     expected: int
     timeout: float | None
     on_end: OnEnd
-    on_turn: Callable[[JobCounts], None] = lambda tally: None
+    on_tick: Callable[[JobCounts], None] = lambda tally: None
     busy: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
     tally: JobCounts = field(default_factory=JobCounts)
     listed: bool = False
-    """Whether what was there at the start is known."""
+    """Whether the initial list is complete."""
     _was_busy: bool = False
 
     def run(self, stopped: Callable[[], bool]) -> WaitResult:
-        """Wait. Raises ExpanderError when the source cannot be read."""
+        """Wait until the goal is reached, missed or timed out. Raises ExpanderError from the reader."""
         ends_at = None if self.timeout is None else self.clock() + self.timeout
 
         def is_over() -> bool:
@@ -183,7 +183,7 @@ class Waiter:
         for change in self.reader.changes(is_over, pods=False):
             if change is None:
                 self.listed = True
-                self.on_turn(self.tally)
+                self.on_tick(self.tally)
             else:
                 self._see(change.object, deleted=change.type == "DELETED")
             if self.listed and (ending := self._ending()) is not None:
@@ -215,13 +215,13 @@ class Waiter:
         return "missed" if goal.kind == "failed" else "reached"
 
     def _more(self) -> bool:
-        """Whether Jobs are on their way that nobody has seen yet."""
+        """Whether Jobs are on their way that were not seen yet."""
         if self.busy():
             self._was_busy = True
             return True
         if self._was_busy:
             self._was_busy = False
-            for job in self.reader.jobs():  # the last ones may be there already, and not told yet
+            for job in self.reader.jobs():  # the last ones may exist without having been reported
                 self._see(job)
             return self._ending() is None
         return False
