@@ -192,7 +192,7 @@ def run(
             chain([first], manifests),
             on_finished=ended,
             on_kept=ended,
-            on_turn=_ignore,
+            on_tick=_ignore,
             on_error=errors,
             on_note=note,
             halt=Halt.parse(halt) if halt else None,

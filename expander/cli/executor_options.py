@@ -98,7 +98,7 @@ def execute(executor: Executor, work: Iterator[Manifest], **settings: Any) -> Ru
     from expander.run.run import Run
 
     with executor, job_progress() as progress:
-        run = Run(executor, work, on_turn=progress.show, on_note=say, **settings)
+        run = Run(executor, work, on_tick=progress.show, on_note=say, **settings)
 
         def interrupted(number: int) -> None:
             run.interrupt()

@@ -115,7 +115,7 @@ def _turns(turn: Callable[[JobCounts], None], source: Any) -> Callable[[JobCount
 
     alone = 0
 
-    def on_turn(tally: JobCounts) -> None:
+    def on_tick(tally: JobCounts) -> None:
         nonlocal alone
         turn(tally)
         if alone < MAX_IDLE_TURNS:
@@ -124,7 +124,7 @@ def _turns(turn: Callable[[JobCounts], None], source: Any) -> Callable[[JobCount
             if alone == MAX_IDLE_TURNS:
                 say("Nothing runs these Jobs now: repeat `expander run`, or use `expander retry`")
 
-    return on_turn
+    return on_tick
 
 
 def _exit_code(tally: JobCounts, ending: WaitResult, kind: str) -> int:

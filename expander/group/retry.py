@@ -57,7 +57,7 @@ def save_logs(
 ) -> Iterator[tuple[RetryCandidate, str | None]]:
     """Save the logs of each Job that is replaced; yields it with None, or with why that failed.
 
-    A candidate that replaces no Job has nothing to save. Raises OutputError when the folder cannot be written.
+    A candidate that replaces no Job has nothing to save. Raises OutputError for an unwritable folder.
     """
     yield from ((candidate, None) for candidate in jobs if not candidate.replaces)
     old = [candidate for candidate in jobs if candidate.replaces]

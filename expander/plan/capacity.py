@@ -9,15 +9,15 @@ from expander.base.errors import InputError
 from expander.client.quotas import NamespaceLimits
 
 QUOTA_TIMEOUT_SECONDS: Final = 3.0
-"""Seconds in which a question is asked again before the plan goes on without an answer."""
+"""Seconds during which a request is repeated before the plan goes on without an answer."""
 
 
 class CapacitySource(Protocol):
-    """Tells the limits of namespaces. ``asked`` is ``cluster``, ``files`` or ``nothing``."""
+    """Gives the quotas and limit ranges of namespaces. ``asked`` is ``cluster``, ``files`` or ``nothing``."""
 
     @property
     def asked(self) -> str:
-        """Who is asked."""
+        """Where the answers come from."""
 
     @property
     def namespace(self) -> str:
@@ -27,11 +27,11 @@ class CapacitySource(Protocol):
         """The limits of ``namespace``."""
 
     def unknown(self) -> list[str]:
-        """What a reader of the plan should know about what was not asked, when all has been."""
+        """Notes for the plan about what could not be asked."""
 
 
 class NoCapacity:
-    """There is no one to ask, for the reason ``why``."""
+    """Knows nothing, for the reason ``why``."""
 
     asked = "nothing"
     namespace = "default"
@@ -49,9 +49,9 @@ class NoCapacity:
 
 
 class ClusterCapacity:
-    """Asks the cluster of a kubeconfig, which costs two requests for each namespace.
+    """Asks the cluster of a kubeconfig, with two requests per namespace.
 
-    Raises InputError when there is no cluster configured. What it does not tell is in `Capacity.unknown`.
+    Raises InputError when no cluster is configured. What the cluster does not tell is in `Capacity.unknown`.
     """
 
     asked = "cluster"
@@ -63,12 +63,12 @@ class ClusterCapacity:
 
         transport = Transport(kubeconfig, context)
         self.namespace = transport.namespace
-        transport.close()  # a namespace or two are asked: no connection is worth keeping
+        transport.close()  # only a namespace or two are asked: no connection is worth keeping
         self._asking = ApiClient(transport, Retry(budget=QUOTA_TIMEOUT_SECONDS), lambda: False)
         self._silent: str | None = None
 
     def of(self, namespace: str) -> NamespaceLimits:
-        """The limits of ``namespace``. A server that once did not answer is not asked again."""
+        """The limits of ``namespace``. A server that did not answer once is not asked again."""
         from expander.client.quotas import namespace_limits
 
         if self._silent is not None:
@@ -89,10 +89,10 @@ def capacity_source(
     quotas: Sequence[str] = (),
     offline: bool = False,
 ) -> CapacitySource:
-    """Who is to be asked: the files ``quotas`` if there are any, else a cluster if there is one.
+    """Where to get limits from: the files ``quotas`` if there are any, else a cluster if there is one.
 
-    Raises InputError for a file that cannot be used, and for a kubeconfig or context that was named and
-    leads to no cluster.
+    Raises InputError for an unusable file, and for a kubeconfig or context that was named and leads to no
+    cluster.
     """
     if quotas:
         from expander.batch.files import FileLimits

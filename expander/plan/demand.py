@@ -22,12 +22,12 @@ from expander.validate.defaults.defaults import defaults
 from expander.validate.warnings import Totals, advice, pods_of
 
 NAME_COPIES: Final = {"Job": 2}
-"""How often the server writes a name into an object once more: the labels of a Job's pod template."""
+"""How many copies of its name the server adds to an object: the labels of a Job's pod template."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResourceDemand:
-    """What all manifests of a class ask for; classes are compared by identity.
+    """What every manifest of a class asks for; classes are compared by identity.
 
     ``title`` is the kind as ``kubectl -o name`` writes it: ``job.batch``. ``counted`` is what a ResourceQuota
     counts the object itself for. ``pod`` is a pod that it leads to, None when it leads to none; there are up
@@ -54,7 +54,7 @@ class ResourceDemand:
 
 
 def resource_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand:
-    """What ``tree``, a manifest that passed validation, asks for."""
+    """What ``tree``, a valid manifest, asks for."""
     kind = str(tree.get("kind"))
     spec = _job_spec(tree)
     pod, pods, in_all = None, 0, 0
@@ -86,14 +86,14 @@ def resource_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand
 
 
 def minimal_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand:
-    """What a ``tree`` that no server would take asks for, as far as that can be said: to be one object."""
+    """What an invalid ``tree`` asks for: to be one object."""
     version, kind, nothing = str(tree.get("apiVersion")), str(tree.get("kind")), Totals(group_label)
     title, counted = _title(version, kind), _count_quota(version, kind)
     return ResourceDemand(version, kind, title, counted, None, 0, 0, {}, 0, False, 0, 0, nothing, ())
 
 
 def added_bytes(tree: Mapping[str, Any]) -> int:
-    """Bytes of JSON by which the object that a server keeps is longer than ``tree``, without name copies.
+    """Bytes of JSON that a server adds to ``tree`` when it stores it, without copies of the name.
 
     The server's defaults, its own metadata and the owners of fields, and the digest that submission adds.
     """
@@ -120,7 +120,7 @@ def _job_spec(tree: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _pod(template: Mapping[str, Any]) -> MutableObject:
-    """The pod of a template as admission sees it, with defaults: limits are requests where it has none."""
+    """The pod of a template as admission sees it: with defaults, and limits as requests where it has none."""
     pod = {"metadata": {"name": ""}, **template, "apiVersion": "v1", "kind": "Pod"}
     made = defaults(pod, "Pod")
     for container in (*made["spec"].get("containers", ()), *made["spec"].get("initContainers", ())):

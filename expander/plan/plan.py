@@ -11,7 +11,7 @@ from expander.kube.resources import ZERO, Amounts, plus, written
 from expander.plan.quota_fit import Headroom, LimitRangeEffect
 
 DEFAULT_QPS: Final = 300.0
-"""Objects a second that are reckoned with without ``--qps``: less than half of the 770 that `submit` reaches
+"""Assumed objects per second without ``--qps``: less than half of the 770 that `submit` reaches
 with the local API on two cores, start-up included (benchmarks/submit.py), since a cluster's etcd writes to
 several disks. What a cluster takes depends on these and on who else asks."""
 
@@ -24,7 +24,7 @@ REQUESTS_PER_NAMESPACE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How fast a submission is to be: ``qps``, ``burst`` and ``max_active`` are its options."""
+    """The rate of a submission: its options ``qps``, ``burst`` and ``max_active``."""
 
     qps: float | None = None
     burst: int | None = None
@@ -32,35 +32,35 @@ class Rate:
 
     @property
     def per_second(self) -> float:
-        """Objects a second on average."""
+        """Objects per second on average."""
         return DEFAULT_QPS if self.qps is None else self.qps
 
     def share(self, jobs: int) -> Fraction:
-        """The part of ``jobs`` that is in the cluster unfinished at a time."""
+        """The share of ``jobs`` that is unfinished in the cluster at once."""
         if self.max_active is None or self.max_active >= jobs:
             return Fraction(1)
         return Fraction(self.max_active, jobs)
 
     def seconds(self, objects: int) -> float:
-        """How long the requests for ``objects`` take when none waits for room."""
+        """How long sending ``objects`` takes in seconds when none waits for quota."""
         at_once = 0 if self.qps is None else min(objects, self.burst or max(1, round(self.qps)))
         return (objects - at_once) / self.per_second
 
 
 @dataclass(slots=True)
 class Plan:
-    """What a batch would be in a cluster, in one shape: plans of several shapes can stand side by side.
+    """What a batch would be in a cluster, in one shape.
 
-    ``shape`` names the shape for people. ``objects`` counts by kind, ``namespaces`` by namespace (empty text:
-    of no namespace), ``requests`` are those of the API. ``names`` are the first ones, as ``kubectl -o name``
-    writes them. ``pods_at_once`` and ``pods_in_all`` are what Jobs lead to when nothing fails, ``at_once``
-    and ``in_all`` what these pods ask for, named as quotas name it.
+    ``shape`` names the shape for people. ``objects`` counts by kind, ``namespaces`` by namespace (empty for
+    cluster-scoped objects), ``requests`` counts API requests. ``names`` are the first ones, as ``kubectl -o
+    name`` prints them. ``pods_at_once`` and ``pods_in_all`` are the pods of the Jobs when nothing fails,
+    ``at_once`` and ``in_all`` what these pods request, by the names quotas use.
 
-    ``etcd_bytes`` are the bytes of JSON of all objects as a server keeps them before anything happens to
-    them: with defaults, its own metadata and the owners of fields, without pods, status and events. etcd
-    holds protobuf, which is somewhat shorter. ``largest`` is the name and size of the largest object.
+    ``etcd_bytes`` are the bytes of JSON of all objects as the API server first stores them: with defaults,
+    metadata and managed fields, without pods, status and events. etcd holds protobuf, which is somewhat
+    shorter. ``largest`` is the name and size of the largest object.
 
-    ``seconds`` is how long sending takes when nothing waits for room. ``asked`` says where ``rooms`` and
+    ``seconds`` is how long sending takes when nothing waits for quota. ``asked`` says where ``rooms`` and
     ``rulings`` come from: ``cluster``, ``files`` or, when nobody could be asked, ``nothing``; ``unknown``
     says why. ``failed`` counts items that cannot be sent.
     """
@@ -91,11 +91,11 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """Objects in all."""
+        """Total number of objects."""
         return sum(self.objects.values())
 
     def as_json(self) -> dict[str, Any]:
-        """The stable form for machines, without the names."""
+        """The stable JSON form, without the names."""
         return {
             "shape": self.shape,
             "group": self.group,
@@ -112,8 +112,8 @@ class Plan:
             "maxActive": self.rate.max_active,
             "asked": self.asked,
             "unknown": self.unknown,
-            "quotas": [asdict(room) for room in self.rooms],
-            "limitRanges": [asdict(ruling) for ruling in self.rulings],
+            "quotas": [asdict(headroom) for headroom in self.rooms],
+            "limitRanges": [asdict(effect) for effect in self.rulings],
             "warnings": self.warnings,
             "failed": self.failed,
         }

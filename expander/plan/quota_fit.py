@@ -23,16 +23,16 @@ ON_QUOTA_EFFECT: Final = {
     "fail": "the rest fails (--on-quota)",
     "skip": "the rest is skipped (--on-quota)",
 }
-"""What becomes of items without room, by ``--on-quota``."""
+"""What happens to items that do not fit, by ``--on-quota``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """One resource of one quota: ``fits`` of ``of`` have room now.
+    """One resource of one quota: ``fits`` of ``of`` fit now.
 
-    ``what`` is a kind, or ``Pod`` for the pods of Jobs; ``refused`` says that the server takes no more of
-    them than fit, else it takes all Jobs and only their pods wait. Amounts are as the API writes them;
-    ``asked`` is for all at a time.
+    ``what`` is a kind, or ``Pod`` for the pods of Jobs; ``refused`` says that the server rejects what does
+    not fit; otherwise it accepts all Jobs and only their pods wait. Amounts have the API's form; ``asked`` is
+    for all at once.
     """
 
     namespace: str
@@ -48,16 +48,16 @@ class Headroom:
 
     @property
     def short(self) -> bool:
-        """Whether something has to wait."""
+        """Whether not everything fits."""
         return self.fits < self.of
 
 
 @dataclass(frozen=True, slots=True)
 class LimitRangeEffect:
-    """What the namespace's rules make of ``count`` objects of one kind, in the server's words.
+    """What a namespace's limit ranges and quotas do to ``count`` objects of one kind, in the server's words.
 
-    ``refused``: they, or the pods of the Jobs, are refused however long one waits; else ``words`` tells what
-    is filled in.
+    ``refused``: they, or their pods, are rejected however long one waits; otherwise ``words`` says which
+    defaults are set.
     """
 
     namespace: str
@@ -75,7 +75,7 @@ class _QuotaLine:
 
 @dataclass(frozen=True, slots=True)
 class _Charge:
-    """What one object costs a quota: itself, or its pods."""
+    """What one object, or its pods, counts against a quota."""
 
     quota: str
     amounts: Amounts
@@ -85,7 +85,7 @@ class _Charge:
 
 
 class QuotaDemand:
-    """What a batch asks of one namespace, held against its ``capacity``."""
+    """What a batch asks of one namespace, compared with its ``capacity``."""
 
     def __init__(self, capacity: NamespaceLimits) -> None:
         self.capacity = capacity
@@ -93,7 +93,7 @@ class QuotaDemand:
         self._rulings: dict[tuple[str, str, bool], int] = {}
 
     def add(self, needs: ResourceDemand, times: int) -> None:
-        """``times`` objects of one class."""
+        """Add ``times`` objects of one class."""
         for charge in self._charges(needs, times):
             line = self._lines.setdefault((charge.quota, charge.what, charge.refused), _QuotaLine())
             for name, amount in charge.amounts.items():
@@ -104,7 +104,7 @@ class QuotaDemand:
     def rooms(self, share: Fraction = Fraction(1)) -> list[Headroom]:
         """The quotas that the batch counts against, resource by resource.
 
-        ``share`` is the part of the Jobs that are there at a time: only so many have pods.
+        ``share`` is the share of Jobs that exist at once: only those have pods.
         """
         found = []
         for each in self.capacity.quotas:
@@ -113,14 +113,14 @@ class QuotaDemand:
             for (of_quota, what, refused), line in self._lines.items():
                 if of_quota == name:
                     part = Fraction(1) if refused else share
-                    for room in _headrooms(line, hard, used, part):
+                    for headroom in _headrooms(line, hard, used, part):
                         found.append(
-                            Headroom(self.capacity.namespace, name, what=what, refused=refused, **room)
+                            Headroom(self.capacity.namespace, name, what=what, refused=refused, **headroom)
                         )
         return found
 
     def rulings(self) -> list[LimitRangeEffect]:
-        """What limit ranges change and refuse, and what quotas refuse for ever."""
+        """What limit ranges set and reject, and what quotas reject for good."""
         return [
             LimitRangeEffect(self.capacity.namespace, kind, words, count, refused)
             for (kind, words, refused), count in self._rulings.items()
@@ -144,7 +144,7 @@ class QuotaDemand:
         return found
 
     def _admitted(self, needs: ResourceDemand, times: int) -> dict[str, Any] | None:
-        """The pod as the limit ranges make it; None when there is none, or it is refused for ever."""
+        """The pod after the limit ranges' defaults; None if there is none, or it is rejected for good."""
         if needs.pod is None:
             return None
         ranges = [_as_dict(each) for each in self.capacity.ranges]
@@ -167,7 +167,7 @@ class QuotaDemand:
 
 
 def _headrooms(line: _QuotaLine, hard: Amounts, used: Amounts, share: Fraction) -> Iterator[dict[str, Any]]:
-    """What is to say of each resource of a quota; only ``share`` of the objects are there at a time."""
+    """The headroom of each resource of a quota; only ``share`` of the objects exist at once."""
     for resource, whole in line.asked.items():
         asked = Quantity(whole.value * share, whole.form)
         if resource not in hard or not asked.value:
@@ -191,54 +191,56 @@ def _as_dict(obj: Mapping[str, Any]) -> dict[str, Any]:
 def quota_lines(
     rooms: Sequence[Headroom], on_quota: str = "wait", *, open_ended: bool = False
 ) -> Iterator[str]:
-    """For each quota what fits, and by which resource what does not.
+    """One line per quota: what fits, or which resource is short.
 
-    ``open_ended`` says that there is more of the batch than was counted.
+    ``open_ended``: the batch has more items than were counted.
     """
-    for (namespace, quota_name), found in groupby(rooms, lambda room: (room.namespace, room.quota)):
+    for (namespace, quota_name), found in groupby(
+        rooms, lambda headroom: (headroom.namespace, headroom.quota)
+    ):
         lines = list(found)
         start = f"quota {quota_name} in {namespace}: "
-        tight = [room for room in _tightest(lines) if room.short]
-        for room in tight:
-            yield start + _shortage(room, on_quota, open_ended)
+        tight = [headroom for headroom in _tightest(lines) if headroom.short]
+        for headroom in tight:
+            yield start + _shortage(headroom, on_quota, open_ended)
         if not tight:
-            parts = [f"{room.of:,} {_object_noun(room)}" for room in _tightest(lines)]
-            yield f"{start}room for {'the first' if open_ended else 'all:'} {' and '.join(parts)}"
+            parts = [f"{headroom.of:,} {_object_noun(headroom)}" for headroom in _tightest(lines)]
+            yield f"{start}headroom for {'the first' if open_ended else 'all:'} {' and '.join(parts)}"
 
 
 def limit_range_lines(rulings: Iterable[LimitRangeEffect], *, open_ended: bool = False) -> Iterator[str]:
-    """What is filled in, and what is refused for ever."""
-    for ruling in rulings:
-        many = f"{ruling.count:,}{' or more' if open_ended else ''}"
-        of, way = f"{many} {plural(ruling.kind, ruling.count)}", ""
-        if ruling.kind != "Pod":
+    """One line per effect: which defaults are set, and what is rejected for good."""
+    for effect in rulings:
+        many = f"{effect.count:,}{' or more' if open_ended else ''}"
+        of, way = f"{many} {plural(effect.kind, effect.count)}", ""
+        if effect.kind != "Pod":
             of, way = f"pods of {of}", " (FailedCreate)"
-        if ruling.refused:
-            yield f"{of} will be refused in {ruling.namespace}{way}: {ruling.words}"
+        if effect.refused:
+            yield f"{of} will be rejected in {effect.namespace}{way}: {effect.words}"
         else:
-            yield f"limit range in {ruling.namespace}: {of} get by default: {ruling.words}"
+            yield f"limit range in {effect.namespace}: {of} get defaults: {effect.words}"
 
 
 def _tightest(rooms: Sequence[Headroom]) -> list[Headroom]:
-    """Of each kind of object the resource with the least room."""
+    """For each kind of object the resource with the least headroom."""
     best: dict[tuple[str, bool], Headroom] = {}
-    for room in rooms:
-        key = room.what, room.refused
-        if key not in best or room.fits < best[key].fits:
-            best[key] = room
+    for headroom in rooms:
+        key = headroom.what, headroom.refused
+        if key not in best or headroom.fits < best[key].fits:
+            best[key] = headroom
     return list(best.values())
 
 
-def _shortage(room: Headroom, on_quota: str, open_ended: bool) -> str:
-    of = f"{room.of:,}{' or more' if open_ended else ''} {_object_noun(room)}"
-    why = f"({room.resource}: {room.used} of {room.hard} used)"
+def _shortage(headroom: Headroom, on_quota: str, open_ended: bool) -> str:
+    of = f"{headroom.of:,}{' or more' if open_ended else ''} {_object_noun(headroom)}"
+    why = f"({headroom.resource}: {headroom.used} of {headroom.hard} used)"
     rest = (
         ON_QUOTA_EFFECT[on_quota]
-        if room.refused
-        else "the Jobs are taken, and their other pods wait (--max-active)"
+        if headroom.refused
+        else "the Jobs are accepted and the other pods wait (--max-active)"
     )
-    return f"room for {room.fits:,} of {of} now {why}; {rest}"
+    return f"room for {headroom.fits:,} of {of} now {why}; {rest}"
 
 
-def _object_noun(room: Headroom) -> str:
-    return plural(room.what if room.refused else "pod", room.of)
+def _object_noun(headroom: Headroom) -> str:
+    return plural(headroom.what if headroom.refused else "pod", headroom.of)

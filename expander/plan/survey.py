@@ -33,20 +33,20 @@ from expander.render.placeholder import Path
 from expander.validate.warnings import Totals
 
 MAX_CLASSES: Final = 5_000
-"""So many classes are remembered; beyond, all are forgotten and found anew."""
+"""How many classes are kept; beyond that all are dropped and found again."""
 
 _IRRELEVANT_CONTAINER_FIELDS: Final = ("command", "args", "env", "image", "workingDir")
 
 
 MAX_NAMES: Final = 10
-"""Names that a plan keeps."""
+"""Names kept in a plan."""
 
 MAX_COUNTED_CLASSES: Final = 10_000
-"""Classes and namespaces that are counted apart before they are summed up."""
+"""Pairs of class and namespace counted separately before they are summed up."""
 
 
 class ManifestClasses:
-    """Gives every manifest its class and its size. ``group_label`` is the key of the batch's label."""
+    """Classifies and measures manifests. ``group_label`` is the key of the batch's label."""
 
     def __init__(self, group_label: str) -> None:
         self._group_label = group_label
@@ -54,18 +54,18 @@ class ManifestClasses:
         self._known: dict[object, ResourceDemand] = {}
 
     def of(self, manifest: Manifest, name: str) -> tuple[ResourceDemand, int]:
-        """What ``manifest``, called ``name``, asks for, and the bytes of JSON that a server keeps of it."""
+        """What ``manifest``, called ``name``, asks for, and its size as stored, in bytes of JSON."""
         if isinstance(manifest, RenderedManifest):
             key: object = self._key(manifest)
         else:
             key = _structure(manifest.tree)
-        needs = self._known.get(key)
-        if needs is None:
+        demand = self._known.get(key)
+        if demand is None:
             if len(self._known) >= MAX_CLASSES:
                 self._known.clear()
-            needs = self._known[key] = self._look(manifest)
-        copies = NAME_COPIES.get(needs.kind, 0)
-        return needs, byte_length(manifest.json()) + needs.added + copies * len(name)
+            demand = self._known[key] = self._look(manifest)
+        copies = NAME_COPIES.get(demand.kind, 0)
+        return demand, byte_length(manifest.json()) + demand.added + copies * len(name)
 
     def _look(self, manifest: Manifest) -> ResourceDemand:
         try:
@@ -93,7 +93,7 @@ class ManifestClasses:
 
 
 def is_irrelevant(path: Path) -> bool:
-    """Whether what an object asks for is the same whatever stands at ``path``."""
+    """Whether the value at ``path`` does not change what an object asks for."""
     if path[:1] in (("data",), ("stringData",), ("binaryData",)):
         return True
     if path[:1] == ("metadata",) or path[-3:-1] in (("metadata", "labels"), ("metadata", "annotations")):
@@ -110,7 +110,7 @@ def byte_length(text: str) -> int:
 
 
 def _structure(tree: Mapping[str, Any]) -> str:
-    """A text that is equal for manifests of one class: the structure with all that says nothing emptied."""
+    """A text that is equal for manifests of one class: the structure without irrelevant values."""
     return json.dumps(_emptied(tree, ()), default=str)
 
 
@@ -125,10 +125,10 @@ def _emptied(value: Any, path: Path) -> Any:
 
 
 class Survey:
-    """Goes through a batch once; `names` first, then `plan`.
+    """Surveys a batch in one pass: exhaust `names`, then call `plan`.
 
-    ``namespace`` is for objects that name none. ``capacity`` is asked once for each namespace; None when
-    there is nobody to ask. ``on_error`` gets an error for each object that no server takes for its size.
+    ``namespace`` is for objects that name none. ``capacity`` is called once per namespace; None if there is
+    nothing to ask. ``on_error`` receives an error for each object too large for an API server.
     """
 
     def __init__(
@@ -154,12 +154,12 @@ class Survey:
         self._said: dict[str, tuple[int, str]] = {}
 
     def names(self, manifests: Iterable[Manifest]) -> Iterator[str]:
-        """Take ``manifests`` in; the name of each that can be sent, as ``kubectl -o name`` writes it."""
+        """Survey ``manifests``; yields each name that can be sent, as ``kubectl -o name`` prints it."""
         plan, counts, of = self._plan, self._counts, self._classes.of
         for manifest in manifests:
             _, namespace, own = manifest.identity.split("\n", 2)
-            needs, size = of(manifest, own)
-            name = f"{needs.title}/{own or _generated(manifest)}"
+            demand, size = of(manifest, own)
+            name = f"{demand.title}/{own or _generated(manifest)}"
             if size > NEAR_LIMIT * MAX_ANNOTATION_BYTES and not self._fits(manifest, name, size):
                 continue
             if len(plan.names) < MAX_NAMES:
@@ -168,16 +168,16 @@ class Survey:
             plan.etcd_bytes += size
             if size > plan.largest[1]:
                 plan.largest = name, size
-            if "." in own and needs.kind == "Job":
+            if "." in own and demand.kind == "Job":
                 self._say("metadata.name: has a dot, so pods cannot have it as their host name", name)
-            key = needs, namespace
+            key = demand, namespace
             counts[key] = counts.get(key, 0) + 1
             if len(counts) >= MAX_COUNTED_CLASSES:
                 self._sum_up()
             yield name
 
     def plan(self) -> Plan:
-        """What was taken in."""
+        """The plan of what was surveyed."""
         self._sum_up()
         plan = self._plan
         plan.requests = (
@@ -189,8 +189,8 @@ class Survey:
         plan.pods_at_once = ceil(plan.pods_at_once * share)
         plan.pods_by_namespace = {name: ceil(pods * share) for name, pods in plan.pods_by_namespace.items()}
         plan.at_once = scale(plan.at_once, share)
-        plan.rooms = [room for demand in self._demands.values() for room in demand.rooms(share)]
-        plan.rulings = [ruling for demand in self._demands.values() for ruling in demand.rulings()]
+        plan.rooms = [headroom for demand in self._demands.values() for headroom in demand.rooms(share)]
+        plan.rulings = [effect for demand in self._demands.values() for effect in demand.rulings()]
         unknown = (demand.capacity.unknown for demand in self._demands.values())
         plan.unknown = list(dict.fromkeys(words for words in unknown if words))
         plan.warnings = [
@@ -202,28 +202,28 @@ class Survey:
 
     def _sum_up(self) -> None:
         plan = self._plan
-        for (needs, named), times in self._counts.items():
-            namespaced = is_namespaced({"apiVersion": needs.api_version, "kind": needs.kind})
+        for (demand, named), times in self._counts.items():
+            namespaced = is_namespaced({"apiVersion": demand.api_version, "kind": demand.kind})
             namespace = (named or self._namespace) if namespaced else ""
-            self._versions.add(needs.api_version)
-            plan.objects[needs.kind] = plan.objects.get(needs.kind, 0) + times
-            self._totals.include(needs.totals, times)
+            self._versions.add(demand.api_version)
+            plan.objects[demand.kind] = plan.objects.get(demand.kind, 0) + times
+            self._totals.include(demand.totals, times)
             plan.namespaces[namespace] = plan.namespaces.get(namespace, 0) + times
-            plan.pods_at_once += needs.pods * times
-            plan.pods_in_all += needs.pods_in_all * times
-            if needs.pods:
+            plan.pods_at_once += demand.pods * times
+            plan.pods_in_all += demand.pods_in_all * times
+            if demand.pods:
                 pods = plan.pods_by_namespace.get(namespace, 0)
-                plan.pods_by_namespace[namespace] = pods + needs.pods * times
-            add_amounts(plan.at_once, needs.amounts, needs.pods * times)
-            add_amounts(plan.in_all, needs.amounts, needs.pods_in_all * times)
-            plan.suspended += needs.suspended * times
-            for words in needs.warnings:
-                self._say(words, f"a {needs.title}", times)
-            words = indexed_warning(needs.completions, needs.parallelism)
+                plan.pods_by_namespace[namespace] = pods + demand.pods * times
+            add_amounts(plan.at_once, demand.amounts, demand.pods * times)
+            add_amounts(plan.in_all, demand.amounts, demand.pods_in_all * times)
+            plan.suspended += demand.suspended * times
+            for words in demand.warnings:
+                self._say(words, f"a {demand.title}", times)
+            words = indexed_warning(demand.completions, demand.parallelism)
             if words:
-                self._say(words, f"a {needs.title}", times)
+                self._say(words, f"a {demand.title}", times)
             if namespaced:
-                self._demand(namespace).add(needs, times)
+                self._demand(namespace).add(demand, times)
         self._counts.clear()
 
     def _demand(self, namespace: str) -> QuotaDemand:
@@ -233,11 +233,11 @@ class Survey:
         return self._demands[namespace]
 
     def _fits(self, manifest: Manifest, name: str, size: int) -> bool:
-        """Whether a large object can be sent; says what it comes near to."""
+        """Whether a large object can be sent; warns about the limit it is close to."""
         sent = byte_length(manifest.json())
         if sent > MAX_BODY_BYTES:
             item = None if manifest.item is None else str(manifest.item)
-            words = f"{name} has {sent:,} bytes; an API server takes {MAX_BODY_BYTES:,} in one request"
+            words = f"{name} has {sent:,} bytes; an API server accepts {MAX_BODY_BYTES:,} in one request"
             self._on_error(ItemError(Problem(words, manifest.where, item)))
             return False
         words = near_size_limit(manifest.tree, size)
@@ -264,10 +264,7 @@ def survey_batch(
     on_error: Callable[[ItemError], None],
     shape: str = "jobs",
 ) -> Plan:
-    """What ``manifests`` would be in a cluster. They are gone through once, and none is kept.
-
-    The arguments are those of `Survey`.
-    """
+    """Plan ``manifests`` in one pass, keeping none. The arguments are those of `Survey`."""
     survey = Survey(
         rate=rate,
         namespace=namespace,

@@ -17,12 +17,12 @@ from expander.manifests.rerun import remaining_indexes
 
 COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "Pending", "Suspended"
 
-RETRIED_ELSEWHERE = {"reason": "IndexesRetried", "message": "the indexes it lacks have Jobs of their own"}
-"""What is said of an Indexed Job that has failed and of which `retry` has made Jobs; those decide."""
+RETRIED_ELSEWHERE = {"reason": "IndexesRetried", "message": "the missing indexes have Jobs of their own"}
+"""The reason of a failed Indexed Job whose missing indexes `retry` gave Jobs of their own; those decide."""
 
 
 class LogFile(NamedTuple):
-    """The output of one start of a container, as a file. ``pod`` is the pod's name."""
+    """The output file of one run of a container. ``pod`` is the pod's name."""
 
     pod: str
     container: str
@@ -31,7 +31,7 @@ class LogFile(NamedTuple):
 
 
 def log_files(folders: PodFolders, pods: Sequence[Object]) -> Iterator[LogFile]:
-    """The logs of ``pods``, those of init containers first."""
+    """The log files of ``pods``, init containers first."""
     for pod in pods:
         folder = folders.of(pod)
         for container in [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]:
@@ -44,12 +44,12 @@ def log_files(folders: PodFolders, pods: Sequence[Object]) -> Iterator[LogFile]:
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """The state of one Job and what its pods tell.
+    """The state of one Job, from its status and pods.
 
-    ``state`` is Complete, Failed, Active (a pod of it runs), Pending (none does, or not yet) or Suspended;
-    ``reason`` and ``message`` come from the Failed condition, or from the one that foretells it. ``started``
-    and ``finished`` are Unix seconds (None: not yet). ``exit_code`` is that of the last container that ended
-    otherwise than with 0, or 0; ``attempts`` counts the pods that were made.
+    ``state`` is Complete, Failed, Active (one of its pods runs), Pending (none does) or Suspended;
+    ``reason`` and ``message`` come from the Failed or FailureTarget condition. ``started`` and ``finished``
+    are Unix seconds (None: not yet). ``exit_code`` is that of the last container that ended with another code
+    than 0, else 0; ``attempts`` counts the pods created.
     """
 
     namespace: str
@@ -67,14 +67,14 @@ class JobOutcome:
 
     @property
     def seconds(self) -> float | None:
-        """How long the Job took, None when it has not ended."""
+        """How long the Job took in seconds, None until it has ended."""
         if self.started is None or self.finished is None:
             return None
         return max(self.finished - self.started, 0.0)
 
 
 def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
-    """What ``job`` and its ``pods`` say. Both as the API has them."""
+    """The outcome of ``job``, a batch/v1 or Volcano Job; ``pods`` are its own."""
     if is_volcano(job):
         return _outcome_of_volcano(job, pods)
     metadata, status, spec = job["metadata"], job.get("status") or {}, job.get("spec") or {}
@@ -110,7 +110,7 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
 
 
 def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
-    """The same for a Volcano Job, whose phase says it all; ``attempts`` are its runs, restarts included."""
+    """The outcome of a Volcano Job, by its phase; ``attempts`` are its runs, including restarts."""
     metadata, status = job["metadata"], job.get("status") or {}
     now = status.get("state") or {}
     phase = now.get("phase") or ""
@@ -140,7 +140,7 @@ def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
 
 
 def _is_running(status: Object, pods: Sequence[Object]) -> bool:
-    """Whether a pod runs; ``active`` counts those that wait for a node or an image, too."""
+    """Whether a pod runs; ``active`` also counts pods that wait for a node or an image."""
     if not status.get("active"):
         return False
     return bool(status.get("ready")) or any(

@@ -21,36 +21,36 @@ from expander.manifests.manifest import Manifest
 _FORM = re.compile(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
 
 MIN_ENDED_FOR_PERCENT = 3
-"""Percentages count from so many ended Jobs on: one failure of one is not yet 100 %."""
+"""Percentages apply from so many ended Jobs on: one failure of one is not yet 100%."""
 
 
 TOO_MANY_PODS = "Too many pods"
-"""What the scheduler says when as many pods run as may: room comes."""
+"""The scheduler's message when the node runs as many pods as it may, which passes."""
 
 TRANSIENT_REASONS = ("ContainerCreating", "PodInitializing")
-"""Reasons to wait that pass by themselves."""
+"""Waiting reasons that pass by themselves."""
 
 MAX_STEP_SECONDS = 0.2
-"""Seconds the loop waits for news at most, so that a signal or a time limit is soon noticed."""
+"""Longest wait of the loop, so that a signal or a time limit is soon noticed."""
 
 STALL_SECONDS = 3.0
-"""Seconds without a Job that ends after which the user is told what the open ones wait for."""
+"""Seconds without an ended Job after which the user is told what the open ones wait for."""
 
 MAX_JOBS_CHECKED = 20
-"""So many open Jobs are looked at then."""
+"""How many open Jobs are checked then."""
 
 MAX_CHUNK = 256
-"""Manifests that are taken in between two turns of the executor."""
+"""Manifests submitted between two steps of the executor, at most."""
 
 OnJob = Callable[[Object, Callable[[], Sequence[Object]]], None]
-"""Gets a Job and a function that gives its pods."""
+"""Receives a Job and a function that returns its pods."""
 
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Stop when ``count`` Jobs (or, with ``percent``, so many of 100 ended) have failed, succeeded or ended.
+    """When to stop: ``count`` Jobs (with ``percent``, of 100 ended) have failed, succeeded or ended.
 
-    ``now`` stops what runs; otherwise (``soon``) nothing new begins and what runs is waited for.
+    ``now`` stops running Jobs; otherwise (``soon``) no new ones start and running ones are waited for.
     """
 
     now: bool
@@ -71,7 +71,7 @@ class Halt:
         return cls(match[1] == "now", match[2], int(match[3]), bool(match[4]))  # type: ignore[arg-type]
 
     def reached(self, succeeded: int, failed: int) -> bool:
-        """Whether it is time to stop, with so many Jobs ended."""
+        """Whether to stop after so many Jobs have ended."""
         ended = succeeded + failed
         counted = {"fail": failed, "success": succeeded, "done": ended}[self.what]
         if not self.percent:
@@ -83,7 +83,7 @@ FIRST_FAILURE = Halt(True, "fail", 1)
 
 
 def describe_open_job(job: Object, pods: Sequence[Object]) -> str | None:
-    """What is to say of a Job that has not ended, or None when it is simply at work."""
+    """Why a Job has not ended, or None when it is simply running."""
     reasons: dict[str, int] = {}
     fits = any("nodeName" in pod["spec"] for pod in pods)
     for pod in pods:
@@ -96,18 +96,16 @@ def describe_open_job(job: Object, pods: Sequence[Object]) -> str | None:
 
 
 def pod_problems(pod: Object, fits: bool) -> Iterator[str]:
-    """What keeps a pod from its end, or ended it badly; not that it waits for its turn.
+    """What holds up a pod, or made it fail; not that it waits for its turn.
 
-    ``fits``: others of its Job found their place, so that this one will as well.
+    ``fits``: other pods of its Job were scheduled, so this one will be as well.
     """
     status = pod.get("status") or {}
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             if fits or TOO_MANY_PODS in condition.get("message", ""):
                 continue
-            yield f"{condition.get('reason', 'waiting for a place')}: {condition.get('message', '')}".rstrip(
-                ": "
-            )
+            yield f"{condition.get('reason', 'Unschedulable')}: {condition.get('message', '')}".rstrip(": ")
     for container in statuses_of(pod):
         state = container.get("state") or {}
         waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
@@ -123,7 +121,7 @@ class RunEnd:
     """How a run ended.
 
     ``counts`` are Jobs by state (pending, running, suspended, succeeded, failed); ``before`` those that an
-    earlier run had finished. ``stopped`` says why it ended before everything was done, if it did.
+    earlier run had finished. ``stopped`` says why it ended early, if it did.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -139,10 +137,10 @@ class RunEnd:
 class Run:
     """One run of a batch in an executor.
 
-    ``on_finished`` gets each Job that has ended and a function that gives its pods, ``on_kept`` likewise
-    those that an earlier run had finished, ``on_turn`` the counts after each turn, ``on_error`` an error for
-    each object that an earlier run has with other content, ``on_note`` a line about what the runtime cannot
-    give, and about Jobs that wait when nothing has ended for some seconds. ``timeout`` is in seconds.
+    ``on_finished`` receives each Job that has ended and a function that returns its pods, ``on_kept`` those
+    that an earlier run had finished, ``on_tick`` the counts after each step, ``on_error`` an error for each
+    object that an earlier run has with different content, ``on_note`` a line about what the runtime cannot
+    provide, and about waiting Jobs when none has ended for some seconds. ``timeout`` is in seconds.
     """
 
     def __init__(
@@ -152,7 +150,7 @@ class Run:
         *,
         on_finished: OnJob,
         on_kept: OnJob,
-        on_turn: Callable[[Mapping[str, int]], None],
+        on_tick: Callable[[Mapping[str, int]], None],
         on_error: Callable[[ItemError], None],
         on_note: Callable[[str], None],
         halt: Halt | None = None,
@@ -163,7 +161,7 @@ class Run:
         self._manifests = manifests
         self._on_finished = on_finished
         self._on_kept = on_kept
-        self._on_turn = on_turn
+        self._on_tick = on_tick
         self._on_error = on_error
         self._on_note = on_note
         self._open: dict[tuple[str, str], None] = {}
@@ -179,11 +177,11 @@ class Run:
         self._ended = {"succeeded": 0, "failed": 0}
 
     def interrupt(self) -> None:
-        """The first time nothing further begins and what runs is waited for; the second time all stops."""
+        """The first call stops new Jobs and waits for running ones; the second stops everything."""
         self._interrupts += 1
 
     def go(self) -> RunEnd:
-        """Run until everything has ended, or a reason to stop before comes up."""
+        """Run until everything has ended or there is a reason to stop."""
         result = RunEnd(before=_ended_count(self._executor.group()))
         size = 1
         more = True
@@ -205,7 +203,7 @@ class Run:
             if self._clock() - self._moved_at > STALL_SECONDS:
                 self._tell_stalls()
             result.counts = self._executor.group()
-            self._on_turn(result.counts)
+            self._on_tick(result.counts)
             if self._over(result, more):
                 return result
 
@@ -221,10 +219,10 @@ class Run:
                 self._on_error(
                     ContentChanged(
                         Problem(
-                            f"{manifest.kind} {manifest.name!r} of an earlier run has other content",
+                            f"{manifest.kind} {manifest.name!r} has changed since the earlier run",
                             manifest.where,
                             item,
-                            hint="--fresh forgets the earlier run",
+                            hint="use --fresh to discard the earlier run",
                         )
                     )
                 )
@@ -236,13 +234,13 @@ class Run:
             self._on_kept(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
 
     def _tell_caveats(self) -> None:
-        """Say what the runtime cannot give the containers."""
+        """Report what the runtime cannot provide."""
         for words in self._executor.caveats[self._caveats :]:
             self._on_note(words)
         self._caveats = len(self._executor.caveats)
 
     def _tell_stalls(self) -> None:
-        """Say once of each of the first open Jobs what it waits for."""
+        """Report once for each of the first open Jobs what it waits for."""
         self._moved_at = self._clock()
         looked_at = 0
         for namespace, name in list(self._open):
@@ -285,7 +283,7 @@ def _ended_count(counts: Mapping[str, int]) -> int:
 
 
 def remove_state(folder: Path) -> None:
-    """Remove the state of a group. Raises ExpanderError while an expander is at work in it."""
+    """Remove the state of a group. Raises ExpanderError while an executor uses it."""
     import shutil
 
     from expander.local.state import StateFolder

@@ -13,20 +13,20 @@ from expander.base.errors import ExpanderError
 from expander.base.state_dir import state_folder
 
 WATCH_HISTORY: Final = 20_000
-"""Changes that are kept for watches."""
+"""Changes kept for watches to resume from."""
 
 SERVER_FOLDER: Final = "_serve"
-"""The server's state among those of groups, which never begin like this."""
+"""The folder of the server's state, beside those of groups, whose names never start with ``_``."""
 
 LOG_FILE: Final = "server.log"
-"""Where a detached server writes what it has to say, in its state folder."""
+"""The log file of a detached server, in its state folder."""
 
 READY_PREFIX: Final = "ready "
-"""What a server's standard output begins with once it answers; the URL follows."""
+"""The start of the line a server prints once it answers; the URL follows."""
 
 
 def server_folder(chosen: str | None) -> Path:
-    """The state folder of a server: ``chosen``, or one among the user's state."""
+    """The state folder of a server: ``chosen``, or the default one."""
     return state_folder(SERVER_FOLDER) if chosen is None else Path(chosen).absolute()
 
 
@@ -96,5 +96,5 @@ def detach(folder: Path, command: Sequence[str]) -> str:
     if not line.startswith(READY_PREFIX):
         process.wait()
         said = log.read_text(errors="replace").strip().removeprefix("error: ")
-        raise ExpanderError(said or "the server ended before it was ready")
+        raise ExpanderError(said or "the server exited before it was ready")
     return line.removeprefix(READY_PREFIX)

@@ -22,7 +22,7 @@ from expander.local.controllers.cronjob.sync import (
 from expander.validate.defaults.defaults import defaults
 
 FATAL_REASONS: Final = frozenset(("UnknownTimeZone", "UnparseableSchedule", "InvalidSchedule"))
-"""Reasons of events after which a CronJob never starts anything."""
+"""Event reasons after which a CronJob never starts anything."""
 
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _span = re.compile(r"\+?(?:\d+[wdhms])+").fullmatch
@@ -30,8 +30,8 @@ _span = re.compile(r"\+?(?:\d+[wdhms])+").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """What happens at ``at`` (Unix seconds) to the scheduled time ``scheduled``; ``local`` writes that time
-    in the CronJob's zone (RFC 3339).
+    """What happens at ``at`` (Unix seconds) for the scheduled time ``scheduled``; ``local`` is that time in
+    the CronJob's zone (RFC 3339).
 
     ``starts``: the Job ``name`` is created, in place of those it ``replaces``. ``held``: it is not, because
     one still runs and the concurrency policy is Forbid; it may start late.
@@ -48,17 +48,17 @@ class Occurrence:
 def simulate(
     cron_job: Mapping[str, Any], *, since: float, until: float, takes: float = 0.0, zone: str = ""
 ) -> Iterator[Occurrence]:
-    """What would happen if ``cron_job``, a valid manifest, were created at ``since``, up to ``until``.
+    """What would happen up to ``until`` if ``cron_job``, a valid manifest, were created at ``since``.
 
     Times are Unix seconds. Every Job succeeds after ``takes`` seconds. ``zone`` is that of a CronJob that
-    names none, by default UTC. A suspended one starts nothing. Raises InputError, in the controller's words,
-    for a schedule that never comes.
+    names none, by default UTC. A suspended CronJob starts nothing. Raises InputError with the
+    controller's message for a schedule that never comes due.
     """
-    world = _Simulation(cron_job, since, takes, zone)
+    simulation = _Simulation(cron_job, since, takes, zone)
     now: float | None = since
     while now is not None and now <= until:
-        yield from world.look(now)
-        now = world.next(now)
+        yield from simulation.sync(now)
+        now = simulation.next(now)
 
 
 def parse_until(text: str, since: float, zone: str = "") -> float:
@@ -72,12 +72,12 @@ def parse_until(text: str, since: float, zone: str = "") -> float:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=named_zone(zone))).timestamp()
     except (ValueError, OverflowError) as error:
-        hint = "write a time span such as 36h or 2w, or a time such as 2027-01-31T12:00"
-        raise UsageError(f"{text!r} is no time: {error}", hint=hint) from error
+        hint = "expected a duration such as 36h or 2w, or a time such as 2027-01-31T12:00"
+        raise UsageError(f"invalid time {text!r}: {error}", hint=hint) from error
 
 
 class _Simulation:
-    """One CronJob, the Jobs it has, and when those that run will end."""
+    """One CronJob, its Jobs, and when the running ones will end."""
 
     def __init__(self, cron_job: Mapping[str, Any], since: float, takes: float, zone: str) -> None:
         self._cron_job = defaults(cron_job, "CronJob")
@@ -97,8 +97,8 @@ class _Simulation:
         times += [at for at, _ in self._ends[:1]]
         return max(now, min(times)) if times else None
 
-    def look(self, now: float) -> Iterator[Occurrence]:
-        """Let Jobs end, then do what the controller does until it has no more to do at that moment."""
+    def sync(self, now: float) -> Iterator[Occurrence]:
+        """End Jobs that are due, then sync until the controller has nothing more to do at that moment."""
         while self._ends and self._ends[0][0] <= now:
             self._end(*heapq.heappop(self._ends))
         changed = True
@@ -145,7 +145,7 @@ class _Simulation:
         heapq.heappush(self._ends, (now + self._takes, name))
 
     def _remove(self, decision: CronDecision) -> tuple[str, ...]:
-        """Drop the Jobs that the controller deletes; the names of those that still ran."""
+        """Drop the Jobs that the controller deletes; returns the names of those that still ran."""
         gone = [self._jobs.pop(uid) for uid in decision.delete]
         running = {name for _, name in self._ends}
         names = tuple(job["metadata"]["name"] for job in gone if job["metadata"]["name"] in running)

@@ -110,7 +110,7 @@ def test_files_stand_in_for_a_cluster(tmp_path: Path) -> None:
     answer = plan(template(tmp_path), "-i", "0-9", "--quota", limits(tmp_path))
     assert "quota few in default: room for 5 of 10 Jobs now (count/jobs.batch: 0 of 5 used)" in answer.out
     assert "room for 3 of 10 pods now (requests.cpu: 0 of 300m used)" in answer.out
-    assert "get by default: memory request for container c" in answer.out
+    assert "get defaults: memory request for container c" in answer.out
 
 
 def test_wrong_usage_and_a_file_without_limits_end_with_2(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_other_content_under_the_same_name_is_an_error_until_the_run_is_forgotte
     assert run("run", template("echo one"), "a").code == 0
     answer = run("run", template("echo two"), "a")
     assert answer.code == 1
-    assert "Job 'job-a' of an earlier run has other content" in answer.err
+    assert "Job 'job-a' has changed since the earlier run" in answer.err
     assert "--fresh" in answer.err
     assert run("run", "--fresh", "job.yaml", "a").out == "[job-a] two\n"
 

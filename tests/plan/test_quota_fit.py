@@ -85,7 +85,7 @@ def test_a_limit_range_fills_in_what_containers_do_not_say_and_that_counts() -> 
 def test_pods_that_a_limit_range_or_a_quota_refuses_for_ever_are_told_in_the_servers_words() -> None:
     small = demand(limit_range(max={"cpu": "100m"}), batch=jobs(2))
     assert list(limit_range_lines(small.rulings())) == [
-        "pods of 2 Jobs will be refused in default (FailedCreate): maximum cpu usage per Container is 100m.  "
+        "pods of 2 Jobs will be rejected in default (FailedCreate): maximum cpu usage per Container is 100m.  "
         "No limit is specified"
     ]
     unnamed = demand(quota({"requests.memory": "1Gi"}), batch=jobs(1))
@@ -114,8 +114,8 @@ def test_the_tightest_resource_of_a_quota_is_told_and_what_becomes_of_the_rest()
     assert lines(*found.rooms()) == [
         "quota q in default: room for 100 of 2,000 Jobs now (count/jobs.batch: 800 of 900 used); the rest waits "
         "(--on-quota)",
-        "quota q in default: room for 10 of 2,000 pods now (requests.cpu: 0 of 5 used); the Jobs are taken, and "
-        "their other pods wait (--max-active)",
+        "quota q in default: room for 10 of 2,000 pods now (requests.cpu: 0 of 5 used); the Jobs are accepted "
+        "and the other pods wait (--max-active)",
     ]
     assert "; the rest fails (--on-quota)" in lines(*found.rooms(), on_quota="fail")[0]
     assert "room for 100 of 2,000 or more Jobs now" in lines(*found.rooms(), open_ended=True)[0]

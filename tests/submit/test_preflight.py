@@ -117,6 +117,6 @@ def test_what_a_limit_range_refuses_is_said() -> None:
     scene = Scene(default=capacity(limit_range(min={"cpu": "1"})))
     list(scene.told(jobs(2)))
     assert scene.said == [
-        "pods of 2 Jobs will be refused in default (FailedCreate): minimum cpu usage per Container is 1.  "
+        "pods of 2 Jobs will be rejected in default (FailedCreate): minimum cpu usage per Container is 1.  "
         "No request is specified"
     ]
