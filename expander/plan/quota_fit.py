@@ -205,7 +205,7 @@ def quota_lines(
             yield start + _shortage(headroom, on_quota, open_ended)
         if not tight:
             parts = [f"{headroom.of:,} {_object_noun(headroom)}" for headroom in _tightest(lines)]
-            yield f"{start}headroom for {'the first' if open_ended else 'all:'} {' and '.join(parts)}"
+            yield f"{start}room for {'the first' if open_ended else 'all:'} {' and '.join(parts)}"
 
 
 def limit_range_lines(rulings: Iterable[LimitRangeEffect], *, open_ended: bool = False) -> Iterator[str]:

@@ -186,7 +186,7 @@ def test_a_group_that_is_not_there_is_an_error_that_says_where_it_looked(served:
 def test_neither_group_nor_selector_is_an_error_that_names_both() -> None:
     answer = run("status")
     assert answer.code == 2
-    assert "--group NAME, or -l/--selector SELECTOR" in answer.err
+    assert "specify --group NAME or -l SELECTOR" in answer.err
 
 
 def test_watch_tells_each_change_in_a_line_until_it_is_interrupted(tmp_path: Path) -> None:

@@ -116,5 +116,5 @@ def test_a_date_is_in_the_given_zone_unless_it_says_otherwise() -> None:
 
 def test_anything_else_is_wrong_usage_with_a_hint() -> None:
     for text in ("soon", "9999999999999w"):
-        with pytest.raises(UsageError, match="write a time span such as"):
+        with pytest.raises(UsageError, match="expected a duration such as"):
             parse_until(text, MIDNIGHT)
