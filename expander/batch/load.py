@@ -15,7 +15,6 @@ from expander.batch.unique_names import Taken, twice
 from expander.batch.validator import Validator
 from expander.kube.scheme import BY_KIND
 from expander.kube.volcano import is_volcano
-from expander.local.controllers.volcano.plugins import unsupported_plugins
 from expander.manifests.edits import Edits, apply_edits
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug
@@ -115,6 +114,8 @@ def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Ite
 
     A CronJob becomes a Job that runs once, now. Of Volcano Jobs it is told what of them does nothing here.
     """
+    from expander.local.controllers.volcano.plugins import unsupported_plugins
+
     told = set()
     for manifest in manifests:
         if manifest.kind in BY_KIND and BY_KIND[manifest.kind].runs_here:

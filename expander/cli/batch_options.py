@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -120,6 +119,8 @@ def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queu
 
 def _be_found() -> None:
     """Let workers on this machine find this program, also when it was called by its path."""
+    import shutil
+
     folder = os.path.dirname(os.path.abspath(sys.argv[0]))
     if shutil.which("expander") is None and os.access(os.path.join(folder, "expander"), os.X_OK):
         os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), folder])

@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 
 import click
 
@@ -17,13 +16,18 @@ from expander.version import __version__
 
 def version_text(version: str) -> str:
     """The version, and for each accelerator whether it is in use or what replaces it."""
-    from expander.base.yaml.reader import ACCELERATED
-    from expander.validate.schema_engines import library
+    from importlib.machinery import PathFinder
+
+    def has(package: str, extension: str) -> bool:
+        """Whether the extension module of a package is installed; nothing is imported."""
+        found = PathFinder.find_spec(package)
+        places = found.submodule_search_locations if found is not None else None
+        return places is not None and PathFinder.find_spec(extension, places) is not None
 
     lines = [
-        ("YAML", "libyaml", ACCELERATED, "PyYAML's Python scanner (slow)"),
-        ("JSON", "orjson", find_spec("orjson") is not None, "Python's json"),
-        ("validation", "jsonschema-rs", library() == "jsonschema-rs", "jsonschema (slow)"),
+        ("YAML", "libyaml", has("yaml", "_yaml"), "PyYAML's Python scanner (slow)"),
+        ("JSON", "orjson", has("orjson", "orjson"), "Python's json"),
+        ("validation", "jsonschema-rs", has("jsonschema_rs", "jsonschema_rs"), "jsonschema (slow)"),
     ]
     used = [f"  {what}: {fast if there else slow}" for what, fast, there, slow in lines]
     return "\n".join([f"expander {version}", *used])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from expander.base.errors import ClusterError, StatusError
-from expander.client.client import ApiClient
 from expander.kube.scheme import BY_KIND
+
+if TYPE_CHECKING:
+    from expander.client.client import ApiClient
 
 Object = Mapping[str, Any]
 

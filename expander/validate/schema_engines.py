@@ -206,12 +206,3 @@ def engine(name: str) -> Engine:
         return Accelerated(schema)
     except ImportError:
         return Reference(schema)
-
-
-def library() -> str:
-    """The library in use, for ``--version``."""
-    try:
-        import jsonschema_rs  # noqa: F401
-    except ImportError:
-        return "jsonschema"
-    return "jsonschema-rs"

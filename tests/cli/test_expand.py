@@ -80,7 +80,7 @@ def test_a_template_comes_from_standard_input(folder: Path) -> None:
     assert len(names(run("expand", "-", "--engine", "jinja2", cwd=folder, stdin=template).out)) == 3
     both = run("expand", "-", "-i", "-", cwd=folder, stdin=PAGE)
     assert both.code == 2
-    assert "cannot both come from standard input" in both.err
+    assert "cannot read both the template and the items" in both.err
 
 
 def test_item_files_are_known_by_their_extension(folder: Path) -> None:
@@ -284,12 +284,12 @@ def test_a_dry_run_shows_names_and_counts_and_writes_nothing(folder: Path) -> No
         (["job-tmpl.yaml", "a", "-o", "x", "-o", "y"], "one folder at most"),
         (["job-tmpl.yaml", "a", "-o", "yaml", "-o", "json"], "one format"),
         (["job-tmpl.yaml", "a", "--prune"], "--prune is for files in a folder"),
-        (["job-tmpl.yaml", "a", "--label", "a b=c"], "is no label key"),
-        (["job-tmpl.yaml", "a", "--label", "a=b c"], "is no label value"),
+        (["job-tmpl.yaml", "a", "--label", "a b=c"], "invalid label key"),
+        (["job-tmpl.yaml", "a", "--label", "a=b c"], "invalid label value"),
         (["job-tmpl.yaml", "a", "--group", "-x-"], "is not a label value"),
-        (["job-tmpl.yaml", "a", "--ttl", "soon"], "is no duration"),
+        (["job-tmpl.yaml", "a", "--ttl", "soon"], "invalid duration"),
         (["job-tmpl.yaml", "a", "--set", "x"], "is not KEY=VALUE"),
-        (["job-tmpl.yaml", "a", "--set", "x=1", "--set", "x=2"], "--set sets 'x' to '1' and to '2'"),
+        (["job-tmpl.yaml", "a", "--set", "x=1", "--set", "x=2"], "--set sets 'x' twice: '1' and '2'"),
         (["job-tmpl.yaml", "a", "--values", "job.yaml.jinja2"], "job.yaml.jinja2:1:"),
         (["job-tmpl.yaml", "a", "--kubernetes-version", "1.2"], "1.2"),
         (["job-tmpl.yaml", "-i", "missing.csv"], "missing.csv"),

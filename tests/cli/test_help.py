@@ -28,7 +28,7 @@ def test_a_page_has_a_summary_its_own_options_first_examples_and_what_matters_ar
 
 def test_commands_are_listed_by_stage() -> None:
     text = CliRunner().invoke(program, ["--help"], prog_name="expander").output
-    places = [text.index(f"\n{stage}:") for stage in ("Make", "Run", "Follow", "Finish")]
+    places = [text.index(f"\n{stage}:") for stage in ("Prepare", "Run", "Follow", "Finish")]
     assert places == sorted(places)
     assert all(f"\n  {name} " in text for name in COMMANDS)
 

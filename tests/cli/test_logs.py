@@ -106,7 +106,7 @@ def test_items_and_parts_of_their_logs_can_be_chosen(
 def test_a_name_and_a_group_that_are_not_there_are_errors(served: Server, tmp_path: Path) -> None:
     answer = follow(served, "logs", "--group", "g", "apple", "pear")
     assert (answer.code, answer.out) == (2, "one\ntwo\n")
-    assert "there is no item, Job or pod pear in group g" in answer.err
+    assert "no item, Job or pod pear in group g" in answer.err
     for more in ([], ["-f"], ["--out", str(tmp_path / "never")]):
         answer = follow(served, "logs", "--group", "nothing", *more)
         assert (answer.code, answer.out) == (2, "")

@@ -66,10 +66,12 @@ def test_a_report_has_the_first_names_and_the_figures(tmp_path: Path) -> None:
     assert lines[10] == "... and 190 more"
     report = answer.out
     assert re.search(r"objects +200 Jobs\n", report)
-    assert re.search(r"pods +200 at a time, 200 in all; 200 Jobs wait until resumed\n", report)
+    assert re.search(
+        r"pods +200 at a time, 200 in total; 200 Jobs suspended until Kueue admits them\n", report
+    )
     assert re.search(r"requests +cpu 20 at a time\n", report)
-    assert re.search(r"sending +\d+ requests, 2 s at 50 a second \(--qps\)\n", report)
-    assert "not known: quotas and limit ranges; no cluster was asked (offline)" in report
+    assert re.search(r"sending +\d+ requests, 2 s at 50/s \(--qps\)\n", report)
+    assert "unknown quotas and limit ranges: no cluster was asked (offline)" in report
     assert answer.err == ""
 
 

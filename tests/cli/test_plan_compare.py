@@ -58,7 +58,7 @@ def test_a_shape_that_cannot_say_the_template_is_left_out_with_the_reason(templa
     answer = run("plan", str(template), "a", "b", "--compare", "--offline", "-o", "json")
     assert answer.code == 0
     assert "plans" not in json.loads(answer.out)
-    assert "--as indexed is not possible: " in answer.err
+    assert "--as indexed is impossible: " in answer.err
     assert "containers[0].image: differs between items" in answer.err
 
 
@@ -66,7 +66,7 @@ def test_manifests_have_their_shape_already(template: Path) -> None:
     template.write_text(JOB.replace("$ITEM", "x"))
     answer = run("plan", str(template), "--compare", "--offline")
     assert answer.code == 2
-    assert "--compare is for a template and its items" in answer.err
+    assert "--compare requires a template and items" in answer.err
 
 
 def test_a_shape_that_has_to_wait_for_quota_says_so(template: Path, tmp_path: Path) -> None:

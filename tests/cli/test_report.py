@@ -38,5 +38,5 @@ def test_a_report_that_has_no_place_is_refused_before_anything_runs(tmp_path: Pa
     (tmp_path / "jobs.yaml").write_text(LOCAL)
     answer = run("run", "jobs.yaml", "--state", "state", "--report", "none/r.html", cwd=tmp_path)
     assert answer.code == 2
-    assert "there is no folder none" in answer.err
+    assert "folder none not found" in answer.err
     assert not (tmp_path / "state").exists()

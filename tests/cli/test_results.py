@@ -81,7 +81,7 @@ def test_files_are_fetched_once_and_the_tables_tell_of_all(served: Server, tmp_p
     answer = follow(served, *words)
     assert (answer.code, answer.out) == (0, "")
     assert "5 new results, 5 in total" in answer.err
-    assert "1 have not ended" in answer.err
+    assert "1 unfinished" in answer.err
     assert (out / "apple" / "stdout").read_text() == "one\n"
     assert (out / "w" / "1" / "stdout").read_text() == "index 1\n"
     assert "0 new results, 5 in total" in follow(served, *words).err
@@ -133,7 +133,7 @@ def test_the_table_of_a_group_that_is_followed_has_also_jobs_that_went_meanwhile
     [
         (["-o", "csv", "-o", "json"], "at most one format"),
         (["-o", "a", "--out", "b"], "one folder"),
-        (["-f"], "needs -o DIR"),
+        (["-f"], "requires -o DIR"),
         (["--column", "none"], "'none' is not one of"),
     ],
 )

@@ -103,7 +103,7 @@ def test_variables_and_fields_are_changed_on_the_way(served: Server) -> None:
     assert (state_of(found), found["spec"]["backoffLimit"]) == ("Complete", 3)
     assert container["resources"]["limits"] == {"memory": "64Mi"}
     candidate = follow(served, "retry", "--group", "b")
-    assert (candidate.code, candidate.err) == (0, "nothing to run candidate: 1 Complete\n")
+    assert (candidate.code, candidate.err) == (0, "nothing to retry: 1 Complete\n")
 
 
 def test_a_change_that_a_server_would_refuse_is_refused_before_anything_is_deleted(served: Server) -> None:
@@ -296,7 +296,7 @@ def test_local_failures_run_again_here(tmp_path: Path) -> None:
     assert (last.code, last.out) == (0, "[poor] good\n"), last.err
     logs = sorted(folder.glob("_retry/here/logs/default/poor/attempt-*/*.log"))
     assert [log.read_text() for log in logs] == ["poor\n", "poor\n"]
-    assert run("retry", *where).err == "nothing to run candidate: 2 Complete\n"
+    assert run("retry", *where).err == "nothing to retry: 2 Complete\n"
 
 
 def test_a_group_that_is_not_there_is_an_input_error(served: Server) -> None:

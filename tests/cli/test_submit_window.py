@@ -100,7 +100,7 @@ def test_of_what_was_collected_the_failures_are_told(tmp_path: Path) -> None:
     assert answer.code == 0, answer.err
     last = json.loads(answer.out.splitlines()[-1])
     assert (last["collected"], last["collectedFailed"]) == (2, 1)
-    assert "2 finished Jobs, 1 of which had failed, were collected into " in answer.err
+    assert "2 finished Jobs (1 failed) collected into " in answer.err
 
 
 def test_an_interrupt_leaves_what_is_not_finished_to_resume(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_local_group_that_nobody_runs_any_more_is_told_as_such(tmp_path: Path)
     state = str(run_locally(tmp_path, LOCAL.replace("spec: {", "spec: {suspend: true, ", 1)))
     with at_work("wait", "--group", "here", "--state", state) as process:
         assert process.stderr is not None
-        assert "nobody runs these Jobs now" in process.stderr.readline()
+        assert "Nothing runs these Jobs now" in process.stderr.readline()
 
 
 def test_a_local_run_that_begins_later_is_seen_to_its_end(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_server_that_does_not_answer_is_no_reason_to_wait_longer_than_told(tmp
     (tmp_path / "config").write_text(config)
     answer = run("wait", "--group", "g", "--timeout", "1s", "--kubeconfig", str(tmp_path / "config"))
     assert answer.code == 3
-    assert "did not say in time which Jobs there are" in answer.err
+    assert "did not list the Jobs in time" in answer.err
 
 
 def test_a_slow_server_is_not_taken_for_one_without_jobs(tmp_path: Path) -> None:
