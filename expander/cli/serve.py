@@ -96,9 +96,9 @@ def _tell(url: str, kubeconfig: Path) -> None:
 
 
 def _status(folder: Path) -> int:
-    from expander.local.apiserver import server
+    from expander.local.apiserver import server_lock
 
-    found = server.current(folder)
+    found = server_lock.running_server(folder)
     if found is None:
         say(f"no server is running in {folder}")
         return 1
@@ -108,9 +108,9 @@ def _status(folder: Path) -> int:
 
 
 def _stop(folder: Path) -> int:
-    from expander.local.apiserver import server
+    from expander.local.apiserver import server_lock
 
-    found = server.stop(folder)
+    found = server_lock.stop_server(folder)
     if found is None:
         say(f"no server is running in {folder}")
         return 1

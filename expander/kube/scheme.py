@@ -26,7 +26,7 @@ _FIELDS: Final = "expander.local.apiserver.field_selectors:"
 _STRATEGIES: Final = "expander.local.registry:"
 _ADMISSION: Final = "expander.local.admission."
 _SCHEMAS: Final = "expander.local.apiserver.patch.merge_schema:"
-_WRITTEN: Final = "expander.local.apiserver.patch.merge_schema:written_"
+_CANONICAL: Final = "expander.local.apiserver.patch.merge_schema:canonical_"
 _QUOTA: Final = "expander.kube.quota:"
 
 
@@ -104,7 +104,7 @@ class Resource:
     """The objects that every cluster has: ``(time in API form) -> Iterable[object]``."""
     schema: str = ""
     """The schema for merging, where no schema file has one."""
-    written: str = ""
+    canonical: str = ""
     """An object with its defaults as the API writes it."""
     protobuf: str = ""
     """The fields of its message, as `apiserver.protobuf` reads them; a kind without is read as JSON only."""
@@ -295,7 +295,7 @@ _CORE: Final = (
         prepare=_STRATEGIES + "prepare_pod",
         has_generation=True,
         admit=(_ADMISSION + "priority:admit_pod", _ADMISSION + "chain:admit_pod"),
-        written=_WRITTEN + "pod",
+        canonical=_CANONICAL + "pod",
         protobuf="1 metadata ObjectMeta, 2 spec PodSpec, 3 status -",
         printer=_PRINTERS + "pods:POD",
         field_labels=_FIELDS + "POD",
@@ -327,7 +327,7 @@ _CORE: Final = (
         rules=_RULES + "core:check_secret",
         update_rules=_UPDATES + "check_secret_changes",
         prepare=_STRATEGIES + "prepare_secret",
-        written=_WRITTEN + "secret",
+        canonical=_CANONICAL + "secret",
         protobuf="1 metadata ObjectMeta, 2 data %y, 3 type s, 4 stringData %s, 5 immutable b",
         printer=_PRINTERS + "core:SECRET",
         field_labels=_FIELDS + "SECRET",
@@ -421,7 +421,7 @@ _BATCH: Final = (
         rules=_RULES + "job:check_job",
         update_rules=_UPDATES + "check_job_changes",
         has_generation=True,
-        written=_WRITTEN + "job",
+        canonical=_CANONICAL + "job",
         protobuf="1 metadata ObjectMeta, 2 spec JobSpec, 3 status -",
         printer=_PRINTERS + "batch:JOB",
         field_labels=_FIELDS + "JOB",

@@ -48,15 +48,15 @@ def run_server(
     ``port`` None takes the one that the folder's last server had, if it is free. ``executor`` are options of
     `Executor`; the others are those of `lifecycle.Settings`. Raises ExpanderError when it cannot be done.
     """
-    from expander.local.apiserver import server
+    from expander.local.apiserver import server_lock
     from expander.local.apiserver.fault_injection import Faults
-    from expander.local.apiserver.server import Settings, serve
-    from expander.local.apiserver.storage import Cluster
+    from expander.local.apiserver.server import ServerOptions, serve
+    from expander.local.apiserver.storage import Storage
 
     parsed = Faults.parse(faults) if faults else Faults()
-    with Cluster(folder, history=WATCH_HISTORY, shared=True, **executor) as cluster:
-        before = server.last(folder)
-        settings = Settings(
+    with Storage(folder, history=WATCH_HISTORY, shared=True, **executor) as cluster:
+        before = server_lock.last_record(folder)
+        settings = ServerOptions(
             folder,
             kubeconfig,
             host=host,
@@ -69,7 +69,7 @@ def run_server(
         )
 
         def announced(url: str) -> None:
-            server.announce(folder, server.Presence(os.getpid(), url, str(kubeconfig)))
+            server_lock.write_record(folder, server_lock.ServerRecord(os.getpid(), url, str(kubeconfig)))
             ready(url, cluster.note)
 
         asyncio.run(serve(cluster, settings, announced))

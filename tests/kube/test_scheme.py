@@ -10,7 +10,7 @@ import pytest
 from expander.kube import scheme
 from expander.kube.scheme import KINDS, RESOURCES, Resource, load
 
-PLACES = {"defaults", "rules", "update_rules", "prepare", "initial", "schema", "written", "printer"}
+PLACES = {"defaults", "rules", "update_rules", "prepare", "initial", "schema", "canonical", "printer"}
 PLACES |= {"field_labels", "quota", "name_rule"}
 PLUGINS = {"admit", "admit_update", "admit_delete"}
 

@@ -23,7 +23,7 @@ _DESCRIPTIONS: Final = {
 def admit_pod(store: ObjectStore, pod: Object) -> Object:
     """A new pod with the priority and the preemption policy of its class.
 
-    Raises `Refused` for a class that is not there, and for a priority of the pod's own that differs.
+    Raises `AdmissionError` for a class that is not there, and for a priority of the pod's own that differs.
     """
     spec: dict[str, Any] = {**pod["spec"]}
     if name := spec.get("priorityClassName"):
@@ -54,7 +54,7 @@ def _default(store: ObjectStore) -> Object | None:
 
 
 def check_default(store: ObjectStore, priority_class: Object) -> Object:
-    """Raises `Refused` when another class is the default already."""
+    """Raises `AdmissionError` when another class is the default already."""
     if priority_class.get("globalDefault"):
         there = _default(store)
         if there is not None and there["metadata"]["name"] != priority_class["metadata"]["name"]:
@@ -65,7 +65,7 @@ def check_default(store: ObjectStore, priority_class: Object) -> Object:
 
 
 def check_deletion(priority_class: Object) -> None:
-    """Raises `Refused` for a class that every cluster has."""
+    """Raises `AdmissionError` for a class that every cluster has."""
     if priority_class["metadata"]["name"] in SYSTEM_CLASSES:
         raise forbidden(priority_class, "this is a system priority class and cannot be deleted")
 

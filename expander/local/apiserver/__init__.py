@@ -1,6 +1,6 @@
-"""The API of the local cluster: what a client sees of the executor.
+"""The local API server: an HTTP server that shows clients the executor as a small Kubernetes cluster.
 
-- `patching`: the patch formats and field ownership.
-- `views`: what is read: tables, statuses, discovery, schemas, selectors, pages.
-- `server`: the HTTP server, the only part that knows sockets.
+`app` takes a request through authentication, routing and verb; `read`, `write`, `delete`, `watch` and
+`pod_logs` are the verbs; `storage` is the executor behind them. `patch` changes objects, `printers` makes
+tables of them.
 """

@@ -1,9 +1,4 @@
-"""Objects to bytes: what a client said it accepts, and the response in that form.
-
-Request bodies to data: JSON, YAML and protobuf, within the sizes a real server takes.
-
-Objects in the form that a client accepts: as they are, as a Table, or their metadata alone.
-"""
+"""Bytes to objects and objects to bytes: request bodies, content negotiation, responses."""
 
 from __future__ import annotations
 
@@ -20,7 +15,7 @@ from expander.kube.scheme import Resource
 from expander.local.apiserver import pagination, protobuf, status
 from expander.local.apiserver.decode_errors import duplicate_fields
 from expander.local.apiserver.printers import table
-from expander.local.apiserver.status import Refused
+from expander.local.apiserver.status import StatusError
 from expander.local.store.database import Object, decode, encode
 
 JSON: Final = "application/json"
@@ -29,7 +24,7 @@ HEADERS: Final = {"Cache-Control": "no-cache, private"}
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ResponseFormat:
     """The form of an answer: its media type, and the kind it is converted to (``Table``), if any."""
 
     media: str = JSON
@@ -37,7 +32,7 @@ class Form:
     version: str = ""
 
 
-def forms(accept: str) -> list[Form]:
+def accepted_formats(accept: str) -> list[ResponseFormat]:
     """The forms that an Accept header allows and this server speaks, best first; empty when none is."""
     found = []
     for part in accept.split(",") if accept.strip() else ["*/*"]:
@@ -46,33 +41,37 @@ def forms(accept: str) -> list[Form]:
         if media in ("*/*", "application/*"):
             media = JSON
         if media in (JSON, YAML):
-            found.append(Form(media, given.get("as", ""), given.get("v", "")))
+            found.append(ResponseFormat(media, given.get("as", ""), given.get("v", "")))
     return found
 
 
-def answer(
-    obj: Object, *, code: int = 200, form: Form | None = None, headers: Mapping[str, str] | None = None
+def object_response(
+    obj: Object,
+    *,
+    code: int = 200,
+    form: ResponseFormat | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """A response with an object."""
     media = form.media if form else JSON
     data = dump(obj).encode() if media == YAML else encode(obj) + b"\n"
-    return raw(data, media, code=code, headers=headers)
+    return raw_response(data, media, code=code, headers=headers)
 
 
-def raw(
+def raw_response(
     data: bytes, media: str, *, code: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """A response with these bytes."""
     return web.Response(body=data, status=code, headers={**HEADERS, "Content-Type": media, **(headers or {})})
 
 
-def text(words: str, code: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+def text_response(words: str, code: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A response in plain text."""
     plain = {"X-Content-Type-Options": "nosniff", **(headers or {})}
-    return raw(words.encode(), "text/plain; charset=utf-8", code=code, headers=plain)
+    return raw_response(words.encode(), "text/plain; charset=utf-8", code=code, headers=plain)
 
 
-LARGEST: Final = status.LARGEST_BODY
+MAX_BODY_BYTES: Final = status.MAX_BODY_BYTES
 """Bytes of the largest request body (MaxRequestBodyBytes of the API server)."""
 
 JSON_TYPES: Final = frozenset(("application/json",))
@@ -81,7 +80,7 @@ YAML_TYPES: Final = frozenset(("application/yaml", "application/x-yaml"))
 
 
 @dataclass(slots=True)
-class Body:
+class RequestBody:
     """The data of a body, what is to be said of fields that it names twice, and its bytes."""
 
     data: Any
@@ -89,14 +88,14 @@ class Body:
     raw: bytes = b""
 
 
-async def read(request: web.BaseRequest) -> bytes:
-    """The bytes of a body; Refused when there are too many."""
-    if (request.content_length or 0) > LARGEST:
-        raise Refused(status.too_large(LARGEST))
+async def read_body(request: web.BaseRequest) -> bytes:
+    """The bytes of a body; StatusError when there are too many."""
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise StatusError(status.too_large(MAX_BODY_BYTES))
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise Refused(status.too_large(LARGEST)) from None
+        raise StatusError(status.too_large(MAX_BODY_BYTES)) from None
 
 
 def media_type(request: web.BaseRequest) -> str:
@@ -104,59 +103,65 @@ def media_type(request: web.BaseRequest) -> str:
     return request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
 
 
-def parse(data: bytes, media: str) -> Body:
-    """The data of a body of that type; Refused when it is not what it claims to be."""
+def decode_body(data: bytes, media: str) -> RequestBody:
+    """The data of a body of that type; StatusError when it is not what it claims to be."""
     if media in YAML_TYPES:
         return _yaml(data)
     if media == PROTOBUF:
         return _protobuf(data)
     if media not in JSON_TYPES:
-        raise Refused(status.unsupported_media_type())
+        raise StatusError(status.unsupported_media_type())
     return _json(data)
 
 
-def _json(data: bytes) -> Body:
+def _json(data: bytes) -> RequestBody:
     try:
-        return Body(decode(data), duplicate_fields(data), data)
+        return RequestBody(decode(data), duplicate_fields(data), data)
     except (ValueError, RecursionError) as error:
         words = f"the object provided is unrecognized (json parse error: {error})"
-        raise Refused(status.bad_request(words)) from None
+        raise StatusError(status.bad_request(words)) from None
 
 
-def _protobuf(data: bytes) -> Body:
+def _protobuf(data: bytes) -> RequestBody:
     try:
-        return Body(protobuf.decode(data))
+        return RequestBody(protobuf.decode(data))
     except ValueError as error:
-        raise Refused(status.bad_request(str(error))) from None
+        raise StatusError(status.bad_request(str(error))) from None
 
 
-def _yaml(data: bytes) -> Body:
+def _yaml(data: bytes) -> RequestBody:
     try:
         documents = list(load_documents(data, "body", "last"))
     except (YamlError, RecursionError) as error:
-        raise Refused(status.bad_request(f"error converting YAML to JSON: {error}")) from None
+        raise StatusError(status.bad_request(f"error converting YAML to JSON: {error}")) from None
     if len(documents) != 1:
-        raise Refused(status.bad_request("the body must hold one document"))
-    return Body(documents[0].data)
+        raise StatusError(status.bad_request("the body must hold one document"))
+    return RequestBody(documents[0].data)
 
 
 TABLE: Final = "Table"
 PARTIAL: Final = "PartialObjectMetadata"
 PARTIAL_LIST: Final = "PartialObjectMetadataList"
 
-KINDS: Final = frozenset(("", TABLE, PARTIAL, PARTIAL_LIST))
+CONVERSIONS: Final = frozenset(("", TABLE, PARTIAL, PARTIAL_LIST))
 
 
-def chosen(forms: Sequence[Form]) -> Form:
-    """The first form that objects have; Refused when there is none."""
+def negotiate(forms: Sequence[ResponseFormat]) -> ResponseFormat:
+    """The first form that objects have; StatusError when there is none."""
     for form in forms:
-        if form.kind in KINDS:
+        if form.kind in CONVERSIONS:
             return form
-    raise Refused(status.not_acceptable())
+    raise StatusError(status.not_acceptable())
 
 
-def one(
-    resource: Resource, obj: Object, form: Form, now: float, *, include: str = "", headers: bool = True
+def encode_object(
+    resource: Resource,
+    obj: Object,
+    form: ResponseFormat,
+    now: float,
+    *,
+    include: str = "",
+    headers: bool = True,
 ) -> Object:
     """A single object; ``include`` and ``headers`` are about tables."""
     if form.kind == TABLE:
@@ -166,11 +171,11 @@ def one(
     return obj
 
 
-def several(
+def encode_list(
     resource: Resource,
     objects: Sequence[Mapping[str, Any]],
     metadata: Object,
-    form: Form,
+    form: ResponseFormat,
     now: float,
     *,
     include: str = "",

@@ -1,15 +1,8 @@
-"""Fields that a JSON body names twice, by their paths.
+"""Why a body cannot be decoded, in the words of kube-apiserver's decoder.
 
-Decoders keep the last value and say nothing; the API server refuses such a body when it is strict and warns
-otherwise. Paths and their order are those of ``sigs.k8s.io/json``.
-
-Facts about the Go types of the API that schemas do not tell, for messages that name them.
-
-Why a body is no object of its kind, in the words of the decoder of kube-apiserver.
-
-`validate.schema` finds what is wrong and says it to people who write YAML; clients of the API are told what
-Go says: its own types, and the path of the struct's fields without places in lists and keys of maps. Like
-Go, only the first value of a wrong type is told, and unknown fields only when there is none.
+`validate.schema` words findings for people who write YAML; clients of the API get Go's: its types, and the
+path of struct fields without places in lists and keys of maps. Like Go, only the first value of a wrong type
+is told, and unknown fields only when there is none. Duplicate fields are those of ``sigs.k8s.io/json``.
 """
 
 from __future__ import annotations
@@ -25,7 +18,7 @@ from expander.kube.scheme import Resource
 from expander.local.registry import RELEASE
 from expander.validate.finding import Finding, Reason
 
-MOST: Final = 100
+MAX_PROBLEMS: Final = 100
 """Problems of a body that are told."""
 
 
@@ -55,7 +48,7 @@ def duplicate_fields(body: bytes) -> list[str]:
     if not found:
         return []
     paths = dict.fromkeys(_paths(tree, ""))
-    return [f"duplicate field {quoted(path)}" for path in [*paths][:MOST]]
+    return [f"duplicate field {quoted(path)}" for path in [*paths][:MAX_PROBLEMS]]
 
 
 def _paths(value: Any, path: str) -> Iterator[str]:
@@ -165,7 +158,7 @@ _TEXTS: Final = {
     "v1.UnsatisfiableConstraintAction": "TopologySpreadConstraint.whenUnsatisfiable",
 }
 """Types of text with a name of their own, and the fields that have them."""
-NAMED: Final = {field: name for name, fields in _TEXTS.items() for field in fields.split()}
+TYPE_NAMES: Final = {field: name for name, fields in _TEXTS.items() for field in fields.split()}
 """The named type of a field of text, ``Struct.field``."""
 
 
@@ -297,7 +290,7 @@ def _go_type(schema: schemas.Schema, struct: str, field: str) -> str:
     """The Go type of a value that a resolved schema describes, in that field of that struct."""
     kind = type_of(schema)
     if kind is FieldType.STRING:
-        named = NAMED.get(f"{struct}.{field}")
+        named = TYPE_NAMES.get(f"{struct}.{field}")
         return named or "string"
     if kind is FieldType.LIST:
         return f"[]{_go_type(schemas.resolve(schema['items']), struct, field)}"

@@ -8,33 +8,33 @@ from typing import Any, Final, cast
 from expander.kube.scheme import Resource
 from expander.local.admission.chain import admit_delete
 from expander.local.apiserver import pagination, read, status
-from expander.local.apiserver.read import existing
-from expander.local.apiserver.routing import Service, Target
-from expander.local.apiserver.status import Refused
+from expander.local.apiserver.read import get_object
+from expander.local.apiserver.routing import Backend, Target
+from expander.local.apiserver.status import StatusError
 from expander.local.controllers.garbage_collector import Propagation
 from expander.local.store.database import Object
 
-POLICIES: Final = ("Background", "Foreground", "Orphan")
-ORPHANS: Final = (
+PROPAGATION_POLICIES: Final = ("Background", "Foreground", "Orphan")
+ORPHAN_WARNING: Final = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove "
     "them or set propagationPolicy=Orphan to suppress this warning"
 )
 
 
-class Options:
-    """What a delete asks for, in its body or its query; Refused for what is none."""
+class DeleteOptions:
+    """What a delete asks for, in its body or its query; StatusError for what is none."""
 
     def __init__(self, resource: Resource, body: Any, query: Mapping[str, str]) -> None:
         if body is not None and not isinstance(body, dict):
-            raise Refused(status.bad_request("the body must be DeleteOptions"))
+            raise StatusError(status.bad_request("the body must be DeleteOptions"))
         given: dict[str, Any] = {**query, **(body or {})}
         policy = given.get("propagationPolicy")
         orphan = given.get("orphanDependents")
         if policy is None and orphan is not None:
             policy = "Orphan" if orphan in (True, "true") else "Background"
-        if policy is not None and policy not in POLICIES:
+        if policy is not None and policy not in PROPAGATION_POLICIES:
             valid = '"Orphan", "Background", "Foreground"'
-            raise Refused(
+            raise StatusError(
                 status.bad_request(f'invalid propagationPolicy: "{policy}", valid values are {valid}')
             )
         self.defaulted = policy is None
@@ -44,45 +44,45 @@ class Options:
         self.dry = bool(given.get("dryRun"))
 
 
-def delete(service: Service, target: Target, body: Any, query: Mapping[str, str]) -> tuple[Object, list[str]]:
+def delete(backend: Backend, target: Target, body: Any, query: Mapping[str, str]) -> tuple[Object, list[str]]:
     """Delete one object: the answer and the warnings that go with it."""
-    obj = existing(service.cluster, target)
-    options = Options(target.resource, body, query)
-    answer = _delete(service, target.resource, obj, options)
-    warnings = [ORPHANS] if target.resource.kind == "Job" and options.defaulted else []
+    obj = get_object(backend.storage, target)
+    options = DeleteOptions(target.resource, body, query)
+    answer = _delete(backend, target.resource, obj, options)
+    warnings = [ORPHAN_WARNING] if target.resource.kind == "Job" and options.defaulted else []
     return answer, warnings
 
 
-def collection(service: Service, target: Target, body: Any, query: Mapping[str, str]) -> Object:
+def collection(backend: Backend, target: Target, body: Any, query: Mapping[str, str]) -> Object:
     """Delete all that is meant, or the portion of it that is asked for, and list it."""
-    options = Options(target.resource, body, query)
-    page = read.portion(service, read.choice(target, query), query)
+    options = DeleteOptions(target.resource, body, query)
+    page = read.list_page(backend, read.list_selector(target, query), query)
     for obj in page.items:
-        if service.cluster.by_uid(obj["metadata"]["uid"]) is not None:
-            _delete(service, target.resource, dict(obj), options)
-    metadata = {**page.metadata, "resourceVersion": str(service.cluster.version)}
+        if backend.storage.by_uid(obj["metadata"]["uid"]) is not None:
+            _delete(backend, target.resource, dict(obj), options)
+    metadata = {**page.metadata, "resourceVersion": str(backend.storage.version)}
     return pagination.listed(target.resource.api_version, target.resource.kind, page.items, metadata)
 
 
-def evict(service: Service, target: Target, body: Any) -> Object:
+def evict(backend: Backend, target: Target, body: Any) -> Object:
     """Evict a pod."""
-    pod = existing(service.cluster, Target(target.resource, target.namespace, target.name))
-    options = Options(target.resource, (body or {}).get("deleteOptions"), {})
+    pod = get_object(backend.storage, Target(target.resource, target.namespace, target.name))
+    options = DeleteOptions(target.resource, (body or {}).get("deleteOptions"), {})
     _check(target.resource, pod, options)
     if not options.dry:
-        service.cluster.disrupt(target.namespace, target.name, options.grace)
-        service.driver.changed()
+        backend.storage.disrupt(target.namespace, target.name, options.grace)
+        backend.loop.changed()
     return status.succeeded(201)
 
 
-def _delete(service: Service, resource: Resource, obj: Object, options: Options) -> Object:
+def _delete(backend: Backend, resource: Resource, obj: Object, options: DeleteOptions) -> Object:
     admit_delete(obj)
     _check(resource, obj, options)
     metadata = obj["metadata"]
     if options.dry:
         return status.deleted(resource, metadata["name"], metadata["uid"])
-    left = service.cluster.remove(obj, options.policy, options.grace)
-    service.driver.changed()
+    left = backend.storage.remove(obj, options.policy, options.grace)
+    backend.loop.changed()
     if left is not None:
         return left
     if resource.kind == "Pod":
@@ -90,13 +90,15 @@ def _delete(service: Service, resource: Resource, obj: Object, options: Options)
     return status.deleted(resource, metadata["name"], metadata["uid"])
 
 
-def _check(resource: Resource, obj: Object, options: Options) -> None:
+def _check(resource: Resource, obj: Object, options: DeleteOptions) -> None:
     """The preconditions: the object must be the one that is meant."""
     metadata = obj["metadata"]
     for field, name in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         wanted = options.preconditions.get(field)
         if wanted and wanted != metadata[field]:
-            raise Refused(status.precondition(resource, metadata["name"], name, str(wanted), metadata[field]))
+            raise StatusError(
+                status.precondition(resource, metadata["name"], name, str(wanted), metadata[field])
+            )
 
 
 def _seconds(given: Any) -> float | None:
@@ -105,4 +107,4 @@ def _seconds(given: Any) -> float | None:
     try:
         return float(max(0, int(given)))
     except (TypeError, ValueError):
-        raise Refused(status.bad_request(f"gracePeriodSeconds: {given!r} is no number")) from None
+        raise StatusError(status.bad_request(f"gracePeriodSeconds: {given!r} is no number")) from None

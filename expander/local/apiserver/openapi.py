@@ -1,15 +1,8 @@
 """OpenAPI 3 documents of what is served: the index, and one document per group and version.
 
-kubectl reads them to learn whether the server checks fields itself (the query parameters of the patch
-operations) and to explain kinds. The paths are told without what only people read. Decided by
-kube-openapi's ``handler3`` and ``builder3``.
-
-What ``kubectl explain`` says about the fields of batch work, in our own words.
-
-The schemas of kinds as OpenAPI 3 components, named as kube-apiserver names its Go types.
-
-Made of the schemas that `manifests.schemas` holds. Those say in ``required`` and ``enum`` what the API server
-checks; the prose of the published documents is not kept.
+kubectl reads them to learn whether the server checks fields (the query parameters of patches) and for
+``explain``. Components are made of the schemas in `kube.schemas` and named as kube-apiserver names its Go
+types; descriptions are our own. Decided by kube-openapi's ``handler3`` and ``builder3``.
 """
 
 from __future__ import annotations
@@ -121,7 +114,7 @@ EXPLANATIONS: Final[Mapping[str, Mapping[str, str]]] = {
 
 Body = dict[str, Any]
 
-FOLDER: Final = "#/components/schemas/"
+COMPONENTS: Final = "#/components/schemas/"
 _BATCH: Final = "io.k8s.api.batch.v1."
 _CORE: Final = "io.k8s.api.core.v1."
 _META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1."
@@ -218,7 +211,7 @@ def _reference(schema: schemas.Schema, found: dict[str, Body]) -> Body:
     definition = schemas.resolve(schema)
     name = _BY_FORMAT.get(definition.get("format", "")) or name_of(definition["title"].rpartition(".")[2])
     _add(name, definition, found)
-    return {"$ref": FOLDER + name}
+    return {"$ref": COMPONENTS + name}
 
 
 _METHODS: Final = {
@@ -337,7 +330,7 @@ def _operation(
         "x-kubernetes-group-version-kind": named,
     }
     if kind == resource.kind:
-        schema = {"$ref": FOLDER + name_of(kind, resource.group)}
+        schema = {"$ref": COMPONENTS + name_of(kind, resource.group)}
         if verb not in _SELECTING:
             operation["responses"]["200"]["content"] = {"application/json": {"schema": schema}}
         if verb in ("create", "update"):

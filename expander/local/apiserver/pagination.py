@@ -1,10 +1,6 @@
-"""Lists of objects, and objects of which only the metadata is told.
+"""Lists: their objects, their metadata, and the pages that ``limit`` and ``continue`` ask for.
 
-Portions of a list: ``limit`` and ``continue``.
-
-Tokens are those of apiserver's ``storage/continue.go``: the resource version of the first portion, and the
-key the next begins at. Unlike etcd, the store keeps no old versions: a later portion shows what is there when
-it is asked for. It is told with the version of the first, so that a watch from there misses nothing.
+A continue token is apimachinery's: the version of the list and the key it goes on behind.
 """
 
 from __future__ import annotations

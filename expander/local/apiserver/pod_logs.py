@@ -1,6 +1,6 @@
-"""The log of a pod: what a container wrote, from the file that its start has.
+"""The log of a pod: what a container wrote, from the file of that start.
 
-Lines carry no times in that file; `logtimes` knows them.
+The file has no times; `local.logs` knows them.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from expander.base.errors import NotFound
 from expander.kube.objects import container_status
 from expander.kube.time import unix
 from expander.local.apiserver import codecs, status
-from expander.local.apiserver.read import existing
-from expander.local.apiserver.routing import Service, Target
-from expander.local.apiserver.status import Refused
+from expander.local.apiserver.read import get_object
+from expander.local.apiserver.routing import Backend, Target
+from expander.local.apiserver.status import StatusError
 from expander.local.logs import CHUNK, LogTimes, Stamper
 from expander.local.store.database import Object
 
-POLL: Final = 0.05
+FOLLOW_POLL_SECONDS: Final = 0.05
 """Seconds between two looks at a log that is followed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PodLogOptions:
     """Which part of which log: the query of the request. ``since`` is in Unix seconds, ``limit`` in bytes."""
 
     container: str
@@ -40,16 +40,16 @@ class Wanted:
     since: float | None = None
 
 
-async def serve(service: Service, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+async def serve(backend: Backend, request: web.BaseRequest, target: Target) -> web.StreamResponse:
     """Answer a request for the log of a pod."""
-    pod = existing(service.cluster, target)
-    wanted = parse(request.query, pod, service.clock())
-    path = _file(service, pod, wanted)
+    pod = get_object(backend.storage, target)
+    wanted = parse(request.query, pod, backend.clock())
+    path = _file(backend, pod, wanted)
     response = web.StreamResponse(headers={**codecs.HEADERS, "Content-Type": "text/plain"})
     response.enable_chunked_encoding()
     await response.prepare(request)
     try:
-        async for data in _pieces(service, pod, path, wanted):
+        async for data in _pieces(backend, pod, path, wanted):
             await response.write(data)
         await response.write_eof()
     except (ConnectionResetError, asyncio.CancelledError):
@@ -57,8 +57,8 @@ async def serve(service: Service, request: web.BaseRequest, target: Target) -> w
     return response
 
 
-def parse(query: Mapping[str, str], pod: Object, now: float) -> Wanted:
-    """What a query asks for; Refused when it cannot be answered."""
+def parse(query: Mapping[str, str], pod: Object, now: float) -> PodLogOptions:
+    """What a query asks for; StatusError when it cannot be answered."""
     since: float | None = None
     try:
         if "sinceSeconds" in query:
@@ -68,8 +68,8 @@ def parse(query: Mapping[str, str], pod: Object, now: float) -> Wanted:
         tail = int(query["tailLines"]) if "tailLines" in query else None
         limit = int(query["limitBytes"]) if "limitBytes" in query else None
     except ValueError as error:
-        raise Refused(status.bad_request(str(error))) from None
-    return Wanted(
+        raise StatusError(status.bad_request(str(error))) from None
+    return PodLogOptions(
         container=_container(pod, query.get("container", "")),
         follow=_true(query, "follow"),
         previous=_true(query, "previous"),
@@ -92,17 +92,17 @@ def _container(pod: Object, asked: str) -> str:
     if asked:
         if asked in names or asked in inits:
             return asked
-        raise Refused(status.bad_request(f"container {asked} is not valid for pod {name}"))
+        raise StatusError(status.bad_request(f"container {asked} is not valid for pod {name}"))
     if len(names) == 1:
         return str(names[0])
     words = f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
     if inits:
         words += f" or one of the init containers: [{' '.join(inits)}]"
-    raise Refused(status.bad_request(words))
+    raise StatusError(status.bad_request(words))
 
 
-def _file(service: Service, pod: Object, wanted: Wanted) -> Path:
-    """The log's file; Refused when the container has not started, or not as often."""
+def _file(backend: Backend, pod: Object, wanted: PodLogOptions) -> Path:
+    """The log's file; StatusError when the container has not started, or not as often."""
     metadata, name = pod["metadata"], wanted.container
     state = container_status(pod, name)
     begun = any(step in (state.get("state") or {}) for step in ("running", "terminated")) or state.get(
@@ -112,19 +112,19 @@ def _file(service: Service, pod: Object, wanted: Wanted) -> Path:
         waiting = (state.get("state") or {}).get("waiting") or {}
         reason = waiting.get("reason") or "ContainerCreating"
         words = f'container "{name}" in pod "{metadata["name"]}" is waiting to start: {reason}'
-        raise Refused(status.bad_request(words))
-    missing = Refused(
+        raise StatusError(status.bad_request(words))
+    missing = StatusError(
         status.bad_request(f'previous terminated container "{name}" in pod "{metadata["name"]}" not found')
     )
     if wanted.previous and not state.get("restartCount"):
         raise missing
     try:
-        return service.cluster.logs(metadata["namespace"], metadata["name"], name, wanted.previous)
+        return backend.storage.logs(metadata["namespace"], metadata["name"], name, wanted.previous)
     except (NotFound, KeyError):
         raise missing from None
 
 
-async def _pieces(service: Service, pod: Object, path: Path, wanted: Wanted) -> AsyncIterator[bytes]:
+async def _pieces(backend: Backend, pod: Object, path: Path, wanted: PodLogOptions) -> AsyncIterator[bytes]:
     """The log in pieces, until its end, or while it is followed until its container has ended."""
     left = wanted.limit
     uid, restarts = pod["metadata"]["uid"], container_status(pod, wanted.container).get("restartCount", 0)
@@ -137,7 +137,7 @@ async def _pieces(service: Service, pod: Object, path: Path, wanted: Wanted) -> 
         at = file.seek(times.start(wanted.since, wanted.tail))
         stamp = Stamper(times.of if wanted.timestamps else None)
         while True:
-            over = not wanted.follow or wanted.previous or _ended(service, uid, wanted.container, restarts)
+            over = not wanted.follow or wanted.previous or _ended(backend, uid, wanted.container, restarts)
             while data := file.read(CHUNK):
                 at, data = at + len(data), stamp(data, at)
                 if left is not None:
@@ -149,12 +149,12 @@ async def _pieces(service: Service, pod: Object, path: Path, wanted: Wanted) -> 
                     return
             if over:
                 return
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(FOLLOW_POLL_SECONDS)
 
 
-def _ended(service: Service, uid: str, container: str, restarts: int) -> bool:
+def _ended(backend: Backend, uid: str, container: str, restarts: int) -> bool:
     """Whether the start of the container that is followed has come to its end."""
-    pod = service.cluster.by_uid(uid)
+    pod = backend.storage.by_uid(uid)
     if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return True
     status = container_status(pod, container)

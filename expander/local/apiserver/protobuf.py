@@ -188,7 +188,7 @@ def fields(message: str) -> dict[int, Field]:
 
 
 MAGIC: Final = b"k8s\0"
-DEEPEST: Final = 64
+MAX_DEPTH: Final = 64
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _TYPE_META, _RAW = 1, 2
@@ -211,7 +211,7 @@ def decode(data: bytes) -> dict[str, Any]:
 
 
 def _message(data: bytes, message: str, depth: int) -> dict[str, Any]:
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         raise ValueError("the body is nested too deeply")
     known = fields(message)
     made: dict[str, Any] = {}

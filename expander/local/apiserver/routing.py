@@ -1,9 +1,7 @@
-"""What a path means: which resource, which namespace, which object, which part of it.
+"""What a path means: which resource, namespace, object and subresource.
 
 Paths are taken as they were sent. One with an empty step, a step ``.`` or ``..``, or an escaped slash or
-control character in it means nothing here, so no spelling of a path reaches what another spelling guards.
-
-What every verb works with.
+control character in it means nothing, so no spelling of a path reaches what another spelling guards.
 """
 
 from __future__ import annotations
@@ -15,11 +13,11 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from expander.kube.scheme import BY_PATH, Resource
-from expander.local.apiserver.storage import Cluster, Driver
+from expander.local.apiserver.storage import ExecutorLoop, Storage
 
 CORE: Final = "api"
 GROUPS: Final = "apis"
-LONGEST: Final = 2048
+MAX_PATH_LENGTH: Final = 2048
 """Characters of the longest path that is looked at."""
 
 
@@ -42,7 +40,7 @@ class Target:
 
 def steps(raw_path: str) -> list[str] | None:
     """The steps of a path, unescaped; None when it is not a plain path."""
-    if len(raw_path) > LONGEST or not raw_path.startswith("/"):
+    if len(raw_path) > MAX_PATH_LENGTH or not raw_path.startswith("/"):
         return None
     found = []
     for step in raw_path.removesuffix("/").split("/")[1:]:
@@ -80,9 +78,9 @@ def target(path: list[str]) -> Target | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Backend:
     """The cluster that is served and its driver; ``clock`` gives Unix seconds."""
 
-    cluster: Cluster
-    driver: Driver
+    storage: Storage
+    loop: ExecutorLoop
     clock: Callable[[], float] = time.time

@@ -1,9 +1,7 @@
-"""Why a request is refused, as an exception that carries the Status object of the answer.
+"""Status objects: what the API says when it refuses a request, and when something was deleted.
 
-Status objects: what the API says when it refuses something, and when something was deleted.
-
-Codes, reasons and words are those of apimachinery's ``api/errors`` package. Keys come in the order of the
-Go struct. A function gives the body; its ``code`` is the HTTP status too.
+Codes, reasons and words are those of apimachinery's ``api/errors``. Keys come in the order of the Go struct.
+A function gives the body; its ``code`` is the HTTP status too.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from expander.kube.scheme import Resource
 from expander.validate.finding import Finding
 
 
-class Refused(Exception):
+class StatusError(Exception):
     """The request gets this Status (see `views.statuses`) for an answer; ``headers`` go with it."""
 
     def __init__(self, status: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
@@ -32,7 +30,7 @@ class Refused(Exception):
 
 Status = dict[str, Any]
 
-MODIFIED: Final = (
+MODIFIED_MESSAGE: Final = (
     "the object has been modified; please apply your changes to the latest version and try again"
 )
 TOO_MANY_REQUESTS_TEXT: Final = "Too many requests, please try again later.\n"
@@ -40,7 +38,7 @@ TOO_MANY_REQUESTS_TEXT: Final = "Too many requests, please try again later.\n"
 PAGE_NOT_FOUND_TEXT: Final = "404 page not found\n"
 """The whole body, as plain text, for a path that belongs to no group."""
 BODY_TYPES: Final = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
-LARGEST_BODY: Final = 3 * 1024 * 1024
+MAX_BODY_BYTES: Final = 3 * 1024 * 1024
 """Bytes a request may have."""
 
 
@@ -92,7 +90,7 @@ def name_taken(resource: Resource, name: str) -> Status:
     return failure(409, "AlreadyExists", message, {**_about(resource, name), "retryAfterSeconds": 1})
 
 
-def conflict(resource: Resource, name: str, why: str = MODIFIED) -> Status:
+def conflict(resource: Resource, name: str, why: str = MODIFIED_MESSAGE) -> Status:
     """The object is no longer what the client thinks it is."""
     message = f"Operation cannot be fulfilled on {resource.full_name} {quoted(name)}: {why}"
     return failure(409, "Conflict", message, _about(resource, name))
@@ -177,7 +175,7 @@ def not_acceptable(offered: Sequence[str] = BODY_TYPES) -> Status:
     return failure(406, "NotAcceptable", f"only the following media types are accepted: {listed}")
 
 
-def too_large(limit: int = LARGEST_BODY) -> Status:
+def too_large(limit: int = MAX_BODY_BYTES) -> Status:
     """The body has more than ``limit`` bytes."""
     return failure(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
 

@@ -1,11 +1,7 @@
-"""The executor as an API server's storage: objects come in whole, and a change is durable when it returns.
+"""The executor as an API server's storage, and its place in an asyncio event loop.
 
-Nothing is validated here. Every method gives the object as it is stored afterwards.
-
-Turns the executor within an asyncio event loop.
-
-The executor is stepped when its descriptor is readable, when its deadline has come, and soon after somebody
-changed something. After each turn everything is durable, and those who watch are woken.
+Objects come in whole and are not validated here; every change is durable when the method returns, and gives
+the object as it is stored.
 """
 
 from __future__ import annotations
@@ -25,15 +21,15 @@ from expander.local.logs import LOOK
 from expander.local.store.database import Object
 
 
-class Cluster(Executor):
+class Storage(Executor):
     """An `Executor` that is reached through the API; the arguments are the same."""
 
     def admit(self, obj: Object) -> Object:
-        """A new object as the cluster completes it. Raises `admission.refused.Refused`."""
+        """A new object as the cluster completes it. Raises `AdmissionError`."""
         return self._control.admit(obj)
 
     def admit_update(self, obj: Object) -> None:
-        """Raises `admission.refused.Refused` when ``obj`` may not be stored in the place of what is there."""
+        """Raises `AdmissionError` when ``obj`` may not be stored in the place of what is there."""
         admit_update(self._control.store, obj)
 
     def create(self, obj: Object) -> Object:
@@ -99,31 +95,31 @@ class Cluster(Executor):
 
 log = logging.getLogger(__name__)
 
-REST: Final = 0.002
+COALESCE_SECONDS: Final = 0.002
 """Seconds from a request's change to the turn that acts on it: what comes in together is done together."""
 
 
-class Driver:
+class ExecutorLoop:
     """Drives ``cluster`` in the running loop from `start` to `stop`. ``clock`` gives Unix seconds."""
 
-    def __init__(self, cluster: Cluster, *, clock: Callable[[], float] = time.time) -> None:
-        self._cluster = cluster
+    def __init__(self, storage: Storage, *, clock: Callable[[], float] = time.time) -> None:
+        self._storage = storage
         self._clock = clock
         self._timer: asyncio.TimerHandle | None = None
         self._due = float("inf")
         self._news = asyncio.Event()
-        self._version = cluster.version
+        self._version = storage.version
 
     def start(self) -> None:
         """Begin; called within the loop."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._cluster.fileno(), self._turn)
+        self._loop.add_reader(self._storage.fileno(), self._turn)
         self._plan()
         self._look()
 
     def stop(self) -> None:
         """End; the cluster can be closed then."""
-        self._loop.remove_reader(self._cluster.fileno())
+        self._loop.remove_reader(self._storage.fileno())
         if self._timer is not None:
             self._timer.cancel()
         self._looks.cancel()
@@ -132,16 +128,16 @@ class Driver:
     def changed(self) -> None:
         """Somebody has changed an object: watchers hear of it now, and a turn follows soon."""
         self._tell()
-        self._at(self._clock() + REST)
+        self._at(self._clock() + COALESCE_SECONDS)
 
     async def news(self, after: int, timeout: float) -> bool:
         """Wait until the last resource version is beyond ``after``, at most ``timeout`` seconds."""
-        while self._cluster.version <= after:
+        while self._storage.version <= after:
             try:
                 await asyncio.wait_for(self._news.wait(), timeout)
             except TimeoutError:
                 return False
-            if self._cluster.version <= after:
+            if self._storage.version <= after:
                 return False
         return True
 
@@ -151,7 +147,7 @@ class Driver:
             self._timer.cancel()
             self._timer = None
         try:
-            self._cluster.step(0)
+            self._storage.step(0)
         except Exception:
             log.exception("a turn of the executor failed")
             self._at(self._clock() + 1.0)
@@ -160,11 +156,11 @@ class Driver:
         self._plan()
 
     def _look(self) -> None:
-        self._cluster.look_at_logs()
+        self._storage.look_at_logs()
         self._looks = self._loop.call_later(LOOK, self._look)
 
     def _plan(self) -> None:
-        deadline = self._cluster.deadline()
+        deadline = self._storage.deadline()
         if deadline is not None:
             self._at(deadline)
 
@@ -178,8 +174,8 @@ class Driver:
         self._timer = self._loop.call_later(max(0.0, when - self._clock()), self._turn)
 
     def _tell(self) -> None:
-        if self._cluster.version != self._version:
-            self._version = self._cluster.version
+        if self._storage.version != self._version:
+            self._version = self._storage.version
             self._wake()
 
     def _wake(self) -> None:

@@ -15,42 +15,46 @@ from aiohttp import web
 
 from expander.kube.scheme import Resource
 from expander.local.apiserver import codecs, read, status
-from expander.local.apiserver.codecs import Form
-from expander.local.apiserver.read import Choice
-from expander.local.apiserver.routing import Service, Target
-from expander.local.apiserver.status import Refused
+from expander.local.apiserver.codecs import ResponseFormat
+from expander.local.apiserver.read import ListSelector
+from expander.local.apiserver.routing import Backend, Target
+from expander.local.apiserver.status import StatusError
 from expander.local.store.database import Object, encode
 from expander.local.store.objects import Change
 
-SHORTEST: Final = 1800.0
+MIN_WATCH_SECONDS: Final = 1800.0
 """Seconds a watch lasts at least when the client says nothing; up to twice as long."""
-BOOKMARK: Final = 60.0
+BOOKMARK_SECONDS: Final = 60.0
 """Seconds between two bookmarks."""
-POLL: Final = 0.5
+EVENT_POLL_SECONDS: Final = 0.5
 """Seconds between two looks at events, which are not among the store's changes."""
 INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
 
-Event = tuple[str, Object]
+WatchEvent = tuple[str, Object]
 
 
-async def serve(service: Service, request: web.BaseRequest, target: Target, form: Form) -> web.StreamResponse:
+async def serve(
+    backend: Backend, request: web.BaseRequest, target: Target, form: ResponseFormat
+) -> web.StreamResponse:
     """Answer a request to watch a collection, until the client goes or the time is over."""
     query = request.query
-    feed = feed_of(service, read.choice(target, query), query)
+    feed = watch_stream(backend, read.list_selector(target, query), query)
     loop = asyncio.get_running_loop()
-    end = loop.time() + float(read.number(query, "timeoutSeconds") or SHORTEST * (1 + random.random()))
+    end = loop.time() + float(
+        read.int_parameter(query, "timeoutSeconds") or MIN_WATCH_SECONDS * (1 + random.random())
+    )
     bookmarks = query.get("allowWatchBookmarks", "").lower() in ("true", "1")
     response = web.StreamResponse(headers={**codecs.HEADERS, "Content-Type": form.media})
     response.enable_chunked_encoding()
     await response.prepare(request)
-    writer = Writer(target.resource, form, service.clock, read.included(query))
+    writer = WatchEncoder(target.resource, form, backend.clock, read.include_object(query))
     try:
         await _write(response, writer(feed.initial()))
-        mark = loop.time() + BOOKMARK
+        mark = loop.time() + BOOKMARK_SECONDS
         while (now := loop.time()) < end:
             if bookmarks and now >= mark:
                 await _write(response, writer([("BOOKMARK", bookmark(target.resource, feed.version))]))
-                mark = now + BOOKMARK
+                mark = now + BOOKMARK_SECONDS
             await feed.wait(max(0.0, min(end, mark) - now))
             await _write(response, writer(feed.news()))
             if feed.over:
@@ -66,16 +70,16 @@ async def _write(response: web.StreamResponse, data: bytes) -> None:
         await response.write(data)
 
 
-def feed_of(service: Service, wanted: Choice, query: Mapping[str, str]) -> Feed:
-    """The events of a watch; Refused for a version that is not there yet."""
-    version = read.number(query, "resourceVersion")
-    current = service.cluster.version
+def watch_stream(backend: Backend, wanted: ListSelector, query: Mapping[str, str]) -> WatchStream:
+    """The events of a watch; StatusError for a version that is not there yet."""
+    version = read.int_parameter(query, "resourceVersion")
+    current = backend.storage.version
     if version > current:
-        raise Refused(status.version_too_large(version, current))
+        raise StatusError(status.version_too_large(version, current))
     initial = query.get("sendInitialEvents", "").lower()
-    kind = EventFeed if wanted.resource.kind == "Event" else Feed
+    kind = EventWatchStream if wanted.resource.kind == "Event" else WatchStream
     return kind(
-        service,
+        backend,
         wanted,
         since=version if version and initial != "true" else None,
         marked=initial == "true",
@@ -90,25 +94,25 @@ def bookmark(resource: Resource, version: int, annotations: Mapping[str, str] | 
     return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
 
 
-class Feed:
+class WatchStream:
     """The events of one watch. ``since`` is the version it goes on from, None to begin with what is there;
     ``marked`` when the end of that is to be marked."""
 
-    def __init__(self, service: Service, wanted: Choice, *, since: int | None, marked: bool) -> None:
-        self._service = service
+    def __init__(self, backend: Backend, wanted: ListSelector, *, since: int | None, marked: bool) -> None:
+        self._backend = backend
         self._wanted = wanted
         self._begins = since is None
         self._marked = marked
         self._shown: set[str] | None = set() if wanted.selects else None
         """Uids of the objects the client has, where an object can come to be meant and cease to be."""
-        self.version = service.cluster.version if since is None else since
+        self.version = backend.storage.version if since is None else since
         self.over = False
 
-    def initial(self) -> list[Event]:
+    def initial(self) -> list[WatchEvent]:
         """What comes first: the objects that are there, if they are wanted, and what has changed since."""
-        events: list[Event] = []
+        events: list[WatchEvent] = []
         if self._begins or self._shown is not None:
-            for obj in read.collection(self._service.cluster, self._wanted):
+            for obj in read.list_objects(self._backend.storage, self._wanted):
                 if self._shown is not None:
                     self._shown.add(obj["metadata"]["uid"])
                 if self._begins:
@@ -119,20 +123,20 @@ class Feed:
 
     async def wait(self, timeout: float) -> None:
         """Wait until there may be news."""
-        await self._service.driver.news(self.version, timeout)
+        await self._backend.loop.news(self.version, timeout)
 
-    def news(self) -> list[Event]:
+    def news(self) -> list[WatchEvent]:
         """What has happened since the last call; an error, and the end, when that is not known any more."""
-        changes = self._service.cluster.since(self.version)
+        changes = self._backend.storage.since(self.version)
         if changes is None:
             self.over = True
-            return [("ERROR", status.too_old(self.version, self._service.cluster.version))]
+            return [("ERROR", status.too_old(self.version, self._backend.storage.version))]
         events = [event for change in changes for event in self._seen(change)]
         if changes:
             self.version = changes[-1].version
         return events
 
-    def _seen(self, change: Change) -> Iterator[Event]:
+    def _seen(self, change: Change) -> Iterator[WatchEvent]:
         obj = change.object
         if obj["kind"] != self._wanted.resource.kind:
             return
@@ -150,48 +154,50 @@ class Feed:
             yield "DELETED", obj
 
 
-class EventFeed(Feed):
+class EventWatchStream(WatchStream):
     """What components say of objects is not among the changes of the store, as other Events are."""
 
-    def initial(self) -> list[Event]:
+    def initial(self) -> list[WatchEvent]:
         """What is there, if it is wanted."""
-        cluster = self._service.cluster
-        self._changed = cluster.events_changed(None if self._begins else self.version)
+        storage = self._backend.storage
+        self._changed = storage.events_changed(None if self._begins else self.version)
         return super().initial()
 
     async def wait(self, timeout: float) -> None:
         """Wait a little."""
-        await asyncio.sleep(min(timeout, POLL))
+        await asyncio.sleep(min(timeout, EVENT_POLL_SECONDS))
 
-    def news(self) -> list[Event]:
+    def news(self) -> list[WatchEvent]:
         """What is new or has been counted again; all there is when that is not known any more."""
         events = super().news()
-        self.version = max(self.version, self._service.cluster.version)
-        changes = self._service.cluster.events_since(self._changed)
-        self._changed = self._service.cluster.events_changed()
+        self.version = max(self.version, self._backend.storage.version)
+        changes = self._backend.storage.events_since(self._changed)
+        self._changed = self._backend.storage.events_changed()
         if changes is None:
-            found = read.collection(self._service.cluster, self._wanted)
+            found = read.list_objects(self._backend.storage, self._wanted)
             return events + [("MODIFIED", each) for each in found]
         told = (("ADDED" if new else "MODIFIED", each) for each, new in changes)
         return events + [event for event in told if self._wanted.means(event[1])]
 
 
-class Writer:
+class WatchEncoder:
     """Events as lines of a stream."""
 
-    def __init__(self, resource: Resource, form: Form, clock: Callable[[], float], include: str) -> None:
+    def __init__(
+        self, resource: Resource, form: ResponseFormat, clock: Callable[[], float], include: str
+    ) -> None:
         self._resource = resource
         self._form = form
         self._clock = clock
         self._include = include
         self._headers = True
 
-    def __call__(self, events: Iterable[Event]) -> bytes:
+    def __call__(self, events: Iterable[WatchEvent]) -> bytes:
         return b"".join(self._line(type, obj) for type, obj in events)
 
     def _line(self, type: str, obj: Object) -> bytes:
         if type != "ERROR":
-            obj = codecs.one(
+            obj = codecs.encode_object(
                 self._resource, obj, self._form, self._clock(), include=self._include, headers=self._headers
             )
             self._headers = False

@@ -1,15 +1,8 @@
-"""A new object as the registry fills it in: what belongs to the server in metadata, status and addresses.
+"""create, update and patch.
 
-Decided by the ``PrepareForCreate`` functions of the registry strategies and by ``BeforeCreate`` of apiserver.
-
-What a client sends as an object: is it one of this resource, can it be decoded, and how strictly.
-
-Patch bodies to patched objects, by their media type.
-
-create, update and patch.
-
-The order of the checks is the API server's: the object is decoded, held against its path, filled in,
-validated, admitted, and last compared with what is there.
+The order of the checks is the API server's: an object is decoded, held against its path, filled in by its
+strategy (``BeforeCreate`` and ``PrepareForCreate`` decide), validated, admitted, and last compared with what
+is there.
 """
 
 from __future__ import annotations
@@ -22,14 +15,14 @@ from expander.kube.generated_names import generated, new_uid
 from expander.kube.scheme import Resource, load
 from expander.kube.time import api_time
 from expander.local.apiserver import codecs, decode_errors, status
-from expander.local.apiserver.codecs import Body
+from expander.local.apiserver.codecs import RequestBody
 from expander.local.apiserver.patch.apply import apply_patch
 from expander.local.apiserver.patch.json_patch import json_patch, merge_patch
 from expander.local.apiserver.patch.managed_fields import settled, update_managers
 from expander.local.apiserver.patch.strategic import strategic_merge_patch
-from expander.local.apiserver.read import existing
-from expander.local.apiserver.routing import Service, Target
-from expander.local.apiserver.status import Refused
+from expander.local.apiserver.read import get_object
+from expander.local.apiserver.routing import Backend, Target
+from expander.local.apiserver.status import StatusError
 from expander.local.registry import RELEASE, prepare_job_for_create
 from expander.local.store.database import Object
 from expander.validate.defaults.defaults import defaults
@@ -39,7 +32,7 @@ from expander.validate.rules.job import check_job
 from expander.validate.schema import check_schema
 from expander.validate.updates import check_update
 
-OWN: Final = (
+SERVER_METADATA: Final = (
     "uid",
     "creationTimestamp",
     "deletionTimestamp",
@@ -50,7 +43,7 @@ OWN: Final = (
 """Fields of the metadata that no client sets."""
 
 
-def created(
+def new_object(
     resource: Resource,
     obj: Object,
     namespace: str,
@@ -64,7 +57,7 @@ def created(
     objects of a kind that are there.
     """
     metadata: dict[str, Any] = {**(obj.get("metadata") or {})}
-    for field in OWN:
+    for field in SERVER_METADATA:
         metadata.pop(field, None)
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = generated(metadata["generateName"])
@@ -90,14 +83,14 @@ def created(
     return made
 
 
-LEVELS: Final = ("Strict", "Warn", "Ignore")
+FIELD_VALIDATION: Final = ("Strict", "Warn", "Ignore")
 
 
-def level(query: Mapping[str, str]) -> str:
+def field_validation(query: Mapping[str, str]) -> str:
     """How unknown fields are taken: the ``fieldValidation`` of a request, Warn unless it says otherwise."""
     found = query.get("fieldValidation") or "Warn"
-    if found not in LEVELS:
-        raise Refused(
+    if found not in FIELD_VALIDATION:
+        raise StatusError(
             status.bad_request(
                 f'fieldValidation: Unsupported value: "{found}": supported values: "Ignore", "Strict", "Warn"'
             )
@@ -105,41 +98,43 @@ def level(query: Mapping[str, str]) -> str:
     return found
 
 
-def dry(query: Mapping[str, str]) -> bool:
+def is_dry_run(query: Mapping[str, str]) -> bool:
     """Whether nothing is to be stored."""
     found = query.get("dryRun", "")
     if found not in ("", "All"):
-        raise Refused(status.bad_request(f'dryRun: Unsupported value: "{found}": supported values: "All"'))
+        raise StatusError(
+            status.bad_request(f'dryRun: Unsupported value: "{found}": supported values: "All"')
+        )
     return bool(found)
 
 
-def decoded(resource: Resource, body: Body, validation: str) -> tuple[Object, list[str]]:
-    """The object of a body, and warnings; Refused when it is none of ``resource``."""
+def decode_object(resource: Resource, body: RequestBody, validation: str) -> tuple[Object, list[str]]:
+    """The object of a body, and warnings; StatusError when it is none of ``resource``."""
     obj = body.data
     if (wrong := decode_errors.wrong_kind(resource, obj, body.raw)) is not None:
-        raise Refused(status.bad_request(wrong))
+        raise StatusError(status.bad_request(wrong))
     findings = check_schema(obj, RELEASE, assume=(resource.api_version, resource.kind)) or ()
     if any(finding.reason is not Reason.UNKNOWN_FIELD for finding in findings):
-        raise Refused(status.bad_request(decode_errors.refusal(resource, obj, findings)))
+        raise StatusError(status.bad_request(decode_errors.refusal(resource, obj, findings)))
     strict = [*body.duplicates, *decode_errors.unknown_fields(findings)]
     if strict and validation == "Strict":
         words = decode_errors.unhandled(resource, decode_errors.strict_error(strict))
-        raise Refused(status.bad_request(words))
+        raise StatusError(status.bad_request(words))
     return obj, strict if validation == "Warn" else []
 
 
-def placed(target: Target, obj: Object) -> None:
-    """Hold the namespace and the name of an object against its path; Refused when they differ."""
+def check_path(target: Target, obj: Object) -> None:
+    """Hold the namespace and the name of an object against its path; StatusError when they differ."""
     metadata: dict[str, Any] = obj.get("metadata") or {}
     namespace, name = metadata.get("namespace"), metadata.get("name")
     if target.resource.namespaced and namespace and namespace != target.namespace:
-        raise Refused(
+        raise StatusError(
             status.bad_request(
                 "the namespace of the provided object does not match the namespace sent on the request"
             )
         )
     if target.name and name and name != target.name:
-        raise Refused(
+        raise StatusError(
             status.bad_request(
                 f"the name of the object ({name}) does not match the name on the URL ({target.name})"
             )
@@ -150,17 +145,17 @@ JSON_PATCH: Final = "application/json-patch+json"
 MERGE: Final = "application/merge-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 APPLY: Final = "application/apply-patch+yaml"
-TYPES: Final = (JSON_PATCH, MERGE, STRATEGIC, APPLY)
+PATCH_TYPES: Final = (JSON_PATCH, MERGE, STRATEGIC, APPLY)
 
 
-def read(data: bytes, media: str) -> Any:
-    """The data of a patch; Refused for bytes or a media type that are none."""
-    if media not in TYPES:
-        raise Refused(status.unsupported_media_type(TYPES))
-    return codecs.parse(data, "application/yaml" if media == APPLY else "application/json").data
+def decode_patch(data: bytes, media: str) -> Any:
+    """The data of a patch; StatusError for bytes or a media type that are none."""
+    if media not in PATCH_TYPES:
+        raise StatusError(status.unsupported_media_type(PATCH_TYPES))
+    return codecs.decode_body(data, "application/yaml" if media == APPLY else "application/json").data
 
 
-def patched(resource: Resource, old: Object, patch: Any, media: str) -> Object:
+def apply_plain_patch(resource: Resource, old: Object, patch: Any, media: str) -> Object:
     """``old`` with a patch applied that is no apply; not yet checked. Raises `PatchRefused`."""
     if media == JSON_PATCH:
         return json_patch(old, patch)
@@ -169,57 +164,66 @@ def patched(resource: Resource, old: Object, patch: Any, media: str) -> Object:
     return strategic_merge_patch(old, patch, resource.api_version, resource.kind)
 
 
-KEPT: Final = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "generation")
+IMMUTABLE_METADATA: Final = (
+    "name",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "generation",
+)
 """What of the metadata stays as it is, whatever a client sends."""
 
 FINALIZE: Final = "finalize"
-NAMELESS: Final = (
+MANAGER_REQUIRED: Final = (
     'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class WriteRequest:
     """One request that writes: what it is about, its query, and who it is by."""
 
-    service: Service
+    backend: Backend
     target: Target
     query: Mapping[str, str]
     manager: str
 
-    def create(self, body: Body) -> tuple[Object, list[str]]:
+    def create(self, body: RequestBody) -> tuple[Object, list[str]]:
         """Create an object: the object, and warnings."""
-        obj, warnings = decoded(self.target.resource, body, level(self.query))
-        placed(self.target, obj)
+        obj, warnings = decode_object(self.target.resource, body, field_validation(self.query))
+        check_path(self.target, obj)
         if (obj.get("metadata") or {}).get("resourceVersion"):
-            raise Refused(status.bad_request("resourceVersion should not be set on objects to be created"))
+            raise StatusError(
+                status.bad_request("resourceVersion should not be set on objects to be created")
+            )
         return self._insert(obj), warnings
 
-    def update(self, body: Body) -> tuple[Object, list[str]]:
+    def update(self, body: RequestBody) -> tuple[Object, list[str]]:
         """Replace an object or a part of it."""
-        obj, warnings = decoded(self.target.resource, body, level(self.query))
-        placed(self.target, obj)
-        return self._store(existing(self.service.cluster, self.target), obj), warnings
+        obj, warnings = decode_object(self.target.resource, body, field_validation(self.query))
+        check_path(self.target, obj)
+        return self._store(get_object(self.backend.storage, self.target), obj), warnings
 
     def patch(self, data: bytes, media: str) -> tuple[Object, list[str]]:
         """Change an object or a part of it by a patch."""
-        patch = read(data, media)
+        patch = decode_patch(data, media)
         if media == APPLY:
             return self._apply(patch)
-        old = existing(self.service.cluster, self.target)
-        body = Body(patched(self.target.resource, old, patch, media))
-        obj, warnings = decoded(self.target.resource, body, level(self.query))
-        placed(self.target, obj)
+        old = get_object(self.backend.storage, self.target)
+        body = RequestBody(apply_plain_patch(self.target.resource, old, patch, media))
+        obj, warnings = decode_object(self.target.resource, body, field_validation(self.query))
+        check_path(self.target, obj)
         return self._store(old, obj), warnings
 
     def _apply(self, applied: Any) -> tuple[Object, list[str]]:
         """Server-side apply, which creates what is not there."""
-        resource, now = self.target.resource, self.service.clock()
+        resource, now = self.target.resource, self.backend.clock()
         if not self.query.get("fieldManager"):
-            raise Refused(status.bad_request(NAMELESS))
-        obj, warnings = decoded(resource, Body(applied), level(self.query))
-        placed(self.target, obj)
-        old = self.service.cluster.object(resource, self.target.namespace, self.target.name)
+            raise StatusError(status.bad_request(MANAGER_REQUIRED))
+        obj, warnings = decode_object(resource, RequestBody(applied), field_validation(self.query))
+        check_path(self.target, obj)
+        old = self.backend.storage.object(resource, self.target.namespace, self.target.name)
         force = self.query.get("force", "").lower() in ("true", "1")
         made = apply_patch(
             old,
@@ -238,15 +242,15 @@ class Writer:
 
     def _insert(self, obj: Object, *, owned: bool = False) -> Object:
         """Store a new object that was decoded; ``owned`` when the owners of its fields are known already."""
-        resource, cluster, now = self.target.resource, self.service.cluster, self.service.clock()
+        resource, storage, now = self.target.resource, self.backend.storage, self.backend.clock()
         manager = None if owned else self.manager
-        made = created(
+        made = new_object(
             resource,
             obj,
             self.target.namespace,
             now,
             manager,
-            cluster.list,
+            storage.list,
         )
         name = made["metadata"].get("name") or ""
         if resource.kind == "Job":
@@ -254,19 +258,19 @@ class Writer:
         else:
             found = check_rules(made, RELEASE)
         if found:
-            raise Refused(status.invalid(resource, name, found))
-        made = cluster.admit(made)
-        if cluster.object(resource, self.target.namespace, name) is not None:
+            raise StatusError(status.invalid(resource, name, found))
+        made = storage.admit(made)
+        if storage.object(resource, self.target.namespace, name) is not None:
             taken = (
                 status.name_taken
                 if (obj.get("metadata") or {}).get("name") is None
                 else status.already_exists
             )
-            raise Refused(taken(resource, name))
-        if dry(self.query):
+            raise StatusError(taken(resource, name))
+        if is_dry_run(self.query):
             return made
-        made = cluster.create(made)
-        self.service.driver.changed()
+        made = storage.create(made)
+        self.backend.loop.changed()
         return made
 
     def _store(self, old: Object, new: Object, *, owned: bool = False) -> Object:
@@ -282,22 +286,22 @@ class Writer:
             made = {**old, "spec": made.get("spec") or {}}
         else:
             if found := check_update(made, old, RELEASE):
-                raise Refused(status.invalid(self.target.resource, old["metadata"]["name"], found))
+                raise StatusError(status.invalid(self.target.resource, old["metadata"]["name"], found))
             made.pop("status", None)
             if "status" in old:
                 made["status"] = old["status"]
-            self.service.cluster.admit_update(made)
+            self.backend.storage.admit_update(made)
         if not owned:
-            made = update_managers(old, made, self.manager, self.service.clock(), self.target.part)
+            made = update_managers(old, made, self.manager, self.backend.clock(), self.target.part)
         made = settled(old, made)
-        if made == old or dry(self.query):
+        if made == old or is_dry_run(self.query):
             return made
-        cluster = self.service.cluster
+        storage = self.backend.storage
         if self.target.part == "status":
-            stored = cluster.replace_status(old, made["status"], made["metadata"])
+            stored = storage.replace_status(old, made["status"], made["metadata"])
         else:
-            stored = cluster.replace(old, made)
-        self.service.driver.changed()
+            stored = storage.replace(old, made)
+        self.backend.loop.changed()
         return stored
 
     def _merged(self, old: Object, new: Object) -> Object:
@@ -305,11 +309,11 @@ class Writer:
         resource, held = self.target.resource, old["metadata"]
         metadata: dict[str, Any] = {**(new.get("metadata") or {})}
         if (version := metadata.get("resourceVersion")) and version != held["resourceVersion"]:
-            raise Refused(status.conflict(resource, held["name"]))
+            raise StatusError(status.conflict(resource, held["name"]))
         if (uid := metadata.get("uid")) and uid != held["uid"]:
-            raise Refused(status.precondition(resource, held["name"], "UID", uid, held["uid"]))
+            raise StatusError(status.precondition(resource, held["name"], "UID", uid, held["uid"]))
         metadata["resourceVersion"] = held["resourceVersion"]
-        for field in KEPT:
+        for field in IMMUTABLE_METADATA:
             metadata.pop(field, None)
             if field in held:
                 metadata[field] = held[field]

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from expander.local.apiserver import auth
-from expander.local.apiserver.auth import Guard, Verdict, host_of
+from expander.local.apiserver import auth, peer_uid
+from expander.local.apiserver.auth import Authenticator, AuthResult, host_of
 from expander.local.apiserver.routing import steps, target
 
 LOCAL = {"Host": "127.0.0.1:8001"}
@@ -22,8 +22,8 @@ class Connection:
         return self._said[name]
 
 
-def guard(trust_user: bool = True) -> Guard:
-    return Guard("the-token", ["127.0.0.1", "localhost"], trust_user=trust_user)
+def guard(trust_user: bool = True) -> Authenticator:
+    return Authenticator("the-token", ["127.0.0.1", "localhost"], trust_user=trust_user)
 
 
 def test_the_user_at_the_other_end_of_a_connection_is_found() -> None:
@@ -31,30 +31,30 @@ def test_the_user_at_the_other_end_of_a_connection_is_found() -> None:
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()) as client,
     ):
-        assert auth.user_of(client.getsockname(), server.getsockname()) == os.getuid()
-        assert auth.user_of(("127.0.0.1", 1), server.getsockname()) is None
+        assert peer_uid.peer_uid(client.getsockname(), server.getsockname()) == os.getuid()
+        assert peer_uid.peer_uid(("127.0.0.1", 1), server.getsockname()) is None
 
 
 def test_a_connection_that_nobody_knows_needs_the_token() -> None:
     connection = Connection(("127.0.0.1", 1), ("127.0.0.1", 8001))
-    assert guard().judge("/api", LOCAL, connection) is Verdict.UNAUTHORIZED
+    assert guard().judge("/api", LOCAL, connection) is AuthResult.UNAUTHORIZED
     headers = {**LOCAL, "Authorization": "Bearer the-token"}
-    assert guard().judge("/api", headers, connection) is Verdict.WELCOME
+    assert guard().judge("/api", headers, connection) is AuthResult.WELCOME
 
 
 def test_another_users_connection_needs_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "user_of", lambda peer, server: os.getuid() + 4242)
+    monkeypatch.setattr(auth, "peer_uid", lambda peer, server: os.getuid() + 4242)
     connection = Connection(("127.0.0.1", 1), ("127.0.0.1", 8001))
-    assert guard().judge("/api", LOCAL, connection) is Verdict.UNAUTHORIZED
+    assert guard().judge("/api", LOCAL, connection) is AuthResult.UNAUTHORIZED
 
 
 def test_where_users_are_not_trusted_the_connection_is_not_looked_at() -> None:
-    assert guard(trust_user=False).judge("/api", LOCAL, None) is Verdict.UNAUTHORIZED
+    assert guard(trust_user=False).judge("/api", LOCAL, None) is AuthResult.UNAUTHORIZED
 
 
 def test_anybody_on_this_machine_may_ask_for_health() -> None:
-    assert guard(trust_user=False).judge("/healthz", LOCAL, None) is Verdict.WELCOME
-    assert guard(trust_user=False).judge("/healthz", {"Host": "elsewhere"}, None) is Verdict.FOREIGN
+    assert guard(trust_user=False).judge("/healthz", LOCAL, None) is AuthResult.WELCOME
+    assert guard(trust_user=False).judge("/healthz", {"Host": "elsewhere"}, None) is AuthResult.FOREIGN
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,8 @@
-"""Server-side apply: an object laid over the live one, and whose fields are whose after it.
+"""Server-side apply: an object laid over the live one, and who owns which field after it.
 
-Decided by ``Apply`` of structured-merge-diff and by the chain of field managers in apimachinery. What a
-manager applied before and leaves out now is taken away, unless someone else owns it too.
-
-The refusal of an apply that would change fields of other managers, in the words of apimachinery.
-
-The annotation in which ``kubectl apply`` keeps what it applied, when it turns to server-side apply.
-
-Decided by ``LastAppliedManager`` and ``LastAppliedUpdater`` of apimachinery, which treat the manager
-``kubectl`` in a way of its own.
-
-What is wrong with the types in an applied object, in the words of structured-merge-diff.
+Decided by ``Apply`` of structured-merge-diff and the field managers of apimachinery. What a manager applied
+before and leaves out now is removed, unless another owns it too. The manager ``kubectl`` is special: it
+continues from the annotation of client-side apply (``LastAppliedManager``, ``LastAppliedUpdater``).
 """
 
 from __future__ import annotations
@@ -25,7 +17,7 @@ from expander.kube.time import api_time
 from expander.local.apiserver.patch.errors import BadPatch, Cause, Conflict, Untyped
 from expander.local.apiserver.patch.field_sets import (
     Fields,
-    Malformed,
+    MalformedFieldSet,
     difference,
     intersection,
     named,
@@ -33,10 +25,10 @@ from expander.local.apiserver.patch.field_sets import (
     union,
 )
 from expander.local.apiserver.patch.managed_fields import (
-    NOBODYS,
+    UNMANAGED_FIELDS,
     Entries,
-    Entry,
-    Identity,
+    ManagedFieldsEntry,
+    ManagerIdentity,
     Object,
     entries_of,
     entry,
@@ -46,7 +38,13 @@ from expander.local.apiserver.patch.managed_fields import (
     updated,
     with_entries,
 )
-from expander.local.apiserver.patch.merge_schema import Form, Holds, Shape, as_written, root
+from expander.local.apiserver.patch.merge_schema import (
+    ElementType,
+    MergeForm,
+    MergeSchema,
+    canonical_form,
+    root,
+)
 from expander.local.apiserver.patch.structured_merge import (
     compared,
     filled,
@@ -58,7 +56,7 @@ from expander.local.apiserver.patch.structured_merge import (
 )
 
 
-def conflict(taken: Mapping[Identity, Fields]) -> Conflict:
+def conflict(taken: Mapping[ManagerIdentity, Fields]) -> Conflict:
     """The error for these fields of these managers."""
     found = [(_named(identity), list(paths(taken[identity]))) for identity in sorted(taken)]
     causes = [
@@ -74,26 +72,26 @@ def conflict(taken: Mapping[Identity, Fields]) -> Conflict:
     return Conflict(f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines), causes)
 
 
-def _named(identity: Identity) -> str:
+def _named(identity: ManagerIdentity) -> str:
     name = json.dumps(identity.manager, ensure_ascii=False)
     if identity.subresource:
         name += f' with subresource "{identity.subresource}"'
     return name if identity.operation == "Apply" else f"{name} using {identity.api_version}"
 
 
-MANAGER: Final = "kubectl"
-ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
-LARGEST: Final = 256 * 1024
+KUBECTL_MANAGER: Final = "kubectl"
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+MAX_ANNOTATION_BYTES: Final = 256 * 1024
 """Bytes all annotations of an object may have."""
 
 
-def claims(shape: Shape, live: Mapping[str, Any]) -> Fields:
+def claims(shape: MergeSchema, live: Mapping[str, Any]) -> Fields:
     """The fields the annotation of ``live`` claims: they may be taken from others, since kubectl set them.
 
     Those that differ by now are claimed no more. Nothing without a readable annotation.
     """
     try:
-        before = json.loads(_annotations(live).get(ANNOTATION) or "null")
+        before = json.loads(_annotations(live).get(LAST_APPLIED) or "null")
     except ValueError:
         return {}
     if not isinstance(before, dict) or before.get("apiVersion") != live.get("apiVersion"):
@@ -107,18 +105,18 @@ def claims(shape: Shape, live: Mapping[str, Any]) -> Fields:
 def renewed(obj: dict[str, Any], applied: Mapping[str, Any]) -> dict[str, Any]:
     """``obj`` with ``applied`` in the annotation, if it has one; without it if that gets too long."""
     annotations = dict(_annotations(obj))
-    if not annotations.get(ANNOTATION):
+    if not annotations.get(LAST_APPLIED):
         return obj
-    annotations[ANNOTATION] = written(applied)
-    if sum(len(f"{key}{value}".encode()) for key, value in annotations.items()) > LARGEST:
-        del annotations[ANNOTATION]
+    annotations[LAST_APPLIED] = written(applied)
+    if sum(len(f"{key}{value}".encode()) for key, value in annotations.items()) > MAX_ANNOTATION_BYTES:
+        del annotations[LAST_APPLIED]
     return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
 
 
 def written(applied: Mapping[str, Any]) -> str:
     """An applied object as the annotation holds it: Go's JSON with sorted keys and a newline."""
-    if ANNOTATION in _annotations(applied):
-        annotations = {key: value for key, value in _annotations(applied).items() if key != ANNOTATION}
+    if LAST_APPLIED in _annotations(applied):
+        annotations = {key: value for key, value in _annotations(applied).items() if key != LAST_APPLIED}
         applied = {**applied, "metadata": {**applied["metadata"], "annotations": annotations}}
     text = json.dumps(applied, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     for character in "<>&\u2028\u2029":
@@ -132,7 +130,7 @@ def _annotations(obj: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def check_typed(shape: Shape, applied: Mapping[str, Any]) -> None:
+def check_typed(shape: MergeSchema, applied: Mapping[str, Any]) -> None:
     """Raise `Untyped` when ``applied`` has fields its kind does not have, values of a wrong type, or two
     list elements with the same key."""
     found = [f"{path}: {message}" if path else message for path, message in problems(shape, applied)]
@@ -145,19 +143,19 @@ def check_typed(shape: Shape, applied: Mapping[str, Any]) -> None:
     raise Untyped(f"failed to create typed patch object ({about}): {told}")
 
 
-def problems(shape: Shape, value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def problems(shape: MergeSchema, value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Path and message of everything that does not fit."""
-    if value is None or shape.holds is Holds.ANYTHING:
+    if value is None or shape.holds is ElementType.ANYTHING:
         return
-    if shape.holds is Holds.FIELDS:
+    if shape.holds is ElementType.FIELDS:
         yield from _fields(shape, value, path)
-    elif shape.holds is Holds.ELEMENTS:
+    elif shape.holds is ElementType.ELEMENTS:
         yield from _elements(shape, value, path)
     else:
         yield from _scalar(shape, value, path)
 
 
-def _fields(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _fields(shape: MergeSchema, value: Any, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, Mapping):
         yield path, f"expected map, got &{{{plain(value)}}}"
         return
@@ -169,14 +167,14 @@ def _fields(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from problems(under, below, f"{path}.{key}")
 
 
-def _elements(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _elements(shape: MergeSchema, value: Any, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, list):
         yield path, f"expected list, got &{{{plain(value)}}}"
         return
     seen: set[str] = set()
     for index, below in enumerate(value):
         place = f"i:{index}"
-        if shape.form in (Form.SET, Form.KEYED):
+        if shape.form in (MergeForm.SET, MergeForm.KEYED):
             if message := _misfit(shape, below):
                 yield path, f"element {index}: {message}"
                 return
@@ -187,9 +185,9 @@ def _elements(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
         yield from problems(shape.element, below, path + named(place))
 
 
-def _misfit(shape: Shape, element: Any) -> str:
+def _misfit(shape: MergeSchema, element: Any) -> str:
     """Why an element of a SET or KEYED list cannot be told apart from others."""
-    if shape.form is Form.SET:
+    if shape.form is MergeForm.SET:
         if element is None:
             return "associative list without keys has an element that's an explicit null"
         if isinstance(element, Mapping):
@@ -206,7 +204,7 @@ def _misfit(shape: Shape, element: Any) -> str:
     return ""
 
 
-def _scalar(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _scalar(shape: MergeSchema, value: Any, path: str) -> Iterator[tuple[str, str]]:
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
     if shape.scalar == "numeric" and not numeric:
         yield path, f"expected numeric (int or float), got {type_name(value)}"
@@ -223,7 +221,7 @@ def _kind(applied: Mapping[str, Any]) -> str:
     return f"{version if '/' in version else '/' + version}, Kind={applied.get('kind') or ''}"
 
 
-BEFORE = "before-first-apply"
+BEFORE_FIRST_APPLY = "before-first-apply"
 """Owns what is in an object that has no known owners when something is applied to it first."""
 
 
@@ -254,14 +252,14 @@ def apply_patch(
     before: Object = {"apiVersion": api_version, "kind": kind, **(live or {})}
     try:
         entries = entries_of(live)
-    except Malformed as error:
+    except MalformedFieldSet as error:
         raise Untyped(f"failed to decode managed fields: {error}") from None
     if not entries and live is not None:
-        entries = updated(None, live, {}, BEFORE, now)
+        entries = updated(None, live, {}, BEFORE_FIRST_APPLY, now)
     result = _applied(
         shape, before, applied, entries, _mine(shape, applied, manager, subresource), force, now
     )
-    return as_written(renewed(result, applied) if manager == MANAGER else result)
+    return canonical_form(renewed(result, applied) if manager == KUBECTL_MANAGER else result)
 
 
 def _check(applied: Mapping[str, Any], api_version: str, kind: str) -> None:
@@ -274,18 +272,20 @@ def _check(applied: Mapping[str, Any], api_version: str, kind: str) -> None:
         raise BadPatch("metadata.managedFields must be nil")
 
 
-def _mine(shape: Shape, applied: Mapping[str, Any], manager: str, subresource: str) -> Entry:
+def _mine(
+    shape: MergeSchema, applied: Mapping[str, Any], manager: str, subresource: str
+) -> ManagedFieldsEntry:
     """The entry of an applied object: the fields it names."""
     fields = ignoring(owned(shape, applied), subresource)
     return entry(manager, "Apply", str(applied["apiVersion"]), subresource, fields)
 
 
 def _applied(
-    shape: Shape,
+    shape: MergeSchema,
     before: Object,
     applied: Mapping[str, Any],
     entries: Entries,
-    mine: Entry,
+    mine: ManagedFieldsEntry,
     force: bool,
     now: float,
 ) -> Object:
@@ -300,17 +300,17 @@ def _applied(
     if taken and not force:
         _check_conflicts(shape, before, identity, taken)
     result = reduced(others, changes, identity.subresource)
-    if rest := difference(mine.fields, NOBODYS):
+    if rest := difference(mine.fields, UNMANAGED_FIELDS):
         time = api_time(now) if before != after else last.time if last else ""
         result[identity] = replace(mine, fields=rest, time=time)
     return with_entries(after, result)
 
 
 def _check_conflicts(
-    shape: Shape, live: Object, identity: Identity, taken: Mapping[Identity, Fields]
+    shape: MergeSchema, live: Object, identity: ManagerIdentity, taken: Mapping[ManagerIdentity, Fields]
 ) -> None:
     """Raise `Conflict` for the fields of others, but for those that kubectl itself set before."""
-    if identity.manager == MANAGER:
+    if identity.manager == KUBECTL_MANAGER:
         allowed = claims(shape, live)
         rest = {each: difference(fields, allowed) for each, fields in taken.items()}
         taken = {each: fields for each, fields in rest.items() if fields}
@@ -318,7 +318,7 @@ def _check_conflicts(
         raise conflict(taken)
 
 
-def _pruned(shape: Shape, after: Object, last: Fields, claimed: Fields) -> Object:
+def _pruned(shape: MergeSchema, after: Object, last: Fields, claimed: Fields) -> Object:
     """``after`` without the fields in ``last`` that nobody claims any more.
 
     What is below such a field and has not been applied by the manager stays, and the field with it.

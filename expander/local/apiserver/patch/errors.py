@@ -1,17 +1,12 @@
-"""Why a patch is refused: the code, the reason and the words the API answers with.
+"""Why a patch is refused: the code, the reason and the words of the API.
 
-PatchRefused
-├── BadPatch        400   the patch itself cannot be read, or breaks the rules of its format
+PatchError
+├── BadPatch        400   the patch cannot be read, or breaks the rules of its format
 ├── PatchTooLarge   413   it has more operations than are allowed
 ├── Unprocessable   422   it is well formed, but does not fit the object
-├── Misfit          422   what it makes does not fit the schema (see `misfits`)
+├── SchemaMismatch  422   its result does not fit the schema
 ├── Untyped         500   an applied object does not fit its schema; the API has no reason for it
-└── Conflict        409   an applied object changes fields others own
-
-The refusal of a patch whose result is no object of the kind, in the words of the API server.
-
-Decided by the patch handler of apiserver: a strategic merge patch is shown as it was sent, of other
-patches the whole object they made is shown.
+└── Conflict        409   an applied object changes fields that others own
 """
 
 from __future__ import annotations
@@ -23,7 +18,7 @@ from typing import Any, ClassVar
 
 from expander.kube.gofmt import plain
 
-UNPROCESSABLE = "the server rejected our request due to an error in our request"
+UNPROCESSABLE_MESSAGE = "the server rejected our request due to an error in our request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,7 @@ class Cause:
         return {"reason": self.reason, "message": self.message, "field": self.field}
 
 
-class PatchRefused(Exception):
+class PatchError(Exception):
     """A patch is refused. ``message`` is what the API says, ``causes`` name the fields."""
 
     code: ClassVar[int]
@@ -56,28 +51,28 @@ class PatchRefused(Exception):
         return {"causes": [cause.as_json() for cause in self.causes]} if self.causes else None
 
 
-class BadPatch(PatchRefused):
+class BadPatch(PatchError):
     """The patch cannot be read, or breaks the rules of its format."""
 
     code = 400
     reason = "BadRequest"
 
 
-class PatchTooLarge(PatchRefused):
+class PatchTooLarge(PatchError):
     """The patch has more operations than the API allows."""
 
     code = 413
     reason = "RequestEntityTooLarge"
 
 
-class Unprocessable(PatchRefused):
+class Unprocessable(PatchError):
     """The patch does not fit the object. ``explanation`` says why; the API keeps that to itself."""
 
     code = 422
     reason = "Invalid"
 
     def __init__(self, explanation: str) -> None:
-        super().__init__(UNPROCESSABLE)
+        super().__init__(UNPROCESSABLE_MESSAGE)
         self.explanation = explanation
 
     @property
@@ -86,31 +81,33 @@ class Unprocessable(PatchRefused):
         return {}
 
 
-class Untyped(PatchRefused):
+class Untyped(PatchError):
     """An applied object does not fit its schema, or a merge has no rule for what it is given."""
 
     code = 500
     reason = ""
 
 
-class Conflict(PatchRefused):
+class Conflict(PatchError):
     """An applied object would change fields that others own; ``force`` would take them over."""
 
     code = 409
     reason = "Conflict"
 
 
-class Misfit(PatchRefused):
+class SchemaMismatch(PatchError):
     """What the patch makes has fields its kind does not have, or values of a wrong type."""
 
     code: ClassVar[int] = 422
     reason: ClassVar[str] = "Invalid"
 
 
-def misfit(problems: Sequence[str], patch: Any, patched: Mapping[str, Any], *, strategic: bool) -> Misfit:
+def schema_mismatch(
+    problems: Sequence[str], patch: Any, patched: Mapping[str, Any], *, strategic: bool
+) -> SchemaMismatch:
     """The error for ``problems`` (``unknown field "spec.x"``) in ``patched``, which ``patch`` made."""
     shown = plain(patch) if strategic else json.dumps(patched, separators=(",", ":"), ensure_ascii=False)
     value = json.dumps(shown, ensure_ascii=False)
     detail = f"Invalid value: {value}: strict decoding error: {', '.join(problems)}"
     message = f' "" is invalid: patch: {detail}'
-    return Misfit(message, [Cause("FieldValueInvalid", detail, "patch")])
+    return SchemaMismatch(message, [Cause("FieldValueInvalid", detail, "patch")])

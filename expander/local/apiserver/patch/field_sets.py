@@ -21,14 +21,14 @@ MEMBER: Final[Fields] = {SELF: {}}
 """A field with nothing below it."""
 
 
-class Malformed(ValueError):
+class MalformedFieldSet(ValueError):
     """What should be FieldsV1 is not."""
 
 
 def decoded(tree: object) -> Fields:
-    """The set that FieldsV1 data stands for; `Malformed` when it is none."""
+    """The set that FieldsV1 data stands for; `MalformedFieldSet` when it is none."""
     if not isinstance(tree, Mapping):
-        raise Malformed("FieldsV1 is not an object")
+        raise MalformedFieldSet("FieldsV1 is not an object")
     found: Fields = {}
     for step, below in tree.items():
         if step == SELF:
@@ -138,7 +138,7 @@ def _shown(value: Any) -> str:
 def _rank(step: str) -> tuple[int, Any]:
     """Fields before keyed elements before scalars; numbers in keys count as numbers.
 
-    `Malformed` for what is no step.
+    `MalformedFieldSet` for what is no step.
     """
     kind, rest = step[:2], step[2:]
     if kind == "f:" or step == SELF:
@@ -146,14 +146,14 @@ def _rank(step: str) -> tuple[int, Any]:
     try:
         value = json.loads(rest)
     except ValueError:
-        raise Malformed(f"{step!r} names no field") from None
+        raise MalformedFieldSet(f"{step!r} names no field") from None
     if kind == "k:" and isinstance(value, dict):
         return 1, [(key, _order(each)) for key, each in value.items()]
     if kind == "v:":
         return 2, _order(value)
     if kind == "i:" and type(value) is int:
         return 3, value
-    raise Malformed(f"{step!r} names no field")
+    raise MalformedFieldSet(f"{step!r} names no field")
 
 
 def _order(value: Any) -> tuple[int, Any]:

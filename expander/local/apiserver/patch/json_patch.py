@@ -1,8 +1,6 @@
-"""JSON patches (RFC 6902), with the liberties of the library the API server uses.
+"""JSON patches (RFC 6902) and JSON merge patches (RFC 7386), as the API server's libraries apply them.
 
 A negative index counts from the end of a list; ``-`` is the place after the end, where only ``add`` can go.
-
-JSON merge patches as requests bring them.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ def merge_patch(obj: Mapping[str, Any], patch: object) -> dict[str, Any]:
     return merged(obj, patch)
 
 
-LARGEST: Final = 10_000
+MAX_OPERATIONS: Final = 10_000
 """Operations a patch may have (``maxJSONPatchOperations`` of the API server)."""
 
 _NOTHING: Final = object()
@@ -41,9 +39,9 @@ def json_patch(obj: Mapping[str, Any], operations: object) -> dict[str, Any]:
     """
     if not isinstance(operations, list) or not all(isinstance(each, Mapping) for each in operations):
         raise BadPatch("json: cannot unmarshal into Go value of type jsonpatch.Patch")
-    if len(operations) > LARGEST:
+    if len(operations) > MAX_OPERATIONS:
         raise PatchTooLarge(
-            f"The allowed maximum operations in a JSON patch is {LARGEST}, got {len(operations)}"
+            f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
         )
     result: Any = copy.deepcopy(dict(obj))
     for operation in operations:

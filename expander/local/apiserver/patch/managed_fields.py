@@ -1,12 +1,8 @@
-"""The entries of ``metadata.managedFields``: read, written, in the order of the API.
+"""``metadata.managedFields``: its entries, and who owns what after a create, an update or a patch.
 
-An entry is told apart from others by manager, operation, API version and subresource; for an apply the
-version does not count. Decided by apimachinery's ``managedfields`` package.
-
-Who owns which field after an object is created, replaced or patched in any way but by an apply.
-
-A manager owns what its request changed or added; others lose that. Decided by ``Update`` of
-structured-merge-diff and by the chain of field managers in apimachinery.
+An entry is told apart by manager, operation, API version and subresource; for an apply the version does not
+count. A manager owns what its request changed or added; others lose that. Decided by ``Update`` of
+structured-merge-diff and apimachinery's ``managedfields``.
 """
 
 from __future__ import annotations
@@ -19,7 +15,7 @@ from expander.kube.time import api_time
 from expander.local.apiserver.patch.field_sets import (
     MEMBER,
     Fields,
-    Malformed,
+    MalformedFieldSet,
     decoded,
     difference,
     encoded,
@@ -27,17 +23,17 @@ from expander.local.apiserver.patch.field_sets import (
     union,
     without_below,
 )
-from expander.local.apiserver.patch.merge_schema import as_written, root
-from expander.local.apiserver.patch.structured_merge import Changes, compared, filled
+from expander.local.apiserver.patch.merge_schema import canonical_form, root
+from expander.local.apiserver.patch.structured_merge import FieldChanges, compared, filled
 
 Operation = Literal["Apply", "Update"]
 
-MOST_UPDATERS: Final = 10
+MAX_UPDATE_MANAGERS: Final = 10
 """Managers by update that are kept apart; the oldest beyond that become one."""
-BUCKET: Final = "ancient-changes"
+ANCIENT_CHANGES: Final = "ancient-changes"
 
 
-class Identity(NamedTuple):
+class ManagerIdentity(NamedTuple):
     """Who manages fields, and how."""
 
     manager: str
@@ -48,10 +44,10 @@ class Identity(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ManagedFieldsEntry:
     """The fields one manager owns. ``time`` is RFC 3339, of the last change, or empty."""
 
-    identity: Identity
+    identity: ManagerIdentity
     api_version: str
     fields: Fields
     time: str = ""
@@ -61,7 +57,7 @@ class Entry:
         """Whether the fields were applied: then leaving them out later takes them away."""
         return self.identity.operation == "Apply"
 
-    def owning(self, fields: Fields) -> Entry:
+    def owning(self, fields: Fields) -> ManagedFieldsEntry:
         """The entry with other fields."""
         return replace(self, fields=fields)
 
@@ -75,13 +71,17 @@ class Entry:
         return found | ({"subresource": subresource} if subresource else {})
 
 
-Entries = dict[Identity, Entry]
+Entries = dict[ManagerIdentity, ManagedFieldsEntry]
 
 
-def entry(manager: str, operation: Operation, api_version: str, subresource: str, fields: Fields) -> Entry:
+def entry(
+    manager: str, operation: Operation, api_version: str, subresource: str, fields: Fields
+) -> ManagedFieldsEntry:
     """An entry without a time."""
     version = "" if operation == "Apply" else api_version
-    return Entry(Identity(manager or "unknown", operation, version, subresource), api_version, fields)
+    return ManagedFieldsEntry(
+        ManagerIdentity(manager or "unknown", operation, version, subresource), api_version, fields
+    )
 
 
 def entries_of(obj: Mapping[str, Any] | None) -> Entries:
@@ -93,10 +93,10 @@ def parsed(listed: object) -> Entries:
     """The entries in the value of ``managedFields``; `Malformed` when they cannot be read."""
     found: Entries = {}
     if not isinstance(listed, list):
-        raise Malformed("managedFields is not a list")
+        raise MalformedFieldSet("managedFields is not a list")
     for each in listed:
         if not isinstance(each, Mapping) or each.get("operation") not in ("Apply", "Update"):
-            raise Malformed("an entry of managedFields has no operation")
+            raise MalformedFieldSet("an entry of managedFields has no operation")
         one = entry(
             str(each.get("manager") or ""),
             each["operation"],
@@ -111,10 +111,10 @@ def parsed(listed: object) -> Entries:
     return found
 
 
-def listed(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def listed(entries: Iterable[ManagedFieldsEntry]) -> list[dict[str, Any]]:
     """The value of ``managedFields``: applies first, then by time, manager, version and subresource."""
 
-    def rank(each: Entry) -> tuple[str, ...]:
+    def rank(each: ManagedFieldsEntry) -> tuple[str, ...]:
         manager, operation, _, subresource = each.identity
         return operation, each.time, manager, each.api_version, subresource
 
@@ -124,32 +124,32 @@ def listed(entries: Iterable[Entry]) -> list[dict[str, Any]]:
 def capped(entries: Entries) -> Entries:
     """The entries with at most `MOST_UPDATERS` by update: the oldest are put together, by API version."""
     updaters = sorted((each for each in entries.values() if not each.applied), key=_age)
-    result, over = dict(entries), len(updaters) - MOST_UPDATERS
-    first: dict[str, Entry] = {}
+    result, over = dict(entries), len(updaters) - MAX_UPDATE_MANAGERS
+    first: dict[str, ManagedFieldsEntry] = {}
     for each in updaters:
         if over <= 0:
             break
         version = each.api_version
-        bucket = Identity(BUCKET, "Update", version, "")
+        bucket = ManagerIdentity(ANCIENT_CHANGES, "Update", version, "")
         if version not in first:
             first[version] = each
             continue
         if bucket not in result:
-            result[bucket] = Entry(bucket, version, result.pop(first[version].identity).fields)
+            result[bucket] = ManagedFieldsEntry(bucket, version, result.pop(first[version].identity).fields)
         fields = union(each.fields, result[bucket].fields)
         result.pop(each.identity)
-        result[bucket] = Entry(bucket, version, fields, each.time)
+        result[bucket] = ManagedFieldsEntry(bucket, version, fields, each.time)
         over -= 1
     return result
 
 
-def _age(each: Entry) -> tuple[str, ...]:
+def _age(each: ManagedFieldsEntry) -> tuple[str, ...]:
     return each.time, each.identity.manager, each.api_version, each.identity.subresource
 
 
 Object = dict[str, Any]
 
-NOBODYS: Final[Fields] = {
+UNMANAGED_FIELDS: Final[Fields] = {
     "f:apiVersion": MEMBER,
     "f:kind": MEMBER,
     "f:metadata": dict.fromkeys(
@@ -170,7 +170,7 @@ NOBODYS: Final[Fields] = {
 }
 """The fields that are never owned."""
 
-LONGEST_NAME: Final = 128
+MAX_MANAGER_NAME: Final = 128
 """Characters of a manager's name."""
 
 
@@ -185,7 +185,7 @@ def update_managers(
     empty entry forgets all owners, and an object whose owners are not known stays so. ``subresource`` is
     ``status`` or empty; ``now`` is in Unix seconds.
     """
-    new = as_written(new)
+    new = canonical_form(new)
     entries = _starting(old, new, subresource)
     if entries is None:
         return with_entries(new, {})
@@ -205,7 +205,7 @@ def updated(
     shape = root(version, kind)
     changes = compared(shape, filled(shape.empty, old or {}), filled(shape.empty, new))
     mine = ignoring(union(changes.modified, changes.added), subresource)
-    mine = difference(mine, NOBODYS)
+    mine = difference(mine, UNMANAGED_FIELDS)
     result = reduced(entries, changes, subresource)
     if mine:
         one = entry(manager, "Update", version, subresource, mine)
@@ -215,14 +215,14 @@ def updated(
     return capped(result)
 
 
-def reduced(entries: Entries, changes: Changes, subresource: str) -> Entries:
+def reduced(entries: Entries, changes: FieldChanges, subresource: str) -> Entries:
     """The entries without what was changed, and so taken from their owners."""
     taken = ignoring(union(union(changes.modified, changes.added), changes.removed), subresource)
     rest = {identity: difference(each.fields, taken) for identity, each in entries.items()}
     return {identity: entries[identity].owning(fields) for identity, fields in rest.items() if fields}
 
 
-def overlaps(entries: Entries, changes: Changes, subresource: str) -> dict[Identity, Fields]:
+def overlaps(entries: Entries, changes: FieldChanges, subresource: str) -> dict[ManagerIdentity, Fields]:
     """Of every entry, the fields that are changed or added, if any."""
     changed = ignoring(union(changes.modified, changes.added), subresource)
     found = {identity: intersection(each.fields, changed) for identity, each in entries.items()}
@@ -249,7 +249,7 @@ def manager_name(field_manager: str, user_agent: str) -> str:
     if field_manager:
         return field_manager
     name = user_agent.partition("/")[0]
-    return "".join(each for each in name if each.isprintable())[:LONGEST_NAME] or "unknown"
+    return "".join(each for each in name if each.isprintable())[:MAX_MANAGER_NAME] or "unknown"
 
 
 def _starting(old: Mapping[str, Any] | None, new: Mapping[str, Any], subresource: str) -> Entries | None:
@@ -265,7 +265,7 @@ def _starting(old: Mapping[str, Any] | None, new: Mapping[str, Any], subresource
 def _readable(obj: Mapping[str, Any] | None) -> Entries:
     try:
         return entries_of(obj)
-    except Malformed:
+    except MalformedFieldSet:
         return {}
 
 

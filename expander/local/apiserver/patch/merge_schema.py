@@ -1,18 +1,8 @@
-"""The fields of the kinds that the local API serves and the schemas on disk leave out: Node and Event.
+"""What merging must know of a field: whether it is one value, and what tells list elements apart.
 
-Facts of ``k8s.io/api/core/v1`` types.go, as schemas.
-
-What merging must know of a field: whether it is one value, and what tells list elements apart.
-
-Taken from the schemas, whose ``x-kubernetes-list-type``, ``-map-type``, ``-list-map-keys``,
-``-patch-strategy`` and ``-patch-merge-key`` are the markers and struct tags of the Go types. Kinds without
-a schema are deduced from their values: objects are merged by key, lists are one value.
-
-What the API writes in every object of a kind, though a defaulted object here may be without it.
-
-Times of pod conditions that nobody set are null, a Job says whether its selector is the user's, and what a
-Secret gets as text is among its data (``k8s.io/api/core/v1`` types.go, the defaults of batch/v1, and the
-conversion of Secrets).
+Taken from the schemas, whose ``x-kubernetes-*`` keys are the markers and struct tags of the Go types. Kinds
+without a schema file (Node, Event) have one here; of others objects are merged by key, and lists are one
+value. `canonical_form` adds what the API writes in every object of a kind.
 """
 
 from __future__ import annotations
@@ -112,7 +102,7 @@ EVENT: Final = _struct(
 )
 
 
-class Form(Enum):
+class MergeForm(Enum):
     """How a value is merged and owned."""
 
     SCALAR = "scalar"
@@ -127,7 +117,7 @@ class Form(Enum):
     DEDUCED = "deduced"
 
 
-class Holds(Enum):
+class ElementType(Enum):
     """What a value consists of, atomic or not."""
 
     FIELDS = "fields"
@@ -139,13 +129,13 @@ class Holds(Enum):
 SCALARS: Final = {"string": "string", "integer": "numeric", "number": "numeric", "boolean": "boolean"}
 
 
-class Shape:
+class MergeSchema:
     """The shape of one field, worked out as it is asked for."""
 
     def __init__(self, schema: schemas.Schema) -> None:
         self._schema = schema
         self.form = _form(schema)
-        self._below: dict[str, Shape | None] = {}
+        self._below: dict[str, MergeSchema | None] = {}
 
     @property
     def scalar(self) -> str:
@@ -153,13 +143,13 @@ class Shape:
         return "" if self._schema.get("format") in LOOSE else SCALARS.get(self._schema.get("type", ""), "")
 
     @property
-    def holds(self) -> Holds:
+    def holds(self) -> ElementType:
         """What the value consists of."""
         if "properties" in self._schema or "additionalProperties" in self._schema:
-            return Holds.FIELDS
+            return ElementType.FIELDS
         if self._schema.get("type") == "array":
-            return Holds.ELEMENTS
-        return Holds.SCALAR if self.form is Form.SCALAR else Holds.ANYTHING
+            return ElementType.ELEMENTS
+        return ElementType.SCALAR if self.form is MergeForm.SCALAR else ElementType.ANYTHING
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -182,17 +172,17 @@ class Shape:
         """The field by which a strategic merge patch tells list elements apart; empty for scalars."""
         return str(self._schema.get("x-kubernetes-patch-merge-key", ""))
 
-    def field(self, name: str) -> Shape | None:
+    def field(self, name: str) -> MergeSchema | None:
         """The shape of the field or map value of that name; None when the struct has no such field."""
         if name not in self._below:
             found = schemas.child(self._schema, name)
-            self._below[name] = None if found is None else Shape(found)
+            self._below[name] = None if found is None else MergeSchema(found)
         return self._below[name]
 
     @cached_property
-    def element(self) -> Shape:
+    def element(self) -> MergeSchema:
         """The shape of the elements of a list."""
-        return Shape(schemas.child(self._schema, 0) or schemas.EVERYTHING)
+        return MergeSchema(schemas.child(self._schema, 0) or schemas.EVERYTHING)
 
     @cached_property
     def empty(self) -> dict[str, Any]:
@@ -202,49 +192,49 @@ class Shape:
         for name, schema in self._schema.get("properties", {}).items():
             below = self.field(name)
             assert below is not None
-            if below.form is Form.STRUCT and schema.get("default") == {}:
+            if below.form is MergeForm.STRUCT and schema.get("default") == {}:
                 found[name] = below.empty
             elif below.form in LISTS and name in self._schema.get("required", ()):
                 found[name] = None
         return found
 
 
-LISTS: Final = (Form.SET, Form.KEYED)
+LISTS: Final = (MergeForm.SET, MergeForm.KEYED)
 LOOSE: Final = ("quantity", "int-or-string")
 
 
-def _form(schema: schemas.Schema) -> Form:
+def _form(schema: schemas.Schema) -> MergeForm:
     if schema.get("x-kubernetes-map-type") == "atomic":
-        return Form.ATOMIC
+        return MergeForm.ATOMIC
     if "properties" in schema:
-        return Form.STRUCT
+        return MergeForm.STRUCT
     if schema.get("type") == "array":
-        return {"set": Form.SET, "map": Form.KEYED}.get(
-            schema.get("x-kubernetes-list-type", "atomic"), Form.ATOMIC
+        return {"set": MergeForm.SET, "map": MergeForm.KEYED}.get(
+            schema.get("x-kubernetes-list-type", "atomic"), MergeForm.ATOMIC
         )
     if schema.get("type") == "object":
-        return Form.MAP if "additionalProperties" in schema else Form.DEDUCED
-    return Form.SCALAR if "type" in schema or "format" in schema else Form.DEDUCED
+        return MergeForm.MAP if "additionalProperties" in schema else MergeForm.DEDUCED
+    return MergeForm.SCALAR if "type" in schema or "format" in schema else MergeForm.DEDUCED
 
 
 @cache
-def root(api_version: str, kind: str) -> Shape:
+def root(api_version: str, kind: str) -> MergeSchema:
     """The shape of the objects of a kind."""
     row = find(api_version, kind)
     known = schemas.root(api_version, kind, RELEASE)
-    return Shape(known or (load(row.schema) if row is not None and row.schema else EVERYTHING))
+    return MergeSchema(known or (load(row.schema) if row is not None and row.schema else EVERYTHING))
 
 
 Object = dict[str, Any]
 
 
-def as_written(obj: Mapping[str, Any]) -> Object:
+def canonical_form(obj: Mapping[str, Any]) -> Object:
     """``obj``, a defaulted object, as the API writes it."""
     row = of_object(obj)
-    return load(row.written)(obj) if row is not None and row.written else dict(obj)
+    return load(row.canonical)(obj) if row is not None and row.canonical else dict(obj)
 
 
-def written_pod(obj: Mapping[str, Any]) -> Object:
+def canonical_pod(obj: Mapping[str, Any]) -> Object:
     """A pod; the times of its conditions are there, if null."""
     status = obj.get("status") or {}
     if not status.get("conditions"):
@@ -253,13 +243,13 @@ def written_pod(obj: Mapping[str, Any]) -> Object:
     return {**obj, "status": {**status, "conditions": [{**times, **each} for each in status["conditions"]]}}
 
 
-def written_job(obj: Mapping[str, Any]) -> Object:
+def canonical_job(obj: Mapping[str, Any]) -> Object:
     """A Job; ``manualSelector`` is there."""
     spec = obj.get("spec")
     return {**obj, "spec": {"manualSelector": False, **spec}} if spec else dict(obj)
 
 
-def written_secret(obj: Mapping[str, Any]) -> Object:
+def canonical_secret(obj: Mapping[str, Any]) -> Object:
     """A Secret; ``stringData`` is part of ``data``."""
     texts = obj.get("stringData")
     if not texts:

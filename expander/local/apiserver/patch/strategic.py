@@ -1,13 +1,8 @@
 """Strategic merge patches: merge patches that merge lists by key and take directives.
 
-``$patch: replace|delete`` in an object, ``$retainKeys``, ``$setElementOrder/<list>`` and
-``$deleteFromPrimitiveList/<list>`` beside a list. Decided by the ``strategicpatch`` package of apimachinery;
-what tells list elements apart are the patch strategies in the struct tags of the Go types.
-
-The lists of strategic merge patches: elements merged by a key, and their order.
-
-An order the patch asks for counts more than that of the live list; elements only the live list has go
-where that list has them, as far as the two orders agree.
+``$patch: replace|delete`` in an object, ``$retainKeys``, ``$setElementOrder/LIST`` and
+``$deleteFromPrimitiveList/LIST`` beside a list. Decided by apimachinery's ``strategicpatch``. An order that
+the patch asks for goes before that of the live list.
 """
 
 from __future__ import annotations
@@ -18,7 +13,7 @@ from typing import Any, Final
 from expander.kube.gofmt import plain, type_name
 from expander.kube.merge_patch import without_nulls
 from expander.local.apiserver.patch.errors import BadPatch, Unprocessable, Untyped
-from expander.local.apiserver.patch.merge_schema import Shape, root
+from expander.local.apiserver.patch.merge_schema import MergeSchema, root
 
 Merge = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
 
@@ -140,7 +135,7 @@ def strategic_merge_patch(
     return merged(root(api_version, kind or str(obj.get("kind") or "")), obj, patch)
 
 
-def merged(shape: Shape | None, obj: Mapping[str, Any], patch: Mapping[str, Any]) -> Object:
+def merged(shape: MergeSchema | None, obj: Mapping[str, Any], patch: Mapping[str, Any]) -> Object:
     """One object with its patch applied."""
     if DIRECTIVE in patch:
         return _directed(patch)
@@ -172,7 +167,7 @@ def plainly(value: Any) -> Any:
     }
 
 
-def _value(shape: Shape | None, before: Any, value: Any) -> Any:
+def _value(shape: MergeSchema | None, before: Any, value: Any) -> Any:
     """What a field is after the patch; ``before`` is None when there is none."""
     replaced = shape is not None and "replace" in shape.strategies
     if isinstance(before, Mapping) and isinstance(value, Mapping):
@@ -182,13 +177,13 @@ def _value(shape: Shape | None, before: Any, value: Any) -> Any:
     return plainly(value)
 
 
-def _list(shape: Shape | None, before: list[Any], value: list[Any]) -> list[Any]:
+def _list(shape: MergeSchema | None, before: list[Any], value: list[Any]) -> list[Any]:
     if shape is None or "merge" not in shape.strategies:
         return [without_nulls(each) for each in value]
     return merged_list(before, value, shape.merge_key, lambda one, two: merged(shape.element, one, two))
 
 
-def _set_order(shape: Shape | None, result: Object, name: str, patch: Object, order: Any) -> None:
+def _set_order(shape: MergeSchema | None, result: Object, name: str, patch: Object, order: Any) -> None:
     """Patch the list of that name, take it out of the patch and put its elements into ``order``."""
     _check_list(order)
     if name not in result and name not in patch:
@@ -240,5 +235,5 @@ def _retained(obj: Mapping[str, Any], patch: Mapping[str, Any]) -> Object:
     return {key: value for key, value in obj.items() if key in retained}
 
 
-def _field(shape: Shape | None, name: str) -> Shape | None:
+def _field(shape: MergeSchema | None, name: str) -> MergeSchema | None:
     return None if shape is None else shape.field(name)

@@ -1,12 +1,8 @@
-"""Objects compared, merged and cut by the shapes of their fields, and the sets of fields in them.
+"""Objects compared, merged and cut by the schemas of their fields.
 
-Decided by the ``typed`` package of structured-merge-diff: an object or list with rules of its own is
-taken apart, anything else is one value; empty and null are told apart from absent.
-
-The merge of server-side apply: an applied object laid over one that exists.
-
-Decided by ``Merge`` of structured-merge-diff. Fields that only the live object has stay; lists with keys
-and sets are merged by element, in the order of the applied object as far as it says anything.
+Decided by the ``typed`` package and ``Merge`` of structured-merge-diff: a granular object or list is taken
+apart, anything else is one value; empty and null differ from absent. Fields that only the live object has
+stay; keyed lists and sets are merged by element, in the order of the applied object.
 """
 
 from __future__ import annotations
@@ -16,13 +12,13 @@ from typing import Any, Final, NamedTuple
 
 from expander.kube.merge_patch import without_nulls
 from expander.local.apiserver.patch.field_sets import MEMBER, SELF, Fields, item, keyed
-from expander.local.apiserver.patch.merge_schema import LISTS, Form, Shape
+from expander.local.apiserver.patch.merge_schema import LISTS, MergeForm, MergeSchema
 
 ABSENT: Final[Any] = object()
-_OBJECTS: Final = (Form.STRUCT, Form.MAP, Form.DEDUCED)
+_OBJECTS: Final = (MergeForm.STRUCT, MergeForm.MAP, MergeForm.DEDUCED)
 
 
-class Changes(NamedTuple):
+class FieldChanges(NamedTuple):
     """The fields that are new, have another value, are gone."""
 
     added: Fields
@@ -30,23 +26,23 @@ class Changes(NamedTuple):
     removed: Fields
 
 
-NO_CHANGES: Final = Changes({}, {}, {})
+NO_CHANGES: Final = FieldChanges({}, {}, {})
 
 
-def compared(shape: Shape | None, old: Any, new: Any) -> Changes:
+def compared(shape: MergeSchema | None, old: Any, new: Any) -> FieldChanges:
     """What changed from ``old`` to ``new``, of which one may be `ABSENT`."""
     if shape is None:
         return NO_CHANGES
     if old is ABSENT:
-        return Changes(everything(shape, new), {}, {})
+        return FieldChanges(everything(shape, new), {}, {})
     if new is ABSENT:
-        return Changes({}, {}, everything(shape, old))
+        return FieldChanges({}, {}, everything(shape, old))
     if _equal(old, new):
         return NO_CHANGES
     before, after = members(shape, old), members(shape, new)
     if not before and not after:
-        return Changes({}, MEMBER, {})
-    changes = Changes({}, {}, {})
+        return FieldChanges({}, MEMBER, {})
+    changes = FieldChanges({}, {}, {})
     for step in {**before, **after}:
         below = compared(child(shape, step), before.get(step, ABSENT), after.get(step, ABSENT))
         for total, part in zip(changes, below, strict=True):
@@ -55,7 +51,7 @@ def compared(shape: Shape | None, old: Any, new: Any) -> Changes:
     return changes
 
 
-def everything(shape: Shape | None, value: Any) -> Fields:
+def everything(shape: MergeSchema | None, value: Any) -> Fields:
     """The field that holds ``value`` and all fields below it."""
     if shape is None:
         return {}
@@ -82,9 +78,9 @@ def filled(skeleton: Mapping[str, Any], obj: Mapping[str, Any]) -> Mapping[str, 
     return {**obj, **more} if more else obj
 
 
-def owned(shape: Shape, value: Any) -> Fields:
+def owned(shape: MergeSchema, value: Any) -> Fields:
     """The fields that applying ``value`` claims."""
-    if not takes_apart(shape, value):
+    if not is_granular(shape, value):
         return MEMBER
     fields: Fields = {}
     for step, below in members(shape, value).items():
@@ -92,7 +88,7 @@ def owned(shape: Shape, value: Any) -> Fields:
         if under is None:
             continue
         claimed = owned(under, below) if below is not None else {}
-        named = shape.form is Form.STRUCT
+        named = shape.form is MergeForm.STRUCT
         if not named or below is None or below == {}:
             claimed = {**claimed, SELF: {}}
         if claimed:
@@ -100,7 +96,7 @@ def owned(shape: Shape, value: Any) -> Fields:
     return fields
 
 
-def with_named(shape: Shape | None, fields: Fields) -> Fields:
+def with_named(shape: MergeSchema | None, fields: Fields) -> Fields:
     """``fields`` and the struct fields on the way to them, which are not claimed but implied."""
     if shape is None:
         return fields
@@ -110,14 +106,14 @@ def with_named(shape: Shape | None, fields: Fields) -> Fields:
             found[SELF] = {}
             continue
         found[step] = with_named(child(shape, step), below)
-        if shape.form is Form.STRUCT and child(shape, step) is not None:
+        if shape.form is MergeForm.STRUCT and child(shape, step) is not None:
             found[step][SELF] = {}
     return found
 
 
-def removed(shape: Shape | None, value: Any, fields: Fields) -> Any:
+def removed(shape: MergeSchema | None, value: Any, fields: Fields) -> Any:
     """``value`` without the ``fields``; `ABSENT` when nothing is left of an object or a list."""
-    if shape is None or not takes_apart(shape, value):
+    if shape is None or not is_granular(shape, value):
         return value
     steps = _steps(shape, value)
     kept: list[tuple[Any, Any]] = []
@@ -133,12 +129,12 @@ def removed(shape: Shape | None, value: Any, fields: Fields) -> Any:
     return [rest for _, rest in kept] if isinstance(value, list) else dict(kept)
 
 
-def members(shape: Shape, value: Any) -> dict[str, Any]:
+def members(shape: MergeSchema, value: Any) -> dict[str, Any]:
     """What ``value`` consists of, by step; nothing when it is one value or empty.
 
     Elements that nothing tells apart share a step and are then one value, a tuple.
     """
-    if not takes_apart(shape, value):
+    if not is_granular(shape, value):
         return {}
     if isinstance(value, dict):
         return {f"f:{key}": below for key, below in value.items()}
@@ -148,27 +144,27 @@ def members(shape: Shape, value: Any) -> dict[str, Any]:
     return found
 
 
-def child(shape: Shape, step: str) -> Shape | None:
+def child(shape: MergeSchema, step: str) -> MergeSchema | None:
     """The shape one step below; None when there is no such field."""
     return shape.field(step[2:]) if step.startswith("f:") else shape.element
 
 
-def takes_apart(shape: Shape, value: Any) -> bool:
+def is_granular(shape: MergeSchema, value: Any) -> bool:
     """Whether ``value`` is merged piece by piece, and is of the type for it."""
     if isinstance(value, dict):
         return shape.form in _OBJECTS
     return isinstance(value, list) and shape.form in LISTS
 
 
-def step_to(shape: Shape, element: Any) -> str:
+def step_to(shape: MergeSchema, element: Any) -> str:
     """The step to an element of a SET or KEYED list."""
-    if shape.form is Form.SET or not isinstance(element, Mapping):
+    if shape.form is MergeForm.SET or not isinstance(element, Mapping):
         return item(element)
     values = {key: element.get(key, shape.key_defaults.get(key)) for key in shape.keys}
     return keyed({key: value for key, value in values.items() if value is not None})
 
 
-def _steps(shape: Shape, value: Any) -> list[tuple[str, Any, Any]]:
+def _steps(shape: MergeSchema, value: Any) -> list[tuple[str, Any, Any]]:
     """Step, key (for a list the step again) and value of each part."""
     if isinstance(value, dict):
         return [(f"f:{key}", key, below) for key, below in value.items()]
@@ -179,22 +175,22 @@ def _equal(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def merged(shape: Shape | None, live: Any, applied: Any) -> Any:
+def merged(shape: MergeSchema | None, live: Any, applied: Any) -> Any:
     """``applied`` over ``live``; both are there. What stays the same is shared with either."""
     if shape is None:
         return applied
-    if applied is None and takes_apart(shape, live) and live:
+    if applied is None and is_granular(shape, live) and live:
         return live
-    if not takes_apart(shape, applied):
+    if not is_granular(shape, applied):
         return applied
-    if not takes_apart(shape, live) or not live:
+    if not is_granular(shape, live) or not live:
         return without_nulls(applied)
     if not applied:
         return live
     return _lists(shape, live, applied) if isinstance(applied, list) else _objects(shape, live, applied)
 
 
-def _objects(shape: Shape, live: Mapping[str, Any], applied: Mapping[str, Any]) -> dict[str, Any]:
+def _objects(shape: MergeSchema, live: Mapping[str, Any], applied: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(live)
     for key, value in applied.items():
         below = merged(shape.field(key), result[key], value) if key in result else without_nulls(value)
@@ -205,7 +201,7 @@ def _objects(shape: Shape, live: Mapping[str, Any], applied: Mapping[str, Any]) 
     return result
 
 
-def _lists(shape: Shape, live: list[Any], applied: list[Any]) -> list[Any]:
+def _lists(shape: MergeSchema, live: list[Any], applied: list[Any]) -> list[Any]:
     """Elements only the live list has stay between those that both have, as far as orders agree."""
     here, there = [step_to(shape, each) for each in live], [step_to(shape, each) for each in applied]
     old, new = dict(zip(here, live, strict=True)), dict(zip(there, applied, strict=True))
@@ -216,7 +212,7 @@ def _lists(shape: Shape, live: list[Any], applied: list[Any]) -> list[Any]:
     def take(step: str) -> None:
         done.add(step)
         below = new[step]
-        if shape.form is Form.KEYED and step in old:
+        if shape.form is MergeForm.KEYED and step in old:
             below = merged(child(shape, step), old[step], below)
         out.append(below)
 

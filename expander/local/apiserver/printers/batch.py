@@ -1,4 +1,4 @@
-"""Jobs and CronJobs as rows. Decided by ``printJob`` and ``printCronJob`` of kube-apiserver's printers."""
+"""The printers of Jobs and CronJobs (``printJob`` and ``printCronJob`` of kube-apiserver decide)."""
 
 from __future__ import annotations
 

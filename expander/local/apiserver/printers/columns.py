@@ -1,4 +1,4 @@
-"""What the tables of different kinds share: columns, and cells made the same way in several of them."""
+"""Columns and cells that several printers share, and the layout of a resource."""
 
 from __future__ import annotations
 

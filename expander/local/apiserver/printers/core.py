@@ -1,11 +1,6 @@
-"""Namespaces, nodes, quotas and limits as rows. Decided by kube-apiserver's printers, and for kinds without
-one by apiserver's default table (``registry/rest/table.go``).
+"""The printers of the core group but Pods: Namespace, Node, ResourceQuota, ConfigMap, Secret, Event, Service.
 
-ConfigMaps, Secrets and ServiceAccounts as rows. Decided by kube-apiserver's printers.
-
-Events as rows. Decided by ``printEvent`` of kube-apiserver's printers.
-
-Services as rows. Decided by ``printService`` of kube-apiserver's printers.
+Decided by kube-apiserver's printers (``printNode``, ``printEvent`` ...).
 """
 
 from __future__ import annotations

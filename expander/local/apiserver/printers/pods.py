@@ -1,4 +1,4 @@
-"""Pods as rows. Decided by ``printPod`` of kube-apiserver's printers.
+"""The printer of Pods (``printPod`` of kube-apiserver decides).
 
 The status column is not the phase: it names what keeps a container waiting, or how one ended.
 """

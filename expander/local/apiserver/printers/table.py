@@ -1,7 +1,6 @@
-"""Objects as a ``meta.k8s.io/v1`` Table: what ``kubectl get`` prints, computed by the server.
+"""Objects as a ``meta.k8s.io/v1`` Table (apiserver's ``handlers/response.go`` decides).
 
-Cells are as of a time: ages grow though the objects stay. The rows of each kind are made by the ``rows_*``
-modules; how the table is put together is decided by apiserver's ``handlers/response.go``.
+Cells are as of a time: ages grow though the objects stay.
 """
 
 from __future__ import annotations

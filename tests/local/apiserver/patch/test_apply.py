@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.local.apiserver.patch.apply import ANNOTATION, apply_patch
+from expander.local.apiserver.patch.apply import LAST_APPLIED, apply_patch
 from expander.local.apiserver.patch.errors import BadPatch, Conflict, Untyped
 from expander.local.apiserver.patch.managed_fields import settled, update_managers
 
@@ -151,13 +151,16 @@ def test_an_object_without_known_owners_belongs_to_before_first_apply() -> None:
 
 def test_kubectl_may_change_what_its_client_side_apply_set() -> None:
     before = json.dumps(config(a="1"))
-    made = {**config(a="1"), "metadata": {"name": "c", "namespace": "n", "annotations": {ANNOTATION: before}}}
+    made = {
+        **config(a="1"),
+        "metadata": {"name": "c", "namespace": "n", "annotations": {LAST_APPLIED: before}},
+    }
     obj = update_managers(None, made, "kubectl-client-side-apply", NOW)
     with pytest.raises(Conflict):
         applied(obj, config(a="<2>"), "someone")
     obj = applied(obj, config(a="<2>"), "kubectl")
     assert obj["data"] == {"a": "<2>"}
-    assert obj["metadata"]["annotations"][ANNOTATION] == (
+    assert obj["metadata"]["annotations"][LAST_APPLIED] == (
         '{"apiVersion":"v1","data":{"a":"\\u003c2\\u003e"},"kind":"ConfigMap",'
         '"metadata":{"name":"c","namespace":"n"}}\n'
     )
@@ -165,7 +168,10 @@ def test_kubectl_may_change_what_its_client_side_apply_set() -> None:
 
 def test_kubectl_may_not_change_what_another_changed_since() -> None:
     before = json.dumps(config(a="1"))
-    made = {**config(a="1"), "metadata": {"name": "c", "namespace": "n", "annotations": {ANNOTATION: before}}}
+    made = {
+        **config(a="1"),
+        "metadata": {"name": "c", "namespace": "n", "annotations": {LAST_APPLIED: before}},
+    }
     obj = update_managers(None, made, "kubectl-client-side-apply", NOW)
     obj = update_managers(obj, {**obj, "data": {"a": "2"}}, "other", NOW)
     with pytest.raises(Conflict, match=r'conflict with "other" using v1: \.data\.a'):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from expander.local.apiserver.patch.field_sets import (
     MEMBER,
     Fields,
-    Malformed,
+    MalformedFieldSet,
     decoded,
     difference,
     encoded,
@@ -84,5 +84,5 @@ def test_a_path_names_elements_by_their_keys() -> None:
 
 @pytest.mark.parametrize("data", [None, [], {"a": {}}, {"f:a": 1}, {"k:x": {}}, {"k:[]": {}}, {"i:x": {}}])
 def test_what_is_no_set_of_fields_is_malformed(data: Any) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedFieldSet):
         decoded(data)

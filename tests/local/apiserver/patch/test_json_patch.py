@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.local.apiserver.patch.errors import BadPatch, PatchTooLarge, Unprocessable
-from expander.local.apiserver.patch.json_patch import LARGEST, json_patch
+from expander.local.apiserver.patch.json_patch import MAX_OPERATIONS, json_patch
 
 OBJECT: dict[str, Any] = {"a": {"b": [1, 2, 3]}, "m~n": 1, "x/y": 2, "": 0, "t": True, "n": None}
 
@@ -90,7 +90,7 @@ def test_too_many_operations_are_refused() -> None:
     with pytest.raises(
         PatchTooLarge, match="The allowed maximum operations in a JSON patch is 10000, got 10001"
     ):
-        json_patch({}, [{"op": "test", "path": "/a"}] * (LARGEST + 1))
+        json_patch({}, [{"op": "test", "path": "/a"}] * (MAX_OPERATIONS + 1))
 
 
 pointers = st.sampled_from(["/a", "/a/b", "/a/b/0", "/a/b/-", "/c", "/c/d"])

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from expander.local.apiserver.patch.managed_fields import (
-    BUCKET,
-    MOST_UPDATERS,
+    ANCIENT_CHANGES,
+    MAX_UPDATE_MANAGERS,
     manager_name,
     settled,
     update_managers,
@@ -126,12 +126,12 @@ def test_a_request_to_the_status_owns_only_status() -> None:
 
 def test_the_oldest_of_many_managers_become_one() -> None:
     obj = stored(a="1")
-    for number in range(MOST_UPDATERS + 3):
+    for number in range(MAX_UPDATE_MANAGERS + 3):
         obj = update_managers(obj, changed(obj, **{f"k{number:02}": "x"}), f"m{number:02}", NOW + number + 1)
     entries = obj["metadata"]["managedFields"]
-    assert len(entries) == MOST_UPDATERS
-    assert entries[0]["manager"] == BUCKET
-    assert owners(obj)[BUCKET]["f:data"].keys() == {".", "f:a", "f:k00", "f:k01", "f:k02", "f:k03"}
+    assert len(entries) == MAX_UPDATE_MANAGERS
+    assert entries[0]["manager"] == ANCIENT_CHANGES
+    assert owners(obj)[ANCIENT_CHANGES]["f:data"].keys() == {".", "f:a", "f:k00", "f:k01", "f:k02", "f:k03"}
 
 
 def test_the_text_of_a_secret_is_owned_as_its_data() -> None:

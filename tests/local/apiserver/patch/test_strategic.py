@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.local.apiserver.patch.errors import BadPatch, PatchRefused, Untyped
+from expander.local.apiserver.patch.errors import BadPatch, PatchError, Untyped
 from expander.local.apiserver.patch.strategic import strategic_merge_patch
 
 Object = dict[str, Any]
@@ -157,7 +157,7 @@ def test_the_taints_of_a_node_are_replaced_and_its_conditions_merged() -> None:
     ],
 )  # fmt: skip
 def test_a_patch_that_breaks_the_rules_is_refused(
-    spec: Object, error: type[PatchRefused], message: str
+    spec: Object, error: type[PatchError], message: str
 ) -> None:
     with pytest.raises(error) as caught:
         patched(pod(containers=named("a"), securityContext={}), spec)

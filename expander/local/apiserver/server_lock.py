@@ -1,0 +1,75 @@
+"""Whether a server runs for a state folder, and how others find and stop it.
+
+The lock of the folder says whether one runs, ``server.json`` in it where.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from expander.base.errors import ExpanderError
+from expander.local.apiserver.kubeconfig_file import write_private
+from expander.local.state import lock_holder
+
+RECORD_FILE: Final = "server.json"
+
+
+STOP_POLL_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRecord:
+    """A server: its process, its address, and the kubeconfig that leads to it."""
+
+    pid: int
+    url: str
+    kubeconfig: str
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.url.rpartition(":")[2])
+
+
+def write_record(folder: Path, presence: ServerRecord) -> None:
+    """Write down where the server of this folder is."""
+    write_private(folder / RECORD_FILE, json.dumps(asdict(presence)))
+
+
+def last_record(folder: Path) -> ServerRecord | None:
+    """The server that was there last_record, whether or not it still is; None when nobody knows."""
+    try:
+        return ServerRecord(**json.loads((folder / RECORD_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def running_server(folder: Path) -> ServerRecord | None:
+    """The server that is there now, or None."""
+    found = last_record(folder)
+    return found if found is not None and lock_holder(folder) == found.pid else None
+
+
+def stop_server(folder: Path, timeout: float = 15.0) -> ServerRecord | None:
+    """End the server of this folder and wait until it has; None when there was none.
+
+    Raises ExpanderError when it has not ended within ``timeout`` seconds.
+    """
+    found = running_server(folder)
+    if found is None:
+        return None
+    with suppress(ProcessLookupError):
+        os.kill(found.pid, signal.SIGTERM)
+    end = time.monotonic() + timeout
+    while lock_holder(folder) == found.pid:
+        if time.monotonic() > end:
+            raise ExpanderError(f"process {found.pid} has not ended within {timeout:g} seconds")
+        time.sleep(STOP_POLL_SECONDS)
+    return found
