@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Literal
@@ -10,6 +11,8 @@ from expander.base.errors import ItemError, Problem, UsageError
 from expander.batch.unique_names import NAMES_NEEDED, Taken
 from expander.batch.validator import Validator
 from expander.items import Item
+from expander.kube.wellknown import RUN_TO_COMPLETION
+from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.render.template_file import Template
 from expander.shapes.chunks import chunk
@@ -20,6 +23,9 @@ from expander.shapes.work_queue import Queued, queued
 
 LARGEST_CHUNK = 512
 
+FIRST_MANIFESTS = 100
+"""So many manifests are looked at for objects that later items may share."""
+
 
 class Expansion:
     """The manifests of one template and its items.
@@ -27,7 +33,7 @@ class Expansion:
     Iterating gives lists of manifests in the order of the items. An item that cannot become a manifest,
     or takes a name that another has, goes to ``on_error`` as an `ItemError`; the others go on. ``warnings``
     and ``failed`` (how many items did not become manifests) are complete when the iteration is over. Without
-    ``unique`` names may be there twice.
+    ``unique`` names may be there twice. An object that is no Job and the same for all items is made once.
     """
 
     def __init__(
@@ -55,7 +61,7 @@ class Expansion:
         return [*found, *self.shape_warnings]
 
     def __iter__(self) -> Iterator[list[Manifest]]:
-        taken = Taken()
+        taken, shared = Taken(), _Shared()
         for results in self._results():
             manifests = [result for result in results if not isinstance(result, ItemError)]
             if len(manifests) < len(results):
@@ -66,8 +72,11 @@ class Expansion:
             if collisions:
                 refused = {id(manifest) for manifest, _ in collisions}
                 for manifest, first in collisions:
-                    self._fail(_collision(manifest, first))
+                    if self._items is None or not shared.has(manifest):
+                        self._fail(_collision(manifest, first))
                 manifests = [manifest for manifest in manifests if id(manifest) not in refused]
+            if self._items is not None:
+                shared.note(manifests)
             if manifests and self._validator is not None:
                 manifests = self._validator.accepted(manifests, self._fail)
             if manifests:
@@ -94,6 +103,38 @@ class Expansion:
         while chunk := list(islice(items, size)):
             yield self._template.render(chunk, self._output)
             size = min(size * 2, LARGEST_CHUNK)
+
+
+class _Shared:
+    """The objects beside the Jobs of the first items: later items may have the same ones."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, str] = {}
+        self._early = FIRST_MANIFESTS
+
+    def note(self, manifests: Sequence[Manifest]) -> None:
+        """Remember the first manifests, and what is made without an item."""
+        if self._early <= 0:
+            manifests = [manifest for manifest in manifests if manifest.item is None]
+        self._early -= len(manifests)
+        for manifest in manifests:
+            if manifest.kind not in RUN_TO_COMPLETION:
+                self._contents[manifest.identity] = _content(manifest)
+
+    def has(self, manifest: Manifest) -> bool:
+        """Whether the same object was there before, for another item."""
+        known = self._contents.get(manifest.identity)
+        return known is not None and bool(manifest.name) and known == _content(manifest)
+
+
+def _content(manifest: Manifest) -> str:
+    """The object without the item that it was made for."""
+    tree = json.loads(manifest.json())
+    annotations = tree["metadata"].get("annotations") or {}
+    annotations.pop(ITEM_ANNOTATION, None)
+    if not annotations:
+        tree["metadata"].pop("annotations", None)
+    return json.dumps(tree)
 
 
 def _in_chunks(results: Iterator[Manifest | ItemError]) -> Iterator[list[Manifest | ItemError]]:

@@ -47,6 +47,7 @@ class BatchOptions(TypedDict, total=False):
     namespace: str | None
     allow_shell: bool
     shell: Shell
+    envsubst: bool
     validate: bool
     version: str | None
     shape: Shape | str | None
@@ -63,10 +64,11 @@ class BatchRequest:
     (``--values`` and ``--set``). ``group`` is the value of the label ``group_label`` on each object and its
     pods, ``labels`` and ``annotations`` are added to both, and ``overwrite`` lets them replace what the
     template has. ``ttl`` is ttlSecondsAfterFinished in seconds. ``shell`` is that of
-    `render.compile.Rules`; ``allow_shell`` is the same as "allow". With ``validate`` a manifest is refused
-    that an API server of ``version`` (such as "1.33", the newest by default) would refuse. ``shape`` is a
-    value of ``--as``; ``on_queue`` gets the messages of a work queue before its workers come. ``selector``
-    leaves out what does not have these labels.
+    `render.compile.Rules`; ``allow_shell`` is the same as "allow". ``envsubst`` fills ``$NAME`` and
+    ``${NAME}`` of values and overrides too. With ``validate`` a manifest is refused that an API server of
+    ``version`` (such as "1.33", the newest by default) would refuse. ``shape`` is a value of ``--as``;
+    ``on_queue`` gets the messages of a work queue before its workers come. ``selector`` leaves out what does
+    not have these labels.
     """
 
     batch: Batch
@@ -83,6 +85,7 @@ class BatchRequest:
     namespace: str | None = None
     allow_shell: bool = False
     shell: Shell = "check"
+    envsubst: bool = False
     validate: bool = True
     version: str | None = None
     shape: Shape | str | None = None
@@ -125,12 +128,14 @@ class BatchRequest:
                 hint="give them after the template, or with -i (- reads standard input); a Jinja2 template "
                 "(*.jinja2, *.j2) may bring its own parameters",
             )
+        if self.envsubst and (self.engine or file.engine) == "jinja2":
+            raise UsageError("--envsubst is not for Jinja2 templates, which write {{ NAME }}")
         if self.shell == "env" and (self.engine or file.engine) != "item":
             raise UsageError(
                 "--shell env is for $ITEM templates",
                 hint="in other templates give the container a variable (env:) and use it in the script",
             )
-        rules = Rules(self.edits(), "allow" if self.allow_shell else self.shell)
+        rules = Rules(self.edits(), "allow" if self.allow_shell else self.shell, self.envsubst)
         compiled = file.compile(rules, self.engine, self.values, self.overrides)
         shape = self.parsed_shape
         if shape.kind == JOBS.kind:

@@ -201,6 +201,7 @@ def request_of(
         namespace=flags["namespace"],
         allow_shell=flags["allow_shell"],
         shell=flags["shell"],
+        envsubst=flags["envsubst"],
         validate=not flags["no_validate"],
         version=flags["kubernetes_version"],
         shape=shape_of(flags),
@@ -286,6 +287,9 @@ _TEMPLATE = [
         multiple=True,
         metavar="FILE",
         help="Read values of the template from a YAML or JSON file.",
+    ),
+    click.option(
+        "--envsubst", is_flag=True, help="Fill ${NAME} and $NAME of --set and --values too, as envsubst does."
     ),
     click.option(
         "--ttl", type=Duration(), help="Delete finished Jobs after this time (ttlSecondsAfterFinished)."

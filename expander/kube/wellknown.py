@@ -16,6 +16,9 @@ INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 CONTROLLER = "kubernetes.io/job-controller"
 """The value of spec.managedBy that stands for the controller this package follows."""
 
+RUN_TO_COMPLETION = frozenset(("CronJob", "Job", "JobSet", "Pod"))
+"""Kinds of what a batch consists of; objects of other kinds are there for them."""
+
 Object = Mapping[str, Any]
 INT32_MAX = 2**31 - 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from expander.base.errors import Problem, SourceLocation
 from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, construct, locate
 from expander.kube.schemas import FieldType, field_type
+from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply_edits
 from expander.manifests.manifest import path_text
 from expander.manifests.names import name_rule
@@ -147,11 +148,12 @@ class Rules:
 
     ``edits`` are made to every document. ``shell`` says what becomes of values in scripts and other code:
     ``check`` refuses those that are not proven to be data, ``env`` passes them by environment variables,
-    ``allow`` lets everything through.
+    ``allow`` lets everything through. With ``envsubst`` ``$NAME`` and ``${NAME}`` of given values are filled.
     """
 
     edits: Edits = field(default_factory=Edits)
     shell: Shell = "check"
+    envsubst: bool = False
 
 
 @dataclass(slots=True)
@@ -181,6 +183,7 @@ def compile_document(
     source_text: str | None,
     prefix: str,
     variable_of: Callable[[int], str] | None = None,
+    constant: Collection[int] | None = None,
 ) -> CompileResult:
     """Compile one document.
 
@@ -188,7 +191,9 @@ def compile_document(
     ``item_column`` is the column with the item's own text for the annotation, ``item_columns`` those whose
     text names the item shortly; without an ``item_column`` the columns of metadata.name stand for the item.
     ``source_text`` is the document's YAML where its comments are to be kept. ``prefix`` occurs nowhere in
-    the text. ``variable_of`` gives the environment variable for a column.
+    the text. ``variable_of`` gives the environment variable for a column. ``constant`` are the columns that
+    are the same for all items (None when there are no items): an object that has no others, such as the
+    ConfigMap with the script, is shared by the items.
     """
     walk = Walk(split, prefix)
     tree = walk.data(root)
@@ -200,7 +205,9 @@ def compile_document(
         result.problems.append(problem)
         return result
     result.kept = apply_edits(tree, rules.edits)
-    item_columns = _annotate(tree, walk, root.position, item_columns, item_column)
+    shared = constant is not None and result.found <= set(constant) and tree["kind"] not in RUN_TO_COMPLETION
+    if not shared:
+        item_columns = _annotate(tree, walk, root.position, item_columns, item_column)
     if rules.shell == "env" and variable_of is not None:
         result.problems += pass_by_variables(tree, walk.placeholders, variable_of, walk.add_like)
     placeholders: list[Placeholder] = []
@@ -216,7 +223,8 @@ def compile_document(
     if result.problems or result.structural:
         return result
     make = partial(make_layout, tree, placeholders, prefix, source_text)
-    result.compiled = CompiledTemplate(placeholders, partial(locate, root), columns, item_columns, make)
+    named = () if shared else item_columns
+    result.compiled = CompiledTemplate(placeholders, partial(locate, root), columns, named, make, shared)
     return result
 
 

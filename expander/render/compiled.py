@@ -100,7 +100,7 @@ class CompiledTemplate:
     ``placeholders`` are numbered as in the layouts. ``layouts`` makes the layout of a name: ``json``,
     ``yaml`` (literal blocks kept), ``yaml flat`` (placeholders in literal blocks quoted) or ``identity``.
     ``item_columns`` are the columns whose text is the item's; ``locate`` gives the place of a field in the
-    template.
+    template. ``shared`` says that the manifest is the same for all items, and made once for them.
     """
 
     def __init__(
@@ -110,8 +110,10 @@ class CompiledTemplate:
         columns: int,
         item_columns: tuple[int, ...],
         layouts: Callable[[str], Layout],
+        shared: bool = False,
     ) -> None:
         self.placeholders = placeholders
+        self.shared = shared
         self.locate = locate
         self.where = locate(())
         self.columns = columns

@@ -20,6 +20,7 @@ from expander.base.yaml import Chunk, Node, compose, split_documents
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
+from expander.render.unused import unused_values
 from expander.render.variables import variable_name
 
 _PATTERN = re.compile(
@@ -62,7 +63,16 @@ class Scan:
         return not any(isinstance(segment, Reference) for segment in self.segments)
 
 
-def scan(text: str, names: Collection[str] | None = None) -> Scan:
+def pattern_with(values: Iterable[str]) -> re.Pattern[str]:
+    """The pattern of references where ``$NAME`` and ``${NAME}`` refer to ``values`` too, as for envsubst."""
+    words = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
+    if not words:
+        return _PATTERN
+    own = rf"(?<!\$)\$(?:\{{(?P<value>{words})\}}|(?P<bare>{words})(?![A-Za-z0-9_]))"
+    return re.compile(f"{_PATTERN.pattern}|{own}")
+
+
+def scan(text: str, names: Collection[str] | None = None, pattern: re.Pattern[str] = _PATTERN) -> Scan:
     """Take ``text`` apart; ``names`` are the names that ``$ITEM.name`` may mean (None: plain values)."""
     if "$" not in text:
         return Scan((text,) if text else ())
@@ -70,7 +80,7 @@ def scan(text: str, names: Collection[str] | None = None) -> Scan:
     longer: list[str] = []
     end = 0
     constant = ""
-    for match in _PATTERN.finditer(text):
+    for match in pattern.finditer(text):
         constant += text[end : match.start()]
         end = match.end()
         reference: Reference | None = None
@@ -81,6 +91,8 @@ def scan(text: str, names: Collection[str] | None = None) -> Scan:
             longer.append(match[0])
         elif match["index"]:
             reference = Reference(match[0], index=True)
+        elif pattern is not _PATTERN and (value := match["value"] or match["bare"]):
+            reference = Reference(match[0], value)
         elif match["braced"] is not None:
             reference = Reference(match[0], match["braced"])
         else:
@@ -120,7 +132,16 @@ class RowColumns:
     ``problems`` are references that mean nothing; ``longer`` are names that only look like one.
     """
 
-    def __init__(self, names: ColumnNames, values: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        names: ColumnNames,
+        values: Mapping[str, Any],
+        overrides: Mapping[str, Any],
+        envsubst: bool = False,
+    ) -> None:
+        self._pattern = pattern_with({**values, **overrides}) if envsubst else _PATTERN
+        self.constant: set[int] = set()
+        """Columns that are the same for all items."""
         self.names = names
         self.constants = {**values, **overrides}
         self.overrides = overrides
@@ -133,7 +154,7 @@ class RowColumns:
         self.item_column = self._column(("", False), _item_text) if names is not None else plain
 
     def split(self, text: str, where: SourceLocation) -> tuple[str | int, ...]:
-        found = scan(text, self.names)
+        found = scan(text, self.names, self._pattern)
         self.longer.update(dict.fromkeys(found.longer))
         segments: list[str | int] = []
         for segment in found.segments:
@@ -150,6 +171,11 @@ class RowColumns:
             return [()] * len(items)
         return list(zip(*[map(getter, items) for getter in self.getters], strict=True))
 
+    def unused(self, text: str, source: str) -> list[Problem]:
+        """The problems of values that nothing in the template refers to, when it was taken apart."""
+        used = {name for name, _ in self.numbers if name}
+        return unused_values(self.constants, used, text, source, written="${ITEM.NAME}")
+
     def variable(self, column: int) -> str:
         """The environment variable that ``--shell env`` passes a column in."""
         name, index = next(key for key, number in self.numbers.items() if number == column)
@@ -163,7 +189,9 @@ class RowColumns:
             return self._plain(reference, where)
         if name in self.overrides or (name in self.constants and name not in (self.names or ())):
             constant = self.constants[name]
-            return self._column((name, False), lambda _: constant)
+            number = self._column((name, False), lambda _: constant)
+            self.constant.add(number)
+            return number
         if name in (self.names or ()):
             return self._column((name, False), lambda item: item.value[name])
         known = [*(self.names or ()), *self.constants]
@@ -236,6 +264,7 @@ class ItemTemplate:
         values: Mapping[str, Any] | None = None,
         overrides: Mapping[str, Any] | None = None,
     ) -> None:
+        self.text = text
         self.source = source
         self.rules = rules
         self.values = dict(values or {})
@@ -266,7 +295,7 @@ class ItemTemplate:
         return self._compiled[names]
 
     def _compile(self, names: ColumnNames) -> _Bound:
-        columns = RowColumns(names, self.values, self.overrides)
+        columns = RowColumns(names, self.values, self.overrides, self.rules.envsubst)
         compiled_templates: list[CompiledTemplate] = []
         problems: list[Problem] = []
         for chunk, root in self._documents:
@@ -281,6 +310,7 @@ class ItemTemplate:
                     source_text=chunk.text if alone else None,
                     prefix=self._prefix,
                     variable_of=columns.variable,
+                    constant=columns.constant,
                 )
                 problems += result.problems
                 if result.structural:
@@ -291,7 +321,7 @@ class ItemTemplate:
                     compiled_templates.append(result.compiled)
                 self._warn(result.kept)
         self._warn(f"{name} is not $ITEM and is left unchanged" for name in columns.longer)
-        problems = columns.problems + problems
+        problems = columns.problems + problems + columns.unused(self.text, self.source)
         if problems:
             raise InputError(problems)
         for compiled in compiled_templates:
@@ -308,16 +338,29 @@ class _Bound:
     """The template compiled for items with the same columns."""
 
     def __init__(self, compiled_templates: list[CompiledTemplate], columns: RowColumns) -> None:
-        self.compiled_templates = compiled_templates
+        self.compiled_templates = [compiled for compiled in compiled_templates if not compiled.shared]
+        self.shared = [compiled for compiled in compiled_templates if compiled.shared]
+        """Those whose manifest is not made yet."""
         self.rows = columns.rows
 
     def render(self, items: Sequence[Item], output: Output) -> list[RenderedManifest | ItemError]:
         rows = self.rows(items)
+        merged = self._once(rows[0], output) if self.shared else []
         documents = [compiled.render(rows, items, output) for compiled in self.compiled_templates]
         if len(documents) == 1:
-            return documents[0]
-        merged: list[RenderedManifest | ItemError] = []
+            return merged + documents[0] if merged else documents[0]
         for results in zip(*documents, strict=True):
             errors = [result for result in results if isinstance(result, ItemError)]
             merged += [ItemError([p for error in errors for p in error.problems])] if errors else results
         return merged
+
+    def _once(self, row: tuple[Any, ...], output: Output) -> list[RenderedManifest | ItemError]:
+        """The manifests that all items share. Raises InputError when a value does not fit."""
+        shared, self.shared = self.shared, []
+        made: list[RenderedManifest | ItemError] = []
+        for compiled in shared:
+            (result,) = compiled.render([row], [None], output)
+            if isinstance(result, ItemError):
+                raise InputError(result.problems)
+            made.append(result)
+        return made

@@ -11,8 +11,9 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, Undefined, nodes
+from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, Undefined, nodes
 from jinja2.filters import do_indent
+from jinja2.meta import find_referenced_templates
 from jinja2.runtime import BlockReference, Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -61,6 +62,7 @@ class Environment(ImmutableSandboxedEnvironment):
     """Jinja2 with `Data` pieces; ``load`` gives the text of an included template by its name."""
 
     def __init__(self, load: Callable[[str], str | None] | None = None) -> None:
+        self._texts = load or (lambda _: None)
         super().__init__(
             undefined=Missing,
             finalize=_finalize,
@@ -77,6 +79,25 @@ class Environment(ImmutableSandboxedEnvironment):
         if isinstance(__obj, (Macro, BlockReference)) and not isinstance(result, Markup):
             return Markup(result)
         return result
+
+    def mentioned(self, parsed: nodes.Template) -> set[str] | None:
+        """The names of variables in a template and in those it includes; None when they cannot be known."""
+        names: set[str] = set()
+        seen: set[str] = set()
+        waiting = [parsed]
+        while waiting:
+            template = waiting.pop()
+            names.update(name.name for name in template.find_all(nodes.Name))
+            for included in find_referenced_templates(template):
+                if included is None:
+                    return None
+                if included not in seen:
+                    seen.add(included)
+                    try:
+                        waiting.append(self.parse(self._texts(included) or "", included, included))
+                    except TemplateSyntaxError:  # rendering says where
+                        return None
+        return names
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         for block in source.find_all(nodes.AssignBlock):  # {% set x %}...{% endset %} is text too

@@ -22,6 +22,7 @@ from expander.render.compile import Rules, compile_document, objects_of, unused_
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
 from expander.render.jinja_env import Data, Environment, Native, names_used
 from expander.render.placeholder import Row, text_of
+from expander.render.unused import unused_values
 
 Key: TypeAlias = tuple[str, ...]
 
@@ -102,6 +103,7 @@ class TemplateCache:
                         item_column=item_column,
                         source_text=None,
                         prefix=prefix,
+                        constant=() if has_item and len(key) == 1 else None,
                     )
                     problems += result.problems
                     missing -= result.found
@@ -178,6 +180,9 @@ class JinjaTemplate:
                 error.message or "not a Jinja2 template", where=SourceLocation(name, error.lineno)
             ) from error
         self._seen = TemplateCache(source, rules)
+        self._shared: set[Key] = set()
+        """Documents that no item changes and whose manifests are made."""
+        self._check_values(text)
 
     @property
     def warnings(self) -> list[str]:
@@ -191,11 +196,14 @@ class JinjaTemplate:
             try:
                 variables = self._variables(item)
                 text = _item_text(item)
-                made = [
-                    (*self._seen.find(key, (*row, text), True), item)
-                    for key, row in self._documents(variables)
-                ]
-                work += made
+                documents = list(self._documents(variables))
+                made = [(*self._seen.find(key, (*row, text), True), item) for key, row in documents]
+                for (key, _), entry in zip(documents, made, strict=True):
+                    if len(key) > 1 or not _is_shared(entry):
+                        work.append(entry)
+                    elif key not in self._shared:
+                        self._shared.add(key)
+                        work.append((*entry[:2], None))
             except ItemError as error:
                 work.append(error)
             except InputError:
@@ -221,6 +229,15 @@ class JinjaTemplate:
                 yield from _in_order(work, output)
                 work = []
         yield from _in_order(work, output)
+
+    def _check_values(self, text: str) -> None:
+        """Raise InputError for values that the template and what it includes never mention."""
+        used = self._environment.mentioned(self._parsed)
+        if used is not None:
+            given = {**self.values, **self.overrides}
+            problems = unused_values(given, used, text, self.source, written="{{ NAME }}")
+            if problems:
+                raise InputError(problems)
 
     def _variables(self, item: Item) -> dict[str, Any]:
         own: dict[str, Any] = {"index": item.number - 1, "item": item.value}
@@ -330,6 +347,11 @@ def _in_order(work: Sequence[Work | ItemError], output: Output) -> Iterator[Rend
         else:
             for compiled in entry[0]:
                 yield next(done[id(compiled)])
+
+
+def _is_shared(entry: Work) -> bool:
+    """Whether all objects of a document are the same for all items."""
+    return bool(entry[0]) and all(compiled.shared for compiled in entry[0])
 
 
 def _item_text(item: Item) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation
-from expander.base.yaml import load_documents
+from expander.base.yaml import load_documents, split_documents
 from expander.items.item import Item
+from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION, apply_edits
 from expander.manifests.manifest import Manifest, path_text
 from expander.manifests.names import name_rule
@@ -59,20 +60,24 @@ class TextTemplate:
         self.overrides = dict(overrides or {})
         self.warnings: list[str] = []
         self._columns: dict[tuple[str, ...] | None, tuple[tuple[str | int, ...], RowColumns]] = {}
+        self._shared: set[str] = set()
+        """Identities of objects that no item changes and that are made."""
 
     def render(self, items: Sequence[Item], output: str) -> list[Manifest | ItemError]:
         """The manifests of ``items``; all documents of an item, or its error."""
         results: list[Manifest | ItemError] = []
         for item in items:
+            segments, columns = self._scanned(item)
             try:
-                results += self._manifests(item)
+                results += self._manifests(item, segments, columns)
             except InputError as error:
                 problems = [Problem(p.message, p.where, str(item), p.field, p.hint) for p in error.problems]
                 results.append(ItemError(problems))
         return results
 
-    def _manifests(self, item: Item) -> list[Manifest]:
-        segments, columns = self._scanned(item)
+    def _manifests(self, item: Item, segments: Sequence[str | int], columns: RowColumns) -> list[Manifest]:
+        if columns.problems:
+            raise InputError(columns.problems)
         (row,) = columns.rows([item])
         texts = [text_of(value) for value in row]
         rendered = "".join(part if isinstance(part, str) else texts[part] for part in segments)
@@ -84,7 +89,9 @@ class TextTemplate:
         manifests: list[Manifest] = []
         problems: list[Problem] = []
         short = texts[columns.naming[0]] if columns.naming else None
-        for document in load_documents(rendered, self.source):
+        documents = list(load_documents(rendered, self.source))
+        constant = self._constant_documents(columns)
+        for number, document in enumerate(documents):
             where = SourceLocation(self.source, document.line)
             for tree in flattened(document.data):
                 problem = (
@@ -96,6 +103,11 @@ class TextTemplate:
                 self.warnings += [
                     text for text in apply_edits(tree, self.rules.edits) if text not in self.warnings
                 ]
+                if len(constant) == len(documents) and constant[number] and _is_shared(tree):
+                    shared = TextManifest(tree, where, None, None)
+                    manifests += [] if shared.identity in self._shared else [shared]
+                    self._shared.add(shared.identity)
+                    continue
                 annotations = tree.setdefault("metadata", {}).setdefault("annotations", {})
                 if isinstance(annotations, dict) and columns.item_column is not None:
                     annotations.setdefault(ITEM_ANNOTATION, texts[columns.item_column])
@@ -104,15 +116,28 @@ class TextTemplate:
             raise InputError(problems)
         return manifests
 
+    def _constant_documents(self, columns: RowColumns) -> list[bool]:
+        """For each document of the template whether it is the same for all items."""
+        try:
+            chunks = list(split_documents(self.text, self.source))
+        except InputError:
+            return []
+        split = [columns.split(chunk.text, self.where) for chunk in chunks]
+        return [{part for part in parts if isinstance(part, int)} <= columns.constant for parts in split]
+
     def _scanned(self, item: Item) -> tuple[tuple[str | int, ...], RowColumns]:
         names = names_of(item)
         if names not in self._columns:
-            columns = RowColumns(names, self.values, self.overrides)
+            columns = RowColumns(names, self.values, self.overrides, self.rules.envsubst)
             segments = columns.split(self.text, self.where)
-            if columns.problems:
-                raise InputError(columns.problems)
+            if unused := columns.unused(self.text, self.where.file):
+                raise InputError(unused)
             self._columns[names] = segments, columns
         return self._columns[names]
+
+
+def _is_shared(tree: Mapping[str, Any]) -> bool:
+    return tree["kind"] not in RUN_TO_COMPLETION
 
 
 def _bad_name(tree: Mapping[str, Any], where: SourceLocation) -> Problem | None:

@@ -67,7 +67,7 @@ class Rows:
         """The rows of the next ``manifests``."""
         for manifest in manifests:
             if manifest.item is None or manifest.item is not self._item:
-                self._later = self._item is not None
+                self._later = self._later or self._item is not None
                 self._item = manifest.item
                 self._has_job = False
             tree: Tree = json.loads(manifest.json())

@@ -203,7 +203,7 @@ def test_group_labels_annotations_ttl_and_namespace_are_set(folder: Path) -> Non
         "\n".join(line for line in ENV.splitlines() if "label" not in line and "jobgroup" not in line)
     )
     answer = run("expand", "bare.yaml", "a", "--label", "team=x", "--annotation", "note=a b", "--ttl", "2h", "-n", "ns",
-                 "--set", "unused=1", "-o", "json", cwd=folder)  # fmt: skip
+                 "-o", "json", cwd=folder)  # fmt: skip
     tree = json.loads(answer.out)
     assert tree["metadata"]["labels"] == {"jobgroup": "bare", "team": "x"}
     assert tree["spec"]["template"]["metadata"]["labels"] == {"jobgroup": "bare", "team": "x"}
@@ -218,15 +218,19 @@ def test_group_labels_annotations_ttl_and_namespace_are_set(folder: Path) -> Non
 
 
 def test_values_and_set_reach_both_kinds_of_templates(folder: Path) -> None:
-    (folder / "v.yaml").write_text("image: alpine\ndeep: {a: 1, b: 2}\n")
+    (folder / "v.yaml").write_text("image: alpine\n")
     (folder / "t.yaml").write_text(ENV.replace("busybox", "${ITEM.image}:${ITEM.tag}"))
     answer = run("expand", "t.yaml", "x", "--values", "v.yaml", "--set", "tag=3.20", "-o", "json", cwd=folder)
     assert '"image":"alpine:3.20"' in answer.out, answer.err
+    (folder / "v.yaml").write_text("deep: {a: 1, b: 2}\n")
     (folder / "w.yaml").write_text("deep: {b: 3}\n")
     jinja = ENV.replace("$ITEM", "{{ item }}").replace("busybox", "i:{{ deep.a }}{{ deep.b }}")
     (folder / "t.j2").write_text(jinja)
     answer = run("expand", "t.j2", "x", "--values", "v.yaml", "--values", "w.yaml", "-o", "json", cwd=folder)
     assert '"image":"i:13"' in answer.out, answer.err
+    answer = run("expand", "t.yaml", "x", "--set", "image=a", "--set", "tga=3.20", cwd=folder)
+    assert (answer.code, answer.out) == (2, "")
+    assert "the value 'tga' (--set, --values) is not used by the template" in answer.err
 
 
 def test_text_substitutes_what_is_no_yaml_before(folder: Path) -> None:
