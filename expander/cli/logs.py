@@ -143,6 +143,11 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     output.flush()
     if not found:
         raise nothing_found(wanted_of(flags), source)
+    if wanted.unknown_containers:
+        raise InputError(
+            f"no container {', '.join(wanted.unknown_containers)} in {wanted_of(flags)}",
+            hint=f"containers: {', '.join(wanted.known_containers)}",
+        )
     if wanted.unknown:
         raise InputError(f"no item, Job or pod {', '.join(wanted.unknown)} in {wanted_of(flags)}")
     return 1 if output.failures else 0

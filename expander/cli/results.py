@@ -175,7 +175,12 @@ def _collect(
     from expander.group.wait import ended_jobs
 
     batches = ended_jobs(source) if flags["follow"] else [_jobs(source, flags)]
-    counts = collect_all(source, batches, folder, failed, failed_only=flags["failed"])
+    try:
+        counts = collect_all(source, batches, folder, failed, failed_only=flags["failed"])
+    except BaseException:  # also Ctrl-C: what was collected has a table
+        if folder.is_dir():
+            write_tables(folder)
+        raise
     if flags["follow"] and not counts.jobs:
         _jobs(source, flags)
     total = write_tables(folder)

@@ -90,6 +90,12 @@ def main_container(pod: Object) -> str:
     return str(named) if named in names else names[0]
 
 
+def container_names(pod: Object) -> list[str]:
+    """The names of all containers of a pod: init, main and ephemeral ones."""
+    kinds = ("initContainers", "containers", "ephemeralContainers")
+    return [str(each["name"]) for kind in kinds for each in pod["spec"].get(kind) or ()]
+
+
 def pods_by_job(pods: Iterable[Object]) -> dict[str, list[Object]]:
     """Pods by the uid of the Job that controls them."""
     found: dict[str, list[Object]] = {}

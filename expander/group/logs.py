@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.group.attempts import completion_index, main_container
+from expander.group.attempts import completion_index, container_names, main_container
 from expander.group.job_status import has_ended
 from expander.group.records import ItemRecord, index_record
 from expander.group.results import file_name, remove_partial_files, write_atomically
@@ -137,6 +137,7 @@ class LogSelection:
     containers: tuple[str, ...] = ()
     options: LogOptions = WHOLE_LOG
     _named: set[str] = field(default_factory=set, repr=False)
+    _seen_containers: set[str] = field(default_factory=set, repr=False)
 
     def starts(self, record: ItemRecord) -> Iterator[ContainerRun]:
         """The selected logs of an item that exist: attempts in order, init containers first."""
@@ -148,6 +149,8 @@ class LogSelection:
                 continue
             name = record.label if number == 1 else f"{record.label} #{number}"
             statuses = list(statuses_of(attempt.pod))
+            if self.containers:
+                self._seen_containers.update(container_names(attempt.pod))
             for status in statuses:
                 container, restarts = status["name"], int(status.get("restartCount") or 0)
                 state = status.get("state") or {}
@@ -167,6 +170,17 @@ class LogSelection:
     def unknown(self) -> list[str]:
         """The names that have matched nothing so far."""
         return [name for name in self.names if name not in self._named]
+
+    @property
+    def unknown_containers(self) -> list[str]:
+        """The selected containers that none of the pods has; empty when there was no pod."""
+        seen = self._seen_containers
+        return [name for name in self.containers if name not in seen] if seen else []
+
+    @property
+    def known_containers(self) -> list[str]:
+        """The containers of the pods that were looked at."""
+        return sorted(self._seen_containers)
 
     def _is_named(self, *names: str) -> bool:
         found = [name for name in names if name and name in self.names]

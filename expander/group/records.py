@@ -255,7 +255,7 @@ def _part_state(whole: ItemRecord, last: Attempt | None, done: bool, lost: bool)
         return SKIPPED, "SuccessPolicy", "the Job was complete without this index"
     if whole.state == FAILED:
         return FAILED, whole.reason, whole.message
-    if last is not None and last.phase == "Running":
+    if last is not None and last.phase in ("Running", "Succeeded"):  # the latter is not counted yet
         return ACTIVE, "", ""
     diagnosis = diagnose_pod(last.pod) if last is not None else None
     reason, message = diagnosis or (whole.reason, whole.message)

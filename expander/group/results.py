@@ -54,7 +54,10 @@ RESULT_FILE: Final = "result.json"
 
 
 def file_name(text: str) -> str:
-    """``text`` as a file or folder name: unchanged if it is a plain one, else cleaned, with a hash."""
+    """``text`` as one part of a path: unchanged if it is a plain name, else cleaned, with a hash.
+
+    Names of objects and containers come from a server and are not trusted: none leads out of a folder.
+    """
     return valid_name(text, FILE_NAME)
 
 
@@ -258,7 +261,7 @@ def _write_item(record: ItemRecord, reader: Reader, path: Path, before: Mapping[
     output = None
     for number, attempt in enumerate(record.attempts, base + 1):
         for container, previous in _started_containers(attempt.pod):
-            name = f"{container}.{number}{'.previous' if previous else ''}.log"
+            name = f"{file_name(container)}.{number}{'.previous' if previous else ''}.log"
             size = write_atomically(
                 path / name, reader.log(attempt.pod, container, LogOptions(previous=previous))
             )

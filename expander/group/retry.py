@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ExpanderError, ItemError, OutputError, SourceLocation
 from expander.group.bookkeeping import PENDING_FILE, PendingRetries
+from expander.group.results import file_name
 from expander.group.retry_plan import RetryCandidate, RetryPlan, manifest_of
 from expander.group.source import LogOptions, Reader
 from expander.kube.objects import Object, owner_of, statuses_of, uid_of
@@ -80,7 +81,9 @@ def save_logs(
 def attempt_folder(folder: Path, job: Object) -> Path:
     """The folder for the saved logs of ``job``."""
     metadata = job["metadata"]
-    return folder / str(metadata["namespace"]) / str(metadata["name"]) / f"attempt-{attempt_of(job)}"
+    return folder.joinpath(
+        file_name(str(metadata["namespace"])), file_name(str(metadata["name"])), f"attempt-{attempt_of(job)}"
+    )
 
 
 def _save(reader: Reader, job: Object, pods: Sequence[Object], folder: Path) -> str | None:
@@ -109,8 +112,8 @@ def _containers(pod: Object) -> Iterator[tuple[str, int]]:
 
 
 def _copy(reader: Reader, pod: Object, container: str, previous: bool, place: Path) -> None:
-    name = f"{pod['metadata']['name']}_{container}{'_previous' if previous else ''}.log"
-    with open(place / name, "wb") as file:
+    name = f"{pod['metadata']['name']}_{container}{'_previous' if previous else ''}"
+    with open(place / f"{file_name(name)}.log", "wb") as file:
         for piece in reader.log(pod, container, LogOptions(previous=previous)):
             file.write(piece)
 

@@ -61,6 +61,19 @@ def apply_edits(tree: Tree, edits: Edits) -> list[str]:
     return kept
 
 
+def item_annotations(tree: Tree) -> Iterator[Tree]:
+    """The annotations that hold the item: the object's own, and those a CronJob gives to its Jobs."""
+    spec = tree.get("spec")
+    template = (
+        spec.get("jobTemplate") if tree.get("kind") == "CronJob" and isinstance(spec, Mapping) else None
+    )
+    for part in (tree, template):
+        metadata = _child(part, "metadata", first=True) if isinstance(part, MutableMapping) else None
+        annotations = None if metadata is None else _child(metadata, "annotations")
+        if annotations is not None:
+            yield annotations
+
+
 def _merge(metadata: Tree, name: str, wanted: Mapping[str, str], overwrite: bool, where: str) -> list[str]:
     kept: list[str] = []
     if not wanted:

@@ -11,7 +11,7 @@ from expander.base.errors import Problem, SourceLocation
 from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, construct, locate
 from expander.kube.schemas import FieldType, field_type
 from expander.kube.wellknown import RUN_TO_COMPLETION
-from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply_edits
+from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply_edits, item_annotations
 from expander.manifests.manifest import path_text
 from expander.manifests.names import name_rule
 from expander.render.commands import placeholder_contexts
@@ -249,11 +249,9 @@ def _annotate(
             segments += [column] if not segments else ["-", column]
     else:
         segments = [item_column]
-    annotations = metadata.get("annotations")
-    if annotations is None:
-        annotations = metadata["annotations"] = {}
-    if isinstance(annotations, dict) and ITEM_ANNOTATION not in annotations:
-        annotations[ITEM_ANNOTATION] = walk.add(tuple(segments), Style.QUOTED, where)
+    for notes in item_annotations(tree):
+        if ITEM_ANNOTATION not in notes:
+            notes[ITEM_ANNOTATION] = walk.add(tuple(segments), Style.QUOTED, where)
     return item_columns
 
 

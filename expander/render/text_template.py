@@ -15,7 +15,7 @@ from expander.base.errors import InputError, ItemError, Problem, SourceLocation
 from expander.base.yaml import load_documents, split_documents
 from expander.items.item import Item
 from expander.kube.wellknown import RUN_TO_COMPLETION
-from expander.manifests.edits import ITEM_ANNOTATION, apply_edits
+from expander.manifests.edits import ITEM_ANNOTATION, apply_edits, item_annotations
 from expander.manifests.manifest import Manifest, path_text
 from expander.manifests.names import name_rule
 from expander.render.commands import HARMLESS_VALUE, code_words
@@ -108,9 +108,9 @@ class TextTemplate:
                     manifests += [] if shared.identity in self._shared else [shared]
                     self._shared.add(shared.identity)
                     continue
-                annotations = tree.setdefault("metadata", {}).setdefault("annotations", {})
-                if isinstance(annotations, dict) and columns.item_column is not None:
-                    annotations.setdefault(ITEM_ANNOTATION, texts[columns.item_column])
+                if columns.item_column is not None:
+                    for notes in item_annotations(tree):
+                        notes.setdefault(ITEM_ANNOTATION, texts[columns.item_column])
                 manifests.append(TextManifest(tree, where, item, short))
         if problems:
             raise InputError(problems)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from expander.kube.objects import Object, statuses_of
 from expander.kube.time import unix
 from expander.kube.volcano import ENDS, is_volcano
+from expander.kube.wellknown import FINALIZER
 from expander.local.kubelet.pod_files import PodFolders
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.rerun import remaining_indexes
@@ -89,7 +90,7 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     elif spec.get("suspend"):
         state = SUSPENDED
     else:
-        state = ACTIVE if _is_running(status, pods) else PENDING
+        state = ACTIVE if _is_running(status, pods) or _has_uncounted(status, pods) else PENDING
     ends = [end for pod in pods for end in _ends(pod)]
     ended = state in (COMPLETE, FAILED)
     finished = (status.get("completionTime") or condition.get("lastTransitionTime")) if ended else None
@@ -145,6 +146,17 @@ def _is_running(status: Object, pods: Sequence[Object]) -> bool:
         return False
     return bool(status.get("ready")) or any(
         (pod.get("status") or {}).get("phase") == "Running" for pod in pods
+    )
+
+
+def _has_uncounted(status: Object, pods: Sequence[Object]) -> bool:
+    """Whether a pod has ended that the Job controller has not counted yet: it still holds its finalizer."""
+    if any((status.get("uncountedTerminatedPods") or {}).values()):
+        return True
+    return any(
+        (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+        and FINALIZER in (pod["metadata"].get("finalizers") or ())
+        for pod in pods
     )
 
 

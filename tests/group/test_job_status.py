@@ -200,3 +200,14 @@ def test_events_are_asked_for_only_when_they_may_tell_something() -> None:
     done, busy = job("a"), job("b", "Active")
     found = job_statuses(Curious([done, busy], [pod(done), pod(busy, None)]))
     assert [one.state for one in found] == ["Complete", "Active"]
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_pod_that_has_ended_and_is_not_counted_yet_keeps_its_job_active(code: int) -> None:
+    one = job("a", "Active")
+    ended = pod(one, code)
+    assert stands(one, ended).state == "Pending"
+    ended["metadata"]["finalizers"] = ["batch.kubernetes.io/job-tracking"]
+    assert stands(one, ended).state == "Active"
+    one["status"]["uncountedTerminatedPods"] = {"succeeded": [ended["metadata"]["uid"]]}
+    assert stands(one).state == "Active"

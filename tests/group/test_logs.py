@@ -203,7 +203,7 @@ def test_a_log_that_breaks_off_leaves_the_file_of_before(tmp_path: Path) -> None
 
 
 def test_two_programs_do_not_write_into_one_folder(tmp_path: Path) -> None:
-    with LogFiles(tmp_path), pytest.raises(OutputError, match="another program"), LogFiles(tmp_path):
+    with LogFiles(tmp_path), pytest.raises(OutputError, match="another process"), LogFiles(tmp_path):
         pass
 
 
@@ -296,3 +296,14 @@ def test_jobs_are_told_as_they_end_and_each_once() -> None:
 def test_taking_from_an_empty_queue_gives_nothing() -> None:
     queue: Queue[Chunk[bytes]] = Queue()
     assert next_chunk(queue, 0.01) is None
+
+
+def test_a_container_that_no_pod_has_is_known_as_such() -> None:
+    done = job("a", item="apple")
+    pods = [pod(done, containers=("main", "side"))]
+    wanted = LogSelection(containers=("side", "sied"))
+    assert titles(wanted, [done], pods) == ["apple side"]
+    assert (wanted.unknown_containers, wanted.known_containers) == (["sied"], ["main", "side"])
+    nobody = LogSelection(containers=("sied",))
+    assert titles(nobody, [done], []) == []
+    assert nobody.unknown_containers == []

@@ -2,11 +2,16 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from expander.base.errors import ExpanderError, OutputError
 from expander.group.results import collect_all, collect_job, read_results
+from expander.group.retry import attempt_folder, save_logs
+from expander.group.retry_plan import RetryCandidate
 from tests.group.fakes import FakeReader, job, pod
 
 
@@ -163,3 +168,40 @@ def test_items_whose_pods_are_gone_are_counted_and_those_that_never_had_one_are_
     gone["status"]["succeeded"] = 1
     counts = collect_all(FakeReader([gone, never], []), [[gone, never]], tmp_path, lambda error: None)
     assert (counts.new, counts.podless) == (2, 1)
+
+
+HOSTILE_PARTS = st.lists(
+    st.sampled_from(["..", ".", "/", "~", "\0", "\n", "etc", "a" * 300, "C:\\", "%2e%2e", "\u2024", "ü", " "])
+    | st.text(max_size=5),
+    min_size=1,
+    max_size=6,
+).map("/".join)
+
+
+def files_below(folder: Path) -> set[Path]:
+    return {path.resolve() for path in folder.rglob("*")}
+
+
+@given(HOSTILE_PARTS, HOSTILE_PARTS, HOSTILE_PARTS)
+def test_no_name_from_a_server_leads_out_of_the_folder(item: str, name: str, container: str) -> None:
+    with TemporaryDirectory() as place:
+        folder = Path(place) / "a" / "out"
+        folder.mkdir(parents=True)
+        done = job(name, "Failed", item=item)
+        done["metadata"]["namespace"] = name
+        pods = [pod(done, 1, containers=(container,), message="m", restarts=1)]
+        reader = FakeReader([done], pods)
+        collect_job(done, pods, reader, folder)
+        candidate = RetryCandidate({}, "uid", done)
+        assert [why for _, why in save_logs(reader, [candidate], folder, 1)] == [None]
+        assert attempt_folder(folder, done).resolve().is_relative_to(folder.resolve())
+        everything = files_below(Path(place))
+        assert everything == {folder.resolve(), folder.parent.resolve(), *files_below(folder)}
+
+
+def test_files_of_containers_with_hostile_names_are_kept_apart(tmp_path: Path) -> None:
+    done = job("a", item="apple")
+    names = ("../../c", "../c", "..", "c")
+    pods = [pod(done, 0, containers=names)]
+    collect_job(done, pods, FakeReader([done], pods), tmp_path)
+    assert sorted(tree(tmp_path).values()) == sorted(["a-1 ../../c\n", *(f"a-1 {name}\n" for name in names)])

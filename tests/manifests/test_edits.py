@@ -1,9 +1,12 @@
 """Labels, annotations and other changes made to every manifest."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import expander
 from expander.manifests.edits import Edits, apply_edits
 
 
@@ -79,3 +82,15 @@ def test_odd_metadata_is_left_to_validation(metadata: Any) -> None:
     tree = {"kind": "Job", "metadata": metadata, "spec": 3}
     apply_edits(tree, Edits(group="g", labels={"a": "b"}, ttl=1, namespace="n"))
     assert tree["spec"] == 3
+
+
+@pytest.mark.parametrize("text", ["$ITEM", "{{ item }}"])
+def test_the_jobs_of_a_cronjob_get_its_item(tmp_path: Path, text: str) -> None:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i", "args": [text]}]}
+    spec = {"schedule": "0 1 * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}}
+    tree = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": f"c-{text}"}, "spec": spec}
+    template = tmp_path / ("c.yaml" if text == "$ITEM" else "c.yaml.j2")
+    template.write_text(json.dumps(tree))
+    (made,) = expander.expand(str(template), ["apple"])
+    metadata = made.tree["spec"]["jobTemplate"]["metadata"]
+    assert metadata["annotations"] == made.tree["metadata"]["annotations"] == {"expander/item": "apple"}
