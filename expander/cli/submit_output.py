@@ -88,7 +88,7 @@ class SubmitReport:
             say(f"{more:,} more {plural('item', more)} did not arrive")
         parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
         parts = parts or ("none sent" if interrupted else "nothing to do")
-        rate = self._note or f" ({self.tally.rate:,.0f}/s)"
+        rate = self._note or (f" ({self.tally.rate:,.0f}/s)" if counts else "")
         say(f"{counted(sum(counts.values()), 'item')}: {parts}{rate}")
 
 
