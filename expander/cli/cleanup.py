@@ -77,7 +77,7 @@ def command(**flags: Any) -> int:
     wanted = wanted_of(flags)
     if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
         raise UsageError("an empty selector matches every Job: specify --group NAME or -l SELECTOR")
-    source = open_source(wanted, awaited=True)
+    source = open_source(wanted, awaited=True, collected=False)
     filters = cleanup.CleanupFilters(flags["finished"], flags["failed"], flags["older_than"])
     with open_writer(source) as writer:
         plan = cleanup.plan_cleanup(source, writer, filters, time.time())

@@ -212,8 +212,9 @@ def _option_name(field: str) -> str:
 def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = None) -> int:
     report.finish(submit)
     errors.finish()
-    left = submit is not None and submit.finishing is not None and submit.finishing.left
-    return 1 if report.tally.failed or errors.count or left else 0
+    collector = None if submit is None else submit.finishing
+    bad = collector is not None and (collector.left or collector.failed)
+    return 1 if report.tally.failed or errors.count or bad else 0
 
 
 def _interrupted(

@@ -19,10 +19,12 @@ from expander.base.errors import ClusterError, ExpanderError, StatusError
 from expander.client.client import ApiClient
 from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
-from expander.group.results import collect_job
+from expander.group.collected import record, record_path
+from expander.group.job_status import job_status
+from expander.group.results import collect_job, write_tables
 from expander.kube.objects import Object, Selection
 from expander.manifests.edits import DIGEST_ANNOTATION
-from expander.run.outcomes import FAILED, outcome_of
+from expander.run.outcomes import FAILED
 from expander.sinks.stream import output_error
 from expander.submit.journal import FINISHED, Journal
 
@@ -30,6 +32,10 @@ COLLECTOR_THREADS: Final = 4
 
 MAX_WAITING_JOBS: Final = 200
 """Finished Jobs that may wait for collection before no further Jobs are submitted."""
+
+
+MAX_NAMED_FAILURES: Final = 20
+"""Failed Jobs that are named one by one."""
 
 
 class ClusterCollector:
@@ -88,7 +94,7 @@ class ClusterCollector:
                 self._lock.notify()
 
     def stop(self) -> None:
-        """Start no other Job, and wait for those being collected."""
+        """Start no other Job, wait for those being collected, and write the tables."""
         with self._lock:
             self._over = True
             self._uids.difference_update(job["metadata"]["uid"] for job in self._jobs)
@@ -96,6 +102,10 @@ class ClusterCollector:
             self._lock.notify_all()
             while self._uids:
                 self._lock.wait(1.0)
+        if self.collected:
+            write_tables(self.folder)
+        if self.failed > MAX_NAMED_FAILURES:
+            self._say(f"{self.failed - MAX_NAMED_FAILURES:,} more Jobs failed")
 
     def _work(self) -> None:
         while True:
@@ -123,10 +133,12 @@ class ClusterCollector:
         source = self._sources.get(namespace)
         if source is None:
             source = self._sources[namespace] = ClusterSource(self._transport, Selection(namespace, ""))
-        found = collect_job(job, list(source.pods([job])), source, self.folder)
+        pods = list(source.pods([job]))
+        found = collect_job(job, pods, source, self.folder)
         fsync_folders({self.folder / row["folder"] for row in found.rows}, self.folder)
         collection = f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
         if self._journal is not None:
+            record(record_path(self._journal.path), job, pods, found.rows, self.folder)
             self._journal.add(
                 f"{collection}/{metadata['name']} {metadata['annotations'][DIGEST_ANNOTATION]}", FINISHED
             )
@@ -143,9 +155,14 @@ class ClusterCollector:
         except StatusError as refused:
             if refused.code not in (404, 409):  # somebody else was quicker
                 raise
+        status = job_status(job, pods, {})
         with self._lock:
             self.collected += 1
-            self.failed += outcome_of(job, ()).state == FAILED
+            self.failed += status.state == FAILED
+            named = status.state == FAILED and self.failed <= MAX_NAMED_FAILURES
+        if named:
+            item = f" (item {status.outcome.item!r})" if status.outcome.item else ""
+            self._say(f"failed: job.batch/{metadata['name']}{item}: {status.summary}")
 
 
 def fsync_folders(folders: set[Path], above: Path) -> None:

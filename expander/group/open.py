@@ -12,7 +12,10 @@ from expander.kube.selectors import NAME
 from expander.manifests.edits import GROUP_LABEL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from expander.group.cluster_source import ClusterSource
+    from expander.group.collected import CollectedJob
     from expander.group.local_source import LocalSource
     from expander.group.local_watch import GroupFolders
 
@@ -52,14 +55,15 @@ class GroupSelector:
         return ", ".join(parts)
 
 
-def open_source(selector: GroupSelector, *, awaited: bool = False) -> AnySource:
+def open_source(selector: GroupSelector, *, awaited: bool = False, collected: bool = True) -> AnySource:
     """The source of the selected group. Sends no request yet.
 
-    ``awaited``: a local group without state is no error. Raises UsageError when nothing selects a group,
+    ``awaited``: a local group without state is no error. ``collected``: Jobs that `submit --delete-finished`
+    has deleted on this machine belong to the group. Raises UsageError when nothing selects a group,
     InputError when no cluster is configured or there is no such local group.
     """
     _check_selector(selector)
-    return _local_source(selector, awaited) if selector.is_local else _cluster_source(selector)
+    return _local_source(selector, awaited) if selector.is_local else _cluster_source(selector, collected)
 
 
 def nothing_found(selector: GroupSelector, source: AnySource) -> InputError:
@@ -120,7 +124,7 @@ def _local_source(selector: GroupSelector, awaited: bool) -> LocalSource:
     return LocalSource(folders, Selection(selector.namespace, labels))
 
 
-def _cluster_source(selector: GroupSelector) -> ClusterSource:
+def _cluster_source(selector: GroupSelector, collected: bool) -> ClusterSource:
     from expander.client.transport import Transport
     from expander.group.cluster_source import ClusterSource
 
@@ -132,7 +136,24 @@ def _cluster_source(selector: GroupSelector) -> ClusterSource:
             raise
         raise InputError(error.problems[0].message, hint=hint) from None
     namespace = None if selector.everywhere else selector.namespace or transport.namespace
-    return ClusterSource(transport, Selection(namespace, _label_selector(selector)))
+    selection = Selection(namespace, _label_selector(selector))
+    if collected and (found := _collected(selector, transport.server)):
+        from expander.group.collected import CollectedSource
+
+        return CollectedSource(transport, selection, found)
+    return ClusterSource(transport, selection)
+
+
+def _collected(selector: GroupSelector, server: str) -> Mapping[tuple[str, str], CollectedJob]:
+    """The Jobs of the group that were collected and deleted; a file per group and cluster tells."""
+    from expander.group.bookkeeping import SUBMISSIONS_FOLDER
+    from expander.submit.journal import journal_file
+
+    if selector.group is None:
+        return {}
+    from expander.group.collected import read_record, record_path
+
+    return read_record(record_path(journal_file(state_folder(SUBMISSIONS_FOLDER), selector.group, server)))
 
 
 def _elsewhere_hint(selector: GroupSelector) -> str | None:

@@ -265,7 +265,9 @@ def _write_item(record: ItemRecord, reader: Reader, path: Path, before: Mapping[
             size = write_atomically(
                 path / name, reader.log(attempt.pod, container, LogOptions(previous=previous))
             )
-            files.append({"path": name, "attempt": number, "pod": attempt.name, "bytes": size})
+            files.append(
+                {"path": name, "attempt": number, "pod": attempt.name, "container": container, "bytes": size}
+            )
             if attempt is deciding and not previous and container == main_container(attempt.pod):
                 output = files[-1]
     _link(path / "stdout", path / output["path"] if output else None)

@@ -1,9 +1,12 @@
 """``submit --max-active`` and ``--delete-finished``: a window of Jobs that moves through a batch."""
 
+import csv
 import json
 import signal
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from tests.cli.cluster import (
     ActiveJobs,
@@ -17,7 +20,7 @@ from tests.cli.cluster import (
     to_be_killed,
     until,
 )
-from tests.cli.program import run
+from tests.cli.program import Answer, run
 
 JOBS = size("EXPANDER_WINDOW_JOBS", 60)
 WINDOW = size("EXPANDER_WINDOW", 6)
@@ -93,14 +96,46 @@ def test_finished_jobs_are_collected_before_they_are_deleted_whenever_it_is_kill
         assert json.loads((results / str(number) / "result.json").read_text())["state"] == "Complete"
 
 
-def test_of_what_was_collected_the_failures_are_told(tmp_path: Path) -> None:
-    path = template(tmp_path, suspend=False, command='["test", "$ITEM", "=", "good"]')
+def test_after_delete_finished_the_group_goes_on_from_what_was_collected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    command = '["sh", "-c", "echo output of $ITEM; [ -e GATE ] || test $ITEM = good"]'
+    path = template(tmp_path, suspend=False, command=command.replace("GATE", str(tmp_path / "gate")))
+    results = tmp_path / "results"
     with cluster(tmp_path, "--backoff-base", "10ms") as server:
-        answer = submitted(tmp_path, server, path, "good", "bad", "--delete-finished")
-    assert answer.code == 0, answer.err
-    last = json.loads(answer.out.splitlines()[-1])
-    assert (last["collected"], last["collectedFailed"]) == (2, 1)
-    assert "2 finished Jobs (1 failed) collected into " in answer.err
+
+        def told(*arguments: str) -> Answer:
+            return run(*arguments, "--kubeconfig", str(server.kubeconfig))
+
+        arguments = [path, "good", "bad", "--delete-finished", "--results", str(results)]
+        answer = told("submit", *arguments, "-o", "json")
+        assert answer.code == 1, answer.err
+        last = json.loads(answer.out.splitlines()[-1])
+        assert (last["collected"], last["collectedFailed"]) == (2, 1)
+        assert "2 finished Jobs (1 failed) collected into " in answer.err
+        assert "failed: job.batch/item-bad (item 'bad'): BackoffLimitExceeded (exit code 1)" in answer.err
+        rows = list(csv.DictReader((results / "results.csv").read_text().splitlines()))
+        assert [(row["item"], row["state"]) for row in rows] == [("bad", "Failed"), ("good", "Complete")]
+        assert jobs(server) == []
+
+        status = told("status", "--group", "load", "-o", "csv")
+        states = {row["item"]: row["state"] for row in csv.DictReader(status.out.splitlines())}
+        assert states == {"bad": "Failed", "good": "Complete"}, status.err
+        table = told("results", "--group", "load", "-o", "json", "--column", "output")
+        outputs = {row["item"]: row["output"] for row in json.loads(table.out)}
+        assert outputs == {"bad": "output of bad\n", "good": "output of good\n"}
+        assert "output of bad" in told("logs", "--group", "load", "bad").out
+        assert told("wait", "--group", "load").code == 1
+
+        (tmp_path / "gate").touch()
+        again = told("retry", "--group", "load")
+        assert (again.code, again.out) == (0, "job.batch/item-bad created (attempt 2)\n"), again.err
+        assert told("wait", "--group", "load").code == 0
+        ended = [row["state"] for row in json.loads(told("results", "--group", "load", "-o", "json").out)]
+        assert ended == ["Complete", "Complete"]
+        assert told("cleanup", "--group", "load", "--yes").code == 0
+        assert "no Jobs of group load" in told("status", "--group", "load").err
 
 
 def test_an_interrupt_leaves_what_is_not_finished_to_resume(tmp_path: Path) -> None:
