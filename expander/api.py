@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
     from expander.plan.plan import Plan
     from expander.run.outcomes import JobOutcome, LogFile
-    from expander.submit.delivery import OnExists
-    from expander.submit.options import DryRun, OnQuota, Outcome, SubmitOptions
+    from expander.submit.delivery import Outcome
+    from expander.submit.options import DryRun, OnExists, OnQuota, SubmitOptions
     from expander.validate.finding import Finding
 
 
@@ -215,7 +215,7 @@ class SubmitResult(NamedTuple):
     @classmethod
     def of(cls, outcome: Outcome) -> SubmitResult:
         """The result for an outcome of the submission."""
-        prepared, done = outcome.prepared, outcome.done
+        prepared, done = outcome.prepared, outcome.result
         return cls(
             name=prepared.name,
             namespace=prepared.namespace,
@@ -271,6 +271,7 @@ def submit(
     accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
     been sent; with ``on_error`` that function gets the errors of items and the other items go on.
     """
+    from expander.group.collect import ClusterCollector
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter, dry_run_outcomes
 
@@ -282,7 +283,9 @@ def submit(
     options.check()
     manifests = request.manifests(errors)
     results: list[SubmitResult] = []
-    submitter = None if options.dry_run == "client" else Submitter(options, errors, on_note or _ignore)
+    submitter = None
+    if options.dry_run != "client":
+        submitter = Submitter(options, errors, on_note or _ignore, ClusterCollector)
     try:
         for outcome in (
             dry_run_outcomes(manifests, options, errors)

@@ -146,7 +146,9 @@ class StatusError(ClusterError):
 
 
 class Unreachable(ClusterError):
-    """No API server answers at the address."""
+    """No API server answers at the address; ``is_permanent`` when waiting would not help."""
+
+    is_permanent: bool = False
 
 
 class AdmissionError(ExpanderError):

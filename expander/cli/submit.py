@@ -159,6 +159,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.base.state_dir import state_folder
     from expander.cli.progress import ItemCount, Progress
     from expander.cli.submit_output import SubmitReport, submit_step
+    from expander.group.collect import ClusterCollector
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Counts, Submitter, dry_run_outcomes
 
@@ -185,7 +186,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         for settled in dry_run_outcomes(manifests, options, errors):
             report.show(settled)
         return _end(report, errors)
-    submit = Submitter(options, errors, say)
+    submit = Submitter(options, errors, say, ClusterCollector)
     same_cluster(run, submit.server)
     reading = _Reading(submit)
     progress = Progress(lambda: submit_step(submit, tally, total))
@@ -212,7 +213,7 @@ def _option_name(field: str) -> str:
 def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = None) -> int:
     report.finish(submit)
     errors.finish()
-    collector = None if submit is None else submit.finishing
+    collector = None if submit is None else submit.collector
     bad = collector is not None and (collector.left or collector.failed)
     return 1 if report.tally.failed or errors.count or bad else 0
 
@@ -222,7 +223,7 @@ def _interrupted(
 ) -> int:
     report.finish(submit, interrupted=True)
     errors.finish()
-    waiting = submit.submission.on_the_way
+    waiting = submit.workers.pending
     left = f", {counted(waiting, 'item')} left" if waiting else ""
     say(f"Interrupted{left}. {_again(submit, flags)}")
     return 130

@@ -11,8 +11,11 @@ from expander.cli.output import MAX_ERRORS, Output, printable, say
 
 if TYPE_CHECKING:
     from expander.cli.progress import Step
-    from expander.submit.options import Outcome
+    from expander.submit.delivery import Outcome
     from expander.submit.submit import Counts, Submitter
+
+MAX_WARNINGS: Final = 20
+"""Warning headers of the server that are shown."""
 
 MAX_JOBS_WITHOUT_PODS: Final = 1000
 """Jobs whose pods are refused that are listed in the JSON of the summary."""
@@ -34,7 +37,7 @@ class SubmitReport:
     def show(self, settled: Outcome) -> None:
         """What became of one item."""
         self.tally.add(settled)
-        prepared, done = settled.prepared, settled.done
+        prepared, done = settled.prepared, settled.result
         if self._as_json:
             self._line(
                 {
@@ -58,28 +61,36 @@ class SubmitReport:
 
     def finish(self, submit: Submitter | None = None, interrupted: bool = False) -> None:
         """The summary; of ``submit`` also what became of Jobs later."""
-        podless = submit.news.podless.found() if submit is not None else []
-        finishing = submit.finishing if submit is not None else None
+        failed_pods = submit.watchers.failed_pods.found() if submit is not None else []
+        collector = submit.collector if submit is not None else None
+        warnings = submit.workers.warnings.most_common() if submit is not None else []
         if self._as_json:
             more: dict[str, Any] = {"interrupted": True} if interrupted else {}
-            if podless:
+            if failed_pods:
                 more["podsRefused"] = [
                     {"name": name, "namespace": namespace, "message": message}
-                    for namespace, name, message in podless[:MAX_JOBS_WITHOUT_PODS]
+                    for namespace, name, message in failed_pods[:MAX_JOBS_WITHOUT_PODS]
                 ]
-            if finishing is not None:
-                more |= {"collected": finishing.collected, "collectedFailed": finishing.failed}
+            if collector is not None:
+                more |= {"collected": collector.collected, "collectedFailed": collector.failed}
+            if warnings:
+                more["warnings"] = [{"message": text, "count": count} for text, count in warnings]
             self._line({"summary": self.tally.counts, **more})
         self._out.finish()
+        for text, count in warnings[:MAX_WARNINGS]:
+            say(f"warning: {text}" + (f" ({count:,} times)" if count > 1 else ""))
+        if len(warnings) > MAX_WARNINGS:
+            say(f"warning: {len(warnings) - MAX_WARNINGS:,} more warnings of the server")
         self._sum(interrupted)
-        if podless:
-            say(f"{counted(len(podless), 'Job')} created without pods, which are refused: {podless[-1][2]}")
-        if finishing is not None:
-            failed = f" ({finishing.failed:,} failed)" if finishing.failed else ""
-            jobs = counted(finishing.collected, "finished Job")
-            say(f"{jobs}{failed} collected into {finishing.folder} and deleted")
-            if finishing.left:
-                say(f"{counted(finishing.left, 'finished Job')} could not be collected: left in the cluster")
+        if failed_pods:
+            jobs, why = counted(len(failed_pods), "Job"), failed_pods[-1][2]
+            say(f"{jobs} created without pods, which are refused: {why}")
+        if collector is not None:
+            failed = f" ({collector.failed:,} failed)" if collector.failed else ""
+            jobs = counted(collector.collected, "finished Job")
+            say(f"{jobs}{failed} collected into {collector.folder} and deleted")
+            if collector.left:
+                say(f"{counted(collector.left, 'finished Job')} could not be collected: left in the cluster")
 
     def _sum(self, interrupted: bool) -> None:
         counts = self.tally.counts
@@ -96,21 +107,21 @@ def submit_step(submit: Submitter, tally: Counts, total: Callable[[], int | None
     """How far ``submit`` is; ``total`` gives the number of items."""
     from expander.cli.progress import Step
 
-    submission = submit.submission
-    counts = submission.counts()
+    workers = submit.workers
+    counts = workers.counts()
     done = sum(tally.counts.values())
-    step = Step(done, done + submission.on_the_way if submission.is_fed else total())
+    step = Step(done, done + workers.pending if submit.is_fed else total())
     step.parts += [f"{tally.failed:,} refused"] if tally.failed else []
     step.parts += [f"{counts['held']:,} waiting for quota"] if counts["held"] else []
     step.parts += [f"{counts['retrying']:,} retrying"] if counts["retrying"] else []
-    window, finishing = submission.books.window, submit.finishing
+    window, collector = workers.window, submit.collector
     if window is not None:
         bound = "" if window.most is None else f" of {window.most:,}"
         step.parts.append(f"{window.active:,}{bound} active")
-    if finishing is not None:
-        step.parts.append(f"{finishing.collected:,} collected")
+    if collector is not None:
+        step.parts.append(f"{collector.collected:,} collected")
     if counts["held"] or counts["retrying"]:
-        step.why = submission.books.why
+        step.why = workers.dispatcher.why
     elif window is not None and window.is_full:
         step.why = "waiting for Jobs to finish"
     return step

@@ -69,7 +69,9 @@ class ApiClient:
             wait = self._retry.wait(failures, asked, random.random())
             words = f"{self._transport.server} does not answer: {why}"
             if lost and any(sign in why for sign in PERMANENT_CONNECTION_ERRORS):
-                raise Unreachable(words)
+                permanent = Unreachable(words)
+                permanent.is_permanent = True
+                raise permanent
             if self._retry.is_over(first, time.monotonic(), wait) or self._stopped():
                 raise Unreachable(words, hint=self._hint(why)) if lost else ClusterError(words)
             log.info(

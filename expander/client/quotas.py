@@ -19,8 +19,8 @@ Object = Mapping[str, Any]
 class NamespaceLimits:
     """The ``quotas`` and limit ``ranges`` of ``namespace``, as the API has them.
 
-    ``unknown`` says why they could not be read, empty when they were; with ``silent`` because the server did
-    not answer.
+    ``unknown`` says why they could not be read, empty when they were: the namespace is ``missing``, or the
+    server was ``silent``.
     """
 
     namespace: str
@@ -28,6 +28,7 @@ class NamespaceLimits:
     ranges: tuple[Object, ...] = ()
     unknown: str = ""
     silent: bool = False
+    missing: bool = False
 
 
 NamespaceLimitsOf = Callable[[str], NamespaceLimits]
@@ -35,15 +36,32 @@ NamespaceLimitsOf = Callable[[str], NamespaceLimits]
 
 
 def namespace_limits(api: ApiClient, namespace: str) -> NamespaceLimits:
-    """Read the limits of ``namespace``, in two requests. Errors are given as ``unknown``, not raised."""
+    """Read the limits of ``namespace``, in two or three requests. Errors are told in ``unknown``, not raised.
+
+    Lists of a namespace that does not exist are empty, so without limits the namespace itself is read.
+    """
     found: list[tuple[Object, ...]] = []
     for row in (BY_KIND["ResourceQuota"], BY_KIND["LimitRange"]):
         try:
             found.append(tuple(api.get(f"{row.path}/namespaces/{namespace}/{row.plural}")["items"]))
         except StatusError as error:
+            if error.code == 404:
+                found.append(())
+                continue
             return NamespaceLimits(
                 namespace, unknown=f"cannot read {row.plural} of namespace {namespace}: {error}"
             )
         except ClusterError as error:
             return NamespaceLimits(namespace, unknown=str(error), silent=True)
+    if not any(found):
+        try:
+            api.get(f"/api/v1/namespaces/{namespace}")
+        except StatusError as error:
+            if error.code == 404:
+                words = (
+                    f"namespace {namespace!r} not found; `kubectl create namespace {namespace}` creates it"
+                )
+                return NamespaceLimits(namespace, unknown=words, missing=True)
+        except ClusterError:
+            pass
     return NamespaceLimits(namespace, found[0], found[1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -59,6 +60,15 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The texts of its Warning headers (299, as API servers send them)."""
+        found = _WARNING.findall(self.headers.get("warning", ""))
+        return tuple(re.sub(r"\\(.)", r"\1", text) for text in found)
+
+
+_WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+
 
 class Transport:
     """Sends requests to one cluster; safe for threads.
@@ -72,7 +82,6 @@ class Transport:
         self._source = kubeconfig, context
         self._lock = threading.Lock()
         self._thread = threading.local()
-        log.info("credentials were rejected: reading them again")
         self._encoder = _encoder(*self._source)
         self._rejected = False
         self._failed: tuple[float, str] = (-CREDENTIAL_RETRY_SECONDS, "")
@@ -182,6 +191,7 @@ class Transport:
         if not self._rejected:
             self._encoder = RequestEncoder(old.config, old.endpoint)
             return
+        log.info("credentials were rejected: reading them again")
         self._encoder = _encoder(*self._source)
         self._rejected = False
         old.endpoint.close()

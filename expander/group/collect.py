@@ -42,17 +42,20 @@ class ClusterCollector:
     """Collects and deletes Jobs in threads of its own.
 
     ``fail`` receives the error after which nothing can be collected: a full disk, no permission to delete.
-    ``say`` receives a line for each Job that stays in the cluster because its output cannot be read.
+    ``say`` receives a line for each Job that stays in the cluster because its output cannot be read; ``wake``
+    is called after each Job.
     """
 
     def __init__(
         self,
         transport: Transport,
-        client: ApiClient,
+        api: ApiClient,
         folder: Path,
         journal: Journal | None,
+        *,
         fail: Callable[[ExpanderError], None],
         say: Callable[[str], None],
+        wake: Callable[[], None],
     ) -> None:
         self.folder = folder
         self.collected = 0
@@ -61,10 +64,11 @@ class ClusterCollector:
         self.left = 0
         self._transport = transport
         self._sources: dict[str, ClusterSource] = {}
-        self._client = client
+        self._api = api
         self._journal = journal
         self._fail = fail
         self._say = say
+        self._wake = wake
         self._jobs: deque[Object] = deque()
         self._uids: set[str] = set()
         self._lock = threading.Condition()
@@ -126,6 +130,7 @@ class ClusterCollector:
                 with self._lock:
                     self._uids.discard(job["metadata"]["uid"])
                     self._lock.notify_all()
+                self._wake()
 
     def _finish(self, job: Object) -> None:
         metadata = job["metadata"]
@@ -151,7 +156,7 @@ class ClusterCollector:
         }
         path = f"{collection}/{quote(metadata['name'], safe='')}"
         try:
-            self._client.send("DELETE", path, json.dumps(options).encode())
+            self._api.send("DELETE", path, json.dumps(options).encode())
         except StatusError as refused:
             if refused.code not in (404, 409):  # somebody else was quicker
                 raise

@@ -159,7 +159,7 @@ class ClusterRetry:
         with PendingRetries(self._folder / PENDING_FILE) as pending:
             for settled in self._submit.outcomes(self._manifests(plan, changes, pending)):
                 yield from self._take_aside()
-                prepared, done = settled.prepared, settled.done
+                prepared, done = settled.prepared, settled.result
                 if done.passed or done.outcome in PRESENT_OUTCOMES:
                     pending.done(prepared.namespace, prepared.name)
                 candidate = by_key.get((prepared.namespace, prepared.name))

@@ -1,4 +1,4 @@
-"""Which Jobs of a batch are unfinished: those of others in the cluster and those on their way there."""
+"""Counts the unfinished Jobs of a batch, in the cluster and on their way there. No network, no clock."""
 
 from __future__ import annotations
 
@@ -14,31 +14,30 @@ Job = Mapping[str, Any]
 
 
 class Scope(NamedTuple):
-    """What one list of Jobs tells of: those of a group in a namespace; an empty group is no group."""
+    """What one list of Jobs covers: a group in a namespace; an empty group is no group."""
 
     namespace: str
     group: str
 
 
 def scope_of(prepared: PreparedRequest) -> Scope:
-    """Where news of a Job comes from."""
+    """The list that covers a Job."""
     return Scope(prepared.namespace, prepared.group)
 
 
 @dataclass(slots=True)
 class _Entry:
-    """An unfinished Job: ``known`` is the list of its scope after which it is known, None on its way."""
+    """An unfinished Job: ``known`` numbers the list of its scope since which it is known, None on its way."""
 
     scope: Scope
     known: int | None = None
 
 
 class ActiveWindow:
-    """Counts unfinished Jobs, known by namespace and name.
+    """Unfinished Jobs by namespace and name, of which no more than ``most`` may exist; None for any number.
 
-    A Job is entered before it is sent, so that news of its end can never come too early. ``most`` may be in
-    the cluster at a time, None for any number; ``on_finished`` gets Jobs of the scopes that have finished,
-    some of them more than once, and ``is_behind`` says that it has too many.
+    A place is reserved before a Job is sent, so that its end can never be observed too early. ``on_finished``
+    gets Jobs of the scopes that have finished, some more than once; ``is_behind`` says that it has too many.
     """
 
     def __init__(
@@ -55,22 +54,22 @@ class ActiveWindow:
 
     @property
     def active(self) -> int:
-        """Unfinished Jobs, and those under way."""
+        """Unfinished Jobs, with those on their way."""
         return len(self._unfinished)
 
     @property
     def is_full(self) -> bool:
-        """Whether no other Job may be sent now."""
+        """Whether no other Job may be sent."""
         return (self.most is not None and len(self._unfinished) >= self.most) or self._is_behind()
 
-    def sending(self, prepared: PreparedRequest) -> None:
-        """A Job is being sent."""
+    def reserve(self, prepared: PreparedRequest) -> None:
+        """A Job is about to be sent."""
         self._unfinished.setdefault((prepared.namespace, prepared.name), _Entry(scope_of(prepared)))
 
-    def answered(self, prepared: PreparedRequest, unfinished: bool) -> None:
-        """The server has the Job, or not (then it is not ``unfinished``).
+    def confirm(self, prepared: PreparedRequest, unfinished: bool) -> None:
+        """The server has the Job, or has it not (then it is not ``unfinished``).
 
-        Of a Job that there was news of, such as another's of the same name, the news is right.
+        What was observed of the Job, or of another of its name, stays right.
         """
         key = (prepared.namespace, prepared.name)
         entry = self._unfinished.get(key)
@@ -82,28 +81,28 @@ class ActiveWindow:
             del self._unfinished[key]
 
     def begin_list(self, scope: Scope) -> None:
-        """A list of the Jobs of ``scope`` is about to be asked for."""
+        """A list of the Jobs of ``scope`` begins."""
         self._lists[scope] = self._lists.get(scope, 0) + 1
 
     def page(self, scope: Scope, jobs: Iterable[Job]) -> None:
-        """Some Jobs of a list that was begun."""
+        """A page of the list."""
         for job in jobs:
-            self._see(scope, job)
+            self._observe(scope, job)
 
     def end_list(self, scope: Scope) -> None:
-        """The list had no other Jobs: what was known before it and is not in it is gone."""
+        """The list is complete: what was known before it and is not in it is gone."""
         for key, entry in list(self._unfinished.items()):
             if entry.scope == scope and entry.known is not None and entry.known < self._lists[scope]:
                 del self._unfinished[key]
 
     def changed(self, scope: Scope, kind: str, job: Job) -> None:
-        """An event of a watch: ADDED, MODIFIED or DELETED."""
+        """A watch event: ADDED, MODIFIED or DELETED."""
         if kind == "DELETED":
             self._unfinished.pop(key_of(job), None)
         else:
-            self._see(scope, job)
+            self._observe(scope, job)
 
-    def _see(self, scope: Scope, job: Job) -> None:
+    def _observe(self, scope: Scope, job: Job) -> None:
         key = key_of(job)
         if is_finished(job):
             if scope.group or key in self._unfinished:
@@ -114,5 +113,5 @@ class ActiveWindow:
 
 
 def key_of(job: Job) -> Key:
-    """What a Job is known by."""
+    """Namespace and name of a Job."""
     return job["metadata"].get("namespace", ""), job["metadata"]["name"]

@@ -1,109 +1,43 @@
-"""What the answers of a server mean for an item: no network, no clock.
+"""One item on its way to the cluster: its next request, and what a response means for it. Pure.
 
 An item is created; when the server says that the name is taken, what has the name is read and compared by
-digest and group. A lost answer is therefore harmless: the next attempt finds what the first one made.
-
-One item on its way, and the next request it needs.
+digest and group. A lost response is therefore harmless: the next attempt finds what the first one created.
+A response counts only when an API server wrote it: a success is the object itself (kind, name, namespace,
+uid), an error is a Status. Anything else, such as the login page of a proxy, is a lost response.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from expander.client.retry import TRANSIENT, status_of
+from expander.client.transport import Response
 from expander.manifests.edits import DIGEST_ANNOTATION
+from expander.submit.options import SubmitOptions
 from expander.submit.quota_gate import Excess, parse_excess
-from expander.submit.request import PreparedRequest
+from expander.submit.request import PreparedRequest, decode_object, encode
 
 Stage = Literal["create", "compare", "replace", "delete", "vanish"]
 
-Apply = Literal["apply", "force"]
-"""Server-side apply instead of creating; with ``force`` fields of other managers are taken over."""
-
 APPLY_CONTENT_TYPE: Final = "application/apply-patch+yaml"
-"""What the body of a server-side apply is; JSON is YAML too."""
-
-
-@dataclass(slots=True)
-class Delivery:
-    """One item on its way.
-
-    ``attempts`` counts requests that tell of the item, ``failures`` those in a row that had no use and no
-    word of how long to wait; ``first``
-    is when it was first tried; ``unsure`` that an answer was lost, so the object may be there; ``asked`` that
-    it was looked for and was not there; ``ended`` that it is a Job that has finished; ``refusal`` is what a
-    quota said, while the object is looked for; ``released`` that it was held for quota and is tried again;
-    ``apply`` that it is applied, in the stage "create".
-    """
-
-    prepared: PreparedRequest
-    stage: Stage = "create"
-    attempts: int = 0
-    failures: int = 0
-    first: float | None = None
-    unsure: bool = False
-    asked: bool = False
-    refusal: str | None = None
-    uid: str = ""
-    version: str = ""
-    ended: bool = False
-    released: bool = False
-    apply: Apply | None = None
-
-    @property
-    def place(self) -> str:
-        """What shares a fate with quotas: the namespace and the kind."""
-        return self.prepared.collection
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request: the path may have a query; ``content_type`` is what the body is, None for JSON."""
-
-    method: str
-    path: str
-    body: bytes | None = None
-    content_type: str | None = None
-
-
-def next_request(task: Delivery, dry_run: bool = False) -> Request:
-    """What to ask next. Fields that the server does not know are errors (``fieldValidation=Strict``)."""
-    prepared = task.prepared
-    query = "?fieldValidation=Strict&fieldManager=expander" + ("&dryRun=All" if dry_run else "")
-    if task.stage == "create" and task.apply is not None:
-        force = "&force=true" if task.apply == "force" else ""
-        return Request("PATCH", prepared.path + query + force, prepared.body, APPLY_CONTENT_TYPE)
-    if task.stage == "create":
-        return Request("POST", prepared.collection + query, prepared.body)
-    if task.stage == "replace":
-        tree = json.loads(prepared.body)
-        tree["metadata"]["resourceVersion"] = task.version
-        return Request("PUT", prepared.path + query, json.dumps(tree, ensure_ascii=False).encode())
-    if task.stage == "delete":
-        options = {
-            "kind": "DeleteOptions",
-            "apiVersion": "v1",
-            "propagationPolicy": "Foreground" if prepared.replaces else "Background",
-            "preconditions": {"uid": task.uid},
-            **({"dryRun": ["All"]} if dry_run else {}),
-        }
-        return Request("DELETE", prepared.path, json.dumps(options).encode())
-    return Request("GET", prepared.path)
-
-
-OnExists = Literal["fail", "skip", "replace", "recreate"]
-
+"""The body of a server-side apply; JSON is YAML too."""
 
 DELETION_POLL_SECONDS: Final = 0.3
-"""Seconds between two looks at an object that is being deleted."""
+"""Seconds between two reads of an object that is being deleted."""
+
+MAX_FOREIGN_ERRORS: Final = 4
+"""Errors in a row that no API server wrote after which an item is refused."""
+
+MAX_VALUE_LENGTH: Final = 120
+"""Characters of a rejected value that are shown; immutable fields come with the whole pod template in Go."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The item is settled. ``reason`` is one word for machines, ``message`` says more for people."""
+    """The item is settled. ``reason`` is one word for programs, ``message`` is for people."""
 
     outcome: str
     reason: str = ""
@@ -113,7 +47,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class RetryAfter:
-    """Try again after a while: ``busy`` when the server refuses for load or does not answer."""
+    """Try again later; ``busy`` when the server refuses for load or does not answer.
+
+    ``after`` is how many seconds later, None for a back-off.
+    """
 
     why: str
     busy: bool = True
@@ -122,7 +59,7 @@ class RetryAfter:
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """Ask the next thing of the item at once: its stage has changed."""
+    """Send the next request of the item at once: its stage has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,162 +80,376 @@ class Unauthorized:
 Action = Finished | RetryAfter | Continue | QuotaExceeded | Unauthorized
 
 
-def interpret_response(
-    task: Delivery, code: int, body: bytes, on_exists: OnExists = "fail", dry_run: bool = False
-) -> Action:
-    """What the answer to `request_of` means; the stage of ``task`` moves on."""
-    if code < 300 and task.stage == "create":
-        return _made(task, code, dry_run)
-    status = status_of(body)
-    message = str(status.get("message") or body[:300].decode(errors="replace").strip() or f"HTTP {code}")
-    reason = str(status.get("reason") or f"HTTP{code}")
-    if code == 401:
-        return Unauthorized(message)
-    if code in TRANSIENT:
-        task.unsure = task.unsure or (task.stage == "create" and code >= 500)
-        return RetryAfter(f"{code} {reason}")
-    said = Refusal(reason, message, _has_conflicts(status))
-    if code == 409 and reason == "Conflict" and task.stage == "create" and not said.conflicts:
-        return RetryAfter("a conflict over a quota", busy=False)
-    excess = parse_excess(message) if code == 403 else None
-    if excess is not None and task.unsure and task.stage == "create":
-        task.stage = "compare"  # quota is asked before names are: the lost request may have used it
-        return Continue()
-    if excess is not None:
-        return QuotaExceeded(excess, message)
-    if code == 403 and "status unknown for quota" in message:
-        return RetryAfter("a quota without a status", busy=False, after=1.0)
-    return _AT[task.stage](task, code, body, said, on_exists, dry_run)
+@dataclass(slots=True)
+class Delivery:
+    """One item on its way.
+
+    ``attempts`` counts its requests, ``failures`` those in a row that failed without a Retry-After,
+    ``foreign_errors`` those in a row that no API server answered. ``first_attempt_at`` is the time of the
+    first. ``maybe_created`` says that a response was lost, so that the object may exist; ``checked_absent``
+    that it was looked for and did not exist; ``if_absent`` is what is done when a look finds that it does
+    not exist. ``known_version`` is the resourceVersion when the group was listed, for server-side apply;
+    ``found`` is the object that has the name, ``uid`` that of the one that is to be deleted. ``ended`` says
+    that it is a Job that has finished, ``released`` that it was held for quota and is tried again.
+    """
+
+    prepared: PreparedRequest
+    stage: Stage = "create"
+    attempts: int = 0
+    failures: int = 0
+    foreign_errors: int = 0
+    first_attempt_at: float | None = None
+    maybe_created: bool = False
+    checked_absent: bool = False
+    if_absent: Finished | QuotaExceeded | None = None
+    known_version: str = ""
+    found: Mapping[str, Any] | None = None
+    uid: str = ""
+    ended: bool = False
+    released: bool = False
+
+    @property
+    def collection(self) -> str:
+        """What shares quotas: the path of a namespace and resource."""
+        return self.prepared.collection
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """What a Status says; ``conflicts`` that fields which were applied belong to other managers."""
+class Outcome:
+    """What became of an item; ``attempts`` are the requests it took."""
 
+    prepared: PreparedRequest
+    result: Finished
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request: the path may have a query; ``content_type`` is that of the body, None for JSON."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+    content_type: str | None = None
+
+
+def next_request(delivery: Delivery, options: SubmitOptions) -> Request:
+    """What to send next. Fields that the server does not know are errors (``fieldValidation=Strict``)."""
+    prepared, dry_run = delivery.prepared, options.is_server_dry_run
+    query = "?fieldValidation=Strict&fieldManager=expander" + ("&dryRun=All" if dry_run else "")
+    if delivery.stage == "create" and options.server_side:
+        force = "&force=true" if options.force_conflicts else ""
+        return Request("PATCH", prepared.path + query + force, prepared.body, APPLY_CONTENT_TYPE)
+    if delivery.stage == "create":
+        return Request("POST", prepared.collection + query, prepared.body)
+    if delivery.stage == "replace":
+        return Request("PUT", prepared.path + query, encode(_replacement(delivery)))
+    if delivery.stage == "delete":
+        delete_options = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "propagationPolicy": "Foreground" if prepared.replaces else "Background",
+            "preconditions": {"uid": delivery.uid},
+            **({"dryRun": ["All"]} if dry_run else {}),
+        }
+        return Request("DELETE", prepared.path, encode(delete_options))
+    return Request("GET", prepared.path)
+
+
+def _replacement(delivery: Delivery) -> Mapping[str, Any]:
+    """The object for a PUT.
+
+    A Job keeps the selector and the pod labels that the Job strategy generated when it was created: both are
+    immutable, and the manifest does not have them.
+    """
+    tree = decode_object(delivery.prepared.body) or {}
+    found = delivery.found or {}
+    tree["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+    spec, old = tree.get("spec"), found.get("spec")
+    if not delivery.prepared.is_job or not spec or not old or spec.get("manualSelector"):
+        return tree
+    if "selector" in old:
+        spec["selector"] = old["selector"]
+    generated = ((old.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    template = (spec.get("template") or {}).setdefault("metadata", {})
+    template["labels"] = {
+        **(template.get("labels") or {}),
+        **{name: value for name, value in generated.items() if name in _GENERATED_POD_LABELS},
+    }
+    return tree
+
+
+_GENERATED_POD_LABELS: Final = frozenset(
+    [
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-name",
+        "controller-uid",
+        "job-name",
+    ]
+)
+"""Labels that the Job strategy adds to the pod template (pkg/registry/batch/job)."""
+
+
+def interpret_response(delivery: Delivery, response: Response, options: SubmitOptions) -> Action:
+    """What the response to `next_request` means; the stage of ``delivery`` moves on."""
+    code = response.status
+    if code < 400:
+        return _successful(delivery, response, options)
+    status = status_of(response.body)
+    message = str(status.get("message") or f"HTTP {code}")
+    if code == 401:
+        delivery.maybe_created |= not status and _writes(delivery)
+        return Unauthorized(message)
+    if code in TRANSIENT:
+        delivery.maybe_created |= code >= 500 and _writes(delivery)
+        return RetryAfter(f"{code} {status.get('reason') or ''}".strip())
+    if not status:
+        return _foreign_error(delivery, response)
+    delivery.foreign_errors = 0
+    error = _Refusal(code, str(status.get("reason") or f"HTTP{code}"), message, _causes(status))
+    if code == 409 and error.reason == "Conflict" and delivery.stage == "create" and not error.has_conflicts:
+        return RetryAfter("conflict over a quota", busy=False)
+    if code == 403:
+        action = _forbidden(delivery, message)
+        if action is not None:
+            return action
+    return _ERRORS[delivery.stage](delivery, error, options)
+
+
+def _forbidden(delivery: Delivery, message: str) -> Action | None:
+    """What a 403 of the quota admission plugin means; None for any other."""
+    if "status unknown for quota" in message:
+        return RetryAfter("a quota without a status", busy=False, after=1.0)
+    excess = parse_excess(message)
+    if excess is None:
+        return None
+    if delivery.maybe_created and delivery.stage == "create":
+        delivery.stage = "compare"  # quota is checked before names are: the lost request may have used it
+        return Continue()
+    return QuotaExceeded(excess, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """An error of the API server, from its Status."""
+
+    code: int
     reason: str
     message: str
-    conflicts: bool = False
+    causes: tuple[Mapping[str, Any], ...]
 
-    def done(self) -> Finished:
-        """Trying again would change nothing."""
-        return Finished("refused", self.reason, self.message, passed=False)
+    @property
+    def has_conflicts(self) -> bool:
+        """Whether applied fields belong to other managers."""
+        return any(cause.get("reason") == "FieldManagerConflict" for cause in self.causes)
+
+    def finish(self, hint: str = "") -> Finished:
+        """Refused: trying again would change nothing."""
+        return Finished("refused", self.reason, shorten(self.message, self.causes) + hint, passed=False)
 
 
-def _has_conflicts(status: Mapping[str, Any]) -> bool:
-    causes = (status.get("details") or {}).get("causes") or ()
-    return any(cause.get("reason") == "FieldManagerConflict" for cause in causes)
+def _causes(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return tuple(cause for cause in causes if isinstance(cause, dict)) if isinstance(causes, list) else ()
 
 
-def _made(task: Delivery, code: int, dry: bool) -> Finished:
-    if dry:
+def shorten(message: str, causes: tuple[Mapping[str, Any], ...] = ()) -> str:
+    """A refusal without the values of fields where those are long: what is wrong stands behind them."""
+    if len(message) <= 2 * MAX_VALUE_LENGTH or not causes:
+        return message
+    parts = []
+    for cause in causes:
+        words = str(cause.get("message") or cause.get("reason") or "")
+        value = re.fullmatch(r"(Invalid value): .*: ([^:]+)", words, re.DOTALL)
+        if value is not None and len(words) > MAX_VALUE_LENGTH:
+            words = value[2]
+        parts.append(f"{cause.get('field') or ''}: {words}".removeprefix(": "))
+    head, found, _ = message.partition(" is invalid: ")
+    return (head + found if found else "") + "; ".join(parts)
+
+
+def _writes(delivery: Delivery) -> bool:
+    """Whether the request may have left the object in the cluster."""
+    return delivery.stage in ("create", "replace")
+
+
+def lost_response(delivery: Delivery, why: str) -> RetryAfter:
+    """No response came, or none of an API server: the request may have taken effect."""
+    delivery.maybe_created |= _writes(delivery)
+    return RetryAfter(why)
+
+
+def _foreign_error(delivery: Delivery, response: Response) -> Action:
+    """An error without a Status comes from a proxy, before or after the server had the request."""
+    delivery.foreign_errors += 1
+    words = f"HTTP {response.status} without a Status"
+    if delivery.foreign_errors < MAX_FOREIGN_ERRORS:
+        return lost_response(delivery, words)
+    delivery.foreign_errors = 0
+    text = " ".join(response.body[:300].decode(errors="replace").split())
+    refused = Finished("refused", f"HTTP{response.status}", f"{words}: {text}" if text else words, False)
+    if delivery.stage == "create" and delivery.if_absent is None:
+        delivery.stage, delivery.if_absent = "compare", refused  # it may exist all the same
+        return Continue()
+    return refused
+
+
+def _successful(delivery: Delivery, response: Response, options: SubmitOptions) -> Action:
+    if delivery.stage == "delete" and response.status < 300:
+        delivery.stage = "vanish"  # which looks whether it is gone, whatever this response was
+        return Continue()
+    found = decode_object(response.body) if response.status < 300 else None
+    if found is None or not _is_the_object(delivery.prepared, found):
+        return lost_response(delivery, f"HTTP {response.status} without the object")
+    delivery.foreign_errors = 0
+    return _SUCCESSES[delivery.stage](delivery, response.status, found, options)
+
+
+def _is_the_object(prepared: PreparedRequest, found: Mapping[str, Any]) -> bool:
+    """Whether a response is the object that was asked for, as a server keeps it."""
+    metadata = found.get("metadata")
+    if not isinstance(metadata, dict) or found.get("kind") != prepared.kind:
+        return False
+    placed = metadata.get("name") == prepared.name and (metadata.get("namespace") or "") == prepared.namespace
+    uid, version = metadata.get("uid"), metadata.get("resourceVersion", "")
+    return placed and isinstance(uid, str) and bool(uid) and isinstance(version, str)
+
+
+def _created(delivery: Delivery, code: int, found: Mapping[str, Any], options: SubmitOptions) -> Action:
+    if options.is_server_dry_run:
         return Finished("created", "DryRun")
-    if task.apply is not None:
-        return Finished("created", "Applied" if code == 200 else "")
-    return Finished("created", "Recreated" if task.uid else "")
+    if not options.server_side or code == 201:
+        return Finished("created", "Recreated" if delivery.uid else "")
+    if delivery.maybe_created:
+        return Finished("created", "AnswerLost")
+    if found["metadata"].get("resourceVersion") == delivery.known_version:
+        return Finished("unchanged", "Applied")
+    return Finished("changed", "Applied")
 
 
-def _created(task: Delivery, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Action:
-    if code == 409 and said.conflicts:
+def _not_created(delivery: Delivery, error: _Refusal, options: SubmitOptions) -> Action:
+    if error.code == 409 and error.has_conflicts:
         hint = "; --force-conflicts takes those fields over"
-        return Finished("exists", "FieldManagerConflict", said.message + hint, passed=on_exists == "skip")
-    if code == 409 and said.reason == "AlreadyExists":
-        task.stage = "compare"
+        skips = options.on_exists == "skip"
+        return Finished("exists", "FieldManagerConflict", error.message + hint, passed=skips)
+    if error.code == 409 and error.reason == "AlreadyExists":
+        delivery.stage = "compare"
         return Continue()
-    return said.done()
+    namespace = delivery.prepared.namespace
+    missing = error.code == 404 and error.message == f'namespaces "{namespace}" not found'
+    return error.finish(f"; `kubectl create namespace {namespace}` creates it" if missing else "")
 
 
-def _compared(
-    task: Delivery, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool
-) -> Action:
-    if code == 404:
-        task.stage, task.unsure, task.asked = "create", False, True
-        return RetryAfter("the object is not there", busy=False)
-    if code >= 300:
-        return said.done()
-    found = json.loads(body)
+def _compared(delivery: Delivery, code: int, found: Mapping[str, Any], options: SubmitOptions) -> Action:
     metadata: Mapping[str, Any] = found["metadata"]
-    task.ended = is_finished(found)
-    words, reason = difference(task.prepared, metadata)
+    delivery.ended, delivery.if_absent = is_finished(found), None
+    words, reason = difference(delivery.prepared, metadata)
     deleting = "deletionTimestamp" in metadata
+    if options.server_side and not deleting and not (delivery.maybe_created and not reason):
+        delivery.stage, delivery.known_version = "create", str(metadata.get("resourceVersion") or "")
+        delivery.maybe_created = False
+        return RetryAfter("the object exists and is applied to", busy=False, after=0.0)
     if not reason and not deleting:
-        made = task.unsure or task.uid
+        made = delivery.maybe_created or delivery.uid
         return Finished("created", "AnswerLost") if made else Finished("unchanged")
-    if task.apply is not None and not deleting:
-        task.stage = "create"
-        return RetryAfter("the object is there with other content", busy=False)
-    if on_exists == "recreate" or (deleting and not reason):
-        task.uid = metadata["uid"]
-        task.stage = "vanish" if deleting else "delete"
-        return Continue() if not dry else Finished("created", "DryRun")
-    if on_exists == "replace":
-        task.version, task.stage = metadata["resourceVersion"], "replace"
+    if options.on_exists == "recreate" or (deleting and not reason):
+        delivery.uid = metadata["uid"]
+        delivery.stage = "vanish" if deleting else "delete"
+        return Finished("created", "DryRun") if options.is_server_dry_run else Continue()
+    if options.on_exists == "replace":
+        delivery.found, delivery.stage = found, "replace"
         return Continue()
-    return Finished("exists", reason, words, passed=on_exists == "skip")
+    return Finished("exists", reason, words, passed=options.on_exists == "skip")
 
 
-def _replaced(
-    task: Delivery, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool
-) -> Action:
-    if code < 300:
-        return Finished("created", "DryRun" if dry else "Replaced")
-    if code in (404, 409):
-        task.stage = "compare"
+def _not_compared(delivery: Delivery, error: _Refusal, options: SubmitOptions) -> Action:
+    if error.code == 404:
+        delivery.stage, delivery.maybe_created, delivery.checked_absent = "create", False, True
+        at_once = 0.0 if options.server_side else None
+        return RetryAfter("the object does not exist", busy=False, after=at_once)
+    if error.code == 403 and delivery.if_absent is None:
+        what = f"{delivery.prepared.title} {delivery.prepared.name!r}"
+        words = f"{what} exists, cannot be compared: {error.message}"
+        return Finished("exists", "CannotCompare", words, passed=options.on_exists == "skip")
+    if error.code == 403:
+        delivery.stage, delivery.checked_absent = "create", True
+        return RetryAfter("the object may not be read", busy=False)
+    return error.finish()
+
+
+def _replaced(delivery: Delivery, code: int, found: Mapping[str, Any], options: SubmitOptions) -> Action:
+    return Finished("created", "DryRun" if options.is_server_dry_run else "Replaced")
+
+
+def _not_replaced(delivery: Delivery, error: _Refusal, options: SubmitOptions) -> Action:
+    if error.code in (404, 409):
+        delivery.stage = "compare"
         return RetryAfter("the object has changed meanwhile", busy=False)
-    hint = "; --on-exists recreate deletes it first" if code == 422 and "immutable" in said.message else ""
-    return Finished("refused", said.reason, said.message + hint, passed=False)
+    immutable = error.code == 422 and "immutable" in error.message
+    return error.finish("; --on-exists recreate deletes it first" if immutable else "")
 
 
-def _deleted(task: Delivery, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool) -> Action:
-    if code < 300 or code == 404:
-        task.stage = "vanish"
+def _not_deleted(delivery: Delivery, error: _Refusal, options: SubmitOptions) -> Action:
+    if error.code == 404:
+        delivery.stage = "vanish"
         return Continue()
-    if code == 409:
-        task.stage = "compare"
+    if error.code == 409:
+        delivery.stage = "compare"
         return RetryAfter("another object has the name now", busy=False)
-    return said.done()
+    return error.finish()
 
 
-def _vanished(
-    task: Delivery, code: int, body: bytes, said: Refusal, on_exists: OnExists, dry: bool
-) -> Action:
-    if code == 404:
-        task.stage = "create"
-        return Continue()
-    if code >= 300:
-        return said.done()
-    if json.loads(body)["metadata"]["uid"] != task.uid:
-        task.stage = "compare"
+def _still_there(delivery: Delivery, code: int, found: Mapping[str, Any], options: SubmitOptions) -> Action:
+    if found["metadata"]["uid"] != delivery.uid:
+        delivery.stage = "compare"
         return Continue()
     return RetryAfter("the old object is being deleted", busy=False, after=DELETION_POLL_SECONDS)
 
 
-_AT: Final = {
+def _vanished(delivery: Delivery, error: _Refusal, options: SubmitOptions) -> Action:
+    if error.code == 404:
+        delivery.stage = "create"
+        return Continue()
+    return error.finish()
+
+
+_SUCCESSES: Final = {
     "create": _created,
     "compare": _compared,
     "replace": _replaced,
-    "delete": _deleted,
+    "vanish": _still_there,
+}
+"""What the object in a response means, by stage; a deletion has none."""
+
+_ERRORS: Final = {
+    "create": _not_created,
+    "compare": _not_compared,
+    "replace": _not_replaced,
+    "delete": _not_deleted,
     "vanish": _vanished,
 }
+"""What an error of the API server means, by stage."""
 
 
 def difference(prepared: PreparedRequest, metadata: Mapping[str, Any]) -> tuple[str, str]:
-    """How what has the name differs: words and a reason, both empty when it is the same item."""
+    """How what has the name differs: a message and a reason, both empty when it is the same item."""
     digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
     labels = metadata.get("labels") or {}
     what = f"{prepared.title} {prepared.name!r}"
     if digest == prepared.digest:
         return "", ""
     if digest is None:
-        return f"{what} is there and was not made by expander", "NotOurs"
+        return f"{what} exists and was not created by expander", "NotOurs"
     group = labels.get(prepared.group_label) or ""
     if prepared.group != group:
-        whose = f"belongs to the group {group!r}" if group else "belongs to no group"
-        return f"{what} is there and {whose}", "AnotherGroup"
-    ours = " of this group" if group else ""
-    return f"{what}{ours} is there, made from another manifest", "Changed"
+        whose = f"belongs to group {group!r}" if group else "belongs to no group"
+        return f"{what} exists and {whose}", "AnotherGroup"
+    ours = " in this group" if group else ""
+    return f"{what} exists{ours} with other content", "Changed"
 
 
 def is_finished(tree: Mapping[str, Any]) -> bool:
-    """Whether a Job is Complete or Failed, as the Job controller says in its conditions."""
+    """Whether a Job is Complete or Failed, by the conditions that the Job controller sets."""
     conditions = (tree.get("status") or {}).get("conditions") or ()
     return any(c.get("type") in ("Complete", "Failed") and c.get("status") == "True" for c in conditions)

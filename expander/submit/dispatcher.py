@@ -1,7 +1,4 @@
-"""Which item goes next: those that are ready, and those that wait for their time.
-
-The books of a delivery: where every item is, and what its answer leads to. Time and chance come in.
-"""
+"""Decides which item is sent next and what follows from its response. Pure: time and jitter are arguments."""
 
 from __future__ import annotations
 
@@ -17,21 +14,28 @@ from expander.submit.delivery import (
     Continue,
     Delivery,
     Finished,
+    Outcome,
     QuotaExceeded,
     RetryAfter,
     Stage,
     Unauthorized,
 )
-from expander.submit.options import Outcome, SubmitOptions
-from expander.submit.quota_gate import QuotaGate, summarize_quota
+from expander.submit.options import SubmitOptions
+from expander.submit.quota_gate import Excess, QuotaGate, summarize_quota
 from expander.submit.rate_limiter import AdaptiveRateLimiter
 from expander.submit.request import PreparedRequest
 
 log = Log("submit")
 
+MAX_UNAUTHORIZED: Final = 3
+"""401 responses in a row, for each request under way, after which the submission ends."""
+
 
 class WorkQueue:
-    """Tasks in the order they may be sent; a retry that is due goes before what was never tried."""
+    """Deliveries in the order in which they may be sent, as client-go's delaying workqueue.
+
+    A retry that is due goes before what was never tried.
+    """
 
     def __init__(self) -> None:
         self._urgent: deque[Delivery] = deque()
@@ -39,231 +43,247 @@ class WorkQueue:
         self._waiting: list[tuple[float, int, Delivery]] = []
         self._number = count()
 
-    def __len__(self) -> int:
-        return len(self._urgent) + len(self._ready) + len(self._waiting)
-
     @property
     def waiting(self) -> int:
-        """Tasks that wait for their time."""
+        """Deliveries that wait for their time."""
         return len(self._waiting)
 
-    def add(self, task: Delivery) -> None:
-        """A task that was never tried."""
-        self._ready.append(task)
+    def add(self, delivery: Delivery) -> None:
+        """A delivery that was never tried."""
+        self._ready.append(delivery)
 
-    def next(self, task: Delivery) -> None:
-        """A task that goes on at once."""
-        self._urgent.append(task)
+    def add_first(self, delivery: Delivery) -> None:
+        """A delivery that goes on at once."""
+        self._urgent.append(delivery)
 
-    def later(self, task: Delivery, at: float) -> None:
-        """A task that is tried again at ``at``."""
-        heapq.heappush(self._waiting, (at, next(self._number), task))
+    def add_after(self, delivery: Delivery, at: float) -> None:
+        """A delivery that is tried again at the time ``at``."""
+        heapq.heappush(self._waiting, (at, next(self._number), delivery))
 
     def take(self, now: float, begun_only: bool = False) -> Delivery | None:
-        """The next task whose time has come; with ``begun_only`` none that was never tried."""
+        """The next delivery whose time has come; with ``begun_only`` none that was never tried."""
         while self._waiting and self._waiting[0][0] <= now:
             self._urgent.append(heapq.heappop(self._waiting)[2])
         if self._urgent:
             return self._urgent.popleft()
         return self._ready.popleft() if self._ready and not begun_only else None
 
-    def due(self, now: float) -> float | None:
-        """Seconds until the first waiting task may go; None when none waits."""
+    def next_due(self, now: float) -> float | None:
+        """Seconds until the first waiting delivery may go; None when none waits."""
         return max(0.0, self._waiting[0][0] - now) if self._waiting else None
 
-
-MAX_UNAUTHORIZED: Final = 3
-"""So many times in a row the credentials are asked for again before everything ends."""
-
-IDLE_SECONDS: Final = 1.0
-"""Seconds to wait at most when nothing is known to become due."""
+    def has_ready(self, begun_only: bool = False) -> bool:
+        """Whether `take` has a delivery at once, without those that wait for their time."""
+        return bool(self._urgent or (self._ready and not begun_only))
 
 
 class Dispatcher:
-    """Items on their way. Not safe for threads: the caller holds a lock.
+    """All deliveries of a submission. Not safe for threads: the caller holds a lock.
 
-    ``settled`` are outcomes nobody has taken yet; ``denied`` says why the credentials are not accepted;
-    ``why`` is what the last item that waits is waiting for.
+    ``settled`` are outcomes that were not taken yet; ``pending`` deliveries are not settled, of which
+    ``under_way`` wait for a response. ``unauthorized`` says why the credentials are not accepted, ``why``
+    what the last delivery that waits is waiting for.
     """
 
     def __init__(
-        self, pace: AdaptiveRateLimiter, options: SubmitOptions, window: ActiveWindow | None = None
+        self, limiter: AdaptiveRateLimiter, options: SubmitOptions, window: ActiveWindow | None = None
     ) -> None:
         self.window = window
         self.gate: QuotaGate[Delivery] = QuotaGate()
         self.settled: deque[Outcome] = deque()
-        self.on_the_way = 0
+        self.pending = 0
         self.under_way = 0
-        self.denied: str | None = None
+        self.unauthorized: str | None = None
         self.why = ""
-        self._pace = pace
+        self._limiter = limiter
         self._options = options
         self._retry = options.retry
-        self._agenda = WorkQueue()
+        self._queue = WorkQueue()
         self._held_at: dict[int, float] = {}
-        self._denials = 0
+        self._unauthorized_in_a_row = 0
 
     def counts(self) -> dict[str, int]:
-        """What the items on their way are doing: ``sending``, ``retrying`` or ``held`` for quota."""
-        return {"sending": self.under_way, "retrying": self._agenda.waiting, "held": len(self.gate)}
+        """What pending deliveries are doing: ``sending``, ``retrying`` or ``held`` for quota."""
+        return {"sending": self.under_way, "retrying": self._queue.waiting, "held": len(self.gate)}
 
-    def add(self, prepared: PreparedRequest) -> None:
-        """An item to be delivered."""
-        self.on_the_way += 1
+    def add(self, prepared: PreparedRequest, known_version: str = "") -> None:
+        """Deliver an item; ``known_version`` is the resourceVersion it has in the cluster."""
+        self.pending += 1
         stage: Stage = "delete" if prepared.replaces else "create"
-        self._agenda.add(Delivery(prepared, stage, uid=prepared.replaces, apply=self._options.apply))
+        if self._options.server_side and not prepared.group and not prepared.replaces:
+            stage = "compare"  # no list of the group tells what is there
+        delivery = Delivery(prepared, stage, uid=prepared.replaces, known_version=known_version)
+        self._queue.add(delivery)
 
     def take(self, now: float) -> Delivery | None:
-        """A task whose next request is to be made now, if there is one."""
-        while self.under_way < self._pace.limit and self._pace.wait(now) == 0:
+        """A delivery whose next request is to be sent now, if there is one."""
+        while self.under_way < self._limiter.limit and self._limiter.wait(now) == 0:
             full = self.window is not None and self.window.is_full
-            task = self._released(now) or self._agenda.take(now, begun_only=full)
-            if task is None:
+            delivery = self._released(now) or self._queue.take(now, begun_only=full)
+            if delivery is None:
                 return None
-            if self._may_go(task, now):
-                self._pace.begin()
+            if self._may_go(delivery, now):
+                self._limiter.acquire()
                 self.under_way += 1
-                task.first = now if task.first is None else task.first
-                return task
+                if delivery.first_attempt_at is None:
+                    delivery.first_attempt_at = now
+                return delivery
         return None
 
-    def wait(self, now: float) -> float:
-        """Seconds until `take` may have something, unless an answer or an item comes before."""
-        if self.under_way >= self._pace.limit:
-            return IDLE_SECONDS
-        due = self._agenda.due(now)
-        return max(self._pace.wait(now), IDLE_SECONDS if due is None else due, 0.001)
+    def next_due(self, now: float) -> float | None:
+        """Seconds until `take` may find something without news before; None for never, 0 for at once."""
+        if self.under_way >= self._limiter.limit:
+            return None
+        full = self.window is not None and self.window.is_full
+        due = [each for each in (self._queue.next_due(now), self.gate.next_due(now)) if each is not None]
+        if self._queue.has_ready(begun_only=full):
+            due.append(0.0)
+        return max(min(due), self._limiter.wait(now)) if due else None
 
-    def answered(
-        self, task: Delivery, verdict: Action, asked: float | None, now: float, chance: float
+    def handle(
+        self, delivery: Delivery, action: Action, asked: float | None, now: float, chance: float
     ) -> None:
-        """The request of a task came to ``verdict``; the server ``asked`` to wait so many seconds."""
+        """The request of a delivery came to ``action``; the server ``asked`` to wait so many seconds."""
         self.under_way -= 1
-        self._pace.answered(now, isinstance(verdict, RetryAfter) and verdict.busy)
-        if task.released and isinstance(verdict, Finished | QuotaExceeded):
-            made = isinstance(verdict, Finished) and verdict.outcome == "created"
-            self.gate.over(task.place, task, now, made)
-            task.released = False
-        self._follow(task, verdict, asked, now, chance)
+        self._limiter.record(now, isinstance(action, RetryAfter) and action.busy)
+        if delivery.released and isinstance(action, Finished | QuotaExceeded):
+            created = isinstance(action, Finished) and action.outcome == "created"
+            self.gate.release_done(delivery.collection, delivery, now, created)
+            delivery.released = False
+        if not isinstance(action, Unauthorized):
+            self._unauthorized_in_a_row = 0
+        absent = delivery.if_absent
+        if absent is not None and delivery.stage == "create" and not isinstance(action, Finished):
+            delivery.if_absent = None  # it was looked for, and does not exist
+            if isinstance(absent, Finished):
+                self._settle(delivery, absent)
+            else:
+                self._refused(delivery, absent.message, now)
+        else:
+            self._follow(delivery, action, asked, now, chance)
 
     def _released(self, now: float) -> Delivery | None:
         if self.window is not None and self.window.is_full:
             return None
-        for place in self.gate.places():
-            task = self.gate.release(place, now)
-            if task is not None:
-                log.info("quota has room: sending %(path)s", path=task.prepared.path)
-                task.first = None  # the time it was held is no failure of the server
-                task.released = True
-                return task
+        for collection in self.gate.collections():
+            delivery = self.gate.release(collection, now)
+            if delivery is not None:
+                log.info("quota has room: sending %(path)s", path=delivery.prepared.path)
+                delivery.first_attempt_at = None  # the time it was held is no failure of the server
+                delivery.released = True
+                return delivery
         return None
 
-    def _may_go(self, task: Delivery, now: float) -> bool:
-        """Whether a task is not to wait in line for its quota."""
-        if task.stage == "create" and not task.released and self.gate.closed(task.place):
-            if task.asked:
-                self._wait_for_room(task, now)
+    def _may_go(self, delivery: Delivery, now: float) -> bool:
+        """Whether a delivery does not have to wait for a quota: it may exist, so that it needs no room."""
+        if delivery.stage != "create":
+            return True
+        if not delivery.released and self.gate.is_closed(delivery.collection):
+            if delivery.checked_absent:
+                self._wait_for_room(delivery, now)
                 return False
-            task.stage, task.refusal = "compare", self.why
-        elif self.window is not None and task.stage == "create" and task.prepared.is_job:
-            self.window.sending(task.prepared)
+            delivery.stage, delivery.if_absent = "compare", QuotaExceeded(Excess("", {}), self.why)
+        elif self.window is not None and delivery.prepared.is_job:
+            self.window.reserve(delivery.prepared)
         return True
 
     def _follow(
-        self, task: Delivery, verdict: Action, asked: float | None, now: float, chance: float
+        self, delivery: Delivery, action: Action, asked: float | None, now: float, chance: float
     ) -> None:
-        if not isinstance(verdict, Unauthorized):
-            self._denials = 0
-        if isinstance(verdict, Finished):
-            self._settle(task, verdict)
-        elif task.refusal is not None and task.stage == "create":
-            self._refused(task, task.refusal, now)  # it was looked for, and is not there
-        elif isinstance(verdict, Continue):
-            task.failures = 0
-            self._agenda.next(task)
-        elif isinstance(verdict, QuotaExceeded):
-            self._hold(task, verdict, now)
-        elif isinstance(verdict, RetryAfter):
-            self.why = verdict.why
-            asked = verdict.after if verdict.after is not None else asked
-            task.failures += asked is None
-            wait = self._retry.wait(task.failures, asked, chance)
-            if self._retry.is_over(task.first or now, now, wait):
-                words = f"given up after {task.attempts} attempts: {verdict.why}"
-                self._settle(task, Finished("failed", "RetryBudget", words, passed=False))
-            else:
-                self._log_retry(task, verdict.why, wait)
-                self._agenda.later(task, now + wait)
+        if isinstance(action, Finished):
+            self._settle(delivery, action)
+        elif isinstance(action, Continue):
+            delivery.failures = 0
+            self._queue.add_first(delivery)
+        elif isinstance(action, QuotaExceeded):
+            self._hold(delivery, action, now)
+        elif isinstance(action, RetryAfter):
+            self._retry_later(delivery, action, asked, now, chance)
         else:
-            self._log_retry(task, verdict.message, 0.0)
-            self._denials += 1
-            if self._denials > MAX_UNAUTHORIZED * self._pace.limit:
-                self.denied = verdict.message
-            self._agenda.later(task, now + self._retry.wait(1, None, chance))
+            self._log_retry(delivery, action.message, 0.0)
+            self._unauthorized_in_a_row += 1
+            if self._unauthorized_in_a_row > MAX_UNAUTHORIZED * self._limiter.limit:
+                self.unauthorized = action.message
+            self._queue.add_after(delivery, now + self._retry.wait(1, None, chance))
 
-    def _log_retry(self, task: Delivery, why: str, wait: float) -> None:
+    def _retry_later(
+        self, delivery: Delivery, action: RetryAfter, asked: float | None, now: float, chance: float
+    ) -> None:
+        self.why = action.why
+        asked = action.after if action.after is not None else asked
+        delivery.failures += asked is None
+        wait = self._retry.wait(delivery.failures, asked, chance)
+        if self._retry.is_over(delivery.first_attempt_at or now, now, wait):
+            attempts = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
+            words = f"given up after {attempts}: {action.why}"
+            self._settle(delivery, Finished("failed", "RetryBudget", words, passed=False))
+        else:
+            self._log_retry(delivery, action.why, wait)
+            self._queue.add_after(delivery, now + wait)
+
+    def _log_retry(self, delivery: Delivery, why: str, wait: float) -> None:
         log.info(
             "%(stage)s %(path)s: %(why)s, attempt %(attempt)d, retry in %(wait).1f s",
-            stage=task.stage,
-            path=task.prepared.path,
+            stage=delivery.stage,
+            path=delivery.prepared.path,
             why=why,
-            attempt=task.attempts,
+            attempt=delivery.attempts,
             wait=wait,
         )
 
-    def _hold(self, task: Delivery, hold: QuotaExceeded, now: float) -> None:
-        """A quota has no room. Since it is asked before names are, the object may be there nevertheless."""
+    def _hold(self, delivery: Delivery, action: QuotaExceeded, now: float) -> None:
+        """A quota has no room. Since it is checked before names are, the object may exist all the same."""
         if self._options.on_quota == "wait":
-            self.why = summarize_quota(hold.message)
-            self.gate.refuse(task.place, hold.excess, now)
-        log.info("%(path)s refused: %(why)s", path=task.prepared.path, why=hold.message)
-        if task.stage == "create" and not task.asked:
-            task.stage, task.refusal = "compare", hold.message
-            self._agenda.next(task)
+            self.why = summarize_quota(action.message)
+            self.gate.refuse(delivery.collection, action.excess, now)
+        log.info("%(path)s refused: %(why)s", path=delivery.prepared.path, why=action.message)
+        if delivery.stage == "create" and not delivery.checked_absent:
+            delivery.stage, delivery.if_absent = "compare", action
+            self._queue.add_first(delivery)
         else:
-            self._refused(task, hold.message, now)
+            self._refused(delivery, action.message, now)
 
-    def _refused(self, task: Delivery, message: str, now: float) -> None:
-        task.refusal = None
+    def _refused(self, delivery: Delivery, message: str, now: float) -> None:
+        """A quota refused an item that does not exist."""
         if self._options.on_quota != "wait":
-            skip = self._options.on_quota == "skip"
-            self._settle(task, Finished("refused", "QuotaExceeded", message, passed=skip))
-        elif self.gate.closed(task.place):
-            self._wait_for_room(task, now)
+            self._settle(delivery, Finished("refused", "QuotaExceeded", message, passed=False))
+        elif self.gate.is_closed(delivery.collection):
+            self._wait_for_room(delivery, now)
         else:
-            self._leave_window(task)
-            self._agenda.add(task)
+            self._leave_window(delivery)
+            self._queue.add(delivery)
 
-    def _wait_for_room(self, task: Delivery, now: float) -> None:
-        self._leave_window(task)
-        first = id(task) in self._held_at
-        log.debug("%(path)s waits: %(why)s", path=task.prepared.path, why=self.why)
-        self._held_at.setdefault(id(task), now)
-        self.gate.join(task.place, task, first)
+    def _wait_for_room(self, delivery: Delivery, now: float) -> None:
+        self._leave_window(delivery)
+        log.debug("%(path)s waits: %(why)s", path=delivery.prepared.path, why=self.why)
+        held_before = id(delivery) in self._held_at
+        self._held_at.setdefault(id(delivery), now)
+        self.gate.enqueue(delivery.collection, delivery, first=held_before)
 
-    def _leave_window(self, task: Delivery) -> None:
+    def _leave_window(self, delivery: Delivery) -> None:
         if self.window is not None:
-            self.window.answered(task.prepared, False)
+            self.window.confirm(delivery.prepared, unfinished=False)
 
     def give_up_held(self, now: float) -> None:
         """Settle what was held for quota longer than the options allow."""
-        if self._options.quota_timeout is None:
+        timeout = self._options.quota_timeout
+        if timeout is None:
             return
-        for task in self.gate.expired(now - self._options.quota_timeout, self._held_at):
-            words = f"no room in the quota within {self._options.quota_timeout:g} s"
-            self._settle(task, Finished("failed", "QuotaExceeded", words, passed=False))
+        for delivery in self.gate.expire(now - timeout, self._held_at):
+            words = f"no room in the quota within {timeout:g} s"
+            self._settle(delivery, Finished("failed", "QuotaExceeded", words, passed=False))
 
-    def _settle(self, task: Delivery, done: Finished) -> None:
-        prepared = task.prepared
+    def _settle(self, delivery: Delivery, result: Finished) -> None:
+        prepared = delivery.prepared
         if self.window is not None and prepared.is_job:
-            there = done.outcome in ("created", "unchanged") and not task.ended
-            self.window.answered(prepared, there)
-        self.on_the_way -= 1
-        self._held_at.pop(id(task), None)
+            exists = result.outcome in ("created", "changed", "unchanged")
+            self.window.confirm(prepared, unfinished=exists and not delivery.ended)
+        self.pending -= 1
+        self._held_at.pop(id(delivery), None)
         log.debug(
             "%(path)s %(outcome)s, attempts %(attempts)d",
             path=prepared.path,
-            outcome=done.outcome,
-            attempts=task.attempts,
+            outcome=result.outcome,
+            attempts=delivery.attempts,
         )
-        self.settled.append(Outcome(prepared, done, task.attempts))
+        self.settled.append(Outcome(prepared, result, delivery.attempts))

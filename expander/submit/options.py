@@ -1,4 +1,4 @@
-"""How a batch is sent to a cluster, and what became of each item."""
+"""How a batch is sent to a cluster."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from expander.base.state_dir import state_folder
 from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.names import LABEL_VALUE
-from expander.submit.delivery import Apply, Finished, OnExists
-from expander.submit.request import PreparedRequest
 
+OnExists = Literal["fail", "skip", "replace", "recreate"]
 OnQuota = Literal["wait", "fail", "skip"]
 DryRun = Literal["none", "client", "server"]
 
@@ -102,13 +101,6 @@ class SubmitOptions:
         return self.dry_run == "server"
 
     @property
-    def apply(self) -> Apply | None:
-        """How to apply on the server's side; None to create."""
-        if not self.server_side:
-            return None
-        return "force" if self.force_conflicts else "apply"
-
-    @property
     def journals(self) -> Path | None:
         """The folder of journals; None when nothing is to be remembered."""
         if not self.journal or self.dry_run != "none":
@@ -119,12 +111,3 @@ class SubmitOptions:
     def results_folder(self) -> Path | None:
         """Where finished Jobs are collected; None for the folder of the journal."""
         return None if self.results is None else Path(self.results).absolute()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an item; ``attempts`` are the requests it took."""
-
-    prepared: PreparedRequest
-    done: Finished
-    attempts: int

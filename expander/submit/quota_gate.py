@@ -1,10 +1,4 @@
-"""Quota: what a refusal says, and how many more objects of its kind fit.
-
-The API server's ResourceQuota admission refuses with 403 and names the quota, what was requested and what
-is used; the quota controller lowers ``status.used`` when objects are gone.
-
-Holds items back while a quota has no room for them, and lets as many go as there is room for.
-"""
+"""Holds items that a ResourceQuota refuses, and lets as many go as have room. No network, no clock."""
 
 from __future__ import annotations
 
@@ -19,17 +13,26 @@ from expander.kube.quantity import parse
 
 _REFUSAL: Final = re.compile(r"exceeded quota: (\S+), requested: (\S+), used: (\S+), limited: (\S+)")
 
+PROBE_SECONDS: Final = 30.0
+"""Seconds after which one held item is tried although its quota shows no room."""
+
+UNREADABLE_PROBE_SECONDS: Final = 5.0
+"""The same where quotas may not be read; every success then lets two more go."""
+
+QUOTA_LAG_SECONDS: Final = 1.0
+"""Seconds after a response in which the status of a quota may not count the object yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """What a refusal says: ``requested`` of the quota ``quota`` was more than there is."""
+    """A refusal: ``requested`` of the quota ``quota`` was more than is left."""
 
     quota: str
     requested: Mapping[str, Fraction]
 
 
 def parse_excess(message: str) -> Excess | None:
-    """The refusal in the message of a 403 Status; None when it is about something else."""
+    """The refusal in the message of a 403 of the ResourceQuota admission plugin; None for any other."""
     match = _REFUSAL.search(message)
     if match is None:
         return None
@@ -41,13 +44,17 @@ def parse_excess(message: str) -> Excess | None:
 
 
 def summarize_quota(message: str) -> str:
-    """A refusal in few words: ``quota few is full: count/jobs.batch 10 of 10``."""
+    """A refusal in short: ``quota few is full: count/jobs.batch 10 of 10``."""
     match = _REFUSAL.search(message)
     if match is None:
         return message
-    used, hard = (dict(part.split("=", 1) for part in match[group].split(",")) for group in (3, 4))
+    used, hard = (_amounts(match[group]) for group in (3, 4))
     amounts = (f"{name} {amount} of {hard.get(name, '?')}" for name, amount in used.items())
     return f"quota {match[1]} is full: {', '.join(amounts)}"
+
+
+def _amounts(text: str) -> dict[str, str]:
+    return {name: amount for name, _, amount in (part.partition("=") for part in text.split(","))}
 
 
 def room(excess: Excess, quota: Mapping[str, Any]) -> int | None:
@@ -62,25 +69,16 @@ def room(excess: Excess, quota: Mapping[str, Any]) -> int | None:
     return max(0, int(min(rooms))) if rooms else None
 
 
-PROBE_SECONDS: Final = 30.0
-"""Seconds after which one held item is tried although its quota shows no room."""
-
-UNREADABLE_PROBE_SECONDS: Final = 5.0
-"""The same where quotas cannot be read; every success then lets two more go."""
-
-QUOTA_LAG_SECONDS: Final = 1.0
-"""Seconds after an answer in which news of a quota may not count the object yet."""
-
 Held = TypeVar("Held")
 
 
 @dataclass(slots=True)
 class _Queue(Generic[Held]):
-    """Items that wait, and what is known of the quotas that refused them.
+    """The held items of a collection, and what is known of the quotas that refused them.
 
-    ``found`` is the room of those quotas when they were last ``seen``, in items; ``under_way`` has when each
-    item was let go, ``spent`` when those that became objects were let go and answered; ``doubted`` is the
-    time of a refusal after which quotas have not been read yet; ``blind`` that they cannot be read.
+    ``found`` is the room of those quotas when they were last ``seen``, in items. ``under_way`` has when each
+    released item went; ``spent`` when those that became objects went and were answered. ``doubted`` is the
+    time of a refusal since which quotas were not read; ``unreadable`` that they may not be read.
     """
 
     excesses: dict[str, Excess] = field(default_factory=dict)
@@ -91,117 +89,135 @@ class _Queue(Generic[Held]):
     under_way: dict[int, float] = field(default_factory=dict)
     spent: deque[tuple[float, float]] = field(default_factory=deque)
     doubted: float | None = None
-    blind: bool = False
+    unreadable: bool = False
+
+    @property
+    def probe_at(self) -> float:
+        """When one item may go without room."""
+        return self.probed + (UNREADABLE_PROBE_SECONDS if self.unreadable else PROBE_SECONDS)
 
     def has_room(self, now: float) -> bool:
         """Whether one more fits: what became an object may not be counted in what was seen."""
-        if self.blind:
+        if self.unreadable:
             return self.found > 0
         while self.spent and self.spent[0][1] + QUOTA_LAG_SECONDS <= now and self.spent[0][0] <= self.seen:
             self.spent.popleft()
         return self.found > len(self.under_way) + len(self.spent)
 
+    def next_due(self) -> list[float]:
+        """Times at which an item may be released without any news."""
+        if not self.items:
+            return []
+        found = [] if self.under_way else [self.probe_at]
+        if self.spent and self.spent[0][0] <= self.seen:
+            found.append(self.spent[0][1] + QUOTA_LAG_SECONDS)
+        return found
+
 
 class QuotaGate(Generic[Held]):
-    """Lines of items. A ``place`` is what shares a fate: a namespace and a kind.
+    """Queues of held items by collection: a namespace and a resource share quotas.
 
-    From the first refusal until there is room for more than its items, they only go when room was seen, and
-    one now and then without. Times are seconds of a clock that never goes back.
+    From the first refusal until there is room for more than its items, items of a collection go only when
+    room was seen, and one now and then without. Times are seconds of a monotonic clock.
     """
 
     def __init__(self) -> None:
-        self._lines: dict[str, _Queue[Held]] = {}
+        self._queues: dict[str, _Queue[Held]] = {}
 
     def __len__(self) -> int:
-        return sum(len(line.items) for line in self._lines.values())
+        return sum(len(queue.items) for queue in self._queues.values())
 
-    def closed(self, place: str) -> bool:
-        """Whether items of ``place`` have to wait in line."""
-        return place in self._lines
+    def is_closed(self, collection: str) -> bool:
+        """Whether items of ``collection`` have to wait."""
+        return collection in self._queues
 
-    def refuse(self, place: str, excess: Excess, now: float) -> None:
-        """An item was refused: nothing of its place follows until there is room."""
-        line = self._lines.get(place)
-        if line is None:
-            line = self._lines[place] = _Queue(probed=now)
-        line.excesses[excess.quota] = excess
-        line.found = 0
-        line.doubted = now
+    def refuse(self, collection: str, excess: Excess, now: float) -> None:
+        """An item was refused: nothing of its collection follows until there is room."""
+        queue = self._queues.get(collection)
+        if queue is None:
+            queue = self._queues[collection] = _Queue(probed=now)
+        queue.excesses[excess.quota] = excess
+        queue.found = 0
+        queue.doubted = now
 
-    def join(self, place: str, item: Held, first: bool = False) -> None:
-        """An item of a closed place waits behind the others, or before them."""
-        items = self._lines[place].items
+    def enqueue(self, collection: str, item: Held, first: bool = False) -> None:
+        """Hold an item of a closed collection behind the others, or before them."""
+        items = self._queues[collection].items
         if first:
             items.appendleft(item)
         else:
             items.append(item)
 
-    def release(self, place: str, now: float) -> Held | None:
-        """The next item of ``place`` that may go, if any."""
-        line = self._lines[place]
-        if not line.items:
-            if not line.under_way and line.has_room(now):
-                del self._lines[place]
+    def release(self, collection: str, now: float) -> Held | None:
+        """The next item of ``collection`` that may go, if any."""
+        queue = self._queues[collection]
+        if not queue.items:
+            if not queue.under_way and queue.has_room(now):
+                del self._queues[collection]
             return None
-        if line.has_room(now):
-            line.found -= line.blind
-        elif (
-            now - line.probed >= (UNREADABLE_PROBE_SECONDS if line.blind else PROBE_SECONDS)
-            and not line.under_way
-        ):
-            line.probed = now
+        if queue.has_room(now):
+            queue.found -= queue.unreadable
+        elif now >= queue.probe_at and not queue.under_way:
+            queue.probed = now
         else:
             return None
-        item = line.items.popleft()
-        line.under_way[id(item)] = now
+        item = queue.items.popleft()
+        queue.under_way[id(item)] = now
         return item
 
-    def over(self, place: str, item: Held, now: float, made: bool) -> None:
-        """An item that was released has had its answer; ``made`` when an object came of it."""
-        line = self._lines.get(place)
-        since = line.under_way.pop(id(item), None) if line is not None else None
-        if line is None or since is None or not made:
+    def release_done(self, collection: str, item: Held, now: float, created: bool) -> None:
+        """A released item was answered; ``created`` when it became an object."""
+        queue = self._queues.get(collection)
+        since = queue.under_way.pop(id(item), None) if queue is not None else None
+        if queue is None or since is None or not created:
             return
-        if line.blind:
-            line.found += 2
+        if queue.unreadable:
+            queue.found += 2
         else:
-            line.spent.append((since, now))
+            queue.spent.append((since, now))
 
-    def places(self) -> list[str]:
-        """The places that are closed."""
-        return list(self._lines)
+    def collections(self) -> list[str]:
+        """The collections that are closed."""
+        return list(self._queues)
 
-    def is_doubted(self, place: str, now: float) -> bool:
-        """Whether quotas are to be read: news of them may have come before the refusal it belongs after."""
-        line = self._lines.get(place)
-        return line is not None and line.doubted is not None and now - line.doubted >= QUOTA_LAG_SECONDS
+    def next_due(self, now: float) -> float | None:
+        """Seconds until an item may be released without news of a quota; None when none waits."""
+        times = [at for queue in self._queues.values() for at in queue.next_due() if at > now]
+        return min(times) - now if times else None
 
-    def look(self, place: str, quotas: Mapping[str, Mapping[str, Any]], now: float, read: bool) -> None:
-        """What the quotas of the namespace of ``place`` say, by name; ``read`` when they were asked for."""
-        line = self._lines.get(place)
-        if line is None:
+    def is_doubted(self, collection: str, now: float) -> bool:
+        """Whether quotas are to be read: what was seen of them may be older than the refusal."""
+        queue = self._queues.get(collection)
+        return queue is not None and queue.doubted is not None and now - queue.doubted >= QUOTA_LAG_SECONDS
+
+    def update_quota(
+        self, collection: str, quotas: Mapping[str, Mapping[str, Any]], now: float, listed: bool
+    ) -> None:
+        """The quotas of the namespace of ``collection`` by name; ``listed`` when they were read just now."""
+        queue = self._queues.get(collection)
+        if queue is None:
             return
-        line.excesses = {name: each for name, each in line.excesses.items() if name in quotas}
-        rooms = (room(each, quotas[name]) for name, each in line.excesses.items())
-        line.found = min((each for each in rooms if each is not None), default=1 << 30)
-        line.seen = now
-        line.blind = False
-        if read:
-            line.doubted = None
+        queue.excesses = {name: each for name, each in queue.excesses.items() if name in quotas}
+        rooms = (room(each, quotas[name]) for name, each in queue.excesses.items())
+        queue.found = min((each for each in rooms if each is not None), default=1 << 30)
+        queue.seen = now
+        queue.unreadable = False
+        if listed:
+            queue.doubted = None
 
-    def look_away(self, place: str) -> None:
-        """The quotas of ``place`` cannot be read."""
-        line = self._lines.get(place)
-        if line is not None and not line.blind:
-            line.blind, line.found, line.doubted = True, 0, None
-            line.spent.clear()
+    def mark_unreadable(self, collection: str) -> None:
+        """The quotas of ``collection`` may not be read."""
+        queue = self._queues.get(collection)
+        if queue is not None and not queue.unreadable:
+            queue.unreadable, queue.found, queue.doubted = True, 0, None
+            queue.spent.clear()
 
-    def expired(self, since: float, held_at: Mapping[int, float]) -> list[Held]:
-        """Take out the items that were held before ``since``; ``held_at`` is by ``id`` of an item."""
-        gone: list[Held] = []
-        for line in self._lines.values():
+    def expire(self, before: float, held_at: Mapping[int, float]) -> list[Held]:
+        """Take out the items held since before ``before``; ``held_at`` is by ``id`` of an item."""
+        expired: list[Held] = []
+        for queue in self._queues.values():
             kept: deque[Held] = deque()
-            for item in line.items:
-                (gone if held_at.get(id(item), since) < since else kept).append(item)
-            line.items = kept
-        return gone
+            for item in queue.items:
+                (expired if held_at.get(id(item), before) < before else kept).append(item)
+            queue.items = kept
+        return expired

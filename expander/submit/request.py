@@ -1,9 +1,7 @@
-"""Objects as encode JSON, and digests of them that are the same in every installation.
+"""Manifests as prepared requests: the path, the body, and a digest that tells content apart.
 
-orjson does it where it is installed. It writes some numbers in another way than Python does, or not at all:
-what has fractions or integers of more than 64 bits is written by Python everywhere.
-
-A manifest as a prepared request: the path, the bytes, and a digest that tells it from others.
+Digests are the same in every installation. orjson writes JSON where it is installed; numbers that it writes
+in another way than Python's json (fractions, integers of more than 64 bits) are always written by Python.
 """
 
 from __future__ import annotations
@@ -27,33 +25,45 @@ try:
 except ImportError:
     orjson = None  # type: ignore[assignment]
 
+MAX_GENERATE_NAME: Final = 52
+"""Characters kept of a generateName: with the ten of the digest a name has no more than 63."""
+
 
 class _Float(float):
     """A fraction; orjson refuses it, since it is none of the classes it knows."""
 
 
-_read: Final = json.JSONDecoder(parse_float=_Float).decode
+_decode: Final = json.JSONDecoder(parse_float=_Float, parse_constant=_Float).decode
 
 
 def decode(text: str) -> Any:
-    """The data in a JSON text."""
-    return _read(text)
+    """The data in a JSON text, for `encode` and `object_digest`."""
+    return _decode(text)
 
 
 def encode(tree: Mapping[str, Any]) -> bytes:
-    """JSON without blanks. Raises ValueError for text that is not Unicode."""
-    return _written(tree, ordered=False)
+    """Compact JSON. Raises ValueError for text that is not Unicode."""
+    return _encode(tree, ordered=False)
 
 
 def object_digest(tree: Mapping[str, Any]) -> str:
-    """32 hexadecimal digits that are equal for equal objects, whatever the order of their keys.
+    """32 hexadecimal digits, equal for equal objects whatever the order of their keys.
 
-    ``tree`` is what `decode` gives, or has no fractions.
+    ``tree`` comes from `decode`, or has no fractions.
     """
-    return hashlib.sha256(_written(tree, ordered=True)).hexdigest()[:32]
+    return hashlib.sha256(_encode(tree, ordered=True)).hexdigest()[:32]
 
 
-def _written(tree: Mapping[str, Any], ordered: bool) -> bytes:
+def decode_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object in the body of a response; None when it is anything else."""
+    try:
+        found = json.loads(body) if orjson is None else orjson.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _encode(tree: Mapping[str, Any], ordered: bool) -> bytes:
     if orjson is not None:
         options = orjson.OPT_SORT_KEYS if ordered else None
         try:
@@ -64,18 +74,14 @@ def _written(tree: Mapping[str, Any], ordered: bool) -> bytes:
     return text.encode()
 
 
-MAX_GENERATE_NAME: Final = 52
-"""Characters kept of a generateName in front of the ten of the digest: no more than 63 in all."""
-
-
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """One object, ready to be sent.
+    """The request that creates one object.
 
     ``collection`` and ``path`` are URL paths without a query; ``body`` is JSON; ``digest`` covers everything
-    but itself; ``item`` is the raw value the object was made for, None when there is none. ``replaces`` is
-    the uid of the object of that name which has to go before, with all that belongs to it;
-    ``group`` is the value of the label ``group_label``, empty without.
+    but itself; ``title`` is ``job.batch``, as kubectl writes it; ``item`` is the raw value the object was
+    made for, None without. ``replaces`` is the uid of the object of that name that is deleted first, with its
+    dependents; ``group`` is the value of the label ``group_label``, empty without.
     """
 
     kind: str
@@ -93,12 +99,12 @@ class PreparedRequest:
 
     @property
     def is_job(self) -> bool:
-        """Whether it is a Job of Kubernetes: those of Volcano are not followed."""
+        """Whether it is a batch/v1 Job; a Job of Volcano is not."""
         return self.title == "job.batch"
 
     @property
     def key(self) -> str:
-        """Equal for what would be one object of a cluster with the same content."""
+        """Equal for the same object of a cluster with the same content."""
         return f"{self.collection}/{self.name} {self.digest}"
 
 
@@ -106,9 +112,9 @@ class PreparedRequest:
 class RequestBuilder:
     """Makes requests of manifests.
 
-    ``namespace`` is for objects that name none; ``queue`` hands what Kueue manages to that queue, suspended.
-    A generateName becomes a name from the digest, since a name the server makes up cannot be looked for
-    after a lost answer; equal manifests are told apart by their order.
+    ``namespace`` is for objects that name none; ``queue`` hands what Kueue manages to that LocalQueue,
+    suspended. A generateName becomes a name from the digest, since a name that the server generates cannot be
+    looked for after a lost response; equal manifests are told apart by their order.
     """
 
     namespace: str
@@ -116,7 +122,7 @@ class RequestBuilder:
     queue: str | None = None
     _generated: dict[str, int] = field(default_factory=dict)
 
-    def of(self, manifest: Manifest, resource: Resource) -> PreparedRequest:
+    def prepare(self, manifest: Manifest, resource: Resource) -> PreparedRequest:
         """The request for ``manifest``. Raises ItemError when it has neither a name nor a generateName."""
         tree: dict[str, Any] = decode(manifest.json())
         metadata: dict[str, Any] = tree.setdefault("metadata", {})
@@ -136,16 +142,16 @@ class RequestBuilder:
         if resource.namespaced:
             collection = f"{resource.prefix}/namespaces/{quote(namespace, safe='')}/{resource.plural}"
         return PreparedRequest(
-            manifest.kind,
-            f"{manifest.kind.lower()}.{resource.group}" if resource.group else manifest.kind.lower(),
-            name,
-            namespace,
-            str(labels.get(self.group_label, "")),
-            annotations.get(ITEM_ANNOTATION) if value is None else value,
-            collection,
-            f"{collection}/{quote(name, safe='')}",
-            encode(tree),
-            digest,
+            kind=manifest.kind,
+            title=f"{manifest.kind.lower()}.{resource.group}" if resource.group else manifest.kind.lower(),
+            name=name,
+            namespace=namespace,
+            group=str(labels.get(self.group_label, "")),
+            item=annotations.get(ITEM_ANNOTATION) if value is None else value,
+            collection=collection,
+            path=f"{collection}/{quote(name, safe='')}",
+            body=encode(tree),
+            digest=digest,
             replaces=manifest.replaces if isinstance(manifest, Successor) else "",
             group_label=self.group_label,
         )
@@ -154,5 +160,5 @@ class RequestBuilder:
         if not prefix:
             raise ItemError(Problem("the object has no name", manifest.where, field="metadata.name"))
         number = self._generated[digest] = self._generated.get(digest, -1) + 1
-        mark = hashlib.sha256(f"{digest} {number}".encode()).hexdigest()[:10]
-        return prefix[:MAX_GENERATE_NAME] + mark
+        suffix = hashlib.sha256(f"{digest} {number}".encode()).hexdigest()[:10]
+        return prefix[:MAX_GENERATE_NAME] + suffix

@@ -1,51 +1,93 @@
-"""Manifests -> objects in a cluster, each exactly once.
-
-A submission that asks nothing of any server.
-
-How a submission is going: outcomes counted, and how fast they come.
-"""
+"""A submission: manifests become objects in a cluster, each exactly once."""
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from expander.base.errors import ClusterError, ItemError, OutputError, Problem, StatusError, Unreachable
+from expander.base.errors import (
+    ClusterError,
+    ExpanderError,
+    ItemError,
+    OutputError,
+    Problem,
+    StatusError,
+    Unreachable,
+)
 from expander.client.client import ApiClient, Resource
+from expander.client.quotas import namespace_limits
 from expander.client.retry import Retry
 from expander.client.transport import Transport
-from expander.group.collect import ClusterCollector
 from expander.kube.scheme import api_path, plural_of
 from expander.manifests.manifest import Manifest
 from expander.submit.active_window import ActiveWindow
-from expander.submit.delivery import Finished
-from expander.submit.journal import DELIVERED, AlreadySubmitted, Journal, journal_file
-from expander.submit.options import Outcome, SubmitOptions
-from expander.submit.preflight import check_quota
-from expander.submit.rate_limiter import AdaptiveRateLimiter
+from expander.submit.already_submitted import AlreadySubmitted
+from expander.submit.delivery import Finished, Outcome
+from expander.submit.journal import DELIVERED, Journal, journal_file
+from expander.submit.options import SubmitOptions
+from expander.submit.preflight import Preflight
 from expander.submit.request import PreparedRequest, RequestBuilder
 from expander.submit.watchers import Watchers
 from expander.submit.workers import Workers
 
+FIRST_ANSWER_SECONDS: Final = 1.0
+"""How long the server has for its first answer before it is said that it does not answer."""
 
-def dry_run_outcomes(
-    manifests: Iterable[Manifest], options: SubmitOptions, on_error: Callable[[ItemError], None]
-) -> Iterator[Outcome]:
-    """The outcomes of ``--dry-run=client``: nothing is asked of any server."""
-    preparation = RequestBuilder("", options.group_label, options.queue)
-    for manifest in manifests:
-        path = api_path(manifest.api_version)
-        plural = plural_of(manifest.api_version, manifest.kind)
-        try:
-            prepared = preparation.of(manifest, Resource(path, plural, namespaced=True))
-        except ItemError as error:
-            on_error(error)
-        else:
-            yield Outcome(prepared, Finished("created", "DryRun"), 0)
+SERVER_WAIT_SECONDS: Final = 20.0
+"""How long a server that does not answer is waited for."""
+
+RESUMED: Final = "Resumed"
+"""The reason of an item of a resumed run that needed no request."""
+
+
+class Collector(Protocol):
+    """Collects what finished Jobs put out into ``folder``, and deletes them.
+
+    ``collected`` counts those that are done, ``failed`` those among them that had failed, ``left`` those that
+    could not be collected; ``waiting`` are not done yet. While it `is_behind` no other Job is sent.
+    """
+
+    folder: Path
+    collected: int
+    failed: int
+    left: int
+
+    @property
+    def waiting(self) -> int: ...
+
+    @property
+    def is_behind(self) -> bool: ...
+
+    def finished(self, job: Mapping[str, Any]) -> None:
+        """A Job of the group has finished; it may be told of more than once."""
+
+    def stop(self) -> None:
+        """Begin no other Job, and wait for those that are being collected."""
+
+
+class CollectorFactory(Protocol):
+    """Makes a `Collector`.
+
+    Its ``fail`` gets the error after which nothing more can be collected, ``say`` a line for people, and
+    ``wake`` is called after each Job.
+    """
+
+    def __call__(
+        self,
+        transport: Transport,
+        api: ApiClient,
+        folder: Path,
+        journal: Journal | None,
+        *,
+        fail: Callable[[ExpanderError], None],
+        say: Callable[[str], None],
+        wake: Callable[[], None],
+    ) -> Collector: ...
 
 
 class Counts:
@@ -57,16 +99,11 @@ class Counts:
         self.counts: dict[str, int] = {}
         self.failed = 0
 
-    def add(self, settled: Outcome) -> None:
+    def add(self, outcome: Outcome) -> None:
         """Count one."""
-        outcome = settled.done.outcome
-        self.counts[outcome] = self.counts.get(outcome, 0) + 1
-        self.failed += not settled.done.passed
-
-    @property
-    def delivered(self) -> int:
-        """Items that the cluster has."""
-        return sum(self.counts.get(outcome, 0) for outcome in DELIVERED)
+        name = outcome.result.outcome
+        self.counts[name] = self.counts.get(name, 0) + 1
+        self.failed += not outcome.result.passed
 
     @property
     def rate(self) -> float:
@@ -74,42 +111,55 @@ class Counts:
         return sum(self.counts.values()) / max(self._clock() - self._since, 1e-3)
 
 
-FIRST_ANSWER_SECONDS: Final = 1.0
-SERVER_WAIT_SECONDS: Final = 20.0
-"""Seconds in which a server has to give its first answer, and in all when that does not come."""
-
-GLANCE: Final = 0.2
-"""Seconds between two looks at whether the last Jobs have finished."""
-
-RESUMED: Final = "Resumed"
-"""The reason of an item that needed no request."""
+def dry_run_outcomes(
+    manifests: Iterable[Manifest], options: SubmitOptions, on_error: Callable[[ItemError], None]
+) -> Iterator[Outcome]:
+    """The outcomes of ``--dry-run=client``: no request is sent."""
+    builder = RequestBuilder("", options.group_label, options.queue)
+    for manifest in manifests:
+        path = api_path(manifest.api_version)
+        plural = plural_of(manifest.api_version, manifest.kind)
+        try:
+            prepared = builder.prepare(manifest, Resource(path, plural, namespaced=True))
+        except ItemError as error:
+            on_error(error)
+        else:
+            yield Outcome(prepared, Finished("created", "DryRun"), 0)
 
 
 class Submitter:
-    """One submission. Iterate over `outcomes`; `stop` ends it in order from anywhere.
+    """One submission: iterate over `outcomes`; `stop` ends it in order from anywhere.
 
-    ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people.
-    Raises InputError when there is no cluster to speak to.
+    ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people;
+    ``collector`` collects finished Jobs when the options say to delete them. ``is_fed`` says that all
+    manifests were read, ``group`` is the group of the first. Raises InputError when no cluster is configured.
     """
 
     def __init__(
-        self, options: SubmitOptions, on_error: Callable[[ItemError], None], say: Callable[[str], None]
+        self,
+        options: SubmitOptions,
+        on_error: Callable[[ItemError], None],
+        say: Callable[[str], None],
+        collector: CollectorFactory | None = None,
     ) -> None:
         self._options = options
         self._retry = options.retry
         self._on_error = on_error
         self._say = say
+        self._make_collector = collector if options.delete_finished else None
         self._transport = Transport(options.kubeconfig, options.context)
         self._stopped = False
         window = None
         if options.max_active is not None or options.delete_finished:
-            window = ActiveWindow(options.max_active, self._finished, self._is_behind)
-        pace = AdaptiveRateLimiter(options.max_in_flight, options.qps, options.burst)
-        self.submission = Workers(self._transport, pace, options, window)
-        self.finishing: ClusterCollector | None = None
-        self._asking = self._asker(self._retry)
-        self.news = Watchers(self.submission, self._transport, self._asking, options.group_label, say)
+            window = ActiveWindow(options.max_active, self._job_finished, self._is_behind)
+        self.workers = Workers(self._transport, options, window)
+        self._api = self._client(self._retry)
+        self.watchers = Watchers(self.workers, self._transport, self._api, options.group_label, say)
+        self.collector: Collector | None = None
         self._journal: Journal | None = None
+        self._submitted: AlreadySubmitted | None = None
+        self._last: PreparedRequest | None = None
+        self.is_fed = False
         self.group = ""
 
     @property
@@ -117,157 +167,197 @@ class Submitter:
         """The URL of the cluster."""
         return self._transport.server
 
-    def _asker(self, retry: Retry) -> ApiClient:
-        return ApiClient(self._transport, retry, lambda: self._stopped or self.submission.is_stopped)
-
     def stop(self) -> None:
         """Send nothing more. Safe in a signal handler."""
         self._stopped = True
-        self.submission.stop()
+        self.workers.stop()
 
     def close(self) -> None:
-        """Let go of the connections to the server; for a program that goes on."""
+        """Close the connections to the server; for a program that goes on."""
         self._transport.close()
 
     def outcomes(self, manifests: Iterable[Manifest]) -> Generator[Outcome, None, None]:
         """Deliver ``manifests``; what became of each, in any order.
 
         Raises ClusterError when the server does not answer or does not accept the credentials, OutputError
-        when the journal or results cannot be written; what is under way is answered and remembered before.
+        when the journal or results cannot be written, and what ``manifests`` raises; responses under way are
+        waited for and recorded before.
         """
-        self._reach()
-        if not self._options.resume:
-            budget = min(SERVER_WAIT_SECONDS, self._retry.budget)
-            patient = self._asker(replace(self._retry, budget=budget))
-            manifests = check_quota(manifests, self._options, patient, self._transport.namespace, self._say)
-        prepared = self._prepared(manifests)
-        first = next(prepared, None)
-        if first is None:
-            return
-        self.group = first.group
-        items = itertools.chain([first], prepared)
-        journals = self._options.journals
-        if journals is None:
-            yield from self._deliver(items)
-            return
-        path = journal_file(journals, first.group, self._transport.server)
-        with Journal(path) as self._journal:
-            if self._options.delete_finished:
-                self._collect(path)
-            known = None
-            if self._options.resume:
-                known = AlreadySubmitted(self._journal, self._asking, self._options.group_label, self._say)
-            if self._options.run is not None:
-                self._journal.begin({**self._options.run, "server": self.server})
-            yield from self._deliver(items, known)
+        self._check_server()
+        with ExitStack() as stack:
+            try:
+                for prepared in self._requests(manifests):
+                    if not self._stopped and self._submitted is None:
+                        self._begin(prepared, stack)
+                    existing = self._existing(prepared)
+                    if existing is not None:
+                        yield existing
+                    while not self.workers.is_stopped and not self.workers.has_room():
+                        yield from self._take(wait=True)
+                    if self.workers.is_stopped:
+                        break
+                    if existing is None:
+                        self._send(prepared)
+                    yield from self._take(wait=False)
+                self.is_fed = not self.workers.is_stopped
+            except ExpanderError as error:
+                self.workers.fail(error)
+            except BaseException:
+                self._end()
+                raise
+            try:
+                while not self.workers.is_over():
+                    yield from self._take(wait=True)
+                self.workers.raise_failure()
+                self._await_jobs()
+            finally:
+                self._end()
 
-    def _reach(self) -> None:
-        """See that there is a server. One that does not answer is told of before it is waited for."""
-        retry = self._retry
+    def _check_server(self) -> None:
+        """Wait for a server that does not answer at once, and say so."""
         try:
-            self._asker(replace(retry, budget=min(FIRST_ANSWER_SECONDS, retry.budget))).get("/version")
+            self._client(self._capped(FIRST_ANSWER_SECONDS)).get("/version")
         except Unreachable as error:
-            patience = min(SERVER_WAIT_SECONDS, retry.budget)
-            if patience <= FIRST_ANSWER_SECONDS or "certificate" in str(error) or self._stopped:
+            patience = min(SERVER_WAIT_SECONDS, self._retry.budget)
+            if patience <= FIRST_ANSWER_SECONDS or error.is_permanent or self._stopped:
                 raise
             self._say(f"{error}; waiting up to {patience:.0f} s for it")
-            self._asker(replace(retry, budget=patience)).get("/version")
+            self._client(self._capped(patience)).get("/version")
         except StatusError:
             raise
         except ClusterError:  # it is there, and busy
-            self._asker(retry).get("/version")
+            self._api.get("/version")
 
-    def _collect(self, journal: Path) -> None:
-        folder = self._options.results_folder or journal.parent / "results"
-        self.finishing = ClusterCollector(
-            self._transport,
-            ApiClient(self._transport, self._retry, lambda: self._stopped),
-            folder,
-            self._journal,
-            self.submission.fail,
-            self._say,
-        )
+    def _client(self, retry: Retry) -> ApiClient:
+        return ApiClient(self._transport, retry, lambda: self._stopped or self.workers.is_stopped)
 
-    def _finished(self, job: Mapping[str, Any]) -> None:
-        if self.finishing is not None:
-            self.finishing.finished(job)
+    def _capped(self, budget: float) -> Retry:
+        return replace(self._retry, budget=min(budget, self._retry.budget))
 
-    def _is_behind(self) -> bool:
-        return self.finishing is not None and self.finishing.is_behind
-
-    def _deliver(
-        self, items: Iterable[PreparedRequest], known: AlreadySubmitted | None = None
-    ) -> Iterator[Outcome]:
-        self.news.start()
-        delivered = self.submission.deliver(self._missing(items, known))
-        last = None
-        try:
-            for settled in delivered:
-                self._record(settled)
-                if known is not None and settled.attempts and settled.done.outcome == "unchanged":
-                    known.found(settled.prepared)
-                if settled.prepared.is_job and settled.done.outcome == "created":
-                    last = settled.prepared
-                yield settled
-            self._await_the_end(last)
-        finally:
-            self.submission.stop()
-            for settled in delivered:  # the reader went away; what was under way is not forgotten
-                self._record(settled)
-            self.news.stop()
-            if self.finishing is not None:
-                self.finishing.stop()
-
-    def _record(self, settled: Outcome) -> None:
-        prepared, outcome = settled.prepared, settled.done.outcome
-        if prepared.is_job and outcome in DELIVERED:
-            self.news.podless.add(prepared.namespace, prepared.name)
-        if self._journal is None or settled.done.reason == RESUMED:
-            return
-        try:
-            self._journal.add(prepared.key, outcome)
-        except OutputError as error:
-            self._journal = None
-            self.submission.fail(error)
-
-    def _await_the_end(self, last: PreparedRequest | None) -> None:
-        """Wait for the end of the last Jobs where they are to be deleted, and for news of refused pods."""
-        window, finishing = self.submission.books.window, self.finishing
-        while finishing is not None and window is not None and not self._stopped:
-            with self.submission.lock:
-                if not window.active and not finishing.waiting:
-                    break
-            self.submission.raise_failure()
-            time.sleep(GLANCE)
-        if not self._stopped and not self._options.is_server_dry_run:
-            self.news.settle(last)
-
-    def _missing(
-        self, items: Iterable[PreparedRequest], known: AlreadySubmitted | None
-    ) -> Iterator[PreparedRequest | Outcome]:
-        """The items that are to be sent; those that the journal or the cluster has are settled."""
-        for item in items:
-            if self._options.is_server_dry_run:
-                yield item
-                continue
-            self.news.meet(item)
-            if known is not None and known.has(item):
-                yield Outcome(item, Finished("unchanged", RESUMED), 0)
-            else:
-                yield item
-
-    def _prepared(self, manifests: Iterable[Manifest]) -> Iterator[PreparedRequest]:
-        preparation = RequestBuilder(
-            self._transport.namespace, self._options.group_label, self._options.queue
-        )
+    def _requests(self, manifests: Iterable[Manifest]) -> Iterator[PreparedRequest]:
+        options, namespace = self._options, self._transport.namespace
+        if not options.resume:
+            api = self._client(self._capped(SERVER_WAIT_SECONDS))
+            preflight = Preflight(partial(namespace_limits, api), options, namespace, self._say)
+            manifests = preflight.check(manifests)
+        builder = RequestBuilder(namespace, options.group_label, options.queue)
         resources: dict[tuple[str, str], Resource] = {}
         for manifest in manifests:
             kind = (manifest.api_version, manifest.kind)
             try:
                 if kind not in resources:
-                    resources[kind] = self._asking.resource(*kind)
-                yield preparation.of(manifest, resources[kind])
+                    resources[kind] = self._api.resource(*kind)
+                prepared = builder.prepare(manifest, resources[kind])
             except ItemError as error:
                 item = None if manifest.item is None else str(manifest.item)
                 words = error.problems[0].message
                 self._on_error(ItemError(Problem(words, manifest.where, item)))
+            else:
+                yield prepared
+
+    def _begin(self, first: PreparedRequest, stack: ExitStack) -> None:
+        """Open the journal of the group, and start to watch the cluster."""
+        options = self._options
+        self.group = first.group
+        journal = None
+        if options.journals is not None:
+            path = journal_file(options.journals, first.group, self.server)
+            self._journal = journal = stack.enter_context(Journal(path))
+            if self._make_collector is not None:
+                self.collector = self._make_collector(
+                    self._transport,
+                    ApiClient(self._transport, self._retry, lambda: self._stopped),
+                    options.results_folder or path.parent / "results",
+                    journal,
+                    fail=self.workers.fail,
+                    say=self._say,
+                    wake=self.workers.wake,
+                )
+            if options.resume and journal.is_new:
+                self._say(
+                    "no journal of this group and cluster here: what the cluster holds is left as it is, but "
+                    "a Job that has finished and was deleted would be created again"
+                )
+        self._submitted = AlreadySubmitted(
+            self._api,
+            options.group_label,
+            self._say,
+            journal if options.resume else None,
+            versions=options.server_side,
+        )
+        if journal is not None and options.run is not None:
+            journal.begin({**options.run, "server": self.server})
+        self.watchers.start()
+
+    def _existing(self, prepared: PreparedRequest) -> Outcome | None:
+        """The outcome of an item that the journal or the cluster has, so that nothing is sent."""
+        submitted = self._submitted
+        if submitted is None or self._options.is_server_dry_run:
+            return None
+        self.watchers.watch(prepared)
+        if prepared.replaces:
+            return None
+        reason = RESUMED if self._options.resume else ""
+        if submitted.is_delivered(prepared):
+            return Outcome(prepared, Finished("unchanged", reason), 0)
+        if self._options.server_side or not submitted.exists(prepared):
+            return None
+        outcome = Outcome(prepared, Finished("unchanged", reason), 0)
+        self._record(outcome)
+        submitted.add(prepared)
+        return outcome
+
+    def _send(self, prepared: PreparedRequest) -> None:
+        assert self._submitted is not None
+        self.workers.add(prepared, self._submitted.version(prepared))
+
+    def _take(self, wait: bool) -> list[Outcome]:
+        """Outcomes that are known now, recorded."""
+        outcomes = self.workers.take(wait)
+        for outcome in outcomes:
+            self._record(outcome)
+        return outcomes
+
+    def _record(self, outcome: Outcome) -> None:
+        prepared, name = outcome.prepared, outcome.result.outcome
+        if prepared.is_job and name in DELIVERED:
+            self.watchers.failed_pods.add(prepared.namespace, prepared.name)
+            if name == "created":
+                self._last = prepared
+        if outcome.attempts and name == "unchanged" and self._submitted is not None:
+            self._submitted.missed(prepared)
+        if self._journal is None:
+            return
+        try:
+            self._journal.add(prepared.key, name)
+        except OutputError as error:
+            self._journal = None
+            self.workers.fail(error)
+
+    def _await_jobs(self) -> None:
+        """Wait for the last Jobs where they are to be deleted, and for events of refused pods."""
+        window, collector = self.workers.window, self.collector
+        while collector is not None and window is not None and not self._stopped:
+            with self.workers.lock:
+                if not window.active and not collector.waiting:
+                    break
+            self._take(wait=True)
+            self.workers.raise_failure()
+        if not self._stopped and not self._options.is_server_dry_run:
+            self.watchers.await_pods(self._last)
+
+    def _end(self) -> None:
+        """Stop; what was under way is recorded also when nobody reads outcomes any more."""
+        self.workers.stop()
+        while not self.workers.is_over():
+            self._take(wait=True)
+        self.watchers.stop()
+        if self.collector is not None:
+            self.collector.stop()
+
+    def _job_finished(self, job: Mapping[str, Any]) -> None:
+        if self.collector is not None:
+            self.collector.finished(job)
+
+    def _is_behind(self) -> bool:
+        return self.collector is not None and self.collector.is_behind

@@ -1,11 +1,4 @@
-"""Jobs that a cluster took, but whose pods it refuses: for quota, limits, a missing service account.
-
-The Job controller says so in events with the reason FailedCreate, and goes on trying.
-
-Who listens to what: the Jobs of a window, the quotas that items wait for, and pods that are refused.
-
-The threads that follow a cluster while a batch is delivered to it.
-"""
+"""Threads that watch the cluster during a submission: unfinished Jobs, quotas, and refused pods."""
 
 from __future__ import annotations
 
@@ -17,48 +10,70 @@ from functools import partial
 from typing import Any, Final
 
 from expander.base.errors import ClusterError, StatusError
+from expander.base.log import Log
 from expander.client.client import ApiClient
 from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.client.watch import Handler, list_and_watch, list_objects
 from expander.submit.active_window import ActiveWindow, Scope, scope_of
-from expander.submit.delivery import Delivery, is_finished
-from expander.submit.quota_gate import QuotaGate
+from expander.submit.delivery import is_finished
 from expander.submit.request import PreparedRequest
 from expander.submit.workers import Workers
+
+log = Log("submit")
 
 MAX_REMEMBERED_JOBS: Final = 10_000
 """Jobs that are remembered: the newest of the batch, and those whose pods are refused."""
 
 MAX_REPORTED_CAUSES: Final = 5
-"""Kinds of refusals that are told of at once."""
+"""Kinds of refusals that are reported at once."""
+
+MAX_WATCHED_NAMESPACES: Final = 8
+"""Namespaces in which refused pods are looked for; each costs a connection."""
+
+QUOTA_POLL_SECONDS: Final = 0.25
+"""Seconds between two looks at items that are held for quota, as long as there are any."""
+
+UNREADABLE_QUOTA_SECONDS: Final = 60.0
+"""Seconds after which quotas that could not be read are read again."""
+
+POD_CREATION_SECONDS: Final = 3.0
+"""Seconds in which the Job controller should have created the pods of the last Job."""
+
+JOB_POLL_SECONDS: Final = 0.25
+"""Seconds between two reads of the last Job."""
+
+SHORT_RETRY_SECONDS: Final = 10.0
+"""The retry budget of requests that are sent again anyway."""
 
 Key = tuple[str, str]
+Object = Mapping[str, Any]
 
 
 class FailedPodCreations:
-    """Brings Jobs of a batch and events together, whichever comes first. Safe for threads.
+    """Jobs of a batch that were accepted, but whose pods are refused: for quota, limits, a service account.
 
-    ``say`` gets a line for the first Job of each kind of refusal.
+    The Job controller says so in events with the reason FailedCreate, and goes on trying. Jobs and events may
+    come in any order, from any thread; ``say`` gets a line for the first Job of each kind of refusal.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._lock = threading.Lock()
-        self._ours: dict[Key, None] = {}
+        self._jobs: dict[Key, None] = {}
         self._refused: dict[Key, str] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def add(self, namespace: str, name: str) -> None:
-        """A Job of the batch that the cluster has."""
+        """The cluster has a Job of the batch."""
         with self._lock:
-            self._ours[namespace, name] = None
-            if len(self._ours) > MAX_REMEMBERED_JOBS:
-                del self._ours[next(iter(self._ours))]
-            self._tell((namespace, name))
+            self._jobs[namespace, name] = None
+            if len(self._jobs) > MAX_REMEMBERED_JOBS:
+                del self._jobs[next(iter(self._jobs))]
+            self._report((namespace, name))
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """An event of the cluster; any but FailedCreate of a Job is passed over."""
+        """An event; any but a FailedCreate of a Job is passed over."""
         about = event.get("involvedObject") or {}
         if event.get("reason") != "FailedCreate" or about.get("kind") != "Job":
             return
@@ -67,157 +82,138 @@ class FailedPodCreations:
             self._refused[key] = str(event.get("message")).removeprefix("Error creating: ")
             if len(self._refused) > MAX_REMEMBERED_JOBS:
                 del self._refused[next(iter(self._refused))]
-            self._tell(key)
+            self._report(key)
 
     def has(self, namespace: str, name: str) -> bool:
-        """Whether pods of that Job were refused."""
+        """Whether pods of the Job were refused."""
         with self._lock:
             return (namespace, name) in self._refused
 
     def found(self) -> list[tuple[str, str, str]]:
         """Namespace, name and message of each Job of the batch whose pods were refused."""
         with self._lock:
-            return [(*key, words) for key, words in self._refused.items() if key in self._ours]
+            return [(*key, words) for key, words in self._refused.items() if key in self._jobs]
 
-    def _tell(self, key: Key) -> None:
+    def _report(self, key: Key) -> None:
         words = self._refused.get(key)
-        if words is None or key not in self._ours or len(self._told) >= MAX_REPORTED_CAUSES:
+        if words is None or key not in self._jobs or len(self._reported) >= MAX_REPORTED_CAUSES:
             return
         shape = re.sub(r'"[^"]*"|\d+', "", words)
-        if shape not in self._told:
-            self._told.add(shape)
+        if shape not in self._reported:
+            self._reported.add(shape)
             self._say(f"warning: job.batch/{key[1]} was accepted, but its pods are refused: {words}")
 
 
-Object = Mapping[str, Any]
-
-
 class JobHandler:
-    """Keeps a window up to date with the Jobs of a scope."""
+    """Keeps the window up to date with the Jobs of a scope."""
 
     fields = ""
 
-    def __init__(
-        self, scope: Scope, group_label: str, window: ActiveWindow, lock: threading.Condition
-    ) -> None:
+    def __init__(self, scope: Scope, group_label: str, window: ActiveWindow, workers: Workers) -> None:
         self.path = f"/apis/batch/v1/namespaces/{scope.namespace}/jobs"
         self.selector = f"{group_label}={scope.group}" if scope.group else ""
         self._scope = scope
         self._window = window
-        self._lock = lock
+        self._workers = workers
 
     def begin(self) -> None:
-        with self._lock:
+        with self._workers.lock:
             self._window.begin_list(self._scope)
 
     def page(self, objects: Sequence[Object]) -> None:
-        with self._lock:
+        with self._workers.lock:
             self._window.page(self._scope, objects)
 
     def end(self) -> None:
-        with self._lock:
+        with self._workers.lock:
             self._window.end_list(self._scope)
-            self._lock.notify_all()
+        self._workers.wake()
 
     def changed(self, kind: str, found: Object) -> None:
-        with self._lock:
-            full = self._window.is_full
+        with self._workers.lock:
+            was_full = self._window.is_full
             self._window.changed(self._scope, kind, found)
-            if full and not self._window.is_full:
-                self._lock.notify_all()
+            has_news = (was_full and not self._window.is_full) or not self._window.active
+        if has_news:
+            self._workers.wake()
 
 
 class QuotaHandler:
-    """Tells a gate of the quotas of a namespace."""
+    """Keeps the gate up to date with the quotas of a namespace."""
 
     selector = fields = ""
 
-    def __init__(self, namespace: str, gate: QuotaGate[Delivery], lock: threading.Condition) -> None:
+    def __init__(self, namespace: str, workers: Workers) -> None:
         self.path = f"/api/v1/namespaces/{namespace}/resourcequotas"
         self._namespace = namespace
-        self._gate = gate
-        self._lock = lock
-        self._known: dict[str, Object] = {}
+        self._gate = workers.dispatcher.gate
+        self._workers = workers
+        self._quotas: dict[str, Object] = {}
 
     def begin(self) -> None:
-        self._known = {}
+        self._quotas = {}
 
     def page(self, objects: Sequence[Object]) -> None:
-        self._known.update((each["metadata"]["name"], each) for each in objects)
+        self._quotas.update((each["metadata"]["name"], each) for each in objects)
 
     def end(self) -> None:
-        self._look(read=True)
+        self._update(listed=True)
 
     def changed(self, kind: str, found: Object) -> None:
         name = found["metadata"]["name"]
         if kind == "DELETED":
-            self._known.pop(name, None)
+            self._quotas.pop(name, None)
         else:
-            self._known[name] = found
-        self._look(read=False)
+            self._quotas[name] = found
+        self._update(listed=False)
 
     def refused(self) -> None:
-        """The quotas cannot be read."""
-        with self._lock:
-            for place in self._places():
-                self._gate.look_away(place)
+        """The quotas may not be read."""
+        with self._workers.lock:
+            for collection in self._collections():
+                self._gate.mark_unreadable(collection)
 
-    def _look(self, read: bool) -> None:
-        with self._lock:
-            for place in self._places():
-                self._gate.look(place, self._known, time.monotonic(), read)
-            self._lock.notify_all()
+    def _update(self, listed: bool) -> None:
+        with self._workers.lock:
+            for collection in self._collections():
+                self._gate.update_quota(collection, self._quotas, time.monotonic(), listed)
+        self._workers.wake()
 
-    def _places(self) -> list[str]:
-        return [place for place in self._gate.places() if namespace_of(place) == self._namespace]
+    def _collections(self) -> list[str]:
+        return [each for each in self._gate.collections() if namespace_of(each) == self._namespace]
 
 
-def namespace_of(place: str) -> str:
-    """The namespace of a place of a gate, which is the path of a collection."""
-    return place.rsplit("/", 2)[1]
+def namespace_of(collection: str) -> str:
+    """The namespace in the path of a collection."""
+    return collection.rsplit("/", 2)[1]
 
 
 class FailedPodHandler:
-    """Tells of Jobs in a namespace whose pods are refused."""
+    """Keeps `FailedPodCreations` up to date with the events of a namespace."""
 
     selector = ""
     fields = "reason=FailedCreate,involvedObject.kind=Job"
 
-    def __init__(self, namespace: str, podless: FailedPodCreations) -> None:
+    def __init__(self, namespace: str, failed: FailedPodCreations) -> None:
         self.path = f"/api/v1/namespaces/{namespace}/events"
-        self._podless = podless
+        self._failed = failed
         self._old = True
 
     def begin(self) -> None:
         pass
 
     def page(self, objects: Sequence[Object]) -> None:
-        if not self._old:  # what was there at first is of earlier runs
+        if not self._old:  # the first list is of earlier runs
             for each in objects:
-                self._podless.event(each)
+                self._failed.event(each)
 
     def end(self) -> None:
         self._old = False
 
     def changed(self, kind: str, found: Object) -> None:
         if kind != "DELETED":
-            self._podless.event(found)
+            self._failed.event(found)
 
-
-QUOTA_POLL_SECONDS: Final = 0.25
-"""Seconds between two looks at what waits for quota."""
-
-MAX_WATCHED_NAMESPACES: Final = 8
-"""Namespaces in which refused pods are looked for; each costs a connection."""
-
-POD_CREATION_SECONDS: Final = 3.0
-"""Seconds in which the last Job of a batch should have been taken up, where pods may be refused."""
-
-SHORT_RETRY_SECONDS: Final = 10.0
-"""Seconds for a question that can be put again."""
-
-UNREADABLE_QUOTA_SECONDS: Final = 60.0
-"""Seconds after which quotas are tried to be read again that could not be read."""
 
 _OF_PODS: Final = re.compile(
     r"pods$|count/pods$|cpu$|memory$|ephemeral-storage$|requests\.(?!storage$)|limits\."
@@ -226,87 +222,91 @@ _OF_PODS: Final = re.compile(
 
 
 class Watchers:
-    """Brings news to the books of ``submission``: `start` it, and let it `meet` items before they go."""
+    """Watches what the deliveries of ``workers`` wait for: `start` it, and `watch` for each item.
+
+    ``failed_pods`` has the Jobs whose pods are refused.
+    """
 
     def __init__(
         self,
-        submission: Workers,
+        workers: Workers,
         transport: Transport,
-        asking: ApiClient,
+        api: ApiClient,
         group_label: str,
         say: Callable[[str], None],
     ) -> None:
-        self.podless = FailedPodCreations(say)
-        self._submission = submission
+        self.failed_pods = FailedPodCreations(say)
+        self._workers = workers
         self._transport = transport
-        self._asking = asking
+        self._api = api
         self._group_label = group_label
-        self._say = say
-        self._briefly = ApiClient(transport, Retry(budget=SHORT_RETRY_SECONDS), lambda: self._over)
+        self._short_api = ApiClient(transport, Retry(budget=SHORT_RETRY_SECONDS), lambda: self._stopped)
         self._scopes: set[Scope] = set()
         self._namespaces: set[str] = set()
         self._quotas: dict[str, threading.Thread] = {}
-        self._over = False
+        self._stopped = False
 
     def start(self) -> None:
-        """Begin to look after what waits for quota."""
-        threading.Thread(target=self._look, daemon=True).start()
+        """Begin to watch the quotas of held items."""
+        threading.Thread(target=self._watch_quotas, daemon=True).start()
 
     def stop(self) -> None:
-        """Follow nothing any more."""
-        self._over = True
+        """Watch nothing any more."""
+        self._stopped = True
+        with self._workers.lock:
+            self._workers.quota_held.notify_all()
 
-    def meet(self, item: PreparedRequest) -> None:
-        """An item is about to be sent. Raises ClusterError when Jobs like it cannot be followed."""
+    def watch(self, item: PreparedRequest) -> None:
+        """Watch what concerns an item. Raises ClusterError when the Jobs of the window may not be listed."""
         if not item.is_job:
             return
-        scope = scope_of(item)
-        window = self._submission.books.window
+        scope, window = scope_of(item), self._workers.window
         if window is not None and scope not in self._scopes:
             self._scopes.add(scope)
-            jobs = JobHandler(scope, self._group_label, window, self._submission.lock)
-            self._follow(jobs, list_objects(self._asking, jobs), self._lost_window)
+            jobs = JobHandler(scope, self._group_label, window, self._workers)
+            self._follow(jobs, list_objects(self._api, jobs), self._lost_window)
         if item.namespace not in self._namespaces and len(self._namespaces) < MAX_WATCHED_NAMESPACES:
             self._namespaces.add(item.namespace)
-            events = FailedPodHandler(item.namespace, self.podless)
+            events = FailedPodHandler(item.namespace, self.failed_pods)
             try:
-                version = list_objects(self._asking, events)
-            except ClusterError:
-                return  # it is no more than a service
+                version = list_objects(self._api, events)
+            except ClusterError as error:
+                log.info("cannot watch events of %(namespace)s", namespace=item.namespace, error=str(error))
+                return
             self._follow(events, version, lambda _: None)
 
-    def settle(self, last: PreparedRequest | None) -> None:
+    def await_pods(self, last: PreparedRequest | None) -> None:
         """Where pods may be refused, give the Job controller a moment for the ``last`` Job."""
         if last is None or not self._may_refuse(last):
             return
         until = time.monotonic() + POD_CREATION_SECONDS
-        while time.monotonic() < until and not self.podless.has(last.namespace, last.name):
+        while time.monotonic() < until and not self.failed_pods.has(last.namespace, last.name):
             try:
-                job = self._asking.get(last.path)
+                job = self._api.get(last.path)
             except ClusterError:
                 return
             status = job.get("status") or {}
-            if status.get("active") or is_finished(job) or job["spec"].get("suspend"):
+            if status.get("active") or is_finished(job) or (job.get("spec") or {}).get("suspend"):
                 return
-            time.sleep(QUOTA_POLL_SECONDS)
+            time.sleep(JOB_POLL_SECONDS)
 
     def _may_refuse(self, job: PreparedRequest) -> bool:
         if b'"serviceAccount' in job.body:
             return True
         try:
-            limits = self._asking.get(f"/api/v1/namespaces/{job.namespace}/limitranges?limit=1")
-            quotas = self._asking.get(f"/api/v1/namespaces/{job.namespace}/resourcequotas")
+            limits = self._api.get(f"/api/v1/namespaces/{job.namespace}/limitranges?limit=1")
+            quotas = self._api.get(f"/api/v1/namespaces/{job.namespace}/resourcequotas")
         except ClusterError:
             return False
         hard = {name for each in quotas["items"] for name in each["spec"].get("hard") or ()}
         return bool(limits["items"]) or any(_OF_PODS.match(name) for name in hard)
 
     def _follow(
-        self, listener: Handler, version: str, refused: Callable[[StatusError], None]
+        self, handler: Handler, version: str, refused: Callable[[StatusError], None]
     ) -> threading.Thread:
         def work() -> None:
             try:
-                list_and_watch(self._transport, self._asking, listener, lambda: self._over, version)
+                list_and_watch(self._transport, self._api, handler, lambda: self._stopped, version)
             except StatusError as error:
                 refused(error)
 
@@ -314,37 +314,37 @@ class Watchers:
         thread.start()
         return thread
 
-    def _lost_window(self, refused: StatusError) -> None:
-        self._submission.fail(ClusterError(f"the Jobs of the group cannot be followed: {refused}"))
+    def _lost_window(self, error: StatusError) -> None:
+        self._workers.fail(ClusterError(f"cannot watch the Jobs of the group: {error}"))
 
-    def _look(self) -> None:
-        gate, lock = self._submission.books.gate, self._submission.lock
-        while not self._over:
-            now = time.monotonic()
-            with lock:
-                self._submission.books.give_up_held(now)
-                places = gate.places()
-                doubted = {place for place in places if gate.is_doubted(place, now)}
-            for place in places:
-                namespace = namespace_of(place)
-                listener = QuotaHandler(namespace, gate, lock)
+    def _watch_quotas(self) -> None:
+        gate = self._workers.dispatcher.gate
+        while not self._stopped:
+            with self._workers.lock:
+                self._workers.quota_held.wait(QUOTA_POLL_SECONDS if gate.collections() else None)
+                now = time.monotonic()
+                collections = gate.collections()
+                doubted = {each for each in collections if gate.is_doubted(each, now)}
+            self._workers.give_up_held()
+            for collection in collections:
+                namespace = namespace_of(collection)
+                handler = QuotaHandler(namespace, self._workers)
                 thread = self._quotas.get(namespace)
                 if thread is None or not thread.is_alive():
-                    self._quotas[namespace] = self._follow(listener, "", partial(_blind, listener))
-                elif place in doubted:
-                    self._read(listener)
-            time.sleep(QUOTA_POLL_SECONDS)
+                    self._quotas[namespace] = self._follow(handler, "", partial(_pause, handler))
+                elif collection in doubted:
+                    self._read(handler)
 
-    def _read(self, listener: QuotaHandler) -> None:
+    def _read(self, handler: QuotaHandler) -> None:
         try:
-            list_objects(self._briefly, listener)
+            list_objects(self._short_api, handler)
         except StatusError:
-            listener.refused()
+            handler.refused()
         except ClusterError:
-            pass  # the next look asks again
+            pass  # it is read again soon
 
 
-def _blind(listener: QuotaHandler, _: StatusError) -> None:
-    """Quotas cannot be read: perhaps later."""
-    listener.refused()
+def _pause(handler: QuotaHandler, _: StatusError) -> None:
+    """Quotas may not be read: perhaps later."""
+    handler.refused()
     time.sleep(UNREADABLE_QUOTA_SECONDS)

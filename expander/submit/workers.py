@@ -1,18 +1,22 @@
-"""Delivers prepared items with several threads, and says what became of each.
+"""Threads that send the requests of a `Dispatcher`.
 
-One lock guards the pure parts; threads hold it only between requests. The caller's thread feeds items and
-takes outcomes, so that what is in memory is bounded by `LARGEST_BACKLOG`.
+One lock guards the dispatcher; threads hold it only between requests. An idle thread sleeps until it is
+notified: of a new item, a response, or a change in the cluster. One of them sleeps no longer than until the
+next delivery is due.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from expander.base.errors import ClusterError, ExpanderError
+from expander.base.log import Log
 from expander.client.retry import retry_after
 from expander.client.transport import ConnectionLost, Transport
 from expander.kube.scheme import KINDS
@@ -21,50 +25,54 @@ from expander.submit.delivery import (
     Action,
     Delivery,
     Finished,
-    RetryAfter,
+    Outcome,
     Unauthorized,
     interpret_response,
+    lost_response,
     next_request,
 )
 from expander.submit.dispatcher import Dispatcher
-from expander.submit.options import Outcome, SubmitOptions
+from expander.submit.options import SubmitOptions
 from expander.submit.rate_limiter import AdaptiveRateLimiter
 from expander.submit.request import PreparedRequest
 
-MAX_BACKLOG: Final = 2000
-"""Items that are on their way at a time: sent, waiting for another attempt, or held for quota."""
+log = Log("submit")
 
-GLANCE: Final = 0.2
-"""Seconds a thread sleeps at most before it looks whether it was told to stop."""
+MAX_BACKLOG: Final = 2000
+"""Items that are pending at a time: sent, waiting for another attempt, or held for quota."""
+
+MAX_WARNINGS: Final = 1000
+"""Different Warning headers that are counted."""
 
 PREREQUISITE_KINDS: Final = frozenset(each.kind for each in KINDS if each.created_first)
-"""Kinds that have to be there before what follows them is sent."""
+"""Kinds that must exist before what follows them is sent."""
 
 
 class Workers:
-    """One delivery over ``transport``; ``window`` bounds unfinished Jobs, None for no bound."""
+    """Sends items over ``transport`` in up to ``options.max_in_flight`` threads.
+
+    ``window`` bounds unfinished Jobs, None for no bound. ``lock`` guards ``dispatcher``; ``quota_held`` is
+    notified when an item is held for quota. ``warnings`` counts the Warning headers of responses by text.
+    """
 
     def __init__(
-        self,
-        transport: Transport,
-        pace: AdaptiveRateLimiter,
-        options: SubmitOptions,
-        window: ActiveWindow | None = None,
+        self, transport: Transport, options: SubmitOptions, window: ActiveWindow | None = None
     ) -> None:
         mutex = threading.RLock()
         self.lock = threading.Condition(mutex)
-        self.books = Dispatcher(pace, options, window)
-        self._news = threading.Condition(mutex)
+        self.quota_held = threading.Condition(mutex)
+        limiter = AdaptiveRateLimiter(options.max_in_flight, options.qps, options.burst)
+        self.dispatcher = Dispatcher(limiter, options, window)
+        self.warnings: Counter[str] = Counter()
         self._transport = transport
         self._options = options
+        self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
         self._stopped = False
-        self._is_watched = False
         self._failure: ExpanderError | None = None
-        self.is_fed = False
-        """Whether there are no other items."""
-        self._threads = [
-            threading.Thread(target=self._work, daemon=True) for _ in range(options.max_in_flight)
-        ]
+        self._prerequisite = False
+        self._threads = 0
+        self._idle = 0
+        self._deadline = math.inf
 
     @property
     def is_stopped(self) -> bool:
@@ -72,136 +80,159 @@ class Workers:
         return self._stopped
 
     @property
-    def on_the_way(self) -> int:
-        """Items that were taken and are not settled."""
-        return self.books.on_the_way
+    def pending(self) -> int:
+        """Items that were added and are not settled."""
+        return self.dispatcher.pending
+
+    @property
+    def window(self) -> ActiveWindow | None:
+        """The bound of unfinished Jobs."""
+        return self.dispatcher.window
 
     def counts(self) -> dict[str, int]:
-        """What the items on their way are doing: ``sending``, ``retrying`` or ``held`` for quota."""
+        """What pending items are doing: ``sending``, ``retrying`` or ``held`` for quota."""
         with self.lock:
-            return self.books.counts()
+            return self.dispatcher.counts()
 
     def stop(self) -> None:
-        """Send nothing more; answers that are due are waited for. Safe in a signal handler."""
+        """Send nothing more; responses under way are waited for. Safe in a signal handler."""
         self._stopped = True
+        self._outcomes.put(None)
 
     def fail(self, error: ExpanderError) -> None:
-        """End it as `stop` does, and let `deliver` raise ``error``."""
+        """`stop`, and let `raise_failure` raise ``error``."""
         self._failure = self._failure or error
-        self._stopped = True
-
-    def deliver(self, items: Iterable[PreparedRequest | Outcome]) -> Iterator[Outcome]:
-        """Send the items that are not settled; gives what became of each as it is known, in any order.
-
-        Raises ClusterError when the credentials are not accepted, and what ``items`` raises, both after the
-        answers that are due.
-        """
-        for thread in self._threads:
-            thread.start()
-        try:
-            yield from self._feed(items)
-            self.is_fed = not self._stopped
-        except ExpanderError as error:
-            self.fail(error)
-        yield from self._until(lambda: self.books.on_the_way == 0)
-        with self.lock:
-            self._stopped = True
-            self.lock.notify_all()
-        if self.books.denied is not None:
-            server = self._transport.server
-            raise ClusterError(f"{server} does not accept the credentials: {self.books.denied}")
-        self.raise_failure()
+        self.stop()
 
     def raise_failure(self) -> None:
         """Raise the error of `fail`, if there was one."""
         if self._failure is not None:
             raise self._failure
 
-    def _feed(self, items: Iterable[PreparedRequest | Outcome]) -> Iterator[Outcome]:
-        for prepared in items:
-            if isinstance(prepared, Outcome):
-                yield prepared
-                if self._stopped:
-                    break
-                continue
-            yield from self._until(lambda: self.books.on_the_way < MAX_BACKLOG)
-            if self._stopped:
-                break
-            with self.lock:
-                self.books.add(prepared)
-                self.lock.notify()
-            if prepared.kind in PREREQUISITE_KINDS:
-                yield from self._until(lambda: self.books.on_the_way == 0)
-            elif self.books.settled:
-                yield from self._take()
+    def wake(self) -> None:
+        """Something that deliveries wait for has changed."""
+        with self.lock:
+            self._wake_one()
+        self._outcomes.put(None)
 
-    def _until(self, reached: Callable[[], bool]) -> Iterator[Outcome]:
-        """Give outcomes until ``reached``, or until it is stopped and no answer is due any more."""
+    def has_room(self) -> bool:
+        """Whether `add` may be called: the backlog is bounded, and prerequisites go first."""
+        return self.pending < MAX_BACKLOG and not (self._prerequisite and self.pending)
+
+    def add(self, prepared: PreparedRequest, known_version: str = "") -> None:
+        """Deliver an item; ``known_version`` is the resourceVersion it has in the cluster."""
+        with self.lock:
+            self._prerequisite = prepared.kind in PREREQUISITE_KINDS
+            self.dispatcher.add(prepared, known_version)
+            self._wake_one()
+
+    def take(self, wait: bool) -> list[Outcome]:
+        """The outcomes that are known; with ``wait`` after something has happened, which may be none.
+
+        After `stop` it does not wait unless a response is under way.
+        """
+        found: list[Outcome | None] = []
+        if wait and not (self._stopped and not self.dispatcher.under_way):
+            found.append(self._outcomes.get())
         while True:
-            yield from self._take()
+            try:
+                found.append(self._outcomes.get_nowait())
+            except Empty:
+                break
+        if self._stopped:
             with self.lock:
-                over = reached() or (self._stopped and not self.books.under_way)
-                if over and not self.books.settled:
-                    return
-                if not self.books.settled:
-                    self._news.wait(GLANCE)
+                self._idle = 0
+                self.lock.notify_all()
+        return [outcome for outcome in found if outcome is not None]
 
-    def _take(self) -> Iterator[Outcome]:
-        while self.books.settled:
-            yield self.books.settled.popleft()
+    def is_over(self) -> bool:
+        """Whether no further outcome will come: all items are settled, or it was stopped."""
+        with self.lock:
+            busy = self.dispatcher.under_way if self._stopped else self.pending
+            return not busy and self._outcomes.empty()
+
+    def give_up_held(self) -> None:
+        """Settle what was held for quota longer than the options allow."""
+        with self.lock:
+            self.dispatcher.give_up_held(time.monotonic())
+            self._publish()
+
+    def _publish(self) -> None:
+        while self.dispatcher.settled:
+            self._outcomes.put(self.dispatcher.settled.popleft())
 
     def _work(self) -> None:
         while True:
             with self.lock:
-                task = self._next()
-                if task is None:
-                    return
-            self._attempt(task)
+                delivery = self._next()
+            if delivery is None:
+                return
+            self._attempt(delivery)
+
+    def _wake_one(self) -> None:
+        """Have one thread look for a delivery; it wakes the next one when it finds one."""
+        self.lock.notify()
+        if self._idle > 0:
+            self._idle -= 1
+        elif self._threads < self._options.max_in_flight:
+            self._threads += 1
+            threading.Thread(target=self._work, daemon=True).start()
 
     def _next(self) -> Delivery | None:
-        """Wait for a task that may be sent now; None when it is over.
-
-        One thread watches for the time when a task becomes due, and hands that over when it has one: all of
-        them would wake for each. The others wait to be notified.
-        """
+        """Wait for a delivery that may be sent now; None after `stop`."""
         while not self._stopped:
             now = time.monotonic()
-            task = self.books.take(now)
-            if task is not None:
-                if not self._is_watched:
-                    self.lock.notify()
-                return task
-            if self._is_watched:
-                self.lock.wait(GLANCE)
-            else:
-                self._is_watched = True
-                self.lock.wait(min(GLANCE, self.books.wait(now)))
-                self._is_watched = False
+            delivery = self.dispatcher.take(now)
+            due = self.dispatcher.next_due(now)
+            unwatched = due is not None and now + due < self._deadline
+            if delivery is not None:
+                if unwatched:
+                    self._wake_one()
+                return delivery
+            self._wait(due if unwatched else None, now)
         return None
 
-    def _attempt(self, task: Delivery) -> None:
-        """One request, and what follows from its answer."""
-        asked = next_request(task, self._options.is_server_dry_run)
-        task.attempts += 1
-        wait = None
-        verdict: Action
+    def _wait(self, seconds: float | None, now: float) -> None:
+        """Sleep until notified; at most ``seconds``, and then no other thread needs to wake before."""
+        self._idle += 1
+        deadline = math.inf if seconds is None else now + seconds
+        self._deadline = min(self._deadline, deadline)
+        if not self.lock.wait(seconds):
+            self._idle -= 1  # whoever notifies has done it else
+        if self._deadline == deadline:
+            self._deadline = math.inf
+
+    def _attempt(self, delivery: Delivery) -> None:
+        """Send one request, and follow up on its response."""
+        delivery.attempts += 1
+        asked: float | None = None
+        warnings: tuple[str, ...] = ()
+        action: Action
         try:
-            reply = self._transport.request(asked.method, asked.path, asked.body, asked.content_type)
-            verdict = interpret_response(
-                task, reply.status, reply.body, self._options.on_exists, self._options.is_server_dry_run
+            request = next_request(delivery, self._options)
+            response = self._transport.request(
+                request.method, request.path, request.body, request.content_type
             )
-            wait = retry_after(reply.headers, reply.body, time.time())
-        except ConnectionLost as lost:
-            task.unsure = task.unsure or task.stage == "create"
-            verdict = RetryAfter(str(lost))
+            warnings = response.warnings
+            asked = retry_after(response.headers, response.body, time.time())
+            action = interpret_response(delivery, response, self._options)
+        except ConnectionLost as error:
+            action = lost_response(delivery, str(error))
         except Exception as error:
-            verdict = Finished("failed", type(error).__name__, "the answer makes no sense", passed=False)
+            log.info("unexpected response: %(error)r", error=error)
+            action = Finished("failed", type(error).__name__, "unexpected response", passed=False)
         with self.lock:
-            now = time.monotonic()
-            if isinstance(verdict, Unauthorized):
+            if isinstance(action, Unauthorized):
                 self._transport.refresh()
-            self.books.answered(task, verdict, wait, now, random.random())
-            self._stopped = self._stopped or self.books.denied is not None
-            if self.books.settled:
-                self._news.notify_all()
-            self.lock.notify()
+            for text in warnings:
+                if text in self.warnings or len(self.warnings) < MAX_WARNINGS:
+                    self.warnings[text] += 1
+            self.dispatcher.handle(delivery, action, asked, time.monotonic(), random.random())
+            if self.dispatcher.unauthorized is not None and not self._stopped:
+                server, why = self._transport.server, self.dispatcher.unauthorized
+                self.fail(ClusterError(f"{server} does not accept the credentials: {why}"))
+            self._publish()
+            if self._stopped:
+                self._outcomes.put(None)  # whoever waits for the last response is to look again
+            if len(self.dispatcher.gate):
+                self.quota_held.notify_all()

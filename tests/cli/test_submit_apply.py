@@ -57,7 +57,7 @@ def test_applying_again_is_harmless_and_a_change_is_applied(place: Server, tmp_p
     versions = {job["metadata"]["uid"]: job["metadata"]["resourceVersion"] for job in jobs_of(place)}
     again = submitted(tmp_path, place, template(tmp_path), "-i", "0-9", "--server-side")
     assert again.code == 0, again.err
-    assert {reason for _, _, reason in outcomes(again)} == {"Applied"}
+    assert {outcome for _, outcome, _ in outcomes(again)} == {"unchanged"}
     assert versions == {
         job["metadata"]["uid"]: job["metadata"]["resourceVersion"] for job in jobs_of(place)
     }, "nothing was written"
@@ -80,7 +80,7 @@ def test_fields_of_another_manager_are_a_conflict_until_they_are_taken_over(
     assert conflict.code == 1
     assert outcomes(conflict) == [
         ("item-a", "exists", "FieldManagerConflict"),
-        ("item-b", "created", "Applied"),
+        ("item-b", "unchanged", "Applied"),
     ]
     assert "item 'a'" in conflict.err
     assert ".metadata.labels.number" in conflict.err

@@ -11,46 +11,29 @@ import pytest
 from tests.cli.cluster import template
 from tests.cli.program import Answer, run
 from tests.client.stubs import Response, stub
+from tests.submit.fake_cluster import FakeCluster, kubeconfig
 
 PLAIN = b"Too many requests, please try again later.\n"
 HOUR = 3600
 
 
-class Api:
-    """Answers what a submission asks; the first creations get ``first``, one after the other."""
+class Api(FakeCluster):
+    """A cluster whose first answers to creations are ``first``, one after the other; nothing is created."""
 
     def __init__(self, *first: Response) -> None:
+        super().__init__()
         self._first = list(first)
-        self.created = 0
 
-    def __call__(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
-        if path == "/version":
-            return 200, b"{}"
-        if path == "/apis/batch/v1":
-            return 200, json.dumps(
-                {"resources": [{"kind": "Job", "name": "jobs", "namespaced": True}]}
-            ).encode()
-        if method == "POST":
-            if self._first:
-                return self._first.pop(0)
-            self.created += 1
-            return 201, b"{}"
-        if path.partition("?")[0].endswith(("jobs", "resourcequotas", "limitranges", "events", "pods")):
-            return 200, b'{"metadata": {"resourceVersion": "1"}, "items": []}'
-        return 404, json.dumps({"kind": "Status", "reason": "NotFound", "code": 404}).encode()
+    def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if method == "POST" and self._first:
+            return self._first.pop(0)
+        return super().__call__(method, path, headers, body)
 
 
 def submitted(folder: Path, api: Api, *arguments: str) -> Answer:
     with stub(api) as server:
-        config = folder / "kubeconfig"
-        tree = {
-            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.port}"}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c"}}],
-            "current-context": "x",
-        }
-        config.write_text(json.dumps(tree))
-        options = ["--kubeconfig", str(config), "--state", str(folder / "journals"), "-o", "json"]
-        return run("submit", template(folder), *arguments, *options)
+        options = ["--kubeconfig", kubeconfig(folder, server.port), "--state", str(folder / "journals")]
+        return run("submit", template(folder), *arguments, *options, "-o", "json")
 
 
 def only(answer: Answer) -> dict[str, Any]:
@@ -84,7 +67,7 @@ def test_a_refusal_for_load_is_tried_again(tmp_path: Path, refusal: Response) ->
     assert answer.code == 0, answer.err
     assert only(answer)["outcome"] == "created"
     assert only(answer)["attempts"] >= 2
-    assert api.created == 1
+    assert api.created == {"item-a": 1}
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 Response = tuple[int, bytes] | tuple[int, bytes, Mapping[str, str]]
 """A status, a body, and headers if there are any."""
 
-Respond = Callable[[str, str, Mapping[str, str]], Response]
-"""Gets the method, the path and the headers (names in lower case) of a request."""
+Respond = Callable[[str, str, Mapping[str, str], bytes], Response]
+"""Gets the method, the path, the headers (names in lower case) and the body of a request."""
 
 
 @dataclass
@@ -37,9 +37,9 @@ def stub(respond: Respond, context: ssl.SSLContext | None = None) -> Iterator[St
 
         def answer(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            self.rfile.read(int(headers.get("content-length", 0)))
+            sent = self.rfile.read(int(headers.get("content-length", 0)))
             found.asked.append((self.command, self.path, headers))
-            status, body, *more = respond(self.command, self.path, headers)
+            status, body, *more = respond(self.command, self.path, headers, sent)
             self.send_response(status)
             for name, value in (more[0] if more else {}).items():
                 self.send_header(name, value)

@@ -53,13 +53,13 @@ def credential(**status: str) -> str:
 def only(accepted: str) -> Any:
     """A server that wants this Authorization."""
 
-    def respond(method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         return (200, b"{}") if headers.get("authorization") == accepted else (401, b"{}")
 
     return respond
 
 
-def welcome(method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+def welcome(method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
     return 200, b"{}"
 
 

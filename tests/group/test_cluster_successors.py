@@ -5,8 +5,10 @@ from typing import Any
 
 from expander.base.errors import SourceLocation
 from expander.client.client import Resource
+from expander.client.transport import Response
 from expander.manifests.rerun import Successor
 from expander.submit.delivery import (
+    Action,
     Continue,
     Delivery,
     Finished,
@@ -29,12 +31,19 @@ TREE = {
 
 
 def begun() -> Delivery:
-    """The task that the books make of a successor of the object with the uid ``old``."""
-    books = Dispatcher(AdaptiveRateLimiter(4), SubmitOptions())
-    books.add(RequestBuilder("ns").of(Successor(TREE, SourceLocation("job/a"), "old"), JOBS))
-    task = books.take(0.0)
+    """The delivery that the dispatcher makes of a successor of the object with the uid ``old``."""
+    dispatcher = Dispatcher(AdaptiveRateLimiter(4), SubmitOptions())
+    dispatcher.add(RequestBuilder("ns").prepare(Successor(TREE, SourceLocation("job/a"), "old"), JOBS))
+    task = dispatcher.take(0.0)
     assert task is not None
     return task
+
+
+OPTIONS = SubmitOptions()
+
+
+def answer(task: Delivery, code: int, body: bytes) -> Action:
+    return interpret_response(task, Response(code, {}, body), OPTIONS)
 
 
 def status(code: int, reason: str) -> bytes:
@@ -42,36 +51,37 @@ def status(code: int, reason: str) -> bytes:
 
 
 def found(uid: str, body: bytes = b"{}") -> bytes:
-    tree: dict[str, Any] = json.loads(body)
-    tree["metadata"] = {**tree.get("metadata", {}), "uid": uid, "resourceVersion": "1"}
+    tree: dict[str, Any] = {"kind": "Job", **json.loads(body)}
+    metadata = {"name": "a", "namespace": "ns", "uid": uid, "resourceVersion": "1"}
+    tree["metadata"] = {**tree.get("metadata", {}), **metadata}
     return json.dumps(tree).encode()
 
 
 def test_what_it_replaces_goes_first_with_its_pods_and_only_that() -> None:
     task = begun()
-    asked = next_request(task)
+    asked = next_request(task, OPTIONS)
     assert (asked.method, asked.path) == ("DELETE", "/apis/batch/v1/namespaces/ns/jobs/a")
     options = json.loads(asked.body or b"")
     assert (options["preconditions"], options["propagationPolicy"]) == ({"uid": "old"}, "Foreground")
-    assert interpret_response(task, 200, b"{}") == Continue()
-    assert isinstance(interpret_response(task, 200, found("old")), RetryAfter)
-    assert interpret_response(task, 404, status(404, "NotFound")) == Continue()
-    assert next_request(task).method == "POST"
-    assert interpret_response(task, 201, b"{}") == Finished("created", "Recreated")
+    assert answer(task, 200, b"{}") == Continue()
+    assert isinstance(answer(task, 200, found("old")), RetryAfter)
+    assert answer(task, 404, status(404, "NotFound")) == Continue()
+    assert next_request(task, OPTIONS).method == "POST"
+    assert answer(task, 201, found("new")) == Finished("created", "Recreated")
 
 
 def test_what_is_gone_already_is_no_hindrance() -> None:
     task = begun()
-    assert interpret_response(task, 404, status(404, "NotFound")) == Continue()
-    assert interpret_response(task, 404, status(404, "NotFound")) == Continue()
-    assert next_request(task).method == "POST"
+    assert answer(task, 404, status(404, "NotFound")) == Continue()
+    assert answer(task, 404, status(404, "NotFound")) == Continue()
+    assert next_request(task, OPTIONS).method == "POST"
 
 
 def test_its_own_earlier_creation_is_recognized_and_another_object_is_spared() -> None:
     for body, outcome in ((None, "created"), (b'{"metadata": {"name": "a"}}', "exists")):
         task = begun()
-        assert isinstance(interpret_response(task, 409, status(409, "Conflict")), RetryAfter)
-        assert next_request(task).method == "GET"
-        verdict = interpret_response(task, 200, found("new", body or task.prepared.body))
+        assert isinstance(answer(task, 409, status(409, "Conflict")), RetryAfter)
+        assert next_request(task, OPTIONS).method == "GET"
+        verdict = answer(task, 200, found("new", body or task.prepared.body))
         assert isinstance(verdict, Finished)
         assert verdict.outcome == outcome

@@ -16,7 +16,7 @@ NO_GROUP = Scope("n", "")
 
 def sent(name: str, scope: Scope = SCOPE) -> PreparedRequest:
     metadata = {"name": name, "namespace": scope.namespace, "labels": {"jobgroup": scope.group}}
-    return RequestBuilder("n").of(
+    return RequestBuilder("n").prepare(
         Manifest({"kind": "Job", "metadata": metadata}, SourceLocation("f", 1)), JOBS
     )
 
@@ -34,9 +34,9 @@ def listed(window: ActiveWindow, scope: Scope, *jobs: dict[str, Any]) -> None:
 
 def test_a_job_that_ends_before_its_answer_comes_is_not_counted() -> None:
     window = ActiveWindow(2)
-    window.sending(sent("a"))
+    window.reserve(sent("a"))
     window.changed(SCOPE, "MODIFIED", job("a", finished=True))
-    window.answered(sent("a"), True)
+    window.confirm(sent("a"), True)
     assert window.active == 0
 
 
@@ -51,10 +51,10 @@ def test_jobs_of_others_fill_the_window_until_they_finish_or_go() -> None:
 def test_a_list_forgets_what_went_meanwhile_and_keeps_what_it_cannot_know() -> None:
     window = ActiveWindow(9)
     for name in ("gone", "late", "sent"):
-        window.sending(sent(name))
-    window.answered(sent("gone"), True)
+        window.reserve(sent(name))
+    window.confirm(sent("gone"), True)
     window.begin_list(SCOPE)
-    window.answered(sent("late"), True)
+    window.confirm(sent("late"), True)
     window.page(SCOPE, [])
     window.end_list(SCOPE)
     assert window.active == 2
@@ -63,8 +63,8 @@ def test_a_list_forgets_what_went_meanwhile_and_keeps_what_it_cannot_know() -> N
 def test_a_list_says_nothing_of_other_namespaces() -> None:
     window = ActiveWindow(9)
     for scope in (SCOPE, OTHER):
-        window.sending(sent("a", scope))
-        window.answered(sent("a", scope), True)
+        window.reserve(sent("a", scope))
+        window.confirm(sent("a", scope), True)
     listed(window, SCOPE)
     assert window.active == 1
     listed(window, OTHER, job("a", finished=True, namespace="m"))
@@ -73,19 +73,19 @@ def test_a_list_says_nothing_of_other_namespaces() -> None:
 
 def test_a_refused_job_leaves_the_window_unless_there_is_another_of_its_name() -> None:
     window = ActiveWindow(1)
-    window.sending(sent("a"))
-    window.answered(sent("a"), False)
+    window.reserve(sent("a"))
+    window.confirm(sent("a"), False)
     assert not window.is_full
-    window.sending(sent("b"))
+    window.reserve(sent("b"))
     window.changed(SCOPE, "ADDED", job("b"))
-    window.answered(sent("b"), False)
+    window.confirm(sent("b"), False)
     assert window.is_full
 
 
 def test_without_a_group_only_jobs_that_were_sent_count() -> None:
     window = ActiveWindow(2)
-    window.sending(sent("a", NO_GROUP))
-    window.answered(sent("a", NO_GROUP), True)
+    window.reserve(sent("a", NO_GROUP))
+    window.confirm(sent("a", NO_GROUP), True)
     listed(window, NO_GROUP, job("a"), job("foreign"))
     assert window.active == 1
     window.changed(NO_GROUP, "MODIFIED", job("a", finished=True))

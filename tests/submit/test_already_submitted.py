@@ -12,7 +12,8 @@ from expander.base.errors import SourceLocation
 from expander.client.client import ApiClient, Resource
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.manifest import Manifest
-from expander.submit import journal as known
+from expander.submit import already_submitted
+from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.journal import Journal
 from expander.submit.request import PreparedRequest, RequestBuilder
 
@@ -46,56 +47,62 @@ def job(name: str) -> PreparedRequest:
         "kind": "Job",
         "metadata": {"name": name, "labels": {"jobgroup": "load"}},
     }
-    return RequestBuilder("default").of(Manifest(tree, SourceLocation("job.yaml", 1)), JOBS)
+    return RequestBuilder("default").prepare(Manifest(tree, SourceLocation("job.yaml", 1)), JOBS)
 
 
-def knowing(journal: Journal, cluster: Cluster) -> known.AlreadySubmitted:
-    return known.AlreadySubmitted(journal, cast(ApiClient, cluster), "jobgroup", lambda _: None)
+def knowing(cluster: Cluster, journal: Journal | None) -> AlreadySubmitted:
+    return AlreadySubmitted(cast(ApiClient, cluster), "jobgroup", lambda _: None, journal)
 
 
-def test_without_a_journal_the_cluster_is_listed_once_and_the_journal_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(known, "LIST_WAIT_SECONDS", 60)
-    path = tmp_path / "journal"
+def has(submitted: AlreadySubmitted, name: str) -> bool:
+    return submitted.is_delivered(job(name)) or submitted.exists(job(name))
+
+
+def test_without_a_journal_the_cluster_is_listed_once(tmp_path: Path) -> None:
     cluster = Cluster(job("a"), job("b"))
-    with Journal(path) as journal:
-        one = knowing(journal, cluster)
-        assert [one.has(job(name)) for name in ("a", "b", "c")] == [True, True, False]
-        assert cluster.listed == 1
-    gone = Cluster()
-    with Journal(path) as journal:
-        again = knowing(journal, gone)
-        assert [again.has(job(name)) for name in ("a", "b", "c")] == [True, True, False]
-        assert gone.listed == 0
+    with Journal(tmp_path / "journal") as journal:
+        one = knowing(cluster, journal)
+        assert [has(one, name) for name in ("a", "b", "c")] == [True, True, False]
+    assert cluster.listed == 1
 
 
-def test_sending_does_not_wait_for_a_list_that_takes_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(known, "LIST_WAIT_SECONDS", 0.01)
+def test_with_a_journal_the_cluster_is_not_listed(tmp_path: Path) -> None:
+    cluster = Cluster()
+    with Journal(tmp_path / "journal") as journal:
+        journal.add(job("a").key, "created")
+    with Journal(tmp_path / "journal") as journal:
+        one = knowing(cluster, journal)
+        assert [has(one, name) for name in ("a", "c")] == [True, False]
+    assert cluster.listed == 0
+
+
+def test_a_run_of_its_own_lists_the_group_from_its_second_item_on() -> None:
+    cluster = Cluster(job("a"), job("b"), job("c"))
+    one = knowing(cluster, None)
+    assert [has(one, name) for name in ("a", "b", "c", "d")] == [False, True, True, False]
+    assert cluster.listed == 1
+
+
+def test_sending_does_not_wait_for_a_list_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(already_submitted, "LIST_WAIT_SECONDS", 0.01)
     cluster = Cluster(job("a"))
     cluster.answers.clear()
-    with Journal(tmp_path / "journal") as journal:
-        one = knowing(journal, cluster)
-        assert not one.has(job("a"))
-        cluster.answers.set()
+    one = knowing(cluster, None)
+    assert not one.exists(job("a"))
+    assert not one.exists(job("a"))
+    cluster.answers.set()
 
 
-def test_a_journal_that_misses_much_of_what_is_there_has_it_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_journal_that_misses_much_of_what_is_there_has_it_listed(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     with Journal(path) as journal:
         journal.add(job("a").key, "created")
-    cluster = Cluster()
+    cluster = Cluster(job("x"))
     with Journal(path) as journal:
-        one = knowing(journal, cluster)
-        for number in range(known.LIST_AFTER_MISSES - 1):
-            assert not one.has(job(f"{number}"))
-            one.found(job(f"{number}"))
-        assert cluster.listed == 0
-        for _ in range(3):
-            one.found(job("x"))
-        assert cluster.asked.wait(60)
+        one = knowing(cluster, journal)
+        for number in range(already_submitted.LIST_AFTER_MISSES):
+            assert not one.exists(job(f"{number}"))
+            assert cluster.listed == 0
+            one.missed(job(f"{number}"))
+        assert one.exists(job("x"))
         assert cluster.listed == 1

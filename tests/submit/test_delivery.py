@@ -9,18 +9,23 @@ import pytest
 
 from expander.base.errors import SourceLocation
 from expander.client.client import Resource
+from expander.client.transport import Response
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.submit.delivery import (
+    MAX_FOREIGN_ERRORS,
+    Action,
     Continue,
     Delivery,
     Finished,
     QuotaExceeded,
+    Request,
     RetryAfter,
     Unauthorized,
     interpret_response,
     next_request,
 )
+from expander.submit.options import SubmitOptions
 from expander.submit.request import PreparedRequest, RequestBuilder
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
@@ -33,19 +38,36 @@ def prepared(name: str = "a", group: str = "g", image: str = "x", **metadata: An
         "metadata": {**({"name": name} if name else {}), "labels": {"jobgroup": group}, **metadata},
         "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
     }
-    return RequestBuilder("ns").of(Manifest(tree, SourceLocation("job.yaml", 1)), JOBS)
+    return RequestBuilder("ns").prepare(Manifest(tree, SourceLocation("job.yaml", 1)), JOBS)
 
 
 def status(code: int, reason: str, message: str = "no") -> bytes:
     return json.dumps({"kind": "Status", "reason": reason, "message": message, "code": code}).encode()
 
 
-def taken(task: Delivery, by: PreparedRequest | None, on_exists: Any = "fail", **metadata: Any) -> Any:
-    """The verdict when the name is taken by ``by``, or by something that is not of this program."""
-    assert interpret_response(task, 409, status(409, "AlreadyExists")) == Continue()
-    found = json.loads(by.body) if by else {"metadata": {"name": "a"}}
-    found["metadata"].update({"uid": "u", "resourceVersion": "7", **metadata})
-    return interpret_response(task, 200, json.dumps(found).encode(), on_exists)
+def answer(task: Delivery, code: int, body: bytes, **options: Any) -> Action:
+    """What a response leads to."""
+    return interpret_response(task, Response(code, {}, body), SubmitOptions(**options))
+
+
+def asked(task: Delivery) -> Request:
+    return next_request(task, SubmitOptions())
+
+
+def kept(item: PreparedRequest, **metadata: Any) -> bytes:
+    """The object as the server keeps it."""
+    tree = json.loads(item.body)
+    tree["metadata"] |= {"uid": "u", "resourceVersion": "7", **metadata}
+    return json.dumps(tree).encode()
+
+
+def taken(task: Delivery, by: PreparedRequest | None, **options: Any) -> Any:
+    """The action when the name is taken by ``by``, or by something that is not of this program."""
+    assert answer(task, 409, status(409, "AlreadyExists"), **options) == Continue()
+    found = json.loads(kept(by or task.prepared))
+    if by is None:
+        del found["metadata"]["annotations"]
+    return answer(task, 200, json.dumps(found).encode(), **options)
 
 
 def test_recorded_answers_are_understood(reference: Path) -> None:
@@ -62,27 +84,61 @@ def test_recorded_answers_are_understood(reference: Path) -> None:
         "invalid-422",
         "unknown-field-strict-400",
         "rbac-forbidden-403",
-        "too-large-413",
         "not-found-404",
+        "too-large-413",
     ]
-    for name, kind in expected.items():
-        answer = answers[name]
-        verdict = interpret_response(Delivery(prepared()), answer["status"], answer["body"].encode())
-        assert isinstance(verdict, kind), name
-    for name in final:
-        verdict = interpret_response(
-            Delivery(prepared()), answers[name]["status"], answers[name]["body"].encode()
-        )
-        assert isinstance(verdict, Finished)
-        assert verdict.outcome == "refused"
-        assert not verdict.passed
+    created = json.loads(answers["create-201"]["body"])["metadata"]
+    for name in [*expected, *final]:
+        task = Delivery(prepared(created["name"], namespace=created["namespace"]))
+        action = answer(task, answers[name]["status"], answers[name]["body"].encode())
+        assert isinstance(action, expected.get(name, Finished)), name
+        if name in final:
+            assert isinstance(action, Finished)
+            assert (action.outcome, action.passed) == ("refused", False)
+
+
+def test_an_error_that_no_api_server_wrote_is_final_only_when_it_stays_and_nothing_was_created() -> None:
+    page = b"<html>413 Request Entity Too Large</html>"
+    task = Delivery(prepared())
+    for _ in range(MAX_FOREIGN_ERRORS - 1):
+        assert isinstance(answer(task, 413, page), RetryAfter)
+    assert answer(task, 413, page) == Continue()
+    assert asked(task).method == "GET"
+    assert isinstance(task.if_absent, Finished)
+    assert (task.if_absent.outcome, task.if_absent.reason) == ("refused", "HTTP413")
+    assert answer(task, 200, kept(task.prepared)) == Finished("created", "AnswerLost")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b"<html><body>Sign in</body></html>",
+        b'{"kind": "Status", "status": "Success"}',
+        kept(prepared("b")),
+        kept(prepared(), namespace="other"),
+        kept(prepared(), uid=""),
+        kept(prepared(), uid=7),
+        kept(prepared()).replace(b'"Job"', b'"JobList"'),
+        kept(prepared())[:-1],
+    ],
+)
+@pytest.mark.parametrize("code", [200, 201, 202, 204, 302])
+def test_a_success_without_the_object_is_a_lost_answer(code: int, body: bytes) -> None:
+    task = Delivery(prepared())
+    assert isinstance(answer(task, code, body), RetryAfter)
+    assert task.maybe_created
+    assert taken(task, prepared()) == Finished("created", "AnswerLost")
 
 
 def test_the_request_is_strict_and_has_the_digest() -> None:
-    asked = next_request(Delivery(prepared()))
-    assert asked.method == "POST"
-    assert asked.path.startswith("/apis/batch/v1/namespaces/ns/jobs?fieldValidation=Strict")
-    assert json.loads(asked.body or b"")["metadata"]["annotations"][DIGEST_ANNOTATION] == prepared().digest
+    request = asked(Delivery(prepared()))
+    assert request.method == "POST"
+    assert request.path.startswith("/apis/batch/v1/namespaces/ns/jobs?fieldValidation=Strict")
+    assert json.loads(request.body or b"")["metadata"]["annotations"][DIGEST_ANNOTATION] == prepared().digest
 
 
 def test_digests_tell_content_apart_and_not_the_order_of_keys() -> None:
@@ -90,14 +146,14 @@ def test_digests_tell_content_apart_and_not_the_order_of_keys() -> None:
     assert prepared(image="y").digest != prepared().digest
     one = Manifest({"kind": "Job", "metadata": {"name": "a", "namespace": "n"}}, SourceLocation("f", 1))
     two = Manifest({"metadata": {"namespace": "n", "name": "a"}, "kind": "Job"}, SourceLocation("f", 1))
-    assert RequestBuilder("ns").of(one, JOBS).digest == RequestBuilder("ns").of(two, JOBS).digest
+    assert RequestBuilder("ns").prepare(one, JOBS).digest == RequestBuilder("ns").prepare(two, JOBS).digest
 
 
 def test_a_generated_name_is_the_same_in_every_run_and_differs_for_equal_manifests() -> None:
     manifest = Manifest({"kind": "Job", "metadata": {"generateName": "run-"}}, SourceLocation("f", 1))
     first, second = RequestBuilder("ns"), RequestBuilder("ns")
-    names = [first.of(manifest, JOBS).name, first.of(manifest, JOBS).name]
-    assert names == [second.of(manifest, JOBS).name, second.of(manifest, JOBS).name]
+    names = [first.prepare(manifest, JOBS).name, first.prepare(manifest, JOBS).name]
+    assert names == [second.prepare(manifest, JOBS).name, second.prepare(manifest, JOBS).name]
     assert len(set(names)) == 2
 
 
@@ -108,16 +164,16 @@ def test_the_same_item_in_the_cluster_is_unchanged() -> None:
 @pytest.mark.parametrize("code", [500, 504])
 def test_an_item_whose_answer_was_lost_is_found_as_created(code: int) -> None:
     task = Delivery(prepared())
-    assert isinstance(interpret_response(task, code, b"oops"), RetryAfter)
+    assert isinstance(answer(task, code, b"oops"), RetryAfter)
     assert taken(task, prepared()) == Finished("created", "AnswerLost")
 
 
 def test_a_quota_that_a_lost_request_may_have_used_up_is_no_refusal_yet() -> None:
-    task = Delivery(prepared(), unsure=True)
+    task = Delivery(prepared(), maybe_created=True)
     full = "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"
-    assert interpret_response(task, 403, status(403, "Forbidden", full)) == Continue()
-    assert isinstance(interpret_response(task, 404, status(404, "NotFound")), RetryAfter)
-    assert isinstance(interpret_response(task, 403, status(403, "Forbidden", full)), QuotaExceeded)
+    assert answer(task, 403, status(403, "Forbidden", full)) == Continue()
+    assert isinstance(answer(task, 404, status(404, "NotFound")), RetryAfter)
+    assert isinstance(answer(task, 403, status(403, "Forbidden", full)), QuotaExceeded)
 
 
 def test_each_way_a_name_can_be_taken_has_its_own_message() -> None:
@@ -133,37 +189,82 @@ def test_another_group_is_told_by_its_label_alone() -> None:
     other = prepared(group="h", annotations={"team": "g"})
     tree = json.loads(other.body)
     tree["metadata"]["labels"]["team"] = "g"
-    assert (
-        taken(Delivery(prepared()), replace(other, body=json.dumps(tree).encode())).reason == "AnotherGroup"
-    )
+    changed = replace(other, body=json.dumps(tree).encode())
+    assert taken(Delivery(prepared()), changed).reason == "AnotherGroup"
     assert "group 'h'" in taken(Delivery(prepared()), other).message
 
 
 def test_skip_passes_over_what_exists() -> None:
-    assert taken(Delivery(prepared()), None, "skip").passed
+    assert taken(Delivery(prepared()), None, on_exists="skip").passed
 
 
-def test_replace_sends_the_version_it_read() -> None:
+def test_what_may_be_created_and_not_read_exists_and_cannot_be_compared() -> None:
     task = Delivery(prepared())
-    assert taken(task, prepared(image="y"), "replace") == Continue()
-    asked = next_request(task)
-    assert asked.method == "PUT"
-    assert json.loads(asked.body or b"")["metadata"]["resourceVersion"] == "7"
-    verdict = interpret_response(
-        task, 422, status(422, "Invalid", "spec.template: field is immutable"), "replace"
+    assert answer(task, 409, status(409, "AlreadyExists")) == Continue()
+    action = answer(task, 403, status(403, "Forbidden", "jobs.batch is forbidden"))
+    assert isinstance(action, Finished)
+    assert (action.outcome, action.reason, action.passed) == ("exists", "CannotCompare", False)
+    assert action.message == "job.batch 'a' exists, cannot be compared: jobs.batch is forbidden"
+
+
+def test_replace_sends_what_it_read_of_the_version_the_selector_and_generated_labels() -> None:
+    generated = {"batch.kubernetes.io/job-name": "a", "controller-uid": "u", "job-name": "a"}
+    found = json.loads(kept(prepared(image="y")))
+    found["spec"]["selector"] = {"matchLabels": {"controller-uid": "u"}}
+    found["spec"]["template"]["metadata"] = {"labels": {**generated, "old": "x"}}
+    task = Delivery(prepared())
+    answer(task, 409, status(409, "AlreadyExists"))
+    assert answer(task, 200, json.dumps(found).encode(), on_exists="replace") == Continue()
+    request = next_request(task, SubmitOptions(on_exists="replace"))
+    assert request.method == "PUT"
+    sent = json.loads(request.body or b"")
+    assert sent["metadata"]["resourceVersion"] == "7"
+    assert sent["spec"]["selector"] == found["spec"]["selector"]
+    assert sent["spec"]["template"]["metadata"]["labels"] == generated
+    assert answer(task, 200, kept(prepared()), on_exists="replace") == Finished("created", "Replaced")
+
+
+def test_a_field_that_cannot_be_replaced_is_named_without_its_value() -> None:
+    task = Delivery(prepared(), stage="replace")
+    value = 'core.PodTemplateSpec{ObjectMeta:v1.ObjectMeta{Name:""}, ' + "Spec:core.PodSpec{}, " * 50 + "}"
+    cause = f"Invalid value: {value}: field is immutable"
+    tree = {
+        "kind": "Status",
+        "reason": "Invalid",
+        "message": f'Job.batch "a" is invalid: spec.template: {cause}',
+        "details": {"causes": [{"field": "spec.template", "message": cause}]},
+    }
+    action = answer(task, 422, json.dumps(tree).encode(), on_exists="replace")
+    assert isinstance(action, Finished)
+    assert action.message == (
+        'Job.batch "a" is invalid: spec.template: field is immutable; --on-exists recreate deletes it first'
     )
-    assert isinstance(verdict, Finished)
-    assert "recreate" in verdict.message
 
 
 def test_recreate_deletes_that_very_object_and_waits_until_it_is_gone() -> None:
     task = Delivery(prepared())
-    assert taken(task, prepared(image="y"), "recreate") == Continue()
-    asked = next_request(task)
-    assert asked.method == "DELETE"
-    assert json.loads(asked.body or b"")["preconditions"] == {"uid": "u"}
-    assert interpret_response(task, 200, b"{}", "recreate") == Continue()
-    assert isinstance(interpret_response(task, 200, b'{"metadata": {"uid": "u"}}', "recreate"), RetryAfter)
-    assert interpret_response(task, 404, status(404, "NotFound"), "recreate") == Continue()
-    assert next_request(task).method == "POST"
-    assert interpret_response(task, 201, b"{}", "recreate") == Finished("created", "Recreated")
+    assert taken(task, prepared(image="y"), on_exists="recreate") == Continue()
+    request = asked(task)
+    assert request.method == "DELETE"
+    assert json.loads(request.body or b"")["preconditions"] == {"uid": "u"}
+    assert answer(task, 200, b"{}", on_exists="recreate") == Continue()
+    old = answer(task, 200, kept(prepared(image="y")), on_exists="recreate")
+    assert isinstance(old, RetryAfter)
+    assert answer(task, 404, status(404, "NotFound"), on_exists="recreate") == Continue()
+    assert asked(task).method == "POST"
+    again = answer(task, 201, kept(prepared(), uid="v"), on_exists="recreate")
+    assert again == Finished("created", "Recreated")
+
+
+def test_server_side_apply_tells_created_changed_and_unchanged_apart() -> None:
+    for code, known, outcome in ((201, "", "created"), (200, "7", "unchanged"), (200, "6", "changed")):
+        task = Delivery(prepared(), known_version=known)
+        action = answer(task, code, kept(prepared()), server_side=True)
+        assert isinstance(action, Finished)
+        assert action.outcome == outcome
+
+
+def test_a_missing_namespace_comes_with_what_creates_it() -> None:
+    action = answer(Delivery(prepared()), 404, status(404, "NotFound", 'namespaces "ns" not found'))
+    assert isinstance(action, Finished)
+    assert action.message == 'namespaces "ns" not found; `kubectl create namespace ns` creates it'

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from expander.client.quotas import NamespaceLimits
 from expander.manifests.manifest import Manifest
+from expander.submit.options import OnQuota, SubmitOptions
 from expander.submit.preflight import MAX_NAMESPACES, MAX_READ_AHEAD, Preflight
 from tests.plan.batches import capacity, job, limit_range, quota
 
@@ -22,11 +23,10 @@ class Scene:
         self.asked[namespace] += 1
         return self.limits.get(namespace, NamespaceLimits(namespace))
 
-    def told(self, manifests: Iterator[Manifest], on_quota: str = "wait") -> Iterator[Manifest]:
-        foresight = Preflight(
-            self.of, self.said.append, namespace="default", on_quota=on_quota, clock=lambda: self.now
-        )
-        return foresight.told(manifests)
+    def told(self, manifests: Iterator[Manifest], on_quota: OnQuota = "wait") -> Iterator[Manifest]:
+        options = SubmitOptions(on_quota=on_quota)
+        preflight = Preflight(self.of, options, "default", self.said.append, clock=lambda: self.now)
+        return preflight.check(manifests)
 
 
 def jobs(count: int, *namespaces: str) -> Iterator[Manifest]:
@@ -110,7 +110,7 @@ def test_that_limits_cannot_be_read_is_said_once() -> None:
         a=NamespaceLimits("a", unknown="no right to"), b=NamespaceLimits("b", unknown="no right to")
     )
     assert sum(1 for _ in scene.told(jobs(10, "a", "b"))) == 10
-    assert scene.said == ["note: what fits is not known: no right to"]
+    assert scene.said == ["note: cannot tell what fits: no right to"]
 
 
 def test_what_a_limit_range_refuses_is_said() -> None:

@@ -28,7 +28,7 @@ def line(*items: str) -> QuotaGate[str]:
     gate: QuotaGate[str] = QuotaGate()
     gate.refuse("p", ONE, 0.0)
     for item in items:
-        gate.join("p", item)
+        gate.enqueue("p", item)
     return gate
 
 
@@ -42,19 +42,19 @@ def released(gate: QuotaGate[str], now: float) -> list[str]:
 def test_no_more_go_than_there_is_room_for() -> None:
     gate = line(A, B, *REST)
     assert released(gate, 1.0) == []
-    gate.look("p", quotas(used=8), 1.0, read=True)
+    gate.update_quota("p", quotas(used=8), 1.0, listed=True)
     assert released(gate, 1.0) == ["a", "b"]
-    gate.look("p", quotas(used=8), 2.0, read=True)
+    gate.update_quota("p", quotas(used=8), 2.0, listed=True)
     assert released(gate, 2.0) == [], "two are under way and may not be counted yet"
 
 
 def test_news_that_comes_right_after_an_answer_may_not_count_it_yet() -> None:
     gate = line(A, B, *REST)
-    gate.look("p", quotas(used=8), 1.0, read=False)
+    gate.update_quota("p", quotas(used=8), 1.0, listed=False)
     assert released(gate, 1.0) == ["a", "b"]
     for item in (A, B):
-        gate.over("p", item, 1.1, made=True)
-    gate.look("p", quotas(used=9), 1.2, read=False)
+        gate.release_done("p", item, 1.1, created=True)
+    gate.update_quota("p", quotas(used=9), 1.2, listed=False)
     assert released(gate, 1.2) == [], "the one that is left was taken by the second"
     assert released(gate, 1.2 + QUOTA_LAG_SECONDS) == ["c"], (
         "no other news came in between, so it was counted"
@@ -63,9 +63,9 @@ def test_news_that_comes_right_after_an_answer_may_not_count_it_yet() -> None:
 
 def test_what_became_no_object_takes_no_room() -> None:
     gate = line(A, B, *REST)
-    gate.look("p", quotas(used=9), 1.0, read=True)
+    gate.update_quota("p", quotas(used=9), 1.0, listed=True)
     assert released(gate, 1.0) == ["a"]
-    gate.over("p", A, 1.1, made=False)
+    gate.release_done("p", A, 1.1, created=False)
     assert released(gate, 1.1) == ["b"]
 
 
@@ -74,13 +74,13 @@ def test_every_quota_that_refused_must_have_room() -> None:
     gate.refuse("p", CPU, 0.5)
     status = {"hard": {"cpu": "9"}, "used": {"cpu": "6"}}
     cores = {"metadata": {"name": "cores"}, "status": status}
-    gate.look("p", quotas(used=5, cores=cores), 1.0, read=True)
+    gate.update_quota("p", quotas(used=5, cores=cores), 1.0, listed=True)
     assert released(gate, 1.0) == ["a"]
 
 
 def test_all_go_when_the_quota_is_gone() -> None:
     gate = line(A, B)
-    gate.look("p", {}, 1.0, read=True)
+    gate.update_quota("p", {}, 1.0, listed=True)
     assert released(gate, 1.0) == ["a", "b"]
 
 
@@ -88,51 +88,51 @@ def test_a_refusal_is_doubted_until_quotas_are_read_after_it() -> None:
     gate = line(A)
     assert not gate.is_doubted("p", QUOTA_LAG_SECONDS / 2)
     assert gate.is_doubted("p", QUOTA_LAG_SECONDS)
-    gate.look("p", quotas(used=10), QUOTA_LAG_SECONDS, read=False)
+    gate.update_quota("p", quotas(used=10), QUOTA_LAG_SECONDS, listed=False)
     assert gate.is_doubted("p", QUOTA_LAG_SECONDS), "it may be older than the refusal"
-    gate.look("p", quotas(used=10), QUOTA_LAG_SECONDS, read=True)
+    gate.update_quota("p", quotas(used=10), QUOTA_LAG_SECONDS, listed=True)
     assert not gate.is_doubted("p", 2 * QUOTA_LAG_SECONDS)
 
 
 def test_one_item_probes_now_and_then_without_room() -> None:
     gate = line(A, B)
     assert [gate.release("p", PROBE_SECONDS), gate.release("p", PROBE_SECONDS)] == ["a", None]
-    gate.over("p", A, PROBE_SECONDS, made=False)
+    gate.release_done("p", A, PROBE_SECONDS, created=False)
     assert [gate.release("p", PROBE_SECONDS + 1), gate.release("p", 2 * PROBE_SECONDS)] == [None, "b"]
 
 
 def test_where_quotas_cannot_be_read_every_success_lets_two_more_go() -> None:
     gate = line(A, B, *REST)
-    gate.look_away("p")
+    gate.mark_unreadable("p")
     assert released(gate, UNREADABLE_PROBE_SECONDS) == ["a"]
-    gate.over("p", A, UNREADABLE_PROBE_SECONDS, made=True)
+    gate.release_done("p", A, UNREADABLE_PROBE_SECONDS, created=True)
     assert released(gate, UNREADABLE_PROBE_SECONDS) == ["b", "c"]
-    gate.over("p", B, UNREADABLE_PROBE_SECONDS, made=True)
+    gate.release_done("p", B, UNREADABLE_PROBE_SECONDS, created=True)
     gate.refuse("p", ONE, UNREADABLE_PROBE_SECONDS)
     assert released(gate, UNREADABLE_PROBE_SECONDS) == []
 
 
 def test_a_place_opens_when_its_line_is_through() -> None:
     gate = line(A)
-    gate.look("p", quotas(used=0), 1.0, read=True)
+    gate.update_quota("p", quotas(used=0), 1.0, listed=True)
     assert released(gate, 1.0) == ["a"]
-    assert gate.closed("p"), "its answer may be another refusal"
-    gate.over("p", A, 1.0, made=True)
+    assert gate.is_closed("p"), "its answer may be another refusal"
+    gate.release_done("p", A, 1.0, created=True)
     assert released(gate, 1.0) == []
-    assert not gate.closed("p")
+    assert not gate.is_closed("p")
 
 
 def test_a_place_stays_closed_without_items_until_there_is_room() -> None:
     gate = line()
     assert released(gate, 1.0) == []
-    assert gate.closed("p"), "whoever was refused may still be on the way into the line"
-    gate.look("p", quotas(used=0), 1.0, read=True)
+    assert gate.is_closed("p"), "whoever was refused may still be on the way into the line"
+    gate.update_quota("p", quotas(used=0), 1.0, listed=True)
     assert released(gate, 1.0) == []
-    assert not gate.closed("p")
+    assert not gate.is_closed("p")
 
 
 def test_items_held_too_long_are_taken_out() -> None:
     gate = line(A, B)
     held = {id(A): 1.0, id(B): 5.0}
-    assert gate.expired(3.0, held) == ["a"]
+    assert gate.expire(3.0, held) == ["a"]
     assert len(gate) == 1

@@ -1,4 +1,4 @@
-"""The pace follows what the server takes."""
+"""The limiter follows what the server takes."""
 
 import random
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from expander.submit.rate_limiter import AdaptiveRateLimiter
 
 def limits(refuses: Callable[[int], bool], answers: int, most: int = 32) -> list[int]:
     """The limit after each answer of a server that takes 50 ms for each request."""
-    pace, now, found = AdaptiveRateLimiter(most), 0.0, []
+    limiter, now, found = AdaptiveRateLimiter(most), 0.0, []
     for _ in range(answers):
-        now += 0.05 / pace.limit
-        pace.answered(now, refuses(pace.limit))
-        found.append(pace.limit)
+        now += 0.05 / limiter.limit
+        limiter.record(now, refuses(limiter.limit))
+        found.append(limiter.limit)
     return found
 
 
@@ -20,7 +20,7 @@ def test_a_healthy_server_is_soon_given_all_that_is_allowed() -> None:
     assert limits(lambda _: False, 400)[-1] == 32
 
 
-def test_the_pace_doubles_in_each_round_trip_until_the_first_refusal() -> None:
+def test_the_limiter_doubles_in_each_round_trip_until_the_first_refusal() -> None:
     found = limits(lambda _: False, 28)
     assert [found[count] for count in (3, 11, 27)] == [8, 16, 32]
     assert limits(lambda limit: limit > 10, 14)[-1] <= 11
@@ -30,7 +30,7 @@ def test_a_server_that_refuses_everything_is_asked_one_thing_at_a_time() -> None
     assert limits(lambda _: True, 200)[-1] == 1
 
 
-def test_refusals_above_a_capacity_keep_the_pace_near_it() -> None:
+def test_refusals_above_a_capacity_keep_the_limiter_near_it() -> None:
     found = limits(lambda limit: limit > 8, 4000)[1000:]
     assert 3 < sum(found) / len(found) < 11
 
@@ -43,11 +43,11 @@ def test_refusals_that_have_nothing_to_do_with_load_do_not_slow_down_for_long() 
 
 
 def test_a_token_bucket_allows_a_burst_and_then_the_rate() -> None:
-    pace, now, begun = AdaptiveRateLimiter(32, qps=10, burst=5), 0.0, []
+    limiter, now, begun = AdaptiveRateLimiter(32, qps=10, burst=5), 0.0, []
     while now < 2.0:
-        wait = pace.wait(now)
+        wait = limiter.wait(now)
         if wait == 0:
-            pace.begin()
+            limiter.acquire()
             begun.append(now)
         else:
             now += wait + 1e-9

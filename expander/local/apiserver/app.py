@@ -153,7 +153,7 @@ class App:
         form: codecs.ResponseFormat,
         manager: str,
     ) -> web.StreamResponse:
-        backend, code = self._backend, 200
+        backend = self._backend
         warnings: list[str] = []
         writer = write.WriteRequest(backend, target, query, manager)
         if verb == "patch":
@@ -167,13 +167,13 @@ class App:
             elif verb == "deletecollection":
                 obj = delete.collection(backend, target, body.data, query)
             elif verb == "create":
-                (obj, warnings), code = writer.create(body), 201
+                obj, warnings = writer.create(body)
             else:
                 obj, warnings = writer.update(body)
         shaped = obj
         if obj.get("kind") == target.resource.kind:
             shaped = codecs.encode_object(target.resource, obj, form, backend.clock())
-        return codecs.object_response(shaped, code=code, form=form, headers=_warned(warnings))
+        return codecs.object_response(shaped, code=writer.code, form=form, headers=_warned(warnings))
 
 
 def _lasts(query: Mapping[str, str]) -> bool:

@@ -180,14 +180,18 @@ MANAGER_REQUIRED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WriteRequest:
-    """One request that writes: what it is about, its query, and who it is by."""
+    """One request that writes: what it is about, its query, and who it is by.
+
+    ``code`` is the HTTP status of the response: 201 when an object was created.
+    """
 
     backend: Backend
     target: Target
     query: Mapping[str, str]
     manager: str
+    code: int = 200
 
     def create(self, body: RequestBody) -> tuple[Object, list[str]]:
         """Create an object: the object, and warnings."""
@@ -243,6 +247,7 @@ class WriteRequest:
     def _insert(self, obj: Object, *, owned: bool = False) -> Object:
         """Store a new object that was decoded; ``owned`` when the owners of its fields are known already."""
         resource, storage, now = self.target.resource, self.backend.storage, self.backend.clock()
+        self.code = 201
         manager = None if owned else self.manager
         made = new_object(
             resource,

@@ -1,0 +1,115 @@
+"""What a cluster has of a batch already: by the journal of earlier runs, and by a list of the group."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from expander.base.errors import ClusterError
+from expander.base.log import Log
+from expander.client.client import ApiClient
+from expander.manifests.edits import DIGEST_ANNOTATION
+from expander.submit.journal import Journal, mark
+from expander.submit.request import PreparedRequest
+
+LIST_WAIT_SECONDS: Final = 10.0
+"""How long items wait for a list that may tell of them; after that each is asked for."""
+
+LIST_AFTER_ITEMS: Final = 2
+"""Items of one namespace, resource and group after which a list costs less than asking for each."""
+
+LIST_AFTER_MISSES: Final = 100
+"""Items that exist and are not in the journal after which the journal is not trusted to be complete."""
+
+log = Log("submit")
+
+
+class AlreadySubmitted:
+    """Items that exist with the same content, so that nothing is sent.
+
+    ``journal`` is that of the run that is resumed, None for a run of its own. A journal misses only what was
+    under way when its process ended, so it makes lists unnecessary until it turns out to miss more. With
+    ``versions`` lists also give the resourceVersions that `version` tells. Safe for one thread.
+    """
+
+    def __init__(
+        self,
+        api: ApiClient,
+        group_label: str,
+        say: Callable[[str], None],
+        journal: Journal | None = None,
+        versions: bool = False,
+    ) -> None:
+        self._api = api
+        self._group_label = group_label
+        self._say = say
+        self._delivered = journal.delivered() if journal is not None else set()
+        self._existing: set[bytes] = set()
+        self._versions: dict[str, str] | None = {} if versions else None
+        self._resumed = journal is not None
+        self._trusted = journal is not None and not journal.is_new
+        self._lists: dict[tuple[str, str], threading.Thread] = {}
+        self._items: Counter[tuple[str, str]] = Counter()
+        self._missed: Counter[tuple[str, str]] = Counter()
+
+    def is_delivered(self, item: PreparedRequest) -> bool:
+        """Whether the journal says that the cluster has the item, or had it until it was finished."""
+        return mark(item.key) in self._delivered
+
+    def exists(self, item: PreparedRequest) -> bool:
+        """Whether a list of the group has the item with the same content."""
+        if not self._trusted:
+            self._listed(item)
+        return mark(item.key) in self._existing
+
+    def version(self, item: PreparedRequest) -> str:
+        """The resourceVersion that the item had when its group was listed; empty when it did not exist."""
+        if self._versions is None:
+            return ""
+        self._listed(item)
+        return self._versions.get(f"{item.collection}/{item.name}", "")
+
+    def add(self, item: PreparedRequest) -> None:
+        """The journal has been told that the cluster has the item."""
+        self._delivered.add(mark(item.key))
+
+    def missed(self, item: PreparedRequest) -> None:
+        """The item was sent and existed already, so the journal had missed it."""
+        scope = (item.collection, item.group)
+        self._missed[scope] += 1
+        if self._missed[scope] >= LIST_AFTER_MISSES:
+            self._trusted = False
+
+    def _listed(self, item: PreparedRequest) -> None:
+        """List the group of ``item`` once, and wait for the list for a while."""
+        scope = (item.collection, item.group)
+        if not item.group or item.replaces:
+            return
+        lister = self._lists.get(scope)
+        if lister is None:
+            self._items[scope] += 1
+            at_once = self._resumed or self._versions is not None
+            if self._items[scope] < LIST_AFTER_ITEMS and not at_once:
+                return
+            lister = threading.Thread(target=self._list, args=(item,), daemon=True)
+            self._lists[scope] = lister
+            lister.start()
+            lister.join(LIST_WAIT_SECONDS)
+
+    def _list(self, like: PreparedRequest) -> None:
+        try:
+            for page in self._api.pages(like.collection, f"{self._group_label}={like.group}"):
+                for found in page["items"]:
+                    metadata = found["metadata"]
+                    path = f"{like.collection}/{metadata['name']}"
+                    digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
+                    if digest is not None and "deletionTimestamp" not in metadata:
+                        self._existing.add(mark(f"{path} {digest}"))
+                    if self._versions is not None:
+                        self._versions[path] = str(metadata.get("resourceVersion") or "")
+        except ClusterError as error:
+            log.info("cannot list group %(group)s: %(error)s", group=like.group, error=str(error))
+            if self._resumed:
+                self._say(f"warning: cannot list the group, so each item is asked for: {error}")
