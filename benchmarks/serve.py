@@ -31,9 +31,18 @@ THREADS = 8
 
 @contextmanager
 def served(*flags: str) -> Iterator[tuple[int, int]]:
-    """A server with a folder of its own: its port and its process."""
+    """A server of plain HTTP with a folder of its own: its port and its process."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [EXPANDER, "serve", "--state", f"{folder}/state", "--runtime", "process", *flags]
+        command = [
+            EXPANDER,
+            "serve",
+            "--state",
+            f"{folder}/state",
+            "--runtime",
+            "process",
+            "--no-tls",
+            *flags,
+        ]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as process:

@@ -76,7 +76,7 @@ Ways = dict[str, Callable[[], None]]
 def serving(folder: Path, *faults: str) -> Iterator[tuple[str, Transport]]:
     """A server of its own; its kubeconfig and a transport to it."""
     kubeconfig = str(folder / "kubeconfig")
-    command = [EXPANDER, "serve", "--state", str(folder / "state"), "--kubeconfig", kubeconfig]
+    command = [EXPANDER, "serve", "--state", str(folder / "state"), "--kubeconfig", kubeconfig, "--no-tls"]
     inject = ["--inject", ",".join(faults)] if faults else []
     with subprocess.Popen([*command, *inject], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
         try:
@@ -117,7 +117,7 @@ def ways_of(folder: Path, kubeconfig: str, server: str, jobs: int, *again: str) 
 
         return way
 
-    config = ["--kubeconfig", kubeconfig]
+    config = ["--kubeconfig", kubeconfig, "--no-tls"]
     state = str(folder / "journals")
     loop = (sys.executable, "-c", LOOP, urlsplit(server).netloc, str(folder / "jobs.jsonl"), *again)
     return {

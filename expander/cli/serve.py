@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,19 +13,22 @@ from expander.cli.executor_options import executor_options, executor_settings
 from expander.cli.help import Page
 from expander.cli.output import say
 
+if TYPE_CHECKING:
+    from expander.local.apiserver.server_lock import ServerRecord
+
 EXAMPLES = """
 \b
 Examples:
-  expander serve --detach           then: export KUBECONFIG=..., kubectl create -f job.yaml
+  eval "$(expander serve --detach)"   then: kubectl create -f job.yaml
   expander serve --port 8001 --state ./cluster --kubeconfig ./kubeconfig
   expander serve status
   expander serve stop
   expander serve --inject 429=0.3,500=0.05,reset=0.02,lost=0.02,latency=50ms
 
 \b
-Jobs run as you. Without --tls only your own processes on this machine are answered; with --tls everyone who
-has the token in the kubeconfig. Exit codes: 0 shut down in order (status: it is running), 1 no server is
-running, 2 wrong usage, or the server cannot start.
+Jobs run as you. The server speaks HTTPS and requires the token in the kubeconfig. With --no-tls it speaks
+HTTP, and answers only your own processes on this machine. Exit codes: 0 shut down in order (status: it is
+running), 1 no server is running, 2 wrong usage, or the server cannot start.
 """
 
 PROGRAM = "from expander.cli.main import main; main()"
@@ -38,8 +41,13 @@ PROGRAM = "from expander.cli.main import main; main()"
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--state", "state", metavar="DIR", help="State folder.  [default: ~/.local/state/expander]")
-@click.option("--kubeconfig", metavar="FILE", help="Kubeconfig to write.  [default: in the state folder]")
-@click.option("--tls", is_flag=True, help="Serve HTTPS and require the token in the kubeconfig.")
+@click.option(
+    "--kubeconfig", metavar="FILE", help="Kubeconfig to merge into.  [default: in the state folder]"
+)
+@click.option("--use-context", is_flag=True, help="Change the current context of the kubeconfig.")
+@click.option(
+    "--tls/--no-tls", default=True, help="HTTPS with a token (default), or HTTP for your own processes."
+)
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Another host name for the certificate.")
 @click.option("--detach", is_flag=True, help="Run in the background; return when ready.")
 @executor_options
@@ -57,6 +65,7 @@ def command(action: str, **flags: Any) -> int:
     Jobs, CronJobs and pods created through it run on this machine. Writes a kubeconfig and prints the line
     that makes kubectl use it.
     """
+    from expander.local.apiserver.server_lock import running_server
     from expander.run import serve
 
     folder = serve.server_folder(flags["state"])
@@ -66,14 +75,19 @@ def command(action: str, **flags: Any) -> int:
         return _stop(folder)
     kubeconfig = Path(flags["kubeconfig"] or folder / "kubeconfig").absolute()
     if flags["detach"]:
+        if (running := running_server(folder)) is not None:
+            say(f"already running {running.url} (process {running.pid})")
+            _print_export(running)
+            return 0
         arguments = [each for each in sys.argv[1:] if each != "--detach"]
-        url = serve.detach(folder, [sys.executable, "-c", PROGRAM, *arguments])
-        _tell(url, kubeconfig)
+        started = serve.detach(folder, [sys.executable, "-c", PROGRAM, *arguments])
+        say(f"{serve.READY_PREFIX}{started.url}")
+        _print_export(started)
         return 0
 
-    def ready(url: str, note: str) -> None:
+    def ready(record: ServerRecord, note: str) -> None:
         say(note)
-        _tell(url, kubeconfig)
+        _print_export(record, f"{serve.READY_PREFIX}{record.url}\n")
 
     serve.run_server(
         folder,
@@ -83,6 +97,7 @@ def command(action: str, **flags: Any) -> int:
         host=flags["host"],
         encrypted=flags["tls"],
         names=flags["names"],
+        use_context=flags["use_context"],
         faults=flags["inject"],
         most=flags["max_inflight"],
         **executor_settings(flags),
@@ -90,9 +105,12 @@ def command(action: str, **flags: Any) -> int:
     return 0
 
 
-def _tell(url: str, kubeconfig: Path) -> None:
-    """One write: the reader may stop after the first line."""
-    click.echo(f"ready {url}\nexport KUBECONFIG={shlex.quote(str(kubeconfig))}")
+def _print_export(record: ServerRecord, before: str = "") -> None:
+    """Print what a shell evaluates to use the server, in one write: the reader may stop after a line."""
+    lines = f"export KUBECONFIG={shlex.quote(record.kubeconfig)}\n"
+    if record.context != record.current_context:
+        lines += f"# not the current context: kubectl --context {record.context}\n"
+    click.echo(before + lines, nl=False)
 
 
 def _status(folder: Path) -> int:
@@ -102,8 +120,7 @@ def _status(folder: Path) -> int:
     if found is None:
         say(f"no server is running in {folder}")
         return 1
-    click.echo(f"running {found.url} (process {found.pid})")
-    click.echo(f"export KUBECONFIG={shlex.quote(found.kubeconfig)}")
+    _print_export(found, f"running {found.url} (process {found.pid})\n")
     return 0
 
 

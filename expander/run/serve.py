@@ -7,10 +7,13 @@ import os
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ExpanderError
 from expander.base.state_dir import state_folder
+
+if TYPE_CHECKING:
+    from expander.local.apiserver.server_lock import ServerRecord
 
 WATCH_HISTORY: Final = 20_000
 """Changes kept for watches to resume from."""
@@ -33,30 +36,32 @@ def server_folder(chosen: str | None) -> Path:
 def run_server(
     folder: Path,
     kubeconfig: Path,
-    ready: Callable[[str, str], None],
+    ready: Callable[[ServerRecord, str], None],
     *,
     port: int | None = None,
     faults: str | None = None,
     most: int | None = None,
-    encrypted: bool = False,
+    encrypted: bool = True,
     host: str = "127.0.0.1",
     names: Sequence[str] = (),
+    use_context: bool = False,
     **executor: Any,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; ``ready`` gets the URL and what runs containers here, and why.
+    """Serve until SIGINT or SIGTERM; ``ready`` gets the server, once it answers, and which runtime it has.
 
     ``port`` None takes the one that the folder's last server had, if it is free. ``executor`` are options of
-    `Executor`; the others are those of `lifecycle.Settings`. Raises ExpanderError when it cannot be done.
+    `Executor`; the others are those of `ServerOptions`. Raises ExpanderError when it cannot be done.
     """
     from expander.local.apiserver import server_lock
     from expander.local.apiserver.fault_injection import Faults
+    from expander.local.apiserver.kubeconfig_file import Merged
     from expander.local.apiserver.server import ServerOptions, serve
     from expander.local.apiserver.storage import Storage
 
     parsed = Faults.parse(faults) if faults else Faults()
-    with Storage(folder, history=WATCH_HISTORY, shared=True, **executor) as cluster:
+    with Storage(folder, history=WATCH_HISTORY, shared=True, **executor) as storage:
         before = server_lock.last_record(folder)
-        settings = ServerOptions(
+        options = ServerOptions(
             folder,
             kubeconfig,
             host=host,
@@ -64,22 +69,26 @@ def run_server(
             preferred=before.port if before is not None and port is None else 0,
             encrypted=encrypted,
             names=tuple(names),
+            use_context=use_context,
             faults=parsed,
             most=most,
         )
 
-        def announced(url: str) -> None:
-            server_lock.write_record(folder, server_lock.ServerRecord(os.getpid(), url, str(kubeconfig)))
-            ready(url, cluster.note)
+        def announce(url: str, merged: Merged) -> None:
+            record = server_lock.ServerRecord(os.getpid(), url, str(kubeconfig), *merged)
+            server_lock.write_record(folder, record)
+            ready(record, storage.note)
 
-        asyncio.run(serve(cluster, settings, announced))
+        asyncio.run(serve(storage, options, announce))
 
 
-def detach(folder: Path, command: Sequence[str]) -> str:
-    """Start ``command``, a server with this state folder, as a process of its own; its URL once it answers.
+def detach(folder: Path, command: Sequence[str]) -> ServerRecord:
+    """Start ``command``, a server with this state folder, as a process of its own, and wait until it answers.
 
-    Raises ExpanderError with what it said when it ended instead.
+    Raises ExpanderError with its error when it exits instead.
     """
+    from expander.local.apiserver.server_lock import running_server
+
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / LOG_FILE
     with open(log, "wb") as errors:
@@ -92,9 +101,10 @@ def detach(folder: Path, command: Sequence[str]) -> str:
         )
     assert process.stdout is not None
     with process.stdout as output:
-        line = output.readline().decode(errors="replace").strip()
-    if not line.startswith(READY_PREFIX):
+        answers = output.readline().decode(errors="replace").startswith(READY_PREFIX)
+    record = running_server(folder) if answers else None
+    if record is None:
         process.wait()
         said = log.read_text(errors="replace").strip().removeprefix("error: ")
         raise ExpanderError(said or "the server exited before it was ready")
-    return line.removeprefix(READY_PREFIX)
+    return record

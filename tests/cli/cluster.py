@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 from tests.cli.program import EXPANDER, Answer
 from tests.local.apiserver.serving import Server
@@ -149,8 +148,10 @@ class ActiveJobs(threading.Thread):
         self._active: set[str] = set()
         found = server.request("GET", "/apis/batch/v1/jobs?limit=1").json
         version = found["metadata"]["resourceVersion"]
-        url = f"http://127.0.0.1:{server.port}/apis/batch/v1/jobs?watch=1&resourceVersion={version}"
-        self._answer = urlopen(url)
+        self._connection = server.connect()
+        path = f"/apis/batch/v1/jobs?watch=1&resourceVersion={version}"
+        self._connection.request("GET", path, headers=server.authorization)
+        self._answer = self._connection.getresponse()
         self.start()
 
     def run(self) -> None:

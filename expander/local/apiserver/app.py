@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -49,13 +49,20 @@ class App:
     and logs that are followed are not counted, as in a real server."""
 
     def __init__(
-        self, backend: Backend, guard: Authenticator, *, faults: Faults | None = None, most: int | None = None
+        self,
+        backend: Backend,
+        authenticator: Authenticator,
+        *,
+        faults: Faults | None = None,
+        most: int | None = None,
     ) -> None:
         self._backend = backend
-        self._guard = guard
+        self._authenticator = authenticator
         self._faults = faults or Faults()
         self._most = most
         self._running = 0
+        self.on_authenticated: Callable[[object], None] = lambda address: None
+        """Called with the address of the other side of each request that was authenticated."""
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """The response to one request; never raises but when the connection is cut."""
@@ -78,10 +85,13 @@ class App:
             return codecs.object_response(statuses.internal(str(error)), code=500)
 
     def _admit(self, request: web.BaseRequest) -> None:
-        verdict = self._guard.judge(request.rel_url.raw_path, request.headers, request.transport)
-        if verdict is AuthResult.UNAUTHORIZED:
+        transport = request.transport
+        result = self._authenticator.judge(request.rel_url.raw_path, request.headers, transport)
+        if result is AuthResult.WELCOME and transport is not None:
+            self.on_authenticated(transport.get_extra_info("peername"))
+        if result is AuthResult.UNAUTHORIZED:
             raise StatusError(statuses.unauthorized())
-        if verdict is AuthResult.FOREIGN:
+        if result is AuthResult.FOREIGN:
             words = "the request is meant for another server, or comes from a page of another one"
             raise StatusError(statuses.failure(403, "Forbidden", words))
 

@@ -19,14 +19,16 @@ from expander.local.apiserver.peer_uid import peer_uid
 OPEN_PATHS: Final = frozenset(("/healthz", "/livez", "/readyz", "/version"))
 """What anybody may ask: whether the server is there, and its version."""
 
-BROWSER_HEADERS: Final = ("Origin", "Sec-Fetch-Site")
-"""Headers that browsers send with what a page asks for, and kubectl and client libraries do not."""
+SAME_ORIGIN: Final = ("same-origin", "none")
+"""Values of Sec-Fetch-Site: a page of this server asks, or the user typed the address."""
 
 
 class AuthResult(Enum):
     """What becomes of a request."""
 
     WELCOME = "welcome"
+    OPEN = "open"
+    """Anybody may ask this; it says nothing of who asks."""
     UNAUTHORIZED = "unauthorized"
     FOREIGN = "foreign"
 
@@ -40,25 +42,25 @@ class Transport(Protocol):
 class Authenticator:
     """Decides about requests.
 
-    ``hosts`` are the names under which the server is reached, without port. ``trust_user``: a connection of
-    this process's own user (or of root) needs no token; that is for plain HTTP on loopback only.
+    ``hosts`` are the names under which the server is reached, without port; ``scheme`` is that of its own
+    origin. ``trust_user``: a connection of this process's own user needs no token; that is for plain HTTP on
+    loopback only. A connection whose user is not known, as one that was closed already, needs it.
     """
 
-    def __init__(self, token: str, hosts: Iterable[str], *, trust_user: bool) -> None:
+    def __init__(self, token: str, hosts: Iterable[str], *, trust_user: bool, scheme: str = "http") -> None:
         self._token = token.encode()
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._users = frozenset((os.getuid(), 0)) if trust_user else frozenset()
+        self._scheme = scheme
+        self._user = os.getuid() if trust_user else None
         self._own: WeakKeyDictionary[Transport, bool] = WeakKeyDictionary()
-        """Whether a connection is a trusted user's, once it was looked up."""
+        """Whether a connection is this user's, once it was looked up."""
 
     def judge(self, path: str, headers: Mapping[str, str], transport: Transport | None) -> AuthResult:
         """The verdict on a request by its path, its headers and its connection."""
-        if host_of(headers.get("Host", "")) not in self._hosts:
-            return AuthResult.FOREIGN
-        if any(header in headers for header in BROWSER_HEADERS):
+        if host_of(headers.get("Host", "")) not in self._hosts or self._is_cross_origin(headers):
             return AuthResult.FOREIGN
         if path in OPEN_PATHS:
-            return AuthResult.WELCOME
+            return AuthResult.OPEN
         given = headers.get("Authorization")
         if given is not None:
             kind, _, token = given.partition(" ")
@@ -66,8 +68,15 @@ class Authenticator:
             return AuthResult.WELCOME if proven else AuthResult.UNAUTHORIZED
         return AuthResult.WELCOME if self._is_own(transport) else AuthResult.UNAUTHORIZED
 
+    def _is_cross_origin(self, headers: Mapping[str, str]) -> bool:
+        """Whether a browser sends the request for a page of another origin."""
+        origin = headers.get("Origin")
+        if origin is not None and origin.lower() != f"{self._scheme}://{headers['Host']}".lower():
+            return True
+        return headers.get("Sec-Fetch-Site", "none") not in SAME_ORIGIN
+
     def _is_own(self, transport: Transport | None) -> bool:
-        if not self._users or transport is None:
+        if self._user is None or transport is None:
             return False
         known = self._own.get(transport)
         if known is None:
@@ -78,7 +87,7 @@ class Authenticator:
         peer, server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         if not isinstance(peer, tuple) or not isinstance(server, tuple):
             return False
-        return peer_uid((peer[0], peer[1]), (server[0], server[1])) in self._users
+        return peer_uid((peer[0], peer[1]), (server[0], server[1])) == self._user
 
 
 def host_of(header: str) -> str:

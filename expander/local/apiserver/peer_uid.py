@@ -1,4 +1,8 @@
-"""Which user is at the other end of a loopback connection, from ``/proc/net/tcp`` of Linux."""
+"""Which user is at the other end of a loopback connection, from ``/proc/net/tcp`` of Linux.
+
+The kernel reports uid 0 for a socket that its process has closed already. Such a socket has no inode, and
+nobody can tell any more whose it was.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,14 @@ from typing import Final
 
 SOCKET_TABLES: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 
+OVERFLOW_UID: Final = 65534
+"""What the kernel reports for every user of another user namespace."""
 
 SocketAddress = tuple[str, int]
 
 
 def peer_uid(peer: SocketAddress, server: SocketAddress) -> int | None:
-    """The uid of the user whose socket at ``peer`` is connected to ``server``; None when nobody says."""
+    """The uid of the user whose socket at ``peer`` is connected to ``server``; None when unknown."""
     wanted = {(hex_address(peer, wide), hex_address(server, wide)) for wide in (False, True)}
     for table in SOCKET_TABLES:
         try:
@@ -22,10 +28,14 @@ def peer_uid(peer: SocketAddress, server: SocketAddress) -> int | None:
                 for row in rows:
                     fields = row.split()
                     if (fields[1], fields[2]) in wanted:
-                        return int(fields[7])
+                        return _owner(int(fields[7]), inode=int(fields[9]))
         except OSError:
             continue
     return None
+
+
+def _owner(uid: int, *, inode: int) -> int | None:
+    return None if inode == 0 or uid == OVERFLOW_UID else uid
 
 
 def hex_address(address: SocketAddress, wide: bool) -> str:

@@ -6,11 +6,12 @@ import asyncio
 import ipaddress
 import secrets
 import signal
-import ssl
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -19,15 +20,19 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from expander.base.errors import ExpanderError, UsageError
-from expander.local.apiserver import certificates, codecs
+from expander.local.apiserver import codecs
 from expander.local.apiserver.app import App
 from expander.local.apiserver.auth import Authenticator
+from expander.local.apiserver.certificates import server_certificate, ssl_context
 from expander.local.apiserver.fault_injection import Faults
-from expander.local.apiserver.kubeconfig_file import kubeconfig, write_private
+from expander.local.apiserver.kubeconfig_file import Endpoint, Merged, write_kubeconfig, write_private
+from expander.local.apiserver.listener import Listener, listening_socket
 from expander.local.apiserver.routing import Backend
 from expander.local.apiserver.storage import ExecutorLoop, Storage
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+SHUTDOWN_SECONDS: Final = 0.5
+"""How long requests may take to end when the server does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class ServerOptions:
     """Where a server listens and what it writes.
 
     ``port`` 0 takes the ``preferred`` one if that is free, else any. ``names`` are further names under which
-    clients reach it. ``most`` is the number of requests answered at a time, None for no limit.
+    clients reach it. ``use_context`` makes its context the current one of a kubeconfig that has another.
+    ``most`` is the number of requests answered at a time, None for no limit.
     """
 
     folder: Path
@@ -43,57 +49,66 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 0
     preferred: int = 0
-    encrypted: bool = False
+    encrypted: bool = True
     names: tuple[str, ...] = ()
+    use_context: bool = False
     faults: Faults = field(default_factory=Faults)
     most: int | None = None
 
 
-async def serve(storage: Storage, settings: ServerOptions, ready: Callable[[str], None]) -> None:
-    """Serve ``cluster`` until SIGINT or SIGTERM; ``ready`` gets the URL once requests are answered.
+async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, Merged], None]) -> None:
+    """Serve ``storage`` until SIGINT or SIGTERM.
 
-    Raises ExpanderError when the address cannot be had or the kubeconfig cannot be written.
+    ``ready`` gets the URL and what was written into the kubeconfig, once requests are answered. Raises
+    ExpanderError when the address cannot be had or the kubeconfig cannot be written.
     """
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stopped.set)
-    if not settings.encrypted and not is_loopback(settings.host):
-        raise UsageError(f"other machines could read what is said to {settings.host}", hint="add --tls")
-    token = token_of(settings.folder)
-    hosts = {settings.host, "127.0.0.1", "localhost", "::1", *settings.names}
-    files = certificates.certificate(settings.folder, hosts) if settings.encrypted else None
+    if not options.encrypted and not is_loopback(options.host):
+        words = f"plain HTTP at {options.host} could be read by other machines"
+        raise UsageError(words, hint="leave out --no-tls")
+    hosts = {options.host, "127.0.0.1", "localhost", "::1", *options.names}
+    certificate = server_certificate(options.folder, hosts) if options.encrypted else None
+    token = token_of(options.folder)
     executor_loop = ExecutorLoop(storage)
-    guard = Authenticator(token, hosts, trust_user=files is None and is_loopback(settings.host))
-    app = App(Backend(storage, executor_loop), guard, faults=settings.faults, most=settings.most)
-    server = web.Server(app, request_factory=_request, access_log=None)
-    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.5)
-    await runner.setup()
+    scheme = "https" if options.encrypted else "http"
+    authenticator = Authenticator(token, hosts, trust_user=certificate is None, scheme=scheme)
+    app = App(Backend(storage, executor_loop), authenticator, faults=options.faults, most=options.most)
+    handlers = web.Server(app, request_factory=_request, access_log=None)
+    sock = _bind(options)
+    listener = Listener(sock, handlers, ssl_context(certificate) if certificate else None)
+    app.on_authenticated = listener.authenticated
     try:
-        await _listen(runner, settings, certificates.ssl_context(*files) if files else None)
-        url = url_of(settings, int(runner.addresses[0][1]))
-        authority = files[0].read_bytes() if files else None
-        write_private(settings.kubeconfig, kubeconfig(url, token, authority))
+        url = url_of(options, int(sock.getsockname()[1]))
+        authority = certificate.authority.read_bytes() if certificate else None
+        endpoint = Endpoint(url, token, authority, options.folder)
+        merged = write_kubeconfig(options.kubeconfig, endpoint, use_context=options.use_context)
+        listener.start()
         executor_loop.start()
-        ready(url)
+        ready(url, merged)
         await stopped.wait()
     finally:
         with suppress(AttributeError):
             executor_loop.stop()
-        await runner.cleanup()
+        with suppress(AttributeError):
+            await listener.stop()
+        sock.close()
+        await handlers.shutdown(SHUTDOWN_SECONDS)
 
 
-async def _listen(runner: web.ServerRunner, settings: ServerOptions, context: ssl.SSLContext | None) -> None:
-    ports = [settings.port] if settings.port else [settings.preferred, 0]
+def _bind(options: ServerOptions) -> socket.socket:
+    """The socket to listen on."""
+    ports = [options.port] if options.port else [*([options.preferred] if options.preferred else []), 0]
     for number, port in enumerate(ports, 1):
-        site = web.TCPSite(runner, settings.host, port, ssl_context=context)
         try:
-            await site.start()
-            return
+            return listening_socket(options.host, port)
         except OSError as error:
             if number == len(ports):
-                where = f"{settings.host} port {port}"
-                raise ExpanderError(f"{where} cannot be served: {error.strerror or error}") from error
+                where = f"{options.host} port {port}"
+                raise ExpanderError(f"cannot listen at {where}: {error.strerror or error}") from error
+    raise AssertionError
 
 
 def _request(
@@ -126,9 +141,9 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def url_of(settings: ServerOptions, port: int) -> str:
+def url_of(options: ServerOptions, port: int) -> str:
     """Where clients find the server."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.host, options.host)
     if ":" in host:
         host = f"[{host}]"
-    return f"{'https' if settings.encrypted else 'http'}://{host}:{port}"
+    return f"{'https' if options.encrypted else 'http'}://{host}:{port}"

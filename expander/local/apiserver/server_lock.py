@@ -26,11 +26,14 @@ STOP_POLL_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ServerRecord:
-    """A server: its process, its address, and the kubeconfig that leads to it."""
+    """A server: its process, its address, the kubeconfig that leads to it, and the contexts in that file:
+    the server's and the current one."""
 
     pid: int
     url: str
     kubeconfig: str
+    context: str = ""
+    current_context: str = ""
 
     @property
     def port(self) -> int:

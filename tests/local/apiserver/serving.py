@@ -1,5 +1,6 @@
 """A server of the API in a process of its own, and a plain HTTP client for it."""
 
+import base64
 import http.client
 import json
 import os
@@ -68,6 +69,21 @@ class Server:
         self.process.communicate(timeout=120)
         return self.process.returncode
 
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header that kubectl sends; none over plain HTTP."""
+        return {"Authorization": f"Bearer {self.token}"} if self.scheme == "https" else {}
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection that trusts the authority of the kubeconfig."""
+        if self.scheme == "http":
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        cluster = yaml.safe_load(self.kubeconfig.read_text())["clusters"][0]["cluster"]
+        trusted = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        context = ssl.create_default_context(cadata=trusted)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=120, context=context)
+
     def request(
         self,
         method: str,
@@ -76,23 +92,20 @@ class Server:
         *,
         headers: Mapping[str, str] | None = None,
         host: str | None = None,
+        anonymous: bool = False,
     ) -> Answer:
-        """One request over a connection of its own; ``body`` is bytes as they are, or JSON data."""
-        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        connection: http.client.HTTPConnection
-        if self.scheme == "https":
-            config = yaml.safe_load(self.kubeconfig.read_text())["clusters"][0]["cluster"]
-            import base64
+        """One request over a connection of its own; ``body`` is bytes as they are, or JSON data.
 
-            trusted = base64.b64decode(config["certificate-authority-data"]).decode()
-            context = ssl.create_default_context(cadata=trusted)
-            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=120, context=context)
-        else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        It bears the token over TLS, unless it is ``anonymous`` or has an Authorization of its own.
+        """
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        connection = self.connect()
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", host if host is not None else f"127.0.0.1:{self.port}")
-            given = {**({"Content-Type": "application/json"} if data else {}), **(headers or {})}
+            given = {"Content-Type": "application/json"} if data else {}
+            given |= {} if anonymous else self.authorization
+            given |= headers or {}
             for name, value in given.items():
                 connection.putheader(name, value)
             if data is not None:

@@ -53,8 +53,46 @@ def test_where_users_are_not_trusted_the_connection_is_not_looked_at() -> None:
 
 
 def test_anybody_on_this_machine_may_ask_for_health() -> None:
-    assert guard(trust_user=False).judge("/healthz", LOCAL, None) is AuthResult.WELCOME
+    assert guard(trust_user=False).judge("/healthz", LOCAL, None) is AuthResult.OPEN
     assert guard(trust_user=False).judge("/healthz", {"Host": "elsewhere"}, None) is AuthResult.FOREIGN
+
+
+def test_a_socket_that_was_closed_is_nobodys() -> None:
+    """The kernel says uid 0 of it, which must not be taken for root."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        accepted, _ = server.accept()
+        peer = client.getsockname()
+        client.close()
+        with accepted:
+            assert accepted.recv(1) == b"", "the server has heard of it"
+            assert peer_uid.peer_uid(peer, server.getsockname()) is None
+
+
+def test_root_needs_the_token_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 4242)
+    monkeypatch.setattr(auth, "peer_uid", lambda peer, server: 0)
+    connection = Connection(("127.0.0.1", 1), ("127.0.0.1", 8001))
+    assert guard().judge("/api", LOCAL, connection) is AuthResult.UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    ("headers", "result"),
+    [
+        ({"Origin": "http://127.0.0.1:8001"}, AuthResult.WELCOME),
+        ({"Origin": "http://127.0.0.1:8001", "Sec-Fetch-Site": "same-origin"}, AuthResult.WELCOME),
+        ({"Sec-Fetch-Site": "none"}, AuthResult.WELCOME),
+        ({"Origin": "http://127.0.0.1:8002"}, AuthResult.FOREIGN),
+        ({"Origin": "https://127.0.0.1:8001"}, AuthResult.FOREIGN),
+        ({"Origin": "null"}, AuthResult.FOREIGN),
+        ({"Sec-Fetch-Site": "same-site"}, AuthResult.FOREIGN),
+        ({"Sec-Fetch-Site": "cross-site"}, AuthResult.FOREIGN),
+        ({"Origin": "http://127.0.0.1:8001", "Sec-Fetch-Site": "cross-site"}, AuthResult.FOREIGN),
+    ],
+)
+def test_a_browser_may_ask_for_pages_of_this_server_only(headers: dict[str, str], result: AuthResult) -> None:
+    given = {**LOCAL, "Authorization": "Bearer the-token", **headers}
+    assert guard().judge("/api", given, None) is result
 
 
 @pytest.mark.parametrize(

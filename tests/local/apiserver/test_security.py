@@ -1,8 +1,11 @@
 """Nobody else may talk to the server, and no request breaks it."""
 
+import json
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,43 +17,83 @@ JOBS = "/apis/batch/v1/namespaces/default/jobs"
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with TLS."""
-    state = tmp_path_factory.mktemp("guarded") / "state"
-    started = Server(state, ("--runtime", "process", "--tls")).start()
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of plain HTTP."""
+    state = tmp_path_factory.mktemp("plain") / "state"
+    started = Server(state, ("--runtime", "process", "--no-tls")).start()
     yield started
     assert started.stop() == 0
 
 
-def test_over_tls_a_request_without_a_token_is_refused(guarded: Server) -> None:
-    answer = guarded.request("GET", JOBS)
+def test_a_server_speaks_tls_unless_it_is_told_otherwise(server: Server, plain: Server) -> None:
+    assert (server.scheme, plain.scheme) == ("https", "http")
+
+
+def test_over_tls_a_request_without_a_token_is_refused(server: Server) -> None:
+    answer = server.request("GET", JOBS, anonymous=True)
     assert answer.code == 401
     assert answer.json["reason"] == "Unauthorized"
 
 
-def test_over_tls_the_token_of_the_kubeconfig_opens(guarded: Server) -> None:
-    assert guarded.request("GET", JOBS, headers={"Authorization": f"Bearer {guarded.token}"}).code == 200
+def test_over_tls_the_token_of_the_kubeconfig_opens(server: Server) -> None:
+    assert server.request("GET", JOBS).code == 200
 
 
 @pytest.mark.parametrize(
     "word", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic TOKEN", "TOKEN", "Bearer TOKENx"]
 )
 @pytest.mark.parametrize("kind", ["plain", "tls"])
-def test_a_wrong_token_is_refused(server: Server, guarded: Server, word: str, kind: str) -> None:
-    asked = guarded if kind == "tls" else server
+def test_a_wrong_token_is_refused(server: Server, plain: Server, word: str, kind: str) -> None:
+    asked = server if kind == "tls" else plain
     header = word.replace("TOKEN", asked.token)
     assert asked.request("GET", JOBS, headers={"Authorization": header}).code == 401
 
 
-def test_without_tls_this_user_needs_no_token(server: Server) -> None:
-    assert server.request("GET", JOBS).code == 200
+def test_without_tls_this_user_needs_no_token(plain: Server) -> None:
+    assert plain.request("GET", JOBS).code == 200
+
+
+TRIES = 200
+
+CLOSER = r"""
+import encodings.idna, os, socket, sys
+os.setgid(65533), os.setuid(65533)
+port, count = int(sys.argv[1]), int(sys.argv[2])
+for number in range(count):
+    body = sys.argv[3].replace("NAME", f"stolen-{number}").encode()
+    head = f"POST {sys.argv[4]} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n\r\n"
+    link = socket.create_connection(("127.0.0.1", port))
+    if number % 2:
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link.sendall(head.encode())
+        link.sendall(body)
+    else:
+        link.sendall(head.encode() + body)
+    link.close()
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_another_user_who_closes_at_once_runs_nothing(plain: Server) -> None:
+    """The kernel reports uid 0 for a closed socket; the server of this test runs as root."""
+    arguments = [str(plain.port), str(TRIES), json.dumps(job("NAME")), JOBS]
+    subprocess.run([sys.executable, "-c", CLOSER, *arguments], check=True, timeout=120)
+    plain.request("GET", JOBS)
+    names = [each["metadata"]["name"] for each in plain.request("GET", JOBS).json["items"]]
+    assert [name for name in names if name.startswith("stolen-")] == []
+
+
+def test_a_page_of_this_server_may_ask(server: Server) -> None:
+    own = {"Origin": f"https://127.0.0.1:{server.port}", "Sec-Fetch-Site": "same-origin"}
+    assert server.request("GET", JOBS, headers=own).code == 200
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "localhost.", "[::2]"]
 )
 def test_a_foreign_host_is_refused(server: Server, host: str) -> None:
-    answer = server.request("GET", JOBS, host=host, headers={"Authorization": f"Bearer {server.token}"})
+    answer = server.request("GET", JOBS, host=host)
     assert answer.code in (400, 403)
 
 
@@ -82,8 +125,8 @@ def test_a_body_of_more_than_three_mebibytes_is_refused(server: Server) -> None:
     assert (answer.code, answer.json["reason"]) == (413, "RequestEntityTooLarge")
 
 
-def test_a_large_body_in_chunks_is_refused(server: Server) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
+def test_a_large_body_in_chunks_is_refused(plain: Server) -> None:
+    with socket.create_connection(("127.0.0.1", plain.port), timeout=120) as connection:
         head = f"POST {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         connection.sendall((head + "Transfer-Encoding: chunked\r\n\r\n").encode())
         chunk = b" " * 65536
@@ -152,13 +195,14 @@ def test_a_crooked_path_leads_nowhere(server: Server, path: str) -> None:
 
 
 def test_the_files_with_secrets_are_this_users_alone(server: Server) -> None:
-    for path in (server.kubeconfig, server.folder / "token"):
+    names = ("token", "tls.key", "tls.crt", "ca.key", "ca.crt")
+    for path in (server.kubeconfig, *(server.folder / name for name in names)):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
 def test_an_address_that_others_reach_needs_tls(state: Path) -> None:
-    with pytest.raises(AssertionError, match="--tls"):
-        Server(state, ("--runtime", "process", "--host", "0.0.0.0")).start()
+    with pytest.raises(AssertionError, match="--no-tls"):
+        Server(state, ("--runtime", "process", "--no-tls", "--host", "0.0.0.0")).start()
 
 
 def test_the_log_of_a_pod_cannot_be_steered_to_another_file(server: Server) -> None:

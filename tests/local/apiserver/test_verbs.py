@@ -1,6 +1,5 @@
 """The verbs of the API over HTTP, as client libraries use them."""
 
-import http.client
 import json
 import time
 from collections.abc import Iterator
@@ -31,9 +30,9 @@ def patch(server: Server, path: str, body: Any, kind: str = "merge-patch+json") 
 @contextmanager
 def watched(server: Server, path: str) -> Iterator[Iterator[dict[str, Any]]]:
     """The events of a watch as they come."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    connection = server.connect()
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=server.authorization)
         response = connection.getresponse()
         yield (json.loads(line) for line in iter(response.readline, b""))
     finally:
