@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from expander.base.text import counted, plural
 from expander.cli.output import MAX_ERRORS, OutcomeLines, Output, say
 from expander.group.job_status import job_status
 from expander.local.kubelet.pod_files import PodFolders
+from expander.local.logs import last_output
 from expander.run.outcomes import FAILED, JobOutcome, log_files, outcome_of
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class JobOutput:
             )
             for name, path in last.items():
                 mark = who if len(last) == 1 else f"{who} {name}"
-                for line in _read(path).splitlines():
+                for line in last_output(path, MAX_OUTPUT_BYTES).decode(errors="replace").splitlines():
                     yield f"[{mark}] {line}"
 
     def finish(self, *, interrupted: bool) -> None:
@@ -140,11 +140,3 @@ class JobOutput:
         before = f" ({result.before:,} before this run)" if result.before else ""
         stopped = f"; {result.stopped}" if result.stopped else ""
         say(f"{counted(sum(counts.values()), 'Job')}: {', '.join(parts)}{before}{stopped}")
-
-
-def _read(path: Path) -> str:
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > MAX_OUTPUT_BYTES:
-            file.seek(size - MAX_OUTPUT_BYTES)
-        return file.read(MAX_OUTPUT_BYTES).decode(errors="replace")

@@ -16,7 +16,7 @@ from expander.group.source import WHOLE_LOG, LogOptions
 from expander.kube.objects import Change, Object, Selection, container_status, owner_of, uid_of
 from expander.kube.selectors import parse
 from expander.local.kubelet.pod_files import PodFiles, PodFolders, restart_counts
-from expander.local.logs import CHUNK, LogTimes, Stamper
+from expander.local.logs import LogReader
 from expander.local.state import lock_holder
 from expander.local.store.events import api_event
 
@@ -44,20 +44,17 @@ def read_log(
         start = _last_start(files, current, container) - options.previous
         if start < 0 or not os.path.exists(path := files.log(container, start)):
             return
-        with open(path, "rb") as file:
-            times = LogTimes(file, path)
-            stamp = Stamper(times.of if options.timestamps else None)
-            since = None if options.since is None else time.time() - options.since
-            at = file.seek(times.start(since, options.tail))
+        since = None if options.since is None else time.time() - options.since
+        with LogReader(path, timestamps=options.timestamps, since=since, tail=options.tail) as log:
             while True:
                 over = (
                     options.previous or not options.follow or os.path.exists(files.log(container, start + 1))
                 )
                 over = over or _has_ended(state, uid_of(pod), container)
-                while data := file.read(CHUNK):
-                    yield stamp(data, at)
-                    at += len(data)
+                while data := log.read():
+                    yield data
                 if over:
+                    yield log.finish()
                     return
                 time.sleep(FOLLOW_POLL_SECONDS)
 

@@ -24,7 +24,6 @@ from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.node import Node
-from expander.local.logs import LogWatch
 from expander.local.runtime.select import select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient
 from expander.local.scheduler import Scheduler
@@ -79,7 +78,6 @@ class Executor(ApiOperations):
         self._clock = clock
         self._closed = False
         self._pause = 0.0
-        self._logs = LogWatch()
         self._state = StateFolder(Path(folder).absolute())
         cores = cpus if cpus is not None else float(_cores())
         node = Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or _memory())
@@ -178,10 +176,6 @@ class Executor(ApiOperations):
             return self._kubelet.logs_of(self.get("Pod", namespace, pod), container, previous)
         except KeyError:
             raise NotFound(f"pod {namespace}/{pod} has no logs yet") from None
-
-    def look_at_logs(self) -> None:
-        """Note what was written to logs by now, so that their lines have times."""
-        self._logs.look(self._kubelet.logs_at_work(), self._clock())
 
     @property
     def caveats(self) -> Sequence[str]:

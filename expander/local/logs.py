@@ -1,136 +1,215 @@
-"""The text of a log: where its last lines begin, and times before its lines.
+"""Reads the logs of containers: a record per line, with time and stream, in the CRI log format.
 
-When the lines of logs were written: containers write into files, and somebody looks how long these are.
-
-``<log>.times`` holds a pair for each look that found a log longer: its size, and the Unix time.
+``2026-11-29T10:47:40.123456789Z stdout F text``; a record with ``P`` goes on in the next one of its stream.
+`runtime.log_writer` writes them. What is not in that format, as logs of earlier versions, is taken as output.
 """
 
 from __future__ import annotations
 
 import os
-import struct
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import BinaryIO, Final
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+from expander.local.runtime.log_writer import ROTATED_SUFFIX
 
 CHUNK: Final = 64 * 1024
 """Bytes that are read at a time."""
 
+_TIME: Final = 30
+"""Bytes of a record's time."""
 
-def tail_start(file: BinaryIO, lines: int) -> int:
-    """Where the last ``lines`` lines of a file begin."""
-    size = file.seek(0, os.SEEK_END)
-    if lines <= 0:
-        return size
-    at, left = size, lines + 1
+_HEAD: Final = 40
+"""Bytes before a record's text."""
+
+_MARKS: Final = frozenset((b" stdout F ", b" stdout P ", b" stderr F ", b" stderr P "))
+
+
+def _open(path: str) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDONLY), "rb")
+
+
+def _is_record(line: bytes) -> bool:
+    return line[_TIME:_HEAD] in _MARKS and line[_TIME - 1 : _TIME] == b"Z"
+
+
+def _is_full(line: bytes) -> bool:
+    """Whether a line of output ends with this line of the file."""
+    return not _is_record(line) or line[_HEAD - 2 : _HEAD - 1] == b"F"
+
+
+def _text_of(seconds: float) -> bytes:
+    """A Unix time as records have it."""
+    when = datetime.fromtimestamp(seconds, UTC)
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%f").encode() + b"000Z"
+
+
+class LogReader:
+    """The output in the log at ``path``, in pieces; OSError when there is none.
+
+    ``timestamps`` puts the time before every line. ``since`` (Unix seconds) leaves out what was written
+    before, ``tail`` all but so many last lines. Follows the log when it is rotated.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        timestamps: bool = False,
+        since: float | None = None,
+        tail: int | None = None,
+    ) -> None:
+        self._path = str(path)
+        self._timestamps = timestamps
+        self._files: deque[BinaryIO] = deque()
+        with suppress(FileNotFoundError):
+            self._files.append(_open(self._path + ROTATED_SUFFIX))
+        try:
+            self._files.append(_open(self._path))
+        except OSError:
+            self.close()
+            raise
+        self._rest = b""
+        self._begins_line = True
+        for file, start in zip(self._files, _starts([*self._files], since, tail), strict=True):
+            file.seek(start)
+
+    def read(self) -> bytes:
+        """The next piece of output; empty when there is no more for now."""
+        while True:
+            file = self._files[0]
+            data = file.read(CHUNK)
+            if not data and len(self._files) == 1:
+                if not self._is_rotated(file):
+                    return b""
+                data = file.read(CHUNK)
+                if not data:
+                    self._files.append(_open(self._path))
+            if not data:
+                file.close()
+                self._files.popleft()
+                continue
+            if (output := self._decoded(self._rest + data)) != b"":
+                return output
+
+    def finish(self) -> bytes:
+        """What is left when nothing more will be written: a line that was not completed."""
+        rest, self._rest = self._rest, b""
+        return self._decoded(rest + b"\n").removesuffix(b"\n") if rest else b""
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _is_rotated(self, file: BinaryIO) -> bool:
+        with suppress(FileNotFoundError):
+            return os.stat(self._path).st_ino != os.fstat(file.fileno()).st_ino
+        return False
+
+    def _decoded(self, data: bytes) -> bytes:
+        *lines, self._rest = data.split(b"\n")
+        output = bytearray()
+        for line in lines:
+            is_record = _is_record(line)
+            if self._timestamps and self._begins_line:
+                output += line[: _TIME + 1] if is_record else _text_of(self._changed()) + b" "
+            output += line[_HEAD:] if is_record else line
+            self._begins_line = _is_full(line)
+            if self._begins_line:
+                output += b"\n"
+        return bytes(output)
+
+    def _changed(self) -> float:
+        return os.fstat(self._files[0].fileno()).st_mtime
+
+
+def last_output(path: str | Path, count: int) -> bytes:
+    """The last ``count`` bytes of the output in a log; none when there is no log."""
+    pieces: list[bytes] = []
+    size = 0
+    with suppress(FileNotFoundError), open(path, "rb") as file:
+        for _, line, is_whole in _lines_backwards(file):
+            if size >= count:
+                break
+            text = line[_HEAD:] if _is_record(line) else line
+            pieces.append(text + b"\n" if is_whole and _is_full(line) else text)
+            size += len(pieces[-1])
+    return b"".join(reversed(pieces))[-count:]
+
+
+def _starts(files: list[BinaryIO], since: float | None, tail: int | None) -> list[int]:
+    """Where to begin in each of ``files``, which follow each other."""
+    starts = [0 if since is None else _since_start(file, since) for file in files]
+    left = tail
+    for number in reversed(range(len(files))):
+        if left is not None:
+            start, left = tail_start(files[number], left)
+            starts[number] = max(starts[number], start)
+    return starts
+
+
+def tail_start(file: BinaryIO, lines: int) -> tuple[int, int]:
+    """Where the last ``lines`` lines of output begin in a log, and how many of them it lacks."""
+    end = file.seek(0, os.SEEK_END)
+    found = 0
+    for start, line, is_whole in _lines_backwards(file):
+        stop = start + len(line) + is_whole
+        if stop == end or _is_full(line):
+            if found >= lines:
+                return stop, 0
+            found += 1
+    return 0, lines - found
+
+
+def _since_start(file: BinaryIO, since: float) -> int:
+    """Where the first line begins that was written at ``since`` or later."""
+    wanted = _text_of(since)
+    changed = _text_of(os.fstat(file.fileno()).st_mtime)
+    low, high = 0, file.seek(0, os.SEEK_END)
+    while low < high:
+        middle = (low + high) // 2
+        file.seek(middle - 1 if middle else 0)
+        if middle:
+            file.readline()
+        start = file.tell()
+        line = file.read(_HEAD) if start < high else b""
+        if not line or (line[:_TIME] if _is_record(line) else changed) >= wanted:
+            high = middle
+        else:
+            file.seek(start)
+            file.readline()
+            low = file.tell()
+    return low
+
+
+def _lines_backwards(file: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
+    """The lines of a file from its last to its first: where each begins, its bytes, whether it is ended."""
+    size = at = file.seek(0, os.SEEK_END)
+    rest = b""
     while at > 0:
         step = min(CHUNK, at)
         at -= step
         file.seek(at)
-        data = file.read(step)
-        end = len(data)
-        if at + step == size and data.endswith(b"\n"):
-            end -= 1
-            left = lines
-        elif at + step == size:
-            left = lines
-        while left and (found := data.rfind(b"\n", 0, end)) >= 0:
-            left -= 1
-            end = found
-            if left == 0:
-                return at + found + 1
-    return 0
-
-
-class Stamper:
-    """Puts a time before every line, also when a line comes in pieces.
-
-    ``time_of`` gives the Unix time of what is before a place in the log; None: no times.
-    """
-
-    def __init__(self, time_of: Callable[[int], float] | None) -> None:
-        self._time_of = time_of
-        self._fresh = True
-
-    def __call__(self, data: bytes, at: int) -> bytes:
-        """``data``, which is at that place in the log, with a time before every line that begins in it."""
-        if self._time_of is None:
-            return data
-        made = bytearray()
-        for line in data.splitlines(keepends=True):
-            at += len(line)
-            if self._fresh:
-                when = datetime.fromtimestamp(self._time_of(at), UTC)
-                made += when.strftime("%Y-%m-%dT%H:%M:%S.%f").encode() + b"000Z "
-            made += line
-            self._fresh = line.endswith(b"\n")
-        return bytes(made)
-
-
-LOOK: Final = 0.5
-"""Seconds between two looks; so late may the time of a line be."""
-
-_PAIR: Final = struct.Struct("<qd")
-
-
-class LogWatch:
-    """Looks at logs that are being written."""
-
-    def __init__(self) -> None:
-        self._sizes: dict[str, int] = {}
-
-    def look(self, logs: Iterable[str], now: float) -> None:
-        """Note which of ``logs``, all that are being written, are longer than the last time."""
-        sizes = {}
-        for log in logs:
-            with suppress(OSError):
-                sizes[log] = size = os.stat(log).st_size
-                if size and size != self._sizes.get(log):
-                    with open(f"{log}.times", "ab") as file:
-                        file.write(_PAIR.pack(size, now))
-        self._sizes = sizes
-
-
-class LogTimes:
-    """The times of an open log; what nobody has looked at was written when the file was last changed."""
-
-    def __init__(self, file: BinaryIO, path: str) -> None:
-        self._file = file
-        self._sizes: list[int] = []
-        self._times: list[float] = []
-        with suppress(OSError), open(f"{path}.times", "rb") as times:
-            data = times.read()
-            for size, time in _PAIR.iter_unpack(data[: len(data) - len(data) % _PAIR.size]):
-                if self._sizes and size < self._sizes[-1]:  # written anew
-                    self._sizes, self._times = [], []
-                self._sizes.append(size)
-                self._times.append(time)
-
-    def of(self, end: int) -> float:
-        """When the byte before ``end`` was there (Unix seconds)."""
-        place = bisect_left(self._sizes, end)
-        return self._times[place] if place < len(self._times) else self._changed()
-
-    def start(self, since: float | None, tail: int | None) -> int:
-        """Where to begin for lines written at ``since`` or later, and at most the last ``tail`` of them."""
-        begin = 0 if since is None else self._since(since)
-        return begin if tail is None else max(begin, tail_start(self._file, tail))
-
-    def _since(self, since: float) -> int:
-        place = bisect_left(self._times, since)
-        if place == len(self._times) and self._changed() < since:
-            return self._file.seek(0, os.SEEK_END)
-        at = self._sizes[place - 1] if place else 0
-        while at:
-            begin = max(0, at - 4096)
-            self._file.seek(begin)
-            found = self._file.read(at - begin).rfind(b"\n")
-            if found >= 0:
-                return begin + found + 1
-            at = begin
-        return 0
-
-    def _changed(self) -> float:
-        return os.fstat(self._file.fileno()).st_mtime
+        data = file.read(step) + rest
+        rest, *lines = data.split(b"\n")
+        stop = at + len(data)
+        for line in reversed(lines):
+            start = stop - len(line)
+            if start < size:
+                yield start, line, stop < size
+            stop = start - 1
+    if size:
+        yield 0, rest, len(rest) < size

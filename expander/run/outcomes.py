@@ -13,6 +13,7 @@ from expander.kube.time import unix
 from expander.kube.volcano import ENDS, is_volcano
 from expander.kube.wellknown import FINALIZER
 from expander.local.kubelet.pod_files import PodFolders
+from expander.local.logs import LogReader
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.rerun import remaining_indexes
 
@@ -23,12 +24,20 @@ RETRIED_ELSEWHERE = {"reason": "IndexesRetried", "message": "the missing indexes
 
 
 class LogFile(NamedTuple):
-    """The output file of one run of a container. ``pod`` is the pod's name."""
+    """The output of one run of a container. ``pod`` is the pod's name.
+
+    The file at ``path`` has a record for each line, in the CRI log format; `read` gives the output alone.
+    """
 
     pod: str
     container: str
     restart: int
     path: Path
+
+    def read(self) -> bytes:
+        """The whole output as the container wrote it."""
+        with LogReader(self.path) as log:
+            return b"".join(iter(log.read, b"")) + log.finish()
 
 
 def log_files(folders: PodFolders, pods: Sequence[Object]) -> Iterator[LogFile]:

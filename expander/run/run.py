@@ -14,7 +14,6 @@ from typing import Literal
 from expander.base.errors import ContentChanged, ItemError, Problem, UsageError
 from expander.kube.objects import Object, statuses_of
 from expander.local.executor import Executor
-from expander.local.logs import LOOK
 from expander.local.store.job_states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
 
@@ -166,7 +165,6 @@ class Run:
         self._on_note = on_note
         self._open: dict[tuple[str, str], None] = {}
         self._told: set[str] = set()
-        self._looked_at = 0.0
         self._moved_at = clock()
         self._caveats = 0
         self._halt = halt
@@ -197,9 +195,6 @@ class Run:
                 self._open.pop((job["metadata"]["namespace"], job["metadata"]["name"]), None)
                 self._on_finished(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
             self._tell_caveats()
-            if self._clock() - self._looked_at >= LOOK:
-                self._looked_at = self._clock()
-                self._executor.look_at_logs()
             if self._clock() - self._moved_at > STALL_SECONDS:
                 self._tell_stalls()
             result.counts = self._executor.group()

@@ -12,6 +12,7 @@ import pytest
 
 from expander.base.errors import ExpanderError, NotFound
 from expander.local.executor import Executor
+from expander.local.logs import last_output
 
 Object = dict[str, Any]
 
@@ -85,7 +86,7 @@ def test_an_end_that_nobody_had_heard_of_is_counted_and_not_repeated(tmp_path: P
         (main,) = pod["status"]["containerStatuses"]
         assert first["state"]["terminated"]["reason"] == "Completed"
         assert main["state"]["terminated"]["exitCode"] == 7
-        assert executor.logs("default", pod["metadata"]["name"], "main").read_text() == "over\n"
+        assert last_output(executor.logs("default", pod["metadata"]["name"], "main"), 9) == b"over\n"
     assert runs.read_text() == "x\n"
 
 

@@ -1,7 +1,4 @@
-"""The log of a pod: what a container wrote, from the file of that start.
-
-The file has no times; `local.logs` knows them.
-"""
+"""The log subresource of a pod: what a container wrote (GetContainerLogs in pkg/kubelet decides)."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from expander.local.apiserver import codecs, status
 from expander.local.apiserver.read import get_object
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
-from expander.local.logs import CHUNK, LogTimes, Stamper
+from expander.local.logs import LogReader
 from expander.local.store.database import Object
 
 FOLLOW_POLL_SECONDS: Final = 0.05
@@ -129,17 +126,15 @@ async def _pieces(backend: Backend, pod: Object, path: Path, wanted: PodLogOptio
     left = wanted.limit
     uid, restarts = pod["metadata"]["uid"], container_status(pod, wanted.container).get("restartCount", 0)
     try:
-        file = await asyncio.to_thread(open, path, "rb")
+        log = await asyncio.to_thread(
+            LogReader, path, timestamps=wanted.timestamps, since=wanted.since, tail=wanted.tail
+        )
     except FileNotFoundError:
         return
-    with file:
-        times = LogTimes(file, str(path))
-        at = file.seek(times.start(wanted.since, wanted.tail))
-        stamp = Stamper(times.of if wanted.timestamps else None)
+    with log:
         while True:
             over = not wanted.follow or wanted.previous or _ended(backend, uid, wanted.container, restarts)
-            while data := file.read(CHUNK):
-                at, data = at + len(data), stamp(data, at)
+            while data := log.read() or (log.finish() if over else b""):
                 if left is not None:
                     data = data[:left]
                     left -= len(data)

@@ -17,7 +17,6 @@ from expander.local.admission.chain import admit_update
 from expander.local.apiserver import pagination
 from expander.local.controllers.garbage_collector import Propagation
 from expander.local.executor import Executor
-from expander.local.logs import LOOK
 from expander.local.store.database import Object
 
 
@@ -115,14 +114,12 @@ class ExecutorLoop:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._storage.fileno(), self._turn)
         self._plan()
-        self._look()
 
     def stop(self) -> None:
         """End; the cluster can be closed then."""
         self._loop.remove_reader(self._storage.fileno())
         if self._timer is not None:
             self._timer.cancel()
-        self._looks.cancel()
         self._wake()
 
     def changed(self) -> None:
@@ -154,10 +151,6 @@ class ExecutorLoop:
             return
         self._tell()
         self._plan()
-
-    def _look(self) -> None:
-        self._storage.look_at_logs()
-        self._looks = self._loop.call_later(LOOK, self._look)
 
     def _plan(self) -> None:
         deadline = self._storage.deadline()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Any
 
 from expander.local.admission.service_account import without_token
 from expander.local.kubelet import node
-from expander.local.kubelet.container import State
 from expander.local.kubelet.context import KubeletContext, RuntimeService, runtime_isolates
 from expander.local.kubelet.env import Lookup
 from expander.local.kubelet.network import Addresses, HostsFiles, Services
@@ -181,13 +180,6 @@ class Kubelet:
             restarts = {each.name: each.restart for each in worker.pod.all}
             return Path(worker.pod.files.log(container, restart_number(restarts[container], previous)))
         return Path(self._context.folders.log_of(pod, container, previous))
-
-    def logs_at_work(self) -> Iterator[str]:
-        """The logs that running containers may write to."""
-        for worker in self._workers.values():
-            for container in worker.pod.all:
-                if container.state is State.RUNNING:
-                    yield worker.pod.files.log(container.name, container.restart)
 
     def _handle_runtime_event(self, event: Started | Exit, now: float) -> None:
         launched = self._context.launched

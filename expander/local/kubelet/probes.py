@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from expander.kube.time import duration
-from expander.local.kubelet.pod_files import last_bytes
+from expander.local.logs import last_output
 from expander.local.runtime.runtime import Exit, Launch
 
 NEVER = float("inf")
@@ -79,7 +79,7 @@ class ExecAttempt:
         if self._exit is not None:
             if self._exit.exit_code == 0:
                 return Result(True)
-            output = last_bytes(self._launch.log, MAX_OUTPUT_BYTES).decode(errors="replace")
+            output = last_output(self._launch.log, MAX_OUTPUT_BYTES).decode(errors="replace")
             return Result(False, self._exit.error or output or f"exit status {self._exit.exit_code}")
         if now < self.due:
             return None

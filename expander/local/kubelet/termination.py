@@ -15,6 +15,7 @@ from typing import Any
 from expander.kube.time import api_time
 from expander.local.kubelet.pod_files import last_bytes, last_lines
 from expander.local.kubelet.probes import Attempt, Processes
+from expander.local.logs import last_output
 from expander.local.runtime.runtime import Exit
 
 MIN_GRACE_SECONDS = 2.0
@@ -115,6 +116,6 @@ def termination_message(
     data = last_bytes(file, MAX_MESSAGE_BYTES) if file else b""
     falls_back = spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
     if not data and falls_back and exit_.exit_code and exit_.error is None:
-        data = last_lines(last_bytes(log, MAX_LOG_MESSAGE_BYTES))
+        data = last_lines(last_output(log, MAX_LOG_MESSAGE_BYTES))
     share = min(MAX_MESSAGE_BYTES, MAX_POD_MESSAGE_BYTES // containers)
     return data[:share].decode(errors="replace")

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+from expander.local.runtime.log_writer import ContainerLog
 from expander.local.runtime.process_tree import (
     TAGS_PER_RUN,
     children,
@@ -28,6 +29,7 @@ class ContainerProcess:
         "key",
         "killed",
         "limited",
+        "log",
         "lost",
         "mark",
         "memory",
@@ -48,9 +50,11 @@ class ContainerProcess:
         wrappers: int,
         control: tuple[str, ...],
         limited: bool,
+        log: ContainerLog,
     ) -> None:
         self.key, self.pid, self.mark, self.started = key, pid, mark, started
         self.wrappers, self.control, self.limited = wrappers, control, limited
+        self.log = log
         self.memory: int | None = None
         self.cgroup: str | None = None
         self.oom = self.lost = self.killed = False

@@ -29,7 +29,9 @@ class ProcessRuntime:
                 env.setdefault(mount_variable(mount.target), mount.source)
             cwd = host_path(launch.cwd, launch.mounts)
         user, group, groups = take_identity(launch)
-        return Command(list(launch.argv), env, cwd, user, group, groups, launch.memory, launch.cpus)
+        return Command(
+            list(launch.argv), env, cwd, user, group, groups, launch.memory, launch.cpus, stdio_owner=user
+        )
 
     def caveat(self, launch: Launch) -> str | None:
         """The mounts that are not where the container looks for them."""

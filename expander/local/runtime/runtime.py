@@ -26,8 +26,8 @@ class Launch:
     ``key`` names it in all that is said about it later and is never used twice in a state folder. ``argv`` is
     the whole command line; its first word is looked up in the container's PATH unless it has a slash. ``env``
     is the whole environment: nothing of expander's own is added but what a container runtime adds when it
-    is missing (PATH, HOME, HOSTNAME). ``cwd`` of None is the root of the container's files. ``log`` is a
-    file that stdout and stderr are appended to, in the order they were written. ``hosts`` maps names to
+    is missing (PATH, HOME, HOSTNAME). ``cwd`` of None is the root of the container's files. ``log`` is the
+    file that gets a record for each line of stdout and stderr (see `log_writer`). ``hosts`` maps names to
     addresses for /etc/hosts. ``user``, ``group`` and ``groups`` are numbers; None means as the image has
     it. ``memory`` is a limit in bytes, ``cpus`` one in cores. ``tmp`` is a folder that becomes the
     container's /tmp; without it /tmp is in memory and private where the runtime can do that.
@@ -110,7 +110,8 @@ class Command:
     container a signal where killing the processes started here would not (its word SIGNAL is replaced
     by the number). ``memory`` and ``cpus`` are limits left to the supervisor; ``limited`` means the runtime
     itself limits memory, so that a SIGKILL nobody sent was for that. ``data`` are texts the process
-    finds open for reading, by file number.
+    finds open for reading, by file number. ``stdio_owner`` is who may open /dev/stdout by name, if
+    not this user.
     """
 
     argv: list[str]
@@ -125,6 +126,7 @@ class Command:
     control: tuple[str, ...] = ()
     limited: bool = False
     data: dict[int, str] = field(default_factory=dict)
+    stdio_owner: int | None = None
 
 
 class CannotStart(Exception):

@@ -112,6 +112,7 @@ class SandboxRuntime:
             cpus=launch.cpus,
             wrappers=self.bubblewrap.wrappers,
             data=data,
+            stdio_owner=launch.user if changer else None,
         )
 
     def caveat(self, launch: Launch) -> str | None:

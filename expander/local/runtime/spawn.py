@@ -1,4 +1,4 @@
-"""Starts one process: its own session, its log as stdout and stderr, nothing else of this one.
+"""Starts one process: its own session, pipes to its log as stdout and stderr, nothing else of this one.
 
 What goes wrong is put as a container runtime puts it. It tells two things apart: what it finds out before
 it runs the command (the container was never started), and what the kernel says when it runs it (the
@@ -13,6 +13,7 @@ import signal
 import stat
 
 from expander.local.runtime import process_tree
+from expander.local.runtime.log_writer import ContainerLog
 
 EXEC_FAILED = 255
 """The exit code of a container whose command the kernel refuses to run."""
@@ -38,10 +39,10 @@ class Spawner:
         self._found: dict[tuple[str, str], str] = {}
         self._quick = True
 
-    def open_log(self, path: str) -> int:
-        """The log file, open for appending. Raises `Refused`."""
+    def open_log(self, path: str) -> ContainerLog:
+        """The log, open for appending. Raises `StartRefused`."""
         try:
-            return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            return ContainerLog(path)
         except (OSError, ValueError) as error:
             reason = _error_text(error) if isinstance(error, OSError) else str(error)
             raise StartRefused(f"open log {path}: {reason}") from error
@@ -51,20 +52,20 @@ class Spawner:
         argv: list[str],
         env: dict[str, str],
         cwd: str | None,
-        log: int | None,
+        output: tuple[int, int] | None,
         user: int | None = None,
         group: int | None = None,
         groups: tuple[int, ...] = (),
         data: dict[int, str] | None = None,
         mark: int = 0,
     ) -> int:
-        """Start a process that leads a session of its own; its pid. ``log`` of None throws its output away.
+        """Start a process that leads a session of its own; its pid.
 
+        ``output`` are its stdout and stderr; None throws both away.
         It finds the texts ``data`` open under their numbers, which must be above those this process uses, and
-        carries ``mark``.
-        Raises `Refused` and `Unrunnable`.
+        carries ``mark``. Raises `StartRefused` and `ExecFailed`.
         """
-        output = self._nothing if log is None else log
+        streams = (self._nothing, self._nothing) if output is None else output
         folder = "/" if cwd is None else cwd
         try:
             os.chdir(folder)
@@ -81,8 +82,8 @@ class Spawner:
                 files.append((_text_file(text), number))
             process_tree.set_tag(mark)
             if self._quick and user is None and group is None and not groups:
-                return self._spawn(path, argv, env, output, files)
-            return self._fork(path, argv, env, output, user, group, groups)
+                return self._spawn(path, argv, env, streams, files)
+            return self._fork(path, argv, env, streams, user, group, groups)
         except (ValueError, TypeError, OverflowError) as error:
             raise StartRefused(f"unable to start container process: {error}") from error
         except OSError as error:
@@ -95,12 +96,17 @@ class Spawner:
                 os.chdir("/")
 
     def _spawn(
-        self, path: str, argv: list[str], env: dict[str, str], output: int, files: list[tuple[int, int]]
+        self,
+        path: str,
+        argv: list[str],
+        env: dict[str, str],
+        streams: tuple[int, int],
+        files: list[tuple[int, int]],
     ) -> int:
         actions = [
             (os.POSIX_SPAWN_DUP2, self._nothing, 0),
-            (os.POSIX_SPAWN_DUP2, output, 1),
-            (os.POSIX_SPAWN_DUP2, output, 2),
+            (os.POSIX_SPAWN_DUP2, streams[0], 1),
+            (os.POSIX_SPAWN_DUP2, streams[1], 2),
             *((os.POSIX_SPAWN_DUP2, file, number) for file, number in files),
         ]
         try:
@@ -115,14 +121,14 @@ class Spawner:
             )
         except NotImplementedError:  # no setsid in this system's posix_spawn
             self._quick = False
-            return self._fork(path, argv, env, output, None, None, ())
+            return self._fork(path, argv, env, streams, None, None, ())
 
     def _fork(
         self,
         path: str,
         argv: list[str],
         env: dict[str, str],
-        output: int,
+        streams: tuple[int, int],
         user: int | None,
         group: int | None,
         groups: tuple[int, ...],
@@ -135,8 +141,8 @@ class Spawner:
             executable=path,
             env=env,
             stdin=self._nothing,
-            stdout=output,
-            stderr=output,
+            stdout=streams[0],
+            stderr=streams[1],
             start_new_session=True,
             user=user,
             group=group,

@@ -22,6 +22,7 @@ from expander.local.runtime.container_processes import ContainerProcess, Contain
 from expander.local.runtime.event_writer import EventWriter
 from expander.local.runtime.journal import Journal
 from expander.local.runtime.limits import MEMORY_CHECK_SECONDS, Limits
+from expander.local.runtime.log_writer import STDERR, ContainerLog, LogPipes
 from expander.local.runtime.spawn import EXEC_FAILED, ExecFailed, Spawner, StartRefused
 
 
@@ -83,11 +84,13 @@ class SupervisorProcess:
         self.waiting: deque[tuple[Any, ...]] = deque()
         self.unpacker = wire.Unpacker()
         self.ending = False
+        self._poll = select.poll()
+        self.pipes = LogPipes(self._poll)
         self.bell = SignalPipe(parent)
 
     def run(self) -> None:
         """Serve until there is nobody to serve; then leave nothing behind."""
-        poll = select.poll()
+        poll = self._poll
         poll.register(self.bell, select.POLLIN)
         poll.register(self.commands, select.POLLIN)
         waits_for_room = False
@@ -101,6 +104,8 @@ class SupervisorProcess:
             for file, _ in poll.poll(self._patience()):
                 if file == self.commands:
                     self._hear()
+                else:
+                    self.pipes.read(file)
             self._step()
         self._finish()
 
@@ -147,28 +152,34 @@ class SupervisorProcess:
         control: tuple[str, ...],
         limited: bool,
         data: dict[int, str],
+        stdio_owner: int | None,
     ) -> None:
         now = time.time()
-        file = None
+        log_file: ContainerLog | None = None
+        streams: tuple[int, ...] = ()
         try:
             if not self.report.journal.intent(key, now, control):
                 raise StartRefused("the start cannot be recorded: no space left in the state folder")
-            file = self.spawner.open_log(log)
+            log_file = self.spawner.open_log(log)
+            streams = output = log_file.open_pipes(stdio_owner)
             mark = self.family.next_mark()
-            pid = self.spawner.start(argv, env, cwd, file, user, group, groups, data, mark)
+            pid = self.spawner.start(argv, env, cwd, output, user, group, groups, data, mark)
         except StartRefused as error:
+            if log_file is not None:
+                log_file.close()
             self.report.ended(key, None, None, now, time.time(), error=str(error))
             return
         except ExecFailed as error:
-            assert file is not None
-            with contextlib.suppress(OSError):
-                os.write(file, f"{error}\n".encode(errors="surrogateescape"))
+            assert log_file is not None
+            log_file.write(STDERR, f"{error}\n".encode(errors="surrogateescape"))
+            log_file.close()
             self.report.ended(key, EXEC_FAILED, None, now, time.time())
             return
         finally:
-            if file is not None:
-                os.close(file)
-        child = ContainerProcess(key, pid, mark, now, wrappers, control, limited)
+            for stream in streams:
+                os.close(stream)
+        child = ContainerProcess(key, pid, mark, now, wrappers, control, limited, log_file)
+        self.pipes.watch(log_file)
         if memory is not None or cpus is not None:
             self.limits.apply(child, memory, cpus)
         self.family.add(child)
@@ -217,6 +228,7 @@ class SupervisorProcess:
 
     def _ended(self, child: ContainerProcess) -> None:
         self.limits.release(child)
+        self.pipes.close(child.log)
         code = os.waitstatus_to_exitcode(child.status)
         killed = code in (-signal.SIGKILL, 128 + signal.SIGKILL)
         oom = child.oom or (child.limited and killed and not child.killed)
@@ -237,6 +249,8 @@ class SupervisorProcess:
             hasty = not self.family.aides or time.monotonic() > patience
             if hasty and not self.family.kill_all():
                 break
+            for file, _ in self._poll.poll(0):
+                self.pipes.read(file)
             self._reap()
             self.report.send()
             self.bell.wait(_REAP_SECONDS)

@@ -105,6 +105,7 @@ class SupervisorClient:
             command.control,
             command.limited,
             command.data,
+            command.stdio_owner,
         )
         self._send(message, launch.key)
 

@@ -10,6 +10,7 @@ import pytest
 
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.node import Node
+from expander.local.logs import last_output
 from expander.local.runtime import bubblewrap
 from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.runtime import Runtime
@@ -57,7 +58,8 @@ class Machine:
     def log(self, one: dict[str, Any], name: str = "main", previous: bool = False) -> str:
         """What a container printed."""
         status = self.statuses[one["metadata"]["uid"]]
-        return self.kubelet.logs_of({**one, "status": status}, name, previous).read_text()
+        path = self.kubelet.logs_of({**one, "status": status}, name, previous)
+        return last_output(path, 1 << 20).decode()
 
 
 @pytest.fixture

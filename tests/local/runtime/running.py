@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from expander.local.logs import last_output
 from expander.local.runtime.process_tree import all_processes
 from expander.local.runtime.runtime import Exit, Launch, Runtime, Started
 from expander.local.runtime.supervisor_client import SupervisorClient
@@ -41,7 +42,7 @@ class Bench:
 
     def output(self, key: str) -> str:
         """What a container has written."""
-        return self.log(key).read_text()
+        return last_output(self.log(key), 1 << 30).decode()
 
     def wait(self, ready: Callable[[], object]) -> None:
         """Read events until ``ready``."""
@@ -76,7 +77,7 @@ class Bench:
         """Wait until a container has written ``text``."""
         path = self.log(key)
         for _ in range(int(LONG * 100)):
-            if path.exists() and text in path.read_text():
+            if path.exists() and text in self.output(key):
                 return
             select.select([], [], [], 0.01)
         raise AssertionError(f"{key} never wrote {text!r}")

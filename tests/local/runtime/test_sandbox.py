@@ -64,7 +64,7 @@ def test_several_mounts_at_new_places_and_within_each_other(boxed: Bench, volume
 
 
 def test_a_read_only_mount_cannot_be_written(boxed: Bench, volume: Path) -> None:
-    script = "cat /input/file; echo x > /input/file || echo refused"
+    script = "exec 2>&1; cat /input/file; echo x > /input/file || echo refused"
     _, log = boxed.run("sh", "-c", script, mounts=[Mount(str(volume), "/input", True)])
     assert log.splitlines()[0] == "text"
     assert log.splitlines()[-1] == "refused"

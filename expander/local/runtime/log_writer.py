@@ -1,0 +1,205 @@
+"""Writes what containers print, as a kubelet's logs have it: a record per line with time and stream.
+
+The format is CRI's, ``2026-11-29T10:47:40.123456789Z stdout F text``; as containerd does it, a line of more
+than 16 KiB comes in parts (``P``), and so does a last line without an end. stdout and stderr are pipes:
+whoever opens /dev/stdout by name appends to the log. What is not written yet is never more than a part of a
+line. A log that has grown too large becomes ``<log>.1`` and a new one goes on in its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+
+PART_BYTES = 16 * 1024
+"""The longest text of a record; containerd's max_container_log_line_size."""
+
+MAX_LOG_BYTES = 256 * 1024 * 1024
+"""The size at which a log is rotated; so the last 256 to 512 MiB of a container's output are kept."""
+
+READ_BYTES = 64 * 1024
+"""Bytes that are read from a pipe at a time; the size of a pipe."""
+
+ROTATED_SUFFIX = ".1"
+"""What the name of a log gets that was rotated."""
+
+STDOUT, STDERR = b"stdout", b"stderr"
+
+_second, _second_text = 0, ""
+
+
+def _now() -> bytes:
+    """The time as records have it."""
+    global _second, _second_text
+    second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    if second != _second:
+        _second, _second_text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    return f"{_second_text}.{nanoseconds:09d}Z".encode()
+
+
+class ContainerLog:
+    """The log of one start of a container. Raises OSError or ValueError when it cannot be opened."""
+
+    __slots__ = ("_file", "_lost", "_parts", "_path", "_size", "_torn", "pipes")
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = self._open()
+        self._size = os.fstat(self._file).st_size
+        self._lost = 0
+        self._torn = False
+        self._parts = {STDOUT: b"", STDERR: b""}
+        self.pipes: dict[int, bytes] = {}
+        """The reading ends that are open, with the stream that comes from each."""
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def open_pipes(self, owner: int | None) -> tuple[int, int]:
+        """New pipes for stdout and stderr, the writing ends; ``owner`` may open them by name."""
+        ends = []
+        for stream in (STDOUT, STDERR):
+            reader, writer = os.pipe()
+            os.set_blocking(reader, False)
+            if owner is not None:
+                with contextlib.suppress(OSError, OverflowError):  # the start itself says what is wrong
+                    os.fchown(writer, owner, -1)
+            self.pipes[reader] = stream
+            ends.append(writer)
+        return ends[0], ends[1]
+
+    def read(self, reader: int) -> bool:
+        """Read what a pipe has now, at most `READ_BYTES`; False when nothing more will come."""
+        try:
+            data = os.read(reader, READ_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:
+            data = b""
+        if data:
+            self.write(self.pipes[reader], data)
+        return bool(data)
+
+    def drain(self) -> None:
+        """Read what the pipes still hold, and complete the log: the container has ended."""
+        for reader, stream in self.pipes.items():
+            try:
+                while data := os.read(reader, READ_BYTES):
+                    self.write(stream, data)
+            except OSError:
+                pass
+        self._finish()
+
+    def close(self) -> None:
+        """Close the log and its pipes."""
+        for reader in self.pipes:
+            os.close(reader)
+        self.pipes.clear()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def write(self, stream: bytes, data: bytes) -> None:
+        """Append what came from a stream."""
+        data = self._parts[stream] + data
+        *lines, rest = data.split(b"\n")
+        head = b"%b %b " % (_now(), stream)
+        if len(data) <= PART_BYTES:
+            records = [b"%bF %b\n" % (head, line) for line in lines]
+        else:
+            records = []
+            for line in lines:
+                line = _cut(records, head, line, 1)
+                records.append(b"%bF %b\n" % (head, line))
+            rest = _cut(records, head, rest, 0)
+        self._parts[stream] = rest
+        if records:
+            self._append(b"".join(records))
+
+    def _finish(self) -> None:
+        """Write the lines that were not ended."""
+        for stream, rest in self._parts.items():
+            if rest:
+                self._append(b"%b %b P %b\n" % (_now(), stream, rest))
+                self._parts[stream] = b""
+
+    def _append(self, data: bytes) -> None:
+        """Write records; what the disk has no room for is counted, and said once it has some again."""
+        if self._size + len(data) > MAX_LOG_BYTES:
+            self._rotate()
+        if self._lost:
+            words = f"[expander: {self._lost} bytes of log could not be written]"
+            data = b"%b %b F %b\n%b" % (_now(), STDERR, words.encode(), data)
+        if self._torn:
+            data = b"\n" + data
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(self._file, data[written:] if written else data)
+        except OSError:
+            self._lost += len(data) - written
+            self._torn = written > 0 or self._torn
+        else:
+            self._lost, self._torn = 0, False
+        self._size += written
+
+    def _rotate(self) -> None:
+        """Go on in a new file; the one before is kept, the one before that is gone."""
+        rotated = self._path + ROTATED_SUFFIX
+        drops = os.path.exists(rotated)
+        try:
+            os.replace(self._path, rotated)
+            file = self._open()
+        except OSError:
+            return
+        os.close(self._file)
+        self._file, self._size, self._torn = file, 0, False
+        if drops:
+            words = (
+                f"[expander: output before this was dropped: a log keeps the last {MAX_LOG_BYTES >> 20} MiB]"
+            )
+            self._append(b"%b %b F %b\n" % (_now(), STDERR, words.encode()))
+
+
+def _cut(records: list[bytes], head: bytes, line: bytes, keep: int) -> bytes:
+    """Take parts off a line that is too long, and give what is left of it: ``keep`` bytes or more."""
+    at = 0
+    while len(line) - at >= PART_BYTES + keep:
+        records.append(b"%bP %b\n" % (head, line[at : at + PART_BYTES]))
+        at += PART_BYTES
+    return line[at:]
+
+
+class LogPipes:
+    """The pipes of all containers, waited for with ``poll``."""
+
+    def __init__(self, poll: select.poll) -> None:
+        self._poll = poll
+        self._logs: dict[int, ContainerLog] = {}
+
+    def watch(self, log: ContainerLog) -> None:
+        """Read the pipes of a log from now on."""
+        for reader in log.pipes:
+            self._poll.register(reader, select.POLLIN)
+            self._logs[reader] = log
+
+    def read(self, reader: int) -> None:
+        """A pipe is readable; nothing happens when it is none of these."""
+        log = self._logs.get(reader)
+        if log is not None and not log.read(reader):
+            self._forget(reader)
+            del log.pipes[reader]
+            os.close(reader)
+
+    def close(self, log: ContainerLog) -> None:
+        """The container has ended: complete its log."""
+        log.drain()
+        for reader in log.pipes:
+            self._forget(reader)
+        log.close()
+
+    def _forget(self, reader: int) -> None:
+        self._poll.unregister(reader)
+        del self._logs[reader]
