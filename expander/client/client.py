@@ -14,7 +14,7 @@ from expander.base.errors import ClusterError, ItemError, StatusError, Unreachab
 from expander.base.log import Log
 from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
 from expander.client.transport import LOST, ConnectionLost, Response, Transport
-from expander.kube.scheme import api_path
+from expander.kube.api_resource import api_path
 
 log = Log("client")
 

@@ -9,10 +9,11 @@ may name what stands above it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from expander.kube.api_resource import PrinterColumn, Resource, Subresource
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 STATUS_VERBS: Final = ("get", "patch", "update")
@@ -30,138 +31,7 @@ _CANONICAL: Final = "expander.local.apiserver.patch.merge_schema:canonical_"
 _QUOTA: Final = "expander.kube.quota:"
 
 
-@dataclass(frozen=True, slots=True)
-class Subresource:
-    """A part of an object, or an action on it, with a path of its own.
-
-    ``group`` and ``version`` are those of what is sent there when it is not of the resource's own group.
-    """
-
-    name: str
-    kind: str
-    verbs: tuple[str, ...]
-    group: str | None = None
-    version: str | None = None
-
-
-class PrinterColumn(NamedTuple):
-    """A column of a table that shows the field at ``path``, as additionalPrinterColumns of a CRD has it.
-
-    ``type`` is that of the table, or ``age`` for a time that is shown as one. Columns with a ``priority``
-    above 0 show only with ``-o wide``.
-    """
-
-    name: str
-    path: str
-    type: str = "string"
-    description: str = ""
-    format: str = ""
-    priority: int = 0
-
-
 _AGE: Final = PrinterColumn("Age", "metadata.creationTimestamp", "age", "Time since it was created.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """One kind of object: its names, what can be done with it, and who does it.
-
-    ``group`` is empty for the core group; ``older`` are further versions with the same facts. ``verbs`` are
-    those of the local API, which serves the kinds that have any. Each other field says who reads it.
-    """
-
-    group: str = ""
-    version: str = "v1"
-    older: tuple[str, ...] = ()
-    kind: str
-    plural: str
-    namespaced: bool = True
-    short_names: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    verbs: tuple[str, ...] = ()
-    subresources: tuple[Subresource, ...] = ()
-
-    decoded: bool = False
-    """Whether `defaults.defaults` reads it as Go's decoder does; its schema is there then."""
-    defaults: str = ""
-    """Fills in the defaults of a decoded object, in place."""
-    rules: str = ""
-    """What the API server refuses in a new object: ``(object, release) -> list[Finding]``."""
-    update_rules: str = ""
-    """What it refuses in a change: ``(new, old, release) -> Iterator[Finding]``."""
-
-    prepare: str = ""
-    """PrepareForCreate of the registry's strategy: ``(object, objects of a kind)``, in place."""
-    has_generation: bool = False
-    """Whether the generation counts changes of the spec."""
-    admit: tuple[str, ...] = ()
-    """The admission plugins of this kind, in order: ``(store, object) -> object``."""
-    admit_update: tuple[str, ...] = ()
-    """Those that check a change: ``(store, new object)``."""
-    admit_delete: tuple[str, ...] = ()
-    """Those that check a deletion: ``(object)``."""
-    initial: str = ""
-    """The objects that every cluster has: ``(time in API form) -> Iterable[object]``."""
-    schema: str = ""
-    """The schema for merging, where no schema file has one."""
-    canonical: str = ""
-    """An object with its defaults as the API writes it."""
-    protobuf: str = ""
-    """The fields of its message, as `apiserver.protobuf` reads them; a kind without is read as JSON only."""
-    printer: str = ""
-    """The `Layout` of its table, where that is more than fields of the object."""
-    columns: tuple[PrinterColumn, ...] = ()
-    """Otherwise the columns of its table behind the name."""
-    field_labels: str = _FIELDS + "NAMED"
-    """The fields that field selectors know, each with its reader."""
-
-    quota: str = ""
-    """Adds what an object counts for in a ResourceQuota beside itself: ``(object, amounts)``."""
-    plain_quota: bool = False
-    """Whether a ResourceQuota also counts it under its plain name: ``secrets``."""
-    name_rule: str = _NAMES + "subdomain_name"
-    """The `NameRule` of the name of an object: ``(tree) -> NameRule``."""
-    cleanup_rank: int = 0
-    """The order of deletion, owners before what they own; 0 is left alone by ``cleanup``."""
-    created_first: bool = False
-    """Whether it must be there before what follows it is sent."""
-    suspend: tuple[str, ...] = ()
-    """The path of the mapping whose field ``suspend`` holds the workload back."""
-    queued: bool = False
-    """Whether Kueue takes it by its label."""
-    runs_here: bool = False
-    """Whether ``expander run`` makes use of it."""
-
-    @property
-    def singular(self) -> str:
-        """``job``."""
-        return self.kind.lower()
-
-    @property
-    def api_version(self) -> str:
-        """``batch/v1``, or ``v1`` for the core group."""
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    @property
-    def path(self) -> str:
-        """The path of its group and version: ``/apis/batch/v1`` or ``/api/v1``."""
-        return api_path(self.api_version)
-
-    @property
-    def full_name(self) -> str:
-        """``jobs.batch``, or ``pods`` for the core group: what messages call the resource."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
-
-    @property
-    def quota_names(self) -> tuple[str, ...]:
-        """What a ResourceQuota counts each object as: ``count/secrets`` and, for some kinds, ``secrets``."""
-        counted = f"count/{self.full_name}"
-        return (counted, self.plural) if self.plain_quota else (counted,)
-
-    @property
-    def full_kind(self) -> str:
-        """``Job.batch``, or ``Pod`` for the core group: what messages call the kind."""
-        return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
 def _status(kind: str) -> Subresource:
@@ -596,11 +466,6 @@ def plural_of(api_version: str, kind: str) -> str:
     """The plural of a kind: of the table, else as apimachinery guesses it."""
     found = find(api_version, kind)
     return guess_plural(kind) if found is None else found.plural
-
-
-def api_path(api_version: str) -> str:
-    """The path of a group and version: ``/apis/batch/v1``, ``/api/v1``."""
-    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
 @cache

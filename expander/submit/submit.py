@@ -23,7 +23,8 @@ from expander.client.client import ApiClient, Resource
 from expander.client.quotas import namespace_limits
 from expander.client.retry import Retry
 from expander.client.transport import Transport
-from expander.kube.scheme import api_path, plural_of
+from expander.kube.api_resource import api_path
+from expander.kube.scheme import plural_of
 from expander.manifests.manifest import Manifest
 from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted

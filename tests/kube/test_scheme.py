@@ -8,7 +8,8 @@ from inspect import signature
 import pytest
 
 from expander.kube import scheme
-from expander.kube.scheme import KINDS, RESOURCES, Resource, load
+from expander.kube.api_resource import Resource
+from expander.kube.scheme import KINDS, RESOURCES, load
 
 PLACES = {"defaults", "rules", "update_rules", "prepare", "initial", "schema", "canonical", "printer"}
 PLACES |= {"field_labels", "quota", "name_rule"}

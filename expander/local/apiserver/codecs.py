@@ -11,7 +11,7 @@ from aiohttp import web
 from expander.base.errors import YamlError
 from expander.base.yaml.documents import load_documents
 from expander.base.yaml.writer import dump
-from expander.kube.scheme import Resource
+from expander.kube.api_resource import Resource
 from expander.local.apiserver import pagination, protobuf, status
 from expander.local.apiserver.decode_errors import duplicate_fields
 from expander.local.apiserver.printers import table

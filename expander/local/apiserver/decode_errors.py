@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube import schemas
+from expander.kube.api_resource import Resource
 from expander.kube.gofmt import quoted
 from expander.kube.schemas import FieldType, type_of
-from expander.kube.scheme import Resource
 from expander.local.registry import RELEASE
 from expander.validate.finding import Finding, Reason
 

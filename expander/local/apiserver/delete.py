@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from expander.kube.scheme import Resource
+from expander.kube.api_resource import Resource
 from expander.local.admission.chain import admit_delete
 from expander.local.apiserver import pagination, read, status
 from expander.local.apiserver.read import get_object

@@ -10,7 +10,8 @@ import base64
 import hashlib
 from typing import Any, Final
 
-from expander.kube.scheme import GROUP_VERSIONS, Resource, Subresource, of_group
+from expander.kube.api_resource import Resource, Subresource
+from expander.kube.scheme import GROUP_VERSIONS, of_group
 from expander.local.registry import RELEASE
 
 Body = dict[str, Any]

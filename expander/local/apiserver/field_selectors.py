@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from expander.kube.scheme import Resource, load
+from expander.kube.api_resource import Resource
+from expander.kube.scheme import load
 
 Object = Mapping[str, Any]
 Reader = Callable[[Object], str]

@@ -14,7 +14,8 @@ from functools import cache
 from typing import Any, Final
 
 from expander.kube import schemas
-from expander.kube.scheme import GROUP_VERSIONS, Resource, of_group
+from expander.kube.api_resource import Resource
+from expander.kube.scheme import GROUP_VERSIONS, of_group
 from expander.local.apiserver.discovery import GIT_VERSION
 from expander.local.registry import RELEASE
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from expander.kube import selectors
-from expander.kube.scheme import Resource
+from expander.kube.api_resource import Resource
 from expander.local.apiserver import codecs, field_selectors, pagination, status
 from expander.local.apiserver.codecs import ResponseFormat
 from expander.local.apiserver.routing import Backend, Target

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from expander.kube.scheme import BY_PATH, Resource
+from expander.kube.api_resource import Resource
+from expander.kube.scheme import BY_PATH
 from expander.local.apiserver.storage import ExecutorLoop, Storage
 
 CORE: Final = "api"

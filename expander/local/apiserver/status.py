@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube.api_resource import Resource
 from expander.kube.gofmt import quoted
-from expander.kube.scheme import Resource
 from expander.validate.finding import Finding
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from expander.kube.scheme import Resource
+from expander.kube.api_resource import Resource
 from expander.local.admission.chain import admit_update
 from expander.local.apiserver import pagination
 from expander.local.controllers.garbage_collector import Propagation

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from expander.kube.scheme import Resource
+from expander.kube.api_resource import Resource
 from expander.local.apiserver import codecs, read, status
 from expander.local.apiserver.codecs import ResponseFormat
 from expander.local.apiserver.read import ListSelector

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.kube.api_resource import Resource
 from expander.kube.generated_names import generated, new_uid
-from expander.kube.scheme import Resource, load
+from expander.kube.scheme import load
 from expander.kube.time import api_time
 from expander.local.apiserver import codecs, decode_errors, status
 from expander.local.apiserver.codecs import RequestBody

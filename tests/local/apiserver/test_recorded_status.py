@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from expander.kube.scheme import BY_KIND, BY_PATH, RESOURCES, Resource
+from expander.kube.api_resource import Resource
+from expander.kube.scheme import BY_KIND, BY_PATH, RESOURCES
 from expander.local.apiserver import field_selectors, pagination
 from expander.local.apiserver import status as statuses
 from expander.validate.finding import Finding, Reason

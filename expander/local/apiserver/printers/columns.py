@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from expander.kube.scheme import PrinterColumn, Resource, load
+from expander.kube.api_resource import PrinterColumn, Resource
+from expander.kube.scheme import load
 from expander.kube.time import age
 
 Object = Mapping[str, Any]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from expander.kube.scheme import Resource
+from expander.kube.api_resource import Resource
 from expander.local.apiserver.pagination import META, partial
 from expander.local.apiserver.printers.columns import Layout, Object, layout_of
 
