@@ -100,7 +100,7 @@ def test_a_run_gives_each_job_with_its_logs_and_does_not_repeat_what_has_ended(t
     ran = expander.run(template(), ["good", "bad"], runtime="process", state=tmp_path)
     states = {job.outcome.item: job.outcome.state for job in ran.jobs}
     assert states == {"good": "Complete", "bad": "Failed"}
-    assert {job.logs[0].path.read_text() for job in ran.jobs} == {"got good\n", "got bad\n"}
+    assert {job.logs[0].read() for job in ran.jobs} == {b"got good\n", b"got bad\n"}
     assert (ran.counts["succeeded"], ran.counts["failed"], ran.stopped) == (1, 1, None)
     again = expander.run(template(), ["good", "bad"], runtime="process", state=tmp_path)
     assert {job.outcome.name: job.logs for job in again.jobs} == {

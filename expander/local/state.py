@@ -11,6 +11,7 @@ import sqlite3
 from pathlib import Path
 
 from expander.base.errors import ExpanderError
+from expander.base.state_dir import make_private
 from expander.local.store.database import open_database
 
 
@@ -21,8 +22,10 @@ class StateFolder:
         self.folder = folder
         self.runs = folder / "runs"
         try:
-            self.runs.mkdir(parents=True, exist_ok=True)
+            make_private(self.runs)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.close(os.open(folder / "state.db", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.chmod(folder / "state.db", 0o600)
         except OSError as error:
             raise ExpanderError(f"the state folder {folder} cannot be used: {error.strerror}") from error
         try:

@@ -15,7 +15,7 @@ from expander.local.kubelet.env import Lookup
 from expander.local.kubelet.network import Addresses, HostsFiles, Services
 from expander.local.kubelet.node import Node, NodeInfo
 from expander.local.kubelet.pod import Pod, PodEvent
-from expander.local.kubelet.pod_files import MessageFiles, PodFolders, restart_number
+from expander.local.kubelet.pod_files import MESSAGES, MessageFiles, PodFolders, restart_number
 from expander.local.kubelet.pod_worker import PodWorker
 from expander.local.kubelet.probes import NEVER
 from expander.local.kubelet.volumes import VolumeSources
@@ -80,7 +80,7 @@ class Kubelet:
         self._context = KubeletContext(
             processes=supervisor,
             folders=PodFolders(folder, keep_volumes),
-            messages=MessageFiles(Path(folder) / "messages"),
+            messages=MessageFiles(Path(folder) / MESSAGES),
             sources=VolumeSources(lookup, claims or {}),
             node=node,
             hosts_files=HostsFiles(Path(folder).absolute() / "names", services),

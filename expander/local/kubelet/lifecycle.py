@@ -6,6 +6,7 @@ a pod's containers are killed all at once, but sidecars last, in the reverse of 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,7 @@ def run_handler(
         launch = exec_config(
             container.launch, handler["exec"].get("command") or (), f"{container.key}#{what}", log
         )
-        with open(log, "wb"):
+        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"):
             made = ExecAttempt(context.processes, launch, timeout, now)
         context.launched[launch.key] = (pod.uid, made)
         pod.exec_keys.add(launch.key)

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from expander.base.state_dir import make_private
+
 DOMAIN = "svc.cluster.local"
 LOOPBACK = "127.0.0.1"
 LOCALHOST = f"{LOOPBACK}\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -156,9 +158,10 @@ class HostsFiles:
         for service in self._services(namespace):
             lines += (f"{ip}\t{name}\n" for name, ip in service_names(service, endpoints.values()))
         data = "".join(lines).encode()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_private(self._folder)
         descriptor = os.open(self._file(namespace), os.O_WRONLY | os.O_CREAT, 0o644)
         try:
+            os.fchmod(descriptor, 0o644)
             os.pwrite(descriptor, data, 0)
             os.ftruncate(descriptor, len(data))
         finally:

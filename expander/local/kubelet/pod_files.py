@@ -4,14 +4,15 @@
 container. Logs lie side by side because folders are dear: on ext4 a folder for each pod, and a file in it,
 can cost fifty times what one more file in a folder does.
 
-``<folder>/pods/<namespace>_<name>_<uid>/<volume>`` holds a volume, ``<folder>/shared`` the large files of
-several; those in memory are elsewhere, by the pod's uid. ``<folder>/messages`` holds what containers give
+``<folder>/pods/<namespace>_<name>_<uid>/<volume>`` holds a volume; those in memory are elsewhere, by the
+pod's uid. Folders are private to this user. ``<folder>/messages`` holds what containers give
 as termination messages: as many files as containers run at a time, each used again once its message is in
 the status, for a new file costs more than all else that a container needs of the kubelet.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -21,7 +22,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from expander.base.state_dir import make_private
 from expander.kube.objects import statuses_of
+
+MESSAGES = "messages"
+"""The folder of the termination messages."""
 
 SHARED_MEMORY = Path("/dev/shm")
 MAX_NAME_CHARS = 72
@@ -39,23 +44,19 @@ class PodFolders:
         root = Path(folder).absolute()
         self._logs = str(root / "logs")
         self._volumes = str(root / "pods")
-        self._shared = str(root / "shared")
         mark = sha256(str(root).encode()).hexdigest()[:12]
         self._memory = f"{SHARED_MEMORY}/expander-{mark}-{os.getuid()}"
-        os.makedirs(self._logs, exist_ok=True)
+        make_private(self._logs)
 
     def of(self, pod: Mapping[str, Any]) -> PodFiles:
         """The files of one pod."""
         metadata = pod["metadata"]
         uid = metadata["uid"]
         name = f"{metadata['namespace']}_{metadata['name'][:MAX_NAME_CHARS]}_{uid}"
-        return PodFiles(
-            f"{self._logs}/{name}_", f"{self._volumes}/{name}", f"{self._memory}/{uid}", self._shared
-        )
+        return PodFiles(f"{self._logs}/{name}_", f"{self._volumes}/{name}", f"{self._memory}/{uid}")
 
     def sweep(self, known: Container[str]) -> None:
         """Remove the volumes of pods whose uid is not ``known``."""
-        remove_tree(self._shared)
         for folder in (self._memory,) if self.keep else (self._volumes, self._memory):
             with suppress(FileNotFoundError):
                 for name in os.listdir(folder):
@@ -84,14 +85,12 @@ class PodFolders:
 class PodFiles:
     """The files of one pod."""
 
-    __slots__ = ("_logs", "_memory", "_volumes", "shared")
+    __slots__ = ("_logs", "_memory", "_volumes")
 
-    def __init__(self, logs: str, volumes: str, memory: str, shared: str) -> None:
+    def __init__(self, logs: str, volumes: str, memory: str) -> None:
         self._logs = logs
         self._volumes = volumes
         self._memory = memory
-        self.shared = shared
-        """A folder for what many pods have in their volumes."""
 
     def log(self, container: str, restart: int) -> str:
         """The output of one start of a container."""
@@ -102,10 +101,25 @@ class PodFiles:
         return f"{self._logs}{container}.{what}.output"
 
     def volume(self, name: str, in_memory: bool = False) -> str:
-        """The folder of a volume. ``in_memory``: where the machine has memory that looks like a folder."""
-        if in_memory and SHARED_MEMORY.is_dir():
-            return f"{self._memory}/{name}"
-        return f"{self._volumes}/{name}"
+        """The folder of a volume, in one that is private. ``in_memory``: where the machine has memory that
+        looks like a folder. Raises OSError where that belongs to somebody else.
+        """
+        folder = self._memory if in_memory and SHARED_MEMORY.is_dir() else self._volumes
+        for each in (os.path.dirname(folder), folder):
+            if not os.path.isdir(each):
+                make_private(each)
+            elif os.lstat(each).st_uid != os.geteuid():
+                raise PermissionError(errno.EPERM, f"{each} belongs to another user")
+        return f"{folder}/{name}"
+
+    def let_others_pass(self) -> None:
+        """Let a container that runs as another user, without mounts of its own, get to its files."""
+        volumes = os.path.dirname(self._volumes)
+        root = os.path.dirname(volumes)
+        above = (root, f"{root}/{MESSAGES}", volumes, os.path.dirname(self._memory))
+        for folder in (*above, self._volumes, self._memory):
+            if os.path.isdir(folder):
+                os.chmod(folder, 0o711)
 
     def remove_volumes(self, keep: bool = False) -> None:
         """Remove what the volumes held (``keep``: in memory). Links are removed, never followed."""
@@ -155,17 +169,22 @@ class MessageFiles:
         self._free: list[str] = []
         self._count = 0
 
-    def acquire(self, everyone: bool) -> str:
-        """An empty file that nobody uses. ``everyone``: any user may write to it."""
+    def acquire(self, user: int | None, isolates: bool) -> str:
+        """An empty file that nobody uses; ``user`` is who writes to it, where it is not this one.
+
+        ``isolates``: it is shown to that user alone, as a mount.
+        """
         if self._free:
             path = self._free.pop()
         else:
-            os.makedirs(self._folder, exist_ok=True)
+            make_private(self._folder)
             path = f"{self._folder}/{self._count}"
             self._count += 1
             self._empty(path)
-        if everyone:
+        if user is not None and isolates:
             os.chmod(path, 0o666)
+        elif os.geteuid() == 0:
+            os.chown(path, os.geteuid() if user is None else user, -1)
         return path
 
     def release(self, path: str) -> None:

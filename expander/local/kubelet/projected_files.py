@@ -9,9 +9,9 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
+from expander.base.state_dir import make_readable
 from expander.local.kubelet.env import (
     Kind,
     Lookup,
@@ -123,10 +123,6 @@ PARTIAL = "..partial"
 """No path of a volume's item starts with two dots: the API server refuses it."""
 
 
-SHARED_FILE_BYTES = 1 << 10
-"""Bytes from which on a file is shared: on ext4 a new file can cost a millisecond, a link hardly anything."""
-
-
 def safe_parts(path: str) -> list[str]:
     """The names of a relative path, without those that mean nothing; VolumeError when it could lead out."""
     names = [name for name in path.split("/") if name not in ("", ".")]
@@ -135,15 +131,13 @@ def safe_parts(path: str) -> list[str]:
     return names
 
 
-def write_files(
-    folder: str, files: Mapping[str, ProjectedFile], group: int | None = None, shared: str | None = None
-) -> None:
+def write_files(folder: str, files: Mapping[str, ProjectedFile], group: int | None = None) -> None:
     """Write ``files`` below ``folder``, which is this process's own. Links are not followed.
 
-    ``group``: whom the files belong to besides; they may read what the owner may. ``shared`` is a folder on
-    the same disk in which large files are once, read-only: the pods of a batch have links to them.
+    ``group``: whom the files belong to besides; they may read what the owner may. Every volume has files of
+    its own, so that no pod can change those of another.
     """
-    os.makedirs(folder, mode=0o755, exist_ok=True)
+    make_readable(folder)
     for inner, file in files.items():
         *parents, name = safe_parts(inner)
         at = folder
@@ -151,26 +145,8 @@ def write_files(
             at = f"{at}/{parent}"
             if os.path.islink(at):
                 raise VolumeError(f"invalid path: {inner!r} goes through a link")
-            os.makedirs(at, mode=0o755, exist_ok=True)
-        path = f"{at}/{name}"
-        if shared is None or len(file.data) < SHARED_FILE_BYTES or not _linked(path, file, group, shared):
-            _write(path, file, group)
-
-
-def _linked(path: str, file: ProjectedFile, group: int | None, shared: str) -> bool:
-    """Make ``path`` a link to the one file of that content, mode and group; False where that cannot be."""
-    name = blake2b(file.data, digest_size=16, salt=f"{file.mode:o}.{group}".encode()[:16]).hexdigest()
-    one = f"{shared}/{name}"
-    try:
-        if not os.path.exists(one):
-            os.makedirs(shared, mode=0o755, exist_ok=True)
-            _write(one, ProjectedFile(file.data, file.mode & ~0o222), group)
-        with suppress(FileNotFoundError):
-            os.unlink(path)
-        os.link(one, path, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
+            make_readable(at)
+        _write(f"{at}/{name}", file, group)
 
 
 def _write(path: str, file: ProjectedFile, group: int | None) -> None:

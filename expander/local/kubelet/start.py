@@ -33,7 +33,7 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
     argv = [expand(word, own) for word in (*(spec.get("command") or ()), *(spec.get("args") or ()))]
     shown = mounts(spec, pod.volumes or {}, own) if spec.get("volumeMounts") else []
     if pod.hosts_file is not None and not any(mount.target == HOSTS for mount in shown):
-        shown.append(Mount(pod.hosts_file, HOSTS))
+        shown.append(Mount(pod.hosts_file, HOSTS, read_only=True))
     limits = (spec.get("resources") or {}).get("limits") or {}
     return Launch(
         key=f"{pod.uid}/{name}/{restart}",
@@ -116,11 +116,13 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
     try:
         launch = container_config(context, pod, container.spec, restart)
         if needs_message_file(container.spec, context.isolates):
-            container.message_file = context.messages.acquire(everyone=launch.user is not None)
+            container.message_file = context.messages.acquire(launch.user, context.isolates)
             launch.mounts = [
                 *launch.mounts,
                 Mount(container.message_file, container.spec["terminationMessagePath"]),
             ]
+        if launch.user not in (None, os.geteuid()) and not context.isolates:
+            pod.files.let_others_pass()
     except (ConfigError, OSError, ValueError) as error:
         _refuse(pod, container, "CreateContainerConfigError", str(error), str(error))
         container.not_before = now + RETRY_SECONDS

@@ -118,7 +118,7 @@ def _volume(
 ) -> Volume:
     if any(field in volume for field in PROJECTED_KINDS):
         path = files.volume(volume["name"])
-        write_files(path, projected_files(pod, volume, sources.lookup, node_info), group, files.shared)
+        write_files(path, projected_files(pod, volume, sources.lookup, node_info), group)
         return Volume(path, read_only=True)
     if "hostPath" in volume:
         return Volume(_of_host(volume["hostPath"]))
@@ -138,7 +138,7 @@ def _volume(
 def _empty(path: str, group: int | None) -> str:
     """A folder for all users of the pod; new, unless the pod had it already."""
     if not os.path.isdir(path):
-        os.makedirs(path)
+        os.mkdir(path)
         os.chmod(path, WORLD_WRITABLE if group is None else WORLD_WRITABLE | GROUP_BITS)
         if group is not None and os.geteuid() == 0:
             os.chown(path, -1, group)

@@ -7,6 +7,7 @@ can read whatever this user can: it is protected from mistakes, and other people
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,6 +66,44 @@ _HOSTS, _HOSTNAME, _ARGUMENTS = 100, 101, 102
 _SETPRIV = ("/usr/bin/setpriv", "/bin/setpriv")
 
 
+MASKED_PATHS = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+)
+"""What containers see empty, and `READ_ONLY_PATHS` what they cannot write, as root neither: the defaults that
+Kubernetes takes with ``procMount: Default``.
+"""
+
+READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+@functools.lru_cache(maxsize=8)
+def protected_paths(places: tuple[str, ...]) -> tuple[str, ...]:
+    """The arguments that mask and write-protect those of the paths below ``places`` that this machine has."""
+    arguments: list[str] = []
+    for path in MASKED_PATHS:
+        if not path.startswith(places):
+            continue
+        if os.path.isdir(path):
+            arguments += ["--tmpfs", path, "--remount-ro", path]
+        elif os.path.exists(path):
+            arguments += ["--ro-bind", os.devnull, path]
+    for path in READ_ONLY_PATHS:
+        if path.startswith(places) and os.path.exists(path):
+            arguments += ["--ro-bind", path, path]
+    return tuple(arguments)
+
+
 class SandboxRuntime:
     """Containers made by bubblewrap; ``images`` maps image names to root folders."""
 
@@ -97,7 +136,11 @@ class SandboxRuntime:
             arguments += (
                 ["--ro-bind" if read_only else "--bind", source, point] if source else ["--tmpfs", point]
             )
-        arguments += [*files, *tree.seal(), "--chdir", cwd]
+        own_sys = () if own is None else ("/sys",)
+        kernel = tuple(
+            place + "/" for place in ("/proc", "/sys") if innermost(place, (*mounts, *own_sys)) is None
+        )
+        arguments += [*files, *tree.seal(), *protected_paths(kernel), "--chdir", cwd]
         if launch.hostname:
             arguments += ["--unshare-uts", "--hostname", launch.hostname]
         identity, changer = self._identity(launch, tree)

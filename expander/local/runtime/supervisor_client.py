@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from expander.base.errors import OutputError
+from expander.base.state_dir import make_private
 from expander.local.runtime import wire
 from expander.local.runtime.journal import SUFFIX, recover_run
 from expander.local.runtime.process import ProcessRuntime
@@ -38,7 +39,7 @@ class SupervisorClient:
 
     def __init__(self, folder: Path, runtime: Runtime | None = None) -> None:
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.folder)
         self.runtime: Runtime = runtime or ProcessRuntime()
         self.caveats: list[str] = []
         """What the runtime could not give containers so far, a sentence for each kind of lack."""

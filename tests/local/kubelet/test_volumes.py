@@ -1,6 +1,7 @@
 """What volumes hold, and where containers see it."""
 
 import os
+import stat
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -325,17 +326,38 @@ def test_a_pod_that_is_started_anew_does_not_find_old_files(world: World) -> Non
     assert not left.exists()
 
 
-def test_a_large_file_is_on_disk_once_for_all_pods_that_have_it(tmp_path: Path) -> None:
-    large, shared = ProjectedFile(b"x" * 20_000, 0o644), str(tmp_path / "shared")
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_the_files_of_a_volume_are_its_own_with_their_modes_whatever_the_umask(
+    tmp_path: Path, umask: int
+) -> None:
+    large = ProjectedFile(b"x" * 20_000, 0o644)
+    previous = os.umask(umask)
+    try:
+        for name in ("one", "two"):
+            write_files(str(tmp_path / name), {"a/large": large})
+    finally:
+        os.umask(previous)
     for name in ("one", "two"):
-        write_files(
-            str(tmp_path / name), {"a/large": large, "small": ProjectedFile(b"x", 0o644)}, None, shared
-        )
-    one, two = (tmp_path / name / "a" / "large" for name in ("one", "two"))
-    assert one.samefile(two)
-    assert one.stat().st_mode & 0o777 == 0o444
-    remove_tree(str(tmp_path / "one"))
-    assert two.read_bytes() == large.data
-    write_files(str(tmp_path / "two"), {"a/large": ProjectedFile(b"y" * 20_000, 0o644)}, None, shared)
-    write_files(str(tmp_path / "one"), {"large": large}, None, shared)
-    assert (two.read_bytes()[:1], (tmp_path / "one" / "large").read_bytes()[:1]) == (b"y", b"x")
+        file = tmp_path / name / "a" / "large"
+        assert [stat.S_IMODE(each.stat().st_mode) for each in (file, file.parent)] == [0o644, 0o755]
+        assert file.stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_what_is_kept_of_pods_is_private_and_volumes_are_open_inside(tmp_path: Path, umask: int) -> None:
+    previous = os.umask(umask)
+    try:
+        files = pod_files.PodFolders(tmp_path / "state").of(pod())
+        paths = [files.volume("v"), files.volume("m", in_memory=True)]
+    finally:
+        os.umask(previous)
+    try:
+        for path in paths:
+            for above in list(Path(path).parents)[:2]:
+                assert stat.S_IMODE(above.stat().st_mode) == 0o700
+        for folder in (tmp_path / "state", tmp_path / "state" / "logs"):
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        files.let_others_pass()
+        assert {stat.S_IMODE(Path(path).parent.stat().st_mode) for path in paths} == {0o711}
+    finally:
+        files.remove_volumes()

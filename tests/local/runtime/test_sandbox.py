@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from expander.local.runtime import sandbox
 from expander.local.runtime.bubblewrap import Bubblewrap
 from expander.local.runtime.runtime import Launch, Mount
 from expander.local.runtime.sandbox import SandboxRuntime
@@ -68,6 +69,30 @@ def test_a_read_only_mount_cannot_be_written(boxed: Bench, volume: Path) -> None
     _, log = boxed.run("sh", "-c", script, mounts=[Mount(str(volume), "/input", True)])
     assert log.splitlines()[0] == "text"
     assert log.splitlines()[-1] == "refused"
+
+
+@pytest.mark.parametrize("user", [None, *([0, 12345] if os.geteuid() == 0 else [])])
+def test_paths_that_kubernetes_masks_are_empty_and_none_that_it_protects_can_be_written(
+    boxed: Bench, user: int | None
+) -> None:
+    masked = " ".join(sandbox.MASKED_PATHS)
+    protected = " ".join(sandbox.READ_ONLY_PATHS)
+    script = f"""
+    for p in {masked}; do
+        if [ -d $p ]; then [ -z "$(ls -A $p)" ] || echo full $p; fi
+        if [ -f $p ]; then [ -z "$(head -c 1 $p)" ] || echo full $p; fi
+    done
+    for p in $(find {protected} -maxdepth 3 -type f 2>/dev/null | head -300); do
+        (: >> $p) 2>/dev/null && echo writable $p
+    done
+    for p in {masked} {protected}; do
+        [ ! -d $p ] || ! (: > $p/x) 2>/dev/null || echo writable $p
+    done
+    umount /proc/sys 2>/dev/null && echo unmounted
+    mount -o remount,rw /proc/sys 2>/dev/null && echo remounted
+    echo end"""
+    end, output = boxed.run("sh", "-c", script, user=user)
+    assert (end.exit_code, output) == (0, "end\n")
 
 
 def test_everything_else_of_this_machine_is_read_only(boxed: Bench, volume: Path) -> None:
