@@ -1,22 +1,23 @@
 """The Jinja2 environment: sandboxed, strict about undefined names, values kept apart from text.
 
-Every value that an expression prints leaves the template as a `Data` piece, everything else as plain
-text, so that the renderer knows what is template and what is data. Layout filters (`tojson`, `toyaml`,
-`indent`, `safe`) and macros give text: they write YAML on purpose.
+Every value that an expression prints leaves the template as a `Data` piece, everything else as plain text,
+so that the renderer knows what is template and what is data. What macros, calls, blocks and loops write is
+a `Fragment`, which remembers its pieces. Any other text that an expression made, by whatever operator or
+filter, is data as a whole. Only the layout filters (`tojson`, `toyaml`, `indent`, `safe`) make text of the
+template out of values: they write YAML on purpose.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, Undefined, nodes
-from jinja2.filters import do_indent
+from jinja2.filters import do_indent, do_trim
 from jinja2.meta import find_referenced_templates
-from jinja2.runtime import BlockReference, Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
+from jinja2.visitor import NodeTransformer
 
 from expander.base.errors import suggest
 from expander.base.yaml import dump, json_text
@@ -41,6 +42,48 @@ class Native(Data):
 
     __slots__ = ("native",)
     native: Any
+
+
+class Fragment(str):
+    """Text of the template with data inside; ``pieces`` are plain texts and `Data`, in order.
+
+    One that another function made of it (``format`` keeps the class) has no pieces: it is data.
+    """
+
+    __slots__ = ("pieces",)
+    pieces: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self
+
+
+def fragment(pieces: Iterable[str]) -> Fragment:
+    """One fragment of what a template wrote: plain texts, `Data` and fragments."""
+    flat: list[str] = []
+    for piece in pieces:
+        if type(piece) is Fragment:
+            flat += _pieces(piece)
+        else:
+            flat.append(piece if type(piece) in (str, Data, Native) else Data(piece))
+    made = Fragment("".join(flat))
+    made.pieces = tuple(flat)
+    return made
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    return getattr(text, "pieces", (Data(text),))
+
+
+def written(stream: Iterable[str]) -> Iterator[str]:
+    """The pieces that a template writes: plain texts of its own, and `Data`."""
+    for piece in stream:
+        kind = type(piece)
+        if kind is str or kind is Data or kind is Native:
+            yield piece
+        elif kind is Fragment:
+            yield from _pieces(piece)
+        else:
+            yield Data(piece)
 
 
 class Missing(StrictUndefined):
@@ -73,12 +116,7 @@ class Environment(ImmutableSandboxedEnvironment):
         self.globals["range"] = _range
         self.filters.update(_FILTERS)
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        """Call as the sandbox does; what a macro or a block writes is text of the template."""
-        result = super().call(__context, __obj, *args, **kwargs)
-        if isinstance(__obj, (Macro, BlockReference)) and not isinstance(result, Markup):
-            return Markup(result)
-        return result
+    concat = staticmethod(fragment)
 
     def mentioned(self, parsed: nodes.Template) -> set[str] | None:
         """The names of variables in a template and in those it includes; None when they cannot be known."""
@@ -100,9 +138,23 @@ class Environment(ImmutableSandboxedEnvironment):
         return names
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        for block in source.find_all(nodes.AssignBlock):  # {% set x %}...{% endset %} is text too
-            block.filter = nodes.Filter(block.filter, "safe", [], [], None, None, lineno=block.lineno)
-        return super()._generate(source, *args, **kwargs)
+        return super()._generate(_FilterBlocks().visit(source), *args, **kwargs)
+
+
+class _FilterBlocks(NodeTransformer):
+    """``{% filter f %}`` as a block that is set, filtered and then printed: like any other expression."""
+
+    _count = 0
+
+    def visit_FilterBlock(self, node: nodes.FilterBlock) -> list[nodes.Node]:  # noqa: N802
+        self.generic_visit(node)
+        self._count += 1
+        name = f"_filter_block_{self._count}"
+        block = nodes.AssignBlock(nodes.Name(name, "store"), node.filter, node.body)
+        shown = nodes.Output([nodes.Name(name, "load")])
+        for part in (block, shown):
+            part.set_lineno(node.lineno).set_environment(node.environment)  # type: ignore[arg-type]
+        return [block, shown]
 
 
 class _Loader(BaseLoader):
@@ -122,17 +174,13 @@ def _finalize(value: Any) -> Any:
         return Data(value)
     if kind is int:
         return _kept(str(value), value)
+    if kind is Fragment or kind is Data or kind is Native:
+        return value
     if isinstance(value, ShellQuoted):
         return _kept(value, value)
-    if isinstance(value, (Markup, Data)):
-        return value
     if isinstance(value, Undefined):
         return str(value)  # raises, with the name
-    if isinstance(value, (dict, list, tuple)):
-        return Markup(json_text(value))
-    if value is None:
-        return _kept("null", None)
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, (bool, float)):
         return _kept(text_of(value), value)
     return Data(str(value))
 
@@ -150,16 +198,48 @@ def _range(*arguments: int) -> range:
     return numbers
 
 
-def _to_json(value: Any, indent: int | None = None) -> Markup:
-    return Markup(json_text(value, indent))
+def _to_json(value: Any, indent: int | None = None) -> Fragment:
+    return fragment((json_text(value, indent),))
 
 
-def _to_yaml(value: Any) -> Markup:
-    return Markup(dump(value).rstrip("\n"))
+def _to_yaml(value: Any) -> Fragment:
+    return fragment((dump(value).rstrip("\n"),))
 
 
-def _indent(text: str, width: int | str = 4, first: bool = False, blank: bool = False) -> Markup:
-    return Markup(do_indent(str(text), width, first, blank))
+def _indent(text: str, width: int | str = 4, first: bool = False, blank: bool = False) -> Fragment:
+    return _laid_out(text, lambda whole: do_indent(whole, width, first, blank))
+
+
+def _trim(text: Any, chars: str | None = None) -> str:
+    if type(text) is not Fragment:
+        return do_trim(str(text), chars)
+    return _laid_out(text, lambda whole: do_trim(whole, chars))
+
+
+def _safe(text: Any) -> Fragment:
+    return text if type(text) is Fragment else fragment(("".join((str(text),)),))
+
+
+def _laid_out(text: Any, change: Callable[[str], str]) -> Fragment:
+    """``text`` changed as a whole; data in a fragment is not touched. Any other text becomes template."""
+    if type(text) is not Fragment:
+        return fragment((change("".join((str(text),))),))
+    pieces = _pieces(text)
+    mark = _unused_mark(text)
+    data = [piece for piece in pieces if type(piece) is not str]
+    whole = change("".join(piece if type(piece) is str else mark for piece in pieces))
+    made: list[str] = []
+    for number, part in enumerate(whole.split(mark)):
+        made += [data[number - 1], part] if number else [part]
+    return fragment(made)
+
+
+def _unused_mark(text: str) -> str:
+    """A word that is nowhere in ``text``; it stands for data while the text around it is laid out."""
+    number = 0
+    while (mark := f"\ue000{number}\ue001") in text:
+        number += 1
+    return mark
 
 
 def _namer(rule: NameRule) -> Callable[[Any], str]:
@@ -172,6 +252,8 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "toyaml": _to_yaml,
     "to_yaml": _to_yaml,
     "indent": _indent,
+    "safe": _safe,
+    "trim": _trim,
     "quote": lambda value: ShellQuoted(shlex.quote(text_of(value))),
     "k8s_name": _namer(DNS_LABEL),
     "k8s_subdomain": _namer(SUBDOMAIN),

@@ -20,13 +20,14 @@ from expander.base.yaml import compose, construct, split_documents
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
-from expander.render.jinja_env import Data, Environment, Native, names_used
+from expander.render.jinja_env import Data, Environment, Native, names_used, written
 from expander.render.placeholder import Row, text_of
 from expander.render.unused import unused_values
 
 Key: TypeAlias = tuple[str, ...]
 
 _LIMIT = 2000
+TOO_DEEP = "expressions, blocks or calls are nested too deeply"
 _JUNK = "# {\"x': ["  # changes any YAML but a comment
 
 
@@ -179,6 +180,8 @@ class JinjaTemplate:
             raise InputError(
                 error.message or "not a Jinja2 template", where=SourceLocation(name, error.lineno)
             ) from error
+        except (RecursionError, SyntaxError, MemoryError) as error:
+            raise InputError(TOO_DEEP, where=SourceLocation(source)) from error
         self._seen = TemplateCache(source, rules)
         self._shared: set[Key] = set()
         """Documents that no item changes and whose manifests are made."""
@@ -245,7 +248,7 @@ class JinjaTemplate:
 
     def _documents(self, variables: Mapping[str, Any]) -> Iterator[tuple[Key, Row]]:
         context = self._template.new_context(dict(variables))
-        return _split(self._template.root_render_func(context))
+        return _split(written(self._template.root_render_func(context)))
 
     def _problems(self, error: Exception, variables: Mapping[str, Any], item: str | None) -> list[Problem]:
         where = self._line_of(error)
@@ -264,7 +267,8 @@ class JinjaTemplate:
                         problems.append(problem)
         if not problems:
             kind = "" if isinstance(error, UndefinedError) else f"{type(error).__name__}: "
-            problems.append(Problem(f"{kind}{error}", where, item))
+            deep = isinstance(error, (RecursionError, SyntaxError, MemoryError))
+            problems.append(Problem(TOO_DEEP if deep else f"{kind}{error}", where, item))
         return problems
 
     def _line_of(self, error: Exception) -> SourceLocation:
