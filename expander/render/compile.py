@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from expander.base.errors import Problem, SourceLocation
 from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, construct, locate
+from expander.kube.expansion import is_expanded
 from expander.kube.schemas import FieldType, field_type
 from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply_edits, item_annotations
@@ -287,14 +288,19 @@ def _learn(placeholder: Placeholder, tree: dict[str, Any], is_key: bool, result:
         if wanted is not FieldType.ANY:
             placeholder.type = wanted
         placeholder.rule = name_rule(tree, placeholder.path)
+        placeholder.expanded = is_expanded(placeholder.path)
         if wanted in _STRUCTURES:
-            words = "a list" if wanted is FieldType.LIST else "a mapping"
+            words, one = (
+                ("a list", "; [$ITEM] is a list of one value")
+                if wanted is FieldType.LIST
+                else ("a mapping", "")
+            )
             result.problems.append(
                 Problem(
                     f"the field takes {words}, but an item is a single value",
                     placeholder.where,
                     field=placeholder.field,
-                    hint="use [$ITEM] for a list with one value" if wanted is FieldType.LIST else None,
+                    hint=f"in Jinja2, {{{{ value | tojson }}}} writes {words}{one}",
                 )
             )
 

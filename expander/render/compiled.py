@@ -17,7 +17,15 @@ from typing import Any, Literal, TypeAlias
 from expander.base.errors import ItemError, Problem, SourceLocation
 from expander.manifests.manifest import Manifest
 from expander.render.layout import Layout, Plan
-from expander.render.placeholder import Placeholder, Row, Style, ValueRefused, all_of, safe_patterns, text_of
+from expander.render.placeholder import (
+    Placeholder,
+    Row,
+    Style,
+    ValueRefused,
+    all_of,
+    safe_patterns,
+    text_of,
+)
 
 
 class RenderedManifest(Manifest):
@@ -92,6 +100,12 @@ _LITERAL_SAFE = re.compile(
     r"[^\s\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
     r"[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]*"
 )
+
+
+def _in_block(placeholder: Placeholder, values: Mapping[str, Any], texts: Sequence[str]) -> bool:
+    """Whether a literal block may hold the raw texts: as they are, they are the value."""
+    own = [texts[column] for column in placeholder.columns]
+    return all(map(_LITERAL_SAFE.fullmatch, own)) and values[placeholder.token] == placeholder.joined(own)
 
 
 class CompiledTemplate:
@@ -174,7 +188,7 @@ class CompiledTemplate:
         texts = [text_of(value) for value in row]
         name: str = output
         if output == "yaml" and not all(
-            _LITERAL_SAFE.fullmatch(texts[column]) for column in self._literal_columns
+            _in_block(placeholder, values, texts) for placeholder in self._literals
         ):
             name = "yaml flat"
         return self.layout(name).fill(values, texts)
@@ -193,6 +207,8 @@ class CompiledTemplate:
         texts: list[Sequence[str]] = []  # by column
         for column in natives:
             types = set(map(type, column))
+            if not all(issubclass(kind, (str, int, float)) for kind in types):
+                return None
             as_text = str if types == {int} else text_of
             texts.append(column if types == {str} else list(map(as_text, column)))
         risky = {column for column, matches in self._checks if not all(map(matches, texts[column]))}
@@ -231,10 +247,9 @@ class CompiledTemplate:
         return [(column, re.compile(all_of(patterns)).fullmatch) for column, patterns in wanted.items()]
 
     @cached_property
+    def _literals(self) -> list[Placeholder]:
+        return [placeholder for placeholder in self.placeholders if placeholder.style is Style.LITERAL]
+
+    @cached_property
     def _literal_columns(self) -> list[int]:
-        return [
-            column
-            for placeholder in self.placeholders
-            if placeholder.style is Style.LITERAL
-            for column in placeholder.columns
-        ]
+        return [column for placeholder in self._literals for column in placeholder.columns]

@@ -1,16 +1,16 @@
 """`$ITEM` templates: YAML with references to the item, compiled once for each set of columns.
 
-``$ITEM`` ``${ITEM}`` ``${ITEM.column}`` ``$ITEM.column`` ``$INDEX`` ``${INDEX}`` refer to the item;
+``$ITEM`` ``${ITEM}`` ``${ITEM.column}`` ``$ITEM.column`` ``$INDEX`` ``${INDEX}`` refer to the item,
+``${ITEM.column.part}`` to a part of a value, ``${ITEM.column|json}`` and ``${ITEM|json}`` to its JSON text;
 ``$$ITEM`` is a literal ``$ITEM``. Every other ``$`` keeps its meaning for Kubernetes (``$(VAR)``) and the
 shell (``$HOME``, ``$$``).
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -20,12 +20,14 @@ from expander.base.yaml import Chunk, Node, compose, split_documents
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
+from expander.render.layout import json_text
+from expander.render.placeholder import Absent
 from expander.render.unused import unused_values
 from expander.render.variables import variable_name
 
 _PATTERN = re.compile(
-    r"\$(?P<literal>\$(?:ITEM|INDEX)(?![A-Za-z0-9_])|\$\{(?:ITEM|INDEX)(?:\.[^{}\n]*)?\})"
-    r"|\$\{ITEM(?:\.(?P<braced>[^{}\n]*))?\}"
+    r"\$(?P<literal>\$(?:ITEM|INDEX)(?![A-Za-z0-9_])|\$\{(?:ITEM|INDEX)(?:[.|][^{}\n]*)?\})"
+    r"|\$\{ITEM(?:\.(?P<braced>[^{}\n]*)|(?P<piped>\|[^{}\n]*))?\}"
     r"|\$ITEM(?![A-Za-z0-9_])(?:\.(?P<dotted>[A-Za-z_0-9][A-Za-z0-9_-]*))?"
     r"|\$(?P<index>INDEX(?![A-Za-z0-9_])|\{INDEX\})"
     r"|\$(?P<longer>(?:ITEM|INDEX)[A-Za-z0-9_]+|\{(?:ITEM|INDEX)[A-Za-z0-9_]+\})"
@@ -93,8 +95,8 @@ def scan(text: str, names: Collection[str] | None = None, pattern: re.Pattern[st
             reference = Reference(match[0], index=True)
         elif pattern is not _PATTERN and (value := match["value"] or match["bare"]):
             reference = Reference(match[0], value)
-        elif match["braced"] is not None:
-            reference = Reference(match[0], match["braced"])
+        elif match["braced"] is not None or match["piped"]:
+            reference = Reference(match[0], match["piped"] or match["braced"])
         else:
             column = _column(match["dotted"], names)
             written = "$ITEM" if column is None else f"$ITEM.{column}"
@@ -122,6 +124,8 @@ def _column(dotted: str | None, names: Collection[str] | None) -> str | None:
 
 
 ColumnNames: TypeAlias = "tuple[str, ...] | None"
+Getter: TypeAlias = "Callable[[Any], Any]"
+"""From an item to a value of it."""
 
 
 class RowColumns:
@@ -141,6 +145,7 @@ class RowColumns:
     ) -> None:
         self._pattern = pattern_with({**values, **overrides}) if envsubst else _PATTERN
         self.constant: set[int] = set()
+        self.used: set[str] = set()
         """Columns that are the same for all items."""
         self.names = names
         self.constants = {**values, **overrides}
@@ -173,7 +178,7 @@ class RowColumns:
 
     def unused(self, text: str, source: str) -> list[Problem]:
         """The problems of values that nothing in the template refers to, when it was taken apart."""
-        used = {name for name, _ in self.numbers if name}
+        used = {name for name, _ in self.numbers if name} | self.used
         return unused_values(self.constants, used, text, source, written="${ITEM.NAME}")
 
     def variable(self, column: int) -> str:
@@ -187,13 +192,12 @@ class RowColumns:
             return self._column((None, True), lambda item: item.number - 1)
         if name is None:
             return self._plain(reference, where)
-        if name in self.overrides or (name in self.constants and name not in (self.names or ())):
-            constant = self.constants[name]
-            number = self._column((name, False), lambda _: constant)
-            self.constant.add(number)
+        if getter := self._getter(name) or self._as_json(name):
+            number = self._column((name, False), getter)
+            if constant := self._constant_of(name):
+                self.constant.add(number)
+                self.used.add(constant)
             return number
-        if name in (self.names or ()):
-            return self._column((name, False), lambda item: item.value[name])
         known = [*(self.names or ()), *self.constants]
         what = (
             "items are plain values without columns"
@@ -204,6 +208,38 @@ class RowColumns:
         hint = f"did you mean {close}?" if close else None
         self._problem(f"unknown column {name!r} in {reference.text}; {what}", where, hint)
         return None
+
+    def _is_constant(self, name: str) -> bool:
+        return name in self.overrides or (name in self.constants and name not in (self.names or ()))
+
+    def _constant_of(self, name: str) -> str | None:
+        """The constant that a reference takes its value from, if it is one."""
+        while name and not self._is_constant(name) and name not in (self.names or ()):
+            name = name.rpartition("|" if "|" in name else ".")[0].strip()
+        return name if self._is_constant(name) else None
+
+    def _getter(self, name: str) -> Getter | None:
+        """What finds the value of a column or constant, or of a part of it (``size.width``, ``tags.0``)."""
+        if self._is_constant(name):
+            constant = self.constants[name]
+            return lambda _: constant
+        if name in (self.names or ()):
+            return lambda item: item.value[name]
+        above, _, step = name.rpartition(".")
+        outer = self._getter(above) if above and step else None
+        return None if outer is None else lambda item: _part(outer(item), step, name)
+
+    def _as_json(self, name: str) -> Getter | None:
+        """The same for ``NAME|json`` and ``|json``: the value as JSON text."""
+        column, bar, words = name.rpartition("|")
+        if not bar or words.strip() != "json":
+            return None
+        if column.strip():
+            getter = self._getter(column.strip())
+        else:
+            plain = self._plain_column()
+            getter = (lambda item: item.value) if plain is None else self.getters[plain]
+        return None if getter is None else lambda item: _json(getter(item))
 
     def _plain_column(self) -> int | None:
         """The column of a bare ``$ITEM``: the value, the column called item, or the only column."""
@@ -243,7 +279,24 @@ def names_of(item: Item) -> ColumnNames:
 
 def _item_text(item: Item) -> str:
     """The item as the annotation keeps it: named columns as JSON."""
-    return json.dumps(item.value, ensure_ascii=False, separators=(",", ":"))
+    return json_text(item.value)
+
+
+def _part(value: Any, step: str, name: str) -> Any:
+    """The part of a mapping or list called ``step``."""
+    if isinstance(value, Mapping) and step in value:
+        return value[step]
+    if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+        return value[int(step)]
+    if isinstance(value, Absent):
+        return value
+    close = suggest(step, value) if isinstance(value, Mapping) else None
+    hint = f"did you mean {name[: -len(step)]}{close}?" if close else None
+    return Absent(f"the item has no {name!r}", hint)
+
+
+def _json(value: Any) -> Any:
+    return value if isinstance(value, Absent) else json_text(value)
 
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))
@@ -278,21 +331,36 @@ class ItemTemplate:
                 self._documents.append((chunk, root))
         if not self._documents:
             raise InputError("the template has no documents", where=SourceLocation(source))
-        self._compiled: dict[ColumnNames, _Bound] = {}
+        self._compiled: dict[ColumnNames, _Bound | InputError] = {}
 
     def render(self, items: Sequence[Item], output: Output) -> list[RenderedManifest | ItemError]:
         """The manifests of ``items``, item by item, document by document."""
         if {type(item.value) for item in items} <= _SCALARS:
-            return self._bound(None).render(items, output)
+            return self._rendered(None, items, output)
         results: list[RenderedManifest | ItemError] = []
         for names, group in groupby(items, names_of):
-            results += self._bound(names).render(list(group), output)
+            results += self._rendered(names, list(group), output)
         return results
 
-    def _bound(self, names: ColumnNames) -> _Bound:
+    def _rendered(
+        self, names: ColumnNames, items: Sequence[Item], output: Output
+    ) -> list[RenderedManifest | ItemError]:
+        """The manifests of items with the same columns.
+
+        Columns that the template cannot be compiled for are an error of the template, unless it was compiled
+        for others: then these items lack what those have.
+        """
         if names not in self._compiled:
-            self._compiled[names] = self._compile(names)
-        return self._compiled[names]
+            try:
+                self._compiled[names] = self._compile(names)
+            except InputError as error:
+                if not any(isinstance(bound, _Bound) for bound in self._compiled.values()):
+                    raise
+                self._compiled[names] = error
+        bound = self._compiled[names]
+        if isinstance(bound, _Bound):
+            return bound.render(items, output)
+        return [ItemError([replace(each, item=str(item)) for each in bound.problems]) for item in items]
 
     def _compile(self, names: ColumnNames) -> _Bound:
         columns = RowColumns(names, self.values, self.overrides, self.rules.envsubst)

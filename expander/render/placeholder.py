@@ -12,6 +12,7 @@ stands for: a value outside is not wrong, it only takes the exact way through `P
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as default
 from enum import Enum
@@ -19,7 +20,9 @@ from typing import Any, TypeAlias
 
 from expander.base.errors import SourceLocation
 from expander.base.yaml import plain_is_string
+from expander.kube.expansion import with_values
 from expander.kube.schemas import FieldType
+from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.names import NameRule, joined_name
 from expander.render.commands import Context
 
@@ -60,10 +63,11 @@ class ValueRefused(Exception):
 class Placeholder:
     """One scalar (or mapping key) with the columns of a row in it.
 
-    ``segments`` are constant texts and column numbers in order; ``type`` is what the field wants;
-    ``rule`` is set where the field is a name; ``contexts`` has the shell context of each column where the
-    text is a script to be checked. ``flow`` is whether it stands in a flow collection; ``siblings`` are
-    the other keys of the mapping when the placeholder is a key. ``field`` is the path for people.
+    ``segments`` are constant texts and column numbers in order; ``type`` is what the field wants; ``rule`` is
+    set where the field is a name, ``expanded`` where the kubelet expands ``$(NAME)``; ``contexts`` has the
+    shell context of each column where the text is a script to be checked. ``flow`` is whether it stands in a
+    flow collection; ``siblings`` are the other keys of the mapping when it is a key. ``field`` is
+    the path for people.
     """
 
     token: str
@@ -73,6 +77,7 @@ class Placeholder:
     where: SourceLocation
     type: FieldType = FieldType.ANY
     rule: NameRule | None = None
+    expanded: bool = False
     contexts: list[Context] = default(default_factory=list)
     with_variables: str = ""
     """The line of the script as ``--shell env`` writes it, where that is possible."""
@@ -90,23 +95,17 @@ class Placeholder:
         self.whole = len(self.segments) == 1
 
     def value(self, row: Row) -> str | int | float | bool:
-        """The scalar this row gives; raises Refused."""
+        """The scalar this row gives; raises ValueRefused."""
         if self.whole:
             native = row[self.columns[0]]
             if type(native) is str and self._takes(native):
                 return native
         natives = [row[column] for column in self.columns]
         for native in natives:
-            if native is None:
-                raise ValueRefused(
-                    "the item has no value (null) here", "give the column a value, or a default"
-                )
-            if isinstance(native, (list, dict)):
-                raise ValueRefused(
-                    f"the item has a {'list' if isinstance(native, list) else 'mapping'} here; "
-                    "a value must be a single text, number or boolean",
-                    "in a Jinja2 template `{{ value | tojson }}` writes it as YAML",
-                )
+            if not isinstance(native, (str, int, float)):
+                if native is None and self.path[-1:] == (ITEM_ANNOTATION,):
+                    return text_of(native)
+                raise not_a_scalar(native)
         if self.whole and self.type is FieldType.ANY and not isinstance(natives[0], str):
             return natives[0]  # type: ignore[no-any-return]
         texts = [text_of(native) for native in natives]
@@ -119,7 +118,7 @@ class Placeholder:
                 )
         if self.rule is not None:
             return self._name(texts, self.rule)
-        text = self._joined(texts)
+        text = self.joined(texts) if not self.expanded else self._unexpanded(texts)
         if self.is_key and len(text) > 1000:
             raise ValueRefused(f"a key of {len(text)} characters is too long for YAML (1000)")
         if text in self.siblings:
@@ -142,10 +141,21 @@ class Placeholder:
             and self.rule is None
             and not self.contexts
             and not self.is_key
+            and not (self.expanded and "$" in text)
             and (text.isascii() or _SURROGATE.search(text) is None)
         )
 
-    def _joined(self, texts: list[str]) -> str:
+    def _unexpanded(self, texts: list[str]) -> str:
+        text = with_values(self.segments, texts)
+        if text is None:
+            raise ValueRefused(
+                f"{self.joined(texts)!r} refers to a variable by a name that cannot be one",
+                "a value inside of $(...) may have letters, digits, '-', '_' and '.'",
+            )
+        return text
+
+    def joined(self, texts: Sequence[str]) -> str:
+        """The constants with ``texts``, one for each of ``columns``, between them."""
         if self.whole:
             return texts[0]
         values = iter(texts)
@@ -161,7 +171,7 @@ class Placeholder:
         name = joined_name(constants[0], texts, constants[1:-1], constants[-1], rule)
         if name is None:
             raise ValueRefused(
-                f"{self._joined(texts)!r} cannot become {rule.words} of at most {rule.limit} characters",
+                f"{self.joined(texts)!r} cannot become {rule.words} of at most {rule.limit} characters",
                 "the constant text around the item must itself be valid there",
             )
         return name
@@ -173,13 +183,36 @@ class Placeholder:
                 raise ValueRefused(f"{text!r} is not valid Unicode (lone surrogate)")
 
 
+class Absent:
+    """What an item has where a template asks for something that it lacks: no value."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        self.message = message
+        self.hint = hint
+
+
+def not_a_scalar(value: object) -> ValueRefused:
+    """The refusal of a value that has no text: null, a list, a mapping, nothing at all."""
+    if isinstance(value, Absent):
+        return ValueRefused(value.message, value.hint)
+    if value is None:
+        return ValueRefused("the item has no value (null) here", f"give the column a value; {_AS_JSON}")
+    what = "a list" if isinstance(value, list) else "a mapping"
+    return ValueRefused(
+        f"the item has {what} here, but a value is a single text, number or boolean", _AS_JSON
+    )
+
+
+_AS_JSON = "${ITEM.column|json} writes any value as JSON text"
+
+
 def text_of(value: Any) -> str:
     """The text of a scalar as YAML and JSON write it: ``true``, not ``True``."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return "null" if value is None else str(value)
 
 
 def _string(text: str, _: FieldType) -> str:
@@ -237,6 +270,7 @@ _CONVERT = {
 _END = r"(?![\s\S])"
 _NO_ESCAPES = r"[ !#-\[\]-~]*"  # printable ASCII that JSON and double-quoted YAML write alike
 _LITERAL = r"[!#-\[\]-~][ !#-\[\]-~]*"
+_NO_DOLLAR = r"[^$]*"
 _PLAIN = r"[A-Za-z0-9_./-]+"  # not empty: blanks around it would end the scalar, or be two
 _NOT_A_WORD = rf"(?=[A-Za-z])(?!(?i:y|n|yes|no|on|off|true|false|null){_END})"
 _INTEGER_TEXT = r"0|[1-9][0-9]{0,8}"
@@ -257,6 +291,10 @@ def safe_patterns(placeholder: Placeholder) -> dict[int, str] | None:
     ):
         return None
     wanted: list[str] = []
+    if placeholder.expanded:
+        if not _keeps_references(placeholder):
+            return None
+        wanted.append(_NO_DOLLAR)
     if placeholder.rule is not None:
         pattern = _of_rule(placeholder, placeholder.rule)
         if pattern is None:
@@ -275,6 +313,12 @@ def safe_patterns(placeholder: Placeholder) -> dict[int, str] | None:
     for column, context in zip(placeholder.columns, placeholder.contexts, strict=bool(placeholder.contexts)):
         patterns[column].append(context.pattern)
     return {column: all_of(found) for column, found in patterns.items()}
+
+
+def _keeps_references(placeholder: Placeholder) -> bool:
+    """Whether values without a ``$`` may be put between the constants of an expanded field."""
+    values = ["( "] * len(placeholder.columns)
+    return with_values(placeholder.segments, values) == placeholder.joined(values)
 
 
 def all_of(patterns: list[str]) -> str:

@@ -21,7 +21,7 @@ from expander.manifests.names import name_rule
 from expander.render.commands import HARMLESS_VALUE, code_words
 from expander.render.compile import Rules, flattened, not_an_object
 from expander.render.item_template import RowColumns, names_of
-from expander.render.placeholder import text_of
+from expander.render.placeholder import not_a_scalar, text_of
 
 
 class TextManifest(Manifest):
@@ -79,6 +79,10 @@ class TextTemplate:
         if columns.problems:
             raise InputError(columns.problems)
         (row,) = columns.rows([item])
+        for number, value in enumerate(row):
+            if not isinstance(value, (str, int, float)) and number in segments:
+                refused = not_a_scalar(value)
+                raise InputError(refused.message, where=self.where, hint=refused.hint)
         texts = [text_of(value) for value in row]
         rendered = "".join(part if isinstance(part, str) else texts[part] for part in segments)
         risky = (

@@ -60,7 +60,75 @@ def test_filters_that_lay_out_give_structure() -> None:
     )
     assert made["template"]["spec"] == {"hostname": "h", "a": [1]}
     assert spec_of("  template: {{ pod | tojson }}", "x", pod={"a": "b: c"}) == {"template": {"a": "b: c"}}
-    assert spec_of("  template: {{ pod }}", "x", pod={"a": ["\u2028"]}) == {"template": {"a": ["\u2028"]}}
+    with pytest.raises(InputError, match=r"takes a mapping(.|\n)*tojson"):
+        spec_of("  template: {{ pod }}", "x", pod={"a": ["\u2028"]})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{% macro m(x) %}{{ x }}{% endmacro %}a: "{{ m(item) }}"',
+        "{% macro m(x) %}a: {{ x }}{% endmacro %}{{ m(item) }}",
+        "{% macro m() %}a: {{ caller() }}{% endmacro %}{% call m() %}{{ item }}{% endcall %}",
+        "{% set s %}a: {{ item }}{% endset %}{{ s }}",
+        "{% set s | trim %}a: {{ item }}   {% endset %}{{ s }}",
+        "a: '{% filter string %}{{ item }}{% endfilter %}'",
+        "{% filter indent(4) %}a: {{ item }}{% endfilter %}",
+        "{% filter trim %}a: {{ item }}{% endfilter %}",
+        "a: {{ item ~ '' }}",
+        "a: {{ '' + item }}",
+        "a: {{ ('' | safe) + item }}",
+        "a: {{ ('%s' | safe) % item }}",
+        "a: {{ ('{}' | safe).format(item) }}",
+        "a: {{ '%s' | format(item) }}",
+        "a: {{ ['', item] | join }}",
+        "a: {{ ('' | safe).join([item]) }}",
+        "a: {{ ('x' | safe).replace('x', item) }}",
+        "a: {{ [item] | first }}",
+        "{% for x in [item] %}a: {{ x }}{% endfor %}",
+        "{% for x in [[]] recursive %}{{ loop(x) if x }}a: {{ item }}{% endfor %}",
+        "{% block b %}a: {{ item }}{% endblock %}",
+        "{% block b %}a: {{ item }}{% endblock %}\n    # {{ self.b() | length }}",
+        "{% with x = item %}a: {{ x }}{% endwith %}",
+        "{% include 'part' %}",
+        "{% import 'macros' as m %}{{ m.pair(item) }}",
+        "{% from 'macros' import pair %}{{ pair(item) }}",
+    ],
+)
+@pytest.mark.parametrize(
+    "value", ["a: b\n- 'c' \"d\"", "]}", "# x", "---\nkind: Pod", "*x", "{{ 1 }}", "\ue0000\ue001"]
+)
+def test_a_value_stays_data_whatever_a_template_does_with_it(body: str, value: str) -> None:
+    parts = {"part": "a: {{ item }}", "macros": "{% macro pair(x) %}a: {{ x }}{% endmacro %}"}
+    made = JinjaTemplate(f"{HEAD}  annotations:\n    {body}\n", "t.j2", Rules(), load=parts.get)
+    (tree,) = trees(list(made.render(items_of(value), "json")))
+    assert tree["metadata"]["annotations"] == {"a": value, "expander/item": value}
+
+
+@pytest.mark.parametrize("filter_name", ["e", "escape", "forceescape", "urlize", "striptags"])
+def test_a_filter_that_gives_markup_gives_data(filter_name: str) -> None:
+    (tree,) = trees(jinja(f"{HEAD}  annotations:\n    a: {{{{ item | {filter_name} }}}}\n", "x: [y"))
+    assert tree["metadata"]["annotations"]["a"] == "x: [y"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+        "{{ " + "[" * 300 + "1" + "]" * 300 + " }}",
+        "{% if true %}" * 300 + "{% endif %}" * 300,
+        "{{ item" + " | upper" * 5000 + " }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    ],
+)
+def test_nesting_that_goes_too_deep_is_an_error(text: str) -> None:
+    def outcome() -> object:
+        try:
+            return jinja(f"{HEAD}  annotations:\n    a: b{text}\n", "x")[0]
+        except InputError as error:
+            return error
+
+    assert "nested too deeply" in str(outcome())
 
 
 def test_macros_and_blocks_of_text_give_structure_with_data_inside() -> None:
