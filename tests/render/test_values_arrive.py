@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from expander.base.errors import InputError
 from expander.base.yaml import load_documents
+from expander.local.kubelet.env import expand
 from expander.manifests.manifest import Manifest
 from expander.render import compiled
 from tests.render.batch import results
@@ -27,10 +28,11 @@ WORDS = ["yes", "n", "~", "null", "1e3", "0o10", ".inf", "<<", "- a", "a: b", "{
          "---", "...", "\n---\n", "# c", "a #c", "'", '"', "\\", "\\n", "%s", "%(a)s", "{0}", "zq0x", "\x85", "\u2028",
          "\ufeff", "\ufffe", "\x00", "\x7f", "\r\n", " ", "\t", "\n", "a\n", "\na", "é", "\U0001f600", "é", "ß",
          "*a", "&a", "!t", "[a", "{a", "a,b", "@", "`", "|", ">", "x" * 300, "../../x", ".", "", "a", "b-c.d", "12",
-         " lead", "trail ", "12:30", "2001-01-01", "x:", "true", "|-\n  x", "a\n\n b\n"]  # fmt: skip
+         " lead", "trail ", "$", "$$", "(A)", "a$(A)b$", "12:30", "2001-01-01", "x:", "true", "|-\n  x", "a\n\n b\n"]  # fmt: skip
 hostile = (
     st.sampled_from(WORDS) | st.text(max_size=12) | st.lists(st.sampled_from(WORDS), max_size=4).map("".join)
 )
+VARIABLES = {"A": "of A"}
 REFERENCE = re.compile(r"\$\{ITEM\}|\$ITEM(?![A-Za-z0-9_])")
 
 
@@ -51,11 +53,24 @@ def filled(tree: Any, value: str) -> Any:
     return REFERENCE.sub(lambda _: value, tree) if isinstance(tree, str) else tree
 
 
-def without_metadata(tree: Any) -> Any:
-    """The parts of a manifest that nothing but its values changes."""
+def in_container(tree: Any, value: str | None = None) -> Any:
+    """What the kubelet makes of a Job's arguments and variables; ``value`` for references, as it is."""
+
+    def text(of: str) -> str:
+        constants = REFERENCE.split(of) if value is not None else [of]
+        return str(value).join(expand(constant, VARIABLES) for constant in constants)
+
+    if tree["kind"] != "Job":
+        return None
+    (container,) = tree["spec"]["template"]["spec"]["containers"]
+    return [*map(text, container["args"]), *[text(entry["value"]) for entry in container["env"]]]
+
+
+def other_parts(tree: Any) -> Any:
+    """The parts of a manifest that nothing but its values changes, but for what the kubelet expands."""
     annotations = tree["metadata"].get("annotations", {})
     own = {key: value for key, value in annotations.items() if key != "expander/item"}
-    return [tree["kind"], own, tree["spec"]]
+    return [tree["kind"], own, tree["spec"] if tree["kind"] != "Job" else None]
 
 
 def read_by_all(text: str, wanted: Any) -> None:
@@ -88,16 +103,17 @@ def test_every_reader_finds_the_value_in_yaml_that_json_has(
         with fast_paths(fast):
             as_json = results(template, *values, output="json")
             as_yaml = results(template, *values, output="yaml")
-        expected = [filled(tree, value) for value in values for tree in own]
+        expected = [(tree, value) for value in values for tree in own]
         assert len(as_json) == len(as_yaml)
         if len(as_json) < len(expected):
             continue  # a value is a key that is there already
-        for tree, one, other in zip(expected, as_json, as_yaml, strict=True):
+        for (tree, value), one, other in zip(expected, as_json, as_yaml, strict=True):
             if not isinstance(one, Manifest) or not isinstance(other, Manifest):
                 assert str(one) == str(other)
                 continue
             data = json.loads(one.json())
-            assert without_metadata(data) == without_metadata(tree)
+            assert other_parts(data) == other_parts(filled(tree, value))
+            assert in_container(data) == in_container(tree, value)
             assert other.tree == one.tree == data
             assert other.json() == one.json()
             assert other.yaml() == one.yaml()
