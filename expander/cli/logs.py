@@ -21,6 +21,7 @@ from expander.cli.help import Page
 from expander.cli.output import Output, say, show_error
 from expander.cli.params import Duration, filled
 from expander.cli.table import one_line
+from expander.cli.terminal import harmless
 
 if TYPE_CHECKING:
     from expander.group.logs import ContainerRun, LogSelection
@@ -56,9 +57,11 @@ PREFIX_END: Final = 20
 class LogOutput:
     """Standard output for logs. ``failures`` counts the logs that could not be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, raw: bool = False) -> None:
         self._out = Output()
-        self._coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        is_terminal = sys.stdout.isatty()
+        self._coloured = is_terminal and not os.environ.get("NO_COLOR")
+        self._safe = is_terminal and not raw
         self.failures = 0
 
     def prefix(self, title: str) -> bytes:
@@ -75,7 +78,7 @@ class LogOutput:
     def put(self, said: object) -> None:
         """Print a block; an error goes to standard error."""
         if isinstance(said, bytes):
-            self._out.write(said)
+            self._out.write(harmless(said) if self._safe else said)
         else:
             self.flush()
             self.failures += 1
@@ -102,6 +105,7 @@ MAX_QUIET_POLLS: Final = 15
 @click.option("--since", type=Duration(), help="Only lines newer than this duration, such as 10m.")
 @click.option("--tail", type=click.IntRange(-1), metavar="N", help="Only the last N lines of each log.")
 @click.option("--timestamps", is_flag=True, help="Prefix each line with its time.")
+@click.option("--raw", is_flag=True, help="Do not escape control sequences when printing to a terminal.")
 @click.option(
     "--prefix/--no-prefix", default=None, help="Prefix each line with its item.  [default: with several logs]"
 )
@@ -131,7 +135,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
         containers=flags["containers"],
         options=filled(LogOptions, {**flags, "tail": None if flags["tail"] == -1 else flags["tail"]}),
     )
-    output = LogOutput()
+    output = LogOutput(raw=flags["raw"])
     readers: ParallelReader[Any] = ParallelReader(flags["limit"])
     with readers:
         if flags["out"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from importlib import import_module
@@ -66,6 +67,9 @@ PLUGIN = "kubectl-expander"
 
 COMPLETE = "_EXPANDER_COMPLETE"
 """The environment variable with which a completion script calls the program."""
+
+CLOSED_PIPE = 141
+"""The exit code when the reader of the output is gone, as a shell reports SIGPIPE (`ClosedPipe`)."""
 
 COLLECT_AFTER = 100_000
 """The threshold of the garbage collector: a batch makes many objects and hardly any cycles."""
@@ -133,6 +137,10 @@ def program() -> None:
 
 def main() -> None:
     """Run the program with the process's arguments and exit."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from expander.cli.terminal import open_closed_streams
+
+        open_closed_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -146,7 +154,9 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        write_error(shown.getvalue())
         return error.exit_code
     except ExpanderError as error:
         if not error.silent:
@@ -154,6 +164,8 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except OSError as error:
         return _refused(error)
+    except SystemExit:  # click's answer when the reader of a help text is gone
+        return CLOSED_PIPE
     except (KeyboardInterrupt, click.Abort):
         write_error("Interrupted\n")
         return 130
@@ -161,7 +173,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _refused(error: OSError) -> int:
-    """Say what the system refused: without a file it was to take a help text, or another short one."""
+    """Tell what the system refused; without a file it was to write a help text or the like."""
     from expander.sinks.stream import output_error
 
     if error.filename is not None:

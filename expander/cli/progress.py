@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Self, TextIO
 
@@ -44,7 +44,7 @@ class Display:
             return
         width, height = shutil.get_terminal_size()
         shown = [fit(printable(line).replace("\n", " "), width - 1) for line in lines[: height - 1]]
-        with above_display():
+        with above_display(), suppress(OSError):
             self._stream.write("\n".join(shown))
             self._stream.flush()
             self._height = len(shown)
@@ -53,9 +53,10 @@ class Display:
         """Take the lines away."""
         if self._height:
             up = f"\x1b[{self._height - 1}A" if self._height > 1 else ""
-            self._stream.write(f"\r{up}\x1b[J")
-            self._stream.flush()
             self._height = 0
+            with suppress(OSError):
+                self._stream.write(f"\r{up}\x1b[J")
+                self._stream.flush()
 
     def keep(self) -> None:
         """Leave the lines as they are: what follows goes below."""

@@ -77,6 +77,7 @@ or input, 130 interrupted (the same command resumes).
     help="text: output of the Jobs; json: an object per outcome, then a summary.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the output of the Jobs.")
+@click.option("--raw", is_flag=True, help="Do not escape control sequences when printing to a terminal.")
 @report_option
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Run a batch of Jobs on this machine, as a cluster would, and print their output.
@@ -131,7 +132,7 @@ def _run(
         remove_state(folder)
     executor = Executor(folder, keep_volumes=flags["keep"], **executor_settings(flags))
     say(f"group {group}: {executor.note}")
-    output = JobOutput(out, folder, quiet=flags["quiet"], lines=lines)
+    output = JobOutput(out, folder, quiet=flags["quiet"], lines=lines, raw=flags["raw"])
     result = execute(
         executor,
         chain([first], manifests),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from expander.base.text import counted, plural
 from expander.cli.output import MAX_ERRORS, OutcomeLines, Output, say
+from expander.cli.terminal import harmless
 from expander.group.job_status import job_status
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
@@ -56,10 +58,13 @@ MAX_OUTPUT_BYTES = 1 << 20
 class JobOutput:
     """Prints the output of each Job when it has ended, every line with the Job's name in front.
 
-    With ``lines`` the outcomes are printed there, and no output.
+    With ``lines`` the outcomes are printed there, and no output. ``raw``: a terminal gets it as it is.
     """
 
-    def __init__(self, out: Output, state: Path, *, quiet: bool, lines: OutcomeLines | None = None) -> None:
+    def __init__(
+        self, out: Output, state: Path, *, quiet: bool, lines: OutcomeLines | None = None, raw: bool = False
+    ) -> None:
+        self._safe = sys.stdout.isatty() and not raw
         self._out = out
         self._folders = PodFolders(state)
         self._quiet = quiet or lines is not None
@@ -80,7 +85,8 @@ class JobOutput:
                 return
         lines = list(self._lines(pods, outcome.name))
         if not self._quiet:
-            self._out.put("".join(f"{line}\n" for line in lines))
+            shown = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+            self._out.write(harmless(shown) if self._safe else shown)
         if failed:
             self._failures += 1
             if len(self._failed) < MAX_ERRORS:

@@ -54,8 +54,8 @@ def credential(token: str) -> str:
 
 
 def submitted(folder: Path, place: Server, config: Path, *arguments: str, **environment: str) -> Answer:
-    """A run to its end, after which no credential is in what it printed or wrote."""
-    command = [EXPANDER, "submit", *arguments, "--kubeconfig", str(config), "-o", "json"]
+    """A run to its end, after which no credential is in what it printed, logged or wrote."""
+    command = [EXPANDER, "submit", *arguments, "--kubeconfig", str(config), "-o", "json", "-vv"]
     done = subprocess.run(
         [*command, "--state", str(folder / "journals")],
         capture_output=True,
