@@ -24,6 +24,11 @@ PAGE_SIZE: Final = 500
 PERMANENT_CONNECTION_ERRORS: Final = ("certificate", "the kubeconfig says")
 """Words in a connection error that no retry helps against."""
 
+PLAIN_HTTP: Final = "the server expects HTTPS, and the kubeconfig says http://"
+
+MAX_FOREIGN_ERRORS: Final = 4
+"""Errors in a row without a Status, which no API server wrote, after which they are believed."""
+
 MAX_UNAUTHORIZED: Final = 2
 """401 answers to one request after which credentials are not renewed again."""
 
@@ -41,20 +46,20 @@ class ApiClient:
         self._stopped = stopped
         self._resources: dict[str, dict[str, Resource]] = {}
 
-    def get(self, path: str) -> Any:
-        """The object at ``path``."""
-        return self.send("GET", path)
+    def get(self, path: str, *fields: str) -> Any:
+        """The object at ``path``; one without ``fields`` is not what was asked for."""
+        return self.send("GET", path, fields=fields)
 
-    def send(self, method: str, path: str, body: bytes | None = None) -> Any:
-        """The object that answers a request that is safe to repeat."""
-        first, failures, unauthorized, attempt = time.monotonic(), 0, 0, 0
+    def send(self, method: str, path: str, body: bytes | None = None, fields: tuple[str, ...] = ()) -> Any:
+        """The object that answers a request that is safe to repeat, with ``fields``."""
+        first, failures, unauthorized, foreign, attempt = time.monotonic(), 0, 0, 0, 0
         while True:
             attempt += 1
             asked, lost = None, True
             try:
                 response = self._transport.request(method, path, body)
                 found = _object(response)
-                if found is not None:
+                if found is not None and all(isinstance(found.get(name), list | dict) for name in fields):
                     return found
                 why, lost = _message(response), response.status < 400
                 asked = retry_after(response.headers, response.body, time.time())
@@ -62,6 +67,9 @@ class ApiClient:
                     unauthorized += 1
                     self._transport.refresh()
                 elif response.status >= 400 and response.status not in TRANSIENT:
+                    foreign += 1
+                    if not status_of(response.body) and foreign < MAX_FOREIGN_ERRORS and why != PLAIN_HTTP:
+                        raise ConnectionLost(f"{why} without a Status")
                     raise StatusError(response.status, f"{self._transport.server}: {why}")
             except ConnectionLost as error:
                 why = str(error)
@@ -94,7 +102,7 @@ class ApiClient:
         if api_version not in self._resources:
             prefix = api_path(api_version)
             try:
-                found = self.get(prefix)["resources"]
+                found = self.get(prefix, "resources")["resources"]
             except StatusError as error:
                 if error.code != 404:
                     raise
@@ -117,7 +125,7 @@ class ApiClient:
         more = ""
         while True:
             query = f"?limit={PAGE_SIZE}&labelSelector={quote(selector)}&fieldSelector={quote(fields)}"
-            page = self.get(path + query + (f"&continue={quote(more)}" if more else ""))
+            page = self.get(path + query + (f"&continue={quote(more)}" if more else ""), "metadata", "items")
             yield page
             more = page["metadata"].get("continue") or ""
             if not more:
@@ -140,7 +148,7 @@ def _message(response: Response) -> str:
     if response.status < 400:
         return f"HTTP {response.status} with no API object (is there a proxy or login page?)"
     if b"HTTP request to an HTTPS server" in response.body:
-        return "the server expects HTTPS, and the kubeconfig says http://"
+        return PLAIN_HTTP
     return str(status_of(response.body).get("message") or f"HTTP {response.status}")
 
 

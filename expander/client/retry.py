@@ -63,11 +63,13 @@ def retry_after(headers: Mapping[str, str], body: bytes, now: float) -> float | 
 
 
 def status_of(body: bytes) -> Mapping[str, Any]:
-    """The Status in a body; empty when there is none, since some answers are plain text."""
+    """The Status of a failure in a body; empty when there is none, since some answers are plain text."""
     if not body.lstrip().startswith(b"{"):
         return {}
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) and found.get("kind") == "Status" else {}
+    if not isinstance(found, dict) or found.get("kind") != "Status" or found.get("status") == "Success":
+        return {}
+    return found

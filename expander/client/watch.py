@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from expander.base.errors import ClusterError, StatusError
 from expander.client.client import ApiClient
+from expander.client.retry import status_of
 from expander.client.transport import ConnectionLost, HttpError, Transport
 
 WATCH_TIMEOUT_SECONDS: Final = 240
@@ -47,7 +48,7 @@ def list_objects(api: ApiClient, handler: Handler) -> str:
     handler.begin()
     version = ""
     for page in api.pages(handler.path, handler.selector, handler.fields):
-        version = page["metadata"]["resourceVersion"]
+        version = str(page["metadata"].get("resourceVersion") or "")
         handler.page(page["items"])
     handler.end()
     return version
@@ -88,13 +89,13 @@ def list_and_watch(
         except HttpError as error:
             if error.status == 401:
                 transport.refresh()
-            if error.status in (403, 405):
+            if error.status in (403, 405) and status_of(error.body):
                 raise StatusError(
                     error.status, f"{transport.server} does not allow to watch {handler.path}"
                 ) from None
             if error.status == 410:
                 version = ""
-        except (ValueError, KeyError, ClusterError):
+        except (ValueError, KeyError, TypeError, ClusterError):
             version = ""
         except ConnectionLost:
             pass

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from expander.client.client import MAX_FOREIGN_ERRORS
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import Response
 from expander.manifests.edits import DIGEST_ANNOTATION
@@ -27,9 +28,6 @@ APPLY_CONTENT_TYPE: Final = "application/apply-patch+yaml"
 
 DELETION_POLL_SECONDS: Final = 0.3
 """Seconds between two reads of an object that is being deleted."""
-
-MAX_FOREIGN_ERRORS: Final = 4
-"""Errors in a row that no API server wrote after which an item is refused."""
 
 MAX_VALUE_LENGTH: Final = 120
 """Characters of a rejected value that are shown; immutable fields come with the whole pod template in Go."""

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -108,11 +109,22 @@ def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
         return
     with open(path, "rb") as file:
         for line in file:
-            try:
-                entry = json.loads(line)
-            except (ValueError, RecursionError):
-                entry = None
-            yield line, entry if isinstance(entry, dict) else None
+            entry = _decoded(line)
+            yield line, entry
+            if entry is None:
+                for part in _ITEM.findall(line):  # the end of a line is what was damaged
+                    yield part, _decoded(part)
+
+
+_ITEM: Final = re.compile(rb'\{"key": "(?:[^"\\]|\\.)*", "outcome": "[a-z]+"\}')
+
+
+def _decoded(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None
 
 
 def forget(path: Path, gone: Callable[[str], bool]) -> None:

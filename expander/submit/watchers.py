@@ -294,8 +294,8 @@ class Watchers:
         if b'"serviceAccount' in job.body:
             return True
         try:
-            limits = self._api.get(f"/api/v1/namespaces/{job.namespace}/limitranges?limit=1")
-            quotas = self._api.get(f"/api/v1/namespaces/{job.namespace}/resourcequotas")
+            limits = self._api.get(f"/api/v1/namespaces/{job.namespace}/limitranges?limit=1", "items")
+            quotas = self._api.get(f"/api/v1/namespaces/{job.namespace}/resourcequotas", "items")
         except ClusterError:
             return False
         hard = {name for each in quotas["items"] for name in each["spec"].get("hard") or ()}

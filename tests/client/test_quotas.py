@@ -14,7 +14,7 @@ class Answers:
         self.answers = answers
         self.asked: list[str] = []
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, *fields: str) -> Any:
         self.asked.append(path)
         found = self.answers[path.rsplit("/", 1)[1]]
         if isinstance(found, Exception):
@@ -42,3 +42,10 @@ def test_no_right_to_read_and_no_answer_are_told_apart_and_nothing_is_raised() -
     assert "cannot read limitranges of namespace n: forbidden" in forbidden.unknown
     silent = namespace_limits(asking(resourcequotas=ClusterError("does not answer")), "n")
     assert (silent.silent, silent.unknown) == (True, "does not answer")
+
+
+def test_a_namespace_without_limits_that_does_not_exist_is_missing() -> None:
+    absent = asking(resourcequotas=[], limitranges=[], n=StatusError(404, 'namespaces "n" not found'))
+    assert namespace_limits(absent, "n").missing
+    assert "kubectl create namespace n" in namespace_limits(absent, "n").unknown
+    assert not namespace_limits(asking(resourcequotas=[], limitranges=[], n={}), "n").missing

@@ -111,4 +111,4 @@ def test_credentials_that_are_not_accepted_any_more_are_asked_for_again() -> Non
 
 def test_a_watch_that_is_not_allowed_is_an_error() -> None:
     with pytest.raises(StatusError, match="does not allow to watch /things"):
-        followed(Cluster([HttpError(403, b"")], []), "5")
+        followed(Cluster([HttpError(403, b'{"kind": "Status"}')], []), "5")

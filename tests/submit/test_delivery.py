@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from expander.base.errors import SourceLocation
-from expander.client.client import Resource
+from expander.client.client import MAX_FOREIGN_ERRORS, Resource
 from expander.client.transport import Response
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.submit.delivery import (
-    MAX_FOREIGN_ERRORS,
     Action,
     Continue,
     Delivery,

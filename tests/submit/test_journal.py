@@ -1,5 +1,6 @@
 """The journal survives what happens to processes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from expander.submit.journal import Journal, journal_file, last_run, mark
@@ -43,3 +44,43 @@ def test_the_last_run_is_remembered(tmp_path: Path) -> None:
 def test_groups_and_clusters_have_journals_of_their_own(tmp_path: Path) -> None:
     paths = {journal_file(tmp_path, group, url) for group in ("a", "b") for url in ("http://x", "http://y")}
     assert len(paths) == 4
+
+
+RUN = {"arguments": ["job.yaml", "-i", "1-9"], "folder": "/home/user", "standardInput": False}
+
+
+def damaged(whole: bytes) -> Iterator[bytes]:
+    """The same bytes with one of them flipped or missing, and cut off at each."""
+    for at in range(len(whole)):
+        for bit in (0x01, 0x20, 0x80):
+            yield whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :]
+        yield whole[:at] + whole[at + 1 :]
+        yield whole[:at]
+
+
+def test_a_damaged_journal_is_read_without_an_error_and_never_gives_other_options(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    keys = ["/jobs/item-1 0a1b", "/jobs/item-2 0a1c", "/jobs/ü-3 0a1d"]
+    with Journal(path) as journal:
+        journal.begin(RUN)
+        for key in keys:
+            journal.add(key, "created")
+    for each in damaged(path.read_bytes()):
+        path.write_bytes(each)
+        assert last_run(path) in (None, RUN)
+        with Journal(path) as journal:
+            assert len(journal.delivered()) <= len(keys)
+
+
+def test_one_damaged_byte_never_loses_a_job_that_was_finished_and_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with Journal(path) as journal:
+        for key in ("/jobs/a 0a", "/jobs/b 0b"):
+            journal.add(key, "created")
+            journal.add(key, "finished")
+    whole = path.read_bytes()
+    for each in damaged(whole):
+        if len(each) >= len(whole) - 1:
+            path.write_bytes(each)
+            with Journal(path) as journal:
+                assert journal.delivered() >= {mark("/jobs/a 0a"), mark("/jobs/b 0b")}
