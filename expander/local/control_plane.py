@@ -8,6 +8,7 @@ clock and starts nothing, so a whole cluster's life can be played through in no 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from sqlite3 import Connection, DatabaseError
 
 from expander.base.errors import OutputError
@@ -77,6 +78,7 @@ class ControlPlane:
         history: int = 0,
         shared: bool = False,
     ) -> None:
+        self._database = database
         self.store = ObjectStore(database, history=history)
         self.events = EventStore(database, lambda: self.store.version)
         self.scheduler = scheduler
@@ -138,12 +140,24 @@ class ControlPlane:
         return min((*self.work_queue.next(), *(() if crons is None else (crons,))), default=None)
 
     def commit(self) -> None:
-        """Make everything durable. Raises OutputError when that cannot be done, as on a full disk."""
+        """Make everything durable.
+
+        Raises OutputError when that cannot be done, as on a full disk; nothing is lost then, and the next
+        commit tries it again.
+        """
         try:
             self.events.flush()
             self.store.commit()
         except DatabaseError as error:
-            raise OutputError(f"the state cannot be kept: {error}") from error
+            self.store.rollback()
+            self.events.rolled_back()
+            raise OutputError(f"the state cannot be kept: {error}: {self._place()}") from error
+        self.events.committed()
+
+    def _place(self) -> str:
+        """The folder of the state, for messages."""
+        row = self._database.execute("PRAGMA database_list").fetchone()
+        return str(Path(row[2]).parent) if row and row[2] else "in memory"
 
     def restore(self) -> list[Object]:
         """Take up where an earlier life of the program ended: the pods that are not closed, oldest first."""

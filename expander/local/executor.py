@@ -28,6 +28,7 @@ from expander.local.runtime.select import select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient
 from expander.local.scheduler import Scheduler
 from expander.local.state import StateFolder
+from expander.local.store.database import Object
 
 log = Log("local")
 
@@ -78,6 +79,9 @@ class Executor(ApiOperations):
         self._clock = clock
         self._closed = False
         self._pause = 0.0
+        self._settled: list[str] = []
+        self._bound: list[Object] = []
+        """What is acted on once the state is durable: ends of containers, and pods to start."""
         self._state = StateFolder(Path(folder).absolute())
         cores = cpus if cpus is not None else float(_cores())
         node = Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or _memory())
@@ -135,13 +139,14 @@ class Executor(ApiOperations):
             time.sleep(self._pause)
         self._poll.poll(None if timeout is None else timeout * 1000)
         now = self._clock()
-        settled: list[str] = []
         for change in self._kubelet.step(now):
             self._control.pod_changed(change.uid, change.status, change.events, now, gone=change.gone)
-            settled += change.settled
-        started = self._control.sync(now)
-        self._pause = COALESCE_SECONDS if started else 0.0
+            self._settled += change.settled
+        self._bound += self._control.sync(now)
         self._control.commit()
+        settled, started = self._settled, self._bound
+        self._settled, self._bound = [], []
+        self._pause = COALESCE_SECONDS if started else 0.0
         if settled:
             self._supervisor.settled(settled)
         for pod in started:

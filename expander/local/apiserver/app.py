@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from expander.base.errors import AdmissionError
+from expander.base.errors import AdmissionError, OutputError
 from expander.local.apiserver import codecs, delete, pod_logs, read, routing, watch, write
 from expander.local.apiserver import status as statuses
 from expander.local.apiserver.auth import Authenticator, AuthResult
@@ -80,6 +80,8 @@ class App:
             raise
         except ConnectionResetError:  # the client went away in the middle of its request
             return web.Response()
+        except OutputError as error:
+            return codecs.object_response(statuses.internal(str(error)), code=500)
         except Exception as error:
             log.exception("%s %s failed", request.method, request.rel_url.raw_path)
             return codecs.object_response(statuses.internal(str(error)), code=500)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from expander.base.errors import ExpanderError
 from expander.kube.api_resource import Resource
 from expander.local.admission.chain import admit_update
 from expander.local.apiserver import pagination
@@ -94,6 +95,10 @@ class Storage(Executor):
 
 log = logging.getLogger(__name__)
 
+MIN_RETRY_SECONDS: Final = 0.5
+MAX_RETRY_SECONDS: Final = 5.0
+"""The first and the longest wait after the executor could not go on."""
+
 COALESCE_SECONDS: Final = 0.002
 """Seconds from a request's change to the turn that acts on it: what comes in together is done together."""
 
@@ -108,12 +113,16 @@ class ExecutorLoop:
         self._due = float("inf")
         self._news = asyncio.Event()
         self._version = storage.version
+        self._failures = 0
 
     def start(self) -> None:
         """Begin; called within the loop."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._storage.fileno(), self._turn)
+        self._listen()
         self._plan()
+
+    def _listen(self) -> None:
+        self._loop.add_reader(self._storage.fileno(), self._turn)
 
     def stop(self) -> None:
         """End; the cluster can be closed then."""
@@ -125,7 +134,8 @@ class ExecutorLoop:
     def changed(self) -> None:
         """Somebody has changed an object: watchers hear of it now, and a turn follows soon."""
         self._tell()
-        self._at(self._clock() + COALESCE_SECONDS)
+        if not self._failures:
+            self._at(self._clock() + COALESCE_SECONDS)
 
     async def news(self, after: int, timeout: float) -> bool:
         """Wait until the last resource version is beyond ``after``, at most ``timeout`` seconds."""
@@ -145,12 +155,26 @@ class ExecutorLoop:
             self._timer = None
         try:
             self._storage.step(0)
-        except Exception:
-            log.exception("a turn of the executor failed")
-            self._at(self._clock() + 1.0)
+        except Exception as error:
+            self._failed(error)
             return
+        if self._failures:
+            log.warning("Jobs go on after %d failed attempts", self._failures)
+            self._failures = 0
+            self._listen()
         self._tell()
         self._plan()
+
+    def _failed(self, error: Exception) -> None:
+        """Say once that Jobs wait and why, and try again, less and less often."""
+        if not self._failures:
+            self._loop.remove_reader(self._storage.fileno())
+            if isinstance(error, ExpanderError):
+                log.error("%s; Jobs wait until it can go on", error)
+            else:
+                log.error("the executor failed; Jobs wait until it can go on", exc_info=error)
+        self._failures += 1
+        self._at(self._clock() + min(MAX_RETRY_SECONDS, MIN_RETRY_SECONDS * 2 ** (self._failures - 1)))
 
     def _plan(self) -> None:
         deadline = self._storage.deadline()

@@ -60,6 +60,8 @@ class EventStore:
         self._last: int = last or 0
         self._added: list[EventRecord] = []
         self._repeated: dict[int, EventRecord] = {}
+        self._open: tuple[list[EventRecord], dict[int, EventRecord]] = [], {}
+        """What was written into the transaction that is open: added and repeated."""
         self._changes: deque[tuple[EventRecord, bool, int]] = deque(maxlen=MAX_REMEMBERED_CHANGES)
         self.changed = 0
         """How many events were recorded or counted again by this process."""
@@ -124,10 +126,24 @@ class EventStore:
             return
         if not self._database.in_transaction:
             self._database.execute("BEGIN")
+        self._open[0].extend(self._added)
+        self._open[1].update(self._repeated)
         self._database.executemany(_ADD, map(_row, self._added))
         repeated = [(each.message, each.last, each.count, each.id) for each in self._repeated.values()]
         self._database.executemany(_REPEAT, repeated)
         self._added, self._repeated = [], {}
+
+    def committed(self) -> None:
+        """What was flushed is durable."""
+        self._open = [], {}
+
+    def rolled_back(self) -> None:
+        """What was flushed is not in the file: it is written again with the next flush."""
+        added, repeated = self._open
+        self._open = [], {}
+        new = {event.id for event in self._added}
+        self._added = [*(event for event in added if event.id not in new), *self._added]
+        self._repeated = repeated | self._repeated
 
 
 def _log(event: EventRecord) -> None:

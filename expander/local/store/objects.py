@@ -175,6 +175,23 @@ class Change:
     object: Object
 
 
+class _Transaction:
+    """Changes that are in a transaction and not yet durable."""
+
+    def __init__(self) -> None:
+        self.saved: dict[str, Object] = {}
+        self.removed: set[str] = set()
+        self.notes: dict[str, bytes | None] = {}
+
+    def add(self, saved: dict[str, Object], removed: set[str], notes: dict[str, bytes | None]) -> None:
+        """Further changes."""
+        for uid in removed:
+            self.saved.pop(uid, None)
+        self.saved |= saved
+        self.removed |= removed
+        self.notes |= notes
+
+
 class ObjectStore:
     """The objects of one database.
 
@@ -190,6 +207,8 @@ class ObjectStore:
         self._unsaved: dict[str, None] = {}
         self._removed: set[str] = set()
         self._notes: dict[str, bytes | None] = {}
+        self._open = _Transaction()
+        """What was written into the transaction that is open."""
         self._noted = set(noted(database))
         self._changes: deque[Change] = deque(maxlen=history)
         self.version = self._reserved = marked(database)
@@ -318,19 +337,19 @@ class ObjectStore:
         """Bring the file up to date within the open transaction, which is begun if there is none."""
         if not (self._unsaved or self._removed or self._notes):
             return
-        database = self._database
+        database, removed, notes = self._database, self._removed, self._notes
+        saved = {uid: self._memory[uid] for uid in self._unsaved}
+        self._open.add(saved, removed, notes)
+        self._removed, self._unsaved, self._notes = set(), {}, {}
         if not database.in_transaction:
             database.execute("BEGIN")
-        if self._removed:
-            delete(database, self._removed)
-            self._removed = set()
-        save(database, [self._memory[uid] for uid in self._unsaved])
-        for uid in self._unsaved.keys() - self._held:
+        if removed:
+            delete(database, removed)
+        save(database, [*saved.values()])
+        for uid in saved.keys() - self._held:
             self._drop(uid)
-        self._unsaved = {}
-        if self._notes:
-            save_notes(database, self._notes)
-            self._notes = {}
+        if notes:
+            save_notes(database, notes)
         if self.version > self._reserved:
             self._reserved = self.version + RESERVED_VERSIONS
             mark(database, self._reserved)
@@ -340,6 +359,21 @@ class ObjectStore:
         self.flush()
         if self._database.in_transaction:
             self._database.execute("COMMIT")
+        self._open = _Transaction()
+
+    def rollback(self) -> None:
+        """Take back what could not be made durable: the next `commit` tries it again, whole."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        lost, self._open = self._open, _Transaction()
+        self._removed |= lost.removed
+        again = {uid: obj for uid, obj in lost.saved.items() if uid not in self._removed}
+        for uid, obj in again.items():
+            if uid not in self._memory:
+                self._remember(obj)
+        self._unsaved = dict.fromkeys((*again, *self._unsaved))
+        self._notes = lost.notes | self._notes
+        self._reserved = 0
 
     def _current(self, found: Iterable[tuple[str, bytes]]) -> Iterator[Object]:
         for uid, data in found:

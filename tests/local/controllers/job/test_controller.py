@@ -231,3 +231,7 @@ def test_a_state_that_cannot_be_written_is_an_error_that_says_so(
     database.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(OutputError, match="the state cannot be kept: database or disk is full"):
         cluster.submit(job(f"job-{number}") for number in range(100))
+    database.execute("PRAGMA max_page_count=1000000")
+    cluster.control.commit()
+    names = {name for (name,) in database.execute("SELECT name FROM objects WHERE kind='Job'")}
+    assert names == {f"job-{number}" for number in range(100)}, "nothing was lost"

@@ -1,0 +1,52 @@
+"""A disk that is full, and has room again: Jobs that were acknowledged go on, without a restart."""
+
+import resource
+import time
+from pathlib import Path
+
+from tests.local.apiserver.serving import Server, job
+
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+COUNT = 20
+
+
+def limit_files(pid: int, size: int) -> None:
+    """No file of the process grows beyond so many bytes: to SQLite that is a disk without room."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def complete(server: Server) -> int:
+    jobs = server.request("GET", JOBS).json["items"]
+    return sum(each["status"].get("succeeded", 0) for each in jobs)
+
+
+def test_acknowledged_jobs_go_on_when_there_is_room_again(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    server = Server(state).start()
+    try:
+        acknowledged = 0
+        for number in range(COUNT):
+            if number == COUNT // 2:
+                size = max(path.stat().st_size for path in state.glob("state.db*"))
+                limit_files(server.process.pid, size)
+            answer = server.request("POST", JOBS, job(f"job-{number}"))
+            acknowledged += answer.code == 201
+            if answer.code != 201:
+                assert answer.code == 500
+                assert str(state) in answer.json["message"], "the folder is named"
+        assert COUNT // 2 <= acknowledged < COUNT
+        errors = Path(f"{state}.errors")
+        end = time.monotonic() + 60
+        while "Jobs wait" not in errors.read_text() and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(2)
+        said = errors.read_text()
+        assert said.count("the state cannot be kept") == 1, said
+        assert "Traceback" not in said
+        limit_files(server.process.pid, resource.RLIM_INFINITY)
+        while complete(server) < acknowledged and time.monotonic() < end:
+            time.sleep(0.1)
+        assert complete(server) >= acknowledged, errors.read_text()
+    finally:
+        assert server.stop() == 0
