@@ -16,7 +16,7 @@ from expander.shapes.work_queue import Queued
 def messages(queued: Queued) -> Iterator[Message]:
     """One message for each item, in order."""
     for work in queued.messages:
-        yield Message(work.value, work.argv, work.env, work.id)
+        yield Message(work.value, work.argv, work.env, work.id, work.proof)
 
 
 def fill(queued: Queued, url: str, again: bool = False) -> Filled:

@@ -16,6 +16,7 @@ from expander.base.text import counted
 from expander.cli.batch_options import item_options, spec_of
 from expander.cli.help import Page
 from expander.cli.output import Output, say
+from expander.cli.params import Duration
 from expander.cli.queue_options import broker_options, opened
 from expander.cli.queue_worker import consume, work
 from expander.cli.table import table
@@ -46,6 +47,11 @@ a durable queue and persistent messages in RabbitMQ, an append-only file (append
 @item_options
 @click.option("--group", default="", metavar="NAME", help="Name of this set of items.")
 @click.option("--again", is_flag=True, help="Add all items, also those added before.")
+@click.option(
+    "--consumer-timeout",
+    type=Duration(),
+    help="RabbitMQ 3.12: how long an item may be worked on, for a new queue.  [default: the broker's, 30m]",
+)
 @click.option("-o", "--output", type=click.Choice(["json"]), help="Print the counts as JSON.")
 def fill(arguments: tuple[str, ...], url: str, name: str, **flags: Any) -> int:
     """Add each ITEM as a message to a work queue, creating the queue if needed.
@@ -58,7 +64,7 @@ def fill(arguments: tuple[str, ...], url: str, name: str, **flags: Any) -> int:
     spec = spec_of(arguments, flags)
     if spec is None:
         raise UsageError("no items", hint="specify them as arguments or with -i SOURCE")
-    with opened(url, name) as queue:
+    with opened(url, name, consumer_timeout=flags["consumer_timeout"]) as queue:
         stream = (Message.of(item.value) for item in items(spec))
         filled = queue.fill(stream, flags["group"], flags["again"])
     if flags["output"]:

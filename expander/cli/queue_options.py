@@ -41,13 +41,15 @@ def broker_options(command: Command) -> Command:
 
 
 @contextmanager
-def opened(url: str, name: str, signals: Signals | None = None) -> Iterator[Queue]:
+def opened(
+    url: str, name: str, signals: Signals | None = None, consumer_timeout: float | None = None
+) -> Iterator[Queue]:
     """The queue, closed at the end. A worker, with its ``signals``, waits for an unreachable broker."""
     from expander.queues.open import open_queue
     from expander.queues.queue import LONG, Patience
 
     patience = None if signals is None else Patience(LONG, lambda: signals.received)
-    queue = open_queue(url, name, patience)
+    queue = open_queue(url, name, patience, consumer_timeout)
     try:
         yield queue
     finally:

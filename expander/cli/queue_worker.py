@@ -28,6 +28,12 @@ _WORKER = [
         help="Redis: how long an item is leased; renewed while CMD runs.",
     ),
     click.option("--wait", is_flag=True, help="Wait for items forever."),
+    click.option(
+        "--root",
+        metavar="DIGEST",
+        envvar="EXPANDER_QUEUE_ROOT",
+        help="Run only the messages of this batch, with the commands they carry.  [env: EXPANDER_QUEUE_ROOT]",
+    ),
 ]
 
 
@@ -48,8 +54,14 @@ Examples:
 \b
 CMD gets the item on standard input, as with amqp-consume, or in its arguments: {} is the item, {column} a
 column of it. Variables: EXPANDER_ITEM, EXPANDER_ITEM_<COLUMN>, EXPANDER_ITEM_ID (the same in every attempt),
-EXPANDER_ATTEMPT (from 1), EXPANDER_QUEUE. A message may carry arguments and variables of its own: they are
-added, and without CMD they are the command.
+EXPANDER_ATTEMPT (from 1), EXPANDER_QUEUE. Arguments and variables that a message carries are ignored, as
+whoever can write to the broker could run code with them; workers that --as queue=... makes get a --root and
+run the messages of their own batch only.
+
+\b
+RabbitMQ takes an item away that is worked on for longer than its consumer_timeout, 30 minutes unless
+configured; it is then given up, as it would be taken away again. `queue fill --consumer-timeout` sets the
+limit of a queue.
 
 \b
 The item is acknowledged when CMD exits with 0, and requeued otherwise or when this worker dies: delivery is
@@ -92,6 +104,7 @@ def consume(
     as_arg: bool,
     lease: float,
     wait: bool,
+    root: str | None,
     timeout: float | None,
     max_attempts: int | None,
     empty_exit_code: int,
@@ -102,7 +115,7 @@ def consume(
 
     if wait and timeout is not None:
         raise UsageError("--wait cannot be used with --timeout")
-    feeding = Feeding(words, as_arg, name)
+    feeding = Feeding(words, as_arg, name, root)
     feeding.check()
     terms = Terms(lease, max_attempts, None if wait else timeout or 0, strict=timeout is not None)
     with Signals() as signals, opened(url, name, signals) as queue:
@@ -168,6 +181,7 @@ def work(
     as_arg: bool,
     lease: float,
     wait: bool,
+    root: str | None,
     timeout: float,
     max_attempts: int,
 ) -> int:
@@ -177,7 +191,7 @@ def work(
 
     if wait and timeout:
         raise UsageError("--wait cannot be used with --timeout")
-    feeding = Feeding(words, as_arg, name)
+    feeding = Feeding(words, as_arg, name, root)
     feeding.check()
     terms = Terms(lease, max_attempts, None if wait else timeout)
     with Signals() as signals, opened(url, name, signals) as queue:

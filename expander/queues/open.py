@@ -11,10 +11,13 @@ REDIS = ("redis", "rediss", "unix")
 RABBITMQ = ("amqp", "amqps")
 
 
-def open_queue(url: str, name: str, patience: Patience | None = None) -> Queue:
+def open_queue(
+    url: str, name: str, patience: Patience | None = None, consumer_timeout: float | None = None
+) -> Queue:
     """The queue called ``name`` of the broker at ``url``; nothing is asked of the broker yet.
 
-    ``patience`` is how long to wait for a broker that does not answer.
+    ``patience`` is how long to wait for a broker that does not answer, ``consumer_timeout`` (RabbitMQ) how
+    many seconds an item may be worked on in a queue that is made.
 
     Raises UsageError for a URL of no known broker, a name that cannot be one, or a client that is not
     installed.
@@ -34,10 +37,12 @@ def open_queue(url: str, name: str, patience: Patience | None = None) -> Queue:
             f"the Python package {client!r} is not installed, which speaks to {scheme}:// brokers",
             hint="pip install 'kube-expander[queue]'",
         )
+    if consumer_timeout is not None and scheme not in RABBITMQ:
+        raise UsageError("--consumer-timeout is for RabbitMQ: in other brokers leases are renewed")
     if client == "redis":
         from expander.queues.redis_queue import RedisQueue
 
         return RedisQueue(url, name, patience)
     from expander.queues.rabbitmq_queue import RabbitQueue
 
-    return RabbitQueue(url, name, patience)
+    return RabbitQueue(url, name, patience, consumer_timeout)

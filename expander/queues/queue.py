@@ -24,17 +24,21 @@ from hashlib import blake2b
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+from expander.base.merkle import proves
 from expander.items.item import Value
 
 
 class LeaseLost(Exception):
-    """The item is another worker's now, or goes back to the queue: work on it is in vain."""
+    """The item is another worker's now, or goes back to the queue: work on it is in vain.
+
+    Its text is why, where the broker took the item away: it would do so again.
+    """
 
 
 DETAILS = frozenset({"state", "attempts", "reason"})
 """What `expander queue drain` says of a message beside what it is; reading a message passes over it."""
 
-_KEYS = frozenset({"item", "id", "argv", "env"}) | DETAILS
+_KEYS = frozenset({"item", "id", "argv", "env", "proof"}) | DETAILS
 _ID = re.compile(r"[0-9a-f]{20}")
 
 
@@ -44,13 +48,14 @@ class Message:
 
     ``item`` is a plain value or a mapping of columns. ``argv`` are words of a command of the item's own,
     ``env`` variables for it. ``id`` (20 hexadecimal digits) is made from the three, so that the same item has
-    the same id in every fill and every attempt.
+    the same id in every fill and every attempt. ``proof`` shows that the message belongs to a batch.
     """
 
     item: Value
     argv: tuple[str, ...] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     id: str = ""
+    proof: str = ""
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -60,9 +65,24 @@ class Message:
     def of(
         cls, item: Any, argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     ) -> Message:
-        """The message of an item; one that is a message already, written as columns, is taken as such."""
+        """The message of an item; one that is a message already, written as columns, is taken as such.
+
+        Columns never become a command: ``argv`` and ``env`` are read only where a proof is beside them, which
+        workers check.
+        """
         found = _read(item) if argv is None and env is None else None
+        if found is not None and found.has_command and not found.proof:
+            found = None
         return found or cls(_plain(item), None if argv is None else tuple(argv), dict(env or {}))
+
+    @property
+    def has_command(self) -> bool:
+        """Whether the message brings words or variables of its own, which turn data into code."""
+        return self.argv is not None or bool(self.env)
+
+    def belongs_to(self, root: str) -> bool:
+        """Whether the message is one of the batch that ``root`` stands for, and unchanged."""
+        return proves(root, [self.id, self.item, self.argv or (), dict(self.env)], self.proof)
 
     @property
     def text(self) -> str:
@@ -76,7 +96,7 @@ class Message:
 
     def encode(self) -> bytes:
         """The body: the item's text when that says everything, else JSON."""
-        if self.argv is None and not self.env and not isinstance(self.item, Mapping):
+        if not self.has_command and not self.proof and not isinstance(self.item, Mapping):
             body = self.text.encode("utf-8", "surrogateescape")
             if decode(body).id == self.id:
                 return body
@@ -89,6 +109,8 @@ class Message:
             found["argv"] = list(self.argv)
         if self.env:
             found["env"] = dict(self.env)
+        if self.proof:
+            found["proof"] = self.proof
         return found
 
 
@@ -115,7 +137,8 @@ def _read(value: object) -> Message | None:
     if not isinstance(value, Mapping) or not value.keys() <= _KEYS or "item" not in value:
         return None
     name, argv, env = value.get("id"), value.get("argv"), value.get("env", {})
-    if not isinstance(name, str) or not _ID.fullmatch(name):
+    proof = value.get("proof", "")
+    if not isinstance(name, str) or not _ID.fullmatch(name) or not isinstance(proof, str):
         return None
     if not (argv is None or (isinstance(argv, list) and all(isinstance(word, str) for word in argv))):
         return None
@@ -123,7 +146,7 @@ def _read(value: object) -> Message | None:
         isinstance(text, str) for pair in env.items() for text in pair
     ):
         return None
-    return Message(_plain(value["item"]), None if argv is None else tuple(argv), dict(env), name)
+    return Message(_plain(value["item"]), None if argv is None else tuple(argv), dict(env), name, proof)
 
 
 def _plain(value: Any) -> Value:

@@ -5,6 +5,7 @@ The queues that stand beside a work queue in RabbitMQ; each message in one count
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -43,11 +44,16 @@ class Link:
             return None
         return found.message_count, found.consumer_count
 
-    def ensure(self, *queues: str) -> None:
-        """Make durable queues where they are missing; one that is there stays as it is."""
+    def ensure(self, *queues: str, consumer_timeout: float | None = None) -> None:
+        """Make durable queues where they are missing; one that is there stays as it is.
+
+        ``consumer_timeout`` is how many seconds an item may be worked on. The broker refuses one that differs
+        from that of a queue which is there.
+        """
+        arguments = {} if consumer_timeout is None else {"x-consumer-timeout": round(consumer_timeout * 1000)}
         for queue in queues:
-            if self.count(queue) is None:
-                self.channel.queue_declare(queue, durable=True, auto_delete=False)
+            if arguments or self.count(queue) is None:
+                self.channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
 
     def publish(self, queue: str, body: bytes, *, needed: bool = True, **properties: Any) -> None:
         """A message on its way: with the next `commit` it is in the queue, on disk.
@@ -92,6 +98,23 @@ def said(where: str) -> Iterator[None]:
         raise BrokerError(f"RabbitMQ at {where} refuses: {error.reply_text}") from error
     except GONE as error:
         raise BrokerError(f"cannot use RabbitMQ at {where}: {_words(error)}") from error
+
+
+_TIMED_OUT = re.compile(r"delivery acknowledgement on channel \d+ timed out\. Timeout value used: (\d+) ms")
+
+
+def consumer_timeout_in(error: BaseException) -> str:
+    """Why the broker took an item away, when ``error`` says that its work has lasted too long; else nothing.
+
+    RabbitMQ ends the channel of a delivery that is not acknowledged within ``consumer_timeout``.
+    """
+    found = _TIMED_OUT.search(_words(error))
+    if found is None:
+        return ""
+    return (
+        f"longer than RabbitMQ's consumer_timeout ({int(found[1]):,} ms): raise it in rabbitmq.conf, or for "
+        "the queue with `expander queue fill --consumer-timeout` (RabbitMQ 3.12 or newer)"
+    )
 
 
 def _connect(url: str, where: str) -> Any:

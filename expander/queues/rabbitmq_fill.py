@@ -24,12 +24,20 @@ BATCH = 1000
 """Messages of one transaction."""
 
 
-def fill(link: Link, names: Names, messages: Iterable[Message], group: str, again: bool) -> Filled:
+def fill(
+    link: Link,
+    names: Names,
+    messages: Iterable[Message],
+    group: str,
+    again: bool,
+    consumer_timeout: float | None = None,
+) -> Filled:
     """Put in what is not there; see `expander.queues.queue.Queue.fill`.
 
     The ids of all items are kept in memory while it runs, some 90 bytes each.
     """
-    link.ensure(names.work, names.filled)
+    link.ensure(names.work, consumer_timeout=consumer_timeout)
+    link.ensure(names.filled)
     known = _known(link, names, BATCH if _lock(link, names) else 0)
     added = asked = 0
     stream = iter(messages)

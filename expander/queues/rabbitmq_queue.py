@@ -7,6 +7,7 @@ The queue in RabbitMQ, as workers and commands use it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -25,7 +26,16 @@ from expander.queues.queue import (
     decode,
     without_password,
 )
-from expander.queues.rabbitmq_connection import ATTEMPTS, GONE, REASON, Link, Names, body_of, said
+from expander.queues.rabbitmq_connection import (
+    ATTEMPTS,
+    GONE,
+    REASON,
+    Link,
+    Names,
+    body_of,
+    consumer_timeout_in,
+    said,
+)
 from expander.queues.rabbitmq_fill import fill
 
 
@@ -91,6 +101,10 @@ def drained(link: Link, names: Names, *, failed_only: bool) -> Iterator[dict[str
 BEAT = 10.0
 """Seconds within which a worker shows that it is alive, well below any heartbeat."""
 
+MAX_SEARCHES = 5
+SEARCH_SECONDS = 0.2
+"""An item that the broker took away is at the head of the queue as soon as the broker has put it there."""
+
 Answer = TypeVar("Answer")
 
 
@@ -104,19 +118,24 @@ class RabbitQueue:
     see that something may come back. Messages are fetched one by one, never ahead.
     """
 
-    def __init__(self, url: str, name: str, patience: Patience | None = None) -> None:
+    def __init__(
+        self, url: str, name: str, patience: Patience | None = None, consumer_timeout: float | None = None
+    ) -> None:
         self.name = name
+        self._consumer_timeout = consumer_timeout
         self._url = url
         self._where = without_password(url)
         self._names = Names.of(name)
         self._link: Link | None = None
         self._patience = patience or Patience()
         self._busy: str | None = None
+        self._taken_back = ""
+        """The id of an item that the broker took back because its work has lasted too long."""
 
     def fill(self, messages: Iterable[Message], group: str, again: bool) -> Filled:
         with said(self._where):
             try:
-                return fill(self._connected(), self._names, messages, group, again)
+                return fill(self._connected(), self._names, messages, group, again, self._consumer_timeout)
             except BaseException:
                 self.close()
                 raise
@@ -129,7 +148,9 @@ class RabbitQueue:
             self._held(lease)[0].listen(0)
         except GONE as error:
             self.close()
-            raise LeaseLost from error
+            reason = consumer_timeout_in(error)
+            self._taken_back = lease.message.id if reason else ""
+            raise LeaseLost(reason) from error
 
     def complete(self, lease: Lease) -> bool:
         def done(link: Link, arrived: Any) -> bool:
@@ -150,7 +171,11 @@ class RabbitQueue:
         def failed(link: Link, arrived: Any) -> Fate:
             return self._put_back(link, arrived, lease.attempt, attempts, reason)
 
-        return self._ask_held(lease, failed) or "lost"
+        fate = self._ask_held(lease, failed)
+        if fate is None and self._taken_back == lease.message.id:
+            with suppress(BrokerError):
+                fate = self._fail_requeued(lease, reason, attempts)
+        return fate or "lost"
 
     def release(self, lease: Lease) -> None:
         self._ask_held(lease, lambda link, arrived: self._give_back(link, arrived, lease.attempt - 1))
@@ -228,6 +253,26 @@ class RabbitQueue:
         link.channel.basic_ack(arrived.delivery_tag)
         link.commit()
         return True
+
+    def _fail_requeued(self, lease: Lease, reason: str, attempts: int | None) -> Fate:
+        """End the attempt of an item that the broker has taken back, if no other worker has it by now."""
+
+        def find(link: Link) -> Fate | None:
+            arrived = link.channel.basic_get(self.name)
+            if arrived is None:
+                return None
+            if decode(body_of(arrived)).id == lease.message.id and arrived.delivery_info["redelivered"]:
+                link.ensure(*self._names.beside)
+                return self._put_back(link, arrived, lease.attempt, attempts, reason)
+            self._give_back(link, arrived, _attempts(arrived))
+            return None
+
+        for _ in range(MAX_SEARCHES):
+            fate = self._ask(find)
+            if fate is not None:
+                return fate
+            time.sleep(SEARCH_SECONDS)
+        return "lost"
 
     def _status(self, link: Link) -> Status:
         return status_of(self._names, {queue: link.count(queue) for queue in self._names})

@@ -20,9 +20,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from expander.base.errors import BrokerError, UsageError
-from expander.queues.queue import Lease, LeaseLost, Queue, text_of
+from expander.queues.queue import Fate, Lease, LeaseLost, Queue, text_of
 from expander.queues.signals import Signals
 
 LONGEST = 64 << 10
@@ -41,21 +42,32 @@ class Call:
     stdin: bytes
 
 
+class NotOfTheBatch(ValueError):
+    """A message that the worker's Job did not put into the queue; trying again is in vain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Feeding:
     """What to run for each item.
 
     In the words of ``command``, ``{}`` is the item and ``{column}`` a column the item has; ``as_argument``
-    adds the item as the last word. Without either the item is on standard input. Words and variables that the
-    message brings are added; without a ``command`` the message's words are the command.
+    adds the item as the last word. Without either the item is on standard input.
+
+    ``root`` stands for the messages of a batch (`expander.base.merkle`), None when the worker is for any. A
+    message of the batch may bring words and variables: they are added, and without a ``command`` the words
+    are the command. Any other message is refused. Without a ``root`` what messages bring is ignored, since
+    whoever can write to the broker would choose what runs here.
     """
 
     command: tuple[str, ...]
     as_argument: bool
     queue: str
+    root: str | None = None
 
     def check(self) -> None:
         """Raise UsageError for a command that is not there: no item should be taken for nothing."""
+        if not self.command and self.root is None:
+            raise UsageError("no command to run", hint="specify it behind --: -- CMD [ARG]...")
         if self.command and "{" not in self.command[0] and shutil.which(self.command[0]) is None:
             raise UsageError(
                 f"there is no program {self.command[0]!r} to run",
@@ -63,14 +75,22 @@ class Feeding:
             )
 
     def call(self, lease: Lease, environment: Mapping[str, str]) -> Call:
-        """The call for an item. Raises ValueError when the item cannot be given to a program so."""
+        """The call for an item.
+
+        Raises ValueError when the item cannot be given to a program so, NotOfTheBatch for a message that is
+        not of the batch.
+        """
         message = lease.message
+        if self.root is not None and not message.belongs_to(self.root):
+            raise NotOfTheBatch("not a message of this Job's batch, or changed since: it is not run")
+        own_words = (message.argv or ()) if self.root is not None else ()
+        own_env = message.env if self.root is not None else {}
         text, columns = message.text, {name: text_of(value) for name, value in message.columns.items()}
         words = [_HOLE.sub(lambda hole: _filled(hole, text, columns), word) for word in self.command]
-        given = self.as_argument or words != list(self.command) or message.argv is not None
+        given = self.as_argument or words != list(self.command) or bool(own_words)
         if self.as_argument:
             words.append(text)
-        words += message.argv or ()
+        words += own_words
         if not words:
             raise ValueError("the message brings no command, and none was given behind --")
         env = {
@@ -79,9 +99,9 @@ class Feeding:
             "EXPANDER_ITEM_ID": message.id,
             "EXPANDER_ATTEMPT": str(lease.attempt),
             **_variables(text, columns),
-            **message.env,
+            **own_env,
         }
-        if any("\0" in part for part in (*words, *message.env.values())):
+        if any("\0" in part for part in (*words, *own_env.values())):
             raise ValueError("the item has a NUL character, which no argument or variable can hold")
         return Call(tuple(words), env, b"" if given else text.encode("utf-8", "surrogateescape"))
 
@@ -204,6 +224,14 @@ class Terms:
     strict: bool = False
 
 
+FATES: Final = {
+    "again": "handed out again",
+    "failed": "given up",
+    "lost": "another worker has it or will",
+}
+"""What becomes of an item, in words."""
+
+
 class Worker:
     """Works on ``queue``. ``tell`` gets a line for each item that did not go well."""
 
@@ -215,6 +243,8 @@ class Worker:
         self._terms = terms
         self._signals = signals
         self._tell = tell
+        self._told_ignored = False
+        self._taken_away: tuple[Fate, str] = ("lost", "")
         self.counts: Counter[str] = Counter()
         """Items by what became of them: done, duplicates, again, failed, lost, returned."""
 
@@ -279,13 +309,19 @@ class Worker:
         return seconds >= (timeout if known or self._terms.strict else max(timeout, UNKNOWN_PATIENCE))
 
     def _work(self, lease: Lease) -> int:
+        attempts = self._terms.attempts
+        if self._feeding.root is None and lease.message.has_command and not self._told_ignored:
+            self._told_ignored = True
+            self._tell("warning: messages bring commands or variables (argv, env), which are ignored")
         try:
             call = self._feeding.call(lease, os.environ)
-            end = run(call, self._signals, lambda: self._queue.keep(lease), lease.seconds)
+            end = run(call, self._signals, lambda: self._keep(lease), lease.seconds)
         except (OSError, ValueError) as error:
             end = End(126, str(error))
+            attempts = lease.attempt if isinstance(error, NotOfTheBatch) else attempts
         if end.lost:
-            self._note("lost", lease, "the lease was lost, another worker has it or will")
+            fate, reason = self._taken_away
+            self._note(fate, lease, f"{reason or 'the lease was lost'}: {FATES[fate]}")
             return 1
         if end.code == 0:
             if self._queue.complete(lease):
@@ -297,10 +333,19 @@ class Worker:
             self._queue.release(lease)
             self._note("returned", lease, f"{end.words} after a signal: the item is back in the queue")
             return end.code
-        fate = self._queue.fail(lease, end.words, self._terms.attempts)
-        ends = {"again": "handed out again", "failed": "given up", "lost": "another worker has it or will"}
-        self._note(fate, lease, f"{end.words} in attempt {lease.attempt}: {ends[fate]}")
+        fate = self._queue.fail(lease, end.words, attempts)
+        self._note(fate, lease, f"{end.words} in attempt {lease.attempt}: {FATES[fate]}")
         return end.code
+
+    def _keep(self, lease: Lease) -> None:
+        """Renew the lease. An item that the broker took away for good reason is given up at once."""
+        try:
+            self._queue.keep(lease)
+        except LeaseLost as error:
+            reason = str(error)
+            fate: Fate = self._queue.fail(lease, reason, lease.attempt) if reason else "lost"
+            self._taken_away = fate, reason
+            raise
 
     def _note(self, count: str, lease: Lease, words: str) -> None:
         self.counts[count] += 1

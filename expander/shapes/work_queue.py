@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
+from expander.base import merkle
 from expander.base.errors import InputError
 from expander.manifests.manifest import Manifest
 from expander.shapes.chunks import ONE_ITEM
@@ -36,8 +37,8 @@ from expander.shapes.shell import Word, cleaning, protect
 WORKERS = 10
 """Pods at a time, where nobody says how many."""
 MOST_FAILURES = 2**31 - 1
-URL, QUEUE = "EXPANDER_QUEUE_URL", "EXPANDER_QUEUE"
-"""The variables of a worker with the URL of the broker and the name of the queue."""
+URL, QUEUE, ROOT = "EXPANDER_QUEUE_URL", "EXPANDER_QUEUE", "EXPANDER_QUEUE_ROOT"
+"""The variables of a worker: the broker's URL, the queue's name, and what stands for its messages."""
 ENDS = {"redis": 1, "rabbitmq": 203}
 """Exit codes of workers after which there is nothing left to do and the Job has failed: of an empty queue
 from which items were given up; of a queue that is empty though not all pods have had an item.
@@ -51,12 +52,14 @@ class Work:
     """One item as a message: its value, the words of its command and its variables.
 
     ``id`` (20 hexadecimal digits) is the same for the same item at the same place of the same batch.
+    ``proof`` shows that the message is one of its batch (`expander.base.merkle`).
     """
 
     value: Any
     argv: tuple[str, ...]
     env: dict[str, str]
     id: str
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +86,25 @@ def queued(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) 
     queue = shape.queue or name
     container = container_at(tree, place)
     for entry in container.get("env") or ():
-        if entry["name"] in (URL, QUEUE):
+        if entry["name"] in (URL, QUEUE, ROOT):
             raise InputError(f"the name {entry['name']} is needed for the broker", where=rows.first.where)
     limit = tree["spec"].get("backoffLimit")
     limit = DEFAULT_LIMIT if limit is None else limit
+    root, messages = _proven([_message(difference, number, row) for number, row in enumerate(items)])
     rewrite(
         container,
         command=_command(shape, limit + 1),
         args=None,
-        env=[*difference.native_env, _url(shape), {"name": QUEUE, "value": protect(queue)}],
+        env=[
+            *difference.native_env,
+            _url(shape),
+            {"name": QUEUE, "value": protect(queue)},
+            {"name": ROOT, "value": root},
+        ],
     )
     _workers(tree["spec"], container["name"], len(items), limit, shape, warnings)
     if shape.url is None or shape.secret is None:
         warnings.append(f"the image {container.get('image')!r} must have kube-expander[queue] installed")
-    messages = [_message(difference, number, row) for number, row in enumerate(items)]
     return Queued(queue, messages, [*_secret(tree, shape, rows), manifest(tree, rows)])
 
 
@@ -164,6 +172,15 @@ def _message(difference: Difference, number: int, row: Row) -> Work:
         argv, variables = ("/bin/sh", "-c", script, "sh"), {}
     text = json.dumps([number, row.value, argv, variables], separators=(",", ":"))
     return Work(row.value, argv, variables, blake2b(text.encode(), digest_size=10).hexdigest())
+
+
+def _proven(messages: Sequence[Work]) -> tuple[str, list[Work]]:
+    """What stands for all messages, and these with the proof that they belong to it.
+
+    The broker is not trusted with code: whoever can write to it must not choose what workers run.
+    """
+    root, proofs = merkle.tree([[each.id, each.value, each.argv, each.env] for each in messages])
+    return root, [replace(each, proof=proof) for each, proof in zip(messages, proofs, strict=True)]
 
 
 def _text(word: Word) -> str:

@@ -73,7 +73,7 @@ class RedisServer:
 class RabbitServer:
     """rabbitmq-server under a node name of its own, with an epmd of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str = "", advanced: str = "[].") -> None:
         self.folder = folder
         self.port, self._dist, self._epmd_port = free_port(), free_port(), free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}"
@@ -83,8 +83,9 @@ class RabbitServer:
             (folder / name).mkdir()
         (folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.default = 127.0.0.1:{self.port}\n"
-            "log.file.level = warning\ndisk_free_limit.absolute = 10MB\n"
+            f"log.file.level = warning\ndisk_free_limit.absolute = 10MB\n{settings}"
         )
+        (folder / "advanced.config").write_text(f"{advanced}\n")
         (folder / "plugins").write_text("[].\n")
         (folder / "env.conf").write_text("")
         self._environment = {
@@ -99,6 +100,7 @@ class RabbitServer:
             "RABBITMQ_PID_FILE": str(folder / "pid"),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "env.conf"),
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none",
             "ERL_EPMD_ADDRESS": "127.0.0.1",

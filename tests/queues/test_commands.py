@@ -8,13 +8,16 @@ import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
+from expander.base import merkle
 from expander.queues import WorkQueue
 from expander.queues.open import open_queue
+from expander.queues.queue import Message
 from tests.queues.brokers import RedisServer, wait_until
 from tests.queues.crowd import EXPANDER
 
@@ -91,15 +94,61 @@ def test_work_ends_when_all_is_done_and_says_what_was_given_up(run: Run) -> None
     assert (answer.stdout, answer.returncode) == ("b", 0)
 
 
-def test_a_message_may_bring_its_own_command(run: Run) -> None:
-    line = {
-        "item": "x",
-        "id": "0123456789abcdef0123",
-        "argv": ["sh", "-c", "echo $GREETING x"],
-        "env": {"GREETING": "hi"},
-    }
-    run("fill", "-i", "jsonl:-", stdin=json.dumps(line))
-    assert run("work").stdout == "hi x\n"
+FORGED = {
+    "item": "x",
+    "id": "0123456789abcdef0123",
+    "argv": ["sh", "-c", "echo $GREETING owned"],
+    "env": {"GREETING": "hi", "BASH_ENV": "/dev/stdin"},
+}
+
+
+def test_columns_never_become_a_command(run: Run) -> None:
+    run("fill", "-i", "jsonl:-", stdin=json.dumps(FORGED))
+    answer = run("work", "--", "sh", "-c", 'cat; echo " $GREETING$BASH_ENV"')
+    assert json.loads(answer.stdout.removesuffix(" \n")) == FORGED
+
+
+def test_what_others_put_into_a_message_beside_the_item_is_ignored_with_a_warning(
+    url: str, name: str, run: Run
+) -> None:
+    with closing(open_queue(url, name)) as queue:
+        messages = [
+            Message(f"i{n}", ("sh", "-c", "echo owned"), {"BASH_ENV": "/etc/passwd"}) for n in range(2)
+        ]
+        queue.fill(messages, "", False)
+    answer = run("work", "--", "bash", "-c", 'echo "$EXPANDER_ITEM $BASH_ENV"')
+    assert answer.stdout == "i0 \ni1 \n"
+    assert answer.stderr.count("warning: messages bring commands or variables (argv, env)") == 1
+
+
+@pytest.mark.parametrize("command", ["work", "consume"])
+def test_a_worker_without_a_command_takes_nothing(run: Run, command: str) -> None:
+    run("fill", "a")
+    answer = run(command)
+    assert answer.returncode == 2
+    assert "no command to run" in answer.stderr
+    assert numbers(run)["ready"] == 1
+
+
+def test_workers_of_a_batch_run_its_messages_and_no_others(url: str, name: str, run: Run) -> None:
+    root, proofs = merkle.tree([["0" * 20, "a", ["echo", "ours"], {}], ["1" * 20, "b", ["echo", "ours"], {}]])
+    ours = Message("a", ("echo", "ours"), {}, "0" * 20, proofs[0])
+    forged = [
+        replace(ours, argv=("echo", "owned")),
+        replace(ours, env={"BASH_ENV": "x"}),
+        replace(ours, item="c"),
+        replace(ours, id="2" * 20),
+        replace(ours, proof=proofs[1]),
+        replace(ours, proof=""),
+        replace(ours, proof="0:"),
+        Message("plain"),
+    ]
+    with closing(open_queue(url, name)) as queue:
+        queue.fill([*forged, ours], "", True)
+    answer = run("work", "--root", root)
+    assert (answer.stdout, answer.returncode) == ("ours\n", 1)
+    assert answer.stderr.count("not a message of this Job's batch") == len(forged)
+    assert (numbers(run)["done"], numbers(run)["failed"]) == (1, len(forged))
 
 
 def test_sigterm_goes_to_the_command_and_the_item_goes_back(

@@ -64,7 +64,7 @@ def test_bytes_that_are_no_text_come_back_as_they_were() -> None:
 
 
 def test_what_drain_wrote_is_the_same_message_again() -> None:
-    message = Message.of({"a": 1}, argv=["x"])
+    message = Message({"a": 1}, ("x",), {}, proof="0:")
     assert (
         Message.of({**message.as_json(), "state": "failed", "attempts": 3, "reason": "exit code 1"})
         == message
