@@ -58,23 +58,26 @@ OPTIONS = [
 
 def shape_of(flags: Mapping[str, Any]) -> Shape:
     """The shape of ``--as`` and its options. Raises UsageError for options that do not fit."""
-    from expander.shapes.shape import parse_shape
+    from expander.shapes.shape import SHAPES, parse_shape
 
     shape = parse_shape(flags["shape"])
-    if flags["parallelism"] and shape.kind not in ("indexed", "queue"):
-        raise UsageError("--parallelism requires --as indexed or --as queue=...")
+    for field, option in (
+        ("parallelism", "parallelism"),
+        ("secret", "queue_secret"),
+        ("queue", "queue_name"),
+    ):
+        if flags[option] is not None and field not in shape.type.options:
+            forms = [form for each in SHAPES.values() if field in each.options for form in each.forms]
+            raise UsageError(f"--{option.replace('_', '-')} requires --as {' or '.join(forms)}")
     shape = replace(shape, parallelism=flags["parallelism"], group_label=flags["group_label"])
-    if shape.kind != "queue":
-        for name in ("queue_secret", "queue_name"):
-            if flags[name] is not None:
-                raise UsageError(f"--{name.replace('_', '-')} requires --as queue=...")
+    if "url" not in shape.type.options:
         return shape
     return _with_broker(shape, flags)
 
 
 def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
-    from expander.queues.open import RABBITMQ, REDIS
     from expander.queues.queue import has_password, without_password
+    from expander.shapes.broker import broker_of, find_broker
 
     url, secret, runs_here = flags["queue_url"], flags["queue_secret"], "runtime" in flags
     shape = replace(shape, queue=flags["queue_name"])
@@ -82,10 +85,10 @@ def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
         if runs_here:
             raise UsageError(f"--as {shape} requires a broker", hint="specify --queue-url URL")
         return replace(shape, secret=secret or SECRET)
-    schemes = REDIS if shape.broker == "redis" else RABBITMQ
-    if url.partition("://")[0].lower() not in schemes:
+    broker = find_broker(shape.broker or "")
+    if broker_of(url) != broker:
         shown = without_password(url)
-        raise UsageError(f"invalid {shape.broker} URL {shown!r}; expected {schemes[0]}://HOST")
+        raise UsageError(f"invalid {broker.name} URL {shown!r}; expected {broker.schemes[0]}://HOST")
     if runs_here:  # workers get the URL that the queue is filled with, and no other machine sees it
         return replace(shape, url=url, secret=SECRET)
     if secret is None and has_password(url):

@@ -1,14 +1,14 @@
-"""Where a broker is: the URL, and the queue it means."""
+"""Opens the queue that a URL means."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from expander.base.errors import UsageError
 from expander.queues.queue import Patience, Queue, without_password
-
-REDIS = ("redis", "rediss", "unix")
-RABBITMQ = ("amqp", "amqps")
+from expander.shapes.broker import broker_of, brokers
 
 
 def open_queue(
@@ -22,27 +22,25 @@ def open_queue(
     Raises UsageError for a URL of no known broker, a name that cannot be one, or a client that is not
     installed.
     """
-    scheme = url.partition("://")[0].lower() if "://" in url else ""
-    if scheme not in (*REDIS, *RABBITMQ):
+    broker = broker_of(url)
+    if broker is None:
+        examples = " or ".join(each.example for each in brokers())
         raise UsageError(
             f"found {without_password(url)!r}, expected the URL of a broker",
-            hint="redis://HOST[:6379][/DB] or amqp://USER:PASSWORD@HOST[:5672][/VHOST]; "
-            "rediss:// and amqps:// use TLS",
+            hint=f"{examples}; rediss:// and amqps:// use TLS",
         )
     if not name or len(name.encode()) > 200 or not name.isprintable():
         raise UsageError(f"found the queue {name!r}, expected a name of up to 200 bytes")
-    client = "redis" if scheme in REDIS else "amqp"
-    if find_spec(client) is None:
+    if find_spec(broker.client) is None:
         raise UsageError(
-            f"the Python package {client!r} is not installed, which speaks to {scheme}:// brokers",
+            f"the Python package {broker.client!r} is not installed, which speaks to {broker.name} brokers",
             hint="pip install 'kube-expander[queue]'",
         )
-    if consumer_timeout is not None and scheme not in RABBITMQ:
-        raise UsageError("--consumer-timeout is for RabbitMQ: in other brokers leases are renewed")
-    if client == "redis":
-        from expander.queues.redis_queue import RedisQueue
-
-        return RedisQueue(url, name, patience)
-    from expander.queues.rabbitmq_queue import RabbitQueue
-
-    return RabbitQueue(url, name, patience, consumer_timeout)
+    options: dict[str, Any] = {}
+    if consumer_timeout is not None:
+        if broker.name != "rabbitmq":
+            raise UsageError("--consumer-timeout is for RabbitMQ: in other brokers leases are renewed")
+        options["consumer_timeout"] = consumer_timeout
+    module, _, made = broker.queue.partition(":")
+    queue: Queue = getattr(import_module(module), made)(url, name, patience, **options)
+    return queue

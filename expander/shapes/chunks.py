@@ -8,7 +8,8 @@ What became of each item is in the log, on standard error: ``[expander] index 7 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 
 from expander.base.errors import InputError
 from expander.manifests.manifest import Manifest
@@ -85,6 +86,26 @@ while :; do
   expander_limit=$((expander_limit - 1)) expander_left=$expander_failed
 done
 """
+
+
+AHEAD = 20_000
+"""Items that are looked at before the first Job is given, so that what no Job can be is seen before."""
+
+
+def build(rows: Rows, stream: Iterator[Row], shape: Shape, warnings: list[str]) -> Iterator[list[Manifest]]:
+    """The Jobs, as soon as their items are there; each companion with the first Job that follows it."""
+    first = number = told = 0
+    ahead = list(islice(stream, AHEAD))
+    rows.require_job()
+    stream = chain(ahead, stream)
+    while items := list(islice(stream, shape.chunk)):
+        others = rows.others()[told:]
+        told += len(others)
+        yield [*others, chunk(rows, items, shape, first, number, warnings)]
+        first += len(items)
+        number += 1
+    if len(rows.others()) > told:
+        yield rows.others()[told:]
 
 
 def chunk(

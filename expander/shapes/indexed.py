@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from expander.base.errors import InputError, Problem
@@ -151,6 +152,15 @@ _NEVER = {
 _HINTS = {
     "activeDeadlineSeconds": "spec.template.spec.activeDeadlineSeconds limits the pod of each index",
 }
+
+
+def build(rows: Rows, stream: Iterator[Row], shape: Shape, warnings: list[str]) -> Iterator[list[Manifest]]:
+    """The companions, the ConfigMaps and the Job."""
+    items = list(islice(stream, MOST + 1))
+    if not items:
+        rows.require_job()
+        return
+    yield [*rows.others(), *indexed(rows, items, shape, warnings)]
 
 
 def indexed(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) -> list[Manifest]:

@@ -9,14 +9,15 @@ message says with which words and variables. An item is done at least once.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
 from expander.base import merkle
-from expander.base.errors import InputError
+from expander.base.errors import InputError, UsageError
 from expander.manifests.manifest import Manifest
+from expander.shapes.broker import find_broker
 from expander.shapes.chunks import ONE_ITEM
 from expander.shapes.containers import Containers, Difference, only_container
 from expander.shapes.indexed import DEFAULT_LIMIT
@@ -39,10 +40,6 @@ WORKERS = 10
 MOST_FAILURES = 2**31 - 1
 URL, QUEUE, ROOT = "EXPANDER_QUEUE_URL", "EXPANDER_QUEUE", "EXPANDER_QUEUE_ROOT"
 """The variables of a worker: the broker's URL, the queue's name, and what stands for its messages."""
-ENDS = {"redis": 1, "rabbitmq": 203}
-"""Exit codes of workers after which there is nothing left to do and the Job has failed: of an empty queue
-from which items were given up; of a queue that is empty though not all pods have had an item.
-"""
 SECRET_KEY = "url"
 """The key of the Secret that holds the URL."""
 
@@ -71,6 +68,18 @@ class Queued:
     queue: str
     messages: list[Work]
     manifests: list[Manifest]
+
+
+def build(rows: Rows, stream: Iterator[Row], shape: Shape, warnings: list[str]) -> Iterator[Queued]:
+    """The messages, the companions and the workers' Job."""
+    if not (shape.url or shape.secret):
+        raise UsageError(f"{shape} needs the URL of a broker, or a Secret that holds it")
+    items = list(stream)
+    if not items:
+        rows.require_job()
+        return
+    found = queued(rows, items, shape, warnings)
+    yield replace(found, manifests=[*rows.others(), *found.manifests])
 
 
 def queued(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) -> Queued:
@@ -122,10 +131,9 @@ def _secret(tree: Tree, shape: Shape, rows: Rows) -> list[Manifest]:
 
 def _command(shape: Shape, attempts: int) -> list[str]:
     """What a worker runs; broker and queue are in its variables."""
-    if shape.broker == "redis":
-        return ["expander", "queue", "work", "--max-attempts", str(attempts)]
-    empty = str(ENDS["rabbitmq"])
-    return ["expander", "queue", "consume", "--max-attempts", str(attempts), "--empty-exit-code", empty]
+    broker = find_broker(shape.broker or "")
+    words = ["expander", "queue", "consume" if broker.one_item else "work", "--max-attempts", str(attempts)]
+    return [*words, "--empty-exit-code", str(broker.failed_code)] if broker.one_item else words
 
 
 def _url(shape: Shape) -> Tree:
@@ -140,7 +148,8 @@ def _url(shape: Shape) -> Tree:
 
 def _workers(spec: Tree, container: str, count: int, limit: int, shape: Shape, warnings: list[str]) -> None:
     """Make the spec of one item's Job that of workers on ``count`` messages."""
-    coarse = shape.broker == "rabbitmq"
+    broker = find_broker(shape.broker or "")
+    coarse = broker.one_item
     template = spec.pop("template")
     for name in ("completions", "parallelism", "completionMode", "backoffLimit"):
         spec.pop(name, None)
@@ -150,7 +159,7 @@ def _workers(spec: Tree, container: str, count: int, limit: int, shape: Shape, w
         spec["completions"] = count
     spec["parallelism"] = min(shape.parallelism or WORKERS, count)
     spec["backoffLimit"] = min(MOST_FAILURES, (limit + 1) * count) if coarse else limit
-    codes = {"containerName": container, "operator": "In", "values": [ENDS[shape.broker or "redis"]]}
+    codes = {"containerName": container, "operator": "In", "values": [broker.failed_code]}
     spec["podFailurePolicy"] = {"rules": [{"action": "FailJob", "onExitCodes": codes}]}
     spec.update(others)
     spec["template"] = template

@@ -188,8 +188,8 @@ def test_a_password_never_gets_into_a_manifest(tmp_path: Path) -> None:
         (["--as", "queue=redis", "--queue-url", "amqp://x"], "'amqp://x' is no URL of redis"),
         (["--as", "queue=rabbitmq", "--queue-url", "http://x"], "expected amqp://HOST"),
         (["--as", "queue=redis", "--queue-url", "redis://x?password=y"], "the URL has a password"),
-        (["--as", "indexed", "--queue-name", "x"], "--queue-name goes with --as queue="),
-        (["--as", "chunks=2", "--parallelism", "3"], "--parallelism goes with --as indexed"),
+        (["--as", "indexed", "--queue-name", "x"], "--queue-name requires --as queue=redis"),
+        (["--as", "chunks=2", "--parallelism", "3"], "--parallelism requires --as indexed"),
     ],
 )
 def test_options_that_do_not_fit_are_told(words: list[str], message: str, tmp_path: Path) -> None:
