@@ -14,201 +14,29 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from expander.render.programs import (
-    LAUNCHERS,
-    SHELLS,
-    Program,
-    is_interpreter,
-    may_hold,
-    program,
-    takes_data,
+from expander.render.programs import SHELLS, Program, program
+from expander.render.script import (
+    CODE_OPTIONS,
+    HARMLESS_VALUE,
+    PLAIN_TEXT,
+    UNPROVEN,
+    Context,
+    Segments,
+    contexts,
+    kind_of,
+    proves_arguments,
+    started,
 )
-from expander.render.shell import PLACEHOLDER, Command, Script, Unproven, Word, parse
+from expander.render.shell import Word
+
+__all__ = ["HARMLESS_VALUE", "UNPROVEN", "Context", "code_words", "contexts", "placeholder_contexts"]
 
 Path = tuple[str | int, ...]
-Segments = Sequence[str | int]
 
-_LETTERS = r"[^\x00-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ud800-\udfff\ufeff]"
-_END = r"(?![\s\S])"
-_RESERVED: Final = "if|then|else|elif|fi|do|done|case|esac|while|until|for|in|function|select|time|coproc"
-HARMLESS_VALUE: Final = rf"(?!(?:{_RESERVED}){_END})(?:-?[0-9]|[A-Za-z_./])[A-Za-z0-9_./-]*"
-"""Values that may stand anywhere: letters, digits and ``_ . / -``, but neither options nor reserved words."""
-
-_PLAIN_TEXT: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
 _EXEC_FIELDS: Final = ("livenessProbe", "readinessProbe", "startupProbe")
-_CODE_OPTIONS: Final = re.compile(
-    r"-[a-z]*[ce]|--?(?:eval|exec|execute|command|run|print|code|expression|shell)=?|-exec|-[ESIr]"
-)
-_SCRIPT_OPTIONS: Final = re.compile(r"-[a-z]*c[a-z]*")
-_DURATION: Final = re.compile(r"[0-9.]+[smhd]?")
-_VARIABLE: Final = re.compile(r"\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """The place of one placeholder: ``words`` name it, ``pattern`` matches the values that are data there.
-
-    ``quoting``: a value that the quoting filter made is data there too, whatever it holds.
-    """
-
-    words: str
-    pattern: str
-    quoting: bool = False
-
-    def accepts(self, value: str) -> bool:
-        """Whether ``value`` is only data here."""
-        return re.fullmatch(self.pattern, value) is not None
-
-
-_NO_OPTION: Final = rf"(?!-)|(?=-?[0-9]*\.?[0-9]+{_END})"
-_PATTERNS: Final = {
-    "plain": rf"(?:[A-Za-z0-9_@%+=:,./-]|{_LETTERS})+",
-    "double": r"[^\"`$\\\x00]*",
-    "single": r"[^'\x00]*",
-}
-_WHERE: Final = {
-    "plain": "outside quotes",
-    "double": "inside double quotes",
-    "single": "inside single quotes",
-}
-UNPROVEN: Final = Context("in code that is not proven to take it as data", HARMLESS_VALUE)
-_COMMENT: Final = Context("in a comment", r"[^\n\x00]*")
-
-
-def contexts(segments: Segments) -> list[Context]:
-    """The context of each placeholder of a shell script, in order; numbers are placeholders."""
-    text = "".join(segment if isinstance(segment, str) else PLACEHOLDER for segment in segments)
-    count = sum(not isinstance(segment, str) for segment in segments)
-    try:
-        script = parse(text)
-    except (Unproven, RecursionError):
-        return [UNPROVEN] * count
-    found = dict.fromkeys(range(count), UNPROVEN)
-    if not any(_stops_all(command) for command in script.commands) and not _runs_what_it_writes(script):
-        for command in script.commands:
-            found |= _of_command(command)
-        found |= dict.fromkeys(script.comments, _COMMENT)
-    return [found[number] for number in range(count)]
-
-
-def _started(words: Sequence[Word]) -> Sequence[Word]:
-    """The words of a command from its program on, without launchers before it."""
-    at = 0
-    while at < len(words) and words[at].literal is not None and _name(words[at]) in LAUNCHERS:
-        at += 1
-        while at < len(words) and (
-            words[at].literal == "--" or _DURATION.fullmatch(words[at].literal or " ")
-        ):
-            at += 1
-    return words[at:]
-
-
-def _name(word: Word) -> str:
-    return (word.literal or "").rpartition("/")[2]
-
-
-def _runs_file(words: Sequence[Word]) -> bool:
-    """Whether an interpreter is given the name of a file to run: what comes behind are arguments of that."""
-    rest = list(words[1:])
-    while rest and rest[0].literal in ("-u", "-B", "-O", "-m"):
-        rest.pop(0)
-    name = rest[0].literal if rest else None
-    return (
-        bool(name)
-        and not str(name).startswith("-")
-        and _name(words[0]).startswith(
-            ("python", "perl", "ruby", "node", "Rscript", "php", "julia", "sh", "bash", "dash", "ash")
-        )
-    )
-
-
-def _kind(words: Sequence[Word]) -> Program:
-    """What is known of the program of a command; INTERPRETER where its name is not constant."""
-    if not words or words[0].literal is None:
-        return Program.INTERPRETER
-    kind = program(words[0].literal)
-    if kind is Program.INTERPRETER and _runs_file(words):
-        return Program.UNKNOWN
-    if kind is Program.UNKNOWN and any(is_interpreter(word.literal) for word in words[1:] if word.literal):
-        return Program.INTERPRETER
-    return kind
-
-
-def _stops_all(command: Command) -> bool:
-    """Whether a command may run what another one of the script writes or sets."""
-    words = _started(command.words)
-    return bool(command.words) and _kind(words) is Program.INTERPRETER and not _is_quiet(words)
-
-
-def _is_quiet(words: Sequence[Word]) -> bool:
-    """Commands on the list of interpreters that cannot reach what the others do."""
-    return (
-        bool(words)
-        and words[0].literal in ("umask", "ulimit", "return", "break", "continue", "unset")
-        and all(word.literal is not None for word in words)
-    )
-
-
-def _of_command(command: Command) -> dict[int, Context]:
-    words = _started(command.words)
-    found: dict[int, Context] = {}
-    for word in command.assignments:
-        if may_hold(word.name):
-            found |= _of_word(word, options=True)
-    for word in command.files:
-        found |= _of_word(word, options=True)
-    if not words:
-        return found
-    harmless = _kind(words) is Program.HARMLESS
-    if harmless and _name(words[0]) == "export":
-        for word in words[1:]:
-            found |= _of_word(word, options=True) if word.name and may_hold(word.name) else {}
-    elif harmless and takes_data([word.literal for word in words]):
-        for word in words[1:]:
-            found |= _of_word(word, options=True)
-    elif not harmless:
-        for before, word in pairwise(words):
-            if _PLAIN_TEXT.fullmatch(word.constant) and not _CODE_OPTIONS.fullmatch(before.literal or ""):
-                found |= _of_word(word, options=False)
-    return found
-
-
-def _runs_what_it_writes(script: Script) -> bool:
-    """Whether a file that the script writes may be a program that it starts."""
-    targets = [word for command in script.commands for word in command.files if command.writes]
-    for command in script.commands:
-        words = _started(command.words)
-        if words and _name(words[0]) == "tee":
-            targets += words[1:]
-    started: list[str] = []
-    for command in script.commands:
-        words = _started(command.words)
-        if words and _kind(words) is Program.UNKNOWN:
-            started += (
-                [word.literal for word in words[:4] if word.literal]
-                if _runs_file(words)
-                else [words[0].literal or ""]
-            )
-    return any(
-        "/" in name if target.literal is None else _base(name) == _base(target.literal)
-        for target in targets
-        for name in started
-    )
-
-
-def _base(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
-def _of_word(word: Word, options: bool) -> dict[int, Context]:
-    """The contexts of a word's placeholders; without ``options`` none may begin the word with ``-``."""
-    found = {}
-    for place, (number, how) in enumerate(word.places):
-        pattern = _PATTERNS[how]
-        if word.leads and place == 0 and not options:
-            pattern = rf"(?:{_NO_OPTION}){pattern}"
-        found[number] = Context(_WHERE[how], pattern, quoting=how == "plain")
-    return found
+_SCRIPT_OPTIONS: Final = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
+_VARIABLE: Final = re.compile(r"\$\(([^()]*)\)")
+_SYNTAX: Final = re.compile(r"[\s;&|<>()$`'\"\\{}\[\]]")
 
 
 def placeholder_contexts(
@@ -232,12 +60,19 @@ def placeholder_contexts(
 
 
 def code_words(tree: Any) -> Iterator[Path]:
-    """The paths of the words of command lines in ``tree`` that are code, or may be."""
+    """The paths of texts in ``tree`` that are code, or may be, or that Kubernetes puts into such a text."""
     for container, path in _containers(tree, ()):
+        names: set[str] = set()
         for line in _lines(container, lambda _: None, path):
             for number, word in enumerate(line):
-                if number and _is_code(line, number):
-                    yield word.path
+                if not number or _is_code(line, number):
+                    names.update(_VARIABLE.findall(word.constant))
+                    if word.path:
+                        yield word.path
+        variables = container.get("env")
+        for number, variable in enumerate(variables if isinstance(variables, list) else ()):
+            if isinstance(variable, Mapping) and variable.get("name") in names and "value" in variable:
+                yield (*path, "env", number, "value")
 
 
 def _containers(tree: Any, path: Path) -> Iterator[tuple[Mapping[str, Any], Path]]:
@@ -284,7 +119,8 @@ def _lines(
     """The command lines of a container: its own, and those of its probes and hooks."""
     own = [*_words(container, "command", segments_of, path), *_words(container, "args", segments_of, path)]
     if own and not container.get("command"):  # the image's entrypoint is not known: `-c` suggests a shell
-        own.insert(0, _Argument(["sh" if _SCRIPT_OPTIONS.fullmatch(own[0].literal or "") else "?"], ()))
+        suspect = any(_SCRIPT_OPTIONS.fullmatch(word.literal or "") for word in own)
+        own.insert(0, _Argument(["sh" if suspect else "?"], ()))
     lines = [own]
     handlers: list[tuple[Path, Any]] = [((name,), container.get(name)) for name in _EXEC_FIELDS]
     lifecycle = container.get("lifecycle")
@@ -309,68 +145,55 @@ def _words(
 
 def _of_line(line: Sequence[_Argument]) -> Iterator[tuple[_Argument, list[Context]]]:
     """The checked words of a command line, by the program it starts."""
-    at = 0
-    while at < len(line) and (line[at].literal or "").rpartition("/")[2] in LAUNCHERS:
-        at += 1
-        while at < len(line) and (line[at].literal == "--" or _DURATION.fullmatch(line[at].literal or " ")):
-            at += 1
-    line = line[at:]
-    if not line:
+    rest = started([Word(literal=word.literal) for word in line])
+    code = line[len(line) - len(rest) :] if rest else line
+    name = code[0].literal if code else None
+    if not code or (rest and name is not None and program(name) is Program.HARMLESS):
         return
-    first = line[0].literal
-    if first is None:
-        yield line[0], line[0].unproven()
-    script = _script_of(line)
-    if script is not None:
-        yield from _of_script(line, script)
-    elif first is not None and program(first) is Program.HARMLESS:
-        return
-    elif _runs_code(line):
-        yield from ((word, word.unproven()) for word in line[1:])
+    if not rest or name is None:
+        yield from ((word, word.unproven()) for word in line)
+    elif name.rpartition("/")[2] in SHELLS:
+        yield from _of_shell(code)
+    elif kind_of(rest) is Program.INTERPRETER:
+        yield from ((word, word.unproven()) for word in code[1:])
     else:
-        for before, word in pairwise(line):
-            code = word.literal is None and _CODE_OPTIONS.fullmatch(before.literal or "")
-            if (code and _is_interpreted(line)) or _looks_like_code(word):
+        for before, word in pairwise(code):
+            if word.literal is None and (
+                CODE_OPTIONS.fullmatch(before.literal or "") or _looks_like_code(word)
+            ):
                 yield word, word.unproven()
 
 
-def _script_of(line: Sequence[_Argument]) -> int | None:
-    """The place of the script in ``sh -c SCRIPT``, with options that are known; None for anything else."""
-    if (line[0].literal or "").rpartition("/")[2] not in SHELLS:
-        return None
-    takes_script, at = False, 1
-    while at < len(line) and (word := line[at].literal) is not None and re.fullmatch(r"[-+][a-z]+|--", word):
-        takes_script = takes_script or _SCRIPT_OPTIONS.fullmatch(word) is not None
-        at += 2 if word[-1] == "o" else 1
-    return at if takes_script and at < len(line) else None
-
-
-def _of_script(line: Sequence[_Argument], at: int) -> Iterator[tuple[_Argument, list[Context]]]:
-    """The script of a shell, and its positional parameters: data only if the script is proven."""
-    yield line[at], contexts(line[at].segments)
-    if any(word.literal is None for word in line[at + 1 :]):
-        proof = contexts([*line[at].segments, "\n: '", 0, "'"])
-        if proof[-1] is UNPROVEN:
-            yield from ((word, word.unproven()) for word in line[at + 1 :])
-
-
-def _runs_code(line: Sequence[_Argument]) -> bool:
-    """Whether the program of a line runs some argument as code, or starts a program that does."""
-    words = [Word(literal=word.literal) for word in line]
-    return line[0].literal is not None and _kind(words) is Program.INTERPRETER
-
-
-def _is_interpreted(line: Sequence[_Argument]) -> bool:
-    return any(is_interpreter(word.literal) for word in line if word.literal)
+def _of_shell(line: Sequence[_Argument]) -> Iterator[tuple[_Argument, list[Context]]]:
+    """The words of a shell's command line: its script or the file it runs, and what comes behind."""
+    at, takes_script = 1, False
+    while at < len(line) and (word := line[at].literal) is not None and word[:1] in ("-", "+"):
+        at += 1
+        if word in ("-", "--"):
+            break
+        if not re.fullmatch(r"[-+][abcefhkmnoptuvxBCEHPTlOi]+|--(?:login|norc|noprofile|posix)", word):
+            yield from ((each, each.unproven()) for each in line)
+            return
+        if not word.startswith("--"):
+            takes_script |= word[0] == "-" and "c" in word
+            at += word.count("o") + word.count("O")
+    if at >= len(line):
+        yield from ((each, each.unproven()) for each in line)
+        return
+    behind = line[at + 1 :]
+    if takes_script:
+        yield line[at], contexts(line[at].segments)
+        proven = not any(word.literal is None for word in behind) or proves_arguments(line[at].segments)
+    else:
+        proven = kind_of([Word(literal=word.literal) for word in line]) is not Program.INTERPRETER
+        behind = line[at:]
+    if not proven:
+        yield from ((word, word.unproven()) for word in behind)
 
 
 def _looks_like_code(word: _Argument) -> bool:
-    """Whether a word with a placeholder holds more than an option, a path or a name around it."""
-    if word.literal is not None or _PLAIN_TEXT.fullmatch(word.constant):
-        return False
-    first = word.constant.split(None, 1)[0] if word.constant.split() else ""
-    known = program(first) is not Program.UNKNOWN
-    return known or re.search(r"[;&|<>()$`'\"\\{}\n\[\]]", word.constant) is not None
+    """Whether a word with a placeholder holds blanks or syntax beside it."""
+    return not PLAIN_TEXT.fullmatch(word.constant) and _SYNTAX.search(word.constant) is not None
 
 
 def _is_code(line: Sequence[_Argument], number: int) -> bool:

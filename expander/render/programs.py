@@ -31,7 +31,7 @@ HARMLESS: Final = frozenset(
 """Programs and builtins that never run an argument; `takes_data` has the exceptions."""
 
 LAUNCHERS: Final = frozenset(
-    ["exec", "nohup", "nice", "command", "tini", "dumb-init", "timeout", "catatonit"]
+    ["exec", "nohup", "nice", "command", "tini", "dumb-init", "timeout", "catatonit", "env"]
 )
 """Programs that start the command behind them. Of their options ``--`` is known, and a duration."""
 
@@ -39,24 +39,28 @@ SHELLS: Final = frozenset(["sh", "bash", "dash", "ash"])
 """Shells whose scripts are read; those of any other are not."""
 
 _INTERPRETER: Final = re.compile(
-    r"(?:.*sh|python|pypy|perl|ruby|node|nodejs|deno|bun|lua|luajit|php|tclsh|wish|expect|r|rscript|julia|octave"
+    r"(?:[a-z0-9_]*sh|bash-static|[ci]python|python|pypy|perl|ruby|node|nodejs|deno|bun|lua|luajit|php|tclsh|wish|expect|r|rscript|julia|octave"
     r"|matlab|scala|groovy|jshell|irb|erl|escript|elixir|iex|ghc|ghci|runghc|ocaml|swift|sbcl|clisp|guile|racket"
     r"|emacs|vi|vim|nvim|ex|ed|sed|gsed|.*awk|m4|bc|dc|jq|yq|xq|sqlite3?|psql|mysql|mariadb|mongo|gdb|lldb"
-    r"|.*make|ninja|npm|npx|yarn|pnpm|uv|uvx|pipx|git|hg|tar|bsdtar|rsync|zip|cpio|find|fd|xargs|parallel|env|sudo|su|doas"
-    r"|runuser|setpriv|chroot|unshare|nsenter|flock|watch|script|strace|ltrace|perf|valgrind|time|stdbuf|ionice"
+    r"|.*make|ninja|npm|npx|yarn|pnpm|uv|uvx|pipx|git|hg|tar|bsdtar|rsync|zip|cpio|find|fd|xargs|parallel|sudo|su|doas"
+    r"|runuser|sg|prlimit|setarch|linux32|linux64|cpulimit|unbuffer|rlwrap|faketime|fakeroot|proot|pdsh"
+    r"|xvfb-run|run-parts|split|dd|sem|env_parallel|dbus-run-session|rename|gnuplot|lftp|mlr|execlineb|cmd|nu|setpriv|chroot|unshare|nsenter|flock|watch|script|strace|ltrace|perf|valgrind|time|stdbuf|ionice"
     r"|taskset|numactl|chrt|setsid|systemd-run|at|batch|crontab|docker|podman|nerdctl|kubectl|oc|helm|crictl|ctr"
     r"|busybox|toybox|mpirun|mpiexec|srun|sbatch|qsub|bsub|singularity|apptainer|gosu|su-exec|screen|tmux|entr"
     r"|eval|source|\.|trap|alias|bind|builtin|caller|compgen|complete|compopt|declare|dirs|disown|enable|fc|getopts"
     r"|hash|history|jobs|let|local|logout|mapfile|popd|pushd|read|readarray|readonly|shopt|suspend|times|type"
     r"|typeset|ulimit|umask|unalias|unset|return|break|continue|envsubst|nslookup|less|more|man|nc|ncat|socat)"
-    r"[-0-9.]*(?:\.exe)?",
+    r"(?:[-0-9.]+(?:[-_a-z0-9]*linux[-_a-z]*)?)?(?:\.exe)?",
     re.IGNORECASE,
 )
 
 _LOWER_NAME: Final = re.compile(
-    r"[a-z_][a-z0-9_]*|ITEM|INPUT|OUTPUT|FILE|NAME|IN|OUT|SRC|DST|URL|ID|INDEX|SEED|TITLE"
+    r"[a-z_][a-z0-9_]*|(?:ITEM|INPUT|OUTPUT|FILE|NAME|IN|OUT|SRC|DST|URL|ID|INDEX|SEED|TITLE|SAMPLE|SUBJECT"
+    r"|PREFIX|SUFFIX|DATE|YEAR|VALUE|LABEL|TAG|MODEL|LR|FRAME|SCENE|KEY|REGION|CHROM|GENE|CITY|DATASET)"
+    r"(?:_(?:ID|NAME|FILE|DIR|PATH|URL))?|(?:IN|OUT)(?:DIR|FILE)|FILENAME|BASENAME"
 )
 _TEST_OPERATORS: Final = frozenset("! -n -z -f -d -e -s -r -w -x -L -h = != ]".split())
+_SCRIPT_FILE: Final = re.compile(r"[^.]\.(?:sh|bash|py|pl|rb|R|js|jl|php|lua)$")
 _FORMAT: Final = re.compile(r"(?:[^%\\]|%[sb%]|\\[nt\\])*")
 
 
@@ -65,6 +69,8 @@ def program(word: str) -> Program:
     name = word.rpartition("/")[2]
     if name in HARMLESS:
         return Program.HARMLESS
+    if _SCRIPT_FILE.search(name):
+        return Program.UNKNOWN
     return Program.INTERPRETER if _INTERPRETER.fullmatch(name) else Program.UNKNOWN
 
 

@@ -18,9 +18,11 @@ PLACEHOLDER: Final = "\0"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
+_SUBSCRIPT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[")
 _BLANKS = " \t"
 _ENDS = " \t\n;&|<>()"
 _SPECIAL_PARAMETERS = "@*#?$!-0123456789"
+_NUMBERS = "#?$!"  # parameters that are numbers, whatever a script is given
 _BEFORE_COMMANDS = frozenset(["if", "then", "else", "elif", "do", "while", "until", "!", "{"])
 _AFTER_COMMANDS = frozenset(["fi", "done", "}"])
 _UNPROVEN_WORDS = frozenset(["case", "esac", "select", "function", "time", "coproc", "[[", "]]", "in"])
@@ -37,7 +39,8 @@ class Word:
     ``literal`` is its text when the shell adds nothing to it and no placeholder stands in it, else None.
     ``constant`` is all constant text in it; ``places`` are its placeholders: number and how it is quoted
     (``plain``, ``double`` or ``single``). ``leads``: the word begins with a placeholder. ``name`` is that of
-    the variable which the word assigns.
+    the variable which the word assigns. ``splits``: a variable stands outside of quotes. ``tail`` is the
+    constant text at the end of the word.
     """
 
     literal: str | None = ""
@@ -46,6 +49,8 @@ class Word:
     leads: bool = False
     braces: bool = False
     quoted: bool = False
+    splits: bool = False
+    tail: str = ""
     name: str = ""
 
 
@@ -67,6 +72,8 @@ class Script:
 
     commands: list[Command] = field(default_factory=list)
     comments: list[int] = field(default_factory=list)
+    pipes: bool = False
+    """Whether a command reads what another one writes."""
 
 
 def parse(text: str) -> Script:
@@ -125,6 +132,7 @@ class _Reader:
         following = self._char(1)
         if char + following in ("&>", "|&", ";;"):
             raise Unproven
+        self.script.pipes |= char == "|" and following != "|"
         self._at += 2 if char in "&|" and following == char else 1
 
     def _redirection(self, command: Command) -> None:
@@ -156,7 +164,7 @@ class _Reader:
     def _take(self, command: Command, word: Word) -> bool:
         """Put a word where it belongs; True behind a word that ends a compound command."""
         if not command.words and not word.quoted and word.literal is not None:
-            if word.literal in _UNPROVEN_WORDS:
+            if word.literal in _UNPROVEN_WORDS or _SUBSCRIPT.match(word.literal):
                 raise Unproven
             if word.literal in _BEFORE_COMMANDS and not command.assignments:
                 return False
@@ -250,8 +258,11 @@ class _Reader:
 
     def _expansion(self, word: Word, quoted: bool) -> None:
         rest = self._char(1)
-        if rest and (rest in "({" or rest in _SPECIAL_PARAMETERS or _NAME.match(rest)):
-            word.literal = None
+        if rest and rest in _NUMBERS:
+            self._add(word, "0")
+        elif rest and (rest in "({" or rest in _SPECIAL_PARAMETERS or _NAME.match(rest)):
+            word.literal, word.tail = None, ""
+            word.splits |= not quoted
         if rest == "(":
             if self._char(2) == "(":
                 raise Unproven
@@ -275,12 +286,13 @@ class _Reader:
 
     def _place(self, word: Word, how: str) -> None:
         word.leads |= word.literal == ""
-        word.literal = None
+        word.literal, word.tail = None, ""
         word.places.append((self._number, how))
         self._number += 1
 
     @staticmethod
     def _add(word: Word, text: str) -> None:
         word.constant += text
+        word.tail += text
         if word.literal is not None:
             word.literal += text

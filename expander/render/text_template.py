@@ -8,7 +8,7 @@ refused wherever it turns up in a script.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation
@@ -18,7 +18,7 @@ from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION, apply_edits, item_annotations
 from expander.manifests.manifest import Manifest, path_text
 from expander.manifests.names import name_rule
-from expander.render.commands import HARMLESS_VALUE, code_words
+from expander.render.commands import HARMLESS_VALUE, Path, code_words
 from expander.render.compile import Rules, flattened, not_an_object
 from expander.render.item_template import RowColumns, names_of
 from expander.render.placeholder import not_a_scalar, text_of
@@ -85,11 +85,7 @@ class TextTemplate:
                 raise InputError(refused.message, where=self.where, hint=refused.hint)
         texts = [text_of(value) for value in row]
         rendered = "".join(part if isinstance(part, str) else texts[part] for part in segments)
-        risky = (
-            []
-            if self.rules.shell == "allow"
-            else [text for text in texts if not re.fullmatch(HARMLESS_VALUE, text)]
-        )
+        harmless = None if self.rules.shell == "allow" else self._with_harmless(segments, texts)
         manifests: list[Manifest] = []
         problems: list[Problem] = []
         short = texts[columns.naming[0]] if columns.naming else None
@@ -98,8 +94,9 @@ class TextTemplate:
         for number, document in enumerate(documents):
             where = SourceLocation(self.source, document.line)
             for tree in flattened(document.data):
+                expected = tree if harmless is None else next(harmless, None)
                 problem = (
-                    not_an_object(tree, where) or _bad_name(tree, where) or _bad_script(tree, risky, where)
+                    not_an_object(tree, where) or _bad_name(tree, where) or _bad_script(tree, expected, where)
                 )
                 if problem is not None:
                     problems.append(problem)
@@ -129,6 +126,18 @@ class TextTemplate:
         split = [columns.split(chunk.text, self.where) for chunk in chunks]
         return [{part for part in parts if isinstance(part, int)} <= columns.constant for parts in split]
 
+    def _with_harmless(self, segments: Sequence[str | int], texts: Sequence[str]) -> Iterator[Any] | None:
+        """The objects of an item with a word for each value that is not harmless; None when all are."""
+        words = [text if re.fullmatch(HARMLESS_VALUE, text) else f"x{n}x" for n, text in enumerate(texts)]
+        if words == list(texts):
+            return None
+        rendered = "".join(part if isinstance(part, str) else words[part] for part in segments)
+        try:
+            documents = list(load_documents(rendered, self.source))
+        except InputError:
+            documents = []
+        return (tree for document in documents for tree in flattened(document.data))
+
     def _scanned(self, item: Item) -> tuple[tuple[str | int, ...], RowColumns]:
         names = names_of(item)
         if names not in self._columns:
@@ -154,13 +163,21 @@ def _bad_name(tree: Mapping[str, Any], where: SourceLocation) -> Problem | None:
     return Problem(wanted, where, field="metadata.name", hint="without --text names are made valid")
 
 
-def _bad_script(tree: Mapping[str, Any], risky: Sequence[str], where: SourceLocation) -> Problem | None:
+def _bad_script(tree: Mapping[str, Any], constant: Any, where: SourceLocation) -> Problem | None:
+    """A problem if code in ``tree`` is not what it is in ``constant``, where values are harmless words."""
     for path in code_words(tree):
-        script: Any = tree
-        for part in path:
-            script = script[part]
-        for text in risky:
-            if text and text in script:
-                message = f"{text!r} could change what the shell script does"
-                return Problem(message, where, field=path_text(path), hint="pass it by env, or --allow-shell")
+        if _text_at(tree, path) != _text_at(constant, path):
+            message = "a value could change what a script or another program runs"
+            hint = "pass it in an environment variable (env:), or allow it with --allow-shell"
+            return Problem(message, where, field=path_text(path), hint=hint)
     return None
+
+
+def _text_at(tree: Any, path: Path) -> Any:
+    """What stands at a path; None when there is no such place."""
+    for part in path:
+        try:
+            tree = tree[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tree
