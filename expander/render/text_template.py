@@ -127,16 +127,22 @@ class TextTemplate:
         return [{part for part in parts if isinstance(part, int)} <= columns.constant for parts in split]
 
     def _with_harmless(self, segments: Sequence[str | int], texts: Sequence[str]) -> Iterator[Any] | None:
-        """The objects of an item with a word for each value that is not harmless; None when all are."""
-        words = [text if re.fullmatch(HARMLESS_VALUE, text) else f"x{n}x" for n, text in enumerate(texts)]
-        if words == list(texts):
+        """The objects of an item with a word, else nothing, in place of each value that is not harmless.
+
+        None when all values are harmless; no objects when neither gives YAML.
+        """
+        harmless = [re.fullmatch(HARMLESS_VALUE, text) is not None for text in texts]
+        if all(harmless):
             return None
-        rendered = "".join(part if isinstance(part, str) else words[part] for part in segments)
-        try:
-            documents = list(load_documents(rendered, self.source))
-        except InputError:
-            documents = []
-        return (tree for document in documents for tree in flattened(document.data))
+        for word in ("x", ""):
+            words = [text if fine else word for text, fine in zip(texts, harmless, strict=True)]
+            rendered = "".join(part if isinstance(part, str) else words[part] for part in segments)
+            try:
+                documents = list(load_documents(rendered, self.source))
+            except InputError:
+                continue
+            return (tree for document in documents for tree in flattened(document.data))
+        return iter(())
 
     def _scanned(self, item: Item) -> tuple[tuple[str | int, ...], RowColumns]:
         names = names_of(item)
