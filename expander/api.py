@@ -153,10 +153,7 @@ def run(
     """
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
-    from expander.local.executor import Executor
-    from expander.local.kubelet.pod_files import PodFolders
-    from expander.run.outcomes import log_files, outcome_of
-    from expander.run.run import Halt, Run, remove_state
+    from expander.run.run import Halt, remove_state
 
     request = _filled_queue(_request(batch, items, options))
     errors, note = _Errors(on_error), on_note or _ignore
@@ -164,39 +161,47 @@ def run(
     first = next(manifests, None)
     if first is None:
         return RunResult([], {}, None)
-    labels = first.tree["metadata"].get("labels") or {}
-    group = str(labels.get(request.group_label) or "batch")
+    group = str((first.tree["metadata"].get("labels") or {}).get(request.group_label) or "batch")
     folder = state_folder(group, None if state is None else os.fspath(state))
     if fresh:
         remove_state(folder)
+    limits = {"runtime": runtime, "jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base}
+    files = {"images": images, "claims": claims, "variables": env}
+    when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
+    return _run_in(folder, chain([first], manifests), {**limits, **files}, when, errors, note)
+
+
+def _run_in(
+    folder: Path,
+    manifests: Iterator[Manifest],
+    executor_options: Mapping[str, Any],
+    run_options: Mapping[str, Any],
+    on_error: Callable[[ItemError], None],
+    note: Callable[[str], None],
+) -> RunResult:
+    """Run ``manifests`` with the state in ``folder``."""
+    from expander.local.executor import Executor
+    from expander.local.kubelet.pod_files import PodFolders
+    from expander.run.outcomes import log_files, outcome_of
+    from expander.run.run import Run
+
     folders, results = PodFolders(folder), []
 
     def ended(job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
         pods = pods_of()
         results.append(JobResult(outcome_of(job, pods), list(log_files(folders, pods))))
 
-    with Executor(
-        folder,
-        runtime=runtime,
-        jobs=jobs,
-        cpus=cpus,
-        memory=memory,
-        backoff_base=backoff_base,
-        images=images,
-        claims=claims,
-        variables=env,
-    ) as executor:
+    with Executor(folder, **executor_options) as executor:
         note(executor.note)
         result = Run(
             executor,
-            chain([first], manifests),
+            manifests,
             on_finished=ended,
             on_kept=ended,
             on_tick=_ignore,
-            on_error=errors,
+            on_error=on_error,
             on_note=note,
-            halt=Halt.parse(halt) if halt else None,
-            timeout=timeout,
+            **run_options,
         ).go()
     return RunResult(results, result.counts, result.stopped)
 

@@ -6,23 +6,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from expander.base.errors import UsageError
 from expander.manifests.edits import GROUP_LABEL
 from expander.shapes.broker import BUILT_IN, brokers
 
-if TYPE_CHECKING:
-    from expander.manifests.manifest import Manifest
-    from expander.shapes.job_template import Row, Rows
-    from expander.shapes.work_queue import Queued
-
-    Built: TypeAlias = Iterator[list[Manifest] | Queued]
-    Build: TypeAlias = Callable[[Rows, Iterator[Row], "Shape", list[str]], Built]
-    """From what the Jobs of a batch have in common, and each has of its own, to manifests of the shape.
-
-    The list gets warnings. Raises InputError for what the shape cannot say.
-    """
+Build: TypeAlias = Callable[..., Iterator[Any]]
+"""From `Rows`, an iterator of each `Row`, the `Shape` and a list for warnings to lists of manifests, or to a
+`Queued` with its messages. Raises InputError for what the shape cannot say.
+"""
 
 
 @dataclass(frozen=True, slots=True)
