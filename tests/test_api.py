@@ -66,12 +66,12 @@ def test_what_is_no_batch_is_an_error_that_says_so(tmp_path: Path) -> None:
         expander.plan([{"apiVersion": "v1", "kind": "ConfigMap"}], ["a"], offline=True)
     with pytest.raises(InputError, match="apiVersion and kind"):
         expander.plan([{"a": 1}], offline=True)
-    with pytest.raises(InputError, match="no JSON data"):
+    with pytest.raises(InputError, match="not valid JSON"):
         expander.plan([{"a": {1, 2}}], offline=True)
-    with pytest.raises(UsageError, match="no file or folder"):
+    with pytest.raises(UsageError, match="no such file or folder"):
         expander.plan(tmp_path / "nowhere", offline=True)
     twice = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
-    with pytest.raises(InputError, match="there twice"):
+    with pytest.raises(InputError, match="duplicate ConfigMap"):
         expander.plan([twice, twice], offline=True)
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Literal
 
 from expander.base.errors import ItemError, Problem
-from expander.batch.unique_names import NAMES_NEEDED, Taken
+from expander.batch.unique_names import NAMES_NEEDED, UniqueNames
 from expander.batch.validator import Validator
 from expander.items import Item
 from expander.kube.wellknown import RUN_TO_COMPLETION
@@ -17,7 +17,7 @@ from expander.manifests.manifest import Manifest
 from expander.render.template_file import Template
 from expander.shapes.job_template import Rows
 from expander.shapes.shape import Shape
-from expander.shapes.work_queue import Queued
+from expander.shapes.work_queue import QueueBatch
 
 LARGEST_CHUNK = 512
 
@@ -59,7 +59,7 @@ class Expansion:
         return [*found, *self.shape_warnings]
 
     def __iter__(self) -> Iterator[list[Manifest]]:
-        taken, shared = Taken(), _Shared()
+        taken, shared = UniqueNames(), _Shared()
         for results in self._results():
             manifests = [result for result in results if not isinstance(result, ItemError)]
             if len(manifests) < len(results):
@@ -142,14 +142,14 @@ def _in_chunks(results: Iterator[Manifest | ItemError]) -> Iterator[list[Manifes
 
 def _collision(manifest: Manifest, first: str) -> ItemError:
     item = None if manifest.item is None else str(manifest.item)
-    holder = f"{first} has" if first else "another manifest of the batch has"
+    holder = first or "another manifest of the batch"
     place = f" in namespace {manifest.namespace}" if manifest.namespace else ""
-    words = f"{manifest.kind} {manifest.name!r}{place} is a name that {holder} already"
-    hint = "names must differ within a batch"
+    words = f"duplicate {manifest.kind} name {manifest.name!r}{place}, already used by {holder}"
+    hint = "names must be unique within a batch"
     if item:
-        hint = "use what tells the items apart in metadata.name ($INDEX always does)"
+        hint = "use what differs between items in metadata.name ($INDEX always does)"
     if not manifest.name:
-        words = f"{manifest.kind}s of several items need a name each, and this has none"
+        words = f"each {manifest.kind} needs a name of its own, and this one has none"
         hint = f"use $ITEM or $INDEX in metadata.name; {NAMES_NEEDED}"
     return ItemError(Problem(words, manifest.where, item, "metadata.name", hint))
 
@@ -170,7 +170,7 @@ class ShapedExpansion(Expansion):
         on_error: Callable[[ItemError], None],
         validator: Validator | None,
         shape: Shape,
-        on_queue: Callable[[Queued], None] | None,
+        on_queue: Callable[[QueueBatch], None] | None,
     ) -> None:
         super().__init__(template, items, output, on_error, validator, unique=False)
         self.shape = shape
@@ -180,9 +180,9 @@ class ShapedExpansion(Expansion):
         rows = Rows(self.shape)
         stream = (row for manifests in super().__iter__() for row in rows.of(manifests))
         for made in self.shape.type.load()(rows, stream, self.shape, self.shape_warnings):
-            wanted = made.manifests if isinstance(made, Queued) else made
+            wanted = made.manifests if isinstance(made, QueueBatch) else made
             manifests = wanted if self._validator is None else self._validator.accepted(wanted, self._fail)
-            if isinstance(made, Queued):
+            if isinstance(made, QueueBatch):
                 if len(manifests) < len(wanted):
                     continue  # workers that a server refuses need no messages
                 if self._on_queue is not None:

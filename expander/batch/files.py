@@ -1,7 +1,4 @@
-"""Manifests in files, folders and standard input, as chunks of text: one document each.
-
-ResourceQuotas and LimitRanges in files.
-"""
+"""Manifests in files, folders and standard input, one document each; quotas and limits among them."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ def files_of(paths: Sequence[str], recursive: bool = False) -> Iterator[str]:
     for path in paths:
         if path == "-" or not os.path.isdir(path):
             if path != "-" and not os.path.exists(path):
-                raise InputError("there is no such file or folder", where=SourceLocation(path))
+                raise InputError("no such file or folder", where=SourceLocation(path))
             yield path
             continue
         found = 0
@@ -45,7 +42,7 @@ def files_of(paths: Sequence[str], recursive: bool = False) -> Iterator[str]:
                     yield os.path.join(folder, name)
         if not found:
             raise InputError(
-                f"the folder has no manifests ({', '.join(EXTENSIONS)})",
+                f"no manifests in the folder ({', '.join(EXTENSIONS)})",
                 where=SourceLocation(path),
                 hint=None if recursive else "-R looks into folders below too",
             )

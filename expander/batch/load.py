@@ -11,7 +11,7 @@ from typing import Any
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, UsageError
 from expander.base.yaml import read_chunk
 from expander.batch.files import chunks_of, files_of
-from expander.batch.unique_names import Taken, twice
+from expander.batch.unique_names import UniqueNames, duplicate_name
 from expander.batch.validator import Validator
 from expander.kube.scheme import BY_KIND
 from expander.kube.volcano import is_volcano
@@ -48,7 +48,7 @@ def from_paths(
     Raises InputError for what cannot be read and UsageError for a path that is not there; a manifest that a
     server would refuse goes to ``on_error``.
     """
-    taken = Taken()
+    taken = UniqueNames()
     for path in files_of(paths):
         source = "<stdin>" if path == "-" else path
         for chunk in chunks_of(path):
@@ -57,7 +57,7 @@ def from_paths(
                     apply_edits(tree, edits)
                     manifest = Manifest(tree, document.position())
                     if taken.add([manifest]):
-                        raise twice(manifest)
+                        raise duplicate_name(manifest)
                     yield from [manifest] if validator is None else validator.accepted([manifest], on_error)
 
 
@@ -80,7 +80,7 @@ def from_objects(
     Raises InputError for what is no object of the API and for one that is there twice; a manifest that a
     server would refuse goes to ``on_error``.
     """
-    taken = Taken()
+    taken = UniqueNames()
     for number, given in enumerate(objects):
         if isinstance(given, Manifest):
             manifest = given
@@ -88,7 +88,7 @@ def from_objects(
             manifest = Manifest(_copied(given, number), SourceLocation(f"object {number}"))
             apply_edits(manifest.tree, edits)  # type: ignore[arg-type]
         if taken.add([manifest]):
-            raise twice(manifest)
+            raise duplicate_name(manifest)
         yield from [manifest] if validator is None else validator.accepted([manifest], on_error)
 
 
@@ -97,9 +97,7 @@ def _copied(given: Mapping[str, Any], number: int) -> dict[str, Any]:
     try:
         tree = json.loads(json.dumps(given))
     except (TypeError, ValueError) as error:
-        raise InputError(
-            Problem(f"this is no JSON data: {error}", SourceLocation(f"object {number}"))
-        ) from None
+        raise InputError(Problem(f"not valid JSON: {error}", SourceLocation(f"object {number}"))) from None
     if not isinstance(tree, dict) or not all(
         isinstance(tree.get(name), str) for name in ("apiVersion", "kind")
     ):
@@ -167,7 +165,7 @@ def only_paths(arguments: Sequence[str]) -> None:
     for argument in arguments:
         if argument != "-" and not os.path.exists(argument):
             raise UsageError(
-                f"{argument!r} is no file or folder",
+                f"no such file or folder: {argument!r}",
                 hint=f"is it an item? {arguments[0]} does not refer to one ($ITEM)"
                 if argument != arguments[0]
                 else None,

@@ -10,16 +10,16 @@ from pathlib import Path
 from expander.base.errors import OutputError, SourceLocation
 from expander.queues.open import open_queue
 from expander.queues.queue import Filled, Message
-from expander.shapes.work_queue import Queued
+from expander.shapes.work_queue import QueueBatch
 
 
-def messages(queued: Queued) -> Iterator[Message]:
+def messages(queued: QueueBatch) -> Iterator[Message]:
     """One message for each item, in order."""
     for work in queued.messages:
         yield Message(work.value, work.argv, work.env, work.id, work.proof)
 
 
-def fill(queued: Queued, url: str, again: bool = False) -> Filled:
+def fill(queued: QueueBatch, url: str, again: bool = False) -> Filled:
     """Put the messages into the queue, those that an earlier fill put in only with ``again``.
 
     Raises UsageError for a URL of no broker, and BrokerError when it cannot be used.
@@ -28,7 +28,7 @@ def fill(queued: Queued, url: str, again: bool = False) -> Filled:
         return queue.fill(messages(queued), "", again)
 
 
-def write_messages(queued: Queued, path: Path) -> None:
+def write_messages(queued: QueueBatch, path: Path) -> None:
     """Write the messages as JSON Lines, which ``expander queue fill -i FILE`` reads. Raises OutputError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from expander.shapes.shape import JOBS, Shape, parse_shape
 if TYPE_CHECKING:
     from expander.batch.validator import Validator
     from expander.render.compile import Shell
-    from expander.shapes.work_queue import Queued
+    from expander.shapes.work_queue import QueueBatch
 
 Path = str | os.PathLike[str]
 
@@ -52,7 +52,7 @@ class BatchOptions(TypedDict, total=False):
     version: str | None
     shape: Shape | str | None
     selector: str | None
-    on_queue: Callable[[Queued], None] | None
+    on_queue: Callable[[QueueBatch], None] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class BatchRequest:
     version: str | None = None
     shape: Shape | str | None = None
     selector: str | None = None
-    on_queue: Callable[[Queued], None] | None = None
+    on_queue: Callable[[QueueBatch], None] | None = None
 
     def manifests(
         self, on_error: Callable[[ItemError], None], on_warning: Callable[[str], None] | None = None
@@ -124,7 +124,7 @@ class BatchRequest:
         file = self.batch if isinstance(self.batch, TemplateFile) else TemplateFile(cast(Path, self.batch))
         if self.items is None and (self.engine or file.engine) != "jinja2":
             raise UsageError(
-                "there are no items",
+                "no items",
                 hint="give them after the template, or with -i (- reads standard input); a Jinja2 template "
                 "(*.jinja2, *.j2) may bring its own parameters",
             )

@@ -20,7 +20,7 @@ NAMES_NEEDED = "a name the server makes up (generateName) cannot be known again 
 """Why objects of a batch have names of their own."""
 
 
-class Taken:
+class UniqueNames:
     """The identities (kind, namespace, name) a batch has used."""
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
@@ -66,11 +66,11 @@ class Taken:
         return str(first)
 
 
-def twice(manifest: Manifest) -> InputError:
+def duplicate_name(manifest: Manifest) -> InputError:
     """The error for a manifest whose identity is taken, where there are no items."""
     if manifest.name:
-        return InputError(f"{manifest.kind} {manifest.name!r} is there twice", where=manifest.where)
-    words = f"this is not the only {manifest.kind} without a metadata.name"
+        return InputError(f"duplicate {manifest.kind} {manifest.name!r}", where=manifest.where)
+    words = f"more than one {manifest.kind} without metadata.name"
     return InputError(words, where=manifest.where, hint=f"give each a name: {NAMES_NEEDED}")
 
 

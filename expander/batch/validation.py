@@ -1,9 +1,4 @@
-"""What validation says of each document.
-
-Manifests -> verdicts, offline.
-
-Work on several processor cores, with the results in order.
-"""
+"""Verdicts on the manifests in files, offline, made on all processor cores and given in order."""
 
 from __future__ import annotations
 

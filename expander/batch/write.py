@@ -1,7 +1,4 @@
-"""Manifests to where they should go: standard output, a folder, or both.
-
-Names of the files that manifests are written to.
-"""
+"""Manifests to standard output, to a folder, or to both, and the names of the files."""
 
 from __future__ import annotations
 

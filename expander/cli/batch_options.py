@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from expander.items import ItemSpec
     from expander.render.template_file import TemplateFile
     from expander.shapes.shape import Shape
-    from expander.shapes.work_queue import Queued
+    from expander.shapes.work_queue import QueueBatch
 
 SECRET = "expander-queue"
 """The default Secret with the broker's URL."""
@@ -76,7 +76,7 @@ def shape_of(flags: Mapping[str, Any]) -> Shape:
 
 
 def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
-    from expander.queues.queue import has_password, without_password
+    from expander.queues.queue import has_password, redact_url
     from expander.shapes.broker import broker_of, find_broker
 
     url, secret, runs_here = flags["queue_url"], flags["queue_secret"], "runtime" in flags
@@ -87,7 +87,7 @@ def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
         return replace(shape, secret=secret or SECRET)
     broker = find_broker(shape.broker or "")
     if broker_of(url) != broker:
-        shown = without_password(url)
+        shown = redact_url(url)
         raise UsageError(f"invalid {broker.name} URL {shown!r}; expected {broker.schemes[0]}://HOST")
     if runs_here:  # workers get the URL that the queue is filled with, and no other machine sees it
         return replace(shape, url=url, secret=SECRET)
@@ -99,11 +99,11 @@ def _with_broker(shape: Shape, flags: Mapping[str, Any]) -> Shape:
     return replace(shape, url=None if secret else url, secret=secret)
 
 
-def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[Queued], None]:
+def into_broker(flags: Mapping[str, Any], again: bool = False) -> Callable[[QueueBatch], None]:
     """Fills the queue before its workers are created."""
     url = flags["queue_url"]
 
-    def fill_queue(queued: Queued) -> None:
+    def fill_queue(queued: QueueBatch) -> None:
         from expander.batch.queue_fill import fill
 
         if url is None:
@@ -129,10 +129,10 @@ def _be_found() -> None:
         os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), folder])
 
 
-def into_file(flags: Mapping[str, Any], folder: str | None) -> Callable[[Queued], None]:
+def into_file(flags: Mapping[str, Any], folder: str | None) -> Callable[[QueueBatch], None]:
     """Writes the messages to a file beside the folder of the manifests."""
 
-    def write(queued: Queued) -> None:
+    def write(queued: QueueBatch) -> None:
         from expander.batch.queue_fill import write_messages
 
         stem = folder.rstrip("/") if folder else queued.queue.replace("/", "-")
@@ -167,7 +167,7 @@ def spec_of(arguments: tuple[str, ...], flags: Mapping[str, Any]) -> ItemSpec | 
 def request_of(
     arguments: tuple[str, ...],
     flags: Mapping[str, Any],
-    on_queue: Callable[[Queued], None] | None = None,
+    on_queue: Callable[[QueueBatch], None] | None = None,
     *,
     template: bool = False,
 ) -> BatchRequest:

@@ -111,11 +111,11 @@ def consume(
 ) -> int:
     """Take one item from a work queue and run CMD with it; acknowledge it when CMD exits with 0."""
     from expander.queues.signals import Signals
-    from expander.queues.worker import EMPTY, Feeding, Terms, Worker
+    from expander.queues.worker import EMPTY, ItemCommand, Terms, Worker
 
     if wait and timeout is not None:
         raise UsageError("--wait cannot be used with --timeout")
-    feeding = Feeding(words, as_arg, name, root)
+    feeding = ItemCommand(words, as_arg, name, root)
     feeding.check()
     terms = Terms(lease, max_attempts, None if wait else timeout or 0, strict=timeout is not None)
     with Signals() as signals, opened(url, name, signals) as queue:
@@ -187,11 +187,11 @@ def work(
 ) -> int:
     """Run CMD with each item of a work queue, one by one, until the queue is empty."""
     from expander.queues.signals import Signals
-    from expander.queues.worker import Feeding, Terms, Worker
+    from expander.queues.worker import ItemCommand, Terms, Worker
 
     if wait and timeout:
         raise UsageError("--wait cannot be used with --timeout")
-    feeding = Feeding(words, as_arg, name, root)
+    feeding = ItemCommand(words, as_arg, name, root)
     feeding.check()
     terms = Terms(lease, max_attempts, None if wait else timeout)
     with Signals() as signals, opened(url, name, signals) as queue:

@@ -7,12 +7,12 @@ from importlib.util import find_spec
 from typing import Any
 
 from expander.base.errors import UsageError
-from expander.queues.queue import Patience, Queue, without_password
+from expander.queues.queue import BrokerTimeout, Queue, redact_url
 from expander.shapes.broker import broker_of, brokers
 
 
 def open_queue(
-    url: str, name: str, patience: Patience | None = None, consumer_timeout: float | None = None
+    url: str, name: str, patience: BrokerTimeout | None = None, consumer_timeout: float | None = None
 ) -> Queue:
     """The queue called ``name`` of the broker at ``url``; nothing is asked of the broker yet.
 
@@ -26,7 +26,7 @@ def open_queue(
     if broker is None:
         examples = " or ".join(each.example for each in brokers())
         raise UsageError(
-            f"found {without_password(url)!r}, expected the URL of a broker",
+            f"found {redact_url(url)!r}, expected the URL of a broker",
             hint=f"{examples}; rediss:// and amqps:// use TLS",
         )
     if not name or len(name.encode()) > 200 or not name.isprintable():

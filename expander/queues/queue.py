@@ -1,16 +1,9 @@
-"""What every work queue offers, whichever broker holds it.
-
-What can go wrong with a broker.
-
-What stands in a queue for one item: the body of a message, and its way back.
+"""What every work queue offers, and what stands in it for an item.
 
 An item that is a plain text is its own body, so that programs that know nothing of expander work on the queue
 (``amqp-consume``, a list in Redis). Anything else is a JSON object with ``item`` (a value, or columns) and
-``id``, and where they are needed ``argv`` (the words of a command) and ``env`` (variables for it).
-
-How long to wait for a broker that does not answer.
-
-What of a broker's URL may be shown.
+``id``; messages of a batch also have ``argv`` (the words of a command), ``env`` (variables for it) and the
+``proof`` that they belong to the batch.
 """
 
 from __future__ import annotations
@@ -175,7 +168,7 @@ PAUSE = 0.3
 Answer = TypeVar("Answer")
 
 
-class Patience:
+class BrokerTimeout:
     """Waits for a broker: ``first`` seconds for its first answer, `LONG` once it was there.
 
     ``stopped`` says that nobody wants the answer any more.
@@ -207,7 +200,7 @@ class Patience:
                 return answer
 
 
-def without_password(url: str) -> str:
+def redact_url(url: str) -> str:
     """The URL as it may be shown."""
     try:
         parts = urlsplit(url)
@@ -221,7 +214,7 @@ def without_password(url: str) -> str:
 
 def has_password(url: str) -> bool:
     """Whether the URL has something in it that may not be shown."""
-    return without_password(url) != url or "password=" in url
+    return redact_url(url) != url or "password=" in url
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,4 @@
-"""A connection to RabbitMQ, and the few things that are asked of it.
-
-The queues that stand beside a work queue in RabbitMQ; each message in one counts one thing.
-"""
+"""A connection to RabbitMQ, and the queues that stand beside a work queue and count."""
 
 from __future__ import annotations
 
@@ -17,20 +14,20 @@ from amqp import Connection, Message  # type: ignore[import-untyped]
 from amqp.exceptions import AccessRefused, AMQPError, NotFound  # type: ignore[import-untyped]
 
 from expander.base.errors import BrokerError, UsageError
-from expander.queues.queue import without_password
+from expander.queues.queue import redact_url
 
 HEARTBEAT = 60
 """Seconds after which the broker takes a silent worker for dead; a URL may say ``?heartbeat=N``."""
 
-GONE = (AMQPError, OSError)
+CONNECTION_ERRORS = (AMQPError, OSError)
 """What the client raises when the connection is no more."""
 
 
-class Link:
+class RabbitConnection:
     """A connection with one channel, on which everything is part of a transaction until `commit`."""
 
     def __init__(self, url: str) -> None:
-        self.where = without_password(url)
+        self.where = redact_url(url)
         self._connection = _connect(url, self.where)
         self.channel = self._connection.channel()
         self._asking = self._connection.channel()
@@ -79,7 +76,7 @@ class Link:
 
     def close(self) -> None:
         """End the connection; what was not acknowledged goes back to its queue."""
-        with suppress(*GONE):
+        with suppress(*CONNECTION_ERRORS):
             self._connection.close()
 
 
@@ -90,13 +87,13 @@ def body_of(arrived: Any) -> bytes:
 
 
 @contextmanager
-def said(where: str) -> Iterator[None]:
+def broker_errors(where: str) -> Iterator[None]:
     """Turns what the client raises into a BrokerError."""
     try:
         yield
     except AccessRefused as error:
         raise BrokerError(f"RabbitMQ at {where} refuses: {error.reply_text}") from error
-    except GONE as error:
+    except CONNECTION_ERRORS as error:
         raise BrokerError(f"cannot use RabbitMQ at {where}: {_words(error)}") from error
 
 

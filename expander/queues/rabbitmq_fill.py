@@ -18,14 +18,14 @@ from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
 
 from expander.base.errors import BrokerError
 from expander.queues.queue import Filled, Message
-from expander.queues.rabbitmq_connection import Link, Names
+from expander.queues.rabbitmq_connection import Names, RabbitConnection
 
 BATCH = 1000
 """Messages of one transaction."""
 
 
 def fill(
-    link: Link,
+    link: RabbitConnection,
     names: Names,
     messages: Iterable[Message],
     group: str,
@@ -59,7 +59,7 @@ def fill(
     return Filled(added, asked - added)
 
 
-def _lock(link: Link, names: Names) -> bool:
+def _lock(link: RabbitConnection, names: Names) -> bool:
     """Keep other fills out; whether the last batch of an earlier one is in doubt.
 
     The queue ``filling`` has two messages while a fill is not finished, of which the broker forgets one when
@@ -82,7 +82,7 @@ def _ignore(_: object) -> None:
     """The queue is only a lock: what is in it, and its end, tell us nothing."""
 
 
-def _known(link: Link, names: Names, without: int) -> set[bytes]:
+def _known(link: RabbitConnection, names: Names, without: int) -> set[bytes]:
     """The keys of all items that were filled but for the last ones; they stay in the broker."""
     found = link.count(names.filled)
     total = found[0] if found else 0

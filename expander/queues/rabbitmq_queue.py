@@ -1,9 +1,4 @@
-"""The numbers of a queue in RabbitMQ, from how many messages stand where.
-
-Takes everything out of a queue of RabbitMQ.
-
-The queue in RabbitMQ, as workers and commands use it.
-"""
+"""The work queue in RabbitMQ: leases are deliveries that are not acknowledged, counts are messages."""
 
 from __future__ import annotations
 
@@ -16,25 +11,25 @@ from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
 
 from expander.base.errors import BrokerError
 from expander.queues.queue import (
+    BrokerTimeout,
     Fate,
     Filled,
     Lease,
     LeaseLost,
     Message,
-    Patience,
     Status,
     decode,
-    without_password,
+    redact_url,
 )
 from expander.queues.rabbitmq_connection import (
     ATTEMPTS,
-    GONE,
+    CONNECTION_ERRORS,
     REASON,
-    Link,
     Names,
+    RabbitConnection,
     body_of,
+    broker_errors,
     consumer_timeout_in,
-    said,
 )
 from expander.queues.rabbitmq_fill import fill
 
@@ -74,7 +69,7 @@ BATCH = 100
 """Messages after which what was taken is acknowledged."""
 
 
-def drained(link: Link, names: Names, *, failed_only: bool) -> Iterator[dict[str, Any]]:
+def drained(link: RabbitConnection, names: Names, *, failed_only: bool) -> Iterator[dict[str, Any]]:
     """See `expander.queues.queue.Queue.drain`. What is in the hands of workers stays with them."""
     for queue in (names.failed,) if failed_only else (names.work, names.failed):
         if link.count(queue) is None:
@@ -119,21 +114,25 @@ class RabbitQueue:
     """
 
     def __init__(
-        self, url: str, name: str, patience: Patience | None = None, consumer_timeout: float | None = None
+        self,
+        url: str,
+        name: str,
+        patience: BrokerTimeout | None = None,
+        consumer_timeout: float | None = None,
     ) -> None:
         self.name = name
         self._consumer_timeout = consumer_timeout
         self._url = url
-        self._where = without_password(url)
+        self._where = redact_url(url)
         self._names = Names.of(name)
-        self._link: Link | None = None
-        self._patience = patience or Patience()
+        self._link: RabbitConnection | None = None
+        self._patience = patience or BrokerTimeout()
         self._busy: str | None = None
         self._taken_back = ""
         """The id of an item that the broker took back because its work has lasted too long."""
 
     def fill(self, messages: Iterable[Message], group: str, again: bool) -> Filled:
-        with said(self._where):
+        with broker_errors(self._where):
             try:
                 return fill(self._connected(), self._names, messages, group, again, self._consumer_timeout)
             except BaseException:
@@ -146,18 +145,18 @@ class RabbitQueue:
     def keep(self, lease: Lease) -> None:
         try:
             self._held(lease)[0].listen(0)
-        except GONE as error:
+        except CONNECTION_ERRORS as error:
             self.close()
             reason = consumer_timeout_in(error)
             self._taken_back = lease.message.id if reason else ""
             raise LeaseLost(reason) from error
 
     def complete(self, lease: Lease) -> bool:
-        def done(link: Link, arrived: Any) -> bool:
+        def done(link: RabbitConnection, arrived: Any) -> bool:
             link.publish(self._names.done, lease.message.id.encode(), needed=False)
             return self._acknowledge(link, arrived)
 
-        def late(link: Link) -> None:
+        def late(link: RabbitConnection) -> None:
             link.publish(self._names.late, lease.message.id.encode(), needed=False)
             link.commit()
 
@@ -168,7 +167,7 @@ class RabbitQueue:
         return False
 
     def fail(self, lease: Lease, reason: str, attempts: int | None) -> Fate:
-        def failed(link: Link, arrived: Any) -> Fate:
+        def failed(link: RabbitConnection, arrived: Any) -> Fate:
             return self._put_back(link, arrived, lease.attempt, attempts, reason)
 
         fate = self._ask_held(lease, failed)
@@ -194,7 +193,7 @@ class RabbitQueue:
         return self._ask(self._status)
 
     def drain(self, *, failed_only: bool) -> Iterator[Mapping[str, Any]]:
-        with said(self._where):
+        with broker_errors(self._where):
             yield from drained(self._connected(), self._names, failed_only=failed_only)
 
     def close(self) -> None:
@@ -202,7 +201,7 @@ class RabbitQueue:
         if link is not None:
             link.close()
 
-    def _take(self, link: Link, attempts: int | None) -> Lease | None:
+    def _take(self, link: RabbitConnection, attempts: int | None) -> Lease | None:
         link.listen(0)
         if self._busy is None:
             found = link.count(self.name)
@@ -229,12 +228,14 @@ class RabbitQueue:
         """The queue ``busy`` is no more: somebody drained the work queue."""
         self._busy = None
 
-    def _idle(self, link: Link) -> None:
+    def _idle(self, link: RabbitConnection) -> None:
         busy, self._busy = self._busy, None
         if busy is not None:
             link.channel.basic_cancel(busy)
 
-    def _put_back(self, link: Link, arrived: Any, attempt: int, attempts: int | None, reason: str) -> Fate:
+    def _put_back(
+        self, link: RabbitConnection, arrived: Any, attempt: int, attempts: int | None, reason: str
+    ) -> Fate:
         """After an attempt in vain: to the end of the queue, or to those that were given up."""
         if attempts is None or attempt < attempts:
             self._give_back(link, arrived, attempt)
@@ -243,13 +244,13 @@ class RabbitQueue:
         self._acknowledge(link, arrived)
         return "failed"
 
-    def _give_back(self, link: Link, arrived: Any, attempts: int) -> bool:
+    def _give_back(self, link: RabbitConnection, arrived: Any, attempts: int) -> bool:
         """A copy that says how often it was attempted takes the message's place, at the end."""
         _copy(link, self.name, arrived, {ATTEMPTS: attempts})
         link.publish(self._names.redelivered, decode(body_of(arrived)).id.encode(), needed=False)
         return self._acknowledge(link, arrived)
 
-    def _acknowledge(self, link: Link, arrived: Any) -> bool:
+    def _acknowledge(self, link: RabbitConnection, arrived: Any) -> bool:
         link.channel.basic_ack(arrived.delivery_tag)
         link.commit()
         return True
@@ -257,7 +258,7 @@ class RabbitQueue:
     def _fail_requeued(self, lease: Lease, reason: str, attempts: int | None) -> Fate:
         """End the attempt of an item that the broker has taken back, if no other worker has it by now."""
 
-        def find(link: Link) -> Fate | None:
+        def find(link: RabbitConnection) -> Fate | None:
             arrived = link.channel.basic_get(self.name)
             if arrived is None:
                 return None
@@ -274,36 +275,38 @@ class RabbitQueue:
             time.sleep(SEARCH_SECONDS)
         return "lost"
 
-    def _status(self, link: Link) -> Status:
+    def _status(self, link: RabbitConnection) -> Status:
         return status_of(self._names, {queue: link.count(queue) for queue in self._names})
 
-    def _held(self, lease: Lease) -> tuple[Link, Any]:
+    def _held(self, lease: Lease) -> tuple[RabbitConnection, Any]:
         if lease.token[0] is not self._link:
             raise LeaseLost
         return lease.token  # type: ignore[no-any-return]
 
-    def _ask_held(self, lease: Lease, question: Callable[[Link, Any], Answer]) -> Answer | None:
+    def _ask_held(self, lease: Lease, question: Callable[[RabbitConnection, Any], Answer]) -> Answer | None:
         """The answer, None when the connection of the lease is no more."""
         try:
             return question(*self._held(lease))
         except LeaseLost:
             return None
-        except GONE:
+        except CONNECTION_ERRORS:
             self.close()
             return None
 
-    def _ask(self, question: Callable[[Link], Answer]) -> Answer:
-        with said(self._where):
+    def _ask(self, question: Callable[[RabbitConnection], Answer]) -> Answer:
+        with broker_errors(self._where):
             if self._link is not None:
                 try:
                     return question(self._link)
-                except GONE:
+                except CONNECTION_ERRORS:
                     self.close()
             return question(self._connected())
 
-    def _connected(self) -> Link:
+    def _connected(self) -> RabbitConnection:
         if self._link is None:
-            self._link = self._patience.ask(lambda: Link(self._url), GONE, (AccessRefused,))
+            self._link = self._patience.ask(
+                lambda: RabbitConnection(self._url), CONNECTION_ERRORS, (AccessRefused,)
+            )
         return self._link
 
 
@@ -314,7 +317,7 @@ def _attempts(arrived: Any) -> int:
     return found if isinstance(found, int) else 0
 
 
-def _copy(link: Link, queue: str, arrived: Any, headers: Mapping[str, Any]) -> None:
+def _copy(link: RabbitConnection, queue: str, arrived: Any, headers: Mapping[str, Any]) -> None:
     properties = {**arrived.properties, "delivery_mode": 2}
     properties["application_headers"] = {**(properties.get("application_headers") or {}), **headers}
     link.publish(queue, body_of(arrived), **properties)

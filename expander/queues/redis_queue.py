@@ -23,15 +23,15 @@ from redis.retry import Retry
 from expander.base.errors import BrokerError, UsageError
 from expander.queues import redis_scripts
 from expander.queues.queue import (
+    BrokerTimeout,
     Fate,
     Filled,
     Lease,
     LeaseLost,
     Message,
-    Patience,
     Status,
     decode,
-    without_password,
+    redact_url,
 )
 from expander.queues.redis_scripts import KEYS
 
@@ -60,10 +60,10 @@ class RedisQueue:
     changes nothing.
     """
 
-    def __init__(self, url: str, name: str, patience: Patience | None = None) -> None:
+    def __init__(self, url: str, name: str, patience: BrokerTimeout | None = None) -> None:
         self.name = name
-        self._patience = patience or Patience()
-        self._where = without_password(url)
+        self._patience = patience or BrokerTimeout()
+        self._where = redact_url(url)
         self._worker = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         try:
             self._redis = Redis.from_url(

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from expander.queues.open import open_queue
-from expander.queues.queue import LONG, Fate, Lease, Patience
+from expander.queues.queue import LONG, BrokerTimeout, Fate, Lease
 
 ATTEMPTS = 6
 """Attempts an item has when nothing else is said, as many as a Job's pod with ``backoffLimit: 5``."""
@@ -32,7 +32,7 @@ class WorkQueue:
     """
 
     def __init__(self, url: str, name: str, *, seconds: float = 60, attempts: int | None = ATTEMPTS) -> None:
-        self._queue = open_queue(url, name, Patience(LONG))
+        self._queue = open_queue(url, name, BrokerTimeout(LONG))
         self._seconds = seconds
         self._attempts = attempts
 

@@ -1,9 +1,4 @@
-"""How a program that knows nothing of queues gets its item: on standard input, as a word, as variables.
-
-Runs the command of one item and keeps the lease while it runs.
-
-Workers: take an item, run its command, say how it went.
-"""
+"""Workers: take an item, run its command, keep the lease while it runs, say how it went."""
 
 from __future__ import annotations
 
@@ -47,7 +42,7 @@ class NotOfTheBatch(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Feeding:
+class ItemCommand:
     """What to run for each item.
 
     In the words of ``command``, ``{}`` is the item and ``{column}`` a column the item has; ``as_argument``
@@ -236,7 +231,7 @@ class Worker:
     """Works on ``queue``. ``tell`` gets a line for each item that did not go well."""
 
     def __init__(
-        self, queue: Queue, feeding: Feeding, terms: Terms, signals: Signals, tell: Callable[[str], None]
+        self, queue: Queue, feeding: ItemCommand, terms: Terms, signals: Signals, tell: Callable[[str], None]
     ) -> None:
         self._queue = queue
         self._feeding = feeding

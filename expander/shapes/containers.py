@@ -1,7 +1,4 @@
-"""One container for many items: what stays in the pod template, and what a script sets for each item.
-
-The container of a pod that works on several items.
-"""
+"""The container of many items: what stays in the pod template, and what a script sets for each item."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from expander.base.errors import InputError, Problem
 from expander.manifests.manifest import Manifest, path_text
 from expander.shapes.job_template import POD, Path, Place, Row, Rows, Tree, place_of
 from expander.shapes.shape import Shape
-from expander.shapes.shell import Resolved, Unsayable, Word, assignments, is_plain, resolve
+from expander.shapes.shell import NotExpressible, Resolved, Word, assignments, is_plain, resolve
 
 
 @dataclass(slots=True)
@@ -63,7 +60,7 @@ class Difference:
         ]
 
     def script(self, number: int) -> str:
-        """The shell text for row ``number``. Raises `Unsayable`."""
+        """The shell text for row ``number``. Raises `NotExpressible`."""
         found = self.resolved[number]
         return assignments(self.variables(number), found.argv if self.argv else None)
 
@@ -138,7 +135,7 @@ class Containers:
         for number, row in enumerate(difference.rows):
             try:
                 difference.scripts.append(difference.script(number))
-            except Unsayable as error:
+            except NotExpressible as error:
                 raise self._error(difference.place, (), f"{row.label}: {error.message}", error.hint) from None
 
     def _error(self, place: Place, steps: Path, message: str, hint: str | None = None) -> InputError:

@@ -2,14 +2,9 @@
 
 A container that depends on the item begins with ``/bin/sh``, which reads the item's part of a file and
 becomes the program. Each index has its own limit of retries, so that an item that fails fails alone, as its
-Job would.
-
-The items of an Indexed Job in ConfigMaps: files of shell text, some hundred items each.
-
-Limits: a ConfigMap holds 1 MiB (the API server's validation), a request 1.5 MiB in etcd, and `kubectl apply`
-keeps the whole object in an annotation, of which all together have 256 KiB. So a ConfigMap is kept below the
-last of these as long as one item is. Every pod gets all of them as files, which the kubelet writes anew for
-each pod.
+Job would. A ConfigMap holds 1 MiB (the API server's validation), a request 1.5 MiB in etcd, and `kubectl
+apply` keeps the whole object in an annotation, of which all together have 256 KiB: so a ConfigMap is kept
+below the last of these as long as one item is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The Jobs of a batch taken apart: what all have in common, and what each has of its own.
-
-The Job of a shape, begun from what the Jobs of a batch have in common.
-"""
+"""The Jobs of a batch taken apart, and the Job of a shape begun from what they have in common."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from expander.shapes.broker import BUILT_IN, brokers
 
 Build: TypeAlias = Callable[..., Iterator[Any]]
 """From `Rows`, an iterator of each `Row`, the `Shape` and a list for warnings to lists of manifests, or to a
-`Queued` with its messages. Raises InputError for what the shape cannot say.
+`QueueBatch` with its messages. Raises InputError for what the shape cannot say.
 """
 
 

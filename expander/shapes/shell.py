@@ -1,10 +1,8 @@
-"""What the kubelet makes of a command, its arguments and its environment, as far as it can be known before.
+"""What the kubelet makes of a command line and variables, and shell text that gives a program just that.
 
 ``$(NAME)`` is replaced by the value of NAME, ``$$`` by one ``$``, and a reference to a name that is not
 defined stays (third_party/forked/golang/expansion). Values see the variables in front of them, commands all
 of them (pkg/kubelet: makeEnvironmentVariables, ExpandContainerCommandAndArgs).
-
-Shell text that gives a program one item's command line and variables, whatever is in them.
 """
 
 from __future__ import annotations
@@ -102,7 +100,7 @@ OWN_NAMES = ("PWD", "OLDPWD", "SHLVL")
 """Variables that shells add to the environment of what they start."""
 
 
-class Unsayable(Exception):
+class NotExpressible(Exception):
     """A text that no shell script can hand on; says why and what to do."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -122,7 +120,7 @@ def quoted(word: Word) -> str:
     for part in word:
         if isinstance(part, str):
             if "\0" in part:
-                raise Unsayable("a NUL character cannot be in a command line or a variable")
+                raise NotExpressible("a NUL character cannot be in a command line or a variable")
             texts.append("'" + part.replace("'", "'\\''") + "'" if part or len(word) == 1 else "")
         else:
             texts.append(_later(part.name))
@@ -132,7 +130,7 @@ def quoted(word: Word) -> str:
 def _later(name: str) -> str:
     """A variable of the pod; one that it lacks stays a reference, as the kubelet has it."""
     if not is_plain(name):
-        raise Unsayable(
+        raise NotExpressible(
             f"$({name}) cannot be followed here: a shell cannot read a variable of that name",
             "give the variable a name of letters, digits and '_'",
         )

@@ -60,7 +60,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueueBatch:
     """Messages for the queue called ``queue``, and what works on them: a Job, and its Secret if it brings
     one.
     """
@@ -70,7 +70,7 @@ class Queued:
     manifests: list[Manifest]
 
 
-def build(rows: Rows, stream: Iterator[Row], shape: Shape, warnings: list[str]) -> Iterator[Queued]:
+def build(rows: Rows, stream: Iterator[Row], shape: Shape, warnings: list[str]) -> Iterator[QueueBatch]:
     """The messages, the companions and the workers' Job."""
     if not (shape.url or shape.secret):
         raise UsageError(f"{shape} needs the URL of a broker, or a Secret that holds it")
@@ -82,7 +82,7 @@ def build(rows: Rows, stream: Iterator[Row], shape: Shape, warnings: list[str]) 
     yield replace(found, manifests=[*rows.others(), *found.manifests])
 
 
-def queued(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) -> Queued:
+def queued(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) -> QueueBatch:
     """The messages and the Job. Raises InputError for what workers cannot do."""
     assert rows.common is not None
     assert rows.first is not None
@@ -114,7 +114,7 @@ def queued(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) 
     _workers(tree["spec"], container["name"], len(items), limit, shape, warnings)
     if shape.url is None or shape.secret is None:
         warnings.append(f"the image {container.get('image')!r} must have kube-expander[queue] installed")
-    return Queued(queue, messages, [*_secret(tree, shape, rows), manifest(tree, rows)])
+    return QueueBatch(queue, messages, [*_secret(tree, shape, rows), manifest(tree, rows)])
 
 
 def _secret(tree: Tree, shape: Shape, rows: Rows) -> list[Manifest]:

@@ -7,7 +7,7 @@ import pytest
 
 import expander
 from expander.base.errors import InputError, ItemError, UsageError
-from expander.batch.unique_names import Taken
+from expander.batch.unique_names import UniqueNames
 from expander.batch.write import FileNames
 from expander.manifests.manifest import Manifest
 from expander.render.template_file import TemplateFile
@@ -48,7 +48,7 @@ def test_a_template_is_read_from_a_path(tmp_path: Path) -> None:
 def test_a_jinja2_template_may_bring_its_own_parameters_and_others_may_not() -> None:
     own = template("{% for n in [1, 2] %}---\n" + JOB.replace("$ITEM", "n{{ n }}") + "{% endfor %}")
     assert [m.name for m in expander.expand(own, engine="jinja2")] == ["job-n1", "job-n2"]
-    with pytest.raises(UsageError, match="there are no items"):
+    with pytest.raises(UsageError, match="no items"):
         list(expander.expand(template()))
 
 
@@ -65,7 +65,7 @@ def manifests(*names: str) -> list[Manifest]:
 
 @pytest.mark.parametrize("in_memory", [1000, 3, 0])
 def test_a_name_that_is_taken_is_found_in_memory_and_on_disk(in_memory: int) -> None:
-    taken = Taken(in_memory)
+    taken = UniqueNames(in_memory)
     assert taken.add(manifests("a", "b")) == []
     assert taken.add(manifests("c", "d")) == []
     again = taken.add(manifests("e", "b", "f", "f"))

@@ -251,7 +251,7 @@ def test_two_items_of_one_name_are_an_error_that_names_both(folder: Path) -> Non
     assert answer.code == 1
     assert len(answer.out.splitlines()) == 2
     assert "item 3 'a' (<arguments>)" in answer.err
-    assert "item 1 'a' (<arguments>) has already" in answer.err
+    assert "already used by item 1 'a' (<arguments>)" in answer.err
 
 
 def test_items_that_fail_are_counted_and_the_others_done(folder: Path) -> None:
@@ -284,7 +284,7 @@ def test_a_dry_run_shows_names_and_counts_and_writes_nothing(folder: Path) -> No
     ("arguments", "words"),
     [
         (["nothere.yaml", "a"], "nothere.yaml: cannot read the template: No such file or directory"),
-        (["job-tmpl.yaml"], "there are no items"),
+        (["job-tmpl.yaml"], "no items"),
         (["job-tmpl.yaml", "a", "-o", "x", "-o", "y"], "one folder at most"),
         (["job-tmpl.yaml", "a", "-o", "yaml", "-o", "json"], "one format"),
         (["job-tmpl.yaml", "a", "--prune"], "--prune is for files in a folder"),

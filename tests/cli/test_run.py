@@ -251,9 +251,9 @@ def test_logs_are_kept_and_printed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nothere.yaml"], "is no file or folder"),
+        (["nothere.yaml"], "no such file or folder"),
         (["plain.yaml", "a"], "does not refer to one"),
-        (["job.yaml"], "there are no items"),
+        (["job.yaml"], "no items"),
         (["job.yaml", "a", "--halt", "x"], "expected WHEN,WHAT=NUMBER"),
         (["job.yaml", "a", "--fail-fast", "--halt", "now,fail=1"], "cannot be used with --halt"),
         (["job.yaml", "a", "--memory", "lots"], "invalid quantity"),

@@ -17,7 +17,7 @@ from expander.batch.request import BatchRequest
 from expander.items import from_python
 from expander.render.template_file import TemplateFile
 from expander.shapes.shape import Shape
-from expander.shapes.work_queue import Queued
+from expander.shapes.work_queue import QueueBatch
 from tests.cli.program import run
 from tests.queues.brokers import RabbitServer, RedisServer
 from tests.shapes.batch import made, seen, template
@@ -48,9 +48,9 @@ def refuse(error: ItemError) -> None:
     raise error
 
 
-def queued(file: TemplateFile, items: list[Any], shape: Shape) -> tuple[list[Any], Queued]:
+def queued(file: TemplateFile, items: list[Any], shape: Shape) -> tuple[list[Any], QueueBatch]:
     """The manifests of a queue's workers, and the messages."""
-    found: list[Queued] = []
+    found: list[QueueBatch] = []
     request = BatchRequest(
         batch=file, items=from_python(items), shape=shape, on_queue=found.append, allow_shell=True
     )

@@ -150,11 +150,11 @@ def test_several_objects_without_names_are_refused_with_the_reason(tmp_path: Pat
     path.write_text(one.replace("WORDS", "$ITEM"))
     answer = run("submit", str(path), "a", "b", "--dry-run=client")
     assert answer.code == 1
-    assert "item 2 'b' (<arguments>): metadata.name: Jobs of several items need a name each" in answer.err
+    assert "item 2 'b' (<arguments>): metadata.name: each Job needs a name of its own" in answer.err
     assert "$ITEM or $INDEX in metadata.name" in answer.err
     both = tmp_path / "both.yaml"
     both.write_text(f"{one}---{one}")
     answer = run("submit", str(both), "--dry-run=client")
     assert answer.code == 2
-    assert "this is not the only Job without a metadata.name" in answer.err
+    assert "more than one Job without metadata.name" in answer.err
     assert "generateName" in answer.err
