@@ -19,17 +19,17 @@ from expander.render.script import (
     CODE_OPTIONS,
     HARMLESS_VALUE,
     PLAIN_TEXT,
-    UNPROVEN,
     Context,
     Segments,
     contexts,
     kind_of,
     proves_arguments,
     started,
+    unproven,
 )
 from expander.render.shell import Word
 
-__all__ = ["HARMLESS_VALUE", "UNPROVEN", "Context", "code_words", "contexts", "placeholder_contexts"]
+__all__ = ["HARMLESS_VALUE", "Context", "code_words", "contexts", "placeholder_contexts"]
 
 Path = tuple[str | int, ...]
 
@@ -108,9 +108,11 @@ class _Argument:
         """All constant text of the word."""
         return "".join(segment for segment in self.segments if isinstance(segment, str))
 
-    def unproven(self) -> list[Context]:
-        """The contexts of a word that takes harmless values only."""
-        return [UNPROVEN] * sum(not isinstance(segment, str) for segment in self.segments)
+    def unproven(self, program: str = "") -> list[Context]:
+        """The contexts of a word that takes harmless values only, as an argument of ``program``."""
+        return [unproven(f"{program} {self.constant}")] * sum(
+            not isinstance(segment, str) for segment in self.segments
+        )
 
 
 def _lines(
@@ -155,7 +157,7 @@ def _of_line(line: Sequence[_Argument]) -> Iterator[tuple[_Argument, list[Contex
     elif name.rpartition("/")[2] in SHELLS:
         yield from _of_shell(code)
     elif kind_of(rest) is Program.INTERPRETER:
-        yield from ((word, word.unproven()) for word in code[1:])
+        yield from ((word, word.unproven(name)) for word in code[1:])
     else:
         for before, word in pairwise(code):
             if word.literal is None and (

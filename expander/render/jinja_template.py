@@ -18,8 +18,10 @@ from jinja2 import TemplateSyntaxError, UndefinedError
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
 from expander.base.yaml import compose, construct, split_documents
 from expander.items.item import Item
+from expander.manifests.manifest import path_text
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
+from expander.render.jinja_code import changed_code, harmless, writes_structure
 from expander.render.jinja_env import Data, Environment, Native, names_used, written
 from expander.render.placeholder import Row, text_of
 from expander.render.unused import unused_values
@@ -128,11 +130,12 @@ class TemplateCache:
         """Whether nothing put into ``columns`` shows in the data."""
         junk = [_JUNK if number in columns else token for number, token in enumerate(tokens)]
         try:
-            return self._data(_text(key, junk)) == self._data(_text(key, tokens))
+            return self.data(_text(key, junk)) == self.data(_text(key, tokens))
         except InputError:
             return False
 
-    def _data(self, text: str) -> list[Any]:
+    def data(self, text: str) -> list[Any]:
+        """The objects of a document. Raises InputError."""
         roots = [compose(chunk.text, self.source, chunk.line) for chunk in split_documents(text, self.source)]
         return [construct(root) for root in roots if root is not None]
 
@@ -183,6 +186,7 @@ class JinjaTemplate:
         except (RecursionError, SyntaxError, MemoryError) as error:
             raise InputError(TOO_DEEP, where=SourceLocation(source)) from error
         self._seen = TemplateCache(source, rules)
+        self._checks_code = rules.shell != "allow" and writes_structure(self._parsed)
         self._shared: set[Key] = set()
         """Documents that no item changes and whose manifests are made."""
         self._check_values(text)
@@ -200,6 +204,7 @@ class JinjaTemplate:
                 variables = self._variables(item)
                 text = _item_text(item)
                 documents = list(self._documents(variables))
+                self._check_code(documents, item, variables)
                 made = [(*self._seen.find(key, (*row, text), True), item) for key, row in documents]
                 for (key, _), entry in zip(documents, made, strict=True):
                     if len(key) > 1 or not _is_shared(entry):
@@ -249,6 +254,37 @@ class JinjaTemplate:
     def _documents(self, variables: Mapping[str, Any]) -> Iterator[tuple[Key, Row]]:
         context = self._template.new_context(dict(variables))
         return _split(written(self._template.root_render_func(context)))
+
+    def _check_code(
+        self, documents: Sequence[tuple[Key, Row]], item: Item, variables: Mapping[str, Any]
+    ) -> None:
+        """Raise ItemError if a layout filter lets the item change code (see `jinja_code`)."""
+        if not self._checks_code:
+            return
+        given = {name: value for name, value in variables.items() if name not in self.values}
+        plain = {name: harmless(value) for name, value in given.items()}
+        if all(plain[name] is value for name, value in given.items()):
+            return
+        try:
+            others = list(self._documents({**variables, **plain}))
+            path = changed_code(
+                [_text(key, [f"x{n}x" for n in range(len(key) - 1)]) for key, _ in documents],
+                [_text(key, [f"x{n}x" for n in range(len(key) - 1)]) for key, _ in others],
+                self._seen.data,
+            )
+        except InputError:
+            return  # the document itself is not YAML: compiling says so
+        if path is not None:
+            raise ItemError(
+                Problem(
+                    "a value could change what a script or another program runs",
+                    SourceLocation(self.source),
+                    str(item),
+                    path_text(path),
+                    "print it without tojson, toyaml, indent and safe, pass it in an environment variable, "
+                    "or allow it with --allow-shell",
+                )
+            )
 
     def _problems(self, error: Exception, variables: Mapping[str, Any], item: str | None) -> list[Problem]:
         where = self._line_of(error)

@@ -68,7 +68,11 @@ _WHERE: Final = {
     "double": "inside double quotes",
     "single": "inside single quotes",
 }
-UNPROVEN: Final = Context("in code that is not proven to take it as data", HARMLESS_VALUE)
+_UNPROVEN: Final = "in code that is not proven to take it as data"
+UNPROVEN: Final = Context(_UNPROVEN, HARMLESS_VALUE)
+_IN_SED: Final = Context(_UNPROVEN, rf"(?![\s\S]*[0-9/][ewrRW]){HARMLESS_VALUE}")
+"""For sed a line number or a pattern before ``e`` or ``w`` is a command that runs or writes something."""
+_SED: Final = re.compile(r"\b(?:g?sed|ed|ex|vi|vim)\b")
 _COMMENT: Final = Context("in a comment", r"[^\n\x00]*")
 
 
@@ -82,8 +86,8 @@ def contexts(segments: Segments, arguments: bool = False) -> list[Context]:
     try:
         script = parse(text)
     except (Unproven, RecursionError):
-        return [UNPROVEN] * count
-    found = dict.fromkeys(range(count), UNPROVEN)
+        return [unproven(text)] * count
+    found = dict.fromkeys(range(count), unproven(text))
     held = arguments or any(_holds(command) for command in script.commands)
     if not any(_stops_all(each, script, held) for each in script.commands) and not _runs_what_it_writes(
         script
@@ -94,9 +98,19 @@ def contexts(segments: Segments, arguments: bool = False) -> list[Context]:
     return [found[number] for number in range(count)]
 
 
+def is_proven(context: Context) -> bool:
+    """Whether a context is that of a place where a value is proven to be data."""
+    return context.words != _UNPROVEN
+
+
+def unproven(text: str) -> Context:
+    """The context of a place in ``text`` where only harmless values may stand."""
+    return _IN_SED if _SED.search(text) else UNPROVEN
+
+
 def proves_arguments(segments: Segments) -> bool:
     """Whether positional parameters of any value are only data to a script."""
-    return contexts([*segments, "\n: '", 0, "'"], arguments=True)[-1] is not UNPROVEN
+    return contexts([*segments, "\n: '", 0, "'"], arguments=True)[-1].words != _UNPROVEN
 
 
 def started(words: Sequence[Word]) -> Sequence[Word]:
@@ -225,7 +239,7 @@ def _runs_what_it_writes(script: Script) -> bool:
         if not words:
             continue
         moves |= name_of(words[0]) in _MOVERS
-        targets += words[1:] if name_of(words[0]) == "tee" else ()
+        targets += words[1:] if name_of(words[0]) in ("tee", "sort") else ()
         if kind_of(words) is Program.UNKNOWN:
             ran = file_run(words) or (words[0].literal or "")
             programs += [ran] if file_run(words) or "/" in ran or _FILE_NAME.fullmatch(ran) is None else []

@@ -12,8 +12,9 @@ from typing import Any
 
 from expander.base.errors import Problem
 from expander.manifests.manifest import path_text
-from expander.render.commands import UNPROVEN, Context, Path, placeholder_contexts
+from expander.render.commands import Context, Path, placeholder_contexts
 from expander.render.placeholder import Placeholder
+from expander.render.script import is_proven
 
 _IN_QUOTES = {"inside double quotes": "${%s}", "inside single quotes": "'\"${%s}\"'"}
 
@@ -22,7 +23,7 @@ def with_variables(
     segments: Sequence[str | int], contexts: Sequence[Context], name_of: Callable[[int], str]
 ) -> str | None:
     """A script with variables in place of its placeholders; None where a place is not proven."""
-    if UNPROVEN in contexts:
+    if not all(map(is_proven, contexts)):
         return None
     places = iter(contexts)
     return "".join(

@@ -212,3 +212,45 @@ def test_plain_substitution_cannot_change_code(command: str, value: str, tmp_pat
     assert list(expander.expand(path, [value], **options)) == []  # type: ignore[arg-type]
     assert found
     assert len(list(expander.expand(path, ["apple"], engine="text", validate=False))) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        '["sh", "-c", {{ ("echo " ~ item) | tojson }}]',
+        '{{ ["sh", "-c", "echo " ~ item] | tojson }}',
+        '["sh", "-c", "echo {{ item | safe }}"]',
+        '["sh", "-c", "echo {{ item | indent(2) }}"]',
+        '["sh", "-c", "echo {{ item | toyaml }}"]',
+        '["sh", "-c", "echo {{ item | e }}"]',
+        '["sh", "-c", "{% macro run(x) %}echo {{ x }}{% endmacro %}{{ run(item) }}"]',
+        '["sh", "-c", "{% set c %}echo {{ item }}{% endset %}{{ c }}"]',
+        '["sh", "-c", "{% filter trim %}echo {{ item }}{% endfilter %}"]',
+    ],
+)
+def test_no_filter_of_a_jinja_template_lets_a_payload_into_code(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml.j2"
+    path.write_text(
+        TEXT_JOB.replace("$INDEX", "{{ index }}").replace("$ITEM", "x").replace("COMMAND", command)
+    )
+    found: list[expander.ItemError] = []
+    assert list(expander.expand(path, [PAYLOAD], validate=False, on_error=found.append)) == []
+    assert "could change what" in str(found[0])
+    assert len(list(expander.expand(path, ["apple"], validate=False))) == 1
+
+
+def test_layout_filters_may_write_values_that_are_no_code(tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml.j2"
+    text = TEXT_JOB.replace("$INDEX", "{{ index }}").replace('"$ITEM"', "{{ item | tojson }}")
+    path.write_text(text.replace("COMMAND", '["echo", {{ item | tojson }}]'))
+    (made,) = expander.expand(path, ["my dog; (1)"], validate=False)
+    container = made.tree["spec"]["template"]["spec"]["containers"][0]
+    assert container["command"] == ["echo", "my dog; (1)"]
+    assert container["env"] == [{"name": "A", "value": "my dog; (1)"}]
+
+
+@pytest.mark.parametrize("value", ["1e./tool", "1w./pwned", "x/e./tool."])
+def test_commands_of_sed_are_refused(value: str) -> None:
+    for script in ('sed "@" x', 'sed -n "/@/p" x', "cat x | sed s/a/@/"):
+        assert not any(context.accepts(value) for context in contexts(segments_of(script)))
+        assert all(context.accepts("x/y.txt") for context in contexts(segments_of(script)))
