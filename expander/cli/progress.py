@@ -196,12 +196,25 @@ class ItemCount:
         self._flags = flags
         self._found: int | None = None
         self._begun = False
+        self._ended = threading.Event()
 
     def __call__(self) -> int | None:
         if not self._begun:
             self._begun = True
-            threading.Thread(target=self._count, daemon=True).start()
+            threading.Thread(target=self._run, daemon=True).start()
         return self._found
+
+    def wait(self, seconds: float) -> int | None:
+        """The number, after waiting for it for a while."""
+        self()
+        self._ended.wait(seconds)
+        return self._found
+
+    def _run(self) -> None:
+        try:
+            self._count()
+        finally:
+            self._ended.set()
 
     def _count(self) -> None:
         from expander.batch.load import is_template

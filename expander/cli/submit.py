@@ -25,6 +25,7 @@ from expander.cli.params import Duration, filled
 from expander.cli.resume import Remembered, resumed, run_of, same_cluster
 
 if TYPE_CHECKING:
+    from expander.cli.progress import ItemCount
     from expander.cli.submit_output import SubmitReport
     from expander.manifests.manifest import Manifest
     from expander.submit.submit import Submitter
@@ -139,6 +140,9 @@ Exit codes: 0 the cluster has every item, 1 some items were refused or given up,
 130 interrupted (resume with --resume).
 """
 
+COUNT_SECONDS = 2.0
+"""How long an interrupted submission waits for the number of its items."""
+
 NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 """The suffix of outcomes by --dry-run, as in kubectl."""
 
@@ -197,11 +201,11 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
                     report.show(settled)
         except ExpanderError as error:
             if tally.counts and not error.silent:
-                report.finish(submit, interrupted=True)
+                report.finish(submit, interrupted=True, unsent=submit.workers.pending)
                 say(f"Stopped early. {_again(submit, flags)}")
             raise
     if interrupts.seen:
-        return _interrupted(report, errors, submit, flags)
+        return _interrupted(report, errors, submit, total, flags)
     return _end(report, errors, submit)
 
 
@@ -219,12 +223,14 @@ def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = No
 
 
 def _interrupted(
-    report: SubmitReport, errors: ItemErrors, submit: Submitter, flags: Mapping[str, Any]
+    report: SubmitReport, errors: ItemErrors, submit: Submitter, total: ItemCount, flags: Mapping[str, Any]
 ) -> int:
-    report.finish(submit, interrupted=True)
+    settled = sum(report.tally.counts.values())
+    known = total.wait(COUNT_SECONDS) or 0
+    unsent = max(submit.workers.pending, known - settled - errors.count)
+    report.finish(submit, interrupted=True, unsent=unsent)
     errors.finish()
-    waiting = submit.workers.pending
-    left = f", {counted(waiting, 'item')} left" if waiting else ""
+    left = f", {counted(unsent, 'item')} left" if unsent else ""
     say(f"Interrupted{left}. {_again(submit, flags)}")
     return 130
 

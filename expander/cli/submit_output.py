@@ -59,13 +59,13 @@ class SubmitReport:
     def _line(self, data: dict[str, Any]) -> None:
         self._out.put(json.dumps(data, ensure_ascii=False) + "\n")
 
-    def finish(self, submit: Submitter | None = None, interrupted: bool = False) -> None:
-        """The summary; of ``submit`` also what became of Jobs later."""
+    def finish(self, submit: Submitter | None = None, interrupted: bool = False, unsent: int = 0) -> None:
+        """The summary; of ``submit`` also what became of Jobs later. ``unsent`` items were left out."""
         failed_pods = submit.watchers.failed_pods.found() if submit is not None else []
         collector = submit.collector if submit is not None else None
         warnings = submit.workers.warnings.most_common() if submit is not None else []
         if self._as_json:
-            more: dict[str, Any] = {"interrupted": True} if interrupted else {}
+            more: dict[str, Any] = {"interrupted": True, "unsent": unsent} if interrupted else {}
             if failed_pods:
                 more["podsRefused"] = [
                     {"name": name, "namespace": namespace, "message": message}
@@ -81,7 +81,7 @@ class SubmitReport:
             say(f"warning: {text}" + (f" ({count:,} times)" if count > 1 else ""))
         if len(warnings) > MAX_WARNINGS:
             say(f"warning: {len(warnings) - MAX_WARNINGS:,} more warnings of the server")
-        self._sum(interrupted)
+        self._sum(interrupted, unsent)
         if failed_pods:
             jobs, why = counted(len(failed_pods), "Job"), failed_pods[-1][2]
             say(f"{jobs} created without pods, which are refused: {why}")
@@ -92,15 +92,16 @@ class SubmitReport:
             if collector.left:
                 say(f"{counted(collector.left, 'finished Job')} could not be collected: left in the cluster")
 
-    def _sum(self, interrupted: bool) -> None:
+    def _sum(self, interrupted: bool, unsent: int) -> None:
         counts = self.tally.counts
         if self.tally.failed > MAX_ERRORS:
             more = self.tally.failed - MAX_ERRORS
             say(f"{more:,} more {plural('item', more)} did not arrive")
         parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
+        parts = ", ".join(filter(None, [parts, f"{unsent:,} not sent" if unsent else ""]))
         parts = parts or ("none sent" if interrupted else "nothing to do")
         rate = self._note or (f" ({self.tally.rate:,.0f}/s)" if counts else "")
-        say(f"{counted(sum(counts.values()), 'item')}: {parts}{rate}")
+        say(f"{counted(sum(counts.values()) + unsent, 'item')}: {parts}{rate}")
 
 
 def submit_step(submit: Submitter, tally: Counts, total: Callable[[], int | None]) -> Step:

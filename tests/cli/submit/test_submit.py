@@ -89,7 +89,11 @@ def test_an_interrupt_ends_it_in_order(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 130
-        assert json.loads(out.splitlines()[-1])["interrupted"] is True
+        *lines, last = [json.loads(line) for line in out.splitlines()]
+        assert last["interrupted"] is True
+        created = len(lines) + 1  # one was read before
+        assert created + last["unsent"] == 10_000
+        assert f"10,000 items: {created} created, {last['unsent']:,} not sent" in err
         assert "--resume" in err
 
 
@@ -158,3 +162,17 @@ def test_several_objects_without_names_are_refused_with_the_reason(tmp_path: Pat
     assert answer.code == 2
     assert "more than one Job without metadata.name" in answer.err
     assert "generateName" in answer.err
+
+
+def test_a_job_is_replaced_where_its_fields_can_change_and_else_recreate_is_named(tmp_path: Path) -> None:
+    with server(tmp_path) as config:
+        assert submit(tmp_path, config, template(tmp_path), "a", "b").code == 0
+        path = Path(template(tmp_path))
+        path.write_text(path.read_text().replace("  suspend: true", "  suspend: true\n  backoffLimit: 3"))
+        replaced = submit(tmp_path, config, str(path), "a", "b", "--on-exists", "replace")
+        assert replaced.code == 0, replaced.err
+        assert {line["reason"] for line in outcomes(replaced)} == {"Replaced"}
+        path.write_text(path.read_text() + "  completions: 9\n")
+        refused = submit(tmp_path, config, str(path), "a", "--on-exists", "replace")
+        assert refused.code == 1
+        assert "spec.completions: Invalid value: 9: field is immutable; --on-exists recreate" in refused.err

@@ -98,3 +98,26 @@ def test_an_item_whose_wait_is_longer_than_its_budget_is_given_up_and_resumed(
     again = submitted(tmp_path, api, "a", "--resume")
     assert again.code == 0, again.err
     assert only(again)["outcome"] == "created"
+
+
+def test_warnings_of_the_server_are_shown_once_with_a_count(tmp_path: Path) -> None:
+    class Warns(Api):
+        def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+            code, answer = super().__call__(method, path, headers, body)[:2]
+            text = '299 - "env[1]: hides previous definition of \\"A\\""'
+            return (code, answer, {"Warning": text}) if method == "POST" else (code, answer)
+
+    answer = submitted(tmp_path, Warns(), "a", "b", "c")
+    assert answer.code == 0, answer.err
+    words = 'env[1]: hides previous definition of "A"'
+    assert json.loads(answer.out.splitlines()[-1])["warnings"] == [{"message": words, "count": 3}]
+    assert answer.err.count(f"warning: {words} (3 times)") == 1
+
+
+def test_an_unchanged_batch_is_listed_and_not_asked_for_item_by_item(tmp_path: Path) -> None:
+    api = Api()
+    assert submitted(tmp_path, api, "-i", "1-1200").code == 0
+    api.requests.clear()
+    again = submitted(tmp_path, api, "-i", "1-1200")
+    assert json.loads(again.out.splitlines()[-1])["summary"] == {"unchanged": 1200}
+    assert api.requests.total() < 20
