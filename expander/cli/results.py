@@ -133,15 +133,19 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     from expander.group.table import record_row
     from expander.run.outcomes import FAILED
 
-    every = records(source)
-    if not every:
+    rows, found, empty = [], [], True
+    for one in records(source):
+        empty = False
+        if flags["failed"] and one.state != FAILED:
+            continue
+        rows.append(record_row(one))
+        if "message" in flags["columns"]:
+            rows[-1]["terminationMessage"] = one.termination
+        if "output" in flags["columns"]:  # else no record, with its pods, is kept in memory
+            found.append(one)
+    if empty:
         _jobs(source, flags)
-    found = [one for one in every if not flags["failed"] or one.state == FAILED]
-    rows = [record_row(one) for one in found]
-    if "message" in flags["columns"]:
-        for row, one in zip(rows, found, strict=True):
-            row["terminationMessage"] = one.termination
-    if "output" in flags["columns"]:
+    if found:
         add_outputs(source, found, rows, flags["output_limit"], failed)
     return rows
 

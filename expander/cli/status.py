@@ -238,21 +238,22 @@ def command(output: str, **flags: Any) -> int:
         if output == "yaml":
             raise UsageError("--watch cannot be used with -o yaml; -o json prints a Job per line")
         return watch(source, output, states, flags["group_label"], flags["group"])
-    jobs = list(source.jobs())
-    if not jobs:
+    out = Output()
+    if output in ("json", "yaml", "name") and not states & {"Active", "Pending"}:
+        found = _ended_as(source.jobs(), states)
+        _put_jobs(out, output, found)
+        empty = not found and next(source.jobs(), None) is None
+    else:
+        empty = _put(out, output, source, states, flags)
+    if empty:
         from expander.group.open import nothing_found
 
         raise nothing_found(wanted_of(flags), source)
-    out = Output()
-    if output in ("json", "yaml", "name") and not states & {"Active", "Pending"}:
-        _put_jobs(out, output, _ended_as(jobs, states))
-    else:
-        _put(out, output, source, jobs, states, flags)
     out.finish()
     return 0
 
 
-def _ended_as(jobs: Sequence[Object], states: set[str]) -> list[Object]:
+def _ended_as(jobs: Iterable[Object], states: set[str]) -> list[Object]:
     """The Jobs in these states, which their own status tells; all of them without states."""
     from expander.run.outcomes import outcome_of
 
@@ -269,28 +270,24 @@ def _put_jobs(out: Output, output: str, jobs: Sequence[Object]) -> None:
         out.put(text)
 
 
-def _put(
-    out: Output,
-    output: str,
-    source: AnySource,
-    jobs: Sequence[Object],
-    states: set[str],
-    flags: dict[str, Any],
-) -> None:
+def _put(out: Output, output: str, source: AnySource, states: set[str], flags: dict[str, Any]) -> bool:
+    """Print what takes the pods of the Jobs as well; returns whether there is no Job."""
     from expander.cli import status_output
-    from expander.group.attempts import pods_by_job
-    from expander.group.job_status import statuses_of_jobs
+    from expander.group.job_status import job_statuses
 
-    pods = pods_by_job(source.pods(jobs))
-    everything = statuses_of_jobs(source, jobs, pods)
+    whole = output not in ("csv", "table", "wide")
+    everything = [one if whole else one.without_specs() for one in job_statuses(source)]
+    if not everything:
+        return True
     found = [one for one in everything if not states or one.state in states]
     if output == "csv":
         for text in status_output.as_csv(found, flags["group_label"], flags["group"]):
             out.put(text)
     elif output in ("table", "wide"):
-        _put_tables(out, output == "wide", source, everything, found, pods, flags)
+        _put_tables(out, output == "wide", source, everything, found, flags)
     else:
         _put_jobs(out, output, [one.job for one in found])
+    return False
 
 
 def _put_tables(
@@ -299,10 +296,10 @@ def _put_tables(
     source: AnySource,
     everything: Sequence[JobStatus],
     found: Sequence[JobStatus],
-    pods: dict[str, list[Object]],
     flags: dict[str, Any],
 ) -> None:
     from expander.cli import status_output
+    from expander.group.attempts import pods_by_job
     from expander.group.job_status import group_summaries
     from expander.group.logs import log_tails
     from expander.run.outcomes import FAILED
@@ -317,5 +314,6 @@ def _put_tables(
     if not wide:
         out.put("".join(status_output.troubles(found)))
     failed = [one.job for one in found if one.state == FAILED][:MAX_ERRORS]
+    pods = pods_by_job(source.pods(failed)) if failed and flags["tail"] else {}
     lines = log_tails(source, failed, pods, flags["tail"])
     out.put("".join(status_output.failures(found, lines)))

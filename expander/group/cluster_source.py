@@ -13,10 +13,11 @@ from typing import Final
 from expander.client.client import ApiClient
 from expander.client.retry import Retry
 from expander.client.transport import Transport
+from expander.group.attempts import pods_by_job
 from expander.group.cluster_logs import LogReader
 from expander.group.cluster_watch import GroupLister, GroupWatcher
 from expander.group.source import WHOLE_LOG, LogOptions
-from expander.kube.objects import Change, Object, Selection
+from expander.kube.objects import Change, Object, Selection, uid_of
 
 RETRY_BUDGET_SECONDS: Final = 12.0
 """Seconds during which a request is repeated when the server does not answer."""
@@ -62,6 +63,13 @@ class ClusterSource:
     def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
         """See `Reader`."""
         return self.lister.pods_of(self.jobs() if of is None else of, few=of is not None)
+
+    def jobs_with_pods(self) -> Iterator[tuple[Object, list[Object]]]:
+        """See `Reader`."""
+        jobs = list(self.jobs())
+        pods = pods_by_job(self.pods(jobs)) if jobs else {}
+        for job in jobs:
+            yield job, pods.pop(uid_of(job), [])
 
     def events(self, *, warnings: bool = False) -> Iterator[Object]:
         """See `Reader`."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from expander.base.errors import ExpanderError
-from expander.group.attempts import completion_index, pods_by_job
+from expander.group.attempts import completion_index
 from expander.group.diagnosis import (
     KUEUE_QUEUE,
     Diagnosis,
@@ -19,7 +19,7 @@ from expander.group.diagnosis import (
     needs_events,
 )
 from expander.group.source import Reader
-from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
+from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
 from expander.kube.volcano import end_of, is_volcano
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, JobOutcome, outcome_of
 
@@ -60,6 +60,10 @@ class JobStatus:
     def state(self) -> str:
         """Complete, Failed, Active, Pending or Suspended."""
         return self.outcome.state
+
+    def without_specs(self) -> JobStatus:
+        """The same with only kind and metadata of the Job, so that many fit into memory."""
+        return replace(self, job=mark_of(self.job))
 
     @property
     def has_ended(self) -> bool:
@@ -114,11 +118,18 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
     )
 
 
-def job_statuses(reader: Reader) -> list[JobStatus]:
-    """The status of every Job of a source. Events are requested only if they may explain something."""
-    jobs = list(reader.jobs())
-    pods = pods_by_job(reader.pods(jobs)) if jobs else {}
-    return statuses_of_jobs(reader, jobs, pods)
+def explained_jobs(reader: Reader) -> Iterator[tuple[Object, list[Object], Warnings]]:
+    """Every Job with its pods and the events; these are requested only if they may explain something."""
+    warnings: Warnings | None = None
+    for job, pods in reader.jobs_with_pods():
+        if warnings is None and not has_ended(job) and needs_events(job, pods):
+            warnings = events_by_uid(reader.events(warnings=True))
+        yield job, pods, warnings or {}
+
+
+def job_statuses(reader: Reader) -> Iterator[JobStatus]:
+    """The status of every Job of a source."""
+    return (job_status(job, pods, warnings) for job, pods, warnings in explained_jobs(reader))
 
 
 def statuses_of_jobs(

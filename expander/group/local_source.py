@@ -134,6 +134,20 @@ class LocalSource:
                 self._homes[uid_of(pod)] = state.folder
                 yield pod
 
+    def jobs_with_pods(self) -> Iterator[tuple[Object, list[Object]]]:
+        """See `Reader`; a page is in memory at a time."""
+        pairs = (self._jobs_with_pods_in(folder) for folder in self.folders.found())
+        yield from heapq.merge(*pairs, key=lambda pair: _namespaced_name(pair[0]))
+
+    def _jobs_with_pods_in(self, folder: Path) -> Iterator[tuple[Object, list[Object]]]:
+        for state in self._readers([folder]):
+            schedules = self._schedules(state)
+            for job, pods in state.jobs_with_pods(self.selection.namespace):
+                if self._takes(job, schedules):
+                    self._homes[uid_of(job)] = folder
+                    self._homes.update((uid_of(pod), folder) for pod in pods)
+                    yield job, pods
+
     def events(self, *, warnings: bool = False) -> Iterator[Object]:
         """See `Reader`."""
         for state in self._readers():

@@ -15,10 +15,9 @@ from sqlite3 import Connection
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError, StateNotFound
-from expander.kube.objects import Change, mark_of, owner_of, uid_of
-from expander.kube.objects import Object as objects_Object
+from expander.kube.objects import Change, Object, mark_of, owner_of, uid_of
 from expander.local.store import deleted_pods, objects
-from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, Object, decode, other_layout
+from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, decode, other_layout
 from expander.local.store.events import EventRecord, EventStore
 
 STATE_FILE: Final = "state.db"
@@ -34,7 +33,7 @@ MAX_POLL_SECONDS: Final = 0.5
 
 Row = tuple[int, int, bytes]
 
-JobPredicate = Callable[[objects_Object, set[str]], bool]
+JobPredicate = Callable[[Object, set[str]], bool]
 """Whether a Job is selected, given the uids of the selected CronJobs."""
 
 
@@ -110,6 +109,17 @@ class StateReader:
         for uid in uids:
             if uid in traced:
                 yield from deleted_pods.deleted_pods(self.database, uid)
+
+    def jobs_with_pods(self, namespace: str | None) -> Iterator[tuple[Object, list[Object]]]:
+        """Each Job with its pods, those that were deleted before it first."""
+        traced = deleted_pods.deleted_pod_owners(self.database)
+        for job in self.of_kind("Job", namespace):
+            uid = uid_of(job)
+            pods: list[Object] = []
+            if uid in traced:
+                pods += deleted_pods.deleted_pods(self.database, uid)
+            pods += [each for each in self.owned([uid]) if each["kind"] == "Pod"]
+            yield job, pods
 
     def events(self, namespace: str | None) -> Iterator[EventRecord]:
         """The recorded events, oldest first."""
@@ -197,7 +207,7 @@ class _FolderPoller:
         self._file = (0, 0)
         self._seen: int | None = None
         self._version = -1
-        self._known: dict[str, dict[int, objects_Object]] = {kind: {} for kind in self._kinds}
+        self._known: dict[str, dict[int, Object]] = {kind: {} for kind in self._kinds}
         self._jobs: set[str] = set()
 
     def changes(self) -> Iterator[Change]:

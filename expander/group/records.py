@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from expander.group.attempts import Attempt, completion_index, pod_attempt, pods_by_job, seconds_of
-from expander.group.diagnosis import Warnings, diagnose_pod, events_by_uid, last_failure, needs_events
-from expander.group.job_status import has_ended, job_status
+from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
+from expander.group.job_status import explained_jobs, job_status
 from expander.group.source import Reader
 from expander.kube import index_sets
 from expander.kube.objects import Object, uid_of
@@ -136,14 +136,10 @@ class ItemRecord:
         return found if isinstance(found, dict) else {}
 
 
-def records(reader: Reader) -> list[ItemRecord]:
+def records(reader: Reader) -> Iterator[ItemRecord]:
     """The records of a group, Job by Job. Events are requested only if they may explain something."""
-    jobs = list(reader.jobs())
-    pods = pods_by_job(reader.pods(jobs)) if jobs else {}
-    found = [(job, pods.get(uid_of(job), [])) for job in jobs]
-    asks = any(needs_events(job, own) for job, own in found if not has_ended(job))
-    warnings = events_by_uid(reader.events(warnings=True)) if asks else {}
-    return [record for job, own in found for record in job_records(job, own, warnings)]
+    for job, pods, warnings in explained_jobs(reader):
+        yield from job_records(job, pods, warnings)
 
 
 def all_records(jobs: Iterable[Object], pods: Iterable[Object]) -> Iterator[ItemRecord]:

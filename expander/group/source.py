@@ -50,6 +50,9 @@ class Reader(Protocol):
         ``of`` are Jobs of the selection: only their pods, which costs less.
         """
 
+    def jobs_with_pods(self) -> Iterator[tuple[Object, list[Object]]]:
+        """Each Job of the selection with its pods, by namespace and name."""
+
     def events(self, *, warnings: bool = False) -> Iterator[Object]:
         """The events about Jobs and pods in the namespaces of the selection, oldest first.
 

@@ -114,6 +114,10 @@ class FakeReader:
             if uids is None or each["metadata"]["ownerReferences"][0]["uid"] in uids:
                 yield each
 
+    def jobs_with_pods(self) -> Iterator[tuple[Object, list[Object]]]:
+        for each in self.jobs():
+            yield each, list(self.pods([each]))
+
     def events(self, *, warnings: bool = False) -> Iterator[Object]:
         return iter(())
 

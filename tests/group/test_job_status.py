@@ -198,7 +198,7 @@ def test_events_are_asked_for_only_when_they_may_tell_something() -> None:
             raise AssertionError("nobody needs them")
 
     done, busy = job("a"), job("b", "Active")
-    found = job_statuses(Curious([done, busy], [pod(done), pod(busy, None)]))
+    found = list(job_statuses(Curious([done, busy], [pod(done), pod(busy, None)])))
     assert [one.state for one in found] == ["Complete", "Active"]
 
 
