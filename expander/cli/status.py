@@ -276,7 +276,12 @@ def _put(out: Output, output: str, source: AnySource, states: set[str], flags: d
     from expander.group.job_status import job_statuses
 
     whole = output not in ("csv", "table", "wide")
-    everything = [one if whole else one.without_specs() for one in job_statuses(source)]
+    everything: list[JobStatus] = []
+    failed = 0
+    for one in job_statuses(source):
+        failed += one.state == FAILED
+        shows_log = one.state == FAILED and failed <= MAX_ERRORS
+        everything.append(one if whole or shows_log else one.without_specs())
     if not everything:
         return True
     found = [one for one in everything if not states or one.state in states]

@@ -19,7 +19,7 @@ from expander.group.diagnosis import (
     needs_events,
 )
 from expander.group.source import Reader
-from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
+from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
 from expander.kube.volcano import end_of, is_volcano
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, JobOutcome, outcome_of
 
@@ -62,8 +62,11 @@ class JobStatus:
         return self.outcome.state
 
     def without_specs(self) -> JobStatus:
-        """The same with only kind and metadata of the Job, so that many fit into memory."""
-        return replace(self, job=mark_of(self.job))
+        """The same without the Job's spec, status and annotations, so that many fit into memory."""
+        metadata = self.job["metadata"]
+        kept = {key: metadata[key] for key in metadata if key not in ("annotations", "managedFields")}
+        job = {"apiVersion": self.job["apiVersion"], "kind": self.job["kind"], "metadata": kept}
+        return replace(self, job=job)
 
     @property
     def has_ended(self) -> bool:

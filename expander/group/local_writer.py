@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -54,6 +55,8 @@ class LocalWriter:
 
     def delete_all(self, kind: str, selection: Selection, *, propagation: str = "Background") -> int:
         """Delete every selected object of ``kind``; returns how many there were."""
+        if not selection.selector and selection.namespace is None:  # a group's own folders: all of it goes
+            return sum(home.remove_all(kind) for home in self._homes)
         return sum(1 for _ in self.delete_each(kind, [*self._found(kind, selection)]))
 
     def labelled(self, kind: str) -> Iterator[Object]:
@@ -103,11 +106,29 @@ class _StateFolder:
         self._state = StateFolder(folder)
         self.store = ObjectStore(self._state.database)
         self._folders = PodFolders(folder)
-        self._logs = _logs_by_pod(folder / "logs")
+
+    @cached_property
+    def _logs(self) -> dict[str, list[str]]:
+        return _logs_by_pod(self.folder / "logs")
 
     @property
     def is_empty(self) -> bool:
         return not any(next(self.store.states(kind), None) for kind in ("Job", "CronJob", "Pod"))
+
+    def remove_all(self, kind: str) -> int:
+        """Remove every object of a kind in one statement; returns how many there were.
+
+        Logs stay until the folder goes, which `drop_empty` sees to.
+        """
+        database = self._state.database
+        if kind == "Pod":
+            rows = database.execute("SELECT namespace, name, uid FROM objects WHERE kind='Pod'")
+            for namespace, name, uid in rows:
+                metadata = {"namespace": namespace, "name": name, "uid": uid}
+                self._folders.of({"metadata": metadata}).remove_volumes()
+        count = database.execute("DELETE FROM objects WHERE kind=?", (kind,)).rowcount
+        self.store.commit()
+        return count
 
     def remove(self, uid: str) -> None:
         """Remove an object with its dependents, and the files of pods."""
