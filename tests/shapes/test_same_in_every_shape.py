@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -83,3 +84,13 @@ def test_hostile_items_arrive_the_same_in_every_shape(runtime: str) -> None:
     }
     args = ["$ITEM", "a$(FIRST)b", "$(CONST)", "$$ITEM", "$(my.var)", "'$ITEM'"]
     check(template(args, env, name="show-$INDEX"), HOSTILE, ("indexed", "chunks=7"), runtime)
+
+
+def test_a_container_gets_each_item_byte_for_byte_in_every_shape(tmp_path: Path) -> None:
+    items = [*HOSTILE, "$(SECRET)", "a$$b", "$", "$$", "(SECRET)", "$$(SECRET)$"]
+    env = {"SECRET": "s", "OWN": "$ITEM", "BOTH": "$(SECRET)$ITEM$(SECRET)"}
+    file = template(["$ITEM", "$(SECRET)$ITEM", "$ITEM$(SECRET)"], env, name="show-$INDEX")
+    for shape in ("jobs", "indexed", "chunks=7"):
+        shown = [json.loads(line) for line in seen(made(file, items, shape), tmp_path / shape)]
+        found = sorted((each["argv"], each["env"]["OWN"], each["env"]["BOTH"]) for each in shown)
+        assert found == sorted(([i, f"s{i}", f"{i}s"], i, f"s{i}s") for i in items), shape
