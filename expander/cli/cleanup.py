@@ -13,11 +13,11 @@ import click
 
 from expander.base.errors import ExpanderError, UsageError
 from expander.base.text import counted
-from expander.cli.group_options import group_options, wanted_of
 from expander.cli.help import Page
-from expander.cli.output import Output, printable, say
-from expander.cli.params import Duration
-from expander.cli.progress import Progress, Step
+from expander.cli.options.group import group_options, wanted_of
+from expander.cli.options.params import Duration
+from expander.cli.output.progress import Progress, Step
+from expander.cli.output.streams import Output, printable, say
 
 if TYPE_CHECKING:
     from expander.group.bookkeeping import AnyWriter

@@ -110,7 +110,7 @@ def _groups(ctx: click.Context) -> Iterator[str]:
 
 
 def _items(ctx: click.Context) -> Iterator[str]:
-    from expander.cli.group_options import source_of
+    from expander.cli.options.group import source_of
     from expander.manifests.edits import ITEM_ANNOTATION
 
     for job in islice(source_of(ctx.params).jobs(), MAX_OBJECTS):

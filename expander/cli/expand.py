@@ -8,15 +8,9 @@ import click
 
 from expander.base.errors import ItemError
 from expander.base.text import counted
-from expander.cli.batch_options import (
-    into_file,
-    item_options,
-    request_of,
-    template_options,
-    warn,
-)
 from expander.cli.help import Page
-from expander.cli.output import ItemErrors, Output, say_on_terminal
+from expander.cli.options.batch import into_file, item_options, request_of, template_options, warn
+from expander.cli.output.streams import ItemErrors, Output, say_on_terminal
 
 if TYPE_CHECKING:
     from expander.batch.expand import Expansion

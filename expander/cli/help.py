@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from expander.cli.log_options import log_options, start_log
+from expander.cli.options.log import log_options, start_log
 
 SECTIONS: Final = {
     "Items": ("sources", "combine", "include", "exclude", "slice", "limit"),

@@ -8,8 +8,8 @@ import click
 
 from expander.base.errors import UsageError
 from expander.cli.help import Page
-from expander.cli.output import Output, say
-from expander.cli.table import table
+from expander.cli.output.streams import Output, say
+from expander.cli.output.table import table
 
 EXAMPLES = """
 \b

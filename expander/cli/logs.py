@@ -16,12 +16,12 @@ import click
 
 from expander.base.errors import ExpanderError, InputError, UsageError
 from expander.base.text import counted
-from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
-from expander.cli.output import Output, say, show_error
-from expander.cli.params import Duration, filled
-from expander.cli.table import one_line
-from expander.cli.terminal import harmless
+from expander.cli.options.group import group_options, source_of, wanted_of
+from expander.cli.options.params import Duration, filled
+from expander.cli.output.streams import Output, say, show_error
+from expander.cli.output.table import one_line
+from expander.cli.output.terminal import harmless
 
 if TYPE_CHECKING:
     from expander.group.logs import ContainerRun, LogSelection

@@ -11,7 +11,7 @@ from importlib import import_module
 import click
 
 from expander.base.errors import ExpanderError, InputError
-from expander.cli.output import show_error, write_error
+from expander.cli.output.streams import show_error, write_error
 from expander.version import __version__
 
 
@@ -138,7 +138,7 @@ def program() -> None:
 def main() -> None:
     """Run the program with the process's arguments and exit."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
-        from expander.cli.terminal import open_closed_streams
+        from expander.cli.output.terminal import open_closed_streams
 
         open_closed_streams()
     sys.exit(run(sys.argv[1:]))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import InputError, ItemError, UsageError
-from expander.cli.batch_options import request_of, warn
 from expander.cli.expand import command as expand
 from expander.cli.help import Page
-from expander.cli.output import ItemErrors, Output, say
+from expander.cli.options.batch import request_of, warn
+from expander.cli.output.streams import ItemErrors, Output, say
 from expander.cli.submit import command as submit
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     Shows names, counts, concurrent and total pods, their requests, bytes in etcd, the time to send, what fits
     into the quotas of the namespaces, and the limits of clusters that the batch approaches.
     """
-    from expander.cli.plan_output import report_of
+    from expander.cli.output.plan import report_of
     from expander.plan.capacity import capacity_source
     from expander.plan.plan import Rate
     from expander.plan.survey import Survey

@@ -8,11 +8,11 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.batch_options import Command
 from expander.cli.help import Page
-from expander.cli.output import say
-from expander.cli.params import Duration
-from expander.cli.queue_options import broker_options, opened
+from expander.cli.options.batch import Command
+from expander.cli.options.params import Duration
+from expander.cli.options.queue import broker_options, opened
+from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
     pass

@@ -10,11 +10,11 @@ import click
 
 from expander.base.errors import ExpanderError, UsageError
 from expander.base.text import counted
-from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
-from expander.cli.output import Output, say, show_error
-from expander.cli.params import Amount
-from expander.cli.table import table as print_table
+from expander.cli.options.group import group_options, source_of, wanted_of
+from expander.cli.options.params import Amount
+from expander.cli.output.streams import Output, say, show_error
+from expander.cli.output.table import table as print_table
 
 if TYPE_CHECKING:
     from expander.group.source import Reader

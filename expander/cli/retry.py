@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.text import counted
-from expander.cli.executor_options import execute, executor_options, executor_settings
-from expander.cli.group_options import group_options, wanted_of
 from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
-from expander.cli.output import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
-from expander.cli.params import Duration, KeyValue
+from expander.cli.options.executor import execute, executor_options, executor_settings
+from expander.cli.options.group import group_options, wanted_of
+from expander.cli.options.params import Duration, KeyValue
+from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
 
 if TYPE_CHECKING:
     from expander.group.local_source import LocalSource
@@ -202,7 +202,7 @@ class _Ends:
     """Prints and counts what ends in this run."""
 
     def __init__(self, report: RetryReport, home: Path, quiet: bool) -> None:
-        from expander.cli.run_output import JobOutput
+        from expander.cli.output.run import JobOutput
 
         self.counts = {"succeeded": 0, "failed": 0}
         self._lines = report.lines

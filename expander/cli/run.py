@@ -10,7 +10,8 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.batch_options import (
+from expander.cli.help import Page
+from expander.cli.options.batch import (
     into_broker,
     item_options,
     request_of,
@@ -18,11 +19,10 @@ from expander.cli.batch_options import (
     template_options,
     warn,
 )
-from expander.cli.executor_options import execute, executor_options, executor_settings
-from expander.cli.group_options import report_option, save_report
-from expander.cli.help import Page
-from expander.cli.output import ItemErrors, OutcomeLines, Output, say
-from expander.cli.params import Duration
+from expander.cli.options.executor import execute, executor_options, executor_settings
+from expander.cli.options.group import report_option, save_report
+from expander.cli.options.params import Duration
+from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 
 if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
@@ -96,7 +96,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     request = request_of(arguments, flags, into_broker(flags, again=flags["fresh"]))
     batch = request.manifests(errors, warn)
     if flags["simulate"]:
-        from expander.cli.run_output import forecast
+        from expander.cli.output.run import forecast
 
         forecast(batch, flags["simulate"])
         errors.finish()
@@ -114,7 +114,7 @@ def _run(
 ) -> int:
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
-    from expander.cli.run_output import JobOutput
+    from expander.cli.output.run import JobOutput
     from expander.local.executor import Executor
     from expander.run.run import remove_state
 

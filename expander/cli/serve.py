@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.cli.executor_options import executor_options, executor_settings
 from expander.cli.help import Page
-from expander.cli.output import say
+from expander.cli.options.executor import executor_options, executor_settings
+from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
     from expander.local.apiserver.server_lock import ServerRecord

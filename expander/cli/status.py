@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from expander.base.errors import UsageError
-from expander.cli import status_output
-from expander.cli.group_options import group_options, source_of, wanted_of
 from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
-from expander.cli.output import MAX_ERRORS, Output, printable
-from expander.cli.progress import Display
+from expander.cli.options.group import group_options, source_of, wanted_of
+from expander.cli.output import status
+from expander.cli.output.progress import Display
+from expander.cli.output.streams import MAX_ERRORS, Output, printable
 from expander.group.job_status import JobStatus, JobStatusCache, group_summaries
 from expander.group.source import Reader
 from expander.kube.objects import Object
@@ -76,7 +76,7 @@ class _Lines:
 
     def __enter__(self) -> _Lines:
         if self._output == "csv":
-            self._put(status_output.csv_line(status_output.COLUMNS))
+            self._put(status.csv_line(status.COLUMNS))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,11 +104,11 @@ class _Lines:
 
     def _line(self, one: JobStatus) -> str:
         if self._output == "json":
-            return json.dumps(status_output.shown(one.job), ensure_ascii=False) + "\n"
+            return json.dumps(status.shown(one.job), ensure_ascii=False) + "\n"
         if self._output == "csv":
-            return status_output.csv_row(one, self._label, self._named)
+            return status.csv_row(one, self._label, self._named)
         if self._output == "name":
-            return f"{status_output.name_of(one.job)}\n"
+            return f"{status.name_of(one.job)}\n"
         why = one.explanation
         if self._output == "wide" and one.message and one.state != COMPLETE:
             why = f"{why}: {one.message}"
@@ -156,13 +156,13 @@ class _Picture:
             return ["waiting for the first Job"]
         now = time.time()
         groups = group_summaries(everything, self._label, self._named)
-        lines = [*status_output.groups_table(groups, now), "\n"]
+        lines = [*status.groups_table(groups, now), "\n"]
         found = [one for one in everything if not self._states or one.state in self._states]
         room = max(height - len(lines) - 3, 1)
         found.sort(key=_rank)
         if found:
             several = self._wide or len({one.outcome.namespace for one in found}) > 1
-            lines += status_output.items_table(found[:room], now, wide=self._wide, namespaces=several)
+            lines += status.items_table(found[:room], now, wide=self._wide, namespaces=several)
         if len(found) > room:
             lines.append(f"and {len(found) - room:,} more\n")
         return lines
@@ -261,18 +261,18 @@ def _ended_as(jobs: Iterable[Object], states: set[str]) -> list[Object]:
 
 
 def _put_jobs(out: Output, output: str, jobs: Sequence[Object]) -> None:
-    from expander.cli import status_output
+    from expander.cli.output import status
 
     if output == "name":
-        out.put("".join(f"{status_output.name_of(job)}\n" for job in jobs))
+        out.put("".join(f"{status.name_of(job)}\n" for job in jobs))
         return
-    for text in status_output.as_list(jobs) if output == "json" else status_output.as_yaml(jobs):
+    for text in status.as_list(jobs) if output == "json" else status.as_yaml(jobs):
         out.put(text)
 
 
 def _put(out: Output, output: str, source: AnySource, states: set[str], flags: dict[str, Any]) -> bool:
     """Print what takes the pods of the Jobs as well; returns whether there is no Job."""
-    from expander.cli import status_output
+    from expander.cli.output import status
     from expander.group.job_status import job_statuses
 
     whole = output not in ("csv", "table", "wide")
@@ -286,7 +286,7 @@ def _put(out: Output, output: str, source: AnySource, states: set[str], flags: d
         return True
     found = [one for one in everything if not states or one.state in states]
     if output == "csv":
-        for text in status_output.as_csv(found, flags["group_label"], flags["group"]):
+        for text in status.as_csv(found, flags["group_label"], flags["group"]):
             out.put(text)
     elif output in ("table", "wide"):
         _put_tables(out, output == "wide", source, everything, found, flags)
@@ -303,7 +303,7 @@ def _put_tables(
     found: Sequence[JobStatus],
     flags: dict[str, Any],
 ) -> None:
-    from expander.cli import status_output
+    from expander.cli.output import status
     from expander.group.attempts import pods_by_job
     from expander.group.job_status import group_summaries
     from expander.group.logs import log_tails
@@ -311,14 +311,14 @@ def _put_tables(
 
     now = time.time()
     groups = group_summaries(everything, flags["group_label"], flags["group"])
-    out.put("".join(status_output.groups_table(groups, now)))
+    out.put("".join(status.groups_table(groups, now)))
     if not found:
         return
     several = flags["everywhere"] or wide or len({one.outcome.namespace for one in found}) > 1
-    out.put("\n" + "".join(status_output.items_table(found, now, wide=wide, namespaces=several)))
+    out.put("\n" + "".join(status.items_table(found, now, wide=wide, namespaces=several)))
     if not wide:
-        out.put("".join(status_output.troubles(found)))
+        out.put("".join(status.troubles(found)))
     failed = [one.job for one in found if one.state == FAILED][:MAX_ERRORS]
     pods = pods_by_job(source.pods(failed)) if failed and flags["tail"] else {}
     lines = log_tails(source, failed, pods, flags["tail"])
-    out.put("".join(status_output.failures(found, lines)))
+    out.put("".join(status.failures(found, lines)))

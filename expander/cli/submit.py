@@ -11,7 +11,8 @@ import click
 
 from expander.base.errors import ExpanderError, UsageError
 from expander.base.text import counted
-from expander.cli.batch_options import (
+from expander.cli.interrupts import Interrupts
+from expander.cli.options.batch import (
     into_broker,
     item_options,
     request_of,
@@ -19,14 +20,13 @@ from expander.cli.batch_options import (
     template_options,
     warn,
 )
-from expander.cli.interrupts import Interrupts
-from expander.cli.output import ItemErrors, say
-from expander.cli.params import Duration, filled
+from expander.cli.options.params import Duration, filled
+from expander.cli.output.streams import ItemErrors, say
 from expander.cli.resume import Remembered, resumed, run_of, same_cluster
 
 if TYPE_CHECKING:
-    from expander.cli.progress import ItemCount
-    from expander.cli.submit_output import SubmitReport
+    from expander.cli.output.progress import ItemCount
+    from expander.cli.output.submit import SubmitReport
     from expander.manifests.manifest import Manifest
     from expander.submit.submit import Submitter
 
@@ -161,8 +161,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     group records what arrived.
     """
     from expander.base.state_dir import state_folder
-    from expander.cli.progress import ItemCount, Progress
-    from expander.cli.submit_output import SubmitReport, submit_step
+    from expander.cli.output.progress import ItemCount, Progress
+    from expander.cli.output.submit import SubmitReport, submit_step
     from expander.group.collect import ClusterCollector
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Counts, Submitter, dry_run_outcomes

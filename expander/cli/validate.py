@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from expander.cli.help import Page
-from expander.cli.log_options import verbosity
-from expander.cli.output import Output
-from expander.cli.params import LabelKey
-from expander.cli.validate_reports import FORMATS, report_of
+from expander.cli.options.log import verbosity
+from expander.cli.options.params import LabelKey
+from expander.cli.output.streams import Output
+from expander.cli.output.validate import FORMATS, report_of
 
 EXAMPLES = """
 \b

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from expander.cli.group_options import group_options, report_option, save_report, source_of, wanted_of
 from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
-from expander.cli.output import say
-from expander.cli.params import Duration
+from expander.cli.options.group import group_options, report_option, save_report, source_of, wanted_of
+from expander.cli.options.params import Duration
+from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,8 +77,8 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
 
     Prints each Job as it finishes. Survives restarts of the API server.
     """
-    from expander.cli.progress import Progress
-    from expander.cli.wait_output import WaitOutput
+    from expander.cli.output.progress import Progress
+    from expander.cli.output.wait import WaitOutput
     from expander.group.open import nothing_found
     from expander.group.wait import Waiter, WaitGoal
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from expander.cli.terminal import harmless
+from expander.cli.output.terminal import harmless
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from expander.cli.table import table
+from expander.cli.output.table import table
 from expander.group.records import records
 from expander.group.table import Row, as_csv, as_joblog, as_json, as_json_lines, as_text, record_row
 from tests.group.fakes import BEGIN, FakeReader, job, pod

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.text import counted, plural
-from expander.cli.output import MAX_ERRORS, Output, printable, say
+from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
 
 if TYPE_CHECKING:
-    from expander.cli.progress import Step
+    from expander.cli.output.progress import Step
     from expander.submit.delivery import Outcome
     from expander.submit.submit import Counts, Submitter
 
@@ -106,7 +106,7 @@ class SubmitReport:
 
 def submit_step(submit: Submitter, tally: Counts, total: Callable[[], int | None]) -> Step:
     """How far ``submit`` is; ``total`` gives the number of items."""
-    from expander.cli.progress import Step
+    from expander.cli.output.progress import Step
 
     workers = submit.workers
     counts = workers.counts()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from expander.cli.output import printable
+from expander.cli.output.streams import printable
 
 MAX_CELL_WIDTH: Final = 60
 """Columns of a cell; the last cell of a line is never cut."""

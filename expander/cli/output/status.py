@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.cli.output import MAX_ERRORS, printable
-from expander.cli.table import natural, table, without_empty
+from expander.cli.output.streams import MAX_ERRORS, printable
+from expander.cli.output.table import natural, table, without_empty
 from expander.group.job_status import STATES, GroupSummary, JobStatus, group_of
 from expander.kube.objects import Object, uid_of
 from expander.kube.time import api_time, human, unix

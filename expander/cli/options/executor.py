@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.cli.batch_options import Command
 from expander.cli.interrupts import Interrupts
-from expander.cli.output import say
-from expander.cli.params import Amount, Duration, KeyValue, Variable, unique
+from expander.cli.options.batch import Command
+from expander.cli.options.params import Amount, Duration, KeyValue, Variable, unique
+from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
     from expander.local.executor import Executor
@@ -94,7 +94,7 @@ def execute(executor: Executor, work: Iterator[Manifest], **settings: Any) -> Ru
 
     ``settings`` are those of `run.run.Run`.
     """
-    from expander.cli.progress import job_progress
+    from expander.cli.output.progress import job_progress
     from expander.run.run import Run
 
     with executor, job_progress() as progress:

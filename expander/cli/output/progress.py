@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self, TextIO
 
 from expander.base.errors import ExpanderError
-from expander.cli.output import above_display, displays, printable
-from expander.cli.table import fit
+from expander.cli.output.streams import above_display, displays, printable
+from expander.cli.output.table import fit
 
 REFRESH_SECONDS: Final = 0.2
 """Time between two drawings."""
@@ -218,7 +218,7 @@ class ItemCount:
 
     def _count(self) -> None:
         from expander.batch.load import is_template
-        from expander.cli.batch_options import spec_of
+        from expander.cli.options.batch import spec_of
         from expander.items import items
 
         flags = self._flags

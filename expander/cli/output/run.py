@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expander.base.text import counted, plural
-from expander.cli.output import MAX_ERRORS, OutcomeLines, Output, say
-from expander.cli.terminal import harmless
+from expander.cli.output.streams import MAX_ERRORS, OutcomeLines, Output, say
+from expander.cli.output.terminal import harmless
 from expander.group.job_status import job_status
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from expander.cli.batch_options import Command
+from expander.cli.options.batch import Command
 
 if TYPE_CHECKING:
     from expander.queues.queue import Queue

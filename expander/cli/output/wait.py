@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from expander.base.errors import ExpanderError
 from expander.base.text import counted
-from expander.cli import status_output
-from expander.cli.output import MAX_ERRORS, OutcomeLines, Output, printable, say
-from expander.cli.progress import Step
-from expander.cli.status_output import name_of
+from expander.cli.output import status
+from expander.cli.output.progress import Step
+from expander.cli.output.status import name_of
+from expander.cli.output.streams import MAX_ERRORS, OutcomeLines, Output, printable, say
 from expander.group.attempts import pods_by_job
 from expander.group.job_status import JobStatus, job_status, statuses_of_jobs
 from expander.group.wait import DELETED_JOB, FAILED_JOB, SUCCEEDED_JOB, JobCounts
@@ -59,7 +59,7 @@ class WaitOutput:
         elif not self._quiet:
             why = f": {one.explanation}" if became == FAILED_JOB and one.explanation else ""
             seconds = one.outcome.seconds
-            took = f" ({status_output.span_of(one, 0.0)})" if seconds is not None else ""
+            took = f" ({status.span_of(one, 0.0)})" if seconds is not None else ""
             self._out.put(printable(f"{name_of(job)} {WORDS[became]}{why}{took}") + "\n")
 
     def _standing(self, job: Object, became: str) -> JobStatus:
@@ -115,6 +115,6 @@ class WaitOutput:
             found = [job_status(job, (), {}) for job in shown]
         for one in found:
             words = f": {one.summary}" if one.summary else ""
-            say(f"{one.state.lower()}: {status_output.label(one)}{words}")
+            say(f"{one.state.lower()}: {status.label(one)}{words}")
         if len(jobs) > MAX_ERRORS:
             say(f"and {len(jobs) - MAX_ERRORS:,} more")

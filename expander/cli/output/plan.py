@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from expander.base.text import counted, plural
-from expander.cli.output import Output, printable
-from expander.cli.table import table
+from expander.cli.output.streams import Output, printable
+from expander.cli.output.table import table
 from expander.kube.resources import Amounts
 from expander.plan.limits import minutes
 from expander.plan.plan import Plan
@@ -146,7 +146,7 @@ MAX_NAMES = 10
 """Names shown in a report."""
 
 
-class Report(Protocol):
+class PlanReport(Protocol):
     """What every format offers."""
 
     def add(self, name: str) -> None:
@@ -156,14 +156,14 @@ class Report(Protocol):
         """There are no more: the plan, or one for each shape with the asked one first."""
 
 
-def report_of(output: str, out: Output, on_quota: str = "wait") -> Report:
+def report_of(output: str, out: Output, on_quota: str = "wait") -> PlanReport:
     """The report of a format; ``on_quota`` is the option of that name."""
     if output == "json":
-        return JsonReport(out)
-    return NameReport(out) if output == "name" else TextReport(out, on_quota)
+        return JsonPlan(out)
+    return PlanNames(out) if output == "name" else TextPlan(out, on_quota)
 
 
-class NameReport:
+class PlanNames:
     """Names as ``kubectl -o name`` prints them, nothing else."""
 
     def __init__(self, out: Output) -> None:
@@ -178,7 +178,7 @@ class NameReport:
         self._out.finish()
 
 
-class JsonReport:
+class JsonPlan:
     """One JSON object: all names, written as they come, then the plan; with several all in ``plans``."""
 
     def __init__(self, out: Output) -> None:
@@ -200,7 +200,7 @@ class JsonReport:
         self._out.finish()
 
 
-class TextReport:
+class TextPlan:
     """For people: the first names, the figures, notes, then a line for each shape."""
 
     def __init__(self, out: Output, on_quota: str) -> None:

@@ -13,8 +13,8 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.output import say
-from expander.cli.params import Duration, KeyValue, LabelKey, read_values, unique
+from expander.cli.options.params import Duration, KeyValue, LabelKey, read_values, unique
+from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
     from expander.batch.request import BatchRequest

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from xml.sax.saxutils import escape, quoteattr
 
 from expander.base.text import counted
-from expander.cli.output import printable, say
+from expander.cli.output.streams import printable, say
 from expander.version import __version__
 
 if TYPE_CHECKING:

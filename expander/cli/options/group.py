@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from expander.base.errors import UsageError
-from expander.cli.output import say
-from expander.cli.params import LabelKey
+from expander.cli.options.params import LabelKey
+from expander.cli.output.streams import say
 from expander.version import __version__
 
 if TYPE_CHECKING:

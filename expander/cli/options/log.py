@@ -61,7 +61,7 @@ def _listen(verbosity: int, path: str | None) -> None:
 
 
 def _to_stderr(line: str) -> None:
-    from expander.cli.output import write_error
+    from expander.cli.output.streams import write_error
 
     write_error(line)
 

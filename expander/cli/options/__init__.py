@@ -1,0 +1,1 @@
+"""Options that several commands share, the types of their values, and what they mean."""

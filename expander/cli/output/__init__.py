@@ -1,0 +1,1 @@
+"""What commands print: streams, tables, progress, and the outputs of single commands."""
