@@ -276,7 +276,7 @@ def test_a_dry_run_shows_names_and_counts_and_writes_nothing(folder: Path) -> No
         "job/process-item-2  -> jobs/job-2.yaml",
         "... and 998 more",
     ]
-    assert lines[3].startswith("1,000 manifests (1,000 Job; ")
+    assert lines[3].startswith("1,000 manifests (1,000 Jobs; ")
     assert not (folder / "jobs").exists()
 
 

@@ -113,7 +113,7 @@ def test_a_job_that_is_deleted_while_unfinished_is_told_as_such(served: Server) 
         assert served.request("DELETE", path).code == 200
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert output == "job.batch/leaver deleted before it was seen to end\n"
+    assert output == "job.batch/leaver deleted before it finished\n"
     assert errors == "2 Jobs: 1 complete, 0 failed, 1 deleted\n"
 
 
