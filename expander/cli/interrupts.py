@@ -12,7 +12,7 @@ def end_now() -> None:
 
 
 class Interrupts:
-    """Within it the first SIGINT or SIGTERM calls ``first`` with its number, every other one ``again``."""
+    """Within it the first SIGINT, SIGTERM or SIGHUP calls ``first`` with its number, others ``again``."""
 
     def __init__(self, first: Callable[[int], None], again: Callable[[], None] = end_now) -> None:
         self._first = first
@@ -21,6 +21,8 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        if (hangup := signal.getsignal(signal.SIGHUP)) is not signal.SIG_IGN:  # as it is under nohup
+            self._before[signal.SIGHUP] = hangup
         for number in self._before:
             signal.signal(number, self._on_signal)
         return self

@@ -19,7 +19,7 @@ from expander.local.controllers.events import Recorder
 from expander.local.controllers.garbage_collector import GarbageCollector, Propagation
 from expander.local.controllers.job import conditions
 from expander.local.controllers.job.controller import SyncResult
-from expander.local.controllers.pods import ENDED, PodControl
+from expander.local.controllers.pods import ENDED, PodControl, controller_of
 from expander.local.controllers.services import ServiceLister
 from expander.local.controllers.volcano.controller import JobControllers
 from expander.local.controllers.volcano.pods import pod_group_of
@@ -28,7 +28,7 @@ from expander.local.registry import create_object, prepare_for_update
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
 from expander.local.store.events import SCHEDULER, EventStore
-from expander.local.store.job_states import OPEN
+from expander.local.store.job_states import OPEN, without_active_pod
 from expander.local.store.objects import ObjectStore
 from expander.local.workqueue import WorkQueue
 
@@ -123,6 +123,22 @@ class ControlPlane:
             if (pod := self.pods.get(uid)) is not None:
                 self._kubelet.record(pod, *event, now)
         self.pods.set_status(uid, status)
+
+    def undo_pod(self, uid: str) -> None:
+        """A bound pod was cut short: it did not happen. A Job's is gone, not counted; others wait again."""
+        pod = self.pods.get(uid)
+        if pod is None:
+            return
+        job = self.store.by_uid(controller_of(pod) or "")
+        if pod["metadata"].get("deletionTimestamp"):
+            self.pods.set_status(uid, {**pod["status"], "phase": "Failed"})
+        elif job is None:
+            self.pod_over(uid)
+            self.pods.unbind(uid)
+        else:
+            self.pods.forget(uid)
+            job = self.store.put({**job, "status": without_active_pod(job)})
+            self.groups.update(job)
 
     def deadline(self) -> float | None:
         """When the next sync has something to do even if nothing happens; in the past: at once."""

@@ -12,18 +12,20 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from expander.base.errors import NotFound
 from expander.base.log import Log
+from expander.kube.objects import statuses_of
 from expander.local import recovery
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.node import Node
+from expander.local.runtime.runtime import Exit, Started
 from expander.local.runtime.select import select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient
 from expander.local.scheduler import Scheduler
@@ -52,7 +54,8 @@ class Executor(ApiOperations):
     folders, ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
     ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder.
     ``history`` is how many changes are kept for watches. ``shared`` makes it a cluster with namespaces,
-    quotas and a node object (see `controllers.scope`). ``clock`` gives Unix seconds.
+    quotas and a node object (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that
+    `stop` gives a pod. ``clock`` gives Unix seconds.
 
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
     Raises ExpanderError when the folder is in use or cannot be used, UsageError for a runtime that cannot.
@@ -73,11 +76,14 @@ class Executor(ApiOperations):
         keep_volumes: bool = False,
         history: int = 0,
         shared: bool = False,
+        stop_grace: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         chosen, self.note = select_runtime(runtime, images)
         self._clock = clock
         self._closed = False
+        self._stopping = False
+        self._stop_grace = stop_grace
         self._pause = 0.0
         self._settled: list[str] = []
         self._bound: list[Object] = []
@@ -126,6 +132,8 @@ class Executor(ApiOperations):
 
     def deadline(self) -> float | None:
         """When `step` has something to do even if nothing happens (Unix seconds); None for never."""
+        if self._stopping:
+            return self._kubelet.deadline()
         times = [at for at in (self._kubelet.deadline(), self._control.deadline()) if at is not None]
         return min(times) if times else None
 
@@ -139,6 +147,9 @@ class Executor(ApiOperations):
             time.sleep(self._pause)
         self._poll.poll(None if timeout is None else timeout * 1000)
         now = self._clock()
+        if self._stopping:
+            self._step_stopping(now)
+            return
         for change in self._kubelet.step(now):
             self._control.pod_changed(change.uid, change.status, change.events, now, gone=change.gone)
             self._settled += change.settled
@@ -192,6 +203,29 @@ class Executor(ApiOperations):
         log.info("draining: no pod is started from now on")
         self._control.work_queue.paused = True
 
+    def stop(self) -> None:
+        """Begin to end all pods, as a node that shuts down does; `step` until `running` is 0.
+
+        Containers get SIGTERM and the time that their pods ask for (at most ``stop_grace``), then SIGKILL.
+        What is stopped did not happen: its Jobs are pending again, and the next executor of the folder runs
+        them anew. For good.
+        """
+        if not self._stopping:
+            self.drain()
+            self._stopping = True
+            for pod in self._bound:
+                self._control.undo_pod(pod["metadata"]["uid"])
+            self._supervisor.abandon()
+            self._kubelet.stop_all(self._clock(), self._stop_grace)
+
+    def _step_stopping(self, now: float) -> None:
+        for change in self._kubelet.step(now):
+            if change.gone or not was_cut_short(change.status):
+                self._control.pod_changed(change.uid, change.status, change.events, now, gone=change.gone)
+            else:
+                self._control.undo_pod(change.uid)
+        self._control.commit()
+
     def close(self) -> None:
         """Kill what still runs, wait until it is gone, and give the folder back.
 
@@ -203,8 +237,18 @@ class Executor(ApiOperations):
         try:
             self._control.commit()
         finally:
-            self._supervisor.close()
+            ends = self._supervisor.close()
+            if self._stopping:
+                self._undo_killed(ends)
             self._state.close()
+
+    def _undo_killed(self, ends: Iterable[Started | Exit]) -> None:
+        """Undo the pods that were killed before they had stopped, so that they do not count as running."""
+        ended = {end.key.partition("/")[0] for end in ends if isinstance(end, Exit) and not end.lost}
+        for uid in self._control.scheduler.scheduled():
+            if uid not in ended:
+                self._control.undo_pod(uid)
+        self._control.commit()
 
     def __enter__(self) -> Self:
         return self
@@ -213,6 +257,14 @@ class Executor(ApiOperations):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def was_cut_short(status: Object) -> bool:
+    """Whether a pod that was being stopped has ended for that, and not by itself."""
+    if status.get("phase") != "Failed":
+        return False
+    ends = [(each.get("state") or {}).get("terminated") for each in statuses_of({"status": status})]
+    return not any(end and end["exitCode"] and end["reason"] != "ContainerStatusUnknown" for end in ends)
 
 
 def _cores() -> int:

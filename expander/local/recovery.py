@@ -126,12 +126,8 @@ def _replay_or_undo(
     status = _replayed_status(pod, ends, player)
     if status is not None:
         control.pods.set_status(uid, status)
-    elif pod["metadata"].get("deletionTimestamp"):
-        control.pods.set_status(uid, {**pod["status"], "phase": "Failed"})
-    elif controller_of(pod) is not None:
-        control.pods.forget(uid)
     else:
-        control.pods.unbind(uid)
+        control.undo_pod(uid)
 
 
 def _replayed_status(

@@ -137,6 +137,10 @@ class Scheduler:
         """Pods that have a place."""
         return len(self._placed)
 
+    def scheduled(self) -> list[str]:
+        """The pods that have a place."""
+        return list(self._placed)
+
     @property
     def spare(self) -> int:
         """How many more pods could be used now, counting those that wait and will fit in time."""

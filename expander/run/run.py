@@ -170,13 +170,14 @@ class Run:
         self._halt = halt
         self._ends_at = None if timeout is None else clock() + timeout
         self._clock = clock
-        self._interrupts = 0
-        self._draining = False
+        self.interrupts = 0
+        """How often it was interrupted."""
+        self._draining = self._stopping = False
         self._ended = {"succeeded": 0, "failed": 0}
 
     def interrupt(self) -> None:
-        """The first call stops new Jobs and waits for running ones; the second stops everything."""
-        self._interrupts += 1
+        """The first call waits for running Jobs, the second stops them, the third kills what is left."""
+        self.interrupts += 1
 
     def go(self) -> RunEnd:
         """Run until everything has ended or there is a reason to stop."""
@@ -251,20 +252,30 @@ class Run:
                 self._told.add(words)
                 self._on_note(f"waiting: {words}")
 
+    def _stop(self, result: RunEnd, why: str) -> bool:
+        """Stop what runs, with its grace period; whether nothing is left to wait for."""
+        self._draining = self._stopping = True
+        result.stopped = why
+        self._executor.stop()
+        return self._executor.running == 0
+
     def _over(self, result: RunEnd, more: bool) -> bool:
         executor, counts = self._executor, result.counts
-        if self._interrupts > 1:
+        if self.interrupts > 2:
             result.stopped = "interrupted"
             return True
+        if self._stopping:
+            return executor.running == 0
+        if self.interrupts > 1:
+            return self._stop(result, "interrupted")
         if self._ends_at is not None and self._clock() >= self._ends_at:
             self._tell_stalls()
-            result.stopped = "timed out"
-            return True
+            return self._stop(result, "timed out")
         if self._halt is not None and self._halt.reached(counts["succeeded"], counts["failed"]):
             result.stopped = "halted"
             if self._halt.now:
-                return True
-        if (self._interrupts or result.stopped) and not self._draining:
+                return self._stop(result, "halted")
+        if (self.interrupts or result.stopped) and not self._draining:
             self._draining = True
             result.stopped = result.stopped or "interrupted"
             executor.drain()

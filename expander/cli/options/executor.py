@@ -69,6 +69,11 @@ _OPTIONS = [
         show_default=True,
         help="Back-off after the first failed pod; it doubles.",
     ),
+    click.option(
+        "--grace",
+        type=Duration(),
+        help="Longest time that stopped pods get to end.  [default: terminationGracePeriodSeconds]",
+    ),
 ]
 
 
@@ -83,6 +88,7 @@ def executor_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `local.executor.Executor` that the options set."""
     plain = ("runtime", "jobs", "cpus", "memory", "backoff_base")
     return {name: flags[name] for name in plain} | {
+        "stop_grace": flags["grace"],
         "variables": unique(flags["variables"], "--env"),
         "images": unique(flags["images"], "--image"),
         "claims": {name: Path(path) for name, path in unique(flags["claims"], "--claim").items()},
@@ -90,7 +96,7 @@ def executor_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def execute(executor: Executor, work: Iterator[Manifest], **settings: Any) -> RunEnd:
-    """Run to the end, with progress; the first interrupt drains, the second one stops what runs.
+    """Run to the end, with progress; interrupts drain, then stop what runs, then kill it.
 
     ``settings`` are those of `run.run.Run`.
     """
@@ -107,5 +113,10 @@ def execute(executor: Executor, work: Iterator[Manifest], **settings: Any) -> Ru
             else:
                 run.interrupt()
 
-        with Interrupts(interrupted, run.interrupt):
+        def again() -> None:
+            run.interrupt()
+            if run.interrupts == 2:
+                say("Stopping running Jobs (Ctrl-C again to kill them)")
+
+        with Interrupts(interrupted, again):
             return run.go()

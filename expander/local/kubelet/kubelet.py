@@ -132,6 +132,14 @@ class Kubelet:
             worker.terminate(now, grace)
         self._sync(worker, now)
 
+    def stop_all(self, now: float, grace: float | None) -> None:
+        """End all pods, each within what it asks for, but no more than ``grace`` seconds."""
+        for worker in list(self._workers.values()):
+            if not worker.pod.over:
+                own = worker.pod.termination_grace_seconds()
+                worker.terminate(now, own if grace is None else min(own, grace))
+            self._sync(worker, now)
+
     def sweep(self) -> None:
         """Remove the volumes of pods that are not known: what earlier runs left. Logs stay."""
         self._context.folders.sweep(self._workers)

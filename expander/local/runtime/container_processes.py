@@ -23,6 +23,7 @@ class ContainerProcess:
     """One container: the process that was started for it, and what is known of its end."""
 
     __slots__ = (
+        "abandoned",
         "cgroup",
         "control",
         "finished",
@@ -57,7 +58,7 @@ class ContainerProcess:
         self.log = log
         self.memory: int | None = None
         self.cgroup: str | None = None
-        self.oom = self.lost = self.killed = False
+        self.oom = self.lost = self.killed = self.abandoned = False
         self.status = 0
         self.finished = 0.0
         self.strays: set[int] = set()

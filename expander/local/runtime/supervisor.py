@@ -204,11 +204,16 @@ class SupervisorProcess:
     def _settle(self, keys: list[str]) -> None:
         self.report.journal.settle(keys)
 
+    def _abandon(self) -> None:
+        for child in self.family.by_key.values():
+            child.abandoned = True
+
     _commands: ClassVar[dict[str, Callable[..., None]]] = {
         wire.LAUNCH: _launch,
         wire.REFUSE: _refuse,
         wire.SIGNAL: _signal,
         wire.SETTLED: _settle,
+        wire.ABANDON: _abandon,
     }
 
     def _reap(self) -> None:
@@ -235,7 +240,13 @@ class SupervisorProcess:
         number = -code if code < 0 else None
         ended = code if number is None else None
         self.report.ended(
-            child.key, ended, number, child.started, child.finished, oom, lost=child.lost and killed
+            child.key,
+            ended,
+            number,
+            child.started,
+            child.finished,
+            oom,
+            lost=child.abandoned or (child.lost and killed),
         )
 
     def _finish(self) -> None:

@@ -114,6 +114,10 @@ class SupervisorClient:
         """Signal a container: all its processes, or its first one alone. Nothing happens if it has ended."""
         self._send((wire.SIGNAL, key, int(number), whole))
 
+    def abandon(self) -> None:
+        """All that runs now is about to be stopped: however it ends, its end counts as lost."""
+        self._send((wire.ABANDON,))
+
     def settled(self, keys: Iterable[str]) -> None:
         """The ends of these are stored durably by the caller: the journal need not keep them."""
         self._send((wire.SETTLED, list(keys)))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import marshal
 from typing import Any
 
-LAUNCH, REFUSE, SIGNAL, SETTLED = "launch", "refuse", "signal", "settled"
-"""To the supervisor: start this; record that this cannot be started; signal; the ends of these are kept."""
+LAUNCH, REFUSE, SIGNAL, SETTLED, ABANDON = "launch", "refuse", "signal", "settled", "abandon"
+"""To the supervisor: start this; record that this cannot be started; signal; the ends of these are kept;
+from now on what runs does not end by itself.
+"""
 
 STARTED, EXIT = "started", "exit"
 """From the supervisor; the rest of the tuple is the fields of `runtime.Started` and `runtime.Exit`."""

@@ -57,3 +57,17 @@ def job_state(job: Mapping[str, Any]) -> str:
     if status.get("active"):
         return RUNNING
     return SUSPENDED if job["spec"].get("suspend") else PENDING
+
+
+def without_active_pod(job: Mapping[str, Any]) -> dict[str, Any]:
+    """The status of a Job, or Volcano Job, of whose active pods one was undone."""
+    status = dict(job.get("status") or {})
+    field = "running" if "state" in status else "active"
+    left = (status.pop(field, 0) or 0) - 1
+    if left > 0:
+        status[field] = left
+    elif "state" in status and status["state"].get("phase") == "Running":
+        status["state"] = {**status["state"], "phase": "Pending"}
+    if status.get("ready"):
+        status["ready"] = min(status["ready"], max(0, left))
+    return status

@@ -1,0 +1,106 @@
+"""Stopping an executor: SIGTERM, the grace period, SIGKILL; what was stopped did not happen."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.local.executor import Executor
+from expander.local.kubelet.pod_files import PodFolders
+from expander.local.logs import last_output
+
+POLITE = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done"
+STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.05; done"
+
+
+def job(name: str, script: str, grace: int = 60) -> dict[str, Any]:
+    spec = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": grace,
+        "containers": [{"name": "c", "image": "sh", "command": ["sh", "-c", script]}],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"backoffLimit": 0, "template": {"spec": spec}},
+    }
+
+
+def log_of(folder: Path, pods: list[dict[str, Any]]) -> bytes:
+    return b"".join(last_output(PodFolders(folder).of(pod).log("c", 0), 1000) for pod in pods)
+
+
+def up(executor: Executor, folder: Path, count: int) -> list[dict[str, Any]]:
+    """The pods, once each has said that it is up."""
+    while True:
+        executor.step(0.05)
+        pods = list(executor.list("Pod"))
+        if log_of(folder, pods).count(b"up\n") == count:
+            return pods
+
+
+def stop(executor: Executor) -> None:
+    executor.stop()
+    while executor.running:
+        executor.step(0.1)
+
+
+@pytest.mark.parametrize("script", [POLITE, STUBBORN])
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_is_stopped_is_pending_and_runs_anew(tmp_path: Path, script: str, times: int) -> None:
+    flag = tmp_path / "flag"
+    names = [f"j{number}" for number in range(3)]
+    scripts = dict.fromkeys(names, f"if [ -e {flag} ]; then echo again; exit 0; fi; {script}")
+    folder = tmp_path / "state"
+    for _ in range(times):
+        with Executor(folder, runtime="process", stop_grace=1.0) as executor:
+            executor.submit(job(name, scripts[name]) for name in names)
+            pods = up(executor, folder, 3)
+            stop(executor)
+            counts = executor.group()
+            assert (counts["running"], counts["pending"], counts["failed"]) == (0, 3, 0)
+        assert log_of(folder, pods).count(b"bye\n") == (3 if script == POLITE else 0)
+    flag.touch()
+    with Executor(folder, runtime="process") as executor:
+        assert executor.run(lambda it: it.group()["succeeded"] == 3)
+        assert executor.group()["failed"] == 0
+
+
+def test_the_grace_period_of_a_pod_counts_if_it_is_shorter(tmp_path: Path) -> None:
+    with Executor(tmp_path, runtime="process", stop_grace=3600.0) as executor:
+        executor.submit([job("j", STUBBORN, grace=1)])
+        up(executor, tmp_path, 1)
+        stop(executor)
+        assert executor.group()["running"] == 0
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, "succeeded"), (7, "failed")])
+def test_what_ended_by_itself_before_counts(tmp_path: Path, code: int, state: str) -> None:
+    with Executor(tmp_path, runtime="process") as executor:
+        executor.submit([job("a", f"exit {code}"), job("b", POLITE)])
+        up(executor, tmp_path, 1)
+        while not executor.group()[state]:
+            executor.step(0.1)
+        stop(executor)
+        assert {key: value for key, value in executor.group().items() if value} == {state: 1, "pending": 1}
+
+
+def test_a_close_while_it_stops_kills_at_once_and_leaves_nothing_running(tmp_path: Path) -> None:
+    with Executor(tmp_path, runtime="process") as executor:
+        executor.submit([job("j", STUBBORN, grace=3600)])
+        up(executor, tmp_path, 1)
+        executor.stop()
+        executor.step(0.1)
+    with Executor(tmp_path, runtime="process") as executor:
+        executor.drain()
+        assert executor.group()["running"] == 0
+
+
+def test_a_pod_of_its_own_waits_again(tmp_path: Path) -> None:
+    spec = job("p", POLITE)["spec"]["template"]["spec"]
+    with Executor(tmp_path, runtime="process") as executor:
+        executor.submit([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}])
+        up(executor, tmp_path, 1)
+        stop(executor)
+        assert executor.get("Pod", "default", "p")["status"]["phase"] == "Pending"
