@@ -190,6 +190,26 @@ def test_ctrl_c_twice_stops_everything_and_leaves_no_process(started: Start) -> 
     assert left.stdout == ""
 
 
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT] * 2])
+def test_what_a_signal_stops_hears_of_it_and_is_not_running_afterwards(
+    started: Start, signals: list[signal.Signals]
+) -> None:
+    here = Path.cwd()
+    script = f"trap 'touch {here}/heard; exit 0' TERM; touch {here}/begun; while :; do sleep 0.05; done"
+    process = started(template(script), "a", "--grace", "60s")
+    wait_for("begun")
+    process.send_signal(signals[0])
+    if len(signals) > 1:
+        assert process.stderr is not None
+        assert any("Interrupted: waiting" in line for line in process.stderr)
+        process.send_signal(signals[1])
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert Path("heard").exists()
+    assert "1 pending" in errors
+    assert " running" not in errors.splitlines()[-2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
