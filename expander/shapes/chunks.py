@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from expander.base.errors import InputError
+from expander.kube.expansion import literal
 from expander.manifests.manifest import Manifest
 from expander.shapes.containers import Containers, only_container
 from expander.shapes.indexed import DEFAULT_LIMIT
@@ -27,7 +28,7 @@ from expander.shapes.job_template import (
     rewrite,
 )
 from expander.shapes.shape import Shape
-from expander.shapes.shell import cleaning, protect
+from expander.shapes.shell import cleaning
 
 NUMBER_ROOM = 7
 """Characters kept free for the number of the Job behind its name."""
@@ -135,8 +136,8 @@ def chunk(
     words = [str(first), str(DEFAULT_LIMIT if limit is None else limit), *texts]
     rewrite(
         container,
-        command=["/bin/sh", "-c", protect(runner), "sh"],
-        args=[protect(word) for word in words],
+        command=["/bin/sh", "-c", literal(runner), "sh"],
+        args=[literal(word) for word in words],
         env=difference.native_env or None,
     )
     _fail_once(spec, container["name"], warnings)

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 _SERVICE = re.compile(r"[A-Z_][A-Z0-9_]*_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[A-Z0-9_]+)?)")
-_EXPANDED = re.compile(r"\$(?=[$(])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +83,6 @@ def _add(parts: list[str | Later], more: Word) -> None:
             parts[-1] = last + part
         else:
             parts.append(part)
-
-
-def protect(text: str) -> str:
-    """A text for ``command``, ``args`` or ``env`` of which the kubelet makes exactly ``text``."""
-    return _EXPANDED.sub("$$", text)
 
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -16,6 +16,7 @@ from typing import Any
 
 from expander.base import merkle
 from expander.base.errors import InputError, UsageError
+from expander.kube.expansion import literal
 from expander.manifests.manifest import Manifest
 from expander.shapes.broker import find_broker
 from expander.shapes.chunks import ONE_ITEM
@@ -33,7 +34,7 @@ from expander.shapes.job_template import (
     rewrite,
 )
 from expander.shapes.shape import Shape
-from expander.shapes.shell import Word, cleaning, protect
+from expander.shapes.shell import Word, cleaning
 
 WORKERS = 10
 """Pods at a time, where nobody says how many."""
@@ -107,7 +108,7 @@ def queued(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) 
         env=[
             *difference.native_env,
             _url(shape),
-            {"name": QUEUE, "value": protect(queue)},
+            {"name": QUEUE, "value": literal(queue)},
             {"name": ROOT, "value": root},
         ],
     )
@@ -143,7 +144,7 @@ def _url(shape: Shape) -> Tree:
             "name": URL,
             "valueFrom": {"secretKeyRef": {"name": shape.secret, "key": SECRET_KEY}},
         }
-    return {"name": URL, "value": protect(shape.url or "")}
+    return {"name": URL, "value": literal(shape.url or "")}
 
 
 def _workers(spec: Tree, container: str, count: int, limit: int, shape: Shape, warnings: list[str]) -> None:
