@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,7 +40,8 @@ Exit codes: 0 everything was read, 1 some logs could not be read, 2 wrong usage 
 130 interrupted.
 """
 
-FORMATS: Final = ("table", "csv", "json", "jsonl", "joblog")
+FORMAT_NAMES: Final = ("table", "csv", "json", "jsonl", "joblog")
+"""`group.table.FORMATS`, which is not imported for the help, and the table for people."""
 
 
 @click.command(cls=Page, epilog=EXAMPLES)
@@ -51,7 +52,7 @@ FORMATS: Final = ("table", "csv", "json", "jsonl", "joblog")
     "--output",
     "outputs",
     multiple=True,
-    metavar="|".join((*FORMATS, "DIR")),
+    metavar="|".join((*FORMAT_NAMES, "DIR")),
     help="Table format (joblog: GNU parallel's), or a folder; both may be given.",
 )
 @click.option("--out", metavar="DIR", help="Folder to write to, also when named like a format.")
@@ -75,8 +76,8 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
 
     Prints a line for each Job, or for each index of an Indexed Job.
     """
-    kinds = [each for each in outputs if each in FORMATS]
-    folders = [each for each in outputs if each not in FORMATS] + ([out] if out else [])
+    kinds = [each for each in outputs if each in FORMAT_NAMES]
+    folders = [each for each in outputs if each not in FORMAT_NAMES] + ([out] if out else [])
     if len(kinds) > 1 or len(folders) > 1:
         raise UsageError("-o takes at most one format and one folder")
     if flags["follow"] and not folders:
@@ -104,17 +105,9 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
 
 
 def _formatted(rows: Sequence[Row], kind: str) -> Iterator[str]:
-    from expander.group import table
-    from expander.group.table import as_joblog
+    from expander.group.table import FORMATS, as_text
 
-    formats: dict[str, Callable[[Sequence[Row]], Iterable[str]]] = {
-        "table": lambda rows: print_table(table.as_text(rows)),
-        "csv": table.as_csv,
-        "json": table.as_json,
-        "jsonl": table.as_json_lines,
-        "joblog": as_joblog,
-    }
-    yield from formats[kind](rows)
+    yield from print_table(as_text(rows)) if kind == "table" else FORMATS[kind](rows)
 
 
 def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:

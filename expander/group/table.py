@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.group.records import ItemRecord
@@ -202,3 +202,12 @@ def _joblog_cells(number: int, row: Row) -> list[str]:
 def _one_line(text: str) -> str:
     """``text`` without tabs and line ends."""
     return text.translate({ord("\t"): " ", ord("\n"): " ", ord("\r"): " "})
+
+
+FORMATS: Final[Mapping[str, Callable[[Sequence[Row]], Iterable[str]]]] = {
+    "csv": as_csv,
+    "json": as_json,
+    "jsonl": as_json_lines,
+    "joblog": as_joblog,
+}
+"""The formats of `expander results -o`, besides the table for people."""

@@ -64,7 +64,7 @@ class ClusterCapacity:
         transport = Transport(kubeconfig, context)
         self.namespace = transport.namespace
         transport.close()  # only a namespace or two are asked: no connection is worth keeping
-        self._asking = ApiClient(transport, Retry(budget=QUOTA_TIMEOUT_SECONDS), lambda: False)
+        self._client = ApiClient(transport, Retry(budget=QUOTA_TIMEOUT_SECONDS), lambda: False)
         self._silent: str | None = None
 
     def of(self, namespace: str) -> NamespaceLimits:
@@ -73,7 +73,7 @@ class ClusterCapacity:
 
         if self._silent is not None:
             return NamespaceLimits(namespace, unknown=self._silent)
-        found = namespace_limits(self._asking, namespace)
+        found = namespace_limits(self._client, namespace)
         if found.silent:
             self._silent = found.unknown
         return found

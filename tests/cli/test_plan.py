@@ -144,6 +144,8 @@ def test_a_cluster_is_asked_and_nothing_sent(tmp_path: Path, kubectl: str) -> No
         assert found(answer)["asked"] == "cluster"
         rooms = {room["resource"]: (room["fits"], room["of"]) for room in found(answer)["quotas"]}
         assert rooms == {"count/jobs.batch": (5, 10), "requests.cpu": (3, 10)}
+        nowhere = plan(template(tmp_path), "a", "--kubeconfig", config, "-n", "nowhere")
+        assert "namespace 'nowhere' not found" in nowhere.out
         listed = subprocess.run(
             [kubectl, "--kubeconfig", config, "get", "jobs", "-o", "name"], capture_output=True, check=True
         )

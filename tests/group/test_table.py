@@ -9,7 +9,7 @@ import pytest
 
 from expander.cli.output.table import table
 from expander.group.records import records
-from expander.group.table import Row, as_csv, as_joblog, as_json, as_json_lines, as_text, record_row
+from expander.group.table import FORMATS, Row, as_csv, as_joblog, as_json, as_json_lines, as_text, record_row
 from tests.group.fakes import BEGIN, FakeReader, job, pod
 
 
@@ -115,3 +115,9 @@ def test_when_the_job_has_ended_every_index_has() -> None:
     won = job("x", completionMode="Indexed", completions=2)
     won["status"]["completedIndexes"] = "1"
     assert [row["state"] for row in rows(lost, won)] == ["Complete", "Failed", "Skipped", "Complete"]
+
+
+def test_every_format_of_the_registry_is_offered() -> None:
+    from expander.cli.results import FORMAT_NAMES
+
+    assert ("table", *FORMATS) == FORMAT_NAMES
