@@ -107,9 +107,6 @@ if TYPE_CHECKING:
 
     AnyWriter: TypeAlias = ClusterWriter | LocalWriter
 
-SUBMISSIONS_FOLDER = "submit"
-"""The folder of submission journals, beside the state of groups."""
-
 
 PENDING_FILE = "pending.jsonl"
 """The file of `PendingRetries` in the folder of a group's retries."""
@@ -140,6 +137,7 @@ def submission_journal(source: AnySource, wanted: GroupSelector) -> Path | None:
     """The journal of what this machine submitted of the group to this cluster, None if there is none."""
     if wanted.is_local or wanted.group is None:
         return None
+    from expander.group.collected import SUBMISSIONS_FOLDER
     from expander.submit.journal import journal_file
 
     path = journal_file(state_folder(SUBMISSIONS_FOLDER), wanted.group, source.where)

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from expander.base.errors import OutputError
 from expander.client.transport import Transport
@@ -23,7 +23,13 @@ from expander.kube.objects import Change, Object, Selection, uid_of
 from expander.kube.selectors import parse
 from expander.sinks.stream import output_error
 
-CHUNK_BYTES = 1 << 16
+CHUNK_BYTES: Final = 1 << 16
+
+SUBMISSIONS_FOLDER: Final = "submit"
+"""The folder of submission journals, beside the state of groups."""
+
+
+_writing = threading.Lock()
 
 
 class CollectedJob(NamedTuple):
@@ -68,9 +74,6 @@ def record(path: Path, job: Object, pods: Sequence[Object], rows: Iterable[Row],
                 os.close(file)
     except OSError as error:
         raise output_error("write", str(path), error) from error
-
-
-_writing = threading.Lock()
 
 
 def _without_managed_fields(obj: Object) -> Object:

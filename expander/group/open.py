@@ -146,12 +146,11 @@ def _cluster_source(selector: GroupSelector, collected: bool) -> ClusterSource:
 
 def _collected(selector: GroupSelector, server: str) -> Mapping[tuple[str, str], CollectedJob]:
     """The Jobs of the group that were collected and deleted; a file per group and cluster tells."""
-    from expander.group.bookkeeping import SUBMISSIONS_FOLDER
     from expander.submit.journal import journal_file
 
     if selector.group is None:
         return {}
-    from expander.group.collected import read_record, record_path
+    from expander.group.collected import SUBMISSIONS_FOLDER, read_record, record_path
 
     return read_record(record_path(journal_file(state_folder(SUBMISSIONS_FOLDER), selector.group, server)))
 
