@@ -27,21 +27,13 @@ class Change:
     object: Object
 
 
-class Log:
-    """The text of a log, as of a file."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def read_text(self) -> str:
-        return self._text
-
-
 class Remote:
     """What `Scenario` asks an executor, asked over HTTP."""
 
     def __init__(self, server: Server) -> None:
         from kubernetes import client, config
+
+        self._folder = server.folder.parent
 
         connect: Any = config.new_client_from_config
         api = connect(str(server.kubeconfig))
@@ -98,14 +90,19 @@ class Remote:
         found = self._read(self._core.list_namespaced_event, namespace, field_selector=selector)
         yield from found["items"]
 
-    def logs(self, namespace: str, pod: str, container: str) -> Log:
+    def logs(self, namespace: str, pod: str, container: str) -> Path:
+        """The log as a file of the runtime has it: a record for each line."""
         try:
             found = self._core.read_namespaced_pod_log(
                 pod, namespace, container=container, _preload_content=False
             )
         except self._missing as error:
             raise NotFound(str(error)) from error
-        return Log(found.data.decode())
+        log = self._folder / f"{pod}-{container}"
+        lines = found.data.decode().splitlines(keepends=True)
+        tagged = (f"{'F' if line.endswith(chr(10)) else 'P'} {line.rstrip(chr(10))}" for line in lines)
+        log.write_text("".join(f"2026-01-01T00:00:00.000000000Z stdout {each}\n" for each in tagged))
+        return log
 
     def _watch(self, listing: Any) -> None:
         answer = listing("default", watch=True, _preload_content=False)
