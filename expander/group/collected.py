@@ -82,7 +82,7 @@ def _without_managed_fields(obj: Object) -> Object:
 
 
 def read_record(path: Path) -> dict[tuple[str, str], CollectedJob]:
-    """The collected Jobs by namespace and name; damaged lines are skipped, later ones win."""
+    """The collected Jobs by namespace and name; damaged lines are skipped, later lines win."""
     found: dict[tuple[str, str], CollectedJob] = {}
     try:
         with open(path, "rb") as file:
@@ -91,7 +91,7 @@ def read_record(path: Path) -> dict[tuple[str, str], CollectedJob]:
                     one = _parsed(json.loads(line))
                     metadata = one.job["metadata"]
                     found[metadata["namespace"], metadata["name"]] = one
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, LookupError, TypeError, AttributeError):
                     continue
     except FileNotFoundError:
         pass
@@ -102,6 +102,8 @@ def read_record(path: Path) -> dict[tuple[str, str], CollectedJob]:
 
 def _parsed(entry: Mapping[str, Any]) -> CollectedJob:
     folder = Path(entry["folder"])
+    for obj in (entry["job"], *entry["pods"]):
+        uid_of(obj)
     logs = {
         (pod, container, bool(previous)): folder / path for pod, container, previous, path in entry["logs"]
     }
