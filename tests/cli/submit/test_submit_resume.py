@@ -63,7 +63,7 @@ def test_a_group_goes_on_without_its_journal_from_what_the_cluster_holds(tmp_pat
         answer = submitted(tmp_path, server, str(folder), "--resume")
         lines = [json.loads(line) for line in answer.out.splitlines()[:-1]]
         assert [line["reason"] for line in lines] == ["Resumed"] * 3
-        assert "a Job that has finished and was deleted would be made again" in answer.err
+        assert "a Job that has finished and was deleted would be created again" in answer.err
 
 
 def test_what_is_missing_to_go_on_is_said(tmp_path: Path) -> None:
