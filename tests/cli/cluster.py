@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,19 +155,20 @@ class ActiveJobs(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        for line in self._answer:
-            event = json.loads(line)
-            job = event["object"]
-            uid = job["metadata"]["uid"]
-            self.seen.add(uid)
-            conditions = (job.get("status") or {}).get("conditions") or ()
-            if event["type"] == "DELETED" or any(
-                each["type"] in ("Complete", "Failed") for each in conditions
-            ):
-                self._active.discard(uid)
-            else:
-                self._active.add(uid)
-            self.most = max(self.most, len(self._active))
+        with closing(self._connection), closing(self._answer), suppress(OSError):
+            for line in self._answer:
+                self._see(json.loads(line))
+
+    def _see(self, event: Any) -> None:
+        job = event["object"]
+        uid = job["metadata"]["uid"]
+        self.seen.add(uid)
+        conditions = (job.get("status") or {}).get("conditions") or ()
+        if event["type"] == "DELETED" or any(each["type"] in ("Complete", "Failed") for each in conditions):
+            self._active.discard(uid)
+        else:
+            self._active.add(uid)
+        self.most = max(self.most, len(self._active))
 
     @property
     def active(self) -> int:
