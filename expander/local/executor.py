@@ -81,16 +81,12 @@ class Executor(ApiOperations):
     ) -> None:
         chosen, self.note = select_runtime(runtime, images)
         self._clock = clock
-        self._closed = False
-        self._stopping = False
-        self._stop_grace = stop_grace
-        self._pause = 0.0
+        self._closed = self._stopping = False
+        self._stop_grace, self._pause = stop_grace, 0.0
         self._settled: list[str] = []
-        self._bound: list[Object] = []
-        """What is acted on once the state is durable: ends of containers, and pods to start."""
+        self._bound: list[Object] = []  # pods to start, like the ends in _settled once the state is durable
         self._state = StateFolder(Path(folder).absolute())
-        cores = cpus if cpus is not None else float(_cores())
-        node = Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or _memory())
+        node = _node(cpus, memory)
         scheduler = Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or MAX_PODS)
         control = ControlPlane(
             self._state.database,
@@ -265,6 +261,12 @@ def was_cut_short(status: Object) -> bool:
         return False
     ends = [(each.get("state") or {}).get("terminated") for each in statuses_of({"status": status})]
     return not any(end and end["exitCode"] and end["reason"] != "ContainerStatusUnknown" for end in ends)
+
+
+def _node(cpus: float | None, memory: int | None) -> Node:
+    """This machine, with all it has unless it is to be less."""
+    cores = float(_cores()) if cpus is None else cpus
+    return Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or _memory())
 
 
 def _cores() -> int:
