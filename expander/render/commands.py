@@ -157,13 +157,25 @@ def _of_line(line: Sequence[_Argument]) -> Iterator[tuple[_Argument, list[Contex
     elif name.rpartition("/")[2] in SHELLS:
         yield from _of_shell(code)
     elif kind_of(rest) is Program.INTERPRETER:
-        yield from ((word, word.unproven(name)) for word in code[1:])
+        yield from ((word, word.unproven(name)) for word in code[1 : _end_of_code(code)])
     else:
         for before, word in pairwise(code):
             if word.literal is None and (
                 CODE_OPTIONS.fullmatch(before.literal or "") or _looks_like_code(word)
             ):
                 yield word, word.unproven()
+
+
+def _end_of_code(line: Sequence[_Argument]) -> int | None:
+    """The place behind constant code, as in ``python3 -c CODE``: what follows are arguments of that code."""
+    if re.fullmatch(r"(?:.*/)?(?:python[0-9.]*|perl|ruby|node|nodejs|php)", line[0].literal or ""):
+        for number, word in enumerate(line[1:], 1):
+            if word.literal in ("-c", "-e", "-r", "--eval"):
+                constant = number + 1 < len(line) and line[number + 1].literal is not None
+                return number + 2 if constant else None
+            if word.literal is None or not word.literal.startswith("-"):
+                break
+    return None
 
 
 def _of_shell(line: Sequence[_Argument]) -> Iterator[tuple[_Argument, list[Context]]]:

@@ -16,7 +16,7 @@ PLACEHOLDER: Final = "\0"
 """What stands for a placeholder in the text of a script."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_BRACED = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+_BRACED = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?::?-[A-Za-z0-9_./]*)?\}")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 _SUBSCRIPT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[")
 _BLANKS = " \t"

@@ -43,6 +43,7 @@ CODE: list[dict[str, list[str]]] = [
     {"command": ["mytool", "-c", "$ITEM"]},
     {"command": ["mytool", "--eval", "$ITEM"]},
     {"command": ["python3", "-c", "print('$ITEM')"]},
+    {"command": ["python3", "-c", "print($ITEM)", "$ITEM"]},
     {"command": ["python3", "-m", "timeit", "x=$ITEM"]},
     {"command": ["perl5.36-x86_64-linux-gnu", "-e", "print $ITEM"]},
     {"command": ["split", "--filter=process $ITEM", "x"]},
@@ -63,6 +64,7 @@ DATA: list[dict[str, list[str]]] = [
     {"command": ["python3", "-u", "train.py", "--name=$ITEM"]},
     {"command": ["env", "python3", "work.py", "$ITEM"]},
     {"command": ["sh", "-c", 'convert "$1" out.png', "--", "$ITEM"]},
+    {"command": ["python3", "-u", "-c", "import sys; print(sys.argv)", "$ITEM"]},
     {"args": ["--input", "$ITEM"]},
     {"args": ["$ITEM"]},
 ]
