@@ -99,7 +99,7 @@ def test_run_fills_the_queue_and_works_on_it_and_does_it_once(
 ) -> None:
     (tmp_path / "job.yaml").write_text(JOB.replace("GROUP", name))
     words = ["run", "job.yaml", "a", "it's", "c", "--as", "queue=redis", "--queue-url", redis_server.url]
-    words += ["--state", "state", "--runtime", "process", "--parallelism", "1"]
+    words += ["--state", "state", "--runtime", "process", "--parallelism", "1", "--allow-shell"]
     first = run(*words, cwd=tmp_path)
     assert first.code == 0, first.err
     assert [line.partition("got ")[2] for line in first.out.splitlines() if "got " in line] == [
@@ -185,9 +185,9 @@ def test_a_password_never_gets_into_a_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--as", "queue=redis", "--queue-url", "amqp://x"], "'amqp://x' is no URL of redis"),
+        (["--as", "queue=redis", "--queue-url", "amqp://x"], "invalid redis URL 'amqp://x'"),
         (["--as", "queue=rabbitmq", "--queue-url", "http://x"], "expected amqp://HOST"),
-        (["--as", "queue=redis", "--queue-url", "redis://x?password=y"], "the URL has a password"),
+        (["--as", "queue=redis", "--queue-url", "redis://x?password=y"], "--queue-url has a password"),
         (["--as", "indexed", "--queue-name", "x"], "--queue-name requires --as queue=redis"),
         (["--as", "chunks=2", "--parallelism", "3"], "--parallelism requires --as indexed"),
     ],
@@ -220,7 +220,7 @@ def test_without_a_url_workers_find_the_broker_by_a_secret(tmp_path: Path) -> No
     assert "kubectl create secret generic expander-queue --from-literal=url=URL" in answer.err
     answer = run("run", "job.yaml", "a", "--as", "queue=redis", "--state", "state", cwd=tmp_path)
     assert answer.code == 2
-    assert "--as queue=redis needs a broker" in answer.err
+    assert "--as queue=redis requires a broker" in answer.err
 
 
 def test_workers_of_a_run_find_a_program_that_is_not_on_the_path(
