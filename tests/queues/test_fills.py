@@ -32,7 +32,7 @@ def test_a_fill_that_is_killed_is_finished_by_the_next_one_without_doubles(url: 
             wait_until(lambda: queue.status().ready >= 2000, "the first batches")
             killed.kill()
         answer = subprocess.run(words, input=lines(0, 5000), capture_output=True, timeout=300, check=True)
-        assert b"were there already" in answer.stderr
+        assert b"already there" in answer.stderr
         assert queue.status().ready == 5000
         assert len({entry["item"] for entry in queue.drain(failed_only=False)}) == 5000
 
