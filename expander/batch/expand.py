@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from expander.base.errors import ItemError, Problem
 from expander.batch.unique_names import NAMES_NEEDED, UniqueNames
@@ -15,9 +15,10 @@ from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.render.template_file import Template
-from expander.shapes.job_template import Rows
 from expander.shapes.shape import Shape
-from expander.shapes.work_queue import QueueBatch
+
+if TYPE_CHECKING:
+    from expander.shapes.work_queue import QueueBatch
 
 LARGEST_CHUNK = 512
 
@@ -177,6 +178,9 @@ class ShapedExpansion(Expansion):
         self._on_queue = on_queue
 
     def __iter__(self) -> Iterator[list[Manifest]]:
+        from expander.shapes.job_template import Rows
+        from expander.shapes.work_queue import QueueBatch
+
         rows = Rows(self.shape)
         stream = (row for manifests in super().__iter__() for row in rows.of(manifests))
         for made in self.shape.type.load()(rows, stream, self.shape, self.shape_warnings):

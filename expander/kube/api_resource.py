@@ -38,7 +38,7 @@ class PrinterColumn(NamedTuple):
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Resource:
     """One kind of object: its names, what can be done with it, and who does it.
 

@@ -34,9 +34,9 @@ __all__ = ["HARMLESS_VALUE", "Context", "code_words", "contexts", "placeholder_c
 Path = tuple[str | int, ...]
 
 _EXEC_FIELDS: Final = ("livenessProbe", "readinessProbe", "startupProbe")
-_SCRIPT_OPTIONS: Final = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
-_VARIABLE: Final = re.compile(r"\$\(([^()]*)\)")
-_SYNTAX: Final = re.compile(r"[\s;&|<>()$`'\"\\{}\[\]]")
+_SCRIPT_OPTIONS: Final = r"-[a-zA-Z]*c[a-zA-Z]*"
+_VARIABLE: Final = r"\$\(([^()]*)\)"
+_SYNTAX: Final = r"[\s;&|<>()$`'\"\\{}\[\]]"
 
 
 def placeholder_contexts(
@@ -54,7 +54,7 @@ def placeholder_contexts(
             for word, found in _of_line(line):
                 if word.literal is None:
                     # Kubernetes puts variables into the text before a shell reads it.
-                    replaced = names.intersection(_VARIABLE.findall(word.constant))
+                    replaced = names.intersection(re.findall(_VARIABLE, word.constant))
                     yield word.path, word.unproven() if replaced else found
         yield from _of_variables(container, lines, segments_of, path)
 
@@ -66,7 +66,7 @@ def code_words(tree: Any) -> Iterator[Path]:
         for line in _lines(container, lambda _: None, path):
             for number, word in enumerate(line):
                 if not number or _is_code(line, number):
-                    names.update(_VARIABLE.findall(word.constant))
+                    names.update(re.findall(_VARIABLE, word.constant))
                     if word.path:
                         yield word.path
         variables = container.get("env")
@@ -121,7 +121,7 @@ def _lines(
     """The command lines of a container: its own, and those of its probes and hooks."""
     own = [*_words(container, "command", segments_of, path), *_words(container, "args", segments_of, path)]
     if own and not container.get("command"):  # the image's entrypoint is not known: `-c` suggests a shell
-        suspect = any(_SCRIPT_OPTIONS.fullmatch(word.literal or "") for word in own)
+        suspect = any(re.fullmatch(_SCRIPT_OPTIONS, word.literal or "") for word in own)
         own.insert(0, _Argument(["sh" if suspect else "?"], ()))
     lines = [own]
     handlers: list[tuple[Path, Any]] = [((name,), container.get(name)) for name in _EXEC_FIELDS]
@@ -161,7 +161,7 @@ def _of_line(line: Sequence[_Argument]) -> Iterator[tuple[_Argument, list[Contex
     else:
         for before, word in pairwise(code):
             if word.literal is None and (
-                CODE_OPTIONS.fullmatch(before.literal or "") or _looks_like_code(word)
+                re.fullmatch(CODE_OPTIONS, before.literal or "") or _looks_like_code(word)
             ):
                 yield word, word.unproven()
 
@@ -207,7 +207,7 @@ def _of_shell(line: Sequence[_Argument]) -> Iterator[tuple[_Argument, list[Conte
 
 def _looks_like_code(word: _Argument) -> bool:
     """Whether a word with a placeholder holds blanks or syntax beside it."""
-    return not PLAIN_TEXT.fullmatch(word.constant) and _SYNTAX.search(word.constant) is not None
+    return not re.fullmatch(PLAIN_TEXT, word.constant) and re.search(_SYNTAX, word.constant) is not None
 
 
 def _is_code(line: Sequence[_Argument], number: int) -> bool:
@@ -230,7 +230,7 @@ def _of_variables(
     names: set[str] = set()
     for line in lines:
         for number, word in enumerate(line):
-            found = _VARIABLE.findall(word.constant)
+            found = re.findall(_VARIABLE, word.constant)
             if number and found and _is_code(line, number):
                 names.update(found)
     for number in range(len(variables) - 1, -1, -1):
@@ -238,6 +238,6 @@ def _of_variables(
         value = variable.get("value") if isinstance(variable, Mapping) else None
         if isinstance(value, str) and variable.get("name") in names:
             word = _Argument(segments_of(value) or [value], (*path, "env", number, "value"))
-            names.update(_VARIABLE.findall(word.constant))
+            names.update(re.findall(_VARIABLE, word.constant))
             if word.literal is None:
                 yield word.path, word.unproven()

@@ -38,30 +38,34 @@ LAUNCHERS: Final = frozenset(
 SHELLS: Final = frozenset(["sh", "bash", "dash", "ash"])
 """Shells whose scripts are read; those of any other are not."""
 
-_INTERPRETER: Final = re.compile(
-    r"(?:[a-z0-9_]*sh|bash-static|[ci]python|python|pypy|perl|ruby|node|nodejs|deno|bun|lua|luajit|php|tclsh|wish|expect|r|rscript|julia|octave"
-    r"|matlab|scala|groovy|jshell|irb|erl|escript|elixir|iex|ghc|ghci|runghc|ocaml|swift|sbcl|clisp|guile|racket"
-    r"|emacs|vi|vim|nvim|ex|ed|sed|gsed|.*awk|m4|bc|dc|jq|yq|xq|sqlite3?|psql|mysql|mariadb|mongo|gdb|lldb"
-    r"|.*make|ninja|npm|npx|yarn|pnpm|uv|uvx|pipx|git|hg|tar|bsdtar|rsync|zip|cpio|find|fd|xargs|parallel|sudo|su|doas"
-    r"|runuser|sg|prlimit|setarch|linux32|linux64|cpulimit|unbuffer|rlwrap|faketime|fakeroot|proot|pdsh"
-    r"|xvfb-run|run-parts|split|dd|sem|env_parallel|dbus-run-session|rename|gnuplot|lftp|mlr|execlineb|cmd|nu|setpriv|chroot|unshare|nsenter|flock|watch|script|strace|ltrace|perf|valgrind|time|stdbuf|ionice"
-    r"|taskset|numactl|chrt|setsid|systemd-run|at|batch|crontab|docker|podman|nerdctl|kubectl|oc|helm|crictl|ctr"
-    r"|busybox|toybox|mpirun|mpiexec|srun|sbatch|qsub|bsub|singularity|apptainer|gosu|su-exec|screen|tmux|entr"
-    r"|eval|source|\.|trap|alias|bind|builtin|caller|compgen|complete|compopt|declare|dirs|disown|enable|fc|getopts"
-    r"|hash|history|jobs|let|local|logout|mapfile|popd|pushd|read|readarray|readonly|shopt|suspend|times|type"
-    r"|typeset|ulimit|umask|unalias|unset|return|break|continue|envsubst|nslookup|less|more|man|nc|ncat|socat)"
-    r"(?:[-0-9.]+(?:[-_a-z0-9]*linux[-_a-z]*)?)?(?:\.exe)?",
-    re.IGNORECASE,
+_INTERPRETERS: Final = frozenset(
+    """
+    . alias apptainer at bash-static batch bc bind break bsdtar bsub builtin bun busybox caller
+    chroot chrt clisp cmd compgen complete compopt continue cpio cpulimit cpython crictl crontab ctr
+    dbus-run-session dc dd declare deno dirs disown doas docker ed elixir emacs enable entr
+    env_parallel envsubst erl escript eval ex execlineb expect fakeroot faketime fc fd find flock
+    gdb getopts ghc ghci git gnuplot gosu groovy gsed guile hash helm hg history iex ionice ipython
+    irb jobs jq jshell julia kubectl less let lftp linux32 linux64 lldb local logout ltrace lua
+    luajit m4 make man mapfile mariadb matlab mlr mongo more mpiexec mpirun mysql nc ncat nerdctl
+    ninja node nodejs npm npx nsenter nslookup nu numactl nvim oc ocaml octave parallel pdsh perf
+    perl php pipx pnpm podman popd prlimit proot psql pushd pypy python qsub r racket read readarray
+    readonly rename return rlwrap rscript rsync ruby run-parts runghc runuser sbatch sbcl scala
+    screen script sed sem setarch setpriv setsid sg shopt singularity socat source split sqlite srun
+    stdbuf strace su su-exec sudo suspend swift systemd-run tar taskset tclsh time times tmux toybox
+    trap type typeset ulimit umask unalias unbuffer unset unshare uv uvx valgrind vi vim watch wish
+    xargs xq xvfb-run yarn yq zip
+    """.split()
 )
+_ENDINGS: Final = ("sh", "awk", "make")
+"""How names of further shells, awks and makes end."""
 
-_LOWER_NAME: Final = re.compile(
+_LOWER_NAME: Final = (
     r"[a-z_][a-z0-9_]*|(?:ITEM|INPUT|OUTPUT|FILE|NAME|IN|OUT|SRC|DST|URL|ID|INDEX|SEED|TITLE|SAMPLE|SUBJECT"
     r"|PREFIX|SUFFIX|DATE|YEAR|VALUE|LABEL|TAG|MODEL|LR|FRAME|SCENE|KEY|REGION|CHROM|GENE|CITY|DATASET)"
     r"(?:_(?:ID|NAME|FILE|DIR|PATH|URL))?|(?:IN|OUT)(?:DIR|FILE)|FILENAME|BASENAME"
 )
 _TEST_OPERATORS: Final = frozenset("! -n -z -f -d -e -s -r -w -x -L -h = != ]".split())
-_SCRIPT_FILE: Final = re.compile(r"[^.]\.(?:sh|bash|py|pl|rb|R|js|jl|php|lua)$")
-_FORMAT: Final = re.compile(r"(?:[^%\\]|%[sb%]|\\[nt\\])*")
+_FORMAT: Final = r"(?:[^%\\]|%[sb%]|\\[nt\\])*"
 
 
 def program(word: str) -> Program:
@@ -69,9 +73,17 @@ def program(word: str) -> Program:
     name = word.rpartition("/")[2]
     if name in HARMLESS:
         return Program.HARMLESS
-    if _SCRIPT_FILE.search(name):
-        return Program.UNKNOWN
-    return Program.INTERPRETER if _INTERPRETER.fullmatch(name) else Program.UNKNOWN
+    family = _family(name)
+    if family in _INTERPRETERS or (family.endswith(_ENDINGS) and family.replace("_", "").isalnum()):
+        return Program.INTERPRETER
+    return Program.UNKNOWN
+
+
+def _family(name: str) -> str:
+    """A program's name in lower case, without a version (``bash-5.2``, ``python3.11``) and ``.exe``."""
+    name = name.lower().removesuffix(".exe")
+    digit = next((place for place, char in enumerate(name) if char.isdigit()), len(name))
+    return name if name in _INTERPRETERS else name[:digit].rstrip("-.") or name
 
 
 def is_interpreter(word: str) -> bool:
@@ -81,7 +93,7 @@ def is_interpreter(word: str) -> bool:
 
 def may_hold(variable: str) -> bool:
     """Whether a variable may get any value: no shell and no usual program acts on its name."""
-    return _LOWER_NAME.fullmatch(variable) is not None
+    return re.fullmatch(_LOWER_NAME, variable) is not None
 
 
 def takes_data(words: list[str | None]) -> bool:
@@ -99,7 +111,7 @@ def takes_data(words: list[str | None]) -> bool:
         return len(words) <= 5 and bool(literal) and set(literal) <= _TEST_OPERATORS
     if name == "printf":
         form = words[1] if len(words) > 1 else None
-        return form is not None and not form.startswith("-") and _FORMAT.fullmatch(form) is not None
+        return form is not None and not form.startswith("-") and re.fullmatch(_FORMAT, form) is not None
     if name == "set":
         return None not in words or words[1:2] == ["--"]
     if name in ("shift", "exit", "wait", "sleep", "export"):

@@ -19,19 +19,20 @@ _RESERVED: Final = "if|then|else|elif|fi|do|done|case|esac|while|until|for|in|fu
 HARMLESS_VALUE: Final = rf"(?!(?:{_RESERVED}){_END})(?:-?[0-9]|[A-Za-z_./])[A-Za-z0-9_./-]*"
 """Values that may stand anywhere: letters, digits and ``_ . / -``, but neither options nor reserved words."""
 
-PLAIN_TEXT: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
-CODE_OPTIONS: Final = re.compile(
+PLAIN_TEXT: Final = r"[A-Za-z0-9_@%+=:,./-]*"
+CODE_OPTIONS: Final = (
     r"-[a-z]*[ce]|--?(?:eval|exec|execute|command|run|print|code|expression|expr|shell|filter)=?"
     r"|--?[a-z]+-(?:expr|eval|exec|command|code)=?|-exec|-[ESIr]"
 )
-_DURATION: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?[smhd]?")
-_ASSIGNED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
-_DATA_FILE: Final = re.compile(
-    r"\.(?:log|txt|out|err|csv|tsv|jsonl?|bam|sam|vcf|bed|fa|fasta|fastq|gz|bz2|xz|zst|png|jpe?g|gif|mp4|pdf|html|parquet|npy|npz|done)$"
+_DURATION: Final = r"[0-9]+(?:\.[0-9]+)?[smhd]?"
+_ASSIGNED: Final = r"(?s)[A-Za-z_][A-Za-z0-9_]*=.*"
+_DATA_FILE: Final = (
+    r"\.(?:log|txt|out|err|csv|tsv|jsonl?|bam|sam|vcf|bed|fa|fasta|fastq|gz|bz2|xz|zst|png|jpe?g|gif|mp4"
+    r"|pdf|html|parquet|npy|npz|done)$"
 )
-_FILE_NAME: Final = re.compile(r"(?!/dev/|/proc/)[A-Za-z0-9_./+-]+")
-_SHELL_FLAGS: Final = re.compile(r"[-+][abefhkmnptuvxBCEHPTl]+")
-_PYTHON_FLAGS: Final = re.compile(r"-[uBOEIsSq]+")
+_FILE_NAME: Final = r"(?!/dev/|/proc/)[A-Za-z0-9_./+-]+"
+_SHELL_FLAGS: Final = r"[-+][abefhkmnptuvxBCEHPTl]+"
+_PYTHON_FLAGS: Final = r"-[uBOEIsSq]+"
 _RUNS_STATEMENTS: Final = frozenset(
     ["timeit", "trace", "profile", "cProfile", "pdb", "code", "site", "runpy"]
 )
@@ -72,7 +73,7 @@ _UNPROVEN: Final = "in code that is not proven to take it as data"
 UNPROVEN: Final = Context(_UNPROVEN, HARMLESS_VALUE)
 _IN_SED: Final = Context(_UNPROVEN, rf"(?![\s\S]*[0-9/][ewrRW]){HARMLESS_VALUE}")
 """For sed a line number or a pattern before ``e`` or ``w`` is a command that runs or writes something."""
-_SED: Final = re.compile(r"\b(?:g?sed|ed|ex|vi|vim)\b")
+_SED: Final = r"\b(?:g?sed|ed|ex|vi|vim)\b"
 _COMMENT: Final = Context("in a comment", r"[^\n\x00]*")
 
 
@@ -105,7 +106,7 @@ def is_proven(context: Context) -> bool:
 
 def unproven(text: str) -> Context:
     """The context of a place in ``text`` where only harmless values may stand."""
-    return _IN_SED if _SED.search(text) else UNPROVEN
+    return _IN_SED if re.search(_SED, text) else UNPROVEN
 
 
 def proves_arguments(segments: Segments) -> bool:
@@ -125,8 +126,8 @@ def started(words: Sequence[Word]) -> Sequence[Word]:
         while at < len(words) and (word := words[at].literal) is not None:
             if not (
                 word == "--"
-                or (launcher == "timeout" and _DURATION.fullmatch(word))
-                or (launcher == "env" and _ASSIGNED.fullmatch(word) and may_hold(word.partition("=")[0]))
+                or (launcher == "timeout" and re.fullmatch(_DURATION, word))
+                or (launcher == "env" and re.fullmatch(_ASSIGNED, word) and may_hold(word.partition("=")[0]))
             ):
                 break
             at += 1
@@ -152,14 +153,14 @@ def file_run(words: Sequence[Word]) -> str:
         return ""
     rest = [word.literal for word in words[1:]]
     flags = _SHELL_FLAGS if shell else _PYTHON_FLAGS if python else None
-    while rest and rest[0] is not None and flags is not None and flags.fullmatch(rest[0]):
+    while rest and rest[0] is not None and flags is not None and re.fullmatch(flags, rest[0]):
         rest.pop(0)
     if python and rest and rest[0] == "-m":
         rest.pop(0)
         if rest and str(rest[0]).partition(".")[0] in _RUNS_STATEMENTS:
             return ""
     first = rest[0] if rest else None
-    return first if first and not first.startswith("-") and _FILE_NAME.fullmatch(first) else ""
+    return first if first and not first.startswith("-") and re.fullmatch(_FILE_NAME, first) else ""
 
 
 def kind_of(words: Sequence[Word]) -> Program:
@@ -224,7 +225,9 @@ def _of_command(command: Command) -> dict[int, Context]:
             found |= _of_word(word, options=name_of(words[0]) in _NO_OPTIONS)
     elif not harmless:
         for before, word in pairwise(words):
-            if PLAIN_TEXT.fullmatch(word.constant) and not CODE_OPTIONS.fullmatch(before.literal or ""):
+            if re.fullmatch(PLAIN_TEXT, word.constant) and not re.fullmatch(
+                CODE_OPTIONS, before.literal or ""
+            ):
                 found |= _of_word(word, options=False)
     return found
 
@@ -242,11 +245,13 @@ def _runs_what_it_writes(script: Script) -> bool:
         targets += words[1:] if name_of(words[0]) in ("tee", "sort") else ()
         if kind_of(words) is Program.UNKNOWN:
             ran = file_run(words) or (words[0].literal or "")
-            programs += [ran] if file_run(words) or "/" in ran or _FILE_NAME.fullmatch(ran) is None else []
+            programs += (
+                [ran] if file_run(words) or "/" in ran or re.fullmatch(_FILE_NAME, ran) is None else []
+            )
     if not targets or not programs:
         return False
-    data = all(_DATA_FILE.search(target.tail) for target in targets)
-    return moves or not data or any(_DATA_FILE.search(name) for name in programs)
+    data = all(re.search(_DATA_FILE, target.tail) for target in targets)
+    return moves or not data or any(re.search(_DATA_FILE, name) for name in programs)
 
 
 def _of_word(word: Word, options: bool) -> dict[int, Context]:
