@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 \b
 Examples:
+  expander serve --detach
   eval "$(expander serve --detach)"   then: kubectl create -f job.yaml
   expander serve --port 8001 --state ./cluster --kubeconfig ./kubeconfig
   expander serve status

@@ -15,6 +15,7 @@ from expander.base.errors import ItemError
 from expander.local.executor import Executor
 from expander.manifests.manifest import Manifest
 from expander.render.template_file import TemplateFile
+from expander.run.outcomes import LogFile
 from expander.shapes.shape import parse_shape
 
 SHOW = [os.path.realpath(sys.executable), "-c", Path(__file__).with_name("show.py").read_text()]
@@ -77,7 +78,8 @@ def said(folder: Path, without: Sequence[str] = ()) -> Seen:
     """
     lines: Seen = Counter()
     for log in folder.rglob("*_main_0.log"):
-        for line in log.read_text().split("\n"):
+        text = LogFile("", "main", 0, log).read().decode()
+        for line in text.split("\n"):
             if line.startswith("{"):
                 found = json.loads(line)
                 for name in without:

@@ -72,7 +72,7 @@ def test_a_full_quota_fails_or_skips_items_when_told_to(tmp_path: Path) -> None:
     path = template(tmp_path)
     with cluster(tmp_path) as server:
         limit(server, count__jobs_batch="5")
-        for policy, code in (("fail", 1), ("skip", 0)):
+        for policy, code in (("fail", 1), ("skip", 1)):
             answer = submitted(tmp_path, server, path, "-i", "1-8", "--on-quota", policy)
             lines, last = outcomes(answer.out)
             assert answer.code == code, answer.err
@@ -103,7 +103,7 @@ def test_held_items_go_when_jobs_are_deleted_and_an_interrupt_ends_the_wait(tmp_
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=120)
         assert process.returncode == 130, err
-        assert outcomes(out)[1] == {"summary": {"created": 7}, "interrupted": True}
+        assert outcomes(out)[1] == {"summary": {"created": 7, "unsent": 2}, "interrupted": True}
 
 
 @pytest.mark.parametrize(
