@@ -319,7 +319,7 @@ def _created(delivery: Delivery, code: int, found: Mapping[str, Any], options: S
         return Finished("created", "DryRun")
     if not options.server_side or code == 201:
         return Finished("created", "Recreated" if delivery.uid else "")
-    if delivery.maybe_created:
+    if delivery.maybe_created and not delivery.known_version:
         return Finished("created", "AnswerLost")
     if found["metadata"].get("resourceVersion") == delivery.known_version:
         return Finished("unchanged", "Applied")

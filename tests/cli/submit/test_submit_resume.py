@@ -114,7 +114,7 @@ def test_a_full_disk_ends_it_and_nothing_is_sent_twice(tmp_path: Path) -> None:
         answer = submitted(tmp_path, server, path, "-i", "1-500", preexec_fn=full)
         assert answer.code == 2
         assert "journal" in answer.err
-        assert "cannot be written" in answer.err
+        assert "File too large" in answer.err
         assert "--resume" in answer.err
         known = {job["metadata"]["uid"] for job in jobs(server)}
         assert known
