@@ -93,4 +93,4 @@ def test_only_what_a_selector_means_is_run() -> None:
     assert told(answer)[1] == {"summary": {"succeeded": 2}}
     wrong = run("run", "job.yaml", "one", "-l", "kind in")
     assert wrong.code == 2
-    assert wrong.err.startswith("error: --selector: ")
+    assert wrong.err.startswith("error: selector ")
