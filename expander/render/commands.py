@@ -29,7 +29,15 @@ from expander.render.script import (
 )
 from expander.render.shell import Word
 
-__all__ = ["HARMLESS_VALUE", "Context", "code_words", "contexts", "placeholder_contexts"]
+__all__ = [
+    "HARMLESS_VALUE",
+    "Context",
+    "changed_code",
+    "code_words",
+    "contexts",
+    "placeholder_contexts",
+    "value_at",
+]
 
 Path = tuple[str | int, ...]
 
@@ -73,6 +81,25 @@ def code_words(tree: Any) -> Iterator[Path]:
         for number, variable in enumerate(variables if isinstance(variables, list) else ()):
             if isinstance(variable, Mapping) and variable.get("name") in names and "value" in variable:
                 yield (*path, "env", number, "value")
+
+
+def value_at(tree: Any, path: Path) -> Any:
+    """What stands at a path. Raises KeyError, IndexError or TypeError when there is no such place."""
+    for part in path:
+        tree = tree[part]
+    return tree
+
+
+def changed_code(tree: Any, constant: Any) -> Path | None:
+    """Where code in ``tree`` is not what it is in ``constant``; None if it is the same everywhere."""
+    for path in code_words(tree):
+        try:
+            same = value_at(tree, path) == value_at(constant, path)
+        except (KeyError, IndexError, TypeError):
+            same = False
+        if not same:
+            return path
+    return None
 
 
 def _containers(tree: Any, path: Path) -> Iterator[tuple[Mapping[str, Any], Path]]:

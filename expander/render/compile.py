@@ -15,7 +15,7 @@ from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply_edits, item_annotations
 from expander.manifests.manifest import path_text
 from expander.manifests.names import name_rule
-from expander.render.commands import placeholder_contexts
+from expander.render.commands import placeholder_contexts, value_at
 from expander.render.compiled import CompiledTemplate
 from expander.render.layout import make_layout
 from expander.render.placeholder import Path, Placeholder, Style
@@ -282,7 +282,7 @@ def _learn(placeholder: Placeholder, tree: dict[str, Any], is_key: bool, result:
         if parent is FieldType.OBJECT:
             result.structural.update(placeholder.columns)
         placeholder.type = FieldType.STRING
-        placeholder.siblings = frozenset(_at(tree, placeholder.path[:-1])) - {placeholder.token}
+        placeholder.siblings = frozenset(value_at(tree, placeholder.path[:-1])) - {placeholder.token}
     else:
         wanted = field_type(version, kind, placeholder.path)
         if wanted is not FieldType.ANY:
@@ -316,13 +316,7 @@ def _shell(
         return placeholders[text].segments if text in placeholders else None
 
     for path, found in placeholder_contexts(tree, segments_of):
-        placeholder = placeholders[_at(tree, path)]
+        placeholder = placeholders[value_at(tree, path)]
         placeholder.contexts = found
         if variable_of is not None:
             placeholder.with_variables = example(placeholder.segments, found, variable_of)
-
-
-def _at(tree: Any, path: Path) -> Any:
-    for part in path:
-        tree = tree[part]
-    return tree

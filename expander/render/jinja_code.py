@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from jinja2 import nodes
 
-from expander.render.commands import HARMLESS_VALUE, Path, code_words
+from expander.render.commands import HARMLESS_VALUE, Path, changed_code
 
 LAYOUT_FILTERS: Final = frozenset(["tojson", "to_json", "toyaml", "to_yaml", "indent", "safe"])
 
@@ -39,7 +39,7 @@ def harmless(value: Any) -> Any:
     return value
 
 
-def changed_code(
+def first_changed_code(
     texts: Sequence[str], plain: Sequence[str], data_of: Callable[[str], list[Any]]
 ) -> Path | None:
     """Where code in ``texts`` is not what it is in ``plain``; None if it is the same everywhere.
@@ -49,16 +49,7 @@ def changed_code(
     for text, other in zip_longest(texts, plain, fillvalue=""):
         if text != other:
             for tree, constant in zip_longest(data_of(text), data_of(other)):
-                for path in code_words(tree):
-                    if _at(tree, path) != _at(constant, path):
-                        return path
+                path = changed_code(tree, constant)
+                if path is not None:
+                    return path
     return None
-
-
-def _at(tree: Any, path: Path) -> Any:
-    for part in path:
-        try:
-            tree = tree[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return tree

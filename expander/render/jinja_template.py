@@ -21,7 +21,7 @@ from expander.items.item import Item
 from expander.manifests.manifest import path_text
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
-from expander.render.jinja_code import changed_code, harmless, writes_structure
+from expander.render.jinja_code import first_changed_code, harmless, writes_structure
 from expander.render.jinja_env import Data, Environment, Native, names_used, written
 from expander.render.placeholder import Row, text_of
 from expander.render.unused import unused_values
@@ -267,7 +267,7 @@ class JinjaTemplate:
             return
         try:
             others = list(self._documents({**variables, **plain}))
-            path = changed_code(
+            path = first_changed_code(
                 [_text(key, [f"x{n}x" for n in range(len(key) - 1)]) for key, _ in documents],
                 [_text(key, [f"x{n}x" for n in range(len(key) - 1)]) for key, _ in others],
                 self._seen.data,

@@ -18,7 +18,7 @@ from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION, apply_edits, item_annotations
 from expander.manifests.manifest import Manifest, path_text
 from expander.manifests.names import name_rule
-from expander.render.commands import HARMLESS_VALUE, Path, code_words
+from expander.render.commands import HARMLESS_VALUE, changed_code
 from expander.render.compile import Rules, flattened, not_an_object
 from expander.render.item_template import RowColumns, names_of
 from expander.render.placeholder import not_a_scalar, text_of
@@ -171,19 +171,9 @@ def _bad_name(tree: Mapping[str, Any], where: SourceLocation) -> Problem | None:
 
 def _bad_script(tree: Mapping[str, Any], constant: Any, where: SourceLocation) -> Problem | None:
     """A problem if code in ``tree`` is not what it is in ``constant``, where values are harmless words."""
-    for path in code_words(tree):
-        if _text_at(tree, path) != _text_at(constant, path):
-            message = "a value could change what a script or another program runs"
-            hint = "pass it in an environment variable (env:), or allow it with --allow-shell"
-            return Problem(message, where, field=path_text(path), hint=hint)
-    return None
-
-
-def _text_at(tree: Any, path: Path) -> Any:
-    """What stands at a path; None when there is no such place."""
-    for part in path:
-        try:
-            tree = tree[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return tree
+    path = changed_code(tree, constant)
+    if path is None:
+        return None
+    message = "a value could change what a script or another program runs"
+    hint = "pass it in an environment variable (env:), or allow it with --allow-shell"
+    return Problem(message, where, field=path_text(path), hint=hint)

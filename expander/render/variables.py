@@ -12,7 +12,7 @@ from typing import Any
 
 from expander.base.errors import Problem
 from expander.manifests.manifest import path_text
-from expander.render.commands import Context, Path, placeholder_contexts
+from expander.render.commands import Context, Path, placeholder_contexts, value_at
 from expander.render.placeholder import Placeholder
 from expander.render.script import is_proven
 
@@ -59,7 +59,7 @@ def pass_by_variables(
     problems: list[Problem] = []
     found = list(placeholder_contexts(tree, lambda text: _segments(placeholders, text)))
     for path, contexts in found:
-        container, text = _at(tree, _container_of(path)), _at(tree, path)
+        container, text = value_at(tree, _container_of(path)), value_at(tree, path)
         placeholder = placeholders[text]
         script = with_variables(placeholder.segments, contexts, name_of)
         if script is None:
@@ -72,7 +72,7 @@ def pass_by_variables(
                 )
             )
             continue
-        _at(tree, path[:-1])[path[-1]] = script
+        value_at(tree, path[:-1])[path[-1]] = script
         for column in dict.fromkeys(placeholder.columns):
             problems += _declare(container, name_of(column), column, placeholder, placeholders, add, path)
     return problems
@@ -111,9 +111,3 @@ def _container_of(path: Path) -> Path:
 
 
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
-
-
-def _at(tree: Any, path: Path) -> Any:
-    for part in path:
-        tree = tree[part]
-    return tree
