@@ -58,6 +58,7 @@ def play(path: Path, folder: Path) -> int:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "LC_ALL": "C.UTF-8",
+        "EXPANDER_STATE": str(folder / ".state"),
     }
     for step in steps:
         if exported := _EXPORT.fullmatch(step.command):

@@ -1,4 +1,4 @@
-"""What documents point at is there: files, and commands of the program."""
+"""What documents point at is there, files and commands; and their console sessions print what they say."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from expander.cli.main import COMMANDS
 from tests.cli.program import run
+from tests.console import play, steps_of
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -14,6 +15,11 @@ DOCUMENTS = sorted(
     for pattern in ("*.md", "docs/*.md", "examples/*.md", "examples/*/*.md", "benchmarks/*.md")
     for path in ROOT.glob(pattern)
 )
+PLAYED = [
+    path for path in DOCUMENTS if path.parts[0] != "examples" and "```console" in (ROOT / path).read_text()
+]
+"""Documents with console sessions; those of examples have their files beside them: tests/test_examples.py."""
+
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```|`[^`]+`", re.MULTILINE | re.DOTALL)
 _CALL = re.compile(r"(?<![\w./-])expander ((?:[a-z]+ ?)+)")
@@ -28,6 +34,38 @@ def test_every_relative_link_leads_to_a_file(document: Path) -> None:
     links = [link for link in _LINK.findall(found_in(document)) if not re.match(r"[a-z]+:|#", link)]
     missing = [link for link in links if not (ROOT / document.parent / link.partition("#")[0]).exists()]
     assert not missing
+
+
+def anchors(text: str) -> set[str]:
+    """The names that GitHub gives the headings of a document."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_every_anchor_of_a_link_is_a_heading(document: Path) -> None:
+    missing = []
+    for link in _LINK.findall(found_in(document)):
+        target, hash_sign, anchor = link.partition("#")
+        if hash_sign and not re.match(r"[a-z]+:", link):
+            path = (ROOT / document.parent / target) if target else ROOT / document
+            if anchor not in anchors(path.read_text()):
+                missing.append(link)
+    assert not missing
+
+
+@pytest.mark.parametrize("document", PLAYED, ids=str)
+def test_every_console_session_prints_what_it_says(document: Path, tmp_path: Path) -> None:
+    assert play(ROOT / document, tmp_path) == len(steps_of(found_in(document)))
+
+
+def test_the_readme_is_played() -> None:
+    assert Path("README.md") in PLAYED
+
+
+def test_the_index_of_documents_names_each() -> None:
+    linked = set(_LINK.findall(found_in(Path("docs/README.md"))))
+    assert {path.name for path in DOCUMENTS if path.parts[0] == "docs"} - linked == {"README.md"}
 
 
 def test_every_command_that_documents_name_is_there() -> None:
