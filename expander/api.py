@@ -132,6 +132,7 @@ def run(
     images: Mapping[str, Path | str] | None = None,
     claims: Mapping[str, Path] | None = None,
     env: Mapping[str, str] | None = None,
+    grace: float | None = None,
     halt: str | None = None,
     timeout: float | None = None,
     state: str | os.PathLike[str] | None = None,
@@ -144,9 +145,10 @@ def run(
 
     ``batch`` and ``items`` are as for `submit`. At most ``jobs`` pods run at a time, within ``cpus`` cores
     and ``memory`` bytes of requests. ``backoff_base`` is the first back-off of a failed pod, ``timeout`` how
-    long the run may last (both in seconds); ``halt`` is as for the command. State and logs are kept below
-    ``state``, by default where the command keeps them: a Job that an earlier call has finished is not run
-    again, unless ``fresh`` forgets it. ``on_note`` gets lines for people.
+    long the run may last, ``grace`` the longest that stopped pods get to end (all in seconds); ``halt`` is as
+    for the command. State and logs are kept below ``state``, by default where the command keeps them: a Job
+    that an earlier call has finished is not run again, unless ``fresh`` forgets it. ``on_note`` gets lines
+    for people.
 
     Raises ItemError for the first item that cannot become a Job; with ``on_error`` that function gets the
     errors of items and the others run. Raises InputError and UsageError as the command does.
@@ -166,7 +168,7 @@ def run(
     if fresh:
         remove_state(folder)
     limits = {"runtime": runtime, "jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base}
-    files = {"images": images, "claims": claims, "variables": env}
+    files = {"images": images, "claims": claims, "variables": env, "stop_grace": grace}
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
     return _run_in(folder, chain([first], manifests), {**limits, **files}, when, errors, note)
 

@@ -128,7 +128,9 @@ def _status(folder: Path) -> int:
 def _stop(folder: Path) -> int:
     from expander.local.apiserver import server_lock
 
-    found = server_lock.stop_server(folder)
+    found = server_lock.stop_server(
+        folder, lambda: say("waiting for running pods to end (stop again to kill them)")
+    )
     if found is None:
         say(f"no server is running in {folder}")
         return 1

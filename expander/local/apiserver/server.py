@@ -30,7 +30,7 @@ from expander.local.apiserver.listener import Listener, listening_socket
 from expander.local.apiserver.routing import Backend
 from expander.local.apiserver.storage import ExecutorLoop, Storage
 
-STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SHUTDOWN_SECONDS: Final = 0.5
 """How long requests may take to end when the server does."""
 
@@ -57,15 +57,12 @@ class ServerOptions:
 
 
 async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, Merged], None]) -> None:
-    """Serve ``storage`` until SIGINT or SIGTERM.
+    """Serve ``storage`` until SIGINT, SIGTERM or SIGHUP; then end its pods, at once after a second signal.
 
     ``ready`` gets the URL and what was written into the kubeconfig, once requests are answered. Raises
     ExpanderError when the address cannot be had or the kubeconfig cannot be written.
     """
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, stopped.set)
+    stopped, killed = _stop_events(asyncio.get_running_loop())
     if not options.encrypted and not is_loopback(options.host):
         words = f"plain HTTP at {options.host} could be read by other machines"
         raise UsageError(words, hint="leave out --no-tls")
@@ -89,6 +86,7 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
         executor_loop.start()
         ready(url, merged)
         await stopped.wait()
+        await executor_loop.end_pods(killed)
     finally:
         with suppress(AttributeError):
             executor_loop.stop()
@@ -96,6 +94,15 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
             await listener.stop()
         sock.close()
         await handlers.shutdown(SHUTDOWN_SECONDS)
+
+
+def _stop_events(loop: asyncio.AbstractEventLoop) -> tuple[asyncio.Event, asyncio.Event]:
+    """What the first signal sets, and what the second does."""
+    stopped, killed = asyncio.Event(), asyncio.Event()
+    for number in STOP_SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as it is under nohup
+            loop.add_signal_handler(number, lambda: (killed if stopped.is_set() else stopped).set())
+    return stopped, killed
 
 
 def _bind(options: ServerOptions) -> socket.socket:

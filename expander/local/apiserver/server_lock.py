@@ -9,12 +9,12 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from expander.base.errors import ExpanderError
 from expander.local.apiserver.kubeconfig_file import write_private
 from expander.local.state import lock_holder
 
@@ -22,6 +22,8 @@ RECORD_FILE: Final = "server.json"
 
 
 STOP_POLL_SECONDS: Final = 0.05
+STOP_NOTE_SECONDS: Final = 1.0
+"""Seconds after which the user is told that a server that stops waits for its pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +62,21 @@ def running_server(folder: Path) -> ServerRecord | None:
     return found if found is not None and lock_holder(folder) == found.pid else None
 
 
-def stop_server(folder: Path, timeout: float = 15.0) -> ServerRecord | None:
+def stop_server(folder: Path, on_wait: Callable[[], None]) -> ServerRecord | None:
     """End the server of this folder and wait until it has; None when there was none.
 
-    Raises ExpanderError when it has not ended within ``timeout`` seconds.
+    Its pods have their grace periods; ``on_wait`` is called once if that takes a while. Called again
+    meanwhile, it makes the server kill them.
     """
     found = running_server(folder)
     if found is None:
         return None
     with suppress(ProcessLookupError):
         os.kill(found.pid, signal.SIGTERM)
-    end = time.monotonic() + timeout
+    note_at: float | None = time.monotonic() + STOP_NOTE_SECONDS
     while lock_holder(folder) == found.pid:
-        if time.monotonic() > end:
-            raise ExpanderError(f"process {found.pid} has not ended within {timeout:g} seconds")
+        if note_at is not None and time.monotonic() > note_at:
+            note_at = None
+            on_wait()
         time.sleep(STOP_POLL_SECONDS)
     return found

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError
+from expander.base.text import counted
 from expander.kube.api_resource import Resource
 from expander.local.admission.chain import admit_update
 from expander.local.apiserver import pagination
@@ -114,6 +115,7 @@ class ExecutorLoop:
         self._news = asyncio.Event()
         self._version = storage.version
         self._failures = 0
+        self._turned = asyncio.Event()
 
     def start(self) -> None:
         """Begin; called within the loop."""
@@ -130,6 +132,23 @@ class ExecutorLoop:
         if self._timer is not None:
             self._timer.cancel()
         self._wake()
+
+    async def end_pods(self, killed: asyncio.Event) -> None:
+        """Stop what runs within its grace period, until nothing does or ``killed`` is set.
+
+        What is stopped did not happen: the next server of the folder runs it anew.
+        """
+        running = self._storage.running
+        if running:
+            log.warning("stopping %s; a second signal kills what is left", counted(running, "pod"))
+        self._storage.stop()
+        self._turn()
+        kill = asyncio.ensure_future(killed.wait())
+        while self._storage.running and not kill.done():
+            news = asyncio.ensure_future(self._turned.wait())
+            await asyncio.wait((kill, news), return_when=asyncio.FIRST_COMPLETED)
+            news.cancel()
+        kill.cancel()
 
     def changed(self) -> None:
         """Somebody has changed an object: watchers hear of it now, and a turn follows soon."""
@@ -164,6 +183,8 @@ class ExecutorLoop:
             self._listen()
         self._tell()
         self._plan()
+        self._turned.set()
+        self._turned = asyncio.Event()
 
     def _failed(self, error: Exception) -> None:
         """Say once that Jobs wait and why, and try again, less and less often."""
