@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.items import from_python
+from expander.run.reporter import PodsOf, Retried, RunReporter, Waiting
 
 if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
@@ -183,29 +184,47 @@ def _run_in(
 ) -> RunResult:
     """Run ``manifests`` with the state in ``folder``."""
     from expander.local.executor import Executor
-    from expander.local.kubelet.pod_files import PodFolders
-    from expander.run.outcomes import log_files, outcome_of
     from expander.run.run import Run
 
-    folders, results = PodFolders(folder), []
-
-    def ended(job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
-        pods = pods_of()
-        results.append(JobResult(outcome_of(job, pods), list(log_files(folders, pods))))
-
+    reporter = _JobResults(folder, on_error, note)
     with Executor(folder, **executor_options) as executor:
         note(executor.note)
-        result = Run(
-            executor,
-            manifests,
-            on_finished=ended,
-            on_kept=ended,
-            on_tick=_ignore,
-            on_error=on_error,
-            on_note=note,
-            **run_options,
-        ).go()
-    return RunResult(results, result.counts, result.stopped)
+        result = Run(executor, manifests, reporter, **run_options).go()
+    return RunResult(reporter.results, result.counts, result.stopped)
+
+
+class _JobResults(RunReporter):
+    """Keeps what became of each Job; ``on_note`` gets what a person would read."""
+
+    def __init__(
+        self, folder: Path, on_error: Callable[[ItemError], None], on_note: Callable[[str], None]
+    ) -> None:
+        from expander.local.kubelet.pod_files import PodFolders
+
+        self._folders = PodFolders(folder)
+        self._on_error = on_error
+        self._on_note = on_note
+        self.results: list[JobResult] = []
+
+    def finished(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
+        from expander.run.outcomes import log_files, outcome_of
+
+        pods = pods_of()
+        self.results.append(JobResult(outcome_of(job, pods), list(log_files(self._folders, pods))))
+
+    kept = finished
+
+    def refused(self, error: ItemError) -> None:
+        self._on_error(error)
+
+    def note(self, text: str) -> None:
+        self._on_note(text)
+
+    def waiting(self, waiting: Waiting) -> None:
+        self._on_note(waiting.line(waiting.obj["metadata"]["name"]))
+
+    def retried(self, retried: Retried) -> None:
+        self._on_note(retried.line(retried.job["metadata"]["name"]))
 
 
 class SubmitResult(NamedTuple):

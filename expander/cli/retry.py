@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from expander.group.open import AnySource, GroupSelector
     from expander.group.retry import RetryOutcome
     from expander.group.retry_plan import RetryPlan
-    from expander.kube.objects import Object
-    from expander.run.run import RunEnd
 
 DRY_RUN = "DryRun"
 """The reason of what would be run again."""
@@ -175,19 +172,18 @@ def _run(
     flags: dict[str, Any],
     report: RetryReport,
 ) -> int:
+    from expander.cli.output.retry import RetryOutput
     from expander.group.retry import successors
     from expander.local.executor import Executor
 
     errors = ItemErrors()
     executor = Executor(home, **executor_settings(flags))
     say(f"group {home.name}: {executor.note}")
-    ends = _Ends(report, home, flags["quiet"])
+    ends = RetryOutput(report.out, home, errors, quiet=flags["quiet"], lines=report.lines)
     result = execute(
         executor,
         successors(executor, source, plan, logs, errors),
-        on_finished=ends.finished,
-        on_kept=lambda job, pods_of: None,
-        on_error=errors,
+        ends,
         timeout=flags["timeout"],
     )
     ends.summary(result)
@@ -196,42 +192,6 @@ def _run(
         say("Interrupted. Run `expander retry` to start the rest, `expander run` to finish what runs.")
         return 130
     return 1 if ends.counts["failed"] or result.stopped or errors.count else 0
-
-
-class _Ends:
-    """Prints and counts what ends in this run."""
-
-    def __init__(self, report: RetryReport, home: Path, quiet: bool) -> None:
-        from expander.cli.output.run import JobOutput
-
-        self.counts = {"succeeded": 0, "failed": 0}
-        self._lines = report.lines
-        self._output = JobOutput(report.out, home, quiet=quiet or report.lines is not None)
-
-    def finished(self, job: Object, pods_of: Callable[[], Sequence[Object]]) -> None:
-        """A Job has ended."""
-        from expander.manifests.rerun import attempt_of
-        from expander.run.outcomes import FAILED, outcome_of
-
-        told = outcome_of(job, ())
-        outcome = "failed" if told.state == FAILED else "succeeded"
-        self.counts[outcome] += 1
-        self._output.finished(job, pods_of)
-        if self._lines is not None:
-            self._lines.put(
-                told.name,
-                told.namespace,
-                told.item or None,
-                outcome,
-                reason=told.reason,
-                attempts=attempt_of(job),
-                message=told.message,
-            )
-
-    def summary(self, result: RunEnd) -> None:
-        """What became of what was run again."""
-        left = {state: result.counts[state] for state in ("running", "pending", "suspended")}
-        self._output.summary(replace(result, counts=self.counts | left, before=0))
 
 
 EXAMPLES = """

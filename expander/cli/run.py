@@ -132,13 +132,11 @@ def _run(
         remove_state(folder)
     executor = Executor(folder, keep_volumes=flags["keep"], **executor_settings(flags))
     say(f"group {group}: {executor.note}")
-    output = JobOutput(out, folder, quiet=flags["quiet"], lines=lines, raw=flags["raw"])
+    output = JobOutput(out, folder, errors, quiet=flags["quiet"], lines=lines, raw=flags["raw"])
     result = execute(
         executor,
         chain([first], manifests),
-        on_finished=output.finished,
-        on_kept=output.kept,
-        on_error=errors,
+        output,
         halt=halt,
         timeout=flags["timeout"],
     )

@@ -23,7 +23,7 @@ from expander.kube.objects import statuses_of
 from expander.local import recovery
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
-from expander.local.kubelet.kubelet import Kubelet
+from expander.local.kubelet.kubelet import Kubelet, PodChange
 from expander.local.kubelet.node import Node
 from expander.local.runtime.runtime import Exit, Started
 from expander.local.runtime.select import select_runtime
@@ -60,6 +60,9 @@ class Executor(ApiOperations):
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
     Raises ExpanderError when the folder is in use or cannot be used, UsageError for a runtime that cannot.
     """
+
+    on_pod_changed: Callable[[Object], None] | None = None
+    """Hears of each pod whose containers have started or ended."""
 
     def __init__(
         self,
@@ -147,7 +150,7 @@ class Executor(ApiOperations):
             self._step_stopping(now)
             return
         for change in self._kubelet.step(now):
-            self._control.pod_changed(change.uid, change.status, change.events, now, gone=change.gone)
+            self._pod_changed(change, now)
             self._settled += change.settled
         self._bound += self._control.sync(now)
         self._control.commit()
@@ -214,10 +217,16 @@ class Executor(ApiOperations):
             self._supervisor.abandon()
             self._kubelet.stop_all(self._clock(), self._stop_grace)
 
+    def _pod_changed(self, change: PodChange, now: float) -> None:
+        pod = None if self.on_pod_changed is None else self._control.pods.get(change.uid)
+        self._control.pod_changed(change.uid, change.status, change.events, now, gone=change.gone)
+        if self.on_pod_changed is not None and pod is not None:
+            self.on_pod_changed({**pod, "status": change.status})
+
     def _step_stopping(self, now: float) -> None:
         for change in self._kubelet.step(now):
             if change.gone or not was_cut_short(change.status):
-                self._control.pod_changed(change.uid, change.status, change.events, now, gone=change.gone)
+                self._pod_changed(change, now)
             else:
                 self._control.undo_pod(change.uid)
         self._control.commit()

@@ -11,11 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from expander.base.errors import ContentChanged, ItemError, Problem, UsageError
+from expander.base.errors import ContentChanged, Problem, UsageError
 from expander.kube.objects import Object, statuses_of
 from expander.local.executor import Executor
 from expander.local.store.job_states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
+from expander.run.reporter import RunReporter, Waiting
 
 _FORM = re.compile(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
 
@@ -40,9 +41,6 @@ MAX_JOBS_CHECKED = 20
 
 MAX_CHUNK = 256
 """Manifests submitted between two steps of the executor, at most."""
-
-OnJob = Callable[[Object, Callable[[], Sequence[Object]]], None]
-"""Receives a Job and a function that returns its pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class Halt:
 FIRST_FAILURE = Halt(True, "fail", 1)
 
 
-def describe_open_job(job: Object, pods: Sequence[Object]) -> str | None:
+def describe_open_job(pods: Sequence[Object]) -> str | None:
     """Why a Job has not ended, or None when it is simply running."""
     reasons: dict[str, int] = {}
     fits = any("nodeName" in pod["spec"] for pod in pods)
@@ -91,7 +89,7 @@ def describe_open_job(job: Object, pods: Sequence[Object]) -> str | None:
     if not reasons:
         return None
     told = [f"{count} pods: {reason}" if count > 1 else reason for reason, count in reasons.items()]
-    return f"[{job['metadata']['name']}] {'; '.join(told[:3])}"
+    return "; ".join(told[:3])
 
 
 def pod_problems(pod: Object, fits: bool) -> Iterator[str]:
@@ -134,37 +132,24 @@ class RunEnd:
 
 
 class Run:
-    """One run of a batch in an executor.
-
-    ``on_finished`` receives each Job that has ended and a function that returns its pods, ``on_kept`` those
-    that an earlier run had finished, ``on_tick`` the counts after each step, ``on_error`` an error for each
-    object that an earlier run has with different content, ``on_note`` a line about what the runtime cannot
-    provide, and about waiting Jobs when none has ended for some seconds. ``timeout`` is in seconds.
-    """
+    """One run of a batch in an executor. ``reporter`` hears of it; ``timeout`` is in seconds."""
 
     def __init__(
         self,
         executor: Executor,
         manifests: Iterator[Manifest],
+        reporter: RunReporter,
         *,
-        on_finished: OnJob,
-        on_kept: OnJob,
-        on_tick: Callable[[Mapping[str, int]], None],
-        on_error: Callable[[ItemError], None],
-        on_note: Callable[[str], None],
         halt: Halt | None = None,
         timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
         self._manifests = manifests
-        self._on_finished = on_finished
-        self._on_kept = on_kept
-        self._on_tick = on_tick
-        self._on_error = on_error
-        self._on_note = on_note
+        self._reporter = reporter
+        executor.on_pod_changed = reporter.pod_changed
         self._open: dict[tuple[str, str], None] = {}
-        self._told: set[str] = set()
+        self._told: set[tuple[str, str, str]] = set()
         self._moved_at = clock()
         self._caveats = 0
         self._halt = halt
@@ -194,12 +179,12 @@ class Run:
             for job in self._executor.take_finished():
                 self._moved_at = self._clock()
                 self._open.pop((job["metadata"]["namespace"], job["metadata"]["name"]), None)
-                self._on_finished(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
+                self._reporter.finished(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
             self._tell_caveats()
             if self._clock() - self._moved_at > STALL_SECONDS:
                 self._tell_stalls()
             result.counts = self._executor.group()
-            self._on_tick(result.counts)
+            self._reporter.progress(result.counts)
             if self._over(result, more):
                 return result
 
@@ -208,11 +193,12 @@ class Run:
         for manifest, submitted in zip(manifests, told, strict=True):
             if submitted.kind == "Job":
                 self._open[submitted.namespace, submitted.name] = None
+                self._reporter.submitted(submitted.namespace, submitted.name, manifest)
                 if submitted.outcome == "unchanged":
                     self._look_at_kept(submitted.namespace, submitted.name)
             if submitted.outcome == "exists":
                 item = None if manifest.item is None else str(manifest.item)
-                self._on_error(
+                self._reporter.refused(
                     ContentChanged(
                         Problem(
                             f"{manifest.kind} {manifest.name!r} has changed since the earlier run",
@@ -227,12 +213,12 @@ class Run:
         job = self._executor.find("Job", namespace, name)
         if job is not None and job_state(job) in FINISHED:
             del self._open[namespace, name]
-            self._on_kept(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
+            self._reporter.kept(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
 
     def _tell_caveats(self) -> None:
         """Report what the runtime cannot provide."""
         for words in self._executor.caveats[self._caveats :]:
-            self._on_note(words)
+            self._reporter.note(words)
         self._caveats = len(self._executor.caveats)
 
     def _tell_stalls(self) -> None:
@@ -247,10 +233,10 @@ class Run:
             if looked_at == MAX_JOBS_CHECKED:
                 return
             looked_at += 1
-            words = describe_open_job(job, self._executor.owned(job["metadata"]["uid"]))
-            if words is not None and words not in self._told:
-                self._told.add(words)
-                self._on_note(f"waiting: {words}")
+            words = describe_open_job(self._executor.owned(job["metadata"]["uid"]))
+            if words is not None and (told := (namespace, name, words)) not in self._told:
+                self._told.add(told)
+                self._reporter.waiting(Waiting(job, "", words))
 
     def _stop(self, result: RunEnd, why: str) -> bool:
         """Stop what runs, with its grace period; whether nothing is left to wait for."""

@@ -4,8 +4,6 @@ from typing import Any
 
 from expander.run.run import describe_open_job
 
-JOB = {"metadata": {"name": "job"}}
-
 
 def waits(message: str) -> dict[str, Any]:
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
@@ -16,15 +14,12 @@ RUNS: dict[str, Any] = {"spec": {"nodeName": "here"}, "status": {"phase": "Runni
 
 
 def test_a_pod_that_fits_nowhere_is_told() -> None:
-    assert (
-        describe_open_job(JOB, [waits("Insufficient cpu")] * 2)
-        == "[job] 2 pods: Unschedulable: Insufficient cpu"
-    )
+    assert describe_open_job([waits("Insufficient cpu")] * 2) == "2 pods: Unschedulable: Insufficient cpu"
 
 
 def test_pods_that_wait_until_others_of_their_job_end_are_not() -> None:
-    assert describe_open_job(JOB, [RUNS, waits("Insufficient cpu")]) is None
+    assert describe_open_job([RUNS, waits("Insufficient cpu")]) is None
 
 
 def test_pods_for_which_room_comes_are_not() -> None:
-    assert describe_open_job(JOB, [waits("0/1 nodes are available: 1 Too many pods.")]) is None
+    assert describe_open_job([waits("0/1 nodes are available: 1 Too many pods.")]) is None

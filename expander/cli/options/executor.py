@@ -15,6 +15,7 @@ from expander.cli.options.params import Amount, Duration, KeyValue, Variable, un
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
+    from expander.cli.output.run import JobOutput
     from expander.local.executor import Executor
     from expander.manifests.manifest import Manifest
     from expander.run.run import RunEnd
@@ -95,16 +96,16 @@ def executor_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def execute(executor: Executor, work: Iterator[Manifest], **settings: Any) -> RunEnd:
+def execute(executor: Executor, work: Iterator[Manifest], reporter: JobOutput, **settings: Any) -> RunEnd:
     """Run to the end, with progress; interrupts drain, then stop what runs, then kill it.
 
     ``settings`` are those of `run.run.Run`.
     """
-    from expander.cli.output.progress import job_progress
+    from expander.cli.output.progress import Progress
     from expander.run.run import Run
 
-    with executor, job_progress() as progress:
-        run = Run(executor, work, on_tick=progress.show, on_note=say, **settings)
+    with executor, Progress(reporter.step):
+        run = Run(executor, work, reporter, **settings)
 
         def interrupted(number: int) -> None:
             run.interrupt()

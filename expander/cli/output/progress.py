@@ -11,8 +11,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Self, TextIO
 
@@ -158,31 +158,12 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-class JobProgress:
-    """How far a run on this machine is; `show` is told the counts of Jobs by state."""
-
-    def __init__(self) -> None:
-        self._counts: Mapping[str, int] = {}
-
-    def show(self, counts: Mapping[str, int]) -> None:
-        """The counts are these now."""
-        self._counts = dict(counts)
-
-    def step(self) -> Step | None:
-        """What to draw; nothing before the first counts."""
-        counts = self._counts
-        if not counts:
-            return None
-        parts = [f"{counts[state]:,} {state}" for state in ("running", "pending", "failed") if counts[state]]
-        return Step(counts["succeeded"] + counts["failed"], sum(counts.values()), parts)
-
-
-@contextmanager
-def job_progress() -> Iterator[JobProgress]:
-    """Show how far a run on this machine is."""
-    jobs = JobProgress()
-    with Progress(jobs.step):
-        yield jobs
+def job_step(counts: Mapping[str, int]) -> Step | None:
+    """How far a run on this machine is, by its Jobs of each state; None before the first counts."""
+    if not counts:
+        return None
+    parts = [f"{counts[state]:,} {state}" for state in ("running", "pending", "failed") if counts[state]]
+    return Step(counts["succeeded"] + counts["failed"], sum(counts.values()), parts)
 
 
 class ItemCount:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expander.base.errors import ItemError
 from expander.base.text import counted, plural
-from expander.cli.output.streams import MAX_ERRORS, OutcomeLines, Output, say
+from expander.cli.output.progress import Step, job_step
+from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, say
 from expander.cli.output.terminal import harmless
 from expander.group.job_status import job_status
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
+from expander.manifests.edits import ITEM_ANNOTATION
 from expander.run.outcomes import FAILED, JobOutcome, log_files, outcome_of
+from expander.run.reporter import PodsOf, Retried, RunReporter, Waiting
 
 if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
@@ -55,15 +59,30 @@ MAX_OUTPUT_BYTES = 1 << 20
 """Bytes of one container's output that are printed; all of it is in its log file."""
 
 
-class JobOutput:
+def _label(obj: Mapping[str, Any]) -> str:
+    """What people call a Job or pod: its item, else its name."""
+    metadata = obj["metadata"]
+    return str((metadata.get("annotations") or {}).get(ITEM_ANNOTATION) or metadata["name"])
+
+
+class JobOutput(RunReporter):
     """Prints the output of each Job when it has ended, every line with the Job's name in front.
 
     With ``lines`` the outcomes are printed there, and no output. ``raw``: a terminal gets it as it is.
     """
 
     def __init__(
-        self, out: Output, state: Path, *, quiet: bool, lines: OutcomeLines | None = None, raw: bool = False
+        self,
+        out: Output,
+        state: Path,
+        errors: ItemErrors,
+        *,
+        quiet: bool,
+        lines: OutcomeLines | None = None,
+        raw: bool = False,
     ) -> None:
+        self._errors = errors
+        self._counts: Mapping[str, int] = {}
         self._safe = sys.stdout.isatty() and not raw
         self._out = out
         self._folders = PodFolders(state)
@@ -72,7 +91,31 @@ class JobOutput:
         self._failed: list[tuple[JobOutcome, str, list[str]]] = []
         self._failures = 0
 
-    def finished(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+    def refused(self, error: ItemError) -> None:
+        """See `RunReporter`."""
+        self._errors(error)
+
+    def note(self, text: str) -> None:
+        """See `RunReporter`."""
+        say(text)
+
+    def waiting(self, waiting: Waiting) -> None:
+        """See `RunReporter`."""
+        say(waiting.line(_label(waiting.obj)))
+
+    def retried(self, retried: Retried) -> None:
+        """See `RunReporter`."""
+        say(retried.line(_label(retried.job)))
+
+    def progress(self, counts: Mapping[str, int]) -> None:
+        """See `RunReporter`."""
+        self._counts = dict(counts)
+
+    def step(self) -> Step | None:
+        """How far the run is."""
+        return job_step(self._counts)
+
+    def finished(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
         """A Job has ended: print what its pods wrote."""
         failed = outcome_of(job, ()).state == FAILED
         if self._quiet and not failed and self._outcomes is None:
@@ -80,7 +123,7 @@ class JobOutput:
         pods = pods_of()
         outcome = outcome_of(job, pods)
         if self._outcomes is not None:
-            self._put(self._outcomes, outcome)
+            self._put(self._outcomes, job, outcome)
             if not failed:
                 return
         lines = list(self._lines(pods, outcome.name))
@@ -93,19 +136,23 @@ class JobOutput:
                 words = job_status(job, pods, {}).summary
                 self._failed.append((outcome, words, lines[-LAST_LINES:] if self._quiet else []))
 
-    def kept(self, job: Mapping[str, Any], pods_of: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+    def kept(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
         """A Job had ended in an earlier run: only its outcome is told."""
         if self._outcomes is not None:
-            self._put(self._outcomes, outcome_of(job, pods_of()))
+            self._put(self._outcomes, job, outcome_of(job, pods_of()))
 
-    def _put(self, lines: OutcomeLines, outcome: JobOutcome) -> None:
+    def attempts(self, job: Mapping[str, Any], outcome: JobOutcome) -> int:
+        """The attempts that the JSON of an outcome tells."""
+        return outcome.attempts
+
+    def _put(self, lines: OutcomeLines, job: Mapping[str, Any], outcome: JobOutcome) -> None:
         lines.put(
             outcome.name,
             outcome.namespace,
             outcome.item or None,
             "failed" if outcome.state == FAILED else "succeeded",
             reason=outcome.reason,
-            attempts=outcome.attempts,
+            attempts=self.attempts(job, outcome),
             message=outcome.message,
         )
 

@@ -1,0 +1,80 @@
+"""What a run tells as it goes on: a reporter hears it, and prints it or keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from expander.base.errors import ItemError
+from expander.kube.objects import Object
+from expander.manifests.manifest import Manifest
+
+PodsOf: TypeAlias = Callable[[], Sequence[Object]]
+"""Gives the pods that a Job has had, oldest first; costs a look into the state."""
+
+
+class Waiting(NamedTuple):
+    """Why a Job, or a pod without one, does not go on.
+
+    ``obj`` is that Job or pod; ``reason`` is Kubernetes' word (``Unschedulable``, ``FailedMount``) or empty,
+    ``message`` says more, ``hint`` how to go on (``--claim data=DIR``).
+    """
+
+    obj: Object
+    reason: str
+    message: str
+    hint: str = ""
+
+    def line(self, label: str) -> str:
+        """For people; ``label`` is what they call the item."""
+        why = ": ".join(filter(None, (self.reason, self.message)))
+        return f"waiting: {label}: {why}" + (f"\n  hint: {self.hint}" if self.hint else "")
+
+
+class Retried(NamedTuple):
+    """An item that is tried again: the Job of its new attempt, which attempt that is (2 for the second), why
+    (``OOMKilled``), and what is another than before (``memory 2Gi``)."""
+
+    job: Object
+    attempt: int
+    reason: str
+    change: str = ""
+
+    def line(self, label: str) -> str:
+        """For people; ``label`` is what they call the item."""
+        change = f", with {self.change}" if self.change else ""
+        return f"retry: {label}: attempt {self.attempt} after {self.reason}{change}"
+
+
+class RunReporter:
+    """Hears of a run. Nothing is done here: a subclass overrides what it wants to know.
+
+    Every call comes from the thread of the run, which goes on when it returns. An exception ends the run.
+    """
+
+    def submitted(self, namespace: str, name: str, manifest: Manifest) -> None:
+        """A Job of the batch is in the state now, or was there: in the order of items."""
+
+    def pod_changed(self, pod: Object) -> None:
+        """The status of a pod is another: containers of it have started or ended."""
+
+    def finished(self, job: Object, pods_of: PodsOf) -> None:
+        """A Job has ended."""
+
+    def kept(self, job: Object, pods_of: PodsOf) -> None:
+        """A Job of the batch had ended in an earlier run."""
+
+    def waiting(self, waiting: Waiting) -> None:
+        """A Job does not go on; told once for each cause."""
+
+    def retried(self, retried: Retried) -> None:
+        """An item is tried again."""
+
+    def refused(self, error: ItemError) -> None:
+        """An object was not accepted, as one that has changed since the earlier run."""
+
+    def note(self, text: str) -> None:
+        """A line about what the runtime cannot provide."""
+
+    def progress(self, counts: Mapping[str, int]) -> None:
+        """A step was made; the Jobs by state: pending, running, suspended, succeeded, failed."""
