@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from expander.plan.plan import Plan
     from expander.run.outcomes import JobOutcome, LogFile
     from expander.submit.delivery import Outcome
-    from expander.submit.options import DryRun, OnExists, OnQuota, SubmitOptions
+    from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
     from expander.validate.finding import Finding
 
 
@@ -266,6 +266,7 @@ class SubmitKeywords(BatchOptions, total=False):
     retry_budget: float
     on_exists: OnExists
     on_quota: OnQuota
+    on_damage: OnDamage
     quota_timeout: float | None
     server_side: bool
     force_conflicts: bool

@@ -100,6 +100,13 @@ _OPTIONS = [
         is_flag=True,
         help="Resume an earlier run: repeat its command, or give only --group.",
     ),
+    click.option(
+        "--on-damage",
+        type=click.Choice(["refuse", "create"]),
+        default="refuse",
+        show_default=True,
+        help="With --resume: what to do with items that damaged files may have forgotten.",
+    ),
     click.option("--state", metavar="DIR", help="Folder for journals.  [default: ~/.local/state/expander]"),
     click.option(
         "--dry-run",

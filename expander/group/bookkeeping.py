@@ -150,7 +150,7 @@ def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable
     With a group name alone that is everything in the namespace, else the ``deleted`` Jobs, as (namespace,
     name). Raises ExpanderError when a retry is running or a file cannot be written.
     """
-    from expander.group.collected import forget_collected, record_path
+    from expander.submit.finished import forget_finished, record_path
     from expander.submit.journal import forget as forget_in
 
     namespace = source.selection.namespace
@@ -163,7 +163,7 @@ def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable
 
     if (path := submission_journal(source, wanted)) is not None:
         forget_in(path, gone)
-        forget_collected(record_path(path), lambda place, name: gone(f"/namespaces/{place}/jobs/{name}"))
+        forget_finished(record_path(path), lambda place, name: gone(f"/namespaces/{place}/jobs/{name}"))
     if (
         not wanted.is_local
         and wanted.group is not None

@@ -19,14 +19,14 @@ from expander.base.errors import ClusterError, ExpanderError, StatusError
 from expander.client.client import ApiClient
 from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
-from expander.group.collected import record, record_path
+from expander.group.collected import record_entry
 from expander.group.job_status import job_status
 from expander.group.results import collect_job, write_tables
 from expander.kube.objects import Object, Selection
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.run.outcomes import FAILED
 from expander.sinks.stream import output_error
-from expander.submit.journal import FINISHED, Journal
+from expander.submit.finished import FinishedJobs, jobs_path
 
 COLLECTOR_THREADS: Final = 4
 
@@ -51,7 +51,7 @@ class ClusterCollector:
         transport: Transport,
         api: ApiClient,
         folder: Path,
-        journal: Journal | None,
+        record: FinishedJobs | None,
         *,
         fail: Callable[[ExpanderError], None],
         say: Callable[[str], None],
@@ -65,7 +65,7 @@ class ClusterCollector:
         self._transport = transport
         self._sources: dict[str, ClusterSource] = {}
         self._api = api
-        self._journal = journal
+        self._record = record
         self._fail = fail
         self._say = say
         self._wake = wake
@@ -141,20 +141,15 @@ class ClusterCollector:
         pods = list(source.pods([job]))
         found = collect_job(job, pods, source, self.folder)
         fsync_folders({self.folder / row["folder"] for row in found.rows}, self.folder)
-        collection = f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
-        if self._journal is not None:
-            record(record_path(self._journal.path), job, pods, found.rows, self.folder)
-            self._journal.add(
-                f"{collection}/{metadata['name']} {metadata['annotations'][DIGEST_ANNOTATION]}", FINISHED
-            )
-            self._journal.sync()
+        if self._record is not None:
+            self._record.add(job, record_entry(job, pods, found.rows, self.folder))
         options = {
             "kind": "DeleteOptions",
             "apiVersion": "v1",
             "propagationPolicy": "Background",
             "preconditions": {"uid": metadata["uid"]},
         }
-        path = f"{collection}/{quote(metadata['name'], safe='')}"
+        path = f"{jobs_path(namespace)}/{quote(metadata['name'], safe='')}"
         try:
             self._api.send("DELETE", path, json.dumps(options).encode())
         except StatusError as refused:

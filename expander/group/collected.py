@@ -1,20 +1,17 @@
 """The Jobs of a group that were collected and deleted: recorded before the deletion, read like the cluster's.
 
-``finished-<cluster>.jsonl`` beside the submission's journal has one line per Job: the Job with its status,
-its pods, and the files its logs were collected into.
+An entry of the record (`submit.finished`) has the Job with its status, its pods, and the files that its logs
+were collected into.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from expander.base.errors import OutputError
 from expander.client.transport import Transport
 from expander.group.cluster_source import RETRY_BUDGET_SECONDS, ClusterSource
 from expander.group.source import WHOLE_LOG, LogOptions
@@ -22,14 +19,12 @@ from expander.group.table import Row
 from expander.kube.objects import Change, Object, Selection, uid_of
 from expander.kube.selectors import parse
 from expander.sinks.stream import output_error
+from expander.submit.finished import finished_lines
 
 CHUNK_BYTES: Final = 1 << 16
 
 SUBMISSIONS_FOLDER: Final = "submit"
 """The folder of submission journals, beside the state of groups."""
-
-
-_writing = threading.Lock()
 
 
 class CollectedJob(NamedTuple):
@@ -40,40 +35,20 @@ class CollectedJob(NamedTuple):
     logs: Mapping[tuple[str, str, bool], Path]
 
 
-def record_path(journal: Path) -> Path:
-    """The record of collected Jobs that belongs to a journal."""
-    return journal.with_name(journal.name.replace("submit-", "finished-", 1))
-
-
-def record(path: Path, job: Object, pods: Sequence[Object], rows: Iterable[Row], folder: Path) -> None:
-    """Append a Job to the record at ``path``; durable on return. ``rows`` are those of `collect_job`.
-
-    Safe for threads: a line is one write. Raises OutputError when it cannot be written.
-    """
+def record_entry(job: Object, pods: Sequence[Object], rows: Iterable[Row], folder: Path) -> dict[str, Any]:
+    """What the record keeps of a Job. ``rows`` are those of `collect_job`."""
     logs = [
         [file["pod"], file["container"], ".previous." in file["path"], f"{row['folder']}/{file['path']}"]
         for row in rows
         for file in row.get("files") or ()
         if "container" in file
     ]
-    entry = {
+    return {
         "job": _without_managed_fields(job),
         "pods": [_without_managed_fields(pod) for pod in pods],
         "folder": str(folder.absolute()),
         "logs": logs,
     }
-    line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
-    try:
-        with _writing:
-            file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                while line:
-                    line = line[os.write(file, line) :]
-                os.fsync(file)
-            finally:
-                os.close(file)
-    except OSError as error:
-        raise output_error("write", str(path), error) from error
 
 
 def _without_managed_fields(obj: Object) -> Object:
@@ -84,19 +59,10 @@ def _without_managed_fields(obj: Object) -> Object:
 def read_record(path: Path) -> dict[tuple[str, str], CollectedJob]:
     """The collected Jobs by namespace and name; damaged lines are skipped, later lines win."""
     found: dict[tuple[str, str], CollectedJob] = {}
-    try:
-        with open(path, "rb") as file:
-            for line in file:
-                try:
-                    one = _parsed(json.loads(line))
-                    metadata = one.job["metadata"]
-                    found[metadata["namespace"], metadata["name"]] = one
-                except (ValueError, LookupError, TypeError, AttributeError):
-                    continue
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise output_error("read", str(path), error) from error
+    for _, entry in finished_lines(path):
+        if entry is not None and "job" in entry:
+            with suppress(LookupError, TypeError, AttributeError):
+                found[_key(entry["job"])] = _parsed(entry)
     return found
 
 
@@ -108,30 +74,6 @@ def _parsed(entry: Mapping[str, Any]) -> CollectedJob:
         (pod, container, bool(previous)): folder / path for pod, container, previous, path in entry["logs"]
     }
     return CollectedJob(entry["job"], entry["pods"], logs)
-
-
-def forget_collected(path: Path, gone: Callable[[str, str], bool]) -> None:
-    """Drop the Jobs for which ``gone(namespace, name)`` from the record. Raises OutputError."""
-    if not path.exists():
-        return
-    kept = []
-    try:
-        for line in path.read_bytes().splitlines(keepends=True):
-            try:
-                metadata = json.loads(line)["job"]["metadata"]
-                if not gone(metadata["namespace"], metadata["name"]):
-                    kept.append(line)
-            except (ValueError, KeyError, TypeError):
-                continue
-        if not kept:
-            path.unlink()
-            return
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        part.write_bytes(b"".join(kept))
-        part.chmod(0o600)
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 class CollectedSource(ClusterSource):

@@ -150,7 +150,8 @@ def _collected(selector: GroupSelector, server: str) -> Mapping[tuple[str, str],
 
     if selector.group is None:
         return {}
-    from expander.group.collected import SUBMISSIONS_FOLDER, read_record, record_path
+    from expander.group.collected import SUBMISSIONS_FOLDER, read_record
+    from expander.submit.finished import record_path
 
     return read_record(record_path(journal_file(state_folder(SUBMISSIONS_FOLDER), selector.group, server)))
 

@@ -1,4 +1,4 @@
-"""What a cluster has of a batch already: by the journal of earlier runs, and by a list of the group."""
+"""What a cluster has of a batch already, or had: by the files of earlier runs, and by a list of the group."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Final
 
 from expander.base.errors import ClusterError
 from expander.base.log import Log
+from expander.base.text import counted
 from expander.client.client import ApiClient
 from expander.manifests.edits import DIGEST_ANNOTATION
-from expander.submit.journal import Journal, mark
+from expander.submit.finished import finished_items, record_path
+from expander.submit.journal import Delivered, Journal, mark
 from expander.submit.request import PreparedRequest
 
 LIST_WAIT_SECONDS: Final = 10.0
@@ -31,7 +33,10 @@ class AlreadySubmitted:
 
     ``journal`` is that of the run that is resumed, None for a run of its own. A journal misses only what was
     under way when its process ended, so it makes lists unnecessary until it turns out to miss more. With
-    ``versions`` lists also give the resourceVersions that `version` tells. Safe for one thread.
+    ``versions`` lists also give the resourceVersions that `version` tells.
+
+    ``is_forgetful`` says that the journal and the record of collected Jobs are damaged, so that an item which
+    the cluster does not have may have been done. Safe for one thread, but for `add_key`.
     """
 
     def __init__(
@@ -45,14 +50,30 @@ class AlreadySubmitted:
         self._api = api
         self._group_label = group_label
         self._say = say
-        self._delivered = journal.delivered() if journal is not None else set()
+        self.is_forgetful = False
+        told = Delivered() if journal is None else self._told(journal)
+        self._delivered = told.marks
         self._existing: set[bytes] = set()
         self._versions: dict[str, str] | None = {} if versions else None
         self._resumed = journal is not None
-        self._trusted = journal is not None and not journal.is_new
+        self._trusted = journal is not None and not told.damaged
         self._lists: dict[tuple[str, str], threading.Thread] = {}
         self._items: Counter[tuple[str, str]] = Counter()
         self._missed: Counter[tuple[str, str]] = Counter()
+
+    def _told(self, journal: Journal) -> Delivered:
+        """What the journal and the record beside it say; either names every Job that was deleted."""
+        told, path = journal.delivered(), record_path(journal.path)
+        deletes = path.exists() or told.deletes
+        record = finished_items(path) if deletes else Delivered()
+        told.marks |= record.marks
+        numbers = told.numbers | record.numbers
+        self.is_forgetful = bool((told.damaged and record.damaged) or len(numbers) < max(numbers, default=0))
+        for file, found in ((journal.path, told), (path, record)):
+            if found.damaged and (deletes or not journal.is_new):
+                lines = counted(found.damaged, "damaged line")
+                self._say(f"warning: {file} has {lines}: asking the cluster what it has")
+        return told
 
     def is_delivered(self, item: PreparedRequest) -> bool:
         """Whether the journal says that the cluster has the item, or had it until it was finished."""
@@ -73,7 +94,11 @@ class AlreadySubmitted:
 
     def add(self, item: PreparedRequest) -> None:
         """The journal has been told that the cluster has the item."""
-        self._delivered.add(mark(item.key))
+        self.add_key(item.key)
+
+    def add_key(self, key: str) -> None:
+        """The item with this key has been delivered."""
+        self._delivered.add(mark(key))
 
     def missed(self, item: PreparedRequest) -> None:
         """The item was sent and existed already, so the journal had missed it."""

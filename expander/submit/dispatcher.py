@@ -82,7 +82,7 @@ class Dispatcher:
 
     ``settled`` are outcomes that were not taken yet; ``pending`` deliveries are not settled, of which
     ``under_way`` wait for a response. ``unauthorized`` says why the credentials are not accepted, ``why``
-    what the last delivery that waits is waiting for.
+    what the last delivery that waits is waiting for; ``paths`` are the API paths of pending items.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class Dispatcher:
         self.window = window
         self.gate: QuotaGate[Delivery] = QuotaGate()
         self.settled: deque[Outcome] = deque()
+        self.paths: set[str] = set()
         self.pending = 0
         self.under_way = 0
         self.unauthorized: str | None = None
@@ -106,13 +107,23 @@ class Dispatcher:
         """What pending deliveries are doing: ``sending``, ``retrying`` or ``held`` for quota."""
         return {"sending": self.under_way, "retrying": self._queue.waiting, "held": len(self.gate)}
 
-    def add(self, prepared: PreparedRequest, known_version: str = "") -> None:
-        """Deliver an item; ``known_version`` is the resourceVersion it has in the cluster."""
+    def add(
+        self, prepared: PreparedRequest, known_version: str = "", if_absent: Finished | None = None
+    ) -> None:
+        """Deliver an item; ``known_version`` is the resourceVersion it has in the cluster.
+
+        With ``if_absent`` that becomes of it unless it exists.
+        """
         self.pending += 1
+        self.paths.add(prepared.path)
         stage: Stage = "delete" if prepared.replaces else "create"
-        if self._options.server_side and not prepared.group and not prepared.replaces:
+        if if_absent is not None or (
+            self._options.server_side and not prepared.group and not prepared.replaces
+        ):
             stage = "compare"  # no list of the group tells what is there
-        delivery = Delivery(prepared, stage, uid=prepared.replaces, known_version=known_version)
+        delivery = Delivery(
+            prepared, stage, uid=prepared.replaces, known_version=known_version, if_absent=if_absent
+        )
         self._queue.add(delivery)
 
     def take(self, now: float) -> Delivery | None:
@@ -279,6 +290,7 @@ class Dispatcher:
             exists = result.outcome in ("created", "changed", "unchanged")
             self.window.confirm(prepared, unfinished=exists and not delivery.ended)
         self.pending -= 1
+        self.paths.discard(prepared.path)
         self._held_at.pop(id(delivery), None)
         log.debug(
             "%(path)s %(outcome)s, attempts %(attempts)d",

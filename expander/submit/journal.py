@@ -12,12 +12,15 @@ import json
 import os
 import re
 import threading
+import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from expander.base.errors import OutputError
+from expander.base.errors import InputError, OutputError
 
 FINISHED: Final = "finished"
 """The outcome of a Job that has finished, was collected, and is about to be deleted."""
@@ -25,23 +28,41 @@ FINISHED: Final = "finished"
 DELIVERED: Final = frozenset(["created", "changed", "unchanged"])
 """Outcomes after which the cluster has the item."""
 
+LOCK_SECONDS: Final = 0.5
+"""How long the lock of a journal is tried: `is_locked` has it for a moment."""
+
 _encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What a file says of items: `mark` of the key of each that the cluster has, or had until it finished.
+
+    ``numbers`` are those of collected Jobs, ``deletes`` says that Jobs were to be collected and deleted.
+    ``damaged`` counts lines that cannot be read; a file that should have lines and has none counts as one.
+    """
+
+    marks: set[bytes] = field(default_factory=set)
+    numbers: set[int] = field(default_factory=set)
+    deletes: bool = False
+    damaged: int = 0
 
 
 class Journal:
     """The journal of one group in one cluster, a context manager. Safe for threads.
 
-    Several processes may append to one file: a line is one write. Raises OutputError when it cannot be
-    written; a line that was cut short by that says nothing.
+    Several processes may append to one file: a line is one write. An ``exclusive`` one is for one process at
+    a time: Jobs are deleted, and another submission would create them again. Raises InputError when another
+    process has it, OutputError when it cannot be written; a line that was cut short by that says nothing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, exclusive: bool = False) -> None:
         self.path = path
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_SH)  # for `is_locked`
+            self._flock(exclusive)
             size = os.fstat(self._file).st_size
             self.is_new = not size
             if size and os.pread(self._file, 1, size - 1) != b"\n":
@@ -53,9 +74,28 @@ class Journal:
         """Record the options of a run, for `last_run`."""
         self._write({"run": run, "sum": _checksum(run)})
 
-    def add(self, key: str, outcome: str) -> None:
-        """Record the outcome of the item ``key``; outcomes but `DELIVERED` and `FINISHED` are for people."""
-        self._write({"key": key, "outcome": outcome})
+    def _flock(self, exclusive: bool) -> None:
+        kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+        until = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                return fcntl.flock(self._file, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < until:
+                    time.sleep(LOCK_SECONDS / 10)
+                    continue
+            os.close(self._file)
+            raise InputError(
+                f"another submission of this group is running ({self.path})",
+                hint="with --delete-finished one submission at a time may work on a group",
+            )
+
+    def add(self, key: str, outcome: str, number: int | None = None) -> None:
+        """Record the outcome of the item ``key``; outcomes but `DELIVERED` and `FINISHED` are for people.
+
+        ``number`` is that of a collected Job in the record of those.
+        """
+        self._write({"key": key, "outcome": outcome} | ({} if number is None else {"number": number}))
 
     def sync(self) -> None:
         """Wait until all that was written would survive a loss of power."""
@@ -64,16 +104,25 @@ class Journal:
         except OSError as error:
             raise self._error(error) from error
 
-    def delivered(self) -> set[bytes]:
-        """`mark` of every key that the cluster has, or had until it was finished."""
-        return {
-            mark(entry["key"])
-            for entry in entries(self.path)
-            if entry.get("outcome") in (*DELIVERED, FINISHED) and isinstance(entry.get("key"), str)
-        }
+    def delivered(self) -> Delivered:
+        """What the journal says of items."""
+        found = Delivered(damaged=int(self.is_new))
+        for _, entry in _lines(self.path):
+            if entry is None:
+                found.damaged += 1
+                continue
+            run = entry.get("run")
+            found.deletes |= entry.get("outcome") == FINISHED or (
+                isinstance(run, dict) and "--delete-finished" in (run.get("arguments") or ())
+            )
+            if entry.get("outcome") in (*DELIVERED, FINISHED) and isinstance(entry.get("key"), str):
+                found.marks.add(mark(entry["key"]))
+                if isinstance(entry.get("number"), int):
+                    found.numbers.add(entry["number"])
+        return found
 
     def _write(self, entry: Mapping[str, Any]) -> None:
-        line = f"{_encode(entry)}\n".encode("utf-8", "surrogatepass")
+        line = sealed(entry)
         try:
             with self._lock:
                 while line:
@@ -96,35 +145,52 @@ class Journal:
         os.close(self._file)
 
 
-def entries(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The lines of a journal, none when there is no such file. A damaged line is passed over."""
-    for _, entry in _lines(path):
-        if entry is not None:
-            yield entry
+def sealed(entry: Mapping[str, Any]) -> bytes:
+    """A line for ``entry`` with a checksum of what is before it."""
+    text = _encode(entry).encode("utf-8", "surrogatepass")[:-1]
+    return b'%b, "crc": "%08x"}\n' % (text, zlib.crc32(text))
 
 
-def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
-    """Each line with its object; None when it is damaged."""
-    if not path.exists():
-        return
-    with open(path, "rb") as file:
-        for line in file:
-            entry = _decoded(line)
-            yield line, entry
-            if entry is None:
-                for part in _ITEM.findall(line):  # the end of a line is what was damaged
-                    yield part, _decoded(part)
-
-
-_ITEM: Final = re.compile(rb'\{"key": "(?:[^"\\]|\\.)*", "outcome": "[a-z]+"\}')
-
-
-def _decoded(line: bytes) -> dict[str, Any] | None:
+def unsealed(line: bytes) -> dict[str, Any] | None:
+    """The entry of a line; None when it is damaged. Lines of earlier versions have no checksum."""
+    if is_sealed(line) is False:
+        return None
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) else None
+
+
+def is_sealed(line: bytes) -> bool | None:
+    """Whether the checksum of a line is right; None when it has none."""
+    text = line.rstrip(b"\n")
+    seal = _SEAL.fullmatch(text[-_SEAL_BYTES:])
+    return None if seal is None else zlib.crc32(text[:-_SEAL_BYTES]) == int(seal[1], 16)
+
+
+_SEAL: Final = re.compile(rb', "crc": "([0-9a-f]{8})"\}')
+_SEAL_BYTES: Final = len(', "crc": "00000000"}')
+
+_ITEM: Final = re.compile(
+    rb'\{"key": "(?:[^"\\]|\\.)*", "outcome": "[a-z]+"(?:, "number": \d+)?(?:, "crc": "[0-9a-f]{8}")?\}'
+)
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
+    """Each line with its entry; None when it is damaged, followed by what can be read of it all the same."""
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            entry = unsealed(line)
+            if entry is not None and not {"key", "run"} & entry.keys():
+                entry = None
+            yield line, entry
+            if entry is None:
+                for part in _ITEM.findall(line):  # the end of a line is what was damaged
+                    if (found := unsealed(part)) is not None:
+                        yield part, found
 
 
 def forget(path: Path, gone: Callable[[str], bool]) -> None:
@@ -133,19 +199,22 @@ def forget(path: Path, gone: Callable[[str], bool]) -> None:
     Raises OutputError when it cannot be written; then it is as it was.
     """
     kept, of_items, dropped = [], 0, False
-    for entry in entries(path):
+    for line, entry in _lines(path):
+        if entry is None:
+            kept.append(line.rstrip(b"\n") + b"\n")
+            continue
         key = entry.get("key")
         if isinstance(key, str) and gone(key.rpartition(" ")[0]):
             dropped = True
             continue
         of_items += key is not None
-        kept.append(f"{_encode(entry)}\n")
+        kept.append(sealed({name: entry[name] for name in entry if name not in ("crc", "number")}))
     try:
         if not of_items:
             path.unlink(missing_ok=True)
         elif dropped:
             part = path.with_name(f".{path.name}.{os.getpid()}")
-            part.write_text("".join(kept), "utf-8", "surrogatepass")
+            part.write_bytes(b"".join(kept))
             part.chmod(0o600)
             os.replace(part, path)
     except OSError as error:
@@ -189,7 +258,7 @@ def last_run(path: Path) -> Mapping[str, Any] | None:
     for line, entry in _lines(path):
         if entry is None and (b'"sum"' in line or b'"arguments"' in line):
             found = None
-        elif entry is not None and ("run" in entry or "sum" in entry):
+        elif entry is not None and "run" in entry:
             run = entry.get("run")
             intact = isinstance(run, dict) and entry.get("sum") in (None, _checksum(run))
             found = run if intact else None

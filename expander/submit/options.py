@@ -16,6 +16,7 @@ from expander.manifests.names import LABEL_VALUE
 
 OnExists = Literal["fail", "skip", "replace", "recreate"]
 OnQuota = Literal["wait", "fail", "skip"]
+OnDamage = Literal["refuse", "create"]
 DryRun = Literal["none", "client", "server"]
 
 MAX_IN_FLIGHT = 256
@@ -32,7 +33,9 @@ class SubmitOptions:
     ``retry_budget`` of failures, and after ``quota_timeout`` without room in a quota (None: never).
     ``server_side`` applies instead of creating; ``force_conflicts`` then takes fields over from other
     managers. With ``delete_finished`` finished Jobs are collected into ``results`` (beside the journal by
-    default), then deleted, and the submission lasts until the last one is.
+    default), then deleted, and the submission lasts until the last one is. ``on_damage`` says what becomes of
+    items that the cluster does not have when a ``resume`` cannot tell which Jobs were deleted, since the
+    journal and the record of deleted Jobs are damaged.
 
     ``state`` is the folder below which journals are kept (by default where the command keeps them), unless
     ``journal`` is False; ``run`` is written there for a later ``resume``.
@@ -49,6 +52,7 @@ class SubmitOptions:
     retry_budget: float = 900.0
     on_exists: OnExists = "fail"
     on_quota: OnQuota = "wait"
+    on_damage: OnDamage = "refuse"
     quota_timeout: float | None = None
     server_side: bool = False
     force_conflicts: bool = False
@@ -65,7 +69,12 @@ class SubmitOptions:
 
         ``named`` gives the name by which the caller knows an option.
         """
-        for name, values in (("on_exists", OnExists), ("on_quota", OnQuota), ("dry_run", DryRun)):
+        for name, values in (
+            ("on_exists", OnExists),
+            ("on_quota", OnQuota),
+            ("on_damage", OnDamage),
+            ("dry_run", DryRun),
+        ):
             value = getattr(self, name)
             if value not in get_args(values):
                 raise UsageError(f"{named(name)}: {value!r} is not one of {', '.join(get_args(values))}")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.parse import quote
 
 from expander.base.errors import (
     ClusterError,
@@ -29,6 +30,7 @@ from expander.manifests.manifest import Manifest
 from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.delivery import Finished, Outcome
+from expander.submit.finished import FinishedJobs, jobs_path, key_of, record_path
 from expander.submit.journal import DELIVERED, Journal, journal_file
 from expander.submit.options import SubmitOptions
 from expander.submit.preflight import Preflight
@@ -44,6 +46,15 @@ SERVER_WAIT_SECONDS: Final = 20.0
 
 RESUMED: Final = "Resumed"
 """The reason of an item of a resumed run that needed no request."""
+
+FORGOTTEN: Final = Finished(
+    "refused",
+    "JournalDamaged",
+    "not in the cluster; it may have finished and been deleted, but the files that would tell are damaged; "
+    "--on-damage create creates it",
+    passed=False,
+)
+"""What becomes of an item of a resumed run that may have been done."""
 
 
 class Collector(Protocol):
@@ -83,7 +94,7 @@ class CollectorFactory(Protocol):
         transport: Transport,
         api: ApiClient,
         folder: Path,
-        journal: Journal | None,
+        record: FinishedJobs | None,
         *,
         fail: Callable[[ExpanderError], None],
         say: Callable[[str], None],
@@ -160,6 +171,7 @@ class Submitter:
         self._journal: Journal | None = None
         self._submitted: AlreadySubmitted | None = None
         self._last: PreparedRequest | None = None
+        self._finished: dict[str, Mapping[str, Any]] = {}
         self.is_fed = False
         self.group = ""
 
@@ -197,8 +209,8 @@ class Submitter:
                         yield from self._take(wait=True)
                     if self.workers.is_stopped:
                         break
-                    if existing is None:
-                        self._send(prepared)
+                    if existing is None and (existing := self._send(prepared)) is not None:
+                        yield existing
                     yield from self._take(wait=False)
                 self.is_fed = not self.workers.is_stopped
             except ExpanderError as error:
@@ -263,18 +275,9 @@ class Submitter:
         journal = None
         if options.journals is not None:
             path = journal_file(options.journals, first.group, self.server)
-            self._journal = journal = stack.enter_context(Journal(path))
-            if self._make_collector is not None:
-                self.collector = self._make_collector(
-                    self._transport,
-                    ApiClient(self._transport, self._retry, lambda: self._stopped),
-                    options.results_folder or path.parent / "results",
-                    journal,
-                    fail=self.workers.fail,
-                    say=self._say,
-                    wake=self.workers.wake,
-                )
-            if options.resume and journal.is_new:
+            journal = Journal(path, exclusive=options.delete_finished)
+            self._journal = stack.enter_context(journal)
+            if options.resume and journal.is_new and not record_path(path).exists():
                 self._say(
                     "no journal of this group and cluster here: what the cluster holds is left as it is, but "
                     "a Job that has finished and was deleted would be created again"
@@ -286,6 +289,16 @@ class Submitter:
             journal if options.resume else None,
             versions=options.server_side,
         )
+        if journal is not None and self._make_collector is not None:
+            self.collector = self._make_collector(
+                self._transport,
+                ApiClient(self._transport, self._retry, lambda: self._stopped),
+                options.results_folder or journal.path.parent / "results",
+                FinishedJobs(journal),
+                fail=self.workers.fail,
+                say=self._say,
+                wake=self.workers.wake,
+            )
         if journal is not None and options.run is not None:
             journal.begin({**options.run, "server": self.server})
         self.watchers.start()
@@ -308,9 +321,18 @@ class Submitter:
         submitted.add(prepared)
         return outcome
 
-    def _send(self, prepared: PreparedRequest) -> None:
-        assert self._submitted is not None
-        self.workers.add(prepared, self._submitted.version(prepared))
+    def _send(self, prepared: PreparedRequest) -> Outcome | None:
+        """Deliver an item, unless its Job was found and collected meanwhile."""
+        submitted, options = self._submitted, self._options
+        assert submitted is not None
+        version, forgotten = submitted.version(prepared), None
+        if submitted.is_forgetful and prepared.is_job and options.on_damage == "refuse":
+            forgotten = FORGOTTEN
+        with self.workers.lock:
+            if not prepared.replaces and submitted.is_delivered(prepared):
+                return Outcome(prepared, Finished("unchanged", RESUMED if options.resume else ""), 0)
+            self.workers.add(prepared, version, forgotten)
+        return None
 
     def _take(self, wait: bool) -> list[Outcome]:
         """Outcomes that are known now, recorded."""
@@ -325,6 +347,10 @@ class Submitter:
             self.watchers.failed_pods.add(prepared.namespace, prepared.name)
             if name == "created":
                 self._last = prepared
+        with self.workers.lock:
+            finished = self._finished.pop(prepared.path, None)
+        if finished is not None and (name == "unchanged" or key_of(finished) == prepared.key):
+            self._collect(finished)
         if outcome.attempts and name == "unchanged" and self._submitted is not None:
             self._submitted.missed(prepared)
         if self._journal is None:
@@ -357,7 +383,18 @@ class Submitter:
             self.collector.stop()
 
     def _job_finished(self, job: Mapping[str, Any]) -> None:
-        if self.collector is not None:
+        """Have a Job collected, but not while its item is under way: a lost request would create it again."""
+        metadata = job["metadata"]
+        path = f"{jobs_path(metadata['namespace'])}/{quote(metadata['name'], safe='')}"
+        if path in self.workers.dispatcher.paths:
+            self._finished[path] = job
+        else:
+            self._collect(job)
+
+    def _collect(self, job: Mapping[str, Any]) -> None:
+        key = key_of(job)
+        if self.collector is not None and self._submitted is not None and key is not None:
+            self._submitted.add_key(key)
             self.collector.finished(job)
 
     def _is_behind(self) -> bool:

@@ -119,11 +119,13 @@ class Workers:
         """Whether `add` may be called: the backlog is bounded, and prerequisites go first."""
         return self.pending < MAX_BACKLOG and not (self._prerequisite and self.pending)
 
-    def add(self, prepared: PreparedRequest, known_version: str = "") -> None:
-        """Deliver an item; ``known_version`` is the resourceVersion it has in the cluster."""
+    def add(
+        self, prepared: PreparedRequest, known_version: str = "", if_absent: Finished | None = None
+    ) -> None:
+        """Deliver an item; see `Dispatcher.add`."""
         with self.lock:
             self._prerequisite = prepared.kind in PREREQUISITE_KINDS
-            self.dispatcher.add(prepared, known_version)
+            self.dispatcher.add(prepared, known_version, if_absent)
             self._wake_one()
 
     def take(self, wait: bool) -> list[Outcome]:

@@ -9,21 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.client.transport import Transport
-from expander.group.collected import CollectedSource, forget_collected, read_record, record
+from expander.group.collected import CollectedSource, read_record, record_entry
 from expander.group.results import collect_job
 from expander.kube.objects import Selection
+from expander.manifests.edits import DIGEST_ANNOTATION
+from expander.submit.finished import FinishedJobs, forget_finished
+from expander.submit.journal import Journal
 from tests.group.fakes import FakeReader, job, pod
 
 
 def recorded(folder: Path, name: str, state: str = "Failed") -> Path:
     """A record with one more Job, which was collected into a folder beside it."""
-    path = folder / "finished-1.jsonl"
     done = job(name, state, item=name)
+    done["metadata"]["annotations"][DIGEST_ANNOTATION] = "0a"
     done["metadata"]["managedFields"] = [{"manager": "expander"}]
     pods = [pod(done, 1 if state == "Failed" else 0, containers=("main", "side"))]
     found = collect_job(done, pods, FakeReader([done], pods), folder / "results")
-    record(path, done, pods, found.rows, folder / "results")
-    return path
+    with Journal(folder / "submit-1.jsonl") as journal:
+        FinishedJobs(journal).add(done, record_entry(done, pods, found.rows, folder / "results"))
+    return folder / "finished-1.jsonl"
 
 
 def test_a_job_is_read_back_with_its_pods_and_the_files_of_its_logs(tmp_path: Path) -> None:
@@ -45,9 +49,9 @@ def test_the_last_line_of_a_job_counts_and_deleted_groups_are_forgotten(tmp_path
         name: one.job["status"]["conditions"][0]["type"] for (_, name), one in read_record(path).items()
     }
     assert states == {"a": "Complete", "b": "Failed"}
-    forget_collected(path, lambda namespace, name: name == "a")
+    forget_finished(path, lambda namespace, name: name == "a")
     assert [*read_record(path)] == [("default", "b")]
-    forget_collected(path, lambda namespace, name: True)
+    forget_finished(path, lambda namespace, name: True)
     assert not path.exists()
     assert read_record(path) == {}
 
@@ -66,9 +70,9 @@ def test_a_damaged_record_loses_the_damaged_lines_only(
     two: tuple[Path, bytes], share: float, byte: int
 ) -> None:
     path, text = two
-    first = text.index(b"\n")
+    begin, end = (at + 1 for at in [*(at for at, one in enumerate(text) if one == 0x0A)][:2])
     damaged = bytearray(text)
-    damaged[int(share * first)] = byte if byte != 0x0A else 0
+    damaged[begin + int(share * (end - 1 - begin))] = byte if byte != 0x0A else 0
     path.write_bytes(damaged)
     found = read_record(path)
     assert ("default", "b") in found
@@ -76,4 +80,5 @@ def test_a_damaged_record_loses_the_damaged_lines_only(
     cut = text[: int(share * len(text))]
     path.write_bytes(cut)
     only_its_end_is_missing = text[len(cut) : len(cut) + 1] == b"\n"
-    assert len(read_record(path)) == cut.count(b"\n") + only_its_end_is_missing
+    whole = cut.count(b"\n") + only_its_end_is_missing
+    assert len(read_record(path)) == max(0, whole - 1)  # the first line is no Job

@@ -1,9 +1,12 @@
 """The journal survives what happens to processes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from expander.base.errors import InputError
 from expander.submit.journal import Journal, journal_file, last_run, mark
+from tests.submit.damage import damaged
 
 
 def test_what_the_cluster_has_is_remembered_and_what_was_refused_is_not(tmp_path: Path) -> None:
@@ -13,7 +16,7 @@ def test_what_the_cluster_has_is_remembered_and_what_was_refused_is_not(tmp_path
         journal.add("b 2", "refused")
         journal.add("ü 3", "unchanged")
     with Journal(path) as journal:
-        assert journal.delivered() == {mark("a 1"), mark("ü 3")}
+        assert journal.delivered().marks == {mark("a 1"), mark("ü 3")}
 
 
 def test_a_line_that_was_cut_short_costs_that_line_only(tmp_path: Path) -> None:
@@ -21,13 +24,13 @@ def test_a_line_that_was_cut_short_costs_that_line_only(tmp_path: Path) -> None:
     path.write_bytes(b'{"key": "a", "outcome": "created"}\n{"key": "b", "outc')
     with Journal(path) as journal:
         journal.add("c", "created")
-        assert journal.delivered() == {mark("a"), mark("c")}
+        assert journal.delivered().marks == {mark("a"), mark("c")}
 
 
 def test_a_job_that_was_finished_and_deleted_was_delivered(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal") as journal:
         journal.add("a", "finished")
-        assert journal.delivered() == {mark("a")}
+        assert journal.delivered().marks == {mark("a")}
 
 
 def test_the_last_run_is_remembered(tmp_path: Path) -> None:
@@ -37,7 +40,7 @@ def test_the_last_run_is_remembered(tmp_path: Path) -> None:
         journal.begin({"arguments": ["a"]})
         journal.add("k", "created")
         journal.begin({"arguments": ["b"]})
-        assert journal.delivered() == {mark("k")}
+        assert journal.delivered().marks == {mark("k")}
     assert last_run(path) == {"arguments": ["b"]}
 
 
@@ -47,15 +50,6 @@ def test_groups_and_clusters_have_journals_of_their_own(tmp_path: Path) -> None:
 
 
 RUN = {"arguments": ["job.yaml", "-i", "1-9"], "folder": "/home/user", "standardInput": False}
-
-
-def damaged(whole: bytes) -> Iterator[bytes]:
-    """The same bytes with one of them flipped or missing, and cut off at each."""
-    for at in range(len(whole)):
-        for bit in (0x01, 0x20, 0x80):
-            yield whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :]
-        yield whole[:at] + whole[at + 1 :]
-        yield whole[:at]
 
 
 def test_a_damaged_journal_is_read_without_an_error_and_never_gives_other_options(tmp_path: Path) -> None:
@@ -69,7 +63,7 @@ def test_a_damaged_journal_is_read_without_an_error_and_never_gives_other_option
         path.write_bytes(each)
         assert last_run(path) in (None, RUN)
         with Journal(path) as journal:
-            assert len(journal.delivered()) <= len(keys)
+            assert len(journal.delivered().marks) <= len(keys)
 
 
 def test_one_damaged_byte_never_loses_a_job_that_was_finished_and_deleted(tmp_path: Path) -> None:
@@ -83,4 +77,30 @@ def test_one_damaged_byte_never_loses_a_job_that_was_finished_and_deleted(tmp_pa
         if len(each) >= len(whole) - 1:
             path.write_bytes(each)
             with Journal(path) as journal:
-                assert journal.delivered() >= {mark("/jobs/a 0a"), mark("/jobs/b 0b")}
+                assert journal.delivered().marks >= {mark("/jobs/a 0a"), mark("/jobs/b 0b")}
+
+
+def test_a_journal_of_an_earlier_version_has_no_checksums_and_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.write_text('{"run": {"arguments": ["a"]}}\n{"key": "/jobs/a 0a", "outcome": "created"}\n')
+    with Journal(path) as journal:
+        found = journal.delivered()
+    assert (found.marks, found.damaged) == ({mark("/jobs/a 0a")}, 0)
+
+
+def test_a_flipped_byte_in_a_key_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with Journal(path) as journal:
+        journal.add("/jobs/a 0a", "finished", 1)
+    path.write_bytes(path.read_bytes().replace(b"jobs/a 0a", b"jobs/a 0b"))
+    with Journal(path) as journal:
+        found = journal.delivered()
+    assert (found.marks, found.numbers, found.damaged) == (set(), set(), 1)
+
+
+def test_a_submission_that_deletes_jobs_has_its_group_for_itself(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with Journal(path), Journal(path), pytest.raises(InputError, match="another submission of this group"):
+        Journal(path, exclusive=True)
+    with Journal(path, exclusive=True), pytest.raises(InputError, match="another submission of this group"):
+        Journal(path)

@@ -77,7 +77,7 @@ def test_finished_jobs_are_collected_before_they_are_deleted_whenever_it_is_kill
     command = f'["sh", "-c", "echo $ITEM >> {ran}; echo output of $ITEM"]'
     path = template(tmp_path, suspend=False, command=command)
     results = tmp_path / "results"
-    with cluster(tmp_path) as server:
+    with cluster(tmp_path, "--inject", "lost=0.2") as server:
         arguments = [path, "-i", f"1-{JOBS}", "--max-active", str(WINDOW), "--delete-finished"]
         arguments += ["--results", str(results), "--resume"]
         for part in (1, 2, 3):

@@ -1,0 +1,159 @@
+"""The record of Jobs that `submit --delete-finished` has collected: durable before a Job is deleted.
+
+``finished-<cluster>.jsonl`` beside the journal has a line for each. Both files name every deleted Job, so one
+of them may be damaged; numbers tell when lines are missing in both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from expander.base.errors import OutputError
+from expander.kube.objects import Object
+from expander.manifests.edits import DIGEST_ANNOTATION
+from expander.submit.journal import FINISHED, Delivered, Journal, is_sealed, mark, sealed, unsealed
+
+
+def record_path(journal: Path) -> Path:
+    """The record of collected Jobs that belongs to a journal."""
+    return journal.with_name(journal.name.replace("submit-", "finished-", 1))
+
+
+def key_of(job: Object) -> str | None:
+    """The key that the item of a Job has in journals; None when expander has not submitted it."""
+    metadata = job["metadata"]
+    digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
+    return None if digest is None else f"{jobs_path(metadata['namespace'])}/{metadata['name']} {digest}"
+
+
+def jobs_path(namespace: str) -> str:
+    """The API path of the Jobs of a namespace."""
+    return f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
+
+
+class FinishedJobs:
+    """The record beside a journal, for one process at a time. Safe for threads.
+
+    Raises OutputError when it cannot be read or written.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._path = record_path(journal.path)
+        numbers = journal.delivered().numbers | finished_items(self._path).numbers
+        self._number = max(numbers, default=0)
+        self._lock = threading.Lock()
+        if not self._path.exists():
+            self._append({"record": FINISHED})
+
+    def add(self, job: Object, entry: Mapping[str, Any]) -> None:
+        """Record a Job in both files; durable on return."""
+        key = key_of(job)
+        assert key is not None
+        with self._lock:
+            self._number += 1
+            number = self._number
+            self._append({"key": key, "number": number, **entry})
+        self._journal.add(key, FINISHED, number)
+        self._journal.sync()
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        line = sealed(entry)
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                size = os.fstat(file).st_size
+                if size and os.pread(file, 1, size - 1) != b"\n":
+                    line = b"\n" + line  # the process before ended in the middle of a line
+                try:
+                    while line:
+                        line = line[os.write(file, line) :]
+                    os.fsync(file)
+                except OSError:
+                    os.ftruncate(file, size)
+                    raise
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
+
+
+def finished_lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
+    """Each line of the record at ``path`` with its entry, None when it is damaged; none without a record."""
+    for line in _lines(path):
+        entry = unsealed(line)
+        yield line, entry if entry is not None and _is_entry(entry) else None
+
+
+def finished_items(path: Path) -> Delivered:
+    """What the record at ``path`` says of items; a record that is not there, or is empty, is damaged."""
+    found, lines = Delivered(), 0
+    key: str | None
+    number: Any
+    for line in _lines(path):
+        lines += 1
+        start = _START.match(line)
+        if start is not None and is_sealed(line):  # a Job is much to read for two fields
+            key, number = json.loads(start[1]), int(start[2])
+        elif (entry := unsealed(line)) is None or not _is_entry(entry):
+            found.damaged += 1
+            continue
+        elif "job" in entry:
+            key, number = key_of(entry["job"]), entry.get("number")
+        else:
+            continue
+        found.marks.update([mark(key)] if key is not None else ())
+        found.numbers.update([number] if isinstance(number, int) else ())
+    found.damaged += not lines
+    return found
+
+
+_START: Final = re.compile(rb'\{"key": ("(?:[^"\\]|\\.)*"), "number": (\d+), ')
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with open(path, "rb") as file:
+            yield from file
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _is_entry(entry: Mapping[str, Any]) -> bool:
+    """Whether a line is that of a Job, or the first one."""
+    if "record" in entry:
+        return True
+    metadata = entry["job"].get("metadata") if isinstance(entry.get("job"), dict) else None
+    return isinstance(metadata, dict) and {"name", "namespace", "uid"} <= metadata.keys()
+
+
+def forget_finished(path: Path, gone: Callable[[str, str], bool]) -> None:
+    """Drop the Jobs for which ``gone(namespace, name)`` from the record. Raises OutputError."""
+    kept, of_jobs = [], 0
+    for line, entry in finished_lines(path):
+        if entry is None or "job" not in entry:
+            kept.append(line.rstrip(b"\n") + b"\n")
+            continue
+        metadata = entry["job"]["metadata"]
+        if not gone(metadata["namespace"], metadata["name"]):
+            of_jobs += 1
+            kept.append(sealed({name: entry[name] for name in entry if name not in ("crc", "number")}))
+    try:
+        if not of_jobs:
+            path.unlink(missing_ok=True)
+            return
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        part.write_bytes(b"".join(kept))
+        part.chmod(0o600)
+        os.replace(part, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
