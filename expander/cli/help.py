@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from expander.base.errors import UsageError, suggest
 from expander.cli.options.log import log_options, start_log
 
 SECTIONS: Final = {
@@ -116,3 +117,27 @@ class Page(click.Command):
         for parameter in self.params:
             if parameter.name in ENVIRONMENT:
                 yield ENVIRONMENT[parameter.name]
+
+
+class GroupPage(Page, click.Group):
+    """The page of a command that has commands of its own, listed in the order in which they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return click.Group.invoke(self, ctx)  # the log starts with the command, which may have options too
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        commands = self.list_commands(ctx)
+        if args and not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in commands:
+            close = suggest(args[0], commands)
+            hint = f"did you mean {close!r}?" if close else f"see '{ctx.command_path} --help'"
+            raise UsageError(f"unknown command {args[0]!r}", hint=hint)
+        return super().resolve_command(ctx, args)

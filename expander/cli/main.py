@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 import os
 import sys
 from importlib import import_module
@@ -11,6 +10,7 @@ from importlib import import_module
 import click
 
 from expander.base.errors import ExpanderError, InputError
+from expander.cli.help import GroupPage
 from expander.cli.output.streams import show_error, write_error
 from expander.version import __version__
 
@@ -77,7 +77,7 @@ COLLECT_AFTER = 100_000
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class Commands(click.Group):
+class Commands(GroupPage):
     """A group that imports a command's module only when that command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -99,18 +99,6 @@ class Commands(click.Group):
         for stage, names in {**STAGES, "Other commands": rest}.items():
             with formatter.section(stage):
                 formatter.write_dl([(name, COMMANDS[name]) for name in names if name in COMMANDS])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        known_or_option = not args or args[0] in COMMANDS or args[0].startswith("-")
-        if not known_or_option and not ctx.resilient_parsing:
-            from expander.base.errors import suggest
-
-            close = suggest(args[0], COMMANDS)
-            known = f"did you mean {close!r}?" if close else f"see '{_called()} --help'"
-            ctx.fail(f"unknown command {args[0]!r}; {known}")
-        return super().resolve_command(ctx, args)
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -154,10 +142,7 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        shown = io.StringIO()
-        error.show(shown)
-        write_error(shown.getvalue())
-        return error.exit_code
+        return _misused(error)
     except ExpanderError as error:
         if not error.silent:
             show_error(error)
@@ -170,6 +155,17 @@ def run(arguments: list[str]) -> int:
         write_error("Interrupted\n")
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _misused(error: click.ClickException) -> int:
+    """Tell what is wrong with the command line; a command without arguments shows its help instead."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        write_error(f"{error.format_message()}\n")
+    else:
+        from expander.cli.output.usage_errors import usage_error
+
+        show_error(usage_error(error))
+    return error.exit_code
 
 
 def _refused(error: OSError) -> int:

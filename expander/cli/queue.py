@@ -13,7 +13,7 @@ import click
 
 from expander.base.errors import OutputError, UsageError
 from expander.base.text import counted
-from expander.cli.help import Page
+from expander.cli.help import GroupPage, Page
 from expander.cli.options.batch import item_options, spec_of
 from expander.cli.options.params import Duration
 from expander.cli.options.queue import broker_options, opened
@@ -189,14 +189,7 @@ Requires: pip install 'kube-expander[queue]'.
 """
 
 
-class _InOrder(click.Group):
-    """Lists its commands in the order in which they were added."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group(cls=_InOrder, no_args_is_help=True, epilog=EXAMPLES)
+@click.group(cls=GroupPage, no_args_is_help=True, epilog=EXAMPLES)
 def command() -> None:
     """Fill, inspect, process and empty work queues in Redis and RabbitMQ."""
 

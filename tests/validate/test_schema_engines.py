@@ -1,10 +1,10 @@
-"""The accelerated check must find what the reference finds."""
+"""The accelerated check must find what the reference finds; and each is the one that ran."""
 
 from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from expander.kube import schemas
 from expander.validate.schema import check_schema
-from expander.validate.schema_engines import Accelerated, Reference, decodable, engine
+from expander.validate.schema_engines import Accelerated, Path, Reference, decodable, engine
 
 NUMBERS = st.sampled_from(
     [
@@ -107,17 +107,66 @@ def test_both_libraries_refuse_the_same_parts_of_any_secret(obj: dict[str, Any])
     assert fast.failures(obj) == reference.failures(obj)
 
 
-def test_without_the_accelerator_the_findings_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    job: dict[str, Any] = {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "spec": {"paralelism": 1, "template": {"spec": {"containers": [{"env": [5]}]}}, "completions": "x"},
-    }
-    with_it = check_schema(copy.deepcopy(job))
+BAD_JOB: dict[str, Any] = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "spec": {"paralelism": 1, "template": {"spec": {"containers": [{"env": [5]}]}}, "completions": "x"},
+}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The classes of engine that were asked, in order; engines are made anew."""
+    asked: list[str] = []
+
+    def spied(original: Callable[[Any, Mapping[str, Any]], set[Path]]) -> Any:
+        def failures(self: Any, obj: Mapping[str, Any]) -> set[Path]:
+            asked.append(type(self).__name__)
+            return original(self, obj)
+
+        return failures
+
+    for kind in (Accelerated, Reference):
+        monkeypatch.setattr(kind, "failures", spied(kind.failures))
+    engine.cache_clear()
+    yield asked
+    engine.cache_clear()
+
+
+def test_the_accelerated_library_checks_where_it_is_installed(calls: list[str]) -> None:
+    assert len(check_schema(copy.deepcopy(BAD_JOB)) or []) == 3
+    assert calls == ["Accelerated"]
+    assert "jsonschema_rs" in sys.modules
+
+
+def test_without_the_accelerator_the_reference_finds_the_same(
+    calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_it = check_schema(copy.deepcopy(BAD_JOB))
     monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
     engine.cache_clear()
-    try:
-        assert check_schema(job) == with_it
-        assert len(with_it or []) == 3
-    finally:
-        engine.cache_clear()
+    assert check_schema(copy.deepcopy(BAD_JOB)) == with_it
+    assert len(with_it or []) == 3
+    assert calls == ["Accelerated", "Reference"]
+
+
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", ["\ud800", nested(400)], ids=["a surrogate", "deep nesting"])
+def test_what_the_accelerator_cannot_hold_is_left_to_the_reference(calls: list[str], value: Any) -> None:
+    check_schema({**copy.deepcopy(BAD_JOB), "metadata": {"generation": value}})
+    assert calls == ["Accelerated", "Reference"]
+
+
+@pytest.mark.parametrize("key", ["", "007", "+1"])
+def test_keys_that_the_accelerator_mixes_up_are_left_to_the_reference(calls: list[str], key: str) -> None:
+    job = {**copy.deepcopy(BAD_JOB), "metadata": {"labels": {key: 5}}}
+    found = check_schema(job)
+    assert calls == ["Accelerated", "Reference"]
+    assert found is not None
+    assert len(found) == 4

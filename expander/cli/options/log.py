@@ -1,6 +1,7 @@
 """``-v``, ``--log-file`` and ``EXPANDER_LOG``: what every command has, to look inside.
 
-The options are added to each command by `help.Page` and never reach its function.
+The options are added to each command by `help.Page`, and to groups so that they may stand before the name of
+the command; they never reach its function.
 """
 
 from __future__ import annotations
@@ -17,27 +18,42 @@ from expander.base.errors import UsageError
 VERBOSITY: Final = "expander.verbosity"
 """Where the context keeps how often ``-v`` was given."""
 
+LOG_FILE: Final = "expander.log_file"
+"""Where the context keeps the path of ``--log-file``."""
+
 
 def log_options() -> list[click.Parameter]:
-    """The parameters, to be added to those of a command."""
+    """The parameters, to be added to those of a command or a group."""
     return [
         click.Option(
             ["-v", "--verbose", "verbosity"],
             count=True,
+            expose_value=False,
+            callback=_add_verbosity,
             help="Log decisions and retries to standard error; -vv also requests and files.",
         ),
         click.Option(
             ["--log-file"],
             metavar="FILE",
+            expose_value=False,
+            callback=_set_file,
             help="Append the log to FILE instead.",
         ),
     ]
 
 
+def _add_verbosity(ctx: click.Context, _: click.Parameter, count: int) -> None:
+    ctx.meta[VERBOSITY] = ctx.meta.get(VERBOSITY, 0) + count
+
+
+def _set_file(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
+    if path is not None:
+        ctx.meta[LOG_FILE] = path
+
+
 def start_log(ctx: click.Context) -> None:
     """Log as the options and the environment say. Raises UsageError when the file cannot be opened."""
-    verbosity, path = ctx.params.pop("verbosity", 0), ctx.params.pop("log_file", None)
-    ctx.meta[VERBOSITY] = verbosity
+    verbosity, path = ctx.meta.get(VERBOSITY, 0), ctx.meta.get(LOG_FILE)
     if verbosity or path is not None or "EXPANDER_LOG" in os.environ:
         _listen(verbosity, path)
 

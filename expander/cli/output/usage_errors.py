@@ -1,0 +1,53 @@
+"""Wrong command lines, found by click and worded as the program's other errors."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from expander.base.errors import Problem, UsageError
+
+_CHOICES = re.compile(r"\.?\s*Choose from:\s*")
+_NUMBERS = {" integer range": " integer", " float range": " number", " float": " number"}
+
+
+def usage_error(error: click.ClickException) -> UsageError:
+    """What ``error`` says, with the help page to look at as its hint."""
+    context = getattr(error, "ctx", None)
+    page = f"see '{context.command_path} --help'" if context else None
+    if isinstance(error, click.NoSuchOption):
+        close = ", ".join(error.possibilities or ())
+        return UsageError(
+            Problem(f"unknown option {error.option_name!r}", hint=f"did you mean {close}?" if close else page)
+        )
+    return UsageError(Problem(_message(error), hint=page))
+
+
+def _message(error: click.ClickException) -> str:
+    if isinstance(error, click.MissingParameter):
+        text = _CHOICES.sub("; expected one of ", error.format_message())
+        return _lowered(" ".join(text.split()))
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        options = [name for name in error.param.opts if name.startswith("-")]
+        name = max(options, key=len) if options else error.param.human_readable_name
+        return f"invalid value for {name}: {_plain(error.message.removesuffix('.'))}"
+    return _lowered(error.format_message())
+
+
+def _plain(text: str) -> str:
+    """Numbers in plain words: ``0 is not in the range 1<=x<=9`` is ``0 (must be 1 to 9)``."""
+    for word, plain in _NUMBERS.items():
+        text = text.replace(f"not a valid{word}", f"not a valid{plain}")
+    value, outside, limits = text.partition(" is not in the range ")
+    if not outside:
+        return text
+    low, _, high = limits.partition("<=x<=")
+    allowed = (
+        f"{low} to {high}" if high else limits.replace("x>=", "at least ").replace("x>", "greater than ")
+    )
+    return f"{value} (must be {allowed})"
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:].removesuffix(".")

@@ -1,0 +1,36 @@
+"""Wrong command lines are told as every other error, with the help page to look at."""
+
+from __future__ import annotations
+
+import pytest
+
+from expander.cli.main import run
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("expnd", "unknown command 'expnd'\n  hint: did you mean 'expand'?"),
+        ("xyz", "unknown command 'xyz'\n  hint: see 'expander --help'"),
+        ("queue stats", "unknown command 'stats'\n  hint: did you mean 'status'?"),
+        ("-v", "missing command\n  hint: see 'expander --help'"),
+        ("expand", "missing argument 'TEMPLATE'\n  hint: see 'expander expand --help'"),
+        ("expand --xyz", "unknown option '--xyz'\n  hint: see 'expander expand --help'"),
+        ("expand --grup x", "unknown option '--grup'\n  hint: did you mean --group, "),
+        ("expand t a --set", "option '--set' requires an argument"),
+        ("completion", "missing argument '{bash|zsh|fish}'; expected one of bash, zsh, fish\n"),
+        ("serve now", "invalid value for ACTION: 'now' is not one of 'start', 'stop', 'status'\n"),
+        ("run t --jobs 0", "invalid value for --jobs: 0 (must be at least 1)\n"),
+        ("run t --cpus 0", "invalid value for --cpus: 0.0 (must be greater than 0)\n"),
+        ("run t --jobs many", "invalid value for --jobs: 'many' is not a valid integer\n"),
+        ("serve --port 0", "invalid value for --port: 0 (must be 1 to 65535)\n"),
+    ],
+)
+def test_a_wrong_command_line_is_one_error_with_a_hint(
+    line: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(line.split()) == 2
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"error: {told}")
+    assert shown.err.count("\n") <= 2
