@@ -60,14 +60,14 @@ class Log:
             self._logger.debug(message, *((fields,) if fields else ()), stacklevel=2)
 
 
-class Wish(NamedTuple):
+class LogConfig(NamedTuple):
     """What is to be logged: `INFO`, `DEBUG`, or 0 for nothing; as JSON Lines or as text."""
 
     level: int = 0
     as_json: bool = False
 
 
-def wish_of_environment() -> Wish:
+def config_from_environment() -> LogConfig:
     """What `VARIABLE` asks for. Raises UsageError for a word it does not have."""
     level, as_json = 0, False
     for word in os.environ.get(VARIABLE, "").lower().replace(":", ",").split(","):
@@ -83,11 +83,11 @@ def wish_of_environment() -> Wish:
                 pass
             case other:
                 raise UsageError(f"{VARIABLE}: found {other!r}, expected info, debug or json")
-    return Wish(level, as_json)
+    return LogConfig(level, as_json)
 
 
-def listen(wish: Wish, write: Callable[[str], object]) -> None:
+def listen(config: LogConfig, write: Callable[[str], object]) -> None:
     """Hand every line of the log, with its end, to ``write``, which may be called from any thread."""
     from expander.base.log_handler import attach
 
-    attach(wish.level, write, as_json=wish.as_json)
+    attach(config.level, write, as_json=config.as_json)

@@ -20,7 +20,7 @@ from expander.shapes.shape import Shape
 if TYPE_CHECKING:
     from expander.shapes.work_queue import QueueBatch
 
-LARGEST_CHUNK = 512
+MAX_CHUNK_ITEMS = 512
 
 FIRST_MANIFESTS = 100
 """So many manifests are looked at for objects that later items may share."""
@@ -101,7 +101,7 @@ class Expansion:
         items = iter(self._items)
         while chunk := list(islice(items, size)):
             yield self._template.render(chunk, self._output)
-            size = min(size * 2, LARGEST_CHUNK)
+            size = min(size * 2, MAX_CHUNK_ITEMS)
 
 
 class _Shared:
@@ -137,7 +137,7 @@ def _content(manifest: Manifest) -> str:
 
 
 def _in_chunks(results: Iterator[Manifest | ItemError]) -> Iterator[list[Manifest | ItemError]]:
-    while chunk := list(islice(results, LARGEST_CHUNK)):
+    while chunk := list(islice(results, MAX_CHUNK_ITEMS)):
         yield chunk
 
 

@@ -16,7 +16,7 @@ from expander.validate.check import check
 EXTENSIONS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
 """Files of a folder that are read; kubectl reads the first three."""
 
-BLOCK = 1 << 20
+READ_CHARS = 1 << 20
 """Characters read at once; a document may be longer."""
 
 
@@ -67,7 +67,7 @@ def _chunks(stream: BinaryIO, source: str) -> Iterator[Chunk]:
     decoder = codecs.getincrementaldecoder("utf-8")()
     rest, line = "", 1
     while True:
-        data = stream.read(BLOCK)
+        data = stream.read(READ_CHARS)
         try:
             text = rest + decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:

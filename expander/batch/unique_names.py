@@ -12,7 +12,7 @@ from expander.manifests.manifest import Manifest
 if TYPE_CHECKING:
     import sqlite3
 
-IN_MEMORY = 150_000
+MAX_IN_MEMORY = 150_000
 """So many identities are kept in memory; more go to a temporary database, and memory stays as it is."""
 
 
@@ -23,7 +23,7 @@ NAMES_NEEDED = "a name the server makes up (generateName) cannot be known again 
 class UniqueNames:
     """The identities (kind, namespace, name) a batch has used."""
 
-    def __init__(self, in_memory: int = IN_MEMORY) -> None:
+    def __init__(self, in_memory: int = MAX_IN_MEMORY) -> None:
         self._limit = in_memory
         self._items: dict[str, object | None] = {}
         self._database: sqlite3.Connection | None = None

@@ -162,13 +162,13 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-PORTION = 1 << 18
+PORTION_CHARS = 1 << 18
 """Characters of documents that are examined together."""
 
-PARALLEL = 4
+MIN_PARALLEL_PORTIONS = 4
 """Portions from which on other processes help; starting them takes as long as a few portions."""
 
-SOURCES = 100
+MAX_PORTION_FILES = 100
 """So many files are examined together at most."""
 
 Portion = list[tuple[str, "list[Chunk] | YamlError"]]
@@ -235,8 +235,8 @@ class Validation:
             _examine, release=self._release, group_label=self._group_label, amounts=bool(self._quota)
         )
         portions = self._portions()
-        first = list(islice(portions, PARALLEL))
-        if len(first) < PARALLEL or self._workers < 2:
+        first = list(islice(portions, MIN_PARALLEL_PORTIONS))
+        if len(first) < MIN_PARALLEL_PORTIONS or self._workers < 2:
             yield from map(work, first)
             yield from map(work, portions)
             return
@@ -255,13 +255,13 @@ class Validation:
                 for chunk in chunks_of(path, self._stdin):
                     chunks.append(chunk)
                     size += len(chunk.text)
-                    if size >= PORTION:
+                    if size >= PORTION_CHARS:
                         yield portion
                         chunks, size = [], 0
                         portion = [(source, chunks)]
             except YamlError as error:
                 portion.append((source, error))
-            if len(portion) >= SOURCES:
+            if len(portion) >= MAX_PORTION_FILES:
                 yield portion
                 portion, size = [], 0
         if portion:
@@ -304,7 +304,7 @@ def quotas_in(paths: Iterable[str]) -> dict[str, str]:
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-AHEAD = 4
+TASKS_PER_WORKER = 4
 """Tasks in flight for each worker: enough to keep it busy, few enough to hold little in memory."""
 
 
@@ -321,7 +321,7 @@ def in_order(
         waiting: deque[Future[Result]] = deque()
         for task in chain(first, more):
             waiting.append(pool.submit(work, task))
-            if len(waiting) >= workers * AHEAD:
+            if len(waiting) >= workers * TASKS_PER_WORKER:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

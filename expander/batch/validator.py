@@ -11,7 +11,7 @@ from expander.manifests.manifest import Manifest
 from expander.render.compiled import RenderedManifest
 from expander.validate.check import check
 from expander.validate.finding import Finding
-from expander.validate.template_cache import SHAPES, OncePerTemplate, is_constant
+from expander.validate.template_cache import MAX_TEMPLATES, OncePerTemplate, is_constant
 from expander.validate.warnings import advice
 
 
@@ -47,7 +47,7 @@ class Validator:
         self._accepted_any = self._accepted_any or bool(good)
         for shape, manifest in {_shape(manifest): manifest for manifest in good}.items():
             if shape not in self._advised:
-                if len(self._advised) >= SHAPES:
+                if len(self._advised) >= MAX_TEMPLATES:
                     self._advised.clear()
                 self._advised.add(shape)
                 for found in advice(manifest.tree):

@@ -54,13 +54,13 @@ SECTIONS: Final = {
 }
 """Headings and the parameters below them; all others come first."""
 
-RANGE: Final = re.compile("(?:INTEGER|FLOAT)(?: RANGE)?")
+NUMBER_METAVAR: Final = re.compile("(?:INTEGER|FLOAT)(?: RANGE)?")
 """click's words for a number."""
 
-CALL: Final = re.compile(r"(?:(?<=\n  )|(?<=\| )|(?<=& )|(?<=<\())expander ")
+EXAMPLE_COMMAND: Final = re.compile(r"(?:(?<=\n  )|(?<=\| )|(?<=& )|(?<=<\())expander ")
 """The program's name in an example, also in a pipeline."""
 
-MAKING: Final = frozenset(("group", "namespace", "group_label"))
+LABELLING: Final = frozenset(("group", "namespace", "group_label"))
 """Options that label in commands which create Jobs, and select in others."""
 
 ENVIRONMENT: Final = {
@@ -95,10 +95,10 @@ class Page(click.Command):
             record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
                 heading = next((each for each in SECTIONS if parameter.name in SECTIONS[each]), "Options")
-                if "labels" in names and parameter.name in MAKING:
+                if "labels" in names and parameter.name in LABELLING:
                     heading = "Labels"
                 form, words = record
-                sections[heading].append((RANGE.sub("N", form), words))
+                sections[heading].append((NUMBER_METAVAR.sub("N", form), words))
         for heading, records in sections.items():
             if records:
                 with formatter.section(heading):
@@ -109,7 +109,7 @@ class Page(click.Command):
         if self.epilog:
             formatter.write_paragraph()
             text = self.epilog.strip("\n").replace("\b\n", "")
-            formatter.write(CALL.sub(f"{called} ", text) + "\n")
+            formatter.write(EXAMPLE_COMMAND.sub(f"{called} ", text) + "\n")
         with formatter.section("Environment"):
             formatter.write_dl(sorted(self._environment()))
 

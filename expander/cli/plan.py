@@ -80,7 +80,9 @@ rest waits for Jobs to finish.
 Exit codes: 0 everything can be sent, 1 some items cannot, 2 wrong usage or input.
 """
 
-MATTERS = frozenset(["burst", "context", "kubeconfig", "max_active", "on_quota", "qps", "queue", "selector"])
+PLAN_OPTIONS = frozenset(
+    ["burst", "context", "kubeconfig", "max_active", "on_quota", "qps", "queue", "selector"]
+)
 """Options of ``submit`` that change a plan; the others are accepted but not listed."""
 
 
@@ -158,7 +160,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 def _of_submit() -> list[click.Parameter]:
     """The parameters of ``submit`` that are not this command's own."""
     own = {param.name for param in command.params}
-    listed = MATTERS | {param.name for param in expand.params} - {"dry_run"}
+    listed = PLAN_OPTIONS | {param.name for param in expand.params} - {"dry_run"}
     found = [copy.copy(param) for param in submit.params if param.name not in own]
     for param in found:
         if isinstance(param, click.Option) and param.name not in listed:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +17,7 @@ from expander.cli.options.queue import broker_options, opened
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
-    pass
+    from expander.queues.worker import Worker
 
 _WORKER = [
     click.argument("words", metavar="[--] CMD [ARG]...", nargs=-1, type=click.UNPROCESSED),
@@ -42,6 +44,24 @@ def worker_options(command: Command) -> Command:
     for option in reversed(_WORKER):
         command = option(command)
     return command
+
+
+@contextmanager
+def _worker(
+    flags: dict[str, Any], *, wait: bool, timeout: float | None, strict: bool = False
+) -> Iterator[Worker]:
+    """The worker that the options of a command describe, on a queue that is open."""
+    from expander.queues.signals import Signals
+    from expander.queues.worker import ItemCommand, Worker, WorkerOptions
+
+    if wait and timeout is not None:
+        raise UsageError("--wait cannot be used with --timeout")
+    name = flags["name"]
+    command = ItemCommand(flags["words"], flags["as_arg"], name, flags["root"])
+    command.check()
+    options = WorkerOptions(flags["lease"], flags["max_attempts"], None if wait else timeout or 0, strict)
+    with Signals() as signals, opened(flags["url"], name, signals) as queue:
+        yield Worker(queue, command, options, signals, say)
 
 
 CONSUME_EXAMPLES = """
@@ -97,32 +117,14 @@ or no broker, 126 CMD cannot be run.
     show_default=True,
     help="Exit code when there is no item.",
 )
-def consume(
-    words: tuple[str, ...],
-    url: str,
-    name: str,
-    as_arg: bool,
-    lease: float,
-    wait: bool,
-    root: str | None,
-    timeout: float | None,
-    max_attempts: int | None,
-    empty_exit_code: int,
-) -> int:
+def consume(wait: bool, timeout: float | None, empty_exit_code: int, **flags: Any) -> int:
     """Take one item from a work queue and run CMD with it; acknowledge it when CMD exits with 0."""
-    from expander.queues.signals import Signals
-    from expander.queues.worker import EMPTY, ItemCommand, Terms, Worker
+    from expander.queues.worker import EMPTY_EXIT_CODE
 
-    if wait and timeout is not None:
-        raise UsageError("--wait cannot be used with --timeout")
-    feeding = ItemCommand(words, as_arg, name, root)
-    feeding.check()
-    terms = Terms(lease, max_attempts, None if wait else timeout or 0, strict=timeout is not None)
-    with Signals() as signals, opened(url, name, signals) as queue:
-        worker = Worker(queue, feeding, terms, signals, say)
+    with _worker(flags, wait=wait, timeout=timeout, strict=timeout is not None) as worker:
         code = worker.one()
-    if code == EMPTY and not worker.counts and not signals.received:
-        say(f"{name}: no item")
+    if code == EMPTY_EXIT_CODE and not worker.counts and not worker.stopped:
+        say(f"{flags['name']}: no item")
         return empty_exit_code
     return code
 
@@ -174,30 +176,12 @@ usage or no broker, 130 or 143 stopped by SIGINT or SIGTERM (the current item is
     metavar="N",
     help="Give up on an item after N attempts.",
 )
-def work(
-    words: tuple[str, ...],
-    url: str,
-    name: str,
-    as_arg: bool,
-    lease: float,
-    wait: bool,
-    root: str | None,
-    timeout: float,
-    max_attempts: int,
-) -> int:
+def work(wait: bool, timeout: float, **flags: Any) -> int:
     """Run CMD with each item of a work queue, one by one, until the queue is empty."""
-    from expander.queues.signals import Signals
-    from expander.queues.worker import ItemCommand, Terms, Worker
-
-    if wait and timeout:
-        raise UsageError("--wait cannot be used with --timeout")
-    feeding = ItemCommand(words, as_arg, name, root)
-    feeding.check()
-    terms = Terms(lease, max_attempts, None if wait else timeout)
-    with Signals() as signals, opened(url, name, signals) as queue:
-        worker = Worker(queue, feeding, terms, signals, say)
+    name = flags["name"]
+    with _worker(flags, wait=wait, timeout=timeout or None) as worker:
         code = worker.all()
-        given_up = 0 if code else queue.status().failed
+        given_up = 0 if code else worker.given_up()
     counts = ", ".join(f"{number:,} {WORDS[what]}" for what, number in worker.counts.items())
     say(f"{name}: {counts or 'nothing to do'}")
     if given_up:

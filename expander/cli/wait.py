@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from expander.group.open import GroupSelector
     from expander.group.wait import JobCounts, WaitResult
 
-MAX_IDLE_TURNS: Final = 3
+MAX_IDLE_TICKS: Final = 3
 """Turns without a running `expander run` before the user is told; it may just have finished its last Job."""
 
 EXAMPLES = """
@@ -93,7 +93,7 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
         expected,
         timeout,
         on_end=output.ended,
-        on_tick=_turns(output.turn, source) if wanted.is_local else output.turn,
+        on_tick=_hinting(output.tick, source) if wanted.is_local else output.tick,
         busy=_submission(wanted, source.where),
     )
     stop: list[int] = []
@@ -109,19 +109,19 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
     return _exit_code(waiting.tally, ending, awaited.kind)
 
 
-def _turns(turn: Callable[[JobCounts], None], source: Any) -> Callable[[JobCounts], None]:
-    """``turn``, and a hint when nothing runs the Jobs that are left in local state."""
+def _hinting(tick: Callable[[JobCounts], None], source: Any) -> Callable[[JobCounts], None]:
+    """``tick``, and a hint when nothing runs the Jobs that are left in local state."""
     from expander.local.state import lock_holder
 
     alone = 0
 
     def on_tick(tally: JobCounts) -> None:
         nonlocal alone
-        turn(tally)
-        if alone < MAX_IDLE_TURNS:
+        tick(tally)
+        if alone < MAX_IDLE_TICKS:
             idle = tally.jobs and not any(lock_holder(folder) for folder in source.folders.found())
             alone = alone + 1 if idle else 0
-            if alone == MAX_IDLE_TURNS:
+            if alone == MAX_IDLE_TICKS:
                 say("Nothing runs these Jobs now: repeat `expander run`, or use `expander retry`")
 
     return on_tick

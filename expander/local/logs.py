@@ -17,7 +17,7 @@ from typing import BinaryIO, Final, Self
 
 from expander.local.runtime.log_writer import ROTATED_SUFFIX
 
-CHUNK: Final = 64 * 1024
+READ_BYTES: Final = 64 * 1024
 """Bytes that are read at a time."""
 
 _TIME: Final = 30
@@ -82,11 +82,11 @@ class LogReader:
         """The next piece of output; empty when there is no more for now."""
         while True:
             file = self._files[0]
-            data = file.read(CHUNK)
+            data = file.read(READ_BYTES)
             if not data and len(self._files) == 1:
                 if not self._is_rotated(file):
                     return b""
-                data = file.read(CHUNK)
+                data = file.read(READ_BYTES)
                 if not data:
                     self._files.append(_open(self._path))
             if not data:
@@ -200,7 +200,7 @@ def _lines_backwards(file: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
     size = at = file.seek(0, os.SEEK_END)
     rest = b""
     while at > 0:
-        step = min(CHUNK, at)
+        step = min(READ_BYTES, at)
         at -= step
         file.seek(at)
         data = file.read(step) + rest

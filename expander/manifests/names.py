@@ -135,9 +135,9 @@ _REFERENCES = frozenset(
     )
 )
 _REFERENCE_FIELDS = frozenset(("secretName", "claimName"))
-_MOST_COMPLETIONS = 100_000
-_MOST_REPLICAS = 10_000
-_LONGEST_END = 43  # a task whose name is longer leaves too little for any other
+_MAX_COMPLETIONS = 100_000
+_MAX_REPLICAS = 10_000
+_MAX_ENDING_CHARS = 43  # a task whose name is longer leaves too little for any other
 _CRONJOB_SUFFIX = 11  # the CronJob controller names its Jobs NAME-MINUTES
 
 
@@ -210,13 +210,13 @@ def _task_room(spec: Any) -> int:
     for number, task in enumerate(_parts(spec, "tasks")):
         name = task.get("name") or f"default{number}"
         rooms.append(len(f"-{name}-{max(_last(task), number)}"))
-    return min(max(rooms), _LONGEST_END)
+    return min(max(rooms), _MAX_ENDING_CHARS)
 
 
 def _replica_room(spec: Any) -> int:
     """The same for a JobSet: pods of its Jobs are named NAME-JOB-NUMBER-INDEX and five random characters."""
     rooms = [len(f"-{part.get('name')}-{_last(part)}-00000-xxxxx") for part in _parts(spec, "replicatedJobs")]
-    return min(max(rooms, default=0), _LONGEST_END)
+    return min(max(rooms, default=0), _MAX_ENDING_CHARS)
 
 
 def _parts(spec: Any, field: str) -> list[Mapping[str, Any]]:
@@ -227,7 +227,7 @@ def _parts(spec: Any, field: str) -> list[Mapping[str, Any]]:
 def _last(part: Mapping[str, Any]) -> int:
     """The number of the last replica; where an item decides it, of a great many."""
     replicas = part.get("replicas") or 1
-    return replicas - 1 if isinstance(replicas, int) else _MOST_REPLICAS - 1
+    return replicas - 1 if isinstance(replicas, int) else _MAX_REPLICAS - 1
 
 
 def _index_room(spec: Any) -> int:
@@ -235,6 +235,6 @@ def _index_room(spec: Any) -> int:
     if not isinstance(spec, Mapping) or spec.get("completionMode") != "Indexed":
         return 0
     completions = spec.get("completions")
-    if isinstance(completions, int) and 0 < completions <= _MOST_COMPLETIONS:
+    if isinstance(completions, int) and 0 < completions <= _MAX_COMPLETIONS:
         return len(f"-{completions - 1}")
-    return len(f"-{_MOST_COMPLETIONS - 1}")  # an item decides it, or it is wrong
+    return len(f"-{_MAX_COMPLETIONS - 1}")  # an item decides it, or it is wrong

@@ -157,24 +157,26 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-SHORT = 3.0
+INTERACTIVE_TIMEOUT_SECONDS = 3.0
 """Seconds for someone who sits at a terminal: a wrong address should be told soon."""
 
-LONG = 45.0
+WORKER_TIMEOUT_SECONDS = 45.0
 """Seconds for workers: brokers restart, and start no sooner than the pods that need them."""
 
-PAUSE = 0.3
+CONNECT_RETRY_SECONDS = 0.3
 
 Answer = TypeVar("Answer")
 
 
 class BrokerTimeout:
-    """Waits for a broker: ``first`` seconds for its first answer, `LONG` once it was there.
+    """Waits for a broker: ``first`` seconds for its first answer, `WORKER_TIMEOUT_SECONDS` once it was there.
 
     ``stopped`` says that nobody wants the answer any more.
     """
 
-    def __init__(self, first: float = SHORT, stopped: Callable[[], object] = lambda: False) -> None:
+    def __init__(
+        self, first: float = INTERACTIVE_TIMEOUT_SECONDS, stopped: Callable[[], object] = lambda: False
+    ) -> None:
         self._seconds = first
         self._stopped = stopped
 
@@ -194,9 +196,9 @@ class BrokerTimeout:
             except away:
                 if time.monotonic() > until or self._stopped():
                     raise
-                time.sleep(PAUSE)
+                time.sleep(CONNECT_RETRY_SECONDS)
             else:
-                self._seconds = LONG
+                self._seconds = WORKER_TIMEOUT_SECONDS
                 return answer
 
 

@@ -16,7 +16,7 @@ from amqp.exceptions import AccessRefused, AMQPError, NotFound  # type: ignore[i
 from expander.base.errors import BrokerError, UsageError
 from expander.queues.queue import redact_url
 
-HEARTBEAT = 60
+HEARTBEAT_SECONDS = 60
 """Seconds after which the broker takes a silent worker for dead; a URL may say ``?heartbeat=N``."""
 
 CONNECTION_ERRORS = (AMQPError, OSError)
@@ -119,7 +119,7 @@ def _connect(url: str, where: str) -> Any:
         parts = urlsplit(url)
         host, port = parts.hostname or "localhost", parts.port
         options = parse_qs(parts.query)
-        heartbeat = int(options.get("heartbeat", [str(HEARTBEAT)])[0])
+        heartbeat = int(options.get("heartbeat", [str(HEARTBEAT_SECONDS)])[0])
     except ValueError as error:
         raise UsageError(f"cannot use the URL {where}: {error}") from error
     secure = parts.scheme.lower() == "amqps"
@@ -178,8 +178,8 @@ class Names(NamedTuple):
         return self.done, self.failed, self.redelivered, self.late
 
 
-ATTEMPTS = "x-expander-attempts"
+ATTEMPTS_HEADER = "x-expander-attempts"
 """The header with how often a message was attempted before."""
 
-REASON = "x-expander-reason"
+REASON_HEADER = "x-expander-reason"
 """The header that says why a message was given up."""

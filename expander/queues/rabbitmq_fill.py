@@ -20,7 +20,7 @@ from expander.base.errors import BrokerError
 from expander.queues.queue import Filled, Message
 from expander.queues.rabbitmq_connection import Names, RabbitConnection
 
-BATCH = 1000
+TRANSACTION_MESSAGES = 1000
 """Messages of one transaction."""
 
 
@@ -38,10 +38,10 @@ def fill(
     """
     link.ensure(names.work, consumer_timeout=consumer_timeout)
     link.ensure(names.filled)
-    known = _known(link, names, BATCH if _lock(link, names) else 0)
+    known = _known(link, names, TRANSACTION_MESSAGES if _lock(link, names) else 0)
     added = asked = 0
     stream = iter(messages)
-    while batch := list(islice(stream, BATCH)):
+    while batch := list(islice(stream, TRANSACTION_MESSAGES)):
         asked += len(batch)
         for message in batch:
             key = blake2b(f"{group}\0{message.id}".encode(), digest_size=10).digest()

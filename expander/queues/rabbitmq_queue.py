@@ -22,9 +22,9 @@ from expander.queues.queue import (
     redact_url,
 )
 from expander.queues.rabbitmq_connection import (
-    ATTEMPTS,
+    ATTEMPTS_HEADER,
     CONNECTION_ERRORS,
-    REASON,
+    REASON_HEADER,
     Names,
     RabbitConnection,
     body_of,
@@ -65,7 +65,7 @@ def status_of(names: Names, counts: Mapping[str, tuple[int, int] | None]) -> Sta
     )
 
 
-BATCH = 100
+ACKNOWLEDGE_MESSAGES = 100
 """Messages after which what was taken is acknowledged."""
 
 
@@ -78,14 +78,14 @@ def drained(link: RabbitConnection, names: Names, *, failed_only: bool) -> Itera
         taken = 0
         while (arrived := link.channel.basic_get(queue)) is not None:
             headers = arrived.properties.get("application_headers") or {}
-            found = {**decode(body_of(arrived)).as_json(), "attempts": int(headers.get(ATTEMPTS, 0))}
-            failed = {"state": "failed", "reason": headers.get(REASON, "")}
+            found = {**decode(body_of(arrived)).as_json(), "attempts": int(headers.get(ATTEMPTS_HEADER, 0))}
+            failed = {"state": "failed", "reason": headers.get(REASON_HEADER, "")}
             yield {**found, **(failed if queue == names.failed else {"state": "ready"})}
             link.channel.basic_ack(arrived.delivery_tag)
             if failed_only:
                 link.publish(names.taken, found["id"].encode())
             taken += 1
-            if taken % BATCH == 0:
+            if taken % ACKNOWLEDGE_MESSAGES == 0:
                 link.commit()
         link.commit()
     if not failed_only:
@@ -93,7 +93,7 @@ def drained(link: RabbitConnection, names: Names, *, failed_only: bool) -> Itera
             link.channel.queue_delete(queue)
 
 
-BEAT = 10.0
+PRESENCE_SECONDS = 10.0
 """Seconds within which a worker shows that it is alive, well below any heartbeat."""
 
 MAX_SEARCHES = 5
@@ -219,7 +219,7 @@ class RabbitQueue:
             return None
         attempt = _attempts(arrived) + 1
         if not arrived.delivery_info["redelivered"]:
-            return Lease(decode(body_of(arrived)), attempt, (link, arrived), BEAT)
+            return Lease(decode(body_of(arrived)), attempt, (link, arrived), PRESENCE_SECONDS)
         reason = f"the worker vanished in attempt {attempt}: its connection ended"
         self._put_back(link, arrived, attempt, attempts, reason)
         return None
@@ -240,13 +240,13 @@ class RabbitQueue:
         if attempts is None or attempt < attempts:
             self._give_back(link, arrived, attempt)
             return "again"
-        _copy(link, self._names.failed, arrived, {ATTEMPTS: attempt, REASON: reason[:1000]})
+        _copy(link, self._names.failed, arrived, {ATTEMPTS_HEADER: attempt, REASON_HEADER: reason[:1000]})
         self._acknowledge(link, arrived)
         return "failed"
 
     def _give_back(self, link: RabbitConnection, arrived: Any, attempts: int) -> bool:
         """A copy that says how often it was attempted takes the message's place, at the end."""
-        _copy(link, self.name, arrived, {ATTEMPTS: attempts})
+        _copy(link, self.name, arrived, {ATTEMPTS_HEADER: attempts})
         link.publish(self._names.redelivered, decode(body_of(arrived)).id.encode(), needed=False)
         return self._acknowledge(link, arrived)
 
@@ -313,7 +313,7 @@ class RabbitQueue:
 def _attempts(arrived: Any) -> int:
     """How often the message was attempted before, as far as its header says."""
     headers = arrived.properties.get("application_headers") or {}
-    found = headers.get(ATTEMPTS, 0)
+    found = headers.get(ATTEMPTS_HEADER, 0)
     return found if isinstance(found, int) else 0
 
 

@@ -35,7 +35,7 @@ from expander.queues.queue import (
 )
 from expander.queues.redis_scripts import KEYS
 
-BATCH = 1000
+PIPELINE_MESSAGES = 1000
 """Messages that go to the server at a time."""
 
 SCRIPTS = {
@@ -50,7 +50,7 @@ SCRIPTS = {
     "drain": redis_scripts.DRAIN,
 }
 
-AWAY = (NoConnection, NoAnswer)
+CONNECTION_ERRORS = (NoConnection, NoAnswer)
 
 
 class RedisQueue:
@@ -80,7 +80,7 @@ class RedisQueue:
     def fill(self, messages: Iterable[Message], group: str, again: bool) -> Filled:
         added = asked = 0
         stream = iter(messages)
-        while batch := list(islice(stream, BATCH)):
+        while batch := list(islice(stream, PIPELINE_MESSAGES)):
             pairs = [part for message in batch for part in (_key(group, message), message.encode())]
             added += int(self._do("fill", str(int(again)), uuid.uuid4().hex, *pairs))
             asked += len(batch)
@@ -95,7 +95,7 @@ class RedisQueue:
         return Lease(decode(body), int(attempt), (ticket, token), seconds)
 
     def keep(self, lease: Lease) -> None:
-        with suppress(*AWAY):
+        with suppress(*CONNECTION_ERRORS):
             words = (*lease.token, _milliseconds(lease.seconds), self._worker)
             if not self._scripts["keep"](keys=self._keys, args=words, client=self._redis):
                 raise LeaseLost
@@ -119,7 +119,7 @@ class RedisQueue:
     def drain(self, *, failed_only: bool) -> Iterator[Mapping[str, Any]]:
         aside = f"{self.name}:draining"
         while self._do("drain", str(int(failed_only))):
-            while entries := self._safely(self._redis.lrange, aside, 0, BATCH - 1):
+            while entries := self._safely(self._redis.lrange, aside, 0, PIPELINE_MESSAGES - 1):
                 yield from map(_drained, entries)
                 self._safely(self._redis.ltrim, aside, len(entries), -1)
 
@@ -134,7 +134,7 @@ class RedisQueue:
 
     def _safely(self, ask: Callable[..., Any], *words: Any) -> Any:
         try:
-            return self._patience.ask(lambda: ask(*words), AWAY, (AuthenticationError,))
+            return self._patience.ask(lambda: ask(*words), CONNECTION_ERRORS, (AuthenticationError,))
         except ResponseError as error:
             if "WRONGTYPE" in str(error):
                 raise BrokerError(

@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import Self
 
 from expander.queues.open import open_queue
-from expander.queues.queue import LONG, BrokerTimeout, Fate, Lease
+from expander.queues.queue import WORKER_TIMEOUT_SECONDS, BrokerTimeout, Fate, Lease
 
-ATTEMPTS = 6
+DEFAULT_MAX_ATTEMPTS = 6
 """Attempts an item has when nothing else is said, as many as a Job's pod with ``backoffLimit: 5``."""
 
-_PAUSES = (0.02, 0.5)
+_POLL_SECONDS = (0.02, 0.5)
 
 
 class WorkQueue:
@@ -31,15 +31,17 @@ class WorkQueue:
                     queue.complete(lease)
     """
 
-    def __init__(self, url: str, name: str, *, seconds: float = 60, attempts: int | None = ATTEMPTS) -> None:
-        self._queue = open_queue(url, name, BrokerTimeout(LONG))
+    def __init__(
+        self, url: str, name: str, *, seconds: float = 60, attempts: int | None = DEFAULT_MAX_ATTEMPTS
+    ) -> None:
+        self._queue = open_queue(url, name, BrokerTimeout(WORKER_TIMEOUT_SECONDS))
         self._seconds = seconds
         self._attempts = attempts
 
     def lease(self, timeout: float = 0) -> Lease | None:
         """The next item; None when none came in ``timeout`` seconds."""
         until = time.monotonic() + timeout
-        pause, most = _PAUSES
+        pause, most = _POLL_SECONDS
         while True:
             found = self._queue.take(self._seconds, self._attempts)
             if found is not None or time.monotonic() >= until:

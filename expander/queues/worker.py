@@ -21,7 +21,7 @@ from expander.base.errors import BrokerError, UsageError
 from expander.queues.queue import Fate, Lease, LeaseLost, Queue, text_of
 from expander.queues.signals import Signals
 
-LONGEST = 64 << 10
+MAX_VARIABLE_BYTES = 64 << 10
 """Bytes of an item that is also put into a variable; a system takes some 128 KiB for one."""
 
 _HOLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)?\}")
@@ -109,20 +109,22 @@ def _variables(text: str, columns: Mapping[str, str]) -> dict[str, str]:
     """``EXPANDER_ITEM``, and ``EXPANDER_ITEM_NAME`` for each column; not what no variable can hold."""
     found = {"EXPANDER_ITEM": text}
     found |= {"EXPANDER_ITEM_" + _OTHER.sub("_", name.upper()): value for name, value in columns.items()}
-    return {name: value for name, value in found.items() if "\0" not in value and len(value) <= LONGEST}
+    return {
+        name: value for name, value in found.items() if "\0" not in value and len(value) <= MAX_VARIABLE_BYTES
+    }
 
 
-GRACE = 10.0
+LOST_LEASE_GRACE_SECONDS = 10.0
 """Seconds that a command has to end after its lease was lost."""
 
-LATEST = 5.0
+MAX_RENEW_SECONDS = 5.0
 """Seconds after which the broker hears of us again at the latest."""
 
-_DEATH = 1  # PR_SET_PDEATHSIG of prctl
+_PR_SET_PDEATHSIG = 1  # PR_SET_PDEATHSIG of prctl
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class CommandResult:
     """How a command ended: its exit code as a shell gives it, in words, and whether its lease was lost."""
 
     code: int
@@ -130,13 +132,13 @@ class End:
     lost: bool = False
 
 
-def run(call: Call, signals: Signals, keep: Callable[[], None], lease: float) -> End:
+def run(call: Call, signals: Signals, keep: Callable[[], None], lease: float) -> CommandResult:
     """Run a command to its end, passing on the signals that arrive.
 
     ``keep`` is called well within ``lease`` seconds, again and again. The command is a process group of its
     own and dies with this process, however that ends. Raises OSError when it cannot be started.
     """
-    every = min(lease / 3, LATEST)
+    every = min(lease / 3, MAX_RENEW_SECONDS)
     with tempfile.TemporaryFile() as stdin:
         stdin.write(call.stdin)
         stdin.seek(0)
@@ -151,7 +153,7 @@ def run(call: Call, signals: Signals, keep: Callable[[], None], lease: float) ->
             _send(child, number)
         passed_on = len(signals.received)
         now = time.monotonic()
-        if lost is not None and now - lost > GRACE:
+        if lost is not None and now - lost > LOST_LEASE_GRACE_SECONDS:
             _send(child, signal.SIGKILL)
         elif lost is None and now - kept >= every:
             kept = now
@@ -164,12 +166,12 @@ def run(call: Call, signals: Signals, keep: Callable[[], None], lease: float) ->
     return _ended(child.returncode, lost is not None)
 
 
-def _ended(code: int, lost: bool) -> End:
+def _ended(code: int, lost: bool) -> CommandResult:
     if code >= 0:
-        return End(code, f"exit code {code}", lost)
+        return CommandResult(code, f"exit code {code}", lost)
     with suppress(ValueError):
-        return End(128 - code, f"killed by {signal.Signals(-code).name}", lost)
-    return End(128 - code, f"killed by signal {-code}", lost)
+        return CommandResult(128 - code, f"killed by {signal.Signals(-code).name}", lost)
+    return CommandResult(128 - code, f"killed by signal {-code}", lost)
 
 
 def _send(child: subprocess.Popen[bytes], number: int) -> None:
@@ -192,20 +194,20 @@ _call_prctl = _prctl()
 def _die_with_us() -> None:
     """In the child: the kernel kills it when its parent dies, also by kill -9."""
     if _call_prctl is not None:
-        _call_prctl(_DEATH, signal.SIGKILL)
+        _call_prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-EMPTY = 3
+EMPTY_EXIT_CODE = 3
 """Exit code of `consume` when there is no item."""
 
-UNKNOWN_PATIENCE = 10.0
+IDLE_TIMEOUT_SECONDS = 10.0
 """Seconds for which nothing must have come when the broker cannot say whether the queue is empty."""
 
-_PAUSES = (0.02, 0.5)
+_POLL_SECONDS = (0.02, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class WorkerOptions:
     """What a worker holds to.
 
     ``lease`` is in seconds; ``attempts`` are how many an item has before it is given up, None for as many as
@@ -219,7 +221,7 @@ class Terms:
     strict: bool = False
 
 
-FATES: Final = {
+FAILURE_WORDS: Final = {
     "again": "handed out again",
     "failed": "given up",
     "lost": "another worker has it or will",
@@ -228,41 +230,51 @@ FATES: Final = {
 
 
 class Worker:
-    """Works on ``queue``. ``tell`` gets a line for each item that did not go well."""
+    """Works on ``queue``. ``report`` gets a line for each item that did not go well."""
 
     def __init__(
-        self, queue: Queue, feeding: ItemCommand, terms: Terms, signals: Signals, tell: Callable[[str], None]
+        self,
+        queue: Queue,
+        command: ItemCommand,
+        options: WorkerOptions,
+        signals: Signals,
+        report: Callable[[str], None],
     ) -> None:
         self._queue = queue
-        self._feeding = feeding
-        self._terms = terms
+        self._command = command
+        self._options = options
         self._signals = signals
-        self._tell = tell
+        self._report = report
         self._told_ignored = False
         self._taken_away: tuple[Fate, str] = ("lost", "")
         self.counts: Counter[str] = Counter()
         """Items by what became of them: done, duplicates, again, failed, lost, returned."""
 
     def one(self) -> int:
-        """Work on one item. The exit code of its command; `EMPTY` when there was none.
+        """Work on one item. The exit code of its command; `EMPTY_EXIT_CODE` when there was none.
 
         1 when the command went well but the item was another worker's by then.
         """
         lease = self._next()
         if lease is None:
-            return self._stopped or EMPTY
+            return self.stopped or EMPTY_EXIT_CODE
         return self._work(lease)
 
     def all(self) -> int:
         """Work until the queue is empty. 0, or 128 and the number of the signal that ended it."""
         while (lease := self._next()) is not None:
             self._work(lease)
-            if self._stopped:
+            if self.stopped:
                 break
-        return self._stopped
+        return self.stopped
+
+    def given_up(self) -> int:
+        """How many items of the queue were given up, by any worker."""
+        return self._queue.status().failed
 
     @property
-    def _stopped(self) -> int:
+    def stopped(self) -> int:
+        """128 and the number of the signal that came; 0 without one."""
         return 128 + self._signals.received[0] if self._signals.received else 0
 
     def _next(self) -> Lease | None:
@@ -270,22 +282,22 @@ class Worker:
         try:
             return self._await()
         except BrokerError:
-            if self._stopped:
+            if self.stopped:
                 return None
             raise
 
     def _await(self) -> Lease | None:
-        least, most = _PAUSES
+        least, most = _POLL_SECONDS
         pause = least
         began = time.monotonic()
         since: float | None = None
-        while not self._stopped:
-            lease = self._queue.take(self._terms.lease, self._terms.attempts)
+        while not self.stopped:
+            lease = self._queue.take(self._options.lease, self._options.attempts)
             if lease is not None:
                 return lease
             now = time.monotonic()
             empty = self._queue.empty()
-            if self._terms.strict:
+            if self._options.strict:
                 since = began
             elif empty is False:
                 since = None
@@ -298,25 +310,25 @@ class Worker:
         return None
 
     def _over(self, seconds: float, *, known: bool) -> bool:
-        timeout = self._terms.timeout
+        timeout = self._options.timeout
         if timeout is None:
             return False
-        return seconds >= (timeout if known or self._terms.strict else max(timeout, UNKNOWN_PATIENCE))
+        return seconds >= (timeout if known or self._options.strict else max(timeout, IDLE_TIMEOUT_SECONDS))
 
     def _work(self, lease: Lease) -> int:
-        attempts = self._terms.attempts
-        if self._feeding.root is None and lease.message.has_command and not self._told_ignored:
+        attempts = self._options.attempts
+        if self._command.root is None and lease.message.has_command and not self._told_ignored:
             self._told_ignored = True
-            self._tell("warning: messages bring commands or variables (argv, env), which are ignored")
+            self._report("warning: messages bring commands or variables (argv, env), which are ignored")
         try:
-            call = self._feeding.call(lease, os.environ)
+            call = self._command.call(lease, os.environ)
             end = run(call, self._signals, lambda: self._keep(lease), lease.seconds)
         except (OSError, ValueError) as error:
-            end = End(126, str(error))
+            end = CommandResult(126, str(error))
             attempts = lease.attempt if isinstance(error, NotOfTheBatch) else attempts
         if end.lost:
             fate, reason = self._taken_away
-            self._note(fate, lease, f"{reason or 'the lease was lost'}: {FATES[fate]}")
+            self._note(fate, lease, f"{reason or 'the lease was lost'}: {FAILURE_WORDS[fate]}")
             return 1
         if end.code == 0:
             if self._queue.complete(lease):
@@ -324,12 +336,12 @@ class Worker:
                 return 0
             self._note("duplicates", lease, "done, but it had gone to another worker: a duplicate")
             return 1
-        if self._stopped:
+        if self.stopped:
             self._queue.release(lease)
             self._note("returned", lease, f"{end.words} after a signal: the item is back in the queue")
             return end.code
         fate = self._queue.fail(lease, end.words, attempts)
-        self._note(fate, lease, f"{end.words} in attempt {lease.attempt}: {FATES[fate]}")
+        self._note(fate, lease, f"{end.words} in attempt {lease.attempt}: {FAILURE_WORDS[fate]}")
         return end.code
 
     def _keep(self, lease: Lease) -> None:
@@ -345,4 +357,4 @@ class Worker:
     def _note(self, count: str, lease: Lease, words: str) -> None:
         self.counts[count] += 1
         text = lease.message.text
-        self._tell(f"{text if len(text) <= 60 else text[:57] + '...'}: {words}")
+        self._report(f"{text if len(text) <= 60 else text[:57] + '...'}: {words}")

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from expander.base.errors import ItemError, Problem, SourceLocation
 from expander.manifests.manifest import Manifest
-from expander.render.layout import Layout, Plan
+from expander.render.layout import FlatLayout, Layout
 from expander.render.placeholder import (
     Placeholder,
     Row,
@@ -134,7 +134,7 @@ class CompiledTemplate:
         self.item_columns = item_columns
         self._make = layouts
         self._layouts: dict[str, Layout] = {}
-        self._plans: dict[tuple[str, frozenset[str]], Plan] = {}
+        self._plans: dict[tuple[str, frozenset[str]], FlatLayout] = {}
 
     def layout(self, name: str) -> Layout:
         """The layout called ``name``, made when first asked for."""
@@ -229,7 +229,7 @@ class CompiledTemplate:
         identities = self._plan("identity", tokens).fill(texts, values, count)
         return list(map(RenderedManifest, repeat(self), rows, identities, repeat(output), manifests, items))
 
-    def _plan(self, name: str, computed: frozenset[str]) -> Plan:
+    def _plan(self, name: str, computed: frozenset[str]) -> FlatLayout:
         if (name, computed) not in self._plans:
             self._plans[name, computed] = self.layout(name).plan(computed)
         return self._plans[name, computed]

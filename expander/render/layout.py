@@ -66,7 +66,7 @@ class Layout:
             out.append(part)
         return "".join(out)
 
-    def plan(self, computed: Collection[str]) -> Plan:
+    def plan(self, computed: Collection[str]) -> FlatLayout:
         """How to write many harmless rows; ``computed`` are tokens of placeholders that are not copied."""
         constants = [self.parts[0]]
         gaps: list[Gap] = []
@@ -90,10 +90,10 @@ class Layout:
                         gaps.append(piece)
                         constants.append("")
                 constants[-1] += quote + part
-        return Plan(constants, gaps, self.encode)
+        return FlatLayout(constants, gaps, self.encode)
 
 
-class Plan:
+class FlatLayout:
     """Constant texts and gaps flattened, ready for many rows at once."""
 
     def __init__(

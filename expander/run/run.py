@@ -39,7 +39,7 @@ STALL_SECONDS = 3.0
 MAX_JOBS_CHECKED = 20
 """How many open Jobs are checked then."""
 
-MAX_CHUNK = 256
+MAX_STEP_MANIFESTS = 256
 """Manifests submitted between two steps of the executor, at most."""
 
 
@@ -174,7 +174,7 @@ class Run:
                 chunk = list(islice(self._manifests, size))
                 more = bool(chunk)
                 self._submit(chunk)
-                size = min(size * 2, MAX_CHUNK)
+                size = min(size * 2, MAX_STEP_MANIFESTS)
             self._executor.step(0 if more and not self._draining else MAX_STEP_SECONDS)
             for job in self._executor.take_finished():
                 self._moved_at = self._clock()

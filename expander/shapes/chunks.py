@@ -15,7 +15,7 @@ from expander.base.errors import InputError
 from expander.kube.expansion import literal
 from expander.manifests.manifest import Manifest
 from expander.shapes.containers import Containers, only_container
-from expander.shapes.indexed import DEFAULT_LIMIT
+from expander.shapes.indexed import DEFAULT_BACKOFF_LIMIT
 from expander.shapes.job_template import (
     Row,
     Rows,
@@ -30,13 +30,13 @@ from expander.shapes.job_template import (
 from expander.shapes.shape import Shape
 from expander.shapes.shell import cleaning
 
-NUMBER_ROOM = 7
+MAX_NUMBER_CHARS = 7
 """Characters kept free for the number of the Job behind its name."""
-LONGEST = (128 << 10) - 1
+MAX_ARGUMENT_BYTES = (128 << 10) - 1
 """Bytes of one argument of a program (Linux: MAX_ARG_STRLEN, with an end)."""
-MOST = 1 << 20
+MAX_ITEMS_BYTES = 1 << 20
 """Bytes of all items of a Job as JSON; etcd takes objects of 1.5 MiB."""
-FAILED = 1
+FAILED_EXIT_CODE = 1
 """The exit code of the container when items have failed for good: the Job is not to run them all again."""
 
 ONE_ITEM = {
@@ -50,7 +50,7 @@ ONE_ITEM = {
     "successPolicy": (),
 }
 
-LABEL = 200
+MAX_LABEL_CHARS = 200
 """Characters of an item in the log."""
 
 RUNNER = """\
@@ -89,14 +89,14 @@ done
 """
 
 
-AHEAD = 20_000
+LOOKAHEAD_ITEMS = 20_000
 """Items that are looked at before the first Job is given, so that what no Job can be is seen before."""
 
 
 def build(rows: Rows, stream: Iterator[Row], shape: Shape, warnings: list[str]) -> Iterator[list[Manifest]]:
     """The Jobs, as soon as their items are there; each companion with the first Job that follows it."""
     first = number = told = 0
-    ahead = list(islice(stream, AHEAD))
+    ahead = list(islice(stream, LOOKAHEAD_ITEMS))
     rows.require_job()
     stream = chain(ahead, stream)
     while items := list(islice(stream, shape.chunk)):
@@ -121,19 +121,21 @@ def chunk(
     require(rows, shape, ONE_ITEM, {})
     containers = Containers(rows.common, rows.first, shape)
     place = only_container(rows, containers, items, shape, warnings)
-    name = f"{job_name(rows, shape, NUMBER_ROOM)}-{number}"
+    name = f"{job_name(rows, shape, MAX_NUMBER_CHARS)}-{number}"
     tree = begin(rows, name, items)
     spec = tree["spec"]
     limit = spec.get("backoffLimit")
     difference = containers.difference(items, place, argv=True)
     container = container_at(tree, place)
     texts = [
-        f"#{json.dumps(row.value, ensure_ascii=False)[:LABEL]}\n{script}"
+        f"#{json.dumps(row.value, ensure_ascii=False)[:MAX_LABEL_CHARS]}\n{script}"
         for row, script in zip(items, difference.scripts, strict=True)
     ]
     _check_sizes(items, texts)
-    runner = RUNNER.replace("CLEAN", cleaning(container.get("env") or ())).replace("FAILED", str(FAILED))
-    words = [str(first), str(DEFAULT_LIMIT if limit is None else limit), *texts]
+    runner = RUNNER.replace("CLEAN", cleaning(container.get("env") or ())).replace(
+        "FAILED", str(FAILED_EXIT_CODE)
+    )
+    words = [str(first), str(DEFAULT_BACKOFF_LIMIT if limit is None else limit), *texts]
     rewrite(
         container,
         command=["/bin/sh", "-c", literal(runner), "sh"],
@@ -148,7 +150,7 @@ def _fail_once(spec: Tree, container: str, warnings: list[str]) -> None:
     """Keep the Job from running all items again because some have failed for good."""
     rule = {
         "action": "FailJob",
-        "onExitCodes": {"containerName": container, "operator": "In", "values": [FAILED]},
+        "onExitCodes": {"containerName": container, "operator": "In", "values": [FAILED_EXIT_CODE]},
     }
     spec["podFailurePolicy"] = {"rules": [rule]}
     pod = spec["template"]["spec"]
@@ -163,15 +165,15 @@ def _check_sizes(items: Sequence[Row], texts: Sequence[str]) -> None:
     total = 0
     for row, text in zip(items, texts, strict=True):
         size = len(text.encode())
-        if size > LONGEST:
+        if size > MAX_ARGUMENT_BYTES:
             raise InputError(
-                f"{size:,} bytes of command line and variables, and one argument has {LONGEST:,}",
+                f"{size:,} bytes of command line and variables, and one argument has {MAX_ARGUMENT_BYTES:,}",
                 item=row.label,
                 hint="use --as indexed or --as jobs",
             )
         total += len(json.dumps(text, ensure_ascii=False).encode())
-    if total > MOST:
+    if total > MAX_ITEMS_BYTES:
         raise InputError(
-            f"{len(items):,} items take {total:,} bytes of one Job, which holds {MOST:,}",
-            hint=f"use fewer a Job: --as chunks={max(1, len(items) * MOST // total * 9 // 10)}",
+            f"{len(items):,} items take {total:,} bytes of one Job, which holds {MAX_ITEMS_BYTES:,}",
+            hint=f"use fewer a Job: --as chunks={max(1, len(items) * MAX_ITEMS_BYTES // total * 9 // 10)}",
         )

@@ -37,13 +37,13 @@ from expander.shapes.job_template import (
 from expander.shapes.shape import Shape
 from expander.shapes.shell import cleaning
 
-LARGEST = (1 << 20) - (32 << 10)
+MAX_CONFIG_MAP_BYTES = (1 << 20) - (32 << 10)
 """Bytes of keys and values of one ConfigMap."""
-COMFORTABLE = 200 << 10
+TARGET_CONFIG_MAP_BYTES = 200 << 10
 """Bytes of a ConfigMap as JSON text that are not passed where it can be helped."""
-FILE = 32 << 10
+TARGET_FILE_BYTES = 32 << 10
 """Bytes of one file that are not passed likewise: a shell reads all of it to find one item."""
-HEAVY = 16 << 20
+HEAVY_TOTAL_BYTES = 16 << 20
 """Bytes of all ConfigMaps after which a user is warned: each pod gets a copy."""
 
 ITEMS = "_items"
@@ -80,7 +80,7 @@ def parameters(rows: Sequence[Row], scripts: Mapping[str, Sequence[str]]) -> Par
 
 def _fits(columns: Sequence[Sequence[str]], size: int) -> bool:
     return all(
-        sum(map(_length, column[start : start + size])) <= FILE
+        sum(map(_length, column[start : start + size])) <= TARGET_FILE_BYTES
         for column in columns
         for start in range(0, len(column), size)
     )
@@ -110,14 +110,14 @@ def _packed(found: Parameters, rows: Sequence[Row]) -> Iterator[dict[str, str]]:
     filled = 0
     for key, text in found.files.items():
         size = len(json.dumps(text, ensure_ascii=False).encode()) + len(key)
-        if _length(text) + len(key) > LARGEST:
+        if _length(text) + len(key) > MAX_CONFIG_MAP_BYTES:
             first = int(key.rpartition(".")[2]) * found.size
             raise InputError(
                 f"{_length(text):,} bytes of parameters, and a ConfigMap holds 1 MiB",
                 item=rows[first].label,
                 hint="keep the data elsewhere and let the item name it, or use --as jobs",
             )
-        if data and filled + size > COMFORTABLE:
+        if data and filled + size > TARGET_CONFIG_MAP_BYTES:
             yield data
             data, filled = {}, 0
         data[key] = text
@@ -126,13 +126,13 @@ def _packed(found: Parameters, rows: Sequence[Row]) -> Iterator[dict[str, str]]:
         yield data
 
 
-MOST = 100_000
+MAX_UNLIMITED_COMPLETIONS = 100_000
 """Completions up to which the API server wants no limit of failed indexes (pkg/apis/batch/validation)."""
-DEFAULT_LIMIT = 6
+DEFAULT_BACKOFF_LIMIT = 6
 """The backoffLimit of a Job that has none."""
-AT_A_TIME = 100
+DEFAULT_PARALLELISM = 100
 """Pods at a time, where nobody says how many."""
-INDEX = "JOB_COMPLETION_INDEX"
+INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 FOLDER = "/expander/items"
 MOUNTED = "EXPANDER_MOUNT_EXPANDER_ITEMS"
 """Where the folder is for a container without mounts (the process runtime of ``expander run``)."""
@@ -151,7 +151,7 @@ _HINTS = {
 
 def build(rows: Rows, stream: Iterator[Row], shape: Shape, warnings: list[str]) -> Iterator[list[Manifest]]:
     """The companions, the ConfigMaps and the Job."""
-    items = list(islice(stream, MOST + 1))
+    items = list(islice(stream, MAX_UNLIMITED_COMPLETIONS + 1))
     if not items:
         rows.require_job()
         return
@@ -162,9 +162,9 @@ def indexed(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str])
     """The ConfigMaps and the Job. Raises InputError for what an Indexed Job cannot be."""
     assert rows.common is not None
     assert rows.first is not None
-    if len(items) > MOST:
+    if len(items) > MAX_UNLIMITED_COMPLETIONS:
         raise InputError(
-            f"more than {MOST:,} items, and an Indexed Job has at most so many",
+            f"more than {MAX_UNLIMITED_COMPLETIONS:,} items, and an Indexed Job has at most so many",
             hint="use --as chunks=N or --as queue=redis, or several groups with --slice",
         )
     require(rows, shape, {**_ONE, **_NEVER}, _HINTS)
@@ -177,7 +177,7 @@ def indexed(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str])
     )
     maps = config_maps(files, f"{name}-{digest(items)[:8]}", tree["metadata"], items)
     size = sum(len(text) for text in files.files.values())
-    if size > HEAVY:
+    if size > HEAVY_TOTAL_BYTES:
         warnings.append(
             f"the items take {size >> 20} MiB in {len(maps)} ConfigMaps, and every pod gets a copy; "
             "--as chunks=N or --as queue=redis may suit better"
@@ -200,8 +200,8 @@ def _several(spec: Tree, count: int, shape: Shape, warnings: list[str]) -> None:
     spec.clear()
     spec["completionMode"] = "Indexed"
     spec["completions"] = count
-    spec["parallelism"] = min(shape.parallelism or AT_A_TIME, count)
-    spec["backoffLimitPerIndex"] = DEFAULT_LIMIT if limit is None else limit
+    spec["parallelism"] = min(shape.parallelism or DEFAULT_PARALLELISM, count)
+    spec["backoffLimitPerIndex"] = DEFAULT_BACKOFF_LIMIT if limit is None else limit
     spec.update(others)
     spec["template"] = template
     if template["spec"].get("restartPolicy") != "Never":
@@ -218,7 +218,7 @@ def _wrap(tree: Tree, rows: Rows, difference: Difference, files: Parameters) -> 
     container = container_at(tree, difference.place)
     path = (*POD, *difference.place)
     for number, entry in enumerate(container.get("env") or ()):
-        if entry["name"] in (INDEX, MOUNTED):
+        if entry["name"] in (INDEX_VARIABLE, MOUNTED):
             where = place_of(rows.first, (*path, "env", number))
             raise InputError(Problem(f"the name {entry['name']} is needed for the index", where))
     for number, mount in enumerate(container.get("volumeMounts") or ()):
@@ -242,5 +242,5 @@ def _mount() -> Tree:
 def launcher(container: Tree, size: int) -> str:
     """The script in the pod template: it is the same for all items."""
     name = container["name"]
-    file = f'"${{{MOUNTED}-{FOLDER}}}/{name}.$$(({INDEX} / {size}))"'
+    file = f'"${{{MOUNTED}-{FOLDER}}}/{name}.$$(({INDEX_VARIABLE} / {size}))"'
     return f'. {file}\n{cleaning(container.get("env") or (), MOUNTED)}\nexec "$@"\n'

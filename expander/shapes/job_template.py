@@ -209,7 +209,7 @@ def _hint(path: Path) -> str:
 DIGEST = "expander/items-digest"
 """The annotation of a Job that changes when one of its items changes."""
 
-NAME_LIMIT = 63
+MAX_NAME_CHARS = 63
 """Characters of a Job's name: the Job controller writes it into a label of the pods."""
 
 VOLUME = "expander-items"
@@ -226,7 +226,7 @@ def job_name(rows: Rows, shape: Shape, room: int) -> str:
     labels = rows.common["metadata"].get("labels") or {}
     group = labels.get(shape.group_label)
     name = group if group and _follows_item(rows.first) else rows.first.name
-    return valid_name(name, SUBDOMAIN.shortened(NAME_LIMIT - room))
+    return valid_name(name, SUBDOMAIN.shortened(MAX_NAME_CHARS - room))
 
 
 def _follows_item(job: Manifest) -> bool:

@@ -21,7 +21,7 @@ from expander.manifests.manifest import Manifest
 from expander.shapes.broker import find_broker
 from expander.shapes.chunks import ONE_ITEM
 from expander.shapes.containers import Containers, Difference, only_container
-from expander.shapes.indexed import DEFAULT_LIMIT
+from expander.shapes.indexed import DEFAULT_BACKOFF_LIMIT
 from expander.shapes.job_template import (
     Row,
     Rows,
@@ -36,9 +36,9 @@ from expander.shapes.job_template import (
 from expander.shapes.shape import Shape
 from expander.shapes.shell import Word, cleaning
 
-WORKERS = 10
+DEFAULT_WORKERS = 10
 """Pods at a time, where nobody says how many."""
-MOST_FAILURES = 2**31 - 1
+MAX_BACKOFF_LIMIT = 2**31 - 1
 URL, QUEUE, ROOT = "EXPANDER_QUEUE_URL", "EXPANDER_QUEUE", "EXPANDER_QUEUE_ROOT"
 """The variables of a worker: the broker's URL, the queue's name, and what stands for its messages."""
 SECRET_KEY = "url"
@@ -46,7 +46,7 @@ SECRET_KEY = "url"
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkMessage:
     """One item as a message: its value, the words of its command and its variables.
 
     ``id`` (20 hexadecimal digits) is the same for the same item at the same place of the same batch.
@@ -67,7 +67,7 @@ class QueueBatch:
     """
 
     queue: str
-    messages: list[Work]
+    messages: list[WorkMessage]
     manifests: list[Manifest]
 
 
@@ -99,7 +99,7 @@ def queued(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) 
         if entry["name"] in (URL, QUEUE, ROOT):
             raise InputError(f"the name {entry['name']} is needed for the broker", where=rows.first.where)
     limit = tree["spec"].get("backoffLimit")
-    limit = DEFAULT_LIMIT if limit is None else limit
+    limit = DEFAULT_BACKOFF_LIMIT if limit is None else limit
     root, messages = _proven([_message(difference, number, row) for number, row in enumerate(items)])
     rewrite(
         container,
@@ -158,8 +158,8 @@ def _workers(spec: Tree, container: str, count: int, limit: int, shape: Shape, w
     spec.clear()
     if coarse:
         spec["completions"] = count
-    spec["parallelism"] = min(shape.parallelism or WORKERS, count)
-    spec["backoffLimit"] = min(MOST_FAILURES, (limit + 1) * count) if coarse else limit
+    spec["parallelism"] = min(shape.parallelism or DEFAULT_WORKERS, count)
+    spec["backoffLimit"] = min(MAX_BACKOFF_LIMIT, (limit + 1) * count) if coarse else limit
     codes = {"containerName": container, "operator": "In", "values": [broker.failed_code]}
     spec["podFailurePolicy"] = {"rules": [{"action": "FailJob", "onExitCodes": codes}]}
     spec.update(others)
@@ -169,7 +169,7 @@ def _workers(spec: Tree, container: str, count: int, limit: int, shape: Shape, w
         warnings.append("restartPolicy becomes Never: what a worker could not do goes back to the queue")
 
 
-def _message(difference: Difference, number: int, row: Row) -> Work:
+def _message(difference: Difference, number: int, row: Row) -> WorkMessage:
     """The message of a row. What only the pod knows is left to a shell there."""
     found = difference.resolved[number]
     env = difference.own_variables(number)
@@ -181,10 +181,10 @@ def _message(difference: Difference, number: int, row: Row) -> Work:
         script = f'{difference.scripts[number]}\n{clean}\nexec "$@"\n'
         argv, variables = ("/bin/sh", "-c", script, "sh"), {}
     text = json.dumps([number, row.value, argv, variables], separators=(",", ":"))
-    return Work(row.value, argv, variables, blake2b(text.encode(), digest_size=10).hexdigest())
+    return WorkMessage(row.value, argv, variables, blake2b(text.encode(), digest_size=10).hexdigest())
 
 
-def _proven(messages: Sequence[Work]) -> tuple[str, list[Work]]:
+def _proven(messages: Sequence[WorkMessage]) -> tuple[str, list[WorkMessage]]:
     """What stands for all messages, and these with the proof that they belong to it.
 
     The broker is not trusted with code: whoever can write to it must not choose what workers run.

@@ -46,7 +46,7 @@ BOUNDS = {
     FieldType.INT_OR_STRING: ("32", INT32),
     FieldType.INT64: ("64", INT64),
 }
-LONGEST = 60
+MAX_VALUE_CHARS = 60
 
 
 def findings_at(obj: Mapping[str, Any], schema: schemas.Schema, path: Path) -> Iterator[Finding]:
@@ -119,10 +119,10 @@ def shown(value: Any) -> str:
         return "an object"
     if isinstance(value, list | tuple):
         return "a list"
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**LONGEST:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_VALUE_CHARS:
         return "a very large number"
     text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= LONGEST else text[: LONGEST - 4] + '..."'
+    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 4] + '..."'
 
 
 def identify(

@@ -21,13 +21,13 @@ from expander.validate.finding import Finding
 
 Check: TypeAlias = Callable[[Mapping[str, Any]], "Sequence[Finding] | None"]
 
-LONG = 60_000
+MAX_CACHED_CHARS = 60_000
 """Characters of a manifest from which on the limits on sizes come near; it is then checked in full."""
 
-REMEMBERED = 20_000
+MAX_REMEMBERED = 20_000
 """So many combinations of values are remembered for each document of a template."""
 
-SHAPES = 5_000
+MAX_TEMPLATES = 5_000
 """So many documents are remembered; a Jinja2 template can have any number."""
 
 _ANY = re.compile("")
@@ -43,33 +43,33 @@ class OncePerTemplate:
 
     def __init__(self, check: Check) -> None:
         self._check = check
-        self._plans: dict[int, _Plan] = {}
+        self._plans: dict[int, _TemplateFindings] = {}
 
     def __call__(self, manifest: Manifest) -> Sequence[Finding]:
         """The findings of one manifest."""
-        if not isinstance(manifest, RenderedManifest) or manifest.size > LONG:
+        if not isinstance(manifest, RenderedManifest) or manifest.size > MAX_CACHED_CHARS:
             return self._check(manifest.tree) or ()
         return self._plan(manifest).findings(manifest, self._check)
 
     def refused(self, manifests: Sequence[Manifest]) -> list[tuple[Manifest, Sequence[Finding]]]:
         """Those of ``manifests`` that have findings, with them."""
         first = manifests[0]
-        if isinstance(first, RenderedManifest) and first.size <= LONG and not self(first):
+        if isinstance(first, RenderedManifest) and first.size <= MAX_CACHED_CHARS and not self(first):
             compiled = first.compiled
             if not self._plan(first).depends and all(
-                isinstance(m, RenderedManifest) and m.compiled is compiled and m.size <= LONG
+                isinstance(m, RenderedManifest) and m.compiled is compiled and m.size <= MAX_CACHED_CHARS
                 for m in manifests
             ):
                 return []
         found = [(manifest, self(manifest)) for manifest in manifests]
         return [(manifest, findings) for manifest, findings in found if findings]
 
-    def _plan(self, manifest: RenderedManifest) -> _Plan:
+    def _plan(self, manifest: RenderedManifest) -> _TemplateFindings:
         plan = self._plans.get(id(manifest.compiled))
         if plan is None:
-            if len(self._plans) >= SHAPES:
+            if len(self._plans) >= MAX_TEMPLATES:
                 self._plans.clear()
-            plan = self._plans[id(manifest.compiled)] = _Plan(manifest.compiled, manifest.tree)
+            plan = self._plans[id(manifest.compiled)] = _TemplateFindings(manifest.compiled, manifest.tree)
         return plan
 
 
@@ -82,7 +82,7 @@ def is_constant(manifest: Manifest, finding: Finding) -> bool:
     return not any(path == steps[: len(path)] for path in paths)
 
 
-class _Plan:
+class _TemplateFindings:
     """What of a compiled template's rows decides the findings."""
 
     def __init__(self, compiled: CompiledTemplate, tree: Mapping[str, Any]) -> None:
@@ -107,7 +107,7 @@ class _Plan:
         found = self.known.get(key)
         if found is None:
             found = check(manifest.tree) or ()
-            if len(self.known) >= REMEMBERED:
+            if len(self.known) >= MAX_REMEMBERED:
                 self.known.clear()
             self.known[key] = found
         return found

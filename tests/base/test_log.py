@@ -10,7 +10,7 @@ import pytest
 
 from expander.base import log
 from expander.base.errors import UsageError
-from expander.base.log import DEBUG, INFO, Log, Wish
+from expander.base.log import DEBUG, INFO, Log, LogConfig
 from expander.base.log_handler import masked
 
 
@@ -34,7 +34,7 @@ def test_importing_the_log_and_calling_it_does_not_load_logging() -> None:
 
 
 def test_a_line_has_time_area_and_message(lines: list[str]) -> None:
-    log.listen(Wish(INFO), lines.append)
+    log.listen(LogConfig(INFO), lines.append)
     Log("client").info("%(method)s jobs %(status)d", method="POST", status=429)
     assert len(lines) == 1
     time, rest = lines[0].split(" ", 1)
@@ -43,7 +43,7 @@ def test_a_line_has_time_area_and_message(lines: list[str]) -> None:
 
 
 def test_what_is_below_the_level_is_left_out(lines: list[str]) -> None:
-    log.listen(Wish(INFO), lines.append)
+    log.listen(LogConfig(INFO), lines.append)
     Log("client").debug("a request")
     assert not Log("client").enabled(DEBUG)
     assert Log("client").enabled(INFO)
@@ -51,7 +51,7 @@ def test_what_is_below_the_level_is_left_out(lines: list[str]) -> None:
 
 
 def test_a_line_of_json_has_the_fields_by_their_names(lines: list[str]) -> None:
-    log.listen(Wish(DEBUG, as_json=True), lines.append)
+    log.listen(LogConfig(DEBUG, as_json=True), lines.append)
     Log("client").debug("%(method)s jobs %(status)d", method="POST", status=429)
     line = json.loads(lines[0])
     assert line.pop("time")
@@ -65,7 +65,7 @@ def test_a_line_of_json_has_the_fields_by_their_names(lines: list[str]) -> None:
 
 
 def test_a_message_never_steers_a_terminal_or_breaks_a_line(lines: list[str]) -> None:
-    log.listen(Wish(INFO), lines.append)
+    log.listen(LogConfig(INFO), lines.append)
     Log("client").info("%(said)s", said="a\x1b[2J\nb")
     assert lines[0].endswith("client: a\\x1b[2J\\nb\n")
 
@@ -96,14 +96,21 @@ def test_what_looks_like_a_secret_is_masked(text: str, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "wanted"),
-    [("", Wish()), ("info", Wish(INFO)), ("DEBUG,json", Wish(DEBUG, True)), ("json", Wish(INFO, True))],
+    [
+        ("", LogConfig()),
+        ("info", LogConfig(INFO)),
+        ("DEBUG,json", LogConfig(DEBUG, True)),
+        ("json", LogConfig(INFO, True)),
+    ],
 )
-def test_the_environment_says_what_to_log(value: str, wanted: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_says_what_to_log(
+    value: str, wanted: LogConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(log.VARIABLE, value)
-    assert log.wish_of_environment() == wanted
+    assert log.config_from_environment() == wanted
 
 
 def test_an_unknown_word_in_the_environment_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(log.VARIABLE, "loud")
     with pytest.raises(UsageError, match="found 'loud', expected info, debug or json"):
-        log.wish_of_environment()
+        log.config_from_environment()

@@ -37,7 +37,7 @@ def log(tmp_path: Path) -> Path:
 def test_the_last_lines_are_those_of_the_whole_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, text: str, lines: int
 ) -> None:
-    monkeypatch.setattr(logs, "CHUNK", chunk)
+    monkeypatch.setattr(logs, "READ_BYTES", chunk)
     path = tmp_path / "x.log"
     wanted = "".join(text.splitlines(keepends=True)[-lines:]) if lines else ""
     for plain in (True, False):
@@ -51,7 +51,7 @@ def test_the_last_lines_are_those_of_the_whole_text(
 def test_streams_are_one_text_and_parts_are_one_line(
     log: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr(logs, "CHUNK", chunk)
+    monkeypatch.setattr(logs, "READ_BYTES", chunk)
     assert output(log) == "one\ntwo\nthree\nfour"
     assert output(log, tail=2) == "three\nfour"
 

@@ -88,9 +88,9 @@ class World:
         when = self.clock.now + delay
         if self._woken is None or when < self._woken:
             self._woken = when
-            self.clock.after(delay, lambda: self._turn(when))
+            self.clock.after(delay, lambda: self._step(when))
 
-    def _turn(self, when: float) -> None:
+    def _step(self, when: float) -> None:
         if self._woken != when or self.job is None:
             return
         self._woken = None

@@ -100,7 +100,7 @@ def test_an_item_that_no_config_map_holds_is_named() -> None:
 
 
 def test_more_items_than_an_indexed_job_has_completions_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("expander.shapes.indexed.MOST", 3)
+    monkeypatch.setattr("expander.shapes.indexed.MAX_UNLIMITED_COMPLETIONS", 3)
     with pytest.raises(InputError, match=r"more than 3 items") as caught:
         made(template(), ["a", "b", "c", "d"], "indexed")
     assert "--as chunks=N" in str(caught.value)

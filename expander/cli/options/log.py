@@ -67,13 +67,13 @@ def verbosity() -> int:
 def _listen(verbosity: int, path: str | None) -> None:
     from expander.base import log
 
-    wish = log.wish_of_environment()
-    level = {0: wish.level, 1: log.INFO}.get(verbosity, log.DEBUG)
+    config = log.config_from_environment()
+    level = {0: config.level, 1: log.INFO}.get(verbosity, log.DEBUG)
     if path is not None:
         level = level or log.INFO
     if level:
         write = _to_stderr if path is None else _Appender(path).write
-        log.listen(log.Wish(level, wish.as_json), write)
+        log.listen(log.LogConfig(level, config.as_json), write)
 
 
 def _to_stderr(line: str) -> None:

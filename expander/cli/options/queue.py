@@ -46,9 +46,9 @@ def opened(
 ) -> Iterator[Queue]:
     """The queue, closed at the end. A worker, with its ``signals``, waits for an unreachable broker."""
     from expander.queues.open import open_queue
-    from expander.queues.queue import LONG, BrokerTimeout
+    from expander.queues.queue import WORKER_TIMEOUT_SECONDS, BrokerTimeout
 
-    patience = None if signals is None else BrokerTimeout(LONG, lambda: signals.received)
+    patience = None if signals is None else BrokerTimeout(WORKER_TIMEOUT_SECONDS, lambda: signals.received)
     queue = open_queue(url, name, patience, consumer_timeout)
     try:
         yield queue

@@ -77,7 +77,7 @@ class WaitOutput:
                 pods = []  # the Job's own status must do
         return job_status(job, pods, {})
 
-    def turn(self, tally: JobCounts) -> None:
+    def tick(self, tally: JobCounts) -> None:
         """Time has passed."""
         self._out.finish()
         self._tally = tally

@@ -101,7 +101,7 @@ MAX_RETRY_SECONDS: Final = 5.0
 """The first and the longest wait after the executor could not go on."""
 
 COALESCE_SECONDS: Final = 0.002
-"""Seconds from a request's change to the turn that acts on it: what comes in together is done together."""
+"""Seconds from a request's change to the step that acts on it: what comes in together is done together."""
 
 
 class ExecutorLoop:
@@ -112,19 +112,19 @@ class ExecutorLoop:
         self._clock = clock
         self._timer: asyncio.TimerHandle | None = None
         self._due = float("inf")
-        self._news = asyncio.Event()
+        self._version_changed = asyncio.Event()
         self._version = storage.version
         self._failures = 0
-        self._turned = asyncio.Event()
+        self._stepped = asyncio.Event()
 
     def start(self) -> None:
         """Begin; called within the loop."""
         self._loop = asyncio.get_running_loop()
         self._listen()
-        self._plan()
+        self._schedule_next()
 
     def _listen(self) -> None:
-        self._loop.add_reader(self._storage.fileno(), self._turn)
+        self._loop.add_reader(self._storage.fileno(), self._step)
 
     def stop(self) -> None:
         """End; the cluster can be closed then."""
@@ -142,32 +142,32 @@ class ExecutorLoop:
         if running:
             log.warning("stopping %s; a second signal kills what is left", counted(running, "pod"))
         self._storage.stop()
-        self._turn()
+        self._step()
         kill = asyncio.ensure_future(killed.wait())
         while self._storage.running and not kill.done():
-            news = asyncio.ensure_future(self._turned.wait())
-            await asyncio.wait((kill, news), return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
+            step = asyncio.ensure_future(self._stepped.wait())
+            await asyncio.wait((kill, step), return_when=asyncio.FIRST_COMPLETED)
+            step.cancel()
         kill.cancel()
 
     def changed(self) -> None:
-        """Somebody has changed an object: watchers hear of it now, and a turn follows soon."""
-        self._tell()
+        """Somebody has changed an object: watchers hear of it now, and a step follows soon."""
+        self._notify_watchers()
         if not self._failures:
-            self._at(self._clock() + COALESCE_SECONDS)
+            self._schedule(self._clock() + COALESCE_SECONDS)
 
-    async def news(self, after: int, timeout: float) -> bool:
+    async def wait_for_version(self, after: int, timeout: float) -> bool:
         """Wait until the last resource version is beyond ``after``, at most ``timeout`` seconds."""
         while self._storage.version <= after:
             try:
-                await asyncio.wait_for(self._news.wait(), timeout)
+                await asyncio.wait_for(self._version_changed.wait(), timeout)
             except TimeoutError:
                 return False
             if self._storage.version <= after:
                 return False
         return True
 
-    def _turn(self) -> None:
+    def _step(self) -> None:
         self._due = float("inf")
         if self._timer is not None:
             self._timer.cancel()
@@ -181,10 +181,10 @@ class ExecutorLoop:
             log.warning("Jobs go on after %d failed attempts", self._failures)
             self._failures = 0
             self._listen()
-        self._tell()
-        self._plan()
-        self._turned.set()
-        self._turned = asyncio.Event()
+        self._notify_watchers()
+        self._schedule_next()
+        self._stepped.set()
+        self._stepped = asyncio.Event()
 
     def _failed(self, error: Exception) -> None:
         """Say once that Jobs wait and why, and try again, less and less often."""
@@ -195,27 +195,27 @@ class ExecutorLoop:
             else:
                 log.error("the executor failed; Jobs wait until it can go on", exc_info=error)
         self._failures += 1
-        self._at(self._clock() + min(MAX_RETRY_SECONDS, MIN_RETRY_SECONDS * 2 ** (self._failures - 1)))
+        self._schedule(self._clock() + min(MAX_RETRY_SECONDS, MIN_RETRY_SECONDS * 2 ** (self._failures - 1)))
 
-    def _plan(self) -> None:
+    def _schedule_next(self) -> None:
         deadline = self._storage.deadline()
         if deadline is not None:
-            self._at(deadline)
+            self._schedule(deadline)
 
-    def _at(self, when: float) -> None:
-        """Take a turn at ``when`` (Unix seconds) or before."""
+    def _schedule(self, when: float) -> None:
+        """Step at ``when`` (Unix seconds) or before."""
         if when >= self._due:
             return
         if self._timer is not None:
             self._timer.cancel()
         self._due = when
-        self._timer = self._loop.call_later(max(0.0, when - self._clock()), self._turn)
+        self._timer = self._loop.call_later(max(0.0, when - self._clock()), self._step)
 
-    def _tell(self) -> None:
+    def _notify_watchers(self) -> None:
         if self._storage.version != self._version:
             self._version = self._storage.version
             self._wake()
 
     def _wake(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+        self._version_changed.set()
+        self._version_changed = asyncio.Event()

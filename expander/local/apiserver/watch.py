@@ -56,7 +56,7 @@ async def serve(
                 await _write(response, writer([("BOOKMARK", bookmark(target.resource, feed.version))]))
                 mark = now + BOOKMARK_SECONDS
             await feed.wait(max(0.0, min(end, mark) - now))
-            await _write(response, writer(feed.news()))
+            await _write(response, writer(feed.changes()))
             if feed.over:
                 break
         await response.write_eof()
@@ -119,13 +119,13 @@ class WatchStream:
                     events.append(("ADDED", obj))
         if self._marked:
             events.append(("BOOKMARK", bookmark(self._wanted.resource, self.version, INITIAL_END)))
-        return events + self.news()
+        return events + self.changes()
 
     async def wait(self, timeout: float) -> None:
-        """Wait until there may be news."""
-        await self._backend.loop.news(self.version, timeout)
+        """Wait until there may be changes."""
+        await self._backend.loop.wait_for_version(self.version, timeout)
 
-    def news(self) -> list[WatchEvent]:
+    def changes(self) -> list[WatchEvent]:
         """What has happened since the last call; an error, and the end, when that is not known any more."""
         changes = self._backend.storage.since(self.version)
         if changes is None:
@@ -167,9 +167,9 @@ class EventWatchStream(WatchStream):
         """Wait a little."""
         await asyncio.sleep(min(timeout, EVENT_POLL_SECONDS))
 
-    def news(self) -> list[WatchEvent]:
+    def changes(self) -> list[WatchEvent]:
         """What is new or has been counted again; all there is when that is not known any more."""
-        events = super().news()
+        events = super().changes()
         self.version = max(self.version, self._backend.storage.version)
         changes = self._backend.storage.events_since(self._changed)
         self._changed = self._backend.storage.events_changed()

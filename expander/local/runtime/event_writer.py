@@ -25,7 +25,7 @@ class EventWriter:
 
     def started(self, key: str, pid: int, at: float) -> None:
         """A container runs."""
-        self._tell((wire.STARTED, key, pid, at))
+        self._send((wire.STARTED, key, pid, at))
 
     def ended(
         self,
@@ -40,9 +40,9 @@ class EventWriter:
     ) -> None:
         """A container has ended, or could not be started; the arguments are the fields of `runtime.Exit`."""
         self.journal.end(key, code, number, started, finished, oom, error, lost)
-        self._tell((wire.EXIT, key, code, number, started, finished, oom, error, lost))
+        self._send((wire.EXIT, key, code, number, started, finished, oom, error, lost))
 
-    def _tell(self, message: tuple[Any, ...]) -> None:
+    def _send(self, message: tuple[Any, ...]) -> None:
         self._unsent += wire.pack(message)
 
     def send(self) -> None:

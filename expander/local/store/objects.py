@@ -239,7 +239,7 @@ class ObjectStore:
         uid = self._remember(obj)
         if durable:
             self._unsaved[uid] = None
-        self._tell("ADDED" if new else "MODIFIED", obj)
+        self._record_change("ADDED" if new else "MODIFIED", obj)
         return obj
 
     def remove(self, obj: Object) -> None:
@@ -253,7 +253,7 @@ class ObjectStore:
         self._noted.discard(uid)
         self._removed.add(uid)
         last = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
-        self._tell("DELETED", last)
+        self._record_change("DELETED", last)
 
     def keep_deleted_pod(self, obj: Object, owner: str) -> None:
         """Keep the last state of a pod that is to be removed, for as long as its Job ``owner`` stays."""
@@ -392,7 +392,7 @@ class ObjectStore:
             metadata = obj["metadata"]
             self._names.pop((obj["kind"], metadata.get("namespace", ""), metadata["name"]), None)
 
-    def _tell(self, step: ChangeType, obj: Object) -> None:
+    def _record_change(self, step: ChangeType, obj: Object) -> None:
         changes = self._changes
         if len(changes) == changes.maxlen:
             self._forgotten = changes[0].version if changes else self.version

@@ -26,8 +26,8 @@ REFERENCE = re.compile(
     re.ASCII,
 )
 IDENTIFIER = re.compile(r"[a-f0-9]{64}")
-LONGEST_NAME = 255
-LONGEST = 4096
+MAX_IMAGE_NAME_CHARS = 255
+MAX_IMAGE_CHARS = 4096
 """Longer than any name with tag and digest; what is longer is not looked at."""
 
 
@@ -39,8 +39,8 @@ def pull_policy(image: str) -> str:
 
 def tag(image: str) -> str:
     """The tag of ``image``: ``latest`` when it has neither tag nor digest, empty when it is malformed."""
-    found = REFERENCE.fullmatch(image) if len(image) <= LONGEST else None
-    if found is None or IDENTIFIER.fullmatch(image) or len(found["name"]) > LONGEST_NAME:
+    found = REFERENCE.fullmatch(image) if len(image) <= MAX_IMAGE_CHARS else None
+    if found is None or IDENTIFIER.fullmatch(image) or len(found["name"]) > MAX_IMAGE_NAME_CHARS:
         return ""
     return found["tag"] or ("" if found["digest"] else "latest")
 
@@ -101,7 +101,7 @@ def http_get(obj: dict[str, Any]) -> None:
 
 READABLE = 0o644
 WITH_MODE = ("secret", "configMap", "downwardAPI", "projected")
-AN_HOUR = 3600
+HOUR_SECONDS = 3600
 
 
 def volume(obj: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ def projection(obj: dict[str, Any]) -> None:
     for item in obj.get("downwardAPI", {}).get("items", ()):
         env_source(item)
     if "serviceAccountToken" in obj:
-        obj["serviceAccountToken"].setdefault("expirationSeconds", AN_HOUR)
+        obj["serviceAccountToken"].setdefault("expirationSeconds", HOUR_SECONDS)
 
 
 def claim_spec(obj: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ def _first(spec: dict[str, Any], field: str, value: dict[str, Any]) -> None:
 
 QUEUE: Final = "default"
 SCHEDULER: Final = "volcano"
-MAX_RETRY: Final = 3
+DEFAULT_MAX_RETRY: Final = 3
 TASK: Final = "default"
 """A task without a name is called so, with its number behind it."""
 
@@ -58,7 +58,7 @@ NEEDS: Final = {"tensorflow": ("svc",), "pytorch": ("svc",), "mpi": ("svc", "ssh
 def volcano_job(obj: dict[str, Any]) -> None:
     """Fill in a Volcano Job."""
     spec = obj["spec"]
-    for field, value in (("queue", QUEUE), ("schedulerName", SCHEDULER), ("maxRetry", MAX_RETRY)):
+    for field, value in (("queue", QUEUE), ("schedulerName", SCHEDULER), ("maxRetry", DEFAULT_MAX_RETRY)):
         if not spec.get(field):
             spec[field] = value
     tasks = spec.get("tasks") or ()
@@ -78,7 +78,7 @@ def _task(task: dict[str, Any], index: int, scheduler: str) -> None:
         task["name"] = f"{TASK}{index}"
     task.setdefault("minAvailable", task["replicas"])
     if not task.get("maxRetry"):
-        task["maxRetry"] = MAX_RETRY
+        task["maxRetry"] = DEFAULT_MAX_RETRY
     pod = task["template"]["spec"]
     if pod.get("hostNetwork") and not pod.get("dnsPolicy"):
         pod["dnsPolicy"] = "ClusterFirstWithHostNet"

@@ -18,7 +18,7 @@ from expander.validate.rules.metadata import check_metadata, object_name
 from expander.validate.rules.pod.pod_spec import check_pod_template
 
 CONCURRENCY_POLICIES: Final = ("Allow", "Forbid", "Replace")
-MAX_NAME: Final = 52  # the controller names its Jobs NAME-MINUTES, eleven characters longer
+MAX_NAME_CHARS: Final = 52  # the controller names its Jobs NAME-MINUTES, eleven characters longer
 _zone_part = re.compile(r"[A-Za-z._0-9+][A-Za-z._0-9+-]{0,13}").fullmatch
 
 
@@ -28,8 +28,8 @@ def check_cron_job(cron_job: Mapping[str, Any], release: Release) -> list[Findin
     found = check_metadata(metadata)
     found += check_cron_job_spec(spec, release)
     name = object_name(metadata)
-    if formats.byte_length(name) > MAX_NAME:
-        found.append(invalid("metadata.name", name, f"must be no more than {MAX_NAME} characters"))
+    if formats.byte_length(name) > MAX_NAME_CHARS:
+        found.append(invalid("metadata.name", name, f"must be no more than {MAX_NAME_CHARS} characters"))
     return found
 
 

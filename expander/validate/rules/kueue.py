@@ -24,7 +24,7 @@ from expander.validate.rules.metadata import check_metadata
 
 Object = Mapping[str, Any]
 
-MOST: Final = 16
+MAX_GROUPS: Final = 16
 """Resource groups of a ClusterQueue, and flavors and resources of each."""
 STOPS: Final = ("None", "Hold", "HoldAndDrain")
 STRATEGIES: Final = ("StrictFIFO", "BestEffortFIFO")
@@ -51,8 +51,8 @@ def check_cluster_queue(queue: Object, release: Release) -> list[Finding]:
     found += _one_of(spec.get("stopPolicy"), STOPS, "spec.stopPolicy")
     found += _one_of(spec.get("queueingStrategy"), STRATEGIES, "spec.queueingStrategy")
     groups = spec.get("resourceGroups") or ()
-    if len(groups) > MOST:
-        found.append(too_many("spec.resourceGroups", len(groups), MOST))
+    if len(groups) > MAX_GROUPS:
+        found.append(too_many("spec.resourceGroups", len(groups), MAX_GROUPS))
     covered: set[str] = set()
     flavors: set[str] = set()
     cohort = spec.get("cohort") or spec.get("cohortName") or ""

@@ -74,7 +74,7 @@ class World:
         """Let time pass, deadline by deadline, and take in what the kubelet says."""
         until = self.now + seconds
         while True:
-            self._turn()
+            self._step()
             if self.processes.news:
                 continue
             due = self.kubelet.deadline()
@@ -83,7 +83,7 @@ class World:
             self.now = max(self.now, due)
         self.now = self.processes.now = until
 
-    def _turn(self) -> None:
+    def _step(self) -> None:
         self.processes.now = self.now
         for change in self.kubelet.step(self.now):
             self.changes.append(change)
