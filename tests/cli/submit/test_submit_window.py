@@ -88,6 +88,7 @@ def test_finished_jobs_are_collected_before_they_are_deleted_whenever_it_is_kill
         *lines, last = map(json.loads, answer.out.splitlines())
         assert len(lines) == JOBS
         assert set(last["summary"]) <= {"created", "unchanged"}
+    with cluster(tmp_path) as server:
         assert jobs(server) == []
         assert server.request("GET", "/api/v1/pods").json["items"] == []
     assert Counter(ran.read_text().split()) == dict.fromkeys(map(str, range(1, JOBS + 1)), 1)
