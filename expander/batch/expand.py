@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from expander.base.errors import ItemError, Problem
+from expander.base.errors import InputError, ItemError, Problem
 from expander.batch.unique_names import NAMES_NEEDED, UniqueNames
 from expander.batch.validator import Validator
 from expander.items import Item
@@ -97,11 +97,23 @@ class Expansion:
         if self._items is None:
             yield from _in_chunks(self._template.render_alone(self._output))  # type: ignore[attr-defined]
             return
-        size = 1
+        size, early = 1, list[Item]()
+        lacking: InputError | None = None
         items = iter(self._items)
         while chunk := list(islice(items, size)):
-            yield self._template.render(chunk, self._output)
+            try:
+                results = self._template.render(early + chunk, self._output)
+            except InputError as error:
+                if not self._template.lacks_columns or len(early) >= MAX_CHUNK_ITEMS:
+                    raise
+                early += chunk  # later items may have what these lack
+                lacking = error
+            else:
+                yield results
+                early, lacking = [], None
             size = min(size * 2, MAX_CHUNK_ITEMS)
+        if lacking is not None:
+            raise lacking
 
 
 class _Shared:

@@ -332,31 +332,48 @@ class ItemTemplate:
         if not self._documents:
             raise InputError("the template has no documents", where=SourceLocation(source))
         self._compiled: dict[ColumnNames, _Bound | InputError] = {}
+        self._lacking: set[ColumnNames] = set()
+        """Those that lack a column, with nothing else wrong."""
 
     def render(self, items: Sequence[Item], output: Output) -> list[RenderedManifest | ItemError]:
         """The manifests of ``items``, item by item, document by document."""
         if {type(item.value) for item in items} <= _SCALARS:
             return self._rendered(None, items, output)
+        groups = [(names, list(group)) for names, group in groupby(items, names_of)]
+        self._compile_for(dict.fromkeys(names for names, _ in groups))
         results: list[RenderedManifest | ItemError] = []
-        for names, group in groupby(items, names_of):
-            results += self._rendered(names, list(group), output)
+        for names, group in groups:
+            results += self._rendered(names, group, output)
         return results
+
+    @property
+    def lacks_columns(self) -> bool:
+        """Whether no item so far has all columns that the template refers to, and nothing else is wrong."""
+        return bool(self._compiled) and all(
+            isinstance(each, InputError) and names is not None and names in self._lacking
+            for names, each in self._compiled.items()
+        )
+
+    def _compile_for(self, each: Iterable[ColumnNames]) -> None:
+        """Compile the template for items with these columns.
+
+        Columns that it cannot be compiled for are an error of the template, unless it was compiled for
+        others: then these items lack what those have.
+        """
+        for names in each:
+            if names not in self._compiled:
+                try:
+                    self._compiled[names] = self._compile(names)
+                except InputError as error:
+                    self._compiled[names] = error
+        if not any(isinstance(each, _Bound) for each in self._compiled.values()):
+            raise next(each for each in self._compiled.values() if isinstance(each, InputError))
 
     def _rendered(
         self, names: ColumnNames, items: Sequence[Item], output: Output
     ) -> list[RenderedManifest | ItemError]:
-        """The manifests of items with the same columns.
-
-        Columns that the template cannot be compiled for are an error of the template, unless it was compiled
-        for others: then these items lack what those have.
-        """
-        if names not in self._compiled:
-            try:
-                self._compiled[names] = self._compile(names)
-            except InputError as error:
-                if not any(isinstance(bound, _Bound) for bound in self._compiled.values()):
-                    raise
-                self._compiled[names] = error
+        """The manifests of items with the same columns."""
+        self._compile_for([names])
         bound = self._compiled[names]
         if isinstance(bound, _Bound):
             return bound.render(items, output)
@@ -389,8 +406,10 @@ class ItemTemplate:
                     compiled_templates.append(result.compiled)
                 self._warn(result.kept)
         self._warn(f"{name} is not $ITEM and is left unchanged" for name in columns.longer)
-        problems = columns.problems + problems + columns.unused(self.text, self.source)
-        if problems:
+        problems += columns.unused(self.text, self.source)
+        if columns.problems and not problems:
+            self._lacking.add(names)
+        if problems := columns.problems + problems:
             raise InputError(problems)
         for compiled in compiled_templates:
             compiled.columns = len(columns.getters)

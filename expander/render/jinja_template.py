@@ -196,6 +196,9 @@ class JinjaTemplate:
         """What of the template was kept although a flag asked otherwise."""
         return self._seen.warnings
 
+    lacks_columns = False
+    """Items are refused one by one."""
+
     def render(self, items: Sequence[Item], output: Output) -> list[RenderedManifest | ItemError]:
         """The manifests of ``items``; all documents of an item, or its error."""
         work: list[Work | ItemError] = []

@@ -34,6 +34,10 @@ class Template(Protocol):
     def warnings(self) -> Sequence[str]:
         """What a user should know about the template."""
 
+    @property
+    def lacks_columns(self) -> bool:
+        """Whether `render` raised only since no item so far has all columns that the template refers to."""
+
     def render(self, items: Sequence[Item], output: Any) -> Sequence[Manifest | ItemError]:
         """The manifests of ``items`` in order, or the error of an item."""
 

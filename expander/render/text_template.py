@@ -63,6 +63,9 @@ class TextTemplate:
         self._shared: set[str] = set()
         """Identities of objects that no item changes and that are made."""
 
+    lacks_columns = False
+    """Items are refused one by one."""
+
     def render(self, items: Sequence[Item], output: str) -> list[Manifest | ItemError]:
         """The manifests of ``items``; all documents of an item, or its error."""
         results: list[Manifest | ItemError] = []
