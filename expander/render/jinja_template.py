@@ -16,12 +16,19 @@ from typing import Any, TypeAlias
 from jinja2 import TemplateSyntaxError, UndefinedError
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
-from expander.base.yaml import compose, construct, split_documents
+from expander.base.yaml import compose, construct, json_text, split_documents
 from expander.items.item import Item
 from expander.manifests.manifest import path_text
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
-from expander.render.jinja_code import first_changed_code, harmless, writes_structure
+from expander.render.jinja_code import (
+    first_changed_code,
+    harmless,
+    marks,
+    with_dollars,
+    with_mark,
+    writes_structure,
+)
 from expander.render.jinja_env import Data, Environment, Native, names_used, written
 from expander.render.placeholder import Row, text_of
 from expander.render.unused import unused_values
@@ -186,7 +193,8 @@ class JinjaTemplate:
         except (RecursionError, SyntaxError, MemoryError) as error:
             raise InputError(TOO_DEEP, where=SourceLocation(source)) from error
         self._seen = TemplateCache(source, rules)
-        self._checks_code = rules.shell != "allow" and writes_structure(self._parsed)
+        self._writes_structure = writes_structure(self._parsed)
+        self._checks_code = rules.shell != "allow" and self._writes_structure
         self._shared: set[Key] = set()
         """Documents that no item changes and whose manifests are made."""
         self._check_values(text)
@@ -208,6 +216,7 @@ class JinjaTemplate:
                 text = _item_text(item)
                 documents = list(self._documents(variables))
                 self._check_code(documents, item, variables)
+                documents = self._with_dollars(documents, item, variables)
                 made = [(*self._seen.find(key, (*row, text), True), item) for key, row in documents]
                 for (key, _), entry in zip(documents, made, strict=True):
                     if len(key) > 1 or not _is_shared(entry):
@@ -251,8 +260,11 @@ class JinjaTemplate:
                 raise InputError(problems)
 
     def _variables(self, item: Item) -> dict[str, Any]:
-        own: dict[str, Any] = {"index": item.number - 1, "item": item.value}
-        return {**self.values, **own, **(item.columns or {}), **self.overrides}
+        return {**self.values, **self._given(item)}
+
+    def _given(self, item: Item) -> dict[str, Any]:
+        """What is not the template's own."""
+        return {"index": item.number - 1, "item": item.value, **(item.columns or {}), **self.overrides}
 
     def _documents(self, variables: Mapping[str, Any]) -> Iterator[tuple[Key, Row]]:
         context = self._template.new_context(dict(variables))
@@ -264,7 +276,7 @@ class JinjaTemplate:
         """Raise ItemError if a layout filter lets the item change code (see `jinja_code`)."""
         if not self._checks_code:
             return
-        given = {name: value for name, value in variables.items() if name not in self.values}
+        given = self._given(item)
         plain = {name: harmless(value) for name, value in given.items()}
         if all(plain[name] is value for name, value in given.items()):
             return
@@ -288,6 +300,35 @@ class JinjaTemplate:
                     "or allow it with --allow-shell",
                 )
             )
+
+    def _with_dollars(
+        self, documents: list[tuple[Key, Row]], item: Item, variables: Mapping[str, Any]
+    ) -> list[tuple[Key, Row]]:
+        """``documents`` in which dollars of the item are values, so that they are escaped where it matters.
+
+        Raises ItemError when it cannot be told where they are.
+        """
+        constants = "".join(part for key, _ in documents for part in key) if self._writes_structure else ""
+        if "$" not in constants or "$" not in (text := json_text(given := self._given(item))):
+            return documents
+        for mark in marks(constants + text):
+            others = list(
+                self._documents({**variables, **{name: with_mark(v, mark) for name, v in given.items()}})
+            )
+            found = [
+                with_dollars(key, row, other, mark)
+                for (key, row), (other, _) in zip(documents, others, strict=False)
+            ]
+            if None not in found and len(others) == len(documents):
+                return [each for each in found if each is not None]
+        raise ItemError(
+            Problem(
+                "the template makes something else of a $ in the item, so $(NAME) cannot be escaped",
+                SourceLocation(self.source),
+                str(item),
+                hint="print values without tojson, toyaml, indent and safe",
+            )
+        )
 
     def _problems(self, error: Exception, variables: Mapping[str, Any], item: str | None) -> list[Problem]:
         where = self._line_of(error)

@@ -52,6 +52,31 @@ def test_a_jinja2_template_may_bring_its_own_parameters_and_others_may_not() -> 
         list(expander.expand(template()))
 
 
+def test_a_first_row_that_lacks_a_column_is_refused_and_the_others_go_on() -> None:
+    text = JOB.replace("$ITEM", "${ITEM.a}")
+    rows: list[dict[str, object]] = [{"b": 1}, {"c": 2}, {"a": "x"}, {"b": 3}, {"a": "y", "b": 4}]
+    errors: list[ItemError] = []
+    found = list(expander.expand(template(text), rows, on_error=errors.append))
+    assert [manifest.name for manifest in found] == ["job-x", "job-y"]
+    assert [str(error).partition(": ")[2].partition(" {")[0] for error in errors] == [
+        "item 1",
+        "item 2",
+        "item 4",
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 2000])
+def test_a_column_that_no_row_has_is_one_error_of_the_template(count: int) -> None:
+    with pytest.raises(InputError, match="unknown column 'a'"):
+        list(expander.expand(template(JOB.replace("$ITEM", "${ITEM.a}")), [{"b": 1}] * count))
+
+
+def test_rows_are_not_read_to_the_end_for_a_column_that_none_has() -> None:
+    endless = ({"b": number} for number in count())
+    with pytest.raises(InputError, match="unknown column 'a'"):
+        list(expander.expand(template(JOB.replace("$ITEM", "${ITEM.a}")), endless))
+
+
 def test_a_manifest_says_where_it_came_from() -> None:
     (manifest,) = expander.expand(template(), ["a"])
     assert (str(manifest.where), str(manifest.item)) == ("t.yaml:1:1", "item 1 'a' (<python>)")

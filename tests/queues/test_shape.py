@@ -233,3 +233,27 @@ def test_workers_of_a_run_find_a_program_that_is_not_on_the_path(
     answer = run(*words, "--state", "state", "--runtime", "process", cwd=tmp_path)
     assert answer.code == 0, answer.err
     assert "got a" in answer.out
+
+
+@pytest.mark.parametrize(("broker", "file"), [("redis", "job.yaml"), ("rabbitmq", "job.yaml.j2")])
+def test_values_with_references_arrive_byte_for_byte_through_run_and_a_broker(
+    broker: str, file: str, request: pytest.FixtureRequest, name: str, tmp_path: Path
+) -> None:
+    """``$(NAME)`` and ``$$`` of items in arguments and variables: plain, printed, and by ``tojson``."""
+    server = request.getfixturevalue("redis_server" if broker == "redis" else "rabbit_server")
+    items = ["$(SECRET)", "a$$b", "$$(SECRET)$", "$", "$(", "it's $HOME", "line\n$(SECRET)\n"]
+    (tmp_path / "items.json").write_text(json.dumps(items))
+    plain = template(["$ITEM", "$(SECRET)$ITEM"], {"SECRET": "s", "OWN": "$ITEM"}, "job-$INDEX").text
+    plain = plain.replace('"shows"', f'"{name}"')
+    laid_out = plain.replace('"$ITEM", "$(SECRET)$ITEM"', '{{ item | tojson }}, "$(SECRET){{ item }}"')
+    laid_out = laid_out.replace('"$ITEM"', "{{ item | tojson }}").replace("$INDEX", "{{ index }}")
+    (tmp_path / file).write_text(laid_out if file.endswith(".j2") else plain)
+    answer = run(
+        *("run", file, "-i", "items.json", "--as", f"queue={broker}", "--queue-url", server.url),
+        *("--state", "state", "--runtime", "process", "--allow-shell"),
+        cwd=tmp_path,
+    )
+    assert answer.code == 0, answer.err
+    shown = [json.loads(line[line.index("{") :]) for line in answer.out.splitlines() if '"argv"' in line]
+    found = sorted((*each["argv"], each["env"]["OWN"]) for each in shown)
+    assert found == sorted((item, f"s{item}", item) for item in items)

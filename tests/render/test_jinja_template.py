@@ -1,11 +1,13 @@
 """Jinja2 templates: parameters, data and layout, errors."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from expander.base.errors import InputError, ItemError
+from expander.local.kubelet.env import expand
 from expander.manifests.manifest import Manifest
 from expander.render.compile import Rules
 from expander.render.jinja_template import JinjaTemplate
@@ -270,3 +272,42 @@ def test_documents_of_any_kind_come_in_the_order_they_are_written() -> None:
     assert [(tree["kind"], tree["metadata"]["name"]) for tree in found] == [
         ("Service", "s1"), ("Job", "a-x"), ("Service", "s2"), ("Job", "a-x"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["$(OWN)", "a$$b", "x$", "$", "$$(OWN)$", "$HOME $(", "plain"])
+def test_references_in_what_layout_filters_write_are_those_of_the_template_only(value: str) -> None:
+    text = """\
+  template:
+    spec:
+      containers:
+      - name: c
+        command: {{ ["printf", p, "x" ~ p ~ "(OWN)", "$(OWN)"] | tojson }}
+        args: ['{{ {"a": p} | tojson }}', {{ p | toyaml }}, "{{ p | safe }}"]
+        image: {{ p | tojson }}
+"""
+    container = spec_of(text, {"item": "i", "p": value})["template"]["spec"]["containers"][0]
+    program, *words, own = container["command"]
+    assert (program, own) == ("printf", "$(OWN)")
+    variables = {"OWN": "own"}
+    assert [expand(word, variables) for word in words] == [value, f"x{value}(OWN)"]
+    args = [expand(word, variables) for word in container["args"]]
+    assert args == [json.dumps({"a": value}), value, value]
+    assert container["image"] == value
+
+
+def test_a_template_that_looks_for_dollars_has_to_print_them() -> None:
+    text = "  template: {spec: {containers: [{name: c, command: [echo], args: [BODY]}]}}"
+    looks = text.replace("BODY", '{% if "$" in p %}{{ p | tojson }}{% else %}none{% endif %}')
+    assert "print values without tojson" in message(
+        jinja(f"{HEAD}spec:\n{looks}\n", {"item": "i", "p": "$(A)"})
+    )
+    prints = looks.replace("p | tojson", "p")
+    assert spec_of(prints, {"item": "i", "p": "$(A)"})["template"]["spec"]["containers"][0]["args"] == [
+        "$$(A)"
+    ]
+
+
+def test_a_column_with_the_name_of_a_value_is_checked_as_a_column() -> None:
+    text = "spec: {template: {spec: {containers: [{name: c, command: [sh, -c, {{ cmd | tojson }}]}]}}}"
+    found = jinja(f"{HEAD}{text}\n", {"item": "i", "cmd": "a; b"}, cmd="true")
+    assert "could change what a script" in message(found)
