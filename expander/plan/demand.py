@@ -15,7 +15,7 @@ from expander.kube.objects import MutableObject
 from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import of_object, plural_of
-from expander.local.apiserver.write import new_object
+from expander.local.apiserver.before_create import new_object
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.validate.defaults.core import requests_from_limits
 from expander.validate.defaults.defaults import defaults

@@ -1,7 +1,11 @@
 """What starting the program loads."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 HEAVY = [
     "kubernetes",
@@ -9,12 +13,23 @@ HEAVY = [
     "asyncio",
     "jsonschema",
     "jsonschema_rs",
-    "rich",
     "sqlite3",
     "requests",
     "urllib3",
 ]
 LATE = [*HEAVY, "yaml", "ruamel", "jinja2", "json", "orjson", "csv"]
+
+JOB = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: job-$ITEM}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: busybox, args: [$ITEM]}]}}}
+"""
+KUBECONFIG = {
+    "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
+    "contexts": [{"name": "x", "context": {"cluster": "c"}}],
+    "current-context": "x",
+}
 
 
 def loaded_by(*arguments: str) -> set[str]:
@@ -40,3 +55,18 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     code = "import sys, expander\nprint(*sorted({name.split('.')[0] for name in sys.modules}))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(answer.stdout.split()) & {*LATE, "click"} == set()
+
+
+@pytest.mark.parametrize("command", ["expand", "plan", "submit"])
+def test_a_batch_for_a_cluster_loads_nothing_of_the_local_server(command: str, tmp_path: Path) -> None:
+    template = tmp_path / "job.yaml"
+    template.write_text(JOB)
+    config = tmp_path / "config"
+    config.write_text(json.dumps(KUBECONFIG))
+    flags = {
+        "expand": ["--dry-run"],
+        "plan": ["--kubeconfig", str(config)],
+        "submit": ["--kubeconfig", str(config), "--dry-run=client"],
+    }
+    server = {"kubernetes", "aiohttp", "asyncio", "requests", "urllib3"}
+    assert loaded_by(command, str(template), "apple", *flags[command]) & server == set()
