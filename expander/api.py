@@ -81,12 +81,11 @@ def plan(
     """
     from expander.plan.capacity import capacity_source
     from expander.plan.plan import Rate
-    from expander.plan.survey import survey_batch
+    from expander.plan.survey import Survey
 
     request, errors = _request(batch, items, options), _Errors(on_error)
     limits = capacity_source(kubeconfig, context, quotas, offline)
-    found = survey_batch(
-        request.manifests(errors),
+    survey = Survey(
         rate=Rate(qps, burst, max_active),
         namespace=limits.namespace,
         group_label=request.group_label,
@@ -94,6 +93,7 @@ def plan(
         on_error=errors,
         shape=str(request.parsed_shape),
     )
+    found = survey.plan_of(request.manifests(errors))
     found.failed = errors.count
     found.asked = limits.asked
     found.unknown = [*limits.unknown(), *found.unknown]

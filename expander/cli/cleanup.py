@@ -15,7 +15,7 @@ from expander.base.errors import ExpanderError, UsageError
 from expander.base.text import counted
 from expander.cli.help import Page
 from expander.cli.options.group import group_options, wanted_of
-from expander.cli.options.params import Duration
+from expander.cli.options.params import Duration, output_option
 from expander.cli.output.progress import Progress, Step
 from expander.cli.output.streams import Output, printable, say
 
@@ -54,14 +54,7 @@ is still being deleted, 2 wrong usage, or no terminal to ask on, 130 interrupted
 @click.option(
     "--timeout", type=Duration(), default="5m", show_default=True, help="How long to wait for that."
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="text, or json: an object per line, then a summary.",
-)
+@output_option("text, or json: an object per line, then a summary.")
 def command(**flags: Any) -> int:
     """Delete the Jobs of a group with their pods, and everything else that has its label.
 

@@ -11,15 +11,14 @@ import click
 from expander.base.errors import UsageError
 from expander.base.text import counted
 from expander.cli.help import Page
-from expander.cli.options.batch import Command
-from expander.cli.options.params import Duration
+from expander.cli.options.params import Duration, all_of
 from expander.cli.options.queue import broker_options, opened
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
     from expander.queues.worker import Worker
 
-_WORKER = [
+worker_options = all_of(
     click.argument("words", metavar="[--] CMD [ARG]...", nargs=-1, type=click.UNPROCESSED),
     click.option("--as-arg", is_flag=True, help="Append the item to CMD as its last argument."),
     click.option(
@@ -36,14 +35,8 @@ _WORKER = [
         envvar="EXPANDER_QUEUE_ROOT",
         help="Run only the messages of this batch, with the commands they carry.  [env: EXPANDER_QUEUE_ROOT]",
     ),
-]
-
-
-def worker_options(command: Command) -> Command:
-    """The command and the options of a worker."""
-    for option in reversed(_WORKER):
-        command = option(command)
-    return command
+)
+"""The command and the options of a worker."""
 
 
 @contextmanager

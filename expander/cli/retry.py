@@ -15,7 +15,7 @@ from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
 from expander.cli.options.executor import execute, executor_options, executor_settings
 from expander.cli.options.group import group_options, wanted_of
-from expander.cli.options.params import Duration, KeyValue
+from expander.cli.options.params import Duration, KeyValue, max_in_flight_option, output_option, qps_option
 from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
 
 if TYPE_CHECKING:
@@ -240,26 +240,11 @@ again, 2 wrong usage or no such group, 130 interrupted (the same command resumes
 @click.option("--logs", metavar="DIR", help="Folder for earlier logs.  [default: ~/.local/state/expander]")
 @click.option("--no-logs", is_flag=True, help="Do not save earlier logs (cluster).")
 @click.option("--dry-run", is_flag=True, help="List what would be retried; change nothing.")
-@click.option(
-    "--qps", type=click.FloatRange(0, min_open=True), help="Maximum requests per second.  [default: no limit]"
-)
-@click.option(
-    "--max-in-flight",
-    type=click.IntRange(1, 256),
-    default=32,
-    show_default=True,
-    help="Maximum concurrent requests; fewer while the server is overloaded.",
-)
+@qps_option
+@max_in_flight_option
 @executor_options
 @click.option("--timeout", type=Duration(), help="Stop the run after this time (local).")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="text, or json: an object per outcome, then a summary.",
-)
+@output_option("text, or json: an object per outcome, then a summary.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print items that were retried (text).")
 def command(names: tuple[str, ...], **flags: Any) -> int:
     """Retry the failed Jobs of a group, in its cluster or with --local on this machine.

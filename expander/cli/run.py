@@ -21,7 +21,7 @@ from expander.cli.options.batch import (
 )
 from expander.cli.options.executor import execute, executor_options, executor_settings
 from expander.cli.options.group import report_option, save_report
-from expander.cli.options.params import Duration
+from expander.cli.options.params import Duration, output_option
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 
 if TYPE_CHECKING:
@@ -68,14 +68,7 @@ or input, 130 interrupted (the same command resumes).
 )
 @click.option("--keep", is_flag=True, help="Keep the contents of volumes in the state folder.")
 @click.option("--fresh", is_flag=True, help="Discard the state of an earlier run of the group.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="text: output of the Jobs; json: an object per outcome, then a summary.",
-)
+@output_option("text: output of the Jobs; json: an object per outcome, then a summary.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the output of the Jobs.")
 @click.option("--raw", is_flag=True, help="Do not escape control sequences when printing to a terminal.")
 @report_option

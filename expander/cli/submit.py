@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,14 @@ from expander.cli.options.batch import (
     template_options,
     warn,
 )
-from expander.cli.options.params import Duration, filled
+from expander.cli.options.params import (
+    Duration,
+    all_of,
+    filled,
+    max_in_flight_option,
+    output_option,
+    qps_option,
+)
 from expander.cli.output.streams import ItemErrors, say
 from expander.cli.resume import Remembered, resumed, run_of, same_cluster
 
@@ -30,26 +37,14 @@ if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
     from expander.submit.submit import Submitter
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_OPTIONS = [
+submit_options = all_of(
     click.option("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file.  [default: as kubectl]"),
     click.option(
         "--context", metavar="NAME", help="Kubeconfig context to use.  [default: the current context]"
     ),
-    click.option(
-        "--qps",
-        type=click.FloatRange(0, min_open=True),
-        help="Maximum requests per second.  [default: no limit]",
-    ),
+    qps_option,
     click.option("--burst", type=click.IntRange(1), help="Requests that may exceed --qps at once."),
-    click.option(
-        "--max-in-flight",
-        type=click.IntRange(1, 256),
-        default=32,
-        show_default=True,
-        help="Maximum concurrent requests; fewer while the server is overloaded.",
-    ),
+    max_in_flight_option,
     click.option(
         "--max-active",
         type=click.IntRange(1),
@@ -114,23 +109,10 @@ _OPTIONS = [
         default="none",
         help="Dry run: none, client or server, as in kubectl.",
     ),
-    click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="Output format.",
-    ),
+    output_option("Output format."),
     click.option("-q", "--quiet", is_flag=True, help="Do not print items that arrived (text)."),
-]
-
-
-def submit_options(command: Command) -> Command:
-    """Options of how a batch is sent."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+)
+"""Options of how a batch is sent."""
 
 
 EXAMPLES = """

@@ -9,7 +9,7 @@ import click
 from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
 from expander.cli.options.group import group_options, report_option, save_report, source_of, wanted_of
-from expander.cli.options.params import Duration
+from expander.cli.options.params import Duration, output_option
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
@@ -63,14 +63,7 @@ TIMED_OUT = 3
 @click.option("--expect", type=click.IntRange(1), metavar="N", help="Expect at least N Jobs.")
 @click.option("--timeout", type=Duration(), help="Give up after this time.  [default: never]")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print each Job as it finishes.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="text, or json: an object per finished Job, then a summary.",
-)
+@output_option("text, or json: an object per finished Job, then a summary.")
 @report_option
 def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) -> int:
     """Wait until the Jobs of a group are finished.

@@ -176,6 +176,12 @@ class Survey:
                 self._sum_up()
             yield name
 
+    def plan_of(self, manifests: Iterable[Manifest]) -> Plan:
+        """Plan ``manifests`` in one pass, keeping none."""
+        for _ in self.names(manifests):
+            pass
+        return self.plan()
+
     def plan(self) -> Plan:
         """The plan of what was surveyed."""
         self._sum_up()
@@ -252,30 +258,6 @@ class Survey:
     def _group(self, manifest: Manifest) -> str:
         labels = _metadata(manifest).get("labels")
         return str(labels.get(self._group_label, "")) if isinstance(labels, Mapping) else ""
-
-
-def survey_batch(
-    manifests: Iterable[Manifest],
-    *,
-    rate: Rate | None = None,
-    namespace: str = "default",
-    group_label: str = GROUP_LABEL,
-    capacity: NamespaceLimitsOf | None = None,
-    on_error: Callable[[ItemError], None],
-    shape: str = "jobs",
-) -> Plan:
-    """Plan ``manifests`` in one pass, keeping none. The arguments are those of `Survey`."""
-    survey = Survey(
-        rate=rate,
-        namespace=namespace,
-        group_label=group_label,
-        capacity=capacity,
-        on_error=on_error,
-        shape=shape,
-    )
-    for _ in survey.names(manifests):
-        pass
-    return survey.plan()
 
 
 def _generated(manifest: Manifest) -> str:

@@ -99,9 +99,7 @@ class Preflight:
             capacity=self._read,
             on_error=lambda error: None,
         )
-        for _ in survey.names(manifests):
-            pass
-        plan = survey.plan()
+        plan = survey.plan_of(manifests)
         rooms = [room for room in plan.rooms if room.namespace not in self._reported]
         rulings = [ruling for ruling in plan.rulings if ruling.namespace not in self._reported]
         self._reported.update(plan.namespaces)

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.options.params import Duration, KeyValue, LabelKey, read_values, unique
+from expander.cli.options.params import Duration, KeyValue, LabelKey, all_of, read_values, unique
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
@@ -225,9 +225,7 @@ def warn(words: str) -> None:
     say(f"warning: {words}")
 
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_ITEMS = [
+item_options = all_of(
     click.option(
         "-i",
         "--items",
@@ -249,8 +247,9 @@ _ITEMS = [
     click.option("--exclude", multiple=True, metavar="K=V,...", help="Remove matching combinations."),
     click.option("--slice", metavar="START:STOP[:STEP]", help="Use only these items, counted from 0."),
     click.option("--limit", type=click.IntRange(0), metavar="N", help="Use at most N items."),
-]
-_TEMPLATE = [
+)
+"""Options of the items."""
+template_options = all_of(
     click.option("--group", metavar="NAME", help="Name of the batch, a label on each object and pod."),
     click.option(
         "--group-label",
@@ -322,24 +321,10 @@ _TEMPLATE = [
         metavar="1.xx",
         help="Validate for this Kubernetes version.  [default: the newest known]",
     ),
-]
+)
+"""Options of what is made of a template."""
 
 
-def item_options(command: Command) -> Command:
-    """Options of the items."""
-    for option in reversed(_ITEMS):
-        command = option(command)
-    return command
-
-
-def template_options(command: Command) -> Command:
-    """Options of what is made of a template."""
-    for option in reversed(_TEMPLATE):
-        command = option(command)
-    return command
-
-
-def selector_option(command: Command) -> Command:
-    """The option that selects objects of a batch by labels."""
-    words = "Use only objects that match this label selector."
-    return click.option("-l", "--selector", metavar="SELECTOR", help=words)(command)
+selector_option = click.option(
+    "-l", "--selector", metavar="SELECTOR", help="Use only objects that match this label selector."
+)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.cli.interrupts import Interrupts
-from expander.cli.options.batch import Command
-from expander.cli.options.params import Amount, Duration, KeyValue, Variable, unique
+from expander.cli.options.params import Amount, Duration, KeyValue, Variable, all_of, unique
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
     from expander.run.run import RunEnd
 
-_OPTIONS = [
+executor_options = all_of(
     click.option(
         "-j",
         "--jobs",
@@ -40,13 +39,15 @@ _OPTIONS = [
         "images",
         multiple=True,
         type=KeyValue("value"),
-        help="Use the folder DIR as root file system of the image NAME.",
+        metavar="NAME=DIR",
+        help="Use the folder DIR as the root file system of the image NAME.",
     ),
     click.option(
         "--claim",
         "claims",
         multiple=True,
         type=KeyValue("value"),
+        metavar="NAME=DIR",
         help="Use the folder DIR for the PersistentVolumeClaim NAME.",
     ),
     click.option(
@@ -55,6 +56,7 @@ _OPTIONS = [
         "variables",
         multiple=True,
         type=Variable(),
+        metavar="NAME[=VALUE]",
         help="Set a variable in all containers; NAME alone takes its value from here.",
     ),
     click.option(
@@ -68,21 +70,15 @@ _OPTIONS = [
         type=Duration(fractions=True),
         default="10s",
         show_default=True,
-        help="Back-off after the first failed pod; it doubles.",
+        help="Back-off after the first failed pod; doubles with each failure.",
     ),
     click.option(
         "--grace",
         type=Duration(),
-        help="Longest time that stopped pods get to end.  [default: terminationGracePeriodSeconds]",
+        help="Maximum time for stopped pods to end.  [default: terminationGracePeriodSeconds]",
     ),
-]
-
-
-def executor_options(command: Command) -> Command:
-    """Add the options of an executor to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+)
+"""Add the options of an executor to a command."""
 
 
 def executor_settings(flags: Mapping[str, Any]) -> dict[str, Any]:

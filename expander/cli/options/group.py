@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from expander.base.errors import UsageError
-from expander.cli.options.params import LabelKey
+from expander.cli.options.params import LabelKey, all_of
 from expander.cli.output.streams import say
 from expander.version import __version__
 
@@ -45,9 +45,7 @@ def save_report(source: Reader, path: Path, title: str) -> None:
     say(f"report: {path} ({size:,} bytes)")
 
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_OPTIONS = [
+group_options = all_of(
     click.option(
         "--group", metavar="NAME", help="Group name: what `submit` or `run` labelled the batch with."
     ),
@@ -70,7 +68,8 @@ _OPTIONS = [
         metavar="KEY",
         help="Label key of --group.",
     ),
-]
+)
+"""The options that say which group, and where. Their values are for `wanted_of`."""
 NAMES = (
     "group",
     "selector",
@@ -82,13 +81,6 @@ NAMES = (
     "context",
     "group_label",
 )
-
-
-def group_options(command: Command) -> Command:
-    """The options that say which group, and where. Their values are for `wanted_of`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def wanted_of(flags: Mapping[str, Any]) -> GroupSelector:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -19,6 +19,42 @@ _KEY = re.compile(
 _LABEL = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 Options = TypeVar("Options")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def all_of(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """A decorator that adds several options to a command, in this order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def output_option(words: str) -> Callable[[Command], Command]:
+    """The option ``-o text|json``; ``words`` say what the two are."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help=words,
+    )
+
+
+qps_option = click.option(
+    "--qps", type=click.FloatRange(0, min_open=True), help="Maximum requests per second.  [default: no limit]"
+)
+max_in_flight_option = click.option(
+    "--max-in-flight",
+    type=click.IntRange(1, 256),
+    default=32,
+    show_default=True,
+    help="Maximum concurrent requests; fewer while the server is overloaded.",
+)
 
 
 def filled(options: type[Options], flags: Mapping[str, Any]) -> Options:

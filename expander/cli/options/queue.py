@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from expander.cli.options.batch import Command
+from expander.cli.options.params import all_of
 
 if TYPE_CHECKING:
     from expander.queues.queue import Queue
     from expander.queues.signals import Signals
 
-_BROKER = [
+broker_options = all_of(
     click.option(
         "--url",
         required=True,
@@ -30,14 +30,8 @@ _BROKER = [
         metavar="NAME",
         help="Name of the queue.  [env: EXPANDER_QUEUE, QUEUE]",
     ),
-]
-
-
-def broker_options(command: Command) -> Command:
-    """Options of the broker and the queue."""
-    for option in reversed(_BROKER):
-        command = option(command)
-    return command
+)
+"""Options of the broker and the queue."""
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from expander.local.apiserver.patch.strategic import strategic_merge_patch
 from expander.local.apiserver.read import get_object
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
-from expander.local.registry import RELEASE
+from expander.local.registry import IMMUTABLE_METADATA, RELEASE
 from expander.local.store.database import Object
 from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Reason
@@ -111,16 +111,6 @@ def apply_plain_patch(resource: Resource, old: Object, patch: Any, media: str) -
         return merge_patch(old, patch)
     return strategic_merge_patch(old, patch, resource.api_version, resource.kind)
 
-
-IMMUTABLE_METADATA: Final = (
-    "name",
-    "namespace",
-    "uid",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "generation",
-)
-"""What of the metadata stays as it is, whatever a client sends."""
 
 FINALIZE: Final = "finalize"
 MANAGER_REQUIRED: Final = (

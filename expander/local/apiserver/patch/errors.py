@@ -54,22 +54,19 @@ class PatchError(Exception):
 class BadPatch(PatchError):
     """The patch cannot be read, or breaks the rules of its format."""
 
-    code = 400
-    reason = "BadRequest"
+    code, reason = 400, "BadRequest"
 
 
 class PatchTooLarge(PatchError):
     """The patch has more operations than the API allows."""
 
-    code = 413
-    reason = "RequestEntityTooLarge"
+    code, reason = 413, "RequestEntityTooLarge"
 
 
 class Unprocessable(PatchError):
     """The patch does not fit the object. ``explanation`` says why; the API keeps that to itself."""
 
-    code = 422
-    reason = "Invalid"
+    code, reason = 422, "Invalid"
 
     def __init__(self, explanation: str) -> None:
         super().__init__(UNPROCESSABLE_MESSAGE)
@@ -84,22 +81,19 @@ class Unprocessable(PatchError):
 class Untyped(PatchError):
     """An applied object does not fit its schema, or a merge has no rule for what it is given."""
 
-    code = 500
-    reason = ""
+    code, reason = 500, ""
 
 
 class Conflict(PatchError):
     """An applied object would change fields that others own; ``force`` would take them over."""
 
-    code = 409
-    reason = "Conflict"
+    code, reason = 409, "Conflict"
 
 
 class SchemaMismatch(PatchError):
     """What the patch makes has fields its kind does not have, or values of a wrong type."""
 
-    code: ClassVar[int] = 422
-    reason: ClassVar[str] = "Invalid"
+    code, reason = 422, "Invalid"
 
 
 def schema_mismatch(
