@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
     from expander.plan.plan import Plan
     from expander.run.outcomes import JobOutcome, LogFile
+    from expander.run.rerun import Rerun
     from expander.submit.delivery import Outcome
     from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
     from expander.validate.finding import Finding
@@ -137,6 +138,7 @@ def run(
     halt: str | None = None,
     timeout: float | None = None,
     state: str | os.PathLike[str] | None = None,
+    rerun: Rerun | None = None,
     fresh: bool = False,
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -148,14 +150,17 @@ def run(
     and ``memory`` bytes of requests. ``backoff_base`` is the first back-off of a failed pod, ``timeout`` how
     long the run may last, ``grace`` the longest that stopped pods get to end (all in seconds); ``halt`` is as
     for the command. State and logs are kept below ``state``, by default where the command keeps them: a Job
-    that an earlier call has finished is not run again, unless ``fresh`` forgets it. ``on_note`` gets lines
-    for people.
+    that an earlier call has finished is not run again, unless it failed and its manifest has changed,
+    ``rerun`` says so ("failed", "changed": also complete ones whose manifest has changed, "all"), or
+    ``fresh`` forgets it. ``on_note`` gets lines for people.
 
     Raises ItemError for the first item that cannot become a Job; with ``on_error`` that function gets the
     errors of items and the others run. Raises InputError and UsageError as the command does.
     """
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
+    from expander.group.saved_logs import EarlierLogs
+    from expander.run.rerun import parse_rerun
     from expander.run.run import Halt, remove_state
 
     request = _filled_queue(_request(batch, items, options))
@@ -165,13 +170,15 @@ def run(
     if first is None:
         return RunResult([], {}, None)
     group = str((first.tree["metadata"].get("labels") or {}).get(request.group_label) or "batch")
-    folder = state_folder(group, None if state is None else os.fspath(state))
+    root = None if state is None else os.fspath(state)
+    folder = state_folder(group, root)
     if fresh:
         remove_state(folder)
     limits = {"runtime": runtime, "jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base}
     files = {"images": images, "claims": claims, "variables": env, "stop_grace": grace}
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
-    return _run_in(folder, chain([first], manifests), {**limits, **files}, when, errors, note)
+    earlier = {"rerun": parse_rerun(rerun), "on_replaced": EarlierLogs(group, root)}
+    return _run_in(folder, chain([first], manifests), {**limits, **files}, when, earlier, errors, note)
 
 
 def _run_in(
@@ -179,17 +186,20 @@ def _run_in(
     manifests: Iterator[Manifest],
     executor_options: Mapping[str, Any],
     run_options: Mapping[str, Any],
+    earlier: Mapping[str, Any],
     on_error: Callable[[ItemError], None],
     note: Callable[[str], None],
 ) -> RunResult:
     """Run ``manifests`` with the state in ``folder``."""
     from expander.local.executor import Executor
+    from expander.run.rerun import EarlierRun
     from expander.run.run import Run
 
     reporter = _JobResults(folder, on_error, note)
-    with Executor(folder, **executor_options) as executor:
+    with Executor(folder, hold=True, **executor_options) as executor:
         note(executor.note)
-        result = Run(executor, manifests, reporter, **run_options).go()
+        taken_up = EarlierRun(executor, on_error, **earlier)
+        result = Run(executor, manifests, reporter, earlier=taken_up, **run_options).go()
     return RunResult(reporter.results, result.counts, result.stopped)
 
 

@@ -257,8 +257,8 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     from expander.group.bookkeeping import retry_folder
     from expander.group.local_source import LocalSource
     from expander.group.open import nothing_found, open_source
-    from expander.group.retry import LOGS_FOLDER
     from expander.group.retry_plan import RetrySelection, drop_invalid, plan_retry
+    from expander.group.saved_logs import LOGS_FOLDER
 
     wanted = wanted_of(flags)
     source = open_source(wanted)

@@ -15,6 +15,7 @@ from expander.cli.options.batch import (
     into_broker,
     item_options,
     request_of,
+    rerun_option,
     selector_option,
     template_options,
     warn,
@@ -67,6 +68,7 @@ or input, 130 interrupted (the same command resumes).
     help="List what CronJobs would start until a time, or for a duration such as 36h; run nothing.",
 )
 @click.option("--keep", is_flag=True, help="Keep the contents of volumes in the state folder.")
+@rerun_option
 @click.option("--fresh", is_flag=True, help="Discard the state of an earlier run of the group.")
 @output_option("text: output of the Jobs; json: an object per outcome, then a summary.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the output of the Jobs.")
@@ -108,7 +110,9 @@ def _run(
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
     from expander.cli.output.run import JobOutput
+    from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
+    from expander.run.rerun import EarlierRun
     from expander.run.run import remove_state
 
     manifests = used_here(batch, warn)
@@ -123,19 +127,23 @@ def _run(
     folder = state_folder(group, flags["state"])
     if flags["fresh"]:
         remove_state(folder)
-    executor = Executor(folder, keep_volumes=flags["keep"], **executor_settings(flags))
+    executor = Executor(folder, keep_volumes=flags["keep"], hold=True, **executor_settings(flags))
+    logs = EarlierLogs(group, flags["state"])
     say(f"group {group}: {executor.note}")
     output = JobOutput(out, folder, errors, quiet=flags["quiet"], lines=lines, raw=flags["raw"])
     result = execute(
         executor,
         chain([first], manifests),
         output,
+        earlier=EarlierRun(executor, errors, flags["rerun"], logs),
         halt=halt,
         timeout=flags["timeout"],
     )
     output.finish(interrupted=result.stopped == "interrupted")
     errors.finish()
     output.summary(result)
+    if logs.folder is not None:
+        say(f"earlier logs are in {logs.folder}")
     if flags["keep"] and (folder / "pods").is_dir():
         say(f"volumes are in {folder / 'pods'}")
     if flags["report"]:

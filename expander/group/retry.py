@@ -2,28 +2,24 @@
 
 In a cluster each Job is written down and its logs are saved before it is deleted; its successor is sent as
 `submit` sends, and the next retry finishes what a crash left undone. In local state both changes are one
-transaction. ``<folder>/<namespace>/<job>/attempt-<n>/`` keeps the old Job with its status as ``job.json`` and
-each log that can still be read as ``<pod>_<container>.log`` (``<pod>_<container>_previous.log``).
+transaction.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expander.base.errors import ExpanderError, ItemError, OutputError, SourceLocation
+from expander.base.errors import ItemError, SourceLocation
 from expander.group.bookkeeping import PENDING_FILE, PendingRetries
-from expander.group.results import file_name
 from expander.group.retry_plan import RetryCandidate, RetryPlan, manifest_of
-from expander.group.source import LogOptions, Reader
-from expander.kube.objects import Object, owner_of, statuses_of, uid_of
+from expander.group.saved_logs import save_logs
+from expander.group.source import Reader
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import RETRIED_ANNOTATION, Successor, attempt_of, with_retried
@@ -33,13 +29,6 @@ if TYPE_CHECKING:
     from expander.group.cluster_writer import ClusterWriter
     from expander.local.executor import Executor
     from expander.submit.submit import Submitter
-
-JOBS_PER_POD_QUERY = 200
-"""Jobs per request for their pods."""
-
-
-LOGS_FOLDER: Final = "logs"
-"""The folder of saved logs, within that of a group's retries."""
 
 JOBS_PER_PORTION: Final = 100
 """Jobs whose logs are saved, and which are recorded, together."""
@@ -51,71 +40,6 @@ PRESENT_OUTCOMES: Final = ("created", "unchanged", "exists")
 """Outcomes after which the Job's name is taken, so that another attempt is of no use."""
 
 Changes = Sequence[tuple[str, str]]
-
-
-def save_logs(
-    reader: Reader, jobs: Sequence[RetryCandidate], folder: Path, threads: int
-) -> Iterator[tuple[RetryCandidate, str | None]]:
-    """Save the logs of each Job that is replaced; yields it with None, or with why that failed.
-
-    A candidate that replaces no Job has nothing to save. Raises OutputError for an unwritable folder.
-    """
-    yield from ((candidate, None) for candidate in jobs if not candidate.replaces)
-    old = [candidate for candidate in jobs if candidate.replaces]
-    with ThreadPoolExecutor(threads) as pool:
-        for at in range(0, len(old), JOBS_PER_POD_QUERY):
-            part = old[at : at + JOBS_PER_POD_QUERY]
-            pods: dict[str, list[Object]] = {}
-            for pod in reader.pods([candidate.source for candidate in part]):
-                pods.setdefault(owner_of(pod), []).append(pod)
-            asked = {
-                pool.submit(
-                    _save, reader, candidate.source, pods.get(uid_of(candidate.source), []), folder
-                ): candidate
-                for candidate in part
-            }
-            for answered in as_completed(asked):
-                yield asked[answered], answered.result()
-
-
-def attempt_folder(folder: Path, job: Object) -> Path:
-    """The folder for the saved logs of ``job``."""
-    metadata = job["metadata"]
-    return folder.joinpath(
-        file_name(str(metadata["namespace"])), file_name(str(metadata["name"])), f"attempt-{attempt_of(job)}"
-    )
-
-
-def _save(reader: Reader, job: Object, pods: Sequence[Object], folder: Path) -> str | None:
-    place = attempt_folder(folder, job)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "job.json").write_text(json.dumps(job, ensure_ascii=False, indent=1) + "\n")
-        for pod in pods:
-            for name, restarts in _containers(pod):
-                _copy(reader, pod, name, False, place)
-                if restarts:
-                    _copy(reader, pod, name, True, place)
-    except OSError as error:
-        raise OutputError(f"cannot save logs in {place}: {error.strerror}") from error
-    except ExpanderError as error:
-        return str(error)
-    return None
-
-
-def _containers(pod: Object) -> Iterator[tuple[str, int]]:
-    """The containers of a pod that have started, with their number of restarts."""
-    for each in statuses_of(pod):
-        state = each.get("state") or {}
-        if "running" in state or "terminated" in state or each.get("restartCount"):
-            yield each["name"], int(each.get("restartCount") or 0)
-
-
-def _copy(reader: Reader, pod: Object, container: str, previous: bool, place: Path) -> None:
-    name = f"{pod['metadata']['name']}_{container}{'_previous' if previous else ''}"
-    with open(place / f"{file_name(name)}.log", "wb") as file:
-        for piece in reader.log(pod, container, LogOptions(previous=previous)):
-            file.write(piece)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,15 @@ class ApiOperations:
         self._control.commit()
         return found
 
+    def release(self, uid: str) -> None:
+        """Let a Job go on that was held when the executor was made."""
+        self._control.work_queue.release(uid)
+
+    @property
+    def held(self) -> int:
+        """How many unfinished Jobs of an earlier executor are held."""
+        return len(self._control.work_queue.held)
+
     def find(self, kind: str, namespace: str, name: str) -> Object | None:
         """The object of that name, or None."""
         return self._control.store.get(kind, namespace, name)

@@ -175,8 +175,9 @@ class ControlPlane:
         row = self._database.execute("PRAGMA database_list").fetchone()
         return str(Path(row[2]).parent) if row and row[2] else "in memory"
 
-    def restore(self) -> list[Object]:
-        """Take up where an earlier life of the program ended: the pods that are not closed, oldest first."""
+    def restore(self, *, hold: bool = False) -> list[Object]:
+        """Take up where an earlier life of the program ended: the pods that are not closed, oldest first.
+        ``hold`` is that of `WorkQueue.restore`."""
         pods = []
         for uid, state in self.store.states("Pod"):
             if state == OPEN and (pod := self.store.by_uid(uid)) is not None:
@@ -185,7 +186,7 @@ class ControlPlane:
         for kind in ("Service", "CronJob"):
             for obj in self.store.of_kind(kind):
                 self.arrived(obj)
-        self.work_queue.restore(self.store)
+        self.work_queue.restore(self.store, hold=hold)
         return pods
 
     def arrived(self, obj: Object) -> None:

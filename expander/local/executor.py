@@ -55,7 +55,8 @@ class Executor(ApiOperations):
     ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder.
     ``history`` is how many changes are kept for watches. ``shared`` makes it a cluster with namespaces,
     quotas and a node object (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that
-    `stop` gives a pod. ``clock`` gives Unix seconds.
+    `stop` gives a pod. With ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``clock``
+    gives Unix seconds.
 
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
     Raises ExpanderError when the folder is in use or cannot be used, UsageError for a runtime that cannot.
@@ -80,6 +81,7 @@ class Executor(ApiOperations):
         history: int = 0,
         shared: bool = False,
         stop_grace: float | None = None,
+        hold: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         chosen, self.note = select_runtime(runtime, images)
@@ -90,10 +92,9 @@ class Executor(ApiOperations):
         self._bound: list[Object] = []  # pods to start, like the ends in _settled once the state is durable
         self._state = StateFolder(Path(folder).absolute())
         node = _node(cpus, memory)
-        scheduler = Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or MAX_PODS)
         control = ControlPlane(
             self._state.database,
-            scheduler,
+            Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or MAX_PODS),
             node=node.name,
             backoff_base=backoff_base,
             history=history,
@@ -119,7 +120,7 @@ class Executor(ApiOperations):
         ends = recovery.recorded_ends(self._state.runs)
         self._supervisor = SupervisorClient(self._state.runs, chosen)
         self._kubelet = kubelet(self._supervisor)
-        for pod in recovery.restore(control, ends, self._state.runs, kubelet, clock()):
+        for pod in recovery.restore(control, ends, self._state.runs, kubelet, clock(), hold=hold):
             self._kubelet.start(pod, clock())
         control.scope.found(clock())
         self._poll = select.poll()

@@ -82,16 +82,21 @@ def restore(
     runs: Path,
     player: Callable[[ReplayRuntime], ReplayKubelet],
     now: float,
+    *,
+    hold: bool = False,
 ) -> list[Object]:
     """Bring the store up to date with what happened, and give the pods to be started, all of it durable.
 
-    ``player`` makes a kubelet that works with a `Record`.
+    ``player`` makes a kubelet that works with a `Record`. With ``hold`` Jobs are held (`WorkQueue.held`), and
+    their pods that have not ended did not happen.
     """
     starts = []
-    for pod in control.restore():
+    for pod in control.restore(hold=hold):
         uid = pod["metadata"]["uid"]
         if (pod.get("status") or {}).get("phase") in ENDED:
             _resync_ended(control, pod)
+        elif uid not in ends and controller_of(pod) in control.work_queue.held:
+            control.undo_pod(uid)
         elif not pod["spec"].get("nodeName"):
             control.pod_created(pod)
         elif uid not in ends:

@@ -16,6 +16,7 @@ from expander.kube.versions import Release
 from expander.kube.volcano import is_volcano
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
+from expander.manifests.rerun import BOOKKEEPING, ORIGIN_ANNOTATION, digest
 from expander.validate.defaults.defaults import defaults
 
 RELEASE: Final = Release(1, 36)
@@ -158,12 +159,25 @@ def _prepare_for_create(obj: Mapping[str, Any], uid: str, namespace: str) -> dic
 
 
 def _same(fresh: Object, there: Object) -> bool:
-    """Whether the user's part of both is equal: everything but status and what the server writes."""
+    """Whether the user's part of both is equal: everything but status, what the server writes and what later
+    attempts change."""
+    theirs = there["metadata"]
+    origin = (theirs.get("annotations") or {}).get(ORIGIN_ANNOTATION)
+    if origin is not None:
+        return bool(digest(fresh) == origin)
     for field in fresh.keys() | there.keys():
         if field not in ("status", "metadata") and fresh.get(field) != there.get(field):
             return False
-    ours, theirs = fresh["metadata"], there["metadata"]
-    return all((ours.get(part) or {}) == (theirs.get(part) or {}) for part in ("labels", "annotations"))
+    ours = fresh["metadata"]
+    return (ours.get("labels") or {}) == (theirs.get("labels") or {}) and _annotations(ours) == _annotations(
+        theirs
+    )
+
+
+def _annotations(metadata: Object) -> dict[str, str]:
+    return {
+        key: value for key, value in (metadata.get("annotations") or {}).items() if key not in BOOKKEEPING
+    }
 
 
 Listed = Callable[[str], Iterable[Object]]

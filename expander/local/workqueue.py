@@ -15,7 +15,7 @@ from expander.local.controllers.job.controller import EXPIRY_NOTE, SyncResult
 from expander.local.controllers.volcano.controller import JobControllers
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
-from expander.local.store.job_states import FINISHED, RUNNING
+from expander.local.store.job_states import FINISHED, RUNNING, SUSPENDED
 from expander.local.store.objects import ObjectStore
 from expander.local.timers import Timers
 
@@ -38,6 +38,8 @@ class WorkQueue:
         """Uids of Jobs that have ended, in order; whoever reads them takes them out."""
         self.waiting: deque[str] = deque()
         """Uids of Jobs that have not begun, in order; some may be gone, or synced at for another reason."""
+        self.held: dict[str, None] = {}
+        """Uids of unfinished Jobs of an earlier life that do not go on before `release`."""
         self._jobs = jobs
         self._scheduler = scheduler
         self._synced = synced
@@ -58,6 +60,12 @@ class WorkQueue:
         """There is news that can wait for more of it."""
         self._later.set(uid, now + STATUS_BATCH_SECONDS)
 
+    def release(self, uid: str) -> None:
+        """Let a held Job go on."""
+        if uid in self.held:
+            del self.held[uid]
+            self.waiting.append(uid)
+
     def expire(self, job: Object) -> None:
         """Note when the Job, which may have changed, is to go."""
         uid, at = job["metadata"]["uid"], conditions.expires_at(job)
@@ -73,6 +81,7 @@ class WorkQueue:
     def forget(self, uid: str) -> None:
         """The Job is gone."""
         self._jobs.forget(uid)
+        self.held.pop(uid, None)
         self._later.drop(uid)
         self._expiries.drop(uid)
 
@@ -101,9 +110,13 @@ class WorkQueue:
         """When there will be something to do."""
         return [at for at in (self._later.next(), self._expiries.next()) if at is not None]
 
-    def restore(self, store: ObjectStore) -> None:
-        """Take up the Jobs of an earlier life: those that had begun go first."""
+    def restore(self, store: ObjectStore, *, hold: bool = False) -> None:
+        """Take up the Jobs of an earlier life: those that had begun go first. With ``hold`` none goes on
+        before `release`, but for suspended ones, of which nothing runs."""
         unfinished = [pair for pair in store.states("Job") if pair[1] not in FINISHED]
+        if hold:
+            self.held = {uid: None for uid, state in unfinished if state != SUSPENDED}
+            unfinished = [pair for pair in unfinished if pair[0] not in self.held]
         self.waiting.extend(uid for uid, state in unfinished if state == RUNNING)
         self.waiting.extend(uid for uid, state in unfinished if state != RUNNING)
         for uid, note in store.notes():
@@ -114,7 +127,7 @@ class WorkQueue:
         return bool(self.waiting) and not self.paused and self._scheduler.spare > 0
 
     def _sync_job(self, uid: str, now: float) -> None:
-        found = self._jobs.sync(uid, now)
+        found = None if uid in self.held else self._jobs.sync(uid, now)
         if found is None:
             return
         self._synced(found)

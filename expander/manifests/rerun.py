@@ -14,6 +14,7 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Final
 
 from expander.base.errors import SourceLocation
@@ -95,6 +96,12 @@ RETRY_OF_ANNOTATION: Final = "expander/retry-of"
 RETRIED_ANNOTATION: Final = "expander/retried-indexes"
 """The annotation of an Indexed Job: the indexes that have Jobs of their own, as ``1,3-5``."""
 
+ORIGIN_ANNOTATION: Final = "expander/origin"
+"""The annotation of a Job that was changed for a later attempt: the `digest` of the Job it began as."""
+
+BOOKKEEPING: Final = frozenset((ATTEMPT_ANNOTATION, RETRIED_ANNOTATION, ORIGIN_ANNOTATION))
+"""The annotations that later attempts add: a Job is what it was without them."""
+
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 """The label of a Job that Kueue lets begin."""
 
@@ -130,6 +137,16 @@ def attempt_of(job: Object) -> int:
     """Which attempt at its item a Job is, from 1."""
     text = (job["metadata"].get("annotations") or {}).get(ATTEMPT_ANNOTATION, "1")
     return int(text) if text.isdecimal() else 1
+
+
+def digest(job: Object) -> str:
+    """What tells whether two Jobs were made of the same manifest: without status and `BOOKKEEPING`."""
+    tree = rerun(job)
+    annotations = tree["metadata"]["annotations"]
+    for key in BOOKKEEPING:
+        annotations.pop(key, None)
+    text = json.dumps(tree, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def rerun(job: Object) -> Tree:

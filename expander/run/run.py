@@ -11,12 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from expander.base.errors import ContentChanged, Problem, UsageError
+from expander.base.errors import UsageError
 from expander.kube.objects import Object, statuses_of
 from expander.local.executor import Executor
 from expander.local.store.job_states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
 from expander.run.reporter import RunReporter, Waiting
+from expander.run.rerun import EarlierRun
 
 _FORM = re.compile(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
 
@@ -118,7 +119,7 @@ class RunEnd:
     """How a run ended.
 
     ``counts`` are Jobs by state (pending, running, suspended, succeeded, failed); ``before`` those that an
-    earlier run had finished. ``stopped`` says why it ended early, if it did.
+    earlier run had finished and that were not run again. ``stopped`` says why it ended early, if it did.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -132,7 +133,10 @@ class RunEnd:
 
 
 class Run:
-    """One run of a batch in an executor. ``reporter`` hears of it; ``timeout`` is in seconds."""
+    """One run of a batch in an executor. ``reporter`` hears of it; ``timeout`` is in seconds.
+
+    ``earlier`` takes up an earlier run of the group, of which the input is all then.
+    """
 
     def __init__(
         self,
@@ -140,6 +144,7 @@ class Run:
         manifests: Iterator[Manifest],
         reporter: RunReporter,
         *,
+        earlier: EarlierRun | None = None,
         halt: Halt | None = None,
         timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -148,6 +153,8 @@ class Run:
         self._manifests = manifests
         self._reporter = reporter
         executor.on_pod_changed = reporter.pod_changed
+        self._earlier = earlier or EarlierRun(executor, reporter.refused)
+        self._tells_earlier = earlier is not None
         self._open: dict[tuple[str, str], None] = {}
         self._told: set[tuple[str, str, str]] = set()
         self._moved_at = clock()
@@ -166,7 +173,8 @@ class Run:
 
     def go(self) -> RunEnd:
         """Run until everything has ended or there is a reason to stop."""
-        result = RunEnd(before=_ended_count(self._executor.group()))
+        ended_before = _ended_count(self._executor.group())
+        result = RunEnd()
         size = 1
         more = True
         while True:
@@ -175,6 +183,9 @@ class Run:
                 more = bool(chunk)
                 self._submit(chunk)
                 size = min(size * 2, MAX_STEP_MANIFESTS)
+                if self._tells_earlier and not more:
+                    for words in self._earlier.sentences():
+                        self._reporter.note(words)
             self._executor.step(0 if more and not self._draining else MAX_STEP_SECONDS)
             for job in self._executor.take_finished():
                 self._moved_at = self._clock()
@@ -184,30 +195,19 @@ class Run:
             if self._clock() - self._moved_at > STALL_SECONDS:
                 self._tell_stalls()
             result.counts = self._executor.group()
+            result.before = ended_before - _ended_count(self._earlier.counts.again)
             self._reporter.progress(result.counts)
             if self._over(result, more):
                 return result
 
     def _submit(self, manifests: list[Manifest]) -> None:
         told = self._executor.submit(manifest.tree for manifest in manifests)
-        for manifest, submitted in zip(manifests, told, strict=True):
+        for manifest, submitted in self._earlier.settle([*zip(manifests, told, strict=True)]):
             if submitted.kind == "Job":
                 self._open[submitted.namespace, submitted.name] = None
                 self._reporter.submitted(submitted.namespace, submitted.name, manifest)
                 if submitted.outcome == "unchanged":
                     self._look_at_kept(submitted.namespace, submitted.name)
-            if submitted.outcome == "exists":
-                item = None if manifest.item is None else str(manifest.item)
-                self._reporter.refused(
-                    ContentChanged(
-                        Problem(
-                            f"{manifest.kind} {manifest.name!r} has changed since the earlier run",
-                            manifest.where,
-                            item,
-                            hint="use --fresh to discard the earlier run",
-                        )
-                    )
-                )
 
     def _look_at_kept(self, namespace: str, name: str) -> None:
         job = self._executor.find("Job", namespace, name)
@@ -267,7 +267,7 @@ class Run:
             executor.drain()
         if self._draining:
             return executor.running == 0
-        return not more and executor.running == 0 and counts["pending"] + counts["running"] == 0
+        return not more and executor.running == 0 and counts["pending"] + counts["running"] == executor.held
 
 
 def _ended_count(counts: Mapping[str, int]) -> int:

@@ -134,12 +134,14 @@ def test_the_same_command_again_does_nothing_twice() -> None:
     assert again.err.splitlines()[-1] == "3 Jobs: 3 complete, 0 failed (2 before this run)"
 
 
-def test_other_content_under_the_same_name_is_an_error_until_the_run_is_forgotten() -> None:
-    assert run("run", template("echo one"), "a").code == 0
-    answer = run("run", template("echo two"), "a")
-    assert answer.code == 1
-    assert "Job 'job-a' has changed since the earlier run" in answer.err
-    assert "--fresh" in answer.err
+def test_an_edited_template_runs_what_failed_and_fresh_runs_all() -> None:
+    run("run", template("echo one; test $THE_ITEM != b"), "a", "b")
+    answer = run("run", template("echo two"), "a", "b")
+    assert (answer.code, answer.out) == (0, "[job-b] two\n")
+    assert "1 Complete kept, 1 Failed run again with the changed template" in answer.err
+    assert "earlier logs are in " in answer.err
+    assert answer.err.splitlines()[-2] == "2 Jobs: 2 complete, 0 failed (1 before this run)"
+    assert run("run", "--rerun", "changed", "job.yaml", "a", "b").out == "[job-a] two\n"
     assert run("run", "--fresh", "job.yaml", "a").out == "[job-a] two\n"
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from expander.base.errors import ExpanderError, OutputError
 from expander.group.results import collect_all, collect_job, read_results
-from expander.group.retry import attempt_folder, save_logs
 from expander.group.retry_plan import RetryCandidate
+from expander.group.saved_logs import attempt_folder, save_logs
 from tests.group.fakes import FakeReader, job, pod
 
 

@@ -328,3 +328,11 @@ template_options = all_of(
 selector_option = click.option(
     "-l", "--selector", metavar="SELECTOR", help="Use only objects that match this label selector."
 )
+
+rerun_option = click.option(
+    "--rerun",
+    type=click.Choice(["failed", "changed", "all"]),
+    help="Run again what failed, also complete Jobs whose manifest has changed, or all.  "
+    "[default: changed Jobs that are not complete]",
+)
+"""The option that says what of an earlier run or submission runs again."""

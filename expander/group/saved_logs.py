@@ -1,0 +1,119 @@
+"""The logs of Jobs that are replaced, kept by attempt.
+
+``<folder>/<namespace>/<job>/attempt-<n>/`` keeps the old Job with its status as ``job.json`` and each log
+that can still be read as ``<pod>_<container>.log`` (``<pod>_<container>_previous.log``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from expander.base.errors import ExpanderError, OutputError
+from expander.group.bookkeeping import retry_folder
+from expander.group.open import GroupSelector, open_source
+from expander.group.results import file_name
+from expander.group.source import LogOptions, Reader
+from expander.kube.objects import Object, owner_of, statuses_of, uid_of
+from expander.manifests.rerun import attempt_of
+
+if TYPE_CHECKING:
+    from expander.group.retry_plan import RetryCandidate
+
+JOBS_PER_POD_QUERY: Final = 200
+"""Jobs per request for their pods."""
+
+LOGS_FOLDER: Final = "logs"
+"""The folder of saved logs, within that of a group's retries."""
+
+
+def save_logs(
+    reader: Reader, jobs: Sequence[RetryCandidate], folder: Path, threads: int
+) -> Iterator[tuple[RetryCandidate, str | None]]:
+    """Save the logs of each Job that is replaced; yields it with None, or with why that failed.
+
+    A candidate that replaces no Job has nothing to save. Raises OutputError for an unwritable folder.
+    """
+    yield from ((candidate, None) for candidate in jobs if not candidate.replaces)
+    old = [candidate for candidate in jobs if candidate.replaces]
+    with ThreadPoolExecutor(threads) as pool:
+        for at in range(0, len(old), JOBS_PER_POD_QUERY):
+            part = old[at : at + JOBS_PER_POD_QUERY]
+            pods: dict[str, list[Object]] = {}
+            for pod in reader.pods([candidate.source for candidate in part]):
+                pods.setdefault(owner_of(pod), []).append(pod)
+            asked = {
+                pool.submit(
+                    _save, reader, candidate.source, pods.get(uid_of(candidate.source), []), folder
+                ): candidate
+                for candidate in part
+            }
+            for answered in as_completed(asked):
+                yield asked[answered], answered.result()
+
+
+class EarlierLogs:
+    """Saves the logs of Jobs of a local group before they are made anew, where `retry` saves them.
+
+    Called with a Job. Raises OutputError when a log cannot be written.
+    """
+
+    def __init__(self, group: str, state: str | None) -> None:
+        self._selector = GroupSelector(group, local=True, state=state)
+        self._opened: tuple[Reader, Path] | None = None
+
+    def __call__(self, job: Object) -> None:
+        if self._opened is None:
+            source = open_source(self._selector)
+            self._opened = source, retry_folder(source, self._selector) / LOGS_FOLDER
+        reader, folder = self._opened
+        if (why := _save(reader, job, [*reader.pods([job])], folder)) is not None:
+            raise OutputError(f"cannot save logs of job/{job['metadata']['name']}: {why}")
+
+    @property
+    def folder(self) -> Path | None:
+        """Where logs were saved; None when there were none."""
+        return None if self._opened is None else self._opened[1]
+
+
+def attempt_folder(folder: Path, job: Object) -> Path:
+    """The folder for the saved logs of ``job``."""
+    metadata = job["metadata"]
+    return folder.joinpath(
+        file_name(str(metadata["namespace"])), file_name(str(metadata["name"])), f"attempt-{attempt_of(job)}"
+    )
+
+
+def _save(reader: Reader, job: Object, pods: Sequence[Object], folder: Path) -> str | None:
+    place = attempt_folder(folder, job)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "job.json").write_text(json.dumps(job, ensure_ascii=False, indent=1) + "\n")
+        for pod in pods:
+            for name, restarts in _containers(pod):
+                _copy(reader, pod, name, False, place)
+                if restarts:
+                    _copy(reader, pod, name, True, place)
+    except OSError as error:
+        raise OutputError(f"cannot save logs in {place}: {error.strerror}") from error
+    except ExpanderError as error:
+        return str(error)
+    return None
+
+
+def _containers(pod: Object) -> Iterator[tuple[str, int]]:
+    """The containers of a pod that have started, with their number of restarts."""
+    for each in statuses_of(pod):
+        state = each.get("state") or {}
+        if "running" in state or "terminated" in state or each.get("restartCount"):
+            yield each["name"], int(each.get("restartCount") or 0)
+
+
+def _copy(reader: Reader, pod: Object, container: str, previous: bool, place: Path) -> None:
+    name = f"{pod['metadata']['name']}_{container}{'_previous' if previous else ''}"
+    with open(place / f"{file_name(name)}.log", "wb") as file:
+        for piece in reader.log(pod, container, LogOptions(previous=previous)):
+            file.write(piece)

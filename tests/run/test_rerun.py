@@ -1,0 +1,158 @@
+"""The same group again: what is kept, what runs again, and what is said about it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import expander
+from expander.base.errors import UsageError
+from expander.run.rerun import runs_again
+
+STATES = ("succeeded", "failed", "pending", "running", "suspended")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    return tmp_path
+
+
+def job(name: str, script: str, **spec: Any) -> dict[str, Any]:
+    container = {"name": "main", "image": "busybox", "command": ["sh", "-c", script]}
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    metadata = {"name": name, "labels": {"jobgroup": "again"}}
+    spec = {"backoffLimit": 0, "template": {"spec": pod}, **spec}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+class Ran:
+    """A run, what it noted, and the output of each Job by name."""
+
+    def __init__(self, *objects: Mapping[str, Any], **options: Any) -> None:
+        self.notes: list[str] = []
+        self.errors: list[str] = []
+        self.result = expander.run(
+            objects,
+            runtime="process",
+            on_note=self.notes.append,
+            on_error=lambda error: self.errors.append(str(error)),
+            **options,
+        )
+        self.notes = [note for note in self.notes if "runtime" not in note]
+
+    @property
+    def output(self) -> dict[str, str]:
+        return {
+            each.outcome.name: "".join(log.read().decode() for log in each.logs) for each in self.result.jobs
+        }
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_each_rerun_takes_what_it_says(changed: bool) -> None:
+    def taken(rerun: Any) -> set[str]:
+        return {state for state in STATES if runs_again(state, changed=changed, rerun=rerun)}
+
+    unfinished = {"pending", "running", "suspended"} if changed else set()
+    assert taken(None) == ({"failed"} if changed else set()) | unfinished
+    assert taken("failed") == {"failed"} | unfinished
+    assert taken("changed") == {"failed"} | unfinished | ({"succeeded"} if changed else set())
+    assert taken("all") == {"succeeded", "failed"} | unfinished
+
+
+def test_an_edited_template_runs_what_failed_and_keeps_what_is_complete() -> None:
+    Ran(job("a", "echo one"), job("b", "echo one; exit 3"), job("c", "echo one; exit 4"))
+    ran = Ran(job("a", "echo two"), job("b", "echo two"), job("c", "echo two"), job("d", "echo two"))
+    assert ran.output == {"a": "one\n", "b": "two\n", "c": "two\n", "d": "two\n"}
+    assert ran.notes == ["1 Complete kept, 2 Failed run again with the changed template, 1 new"]
+    assert ran.result.counts["succeeded"] == 4
+
+
+def test_without_a_change_nothing_runs_again_and_the_way_to_do_it_is_said() -> None:
+    jobs = job("a", "echo one"), job("b", "echo one; exit 3")
+    Ran(*jobs)
+    assert Ran(*jobs).notes == ["1 Complete kept, 1 Failed kept (--rerun failed runs it again)"]
+    ran = Ran(*jobs, rerun="failed")
+    assert ran.notes == ["1 Complete kept, 1 Failed run again"]
+    assert ran.result.counts["failed"] == 1
+
+
+def test_complete_jobs_run_again_when_they_are_asked_for() -> None:
+    Ran(job("a", "echo one"), job("b", "echo one"))
+    kept = Ran(job("a", "echo one"), job("b", "echo two"))
+    assert kept.output == {"a": "one\n", "b": "one\n"}
+    assert kept.notes == ["2 Complete kept, 1 of an earlier template (--rerun changed runs it again)"]
+    changed = Ran(job("a", "echo one"), job("b", "echo two"), rerun="changed")
+    assert changed.output == {"a": "one\n", "b": "two\n"}
+    assert changed.notes == ["1 Complete kept, 1 Complete run again with the changed template"]
+    every = Ran(job("a", "echo one"), job("b", "echo two"), rerun="all")
+    assert every.notes == ["2 Complete run again"]
+    with pytest.raises(UsageError, match="expected failed, changed or all"):
+        Ran(job("a", "true"), rerun="some")
+
+
+def test_earlier_logs_are_kept_by_attempt(folder: Path) -> None:
+    for word in ("one", "two", "three"):
+        Ran(job("a", f"echo {word}; exit 1"))
+    kept = sorted(folder.glob("state/_retry/again/logs/default/a/attempt-*/*.log"))
+    assert [path.parent.name for path in kept] == ["attempt-1", "attempt-2"]
+    assert [path.read_text() for path in kept] == ["one\n", "two\n"]
+
+
+def test_a_config_map_is_the_one_of_this_run() -> None:
+    def objects(text: str) -> list[dict[str, Any]]:
+        reads = job("a", 'echo "$VALUE"; test "$VALUE" = good')
+        reads["spec"]["template"]["spec"]["containers"][0]["env"] = [
+            {"name": "VALUE", "valueFrom": {"configMapKeyRef": {"name": "script", "key": "text"}}}
+        ]
+        metadata = {"name": "script", "labels": {"jobgroup": "again"}}
+        return [
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"text": text}},
+            reads,
+        ]
+
+    assert Ran(*objects("bad")).output == {"a": "bad\n"}
+    ran = Ran(*objects("good"), rerun="failed")
+    assert (ran.output, ran.errors) == ({"a": "good\n"}, [])
+
+
+def test_only_the_indexes_that_failed_run_again_with_the_changed_template() -> None:
+    def indexed(word: str, script: str) -> dict[str, Any]:
+        limits = {"backoffLimit": None, "backoffLimitPerIndex": 0, "completionMode": "Indexed"}
+        made = job("a", f"echo {word} $JOB_COMPLETION_INDEX; {script}", completions=3, **limits)
+        del made["spec"]["backoffLimit"]
+        return made
+
+    Ran(indexed("one", "test $JOB_COMPLETION_INDEX != 1"))
+    ran = Ran(indexed("two", "true"))
+    assert ran.notes == ["1 Failed run again with the changed template"]
+    assert ran.output == {"a-1": "two 1\n"}
+    assert Ran(indexed("two", "true")).result.counts["failed"] == 1
+
+
+def test_after_a_kill_no_job_begins_with_the_earlier_template(folder: Path) -> None:
+    mark, begun = folder / "begun", folder / "order"
+    script = f"echo old >> {begun}; touch {mark}; sleep 100"
+    jobs = [job(name, script) for name in ("a", "b", "c")]
+    code = f"import expander\nexpander.run({jobs!r}, runtime='process', jobs=1)"
+    process = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
+    while not mark.exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    ran = Ran(*(job(name, f"echo new >> {begun}") for name in ("b", "a")), jobs=1)
+    assert begun.read_text() == "old\nnew\nnew\n"
+    assert ran.notes == [
+        "2 unfinished run again with the changed template",
+        "1 Job of an earlier run not in this input, left alone: 1 unfinished",
+    ]
+    assert ran.result.counts["succeeded"] == 2
+    assert ran.result.counts["pending"] == 1
+    again = Ran(job("c", f"echo late >> {begun}"))
+    assert begun.read_text() == "old\nnew\nnew\nlate\n"
+    assert again.result.counts["succeeded"] == 3
