@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.items import from_python

@@ -23,8 +23,9 @@ An error holds `Problem` values: all that is wrong with one input, not only the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
+
+from expander.base.dataclass import dataclass
 
 
 def suggest(name: str, known: Iterable[str]) -> str | None:

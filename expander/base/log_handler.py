@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from expander.base.regex import regex
+
 _SECRETS: Final = (
-    (re.compile(r"(//[^/\s:@]*):[^\s'\"]+@"), r"\1:***@"),  # a password in a URL
-    (re.compile(r"(?i)\b(authorization\W{1,4}(?:\w+ )?)[^\s'\",]+"), r"\1***"),
-    (re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]{6,}"), r"\1 ***"),
-    (re.compile(r"(?i)\b(\w*(?:token|passw(?:or)?d|secret|api_?key))=[^&\s'\",]+"), r"\1=***"),
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "***"),  # a JSON Web Token
+    (regex(r"(//[^/\s:@]*):[^\s'\"]+@"), r"\1:***@"),  # a password in a URL
+    (regex(r"(?i)\b(authorization\W{1,4}(?:\w+ )?)[^\s'\",]+"), r"\1***"),
+    (regex(r"(?i)\b(bearer|basic) [\w.~+/=-]{6,}"), r"\1 ***"),
+    (regex(r"(?i)\b(\w*(?:token|passw(?:or)?d|secret|api_?key))=[^&\s'\",]+"), r"\1=***"),
+    (regex(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "***"),  # a JSON Web Token
 )
 
 

@@ -6,12 +6,13 @@ import codecs
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from expander.base.errors import InputError, Problem, SourceLocation, YamlError
 from expander.base.yaml import Chunk, read_chunk, split_documents
-from expander.client.quotas import NamespaceLimits
-from expander.validate.check import check
+
+if TYPE_CHECKING:
+    from expander.client.quotas import NamespaceLimits
 
 EXTENSIONS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
 """Files of a folder that are read; kubectl reads the first three."""
@@ -118,6 +119,8 @@ def limits_in(paths: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 def _checked(data: dict[str, Any], where: SourceLocation) -> dict[str, Any]:
     """``data`` with a name. Raises InputError when no server would have it."""
+    from expander.validate.check import check
+
     metadata = data.get("metadata")
     named = {**data, "metadata": {"name": "unnamed", **(metadata if isinstance(metadata, dict) else {})}}
     findings = check(named) or ()
@@ -143,6 +146,8 @@ class FileLimits:
 
     def of(self, namespace: str) -> NamespaceLimits:
         """The limits of ``namespace``."""
+        from expander.client.quotas import NamespaceLimits
+
         self._asked.add(namespace)
         mine = [each for each in self._objects if _namespace(each) in ("", namespace)]
         quotas, ranges = (tuple(each for each in mine if each["kind"] == kind) for kind in KINDS)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, UsageError
+from expander.base.regex import regex
 from expander.base.yaml import read_chunk
 from expander.batch.files import chunks_of, files_of
 from expander.batch.unique_names import UniqueNames, duplicate_name
@@ -21,7 +21,7 @@ from expander.manifests.names import LABEL_VALUE, slug
 from expander.render.compile import flattened, not_an_object
 from expander.render.template_file import TemplateFile
 
-_REFERENCE = re.compile(r"(?<!\$)\$(?:ITEM|INDEX)\b|(?<!\$)\$\{(?:ITEM|INDEX)[.}]")
+_REFERENCE = regex(r"(?<!\$)\$(?:ITEM|INDEX)\b|(?<!\$)\$\{(?:ITEM|INDEX)[.}]")
 
 
 def is_template(arguments: Sequence[str], has_items: bool) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, UsageError
 from expander.batch.expand import Expansion, ShapedExpansion
 from expander.batch.load import from_objects, from_paths, group_of_paths, is_template, only_paths
 from expander.items import Item
-from expander.kube import selectors
 from expander.manifests.edits import GROUP_LABEL, Edits
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE
@@ -104,12 +103,14 @@ class BatchRequest:
 
     def selected(self, manifests: Iterator[Manifest]) -> Iterator[Manifest]:
         """Those of ``manifests`` that have the labels of ``selector``. Raises UsageError when it is none."""
-        try:
-            wanted = selectors.parse(self.selector or "")
-        except ValueError as error:
-            raise UsageError(f"selector {self.selector!r}: {error}") from None
         if not self.selector:
             return manifests
+        from expander.kube import selectors
+
+        try:
+            wanted = selectors.parse(self.selector)
+        except ValueError as error:
+            raise UsageError(f"selector {self.selector!r}: {error}") from None
         return (each for each in manifests if wanted.matches(each.tree["metadata"].get("labels")))
 
     def expansion(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from expander.base.data_files import folder
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, OutputError, SourceLocation, UsageError, suggest
 
 

@@ -8,11 +8,12 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import chain, islice
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, YamlError
 from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of

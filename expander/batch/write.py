@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import string
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO, Literal
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError, suggest
+from expander.base.regex import regex
 from expander.batch.expand import Expansion
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import NameRule, joined_name
@@ -21,7 +22,7 @@ FIELDS = ("kind", "name", "namespace", "item", "index")
 
 FILE_NAME = NameRule(
     "a file name of small letters, digits, '-', '_' and '.'",
-    re.compile(r"[a-z0-9_](?:[-a-z0-9._]*[a-z0-9_])?"),
+    regex(r"[a-z0-9_](?:[-a-z0-9._]*[a-z0-9_])?"),
     200,
 )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import click
 
 from expander.base.errors import UsageError, suggest
+from expander.base.regex import regex
 from expander.cli.options.log import log_options, start_log
 
 SECTIONS: Final = {
@@ -54,10 +54,10 @@ SECTIONS: Final = {
 }
 """Headings and the parameters below them; all others come first."""
 
-NUMBER_METAVAR: Final = re.compile("(?:INTEGER|FLOAT)(?: RANGE)?")
+NUMBER_METAVAR: Final = regex("(?:INTEGER|FLOAT)(?: RANGE)?")
 """click's words for a number."""
 
-EXAMPLE_COMMAND: Final = re.compile(r"(?:(?<=\n  )|(?<=\| )|(?<=& )|(?<=<\())expander ")
+EXAMPLE_COMMAND: Final = regex(r"(?:(?<=\n  )|(?<=\| )|(?<=& )|(?<=<\())expander ")
 """The program's name in an example, also in a pipeline."""
 
 LABELLING: Final = frozenset(("group", "namespace", "group_label"))

@@ -28,7 +28,7 @@ def version_text(version: str) -> str:
     lines = [
         ("YAML", "libyaml", has("yaml", "_yaml"), "PyYAML's Python scanner (slow)"),
         ("JSON", "orjson", has("orjson", "orjson"), "Python's json"),
-        ("validation", "jsonschema-rs", has("jsonschema_rs", "jsonschema_rs"), "jsonschema (slow)"),
+        ("validation", "jsonschema-rs", has("jsonschema_rs", "jsonschema_rs"), "Python (slow)"),
     ]
     used = [f"  {what}: {fast if there else slow}" for what, fast, there, slow in lines]
     return "\n".join([f"expander {version}", *used])

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 from collections.abc import Callable
 from typing import Any, Final
 
 from expander.base.errors import InputError
+from expander.base.regex import regex
 from expander.client.kubeconfig import ClientConfig, Context, impersonation, no_cluster_error
 
 NAMESPACE_FILE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
@@ -21,7 +21,7 @@ NAMESPACE_FILE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/namespace
 MAX_MESSAGE_LENGTH: Final = 300
 """Characters of a plugin's error message that are shown."""
 
-_SECRET: Final = re.compile(
+_SECRET: Final = regex(
     r"(?i)\b(?:bearer|basic)\s+\S+"
     r"|(?<=[\"']:)\s*(?:\"[^\"]*\"|'[^']*')"
     r"|(?<==)\S+"

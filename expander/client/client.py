@@ -6,10 +6,10 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ClusterError, ItemError, StatusError, Unreachable
 from expander.base.log import Log
 from expander.client.retry import TRANSIENT, Retry, retry_after, status_of

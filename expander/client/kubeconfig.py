@@ -11,10 +11,11 @@ import base64
 import binascii
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
 
 _PATHS: Final = {

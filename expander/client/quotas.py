@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ClusterError, StatusError
 from expander.kube.scheme import BY_KIND
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+
+from expander.base.dataclass import dataclass
 
 TRANSIENT: Final = frozenset([408, 425, 429, 500, 502, 503, 504])
 """HTTP status codes after which the same request may succeed."""

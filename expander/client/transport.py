@@ -14,11 +14,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
 from expander.base.log import Log
+from expander.base.regex import regex
 from expander.client.http import ENDED_EARLY, Endpoint, MalformedResponse, RequestEncoder
 from expander.client.kubeconfig import ClientConfig, client_config, load_context
 from expander.client.proxy import ProxyError
@@ -67,7 +68,7 @@ class Response:
         return tuple(re.sub(r"\\(.)", r"\1", text) for text in found)
 
 
-_WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_WARNING: Final = regex(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
 class Transport:

@@ -6,9 +6,9 @@ The kubelet writes what is read here: container statuses and termination message
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
+from expander.base.dataclass import dataclass
 from expander.kube.objects import Object, owner_of, statuses_of
 from expander.kube.resources import pod_request
 from expander.kube.time import unix

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
 from expander.group.source import Reader, Writer
 from expander.kube.objects import Object, Selection, owner_of, uid_of

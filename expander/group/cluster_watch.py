@@ -13,10 +13,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import quote
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ClusterError, StatusError
 from expander.client.client import ApiClient
 from expander.client.transport import ConnectionLost, HttpError, Transport

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
 from expander.group.attempts import completion_index
 from expander.group.diagnosis import (

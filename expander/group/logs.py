@@ -7,10 +7,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.group.attempts import completion_index, container_names, main_container
 from expander.group.job_status import has_ended

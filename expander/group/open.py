@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, UsageError
 from expander.base.state_dir import state_folder
 from expander.kube.objects import Selection

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.group.attempts import Attempt, completion_index, pod_attempt, pods_by_job, seconds_of
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
 from expander.group.job_status import explained_jobs, job_status

@@ -6,13 +6,14 @@ Cost is what was requested, not what was used: requested cores times the seconds
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import gmtime, strftime
 from typing import Any, Final, NamedTuple
 
+from expander.base.dataclass import dataclass
+from expander.base.regex import regex
 from expander.group.attempts import Attempt
 from expander.group.records import FINISHED, STATES, ItemRecord
 from expander.run.outcomes import COMPLETE, FAILED
@@ -30,9 +31,9 @@ _UNITS = ((60, "m", 1, "s"), (3600, "h", 60, "m"), (86400, "d", 3600, "h"))
 
 GIB: Final = 1 << 30
 
-_ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r(?=\n)")
+_ESCAPES: Final = regex(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r(?=\n)")
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL: Final = regex(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Bin(NamedTuple):

@@ -19,11 +19,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.log import Log
 from expander.batch.write import FILE_NAME

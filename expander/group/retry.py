@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, SourceLocation
 from expander.group.bookkeeping import PENDING_FILE, PendingRetries
 from expander.group.retry_plan import RetryCandidate, RetryPlan, manifest_of

@@ -8,9 +8,10 @@ be told to run chosen indexes: each missing index gets a Job of its own, which s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError, suggest
 from expander.batch.validator import Validator
 from expander.kube.objects import Object

@@ -6,10 +6,10 @@ Objects are plain mappings in the API's JSON form.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from expander.base.dataclass import dataclass
 from expander.kube.objects import Change, Object, Selection
 
 __all__ = ["WHOLE_LOG", "Change", "LogOptions", "Object", "Reader", "Selection", "Source", "Writer"]

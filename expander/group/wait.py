@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
 from expander.group.job_status import has_ended
 from expander.group.source import Reader

@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from fnmatch import translate
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation
+from expander.base.regex import regex
 from expander.items.formats.text import reason
 from expander.items.item import Item, Value
 from expander.items.source import PLAIN_COLUMN, Source, checked_text
 
-_MAGIC = re.compile(r"[*?[]")
+_MAGIC = regex(r"[*?[]")
 
 
 def is_pattern(text: str) -> bool:

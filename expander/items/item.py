@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import SourceLocation
 
 MAX_DEPTH = 200

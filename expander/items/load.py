@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeAlias
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError, suggest
+from expander.base.regex import regex
 from expander.items.combine import COMBINATIONS
 from expander.items.formats.registry import STDIN
 from expander.items.item import Item
-from expander.items.matrix import Entry, excluded, included
 from expander.items.source import Source, arguments
 from expander.items.source_spec import parse_source
 
-_SLICE = re.compile(r"([0-9]{0,18}):([0-9]{0,18})(?::([0-9]{0,18}))?")
+Stream: TypeAlias = Generator[Item, None, None]
+
+_SLICE = regex(r"([0-9]{0,18}):([0-9]{0,18})(?::([0-9]{0,18}))?")
 
 
 def parse_slice(text: str) -> slice:
@@ -65,19 +66,32 @@ def items(spec: ItemSpec, *, stdin: BinaryIO | None = None) -> Iterator[Item]:
     iterator closes the files.
     """
     source = _combined(spec, stdin)
-    exclude = [Entry.parse(text) for text in spec.exclude]
-    include = [Entry.parse(text) for text in spec.include]
+    change = _matrix(spec)
     part = slice(None) if spec.slice is None else parse_slice(spec.slice)
     if spec.limit is not None and spec.limit < 0:
         raise UsageError(f"found the limit {spec.limit}, expected 0 or more")
     stream = source.read()
-    if exclude:
-        stream = excluded(stream, exclude, uniform=source.uniform)
-    if include:
-        stream = included(stream, include)
-    if exclude or spec.slice is not None or spec.limit is not None:
+    if change is not None:
+        stream = change(stream, source.uniform)
+    if spec.exclude or spec.slice is not None or spec.limit is not None:
         stream = _part(stream, part, spec.limit)
     return stream
+
+
+def _matrix(spec: ItemSpec) -> Callable[[Stream, bool], Stream] | None:
+    """What include and exclude do to a stream of items, uniform or not; None when there are none."""
+    if not spec.exclude and not spec.include:
+        return None
+    from expander.items.matrix import Entry, excluded, included
+
+    exclude = [Entry.parse(text) for text in spec.exclude]
+    include = [Entry.parse(text) for text in spec.include]
+
+    def change(stream: Stream, uniform: bool) -> Stream:
+        left = excluded(stream, exclude, uniform=uniform) if exclude else stream
+        return included(left, include) if include else left
+
+    return change
 
 
 def _combined(spec: ItemSpec, stdin: BinaryIO | None) -> Source:
@@ -95,7 +109,7 @@ def _combined(spec: ItemSpec, stdin: BinaryIO | None) -> Source:
     return sources[0] if len(sources) == 1 else COMBINATIONS[spec.combine](sources)
 
 
-def _part(stream: Generator[Item, None, None], part: slice, limit: int | None) -> Generator[Item, None, None]:
+def _part(stream: Stream, part: slice, limit: int | None) -> Stream:
     """The items of the slice, at most ``limit``, numbered anew; nothing behind the last one is read."""
     with closing(stream):
         picked = islice(stream, part.start, part.stop, part.step)

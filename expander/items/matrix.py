@@ -9,9 +9,9 @@ import csv
 import json
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from typing import NoReturn
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation, UsageError, suggest
 from expander.items.formats.json import decode
 from expander.items.item import Item, Value, is_text

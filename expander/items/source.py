@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, UsageError
 from expander.items.item import Item, Scalar, Value, is_text, why_invalid
 

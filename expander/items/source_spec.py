@@ -9,6 +9,7 @@ from itertools import count, repeat
 from typing import BinaryIO
 
 from expander.base.errors import UsageError, suggest
+from expander.base.regex import regex
 from expander.items.formats.registry import (
     FORMATS,
     ItemFormat,
@@ -21,8 +22,8 @@ from expander.items.globs import glob_source, is_pattern
 from expander.items.item import Item, Scalar, Value
 from expander.items.source import PLAIN_COLUMN, Source, arguments, prefixed
 
-_RANGE = re.compile(r"(-?[0-9]{1,30})-(-?[0-9]{1,30})(?::(-?[0-9]{1,30}))?")
-_ROWS = re.compile(r"rows\s+([0-9]{1,30})\s*\.\.\s*([0-9]{1,30})\s+by\s+([0-9]{1,30})\s*")
+_RANGE = regex(r"(-?[0-9]{1,30})-(-?[0-9]{1,30})(?::(-?[0-9]{1,30}))?")
+_ROWS = regex(r"rows\s+([0-9]{1,30})\s*\.\.\s*([0-9]{1,30})\s+by\s+([0-9]{1,30})\s*")
 
 
 def range_source(text: str) -> Source | None:
@@ -87,8 +88,8 @@ def rows_source(text: str) -> Source | None:
     return Source(text, read, uniform=True, count=(last - first) // size + 1)
 
 
-_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
-_PREFIX = re.compile(r"([a-z]+):(.*)", re.DOTALL)
+_NAME = regex(r"([A-Za-z_][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
+_PREFIX = regex(r"([a-z]+):(.*)", re.DOTALL)
 _TRIED = "a range (0-99, 0-99:5), rows 1..1000 by 100, a pattern (*.png), FORMAT:PATH, NAME=A,B,C"
 
 

@@ -5,8 +5,9 @@ Functions are named by dotted paths (``package.module:name``), which `scheme.loa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from expander.base.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class PrinterColumn(NamedTuple):
     priority: int = 0
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
+@dataclass(kw_only=True, eq=False)
 class Resource:
     """One kind of object: its names, what can be done with it, and who does it.
 

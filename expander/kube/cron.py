@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
+from expander.base.dataclass import dataclass
+from expander.base.regex import regex
 from expander.kube.time import parse_duration
 
 
@@ -106,7 +107,7 @@ class ClockWalk:
 
 STAR: Final = 1 << 63
 """Marks a field written as ``*`` in its bit set."""
-_number = re.compile(r"[+-]?[0-9]+", re.ASCII).fullmatch
+_number = regex(r"[+-]?[0-9]+", re.ASCII).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ DESCRIPTORS: Final = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_fields = re.compile("[^\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+").findall
+_fields = regex("[^\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+").findall
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,16 @@ third_party/forked/golang/expansion decides: ``$(NAME)`` is the value of a varia
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+
+from expander.base.regex import regex
 
 Path = tuple[str | int, ...]
 
 _CONTAINERS = frozenset(("containers", "initContainers", "ephemeralContainers"))
 _PROBES = frozenset(("livenessProbe", "readinessProbe", "startupProbe"))
-_OPENS = re.compile(r"\$(?=[$(])")
-_NAME = re.compile(r"[-._A-Za-z0-9]*")
+_OPENS = regex(r"\$(?=[$(])")
+_NAME = regex(r"[-._A-Za-z0-9]*")
 
 
 def is_expanded(path: Path) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from expander.base.dataclass import dataclass
 
 Object = Mapping[str, Any]
 MutableObject = dict[str, Any]

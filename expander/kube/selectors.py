@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-NAME: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
-PREFIX: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_integer = re.compile(r"[+-]?[0-9]+", re.ASCII).fullmatch
+from expander.base.dataclass import dataclass
+from expander.base.regex import regex
+
+NAME: Final = regex(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+PREFIX: Final = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_integer = regex(r"[+-]?[0-9]+", re.ASCII).fullmatch
 
 
 class Operator(StrEnum):
@@ -93,7 +95,7 @@ def check_key(key: str) -> None:
         raise ValueError(f"{key!r} is not a valid label key")
 
 
-_token = re.compile(r"[ \t\r\n]*(?:([=!<>]+|[(),])|([^ \t\r\n=!<>(),]+)|$)")
+_token = regex(r"[ \t\r\n]*(?:([=!<>]+|[(),])|([^ \t\r\n=!<>(),]+)|$)")
 
 
 SIGNS: Final = {

@@ -6,12 +6,13 @@ ages of apimachinery's duration package (``47s``, ``3m20s``, ``5h``).
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache
 from time import gmtime, strftime
 from typing import Final
+
+from expander.base.regex import regex
 
 
 @lru_cache(maxsize=4096)
@@ -41,7 +42,7 @@ UNITS = {
     "h": 3600 * 1_000_000_000,
 }
 MAX_NANOSECONDS = 2**63 - 1  # nanoseconds; the most negative duration has one more
-_next_part = re.compile(r"([0-9]*)(\.[0-9]*)?([^.0-9]*)").match
+_next_part = regex(r"([0-9]*)(\.[0-9]*)?([^.0-9]*)").match
 
 
 def parse_duration(text: str) -> int:

@@ -6,15 +6,15 @@ what an API server makes of the kinds known here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple
 
 from expander.base.errors import UsageError
+from expander.base.regex import regex
 
-_FORMAT: Final = re.compile(r"v?(\d+)\.(\d+)(?:[.+-].*)?")
+_FORMAT: Final = regex(r"v?(\d+)\.(\d+)(?:[.+-].*)?")
 
 
 class Release(NamedTuple):

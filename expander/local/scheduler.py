@@ -8,8 +8,9 @@ fits at once none of them is; from then on each goes by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from expander.base.dataclass import dataclass
 from expander.kube.resources import NONE, Request, pod_request
 from expander.local.store.database import Object
 

@@ -7,9 +7,10 @@ the same code. What the template says itself wins unless a flag says otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.kube.scheme import is_namespaced
 
 Tree = MutableMapping[str, Any]

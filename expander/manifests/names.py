@@ -14,18 +14,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Any
 
+from expander.base.dataclass import dataclass
+from expander.base.regex import regex
 from expander.kube.scheme import BY_KIND, load, of_object
 from expander.kube.volcano import is_volcano
 
 HASH_LENGTH = 8
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-_NOT_NAME = re.compile(r"[^a-z0-9]+")
-_NOT_LABEL_VALUE = re.compile(r"[^-A-Za-z0-9_.]+")
+_NOT_NAME = regex(r"[^a-z0-9]+")
+_NOT_LABEL_VALUE = regex(r"[^-A-Za-z0-9_.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,11 @@ class NameRule:
         return NameRule(self.words, self.pattern, min(limit, self.limit), self.lower, self.empty)
 
 
-SUBDOMAIN = NameRule("a DNS-1123 subdomain", re.compile(rf"{_LABEL}(?:\.{_LABEL})*"), 253)
-DNS_LABEL = NameRule("a DNS-1123 label", re.compile(_LABEL), 63)
+SUBDOMAIN = NameRule("a DNS-1123 subdomain", regex(rf"{_LABEL}(?:\.{_LABEL})*"), 253)
+DNS_LABEL = NameRule("a DNS-1123 label", regex(_LABEL), 63)
 LABEL_VALUE = NameRule(
     "a label value",
-    re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"),
+    regex(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"),
     63,
     lower=False,
     empty=True,

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.base.errors import UsageError, suggest
+from expander.base.regex import regex
 from expander.kube.schemas import FieldType, field_names, field_type
 from expander.kube.volcano import is_volcano
 
@@ -24,7 +25,7 @@ POD: Final[Path] = ("spec", "template", "spec")
 OF_OBJECT: Final = ("metadata", "spec")
 FIXED: Final = (("metadata", "name"), ("metadata", "namespace"))
 VARIABLE: Final = "env."
-_STEP: Final = re.compile(r"\.?([A-Za-z_$][-A-Za-z0-9_$]*)|\[([^\[\]]+)\]")
+_STEP: Final = regex(r"\.?([A-Za-z_$][-A-Za-z0-9_$]*)|\[([^\[\]]+)\]")
 _INTEGERS: Final = (FieldType.INT32, FieldType.INT64)
 _WORDS: Final = (FieldType.STRING, FieldType.QUANTITY, FieldType.TIME, FieldType.ANY)
 _SWITCH: Final = {"true": True, "false": False}

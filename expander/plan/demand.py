@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.kube.objects import MutableObject
 from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts

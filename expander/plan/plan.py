@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from fractions import Fraction
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.kube.quantity import Quantity
 from expander.kube.resources import ZERO, Amounts, plus, written
 from expander.plan.quota_fit import Headroom, LimitRangeEffect

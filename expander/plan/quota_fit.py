@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from itertools import groupby
 from math import ceil
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import AdmissionError
 from expander.base.text import plural
 from expander.client.quotas import NamespaceLimits

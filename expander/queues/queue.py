@@ -9,15 +9,16 @@ An item that is a plain text is its own body, so that programs that know nothing
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+from expander.base.dataclass import dataclass
 from expander.base.merkle import proves
+from expander.base.regex import regex
 from expander.items.item import Value
 
 
@@ -32,7 +33,7 @@ DETAILS = frozenset({"state", "attempts", "reason"})
 """What `expander queue drain` says of a message beside what it is; reading a message passes over it."""
 
 _KEYS = frozenset({"item", "id", "argv", "env", "proof"}) | DETAILS
-_ID = re.compile(r"[0-9a-f]{20}")
+_ID = regex(r"[0-9a-f]{20}")
 
 
 @dataclass(frozen=True, slots=True)

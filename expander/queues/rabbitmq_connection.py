@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from amqp import Connection, Message  # type: ignore[import-untyped]
 from amqp.exceptions import AccessRefused, AMQPError, NotFound  # type: ignore[import-untyped]
 
 from expander.base.errors import BrokerError, UsageError
+from expander.base.regex import regex
 from expander.queues.queue import redact_url
 
 HEARTBEAT_SECONDS = 60
@@ -97,7 +97,7 @@ def broker_errors(where: str) -> Iterator[None]:
         raise BrokerError(f"cannot use RabbitMQ at {where}: {_words(error)}") from error
 
 
-_TIMED_OUT = re.compile(r"delivery acknowledgement on channel \d+ timed out\. Timeout value used: (\d+) ms")
+_TIMED_OUT = regex(r"delivery acknowledgement on channel \d+ timed out\. Timeout value used: (\d+) ms")
 
 
 def consumer_timeout_in(error: BaseException) -> str:

@@ -14,18 +14,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import BrokerError, UsageError
+from expander.base.regex import regex
 from expander.queues.queue import Fate, Lease, LeaseLost, Queue, text_of
 from expander.queues.signals import Signals
 
 MAX_VARIABLE_BYTES = 64 << 10
 """Bytes of an item that is also put into a variable; a system takes some 128 KiB for one."""
 
-_HOLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)?\}")
-_OTHER = re.compile(r"[^A-Z0-9_]")
+_HOLE = regex(r"\{([A-Za-z_][A-Za-z0-9_]*)?\}")
+_OTHER = regex(r"[^A-Z0-9_]")
 
 
 @dataclass(frozen=True, slots=True)

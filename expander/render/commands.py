@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.render.programs import SHELLS, Program, program
 from expander.render.script import (
     CODE_OPTIONS,

@@ -36,9 +36,11 @@ def commented_text(source: str, wanted: Any, prefix: str) -> str | None:
         if not _sync(tree, wanted):
             return None
         text = _dumped(ruamel, tree)
-        if not _agree(tree, yaml.load(text, _Loader), wanted):
-            return None
-        text = _dumped(ruamel, tree)
+        read = yaml.load(text, _Loader)
+        if not _same(read, wanted):
+            if not _agree(tree, read, wanted):
+                return None
+            text = _dumped(ruamel, tree)
     except Exception:  # both libraries leak errors of any type on odd YAML; there is another way to write it
         return None
     tidy = re.sub(rf"(?m)^(.*{prefix}h[0-9]+.*?) {{2,}}#", r"\1  #", text)

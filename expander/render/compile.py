@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import Problem, SourceLocation
 from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, construct, locate
 from expander.kube.expansion import is_expanded

@@ -15,6 +15,7 @@ from itertools import repeat
 from typing import Any, Literal, TypeAlias
 
 from expander.base.errors import ItemError, Problem, SourceLocation
+from expander.base.regex import regex
 from expander.manifests.manifest import Manifest
 from expander.render.layout import FlatLayout, Layout
 from expander.render.placeholder import (
@@ -96,7 +97,7 @@ class RenderedManifest(Manifest):
 Output: TypeAlias = Literal["json", "yaml"]
 
 # What a literal block takes as it is: no line breaks, no controls, and no blank at the start.
-_LITERAL_SAFE = re.compile(
+_LITERAL_SAFE = regex(
     r"[^\s\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
     r"[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]*"
 )

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeAlias
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
+from expander.base.regex import regex
 from expander.base.yaml import Chunk, Node, compose, split_documents
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
@@ -25,7 +27,7 @@ from expander.render.placeholder import Absent
 from expander.render.unused import unused_values
 from expander.render.variables import variable_name
 
-_PATTERN = re.compile(
+_PATTERN = regex(
     r"\$(?P<literal>\$(?:ITEM|INDEX)(?![A-Za-z0-9_])|\$\{(?:ITEM|INDEX)(?:[.|][^{}\n]*)?\})"
     r"|\$\{ITEM(?:\.(?P<braced>[^{}\n]*)|(?P<piped>\|[^{}\n]*))?\}"
     r"|\$ITEM(?![A-Za-z0-9_])(?:\.(?P<dotted>[A-Za-z_0-9][A-Za-z0-9_-]*))?"

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from jinja2 import TemplateSyntaxError, UndefinedError
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
+from expander.base.regex import regex
 from expander.base.yaml import compose, construct, json_text, split_documents
 from expander.items.item import Item
 from expander.manifests.manifest import path_text
@@ -158,7 +159,7 @@ def _text(key: Key, tokens: list[str]) -> str:
 
 
 _CHUNK = 512
-_SEPARATOR = re.compile(r"(?:\A|(?<=\n))---[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+_SEPARATOR = regex(r"(?:\A|(?<=\n))---[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
 Work: TypeAlias = "tuple[list[CompiledTemplate], Row, Item | None]"
 
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from dataclasses import field as default
 from enum import Enum
 from typing import Any, TypeAlias
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import SourceLocation
+from expander.base.regex import regex
 from expander.base.yaml import plain_is_string
 from expander.kube.expansion import with_values
 from expander.kube.schemas import FieldType
@@ -29,10 +30,10 @@ from expander.render.script import Context
 Path: TypeAlias = tuple[str | int, ...]
 Row: TypeAlias = tuple[Any, ...]
 
-_INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_INTEGER = regex(r"[+-]?(?:0|[1-9][0-9]*)")
+_SURROGATE = regex("[\ud800-\udfff]")
+_CANONICAL = regex(r"-?(?:0|[1-9][0-9]*)")
+_NUMBER = regex(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BITS = {FieldType.INT32: 31, FieldType.INT64: 63}
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from expander.base.dataclass import dataclass
 from expander.render.programs import LAUNCHERS, Program, is_interpreter, may_hold, program, takes_data
 from expander.render.shell import PLACEHOLDER, Command, Script, Unproven, Word, parse
 

@@ -8,17 +8,19 @@ Whatever else there is (here-documents, backquotes, arithmetic, ``case``, ``[[``
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from expander.base.dataclass import dataclass
+from expander.base.regex import regex
 
 PLACEHOLDER: Final = "\0"
 """What stands for a placeholder in the text of a script."""
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_BRACED = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?::?-[A-Za-z0-9_./]*)?\}")
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
-_SUBSCRIPT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[")
+_NAME = regex(r"[A-Za-z_][A-Za-z0-9_]*")
+_BRACED = regex(r"\{[A-Za-z_][A-Za-z0-9_]*(?::?-[A-Za-z0-9_./]*)?\}")
+_ASSIGNMENT = regex(r"([A-Za-z_][A-Za-z0-9_]*)=")
+_SUBSCRIPT = regex(r"[A-Za-z_][A-Za-z0-9_]*\[")
 _BLANKS = " \t"
 _ENDS = " \t\n;&|<>()"
 _SPECIAL_PARAMETERS = "@*#?$!-0123456789"

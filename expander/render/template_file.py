@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
 
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
+from expander.base.regex import regex
 from expander.base.yaml.documents import decode
 from expander.items.item import Item
 from expander.manifests.manifest import Manifest
@@ -24,7 +24,7 @@ MAX_TEMPLATE_BYTES = 16 << 20
 """Bytes of a template file; more than an API server would take in any request."""
 
 _JINJA = (".j2", ".jinja", ".jinja2")
-_INCLUDED = re.compile(r"{%-?\s*(?:include|import|from|extends)\b|{{|{%")
+_INCLUDED = regex(r"{%-?\s*(?:include|import|from|extends)\b|{{|{%")
 
 
 class Template(Protocol):

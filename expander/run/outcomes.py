@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from expander.base.dataclass import dataclass
 from expander.kube.objects import Object, statuses_of
 from expander.kube.time import unix
 from expander.kube.volcano import ENDS, is_volcano

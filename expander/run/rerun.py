@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, get_args
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ContentChanged, ItemError, Problem, UsageError
 from expander.base.text import counted
 from expander.kube.objects import Object

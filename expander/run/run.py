@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
+from expander.base.regex import regex
 from expander.kube.objects import Object, statuses_of
 from expander.local.executor import Executor
 from expander.local.store.job_states import FINISHED, job_state
@@ -19,7 +20,7 @@ from expander.manifests.manifest import Manifest
 from expander.run.reporter import RunReporter, Waiting
 from expander.run.rerun import EarlierRun
 
-_FORM = re.compile(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
+_FORM = regex(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
 
 MIN_ENDED_FOR_PERCENT = 3
 """Percentages apply from so many ended Jobs on: one failure of one is not yet 100%."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, UsageError
+from expander.base.regex import regex
 from expander.kube.cron import named_zone
 from expander.kube.time import api_time
 from expander.local.controllers.cronjob.sync import (
@@ -25,7 +26,7 @@ FATAL_REASONS: Final = frozenset(("UnknownTimeZone", "UnparseableSchedule", "Inv
 """Event reasons after which a CronJob never starts anything."""
 
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-_span = re.compile(r"\+?(?:\d+[wdhms])+").fullmatch
+_span = regex(r"\+?(?:\d+[wdhms])+").fullmatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ An installed package adds a broker by an entry point in the group ``expander.que
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
 
 ENTRY_POINTS = "expander.queues"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem
 from expander.manifests.manifest import Manifest, path_text
 from expander.shapes.job_template import POD, Path, Place, Row, Rows, Tree, place_of

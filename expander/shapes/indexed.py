@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem
 from expander.manifests.manifest import Manifest
 from expander.shapes.containers import Containers, Difference

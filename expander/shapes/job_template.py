@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem, SourceLocation
 from expander.items.item import Item
 from expander.manifests.edits import ITEM_ANNOTATION

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, TypeAlias
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
 from expander.manifests.edits import GROUP_LABEL
 from expander.shapes.broker import BUILT_IN, brokers

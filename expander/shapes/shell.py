@@ -7,13 +7,14 @@ of them (pkg/kubelet: makeEnvironmentVariables, ExpandContainerCommandAndArgs).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
-_SERVICE = re.compile(r"[A-Z_][A-Z0-9_]*_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[A-Z0-9_]+)?)")
+from expander.base.dataclass import dataclass
+from expander.base.regex import regex
+
+_REFERENCE = regex(r"\$(?:\$|\(([^)]*)\))")
+_SERVICE = regex(r"[A-Z_][A-Z0-9_]*_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[A-Z0-9_]+)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _add(parts: list[str | Later], more: Word) -> None:
             parts.append(part)
 
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_IDENTIFIER = regex(r"[A-Za-z_][A-Za-z0-9_]*")
 _OF_SHELLS = frozenset(
     "_ EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD IFS LINENO OLDPWD OPTARG OPTERR OPTIND"
     " PIPESTATUS PPID PS1 PS2 PS4 PWD RANDOM SECONDS SHELLOPTS SHLVL SRANDOM UID DIRSTACK".split()

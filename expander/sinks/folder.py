@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from hashlib import blake2b
 from unicodedata import normalize
 
 from expander.base.errors import OutputError
+from expander.base.regex import regex
 
 MAX_NAME_BYTES = 255
 """Bytes, in the encoding of the file system."""
 
-_plain = re.compile(rf"[a-z0-9_-][a-z0-9._-]{{0,{MAX_NAME_BYTES - 1}}}").fullmatch
+_plain = regex(rf"[a-z0-9_-][a-z0-9._-]{{0,{MAX_NAME_BYTES - 1}}}").fullmatch
 
 
 def key_of(name: str) -> str:

@@ -25,6 +25,7 @@ import stat
 from collections.abc import Callable, Iterator
 
 from expander.base.errors import OutputError
+from expander.base.regex import regex
 from expander.sinks.folder import Folder, digest_of, key_of, write_all
 from expander.sinks.stream import output_error
 
@@ -32,7 +33,7 @@ _FORM = b"expander-index 1"
 _COMPLETE = b"complete %d"
 _END = b"\0\n"
 _BLOCK = 1 << 18
-_file = re.compile(rb"([0-9a-f]{32}) ([^\0]+)", re.DOTALL).fullmatch
+_file = regex(rb"([0-9a-f]{32}) ([^\0]+)", re.DOTALL).fullmatch
 
 
 class MalformedIndex(ValueError):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from expander.base.dataclass import dataclass
 from expander.submit.delivery import is_finished
 from expander.submit.request import PreparedRequest
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from expander.base.dataclass import dataclass
 from expander.client.client import MAX_FOREIGN_ERRORS
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import Response

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import OutputError
+from expander.base.regex import regex
 from expander.kube.objects import Object
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.submit.journal import FINISHED, Delivered, Journal, is_sealed, mark, sealed, unsealed
@@ -115,7 +115,7 @@ def finished_items(path: Path) -> Delivered:
     return found
 
 
-_START: Final = re.compile(rb'\{"key": ("(?:[^"\\]|\\.)*"), "number": (\d+), ')
+_START: Final = regex(rb'\{"key": ("(?:[^"\\]|\\.)*"), "number": (\d+), ')
 
 
 def _lines(path: Path) -> Iterator[bytes]:

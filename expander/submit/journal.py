@@ -10,17 +10,18 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, OutputError
+from expander.base.regex import regex
 
 FINISHED: Final = "finished"
 """The outcome of a Job that has finished, was collected, and is about to be deleted."""
@@ -169,10 +170,10 @@ def is_sealed(line: bytes) -> bool | None:
     return None if seal is None else zlib.crc32(text[:-_SEAL_BYTES]) == int(seal[1], 16)
 
 
-_SEAL: Final = re.compile(rb', "crc": "([0-9a-f]{8})"\}')
+_SEAL: Final = regex(rb', "crc": "([0-9a-f]{8})"\}')
 _SEAL_BYTES: Final = len(', "crc": "00000000"}')
 
-_ITEM: Final = re.compile(
+_ITEM: Final = regex(
     rb'\{"key": "(?:[^"\\]|\\.)*", "outcome": "[a-z]+"(?:, "number": \d+)?(?:, "crc": "[0-9a-f]{8}")?\}'
 )
 

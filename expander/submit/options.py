@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
 from expander.base.state_dir import state_folder
 from expander.client.retry import Retry

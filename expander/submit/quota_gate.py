@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import Any, Final, Generic, TypeVar
 
+from expander.base.dataclass import dataclass
+from expander.base.regex import regex
 from expander.kube.quantity import parse
 
-_REFUSAL: Final = re.compile(r"exceeded quota: (\S+), requested: (\S+), used: (\S+), limited: (\S+)")
+_REFUSAL: Final = regex(r"exceeded quota: (\S+), requested: (\S+), used: (\S+), limited: (\S+)")
 
 PROBE_SECONDS: Final = 30.0
 """Seconds after which one held item is tried although its quota shows no room."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from expander.base.errors import ClusterError, StatusError
 from expander.base.log import Log
+from expander.base.regex import regex
 from expander.client.client import ApiClient
 from expander.client.retry import Retry
 from expander.client.transport import Transport
@@ -215,9 +216,7 @@ class FailedPodHandler:
             self._failed.event(found)
 
 
-_OF_PODS: Final = re.compile(
-    r"pods$|count/pods$|cpu$|memory$|ephemeral-storage$|requests\.(?!storage$)|limits\."
-)
+_OF_PODS: Final = regex(r"pods$|count/pods$|cpu$|memory$|ephemeral-storage$|requests\.(?!storage$)|limits\.")
 """What a ResourceQuota may count that is asked for when pods are created, not Jobs."""
 
 

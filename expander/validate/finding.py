@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from enum import StrEnum
 
-_STEP = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
+from expander.base.dataclass import dataclass
+from expander.base.regex import regex
+
+_STEP = regex(r"([^.\[\]]+)|\[([^\]]*)\]")
 
 
 class Reason(StrEnum):

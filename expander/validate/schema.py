@@ -190,10 +190,7 @@ def check_schema(
     name = schemas.name_of(api_version, kind, release)
     if name is None:
         return None
-    try:
-        failures = engine(name).failures(obj)
-    except RecursionError:
-        return [Finding("", Reason.TYPE_INVALID, "is nested too deeply")]
+    failures = engine(name).failures(obj)
     if not failures:
         return []
     schema = schemas.definitions()[name]

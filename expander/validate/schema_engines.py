@@ -1,27 +1,24 @@
-"""Which parts of an object a schema refuses, by one of two libraries.
+"""Which parts of an object the API server cannot decode.
 
-``jsonschema`` is the reference; ``jsonschema-rs`` is the same check a hundred times faster and is
-used when it is installed. Both only say where an object fails; `schema_findings` says why.
+The shipped schemas say more (required fields, enums) and less (null, the range of integers) than the decoder
+checks: here every value may be null, integers have their bounds, texts their format, and nothing is required.
+The first objects are checked in Python. A kind of which more come is checked by ``jsonschema-rs`` where it is
+installed, by a JSON Schema that accepts the same: it is much faster, and its start costs as much as `FIRST`
+objects. Both only say where an object fails; `expander.validate.schema` says why.
 
-The JSON Schema that accepts exactly what the API server can decode.
-
-The shipped schemas say more (required fields, enums) and less (null, the range of integers) than the
-decoder checks, so a schema for validation is derived from them: every value may be null, integers have
-their bounds, texts their format, and nothing is required.
-
-The texts Kubernetes decodes into something else than a string: quantities, times and bytes.
-
-Go's decoders decide (apimachinery's Quantity and Time, encoding/base64). Each function takes any value
-and accepts what is not text: its type is another check's business.
+Go's decoders decide about texts that become something else (apimachinery's Quantity and Time,
+encoding/base64). Each function takes any value and accepts what is not text: its type is another check's
+business.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
+from expander.base.regex import regex
 from expander.kube import schemas
 from expander.kube.quantity import quantity
 from expander.kube.schemas import FieldType, type_of
@@ -42,7 +39,6 @@ SCALARS: dict[FieldType, dict[str, Any]] = {
 }
 
 
-@cache
 def decodable(name: str) -> dict[str, Any]:
     """The schema for objects of the definition of that name, with all it refers to in ``$defs``."""
     found: dict[str, Any] = {}
@@ -74,11 +70,11 @@ def translate(schema: schemas.Schema, used: list[str]) -> dict[str, Any]:
     return SCALARS[kind]
 
 
-TIME = re.compile(
+TIME = regex(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?"
     r"(?:Z|[+-]([0-9]{2}):([0-9]{2}))"
 )
-BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+BASE64 = regex(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -125,43 +121,90 @@ FORMATS: dict[str, Callable[[Any], bool]] = {
 
 Path = tuple[str | int, ...]
 
-AMBIGUOUS = re.compile(r"(?:\+[0-9]+|0[0-9]+)?")
+FIRST = 200
+"""So many objects of a kind are checked in Python."""
+
+AMBIGUOUS = regex(r"(?:\+[0-9]+|0[0-9]+)?")
 """Keys ``jsonschema-rs`` leaves out of a path (the empty one) or gives as another key's number (007)."""
 
 
-class Engine(Protocol):
-    """A schema ready for use."""
+def failures(obj: Mapping[str, Any], name: str) -> set[Path]:
+    """The paths of the values of ``obj`` that the definition of that name refuses.
 
-    def failures(self, obj: Mapping[str, Any]) -> set[Path]:
-        """The paths of the values that fail; an object fails when one of its fields is unknown."""
-        ...
+    An object fails when one of its fields is unknown; parts of a value of the wrong type are not looked at.
+    """
+    found: set[Path] = set()
+    pending: list[tuple[Path, Any, schemas.Schema]] = [((), obj, schemas.definitions()[name])]
+    while pending:
+        path, value, schema = pending.pop()
+        if value is None:
+            continue
+        schema = schemas.resolve(schema)
+        kind = type_of(schema)
+        below = _parts(value, schema, kind)
+        if below is None:
+            if not _is_scalar(value, kind) or (schema.get("format") == "byte" and not is_base64(value)):
+                found.add(path)
+            continue
+        for step, part, of_part in below:
+            if of_part is None:
+                found.add(path)
+            else:
+                pending.append(((*path, step), part, of_part))
+    return found
 
 
-class Reference:
-    """The check by ``jsonschema``."""
+Part = tuple[str | int, Any, "schemas.Schema | None"]
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        from jsonschema import Draft202012Validator, FormatChecker
 
-        formats = FormatChecker(formats=())
-        for name, check in FORMATS.items():
-            formats.checks(name)(check)
-        self.validator = Draft202012Validator(dict(schema), format_checker=formats)
+def _parts(value: Any, schema: schemas.Schema, kind: FieldType) -> Iterable[Part] | None:
+    """The parts of a value with their schemas, None for an unknown field; None when it should have none."""
+    if kind is FieldType.OBJECT and isinstance(value, dict):
+        return [(step, part, schema["properties"].get(step)) for step, part in value.items()]
+    if kind is FieldType.MAP and isinstance(value, dict):
+        return [(step, part, schema["additionalProperties"]) for step, part in value.items()]
+    if kind is FieldType.LIST and isinstance(value, list):
+        return [(step, part, schema["items"]) for step, part in enumerate(value)]
+    return None
 
-    def failures(self, obj: Mapping[str, Any]) -> set[Path]:
-        return {tuple(error.absolute_path) for error in self.validator.iter_errors(obj)}
+
+def _is_scalar(value: Any, kind: FieldType) -> bool:
+    """Whether a value is one that a field of that type holds."""
+    if kind is FieldType.ANY:
+        return True
+    if isinstance(value, bool):
+        return kind is FieldType.BOOLEAN
+    if isinstance(value, str):
+        check = _TEXTS.get(kind)
+        return check is not None and check(value)
+    if not isinstance(value, int | float):
+        return False
+    if kind in (FieldType.NUMBER, FieldType.QUANTITY):
+        return True
+    limits = INT64 if kind is FieldType.INT64 else INT32
+    is_integer = kind in (FieldType.INT32, FieldType.INT64, FieldType.INT_OR_STRING)
+    return is_integer and value % 1 == 0 and limits["minimum"] <= value <= limits["maximum"]
+
+
+_TEXTS: dict[FieldType, Callable[[Any], bool]] = {
+    FieldType.STRING: lambda _: True,
+    FieldType.INT_OR_STRING: lambda _: True,
+    FieldType.QUANTITY: is_quantity,
+    FieldType.TIME: is_time,
+}
+"""The types that a text can have, and which texts."""
 
 
 class Accelerated:
     """The check by ``jsonschema-rs``; ImportError when it is not installed."""
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, name: str) -> None:
         import jsonschema_rs
 
         self.validator = jsonschema_rs.Draft202012Validator(
-            dict(schema), formats=FORMATS, validate_formats=True
+            decodable(name), formats=FORMATS, validate_formats=True
         )
-        self.schema = schema
+        self.name = name
 
     def failures(self, obj: Mapping[str, Any]) -> set[Path]:
         try:
@@ -169,9 +212,9 @@ class Accelerated:
                 return set()
             paths = [error.instance_path for error in self.validator.iter_errors(obj)]
         except (ValueError, OverflowError):  # a value Rust cannot hold, or nesting beyond its limit
-            return Reference(self.schema).failures(obj)
+            return failures(obj, self.name)
         if has_ambiguous_key(obj):
-            return Reference(self.schema).failures(obj)
+            return failures(obj, self.name)
         return {true_path(obj, path) for path in paths}
 
 
@@ -198,11 +241,26 @@ def has_ambiguous_key(obj: Any) -> bool:
     return False
 
 
+class Engine:
+    """The check for the definition of one name, accelerated when that pays and is possible."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.checked = 0
+        self.accelerated: Accelerated | None = None
+
+    def failures(self, obj: Mapping[str, Any]) -> set[Path]:
+        """The paths of the values of ``obj`` that fail."""
+        if self.accelerated is not None:
+            return self.accelerated.failures(obj)
+        self.checked += 1
+        if self.checked == FIRST:
+            with suppress(ImportError):
+                self.accelerated = Accelerated(self.name)
+        return failures(obj, self.name)
+
+
 @cache
 def engine(name: str) -> Engine:
-    """The check for the definition of that name, accelerated where that is possible."""
-    schema = decodable(name)
-    try:
-        return Accelerated(schema)
-    except ImportError:
-        return Reference(schema)
+    """The check for the definition of that name."""
+    return Engine(name)

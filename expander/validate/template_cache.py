@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from expander.base.regex import regex
 from expander.kube.schemas import FieldType
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import CompiledTemplate, RenderedManifest
@@ -30,11 +31,11 @@ MAX_REMEMBERED = 20_000
 MAX_TEMPLATES = 5_000
 """So many documents are remembered; a Jinja2 template can have any number."""
 
-_ANY = re.compile("")
-_IMAGE = re.compile(r"[!-~]+\Z")
-_COUNT = re.compile(r"[1-9][0-9]{0,8}\Z")
-_SOME = re.compile(r"[\s\S]")
-_UNDOTTED = re.compile(r"[^.]{0,52}\Z")  # with any index behind it a name of a host
+_ANY = regex("")
+_IMAGE = regex(r"[!-~]+\Z")
+_COUNT = regex(r"[1-9][0-9]{0,8}\Z")
+_SOME = regex(r"[\s\S]")
+_UNDOTTED = regex(r"[^.]{0,52}\Z")  # with any index behind it a name of a host
 _NAMED_FREELY = ("ConfigMap", "CronJob", "Job", "Secret")
 
 

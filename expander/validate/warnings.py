@@ -7,15 +7,14 @@ Checks of a batch as a whole, which no server makes because it sees one object a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
+from expander.base.regex import regex
 from expander.base.yaml.scalars import resolve
 from expander.kube.quantity import canonical, parse
-from expander.kube.resources import of_pod
 from expander.kube.scheme import RESOURCES
 from expander.kube.volcano import is_volcano
 
@@ -37,7 +36,7 @@ class Advice:
         return f"{self.path}: {self.message}"
 
 
-_TAG = re.compile(r"[^@]*/?[^/:@]+:([^/:@]+)\Z")
+_TAG = regex(r"[^@]*/?[^/:@]+:([^/:@]+)\Z")
 
 
 def advice(tree: Mapping[str, Any]) -> list[Advice]:
@@ -223,6 +222,8 @@ def pods_of(spec: Mapping[str, Any]) -> tuple[int, int]:
 
 def _pod_amounts(pod: Mapping[str, Any]) -> dict[str, Fraction]:
     """What one pod asks for; where a container has a limit and no request, the request is the limit."""
+    from expander.kube.resources import of_pod
+
     whole = {**pod, **{kind: [_with_requests(each) for each in pod.get(kind) or ()] for kind in _CONTAINERS}}
     return {
         f"{field}.{name}": amount.value

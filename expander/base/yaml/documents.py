@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from expander.base.errors import SourceLocation, YamlError
+from expander.base.regex import regex
 from expander.base.yaml.nodes import Node, locate
 from expander.base.yaml.reader import compose
 from expander.base.yaml.scalars import construct, number
 
-_SEPARATOR = re.compile(r"^---([^\n]*)(?:\n|\Z)", re.MULTILINE)
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_SPACE = re.compile(r"\s*")
+_SEPARATOR = regex(r"^---([^\n]*)(?:\n|\Z)", re.MULTILINE)
+_HALF = regex(r"\\u[dD][89a-fA-F]")
+_SURROGATE = regex("[\ud800-\udfff]")
+_SPACE = regex(r"\s*")
 
 
 class Chunk(NamedTuple):

@@ -22,6 +22,7 @@ from yaml.events import (
 )
 
 from expander.base.errors import InputError, SourceLocation, YamlError
+from expander.base.regex import regex
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from expander.base.yaml.scalars import PREFIX, construct, key_text
 
@@ -146,7 +147,7 @@ _HINTS = {
     "did not find expected <document start>": "documents are separated by a line ---",
     "block sequence entries are not allowed": 'a value that begins with "- " needs quotes',
 }
-_ESCAPES = re.compile(r"\\.", re.DOTALL)
+_ESCAPES = regex(r"\\.", re.DOTALL)
 
 
 def not_yaml(error: Any, source: str, first_line: int) -> YamlError:

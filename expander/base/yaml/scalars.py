@@ -16,6 +16,7 @@ from struct import pack, unpack
 from typing import Any
 
 from expander.base.errors import YamlError
+from expander.base.regex import regex
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode
 
 PREFIX = "tag:yaml.org,2002:"
@@ -37,10 +38,10 @@ for _sign, _infinity in (("", math.inf), ("+", math.inf), ("-", -math.inf)):
 _WORDS[".NaN"] = math.nan
 _WORDS.pop(".Nan", None)
 
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
-_SPACED = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?", re.ASCII)
-_INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|([1-9][0-9]*|0))", re.ASCII)
-_SIGNED_BINARY = re.compile(r"0b([-+][01]+)", re.ASCII)
+_FLOAT = regex(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_SPACED = regex(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?", re.ASCII)
+_INTEGER = regex(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|([1-9][0-9]*|0))", re.ASCII)
+_SIGNED_BINARY = regex(r"0b([-+][01]+)", re.ASCII)
 _LARGEST = (1 << 63) - 1
 
 

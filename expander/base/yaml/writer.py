@@ -11,16 +11,17 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from expander.base.regex import regex
 from expander.base.yaml.scalars import resolve
 
-_PLAIN = re.compile(
+_PLAIN = regex(
     r"[A-Za-z_/](?:[A-Za-z0-9_./%@+=~^$(){}\[\],;<>!&*?|'\"`\\-]|:(?! |\Z)| (?![# ]|\Z))*", re.ASCII
 )
-_PLAIN_FLOW = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./%@+=~$()-]| (?! |\Z))*", re.ASCII)
-_AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:m|k|[KMGTPE]i|[MGTP])|[0-9]+(?:\.[0-9]+){2,}", re.ASCII)
-_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_NOT_IN_BLOCK = re.compile("[\0-\t\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_PLAIN_FLOW = regex(r"[A-Za-z_/](?:[A-Za-z0-9_./%@+=~$()-]| (?! |\Z))*", re.ASCII)
+_AMOUNT = regex(r"[0-9]+(?:\.[0-9]+)?(?:m|k|[KMGTPE]i|[MGTP])|[0-9]+(?:\.[0-9]+){2,}", re.ASCII)
+_ESCAPED = regex("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_SURROGATE = regex("[\ud800-\udfff]")
+_NOT_IN_BLOCK = regex("[\0-\t\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 

@@ -13,9 +13,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Self, TextIO
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
 from expander.cli.output.streams import above_display, displays, printable
 from expander.cli.output.table import fit

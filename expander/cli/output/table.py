@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from expander.base.regex import regex
 from expander.cli.output.streams import printable
 
 MAX_CELL_WIDTH: Final = 60
@@ -13,7 +13,7 @@ MAX_CELL_WIDTH: Final = 60
 
 GAP: Final = "   "
 
-_digits = re.compile(r"([0-9]+)").split
+_digits = regex(r"([0-9]+)").split
 
 
 def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -8,10 +8,10 @@ import re
 import sys
 from typing import Any, Final
 
-_COLOUR: Final = re.compile(r"\x1b\[[0-9;:]*m")
-_UNSAFE: Final = re.compile(
-    r"\x1b\[[0-9;:]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-)
+from expander.base.regex import regex
+
+_COLOUR: Final = regex(r"\x1b\[[0-9;:]*m")
+_UNSAFE: Final = regex(r"\x1b\[[0-9;:]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def open_closed_streams() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
 from expander.base.errors import Problem, UsageError
+from expander.base.regex import regex
 
-_CHOICES = re.compile(r"\.?\s*Choose from:\s*")
+_CHOICES = regex(r"\.?\s*Choose from:\s*")
 _NUMBERS = {" integer range": " integer", " float range": " number", " float": " number"}
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import codecs
 import json
 import math
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from typing import BinaryIO, NoReturn
 
 from expander.base.errors import InputError, SourceLocation
+from expander.base.regex import regex
 from expander.items.formats.text import MAX_RECORD_BYTES, blocks, chunks, not_utf8, too_long
 from expander.items.item import MAX_DEPTH, Item, Scalar, Value, why_invalid
 
@@ -93,9 +93,9 @@ def as_item_value(value: Value, where: SourceLocation, number: int) -> Scalar | 
     return value
 
 
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_LONG_NUMBER = regex(rb"[0-9]{19}")
 """orjson turns an integer beyond 64 bits into a float; shorter runs of digits cannot be one."""
-_KEY = re.compile(rb'"\s*:')
+_KEY = regex(rb'"\s*:')
 """Matches once for each key as written, and possibly inside strings."""
 _UNSURE = object()
 
@@ -163,7 +163,7 @@ def _keys(value: object) -> int:
     return 0
 
 
-_BLANK = re.compile(r"[ \t\n\r]*")
+_BLANK = regex(r"[ \t\n\r]*")
 _CUT_SHORT = 16
 """A literal, number or escape that the window cuts in two is reported within this many characters
 of its end; an error further from the end is an error whatever follows."""

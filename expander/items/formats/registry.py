@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import BinaryIO, TypeAlias
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation
 from expander.items.formats.text import reason
 from expander.items.item import Item

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from aiohttp import web
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import YamlError
 from expander.base.yaml.documents import load_documents
 from expander.base.yaml.writer import dump

@@ -6,18 +6,18 @@ Nothing of this is on unless it is asked for.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
+from expander.base.regex import regex
 
 TOO_MANY: Final = 429
 RETRY_AFTER: Final = "1"
 """Seconds, as API Priority and Fairness of a real server writes them."""
 
-_PART: Final = re.compile(
+_PART: Final = regex(
     r"(latency)=([0-9]+(?:\.[0-9]+)?)(ms|s)|(reset|lost|[45][0-9][0-9])=(0?\.[0-9]+|0|1(?:\.0+)?)"
 )
 

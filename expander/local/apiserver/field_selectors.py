@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
+from expander.base.regex import regex
 from expander.kube.api_resource import Resource
 from expander.kube.scheme import load
 
@@ -18,9 +19,9 @@ Object = Mapping[str, Any]
 Reader = Callable[[Object], str]
 
 _EMPTY: Final[Mapping[str, Any]] = {}
-_term = re.compile(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL).finditer
-_parts = re.compile(r"((?:[^\\!=]|\\.|!(?!=))*)(!=|==|=)(.*)", re.DOTALL).fullmatch
-_piece = re.compile(r"\\(.?)|([,=])|([^\\,=]+)", re.DOTALL).finditer
+_term = regex(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL).finditer
+_parts = regex(r"((?:[^\\!=]|\\.|!(?!=))*)(!=|==|=)(.*)", re.DOTALL).fullmatch
+_piece = regex(r"\\(.?)|([,=])|([^\\,=]+)", re.DOTALL).finditer
 
 
 @dataclass(frozen=True, slots=True)

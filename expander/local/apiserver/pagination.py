@@ -9,8 +9,9 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from expander.base.dataclass import dataclass
 
 Object = Mapping[str, Any]
 

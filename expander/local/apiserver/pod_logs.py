@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
+from expander.base.dataclass import dataclass
 from expander.base.errors import NotFound
 from expander.kube.objects import container_status
 from expander.kube.time import unix

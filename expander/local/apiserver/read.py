@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from expander.base.dataclass import dataclass
 from expander.kube import selectors
 from expander.kube.api_resource import Resource
 from expander.local.apiserver import codecs, field_selectors, pagination, status

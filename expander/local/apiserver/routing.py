@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from expander.base.dataclass import dataclass
 from expander.kube.api_resource import Resource
 from expander.kube.scheme import BY_PATH
 from expander.local.apiserver.storage import ExecutorLoop, Storage

@@ -11,10 +11,11 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from expander.base.dataclass import dataclass
 from expander.local.apiserver.kubeconfig_file import write_private
 from expander.local.state import lock_holder
 

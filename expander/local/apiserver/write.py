@@ -8,9 +8,9 @@ is there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.kube.api_resource import Resource
 from expander.local.apiserver import codecs, decode_errors, status
 from expander.local.apiserver.before_create import new_object

@@ -8,9 +8,10 @@ again only counts; and of one object no more than 25 come through, then one in f
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from expander.base.dataclass import dataclass
 from expander.local.store.database import Object
 from expander.local.store.events import EventRecord, EventStore
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from expander.base.dataclass import dataclass
 from expander.local.kubelet.container import Container
 from expander.local.kubelet.network import HostsFiles
 from expander.local.kubelet.node import Node

@@ -14,11 +14,12 @@ from fractions import Fraction
 from math import ceil
 from typing import Any, Literal
 
+from expander.base.regex import regex
 from expander.kube.gofmt import quoted
 from expander.kube.quantity import parse
 from expander.local.kubelet.node import ConfigError, Node, NodeInfo
 
-_subscript = re.compile(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL).fullmatch
+_subscript = regex(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL).fullmatch
 MILLI = Fraction(1, 1000)
 
 
@@ -87,7 +88,7 @@ def _of_node(resource: str, node: Node) -> Fraction:
     return Fraction(amounts.get(resource, 0))
 
 
-_each_reference = re.compile(r"\$(?:\$|\(([^)]*)\))")
+_each_reference = regex(r"\$(?:\$|\(([^)]*)\))")
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
+from expander.base.dataclass import dataclass
 from expander.local.admission.service_account import without_token
 from expander.local.kubelet import node
 from expander.local.kubelet.context import KubeletContext, RuntimeService, runtime_isolates

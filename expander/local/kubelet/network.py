@@ -14,10 +14,10 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from expander.base.dataclass import dataclass
 from expander.base.state_dir import make_private
 
 DOMAIN = "svc.cluster.local"

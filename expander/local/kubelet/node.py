@@ -7,7 +7,7 @@ pages use them to show what happens when an image cannot be pulled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from expander.base.dataclass import dataclass
 
 MISSING_IMAGE_PREFIXES = ("non-existing", "nonexisting", "non-existent", "nonexistent")
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from expander.base.dataclass import dataclass
 from expander.kube.time import api_time
 from expander.local.kubelet.container import Container, container_status, containers_of
 from expander.local.kubelet.node import NodeInfo

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
+from expander.base.dataclass import dataclass
 from expander.kube.time import duration
 from expander.local.logs import last_output
 from expander.local.runtime.runtime import Exit, Launch

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
+from expander.base.dataclass import dataclass
 from expander.base.state_dir import make_readable
 from expander.local.kubelet.env import (
     Kind,

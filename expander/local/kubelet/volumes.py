@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from expander.base.dataclass import dataclass
 from expander.local.kubelet.env import (
     Lookup,
     expand,

@@ -7,7 +7,8 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+
+from expander.base.dataclass import dataclass
 
 _OWN_PIDS = ("--unshare-pid", "--proc", "/proc")
 

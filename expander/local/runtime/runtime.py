@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
+
+from expander.base.dataclass import dataclass
 
 START_ERROR = 128
 """The exit code containerd reports, with reason StartError, for a container that could not be started."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.base.log import INFO, Log
 from expander.kube.scheme import BY_KIND
 from expander.kube.time import api_time

@@ -10,10 +10,10 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final, Literal
 
+from expander.base.dataclass import dataclass
 from expander.local.store import deleted_pods
 from expander.local.store.database import Object, decode, encode
 from expander.local.store.job_states import state_of

@@ -17,15 +17,17 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from expander.base.regex import regex
+
 WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 HOST = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 DOMAIN = rf"(?:{HOST}(?:\.{HOST})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
-REFERENCE = re.compile(
+REFERENCE = regex(
     rf"(?P<name>(?:{DOMAIN}/)?{WORD}(?:/{WORD})*)(?::(?P<tag>\w[\w.-]{{0,127}}))?(?:@(?P<digest>{DIGEST}))?",
     re.ASCII,
 )
-IDENTIFIER = re.compile(r"[a-f0-9]{64}")
+IDENTIFIER = regex(r"[a-f0-9]{64}")
 MAX_IMAGE_NAME_CHARS = 255
 MAX_IMAGE_CHARS = 4096
 """Longer than any name with tag and digest; what is longer is not looked at."""

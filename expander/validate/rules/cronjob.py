@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from expander.base.regex import regex
 from expander.kube import cron
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
@@ -19,7 +19,7 @@ from expander.validate.rules.pod.pod_spec import check_pod_template
 
 CONCURRENCY_POLICIES: Final = ("Allow", "Forbid", "Replace")
 MAX_NAME_CHARS: Final = 52  # the controller names its Jobs NAME-MINUTES, eleven characters longer
-_zone_part = re.compile(r"[A-Za-z._0-9+][A-Za-z._0-9+-]{0,13}").fullmatch
+_zone_part = regex(r"[A-Za-z._0-9+][A-Za-z._0-9+-]{0,13}").fullmatch
 
 
 def check_cron_job(cron_job: Mapping[str, Any], release: Release) -> list[Finding]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from expander.base.regex import regex
 from expander.kube.versions import Release
 
 
@@ -28,9 +29,7 @@ class Pattern(NamedTuple):
 
 def _pattern(expression: str, detail: str, *examples: str) -> Pattern:
     shown = " or ".join(f"'{example}', " for example in examples)
-    return Pattern(
-        re.compile(expression), f"{detail} (e.g. {shown}regex used for validation is '{expression}')"
-    )
+    return Pattern(regex(expression), f"{detail} (e.g. {shown}regex used for validation is '{expression}')")
 
 
 _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -89,7 +88,7 @@ HEADER_NAME: Final = _pattern(
     "X-Header-Name",
 )
 ENV_NAME: Final = Pattern(
-    re.compile("[ -<>-~]+"),
+    regex("[ -<>-~]+"),
     "a valid environment variable name must consist only of printable ASCII characters other than '='",
 )
 STRICT_ENV_NAME: Final = _pattern(
@@ -114,11 +113,11 @@ _is_subdomain = DNS_SUBDOMAIN.expression.fullmatch
 _is_qualified_part = QUALIFIED_PART.expression.fullmatch
 _is_label_value = LABEL_VALUE.expression.fullmatch
 _is_env_name = ENV_NAME.expression.fullmatch
-_is_port_alphabet = re.compile("[-a-z0-9]+").fullmatch
-_has_letter = re.compile("[a-z]").search
-_hex_group = re.compile("[0-9A-Fa-f]{1,4}").fullmatch
-_decimal = re.compile("[0-9]+").fullmatch
-_has_leading_zero = re.compile(r"(?:^|[:.])0[0-9]+\.|\.0[0-9]+$").search
+_is_port_alphabet = regex("[-a-z0-9]+").fullmatch
+_has_letter = regex("[a-z]").search
+_hex_group = regex("[0-9A-Fa-f]{1,4}").fullmatch
+_decimal = regex("[0-9]+").fullmatch
+_has_leading_zero = regex(r"(?:^|[:.])0[0-9]+\.|\.0[0-9]+$").search
 
 
 def byte_length(text: str) -> int:

@@ -8,10 +8,11 @@ The names are those of the Go fields, in the order of the struct, and what is le
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
+
+from expander.base.regex import regex
 
 STRUCTS: Final = {
     "PodSpec": """Volumes:Volume InitContainers:Container Containers:Container EphemeralContainers:Container
@@ -127,8 +128,8 @@ OF_THE_POD: Final = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace
 
 SELECTOR: Final = ("matchLabels", "matchExpressions")
 
-_capitals = re.compile(r"[A-Z]+(?![a-z])|[A-Z]").match
-_entry = re.compile(r"(\w+)([=!#:]?)(\w*)").fullmatch
+_capitals = regex(r"[A-Z]+(?![a-z])|[A-Z]").match
+_entry = regex(r"(\w+)([=!#:]?)(\w*)").fullmatch
 _UNLIKE: Final = {"CephFS": "cephfs", "StorageOS": "storageos", "GMSACredentialSpec": "gmsaCredentialSpec"}
 
 

@@ -12,10 +12,10 @@ The spec of a Job, as a Job and as the template of a CronJob have it (pkg/apis/b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from expander.base.regex import regex
 from expander.kube import selectors
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
@@ -142,7 +142,7 @@ _NUMBERS: Final = (
     "maxFailedIndexes",
 )
 _PATH_FORMAT: Final = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
-_is_path = re.compile(_PATH_FORMAT).fullmatch
+_is_path = regex(_PATH_FORMAT).fullmatch
 
 
 def check_job_spec(spec: Spec, where: str) -> list[Finding]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.regex import regex
 from expander.kube.gofmt import quoted
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import formats
@@ -123,7 +124,7 @@ def valid_values(choices: Sequence[str]) -> str:
 
 
 MAX_INDEXES_BYTES: Final = 64 * 1024
-_integer = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII).fullmatch
+_integer = regex(r"[+-]?[0-9]{1,19}", re.ASCII).fullmatch
 
 
 def check_success_policy(spec: Mapping[str, Any], where: str) -> Findings:

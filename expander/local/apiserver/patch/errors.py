@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from expander.base.dataclass import dataclass
 from expander.kube.gofmt import plain
 
 UNPROCESSABLE_MESSAGE = "the server rejected our request due to an error in our request"

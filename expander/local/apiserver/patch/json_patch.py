@@ -6,10 +6,10 @@ A negative index counts from the end of a list; ``-`` is the place after the end
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from expander.base.regex import regex
 from expander.kube.merge_patch import merged
 from expander.local.apiserver.patch.errors import BadPatch, PatchTooLarge, Unprocessable
 
@@ -28,7 +28,7 @@ MAX_OPERATIONS: Final = 10_000
 """Operations a patch may have (``maxJSONPatchOperations`` of the API server)."""
 
 _NOTHING: Final = object()
-_index = re.compile(r"-?[0-9]{1,9}").fullmatch
+_index = regex(r"-?[0-9]{1,9}").fullmatch
 
 
 def json_patch(obj: Mapping[str, Any], operations: object) -> dict[str, Any]:

@@ -8,9 +8,10 @@ structured-merge-diff and apimachinery's ``managedfields``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
+from expander.base.dataclass import dataclass
 from expander.kube.time import api_time
 from expander.local.apiserver.patch.field_sets import (
     MEMBER,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.kube.api_resource import PrinterColumn, Resource
 from expander.kube.scheme import load
 from expander.kube.time import age

@@ -6,9 +6,9 @@ The status column is not the phase: it names what keeps a container waiting, or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from expander.base.dataclass import dataclass
 from expander.kube.time import age
 from expander.local.apiserver.printers.columns import (
     AGE,

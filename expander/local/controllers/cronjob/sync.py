@@ -8,11 +8,12 @@ the last of several missed times counts; how many were missed is estimated from 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any, Final, NamedTuple
 
+from expander.base.dataclass import dataclass
 from expander.kube import cron
 from expander.kube.cron import named_zone
 from expander.kube.time import api_time, unix

@@ -6,9 +6,10 @@ which.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
+from expander.base.dataclass import dataclass
 from expander.kube import index_sets
 from expander.kube.time import api_time, unix
 from expander.kube.wellknown import INDEX_FAILURES, Object, number

@@ -13,8 +13,9 @@ left that could end meanwhile, and a Job of which many pods have succeeded does 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from expander.base.dataclass import dataclass
 from expander.kube.wellknown import Object
 from expander.local.controllers.job.conditions import FAILURE_TARGET
 from expander.local.controllers.job.context import SyncContext, only_replace_failed_pods

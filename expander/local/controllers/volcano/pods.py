@@ -7,9 +7,9 @@ expander's: it keeps a pod that has ended until the Job has counted it, as for J
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from expander.base.dataclass import dataclass
 from expander.kube.volcano import API_VERSION
 from expander.kube.wellknown import FINALIZER, Object
 from expander.local.controllers.job.pods import JobPods, PodRecord

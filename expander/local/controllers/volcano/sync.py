@@ -9,9 +9,9 @@ completed here; Volcano waits for somebody to scale it up.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from expander.base.dataclass import dataclass
 from expander.kube import volcano
 from expander.kube.time import api_time, unix
 from expander.kube.volcano import COMPLETED, ENDS, FAILED, LEADS_TO, PENDING, RESTARTING, RUNNING

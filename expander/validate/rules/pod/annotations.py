@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from expander.base.regex import regex
 from expander.kube.versions import Release
 from expander.validate.rules.field import Findings, forbidden, invalid, key
 from expander.validate.rules.pod.references import check_descending, every_container
@@ -19,7 +19,7 @@ _SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
 _SECCOMP_CONTAINER: Final = "container.seccomp.security.alpha.kubernetes.io/"
 _APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _DEFAULTS: Final = {"RuntimeDefault": "runtime/default", "Unconfined": "unconfined"}
-_is_cost = re.compile("0|-?[1-9][0-9]*").fullmatch
+_is_cost = regex("0|-?[1-9][0-9]*").fullmatch
 
 Annotations = Mapping[str, Any]
 Spec = Mapping[str, Any]

@@ -7,10 +7,10 @@ Settings of the kernel that a pod asks for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.regex import regex
 from expander.kube.versions import Release
 from expander.validate.rules.field import (
     Findings,
@@ -73,7 +73,7 @@ def _check_type(kind: str, where: str, detail: str) -> Findings:
 _PATTERN: Final = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _MAX_NAME: Final = 253
 _IPC_PREFIXES: Final = ("kernel.shm", "kernel.msg", "fs.mqueue.")
-_is_sysctl = re.compile(_PATTERN).fullmatch
+_is_sysctl = regex(_PATTERN).fullmatch
 
 
 def check_sysctls(sysctls: Sequence[Any], where: str, spec: Mapping[str, Any]) -> Findings:

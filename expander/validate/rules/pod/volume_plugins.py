@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from expander.base.regex import regex
 from expander.validate.rules import formats
 from expander.validate.rules.core import amount, check_quantity
 from expander.validate.rules.field import (
@@ -187,9 +188,9 @@ def check_named_secret(source: Mapping[str, Any], where: str) -> Findings:
 
 
 _ISCSI_FORMATS: Final = {
-    "iqn": re.compile(r"iqn\.\d{4}-\d{2}\.[A-Za-z0-9.-]+:[^,;*&$|\t\n\f\r ]+\Z", re.ASCII).search,
-    "eui": re.compile(r"eui.[A-Za-z0-9]{16}").fullmatch,
-    "naa": re.compile(r"naa.[A-Za-z0-9]{32}").fullmatch,
+    "iqn": regex(r"iqn\.\d{4}-\d{2}\.[A-Za-z0-9.-]+:[^,;*&$|\t\n\f\r ]+\Z", re.ASCII),
+    "eui": regex(r"\Aeui.[A-Za-z0-9]{16}\Z"),
+    "naa": regex(r"\Anaa.[A-Za-z0-9]{32}\Z"),
 }
 _DISK_CACHING: Final = ("None", "ReadOnly", "ReadWrite")
 _DISK_KINDS: Final = ("Dedicated", "Managed", "Shared")
@@ -250,10 +251,10 @@ def check_iscsi(source: Source, where: str) -> Findings:
 
 
 def _check_iscsi_format(text: str, where: str) -> Findings:
-    matches = _ISCSI_FORMATS.get(text[:3])
-    if matches is None:
+    expected = _ISCSI_FORMATS.get(text[:3])
+    if expected is None:
         yield invalid(where, text, "must be valid format starting with iqn, eui, or naa")
-    elif not matches(text):
+    elif not expected.search(text):
         yield invalid(where, text, "must be valid format")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from expander.base.regex import regex
 from expander.validate.rules import formats
 from expander.validate.rules.field import Findings, forbidden, invalid, invalid_each, not_supported, required
 from expander.validate.rules.pod.references import every_container
@@ -14,12 +14,12 @@ _SYSTEMS: Final = ("linux", "windows")
 _MAX_CREDENTIAL_KIB: Final = 64
 _MAX_DOMAIN: Final = 256
 _MAX_USER: Final = 104
-_has_control = re.compile(r"[\x00-\x1f\x7f]").search
-_is_netbios = re.compile(r'[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}').fullmatch
+_has_control = regex(r"[\x00-\x1f\x7f]").search
+_is_netbios = regex(r'[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}').fullmatch
 _DNS_LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_is_dns = re.compile(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*").fullmatch
-_has_refused_char = re.compile(r'["/\\:;|=,+*?<>@\[\]]').search
-_is_dots_and_spaces = re.compile(r"[. ]+").fullmatch
+_is_dns = regex(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*").fullmatch
+_has_refused_char = regex(r'["/\\:;|=,+*?<>@\[\]]').search
+_is_dots_and_spaces = regex(r"[. ]+").fullmatch
 
 _NOT_IN_WINDOWS_POD: Final = (
     *("appArmorProfile", "seLinuxOptions", "seccompProfile", "fsGroup", "fsGroupChangePolicy", "sysctls"),
