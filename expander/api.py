@@ -13,9 +13,10 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.items import from_python
-from expander.run.reporter import PodsOf, Retried, RunReporter, Waiting
+from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:
+    from expander.local.waiting import Waiting
     from expander.manifests.manifest import Manifest
     from expander.plan.plan import Plan
     from expander.run.outcomes import JobOutcome, LogFile

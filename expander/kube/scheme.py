@@ -331,6 +331,7 @@ _SCHEDULING: Final = (
             ),
         ),
         created_first=True,
+        runs_here=True,
     ),
 )
 _OTHERS: Final = (

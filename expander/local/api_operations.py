@@ -18,6 +18,7 @@ from expander.local.controllers.garbage_collector import Propagation
 from expander.local.registry import CreateResult, create_object
 from expander.local.store.database import Object
 from expander.local.store.events import api_event
+from expander.local.store.job_states import PENDING, pod_run_state
 from expander.local.store.objects import Change
 
 COMMIT_EVERY: Final = 500
@@ -147,6 +148,18 @@ class ApiOperations:
         while finished:
             if (job := self._control.store.by_uid(finished.popleft())) is not None:
                 yield job
+
+    def take_changed_pods(self) -> Iterator[Object]:
+        """The pods without a Job that have another status than at the last call, and are still there."""
+        changed = self._control.changed_pods
+        while changed:
+            if (pod := self._control.store.by_uid(changed.popitem()[0])) is not None:
+                yield pod
+
+    def pod_run_state(self, pod: Mapping[str, Any]) -> str:
+        """The state of a pod without a Job, in the words of Jobs; one that waits for something is pending."""
+        state = pod_run_state(pod)
+        return PENDING if pod["metadata"]["uid"] in self._control.waiting_pods else state
 
     def _condition(self, pod: Object, type: str, status: str, reason: str, message: str) -> None:
         condition = {"type": type, "status": status, "lastProbeTime": None}

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from sqlite3 import Connection, DatabaseError
+from typing import Final
 
 from expander.base.errors import OutputError
+from expander.kube.resources import pod_request
+from expander.local.admission.priority import job_priority, spec_priority
 from expander.local.controllers.binding import Binder
 from expander.local.controllers.cluster_scope import ClusterScope, SingleBatch
 from expander.local.controllers.cronjob.controller import CronJobController
@@ -30,13 +33,21 @@ from expander.local.store.database import Object
 from expander.local.store.events import SCHEDULER, EventStore
 from expander.local.store.job_states import OPEN, without_active_pod
 from expander.local.store.objects import ObjectStore
+from expander.local.waiting import ITS_TURN, WaitingPods, WaitReason, pod_reason, unschedulable
 from expander.local.workqueue import WorkQueue
+
+VOLUME_SOURCES: Final = ("ConfigMap", "Secret", "PersistentVolumeClaim")
+"""Kinds that pods wait for when they are missing."""
 
 
 class KubeletUpdates:
-    """The pods to be stopped, with the seconds each has, and those that somebody has changed."""
+    """The pods to be stopped, with the seconds each has, and those that somebody has changed.
+
+    ``sources``: there are new objects that pods may have waited for.
+    """
 
     def __init__(self) -> None:
+        self.sources = False
         self._stops: list[tuple[str, float]] = []
         self._updates: list[Object] = []
 
@@ -55,6 +66,11 @@ class KubeletUpdates:
         """The pods to be stopped since the last call, in order."""
         stops, self._stops = self._stops, []
         return stops
+
+    def take_sources(self) -> bool:
+        """Whether there are new objects since the last call that pods may have waited for."""
+        sources, self.sources = self.sources, False
+        return sources
 
     def take_updates(self) -> list[Object]:
         """The pods that have changed since the last call, in order."""
@@ -84,7 +100,10 @@ class ControlPlane:
         self.scheduler = scheduler
         self.scope = ClusterScope(self, node) if shared else SingleBatch()
         self.pods = PodControl(self.store, self, self.admit)
-        self.groups = JobCounts(self.store)
+        self.waiting_pods = WaitingPods()
+        self.changed_pods: dict[str, None] = {}
+        """The pods without a Job that have another status; whoever reads them takes them out."""
+        self.groups = JobCounts(self.store, self.waiting_pods.wait_all_of)
         self.garbage_collector = GarbageCollector(self.store, self.pods, self._gone)
         self.kubelet_updates = KubeletUpdates()
         self.services = ServiceLister()
@@ -110,12 +129,35 @@ class ControlPlane:
         while self._owners:
             self.garbage_collector.collect(self._owners.pop(), now)
         self.scope.sync(now)
-        return [] if self.work_queue.paused else self._binder.sync(now)
+        return [] if self.work_queue.paused else self._bind_pods(now)
+
+    def _bind_pods(self, now: float) -> list[Object]:
+        """Bind the pods that fit; those that do not wait."""
+        placed, left = self._binder.sync(now)
+        for pod in placed:
+            self._release(pod["metadata"]["uid"])
+        for pod, why in left:
+            uid = pod["metadata"]["uid"]
+            hopeless = self.scheduler.is_impossible(uid)
+            request = pod_request(pod["spec"])
+            reason = unschedulable(why, request, self.scheduler.size) if hopeless else ITS_TURN
+            self.hold(pod, reason, now)
+        return placed
 
     def pod_changed(
-        self, uid: str, status: Object, events: Iterable[tuple[str, str, str]], now: float, *, gone: bool
+        self,
+        uid: str,
+        status: Object,
+        events: Iterable[tuple[str, str, str]],
+        now: float,
+        *,
+        gone: bool,
+        mount_error: str | None = None,
     ) -> None:
-        """The kubelet's word on a pod: its status, events (type, reason, message), and whether it may go."""
+        """The kubelet's word on a pod: its status, events (type, reason, message), and whether it may go.
+
+        ``mount_error`` is why it has no volumes yet.
+        """
         self._now = now
         if gone and status.get("phase") not in ENDED:
             status = {**status, "phase": "Failed"}
@@ -123,6 +165,28 @@ class ControlPlane:
             if (pod := self.pods.get(uid)) is not None:
                 self._kubelet.record(pod, *event, now)
         self.pods.set_status(uid, status)
+        pod, why = self.pods.get(uid), pod_reason(status, mount_error)
+        if why is None:
+            self._release(uid)
+        elif pod is not None:
+            self.hold(pod, why, now)
+        if pod is not None and controller_of(pod) is None:
+            self.changed_pods[uid] = None
+
+    def hold(self, pod: Object, why: WaitReason, now: float) -> None:
+        """The pod waits, and its Job does not run if all of its pods do."""
+        job = controller_of(pod)
+        if self.waiting_pods.hold(pod["metadata"]["uid"], job, why, now):
+            self._recount(job)
+
+    def _release(self, uid: str) -> None:
+        """The pod, or the Job that had no pod for a while, waits no more."""
+        if self.waiting_pods.release(uid) and (pod := self.pods.get(uid)) is not None:
+            self._recount(controller_of(pod))
+
+    def _recount(self, job: str | None) -> None:
+        if job is not None and (found := self.store.by_uid(job)) is not None:
+            self.groups.update(found)
 
     def undo_pod(self, uid: str) -> None:
         """A bound pod was cut short: it did not happen. A Job's is gone, not counted; others wait again."""
@@ -186,13 +250,18 @@ class ControlPlane:
         for kind in ("Service", "CronJob"):
             for obj in self.store.of_kind(kind):
                 self.arrived(obj)
-        self.work_queue.restore(self.store, hold=hold)
+        classes = any(True for _ in self.store.of_kind("PriorityClass"))
+        self.work_queue.restore(self.store, self._job_priority if classes else lambda uid: 0, hold=hold)
         return pods
+
+    def _job_priority(self, uid: str) -> int:
+        job = self.store.by_uid(uid)
+        return 0 if job is None else job_priority(self.store, job)
 
     def arrived(self, obj: Object) -> None:
         """The object is in the store and was not there before."""
         if obj["kind"] == "Job":
-            self.work_queue.add_job(obj)
+            self.work_queue.add_job(obj, job_priority(self.store, obj))
             self.groups.update(obj)
             self._crons.job_changed(obj)
         elif obj["kind"] == "CronJob":
@@ -200,6 +269,8 @@ class ControlPlane:
         elif obj["kind"] == "Pod":
             self.pods.restore(obj)
             self.pod_created(obj)
+        elif obj["kind"] in VOLUME_SOURCES:
+            self.kubelet_updates.sources = True
         self.services.update(obj)
         self.scope.arrived(obj, self._now)
 
@@ -260,8 +331,29 @@ class ControlPlane:
 
     def pod_created(self, pod: Object) -> None:
         """The pod waits for a place."""
-        self.scheduler.add(pod["metadata"]["uid"], pod["spec"], pod_group_of(pod))
+        uid, spec = pod["metadata"]["uid"], pod["spec"]
+        if gates := spec.get("schedulingGates"):
+            names = ", ".join(gate["name"] for gate in gates)
+            self.hold(
+                pod, WaitReason("SchedulingGated", f"nobody here removes its gates: {names}"), self._now
+            )
+        priority = spec_priority(self.store, spec)
+        bounded = self._is_bounded(pod)
+        self.scheduler.add(uid, spec, pod_group_of(pod), priority=priority, bounded=bounded)
         self.scope.arrived(pod, self._now)
+
+    def take_place(self, pod: Object) -> None:
+        """The pod, of an earlier life, has its place."""
+        self.scheduler.take(pod["metadata"]["uid"], pod["spec"], bounded=self._is_bounded(pod))
+
+    def _is_bounded(self, pod: Object) -> bool:
+        """Whether the pod works by itself: a pod that others may wait for must not wait until they end."""
+        group = pod_group_of(pod)
+        if controller_of(pod) is None or pod["spec"].get("subdomain") or (group is not None and group[1] > 1):
+            return False
+        labels = (pod["metadata"].get("labels") or {}).items()
+        selectors = (each["spec"].get("selector") for each in self.services.of(pod["metadata"]["namespace"]))
+        return not any(selector and selector.items() <= labels for selector in selectors)
 
     def pod_stopped(self, pod: Object, grace: float) -> None:
         """The pod is being deleted while it may run."""
@@ -270,6 +362,7 @@ class ControlPlane:
     def pod_over(self, uid: str) -> None:
         """The pod needs no place any more."""
         self.scheduler.drop(uid)
+        self._release(uid)
         self.scope.pod_over(self.pods.get(uid))
 
     def pod_gone(self, pod: Object) -> None:
@@ -279,6 +372,11 @@ class ControlPlane:
 
     def _job_synced(self, result: SyncResult) -> None:
         """The Job controller has synced a Job."""
+        uid, status = result.job["metadata"]["uid"], result.job.get("status") or {}
+        if status.get("failed") and not status.get("active") and not result.over and result.again_at:
+            self.waiting_pods.hold(uid, None, WaitReason("BackOff"), self._now)
+        else:
+            self.waiting_pods.release(uid)
         self.groups.update(result.job)
         if result.changed:
             self._crons.job_changed(result.job, result.interim)

@@ -8,32 +8,40 @@ came to its end (see `recovery`). One thread; nothing waits but `Executor.step`.
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from expander.base.errors import NotFound
 from expander.base.log import Log
+from expander.base.text import counted
 from expander.kube.objects import statuses_of
 from expander.local import recovery
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
 from expander.local.kubelet.kubelet import Kubelet, PodChange
-from expander.local.kubelet.node import Node
-from expander.local.runtime.runtime import Exit, Started
-from expander.local.runtime.select import select_runtime
+from expander.local.kubelet.node import Node, image_pull_error
+from expander.local.kubelet.pod_files import PodFolders
+from expander.local.logs import last_output
+from expander.local.machine import available_cpus, available_memory
+from expander.local.runtime.runtime import Exit, Runtime, Started
+from expander.local.runtime.select import provides_image, select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient
 from expander.local.scheduler import Scheduler
 from expander.local.state import StateFolder
 from expander.local.store.database import Object
+from expander.local.waiting import Waiting, WaitingReporter, failure_reason
 
 log = Log("local")
 
+
+MAX_LINE_BYTES: Final = 200
+"""Bytes of a last line that are told."""
 
 MAX_PODS: Final = 110
 """Pods that run at a time unless the caller says otherwise: as many as a kubelet takes by default."""
@@ -47,16 +55,18 @@ COALESCE_MIN_PODS: Final = 4
 class Executor(ApiOperations):
     """Runs Jobs and pods on this machine. ``folder`` is the state folder; it is this executor's alone.
 
-    ``runtime`` is one of `runtime.select.RUNTIME_NAMES` or ``best``; ``note`` says which and why. ``jobs`` is
-    how many pods run at a time; ``cpus`` (cores) and ``memory`` (bytes) are what their requests are scheduled
-    against, by default all this machine has. ``backoff_base`` (seconds) is the first wait of the Job
-    controller after a failed pod and of the kubelet after a failed container. ``images`` maps image names to
-    folders, ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
-    ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder.
-    ``history`` is how many changes are kept for watches. ``shared`` makes it a cluster with namespaces,
-    quotas and a node object (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that
-    `stop` gives a pod. With ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``clock``
-    gives Unix seconds.
+    ``runtime`` is one of `runtime.select.RUNTIME_NAMES` or ``best``; ``note`` says which and why. ``jobs``
+    is how many pods run at a time; ``cpus`` (cores) and ``memory`` (bytes) are what their requests are
+    scheduled against, by default all this process may use. Without ``jobs``, pods of Jobs that request no
+    CPU run one to a core, but for those that others may wait for (with a subdomain, of a Service or a gang);
+    ``shared`` has no such limit. ``backoff_base`` (seconds) is the first wait of the Job controller after a
+    failed pod and of the kubelet after a failed container. ``images`` maps image names to folders,
+    ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
+    ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder. ``history`` is how
+    many changes are kept for watches. ``shared`` makes it a cluster with namespaces, quotas and a node
+    object (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that `stop` gives a
+    pod. With ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``clock`` gives Unix
+    seconds.
 
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
     Raises ExpanderError when the folder is in use or cannot be used, UsageError for a runtime that cannot.
@@ -88,13 +98,18 @@ class Executor(ApiOperations):
         self._clock = clock
         self._closed = self._stopping = False
         self._stop_grace, self._pause = stop_grace, 0.0
+        self._backing_off: set[str] = set()
+        self._reporter = WaitingReporter()
         self._settled: list[str] = []
         self._bound: list[Object] = []  # pods to start, like the ends in _settled once the state is durable
         self._state = StateFolder(Path(folder).absolute())
         node = _node(cpus, memory)
+        scheduler = _scheduler(node, jobs, shared)
+        if scheduler.bound is not None:
+            self.note = f"{_bound_note(scheduler.bound, cpus)}; {self.note}"
         control = ControlPlane(
             self._state.database,
-            Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or MAX_PODS),
+            scheduler,
             node=node.name,
             backoff_base=backoff_base,
             history=history,
@@ -114,17 +129,28 @@ class Executor(ApiOperations):
                 isolates=chosen.isolates,
                 backoff_base=backoff_base,
                 keep_volumes=keep_volumes,
+                image_pull_error=partial(_pull_error, chosen),
             )
 
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
-        ends = recovery.recorded_ends(self._state.runs)
-        self._supervisor = SupervisorClient(self._state.runs, chosen)
-        self._kubelet = kubelet(self._supervisor)
-        for pod in recovery.restore(control, ends, self._state.runs, kubelet, clock(), hold=hold):
-            self._kubelet.start(pod, clock())
-        control.scope.found(clock())
+        self._take_up(chosen, kubelet, hold)
         self._poll = select.poll()
         self._poll.register(self._supervisor.fileno(), select.POLLIN)
+
+    def _take_up(
+        self,
+        runtime: Runtime,
+        kubelet: Callable[[SupervisorClient | recovery.ReplayRuntime], Kubelet],
+        hold: bool,
+    ) -> None:
+        """Start the supervisor and the kubelet, and go on with what an earlier executor left."""
+        ends = recovery.recorded_ends(self._state.runs)
+        self._supervisor = SupervisorClient(self._state.runs, runtime)
+        self._kubelet = kubelet(self._supervisor)
+        now = self._clock()
+        for pod in recovery.restore(self._control, ends, self._state.runs, kubelet, now, hold=hold):
+            self._kubelet.start(pod, self._clock())
+        self._control.scope.found(self._clock())
 
     def fileno(self) -> int:
         """A file descriptor that is readable when `step` has something to do."""
@@ -162,6 +188,8 @@ class Executor(ApiOperations):
             self._supervisor.settled(settled)
         for pod in started:
             self._kubelet.start(pod, now)
+        if self._control.kubelet_updates.take_sources():
+            self._kubelet.retry_now()
         for pod in self._control.kubelet_updates.take_updates():
             self._kubelet.update(pod)
         for uid, grace in self._control.kubelet_updates.take_stops():
@@ -198,6 +226,25 @@ class Executor(ApiOperations):
         """What the runtime could not give the containers so far, a sentence for each kind of lack."""
         return self._supervisor.caveats
 
+    def waiting(self) -> Sequence[Waiting]:
+        """Why pods, and Jobs between two attempts, wait since a second or more; each reason is told once."""
+        found = []
+        for uid, job, why in self._control.waiting_pods.take_due(self._clock()):
+            if why.reason == "BackOff":
+                why = failure_reason(why.reason, self.owned(uid), self._last_line)
+            elif why.reason == "CrashLoopBackOff" and (pod := self._control.store.by_uid(uid)) is not None:
+                why = failure_reason(why.reason, [pod], self._last_line)
+            obj = self._control.store.by_uid(job or uid)
+            if obj is not None:
+                found.append((obj, why))
+        return self._reporter.report(found)
+
+    def _last_line(self, pod: Mapping[str, Any], container: str, restarts: int) -> str:
+        """The last line that a container of a pod wrote, in so many starts."""
+        log = PodFolders(self._state.folder).of(pod).log(container, restarts)
+        lines = last_output(log, MAX_LINE_BYTES).decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
     def drain(self) -> None:
         """Begin nothing further; what runs goes on as the loop is turned. For good."""
         log.info("draining: no pod is started from now on")
@@ -213,6 +260,7 @@ class Executor(ApiOperations):
         if not self._stopping:
             self.drain()
             self._stopping = True
+            self._backing_off = self._control.waiting_pods.crashed()
             for pod in self._bound:
                 self._control.undo_pod(pod["metadata"]["uid"])
             self._supervisor.abandon()
@@ -220,13 +268,21 @@ class Executor(ApiOperations):
 
     def _pod_changed(self, change: PodChange, now: float) -> None:
         pod = None if self.on_pod_changed is None else self._control.pods.get(change.uid)
-        self._control.pod_changed(change.uid, change.status, change.events, now, gone=change.gone)
+        self._control.pod_changed(
+            change.uid,
+            change.status,
+            change.events,
+            now,
+            gone=change.gone,
+            mount_error=change.mount_error,
+        )
         if self.on_pod_changed is not None and pod is not None:
             self.on_pod_changed({**pod, "status": change.status})
 
     def _step_stopping(self, now: float) -> None:
         for change in self._kubelet.step(now):
-            if change.gone or not was_cut_short(change.status):
+            cut_short = change.uid in self._backing_off or was_cut_short(change.status)
+            if change.gone or not cut_short:
                 self._pod_changed(change, now)
             else:
                 self._control.undo_pod(change.uid)
@@ -273,17 +329,24 @@ def was_cut_short(status: Object) -> bool:
     return not any(end and end["exitCode"] and end["reason"] != "ContainerStatusUnknown" for end in ends)
 
 
+def _pull_error(runtime: Runtime, image: str) -> str | None:
+    """Why the runtime cannot have an image; None when it can, or says so itself."""
+    return None if provides_image(runtime, image) else image_pull_error(image)
+
+
 def _node(cpus: float | None, memory: int | None) -> Node:
     """This machine, with all it has unless it is to be less."""
-    cores = float(_cores()) if cpus is None else cpus
-    return Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or _memory())
+    cores = available_cpus() if cpus is None else cpus
+    return Node(socket.gethostname().lower(), "127.0.0.1", cores, memory or available_memory())
 
 
-def _cores() -> int:
-    """The cores this process may use; where the system does not say, those there are."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+def _scheduler(node: Node, jobs: int | None, shared: bool) -> Scheduler:
+    """The scheduler of this machine; see `Executor`."""
+    bound = None if jobs or shared else max(1, int(node.cpus))
+    return Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or MAX_PODS, bound=bound)
 
 
-def _memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _bound_note(bound: int, cpus: float | None) -> str:
+    """How many pods run at a time, and what changes that."""
+    why = counted(bound, "core") if cpus is None else f"--cpus {cpus:g}"
+    return f"{counted(bound, 'pod')} at a time, or as CPU requests allow ({why}; --jobs N changes it)"

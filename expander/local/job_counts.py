@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from expander.kube import selectors
 from expander.kube.selectors import Selector
 from expander.local.store.database import Object
-from expander.local.store.job_states import JOB_STATES, job_state
+from expander.local.store.job_states import JOB_STATES, PENDING, RUNNING, job_state
 from expander.local.store.objects import ObjectStore
 
 
 class JobCounts:
-    """Counts for every selector that was asked for once."""
+    """Counts for every selector that was asked for once.
 
-    def __init__(self, store: ObjectStore) -> None:
+    ``waits`` says whether all active pods of a Job wait; such a Job counts as pending.
+    """
+
+    def __init__(self, store: ObjectStore, waits: Callable[[Object], bool] = lambda job: False) -> None:
         self._store = store
+        self._waits = waits
         self._groups: dict[str, _Counts] = {}
 
     def counts(self, selector: str = "") -> dict[str, int]:
@@ -28,16 +33,25 @@ class JobCounts:
         if group is None:
             group = self._groups[selector] = _Counts(selectors.parse(selector))
             if not selector:
-                group.fill(dict(self._store.states("Job")))
+                states = dict(self._store.states("Job"))
+                group.fill(states)
+                for uid in [uid for uid, state in states.items() if state == RUNNING]:
+                    if (job := self._store.by_uid(uid)) is not None:
+                        group.update(job, self._state(job))
             else:
                 for job in self._store.of_kind("Job"):
-                    group.update(job)
+                    group.update(job, self._state(job))
         return {state: group.counts[state] for state in JOB_STATES}
 
     def update(self, job: Object) -> None:
         """The Job is new or has changed."""
+        state = self._state(job)
         for group in self._groups.values():
-            group.update(job)
+            group.update(job, state)
+
+    def _state(self, job: Object) -> str:
+        state = job_state(job)
+        return PENDING if state == RUNNING and self._waits(job) else state
 
     def remove(self, uid: str) -> None:
         """The Job is gone."""
@@ -55,9 +69,9 @@ class _Counts:
         self._states = states
         self.counts = Counter(states.values())
 
-    def update(self, job: Object) -> None:
+    def update(self, job: Object, state: str) -> None:
         metadata = job["metadata"]
-        uid, state = metadata["uid"], job_state(job)
+        uid = metadata["uid"]
         before = self._states.get(uid)
         if before == state:
             return

@@ -103,7 +103,7 @@ def restore(
             if pod["metadata"].get("deletionTimestamp"):
                 control.pods.set_status(uid, {**pod["status"], "phase": "Failed"})
             else:
-                control.scheduler.take(uid, pod["spec"])
+                control.take_place(pod)
                 starts.append(pod)
         else:
             _replay_or_undo(control, pod, ends[uid], player, now)

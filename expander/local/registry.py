@@ -165,6 +165,9 @@ def _same(fresh: Object, there: Object) -> bool:
     origin = (theirs.get("annotations") or {}).get(ORIGIN_ANNOTATION)
     if origin is not None:
         return bool(digest(fresh) == origin)
+    if there["kind"] == "Pod" and "nodeName" in there["spec"]:
+        node = there["spec"]["nodeName"]
+        fresh = {**fresh, "spec": {"nodeName": node, **fresh["spec"]}}
     for field in fresh.keys() | there.keys():
         if field not in ("status", "metadata") and fresh.get(field) != there.get(field):
             return False

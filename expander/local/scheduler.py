@@ -1,8 +1,8 @@
 """Finds room for pods on this machine, as kube-scheduler does with one node.
 
-Pods are taken in the order they came; one that does not fit does not hold up those behind it. Those of a pod
-group (the gang plugin of Volcano's scheduler) are scheduled together or not at all: until its least number
-fits at once none of them is; from then on each goes by itself.
+Pods are taken by their priority, then in the order they came; one that does not fit does not hold up those
+behind it, and none is preempted. Those of a pod group (the gang plugin of Volcano's scheduler) are scheduled
+together or not at all: until its least number fits at once none of them is; from then on each goes by itself.
 """
 
 from __future__ import annotations
@@ -78,17 +78,24 @@ def refusal(group: PodGroup, fitting: int, at_most: int) -> str:
 class Scheduler:
     """The place there is and the pods that wait for it.
 
-    ``cpus`` in cores, ``memory`` in bytes, ``pods`` is how many run at a time.
+    ``cpus`` in cores, ``memory`` in bytes, ``pods`` is how many run at a time. ``bound`` is how many of them
+    may be bounded ones, which are to have a core each though they do not request it; None for no limit.
     """
 
-    def __init__(self, *, cpus: float, memory: int, pods: int) -> None:
+    def __init__(self, *, cpus: float, memory: int, pods: int, bound: int | None = None) -> None:
         self.size = Request(round(cpus * 1000), memory)
         self.pods = pods
+        self.bound = bound
         self.used = NONE
         self.pod_groups = PodGroups()
         self._placed: dict[str, Request] = {}
         self._waiting: dict[str, Request] = {}
         self._impossible: set[str] = set()
+        self._bounded: dict[str, bool] = {}
+        """The bounded pods, and whether each has its place."""
+        self._bounded_placed = 0
+        self._priorities: dict[str, int] = {}
+        """Of those that wait, where it is not 0."""
         self._unseen: list[str] = []
         self._stale = False
         self._closed = False
@@ -103,8 +110,19 @@ class Scheduler:
         self._closed = closed
         self._stale = True
 
-    def add(self, uid: str, spec: Object, group: tuple[str, int] | None = None) -> None:
-        """A pod that waits for a place; ``group`` is its pod group and how many that must be."""
+    def add(
+        self,
+        uid: str,
+        spec: Object,
+        group: tuple[str, int] | None = None,
+        *,
+        priority: int = 0,
+        bounded: bool = False,
+    ) -> None:
+        """A pod that waits for a place; ``group`` is its pod group and how many that must be.
+
+        ``bounded`` counts only for a pod that requests no CPU.
+        """
         if spec.get("schedulingGates"):
             return
         if group is not None:
@@ -113,15 +131,27 @@ class Scheduler:
         self._unseen.append(uid)
         if not _fits(request, NONE, self.size):
             self._impossible.add(uid)
+        elif bounded:
+            self._bind(uid, request, placed=False)
+        if priority:
+            self._priorities[uid] = priority
         self._stale = True
+
+    def _bind(self, uid: str, request: Request, *, placed: bool) -> None:
+        """The pod, which requests so much, is a bounded one."""
+        if self.bound is not None and not request.cpu:
+            self._bounded[uid] = placed
+            self._bounded_placed += placed
 
     def expect(self, group: str, least: int) -> None:
         """So many of a pod group's pods that wait must get a place together from now on."""
         self._stale |= self.pod_groups.expect(group, least)
 
-    def take(self, uid: str, spec: Object) -> None:
+    def take(self, uid: str, spec: Object, *, bounded: bool = False) -> None:
         """A pod that has its place already."""
         self._placed[uid] = request = pod_request(spec)
+        if bounded:
+            self._bind(uid, request, placed=True)
         self.used = self.used.plus(request)
 
     def drop(self, uid: str) -> None:
@@ -131,7 +161,13 @@ class Scheduler:
             self._stale = True
         self._waiting.pop(uid, None)
         self._impossible.discard(uid)
+        self._bounded_placed -= self._bounded.pop(uid, False)
+        self._priorities.pop(uid, None)
         self.pod_groups.leave(uid)
+
+    def is_impossible(self, uid: str) -> bool:
+        """Whether the pod waits and will never fit, whatever ends."""
+        return uid in self._impossible
 
     @property
     def running(self) -> int:
@@ -145,19 +181,23 @@ class Scheduler:
     @property
     def spare(self) -> int:
         """How many more pods could be used now, counting those that wait and will fit in time."""
-        return self.pods - len(self._placed) - len(self._waiting) + len(self._impossible)
+        spare = self.pods - len(self._placed) - len(self._waiting) + len(self._impossible)
+        return spare if self.bound is None else min(spare, self.bound - len(self._bounded))
 
     def place(self) -> Iterator[str]:
         """Take the pods that fit now, and tell which."""
         if not self._stale or self._closed:
             return
         self._stale = False
-        hopeless: set[Request] = set()
+        hopeless: set[tuple[Request, bool]] = set()
         held: set[int] = set()
-        for uid, request in list(self._waiting.items()):
+        waiting = list(self._waiting.items())
+        if self._priorities:
+            waiting.sort(key=lambda each: -self._priorities.get(each[0], 0))
+        for uid, request in waiting:
             if len(self._placed) >= self.pods:
                 break
-            if request in hopeless or uid not in self._waiting:
+            if (request, uid in self._bounded) in hopeless or uid not in self._waiting:
                 continue
             group = self.pod_groups.held(uid)
             if group is not None and (id(group) in held or not self._admit(group)):
@@ -167,19 +207,29 @@ class Scheduler:
                 if self._take_place(each):
                     yield each
                 else:
-                    hopeless.add(self._waiting[each])
+                    hopeless.add((self._waiting[each], each in self._bounded))
 
     def _take_place(self, uid: str) -> bool:
         """Give a pod its place if there is one."""
         request = self._waiting[uid]
-        if len(self._placed) >= self.pods or not _fits(request, self.used, self.size):
+        if self._full(uid) or not _fits(request, self.used, self.size):
             return False
         del self._waiting[uid]
+        self._priorities.pop(uid, None)
+        if uid in self._bounded:
+            self._bounded[uid] = True
+            self._bounded_placed += 1
         self._placed[uid] = request
         self.used = self.used.plus(request)
         self._impossible.discard(uid)
         self.pod_groups.leave(uid)
         return True
+
+    def _full(self, uid: str) -> bool:
+        """Whether there are as many pods as there may be, of its kind, beside the one that waits."""
+        if len(self._placed) >= self.pods:
+            return True
+        return uid in self._bounded and self.bound is not None and self._bounded_placed >= self.bound
 
     def left_over(self) -> Iterator[tuple[str, str]]:
         """The pods that came since the last call and wait, each with why, in the scheduler's words."""
@@ -213,7 +263,7 @@ class Scheduler:
         lacks = []
         if self._closed:
             lacks.append("1 node(s) were unschedulable")
-        elif len(self._placed) >= self.pods:
+        elif self._full(uid):
             lacks.append("1 Too many pods")
         if after.cpu > self.size.cpu and request.cpu:
             lacks.append("1 Insufficient cpu")

@@ -26,6 +26,32 @@ STATUS_BATCH_SECONDS: Final = 1.0
 """Seconds until a Job's status follows what is no more than news of its pods (syncJobBatchPeriod)."""
 
 
+class PriorityQueue:
+    """Uids: the highest priority comes first, and of one priority who came first."""
+
+    def __init__(self) -> None:
+        self._by_priority: dict[int, deque[str]] = {}
+
+    def add(self, uid: str, priority: int) -> None:
+        """Put it behind those of its priority."""
+        self._by_priority.setdefault(priority, deque()).append(uid)
+
+    def pop(self) -> str:
+        """Take the first one."""
+        highest = max(self._by_priority)
+        uids = self._by_priority[highest]
+        uid = uids.popleft()
+        if not uids:
+            del self._by_priority[highest]
+        return uid
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_priority.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._by_priority)
+
+
 class WorkQueue:
     """The looks at the Jobs of one cluster; ``synced`` is told what came of each."""
 
@@ -36,10 +62,10 @@ class WorkQueue:
         """Whether no further Job begins."""
         self.finished: deque[str] = deque()
         """Uids of Jobs that have ended, in order; whoever reads them takes them out."""
-        self.waiting: deque[str] = deque()
-        """Uids of Jobs that have not begun, in order; some may be gone, or synced at for another reason."""
-        self.held: dict[str, None] = {}
-        """Uids of unfinished Jobs of an earlier life that do not go on before `release`."""
+        self.waiting = PriorityQueue()
+        """Uids of Jobs that have not begun; some may be gone, or synced for another reason."""
+        self.held: dict[str, int] = {}
+        """Unfinished Jobs of an earlier life that do not go on before `release`: their priorities by uid."""
         self._jobs = jobs
         self._scheduler = scheduler
         self._synced = synced
@@ -47,10 +73,10 @@ class WorkQueue:
         self._later: Timers[str] = Timers()
         self._expiries: Timers[str] = Timers()
 
-    def add_job(self, job: Object) -> None:
-        """The Job is new."""
+    def add_job(self, job: Object, priority: int) -> None:
+        """The Job, whose pods have that priority, is new."""
         self._jobs.arrived(job)
-        self.waiting.append(job["metadata"]["uid"])
+        self.waiting.add(job["metadata"]["uid"], priority)
 
     def add(self, uid: str) -> None:
         """Sync the Job in the next sync."""
@@ -63,8 +89,7 @@ class WorkQueue:
     def release(self, uid: str) -> None:
         """Let a held Job go on."""
         if uid in self.held:
-            del self.held[uid]
-            self.waiting.append(uid)
+            self.waiting.add(uid, self.held.pop(uid))
 
     def expire(self, job: Object) -> None:
         """Note when the Job, which may have changed, is to go."""
@@ -98,7 +123,7 @@ class WorkQueue:
         """Begin Jobs as long as there is room for their pods."""
         begun = 0
         while begun < MAX_STARTED_PER_SYNC and self._can_begin():
-            self._sync_job(self.waiting.popleft(), now)
+            self._sync_job(self.waiting.pop(), now)
             begun += 1
 
     @property
@@ -110,15 +135,15 @@ class WorkQueue:
         """When there will be something to do."""
         return [at for at in (self._later.next(), self._expiries.next()) if at is not None]
 
-    def restore(self, store: ObjectStore, *, hold: bool = False) -> None:
-        """Take up the Jobs of an earlier life: those that had begun go first. With ``hold`` none goes on
-        before `release`, but for suspended ones, of which nothing runs."""
+    def restore(self, store: ObjectStore, priority: Callable[[str], int], *, hold: bool = False) -> None:
+        """Take up the Jobs of an earlier life: of one ``priority`` those that had begun go first. With
+        ``hold`` none goes on before `release`, but for suspended ones, of which nothing runs."""
         unfinished = [pair for pair in store.states("Job") if pair[1] not in FINISHED]
-        if hold:
-            self.held = {uid: None for uid, state in unfinished if state != SUSPENDED}
-            unfinished = [pair for pair in unfinished if pair[0] not in self.held]
-        self.waiting.extend(uid for uid, state in unfinished if state == RUNNING)
-        self.waiting.extend(uid for uid, state in unfinished if state != RUNNING)
+        for uid, state in sorted(unfinished, key=lambda pair: pair[1] != RUNNING):
+            if hold and state != SUSPENDED:
+                self.held[uid] = priority(uid)
+            else:
+                self.waiting.add(uid, priority(uid))
         for uid, note in store.notes():
             if EXPIRY_NOTE in note:
                 self._expiries.set(uid, note[EXPIRY_NOTE])

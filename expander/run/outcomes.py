@@ -84,7 +84,9 @@ class JobOutcome:
 
 
 def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
-    """The outcome of ``job``, a batch/v1 or Volcano Job; ``pods`` are its own."""
+    """The outcome of ``job``, a batch/v1 or Volcano Job or a pod without one; ``pods`` are its own."""
+    if job["kind"] == "Pod":
+        return _outcome_of_pod(job)
     if is_volcano(job):
         return _outcome_of_volcano(job, pods)
     metadata, status, spec = job["metadata"], job.get("status") or {}, job.get("spec") or {}
@@ -119,6 +121,28 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     )
 
 
+def _outcome_of_pod(pod: Object) -> JobOutcome:
+    """The outcome of a pod without a Job."""
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    ends = [*_ends(pod)]
+    state = {"Succeeded": COMPLETE, "Failed": FAILED}.get(status.get("phase") or "")
+    finished = max((end["at"] for end in ends), default=None) if state else None
+    return JobOutcome(
+        namespace=metadata.get("namespace", "default"),
+        name=metadata["name"],
+        item=(metadata.get("annotations") or {}).get(ITEM_ANNOTATION, ""),
+        state=state or (ACTIVE if _runs(pod) else PENDING),
+        reason=status.get("reason") or ("PodFailed" if state == FAILED else ""),
+        message=status.get("message") or "",
+        started=_seconds(status.get("startTime")),
+        finished=finished,
+        succeeded=int(state == COMPLETE),
+        failed=int(state == FAILED),
+        attempts=1,
+        exit_code=_exit_code(ends, state or ""),
+    )
+
+
 def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
     """The outcome of a Volcano Job, by its phase; ``attempts`` are its runs, including restarts."""
     metadata, status = job["metadata"], job.get("status") or {}
@@ -150,12 +174,18 @@ def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
 
 
 def _is_running(status: Object, pods: Sequence[Object]) -> bool:
-    """Whether a pod runs; ``active`` also counts pods that wait for a node or an image."""
+    """Whether a pod runs; ``active`` also counts pods that wait for a node, an image or their next start."""
     if not status.get("active"):
         return False
-    return bool(status.get("ready")) or any(
-        (pod.get("status") or {}).get("phase") == "Running" for pod in pods
-    )
+    return bool(status.get("ready")) or any(map(_runs, pods))
+
+
+def _runs(pod: Object) -> bool:
+    """Whether a container of the pod runs; in the phase Running all may wait to be started again."""
+    if (pod.get("status") or {}).get("phase") != "Running":
+        return False
+    states = [each.get("state") or {} for each in statuses_of(pod)]
+    return not any("waiting" in state for state in states) or any("running" in state for state in states)
 
 
 def _has_uncounted(status: Object, pods: Sequence[Object]) -> bool:

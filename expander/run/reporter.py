@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from expander.base.errors import ItemError
 from expander.kube.objects import Object
 from expander.manifests.manifest import Manifest
 
+if TYPE_CHECKING:
+    from expander.local.waiting import Waiting
+
 PodsOf: TypeAlias = Callable[[], Sequence[Object]]
 """Gives the pods that a Job has had, oldest first; costs a look into the state."""
-
-
-class Waiting(NamedTuple):
-    """Why a Job, or a pod without one, does not go on.
-
-    ``obj`` is that Job or pod; ``reason`` is Kubernetes' word (``Unschedulable``, ``FailedMount``) or empty,
-    ``message`` says more, ``hint`` how to go on (``--claim data=DIR``).
-    """
-
-    obj: Object
-    reason: str
-    message: str
-    hint: str = ""
-
-    def line(self, label: str) -> str:
-        """For people; ``label`` is what they call the item."""
-        why = ": ".join(filter(None, (self.reason, self.message)))
-        return f"waiting: {label}: {why}" + (f"\n  hint: {self.hint}" if self.hint else "")
 
 
 class Retried(NamedTuple):
@@ -53,19 +38,19 @@ class RunReporter:
     """
 
     def submitted(self, namespace: str, name: str, manifest: Manifest) -> None:
-        """A Job of the batch is in the state now, or was there: in the order of items."""
+        """A Job of the batch, or a pod without one, is in the state now, or was: in the order of items."""
 
     def pod_changed(self, pod: Object) -> None:
         """The status of a pod is another: containers of it have started or ended."""
 
     def finished(self, job: Object, pods_of: PodsOf) -> None:
-        """A Job has ended."""
+        """A Job has ended, or a pod without one."""
 
     def kept(self, job: Object, pods_of: PodsOf) -> None:
         """A Job of the batch had ended in an earlier run."""
 
     def waiting(self, waiting: Waiting) -> None:
-        """A Job does not go on; told once for each cause."""
+        """Pods do not go on; told once for each cause, within three seconds."""
 
     def retried(self, retried: Retried) -> None:
         """An item is tried again."""
@@ -77,4 +62,4 @@ class RunReporter:
         """A line about what the runtime cannot provide."""
 
     def progress(self, counts: Mapping[str, int]) -> None:
-        """A step was made; the Jobs by state: pending, running, suspended, succeeded, failed."""
+        """A step was made; ``counts`` are those of `RunEnd`."""

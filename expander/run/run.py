@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from functools import partial
 from itertools import islice
@@ -13,11 +13,11 @@ from typing import Literal
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
 from expander.base.regex import regex
-from expander.kube.objects import Object, statuses_of
+from expander.kube.objects import Object
 from expander.local.executor import Executor
 from expander.local.store.job_states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
-from expander.run.reporter import RunReporter, Waiting
+from expander.run.reporter import RunReporter
 from expander.run.rerun import EarlierRun
 
 _FORM = regex(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
@@ -26,23 +26,18 @@ MIN_ENDED_FOR_PERCENT = 3
 """Percentages apply from so many ended Jobs on: one failure of one is not yet 100%."""
 
 
-TOO_MANY_PODS = "Too many pods"
-"""The scheduler's message when the node runs as many pods as it may, which passes."""
-
-TRANSIENT_REASONS = ("ContainerCreating", "PodInitializing")
-"""Waiting reasons that pass by themselves."""
-
 MAX_STEP_SECONDS = 0.2
 """Longest wait of the loop, so that a signal or a time limit is soon noticed."""
 
-STALL_SECONDS = 3.0
-"""Seconds without an ended Job after which the user is told what the open ones wait for."""
-
-MAX_JOBS_CHECKED = 20
-"""How many open Jobs are checked then."""
-
 MAX_STEP_MANIFESTS = 256
 """Manifests submitted between two steps of the executor, at most."""
+
+READ_AHEAD_SECONDS = 0.3
+"""Seconds in which up to `MAX_STEP_MANIFESTS` manifests are read before the first Job starts: what it refers
+to (Services, ConfigMaps ...) may stand behind it."""
+
+WORK = ("Job", "Pod")
+"""Kinds that run: they are submitted after what else was read with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,51 +76,19 @@ class Halt:
 FIRST_FAILURE = Halt(True, "fail", 1)
 
 
-def describe_open_job(pods: Sequence[Object]) -> str | None:
-    """Why a Job has not ended, or None when it is simply running."""
-    reasons: dict[str, int] = {}
-    fits = any("nodeName" in pod["spec"] for pod in pods)
-    for pod in pods:
-        for reason in pod_problems(pod, fits):
-            reasons[reason] = reasons.get(reason, 0) + 1
-    if not reasons:
-        return None
-    told = [f"{count} pods: {reason}" if count > 1 else reason for reason, count in reasons.items()]
-    return "; ".join(told[:3])
-
-
-def pod_problems(pod: Object, fits: bool) -> Iterator[str]:
-    """What holds up a pod, or made it fail; not that it waits for its turn.
-
-    ``fits``: other pods of its Job were scheduled, so this one will be as well.
-    """
-    status = pod.get("status") or {}
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            if fits or TOO_MANY_PODS in condition.get("message", ""):
-                continue
-            yield f"{condition.get('reason', 'Unschedulable')}: {condition.get('message', '')}".rstrip(": ")
-    for container in statuses_of(pod):
-        state = container.get("state") or {}
-        waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
-        if waiting.get("reason") and waiting["reason"] not in TRANSIENT_REASONS:
-            yield f"{container['name']}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
-        elif ended.get("exitCode"):
-            message = f": {ended['message']}" if ended.get("message") else ""
-            yield f"{container['name']} failed with exit code {ended['exitCode']}{message}"
-
-
 @dataclass(slots=True)
 class RunEnd:
     """How a run ended.
 
-    ``counts`` are Jobs by state (pending, running, suspended, succeeded, failed); ``before`` those that an
-    earlier run had finished and that were not run again. ``stopped`` says why it ended early, if it did.
+    ``counts`` are Jobs, and pods without one, by state (pending, running, suspended, succeeded, failed);
+    ``pods`` is how many of them are such pods, and ``before`` how many an earlier run had finished that were
+    not run again. ``stopped`` says why it ended early, if it did.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     before: int = 0
     stopped: str | None = None
+    pods: int = 0
 
     @property
     def unfinished(self) -> int:
@@ -136,7 +99,9 @@ class RunEnd:
 class Run:
     """One run of a batch in an executor. ``reporter`` hears of it; ``timeout`` is in seconds.
 
-    ``earlier`` takes up an earlier run of the group, of which the input is all then.
+    ``earlier`` takes up an earlier run of the group, of which the input is all then. A pod without a Job
+    counts as one, unless its restartPolicy is Always: such a pod serves the others, and is stopped when they
+    have ended.
     """
 
     def __init__(
@@ -156,9 +121,6 @@ class Run:
         executor.on_pod_changed = reporter.pod_changed
         self._earlier = earlier or EarlierRun(executor, reporter.refused)
         self._tells_earlier = earlier is not None
-        self._open: dict[tuple[str, str], None] = {}
-        self._told: set[tuple[str, str, str]] = set()
-        self._moved_at = clock()
         self._caveats = 0
         self._halt = halt
         self._ends_at = None if timeout is None else clock() + timeout
@@ -166,6 +128,10 @@ class Run:
         self.interrupts = 0
         """How often it was interrupted."""
         self._draining = self._stopping = False
+        self._pods: dict[tuple[str, str], str] = {}
+        """The state of each pod without a Job."""
+        self._has_servers = self._has_worked = False
+        self._ended_before = 0
         self._ended = {"succeeded": 0, "failed": 0}
 
     def interrupt(self) -> None:
@@ -174,46 +140,89 @@ class Run:
 
     def go(self) -> RunEnd:
         """Run until everything has ended or there is a reason to stop."""
-        ended_before = _ended_count(self._executor.group())
+        self._ended_before = _ended_count(self._executor.group())
         result = RunEnd()
-        size = 1
+        chunks = self._chunks()
         more = True
         while True:
             if more and not self._draining:
-                chunk = list(islice(self._manifests, size))
+                chunk = next(chunks, [])
                 more = bool(chunk)
                 self._submit(chunk)
-                size = min(size * 2, MAX_STEP_MANIFESTS)
                 if self._tells_earlier and not more:
                     for words in self._earlier.sentences():
                         self._reporter.note(words)
             self._executor.step(0 if more and not self._draining else MAX_STEP_SECONDS)
             for job in self._executor.take_finished():
-                self._moved_at = self._clock()
-                self._open.pop((job["metadata"]["namespace"], job["metadata"]["name"]), None)
                 self._reporter.finished(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
+            for pod in self._executor.take_changed_pods():
+                self._pod_changed(pod)
             self._tell_caveats()
-            if self._clock() - self._moved_at > STALL_SECONDS:
-                self._tell_stalls()
-            result.counts = self._executor.group()
-            result.before = ended_before - _ended_count(self._earlier.counts.again)
+            for waiting in self._executor.waiting():
+                self._reporter.waiting(waiting)
+            result.counts = self._counts()
+            result.pods = len(self._pods)
+            result.before = self._ended_before - _ended_count(self._earlier.counts.again)
             self._reporter.progress(result.counts)
             if self._over(result, more):
                 return result
 
+    def _chunks(self) -> Iterator[list[Manifest]]:
+        """The manifests, in pieces; the first is what can be read at once."""
+        until = self._clock() + READ_AHEAD_SECONDS
+        first = []
+        for manifest in islice(self._manifests, MAX_STEP_MANIFESTS):
+            first.append(manifest)
+            if self._clock() > until:
+                break
+        yield first
+        size = 1
+        while chunk := list(islice(self._manifests, size)):
+            yield chunk
+            size = min(size * 2, MAX_STEP_MANIFESTS)
+
+    def _counts(self) -> dict[str, int]:
+        """Jobs, and pods without one, by state."""
+        counts = self._executor.group()
+        for state in self._pods.values():
+            counts[state] += 1
+        return counts
+
+    def _pod_changed(self, pod: Object) -> None:
+        """A pod without a Job has another status."""
+        key = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        if key not in self._pods:
+            return
+        before, self._pods[key] = self._pods[key], self._executor.pod_run_state(pod)
+        if self._pods[key] in FINISHED and before not in FINISHED:
+            self._reporter.finished(pod, lambda: [pod])
+
     def _submit(self, manifests: list[Manifest]) -> None:
+        manifests = sorted(manifests, key=lambda manifest: manifest.kind in WORK)
         told = self._executor.submit(manifest.tree for manifest in manifests)
         for manifest, submitted in self._earlier.settle([*zip(manifests, told, strict=True)]):
             if submitted.kind == "Job":
-                self._open[submitted.namespace, submitted.name] = None
                 self._reporter.submitted(submitted.namespace, submitted.name, manifest)
                 if submitted.outcome == "unchanged":
                     self._look_at_kept(submitted.namespace, submitted.name)
+            elif submitted.kind == "Pod":
+                self._reporter.submitted(submitted.namespace, submitted.name, manifest)
+                self._expect_pod(submitted.namespace, submitted.name)
+
+    def _expect_pod(self, namespace: str, name: str) -> None:
+        """A pod without a Job is there; it may be of an earlier run."""
+        pod = self._executor.get("Pod", namespace, name)
+        if (pod["spec"].get("restartPolicy") or "Always") == "Always":
+            self._has_servers = True
+            return
+        self._pods[namespace, name] = state = self._executor.pod_run_state(pod)
+        if state in FINISHED:
+            self._ended_before += 1
+            self._reporter.kept(pod, lambda: [pod])
 
     def _look_at_kept(self, namespace: str, name: str) -> None:
         job = self._executor.find("Job", namespace, name)
         if job is not None and job_state(job) in FINISHED:
-            del self._open[namespace, name]
             self._reporter.kept(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
 
     def _tell_caveats(self) -> None:
@@ -221,23 +230,6 @@ class Run:
         for words in self._executor.caveats[self._caveats :]:
             self._reporter.note(words)
         self._caveats = len(self._executor.caveats)
-
-    def _tell_stalls(self) -> None:
-        """Report once for each of the first open Jobs what it waits for."""
-        self._moved_at = self._clock()
-        looked_at = 0
-        for namespace, name in list(self._open):
-            job = self._executor.find("Job", namespace, name)
-            if job is None or job_state(job) in FINISHED:
-                del self._open[namespace, name]
-                continue
-            if looked_at == MAX_JOBS_CHECKED:
-                return
-            looked_at += 1
-            words = describe_open_job(self._executor.owned(job["metadata"]["uid"]))
-            if words is not None and (told := (namespace, name, words)) not in self._told:
-                self._told.add(told)
-                self._reporter.waiting(Waiting(job, "", words))
 
     def _stop(self, result: RunEnd, why: str) -> bool:
         """Stop what runs, with its grace period; whether nothing is left to wait for."""
@@ -256,7 +248,6 @@ class Run:
         if self.interrupts > 1:
             return self._stop(result, "interrupted")
         if self._ends_at is not None and self._clock() >= self._ends_at:
-            self._tell_stalls()
             return self._stop(result, "timed out")
         if self._halt is not None and self._halt.reached(counts["succeeded"], counts["failed"]):
             result.stopped = "halted"
@@ -268,7 +259,13 @@ class Run:
             executor.drain()
         if self._draining:
             return executor.running == 0
-        return not more and executor.running == 0 and counts["pending"] + counts["running"] == executor.held
+        if more or counts["pending"] + counts["running"] > executor.held:
+            self._has_worked = True
+            return False
+        if self._has_servers and executor.running and any(counts.values()):
+            self._stopping = True
+            executor.stop()
+        return executor.running == 0 or (self._stopping and not self._has_worked)
 
 
 def _ended_count(counts: Mapping[str, int]) -> int:

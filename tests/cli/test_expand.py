@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.yaml import load_documents
+from expander.local.runtime.bubblewrap import Bubblewrap, find_bubblewrap
 from tests.cli.program import EXPANDER, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -322,6 +324,29 @@ def test_a_full_disk_is_one_clear_error(folder: Path, words: str) -> None:
     assert answer.returncode == 2
     assert "No space left on device" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_files_on_a_full_disk_are_whole_and_the_next_run_goes_on(folder: Path) -> None:
+    found = find_bubblewrap()
+    assert isinstance(found, Bubblewrap), found
+    run_it = f"{EXPANDER} expand job-tmpl.yaml -i 1-200 -o disk/jobs"
+    look = "for file in disk/jobs/*; do tail -n 1 $file; done | sort | uniq -c; rm disk/filler"
+    script = (
+        f"head -c 600000 /dev/zero > disk/filler; {run_it}; echo $?; {look}; {run_it}; echo $?; ls disk/jobs"
+    )
+    (folder / "disk").mkdir()
+    disk = ["--dev-bind", "/", "/", "--size", "1000000", "--tmpfs", str(folder / "disk")]
+    answer = subprocess.run(
+        [found.program, *disk, "sh", "-c", script], cwd=folder, capture_output=True, text=True, check=True
+    )
+    last = (folder / "job-tmpl.yaml").read_text().splitlines()[-1].strip()
+    full, counted, whole, *files = answer.stdout.splitlines()
+    number, text = counted.split(maxsplit=1)
+    assert (full, whole, text, len(files)) == ("2", "0", last, 200)
+    assert 0 < int(number) < 200
+    error, hint = answer.stderr.splitlines()[:2]
+    assert re.fullmatch(r"error: cannot write disk/jobs/[^ ]+: No space left on device", error)
+    assert hint == "  hint: free some space and rerun the command: what was written is kept"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

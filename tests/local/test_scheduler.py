@@ -120,3 +120,41 @@ def test_a_pod_with_scheduling_gates_waits_outside(scheduler: Scheduler) -> None
     scheduler.add("gated", asking(schedulingGates=[{"name": "x"}]))
     assert placed(scheduler) == []
     assert list(scheduler.left_over()) == []
+
+
+def test_bounded_pods_without_a_cpu_request_run_one_to_a_core() -> None:
+    scheduler = Scheduler(cpus=8, memory=GIB, pods=10, bound=2)
+    for uid in "abc":
+        scheduler.add(uid, asking(), bounded=True)
+    scheduler.add("asks", asking("1"), bounded=True)
+    scheduler.add("server", asking())
+    assert placed(scheduler) == ["a", "b", "asks", "server"]
+    assert dict(scheduler.left_over())["c"].startswith("0/1 nodes are available: 1 Too many pods. ")
+    scheduler.drop("asks")
+    assert placed(scheduler) == []
+    scheduler.drop("a")
+    assert placed(scheduler) == ["c"]
+    assert scheduler.spare == 0
+    scheduler.drop("b")
+    assert scheduler.spare == 1
+
+
+def test_a_bounded_pod_of_an_earlier_life_has_a_core() -> None:
+    scheduler = Scheduler(cpus=8, memory=GIB, pods=10, bound=1)
+    scheduler.take("a", asking(), bounded=True)
+    scheduler.add("b", asking(), bounded=True)
+    assert placed(scheduler) == []
+    scheduler.drop("a")
+    assert placed(scheduler) == ["b"]
+
+
+def test_a_higher_priority_goes_first_and_preempts_nobody(scheduler: Scheduler) -> None:
+    scheduler.add("runs", asking("1500m"))
+    assert placed(scheduler) == ["runs"]
+    for uid, priority in (("plain", 0), ("low", -1), ("high", 10), ("highest", 20), ("high too", 10)):
+        scheduler.add(uid, asking("500m"), priority=priority)
+    order = placed(scheduler)
+    for _ in range(4):
+        scheduler.drop(order[-1])
+        order += placed(scheduler)
+    assert order == ["highest", "high", "high too", "plain", "low"]

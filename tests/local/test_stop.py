@@ -54,7 +54,7 @@ def test_what_is_stopped_is_pending_and_runs_anew(tmp_path: Path, script: str, t
     scripts = dict.fromkeys(names, f"if [ -e {flag} ]; then echo again; exit 0; fi; {script}")
     folder = tmp_path / "state"
     for _ in range(times):
-        with Executor(folder, runtime="process", stop_grace=1.0) as executor:
+        with Executor(folder, runtime="process", jobs=9, stop_grace=1.0) as executor:
             executor.submit(job(name, scripts[name]) for name in names)
             pods = up(executor, folder, 3)
             stop(executor)
@@ -68,7 +68,7 @@ def test_what_is_stopped_is_pending_and_runs_anew(tmp_path: Path, script: str, t
 
 
 def test_the_grace_period_of_a_pod_counts_if_it_is_shorter(tmp_path: Path) -> None:
-    with Executor(tmp_path, runtime="process", stop_grace=3600.0) as executor:
+    with Executor(tmp_path, runtime="process", jobs=9, stop_grace=3600.0) as executor:
         executor.submit([job("j", STUBBORN, grace=1)])
         up(executor, tmp_path, 1)
         stop(executor)
@@ -77,7 +77,7 @@ def test_the_grace_period_of_a_pod_counts_if_it_is_shorter(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("code", "state"), [(0, "succeeded"), (7, "failed")])
 def test_what_ended_by_itself_before_counts(tmp_path: Path, code: int, state: str) -> None:
-    with Executor(tmp_path, runtime="process") as executor:
+    with Executor(tmp_path, runtime="process", jobs=9) as executor:
         executor.submit([job("a", f"exit {code}"), job("b", POLITE)])
         up(executor, tmp_path, 1)
         while not executor.group()[state]:
@@ -87,19 +87,19 @@ def test_what_ended_by_itself_before_counts(tmp_path: Path, code: int, state: st
 
 
 def test_a_close_while_it_stops_kills_at_once_and_leaves_nothing_running(tmp_path: Path) -> None:
-    with Executor(tmp_path, runtime="process") as executor:
+    with Executor(tmp_path, runtime="process", jobs=9) as executor:
         executor.submit([job("j", STUBBORN, grace=3600)])
         up(executor, tmp_path, 1)
         executor.stop()
         executor.step(0.1)
-    with Executor(tmp_path, runtime="process") as executor:
+    with Executor(tmp_path, runtime="process", jobs=9) as executor:
         executor.drain()
         assert executor.group()["running"] == 0
 
 
 def test_a_pod_of_its_own_waits_again(tmp_path: Path) -> None:
     spec = job("p", POLITE)["spec"]["template"]["spec"]
-    with Executor(tmp_path, runtime="process") as executor:
+    with Executor(tmp_path, runtime="process", jobs=9) as executor:
         executor.submit([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}])
         up(executor, tmp_path, 1)
         stop(executor)

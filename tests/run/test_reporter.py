@@ -6,8 +6,9 @@ from typing import Any
 
 from expander.base.errors import SourceLocation
 from expander.local.executor import Executor
+from expander.local.waiting import Waiting
 from expander.manifests.manifest import Manifest
-from expander.run.reporter import PodsOf, Retried, RunReporter, Waiting
+from expander.run.reporter import PodsOf, Retried, RunReporter
 from expander.run.run import Run
 
 

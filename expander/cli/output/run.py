@@ -18,9 +18,10 @@ from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.run.outcomes import FAILED, JobOutcome, log_files, outcome_of
-from expander.run.reporter import PodsOf, Retried, RunReporter, Waiting
+from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:
+    from expander.local.waiting import Waiting
     from expander.manifests.manifest import Manifest
     from expander.run.run import RunEnd
 

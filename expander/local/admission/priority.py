@@ -47,6 +47,22 @@ def admit_pod(store: ObjectStore, pod: Object) -> Object:
     return {**pod, "spec": spec}
 
 
+def job_priority(store: ObjectStore, job: Object) -> int:
+    """The priority of the pods of a Job, or of a Volcano Job, as `spec_priority` has it."""
+    spec = job["spec"]
+    return spec_priority(store, (spec.get("template") or {}).get("spec") or spec)
+
+
+def spec_priority(store: ObjectStore, spec: Object) -> int:
+    """The priority of a pod: its own, or that of its class; 0 for a class that only some cluster has."""
+    if (own := spec.get("priority")) is not None:
+        return int(own)
+    if not (name := spec.get("priorityClassName")):
+        return 0
+    found = store.get("PriorityClass", "", name)
+    return SYSTEM_CLASSES.get(name, 0) if found is None else found.get("value") or 0
+
+
 def _default(store: ObjectStore) -> Object | None:
     """The class of pods that name none: the lowest, should there be several."""
     found = [each for each in store.of_kind("PriorityClass") if each.get("globalDefault")]

@@ -26,17 +26,19 @@ class Binder:
         self._node = node
         self._told = told
 
-    def sync(self, now: float) -> list[Object]:
-        """Place what can be placed; the pods that were."""
+    def sync(self, now: float) -> tuple[list[Object], list[tuple[Object, str]]]:
+        """Place what can be placed: the pods that were, and new ones that were not, each with why."""
         found = [self._pods.bind(uid, self._node) for uid in self._scheduler.place()]
         placed = [pod for pod in found if pod is not None]
         for pod in placed if self._told else ():
             whole = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
             message = f"Successfully assigned {whole} to {self._node}"
             self._recorder.record(pod, "Normal", "Scheduled", message, now)
+        left = []
         for uid, why in self._scheduler.left_over():
             if (waiting := self._pods.get(uid)) is not None:
+                left.append((waiting, why))
                 self._pods.set_status(uid, unschedulable(waiting["status"], why, api_time(now)))
                 if any(word in why for word in REPORTED_REASONS):
                     self._recorder.record(waiting, "Warning", "FailedScheduling", why, now)
-        return placed
+        return placed, left

@@ -117,6 +117,7 @@ class Container:
         "started_at",
         "state",
         "terminated",
+        "work_folder",
     )
 
     def __init__(self, spec: Mapping[str, Any], role: Role, backoff_base: float) -> None:
@@ -140,6 +141,8 @@ class Container:
         """The end before that."""
         self.message_file: str | None = None
         """Where the current start writes its termination message."""
+        self.work_folder: str | None = None
+        """Where the current start begins, if that is a folder of its own."""
         self.reason: str | None = None
         """Why it waits, where that is not only that its turn has not come."""
         self.message: str | None = None

@@ -10,7 +10,7 @@ from expander.base.dataclass import dataclass
 from expander.local.kubelet.container import Container
 from expander.local.kubelet.network import HostsFiles
 from expander.local.kubelet.node import Node
-from expander.local.kubelet.pod_files import MessageFiles, PodFolders
+from expander.local.kubelet.pod_files import MessageFiles, PodFolders, WorkFolders
 from expander.local.kubelet.probes import ExecAttempt, Processes
 from expander.local.kubelet.volumes import VolumeSources
 from expander.local.runtime.runtime import Exit, Started
@@ -39,6 +39,7 @@ class KubeletContext:
     processes: Processes
     folders: PodFolders
     messages: MessageFiles
+    work: WorkFolders
     sources: VolumeSources
     node: Node
     hosts_files: HostsFiles

@@ -15,7 +15,14 @@ from expander.local.kubelet.env import Lookup
 from expander.local.kubelet.network import Addresses, HostsFiles, Services
 from expander.local.kubelet.node import Node, NodeInfo
 from expander.local.kubelet.pod import Pod, PodEvent
-from expander.local.kubelet.pod_files import MESSAGES, MessageFiles, PodFolders, restart_number
+from expander.local.kubelet.pod_files import (
+    MESSAGES,
+    WORK,
+    MessageFiles,
+    PodFolders,
+    WorkFolders,
+    restart_number,
+)
 from expander.local.kubelet.pod_worker import PodWorker
 from expander.local.kubelet.probes import NEVER
 from expander.local.kubelet.volumes import VolumeSources
@@ -28,7 +35,8 @@ class PodChange:
 
     A status with phase Succeeded or Failed is the last that comes of a pod. ``gone``: it was to be deleted,
     and its object can go. ``settled``: keys of launches whose end is in this status; once it is stored, the
-    supervisor can forget them. ``events`` are new since the last change.
+    supervisor can forget them. ``events`` are new since the last change. ``mount_error`` is why it has no
+    volumes yet.
     """
 
     uid: str
@@ -36,7 +44,11 @@ class PodChange:
     gone: bool = False
     settled: tuple[str, ...] = ()
     events: tuple[PodEvent, ...] = ()
+    mount_error: str | None = None
 
+
+CLAIMS = "claims"
+"""The folder of the volumes of PersistentVolumeClaims, in the state folder."""
 
 STATUS_DELAY_SECONDS = 0.05
 """Seconds that the news of a start are held back: most containers of a batch have ended by then."""
@@ -81,7 +93,8 @@ class Kubelet:
             processes=supervisor,
             folders=PodFolders(folder, keep_volumes),
             messages=MessageFiles(Path(folder) / MESSAGES),
-            sources=VolumeSources(lookup, claims or {}),
+            work=WorkFolders(Path(folder) / WORK),
+            sources=VolumeSources(lookup, claims or {}, Path(folder).absolute() / CLAIMS),
             node=node,
             hosts_files=HostsFiles(Path(folder).absolute() / "names", services),
             backoff_base=backoff_base,
@@ -115,6 +128,12 @@ class Kubelet:
             if known.spec.get("readinessGates"):
                 known.mark_status_changed()
                 self._to_sync[known.uid] = worker
+
+    def retry_now(self) -> None:
+        """There are objects that may have been missing: have the pods that wait for some look again."""
+        for uid, worker in self._workers.items():
+            if worker.retry_now():
+                self._to_sync[uid] = worker
 
     def stop(self, uid: str, now: float, grace: float | None = None) -> None:
         """Delete a pod: end its containers within ``grace`` seconds, by default those that the pod asks for.
@@ -226,7 +245,9 @@ class Kubelet:
                 ready = next(each["status"] for each in status["conditions"] if each["type"] == "Ready")
                 self._context.hosts_files.set_ready(pod.obj, ready == "True")
             gone = pod.over and pod.deleted
-            changes.append(PodChange(uid, status, gone, tuple(pod.settled), tuple(pod.events)))
+            changes.append(
+                PodChange(uid, status, gone, tuple(pod.settled), tuple(pod.events), pod.mount_error)
+            )
             pod.changed = pod.urgent = False
             pod.settled, pod.events = [], []
             if pod.over:

@@ -168,6 +168,9 @@ def container_ended(context: KubeletContext, pod: Pod, container: Container, exi
     if container.message_file is not None:
         context.messages.release(container.message_file)
         container.message_file = None
+    if container.work_folder is not None:
+        context.work.release(container.work_folder)
+        container.work_folder = None
     container.terminated = terminated(exit_, message)
     log.info(
         "container %(container)s of pod %(pod)s ended with %(code)d",

@@ -104,6 +104,13 @@ class HostsFiles:
         self._removed: deque[tuple[float, str, str]] = deque()
         """When a pod ended, its namespace and its uid."""
 
+    def services(self, namespace: str) -> dict[str, str]:
+        """The Services of a namespace, each with its address."""
+        return {
+            each["metadata"]["name"]: str((each.get("spec") or {}).get("clusterIP") or "")
+            for each in self._services(namespace)
+        }
+
     def add_pod(self, pod: Mapping[str, Any], ip: str) -> str | None:
         """A pod comes; the hosts file it is to see, or None where there are no Services."""
         namespace = pod["metadata"]["namespace"]

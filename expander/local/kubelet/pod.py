@@ -58,6 +58,8 @@ class Pod:
         self.qos_class = qos_class(self.spec)
         self.hosts_file: str | None = None
         self.volumes: dict[str, Volume] | None = None
+        self.mount_error: str | None = None
+        """Why there are no volumes yet, once that was tried."""
         self.termination: PodTermination | None = None
         """Set once the pod is being terminated."""
         self.over = False

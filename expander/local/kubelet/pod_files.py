@@ -7,7 +7,8 @@ can cost fifty times what one more file in a folder does.
 ``<folder>/pods/<namespace>_<name>_<uid>/<volume>`` holds a volume; those in memory are elsewhere, by the
 pod's uid. Folders are private to this user. ``<folder>/messages`` holds what containers give
 as termination messages: as many files as containers run at a time, each used again once its message is in
-the status, for a new file costs more than all else that a container needs of the kubelet.
+the status, for a new file costs more than all else that a container needs of the kubelet. So are the folders
+in ``<folder>/work``, in which containers start that have no file system of their own.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from expander.kube.objects import statuses_of
 
 MESSAGES = "messages"
 """The folder of the termination messages."""
+
+WORK = "work"
+"""The folder of the working directories of containers without files of their own."""
 
 SHARED_MEMORY = Path("/dev/shm")
 MAX_NAME_CHARS = 72
@@ -116,7 +120,7 @@ class PodFiles:
         """Let a container that runs as another user, without mounts of its own, get to its files."""
         volumes = os.path.dirname(self._volumes)
         root = os.path.dirname(volumes)
-        above = (root, f"{root}/{MESSAGES}", volumes, os.path.dirname(self._memory))
+        above = (root, f"{root}/{MESSAGES}", f"{root}/{WORK}", volumes, os.path.dirname(self._memory))
         for folder in (*above, self._volumes, self._memory):
             if os.path.isdir(folder):
                 os.chmod(folder, 0o711)
@@ -203,6 +207,40 @@ class MessageFiles:
         """Empty the file, or make it; a link in its place is not followed."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
         os.close(os.open(path, flags, 0o600))
+
+
+class WorkFolders:
+    """Empty folders in which containers start, in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(Path(folder).absolute())
+        self._free: list[str] = []
+        self._count = 0
+
+    def acquire(self, user: int | None) -> str:
+        """A folder that nobody uses; ``user`` is whose it is, where that is not this one."""
+        if self._free:
+            return _given(self._free.pop(), user)
+        path = f"{self._folder}/{self._count}"
+        self._count += 1
+        remove_tree(path)  # an earlier run may have left it
+        make_private(path)
+        return _given(path, user)
+
+    def release(self, path: str) -> None:
+        """The container that started in it has ended; what it left is removed."""
+        try:
+            os.rmdir(path)
+        except OSError:
+            remove_tree(path)
+        make_private(path)
+        self._free.append(path)
+
+
+def _given(folder: str, user: int | None) -> str:
+    if os.geteuid() == 0:
+        os.chown(folder, os.geteuid() if user is None else user, -1)
+    return folder
 
 
 def needs_message_file(spec: Mapping[str, Any], isolates: bool) -> bool:

@@ -109,6 +109,17 @@ class PodWorker:
             container_ended(self._context, pod, launched, event)
             pod.settled.append(event.key)
 
+    def retry_now(self) -> bool:
+        """Look again for what was missing, without waiting; whether something was."""
+        missing = self._retry_volumes_at is not None and self.pod.volumes is None
+        if missing:
+            self._retry_volumes_at = 0.0
+        for container in self.pod.all:
+            if container.state is State.WAITING and container.reason == "CreateContainerConfigError":
+                container.not_before = 0.0
+                missing = True
+        return missing
+
     def terminate(self, now: float, grace: float | None, why: PodTermination | None = None) -> None:
         """End the pod within ``grace`` seconds; None is what the pod asks for."""
         pod = self.pod
@@ -157,11 +168,13 @@ class PodWorker:
                 pod.files.remove_volumes()
             pod.volumes = prepare(pod.obj, pod.files, context.sources, pod.node_info)
         except (VolumeError, OSError) as error:
-            pod.record_event("Warning", "FailedMount", str(error))
+            pod.mount_error = str(error)
+            pod.record_event("Warning", "FailedMount", pod.mount_error)
             pod.mark_status_changed()
             self._retry_volumes_at = now + RETRY_SECONDS
             pod.wake_at(self._retry_volumes_at)
             return False
+        pod.mount_error = None
         if context.isolates:
             pod.hosts_file = context.hosts_files.add_pod(pod.obj, pod.node_info.pod_ip)
         return True

@@ -43,7 +43,7 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
         cwd=spec.get("workingDir") or None,
         mounts=shown,
         hostname=hostname(pod.obj),
-        hosts={} if pod.hosts_file or not context.isolates else own_names(pod.obj, pod.node_info.pod_ip),
+        hosts=_names(context, pod),
         user=user,
         group=security.get("runAsGroup"),
         groups=_groups(pod.spec),
@@ -52,6 +52,15 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
         memory=ceil(parse(str(limits["memory"]))) if "memory" in limits else None,
         cpus=float(parse(str(limits["cpu"]))) if "cpu" in limits else None,
     )
+
+
+def _names(context: KubeletContext, pod: Pod) -> dict[str, str]:
+    """The names that the runtime is to give the container: where it has no hosts file, its own; where it
+    cannot have any, those of Services that it will not find.
+    """
+    if not context.isolates:
+        return context.hosts_files.services(pod.metadata["namespace"])
+    return {} if pod.hosts_file else own_names(pod.obj, pod.node_info.pod_ip)
 
 
 def exec_config(launch: Launch, command: Sequence[str], key: str, log: str) -> Launch:
@@ -121,6 +130,8 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
                 *launch.mounts,
                 Mount(container.message_file, container.spec["terminationMessagePath"]),
             ]
+        if launch.cwd is None and not context.isolates:
+            launch.cwd = container.work_folder = context.work.acquire(launch.user)
         if launch.user not in (None, os.geteuid()) and not context.isolates:
             pod.files.let_others_pass()
     except (ConfigError, OSError, ValueError) as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.dataclass import dataclass
+from expander.base.state_dir import make_private
 from expander.local.kubelet.env import (
     Lookup,
     expand,
@@ -84,11 +85,13 @@ class Volume:
 class VolumeSources:
     """Where the contents of volumes come from.
 
-    ``claims``: folders by name of the claim, or namespace/name.
+    ``claims``: folders by name of the claim, or namespace/name. A PersistentVolumeClaim that has none there
+    but is an object gets one below ``claim_folder``.
     """
 
     lookup: Lookup
     claims: Mapping[str, Path]
+    claim_folder: Path
 
 
 def prepare(
@@ -125,7 +128,7 @@ def _volume(
     if "persistentVolumeClaim" in volume:
         claim = volume["persistentVolumeClaim"]
         return Volume(
-            _claimed(sources.claims, pod["metadata"]["namespace"], claim["claimName"]),
+            _claimed(sources, pod["metadata"]["namespace"], claim["claimName"], group),
             bool(claim.get("readOnly")),
         )
     if "emptyDir" in volume or "ephemeral" in volume:
@@ -160,8 +163,12 @@ def _of_host(source: Mapping[str, Any]) -> str:
     return str(path)
 
 
-def _claimed(claims: Mapping[str, Path], namespace: str, name: str) -> str:
-    path = claims.get(f"{namespace}/{name}", claims.get(name))
+def _claimed(sources: VolumeSources, namespace: str, name: str, group: int | None) -> str:
+    path = sources.claims.get(f"{namespace}/{name}", sources.claims.get(name))
+    if path is None and sources.lookup("PersistentVolumeClaim", namespace, name) is not None:
+        folder = sources.claim_folder / namespace
+        make_private(folder)
+        return _empty(str(folder.joinpath(*safe_parts(name))), group)
     if path is None:
         raise VolumeError(
             f'persistentvolumeclaim "{name}" not found: no folder of this machine stands for it'

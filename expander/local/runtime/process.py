@@ -34,12 +34,16 @@ class ProcessRuntime:
         )
 
     def caveat(self, launch: Launch) -> str | None:
-        """The mounts that are not where the container looks for them."""
+        """The mounts that are not where the container looks for them, and the names it will not find."""
         missing = [mount for mount in launch.mounts if not _is_there(mount)]
-        if not missing:
-            return None
-        places = ", ".join(f"{mount.target} (in ${mount_variable(mount.target)})" for mount in missing)
-        return f"the process runtime mounts nothing; the container does not see {places}"
+        lacks = []
+        if missing:
+            places = ", ".join(f"{mount.target} (in ${mount_variable(mount.target)})" for mount in missing)
+            lacks.append(f"the process runtime mounts nothing; the container does not see {places}")
+        if launch.hosts:
+            names = ", ".join(launch.hosts)
+            lacks.append(f"the process runtime has no names: those of Services ({names}) do not resolve")
+        return "; ".join(lacks) or None
 
 
 def mount_variable(target: str) -> str:

@@ -25,18 +25,18 @@ class Mount:
 class Launch:
     """One container to start.
 
-    ``key`` names it in all that is said about it later and is never used twice in a state folder. ``argv`` is
-    the whole command line; its first word is looked up in the container's PATH unless it has a slash. ``env``
-    is the whole environment: nothing of expander's own is added but what a container runtime adds when it
-    is missing (PATH, HOME, HOSTNAME). ``cwd`` of None is the root of the container's files. ``log`` is the
-    file that gets a record for each line of stdout and stderr (see `log_writer`). ``hosts`` maps names to
-    addresses for /etc/hosts. ``user``, ``group`` and ``groups`` are numbers; None means as the image has
-    it. ``memory`` is a limit in bytes, ``cpus`` one in cores. ``tmp`` is a folder that becomes the
-    container's /tmp; without it /tmp is in memory and private where the runtime can do that.
-    ``replaces_entrypoint`` is False when the container has no command of its own, so that ``argv`` is only
-    the arguments of the image's; it makes a difference where there are real images. ``inside`` is the key of
-    a running container that the command is to run in, with ``env`` and ``cwd``; a runtime that cannot do
-    that starts it in surroundings that are alike.
+    ``key`` names it in all that is said about it later and is never used twice in a state folder. ``argv``
+    is the whole command line; its first word is looked up in the container's PATH unless it has a slash.
+    ``env`` is the whole environment: nothing of expander's own is added but what a container runtime adds
+    when it is missing (PATH, HOME, HOSTNAME). ``cwd`` of None is the root of the container's files. ``log``
+    is the file that gets a record for each line of stdout and stderr (see `log_writer`). ``hosts`` maps
+    names to addresses for /etc/hosts; a runtime that cannot give them says so. ``user``, ``group`` and
+    ``groups`` are numbers; None means as the image has it. ``memory`` is a limit in bytes, ``cpus`` one in
+    cores. ``tmp`` is a folder that becomes the container's /tmp; without it /tmp is in memory and private
+    where the runtime can do that. ``replaces_entrypoint`` is False when the container has no command of its
+    own, so that ``argv`` is only the arguments of the image's; it makes a difference where there are real
+    images. ``inside`` is the key of a running container that the command is to run in, with ``env`` and
+    ``cwd``; a runtime that cannot do that starts it in surroundings that are alike.
     """
 
     key: str

@@ -53,6 +53,13 @@ def select_runtime(
     return ProcessRuntime(), f"runtime process ({reason}): no isolation, no mounts; {_MACHINE}"
 
 
+def provides_image(runtime: Runtime, image: str) -> bool:
+    """Whether the runtime has files for the image, or fetches it and says itself when it cannot."""
+    if isinstance(runtime, SandboxRuntime):
+        return runtime.images.root(image) is not None
+    return isinstance(runtime, EngineRuntime)
+
+
 def _bubblewrap() -> bubblewrap.Bubblewrap | str:
     return bubblewrap.find_bubblewrap() if sys.platform == "linux" else "bubblewrap needs Linux"
 

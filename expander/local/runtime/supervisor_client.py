@@ -85,7 +85,7 @@ class SupervisorClient:
         except CannotStart as error:
             self._send((wire.REFUSE, launch.key, str(error)), launch.key)
             return
-        if launch.mounts and not self.runtime.isolates:
+        if (launch.mounts or launch.hosts) and not self.runtime.isolates:
             caveat = self.runtime.caveat(launch)
             if caveat is not None and caveat not in self._told:
                 self._told.add(caveat)

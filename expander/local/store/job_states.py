@@ -28,6 +28,7 @@ _BY_PHASE: Final = {
 """Of a Volcano Job: the phases in which nothing of it runs."""
 
 _BY_CONDITION: Final = {"Complete": SUCCEEDED, "Failed": FAILED}
+_BY_POD_PHASE: Final = {"Running": RUNNING, "Succeeded": SUCCEEDED, "Failed": FAILED}
 _ENDED: Final = ("Succeeded", "Failed")
 
 
@@ -44,6 +45,11 @@ def pod_state(pod: Mapping[str, Any]) -> str:
     if metadata.get("finalizers") or metadata.get("deletionTimestamp"):
         return OPEN
     return CLOSED if (pod.get("status") or {}).get("phase") in _ENDED else OPEN
+
+
+def pod_run_state(pod: Mapping[str, Any]) -> str:
+    """The state of a pod without a Job, by its phase, in the words of `JOB_STATES`."""
+    return _BY_POD_PHASE.get((pod.get("status") or {}).get("phase") or "", PENDING)
 
 
 def job_state(job: Mapping[str, Any]) -> str:

@@ -44,6 +44,13 @@ def test_what_is_asked_for_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         select.select_runtime("podman")
 
 
+def test_a_runtime_has_the_images_it_was_given_or_fetches_them() -> None:
+    assert select.provides_image(SandboxRuntime(GOOD, {"a": "/a"}), "a")
+    assert not select.provides_image(SandboxRuntime(GOOD, {"a": "/a"}), "b")
+    assert select.provides_image(EngineRuntime("podman", "/podman"), "b")
+    assert not select.provides_image(ProcessRuntime(), "b")
+
+
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(UsageError, match="no runtime is called 'warp'"):
         select.select_runtime("warp")
