@@ -19,7 +19,7 @@ from expander.group.table import Row
 from expander.kube.objects import Change, Object, Selection, uid_of
 from expander.kube.selectors import parse
 from expander.sinks.stream import output_error
-from expander.submit.finished import finished_lines
+from expander.submit.finished import append_finished, finished_lines
 
 CHUNK_BYTES: Final = 1 << 16
 
@@ -28,8 +28,12 @@ SUBMISSIONS_FOLDER: Final = "submit"
 
 
 class CollectedJob(NamedTuple):
-    """A Job that was deleted, its pods, and the file of each log by (pod name, container, previous)."""
+    """A Job that was deleted, its pods, and the file of each log by (pod name, container, previous).
 
+    ``entry`` is that of the record.
+    """
+
+    entry: Mapping[str, Any]
     job: Object
     pods: list[Object]
     logs: Mapping[tuple[str, str, bool], Path]
@@ -73,7 +77,8 @@ def _parsed(entry: Mapping[str, Any]) -> CollectedJob:
     logs = {
         (pod, container, bool(previous)): folder / path for pod, container, previous, path in entry["logs"]
     }
-    return CollectedJob(entry["job"], entry["pods"], logs)
+    kept = {name: entry[name] for name in ("job", "pods", "folder", "logs")}
+    return CollectedJob(kept, entry["job"], entry["pods"], logs)
 
 
 class CollectedSource(ClusterSource):
@@ -83,18 +88,28 @@ class CollectedSource(ClusterSource):
         self,
         transport: Transport,
         selection: Selection,
-        collected: Mapping[tuple[str, str], CollectedJob],
+        record: Path,
         patience: float = RETRY_BUDGET_SECONDS,
     ) -> None:
         super().__init__(transport, selection, patience)
+        self._record = record
         selector = parse(selection.selector)
         self._collected = {
             key: one
-            for key, one in collected.items()
+            for key, one in read_record(record).items()
             if selection.namespace in (None, key[0]) and selector.matches(one.job["metadata"].get("labels"))
         }
         self._by_uid = {uid_of(one.job): one for one in self._collected.values()}
         self._by_pod = {uid_of(pod): one for one in self._collected.values() for pod in one.pods}
+
+    def annotate(self, job: Object, annotations: Mapping[str, str]) -> None:
+        """Set annotations of a collected Job in the record; does nothing for any other."""
+        one = self._by_uid.get(uid_of(job))
+        if one is not None:
+            metadata = job["metadata"]
+            both = {**(metadata.get("annotations") or {}), **annotations}
+            entry = {**one.entry, "job": {**one.job, "metadata": {**metadata, "annotations": both}}}
+            append_finished(self._record, entry)
 
     def jobs(self) -> Iterator[Object]:
         """See `Reader`."""

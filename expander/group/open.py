@@ -12,10 +12,9 @@ from expander.kube.selectors import NAME
 from expander.manifests.edits import GROUP_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
     from expander.group.cluster_source import ClusterSource
-    from expander.group.collected import CollectedJob
     from expander.group.local_source import LocalSource
     from expander.group.local_watch import GroupFolders
 
@@ -137,23 +136,23 @@ def _cluster_source(selector: GroupSelector, collected: bool) -> ClusterSource:
         raise InputError(error.problems[0].message, hint=hint) from None
     namespace = None if selector.everywhere else selector.namespace or transport.namespace
     selection = Selection(namespace, _label_selector(selector))
-    if collected and (found := _collected(selector, transport.server)):
+    if collected and (record := _record_of(selector, transport.server)) is not None:
         from expander.group.collected import CollectedSource
 
-        return CollectedSource(transport, selection, found)
+        return CollectedSource(transport, selection, record)
     return ClusterSource(transport, selection)
 
 
-def _collected(selector: GroupSelector, server: str) -> Mapping[tuple[str, str], CollectedJob]:
-    """The Jobs of the group that were collected and deleted; a file per group and cluster tells."""
+def _record_of(selector: GroupSelector, server: str) -> Path | None:
+    """The record of the Jobs of the group that were collected and deleted, if there is one."""
+    if selector.group is None:
+        return None
+    from expander.group.collected import SUBMISSIONS_FOLDER
+    from expander.submit.finished import record_path
     from expander.submit.journal import journal_file
 
-    if selector.group is None:
-        return {}
-    from expander.group.collected import SUBMISSIONS_FOLDER, read_record
-    from expander.submit.finished import record_path
-
-    return read_record(record_path(journal_file(state_folder(SUBMISSIONS_FOLDER), selector.group, server)))
+    path = record_path(journal_file(state_folder(SUBMISSIONS_FOLDER), selector.group, server))
+    return path if path.exists() else None
 
 
 def _elsewhere_hint(selector: GroupSelector) -> str | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, SourceLocation
 from expander.group.bookkeeping import PENDING_FILE, PendingRetries
+from expander.group.collected import CollectedSource
 from expander.group.retry_plan import RetryCandidate, RetryPlan, manifest_of
 from expander.group.saved_logs import save_logs
 from expander.group.source import Reader
@@ -103,7 +104,10 @@ class ClusterRetry:
         for made in parts.values():
             source = made[0].source
             indexes = [candidate.index for candidate in made if candidate.index is not None]
-            self._writer.annotate("Job", source, {RETRIED_ANNOTATION: with_retried(source, indexes)})
+            annotations = {RETRIED_ANNOTATION: with_retried(source, indexes)}
+            self._writer.annotate("Job", source, annotations)
+            if isinstance(self._reader, CollectedSource):
+                self._reader.annotate(source, annotations)
 
     def _take_aside(self) -> Iterator[RetryOutcome]:
         aside, self._aside = self._aside, []

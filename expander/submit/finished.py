@@ -6,6 +6,7 @@ of them may be damaged; numbers tell when lines are missing in both.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
@@ -65,24 +66,33 @@ class FinishedJobs:
         self._journal.sync()
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        line = sealed(entry)
+        append_finished(self._path, entry)
+
+
+def append_finished(path: Path, entry: Mapping[str, Any]) -> None:
+    """Append an entry to the record at ``path``, whole or not at all; durable on return. Raises OutputError.
+
+    A later entry of a Job replaces the one before.
+    """
+    line = sealed(entry)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            size = os.fstat(file).st_size
+            if size and os.pread(file, 1, size - 1) != b"\n":
+                line = b"\n" + line  # the process before ended in the middle of a line
             try:
-                size = os.fstat(file).st_size
-                if size and os.pread(file, 1, size - 1) != b"\n":
-                    line = b"\n" + line  # the process before ended in the middle of a line
-                try:
-                    while line:
-                        line = line[os.write(file, line) :]
-                    os.fsync(file)
-                except OSError:
-                    os.ftruncate(file, size)
-                    raise
-            finally:
-                os.close(file)
-        except OSError as error:
-            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
+                while line:
+                    line = line[os.write(file, line) :]
+                os.fsync(file)
+            except OSError:
+                os.ftruncate(file, size)
+                raise
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def finished_lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:

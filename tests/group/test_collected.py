@@ -76,9 +76,22 @@ def test_a_damaged_record_loses_the_damaged_lines_only(
     path.write_bytes(damaged)
     found = read_record(path)
     assert ("default", "b") in found
-    CollectedSource(cast(Transport, SimpleNamespace(server="")), Selection(None, ""), found)
+    CollectedSource(cast(Transport, SimpleNamespace(server="")), Selection(None, ""), path)
     cut = text[: int(share * len(text))]
     path.write_bytes(cut)
     only_its_end_is_missing = text[len(cut) : len(cut) + 1] == b"\n"
     whole = cut.count(b"\n") + only_its_end_is_missing
     assert len(read_record(path)) == max(0, whole - 1)  # the first line is no Job
+
+
+def test_annotations_of_a_collected_job_are_kept_in_the_record(tmp_path: Path) -> None:
+    path = recorded(tmp_path, "a")
+    source = CollectedSource(cast(Transport, SimpleNamespace(server="")), Selection(None, ""), path)
+    before = read_record(path)["default", "a"]
+    source.annotate(before.job, {"expander/retried-indexes": "1,3"})
+    after = read_record(path)["default", "a"]
+    assert after.job["metadata"]["annotations"]["expander/retried-indexes"] == "1,3"
+    assert (after.pods, after.logs, after.job["status"]) == (before.pods, before.logs, before.job["status"])
+    other = {"metadata": {"name": "b", "namespace": "default", "uid": "another"}}
+    source.annotate(other, {"x": "y"})
+    assert [*read_record(path)] == [("default", "a")]

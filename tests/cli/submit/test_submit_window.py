@@ -139,6 +139,37 @@ def test_after_delete_finished_the_group_goes_on_from_what_was_collected(
         assert "no Jobs of group load" in told("status", "--group", "load").err
 
 
+def test_a_collected_indexed_job_is_complete_when_its_failed_indexes_were_retried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    gate = tmp_path / "gate"
+    path = template(tmp_path, suspend=False, command=f'["sh", "-c", "test $ITEM = good || test -e {gate}"]')
+    text = (
+        Path(path)
+        .read_text()
+        .replace(', number: "$ITEM"', "")
+        .replace("spec:\n", "spec:\n  backoffLimit: 1\n", 1)
+    )
+    Path(path).write_text(text)
+    with cluster(tmp_path, "--backoff-base", "10ms") as server:
+
+        def told(*arguments: str) -> Answer:
+            return run(*arguments, "--kubeconfig", str(server.kubeconfig))
+
+        assert told("submit", path, "good", "bad", "--as", "indexed", "--delete-finished").code == 1
+        assert jobs(server) == []
+        gate.touch()
+        answer = told("retry", "--group", "load")
+        assert answer.code == 0, answer.err
+        assert told("wait", "--group", "load").code == 0
+        states = list(csv.DictReader(told("status", "--group", "load", "-o", "csv").out.splitlines()))
+        assert {row["state"] for row in states} == {"Complete"}
+        assert len(states) == 2
+        again = told("retry", "--group", "load")
+        assert (again.code, again.out) == (0, ""), again.err
+
+
 def test_an_interrupt_leaves_what_is_not_finished_to_resume(tmp_path: Path) -> None:
     path = template(tmp_path, suspend=False, command='["sleep", "600"]')
     with cluster(tmp_path) as server:
