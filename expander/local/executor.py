@@ -134,8 +134,6 @@ class Executor(ApiOperations):
 
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
         self._take_up(chosen, kubelet, hold)
-        self._poll = select.poll()
-        self._poll.register(self._supervisor.fileno(), select.POLLIN)
 
     def _take_up(
         self,
@@ -146,6 +144,8 @@ class Executor(ApiOperations):
         """Start the supervisor and the kubelet, and go on with what an earlier executor left."""
         ends = recovery.recorded_ends(self._state.runs)
         self._supervisor = SupervisorClient(self._state.runs, runtime)
+        self._poll = select.poll()
+        self._poll.register(self._supervisor.fileno(), select.POLLIN)
         self._kubelet = kubelet(self._supervisor)
         now = self._clock()
         for pod in recovery.restore(self._control, ends, self._state.runs, kubelet, now, hold=hold):
