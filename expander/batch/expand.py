@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from expander.base.errors import InputError, ItemError, Problem
 from expander.batch.unique_names import NAMES_NEEDED, UniqueNames
-from expander.batch.validator import Validator
+from expander.batch.validator import Validator, locate
 from expander.items import Item
 from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION
@@ -160,11 +160,11 @@ def _collision(manifest: Manifest, first: str) -> ItemError:
     words = f"duplicate {manifest.kind} name {manifest.name!r}{place}, already used by {holder}"
     hint = "names must be unique within a batch"
     if item:
-        hint = "use what differs between items in metadata.name ($INDEX always does)"
+        hint = "use what differs between items in metadata.name ($INDEX always does); --unique drops repeats"
     if not manifest.name:
         words = f"each {manifest.kind} needs a name of its own, and this one has none"
         hint = f"use $ITEM or $INDEX in metadata.name; {NAMES_NEEDED}"
-    return ItemError(Problem(words, manifest.where, item, "metadata.name", hint))
+    return ItemError(Problem(words, locate(manifest, ("metadata", "name")), item, "metadata.name", hint))
 
 
 class ShapedExpansion(Expansion):

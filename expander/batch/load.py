@@ -9,7 +9,7 @@ from typing import Any
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, UsageError
 from expander.base.regex import regex
-from expander.base.yaml import read_chunk
+from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of
 from expander.batch.unique_names import UniqueNames, duplicate_name
 from expander.batch.validator import Validator
@@ -27,14 +27,22 @@ _REFERENCE = regex(r"(?<!\$)\$(?:ITEM|INDEX)\b|(?<!\$)\$\{(?:ITEM|INDEX)[.}]")
 def is_template(arguments: Sequence[str], has_items: bool) -> bool:
     """Whether the first of ``arguments`` is a template and the rest are items, not paths of manifests.
 
-    It is when items come from elsewhere too, when its name says Jinja2, and when its text refers to an item.
+    It is when items come from elsewhere too, when its name says Jinja2, and when its text refers to an item;
+    standard input is, when none of the others is there as a path.
     """
     first = arguments[0]
     if has_items or TemplateFile.is_jinja(first):
         return True
-    if first == "-" or not os.path.isfile(first):
+    if first == "-":
+        return len(arguments) > 1 and not any(map(os.path.exists, arguments[1:]))
+    if not os.path.isfile(first):
         return False
-    return _REFERENCE.search(TemplateFile(first).text) is not None
+    return refers_to_item(first)
+
+
+def refers_to_item(path: str) -> bool:
+    """Whether the text of the file ``path`` refers to an item, as ``$ITEM`` does."""
+    return _REFERENCE.search(TemplateFile(path).text) is not None
 
 
 def from_paths(
@@ -52,13 +60,28 @@ def from_paths(
     for path in files_of(paths):
         source = "<stdin>" if path == "-" else path
         for chunk in chunks_of(path):
-            for document in read_chunk(chunk, source):
+            for document in _documents(chunk, source):
                 for tree in _objects(document.data, document.position()):
                     apply_edits(tree, edits)
                     manifest = Manifest(tree, document.position())
                     if taken.add([manifest]):
                         raise duplicate_name(manifest)
                     yield from [manifest] if validator is None else validator.accepted([manifest], on_error)
+
+
+_JINJA = regex(r"\{[{%#].*[}%#]\}")
+
+
+def _documents(chunk: Chunk, source: str) -> Iterator[Document]:
+    """The documents of a chunk. Raises InputError, with a hint when it looks like a Jinja2 template."""
+    try:
+        yield from read_chunk(chunk, source)
+    except InputError as error:
+        problem = error.problems[0]
+        if _JINJA.search(chunk.text):
+            hint = "is it a Jinja2 template? use --engine jinja2"
+            raise InputError(problem.message, where=problem.where, hint=hint) from None
+        raise
 
 
 def _objects(data: Any, where: SourceLocation) -> list[dict[str, Any]]:

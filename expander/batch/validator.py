@@ -70,8 +70,12 @@ def _shape(manifest: Manifest) -> object:
     return manifest.compiled if isinstance(manifest, RenderedManifest) else manifest.kind
 
 
-def _problem(manifest: Manifest, finding: Finding, item: str | None) -> Problem:
-    where: SourceLocation = manifest.where
+def locate(manifest: Manifest, steps: Sequence[str | int]) -> SourceLocation:
+    """The place of the field at ``steps`` in the template; of the manifest where that is not known."""
     if isinstance(manifest, RenderedManifest):
-        where = manifest.compiled.locate(finding.steps)
-    return Problem(finding.message, where, item, finding.path or None)
+        return manifest.compiled.locate(steps)
+    return manifest.where
+
+
+def _problem(manifest: Manifest, finding: Finding, item: str | None) -> Problem:
+    return Problem(finding.message, locate(manifest, finding.steps), item, finding.path or None)

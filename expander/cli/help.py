@@ -12,7 +12,18 @@ from expander.base.regex import regex
 from expander.cli.options.log import log_options, start_log
 
 SECTIONS: Final = {
-    "Items": ("sources", "combine", "include", "exclude", "slice", "limit"),
+    "Items": (
+        "sources",
+        "delimiter",
+        "no_header",
+        "columns",
+        "unique",
+        "combine",
+        "include",
+        "exclude",
+        "slice",
+        "limit",
+    ),
     "Template": (
         "engine",
         "text",

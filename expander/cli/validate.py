@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from expander.cli.help import Page
 from expander.cli.options.log import verbosity
 from expander.cli.options.params import LabelKey
-from expander.cli.output.streams import Output
+from expander.cli.output.streams import Output, say
 from expander.cli.output.validate import FORMATS, report_of
 
 EXAMPLES = """
@@ -82,6 +84,18 @@ def command(
         report.add(verdict)
     report.finish(validation)
     out.finish()
+    if validation.counts["invalid"] or validation.counts["error"]:
+        _tell_templates(paths)
     counts = validation.counts
     failed = counts["invalid"] or counts["error"] or (strict_warnings and validation.warned)
     return 1 if failed else 0
+
+
+def _tell_templates(paths: tuple[str, ...]) -> None:
+    """Say of files that are templates how what they make is validated."""
+    from expander.batch.load import refers_to_item
+    from expander.render.template_file import TemplateFile
+
+    for path in filter(os.path.isfile, paths):
+        if TemplateFile.is_jinja(path) or refers_to_item(path):
+            say(f"hint: {path} is a template: `expander expand {path} ITEM... --dry-run` validates it")

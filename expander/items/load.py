@@ -12,6 +12,7 @@ from expander.base.errors import UsageError, suggest
 from expander.base.regex import regex
 from expander.items.combine import COMBINATIONS
 from expander.items.formats.registry import STDIN
+from expander.items.formats.table import Table
 from expander.items.item import Item
 from expander.items.source import Source, arguments
 from expander.items.source_spec import parse_source
@@ -45,7 +46,10 @@ class ItemSpec:
     ``arguments`` are literal values; with ``sources`` (texts for `parse_source`) they are the first
     source. Several sources are combined by ``combine``. Then ``exclude`` drops items, ``include``
     extends or adds some (see `expander.items.matrix`), ``slice`` (``START:STOP[:STEP]``, from 0,
-    STOP not included) picks from what is left and ``limit`` keeps at most so many.
+    STOP not included) picks from what is left and ``limit`` keeps at most so many; with ``unique`` each value
+    is there once, the first time. ``delimiter`` is what stands between the columns of CSV and TSV sources,
+    and of lines; with ``no_header`` their first row is an item too, and its columns are 1, 2, ... unless
+    ``columns`` names them.
     """
 
     arguments: tuple[str, ...] = ()
@@ -55,17 +59,28 @@ class ItemSpec:
     exclude: tuple[str, ...] = ()
     slice: str | None = None
     limit: int | None = None
+    unique: bool = False
+    delimiter: str | None = None
+    no_header: bool = False
+    columns: tuple[str, ...] = ()
 
 
-def items(spec: ItemSpec, *, stdin: BinaryIO | None = None) -> Iterator[Item]:
+def items(
+    spec: ItemSpec,
+    *,
+    stdin: BinaryIO | None = None,
+    on_header: Callable[[str, list[str]], None] | None = None,
+    on_dropped: Callable[[int], None] | None = None,
+) -> Iterator[Item]:
     """The items of ``spec``, lazily, numbered from 1 in the order they are expanded.
 
     What is wrong with ``spec`` itself raises UsageError here, before anything is read. Reading raises
     InputError for a source that cannot be used and UsageError for include or exclude texts that do
-    not fit the items. ``stdin`` is what ``-`` reads, by default the process's own. Closing the
-    iterator closes the files.
+    not fit the items. ``stdin`` is what ``-`` reads, by default the process's own. ``on_header`` gets the
+    names that the first row of a table gives its columns, ``on_dropped`` how many repeated items were left
+    out, if any. Closing the iterator closes the files.
     """
-    source = _combined(spec, stdin)
+    source = _combined(spec, stdin, on_header)
     change = _matrix(spec)
     part = slice(None) if spec.slice is None else parse_slice(spec.slice)
     if spec.limit is not None and spec.limit < 0:
@@ -73,7 +88,9 @@ def items(spec: ItemSpec, *, stdin: BinaryIO | None = None) -> Iterator[Item]:
     stream = source.read()
     if change is not None:
         stream = change(stream, source.uniform)
-    if spec.exclude or spec.slice is not None or spec.limit is not None:
+    if spec.unique:
+        stream = _unique(stream, on_dropped)
+    if spec.exclude or spec.unique or spec.slice is not None or spec.limit is not None:
         stream = _part(stream, part, spec.limit)
     return stream
 
@@ -94,8 +111,13 @@ def _matrix(spec: ItemSpec) -> Callable[[Stream, bool], Stream] | None:
     return change
 
 
-def _combined(spec: ItemSpec, stdin: BinaryIO | None) -> Source:
-    sources = [parse_source(text, stdin=stdin) for text in spec.sources]
+def _combined(
+    spec: ItemSpec, stdin: BinaryIO | None, on_header: Callable[[str, list[str]], None] | None
+) -> Source:
+    table = Table(spec.delimiter, not (spec.no_header or spec.columns), spec.columns, on_header)
+    sources = [parse_source(text, stdin=stdin, table=table) for text in spec.sources]
+    if table.asked and not table.used:
+        raise UsageError("--delimiter, --no-header and --columns are for items in CSV or TSV (-i)")
     if spec.arguments or not sources:
         sources.insert(0, arguments(spec.arguments))
     if sum(source.label == STDIN for source in sources) > 1:
@@ -107,6 +129,26 @@ def _combined(spec: ItemSpec, stdin: BinaryIO | None) -> Source:
             hint=f"did you mean {near!r}?" if near else None,
         )
     return sources[0] if len(sources) == 1 else COMBINATIONS[spec.combine](sources)
+
+
+def _unique(stream: Stream, on_dropped: Callable[[int], None] | None) -> Stream:
+    """Each value once, the first time; 16 bytes are kept of each."""
+    import json
+    from hashlib import blake2b
+
+    seen: set[bytes] = set()
+    dropped = 0
+    with closing(stream):
+        for item in stream:
+            text = json.dumps(item.value, sort_keys=True).encode()
+            key = blake2b(text, digest_size=16).digest()
+            if key in seen:
+                dropped += 1
+            else:
+                seen.add(key)
+                yield item
+    if dropped and on_dropped is not None:
+        on_dropped(dropped)
 
 
 def _part(stream: Stream, part: slice, limit: int | None) -> Stream:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Generator, Iterable
 from itertools import count, repeat
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from expander.base.errors import UsageError, suggest
 from expander.base.regex import regex
@@ -21,6 +21,9 @@ from expander.items.formats.registry import (
 from expander.items.globs import glob_source, is_pattern
 from expander.items.item import Item, Scalar, Value
 from expander.items.source import PLAIN_COLUMN, Source, arguments, prefixed
+
+if TYPE_CHECKING:
+    from expander.items.formats.table import Table
 
 _RANGE = regex(r"(-?[0-9]{1,30})-(-?[0-9]{1,30})(?::(-?[0-9]{1,30}))?")
 _ROWS = regex(r"rows\s+([0-9]{1,30})\s*\.\.\s*([0-9]{1,30})\s+by\s+([0-9]{1,30})\s*")
@@ -88,12 +91,13 @@ def rows_source(text: str) -> Source | None:
     return Source(text, read, uniform=True, count=(last - first) // size + 1)
 
 
+_INTEGER = regex(r"0|-?[1-9][0-9]{0,17}")
 _NAME = regex(r"([A-Za-z_][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 _PREFIX = regex(r"([a-z]+):(.*)", re.DOTALL)
 _TRIED = "a range (0-99, 0-99:5), rows 1..1000 by 100, a pattern (*.png), FORMAT:PATH, NAME=A,B,C"
 
 
-def parse_source(spec: str, *, stdin: BinaryIO | None = None) -> Source:
+def parse_source(spec: str, *, stdin: BinaryIO | None = None, table: Table | None = None) -> Source:
     """The source that ``[NAME=]SOURCE`` stands for. Looks at the file system, reads nothing.
 
     SOURCE is the first of these that fits:
@@ -103,16 +107,16 @@ def parse_source(spec: str, *, stdin: BinaryIO | None = None) -> Source:
       decompressed);
     - ``FORMAT:PATH`` or ``FORMAT:-``; ``glob:PATTERN``; ``list:A,B,C``;
     - ``0-99``, ``0-99:5``; ``rows 1..10 by 3``; a pattern with ``*``, ``?`` or ``[``;
-    - after ``NAME=`` only: values with commas between them, ``A,B,C``.
+    - after ``NAME=`` only: values with commas between them, ``A,B,C``; integers if all of them are.
 
     ``NAME=`` names the column of plain values; see `named` for items that have columns. A text that
-    begins so is only read as a whole if it is an existing file.
+    begins so is only read as a whole if it is an existing file. ``table`` says how tables are read.
 
     Raises UsageError that says what was tried when nothing fits.
     """
     name = None if _exists(spec) else _NAME.fullmatch(spec)
     text = name[2] if name else spec
-    source = _source(text, stdin)
+    source = _source(text, stdin, table)
     if source is None and name and "," in text:
         source = _listed(text)
     if source is None:
@@ -120,11 +124,11 @@ def parse_source(spec: str, *, stdin: BinaryIO | None = None) -> Source:
     return prefixed(source, name[1]) if name else source
 
 
-def _source(text: str, stdin: BinaryIO | None) -> Source | None:
+def _source(text: str, stdin: BinaryIO | None, table: Table | None) -> Source | None:
     if text == "-":
-        return stdin_source(FORMATS["lines"], stdin)
+        return stdin_source(FORMATS["lines"], stdin, table)
     if _exists(text):
-        return file_source(_no_folder(text), format_of(text))
+        return file_source(_no_folder(text), format_of(text), table)
     if match := _PREFIX.fullmatch(text):
         prefix, rest = match[1], match[2]
         if prefix == "glob":
@@ -132,23 +136,47 @@ def _source(text: str, stdin: BinaryIO | None) -> Source | None:
         if prefix == "list":
             return _listed(rest)
         if form := find_format(prefix):
-            return _formatted(form, rest, stdin)
+            return _formatted(form, rest, stdin, table)
     return range_source(text) or rows_source(text) or (glob_source(text) if is_pattern(text) else None)
 
 
-def _formatted(form: ItemFormat, path: str, stdin: BinaryIO | None) -> Source:
+def _formatted(form: ItemFormat, path: str, stdin: BinaryIO | None, table: Table | None) -> Source:
     if path == "-":
-        return stdin_source(form, stdin)
+        return stdin_source(form, stdin, table)
     if not _exists(path):
         raise UsageError(f"no such file: {path!r}", hint=_nearest_file(path))
-    return file_source(_no_folder(path), form)
+    return file_source(_no_folder(path), form, table)
 
 
 def _listed(text: str) -> Source:
     values = text.split(",")
     if "" in values:
         raise UsageError(f"found {text!r}, expected comma-separated values, but one is empty")
-    return arguments(values, text)
+    if not all(map(_INTEGER.fullmatch, values)):
+        return arguments(values, text)
+
+    def read() -> Generator[Item, None, None]:
+        yield from map(Item, map(int, values), count(1), repeat(text))
+
+    return Source(text, read, uniform=True, count=len(values))
+
+
+_ITEM_EXTENSIONS = frozenset(extension for form in FORMATS.values() for extension in form.extensions)
+_SAMPLE_BYTES = 4096
+
+
+def holds_items(path: str) -> bool:
+    """Whether ``path`` is a file that looks like a list of items, by its name or by several lines of text."""
+    if not os.path.isfile(path):
+        return False
+    if os.path.splitext(path.lower().removesuffix(".gz"))[1] in _ITEM_EXTENSIONS:
+        return True
+    try:
+        with open(path, "rb") as file:
+            sample = file.read(_SAMPLE_BYTES)
+    except OSError:
+        return False
+    return b"\0" not in sample and len(sample.split(b"\n", 2)) > 2
 
 
 def _exists(path: str) -> bool:

@@ -34,7 +34,7 @@ class NameRule:
     """What a name may look like: a pattern for the whole text and a length in characters.
 
     ``words`` says it to a person; ``lower`` is whether a slug is lower-cased; ``empty`` whether the
-    empty text is allowed.
+    empty text is allowed; ``folds`` whether a value in capitals may become the one in small letters.
     """
 
     words: str
@@ -42,6 +42,7 @@ class NameRule:
     limit: int
     lower: bool = True
     empty: bool = False
+    folds: bool = False
 
     def accepts(self, text: str) -> bool:
         """Whether ``text`` is valid as it stands."""
@@ -51,11 +52,11 @@ class NameRule:
 
     def shortened(self, limit: int) -> NameRule:
         """The same rule with at most ``limit`` characters."""
-        return NameRule(self.words, self.pattern, min(limit, self.limit), self.lower, self.empty)
+        return NameRule(self.words, self.pattern, min(limit, self.limit), self.lower, self.empty, self.folds)
 
 
-SUBDOMAIN = NameRule("a DNS-1123 subdomain", regex(rf"{_LABEL}(?:\.{_LABEL})*"), 253)
-DNS_LABEL = NameRule("a DNS-1123 label", regex(_LABEL), 63)
+SUBDOMAIN = NameRule("a DNS-1123 subdomain", regex(rf"{_LABEL}(?:\.{_LABEL})*"), 253, folds=True)
+DNS_LABEL = NameRule("a DNS-1123 label", regex(_LABEL), 63, folds=True)
 LABEL_VALUE = NameRule(
     "a label value",
     regex(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"),
@@ -84,13 +85,18 @@ def joined_name(
     """A valid name from constant text and values, or None when the constant text itself is invalid.
 
     The name reads ``prefix values[0] between[0] values[1] ... suffix``. When the raw text is valid
-    it is the name. Otherwise each value becomes its slug, and a hash of all raw values is put behind
+    it is the name, also with values in capitals lower-cased: ``HG001`` is ``hg001``, and ``Hg001`` is not.
+    Otherwise each value becomes its slug, and a hash of all raw values is put behind
     the last one, so that different values never share a name by being cleaned alike; slugs are cut
     from the longest on when the name would be too long.
     """
     raw = prefix + _weave(values, between) + suffix
     if rule.accepts(raw):
         return raw
+    if rule.folds:
+        lower = [value.lower() if value == value.upper() else value for value in values]
+        if lower != values and rule.accepts(name := prefix + _weave(lower, between) + suffix):
+            return name
     mark = digest("\0".join(values))
     slugs = [slug(value, rule) for value in values]
     fixed = len(prefix) + sum(map(len, between)) + len(suffix) + HASH_LENGTH + 1

@@ -138,8 +138,8 @@ def test_hostile_items_stay_in_the_folder_and_keep_their_value(folder: Path) -> 
         "/etc/passwd",
         "x" * 300,
         "\U0001f600",
-        "A",
-        "a",
+        "Aa",
+        "aa",
         ".",
         "..",
         "",
@@ -411,3 +411,20 @@ def test_help_has_examples_and_the_version_names_the_accelerators() -> None:
     assert "Examples:" in run("expand", "-h").out
     assert "libyaml" in run("--version").out
     assert run("nonsense").code == 2
+
+
+def test_what_is_probably_meant_otherwise_is_said(folder: Path) -> None:
+    (folder / "names.txt").write_text("a\nb\n")
+    (folder / "names.csv").write_text("apple\nbanana\n")
+    forgotten = run("expand", "job-tmpl.yaml", "names.txt", "--dry-run", cwd=folder)
+    assert "-i names.txt reads the items in the file" in forgotten.err
+    header = run("expand", "job-tmpl.yaml", "-i", "names.csv", "--dry-run", cwd=folder)
+    assert "the first row, 'apple', names the column; --no-header" in header.err
+    twice = run("expand", "job-tmpl.yaml", "a", "b", "a", "--unique", "--dry-run", cwd=folder)
+    assert (twice.code, twice.err) == (0, "1 repeated item dropped\n")
+    repeated = run("expand", "job-tmpl.yaml", "a", "a", "--dry-run", cwd=folder)
+    assert repeated.err.startswith("error: job-tmpl.yaml:4:3: item 2 'a'")
+    jinja = run("run", "-", cwd=folder, stdin="{% for a in [1] %}\nkind: {{ a }}\n{% endfor %}\n")
+    assert "use --engine jinja2" in jinja.err
+    template = run("validate", "job-tmpl.yaml", cwd=folder)
+    assert "job-tmpl.yaml is a template: `expander expand job-tmpl.yaml ITEM... --dry-run`" in template.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
     from expander.batch.request import BatchRequest
-    from expander.items import ItemSpec
+    from expander.items import Item, ItemSpec
     from expander.render.template_file import TemplateFile
     from expander.shapes.shape import Shape
     from expander.shapes.work_queue import QueueBatch
@@ -160,6 +160,10 @@ def spec_of(arguments: tuple[str, ...], flags: Mapping[str, Any]) -> ItemSpec | 
         exclude=flags["exclude"],
         slice=flags["slice"],
         limit=flags["limit"],
+        unique=flags["unique"],
+        delimiter=flags["delimiter"],
+        no_header=flags["no_header"],
+        columns=tuple(flags["columns"].split(",")) if flags["columns"] else (),
     )
     return spec if spec.arguments or spec.sources or spec.include else None
 
@@ -178,20 +182,21 @@ def request_of(
     """
     from expander.batch.load import is_template
     from expander.batch.request import BatchRequest
-    from expander.items import items
     from expander.render.template_file import TemplateFile
 
     if flags["text"] and flags["engine"] not in (None, "text"):
         raise UsageError(f"--text means --engine text, not {flags['engine']}")
     batch: TemplateFile | tuple[str, ...] = arguments
     spec = None
-    if template or is_template(arguments, bool(flags["sources"] or flags["include"])):
+    found = None
+    if template or flags["engine"] or is_template(arguments, bool(flags["sources"] or flags["include"])):
         spec = spec_of(arguments[1:], flags)
         check_standard_input(arguments[0], spec)
         batch = TemplateFile(arguments[0])
+        found = None if spec is None else _items_of(spec, batch)
     return BatchRequest(
         batch=batch,
-        items=None if spec is None else items(spec),
+        items=found,
         engine="text" if flags["text"] else flags["engine"],
         values=read_values(flags["value_files"]),
         overrides=unique(flags["overrides"], "--set"),
@@ -210,6 +215,24 @@ def request_of(
         shape=shape_of(flags),
         selector=flags.get("selector"),
         on_queue=on_queue,
+    )
+
+
+def _items_of(spec: ItemSpec, template: TemplateFile) -> Iterator[Item]:
+    """The items, with a warning where an item, or a row, is probably meant for something else."""
+    from expander.items import items
+    from expander.items.source_spec import holds_items
+
+    if len(spec.arguments) == 1 and not spec.sources and holds_items(spec.arguments[0]):
+        file = spec.arguments[0]
+        warn(f"{file!r} is the only item; -i {file} reads the items in the file")
+
+    def on_header(source: str, names: list[str]) -> None:
+        if len(names) == 1 and names[0] not in template.text:
+            warn(f"{source}: the first row, {names[0]!r}, names the column; --no-header makes it an item")
+
+    return items(
+        spec, on_header=on_header, on_dropped=lambda count: say(f"{counted(count, 'repeated item')} dropped")
     )
 
 
@@ -232,8 +255,17 @@ item_options = all_of(
         "sources",
         multiple=True,
         metavar="SOURCE",
-        help="Read items from a source; repeat to combine sources.",
+        help="Read items from a source: a file (.txt, .csv, .tsv, .json, .jsonl, .yaml), FORMAT:FILE with "
+        "lines, nul, csv, tsv, json, jsonl or yaml, - for standard input, a range 0-99:5, "
+        "'rows 1..1000 by 100', a pattern '*.png' (columns path, dir, name, stem, ext), or NAME=A,B,C. "
+        "NAME=SOURCE names its column. Repeat to combine sources.",
     ),
+    click.option("--delimiter", metavar="CHAR", help="What separates columns of -i, such as ';'."),
+    click.option(
+        "--no-header", is_flag=True, help="The first row of a table is an item; columns are 1, 2, ..."
+    ),
+    click.option("--columns", metavar="A,B,...", help="Names of the columns of a table without a header."),
+    click.option("--unique", is_flag=True, help="Drop repeated items; the first is kept."),
     click.option(
         "--combine",
         type=click.Choice(["product", "zip", "chain"]),

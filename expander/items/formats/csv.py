@@ -1,4 +1,4 @@
-"""Items with named columns from CSV and TSV; the first row holds the names."""
+"""Items from CSV and TSV: with named columns, which the first row names unless the table has no header."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from io import StringIO
 from itertools import chain
 from typing import BinaryIO
 
-from expander.base.errors import InputError, Problem, SourceLocation
+from expander.base.errors import InputError, SourceLocation
+from expander.items.formats.table import Table, header_problems
 from expander.items.formats.text import texts
 from expander.items.item import Item
 
@@ -20,17 +21,26 @@ def read_csv(stream: BinaryIO, source: str) -> Iterator[Item]:
     starts. Empty lines are skipped. Raises InputError for a missing header, an empty or repeated
     column name, a row with more or fewer fields than the header, and quotes that do not match.
     """
-    return _read(stream, source, ",")
+    return read_table(stream, source, Table(), ",")
 
 
 def read_tsv(stream: BinaryIO, source: str) -> Iterator[Item]:
     """Like `read_csv` with tabs between the fields, as spreadsheets write it (quotes included)."""
-    return _read(stream, source, "\t")
+    return read_table(stream, source, Table(), "\t")
 
 
-def _read(stream: BinaryIO, source: str, delimiter: str) -> Iterator[Item]:
-    rows = csv.reader(_lines(stream, source), delimiter=delimiter, strict=True)
-    header: list[str] | None = None
+OTHER_DELIMITERS = ";\t|"
+"""What else stands between the names of a header; one name with such a character is probably several."""
+
+
+def read_table(stream: BinaryIO, source: str, table: Table, delimiter: str) -> Iterator[Item]:
+    """The items of a table with ``delimiter`` between columns, unless ``table`` says another.
+
+    Raises InputError as `read_csv`.
+    """
+    rows = csv.reader(_lines(stream, source), delimiter=table.delimiter or delimiter, strict=True)
+    header: list[str] | None = [*table.columns] or None
+    width = len(header or ())
     number = 0
     end = 0
     try:
@@ -39,17 +49,19 @@ def _read(stream: BinaryIO, source: str, delimiter: str) -> Iterator[Item]:
             if not row:
                 continue
             if header is None:
-                header = row
+                header = row if table.header else [str(place) for place in range(1, len(row) + 1)]
                 width = len(header)
-                _check_header(header, SourceLocation(source, line))
-                continue
+                if table.header:
+                    _check_header(header, table, SourceLocation(source, line))
+                    continue
             if len(row) != width:
                 raise _ragged(row, header, number + 1, SourceLocation(source, line))
             number += 1
-            yield Item(dict(zip(header, row, strict=True)), number, source, line)
+            plain = width == 1 and not (table.header or table.columns)
+            yield Item(row[0] if plain else dict(zip(header, row, strict=True)), number, source, line)
     except csv.Error as error:
         raise _malformed(str(error), number + 1, SourceLocation(source, end + 1)) from error
-    if header is None:
+    if header is None and table.header:
         raise InputError(
             "no header row", where=SourceLocation(source), hint="the first row names the columns"
         )
@@ -60,17 +72,19 @@ def _lines(stream: BinaryIO, source: str) -> Iterator[str]:
     return chain.from_iterable(StringIO(text, newline="") for text, _ in texts(stream, source))
 
 
-def _check_header(header: list[str], where: SourceLocation) -> None:
-    problems = []
-    for place, name in enumerate(header, 1):
-        if not name.strip():
-            problems.append(Problem(f"column {place} of the header has no name", where))
-        elif (first := header.index(name) + 1) != place:
-            problems.append(
-                Problem(f"columns {first} and {place} of the header are both named {name!r}", where)
-            )
-    if problems:
+def _check_header(header: list[str], table: Table, where: SourceLocation) -> None:
+    if problems := header_problems(header, where):
         raise InputError(problems)
+    if len(header) == 1 and table.delimiter is None:
+        found = next((each for each in OTHER_DELIMITERS if each in header[0]), None)
+        if found is not None:
+            raise InputError(
+                f"found the single column {header[0]!r}, expected commas between columns",
+                where=where,
+                hint=f"--delimiter {found!r} reads several columns, --delimiter , reads one",
+            )
+    if table.on_header is not None:
+        table.on_header(where.file, header)
 
 
 def _ragged(row: list[str], header: list[str], number: int, where: SourceLocation) -> InputError:

@@ -9,13 +9,16 @@ import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from importlib import import_module
-from typing import BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation
 from expander.items.formats.text import reason
 from expander.items.item import Item
 from expander.items.source import Source
+
+if TYPE_CHECKING:
+    from expander.items.formats.table import Table
 
 Reader: TypeAlias = Callable[[BinaryIO, str], Iterator[Item]]
 """From a binary stream, and what messages call it, to items; raises InputError for what is malformed."""
@@ -32,6 +35,8 @@ class ItemFormat:
     reader: str
     extensions: tuple[str, ...] = ()
     uniform: bool = False
+    delimiter: str | None = None
+    """What is between the columns of a table; None for what is none."""
 
     def load(self) -> Reader:
         """The function that reads the format."""
@@ -44,8 +49,8 @@ _HERE = "expander.items.formats"
 FORMATS: Mapping[str, ItemFormat] = {
     "lines": ItemFormat(f"{_HERE}.text:read_lines", (".txt", ".list"), uniform=True),
     "nul": ItemFormat(f"{_HERE}.text:read_nul", (".nul", ".0"), uniform=True),
-    "csv": ItemFormat(f"{_HERE}.csv:read_csv", (".csv",), uniform=True),
-    "tsv": ItemFormat(f"{_HERE}.csv:read_tsv", (".tsv",), uniform=True),
+    "csv": ItemFormat(f"{_HERE}.csv:read_csv", (".csv",), uniform=True, delimiter=","),
+    "tsv": ItemFormat(f"{_HERE}.csv:read_tsv", (".tsv",), uniform=True, delimiter="\t"),
     "json": ItemFormat(f"{_HERE}.json:read_json", (".json",)),
     "jsonl": ItemFormat(f"{_HERE}.json:read_json_lines", (".jsonl", ".ndjson")),
     "yaml": ItemFormat(f"{_HERE}.yaml:read_yaml", (".yaml", ".yml")),
@@ -77,12 +82,22 @@ def format_of(path: str) -> ItemFormat:
     return (find_format(extension[1:]) if extension else None) or FORMATS["lines"]
 
 
-def file_source(path: str, form: ItemFormat) -> Source:
+def reader_of(form: ItemFormat, table: Table | None) -> Reader:
+    """The reader of ``form``, of tables as ``table`` says; lines are a table when it says anything."""
+    if table is None or not (form.delimiter or (table.asked and form is FORMATS["lines"])):
+        return form.load()
+    from expander.items.formats.csv import read_table
+
+    table.used = True
+    return partial(read_table, table=table, delimiter=form.delimiter or ",")
+
+
+def file_source(path: str, form: ItemFormat, table: Table | None = None) -> Source:
     """The items of an existing file. It is opened when read and closed when the reading ends.
 
     A FIFO, a socket or a device (``/dev/fd/63``) can be read once; a regular file again and again.
     """
-    reader = form.load()
+    reader = reader_of(form, table)
 
     def read() -> Generator[Item, None, None]:
         with _open(path) as stream:
@@ -91,9 +106,11 @@ def file_source(path: str, form: ItemFormat) -> Source:
     return Source(path, read, rereadable=os.path.isfile(path), uniform=form.uniform)
 
 
-def stdin_source(form: ItemFormat, stdin: BinaryIO | None) -> Source:
+def stdin_source(form: ItemFormat, stdin: BinaryIO | None, table: Table | None = None) -> Source:
     """The items of standard input: ``stdin``, or the process's own when None. It is left open."""
-    return Source(STDIN, partial(_read_stdin, form.load(), stdin), rereadable=False, uniform=form.uniform)
+    return Source(
+        STDIN, partial(_read_stdin, reader_of(form, table), stdin), rereadable=False, uniform=form.uniform
+    )
 
 
 def _read_stdin(reader: Reader, stdin: BinaryIO | None) -> Generator[Item, None, None]:
