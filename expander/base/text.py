@@ -1,6 +1,14 @@
-"""Words for people: singular and plural."""
+"""Words for people: singular and plural, and names in the order of the numbers in them."""
 
 from __future__ import annotations
+
+from typing import Final
+
+from expander.base.regex import regex
+
+Natural = tuple[tuple[str, int], ...]
+
+_DIGITS: Final = regex(r"([0-9]+)")
 
 
 def plural(noun: str, count: int) -> str:
@@ -11,3 +19,9 @@ def plural(noun: str, count: int) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 Job``, ``1,200 Jobs``."""
     return f"{count:,} {plural(noun, count)}"
+
+
+def natural(name: str) -> Natural:
+    """A key that sorts ``item-9`` before ``item-10``."""
+    parts = iter(_DIGITS.split(name))
+    return tuple((text, int(next(parts, "0"))) for text in parts)

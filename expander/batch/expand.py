@@ -29,10 +29,11 @@ FIRST_MANIFESTS = 100
 class Expansion:
     """The manifests of one template and its items.
 
-    Iterating gives lists of manifests in the order of the items. An item that cannot become a manifest,
-    or takes a name that another has, goes to ``on_error`` as an `ItemError`; the others go on. ``warnings``
-    and ``failed`` (how many items did not become manifests) are complete when the iteration is over. Without
-    ``unique`` names may be there twice. An object that is no Job and the same for all items is made once.
+    Iterating gives lists of manifests in the order of the items. An item that cannot become a manifest, or
+    takes a name that another has, goes to ``on_error`` as an `ItemError`; the others go on. ``warnings`` and
+    ``failed`` (how many items did not become manifests) are complete when the iteration is over. Without
+    ``unique`` names may be there twice. ``notes`` is what the reader of the items has to say. An object that
+    is no Job and the same for all items is made once.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class Expansion:
         on_error: Callable[[ItemError], None],
         validator: Validator | None = None,
         unique: bool = True,
+        notes: Sequence[str] = (),
     ) -> None:
         self._unique = unique
+        self._notes = notes
         self._validator = validator
         self._template = template
         self._items = items
@@ -57,7 +60,7 @@ class Expansion:
     def warnings(self) -> list[str]:
         """What a user should know about the template."""
         found = [*self._template.warnings, *(self._validator.warnings if self._validator else ())]
-        return [*found, *self.shape_warnings]
+        return [*found, *self.shape_warnings, *self._notes]
 
     def __iter__(self) -> Iterator[list[Manifest]]:
         taken, shared = UniqueNames(), _Shared()
@@ -86,7 +89,7 @@ class Expansion:
         for manifests in self:
             yield from manifests
         if on_warning is not None:
-            for words in self.shape_warnings:
+            for words in (*self.shape_warnings, *self._notes):
                 on_warning(words)
 
     def _fail(self, error: ItemError) -> None:
@@ -184,8 +187,9 @@ class ShapedExpansion(Expansion):
         validator: Validator | None,
         shape: Shape,
         on_queue: Callable[[QueueBatch], None] | None,
+        notes: Sequence[str] = (),
     ) -> None:
-        super().__init__(template, items, output, on_error, validator, unique=False)
+        super().__init__(template, items, output, on_error, validator, unique=False, notes=notes)
         self.shape = shape
         self._on_queue = on_queue
 

@@ -51,6 +51,7 @@ class BatchOptions(TypedDict, total=False):
     version: str | None
     shape: Shape | str | None
     selector: str | None
+    key: str | None
     on_queue: Callable[[QueueBatch], None] | None
 
 
@@ -67,7 +68,8 @@ class BatchRequest:
     ``${NAME}`` of values and overrides too. With ``validate`` a manifest is refused that an API server of
     ``version`` (such as "1.33", the newest by default) would refuse. ``shape`` is a value of ``--as``;
     ``on_queue`` gets the messages of a work queue before its workers come. ``selector`` leaves out what does
-    not have these labels.
+    not have these labels. ``key`` is the column that names items in views, logs and folders, by default the
+    first one that is unique in the batch (see `items.keys`).
     """
 
     batch: Batch
@@ -89,6 +91,7 @@ class BatchRequest:
     version: str | None = None
     shape: Shape | str | None = None
     selector: str | None = None
+    key: str | None = None
     on_queue: Callable[[QueueBatch], None] | None = None
 
     def manifests(
@@ -120,6 +123,7 @@ class BatchRequest:
 
         Raises InputError with all that is wrong with the template, UsageError as `manifests` does.
         """
+        from expander.items.keys import KeyChoice
         from expander.render.compile import Rules
 
         file = self.batch if isinstance(self.batch, TemplateFile) else TemplateFile(cast(Path, self.batch))
@@ -136,13 +140,18 @@ class BatchRequest:
                 "--shell env is for $ITEM templates",
                 hint="in other templates give the container a variable (env:) and use it in the script",
             )
-        rules = Rules(self.edits(), "allow" if self.allow_shell else self.shell, self.envsubst)
+        if self.key is not None and self.items is None:
+            raise UsageError("--key is for items with columns, and there are no items")
+        key = KeyChoice(self.key)
+        items = None if self.items is None else key.read(self.items)
+        shell = "allow" if self.allow_shell else self.shell
+        rules = Rules(self.edits(), shell, self.envsubst, key)
         compiled = file.compile(rules, self.engine, self.values, self.overrides)
         shape = self.parsed_shape
         if shape.kind == JOBS.kind:
-            return Expansion(compiled, self.items, output, on_error, self._validator())
+            return Expansion(compiled, items, output, on_error, self._validator(), notes=key.notes)
         return ShapedExpansion(
-            compiled, self.items, output, on_error, self._validator(), shape, self.on_queue
+            compiled, items, output, on_error, self._validator(), shape, self.on_queue, notes=key.notes
         )
 
     def edits(self, default_group: str | None = None) -> Edits:

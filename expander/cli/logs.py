@@ -94,7 +94,7 @@ MAX_QUIET_POLLS: Final = 15
 
 
 @click.command(cls=Page, epilog=EXAMPLES)
-@click.argument("names", metavar="[ITEM|JOB|POD]...", nargs=-1)
+@click.argument("names", metavar="[KEY|JOB|POD]...", nargs=-1)
 @group_options
 @click.option(
     "-f", "--follow", is_flag=True, help="Follow the logs, also of new pods, until all Jobs are finished."
@@ -120,7 +120,10 @@ MAX_QUIET_POLLS: Final = 15
     help="Maximum logs read concurrently; others wait their turn.",
 )
 def command(names: tuple[str, ...], **flags: Any) -> int:
-    """Print the logs of a group, or of some of its items: every pod, every container."""
+    """Print the logs of a group, or of some of its items: every pod, every container.
+
+    Items are named by key, Job or pod; a glob such as 'frame-1*' names several.
+    """
     from expander.group.logs import LogSelection
     from expander.group.open import nothing_found
     from expander.group.parallel_read import ParallelReader
@@ -165,9 +168,10 @@ def _print(
     prefixed: bool | None,
 ) -> bool:
     """Log after log, in the order of items. Gives whether there was a Job."""
+    from expander.group.order import job_order
     from expander.group.records import all_records
 
-    jobs = list(source.jobs())
+    jobs = sorted(source.jobs(), key=job_order)
     starts = (start for record in all_records(jobs, source.pods(jobs)) for start in wanted.starts(record))
     first = list(islice(starts, 2))
     marked = len(first) > 1 if prefixed is None else prefixed

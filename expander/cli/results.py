@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from expander.base.errors import ExpanderError, UsageError
+from expander.base.errors import ExpanderError, InputError, UsageError
 from expander.base.text import counted
 from expander.cli.help import Page
-from expander.cli.options.group import group_options, source_of, wanted_of
+from expander.cli.options.group import group_options, sort_option, source_of, wanted_of
 from expander.cli.options.params import Amount
 from expander.cli.output.streams import Output, say, show_error
 from expander.cli.output.table import table as print_table
 
 if TYPE_CHECKING:
+    from expander.group.names import NameSelection
     from expander.group.source import Reader
     from expander.group.table import Row
     from expander.kube.objects import Object
@@ -27,6 +28,7 @@ Examples:
   expander results --group thumbnails
   expander results --group night -o results
   expander results --group night --failed -o jsonl
+  expander results --group night 'frame-1*' --columns scene,camera
   expander results --group night -o csv --column output > outputs.csv
   expander results --group night --local -o joblog > joblog.tsv
 
@@ -40,11 +42,13 @@ Exit codes: 0 everything was read, 1 some logs could not be read, 2 wrong usage 
 130 interrupted.
 """
 
-FORMAT_NAMES: Final = ("table", "csv", "json", "jsonl", "joblog")
-"""`group.table.FORMATS`, which is not imported for the help, and the table for people."""
+TABLES: Final = ("table", "wide")
+FORMAT_NAMES: Final = (*TABLES, "csv", "json", "jsonl", "joblog")
+"""`group.table.FORMATS`, which is not imported for the help, and the tables for people."""
 
 
 @click.command(cls=Page, epilog=EXAMPLES)
+@click.argument("names", metavar="[KEY]...", nargs=-1)
 @group_options
 @click.option("--failed", is_flag=True, help="Only failed items.")
 @click.option(
@@ -55,6 +59,13 @@ FORMAT_NAMES: Final = ("table", "csv", "json", "jsonl", "joblog")
     metavar="|".join((*FORMAT_NAMES, "DIR")),
     help="Table format (joblog: GNU parallel's), or a folder; both may be given.",
 )
+@click.option(
+    "--columns",
+    "shown",
+    metavar="A,B|all",
+    help="Columns of the items to show in the table.  [default: none; all with -o wide]",
+)
+@sort_option
 @click.option("--out", metavar="DIR", help="Folder to write to, also when named like a format.")
 @click.option(
     "--column",
@@ -74,7 +85,8 @@ FORMAT_NAMES: Final = ("table", "csv", "json", "jsonl", "joblog")
 def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
     """Show the result of each item of a group, and fetch its output and logs.
 
-    Prints a line for each Job, or for each index of an Indexed Job.
+    Prints a line for each Job, or for each index of an Indexed Job; with KEY (an item's key, a Job's name, or
+    a glob of these) only for those.
     """
     kinds = [each for each in outputs if each in FORMAT_NAMES]
     folders = [each for each in outputs if each not in FORMAT_NAMES] + ([out] if out else [])
@@ -82,6 +94,9 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
         raise UsageError("-o takes at most one format and one folder")
     if flags["follow"] and not folders:
         raise UsageError("--follow requires -o DIR")
+    kind = kinds[0] if kinds else "table"
+    if flags["shown"] is not None and kind not in TABLES:
+        raise UsageError(f"--columns is for tables; -o {kind} has all columns")
     source = source_of(flags)
     failures = [0]
 
@@ -98,16 +113,31 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
         else:
             rows = _rows(source, flags, failed)
         put = Output()
-        for text in _formatted(rows, kinds[0] if kinds else "table"):
+        for text in _formatted(rows, kind, flags["shown"]):
             put.put(text)
         put.finish()
     return 1 if failures[0] else 0
 
 
-def _formatted(rows: Sequence[Row], kind: str) -> Iterator[str]:
-    from expander.group.table import FORMATS, as_text
+def _formatted(rows: Sequence[Row], kind: str, shown: str | None) -> Iterator[str]:
+    from expander.group.table import FORMATS, as_text, column_names
 
-    yield from print_table(as_text(rows)) if kind == "table" else FORMATS[kind](rows)
+    if kind not in TABLES:
+        yield from FORMATS[kind](rows)
+        return
+    columns: list[str] = []
+    if shown == "all" or (shown is None and kind == "wide"):
+        columns = column_names(rows)
+    elif shown:
+        columns = _known_columns(shown.split(","), column_names(rows))
+    yield from print_table(as_text(rows, columns, wide=kind == "wide"))
+
+
+def _known_columns(wanted: list[str], known: list[str]) -> list[str]:
+    for name in wanted:
+        if known and name not in known:
+            raise UsageError(f"--columns: no column {name!r}; columns are {', '.join(known)}")
+    return wanted
 
 
 def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
@@ -120,36 +150,50 @@ def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
 
 
 def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
-    """The rows of the group as it is now, with the columns asked for."""
+    """The rows of the group as it is now that are asked for, with the columns asked for."""
+    from expander.group.names import NameSelection
     from expander.group.records import records
     from expander.group.results import add_outputs
-    from expander.group.table import record_row
+    from expander.group.table import numbered, record_row
     from expander.run.outcomes import FAILED
 
-    rows, found, empty = [], [], True
+    everything, rows, found = [], [], []
+    names = NameSelection(flags["names"])
     for one in records(source):
-        empty = False
-        if flags["failed"] and one.state != FAILED:
+        row = record_row(one)
+        everything.append(row)
+        if (flags["failed"] and one.state != FAILED) or (names and not names.matches(one.names)):
             continue
-        rows.append(record_row(one))
+        rows.append(row)
         if "message" in flags["columns"]:
-            rows[-1]["terminationMessage"] = one.termination
+            row["terminationMessage"] = one.termination
         if "output" in flags["columns"]:  # else no record, with its pods, is kept in memory
             found.append(one)
-    if empty:
+    if not everything:
         _jobs(source, flags)
+    _check(names, flags)
     if found:
         add_outputs(source, found, rows, flags["output_limit"], failed)
-    return rows
+    wanted = {id(row) for row in rows}
+    return [row for row in numbered(everything, flags["sort"]) if id(row) in wanted]
+
+
+def _check(names: NameSelection, flags: dict[str, Any]) -> None:
+    if names.unknown:
+        raise InputError(f"no item or Job {', '.join(names.unknown)} in {wanted_of(flags)}")
 
 
 def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
     """The rows of what was collected of ``jobs``, which need not be there any more."""
+    from expander.group.names import NameSelection
     from expander.group.results import read_results, tail_bytes
+    from expander.group.table import numbered
     from expander.run.outcomes import FAILED
 
+    names = NameSelection(flags["names"])
     rows = [row for row in read_results(folder) if row["uid"] in jobs]
     rows = [row for row in rows if not flags["failed"] or row["state"] == FAILED]
+    rows = [row for row in rows if not names or names.matches(_names(row))]
     for row in rows:
         file = folder / str(row.pop("folder")) / "stdout"
         row.pop("files", None)
@@ -161,25 +205,33 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
             if file.exists():
                 with open(file, "rb") as pieces:
                     row["output"] = tail_bytes(pieces, flags["output_limit"]).decode("utf-8", "replace")
-    return sorted(rows, key=lambda row: (row["namespace"], row["name"], row["index"] or 0))
+    return numbered(rows, flags["sort"])
+
+
+def _names(row: Row) -> list[str]:
+    return [name for name in (row.get("key"), row["item"], row["name"]) if name]
 
 
 def _collect(
     source: Reader, folder: Path, flags: dict[str, Any], failed: Callable[[ExpanderError], None]
 ) -> set[str]:
     """Fetch what is new into ``folder``, and write the tables there; the uids of the Jobs there were."""
+    from expander.group.names import NameSelection
     from expander.group.results import collect_all, write_tables
     from expander.group.wait import ended_jobs
 
+    names = NameSelection(flags["names"])
+
     batches = ended_jobs(source) if flags["follow"] else [_jobs(source, flags)]
     try:
-        counts = collect_all(source, batches, folder, failed, failed_only=flags["failed"])
+        counts = collect_all(source, batches, folder, failed, failed_only=flags["failed"], names=names)
     except BaseException:  # also Ctrl-C: what was collected has a table
         if folder.is_dir():
             write_tables(folder)
         raise
     if flags["follow"] and not counts.jobs:
         _jobs(source, flags)
+    _check(names, flags)
     total = write_tables(folder)
     left = f"; {counts.unfinished:,} unfinished" if counts.unfinished else ""
     say(f"{counted(counts.new, 'new result')}, {total:,} in total, in {folder}{left}")

@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -14,11 +15,12 @@ import click
 from expander.base.errors import UsageError
 from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
-from expander.cli.options.group import group_options, source_of, wanted_of
+from expander.cli.options.group import group_options, sort_option, source_of, wanted_of
 from expander.cli.output import status
 from expander.cli.output.progress import Display
 from expander.cli.output.streams import MAX_ERRORS, Output, printable
 from expander.group.job_status import JobStatus, JobStatusCache, group_summaries
+from expander.group.order import job_order
 from expander.group.source import Reader
 from expander.kube.objects import Object
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
@@ -213,6 +215,7 @@ FILTERS = {
 @click.option("--pending", is_flag=True, help="Show Jobs without a running pod yet.")
 @click.option("--succeeded", is_flag=True, help="Show complete Jobs.")
 @click.option("--suspended", is_flag=True, help="Show suspended Jobs, also those queued by Kueue.")
+@sort_option
 @click.option("-w", "--watch", is_flag=True, help="Watch for changes until Ctrl-C.")
 @click.option(
     "--tail",
@@ -240,7 +243,7 @@ def command(output: str, **flags: Any) -> int:
         return watch(source, output, states, flags["group_label"], flags["group"])
     out = Output()
     if output in ("json", "yaml", "name") and not states & {"Active", "Pending"}:
-        found = _ended_as(source.jobs(), states)
+        found = sorted(_ended_as(source.jobs(), states), key=partial(job_order, sort=flags["sort"]))
         _put_jobs(out, output, found)
         empty = not found and next(source.jobs(), None) is None
     else:
@@ -284,6 +287,7 @@ def _put(out: Output, output: str, source: AnySource, states: set[str], flags: d
         everything.append(one if whole or shows_log else one.without_specs())
     if not everything:
         return True
+    everything.sort(key=lambda one: job_order(one.job, flags["sort"]))
     found = [one for one in everything if not states or one.state in states]
     if output == "csv":
         for text in status.as_csv(found, flags["group_label"], flags["group"]):

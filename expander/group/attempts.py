@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from expander.base.dataclass import dataclass
-from expander.kube.objects import Object, owner_of, statuses_of
+from expander.kube.generated_names import created_at
+from expander.kube.objects import Object, first_start, owner_of, statuses_of
 from expander.kube.resources import pod_request
 from expander.kube.time import unix
 from expander.kube.wellknown import INDEX
@@ -53,14 +54,12 @@ class Attempt:
 
 def pod_attempt(pod: Object) -> Attempt:
     """The attempt that a pod stands for."""
-    metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
-    ends, starts, running = [], [], False
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    ends, running = [], False
     for container in statuses_of(pod):
         state = container.get("state") or {}
-        end, run = state.get("terminated"), state.get("running")
-        running = running or bool(run)
-        previous = (container.get("lastState") or {}).get("terminated")
-        starts += [part["startedAt"] for part in (end, run, previous) if part and part.get("startedAt")]
+        end = state.get("terminated")
+        running = running or bool(state.get("running"))
         if end:
             ends.append(end)
     bad = [end for end in ends if end.get("exitCode")]
@@ -71,8 +70,8 @@ def pod_attempt(pod: Object) -> Attempt:
     last_end = max((end["finishedAt"] for end in ends if end.get("finishedAt")), default=None)
     return Attempt(
         pod=pod,
-        created=seconds_of(metadata.get("creationTimestamp")),
-        started=seconds_of(min(starts, default=None)),
+        created=created_at(pod["metadata"]),
+        started=first_start(pod),
         finished=seconds_of(last_end) if over and not running else None,
         phase=status.get("phase") or "Pending",
         exit_code=code,

@@ -22,6 +22,7 @@ from expander.group.diagnosis import (
 from expander.group.source import Reader
 from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
 from expander.kube.volcano import end_of, is_volcano
+from expander.manifests.rerun import FIRST_CREATED_ANNOTATION
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, JobOutcome, outcome_of
 
 DEFAULT_BACKOFF_LIMIT = 6
@@ -66,6 +67,8 @@ class JobStatus:
         """The same without the Job's spec, status and annotations, so that many fit into memory."""
         metadata = self.job["metadata"]
         kept = {key: metadata[key] for key in metadata if key not in ("annotations", "managedFields")}
+        if FIRST_CREATED_ANNOTATION in (notes := metadata.get("annotations") or {}):
+            kept["annotations"] = {FIRST_CREATED_ANNOTATION: notes[FIRST_CREATED_ANNOTATION]}
         job = {"apiVersion": self.job["apiVersion"], "kind": self.job["kind"], "metadata": kept}
         return replace(self, job=job)
 

@@ -15,6 +15,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.group.attempts import completion_index, container_names, main_container
 from expander.group.job_status import has_ended
+from expander.group.names import NameSelection
 from expander.group.records import ItemRecord, index_record
 from expander.group.results import file_name, remove_partial_files, write_atomically
 from expander.group.source import WHOLE_LOG, LogOptions, Reader
@@ -129,24 +130,27 @@ class ContainerRun(NamedTuple):
 class LogSelection:
     """Which logs to read, and which part of each.
 
-    ``names`` are items, ``ITEM/INDEX``, Jobs or pods (none: all); ``failed`` only items that have failed;
-    ``containers`` by name (none: all); ``options`` say which part.
+    ``names`` are keys, items, Jobs, ``NAME/INDEX`` or pods, or globs of these (none: all); ``failed`` only
+    items that have failed; ``containers`` by name (none: all); ``options`` say which part.
     """
 
     names: tuple[str, ...] = ()
     failed: bool = False
     containers: tuple[str, ...] = ()
     options: LogOptions = WHOLE_LOG
-    _named: set[str] = field(default_factory=set, repr=False)
+    _named: NameSelection = field(init=False, repr=False)
     _seen_containers: set[str] = field(default_factory=set, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_named", NameSelection(self.names))
 
     def starts(self, record: ItemRecord) -> Iterator[ContainerRun]:
         """The selected logs of an item that exist: attempts in order, init containers first."""
         if self.failed and record.state != FAILED:
             return
-        whole = not self.names or self._is_named(record.item, record.job, record.label)
+        whole = not self.names or self._named.matches(record.names)
         for number, attempt in enumerate(record.attempts, 1):
-            if not whole and not self._is_named(attempt.name):
+            if not whole and not self._named.matches([attempt.name]):
                 continue
             name = record.label if number == 1 else f"{record.label} #{number}"
             statuses = list(statuses_of(attempt.pod))
@@ -170,7 +174,7 @@ class LogSelection:
     @property
     def unknown(self) -> list[str]:
         """The names that have matched nothing so far."""
-        return [name for name in self.names if name not in self._named]
+        return self._named.unknown
 
     @property
     def unknown_containers(self) -> list[str]:
@@ -182,11 +186,6 @@ class LogSelection:
     def known_containers(self) -> list[str]:
         """The containers of the pods that were looked at."""
         return sorted(self._seen_containers)
-
-    def _is_named(self, *names: str) -> bool:
-        found = [name for name in names if name and name in self.names]
-        self._named.update(found)
-        return bool(found)
 
 
 class LogFiles:
@@ -229,10 +228,12 @@ class LogFiles:
         Raises OutputError when the folder for the indexes of a Job cannot be created. Not thread-safe.
         """
         job = f"{record.namespace}/{record.job}"
-        name = file_name(record.item or record.job)
+        if record.index is not None and not record.is_part:
+            job = f"{job}/{record.index}"
+        name = file_name(record.key or record.job)
         if self._names.setdefault(name, job) != job:
             name = file_name(f"{name[:150]}-{digest(job)}")
-        if record.index is None:
+        if not record.is_part:
             return self.folder / f"{name}.log"
         folder = self.folder / name
         if folder not in self._made:

@@ -6,20 +6,21 @@ messages and times of the work; those are missing once the pods are gone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
-from expander.group.attempts import Attempt, completion_index, pod_attempt, pods_by_job, seconds_of
+from expander.group.attempts import Attempt, completion_index, pod_attempt, pods_by_job
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
 from expander.group.job_status import explained_jobs, job_status
 from expander.group.source import Reader
+from expander.items.keys import item_columns, item_key
 from expander.kube import index_sets
 from expander.kube.objects import Object, uid_of
 from expander.kube.volcano import end_of, is_volcano
 from expander.local.controllers.volcano.pods import pod_name
-from expander.manifests.rerun import item_at
+from expander.manifests.edits import KEY_ANNOTATION
+from expander.manifests.rerun import first_created, item_at, retried_index
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 SKIPPED: Final = "Skipped"
@@ -84,6 +85,7 @@ def _task_pods(job: Object) -> list[str]:
 class ItemRecord:
     """An item and its outcome; ``index`` is None except for the parts of a Job.
 
+    ``item`` is the item's text and ``key`` its key (see `items.keys`), both empty where there is none.
     ``reason`` and ``message`` explain the state, for an unfinished item what holds it up; ``cause`` is why
     its last failed attempt failed. ``termination`` is the main container's termination message. Times are
     Unix seconds. ``attempts`` are its pods, oldest first.
@@ -94,6 +96,7 @@ class ItemRecord:
     uid: str
     index: int | None
     item: str
+    key: str
     state: str
     reason: str
     message: str
@@ -104,6 +107,10 @@ class ItemRecord:
     exit_code: int | None
     termination: str
     attempts: Sequence[Attempt]
+    is_part: bool = False
+    """Whether it shares its item, if there is one, with the other indexes of its Job."""
+    retried_index: int | None = None
+    """The index of another Job that this Job is to complete."""
 
     @property
     def seconds(self) -> float | None:
@@ -120,20 +127,20 @@ class ItemRecord:
 
     @property
     def label(self) -> str:
-        """Its name for people: the item, else the Job's name, followed by the index."""
-        name = self.item or self.job
-        return name if self.index is None else f"{name}/{self.index}"
+        """Its name for people: the item's key, else the Job's name; with the index where that is shared."""
+        name = self.key or self.job
+        return f"{name}/{self.index}" if self.is_part else name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it can be called by: key, item, Job, and these with the index."""
+        found = dict.fromkeys(name for name in (self.key, self.item, self.job) if name)
+        return (*found, *(() if self.index is None else (f"{name}/{self.index}" for name in found)))
 
     @property
     def columns(self) -> Mapping[str, Any]:
         """The item's columns, if its annotation holds them as a JSON object."""
-        if not self.item.startswith("{"):
-            return {}
-        try:
-            found = json.loads(self.item)
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
+        return item_columns(self.item)
 
 
 def records(reader: Reader) -> Iterator[ItemRecord]:
@@ -197,16 +204,18 @@ def _job_record(
         uid=uid_of(job),
         index=None,
         item=outcome.item,
+        key=outcome.key,
         state=outcome.state,
         reason=status.reason,
         message=status.message,
         cause=status.cause,
-        created=seconds_of(job["metadata"].get("creationTimestamp")),
+        created=first_created(job) or None,
         started=outcome.started,
         finished=outcome.finished,
         exit_code=outcome.exit_code,
         termination=_termination(attempts),
         attempts=attempts,
+        retried_index=retried_index(job),
     )
 
 
@@ -220,23 +229,26 @@ def _part_record(
     failure = None if done else last_failure(attempt.pod for attempt in attempts)
     finished = max((one.finished for one in attempts if one.finished is not None), default=whole.finished)
     started = attempts[0].started or attempts[0].created if attempts else None
-    own = item_at(job["metadata"].get("annotations") or {}, index)
+    notes = job["metadata"].get("annotations") or {}
+    own = item_at(notes, index)
     return ItemRecord(
         namespace=whole.namespace,
         job=whole.job,
         uid=whole.uid,
         index=index,
         item=whole.item if own is None else own,
+        key=whole.key if own is None else item_key(own, notes.get(KEY_ANNOTATION, "")),
         state=state,
         reason=reason,
         message=message,
         cause=failure.reason if failure else "",
-        created=attempts[0].created if attempts else whole.created,
+        created=whole.created,
         started=started,
         finished=finished if state in FINISHED and started is not None else None,
         exit_code=0 if done else None if last is None else last.exit_code,
         termination=_termination(attempts),
         attempts=attempts,
+        is_part=not own,
     )
 
 

@@ -1,14 +1,14 @@
 """Write the output of each item into a folder, and the tables over all items.
 
-``<item>/stdout``                  the item's output: the main container of the deciding attempt
-``<item>/message``                 its termination message, if it left one
-``<item>/<container>.<n>.log``     the output of each container of attempt (pod) n, from 1
-``<item>/<container>.<n>.previous.log``   the same for the previous start, when it restarted
-``<item>/result.json``             its row of the table, and its files; written last, so it means "complete"
+``<key>/stdout``                  the item's output: the main container of the deciding attempt
+``<key>/message``                 its termination message, if it left one
+``<key>/<container>.<n>.log``     the output of each container of attempt (pod) n, from 1
+``<key>/<container>.<n>.previous.log``    the same for the previous start, when it restarted
+``<key>/result.json``             its row of the table, and its files; written last, so it means "complete"
 
 An item is collected once, when it has ended. A Job that was recreated is collected again and its attempts are
-numbered on. An Indexed Job's folder has a folder like this for each index. ``.job`` names the Job a folder
-belongs to and is locked while somebody writes; two Jobs with the same item get two folders.
+numbered on. Indexes that are no items have folders like this below that of their Job. ``.job`` names the Job
+a folder belongs to and is locked while somebody writes; two Jobs with the same key get two folders.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from expander.base.errors import ExpanderError, OutputError
 from expander.base.log import Log
 from expander.batch.write import FILE_NAME
 from expander.group.attempts import main_container, pods_by_job
+from expander.group.names import NameSelection
 from expander.group.parallel_read import ParallelReader
 from expander.group.records import FINISHED, ItemRecord, job_records
 from expander.group.source import LogOptions, Reader
-from expander.group.table import Row, as_csv, as_json_lines, record_row
+from expander.group.table import Row, as_csv, as_json_lines, numbered, record_row
 from expander.kube.objects import Object, statuses_of, uid_of
 from expander.manifests.names import digest, valid_name
 from expander.run.outcomes import FAILED, outcome_of
@@ -207,19 +208,30 @@ def collect_job(job: Object, pods: Sequence[Object], reader: Reader, folder: Pat
     status = job.get("status") or {}
     had_pods = bool(status.get("succeeded") or status.get("failed"))
     rows, new, podless = [], 0, 0
-    first = done[0]
-    name = first.item or first.job
-    with item_folder(Path(folder), name, f"{first.namespace}/{first.job}") as path:
-        for record in done:
-            place = path if record.index is None else path / str(record.index)
-            before = read_result(place)
-            if before is None or before.get("uid") != record.uid:
-                before = _write_item(record, reader, place, before or {})
-                new += 1
-                podless += had_pods and not record.attempts
-            before["folder"] = os.path.relpath(place, folder)
-            rows.append(before)
+    for record, place in _places(done, Path(folder)):
+        before = read_result(place)
+        if before is None or before.get("uid") != record.uid:
+            before = _write_item(record, reader, place, before or {})
+            new += 1
+            podless += had_pods and not record.attempts
+        before["folder"] = os.path.relpath(place, folder)
+        rows.append(before)
     return Collected(rows, new, podless)
+
+
+def _places(records: Sequence[ItemRecord], folder: Path) -> Iterator[tuple[ItemRecord, Path]]:
+    """Each record of one Job with its folder, locked meanwhile; that of a part is below the Job's."""
+    first = records[0]
+    job = f"{first.namespace}/{first.job}"
+    if first.is_part:
+        with item_folder(folder, first.key or first.job, job) as path:
+            for record in records:
+                yield record, path / str(record.index)
+        return
+    for record in records:
+        owner = job if record.index is None else f"{job}/{record.index}"
+        with item_folder(folder, record.label, owner) as path:
+            yield record, path
 
 
 def read_results(folder: Path) -> Iterator[Row]:
@@ -345,10 +357,12 @@ def collect_all(
     failed: Callable[[ExpanderError], None],
     *,
     failed_only: bool = False,
+    names: NameSelection | None = None,
 ) -> CollectedCounts:
     """Collect the Jobs of ``batches`` into ``folder``; ``failed`` receives the error of each unreadable log.
 
-    ``failed_only`` skips Jobs that have not failed. Raises OutputError when a file cannot be written.
+    ``failed_only`` skips Jobs that have not failed, ``names`` items that it does not name. Raises OutputError
+    when a file cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -359,6 +373,8 @@ def collect_all(
         for jobs in batches:
             counts.jobs.update(map(uid_of, jobs))
             chosen = [job for job in jobs if not failed_only or outcome_of(job, ()).state == FAILED]
+            if names:
+                chosen = [job for job in chosen if _is_named(job, names)]
             owned = pods_by_job(reader.pods(chosen)) if chosen else {}
             places = []
             for job in chosen:
@@ -376,12 +392,14 @@ def collect_all(
     return counts
 
 
+def _is_named(job: Object, names: NameSelection) -> bool:
+    found = [names.matches(record.names) for record in job_records(job, ())]
+    return any(found)  # of all, so that each name that is known counts as found
+
+
 def write_tables(folder: Path) -> int:
     """Write the tables of everything in ``folder``; returns the number of items."""
-    rows = sorted(
-        read_results(folder),
-        key=lambda row: (row["namespace"], row["name"], row["index"] or 0, row["folder"]),
-    )
+    rows = numbered(read_results(folder))
     for name, lines in (("results.csv", as_csv(rows)), ("results.jsonl", as_json_lines(rows))):
         write_atomically(folder / name, (line.encode("utf-8", "surrogatepass") for line in lines))
     return len(rows)

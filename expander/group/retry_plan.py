@@ -14,18 +14,27 @@ from typing import Any
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError, suggest
 from expander.batch.validator import Validator
+from expander.group.names import NameSelection
+from expander.items.keys import item_key
 from expander.kube.objects import Object
-from expander.manifests.edits import ITEM_ANNOTATION
+from expander.manifests.edits import KEY_ANNOTATION
 from expander.manifests.manifest import Manifest
-from expander.manifests.rerun import RETRY_OF_ANNOTATION, attempt_of, remaining_indexes, rerun, rerun_index
+from expander.manifests.rerun import (
+    RETRY_OF_ANNOTATION,
+    attempt_of,
+    item_at,
+    remaining_indexes,
+    rerun,
+    rerun_index,
+)
 from expander.manifests.set_field import set_field
 from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 
 @dataclass(frozen=True, slots=True)
 class RetrySelection:
-    """What to run again. ``items`` are names of Jobs, items, or ``NAME/INDEX``; ``force`` includes Jobs
-    that have not ended; ``changes`` are keys and values for `manifests.set_field`."""
+    """What to run again. ``items`` are keys, items, names of Jobs, ``NAME/INDEX``, or globs of these;
+    ``force`` includes Jobs that have not ended; ``changes`` are keys and values for `manifests.set_field`."""
 
     items: Sequence[str] = ()
     everything: bool = False
@@ -80,7 +89,7 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
     """Which of ``jobs`` run again. Raises InputError for an unknown item and UsageError for a change that
     does not fit a selected Job."""
     plan = RetryPlan()
-    wanted = dict.fromkeys(choice.items, False)
+    wanted = NameSelection(choice.items)
     names: list[str] = []
     parts: dict[tuple[str, str], Object] = {}
     for job in jobs:
@@ -103,7 +112,7 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
         _prefer_index_jobs(plan, parts, choice)
     if choice.everything:
         _split_obsolete(plan)
-    missing = [item for item, found in wanted.items() if not found]
+    missing = wanted.unknown
     if missing:
         holding = (name for name in names if missing[0] in name)
         close = min(holding, key=len, default=None) or suggest(missing[0], names)
@@ -150,26 +159,25 @@ def _split_obsolete(plan: RetryPlan) -> None:
 
 
 def _names(job: Object) -> list[str]:
-    metadata = job["metadata"]
-    item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION)
-    return [metadata["name"], *([item] if item is not None else ())]
+    told = outcome_of(job, ())
+    return [name for name in dict.fromkeys((told.name, told.key, told.item)) if name]
 
 
-def _selected_indexes(job: Object, names: Sequence[str], wanted: dict[str, bool]) -> list[int] | None:
+def _selected_indexes(job: Object, names: Sequence[str], wanted: NameSelection) -> list[int] | None:
     """The selected indexes of ``job``, empty for the whole Job; None if it is not selected."""
-    found: list[int] | None = None
-    for name in names:
-        for prefix in ("", "job/", "job.batch/", "jobs/"):
-            if prefix + name in wanted:
-                wanted[prefix + name] = True
-                return []
-    if job["spec"].get("completionMode") == "Indexed":
-        for text in wanted:
-            name, _, index = text.rpartition("/")
-            if name in names and index.isdecimal() and int(index) < (job["spec"].get("completions") or 0):
-                wanted[text] = True
-                found = [*(found or ()), int(index)]
-    return found
+    if wanted.matches(prefix + name for name in names for prefix in ("", "job/", "job.batch/", "jobs/")):
+        return []
+    if job["spec"].get("completionMode") != "Indexed":
+        return None
+    notes = job["metadata"].get("annotations") or {}
+    columns = notes.get(KEY_ANNOTATION, "")
+    found = []
+    for index in range(job["spec"].get("completions") or 0):
+        item = item_at(notes, index) or ""
+        own = [f"{name}/{index}" for name in names] + ([item, item_key(item, columns)] if item else [])
+        if wanted.matches(own):
+            found.append(index)
+    return found or None
 
 
 def _add_candidates(plan: RetryPlan, job: Object, indexes: list[int] | None, choice: RetrySelection) -> None:

@@ -6,10 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
+from expander.base.text import natural
 from expander.group.records import ItemRecord
-from expander.kube.time import api_time, unix
+from expander.kube.time import micro_time, precise_time, unix
 
 Row = dict[str, Any]
 
@@ -28,6 +30,8 @@ COLUMNS: Final = (
     "seconds",
     "attempts",
     "node",
+    "key",
+    "created",
 )
 """The keys of every row, in this order; a row may also have ``columns``, ``folder``, ``output`` and more."""
 
@@ -38,16 +42,20 @@ _TEXT_COLUMNS: Final = {
     "NAMESPACE": "namespace",
     "JOB": "name",
     "INDEX": "index",
-    "ITEM": "item",
+    "ITEM": "key",
     "STATE": "state",
+    "STARTED": "started",
+    "FINISHED": "finished",
     "SECONDS": "seconds",
     "EXIT": "exitCode",
     "PODS": "attempts",
+    "NODE": "node",
     "REASON": "reason",
     "OUTPUT": "output",
     "TERMINATION": "terminationMessage",
 }
-
+_WIDE: Final = ("STARTED", "FINISHED", "NODE")
+_OPTIONAL: Final = ("INDEX", "OUTPUT", "TERMINATION")
 
 JOBLOG_COLUMNS: Final = (
     "Seq",
@@ -67,12 +75,17 @@ _SIGNAL_BASE: Final = 128
 
 
 def record_row(record: ItemRecord) -> Row:
-    """The row of a record: times as the API writes them, durations in seconds."""
+    """The row of a record: times as the API writes them, with milliseconds where they are known; durations in
+    seconds.
+
+    ``index`` is the item's number from 0, which `numbered` finds for a Job of its own. ``created`` is when
+    its first Job was.
+    """
     last = record.attempts[-1].pod if record.attempts else {}
     row: Row = {
         "namespace": record.namespace,
         "name": record.job,
-        "index": record.index,
+        "index": record.retried_index if record.index is None else record.index,
         "item": record.item,
         "state": record.state,
         "reason": record.reason,
@@ -81,15 +94,31 @@ def record_row(record: ItemRecord) -> Row:
         "exitCode": record.exit_code,
         "started": _api_time_or_none(record.started),
         "finished": _api_time_or_none(record.finished),
-        "seconds": record.seconds,
+        "seconds": None if record.seconds is None else round(record.seconds, 3),
         "attempts": len(record.attempts),
         "node": (last.get("spec") or {}).get("nodeName"),
+        "key": record.label,
+        "created": None if record.created is None else micro_time(record.created),
         "pods": [attempt.name for attempt in record.attempts],
         "uid": record.uid,
     }
     if record.columns:
         row["columns"] = dict(record.columns)
     return row
+
+
+def numbered(rows: Iterable[Row], sort: str = "input") -> list[Row]:
+    """All rows of a group in the order ``sort``, with the item's number where each has its own Job."""
+    found = sorted(rows, key=partial(_order, sort="input"))
+    if all(row["index"] is None for row in found):
+        for number, row in enumerate(found):
+            row["index"] = number
+    return found if sort == "input" else sorted(found, key=partial(_order, sort=sort))
+
+
+def _order(row: Row, *, sort: str) -> tuple[Any, ...]:
+    created = row.get("created") or "" if sort == "input" else ""
+    return row["namespace"], created, natural(row["name"]), row["index"] or 0
 
 
 def as_json(rows: Iterable[Row]) -> Iterator[str]:
@@ -108,7 +137,7 @@ def as_json_lines(rows: Iterable[Row]) -> Iterator[str]:
 
 def as_csv(rows: Sequence[Row]) -> Iterator[str]:
     """A header and the rows. An item's columns follow ``item``; on a name clash they are ``item.NAME``."""
-    own = list(dict.fromkeys(name for row in rows for name in row.get("columns") or ()))
+    own = column_names(rows)
     more = list(dict.fromkeys(key for row in rows for key in row if key not in (*COLUMNS, *HIDDEN)))
     place = COLUMNS.index("item") + 1
     heads = [f"item.{name}" if name in (*COLUMNS, *more) else name for name in own]
@@ -120,31 +149,46 @@ def as_csv(rows: Sequence[Row]) -> Iterator[str]:
         yield _line([*cells, *(row.get(key) for key in more)])
 
 
-def as_text(rows: Sequence[Row]) -> Iterator[list[str]]:
-    """The cells of a table for people, its header first. Columns without values are left out."""
+def column_names(rows: Iterable[Row]) -> list[str]:
+    """The columns of all items, in the order they come."""
+    return list(dict.fromkeys(name for row in rows for name in row.get("columns") or ()))
+
+
+def as_text(rows: Sequence[Row], columns: Sequence[str] = (), *, wide: bool = False) -> Iterator[list[str]]:
+    """The cells of a table for people, its header first; ``columns`` are those of the items behind the key.
+
+    What has no value in any row is left out, INDEX also where each Job is one item. ``wide`` adds times and
+    nodes.
+    """
+    heads = [head for head in _TEXT_COLUMNS if wide or head not in _WIDE]
     several = len({row["namespace"] for row in rows}) > 1
-    optional = {"INDEX": "index", "OUTPUT": "output", "TERMINATION": "terminationMessage"}
-    heads = [head for head in _TEXT_COLUMNS if head != "NAMESPACE" or several]
-    for head, key in optional.items():
-        if all(row.get(key) is None for row in rows):
-            heads.remove(head)
-    yield heads
+    parts = len({(row["namespace"], row["name"]) for row in rows}) < len(rows)
+    empty = {head for head in _OPTIONAL if all(row.get(_TEXT_COLUMNS[head]) is None for row in rows)}
+    hidden = empty | ({"NAMESPACE"} if not several else set()) | ({"INDEX"} if not parts else set())
+    heads = [head for head in heads if head not in hidden]
+    place = heads.index("ITEM") + 1
+    yield [*heads[:place], *(name.upper() for name in columns), *heads[place:]]
     for row in rows:
-        yield [_cell(_value(row, head), head) for head in heads]
+        own = row.get("columns") or {}
+        cells = [_cell(row, head) for head in heads]
+        yield [*cells[:place], *(_text(own.get(name)) for name in columns), *cells[place:]]
 
 
-def _value(row: Row, head: str) -> object:
+def _cell(row: Row, head: str) -> str:
+    value = row.get(_TEXT_COLUMNS[head])
+    if head == "ITEM" and not row["item"]:
+        return ""
     if head == "REASON" and row["reason"] and row.get("cause"):
         return f"{row['reason']} ({row['cause']})"
-    return row.get(_TEXT_COLUMNS[head])
+    if head == "SECONDS" and value is not None:
+        return f"{value:.3f}"
+    return _text(value)
 
 
-def _cell(value: object, head: str) -> str:
+def _text(value: object) -> str:
     if value is None:
         return ""
-    if head == "SECONDS" and isinstance(value, (int, float)):
-        return f"{value:.1f}"
-    return str(value).rstrip("\n")
+    return _json(value) if isinstance(value, (Mapping, list, bool)) else str(value).rstrip("\n")
 
 
 def _line(cells: Iterable[object]) -> str:
@@ -161,21 +205,21 @@ def _json(value: object) -> str:
 
 
 def _api_time_or_none(seconds: float | None) -> str | None:
-    return None if seconds is None else api_time(seconds)
+    return None if seconds is None else precise_time(seconds)
 
 
 def as_joblog(rows: Iterable[Row]) -> Iterator[str]:
-    """A joblog of GNU parallel: a line for each ended row, in the order they started.
+    """A joblog of GNU parallel: a line for each ended row, in their order.
 
-    ``Host`` is the node (``:``, this machine, if unknown), ``Command`` the item, ``Receive`` the bytes of
-    output if they were collected. An item that failed without an exit code has Exitval -1, as parallel writes
-    for what it could not run.
+    ``Seq`` is the item's number from 1, ``Host`` is the node (``:``, this machine, if unknown), ``Command``
+    the key, ``Receive`` the bytes of output if they were collected. An item that failed without an exit code
+    has Exitval -1, as parallel writes for what it could not run.
     """
     yield "\t".join(JOBLOG_COLUMNS) + "\n"
-    ended = [row for row in rows if row["state"] in ("Complete", "Failed")]
-    ended.sort(key=lambda row: row["started"] or "")
-    for number, row in enumerate(ended, 1):
-        yield "\t".join(_joblog_cells(number, row)) + "\n"
+    for place, row in enumerate(rows):
+        if row["state"] in ("Complete", "Failed"):
+            number = place if row["index"] is None else row["index"]
+            yield "\t".join(_joblog_cells(number + 1, row)) + "\n"
 
 
 def _joblog_cells(number: int, row: Row) -> list[str]:
@@ -184,8 +228,6 @@ def _joblog_cells(number: int, row: Row) -> list[str]:
         code = -1
     code = code or 0
     signal = code - _SIGNAL_BASE if code > _SIGNAL_BASE else 0
-    name = row["item"] or row["name"]
-    command = name if row["index"] is None else f"{name}/{row['index']}"
     return [
         str(number),
         row["node"] or ":",
@@ -195,7 +237,7 @@ def _joblog_cells(number: int, row: Row) -> list[str]:
         str(row.get("bytes") or 0),
         str(0 if signal else code),
         str(signal),
-        _one_line(command),
+        _one_line(row.get("key") or row["item"] or row["name"]),
     ]
 
 

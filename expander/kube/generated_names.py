@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import urandom
 from time import time_ns
-from typing import Final
+from typing import Any, Final
+
+from expander.kube.time import unix
 
 ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 """The letters of generated names: without vowels and look-alikes, so that no words appear."""
@@ -25,7 +28,27 @@ def generated(prefix: str) -> str:
 
 
 def new_uid() -> str:
-    """The uid of a new object: a UUID of version 7, whose order in time keeps the database's index short."""
-    time, noise = f"{time_ns() // 1_000_000:012x}", urandom(10).hex()
-    variant = "89ab"[int(noise[18], 16) & 3]
-    return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{variant}{noise[3:6]}-{noise[6:18]}"
+    """The uid of a new object: a UUID of version 7, whose order in time keeps the database's index short.
+
+    Behind the milliseconds stand their 4096ths (RFC 9562, 6.2, method 3): of two it tells which is older.
+    """
+    millis, nanos = divmod(time_ns(), 1_000_000)
+    time, noise = f"{millis:012x}{nanos * 4096 // 1_000_000:03x}", urandom(8).hex()
+    variant = "89ab"[int(noise[15], 16) & 3]
+    return f"{time[:8]}-{time[8:12]}-7{time[12:]}-{variant}{noise[:3]}-{noise[3:15]}"
+
+
+def created_at(metadata: Mapping[str, Any]) -> float | None:
+    """When an object was created (Unix seconds): as its uid tells if it is of `new_uid`, else to the second.
+
+    None for an object that no server has created.
+    """
+    stamp, uid = metadata.get("creationTimestamp"), str(metadata.get("uid"))
+    if not stamp:
+        return None
+    known = unix(stamp)
+    if len(uid) == 36 and uid[14] == "7":
+        found = int(uid[:8] + uid[9:13], 16) / 1000 + int(uid[15:18], 16) / 4_096_000
+        if known <= found < known + 1:
+            return found
+    return known

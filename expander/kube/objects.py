@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
+from expander.kube.time import unix
 
 Object = Mapping[str, Any]
 MutableObject = dict[str, Any]
@@ -57,3 +58,19 @@ def statuses_of(pod: Object) -> Iterator[Object]:
 def container_status(pod: Object, container: str) -> Object:
     """The status of one container; empty when there is none yet."""
     return next((each for each in statuses_of(pod) if each["name"] == container), {})
+
+
+def first_start(pod: Object) -> float | None:
+    """When the first container of a pod started (Unix seconds); None before that.
+
+    A status knows the last two starts of a container: of one that was restarted more often the time at which
+    the kubelet took the pod stands for the first.
+    """
+    starts = []
+    for container in statuses_of(pod):
+        state, last = container.get("state") or {}, container.get("lastState") or {}
+        parts = (state.get("terminated"), state.get("running"), last.get("terminated"))
+        starts += [part["startedAt"] for part in parts if part and part.get("startedAt")]
+        if (container.get("restartCount") or 0) > 1:
+            starts.append((pod.get("status") or {}).get("startTime"))
+    return min((unix(text) for text in starts if text), default=None)

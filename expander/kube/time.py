@@ -26,6 +26,18 @@ def api_time(now: float) -> str:
     return _second(int(now))
 
 
+def precise_time(now: float) -> str:
+    """The same with milliseconds; whole seconds, of which no more is known, stay as they are."""
+    seconds, millis = divmod(int(now * 1000 + 1e-3), 1000)
+    return f"{_second(seconds)[:-1]}.{millis:03d}Z" if millis else _second(seconds)
+
+
+def micro_time(now: float) -> str:
+    """The API's MicroTime."""
+    seconds, micros = divmod(int(now * 1_000_000), 1_000_000)
+    return f"{_second(seconds)[:-1]}.{micros:06d}Z"
+
+
 @lru_cache(maxsize=256)
 def _second(now: int) -> str:
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(now))

@@ -55,18 +55,17 @@ COALESCE_MIN_PODS: Final = 4
 class Executor(ApiOperations):
     """Runs Jobs and pods on this machine. ``folder`` is the state folder; it is this executor's alone.
 
-    ``runtime`` is one of `runtime.select.RUNTIME_NAMES` or ``best``; ``note`` says which and why. ``jobs``
-    is how many pods run at a time; ``cpus`` (cores) and ``memory`` (bytes) are what their requests are
-    scheduled against, by default all this process may use. Without ``jobs``, pods of Jobs that request no
-    CPU run one to a core, but for those that others may wait for (with a subdomain, of a Service or a gang);
-    ``shared`` has no such limit. ``backoff_base`` (seconds) is the first wait of the Job controller after a
-    failed pod and of the kubelet after a failed container. ``images`` maps image names to folders,
-    ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
+    ``runtime`` is one of `runtime.select.RUNTIME_NAMES` or ``best``; ``note`` says which and why. ``jobs`` is
+    how many pods run at a time; ``cpus`` (cores) and ``memory`` (bytes) are what their requests are scheduled
+    against, by default all this process may use. Without ``jobs``, pods of Jobs that request no CPU run one
+    to a core, but for those that others may wait for (with a subdomain, of a Service or a gang); ``shared``
+    has no such limit, and times of whole seconds. ``backoff_base`` (seconds) is the first wait of the Job
+    controller after a failed pod and of the kubelet after a failed container. ``images`` maps image names to
+    folders, ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
     ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder. ``history`` is how
-    many changes are kept for watches. ``shared`` makes it a cluster with namespaces, quotas and a node
-    object (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that `stop` gives a
-    pod. With ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``clock`` gives Unix
-    seconds.
+    many changes are kept for watches. ``shared`` makes it a cluster with namespaces, quotas and a node object
+    (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that `stop` gives a pod. With
+    ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``clock`` gives Unix seconds.
 
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
     Raises ExpanderError when the folder is in use or cannot be used, UsageError for a runtime that cannot.
@@ -95,8 +94,7 @@ class Executor(ApiOperations):
         clock: Callable[[], float] = time.time,
     ) -> None:
         chosen, self.note = select_runtime(runtime, images)
-        self._clock = clock
-        self._closed = self._stopping = False
+        self._clock, self._closed, self._stopping = clock, False, False
         self._stop_grace, self._pause = stop_grace, 0.0
         self._backing_off: set[str] = set()
         self._reporter = WaitingReporter()

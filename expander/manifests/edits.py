@@ -17,6 +17,8 @@ Tree = MutableMapping[str, Any]
 
 GROUP_LABEL = "jobgroup"
 ITEM_ANNOTATION = "expander/item"
+KEY_ANNOTATION = "expander/key"
+"""The annotation beside the item that names the columns of its key (see `items.keys`)."""
 
 
 @dataclass(frozen=True, slots=True)

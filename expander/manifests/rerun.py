@@ -18,7 +18,10 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from expander.base.errors import SourceLocation
+from expander.kube.generated_names import created_at
+from expander.kube.time import micro_time, unix
 from expander.kube.volcano import is_volcano
+from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 
 ITEMS_ANNOTATION = "expander/items"
@@ -90,6 +93,9 @@ Tree = dict[str, Any]
 ATTEMPT_ANNOTATION: Final = "expander/attempt"
 """The annotation that counts how often an item was begun; absent the first time."""
 
+FIRST_CREATED_ANNOTATION: Final = "expander/first-created"
+"""The annotation of a Job that was created again: when its item's first Job was. That keeps its place."""
+
 RETRY_OF_ANNOTATION: Final = "expander/retry-of"
 """The annotation of a Job for one index: the Indexed Job that it completes."""
 
@@ -133,6 +139,22 @@ class Successor(Manifest):
         self.replaces = replaces
 
 
+def first_created(job: Object) -> float:
+    """When the first Job for the item of ``job`` was created (Unix seconds); 0 for one that never was."""
+    metadata = job["metadata"]
+    text = (metadata.get("annotations") or {}).get(FIRST_CREATED_ANNOTATION)
+    try:
+        return unix(text) if text else created_at(metadata) or 0.0
+    except ValueError:
+        return created_at(metadata) or 0.0
+
+
+def _keep_created(job: Object, annotations: Tree) -> None:
+    created = first_created(job)
+    if created:
+        annotations[FIRST_CREATED_ANNOTATION] = micro_time(created)
+
+
 def attempt_of(job: Object) -> int:
     """Which attempt at its item a Job is, from 1."""
     text = (job["metadata"].get("annotations") or {}).get(ATTEMPT_ANNOTATION, "1")
@@ -153,8 +175,10 @@ def rerun(job: Object) -> Tree:
     """The manifest of ``job`` for its next attempt, under the same name."""
     spec: Tree = _copied(job["spec"])
     metadata = {field: _copied(job["metadata"][field]) for field in _KEPT if job["metadata"].get(field)}
+    annotations = metadata.setdefault("annotations", {})
+    annotations[ATTEMPT_ANNOTATION] = str(attempt_of(job) + 1)
+    _keep_created(job, annotations)
     if is_volcano(job):
-        metadata.setdefault("annotations", {})[ATTEMPT_ANNOTATION] = str(attempt_of(job) + 1)
         return {"apiVersion": job["apiVersion"], "kind": "Job", "metadata": metadata, "spec": spec}
     template = spec["template"]
     if spec.get("manualSelector") is not True:
@@ -164,13 +188,20 @@ def rerun(job: Object) -> Tree:
             for key in _GENERATED:
                 (labels or {}).pop(key, None)
     (template.get("metadata") or {}).pop("creationTimestamp", None)
-    annotations = metadata.setdefault("annotations", {})
     for key in (_TRACKING, RETRIED_ANNOTATION):
         annotations.pop(key, None)
-    annotations[ATTEMPT_ANNOTATION] = str(attempt_of(job) + 1)
     if QUEUE_LABEL in (metadata.get("labels") or {}):
         spec["suspend"] = True
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def retried_index(job: Object) -> int | None:
+    """The index that `rerun_index` made ``job`` for; None for any other Job."""
+    if RETRY_OF_ANNOTATION not in (job["metadata"].get("annotations") or {}):
+        return None
+    labels = (job["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    text = labels.get(INDEX, "")
+    return int(text) if text.isdecimal() else None
 
 
 def rerun_index(job: Object, index: int) -> Tree:
@@ -182,7 +213,12 @@ def rerun_index(job: Object, index: int) -> Tree:
     metadata, spec = tree["metadata"], tree["spec"]
     name = metadata["name"]
     metadata["name"] = f"{name}-{index}"
-    metadata["annotations"][RETRY_OF_ANNOTATION] = name
+    notes = metadata["annotations"]
+    notes[RETRY_OF_ANNOTATION] = name
+    if own := item_at(notes, index):
+        notes[ITEM_ANNOTATION] = own
+    for key in (ITEMS_ANNOTATION, COUNT_ANNOTATION):
+        notes.pop(key, None)
     limit = spec.get("backoffLimitPerIndex")
     for field in _OF_INDEXED:
         spec.pop(field, None)

@@ -10,10 +10,11 @@ from typing import Any, Literal, TypeAlias
 from expander.base.dataclass import dataclass
 from expander.base.errors import Problem, SourceLocation
 from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, construct, locate
+from expander.items.keys import KeyChoice
 from expander.kube.expansion import is_expanded
 from expander.kube.schemas import FieldType, field_type
 from expander.kube.wellknown import RUN_TO_COMPLETION
-from expander.manifests.edits import ITEM_ANNOTATION, Edits, apply_edits, item_annotations
+from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION, Edits, apply_edits, item_annotations
 from expander.manifests.manifest import path_text
 from expander.manifests.names import name_rule
 from expander.render.commands import placeholder_contexts, value_at
@@ -151,11 +152,13 @@ class Rules:
     ``edits`` are made to every document. ``shell`` says what becomes of values in scripts and other code:
     ``check`` refuses those that are not proven to be data, ``env`` passes them by environment variables,
     ``allow`` lets everything through. With ``envsubst`` ``$NAME`` and ``${NAME}`` of given values are filled.
+    ``key`` names the columns of the items' key, once the first items are known.
     """
 
     edits: Edits = field(default_factory=Edits)
     shell: Shell = "check"
     envsubst: bool = False
+    key: KeyChoice = field(default_factory=KeyChoice)
 
 
 @dataclass(slots=True)
@@ -209,7 +212,7 @@ def compile_document(
     result.kept = apply_edits(tree, rules.edits)
     shared = constant is not None and result.found <= set(constant) and tree["kind"] not in RUN_TO_COMPLETION
     if not shared:
-        item_columns = _annotate(tree, walk, root.position, item_columns, item_column)
+        item_columns = _annotate(tree, walk, root.position, item_columns, item_column, rules.key.annotation)
     if rules.shell == "env" and variable_of is not None:
         result.problems += pass_by_variables(tree, walk.placeholders, variable_of, walk.add_like)
     placeholders: list[Placeholder] = []
@@ -236,6 +239,7 @@ def _annotate(
     where: SourceLocation,
     item_columns: tuple[int, ...],
     item_column: int | None,
+    key: str | None,
 ) -> tuple[int, ...]:
     """Put the raw item into an annotation; without an item the values in the name stand for it."""
     metadata = tree.get("metadata")
@@ -254,6 +258,8 @@ def _annotate(
     for notes in item_annotations(tree):
         if ITEM_ANNOTATION not in notes:
             notes[ITEM_ANNOTATION] = walk.add(tuple(segments), Style.QUOTED, where)
+            if key is not None and item_column is not None:
+                notes[KEY_ANNOTATION] = key
     return item_columns
 
 

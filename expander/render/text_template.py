@@ -15,7 +15,7 @@ from expander.base.errors import InputError, ItemError, Problem, SourceLocation
 from expander.base.yaml import load_documents, split_documents
 from expander.items.item import Item
 from expander.kube.wellknown import RUN_TO_COMPLETION
-from expander.manifests.edits import ITEM_ANNOTATION, apply_edits, item_annotations
+from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION, apply_edits, item_annotations
 from expander.manifests.manifest import Manifest, path_text
 from expander.manifests.names import name_rule
 from expander.render.commands import HARMLESS_VALUE, changed_code
@@ -115,6 +115,8 @@ class TextTemplate:
                 if columns.item_column is not None:
                     for notes in item_annotations(tree):
                         notes.setdefault(ITEM_ANNOTATION, texts[columns.item_column])
+                        if self.rules.key.annotation is not None:
+                            notes.setdefault(KEY_ANNOTATION, self.rules.key.annotation)
                 manifests.append(TextManifest(tree, where, item, short))
         if problems:
             raise InputError(problems)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
-from expander.kube.objects import Object, statuses_of
+from expander.items.keys import item_key
+from expander.kube.objects import Object, first_start, statuses_of
 from expander.kube.time import unix
 from expander.kube.volcano import ENDS, is_volcano
 from expander.kube.wellknown import FINALIZER
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import LogReader
-from expander.manifests.edits import ITEM_ANNOTATION
+from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.rerun import remaining_indexes
 
 COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "Pending", "Suspended"
@@ -56,15 +57,17 @@ def log_files(folders: PodFolders, pods: Sequence[Object]) -> Iterator[LogFile]:
 class JobOutcome:
     """The state of one Job, from its status and pods.
 
-    ``state`` is Complete, Failed, Active (one of its pods runs), Pending (none does) or Suspended;
-    ``reason`` and ``message`` come from the Failed or FailureTarget condition. ``started`` and ``finished``
-    are Unix seconds (None: not yet). ``exit_code`` is that of the last container that ended with another code
-    than 0, else 0; ``attempts`` counts the pods created.
+    ``item`` is the text of its item, ``key`` the key of that (see `items.keys`), both empty without an item.
+    ``state`` is Complete, Failed, Active (one of its pods runs), Pending (none does) or Suspended; ``reason``
+    and ``message`` come from the Failed or FailureTarget condition. ``started`` (of its first container; of
+    the Job until one has started) and ``finished`` are Unix seconds (None: not yet). ``exit_code`` is that of
+    the last container that ended with another code than 0, else 0; ``attempts`` counts the pods created.
     """
 
     namespace: str
     name: str
     item: str
+    key: str
     state: str
     reason: str
     message: str
@@ -90,6 +93,8 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     if is_volcano(job):
         return _outcome_of_volcano(job, pods)
     metadata, status, spec = job["metadata"], job.get("status") or {}, job.get("spec") or {}
+    annotations = metadata.get("annotations") or {}
+    item = annotations.get(ITEM_ANNOTATION, "")
     conditions = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
     condition = conditions.get("Failed") or conditions.get("FailureTarget") or {}
     if "Complete" in conditions:
@@ -108,11 +113,12 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     return JobOutcome(
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
-        item=(metadata.get("annotations") or {}).get(ITEM_ANNOTATION, ""),
+        item=item,
+        key=item_key(item, annotations.get(KEY_ANNOTATION, "")),
         state=state,
         reason=condition.get("reason", ""),
         message=condition.get("message", ""),
-        started=_seconds(status.get("startTime")),
+        started=_started(pods, status),
         finished=max([end["at"] for end in ends], default=_seconds(finished)) if finished else None,
         succeeded=status.get("succeeded") or 0,
         failed=status.get("failed") or 0,
@@ -146,6 +152,8 @@ def _outcome_of_pod(pod: Object) -> JobOutcome:
 def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
     """The outcome of a Volcano Job, by its phase; ``attempts`` are its runs, including restarts."""
     metadata, status = job["metadata"], job.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    item = annotations.get(ITEM_ANNOTATION, "")
     now = status.get("state") or {}
     phase = now.get("phase") or ""
     passed = status.get("conditions") or ()
@@ -160,7 +168,8 @@ def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
     return JobOutcome(
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
-        item=(metadata.get("annotations") or {}).get(ITEM_ANNOTATION, ""),
+        item=item,
+        key=item_key(item, annotations.get(KEY_ANNOTATION, "")),
         state=state,
         reason=now.get("reason", phase if state == FAILED else ""),
         message=now.get("message", ""),
@@ -213,6 +222,12 @@ def _exit_code(ends: Sequence[Mapping[str, Any]], state: str) -> int | None:
         return 0
     bad = [end for end in ends if end["code"]]
     return max(bad, key=lambda end: end["at"])["code"] if bad else None
+
+
+def _started(pods: Sequence[Object], status: Object) -> float | None:
+    """When the work began: with the first container, or as long as none has started with the Job."""
+    starts = [start for pod in pods if (start := first_start(pod)) is not None]
+    return min(starts, default=_seconds(status.get("startTime")))
 
 
 def _seconds(text: str | None) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem, SourceLocation
 from expander.items.item import Item
-from expander.manifests.edits import ITEM_ANNOTATION
+from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.manifest import Manifest, path_text
 from expander.manifests.names import SUBDOMAIN, valid_name
 from expander.manifests.rerun import COUNT_ANNOTATION, ITEMS_ANNOTATION, item_text, items_text
@@ -115,7 +115,8 @@ class Rows:
         return row
 
     def _keep(self, manifest: Manifest, tree: Tree) -> None:
-        (tree["metadata"].get("annotations") or {}).pop(ITEM_ANNOTATION, None)
+        for name in (ITEM_ANNOTATION, KEY_ANNOTATION):
+            (tree["metadata"].get("annotations") or {}).pop(name, None)
         if not tree["metadata"].get("annotations", True):
             del tree["metadata"]["annotations"]
         known = self.companions.get(manifest.identity)

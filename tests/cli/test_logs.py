@@ -198,7 +198,7 @@ def test_following_survives_a_server_that_restarts(tmp_path: Path) -> None:
 def test_local_runs_have_logs_too(tmp_path: Path) -> None:
     state = run_locally(tmp_path, LOCAL, "--backoff-base", "1ms")
     words = ["logs", "--group", "here", "--state", str(state)]
-    assert run(*words).out == "[bad] one\n[bad] two\n[bad #2] one\n[bad #2] two\n[apple] fine\n"
+    assert run(*words).out == "[apple] fine\n[bad] one\n[bad] two\n[bad #2] one\n[bad #2] two\n"
     followed = run(*words, "--tail", "1", "--failed", "-f").out.splitlines()
     assert sorted(followed) == ["[bad #2] two", "[bad] two"]
     answer = run(*words, "--out", str(tmp_path / "out"))

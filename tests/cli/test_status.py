@@ -216,12 +216,12 @@ def test_local_runs_are_told_as_those_of_a_cluster(local: Path) -> None:
     assert "bad failed: BackoffLimitExceeded (exit code 3): " in answer.out
     assert "    one\n    two\n" in answer.out
     found = json.loads(run("status", "--group", "here", "--state", str(local), "-o", "json").out)
-    assert [each["status"].get("failed") for each in found["items"]] == [2, None]
+    assert [each["status"].get("failed") for each in found["items"]] == [None, 2]
 
 
 def test_a_selector_looks_into_the_state_of_all_local_groups(local: Path) -> None:
     answer = run("status", "-l", "jobgroup=here", "--state", str(local), "-o", "name")
-    assert answer.out == "job.batch/bad\njob.batch/good\n"
+    assert answer.out == "job.batch/good\njob.batch/bad\n"
 
 
 def test_an_unknown_local_group_is_an_error_that_lists_those_there_are(local: Path) -> None:

@@ -53,6 +53,7 @@ def pod(
     message: str = "",
     restarts: int = 0,
     cpu: str = "500m",
+    seconds: int = 5,
 ) -> dict[str, Any]:
     """The ``number``-th pod of a Job, begun that many seconds after it; ``code`` None: it runs."""
     name = (
@@ -63,7 +64,7 @@ def pod(
     begin = BEGIN + number
     state: dict[str, Any] = {"running": {"startedAt": api_time(begin)}}
     if code is not None:
-        end = {"exitCode": code, "startedAt": api_time(begin), "finishedAt": api_time(begin + 5)}
+        end = {"exitCode": code, "startedAt": api_time(begin), "finishedAt": api_time(begin + seconds)}
         end["reason"] = "Error" if code else "Completed"
         end["message"] = message
         state = {"terminated": end}

@@ -40,7 +40,7 @@ def group(size: int) -> FakeReader:
             continue
         failed = place % 10 == 3
         jobs.append(job(name, "Failed" if failed else "Complete", item=item, seconds=10 + place % 40))
-        pods.append(pod(jobs[-1], 3 if failed else 0, number=place % 40 + 1))
+        pods.append(pod(jobs[-1], 3 if failed else 0, number=place % 40 + 1, seconds=10 + place % 40))
     reader = FakeReader(jobs, pods)
     for each in pods:
         if each["status"]["phase"] == "Failed":
@@ -62,7 +62,7 @@ def test_costs_are_requests_times_the_time_at_work_and_failed_attempts_are_lost(
 def test_what_is_at_work_costs_until_now() -> None:
     busy = job("a", "Active")
     found = summarize(records(FakeReader([busy], [pod(busy, None)])), BEGIN + 21)
-    assert (found.open.cpu, found.peak, found.unfinished, found.wall) == (10.0, 1, 1, 21.0)
+    assert (found.open.cpu, found.peak, found.unfinished, found.wall) == (10.0, 1, 1, 20.0)
 
 
 def test_reasons_tell_what_keeps_an_item_and_why_its_attempts_failed() -> None:

@@ -9,12 +9,22 @@ import pytest
 
 from expander.cli.output.table import table
 from expander.group.records import records
-from expander.group.table import FORMATS, Row, as_csv, as_joblog, as_json, as_json_lines, as_text, record_row
+from expander.group.table import (
+    FORMATS,
+    Row,
+    as_csv,
+    as_joblog,
+    as_json,
+    as_json_lines,
+    as_text,
+    numbered,
+    record_row,
+)
 from tests.group.fakes import BEGIN, FakeReader, job, pod
 
 
 def rows(*jobs: dict[str, Any], pods: list[dict[str, Any]] | None = None) -> list[Row]:
-    return [record_row(record) for record in records(FakeReader(jobs, pods or []))]
+    return numbered(record_row(record) for record in records(FakeReader(jobs, pods or [])))
 
 
 @pytest.fixture
@@ -50,7 +60,17 @@ def test_the_text_table_shows_what_there_is(mixed: list[Row]) -> None:
     lines = "".join(table(as_text(mixed))).splitlines()
     assert lines[0].split() == ["JOB", "ITEM", "STATE", "SECONDS", "EXIT", "PODS", "REASON"]
     assert 'one, "two"\\nthree' in lines[1]
-    assert lines[2].split() == ["b", "Failed", "7.0", "3", "2", "BackoffLimitExceeded", "(exit", "code", "3)"]
+    assert lines[2].split() == [
+        "b",
+        "Failed",
+        "6.000",
+        "3",
+        "2",
+        "BackoffLimitExceeded",
+        "(exit",
+        "code",
+        "3)",
+    ]
 
 
 def test_a_terminal_is_never_steered_by_an_item() -> None:
@@ -71,8 +91,8 @@ def test_the_joblog_has_parallels_columns_and_lists_what_has_ended(mixed: list[R
         "Command",
     ]
     assert lines == [
-        ["1", "node-1", f"{BEGIN}.000", "6.000", "0", "0", "0", "0", 'one, "two" three'],
-        ["2", "node-1", f"{BEGIN}.000", "7.000", "0", "0", "3", "0", "b"],
+        ["1", "node-1", f"{BEGIN + 1}.000", "5.000", "0", "0", "0", "0", 'one, "two" three'],
+        ["2", "node-1", f"{BEGIN + 1}.000", "6.000", "0", "0", "3", "0", "b"],
     ]
 
 
@@ -120,4 +140,4 @@ def test_when_the_job_has_ended_every_index_has() -> None:
 def test_every_format_of_the_registry_is_offered() -> None:
     from expander.cli.results import FORMAT_NAMES
 
-    assert ("table", *FORMATS) == FORMAT_NAMES
+    assert ("table", "wide", *FORMATS) == FORMAT_NAMES

@@ -52,7 +52,11 @@ def test_what_the_server_wrote_is_taken_out_and_the_attempt_is_counted() -> None
             "name": "j",
             "namespace": "n",
             "labels": {"jobgroup": "g"},
-            "annotations": {"expander/item": "a b", "expander/attempt": "2"},
+            "annotations": {
+                "expander/item": "a b",
+                "expander/attempt": "2",
+                "expander/first-created": "2026-01-01T00:00:00.000000Z",
+            },
         },
         "spec": {
             "backoffLimit": 0,

@@ -214,6 +214,7 @@ def request_of(
         version=flags["kubernetes_version"],
         shape=shape_of(flags),
         selector=flags.get("selector"),
+        key=flags["key"],
         on_queue=on_queue,
     )
 
@@ -283,6 +284,11 @@ item_options = all_of(
 """Options of the items."""
 template_options = all_of(
     click.option("--group", metavar="NAME", help="Name of the batch, a label on each object and pod."),
+    click.option(
+        "--key",
+        metavar="COLUMN",
+        help="Column that names items in views, logs and folders.  [default: the first unique one]",
+    ),
     click.option(
         "--group-label",
         type=LabelKey(),

@@ -45,6 +45,15 @@ def save_report(source: Reader, path: Path, title: str) -> None:
     say(f"report: {path} ({size:,} bytes)")
 
 
+sort_option = click.option(
+    "--sort-by",
+    "sort",
+    type=click.Choice(["input", "name"]),
+    default="input",
+    show_default=True,
+    help="Order of items: as they were given, or by the names of their Jobs.",
+)
+
 group_options = all_of(
     click.option(
         "--group", metavar="NAME", help="Group name: what `submit` or `run` labelled the batch with."

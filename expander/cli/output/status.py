@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.cli.output.streams import MAX_ERRORS, printable
-from expander.cli.output.table import natural, table, without_empty
+from expander.cli.output.table import table, without_empty
 from expander.group.job_status import STATES, GroupSummary, JobStatus, group_of
+from expander.items.keys import item_columns
 from expander.kube.objects import Object, uid_of
-from expander.kube.time import api_time, human, unix
+from expander.kube.time import human, precise_time, unix
+from expander.manifests.rerun import item_text
 from expander.run.outcomes import FAILED
 
 COLUMNS: Final = (
@@ -35,6 +37,7 @@ COLUMNS: Final = (
     "attempts",
     "exitCode",
     "node",
+    "key",
 )
 
 
@@ -78,7 +81,7 @@ def csv_row(one: JobStatus, label: str, named: str | None) -> str:
             one.message,
             _time(outcome.started),
             _time(outcome.finished),
-            outcome.seconds,
+            None if outcome.seconds is None else round(outcome.seconds, 3),
             one.succeeded,
             one.completions,
             one.failed_indexes,
@@ -86,6 +89,7 @@ def csv_row(one: JobStatus, label: str, named: str | None) -> str:
             outcome.attempts,
             outcome.exit_code,
             one.nodes[0] if one.nodes else None,
+            outcome.key,
         ]
     )
 
@@ -110,7 +114,7 @@ def csv_line(cells: Sequence[object]) -> str:
 
 
 def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else api_time(seconds)
+    return None if seconds is None else precise_time(seconds)
 
 
 NO_GROUP: Final = "<none>"
@@ -128,16 +132,25 @@ def groups_table(groups: Sequence[GroupSummary], now: float) -> Iterator[str]:
 
 
 def items_table(found: Sequence[JobStatus], now: float, *, wide: bool, namespaces: bool) -> Iterator[str]:
-    """A line for each item; ``namespaces``: with the namespaces."""
+    """A line for each item in the order of ``found``; ``namespaces``: with the namespaces.
+
+    ``wide``: with the columns of items, and more.
+    """
     head = ["NAMESPACE", "JOB", "ITEM", "STATE", "COMPLETIONS", "DURATION", "RETRIES", "NODE", "REASON"]
     if wide:
         head[8:] = ["PODS", "EXIT", "AGE", "REASON", "MESSAGE"]
     rows = [head]
-    for one in sorted(found, key=lambda one: (one.outcome.namespace, natural(one.outcome.name))):
-        rows.append(_row(one, now, wide))
+    columns = column_names(found) if wide else []
+    head[3:3] = [name.upper() for name in columns]
+    rows += [_row(one, now, wide, columns) for one in found]
     if not namespaces:
         rows = [row[1:] for row in rows]
     return table(without_empty(rows, ["ITEM"]))
+
+
+def column_names(found: Sequence[JobStatus]) -> list[str]:
+    """The columns of all items, in the order they come."""
+    return list(dict.fromkeys(name for one in found for name in item_columns(one.outcome.item)))
 
 
 def failures(found: Sequence[JobStatus], lines: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -167,7 +180,7 @@ def troubles(found: Sequence[JobStatus]) -> Iterator[str]:
 
 def label(one: JobStatus) -> str:
     """A Job and its item."""
-    item = f" (item {printable(one.outcome.item)!r})" if one.outcome.item else ""
+    item = f" (item {printable(one.outcome.key)!r})" if one.outcome.key else ""
     return f"{one.outcome.name}{item}"
 
 
@@ -189,13 +202,16 @@ def _span(seconds: float | None) -> str:
     return "" if seconds is None else human(max(seconds, 0.0))
 
 
-def _row(one: JobStatus, now: float, wide: bool) -> list[str]:
+def _row(one: JobStatus, now: float, wide: bool, columns: Sequence[str]) -> list[str]:
     outcome = one.outcome
     wanted = f"{one.succeeded}/{one.completions}" if one.completions is not None else str(one.succeeded)
     node = one.nodes[0] if one.nodes else ""
     if len(one.nodes) > 1:
         node += f" (+{len(one.nodes) - 1})"
-    row = [outcome.namespace, outcome.name, outcome.item, one.state, wanted, span_of(one, now)]
+    own = item_columns(outcome.item) if columns else {}
+    row = [outcome.namespace, outcome.name, outcome.key]
+    row += [item_text(own[name]) if name in own else "" for name in columns]
+    row += [one.state, wanted, span_of(one, now)]
     row += [str(one.retries), node]
     if not wide:
         return [*row, one.explanation]

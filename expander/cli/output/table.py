@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from expander.base.regex import regex
 from expander.cli.output.streams import printable
 
 MAX_CELL_WIDTH: Final = 60
 """Columns of a cell; the last cell of a line is never cut."""
 
 GAP: Final = "   "
-
-_digits = regex(r"([0-9]+)").split
 
 
 def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -47,12 +44,6 @@ def fit(text: str, width: int) -> str:
     while width_of(kept) > max(width - 3, 0):
         kept = kept[:-1]
     return kept + "..."
-
-
-def natural(name: str) -> tuple[tuple[str, int], ...]:
-    """A key that sorts ``item-9`` before ``item-10``."""
-    parts = iter(_digits(name))
-    return tuple((text, int(next(parts, "0"))) for text in parts)
 
 
 def without_empty(rows: Sequence[Sequence[str]], names: Iterable[str]) -> list[list[str]]:

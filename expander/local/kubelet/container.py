@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from expander.kube.time import api_time
 from expander.local.kubelet.probes import Attempt, Probing
 from expander.local.kubelet.termination import Kill, container_id
 from expander.local.runtime.runtime import Launch
@@ -115,6 +114,7 @@ class Container:
         "spec",
         "started",
         "started_at",
+        "started_text",
         "state",
         "terminated",
         "work_folder",
@@ -132,6 +132,8 @@ class Container:
         self.launch: Launch | None = None
         """The current launch, kept where hooks or probes may need it."""
         self.started_at = 0.0
+        self.started_text = ""
+        """The same in the API's form."""
         self.ended = 0.0
         self.terminated: dict[str, Any] | None = None
         """The end of the latest start that is known to have been one, in the API's form; None while it
@@ -223,7 +225,7 @@ def container_status(container: Container, waits_for_init: bool) -> dict[str, An
 
 def _state(container: Container, waits_for_init: bool) -> dict[str, Any]:
     if container.state is State.RUNNING and not container.held:
-        return {"running": {"startedAt": api_time(container.started_at)}}
+        return {"running": {"startedAt": container.started_text}}
     waiting = {"reason": container.reason or ("PodInitializing" if waits_for_init else "ContainerCreating")}
     if container.message:
         waiting["message"] = container.message

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Protocol
 
 from expander.base.dataclass import dataclass
+from expander.kube.time import api_time
 from expander.local.kubelet.container import Container
 from expander.local.kubelet.network import HostsFiles
 from expander.local.kubelet.node import Node
@@ -33,7 +34,7 @@ class KubeletContext:
 
     ``backoff_base`` is the first crash back-off in seconds. ``image_pull_error`` says why an image cannot be
     pulled, or None. ``launched`` maps the key of a launch that has not ended to the pod's uid and what it is
-    of: a container, or a command of a probe or hook.
+    of: a container, or a command of a probe or hook. ``stamp`` writes the times of containers.
     """
 
     processes: Processes
@@ -47,4 +48,5 @@ class KubeletContext:
     variables: Mapping[str, str]
     isolates: bool
     image_pull_error: Callable[[str], str | None]
+    stamp: Callable[[float], str] = api_time
     launched: dict[str, tuple[str, Container | ExecAttempt]] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.dataclass import dataclass
+from expander.kube.time import api_time
 from expander.local.admission.service_account import without_token
 from expander.local.kubelet import node
 from expander.local.kubelet.context import KubeletContext, RuntimeService, runtime_isolates
@@ -85,6 +86,7 @@ class Kubelet:
         status_delay: float = STATUS_DELAY_SECONDS,
         image_pull_error: Callable[[str], str | None] = node.image_pull_error,
         keep_volumes: bool = False,
+        stamp: Callable[[float], str] = api_time,
     ) -> None:
         self._supervisor = supervisor
         self._status_delay = status_delay
@@ -101,6 +103,7 @@ class Kubelet:
             variables=variables or {},
             isolates=runtime_isolates(supervisor) if isolates is None else isolates,
             image_pull_error=image_pull_error,
+            stamp=stamp,
         )
         self._workers: dict[str, PodWorker] = {}
         self._to_sync: dict[str, PodWorker] = {}

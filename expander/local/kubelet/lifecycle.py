@@ -134,6 +134,7 @@ def container_started(
     if container.key != event.key or container.state is not State.STARTING:
         return
     container.state, container.started_at = State.RUNNING, event.at
+    container.started_text = context.stamp(event.at)
     log.info(
         "container %(container)s of pod %(pod)s started",
         container=container.name,
@@ -171,7 +172,7 @@ def container_ended(context: KubeletContext, pod: Pod, container: Container, exi
     if container.work_folder is not None:
         context.work.release(container.work_folder)
         container.work_folder = None
-    container.terminated = terminated(exit_, message)
+    container.terminated = terminated(exit_, message, context.stamp)
     log.info(
         "container %(container)s of pod %(pod)s ended with %(code)d",
         container=container.name,

@@ -9,7 +9,7 @@ where the container asks for it, failed and left none, the last 80 lines of its 
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from expander.kube.time import api_time
@@ -93,13 +93,13 @@ LOST_EXIT_CODE = 137
 UNKNOWN = "The container could not be located when the pod was terminated"
 
 
-def terminated(exit_: Exit, message: str) -> dict[str, Any]:
-    """The ``terminated`` state of a container."""
+def terminated(exit_: Exit, message: str, stamp: Callable[[float], str] = api_time) -> dict[str, Any]:
+    """The ``terminated`` state of a container; ``stamp`` writes its times."""
     found: dict[str, Any] = {
         "exitCode": LOST_EXIT_CODE if exit_.lost else exit_.exit_code,
         "reason": "ContainerStatusUnknown" if exit_.lost else exit_.reason,
-        "startedAt": api_time(exit_.started),
-        "finishedAt": api_time(exit_.finished),
+        "startedAt": stamp(exit_.started),
+        "finishedAt": stamp(exit_.finished),
         "containerID": container_id(exit_.key),
     }
     error = UNKNOWN if exit_.lost else exit_.error

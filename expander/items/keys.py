@@ -1,0 +1,130 @@
+"""The key of an item: the short text that names it in tables, logs, folders and arguments.
+
+A plain value is its own key. Of an item with columns it is the value of one column that tells the items of
+the batch apart, or, where no column does, ``column=value`` of all of them. That column is the first one
+unless the annotation `expander/key` beside the item names others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from expander.base.errors import UsageError, suggest
+from expander.items.item import Item
+
+READ_AHEAD: Final = 1000
+"""Items that are read before their key is chosen."""
+
+
+def item_columns(text: str) -> dict[str, Any]:
+    """The columns of an item whose text is a JSON object; of any other there are none."""
+    if not text.startswith("{"):
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def item_key(text: str, columns: str = "") -> str:
+    """The key of the item with this ``text``; ``columns`` is the value of `expander/key`, if there is one."""
+    row = item_columns(text)
+    names = _named(columns) or list(row)[:1]
+    if not names or any(name not in row for name in names):
+        return text
+    if len(names) == 1:
+        return _text(row[names[0]]) or text
+    return ",".join(f"{name}={_text(row[name])}" for name in names)
+
+
+class KeyChoice:
+    """Chooses the columns of the key of a batch: ``wanted``, or the first column that is unique in it.
+
+    `read` passes items on and looks at the first `READ_AHEAD` of them before the first one is given;
+    ``annotation`` is then the value for `expander/key`, None where it goes without saying. ``notes`` says
+    what was decided on a part of the batch.
+    """
+
+    def __init__(self, wanted: str | None = None) -> None:
+        self._wanted = wanted
+        self.annotation: str | None = None
+        self.notes: list[str] = []
+
+    def read(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The same items. Raises UsageError when they have no column of the wanted name."""
+        stream = iter(items)
+        ahead: list[Item] = []
+        failure: Exception | None = None
+        try:
+            for item in stream:
+                ahead.append(item)
+                if (item.columns is None and self._wanted is None) or len(ahead) == READ_AHEAD:
+                    break  # plain values have nothing to choose
+        except Exception as error:
+            failure = error  # what was read before it comes first
+        self._choose([item.columns for item in ahead if item.columns is not None], ahead)
+        yield from ahead
+        if failure is not None:
+            raise failure
+        yield from stream
+
+    def _choose(self, rows: Sequence[Mapping[str, Any]], ahead: Sequence[Item]) -> None:
+        if self._wanted is not None and ahead:
+            names = _checked(self._wanted, rows)
+        elif len(rows) > 1:
+            names = _unique(rows)
+        else:
+            return
+        if any(list(islice(row, 1)) != names for row in rows):
+            self.annotation = names[0] if names == [names[0]] and names[0][:1] != "[" else json.dumps(names)
+            if self._wanted is None and len(ahead) == READ_AHEAD:
+                self.notes.append(
+                    f"items are named by {' and '.join(names)}, unique in the first {READ_AHEAD:,}; "
+                    "--key COLUMN chooses another column"
+                )
+
+
+def _checked(wanted: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        raise UsageError("--key is for items with columns; these are plain values")
+    for row in rows:
+        if wanted not in row:
+            close = suggest(wanted, row)
+            raise UsageError(
+                f"--key {wanted}: no such column; columns are {', '.join(row)}",
+                hint=f"did you mean {close}?" if close else None,
+            )
+    return [wanted]
+
+
+def _unique(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The first column that has another value in each row, else all that every row has."""
+    plain = [
+        name
+        for name in rows[0]
+        if all(name in row and not isinstance(row[name], (list, Mapping)) for row in rows)
+    ]
+    for name in plain:
+        values = {_text(row[name]) for row in rows}
+        if len(values) == len(rows) and "" not in values:
+            return [name]
+    return plain or list(islice(rows[0], 1))
+
+
+def _named(columns: str) -> list[str]:
+    """The columns that an annotation names: one, or a JSON list of them."""
+    if not columns.startswith("["):
+        return [columns] if columns else []
+    try:
+        found = json.loads(columns)
+    except ValueError:
+        return []
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

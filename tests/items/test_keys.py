@@ -1,0 +1,106 @@
+"""The key of an item, and how a batch chooses it."""
+
+import json
+from collections.abc import Iterator
+from itertools import count, islice
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import expander
+from expander.base.errors import UsageError
+from expander.items.item import Item
+from expander.items.keys import READ_AHEAD, KeyChoice, item_key
+from expander.render.template_file import TemplateFile
+from tests.render.batch import JOB
+
+
+def rows(*values: Any) -> Iterator[Item]:
+    return (Item(value, number, "<test>") for number, value in enumerate(values, 1))
+
+
+def chosen(*values: Any, wanted: str | None = None) -> str | None:
+    choice = KeyChoice(wanted)
+    assert [item.value for item in choice.read(rows(*values))] == list(values)
+    return choice.annotation
+
+
+def test_a_plain_value_is_its_own_key_and_columns_give_the_first_one() -> None:
+    assert item_key("my dog.jpg") == "my dog.jpg"
+    assert item_key('{"scene":"intro","frames":120}') == "intro"
+    assert item_key('{"frames":120,"scene":"intro"}') == "120"
+    assert item_key("{no json") == "{no json"
+
+
+def test_the_annotation_names_other_columns() -> None:
+    text = '{"lr":0.1,"batch":32,"odd,name":"x"}'
+    assert item_key(text, "batch") == "32"
+    assert item_key(text, '["lr", "batch"]') == "lr=0.1,batch=32"
+    assert item_key(text, "odd,name") == "x"
+    assert item_key(text, "gone") == text
+
+
+@given(st.text(), st.text())
+def test_a_key_is_never_an_error(text: str, columns: str) -> None:
+    assert isinstance(item_key(text, columns), str)
+
+
+def test_the_first_unique_column_is_the_key_and_goes_without_saying_when_it_is_the_first() -> None:
+    assert chosen({"n": "a", "w": 1}, {"n": "b", "w": 1}) is None
+    assert chosen({"w": 1, "n": "a"}, {"w": 1, "n": "b"}) == "n"
+    assert chosen("plain", "values") is None
+    assert chosen({"w": 1, "n": "a"}) is None
+
+
+def test_without_a_unique_column_all_of_them_are_the_key() -> None:
+    product = [{"lr": lr, "batch": batch} for lr in (0.1, 0.2) for batch in (32, 64)]
+    assert json.loads(chosen(*product) or "") == ["lr", "batch"]
+
+
+def test_a_wanted_column_must_be_there() -> None:
+    assert chosen({"a": 1, "b": 1}, {"a": 2, "b": 1}, wanted="b") == "b"
+    assert chosen({"a": 1, "b": 1}, wanted="a") is None
+    with pytest.raises(UsageError, match="--key frame: no such column; columns are frames, b"):
+        chosen({"frames": 1, "b": 1}, wanted="frame")
+    with pytest.raises(UsageError, match="these are plain values"):
+        chosen("a", wanted="b")
+
+
+def test_an_endless_stream_is_decided_on_its_beginning_and_that_is_said() -> None:
+    choice = KeyChoice()
+    endless = (Item({"w": 1, "n": number}, number, "<test>") for number in count(1))
+    assert len(list(islice(choice.read(endless), 3))) == 3
+    assert choice.annotation == "n"
+    (note,) = choice.notes
+    assert f"unique in the first {READ_AHEAD:,}" in note
+
+
+def test_what_is_wrong_later_in_the_items_does_not_hide_those_before() -> None:
+    def broken() -> Iterator[Item]:
+        yield from rows({"a": 1}, {"a": 2})
+        raise ValueError("row 3")
+
+    stream = KeyChoice().read(broken())
+    assert [item.value for item in islice(stream, 2)] == [{"a": 1}, {"a": 2}]
+    with pytest.raises(ValueError, match="row 3"):
+        next(stream)
+
+
+@pytest.mark.parametrize("engine", ["item", "jinja2", "text"])
+def test_every_engine_writes_the_annotation_beside_the_item(engine: Any) -> None:
+    text = JOB.replace("$ITEM", "{{ n }}" if engine == "jinja2" else "${ITEM.n}")
+    items = [{"w": 1, "n": "a"}, {"w": 1, "n": "b"}]
+    for made in expander.expand(TemplateFile.of(text, "t.yaml"), items, engine=engine):
+        assert made.tree["metadata"]["annotations"]["expander/key"] == "n"
+    for made in expander.expand(TemplateFile.of(text, "t.yaml"), items[:1], engine=engine):
+        assert list(made.tree["metadata"]["annotations"]) == ["expander/item"]
+
+
+@pytest.mark.parametrize("shape", ["indexed", "chunks=2"])
+def test_shapes_keep_the_key(shape: str) -> None:
+    text = JOB.replace("job-$ITEM", "job").replace("item: $ITEM", "item: x").replace("$ITEM", "${ITEM.n}")
+    items = [{"w": 1, "n": "a"}, {"w": 1, "n": "b"}]
+    made = list(expander.expand(TemplateFile.of(text, "t.yaml"), items, shape=shape))
+    assert made[-1].tree["metadata"]["annotations"]["expander/key"] == "n"
