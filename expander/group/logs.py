@@ -138,19 +138,16 @@ class LogSelection:
     failed: bool = False
     containers: tuple[str, ...] = ()
     options: LogOptions = WHOLE_LOG
-    _named: NameSelection = field(init=False, repr=False)
+    _named: list[NameSelection] = field(default_factory=list, repr=False)
     _seen_containers: set[str] = field(default_factory=set, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_named", NameSelection(self.names))
 
     def starts(self, record: ItemRecord) -> Iterator[ContainerRun]:
         """The selected logs of an item that exist: attempts in order, init containers first."""
         if self.failed and record.state != FAILED:
             return
-        whole = not self.names or self._named.matches(record.names)
+        whole = not self.names or self._selection.matches(record.names)
         for number, attempt in enumerate(record.attempts, 1):
-            if not whole and not self._named.matches([attempt.name]):
+            if not whole and not self._selection.matches([attempt.name]):
                 continue
             name = record.label if number == 1 else f"{record.label} #{number}"
             statuses = list(statuses_of(attempt.pod))
@@ -166,6 +163,13 @@ class LogSelection:
                     title = name if len(statuses) == 1 else f"{name} {container}"
                     yield ContainerRun(title, attempt.pod, container, self.options.previous, restarts)
 
+    @property
+    def _selection(self) -> NameSelection:
+        """The names, made once: it remembers what has matched."""
+        if not self._named:
+            self._named.append(NameSelection(self.names))
+        return self._named[0]
+
     def read(self, reader: Reader, start: ContainerRun, *, follow: bool = False) -> Iterator[bytes]:
         """The selected part of a log, in pieces of any size."""
         options = replace(self.options, previous=start.previous, follow=follow and not start.previous)
@@ -174,7 +178,7 @@ class LogSelection:
     @property
     def unknown(self) -> list[str]:
         """The names that have matched nothing so far."""
-        return self._named.unknown
+        return self._selection.unknown
 
     @property
     def unknown_containers(self) -> list[str]:

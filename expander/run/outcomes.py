@@ -93,8 +93,6 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     if is_volcano(job):
         return _outcome_of_volcano(job, pods)
     metadata, status, spec = job["metadata"], job.get("status") or {}, job.get("spec") or {}
-    annotations = metadata.get("annotations") or {}
-    item = annotations.get(ITEM_ANNOTATION, "")
     conditions = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
     condition = conditions.get("Failed") or conditions.get("FailureTarget") or {}
     if "Complete" in conditions:
@@ -113,8 +111,7 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     return JobOutcome(
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
-        item=item,
-        key=item_key(item, annotations.get(KEY_ANNOTATION, "")),
+        **_item(metadata),
         state=state,
         reason=condition.get("reason", ""),
         message=condition.get("message", ""),
@@ -127,6 +124,12 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     )
 
 
+def _item(metadata: Object) -> dict[str, str]:
+    annotations = metadata.get("annotations") or {}
+    item = annotations.get(ITEM_ANNOTATION, "")
+    return {"item": item, "key": item_key(item, annotations.get(KEY_ANNOTATION, ""))}
+
+
 def _outcome_of_pod(pod: Object) -> JobOutcome:
     """The outcome of a pod without a Job."""
     metadata, status = pod["metadata"], pod.get("status") or {}
@@ -136,11 +139,11 @@ def _outcome_of_pod(pod: Object) -> JobOutcome:
     return JobOutcome(
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
-        item=(metadata.get("annotations") or {}).get(ITEM_ANNOTATION, ""),
+        **_item(metadata),
         state=state or (ACTIVE if _runs(pod) else PENDING),
         reason=status.get("reason") or ("PodFailed" if state == FAILED else ""),
         message=status.get("message") or "",
-        started=_seconds(status.get("startTime")),
+        started=_started([pod], status),
         finished=finished,
         succeeded=int(state == COMPLETE),
         failed=int(state == FAILED),
@@ -152,8 +155,6 @@ def _outcome_of_pod(pod: Object) -> JobOutcome:
 def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
     """The outcome of a Volcano Job, by its phase; ``attempts`` are its runs, including restarts."""
     metadata, status = job["metadata"], job.get("status") or {}
-    annotations = metadata.get("annotations") or {}
-    item = annotations.get(ITEM_ANNOTATION, "")
     now = status.get("state") or {}
     phase = now.get("phase") or ""
     passed = status.get("conditions") or ()
@@ -168,8 +169,7 @@ def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
     return JobOutcome(
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
-        item=item,
-        key=item_key(item, annotations.get(KEY_ANNOTATION, "")),
+        **_item(metadata),
         state=state,
         reason=now.get("reason", phase if state == FAILED else ""),
         message=now.get("message", ""),
