@@ -168,7 +168,7 @@ def _print(
     prefixed: bool | None,
 ) -> bool:
     """Log after log, in the order of items. Gives whether there was a Job."""
-    from expander.group.order import job_order
+    from expander.group.names import job_order
     from expander.group.records import all_records
 
     jobs = sorted(source.jobs(), key=job_order)

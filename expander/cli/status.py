@@ -20,7 +20,7 @@ from expander.cli.output import status
 from expander.cli.output.progress import Display
 from expander.cli.output.streams import MAX_ERRORS, Output, printable
 from expander.group.job_status import JobStatus, JobStatusCache, group_summaries
-from expander.group.order import job_order
+from expander.group.names import job_order
 from expander.group.source import Reader
 from expander.kube.objects import Object
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED

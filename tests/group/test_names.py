@@ -1,7 +1,6 @@
 """Items by name, their order, and their times."""
 
-from expander.group.names import NameSelection
-from expander.group.order import job_order
+from expander.group.names import NameSelection, job_order
 from expander.group.records import records
 from expander.group.table import numbered, record_row
 from expander.kube.generated_names import created_at, new_uid
