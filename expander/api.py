@@ -18,9 +18,9 @@ from expander.run.reporter import PodsOf, Retried, RunReporter
 if TYPE_CHECKING:
     from expander.local.waiting import Waiting
     from expander.manifests.manifest import Manifest
+    from expander.manifests.rerun_choice import Rerun
     from expander.plan.plan import Plan
     from expander.run.outcomes import JobOutcome, LogFile
-    from expander.run.rerun import Rerun
     from expander.submit.delivery import Outcome
     from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
     from expander.validate.finding import Finding
@@ -162,7 +162,7 @@ def run(
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
     from expander.group.saved_logs import EarlierLogs
-    from expander.run.rerun import parse_rerun
+    from expander.manifests.rerun_choice import parse_rerun
     from expander.run.run import Halt, remove_state
 
     request = _filled_queue(_request(batch, items, options))
@@ -277,6 +277,7 @@ class SubmitKeywords(BatchOptions, total=False):
     max_active: int | None
     retry_budget: float
     on_exists: OnExists
+    rerun: Rerun | None
     on_quota: OnQuota
     on_damage: OnDamage
     quota_timeout: float | None
@@ -311,6 +312,7 @@ def submit(
     been sent; with ``on_error`` that function gets the errors of items and the other items go on.
     """
     from expander.group.collect import ClusterCollector
+    from expander.group.saved_logs import SubmittedLogs
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter, dry_run_outcomes
 
@@ -324,7 +326,9 @@ def submit(
     results: list[SubmitResult] = []
     submitter = None
     if options.dry_run != "client":
-        submitter = Submitter(options, errors, on_note or _ignore, ClusterCollector)
+        note = on_note or _ignore
+        logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
+        submitter = Submitter(options, errors, note, ClusterCollector, logs)
     try:
         for outcome in (
             dry_run_outcomes(manifests, options, errors)

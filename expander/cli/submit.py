@@ -16,6 +16,7 @@ from expander.cli.options.batch import (
     into_broker,
     item_options,
     request_of,
+    rerun_option,
     selector_option,
     template_options,
     warn,
@@ -141,6 +142,7 @@ NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 @item_options
 @template_options
 @selector_option
+@rerun_option
 @submit_options
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Create a batch of objects in a cluster, each exactly once, as fast as the server allows.
@@ -153,6 +155,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.cli.output.progress import ItemCount, Progress
     from expander.cli.output.submit import SubmitReport, submit_step
     from expander.group.collect import ClusterCollector
+    from expander.group.saved_logs import SubmittedLogs
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Counts, Submitter, dry_run_outcomes
 
@@ -179,7 +182,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         for settled in dry_run_outcomes(manifests, options, errors):
             report.show(settled)
         return _end(report, errors)
-    submit = Submitter(options, errors, say, ClusterCollector)
+    logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, say)
+    submit = Submitter(options, errors, say, ClusterCollector, logs)
     same_cluster(run, submit.server)
     reading = _Reading(submit)
     progress = Progress(lambda: submit_step(submit, tally, total))
@@ -193,6 +197,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
                 report.finish(submit, interrupted=True, unsent=submit.workers.pending)
                 say(f"Stopped early. {_again(submit, flags)}")
             raise
+    for folder in logs.folders:
+        say(f"earlier logs are in {folder}")
     if interrupts.seen:
         return _interrupted(report, errors, submit, total, flags)
     return _end(report, errors, submit)

@@ -94,7 +94,8 @@ class ClusterCollector:
         with self._lock:
             if metadata["uid"] not in self._uids:
                 self._uids.add(metadata["uid"])
-                self._jobs.append(job)
+                kinded = {"apiVersion": "batch/v1", "kind": "Job", **job}  # lists leave them out
+                self._jobs.append(kinded)
                 self._lock.notify()
 
     def stop(self) -> None:
@@ -126,6 +127,9 @@ class ClusterCollector:
                 self._say(f"warning: job.batch/{job['metadata']['name']} stays in the cluster: {error}")
             except ExpanderError as error:
                 self._fail(error)
+            except Exception as error:  # an object that no server keeps
+                self.left += 1
+                self._say(f"warning: job.batch/{job['metadata']['name']} stays in the cluster: {error!r}")
             finally:
                 with self._lock:
                     self._uids.discard(job["metadata"]["uid"])

@@ -7,12 +7,13 @@ that can still be read as ``<pod>_<container>.log`` (``<pod>_<container>_previou
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from expander.base.errors import ExpanderError, OutputError
+from expander.base.errors import ClusterError, ExpanderError, OutputError
 from expander.group.bookkeeping import retry_folder
 from expander.group.open import GroupSelector, open_source
 from expander.group.results import file_name
@@ -77,6 +78,44 @@ class EarlierLogs:
     def folder(self) -> Path | None:
         """Where logs were saved; None when there were none."""
         return None if self._opened is None else self._opened[1]
+
+
+class SubmittedLogs:
+    """Saves the logs of Jobs of a cluster before `submit` makes them anew, where `retry` saves them.
+
+    Called with a Job, from any thread; ``say`` gets a line when its logs cannot be read any more. Raises
+    OutputError when a log cannot be written.
+    """
+
+    def __init__(
+        self, kubeconfig: str | None, context: str | None, group_label: str, say: Callable[[str], None]
+    ) -> None:
+        self._cluster = {"kubeconfig": kubeconfig, "context": context, "group_label": group_label}
+        self._group_label = group_label
+        self._say = say
+        self._lock = threading.Lock()
+        self._opened: dict[tuple[str, str], tuple[Reader, Path]] = {}
+
+    def __call__(self, job: Object) -> None:
+        metadata = job["metadata"]
+        key = metadata["namespace"], metadata["labels"][self._group_label]
+        with self._lock:
+            if key not in self._opened:
+                selector = GroupSelector(key[1], namespace=key[0], **self._cluster)  # type: ignore[arg-type]
+                source = open_source(selector, collected=False)
+                self._opened[key] = source, retry_folder(source, selector) / LOGS_FOLDER
+        reader, folder = self._opened[key]
+        try:
+            why = _save(reader, job, [*reader.pods([job])], folder)
+        except ClusterError as error:
+            why = str(error)
+        if why is not None:
+            self._say(f"warning: cannot save logs of job/{metadata['name']}: {why}")
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where logs were saved."""
+        return sorted({folder for _, folder in self._opened.values() if folder.exists()})
 
 
 def attempt_folder(folder: Path, job: Object) -> Path:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import Literal, get_args
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import ContentChanged, ItemError, Problem, UsageError
+from expander.base.errors import ContentChanged, ItemError, Problem
 from expander.base.text import counted
 from expander.kube.objects import Object
 from expander.kube.volcano import is_volcano
@@ -31,26 +30,7 @@ from expander.manifests.rerun import (
     rerun_index,
     with_retried,
 )
-
-Rerun = Literal["failed", "changed", "all"]
-"""What runs again beside changed Jobs that failed or have not ended: what failed; also complete Jobs whose
-manifest has changed; everything."""
-
-
-def parse_rerun(text: str | None) -> Rerun | None:
-    """Raises UsageError for another word than ``failed``, ``changed`` and ``all``."""
-    if text is not None and text not in get_args(Rerun):
-        raise UsageError(f"rerun: found {text!r}, expected failed, changed or all")
-    return text  # type: ignore[return-value]
-
-
-def runs_again(state: str, *, changed: bool, rerun: Rerun | None) -> bool:
-    """Whether a Job that an earlier run left in ``state`` is made anew; ``changed`` is its manifest."""
-    if rerun == "all":
-        return changed or state in FINISHED
-    if state == SUCCEEDED:
-        return changed and rerun == "changed"
-    return changed or (state == FAILED and rerun is not None)
+from expander.manifests.rerun_choice import Rerun, runs_again
 
 
 @dataclass(slots=True)

@@ -12,6 +12,8 @@ from expander.base.log import Log
 from expander.base.text import counted
 from expander.client.client import ApiClient
 from expander.manifests.edits import DIGEST_ANNOTATION
+from expander.manifests.rerun_choice import FAILED, SUCCEEDED
+from expander.submit.delivery import end_of
 from expander.submit.finished import finished_items, record_path
 from expander.submit.journal import Delivered, Journal, mark
 from expander.submit.request import PreparedRequest
@@ -31,12 +33,12 @@ log = Log("submit")
 class AlreadySubmitted:
     """Items that exist with the same content, so that nothing is sent.
 
-    ``journal`` is that of the run that is resumed, None for a run of its own. A journal misses only what was
+    ``journal`` is that of the group, if there is one. That of a run that is ``resumed`` misses only what was
     under way when its process ended, so it makes lists unnecessary until it turns out to miss more. With
-    ``versions`` lists also give the resourceVersions that `version` tells.
+    ``versions`` lists also give the resourceVersions that `version` tells, with ``states`` the ends of Jobs.
 
     ``is_forgetful`` says that the journal and the record of collected Jobs are damaged, so that an item which
-    the cluster does not have may have been done. Safe for one thread, but for `add_key`.
+    the cluster does not have may have been done. Safe for one thread, but for `add_finished`.
     """
 
     def __init__(
@@ -45,18 +47,23 @@ class AlreadySubmitted:
         group_label: str,
         say: Callable[[str], None],
         journal: Journal | None = None,
+        *,
+        resumed: bool = False,
         versions: bool = False,
+        states: bool = False,
     ) -> None:
         self._api = api
         self._group_label = group_label
         self._say = say
         self.is_forgetful = False
         told = Delivered() if journal is None else self._told(journal)
-        self._delivered = told.marks
+        self._delivered = told.marks if resumed else set()
+        self._finished = told.finished
+        self._ends: dict[bytes, str] | None = {} if states else None
         self._existing: set[bytes] = set()
         self._versions: dict[str, str] | None = {} if versions else None
-        self._resumed = journal is not None
-        self._trusted = journal is not None and not told.damaged
+        self._resumed = resumed
+        self._trusted = resumed and not told.damaged and not states
         self._lists: dict[tuple[str, str], threading.Thread] = {}
         self._items: Counter[tuple[str, str]] = Counter()
         self._missed: Counter[tuple[str, str]] = Counter()
@@ -66,9 +73,13 @@ class AlreadySubmitted:
         told, path = journal.delivered(), record_path(journal.path)
         deletes = path.exists() or told.deletes
         record = finished_items(path) if deletes else Delivered()
-        told.marks |= record.marks
-        numbers = told.numbers | record.numbers
-        self.is_forgetful = bool((told.damaged and record.damaged) or len(numbers) < max(numbers, default=0))
+        told.finished |= record.finished
+        numbers, last = told.numbers | record.numbers, max(told.numbers, default=0)
+        self.is_forgetful = (
+            bool(told.damaged and record.damaged)
+            or len(numbers) < max(numbers, default=0)
+            or (record.damaged_end > 0 and last < max(record.numbers, default=0) + record.damaged_end)
+        )
         for file, found in ((journal.path, told), (path, record)):
             if found.damaged and (deletes or not journal.is_new):
                 lines = counted(found.damaged, "damaged line")
@@ -76,8 +87,29 @@ class AlreadySubmitted:
         return told
 
     def is_delivered(self, item: PreparedRequest) -> bool:
-        """Whether the journal says that the cluster has the item, or had it until it was finished."""
+        """Whether the journal says that the cluster has the item."""
         return mark(item.key) in self._delivered
+
+    def collected(self, item: PreparedRequest) -> tuple[str, bool] | None:
+        """How a Job of the item's name ended that was collected and deleted, and whether it was another Job.
+
+        None when there was none. One whose end is not known counts as `SUCCEEDED`.
+        """
+        found = self._finished.get(mark(item.key.rpartition(" ")[0]))
+        return None if found is None else (FAILED if found[1] else SUCCEEDED, found[0] != mark(item.key))
+
+    def state(self, item: PreparedRequest) -> str:
+        """How the Job of the item ended by the list of its group; empty when it did not, or is not known."""
+        if self._ends is None:
+            return ""
+        self._listed(item)
+        return self._ends.get(mark(item.key), "")
+
+    def forget(self, item: PreparedRequest) -> None:
+        """The item is made anew."""
+        self._delivered.discard(mark(item.key))
+        self._existing.discard(mark(item.key))
+        self._finished.pop(mark(item.key.rpartition(" ")[0]), None)
 
     def exists(self, item: PreparedRequest) -> bool:
         """Whether a list of the group has the item with the same content."""
@@ -94,11 +126,11 @@ class AlreadySubmitted:
 
     def add(self, item: PreparedRequest) -> None:
         """The journal has been told that the cluster has the item."""
-        self.add_key(item.key)
+        self._delivered.add(mark(item.key))
 
-    def add_key(self, key: str) -> None:
-        """The item with this key has been delivered."""
-        self._delivered.add(mark(key))
+    def add_finished(self, key: str, failed: bool) -> None:
+        """The Job with this key is collected."""
+        self._finished[mark(key.rpartition(" ")[0])] = mark(key), failed
 
     def missed(self, item: PreparedRequest) -> None:
         """The item was sent and existed already, so the journal had missed it."""
@@ -115,7 +147,7 @@ class AlreadySubmitted:
         lister = self._lists.get(scope)
         if lister is None:
             self._items[scope] += 1
-            at_once = self._resumed or self._versions is not None
+            at_once = self._resumed or self._versions is not None or self._ends is not None
             if self._items[scope] < LIST_AFTER_ITEMS and not at_once:
                 return
             lister = threading.Thread(target=self._list, args=(item,), daemon=True)
@@ -132,6 +164,8 @@ class AlreadySubmitted:
                     digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
                     if digest is not None and "deletionTimestamp" not in metadata:
                         self._existing.add(mark(f"{path} {digest}"))
+                        if self._ends is not None and (end := end_of(found)):
+                            self._ends[mark(f"{path} {digest}")] = end
                     if self._versions is not None:
                         self._versions[path] = str(metadata.get("resourceVersion") or "")
         except ClusterError as error:

@@ -17,6 +17,8 @@ from expander.client.client import MAX_FOREIGN_ERRORS
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import Response
 from expander.manifests.edits import DIGEST_ANNOTATION
+from expander.manifests.rerun import ATTEMPT_ANNOTATION, attempt_of, remaining_indexes
+from expander.manifests.rerun_choice import FAILED, SUCCEEDED, runs_again
 from expander.submit.options import SubmitOptions
 from expander.submit.quota_gate import Excess, parse_excess
 from expander.submit.request import PreparedRequest, decode_object, encode
@@ -87,8 +89,9 @@ class Delivery:
     first. ``maybe_created`` says that a response was lost, so that the object may exist; ``checked_absent``
     that it was looked for and did not exist; ``if_absent`` is what is done when a look finds that it does
     not exist. ``known_version`` is the resourceVersion when the group was listed, for server-side apply;
-    ``found`` is the object that has the name, ``uid`` that of the one that is to be deleted. ``ended`` says
-    that it is a Job that has finished, ``released`` that it was held for quota and is tried again.
+    ``found`` is the object that has the name, ``uid`` that of the one that is to be deleted, ``attempt`` the
+    number of this attempt. ``anew`` says that a Job of an earlier submission is made anew, ``ended`` that
+    it is a Job that has finished, ``released`` that it was held for quota and is tried again.
     """
 
     prepared: PreparedRequest
@@ -103,6 +106,8 @@ class Delivery:
     known_version: str = ""
     found: Mapping[str, Any] | None = None
     uid: str = ""
+    attempt: int = 1
+    anew: bool = False
     ended: bool = False
     released: bool = False
 
@@ -139,7 +144,7 @@ def next_request(delivery: Delivery, options: SubmitOptions) -> Request:
         force = "&force=true" if options.force_conflicts else ""
         return Request("PATCH", prepared.path + query + force, prepared.body, APPLY_CONTENT_TYPE)
     if delivery.stage == "create":
-        return Request("POST", prepared.collection + query, prepared.body)
+        return Request("POST", prepared.collection + query, _body(delivery))
     if delivery.stage == "replace":
         return Request("PUT", prepared.path + query, encode(_replacement(delivery)))
     if delivery.stage == "delete":
@@ -152,6 +157,15 @@ def next_request(delivery: Delivery, options: SubmitOptions) -> Request:
         }
         return Request("DELETE", prepared.path, encode(delete_options))
     return Request("GET", prepared.path)
+
+
+def _body(delivery: Delivery) -> bytes:
+    """The object, with the number of the attempt when it is not the first."""
+    if delivery.attempt == 1:
+        return delivery.prepared.body
+    tree = decode_object(delivery.prepared.body) or {}
+    tree["metadata"]["annotations"][ATTEMPT_ANNOTATION] = str(delivery.attempt)
+    return encode(tree)
 
 
 def _replacement(delivery: Delivery) -> Mapping[str, Any]:
@@ -318,7 +332,8 @@ def _created(delivery: Delivery, code: int, found: Mapping[str, Any], options: S
     if options.is_server_dry_run:
         return Finished("created", "DryRun")
     if not options.server_side or code == 201:
-        return Finished("created", "Recreated" if delivery.uid else "")
+        again = RERUN if delivery.anew else "Recreated"
+        return Finished("created", again if delivery.uid else "")
     if delivery.maybe_created and not delivery.known_version:
         return Finished("created", "AnswerLost")
     if found["metadata"].get("resourceVersion") == delivery.known_version:
@@ -348,6 +363,11 @@ def _compared(delivery: Delivery, code: int, found: Mapping[str, Any], options: 
         delivery.stage, delivery.known_version = "create", str(metadata.get("resourceVersion") or "")
         delivery.maybe_created = False
         return RetryAfter("the object exists and is applied to", busy=False, after=0.0)
+    if (
+        not deleting
+        and (found_earlier := _of_earlier_submission(delivery, found, reason, options)) is not None
+    ):
+        return found_earlier
     if not reason and not deleting:
         made = delivery.maybe_created or delivery.uid
         return Finished("created", "AnswerLost") if made else Finished("unchanged")
@@ -359,6 +379,38 @@ def _compared(delivery: Delivery, code: int, found: Mapping[str, Any], options: 
         delivery.found, delivery.stage = found, "replace"
         return Continue()
     return Finished("exists", reason, words, passed=options.on_exists == "skip")
+
+
+def _of_earlier_submission(
+    delivery: Delivery, found: Mapping[str, Any], reason: str, options: SubmitOptions
+) -> Action | None:
+    """What becomes of a Job of the group that was submitted before; None when nothing special does."""
+    prepared, changed = delivery.prepared, reason == "Changed"
+    if not (prepared.is_job and prepared.group and options.keeps_complete) or (reason and not changed):
+        return None
+    if not changed and (options.rerun is None or delivery.maybe_created or delivery.uid):
+        return None
+    state = end_of(found)
+    if not runs_again(state, changed=changed, rerun=options.rerun):
+        return Finished("unchanged", KEPT) if changed else None
+    what = f"{prepared.title} {prepared.name!r}"
+    if not state and has_begun(found) and options.rerun in (None, "failed"):
+        words = f"{what} has changed and is still running; --rerun changed stops it and runs it again"
+        return Finished("exists", "Changed", words, passed=False)
+    if state == FAILED and remaining_indexes(found) is not None and options.rerun != "all":
+        words = f"some indexes of {what} are complete; `retry` runs the others, --rerun all the whole Job"
+        return Finished("exists", "IndexesComplete", words, passed=False)
+    delivery.uid, delivery.anew = found["metadata"]["uid"], True
+    delivery.attempt = attempt_of(found) + (bool(state) or has_begun(found))
+    delivery.found, delivery.stage = found, "delete"
+    return Finished("created", "DryRun") if options.is_server_dry_run else Continue()
+
+
+RERUN: Final = "Rerun"
+"""The reason of a Job that was made anew."""
+
+KEPT: Final = "Complete"
+"""The reason of a complete Job that is kept though its manifest has changed."""
 
 
 def _not_compared(delivery: Delivery, error: _Refusal, options: SubmitOptions) -> Action:
@@ -447,7 +499,26 @@ def difference(prepared: PreparedRequest, metadata: Mapping[str, Any]) -> tuple[
     return f"{what} exists{ours} with other content", "Changed"
 
 
-def is_finished(tree: Mapping[str, Any]) -> bool:
-    """Whether a Job is Complete or Failed, by the conditions that the Job controller sets."""
+def end_of(tree: Mapping[str, Any]) -> str:
+    """`SUCCEEDED` or `FAILED`, by the conditions that the Job controller sets; empty for an unfinished Job.
+
+    A failed Indexed Job whose missing indexes `retry` gave Jobs of their own counts as complete.
+    """
     conditions = (tree.get("status") or {}).get("conditions") or ()
-    return any(c.get("type") in ("Complete", "Failed") and c.get("status") == "True" for c in conditions)
+    found = {c.get("type") for c in conditions if c.get("status") == "True"}
+    if "Complete" in found:
+        return SUCCEEDED
+    if "Failed" in found:
+        return SUCCEEDED if remaining_indexes(tree) == [] else FAILED
+    return ""
+
+
+def is_finished(tree: Mapping[str, Any]) -> bool:
+    """Whether a Job is Complete or Failed."""
+    return bool(end_of(tree))
+
+
+def has_begun(tree: Mapping[str, Any]) -> bool:
+    """Whether a Job has or had pods."""
+    status = tree.get("status") or {}
+    return any(status.get(field) for field in ("active", "ready", "terminating", "succeeded", "failed"))

@@ -19,7 +19,9 @@ from expander.base.errors import OutputError
 from expander.base.regex import regex
 from expander.kube.objects import Object
 from expander.manifests.edits import DIGEST_ANNOTATION
-from expander.submit.journal import FINISHED, Delivered, Journal, is_sealed, mark, sealed, unsealed
+from expander.manifests.rerun_choice import FAILED
+from expander.submit.delivery import end_of
+from expander.submit.journal import FINISHED, Delivered, Journal, is_sealed, sealed, unsealed
 
 
 def record_path(journal: Path) -> Path:
@@ -58,11 +60,12 @@ class FinishedJobs:
         """Record a Job in both files; durable on return."""
         key = key_of(job)
         assert key is not None
+        failed = end_of(job) == FAILED
         with self._lock:
             self._number += 1
             number = self._number
-            self._append({"key": key, "number": number, **entry})
-        self._journal.add(key, FINISHED, number)
+            self._append({"key": key, "number": number, "failed": failed, **entry})
+        self._journal.add(key, FINISHED, number=number, failed=failed)
         self._journal.sync()
 
     def _append(self, entry: Mapping[str, Any]) -> None:
@@ -111,21 +114,23 @@ def finished_items(path: Path) -> Delivered:
         lines += 1
         start = _START.match(line)
         if start is not None and is_sealed(line):  # a Job is much to read for two fields
-            key, number = json.loads(start[1]), int(start[2])
+            key, number, failed = json.loads(start[1]), int(start[2]), start[3] == b"true"
         elif (entry := unsealed(line)) is None or not _is_entry(entry):
             found.damaged += 1
+            found.damaged_end += 1
             continue
         elif "job" in entry:
-            key, number = key_of(entry["job"]), entry.get("number")
+            key, number, failed = key_of(entry["job"]), entry.get("number"), end_of(entry["job"]) == FAILED
         else:
             continue
-        found.marks.update([mark(key)] if key is not None else ())
-        found.numbers.update([number] if isinstance(number, int) else ())
+        if key is not None:
+            found.add_finished(key, number, failed)
     found.damaged += not lines
+    found.damaged_end += not lines and path.exists()
     return found
 
 
-_START: Final = regex(rb'\{"key": ("(?:[^"\\]|\\.)*"), "number": (\d+), ')
+_START: Final = regex(rb'\{"key": ("(?:[^"\\]|\\.)*"), "number": (\d+), "failed": (true|false), ')
 
 
 def _lines(path: Path) -> Iterator[bytes]:

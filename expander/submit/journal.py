@@ -26,6 +26,9 @@ from expander.base.regex import regex
 FINISHED: Final = "finished"
 """The outcome of a Job that has finished, was collected, and is about to be deleted."""
 
+REPLACED: Final = "replaced"
+"""The outcome of a Job that is about to be deleted, and created anew."""
+
 DELIVERED: Final = frozenset(["created", "changed", "unchanged"])
 """Outcomes after which the cluster has the item."""
 
@@ -39,14 +42,31 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 class Delivered:
     """What a file says of items: `mark` of the key of each that the cluster has, or had until it finished.
 
-    ``numbers`` are those of collected Jobs, ``deletes`` says that Jobs were to be collected and deleted.
-    ``damaged`` counts lines that cannot be read; a file that should have lines and has none counts as one.
+    ``finished`` has, by `mark` of its path, that of the key of each collected Job and whether it had failed
+    (None: not known); ``numbers`` are theirs. ``deletes`` says that Jobs were to be collected and deleted.
+    ``damaged`` counts lines that cannot be read, ``damaged_end`` those behind the last number; a file that
+    should have lines and has none counts as one.
     """
 
     marks: set[bytes] = field(default_factory=set)
+    finished: dict[bytes, tuple[bytes, bool | None]] = field(default_factory=dict)
     numbers: set[int] = field(default_factory=set)
     deletes: bool = False
     damaged: int = 0
+    damaged_end: int = 0
+
+    def add_finished(self, key: str, number: Any, failed: Any) -> None:
+        """A Job was collected."""
+        path = mark(key.rpartition(" ")[0])
+        self.finished[path] = mark(key), failed if isinstance(failed, bool) else None
+        if isinstance(number, int):
+            self.numbers.add(number)
+            self.damaged_end = 0
+
+    def forget(self, key: str) -> None:
+        """A Job is made anew."""
+        self.marks.discard(mark(key))
+        self.finished.pop(mark(key.rpartition(" ")[0]), None)
 
 
 class Journal:
@@ -91,12 +111,12 @@ class Journal:
                 hint="with --delete-finished one submission at a time may work on a group",
             )
 
-    def add(self, key: str, outcome: str, number: int | None = None) -> None:
-        """Record the outcome of the item ``key``; outcomes but `DELIVERED` and `FINISHED` are for people.
+    def add(self, key: str, outcome: str, **of_finished: Any) -> None:
+        """Record the outcome of the item ``key``; any but `DELIVERED`, `FINISHED`, `REPLACED` is for people.
 
-        ``number`` is that of a collected Job in the record of those.
+        ``of_finished`` are the number of a collected Job in the record of those, and whether it had failed.
         """
-        self._write({"key": key, "outcome": outcome} | ({} if number is None else {"number": number}))
+        self._write({"key": key, "outcome": outcome, **of_finished})
 
     def sync(self) -> None:
         """Wait until all that was written would survive a loss of power."""
@@ -116,10 +136,15 @@ class Journal:
             found.deletes |= entry.get("outcome") == FINISHED or (
                 isinstance(run, dict) and "--delete-finished" in (run.get("arguments") or ())
             )
-            if entry.get("outcome") in (*DELIVERED, FINISHED) and isinstance(entry.get("key"), str):
-                found.marks.add(mark(entry["key"]))
-                if isinstance(entry.get("number"), int):
-                    found.numbers.add(entry["number"])
+            key, outcome = entry.get("key"), entry.get("outcome")
+            if not isinstance(key, str):
+                continue
+            if outcome == FINISHED:
+                found.add_finished(key, entry.get("number"), entry.get("failed"))
+            elif outcome in DELIVERED:
+                found.marks.add(mark(key))
+            elif outcome == REPLACED:
+                found.forget(key)
         return found
 
     def _write(self, entry: Mapping[str, Any]) -> None:
@@ -174,7 +199,8 @@ _SEAL: Final = regex(rb', "crc": "([0-9a-f]{8})"\}')
 _SEAL_BYTES: Final = len(', "crc": "00000000"}')
 
 _ITEM: Final = regex(
-    rb'\{"key": "(?:[^"\\]|\\.)*", "outcome": "[a-z]+"(?:, "number": \d+)?(?:, "crc": "[0-9a-f]{8}")?\}'
+    rb'\{"key": "(?:[^"\\]|\\.)*", "outcome": "[a-z]+"(?:, "number": \d+)?'
+    rb'(?:, "failed": [a-z]+)?(?:, "crc": "[0-9a-f]{8}")?\}'
 )
 
 

@@ -13,6 +13,7 @@ from expander.base.state_dir import state_folder
 from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.names import LABEL_VALUE
+from expander.manifests.rerun_choice import Rerun, parse_rerun
 
 OnExists = Literal["fail", "skip", "replace", "recreate"]
 OnQuota = Literal["wait", "fail", "skip"]
@@ -32,7 +33,12 @@ class SubmitOptions:
     same time; ``max_active`` Jobs of the group are unfinished at most. An item is given up after
     ``retry_budget`` of failures, and after ``quota_timeout`` without room in a quota (None: never).
     ``server_side`` applies instead of creating; ``force_conflicts`` then takes fields over from other
-    managers. With ``delete_finished`` finished Jobs are collected into ``results`` (beside the journal by
+    managers. ``on_exists`` says what becomes of items whose name another object has. With "fail" that is an
+    error, but for Jobs of an earlier submission of the group: those whose manifest has changed are made anew
+    when they have failed or never begun, and kept when they are complete; ``rerun`` makes more of them anew
+    ("failed": all that failed, "changed": also complete ones whose manifest has changed, "all").
+
+    With ``delete_finished`` finished Jobs are collected into ``results`` (beside the journal by
     default), then deleted, and the submission lasts until the last one is. ``on_damage`` says what becomes of
     items that the cluster does not have when a ``resume`` cannot tell which Jobs were deleted, since the
     journal and the record of deleted Jobs are damaged.
@@ -51,6 +57,7 @@ class SubmitOptions:
     max_active: int | None = None
     retry_budget: float = 900.0
     on_exists: OnExists = "fail"
+    rerun: Rerun | None = None
     on_quota: OnQuota = "wait"
     on_damage: OnDamage = "refuse"
     quota_timeout: float | None = None
@@ -85,6 +92,10 @@ class SubmitOptions:
         ):
             if getattr(self, name) not in (None, False) and getattr(self, needed) in (None, False):
                 raise UsageError(f"{named(name)} requires {named(needed)}")
+        parse_rerun(self.rerun)
+        if self.rerun is not None and (self.server_side or self.on_exists != "fail"):
+            other = "server_side" if self.server_side else "on_exists"
+            raise UsageError(f"{named('rerun')} cannot be used with {named(other)}")
         if self.delete_finished and self.dry_run != "none":
             raise UsageError(f"{named('delete_finished')} cannot be used with {named('dry_run')}")
         if self.server_side and self.on_exists in ("replace", "recreate"):
@@ -103,6 +114,11 @@ class SubmitOptions:
     def retry(self) -> Retry:
         """When a request that failed is sent again."""
         return Retry(budget=float(self.retry_budget))
+
+    @property
+    def keeps_complete(self) -> bool:
+        """Whether the rule of `rerun` holds for Jobs of an earlier submission."""
+        return self.on_exists == "fail" and not self.server_side
 
     @property
     def is_server_dry_run(self) -> bool:

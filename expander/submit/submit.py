@@ -27,11 +27,12 @@ from expander.client.transport import Transport
 from expander.kube.api_resource import api_path
 from expander.kube.scheme import plural_of
 from expander.manifests.manifest import Manifest
+from expander.manifests.rerun_choice import FAILED, runs_again
 from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
-from expander.submit.delivery import Finished, Outcome
+from expander.submit.delivery import KEPT, Delivery, Finished, Outcome, end_of
 from expander.submit.finished import FinishedJobs, jobs_path, key_of, record_path
-from expander.submit.journal import DELIVERED, Journal, journal_file
+from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file
 from expander.submit.options import SubmitOptions
 from expander.submit.preflight import Preflight
 from expander.submit.request import PreparedRequest, RequestBuilder
@@ -143,7 +144,8 @@ class Submitter:
     """One submission: iterate over `outcomes`; `stop` ends it in order from anywhere.
 
     ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people;
-    ``collector`` collects finished Jobs when the options say to delete them. ``is_fed`` says that all
+    ``collector`` collects finished Jobs when the options say to delete them; ``on_replaced`` gets Jobs of an
+    earlier submission before they are made anew. ``is_fed`` says that all
     manifests were read, ``group`` is the group of the first. Raises InputError when no cluster is configured.
     """
 
@@ -153,18 +155,20 @@ class Submitter:
         on_error: Callable[[ItemError], None],
         say: Callable[[str], None],
         collector: CollectorFactory | None = None,
+        on_replaced: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self._options = options
         self._retry = options.retry
         self._on_error = on_error
         self._say = say
+        self._on_replaced = on_replaced
         self._make_collector = collector if options.delete_finished else None
         self._transport = Transport(options.kubeconfig, options.context)
         self._stopped = False
         window = None
         if options.max_active is not None or options.delete_finished:
             window = ActiveWindow(options.max_active, self._job_finished, self._is_behind)
-        self.workers = Workers(self._transport, options, window)
+        self.workers = Workers(self._transport, options, window, self._replacing)
         self._api = self._client(self._retry)
         self.watchers = Watchers(self.workers, self._transport, self._api, options.group_label, say)
         self.collector: Collector | None = None
@@ -286,8 +290,10 @@ class Submitter:
             self._api,
             options.group_label,
             self._say,
-            journal if options.resume else None,
+            journal,
+            resumed=options.resume,
             versions=options.server_side,
+            states=options.rerun in ("failed", "all"),
         )
         if journal is not None and self._make_collector is not None:
             self.collector = self._make_collector(
@@ -312,6 +318,8 @@ class Submitter:
         if prepared.replaces:
             return None
         reason = RESUMED if self._options.resume else ""
+        if (kept := self._kept(prepared, submitted, reason)) is not None:
+            return Outcome(prepared, kept, 0)
         if submitted.is_delivered(prepared):
             return Outcome(prepared, Finished("unchanged", reason), 0)
         if self._options.server_side or not submitted.exists(prepared):
@@ -321,6 +329,26 @@ class Submitter:
         submitted.add(prepared)
         return outcome
 
+    def _kept(self, prepared: PreparedRequest, submitted: AlreadySubmitted, reason: str) -> Finished | None:
+        """What becomes of a Job that was collected; forgets one that is made anew."""
+        options = self._options
+        collected = submitted.collected(prepared)
+        end, changed = collected or (submitted.state(prepared) if prepared.is_job else "", False)
+        again = options.keeps_complete and runs_again(end, changed=changed, rerun=options.rerun)
+        if again or (changed and not options.keeps_complete):
+            submitted.forget(prepared)
+        elif collected is not None:
+            return Finished("unchanged", KEPT if changed else reason)
+        return None
+
+    def _replacing(self, delivery: Delivery) -> None:
+        """A Job is about to be deleted and made anew."""
+        if self._journal is not None:
+            self._journal.add(delivery.prepared.key, REPLACED)
+            self._journal.sync()
+        if self._on_replaced is not None and delivery.found is not None:
+            self._on_replaced(delivery.found)
+
     def _send(self, prepared: PreparedRequest) -> Outcome | None:
         """Deliver an item, unless its Job was found and collected meanwhile."""
         submitted, options = self._submitted, self._options
@@ -328,9 +356,10 @@ class Submitter:
         version, forgotten = submitted.version(prepared), None
         if submitted.is_forgetful and prepared.is_job and options.on_damage == "refuse":
             forgotten = FORGOTTEN
+        reason = RESUMED if options.resume else ""
         with self.workers.lock:
-            if not prepared.replaces and submitted.is_delivered(prepared):
-                return Outcome(prepared, Finished("unchanged", RESUMED if options.resume else ""), 0)
+            if not prepared.replaces and (kept := self._kept(prepared, submitted, reason)) is not None:
+                return Outcome(prepared, kept, 0)
             self.workers.add(prepared, version, forgotten)
         return None
 
@@ -394,7 +423,7 @@ class Submitter:
     def _collect(self, job: Mapping[str, Any]) -> None:
         key = key_of(job)
         if self.collector is not None and self._submitted is not None and key is not None:
-            self._submitted.add_key(key)
+            self._submitted.add_finished(key, end_of(job) == FAILED)
             self.collector.finished(job)
 
     def _is_behind(self) -> bool:

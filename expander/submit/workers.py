@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -26,6 +27,7 @@ from expander.submit.delivery import (
     Delivery,
     Finished,
     Outcome,
+    RetryAfter,
     Unauthorized,
     interpret_response,
     lost_response,
@@ -51,12 +53,17 @@ PREREQUISITE_KINDS: Final = frozenset(each.kind for each in KINDS if each.create
 class Workers:
     """Sends items over ``transport`` in up to ``options.max_in_flight`` threads.
 
-    ``window`` bounds unfinished Jobs, None for no bound. ``lock`` guards ``dispatcher``; ``quota_held`` is
+    ``window`` bounds unfinished Jobs, None for no bound; ``on_replace`` is called before a Job of an earlier
+    submission is deleted to be made anew. ``lock`` guards ``dispatcher``; ``quota_held`` is
     notified when an item is held for quota. ``warnings`` counts the Warning headers of responses by text.
     """
 
     def __init__(
-        self, transport: Transport, options: SubmitOptions, window: ActiveWindow | None = None
+        self,
+        transport: Transport,
+        options: SubmitOptions,
+        window: ActiveWindow | None = None,
+        on_replace: Callable[[Delivery], None] | None = None,
     ) -> None:
         mutex = threading.RLock()
         self.lock = threading.Condition(mutex)
@@ -66,6 +73,7 @@ class Workers:
         self.warnings: Counter[str] = Counter()
         self._transport = transport
         self._options = options
+        self._on_replace = on_replace
         self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
         self._stopped = False
         self._failure: ExpanderError | None = None
@@ -211,6 +219,10 @@ class Workers:
         warnings: tuple[str, ...] = ()
         action: Action
         try:
+            if delivery.stage == "delete" and delivery.found is not None:
+                if self._on_replace is not None:
+                    self._on_replace(delivery)
+                delivery.found = None
             request = next_request(delivery, self._options)
             response = self._transport.request(
                 request.method, request.path, request.body, request.content_type
@@ -220,6 +232,9 @@ class Workers:
             action = interpret_response(delivery, response, self._options)
         except ConnectionLost as error:
             action = lost_response(delivery, str(error))
+        except ExpanderError as error:
+            self.fail(error)
+            action = RetryAfter(str(error), busy=False)
         except Exception as error:
             log.info("unexpected response: %(error)r", error=error)
             action = Finished("failed", type(error).__name__, "unexpected response", passed=False)

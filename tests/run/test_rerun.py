@@ -12,7 +12,7 @@ import pytest
 
 import expander
 from expander.base.errors import UsageError
-from expander.run.rerun import runs_again
+from expander.manifests.rerun_choice import runs_again
 
 STATES = ("succeeded", "failed", "pending", "running", "suspended")
 

@@ -51,7 +51,9 @@ def job(name: str) -> PreparedRequest:
 
 
 def knowing(cluster: Cluster, journal: Journal | None) -> AlreadySubmitted:
-    return AlreadySubmitted(cast(ApiClient, cluster), "jobgroup", lambda _: None, journal)
+    return AlreadySubmitted(
+        cast(ApiClient, cluster), "jobgroup", lambda _: None, journal, resumed=journal is not None
+    )
 
 
 def has(submitted: AlreadySubmitted, name: str) -> bool:

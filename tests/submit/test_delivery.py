@@ -1,13 +1,14 @@
 """What answers mean for an item."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from expander.base.errors import SourceLocation
+from expander.base.errors import SourceLocation, UsageError
 from expander.client.client import MAX_FOREIGN_ERRORS, Resource
 from expander.client.transport import Response
 from expander.manifests.edits import DIGEST_ANNOTATION
@@ -60,10 +61,12 @@ def kept(item: PreparedRequest, **metadata: Any) -> bytes:
     return json.dumps(tree).encode()
 
 
-def taken(task: Delivery, by: PreparedRequest | None, **options: Any) -> Any:
+def taken(
+    task: Delivery, by: PreparedRequest | None, state: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
     """The action when the name is taken by ``by``, or by something that is not of this program."""
     assert answer(task, 409, status(409, "AlreadyExists"), **options) == Continue()
-    found = json.loads(kept(by or task.prepared))
+    found = json.loads(kept(by or task.prepared)) | {"status": dict(state or {})}
     if by is None:
         del found["metadata"]["annotations"]
     return answer(task, 200, json.dumps(found).encode(), **options)
@@ -177,7 +180,7 @@ def test_a_quota_that_a_lost_request_may_have_used_up_is_no_refusal_yet() -> Non
 
 def test_each_way_a_name_can_be_taken_has_its_own_message() -> None:
     other = taken(Delivery(prepared()), prepared(group="h"))
-    changed = taken(Delivery(prepared()), prepared(image="y"))
+    changed = taken(Delivery(prepared()), prepared(image="y"), {"active": 1})
     foreign = taken(Delivery(prepared()), None)
     assert [each.reason for each in (other, changed, foreign)] == ["AnotherGroup", "Changed", "NotOurs"]
     assert len({each.message for each in (other, changed, foreign)}) == 3
@@ -267,3 +270,68 @@ def test_a_missing_namespace_comes_with_what_creates_it() -> None:
     action = answer(Delivery(prepared()), 404, status(404, "NotFound", 'namespaces "ns" not found'))
     assert isinstance(action, Finished)
     assert action.message == 'namespaces "ns" not found; `kubectl create namespace ns` creates it'
+
+
+COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}]}
+FAILED = {"conditions": [{"type": "Failed", "status": "True"}]}
+RUNNING = {"active": 1}
+
+
+@pytest.mark.parametrize(
+    ("state", "changed", "anew", "kept_by"),
+    [
+        (COMPLETE, False, "all", "-failed changed"),
+        (COMPLETE, True, "changed all", "-failed"),
+        (FAILED, False, "failed changed all", "-"),
+        (FAILED, True, "-failed changed all", ""),
+        ({}, False, "", "-failed changed all"),
+        ({}, True, "-failed changed all", ""),
+        (RUNNING, False, "", "-failed changed all"),
+        (RUNNING, True, "changed all", ""),
+    ],
+)
+def test_jobs_of_an_earlier_submission_are_made_anew_or_kept(
+    state: Mapping[str, Any], changed: bool, anew: str, kept_by: str
+) -> None:
+    """``-`` stands for no --rerun; what is neither is an error."""
+    for rerun in (None, "failed", "changed", "all"):
+        task = Delivery(prepared(image="new") if changed else prepared())
+        action = taken(task, prepared(), state, rerun=rerun)
+        word = rerun or "-"
+        if word in anew:
+            assert action == Continue(), rerun
+            assert (task.stage, task.attempt) == ("delete", 1 if state == {} else 2)
+        else:
+            assert action.passed == (word in kept_by), rerun
+            assert action.outcome == ("unchanged" if word in kept_by else "exists")
+
+
+def test_another_attempt_says_so_and_keeps_the_digest() -> None:
+    task = Delivery(prepared(image="new"))
+    assert taken(task, prepared(), FAILED) == Continue()
+    assert answer(task, 200, b"{}") == Continue()
+    assert answer(task, 404, status(404, "NotFound")) == Continue()
+    body = json.loads(next_request(task, SubmitOptions()).body or b"")
+    assert body["metadata"]["annotations"]["expander/attempt"] == "2"
+    assert body["metadata"]["annotations"][DIGEST_ANNOTATION] == prepared(image="new").digest
+    assert answer(task, 201, kept(task.prepared)) == Finished("created", "Rerun")
+
+
+def test_completed_indexes_are_not_run_again_without_a_word() -> None:
+    spec = {"completionMode": "Indexed", "completions": 3}
+    old = prepared()
+    tree = json.loads(old.body)
+    tree["spec"] = {**tree["spec"], **spec}
+    some = replace(old, body=json.dumps(tree).encode())
+    state = {**FAILED, "completedIndexes": "0,2"}
+    assert taken(Delivery(prepared(image="new")), some, state).reason == "IndexesComplete"
+    assert taken(Delivery(prepared(image="new")), some, state, rerun="all") == Continue()
+
+
+def test_rules_for_taken_names_come_first_when_they_are_given() -> None:
+    skipped = taken(Delivery(prepared(image="new")), prepared(), FAILED, on_exists="skip")
+    assert (skipped.outcome, skipped.reason, skipped.passed) == ("exists", "Changed", True)
+    with pytest.raises(UsageError, match="rerun cannot be used with on_exists"):
+        SubmitOptions(rerun="all", on_exists="skip").check()
+    with pytest.raises(UsageError, match="expected failed, changed or all"):
+        SubmitOptions(rerun="some").check()  # type: ignore[arg-type]

@@ -29,8 +29,21 @@ def test_a_line_that_was_cut_short_costs_that_line_only(tmp_path: Path) -> None:
 
 def test_a_job_that_was_finished_and_deleted_was_delivered(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal") as journal:
-        journal.add("a", "finished")
-        assert journal.delivered().marks == {mark("a")}
+        journal.add("/jobs/a 0a", "created")
+        journal.add("/jobs/a 0a", "finished", number=3, failed=True)
+        found = journal.delivered()
+        assert found.finished == {mark("/jobs/a"): (mark("/jobs/a 0a"), True)}
+        assert found.numbers == {3}
+
+
+def test_a_job_that_is_made_anew_is_not_delivered_until_it_is(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        for outcome in ("created", "finished", "replaced"):
+            journal.add("/jobs/a 0a", outcome)
+        found = journal.delivered()
+        assert (found.marks, found.finished) == (set(), {})
+        journal.add("/jobs/a 0a", "created")
+        assert journal.delivered().marks == {mark("/jobs/a 0a")}
 
 
 def test_the_last_run_is_remembered(tmp_path: Path) -> None:
@@ -77,7 +90,9 @@ def test_one_damaged_byte_never_loses_a_job_that_was_finished_and_deleted(tmp_pa
         if len(each) >= len(whole) - 1:
             path.write_bytes(each)
             with Journal(path) as journal:
-                assert journal.delivered().marks >= {mark("/jobs/a 0a"), mark("/jobs/b 0b")}
+                found = journal.delivered()
+                known = found.marks | {key for key, _ in found.finished.values()}
+                assert known >= {mark("/jobs/a 0a"), mark("/jobs/b 0b")}
 
 
 def test_a_journal_of_an_earlier_version_has_no_checksums_and_is_read(tmp_path: Path) -> None:
@@ -91,7 +106,7 @@ def test_a_journal_of_an_earlier_version_has_no_checksums_and_is_read(tmp_path: 
 def test_a_flipped_byte_in_a_key_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     with Journal(path) as journal:
-        journal.add("/jobs/a 0a", "finished", 1)
+        journal.add("/jobs/a 0a", "finished", number=1)
     path.write_bytes(path.read_bytes().replace(b"jobs/a 0a", b"jobs/a 0b"))
     with Journal(path) as journal:
         found = journal.delivered()

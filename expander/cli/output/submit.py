@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.text import counted, plural
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
+from expander.submit.delivery import KEPT, RERUN
 
 if TYPE_CHECKING:
     from expander.cli.output.progress import Step
@@ -33,11 +34,15 @@ class SubmitReport:
         self._out = Output()
         self._as_json = as_json
         self._quiet = quiet
+        self._kept = 0
+        self._again = 0
 
     def show(self, settled: Outcome) -> None:
         """What became of one item."""
         self.tally.add(settled)
         prepared, done = settled.prepared, settled.result
+        self._kept += (done.outcome, done.reason) == ("unchanged", KEPT)
+        self._again += (done.outcome, done.reason) == ("created", RERUN)
         if self._as_json:
             self._line(
                 {
@@ -82,6 +87,11 @@ class SubmitReport:
         if len(warnings) > MAX_WARNINGS:
             say(f"warning: {len(warnings) - MAX_WARNINGS:,} more warnings of the server")
         self._sum(interrupted, unsent)
+        if self._kept:
+            them = "it" if self._kept == 1 else "them"
+            say(f"{self._kept:,} Complete kept of an earlier template (--rerun changed runs {them} again)")
+        if self._again:
+            say(f"{counted(self._again, 'Job')} run again")
         if failed_pods:
             jobs, why = counted(len(failed_pods), "Job"), failed_pods[-1][2]
             say(f"{jobs} created without pods, which are refused: {why}")

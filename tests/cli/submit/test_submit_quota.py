@@ -58,14 +58,14 @@ def test_what_is_there_already_is_not_held_by_a_full_quota(tmp_path: Path) -> No
             assert outcomes(answer.out)[1]["summary"] == {"unchanged": 10}, answer.err
 
 
-def test_a_changed_manifest_is_a_conflict_though_the_quota_is_full(tmp_path: Path) -> None:
+def test_a_changed_job_that_has_not_begun_is_made_anew_though_the_quota_is_full(tmp_path: Path) -> None:
     with cluster(tmp_path) as server:
         limit(server, count__jobs_batch="1")
         assert submitted(tmp_path, server, template(tmp_path), "1").code == 0
         changed = template(tmp_path, command='["false"]')
         answer = submitted(tmp_path, server, changed, "1")
-        assert answer.code == 1
-        assert [line["reason"] for line in outcomes(answer.out)[0]] == ["Changed"]
+        assert answer.code == 0
+        assert [line["reason"] for line in outcomes(answer.out)[0]] == ["Rerun"]
 
 
 def test_a_full_quota_fails_or_skips_items_when_told_to(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import socket
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.cli.cluster import cluster, jobs, lines_of, submitted, submitting, template, until
 from tests.cli.program import Answer, run
 from tests.local.apiserver.serving import Server
@@ -101,6 +103,50 @@ def test_a_group_does_not_go_on_in_another_cluster(tmp_path: Path) -> None:
         assert answer.code == 2
         assert f":{one.port}, but the current cluster is" in answer.err
         assert jobs(two) == []
+
+
+def test_an_edited_template_runs_again_what_failed_and_keeps_what_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    with cluster(tmp_path, "--backoff-base", "10ms") as server:
+
+        def told(script: str, *arguments: str, wait: bool = True) -> tuple[dict[str, str], str]:
+            path = template(tmp_path, suspend=False, command=json.dumps(["sh", "-c", script]))
+            text = Path(path).read_text().replace("spec:\n", "spec:\n  backoffLimit: 0\n", 1)
+            Path(path).write_text(text)
+            answer = run(
+                *("submit", path, "good", "bad", *arguments, "-o", "json"),
+                *("--kubeconfig", str(server.kubeconfig)),
+            )
+            if wait:
+                run("wait", "--group", "load", "--kubeconfig", str(server.kubeconfig))
+            lines = map(json.loads, answer.out.splitlines()[:-1])
+            return {line["item"]: f"{line['outcome']} {line['reason']}" for line in lines}, answer.err
+
+        assert told("test $ITEM = good")[0] == {"good": "created ", "bad": "created "}
+        found, said = told("echo second; exit 1")
+        assert found == {"good": "unchanged Complete", "bad": "created Rerun"}
+        assert "1 Complete kept of an earlier template (--rerun changed runs it again)" in said
+        assert "1 Job run again" in said
+        (log,) = (tmp_path / "state").rglob("item-bad/attempt-1/*.log")
+        assert log.parent.parent.parent.parent.name == "logs"
+        assert told("echo second; exit 1")[0] == {"good": "unchanged Complete", "bad": "unchanged "}
+        failed = told("echo second; exit 1", "--resume", "--rerun", "failed")[0]
+        assert failed == {"good": "unchanged Resumed", "bad": "created Rerun"}
+        assert told("true", "--rerun", "changed")[0] == {"good": "created Rerun", "bad": "created Rerun"}
+        attempts = {
+            job["metadata"]["name"]: job["metadata"]["annotations"]["expander/attempt"]
+            for job in jobs(server)
+        }
+        assert attempts == {"item-good": "2", "item-bad": "4"}
+        deleted = told("true", "--delete-finished", wait=False)[0]
+        assert deleted == {"good": "unchanged ", "bad": "unchanged "}
+        assert jobs(server) == []
+        kept = told("echo third", "--delete-finished", wait=False)[0]
+        assert kept == {"good": "unchanged Complete", "bad": "unchanged Complete"}
+        every = told("echo third", "--delete-finished", "--rerun", "all", wait=False)[0]
+        assert every == {"good": "created ", "bad": "created "}
 
 
 def test_a_full_disk_ends_it_and_nothing_is_sent_twice(tmp_path: Path) -> None:
