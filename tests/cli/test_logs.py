@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from expander.cli.logs import LogOutput
 from tests.cli.cluster import cluster, until
 from tests.cli.groups import create, follow, job, run_locally
 from tests.cli.program import EXPANDER, run
@@ -204,3 +205,15 @@ def test_local_runs_have_logs_too(tmp_path: Path) -> None:
     answer = run(*words, "--out", str(tmp_path / "out"))
     assert sorted(os.listdir(tmp_path / "out")) == [".expander-logs", "apple.log", "bad.log"]
     assert answer.code == 0
+
+
+def test_a_long_name_keeps_its_end_which_tells_attempts_apart() -> None:
+    output = LogOutput()
+    first, second = (output.prefix(f"{'x' * 100}/17 #{number}") for number in (2, 3))
+    assert first.endswith(b"/17 #2] ")
+    assert first != second
+    assert len(first) == 63
+
+
+def test_a_short_name_stands_as_it_is() -> None:
+    assert LogOutput().prefix("apple") == b"[apple] "

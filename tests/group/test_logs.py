@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.group.logs import MAX_LINE_BYTES, ContainerRun, LogFiles, LogFollower, LogSelection, line_blocks
+from expander.group.logs import (
+    MAX_LINE_BYTES,
+    ContainerRun,
+    LogFiles,
+    LogFollower,
+    LogSelection,
+    last_lines,
+    line_blocks,
+)
 from expander.group.parallel_read import MAX_HELD_CHUNKS, Chunk, ParallelReader, next_chunk
 from expander.group.records import records
 from expander.group.source import LogOptions
@@ -307,3 +315,19 @@ def test_a_container_that_no_pod_has_is_known_as_such() -> None:
     nobody = LogSelection(containers=("sied",))
     assert titles(nobody, [done], []) == []
     assert nobody.unknown_containers == []
+
+
+def test_of_several_pods_the_one_that_failed_is_heard() -> None:
+    whole = job("whole", "Failed")
+    pods = [
+        pod(whole, 0, index=0, number=1),
+        pod(whole, 1, index=1, number=1),
+        pod(whole, 0, index=2, number=2),
+    ]
+    assert last_lines(FakeReader([whole], pods), pods, 5) == ["whole-1-1 main"]
+
+
+def test_of_pods_that_failed_alike_the_last_one_is_heard() -> None:
+    whole = job("whole", "Failed")
+    pods = [pod(whole, 1, number=1), pod(whole, 1, number=2)]
+    assert last_lines(FakeReader([whole], pods), pods, 5) == ["whole-2 main"]

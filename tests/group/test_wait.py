@@ -1,12 +1,14 @@
 """When a wait is over, and what it tells until then."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 
 from expander.base.errors import UsageError
-from expander.group.wait import Waiter, WaitGoal
+from expander.group import wait as wait_module
+from expander.group.wait import Waiter, WaitGoal, ended_jobs
 from expander.kube.objects import Change, Object
 from tests.group.fakes import FakeReader, job
 
@@ -166,3 +168,26 @@ def test_the_time_is_up_by_the_clock_that_is_given() -> None:
 def test_a_goal_that_is_none_is_refused_with_those_there_are(text: str) -> None:
     with pytest.raises(UsageError, match="expected one of all, any, complete, failed, count=N"):
         WaitGoal.parse(text)
+
+
+class Busy(FakeReader):
+    """A reader of a group in which something happens all the time."""
+
+    def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
+        for number in count():
+            yield Change("ADDED", job(f"job-{number}"))
+
+
+def test_jobs_that_have_ended_are_told_of_although_more_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wait_module, "MAX_BATCH_SECONDS", 0)
+    told = ended_jobs(Busy([], []))
+    names = [each["metadata"]["name"] for _ in range(3) for each in next(told)]
+    assert names[:3] == ["job-0", "job-1", "job-2"]
+
+
+def test_each_job_is_told_of_once_and_the_end_is_when_all_have_ended() -> None:
+    jobs = [job("a"), job("b", "Failed")]
+    assert [each["metadata"]["name"] for part in ended_jobs(FakeReader(jobs, [])) for each in part] == [
+        "a",
+        "b",
+    ]

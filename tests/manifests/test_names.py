@@ -1,10 +1,22 @@
 """Valid, unique, stable names from any text."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, joined_name, valid_name
+from expander.manifests.names import (
+    DNS_LABEL,
+    LABEL_VALUE,
+    SUBDOMAIN,
+    NameRule,
+    joined_name,
+    name_rule,
+    valid_name,
+)
 
 RULES = [SUBDOMAIN.shortened(63), DNS_LABEL, LABEL_VALUE]
 
@@ -55,3 +67,34 @@ def test_constant_text_that_is_not_valid_gives_no_name() -> None:
 )
 def test_a_name_stays_readable(text: str, start: str) -> None:
     assert valid_name(text, DNS_LABEL).startswith(start)
+
+
+VOLCANO = {"apiVersion": "batch.volcano.sh/v1alpha1", "kind": "Job"}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "room"),
+    [
+        ([{"name": "worker", "replicas": 1}], len("-worker-0")),
+        ([{"name": "a", "replicas": 11}, {"name": "worker", "replicas": 100}], len("-worker-99")),
+        ([{"replicas": 1}], len("-default0-0")),
+        ([{"name": "worker", "replicas": "$ITEM"}], len("-worker-9999")),
+        (None, 0),
+    ],
+)
+def test_the_name_of_a_volcano_job_leaves_room_for_the_names_of_its_pods(tasks: Any, room: int) -> None:
+    rule = name_rule({**VOLCANO, "spec": {"tasks": tasks}}, ("metadata", "name"))
+    assert rule is not None
+    assert rule.limit == 63 - room
+
+
+def test_tasks_of_a_volcano_job_have_names_like_hosts() -> None:
+    assert name_rule(VOLCANO, ("spec", "tasks", 0, "name")) is DNS_LABEL
+    assert name_rule({"kind": "Other"}, ("spec", "tasks", 0, "name")) is None
+
+
+def test_the_name_of_a_jobset_leaves_room_for_jobs_and_pods() -> None:
+    spec = {"replicatedJobs": [{"name": "workers", "replicas": 4}]}
+    rule = name_rule({"kind": "JobSet", "spec": spec}, ("metadata", "name"))
+    assert rule is not None
+    assert rule.limit == 63 - len("-workers-3-00000-xxxxx")

@@ -1,3 +1,5 @@
+"""The rules of Volcano's webhooks for its Jobs."""
+
 from __future__ import annotations
 
 import copy
