@@ -165,7 +165,7 @@ def _collision(manifest: Manifest, first: str) -> ItemError:
     if item:
         hint = "use what differs between items in metadata.name ($INDEX always does); --unique drops repeats"
     if not manifest.name:
-        words = f"each {manifest.kind} needs a name of its own, and this one has none"
+        words = f"{manifest.kind} without a name: each needs its own"
         hint = f"use $ITEM or $INDEX in metadata.name; {NAMES_NEEDED}"
     return ItemError(Problem(words, locate(manifest, ("metadata", "name")), item, "metadata.name", hint))
 

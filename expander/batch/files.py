@@ -112,9 +112,7 @@ def limits_in(paths: Iterable[str]) -> Iterator[dict[str, Any]]:
                         found += 1
                         yield _checked(data, document.position())
         if not found:
-            raise InputError(
-                "there is no ResourceQuota or LimitRange in the file", where=SourceLocation(path)
-            )
+            raise InputError("no ResourceQuota or LimitRange in the file", where=SourceLocation(path))
 
 
 def _checked(data: dict[str, Any], where: SourceLocation) -> dict[str, Any]:
@@ -156,8 +154,8 @@ class FileLimits:
     def unknown(self) -> list[str]:
         """Limits of namespaces in which the batch has nothing."""
         return [
-            f"{each['kind']} {each['metadata']['name']} is about namespace {_namespace(each)}, where nothing "
-            "of the batch is"
+            f"{each['kind']} {each['metadata']['name']} is for namespace {_namespace(each)}, which the batch "
+            "does not use"
             for each in self._objects
             if _namespace(each) and _namespace(each) not in self._asked
         ]

@@ -150,7 +150,7 @@ def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Ite
             yield once(manifest)
         elif manifest.kind not in told:
             told.add(manifest.kind)
-            tell(f"{manifest.kind} (the first is {manifest.name!r}) is nothing that runs here; passed over")
+            tell(f"{manifest.kind} objects do not run here and are skipped (the first is {manifest.name!r})")
 
 
 def once(manifest: Manifest) -> Manifest:

@@ -134,10 +134,10 @@ class BatchRequest:
                 "(*.jinja2, *.j2) may bring its own parameters",
             )
         if self.envsubst and (self.engine or file.engine) == "jinja2":
-            raise UsageError("--envsubst is not for Jinja2 templates, which write {{ NAME }}")
+            raise UsageError("--envsubst cannot be used with Jinja2 templates; write {{ NAME }}")
         if self.shell == "env" and (self.engine or file.engine) != "item":
             raise UsageError(
-                "--shell env is for $ITEM templates",
+                "--shell env requires a $ITEM template",
                 hint="in other templates give the container a variable (env:) and use it in the script",
             )
         if self.key is not None and self.items is None:
@@ -184,11 +184,11 @@ class BatchRequest:
         if isinstance(self.batch, TemplateFile) or (paths is not None and self._is_template(paths)):
             return self.expansion(on_error).each(on_warning)
         if self.items is not None:
-            raise UsageError("items are for a template; manifests and objects have none")
+            raise UsageError("items require a template: manifests and objects take none")
         if paths is not None:
             only_paths(paths)
         if self.parsed_shape.kind != JOBS.kind:
-            raise UsageError(f"--as {self.parsed_shape} is for a template and its items, not for manifests")
+            raise UsageError(f"--as {self.parsed_shape} requires a template and items, not manifests")
         if paths is not None:
             return from_paths(paths, self.edits(group_of_paths(paths)), on_error, self._validator())
         objects = cast("Iterable[Manifest | Mapping[str, Any]]", self.batch)

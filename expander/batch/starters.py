@@ -40,8 +40,8 @@ def starter(name: str) -> Starter:
     if name in known:
         return known[name]
     meant = suggest(name, known)
-    hint = f"did you mean {meant}?" if meant else f"there are {', '.join(known)}"
-    raise UsageError(f"there is no pattern {name!r}", hint=hint)
+    hint = f"did you mean {meant}?" if meant else f"patterns: {', '.join(known)}"
+    raise UsageError(f"unknown pattern {name!r}", hint=hint)
 
 
 def write_starter(chosen: Starter, target: Path, *, force: bool = False) -> Path:
@@ -63,7 +63,7 @@ def write_starter(chosen: Starter, target: Path, *, force: bool = False) -> Path
             half.unlink(missing_ok=True)
     except FileExistsError:
         raise InputError(
-            "there is such a file", where=SourceLocation(str(path)), hint="--force replaces it"
+            "the file exists", where=SourceLocation(str(path)), hint="--force replaces it"
         ) from None
     except OSError as error:
         raise OutputError(f"cannot be written: {error.strerror}", where=SourceLocation(str(path))) from error

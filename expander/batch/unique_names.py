@@ -16,7 +16,7 @@ MAX_IN_MEMORY = 150_000
 """So many identities are kept in memory; more go to a temporary database, and memory stays as it is."""
 
 
-NAMES_NEEDED = "a name the server makes up (generateName) cannot be known again when something is sent again"
+NAMES_NEEDED = "a generated name (generateName) cannot be recognized when a request is repeated"
 """Why objects of a batch have names of their own."""
 
 

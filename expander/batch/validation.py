@@ -228,7 +228,7 @@ class Validation:
         here = (verdict.source, verdict.line)
         first = names.setdefault((verdict.kind, verdict.namespace, verdict.name), here)
         if first is not here:
-            message = f"{verdict.kind} {verdict.name!r} is in {first[0]}:{first[1]} already"
+            message = f"duplicate {verdict.kind} name {verdict.name!r}, already used in {first[0]}:{first[1]}"
             verdict.warnings.append(Warned(Advice("metadata.name", "duplicate-name", message), verdict.line))
 
     def _examined(self) -> Iterator[Examined]:
@@ -293,7 +293,7 @@ def quotas_in(paths: Iterable[str]) -> dict[str, str]:
     for path in paths:
         quotas = [each["spec"] for each in limits_in([path]) if each["kind"] == "ResourceQuota"]
         if not quotas:
-            raise InputError("there is no ResourceQuota in the file", where=SourceLocation(path))
+            raise InputError("no ResourceQuota in the file", where=SourceLocation(path))
         for spec in quotas:
             for name, limit in (spec.get("hard") or {}).items():
                 text = str(limit)

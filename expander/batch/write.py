@@ -21,7 +21,7 @@ from expander.sinks.stream import StreamSink
 FIELDS = ("kind", "name", "namespace", "item", "index")
 
 FILE_NAME = NameRule(
-    "a file name of small letters, digits, '-', '_' and '.'",
+    "a file name of lowercase letters, digits, '-', '_' and '.'",
     regex(r"[a-z0-9_](?:[-a-z0-9._]*[a-z0-9_])?"),
     200,
 )
@@ -92,7 +92,7 @@ def _parse(pattern: str) -> tuple[list[str], list[str]]:
     try:
         parts = list(string.Formatter().parse(pattern))
     except ValueError as error:
-        raise UsageError(f"the file name pattern {pattern!r} is not one: {error}") from None
+        raise UsageError(f"invalid file name pattern {pattern!r}: {error}") from None
     for constant, name, spec, conversion in parts:
         constants[-1] += constant
         if name is None:
@@ -100,14 +100,14 @@ def _parse(pattern: str) -> tuple[list[str], list[str]]:
         if name not in FIELDS or spec or conversion:
             close = suggest(name, FIELDS)
             raise UsageError(
-                f"the file name pattern has {{{name}}}; it may have "
+                f"unknown field {{{name}}} in the file name pattern; expected one of "
                 f"{', '.join(f'{{{name}}}' for name in FIELDS)}",
                 hint=f"did you mean {{{close}}}?" if close else None,
             )
         fields.append(name)
         constants.append("")
     if "/" in "".join(constants):
-        raise UsageError(f"the file name pattern {pattern!r} has a /; all files are put into one folder")
+        raise UsageError(f"the file name pattern {pattern!r} contains /, but all files go into one folder")
     return constants, fields
 
 
@@ -133,10 +133,10 @@ class Targets:
         streams = [output for output in outputs if output in ("json", "yaml")]
         folders = [output for output in outputs if output not in ("json", "yaml")]
         if len(streams) > 1 or len(folders) > 1:
-            raise UsageError("-o takes one format (yaml or json) and one folder at most")
+            raise UsageError("-o takes at most one format (yaml or json) and one folder")
         if not folders and (filename is not None or prune):
             option = "--prune" if prune else "--filename"
-            raise UsageError(f"{option} is for files in a folder", hint="give the folder with -o DIR")
+            raise UsageError(f"{option} requires -o DIR")
         stream: Format | None = None if folders else "yaml"
         if streams:
             stream = "json" if streams[0] == "json" else "yaml"

@@ -40,13 +40,13 @@ is still being deleted, 2 wrong usage, or no terminal to ask on, 130 interrupted
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @group_options
-@click.option("--finished", is_flag=True, help="Only complete and failed Jobs.")
-@click.option("--failed", is_flag=True, help="Only failed Jobs.")
+@click.option("--finished", is_flag=True, help="Delete only complete and failed Jobs.")
+@click.option("--failed", is_flag=True, help="Delete only failed Jobs.")
 @click.option(
     "--older-than",
     type=Duration(),
     metavar="TIME",
-    help="Only Jobs that finished (or, if unfinished, were created) longer ago than this.",
+    help="Delete only Jobs that finished (or, if unfinished, were created) longer ago than this.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be deleted; delete nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Delete unfinished Jobs without asking.")
@@ -127,7 +127,7 @@ def _delete(
     if left:
         say(f"error: {counted(left, 'object')} still being deleted")
     if new:
-        say(f"error: {counted(new, 'new Job')} created meanwhile: end their creator, then clean up again")
+        say(f"error: {counted(new, 'new Job')} created meanwhile: stop their creator, then repeat")
     return 1 if left or new else 0
 
 

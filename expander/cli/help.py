@@ -111,7 +111,10 @@ class Page(click.Command):
                 form, words = record
                 sections[heading].append((NUMBER_METAVAR.sub("N", form), words))
         for heading, records in sections.items():
-            if records:
+            if heading != "Options" and len(records) == 1:
+                sections["Options"][-1:-1] = records  # before --help
+        for heading, records in sections.items():
+            if len(records) > (heading != "Options"):
                 with formatter.section(heading):
                     formatter.write_dl(records)
 

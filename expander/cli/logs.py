@@ -112,7 +112,6 @@ MAX_QUIET_POLLS: Final = 15
 @click.option("--out", metavar="DIR", help="Write a file for each item to DIR instead.")
 @click.option(
     "--max-log-requests",
-    "limit",
     type=click.IntRange(1),
     default=32,
     show_default=True,
@@ -139,7 +138,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
         options=filled(LogOptions, {**flags, "tail": None if flags["tail"] == -1 else flags["tail"]}),
     )
     output = LogOutput(raw=flags["raw"])
-    readers: ParallelReader[Any] = ParallelReader(flags["limit"])
+    readers: ParallelReader[Any] = ParallelReader(flags["max_log_requests"])
     with readers:
         if flags["out"]:
             found = _save(source, wanted, readers, output, Path(flags["out"]), flags["follow"])

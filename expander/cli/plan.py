@@ -116,7 +116,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.plan.survey import Survey
 
     if flags["burst"] is not None and flags["qps"] is None:
-        raise UsageError("--burst goes with --qps")
+        raise UsageError("--burst requires --qps")
     request, errors = request_of(arguments, flags), ItemErrors()
     limits = capacity_source(flags["kubeconfig"], flags["context"], flags["quotas"], flags["offline"])
     report = report_of(flags["output"], Output(), flags["on_quota"])

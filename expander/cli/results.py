@@ -79,7 +79,7 @@ FORMAT_NAMES: Final = (*TABLES, "csv", "json", "jsonl", "joblog")
     type=Amount(),
     default="64Ki",
     show_default=True,
-    help="Longest output in the table; longer ones are cut at the start.",
+    help="Maximum size of an output in the table; longer ones are cut at the start.",
 )
 @click.option("-f", "--follow", is_flag=True, help="With DIR: continue until all Jobs have finished.")
 def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:

@@ -49,7 +49,7 @@ PROGRAM = "from expander.cli.main import main; main()"
 @click.option(
     "--tls/--no-tls", default=True, help="HTTPS with a token (default), or HTTP for your own processes."
 )
-@click.option("--name", "names", multiple=True, metavar="HOST", help="Another host name for the certificate.")
+@click.option("--name", "names", multiple=True, metavar="HOST", help="Extra host name for the certificate.")
 @click.option("--detach", is_flag=True, help="Run in the background; return when ready.")
 @executor_options
 @click.option(

@@ -223,7 +223,7 @@ FILTERS = {
     default=3,
     show_default=True,
     metavar="N",
-    help="Last lines to show of the log of each failed Job (of the first 20).",
+    help="Log lines to show of each failed Job (of the first 20).",
 )
 @click.option(
     "-o",

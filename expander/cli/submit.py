@@ -44,7 +44,7 @@ submit_options = all_of(
         "--context", metavar="NAME", help="Kubeconfig context to use.  [default: the current context]"
     ),
     qps_option,
-    click.option("--burst", type=click.IntRange(1), help="Requests that may exceed --qps at once."),
+    click.option("--burst", type=click.IntRange(1), help="Burst of requests above --qps."),
     max_in_flight_option,
     click.option(
         "--max-active",

@@ -153,6 +153,6 @@ def _text(value: Value) -> str:
 def _unknown(option: str, entry: Entry, key: str, columns: Mapping[str, Value]) -> UsageError:
     near = suggest(key, columns)
     return UsageError(
-        f"the {option} {entry.text!r} speaks of the column {key!r}, the items have {', '.join(columns)}",
+        f"the {option} {entry.text!r} names the column {key!r}, the items have {', '.join(columns)}",
         hint=f"did you mean {near!r}?" if near else None,
     )

@@ -34,7 +34,7 @@ class StateFolder:
             holder = os.pread(self._lock, 20, 0).decode() or "unknown"
             os.close(self._lock)
             raise ExpanderError(
-                f"another expander (process {holder}) is at work in the state folder {folder}",
+                f"another expander (process {holder}) is using the state folder {folder}",
                 hint="wait for it to end, or use another folder",
             ) from error
         os.ftruncate(self._lock, 0)

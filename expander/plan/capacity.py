@@ -99,10 +99,10 @@ def capacity_source(
 
         return FileLimits(quotas)
     if offline:
-        return NoCapacity("no cluster was asked (offline)")
+        return NoCapacity("no cluster contacted (offline)")
     try:
         return ClusterCapacity(kubeconfig, context)
     except InputError as error:
         if kubeconfig is not None or context is not None:
             raise
-        return NoCapacity(f"no cluster was asked: {error.problems[0].message}")
+        return NoCapacity(f"no cluster contacted: {error.problems[0].message}")

@@ -30,7 +30,7 @@ def open_queue(
             hint=f"{examples}; rediss:// and amqps:// use TLS",
         )
     if not name or len(name.encode()) > 200 or not name.isprintable():
-        raise UsageError(f"found the queue {name!r}, expected a name of up to 200 bytes")
+        raise UsageError(f"invalid queue name {name!r}; expected up to 200 bytes")
     if find_spec(broker.client) is None:
         raise UsageError(
             f"the Python package {broker.client!r} is not installed, which speaks to {broker.name} brokers",
@@ -39,7 +39,7 @@ def open_queue(
     options: dict[str, Any] = {}
     if consumer_timeout is not None:
         if broker.name != "rabbitmq":
-            raise UsageError("--consumer-timeout is for RabbitMQ: in other brokers leases are renewed")
+            raise UsageError("--consumer-timeout requires RabbitMQ: other brokers renew leases")
         options["consumer_timeout"] = consumer_timeout
     module, _, made = broker.queue.partition(":")
     queue: Queue = getattr(import_module(module), made)(url, name, patience, **options)

@@ -253,7 +253,7 @@ class Status:
 
     ``ready`` messages wait, ``leased`` are in the hands of workers, ``done`` were completed, ``failed`` were
     given up, ``workers`` are alive. ``filled`` messages were put in by `Queue.fill`. ``redelivered``
-    counts messages handed out again after a worker failed or vanished, ``duplicates`` completions that came
+    counts messages requeued after a worker failed or vanished, ``duplicates`` completions that came
     after the item had gone to another worker.
     """
 
@@ -268,7 +268,7 @@ class Status:
 
 
 Fate = Literal["again", "failed", "lost"]
-"""What becomes of an item whose work failed: handed out again, given up, or another worker's already."""
+"""What becomes of an item whose work failed: requeued, given up, or another worker's already."""
 
 
 class Queue(Protocol):
@@ -292,7 +292,7 @@ class Queue(Protocol):
         """The work is done. False when it came too late: it is counted as a duplicate."""
 
     def fail(self, lease: Lease, reason: str, attempts: int | None) -> Fate:
-        """The work failed: the item is handed out again, or given up after so many ``attempts``."""
+        """The work failed: the item is requeued, or given up after so many ``attempts``."""
 
     def release(self, lease: Lease) -> None:
         """Give the item back untouched: this was no attempt."""

@@ -152,7 +152,7 @@ class Names(NamedTuple):
     """``work`` holds what waits and ``failed`` what was given up.
 
     ``filled`` has a key of each item that was put in, ``done`` the id of each that was completed,
-    ``redelivered`` of each that was handed out again, ``late`` of each completion that the broker may not
+    ``redelivered`` of each that was requeued, ``late`` of each completion that the broker may not
     have heard of, ``taken`` of each that was taken out after it was given up. ``filling`` is there while a
     fill is not finished, ``busy`` has a consumer for each worker that has an item.
     """

@@ -70,7 +70,7 @@ def _lock(link: RabbitConnection, names: Names) -> bool:
     try:
         link.channel.basic_consume(names.filling, callback=_ignore, exclusive=True, on_cancel=_ignore)
     except AccessRefused as error:
-        raise BrokerError(f"another fill of the queue {names.work!r} is under way") from error
+        raise BrokerError(f"another fill of queue {names.work!r} is under way") from error
     if found is None or found[0] == 0:
         link.publish(names.filling, b"a fill began")
         link.publish(names.filling, b"the broker has not restarted since", delivery_mode=1)

@@ -138,12 +138,12 @@ class RedisQueue:
         except ResponseError as error:
             if "WRONGTYPE" in str(error):
                 raise BrokerError(
-                    f"the key {self.name!r} at {self._where} is no work queue but something else",
+                    f"the key {self.name!r} at {self._where} is not a work queue",
                     hint="choose another --queue",
                 ) from error
             raise BrokerError(f"Redis at {self._where} refuses: {error}") from error
         except AuthenticationError as error:
-            why = f"it does not accept the user and password of the URL, or wants some: {error}"
+            why = f"it does not accept the user and password of the URL, or requires them: {error}"
             raise BrokerError(f"cannot use Redis at {self._where}: {why}") from error
         except RedisError as error:
             raise BrokerError(f"cannot use Redis at {self._where}: {error}") from error

@@ -61,7 +61,7 @@ class WorkQueue:
         return self._queue.complete(lease)
 
     def fail(self, lease: Lease, reason: str) -> Fate:
-        """The item could not be done: it is handed out again, or given up after the last attempt."""
+        """The item could not be done: it is requeued, or given up after the last attempt."""
         return self._queue.fail(lease, reason, self._attempts)
 
     def release(self, lease: Lease) -> None:

@@ -63,11 +63,11 @@ class ItemCommand:
     def check(self) -> None:
         """Raise UsageError for a command that is not there: no item should be taken for nothing."""
         if not self.command and self.root is None:
-            raise UsageError("no command to run", hint="specify it behind --: -- CMD [ARG]...")
+            raise UsageError("no command to run", hint="specify it after --: -- CMD [ARG]...")
         if self.command and "{" not in self.command[0] and shutil.which(self.command[0]) is None:
             raise UsageError(
-                f"there is no program {self.command[0]!r} to run",
-                hint="the command comes behind --, its first word is a program on PATH or a path",
+                f"no program {self.command[0]!r} to run",
+                hint="the command follows --; its first word is a program on PATH or a path",
             )
 
     def call(self, lease: Lease, environment: Mapping[str, str]) -> Call:
@@ -88,7 +88,7 @@ class ItemCommand:
             words.append(text)
         words += own_words
         if not words:
-            raise ValueError("the message brings no command, and none was given behind --")
+            raise ValueError("the message has no command, and none was given after --")
         env = {
             **environment,
             "EXPANDER_QUEUE": self.queue,
@@ -223,9 +223,9 @@ class WorkerOptions:
 
 
 FAILURE_WORDS: Final = {
-    "again": "handed out again",
+    "again": "requeued",
     "failed": "given up",
-    "lost": "another worker has it or will",
+    "lost": "another worker has it or will get it",
 }
 """What becomes of an item, in words."""
 
@@ -320,7 +320,7 @@ class Worker:
         attempts = self._options.attempts
         if self._command.root is None and lease.message.has_command and not self._told_ignored:
             self._told_ignored = True
-            self._report("warning: messages bring commands or variables (argv, env), which are ignored")
+            self._report("warning: messages contain commands or variables (argv, env), which are ignored")
         try:
             call = self._command.call(lease, os.environ)
             end = run(call, self._signals, lambda: self._keep(lease), lease.seconds)
@@ -335,7 +335,7 @@ class Worker:
             if self._queue.complete(lease):
                 self.counts["done"] += 1
                 return 0
-            self._note("duplicates", lease, "done, but it had gone to another worker: a duplicate")
+            self._note("duplicates", lease, "done, but another worker had it by then: a duplicate")
             return 1
         if self.stopped:
             self._queue.release(lease)

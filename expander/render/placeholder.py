@@ -151,7 +151,7 @@ class Placeholder:
         if text is None:
             raise ValueRefused(
                 f"{self.joined(texts)!r} refers to a variable by a name that cannot be one",
-                "a value inside of $(...) may have letters, digits, '-', '_' and '.'",
+                "a value inside $(...) may have letters, digits, '-', '_' and '.'",
             )
         return text
 

@@ -98,7 +98,7 @@ def _declare(
             value = each.get("value")
             if isinstance(value, str) and value in placeholders and placeholders[value].segments == (column,):
                 return []
-            message = f"the container has a variable {name} already, and --shell env would set it"
+            message = f"the container already has a variable {name}, which --shell env would set"
             return [Problem(message, like.where, field=path_text(path))]
     if isinstance(variables, list):
         variables.append({"name": name, "value": add(column, like)})

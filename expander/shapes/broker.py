@@ -77,7 +77,7 @@ def find_broker(name: str) -> Broker:
     for broker in brokers():
         if broker.name == name:
             return broker
-    raise UsageError(f"there is no broker {name!r}; known are {', '.join(each.name for each in brokers())}")
+    raise UsageError(f"unknown broker {name!r}; expected one of {', '.join(each.name for each in brokers())}")
 
 
 def broker_of(url: str) -> Broker | None:

@@ -183,7 +183,7 @@ def only_container(
                 field=path_text(path),
                 hint="--as indexed and --as jobs run it for each item",
             )
-        message = f"init container {containers.container(place)['name']} runs once a pod, not once an item"
+        message = f"init container {containers.container(place)['name']} runs once per pod, not once per item"
         if containers.container(place).get("restartPolicy") != "Always" and message not in warnings:
             warnings.append(message)
     return places[0]

@@ -164,7 +164,7 @@ def indexed(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str])
     assert rows.first is not None
     if len(items) > MAX_UNLIMITED_COMPLETIONS:
         raise InputError(
-            f"more than {MAX_UNLIMITED_COMPLETIONS:,} items, and an Indexed Job has at most so many",
+            f"more than {MAX_UNLIMITED_COMPLETIONS:,} items, the maximum of an Indexed Job",
             hint="use --as chunks=N or --as queue=redis, or several groups with --slice",
         )
     require(rows, shape, {**_ONE, **_NEVER}, _HINTS)
@@ -220,11 +220,11 @@ def _wrap(tree: Tree, rows: Rows, difference: Difference, files: Parameters) -> 
     for number, entry in enumerate(container.get("env") or ()):
         if entry["name"] in (INDEX_VARIABLE, MOUNTED):
             where = place_of(rows.first, (*path, "env", number))
-            raise InputError(Problem(f"the name {entry['name']} is needed for the index", where))
+            raise InputError(Problem(f"the name {entry['name']} is reserved for the index", where))
     for number, mount in enumerate(container.get("volumeMounts") or ()):
         if f"{FOLDER}/".startswith(mount["mountPath"].rstrip("/") + "/"):
             where = place_of(rows.first, (*path, "volumeMounts", number))
-            raise InputError(Problem(f"{FOLDER} is needed for the items", where))
+            raise InputError(Problem(f"{FOLDER} is reserved for the items", where))
     mounts: list[Any] = [*(container.get("volumeMounts") or ()), _mount()]
     rewrite(
         container,

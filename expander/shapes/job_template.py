@@ -88,7 +88,7 @@ class Rows:
             _, manifest = next(iter(self.companions.values()))
             found = f"{manifest.kind}{_group(manifest)}"
             raise InputError(
-                f"the template makes no Job (but a {found}), and {self._shape.words} is made of Jobs",
+                f"the template has no Job (only a {found}), and {self._shape.words} is made of Jobs",
                 where=manifest.where,
             )
 
@@ -105,7 +105,7 @@ class Rows:
         try:
             own = dict(_taken(tree))
         except (AttributeError, KeyError, TypeError):
-            message = f"this is no valid Job, and {self._shape.words} is made of valid ones"
+            message = f"not a valid Job, and {self._shape.words} is made of valid ones"
             raise InputError(message, where=manifest.where) from None
         row = Row(manifest.item, value, name, own)
         if self.common is None:
@@ -333,7 +333,7 @@ def add_volume(tree: Tree, rows: Rows, volume: Mapping[str, Any]) -> None:
     for number, other in enumerate(volumes):
         if other["name"] == volume["name"]:
             path = (*POD, "volumes", number)
-            raise InputError(f"the name {VOLUME} is needed for the items", where=place_of(rows.first, path))
+            raise InputError(f"the name {VOLUME} is reserved for the items", where=place_of(rows.first, path))
     volumes.append(volume)
 
 

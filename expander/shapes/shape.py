@@ -127,7 +127,7 @@ def parse_shape(text: str) -> Shape:
     if fields is None:
         *others, last = [form for shape in SHAPES.values() for form in shape.forms]
         raise UsageError(
-            f"there is no shape {text!r}; expected {', '.join(others)} or {last}",
+            f"unknown shape {text!r}; expected {', '.join(others)} or {last}",
             hint=next((each.hint for name, each in SHAPES.items() if text.startswith(name)), None),
         )
     return replace(Shape(kind), **fields)

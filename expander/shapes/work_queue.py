@@ -98,7 +98,7 @@ def queued(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str]) 
     container = container_at(tree, place)
     for entry in container.get("env") or ():
         if entry["name"] in (URL, QUEUE, ROOT):
-            raise InputError(f"the name {entry['name']} is needed for the broker", where=rows.first.where)
+            raise InputError(f"the name {entry['name']} is reserved for the broker", where=rows.first.where)
     limit = tree["spec"].get("backoffLimit")
     limit = DEFAULT_BACKOFF_LIMIT if limit is None else limit
     root, messages = _proven([_message(difference, number, row) for number, row in enumerate(items)])

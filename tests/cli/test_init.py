@@ -32,10 +32,7 @@ def patterns() -> list[str]:
 
 def test_without_a_pattern_they_are_listed_with_what_they_are() -> None:
     lines = run("init").out.splitlines()
-    assert any(
-        line.split(None, 1) == ["sequential", "Steps one after the other, that hand files on"]
-        for line in lines
-    )
+    assert any(line.split(None, 1) == ["sequential", "Steps in order that pass files on"] for line in lines)
     assert {*HERE, "coarse-queue", "fine-queue"} <= set(patterns())
 
 
@@ -62,7 +59,7 @@ def test_a_file_that_is_there_stays_unless_forced() -> None:
     Path("job.yaml").write_text("mine")
     refused = run("init", "indexed", "-o", ".")
     assert (refused.code, Path("job.yaml").read_text()) == (2, "mine")
-    assert refused.err == "error: job.yaml: there is such a file\n  hint: --force replaces it\n"
+    assert refused.err == "error: job.yaml: the file exists\n  hint: --force replaces it\n"
     assert run("init", "indexed", "-o", ".", "--force").code == 0
     assert Path("job.yaml").read_text() == run("init", "indexed").out
     assert [path.name for path in Path().iterdir() if path.is_file()] == ["job.yaml"]
@@ -71,5 +68,5 @@ def test_a_file_that_is_there_stays_unless_forced() -> None:
 def test_a_pattern_that_is_not_there_is_an_error_with_what_was_meant() -> None:
     assert "did you mean indexed?" in run("init", "index").err
     unknown = run("init", "zzz")
-    assert (unknown.code, "there are coarse-queue, cronjob" in unknown.err) == (2, True)
+    assert (unknown.code, "patterns: coarse-queue, cronjob" in unknown.err) == (2, True)
     assert run("init", "-o", "x").code == 2

@@ -71,7 +71,7 @@ def test_a_report_has_the_first_names_and_the_figures(tmp_path: Path) -> None:
     )
     assert re.search(r"requests +cpu 20 at a time\n", report)
     assert re.search(r"sending +\d+ requests, 2 s at 50/s \(--qps\)\n", report)
-    assert "unknown quotas and limit ranges: no cluster was asked (offline)" in report
+    assert "unknown quotas and limit ranges: no cluster contacted (offline)" in report
     assert answer.err == ""
 
 

@@ -420,7 +420,7 @@ def test_what_does_not_run_here_is_passed_over_with_a_warning() -> None:
     Path("job.yaml").write_text(JOB.replace("SCRIPT", "true") + quota)
     answer = run("run", "job.yaml", "a")
     assert answer.code == 0
-    assert "warning: ResourceQuota (the first is 'q') is nothing that runs here; passed over" in answer.err
+    assert "warning: ResourceQuota objects do not run here and are skipped (the first is 'q')" in answer.err
 
 
 def test_volumes_are_kept_when_asked_and_forgotten_with_the_group(folder: Path) -> None:

@@ -134,7 +134,7 @@ def test_the_batch_is_looked_at_as_a_whole(folder: Path) -> None:
     stream = "---\n".join(bare.format(name=f"j{number % 100}") for number in range(101))
     answer = run("validate", "-", cwd=folder, stdin=stream)
     assert answer.code == 0
-    assert "warning: metadata.name: Job 'j0' is in <stdin>:1 already" in answer.out
+    assert "warning: metadata.name: duplicate Job name 'j0', already used in <stdin>:1" in answer.out
     assert "batch: warning: metadata.labels[jobgroup]: 101 of 101 Jobs have no such label" in answer.out
     assert "batch: warning: spec.ttlSecondsAfterFinished: 101 of 101 Jobs have none" in answer.out
     assert run("validate", "-", "--strict-warnings", cwd=folder, stdin=stream).code == 1

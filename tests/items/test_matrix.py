@@ -88,7 +88,7 @@ def test_an_exclude_of_an_unknown_column_is_refused_before_the_first_item() -> N
     error = refused(*MATRIX, exclude=("friut=apple",))
     assert isinstance(error, UsageError)
     assert str(error) == (
-        "the exclude 'friut=apple' speaks of the column 'friut', the items have fruit, animal\n"
+        "the exclude 'friut=apple' names the column 'friut', the items have fruit, animal\n"
         "  hint: did you mean 'fruit'?"
     )
 
@@ -99,14 +99,14 @@ def test_an_exclude_of_a_column_that_only_some_items_have_is_fine() -> None:
 
 
 def test_an_exclude_of_a_column_that_no_item_has_is_refused_after_the_last() -> None:
-    assert "speaks of the column 'b'" in str(refused("jsonl:-", stdin=b'{"a": 1}\n', exclude=("b=2",)))
+    assert "names the column 'b'" in str(refused("jsonl:-", stdin=b'{"a": 1}\n', exclude=("b=2",)))
 
 
 @pytest.mark.parametrize("option", ["include", "exclude"])
 def test_a_plain_entry_for_items_with_columns_is_refused(option: str) -> None:
     error = refused(*MATRIX, stdin=None, **{option: ("banana",)})
     assert isinstance(error, UsageError)
-    assert f"the {option} 'banana' speaks of the column 'item', the items have fruit, animal" in str(error)
+    assert f"the {option} 'banana' names the column 'item', the items have fruit, animal" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_files_tell_the_limits_of_the_namespace_they_name(tmp_path: Path) -> Non
 def test_a_quota_of_a_namespace_that_the_batch_does_not_use_is_named(tmp_path: Path) -> None:
     limits = capacity_source(quotas=[write(tmp_path / "q.yaml", QUOTA.replace("NAMESPACE", "night"))])
     limits.of("day")
-    assert limits.unknown() == ["ResourceQuota batch is about namespace night, where nothing of the batch is"]
+    assert limits.unknown() == ["ResourceQuota batch is for namespace night, which the batch does not use"]
 
 
 def test_a_list_as_kubectl_prints_it_is_read_and_one_without_a_namespace_is_for_all(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_columns_and_the_index_have_variables_of_their_own(tmp_path: Path) -> No
 def test_a_variable_that_the_template_sets_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(manifest("echo $ITEM") + "        env: [{name: ITEM, value: other}]\n")
-    with pytest.raises(InputError, match="has a variable ITEM already"):
+    with pytest.raises(InputError, match="already has a variable ITEM"):
         expanded(path, ["apple"])
 
 

@@ -154,4 +154,4 @@ def test_init_containers_that_run_once_for_many_items_are_told_of(tmp_path: Path
     (tmp_path / "job.yaml").write_text(json.dumps(job))
     answer = run("expand", "job.yaml", "a", "b", "--as", "chunks=2", cwd=tmp_path)
     assert answer.code == 0
-    assert "warning: init container prepare runs once a pod, not once an item" in answer.err
+    assert "warning: init container prepare runs once per pod, not once per item" in answer.err

@@ -171,7 +171,7 @@ def test_an_item_that_cannot_be_a_job_leaves_the_others_their_indexes() -> None:
 @pytest.mark.parametrize("items", [["a"], ["a", "b"]])
 def test_a_template_without_a_job_is_told_what_it_has(shape: str, items: list[str]) -> None:
     cron = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: data-$ITEM}\n"
-    assert "job.yaml:1:1: the template makes no Job (but a ConfigMap)" in problem(cron, shape, items)
+    assert "job.yaml:1:1: the template has no Job (only a ConfigMap)" in problem(cron, shape, items)
 
 
 def test_two_jobs_of_one_item_are_told() -> None:

@@ -41,16 +41,16 @@ OPTIONS = [
         "--parallelism",
         type=click.IntRange(1),
         metavar="N",
-        help="Concurrent pods of an Indexed Job or of queue workers.",
+        help="Concurrent pods of an Indexed Job, or queue workers.",
     ),
     click.option(
         "--queue-url",
         metavar="URL",
         envvar="EXPANDER_QUEUE_URL",
-        help="URL of the broker: redis://HOST or amqp://HOST.  [env: EXPANDER_QUEUE_URL]",
+        help="Broker URL: redis://HOST or amqp://HOST.  [env: EXPANDER_QUEUE_URL]",
     ),
     click.option(
-        "--queue-secret", metavar="NAME", help="Secret with the broker's URL for workers, in the key `url`."
+        "--queue-secret", metavar="NAME", help="Secret with the broker URL for workers, in the key `url`."
     ),
     click.option("--queue-name", metavar="NAME", help="Name of the queue.  [default: the Job's name]"),
 ]
@@ -329,7 +329,9 @@ template_options = all_of(
         help="Read values of the template from a YAML or JSON file.",
     ),
     click.option(
-        "--envsubst", is_flag=True, help="Fill ${NAME} and $NAME of --set and --values too, as envsubst does."
+        "--envsubst",
+        is_flag=True,
+        help="Also fill ${NAME} and $NAME from --set and --values, as envsubst.",
     ),
     click.option(
         "--ttl", type=Duration(), help="Delete finished Jobs after this time (ttlSecondsAfterFinished)."

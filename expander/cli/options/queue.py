@@ -20,7 +20,7 @@ broker_options = all_of(
         required=True,
         envvar=["EXPANDER_QUEUE_URL", "BROKER_URL"],
         metavar="URL",
-        help="URL of the broker: redis://... or amqp://...  [env: EXPANDER_QUEUE_URL, BROKER_URL]",
+        help="Broker URL: redis://... or amqp://...  [env: EXPANDER_QUEUE_URL, BROKER_URL]",
     ),
     click.option(
         "--queue",

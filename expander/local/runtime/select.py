@@ -31,7 +31,7 @@ def select_runtime(
     """
     wanted = None if name in (None, "best") else name
     if wanted not in (None, *RUNTIME_NAMES):
-        raise UsageError(f"no runtime is called {wanted!r}", hint=f"use one of {', '.join(RUNTIME_NAMES)}")
+        raise UsageError(f"unknown runtime {wanted!r}", hint=f"use one of {', '.join(RUNTIME_NAMES)}")
     if images and wanted not in (None, "sandbox"):
         raise UsageError(f"--image names a folder for an image, which the runtime {wanted} cannot use")
     if wanted in ("podman", "docker"):

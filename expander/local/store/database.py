@@ -84,7 +84,7 @@ def other_layout(path: Path, layout: int) -> ExpanderError:
     """The error for a state file that another version of this program wrote."""
     return ExpanderError(
         f"{path} was written by another version of expander (layout {layout})",
-        hint=f"use that version, or begin anew without {path.parent}: the logs in it are plain files",
+        hint=f"use that version, or start over without {path.parent}: the logs in it are plain files",
     )
 
 

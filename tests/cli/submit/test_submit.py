@@ -150,7 +150,7 @@ def test_several_objects_without_names_are_refused_with_the_reason(tmp_path: Pat
     path.write_text(one.replace("WORDS", "$ITEM"))
     answer = run("submit", str(path), "a", "b", "--dry-run=client")
     assert answer.code == 1
-    assert "item 2 'b' (<arguments>): metadata.name: each Job needs a name of its own" in answer.err
+    assert "item 2 'b' (<arguments>): metadata.name: Job without a name: each needs its own" in answer.err
     assert "$ITEM or $INDEX in metadata.name" in answer.err
     both = tmp_path / "both.yaml"
     both.write_text(f"{one}---{one}")

@@ -52,7 +52,7 @@ def test_a_runtime_has_the_images_it_was_given_or_fetches_them() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(UsageError, match="no runtime is called 'warp'"):
+    with pytest.raises(UsageError, match="unknown runtime 'warp'"):
         select.select_runtime("warp")
     with pytest.raises(UsageError, match="which the runtime process cannot use"):
         select.select_runtime("process", {"a": "/a"})
