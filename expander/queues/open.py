@@ -8,7 +8,7 @@ from typing import Any
 
 from expander.base.errors import UsageError
 from expander.queues.queue import BrokerTimeout, Queue, redact_url
-from expander.shapes.broker import broker_of, brokers
+from expander.shapes.broker import BUILT_IN, broker_of, brokers
 
 
 def open_queue(
@@ -34,7 +34,7 @@ def open_queue(
     if find_spec(broker.client) is None:
         raise UsageError(
             f"the Python package {broker.client!r} is not installed, which speaks to {broker.name} brokers",
-            hint="pip install 'kube-expander[queue]'",
+            hint="pip install " + ("'kube-expander[queue]'" if broker.name in BUILT_IN else broker.client),
         )
     options: dict[str, Any] = {}
     if consumer_timeout is not None:
