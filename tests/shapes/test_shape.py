@@ -86,7 +86,7 @@ def test_a_package_adds_a_broker_by_an_entry_point(tmp_path: Path, monkeypatch: 
     try:
         assert open_queue("mem://", "q").name == "q"
         assert parse_shape("queue=memory") == Shape("queue", broker="memory")
-        with pytest.raises(UsageError, match="known are redis, rabbitmq, memory"):
+        with pytest.raises(UsageError, match="expected one of redis, rabbitmq, memory"):
             find_broker("other")
     finally:
         sys.modules.pop("memory_queue", None)
