@@ -36,6 +36,14 @@ def test_every_relative_link_leads_to_a_file(document: Path) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_every_file_of_the_project_that_a_document_names_is_there(document: Path) -> None:
+    named = re.findall(
+        r"(?<![\w/.-])((?:tests|expander|schemas|benchmarks)/[\w./-]*\w\.py)", found_in(document)
+    )
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def anchors(text: str) -> set[str]:
     """The names that GitHub gives the headings of a document."""
     titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.MULTILINE)

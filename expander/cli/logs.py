@@ -47,7 +47,7 @@ or --since, or when the node rotated the log meanwhile.
 Exit codes: 0 all logs were read, 1 some could not be read, 2 wrong usage or no such group, 130 interrupted.
 """
 
-COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+COLORS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 MAX_PREFIX: Final = 60
 """Characters of a prefix."""
 PREFIX_END: Final = 20
@@ -60,7 +60,7 @@ class LogOutput:
     def __init__(self, *, raw: bool = False) -> None:
         self._out = Output()
         is_terminal = sys.stdout.isatty()
-        self._coloured = is_terminal and not os.environ.get("NO_COLOR")
+        self._colored = is_terminal and not os.environ.get("NO_COLOR")
         self._safe = is_terminal and not raw
         self.failures = 0
 
@@ -70,9 +70,9 @@ class LogOutput:
         if len(text) > MAX_PREFIX:  # the end tells indexes, attempts and containers apart
             text = f"{text[: MAX_PREFIX - PREFIX_END - 3]}...{text[-PREFIX_END:]}"
         text = f"[{text}]"
-        if self._coloured:
+        if self._colored:
             name = title.split(" #")[0].encode("utf-8", "replace")
-            text = f"\x1b[{COLOURS[zlib.crc32(name) % len(COLOURS)]}m{text}\x1b[0m"
+            text = f"\x1b[{COLORS[zlib.crc32(name) % len(COLORS)]}m{text}\x1b[0m"
         return f"{text} ".encode("utf-8", "backslashreplace")
 
     def put(self, said: object) -> None:

@@ -1,6 +1,6 @@
 """Cron schedules as Kubernetes reads them, and the times they stand for. Nothing here reads the clock.
 
-Grammar, error texts and behaviour at clock changes are those of ``ParseStandard`` and ``SpecSchedule`` of
+Grammar, error texts and behavior at clock changes are those of ``ParseStandard`` and ``SpecSchedule`` of
 robfig/cron v3, which the CronJob controller uses: five fields (minute, hour, day of month, month, day of
 week) or a descriptor (``@daily``, ``@every 1h30m``). A field is a list of ranges: ``5``, ``1-5``, ``*`` or
 ``?``, each possibly followed by ``/STEP``; there is no ``7`` for Sunday, no range that wraps around, no

@@ -38,7 +38,7 @@ def _unchecked(number: int, mode: Any) -> io.FileIO:
 
 
 def harmless(output: bytes) -> bytes:
-    """Whole lines of job output for a terminal: colours stay, and end with their line; all else is visible.
+    """Whole lines of job output for a terminal: colors stay, and end with their line; all else is visible.
 
     Control characters are shown as ``cat -v`` does (``^[`` for ESC), other characters that change what is
     seen as escapes.

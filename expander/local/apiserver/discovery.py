@@ -24,7 +24,7 @@ AGGREGATED_TYPES: Final = {
 """The media type of the aggregated form, by its version; an answer must carry it word for word."""
 
 GIT_VERSION: Final = f"v{RELEASE}.2"
-"""The release of Kubernetes whose behaviour this is."""
+"""The release of Kubernetes whose behavior this is."""
 
 
 def version() -> Body:

@@ -24,5 +24,5 @@ from expander.cli.output.terminal import harmless
         (b"\x1b\n[2J\n", b"^[\n[2J\n"),
     ],
 )
-def test_only_colours_reach_the_terminal(output: bytes, shown: bytes) -> None:
+def test_only_colors_reach_the_terminal(output: bytes, shown: bytes) -> None:
     assert harmless(output) == shown
