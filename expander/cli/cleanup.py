@@ -177,6 +177,7 @@ class _Report:
 
     def listing(self, pods: list[Target]) -> None:
         """What would be deleted."""
+        from expander.kube.scheme import BY_KIND
         from expander.kube.time import human
 
         now = time.time()
@@ -187,8 +188,9 @@ class _Report:
                 line = {"kind": found.kind, "namespace": found.namespace, "name": found.name}
                 self._out.put(json.dumps(line | {"state": found.state, "outcome": "kept"}) + "\n")
             else:
-                group = ".batch" if found.kind in ("Job", "CronJob") else ""
-                words = f"{found.kind.lower()}{group}/{found.name} -n {found.namespace}"
+                group = BY_KIND[found.kind].group
+                title = f"{found.kind.lower()}.{group}" if group else found.kind.lower()
+                words = f"{title}/{found.name} -n {found.namespace}"
                 state = f" ({found.state} for {human(now - found.since)})" if found.state else ""
                 self._out.put(printable(words + state) + "\n")
         self._sum(counts, "would be deleted")

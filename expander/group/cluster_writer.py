@@ -13,10 +13,7 @@ from urllib.parse import quote
 from expander.base.errors import ClusterError, StatusError
 from expander.client.client import PAGE_SIZE, ApiClient
 from expander.kube.objects import Object, Selection
-from expander.kube.scheme import BY_KIND, CLEANUP_ORDER
-
-OTHER_KINDS: Final = tuple(kind for kind in CLEANUP_ORDER if kind not in ("Job", "Pod"))
-"""Those that are neither Jobs nor their pods."""
+from expander.kube.scheme import BY_KIND, COMPANION_KINDS
 
 PARALLEL_DELETIONS: Final = 16
 """Deletions in flight."""
@@ -95,7 +92,7 @@ class ClusterWriter:
 
         Kinds the user may not list are left out.
         """
-        for kind in OTHER_KINDS:
+        for kind in COMPANION_KINDS:
             try:
                 for found in self._listed(kind, self._selection):
                     yield {"apiVersion": BY_KIND[kind].api_version, "kind": kind, **found}

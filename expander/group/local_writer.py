@@ -12,16 +12,14 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from expander.kube import selectors
 from expander.kube.objects import Object, Selection, uid_of
-from expander.kube.scheme import CLEANUP_ORDER
+from expander.kube.scheme import COMPANION_KINDS
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.state import StateFolder
 from expander.local.store.objects import ObjectStore
-
-OTHER_KINDS: Final = tuple(kind for kind in CLEANUP_ORDER if kind not in ("Job", "Pod"))
 
 
 class LocalWriter:
@@ -65,7 +63,7 @@ class LocalWriter:
 
     def others(self) -> Iterator[Object]:
         """The selection's other objects: CronJobs, ConfigMaps, Secrets and Services."""
-        for kind in OTHER_KINDS:
+        for kind in COMPANION_KINDS:
             yield from self._found(kind, self._selection)
 
     def drop_empty(self) -> list[Path]:

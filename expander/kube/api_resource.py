@@ -104,6 +104,8 @@ class Resource:
     """Whether it must be there before what follows it is sent."""
     suspend: tuple[str, ...] = ()
     """The path of the mapping whose field ``suspend`` holds the workload back."""
+    orphans_dependents: bool = False
+    """Whether a deletion without a policy leaves what it owns (DefaultGarbageCollectionPolicy)."""
     queued: bool = False
     """Whether Kueue takes it by its label."""
     runs_here: bool = False

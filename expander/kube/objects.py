@@ -27,6 +27,19 @@ class Change(NamedTuple):
     object: Object
 
 
+def job_spec_of(obj: Object) -> tuple[str, Object] | None:
+    """The JobSpec of a Job, or of those that a CronJob creates, and its path; None for others."""
+    if obj.get("kind") not in ("Job", "CronJob"):
+        return None
+    names = ("spec",) if obj["kind"] == "Job" else ("spec", "jobTemplate", "spec")
+    spec: Any = obj
+    for name in names:
+        spec = spec.get(name)
+        if not isinstance(spec, Mapping):
+            return None
+    return ".".join(names), spec
+
+
 def uid_of(obj: Object) -> str:
     """The uid of an object that a server has."""
     return str(obj["metadata"]["uid"])

@@ -284,6 +284,7 @@ _BATCH: Final = (
         kind="Job",
         plural="jobs",
         categories=("all",),
+        orphans_dependents=True,
         verbs=ALL_VERBS,
         subresources=(_status("Job"),),
         decoded=True,
@@ -426,6 +427,9 @@ CLEANUP_ORDER: Final = tuple(
     each.kind for each in sorted(KINDS, key=lambda each: each.cleanup_rank) if each.cleanup_rank
 )
 """The kinds that ``cleanup`` deletes, in order."""
+
+COMPANION_KINDS: Final = tuple(kind for kind in CLEANUP_ORDER if kind not in ("Job", "Pod"))
+"""Those of them that are neither Jobs nor their pods."""
 
 STORED: Final = tuple(
     dict.fromkeys(

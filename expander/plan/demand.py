@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
-from expander.kube.objects import MutableObject
+from expander.kube.objects import MutableObject, job_spec_of
 from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import of_object, plural_of
@@ -56,7 +56,8 @@ class ResourceDemand:
 def resource_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand:
     """What ``tree``, a valid manifest, asks for."""
     kind = str(tree.get("kind"))
-    spec = _job_spec(tree)
+    job = job_spec_of(tree)
+    spec = None if job is None else job[1]
     pod, pods, in_all = None, 0, 0
     if kind == "Pod":
         pod, pods, in_all = _pod(tree), 1, 1
@@ -110,13 +111,6 @@ def added_bytes(tree: Mapping[str, Any]) -> int:
 
 def _size(tree: Mapping[str, Any]) -> int:
     return len(json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
-
-
-def _job_spec(tree: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    spec = tree.get("spec")
-    if tree.get("kind") == "CronJob" and isinstance(spec, Mapping):
-        spec = spec["jobTemplate"].get("spec")
-    return spec if tree.get("kind") in ("Job", "CronJob") and isinstance(spec, Mapping) else None
 
 
 def _pod(template: Mapping[str, Any]) -> MutableObject:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from expander.base.dataclass import dataclass
 from expander.base.regex import regex
 from expander.base.yaml.scalars import resolve
+from expander.kube.objects import job_spec_of
 from expander.kube.quantity import canonical, parse
 from expander.kube.scheme import RESOURCES
 from expander.kube.volcano import is_volcano
@@ -41,18 +42,12 @@ _TAG = regex(r"[^@]*/?[^/:@]+:([^/:@]+)\Z")
 
 def advice(tree: Mapping[str, Any]) -> list[Advice]:
     """All warnings about one manifest, in the order of its fields."""
-    spec = tree.get("spec")
     if is_volcano(tree):
-        return list(_of_tasks(spec))
-    if tree.get("kind") not in ("Job", "CronJob") or not isinstance(spec, Mapping):
+        return list(_of_tasks(tree.get("spec")))
+    job = job_spec_of(tree)
+    if job is None:
         return []
-    path = "spec"
-    if tree["kind"] == "CronJob":
-        inner = spec.get("jobTemplate")
-        spec = inner.get("spec") if isinstance(inner, Mapping) else None
-        path = "spec.jobTemplate.spec"
-        if not isinstance(spec, Mapping):
-            return []
+    path, spec = job
     found: list[Advice] = []
     template = spec.get("template")
     pod = template.get("spec") if isinstance(template, Mapping) else None

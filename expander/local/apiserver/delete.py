@@ -38,7 +38,7 @@ class DeleteOptions:
                 status.bad_request(f'invalid propagationPolicy: "{policy}", valid values are {valid}')
             )
         self.defaulted = policy is None
-        self.policy = cast(Propagation, policy or ("Orphan" if resource.kind == "Job" else "Background"))
+        self.policy = cast(Propagation, policy or ("Orphan" if resource.orphans_dependents else "Background"))
         self.grace = _seconds(given.get("gracePeriodSeconds"))
         self.preconditions: dict[str, Any] = given.get("preconditions") or {}
         self.dry = bool(given.get("dryRun"))
@@ -49,7 +49,7 @@ def delete(backend: Backend, target: Target, body: Any, query: Mapping[str, str]
     obj = get_object(backend.storage, target)
     options = DeleteOptions(target.resource, body, query)
     answer = _delete(backend, target.resource, obj, options)
-    warnings = [ORPHAN_WARNING] if target.resource.kind == "Job" and options.defaulted else []
+    warnings = [ORPHAN_WARNING] if target.resource.orphans_dependents and options.defaulted else []
     return answer, warnings
 
 
