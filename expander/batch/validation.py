@@ -111,7 +111,7 @@ def examine(source: str, chunks: Sequence[Chunk], release: Release, totals: Tota
 
 
 def unreadable(source: str, error: YamlError) -> Verdict:
-    """The verdict for text that is no YAML."""
+    """The verdict for text that is not YAML."""
     problem = error.problems[0]
     line = problem.where.line if problem.where else 0
     hint = f" ({problem.hint})" if problem.hint else ""

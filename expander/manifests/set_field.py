@@ -32,7 +32,7 @@ _SWITCH: Final = {"true": True, "false": False}
 
 
 def set_field(job: Tree, key: str, value: str) -> None:
-    """Set in ``job``, in place, what ``key`` names. An empty value takes away a field that is no text.
+    """Set in ``job``, in place, what ``key`` names. An empty value takes away a field that is not text.
 
     Raises UsageError for a key that names nothing, and for a value that the field cannot have.
     """

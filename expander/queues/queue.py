@@ -109,7 +109,7 @@ class Message:
 
 
 def decode(body: bytes) -> Message:
-    """The message of a body, whoever wrote it. Bytes that are no UTF-8 become surrogates as in file names."""
+    """The message of a body, whoever wrote it. Bytes that are not UTF-8 become surrogates."""
     text = body.decode("utf-8", "surrogateescape")
     if text.startswith("{"):
         try:

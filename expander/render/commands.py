@@ -3,7 +3,7 @@
 A value of harmless characters may stand anywhere: no shell, awk, sed, Python or ``test`` treats one of
 them specially. Any other value needs a proof that its place is data: it is an argument of a program that is
 started without a shell, or an ordinary or plainly quoted argument in a script that `shell.parse` understands,
-of a program that is no interpreter. Nothing else is allowed.
+of a program that is not an interpreter. Nothing else is allowed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Plain text substitution, for templates that are no YAML until they are rendered.
+"""Plain text substitution, for templates that are not YAML until they are rendered.
 
 The item goes into the text as it is, so a value can change the structure here: what comes out is parsed
 and checked like any manifest, names are not repaired, and a value that a shell could read as code is

@@ -1,7 +1,7 @@
 """The first layer of validation: can the API server decode the object?
 
 It decodes strictly (``fieldValidation=Strict``, what kubectl asks for): a value of the wrong type, a
-field that does not exist, a text that is no quantity, time or base64, or an integer out of range ends
+field that does not exist, a text that is not a quantity, time or base64, or an integer out of range ends
 the request with 400 before any rule of the kind is looked at. What a kind requires and which values a
 field allows is the rules' business.
 

@@ -84,7 +84,7 @@ def is_quantity(value: Any) -> bool:
 
 
 def quantity_fault(text: str) -> str | None:
-    """What apimachinery says about a text that is no quantity."""
+    """What apimachinery says about a text that is not a quantity."""
     try:
         quantity(text.strip(" "))
     except ValueError as error:

@@ -84,7 +84,7 @@ class Aliases:
 def pairs_of(children: list[Node], duplicates: str) -> list[tuple[ScalarNode, Node]]:
     """The pairs of a mapping from its keys and values in turn.
 
-    Raises YamlError for a key that cannot be one, ``<<`` with something that is no mapping, and, when
+    Raises YamlError for a key that cannot be one, ``<<`` with something that is not a mapping, and, when
     ``duplicates`` is ``error``, for two equal keys (it names both places). A field may replace what a
     merge before it brought.
     """

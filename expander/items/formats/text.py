@@ -96,7 +96,7 @@ def texts(stream: BinaryIO, source: str, separator: bytes = b"\n") -> Iterator[t
 
 
 def not_utf8(error: UnicodeDecodeError, source: str, line: int) -> NoReturn:
-    """Raise the InputError for bytes that are no text; ``line`` is the line where they start."""
+    """Raise the InputError for bytes that are not text; ``line`` is the line where they start."""
     data, at = error.object, error.start
     start_of_line = data.rfind(b"\n", 0, at) + 1
     place = SourceLocation(source, line + data.count(b"\n", 0, at))

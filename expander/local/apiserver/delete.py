@@ -107,4 +107,4 @@ def _seconds(given: Any) -> float | None:
     try:
         return float(max(0, int(given)))
     except (TypeError, ValueError):
-        raise StatusError(status.bad_request(f"gracePeriodSeconds: {given!r} is no number")) from None
+        raise StatusError(status.bad_request(f"gracePeriodSeconds: {given!r} is not a number")) from None

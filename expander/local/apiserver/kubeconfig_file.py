@@ -47,7 +47,7 @@ def write_kubeconfig(path: Path, endpoint: Endpoint, *, use_context: bool = Fals
     """Merge a server into the kubeconfig ``path``, which is made when it is not there.
 
     ``use_context`` makes its context the current one even if there is another. Raises ExpanderError when the
-    file is no kubeconfig, which is left as it is then, and OutputError when it cannot be written.
+    file is not a kubeconfig, which is left as it is then, and OutputError when it cannot be written.
     """
     path = Path(os.path.realpath(path))
     try:

@@ -104,7 +104,7 @@ def decode_patch(data: bytes, media: str) -> Any:
 
 
 def apply_plain_patch(resource: Resource, old: Object, patch: Any, media: str) -> Object:
-    """``old`` with a patch applied that is no apply; not yet checked. Raises `PatchRefused`."""
+    """``old`` with a patch applied that is not an apply; not yet checked. Raises `PatchRefused`."""
     if media == JSON_PATCH:
         return json_patch(old, patch)
     if media == MERGE:

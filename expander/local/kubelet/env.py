@@ -120,7 +120,7 @@ class MissingReference(Exception):
 def env_entries(lookup: Lookup, kind: Kind, namespace: str, name: str) -> dict[str, str]:
     """The entries that can be environment variables; Missing when the object is not there.
 
-    Bytes of a Secret that are no UTF-8 keep their place as the replacement character.
+    Bytes of a Secret that are not UTF-8 keep their place as the replacement character.
     """
     found = _object(lookup, kind, namespace, name)
     if kind == "ConfigMap":

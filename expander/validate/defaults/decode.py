@@ -154,7 +154,7 @@ def resource_text(value: Any) -> Any:
 
 
 def in_server_form(value: Any, to_thousandths: bool) -> Any:
-    """A quantity, given as text or number, as text; what is no quantity stays as it is."""
+    """A quantity, given as text or number, as text; what is not a quantity stays as it is."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
     try:

@@ -34,7 +34,7 @@ _index = regex(r"-?[0-9]{1,9}").fullmatch
 def json_patch(obj: Mapping[str, Any], operations: object) -> dict[str, Any]:
     """A new object: ``obj`` after all the operations, in order.
 
-    `BadPatch` when ``operations`` is no list of objects, `PatchTooLarge` when it is too long,
+    `BadPatch` when ``operations`` is not a list of objects, `PatchTooLarge` when it is too long,
     `Unprocessable` when one cannot be done: then none is.
     """
     if not isinstance(operations, list) or not all(isinstance(each, Mapping) for each in operations):
