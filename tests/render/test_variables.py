@@ -115,5 +115,5 @@ def test_the_refusal_shows_the_line_with_the_variable(tmp_path: Path) -> None:
 def test_jinja_templates_have_variables_of_their_own(tmp_path: Path) -> None:
     path = tmp_path / "job.yaml.j2"
     path.write_text(manifest("echo {{ item }}").replace("$INDEX", "{{ index }}"))
-    with pytest.raises(UsageError, match=r"\$ITEM templates"):
+    with pytest.raises(UsageError, match=r"\$ITEM template"):
         expanded(path, ["apple"])
