@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
-from expander.render.programs import SHELLS, Program, program
-from expander.render.script import (
-    CODE_OPTIONS,
+from expander.render.arguments import (
+    ARGUMENT,
     HARMLESS_VALUE,
-    PLAIN_TEXT,
-    Context,
-    Segments,
-    contexts,
+    Limit,
+    code,
     kind_of,
-    proves_arguments,
+    name_of,
+    shell_line,
     started,
-    unproven,
 )
-from expander.render.shell import Word
+from expander.render.languages import limits, of_user_program
+from expander.render.programs import SHELLS, Program, is_run
+from expander.render.script import Context, Segments, contexts, proves_arguments, runs_value, unproven
+from expander.render.shell_word import PLACEHOLDER, Word
 
 __all__ = [
     "HARMLESS_VALUE",
@@ -57,14 +56,43 @@ def placeholder_contexts(
     """
     for container, path in _containers(tree, ()):
         lines = _lines(container, segments_of, path)
-        names = {each.get("name") for each in container.get("env") or () if isinstance(each, Mapping)}
+        variables = [each for each in container.get("env") or () if isinstance(each, Mapping)]
+        names = {each.get("name") for each in variables}
+        held = [str(each.get("name")) for each in variables if _gets_value(each, segments_of)]
         for line in lines:
-            for word, found in _of_line(line):
+            for word, found in _of_line(line, held):
                 if word.literal is None:
                     # Kubernetes puts variables into the text before a shell reads it.
                     replaced = names.intersection(re.findall(_VARIABLE, word.constant))
-                    yield word.path, word.unproven() if replaced else found
+                    yield word.path, word.limited(_REPLACED) if replaced else found
         yield from _of_variables(container, lines, segments_of, path)
+
+
+def script_shell(tree: Any, path: Path, segments_of: Callable[[str], Segments | None]) -> str:
+    """The shell that runs the text at ``path`` as its script; empty when it is another word."""
+    for container, where in _containers(tree, ()):
+        if path[: len(where)] == where:
+            for line in _lines(container, segments_of, where):
+                words = [word.as_word() for word in line]
+                rest = started(words)
+                place = shell_line(rest) if rest and name_of(rest[0]) in SHELLS else None
+                if place is not None and place[1] and line[len(line) - len(rest) + place[0]].path == path:
+                    return name_of(rest[0])
+    return ""
+
+
+_REPLACED: Final = code("in code that Kubernetes puts a variable into: $(NAME)")
+_ANNOTATION: Final = "metadata.annotations["
+
+
+def _gets_value(variable: Mapping[str, Any], segments_of: Callable[[str], Segments | None]) -> bool:
+    """Whether a variable of a container may get any value of an item: by its text, or by an annotation."""
+    source = variable.get("valueFrom")
+    reference = source.get("fieldRef") if isinstance(source, Mapping) else None
+    field = reference.get("fieldPath") if isinstance(reference, Mapping) else None
+    if isinstance(field, str) and field.startswith(_ANNOTATION):
+        return True
+    return isinstance(value := variable.get("value"), str) and segments_of(value) is not None
 
 
 def code_words(tree: Any) -> Iterator[Path]:
@@ -135,11 +163,26 @@ class _Argument:
         """All constant text of the word."""
         return "".join(segment for segment in self.segments if isinstance(segment, str))
 
-    def unproven(self, program: str = "") -> list[Context]:
-        """The contexts of a word that takes harmless values only, as an argument of ``program``."""
-        return [unproven(f"{program} {self.constant}")] * sum(
-            not isinstance(segment, str) for segment in self.segments
+    def as_word(self) -> Word:
+        """The word as a shell would see it in single quotes."""
+        shape = "".join(part if isinstance(part, str) else PLACEHOLDER for part in self.segments)
+        assigned = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", shape)
+        return Word(
+            literal=self.literal,
+            constant=self.constant,
+            shape=shape,
+            leads=shape.startswith(PLACEHOLDER),
+            name=assigned[1] if assigned else "",
         )
+
+    def limited(self, limit: Limit, why: str = "") -> list[Context]:
+        """The contexts of a word under a limit of its program."""
+        context = (
+            unproven(f"{why} {self.constant}", limit.why)
+            if limit.pattern is HARMLESS_VALUE
+            else Context(limit.why, str(limit.pattern))
+        )
+        return [context] * sum(not isinstance(segment, str) for segment in self.segments)
 
 
 def _lines(
@@ -172,69 +215,60 @@ def _words(
     ]
 
 
-def _of_line(line: Sequence[_Argument]) -> Iterator[tuple[_Argument, list[Context]]]:
+def _of_line(
+    line: Sequence[_Argument], held: Sequence[str] = ()
+) -> Iterator[tuple[_Argument, list[Context]]]:
     """The checked words of a command line, by the program it starts."""
-    rest = started([Word(literal=word.literal) for word in line])
-    code = line[len(line) - len(rest) :] if rest else line
-    name = code[0].literal if code else None
-    if not code or (rest and name is not None and program(name) is Program.HARMLESS):
+    words = [word.as_word() for word in line]
+    rest = started(words)
+    code_line = line[len(line) - len(rest) :]
+    if not line:
         return
-    if not rest or name is None:
-        yield from ((word, word.unproven()) for word in line)
-    elif name.rpartition("/")[2] in SHELLS:
-        yield from _of_shell(code)
-    elif kind_of(rest) is Program.INTERPRETER:
-        yield from ((word, word.unproven(name)) for word in code[1 : _end_of_code(code)])
+    if not rest or rest[0].literal is None:
+        yield from ((word, word.limited(code("as the name of a program, or behind one"))) for word in line)
+        return
+    kind = kind_of(rest)
+    if kind is Program.HARMLESS:
+        return
+    if name_of(rest[0]) in SHELLS:
+        yield from _of_shell(code_line, rest, held)
+        return
+    if kind is Program.UNKNOWN:
+        found = of_user_program(rest)
     else:
-        for before, word in pairwise(code):
-            if word.literal is None and (
-                re.fullmatch(CODE_OPTIONS, before.literal or "") or _looks_like_code(word)
-            ):
-                yield word, word.unproven()
+        name = name_of(rest[0])
+        why = code(f"as an argument of {name}, which runs what it is given")
+        found = limits(rest) or [why] * len(rest)
+    for word, limit in zip(code_line[1:], found[1:], strict=True):
+        if word.literal is None and limit.pattern is not None and limit is not ARGUMENT:
+            yield word, word.limited(limit, rest[0].literal)
 
 
-def _end_of_code(line: Sequence[_Argument]) -> int | None:
-    """The place behind constant code, as in ``python3 -c CODE``: what follows are arguments of that code."""
-    if re.fullmatch(r"(?:.*/)?(?:python[0-9.]*|perl|ruby|node|nodejs|php)", line[0].literal or ""):
-        for number, word in enumerate(line[1:], 1):
-            if word.literal in ("-c", "-e", "-r", "--eval"):
-                constant = number + 1 < len(line) and line[number + 1].literal is not None
-                return number + 2 if constant else None
-            if word.literal is None or not word.literal.startswith("-"):
-                break
-    return None
-
-
-def _of_shell(line: Sequence[_Argument]) -> Iterator[tuple[_Argument, list[Context]]]:
+def _of_shell(
+    line: Sequence[_Argument], words: Sequence[Word], held: Sequence[str]
+) -> Iterator[tuple[_Argument, list[Context]]]:
     """The words of a shell's command line: its script or the file it runs, and what comes behind."""
-    at, takes_script = 1, False
-    while at < len(line) and (word := line[at].literal) is not None and word[:1] in ("-", "+"):
-        at += 1
-        if word in ("-", "--"):
-            break
-        if not re.fullmatch(r"[-+][abcefhkmnoptuvxBCEHPTlOi]+|--(?:login|norc|noprofile|posix)", word):
-            yield from ((each, each.unproven()) for each in line)
-            return
-        if not word.startswith("--"):
-            takes_script |= word[0] == "-" and "c" in word
-            at += word.count("o") + word.count("O")
-    if at >= len(line):
-        yield from ((each, each.unproven()) for each in line)
+    place = shell_line(words)
+    if place is None:
+        yield from (
+            (each, each.limited(code("in a command line of a shell that is not understood"))) for each in line
+        )
         return
+    at, takes_script = place
+    bash = name_of(words[0]) == "bash"
     behind = line[at + 1 :]
     if takes_script:
-        yield line[at], contexts(line[at].segments)
-        proven = not any(word.literal is None for word in behind) or proves_arguments(line[at].segments)
+        arguments = any(word.literal is None for word in behind)
+        yield line[at], contexts(line[at].segments, bash=bash, held=held, arguments=arguments)
+        proven = not arguments or proves_arguments(line[at].segments, bash)
     else:
-        proven = kind_of([Word(literal=word.literal) for word in line]) is not Program.INTERPRETER
+        proven = kind_of(words) is not Program.INTERPRETER
         behind = line[at:]
     if not proven:
-        yield from ((word, word.unproven()) for word in behind)
-
-
-def _looks_like_code(word: _Argument) -> bool:
-    """Whether a word with a placeholder holds blanks or syntax beside it."""
-    return not re.fullmatch(PLAIN_TEXT, word.constant) and re.search(_SYNTAX, word.constant) is not None
+        why = code(
+            "as an argument of a script that may run it" if takes_script else "as the file that a shell runs"
+        )
+        yield from ((word, word.limited(why)) for word in behind)
 
 
 def _is_code(line: Sequence[_Argument], number: int) -> bool:
@@ -250,21 +284,41 @@ def _of_variables(
     segments_of: Callable[[str], Segments | None],
     path: Path,
 ) -> Iterator[tuple[Path, list[Context]]]:
-    """The values of variables that Kubernetes puts into code (``$(NAME)``), or into such a variable."""
+    """The values of variables that Kubernetes puts into code (``$(NAME)``), that a script runs as code, or
+    that shells and other programs run by themselves (``BASH_ENV``)."""
     variables = container.get("env")
     if not isinstance(variables, list):
         return
-    names: set[str] = set()
+    names: dict[str, Limit] = {}
     for line in lines:
         for number, word in enumerate(line):
             found = re.findall(_VARIABLE, word.constant)
             if number and found and _is_code(line, number):
-                names.update(found)
+                names.update(dict.fromkeys(found, _REPLACED))
     for number in range(len(variables) - 1, -1, -1):
         variable = variables[number]
         value = variable.get("value") if isinstance(variable, Mapping) else None
-        if isinstance(value, str) and variable.get("name") in names:
-            word = _Argument(segments_of(value) or [value], (*path, "env", number, "value"))
-            names.update(re.findall(_VARIABLE, word.constant))
+        if not isinstance(value, str):
+            continue
+        word = _Argument(segments_of(value) or [value], (*path, "env", number, "value"))
+        name = str(variable.get("name"))
+        limit = names.get(name) or (_of_variable(name, lines) if word.literal is None else None)
+        if limit is not None:
+            names.update(dict.fromkeys(re.findall(_VARIABLE, word.constant), limit))
             if word.literal is None:
-                yield word.path, word.unproven()
+                yield word.path, word.limited(limit)
+
+
+def _of_variable(name: str, lines: Sequence[Sequence[_Argument]]) -> Limit | None:
+    """What a container's own scripts, or the programs in them, do with the value of a variable."""
+    if is_run(name):
+        return code(f"as {name}, which shells or other programs run")
+    for line in lines:
+        words = [word.as_word() for word in line]
+        rest = started(words)
+        place = shell_line(rest) if rest and name_of(rest[0]) in SHELLS else None
+        if place is not None and place[1]:
+            script = line[len(line) - len(rest) + place[0]]
+            if why := runs_value(script.segments, name_of(rest[0]) == "bash", [name]):
+                return code(f"in a variable of a script: {why}")
+    return None

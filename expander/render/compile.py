@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import field
 from functools import partial
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 from expander.base.dataclass import dataclass
@@ -17,11 +18,12 @@ from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION, Edits, apply_edits, item_annotations
 from expander.manifests.manifest import path_text
 from expander.manifests.names import name_rule
-from expander.render.commands import placeholder_contexts, value_at
+from expander.render.commands import placeholder_contexts, script_shell, value_at
 from expander.render.compiled import CompiledTemplate
 from expander.render.layout import make_layout
 from expander.render.placeholder import Path, Placeholder, Style
-from expander.render.variables import example, pass_by_variables
+from expander.render.rewrite import in_double_quotes, suggestion
+from expander.render.variables import lines_with_variables, pass_by_variables
 
 
 def objects_of(root: Node) -> Iterator[tuple[Node, bool]]:
@@ -188,6 +190,8 @@ def compile_document(
     source_text: str | None,
     prefix: str,
     variable_of: Callable[[int], str] | None = None,
+    reference_of: Callable[[int], str] | None = None,
+    holes_from: Callable[[SourceLocation], Iterator[SourceLocation]] | None = None,
     constant: Collection[int] | None = None,
 ) -> CompileResult:
     """Compile one document.
@@ -196,9 +200,10 @@ def compile_document(
     ``item_column`` is the column with the item's own text for the annotation, ``item_columns`` those whose
     text names the item shortly; without an ``item_column`` the columns of metadata.name stand for the item.
     ``source_text`` is the document's YAML where its comments are to be kept. ``prefix`` occurs nowhere in
-    the text. ``variable_of`` gives the environment variable for a column. ``constant`` are the columns that
-    are the same for all items (None when there are no items): an object that has no others, such as the
-    ConfigMap with the script, is shared by the items.
+    the text. ``variable_of`` gives the environment variable for a column, ``reference_of`` how the template
+    refers to it, ``holes_from`` the places of all references behind a place. ``constant`` are the columns
+    that are the same for all items (None when there are no items): an object that has no others, such as
+    the ConfigMap with the script, is shared by the items.
     """
     walk = Walk(split, prefix)
     tree = walk.data(root)
@@ -224,7 +229,7 @@ def compile_document(
         if placeholder not in placeholders:
             placeholders.append(placeholder)
     if rules.shell != "allow":
-        _shell(tree, walk.placeholders, variable_of)
+        _shell(tree, walk.placeholders, variable_of, reference_of, holes_from)
     if result.problems or result.structural:
         return result
     make = partial(make_layout, tree, placeholders, prefix, source_text)
@@ -316,6 +321,8 @@ def _shell(
     tree: dict[str, Any],
     placeholders: Mapping[str, Placeholder],
     variable_of: Callable[[int], str] | None,
+    reference_of: Callable[[int], str] | None,
+    holes_from: Callable[[SourceLocation], Iterator[SourceLocation]] | None,
 ) -> None:
     """Give placeholders in command lines the contexts that say which values are only data there."""
 
@@ -325,5 +332,18 @@ def _shell(
     for path, found in placeholder_contexts(tree, segments_of):
         placeholder = placeholders[value_at(tree, path)]
         placeholder.contexts = found
-        if variable_of is not None:
-            placeholder.with_variables = example(placeholder.segments, found, variable_of)
+        if holes_from is not None:
+            placeholder.holes = list(islice(holes_from(placeholder.where), len(found)))
+        if (
+            variable_of is None
+            or reference_of is None
+            or not (shell := script_shell(tree, path, segments_of))
+        ):
+            continue
+        placeholder.with_variables = lines_with_variables(placeholder.segments, found, variable_of)
+        if placeholder.with_variables:
+            placeholder.in_quotes = in_double_quotes(
+                placeholder.segments, found, shell == "bash", reference_of
+            )
+        else:
+            placeholder.suggestion = suggestion(placeholder.segments, shell == "bash", reference_of)

@@ -169,7 +169,13 @@ class CompiledTemplate:
             except ValueRefused as error:
                 named = None if item is None else str(item)
                 problems.append(
-                    Problem(error.message, placeholder.where, named, placeholder.field, error.hint)
+                    Problem(
+                        error.message,
+                        error.where or placeholder.where,
+                        named,
+                        placeholder.field,
+                        error.hint,
+                    )
                 )
         keys = [
             (placeholder.path[:-1], values.get(placeholder.token))

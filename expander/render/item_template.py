@@ -9,8 +9,9 @@ shell (``$HOME``, ``$$``).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -187,6 +188,19 @@ class RowColumns:
         """The environment variable that ``--shell env`` passes a column in."""
         name, index = next(key for key, number in self.numbers.items() if number == column)
         return "INDEX" if index else variable_name(None if column in self.naming else name)
+
+    def written(self, column: int) -> str:
+        """How a template refers to a column."""
+        name, index = next(key for key, number in self.numbers.items() if number == column)
+        return "$INDEX" if index else "$ITEM" if not name or column in self.naming else f"${{ITEM.{name}}}"
+
+    def holes(self, lines: Sequence[str], where: SourceLocation) -> Iterator[SourceLocation]:
+        """The places of the references in ``lines``, the text of a template, from ``where`` on."""
+        for number in range(max(where.line, 1), len(lines) + 1):
+            for match in self._pattern.finditer(lines[number - 1]):
+                behind = number > where.line or match.start() + 1 >= where.column
+                if behind and not match["literal"] and not match["longer"]:
+                    yield SourceLocation(where.file, number, match.start() + 1)
 
     def _resolve(self, reference: Reference, where: SourceLocation) -> int | None:
         name = reference.column
@@ -397,6 +411,8 @@ class ItemTemplate:
                     source_text=chunk.text if alone else None,
                     prefix=self._prefix,
                     variable_of=columns.variable,
+                    reference_of=columns.written,
+                    holes_from=partial(columns.holes, self.text.split("\n")),
                     constant=columns.constant,
                 )
                 problems += result.problems

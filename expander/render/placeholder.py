@@ -54,10 +54,12 @@ class ShellQuoted(str):
 class ValueRefused(Exception):
     """A value that cannot stand in a placeholder; says why and what to do about it."""
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None, where: SourceLocation | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.where = where
+        """The place in the template, where it is more exact than that of the placeholder."""
 
 
 @dataclass(slots=True)
@@ -80,8 +82,14 @@ class Placeholder:
     rule: NameRule | None = None
     expanded: bool = False
     contexts: list[Context] = default(default_factory=list)
-    with_variables: str = ""
-    """The line of the script as ``--shell env`` writes it, where that is possible."""
+    holes: list[SourceLocation] = default(default_factory=list)
+    """Where each column stands in the template, when that is known."""
+    with_variables: list[str] = default(default_factory=list)
+    """For each column the line of the script as ``--shell env`` writes it, where that is possible."""
+    in_quotes: list[str] = default(default_factory=list)
+    """For each column the line of the script with double quotes around it."""
+    suggestion: str = ""
+    """What to write instead of a script where no value can be proven."""
     flow: bool = False
     is_key: bool = False
     siblings: frozenset[str] = frozenset()
@@ -111,11 +119,13 @@ class Placeholder:
             return natives[0]  # type: ignore[no-any-return]
         texts = [text_of(native) for native in natives]
         self._check_unicode(texts)
-        for context, text, native in zip(self.contexts, texts, natives, strict=bool(self.contexts)):
+        for number, context in enumerate(self.contexts):
+            text, native = texts[number], natives[number]
             if not context.accepts(text) and not (context.quoting and isinstance(native, ShellQuoted)):
                 raise ValueRefused(
                     f"{text!r} could change what the shell script does ({context.words})",
-                    self._shell_hint(context),
+                    self._shell_hint(number, text),
+                    self.holes[number] if number < len(self.holes) else None,
                 )
         if self.rule is not None:
             return self._name(texts, self.rule)
@@ -126,9 +136,15 @@ class Placeholder:
             raise ValueRefused(f"the key {text!r} is already in this mapping")
         return _CONVERT.get(self.type, _string)(text, self.type)
 
-    def _shell_hint(self, context: Context) -> str:
+    def _shell_hint(self, number: int, text: str) -> str:
+        context = self.contexts[number]
         if self.with_variables:
-            return f"with --shell env it is passed in a variable, and the script reads: {self.with_variables}"
+            if context.quoting and self.in_quotes and not set(text) & set('"`$\\\0'):
+                return f"quote it: {self.in_quotes[number]} (--shell env does so for any value)"
+            line = self.with_variables[number]
+            return f"with --shell env it is passed in a variable, and the script reads: {line}"
+        if self.suggestion:
+            return self.suggestion
         quote = ", quote it (Jinja2: `| quote`)" if context.quoting else ""
         return (
             'pass it in an environment variable (env: value) and use "$NAME" in the script'

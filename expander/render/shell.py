@@ -1,9 +1,11 @@
-"""A small grammar of shell scripts that proves a value in them to be data.
+"""A conservative grammar of shell scripts, which proves where a value in them stands.
 
-`parse` reads lists of simple commands as POSIX' Shell Command Language (section 2) has them: words, plain
-quotes, ``$NAME``, ``${NAME}``, ``$(...)``, redirections to files, comments, ``if``, ``while`` and ``for``.
-Whatever else there is (here-documents, backquotes, arithmetic, ``case``, ``[[``, functions ...) is
-`Unproven`: then nobody here claims to know what a value in that script would mean.
+`parse` reads what POSIX' Shell Command Language (section 2) calls a program: simple commands, pipelines and
+lists, compound commands, functions, here-documents. Scripts for bash may have ``[[ ]]``, ``(( ))``, arrays,
+here-strings and process substitution too. Anything else, and whatever shells read differently, is `Unproven`:
+then nobody here claims to know what a value in that script would mean.
+
+Commands come out flat, in the order of the text: what a value may do does not depend on which branch runs.
 """
 
 from __future__ import annotations
@@ -13,148 +15,316 @@ from typing import Final
 
 from expander.base.dataclass import dataclass
 from expander.base.regex import regex
+from expander.render.shell_word import PLACEHOLDER, Unproven, Word, WordReader
 
-PLACEHOLDER: Final = "\0"
-"""What stands for a placeholder in the text of a script."""
+__all__ = ["PLACEHOLDER", "Command", "Script", "Unproven", "Word", "parse"]
 
-_NAME = regex(r"[A-Za-z_][A-Za-z0-9_]*")
-_BRACED = regex(r"\{[A-Za-z_][A-Za-z0-9_]*(?::?-[A-Za-z0-9_./]*)?\}")
-_ASSIGNMENT = regex(r"([A-Za-z_][A-Za-z0-9_]*)=")
 _SUBSCRIPT = regex(r"[A-Za-z_][A-Za-z0-9_]*\[")
-_BLANKS = " \t"
-_ENDS = " \t\n;&|<>()"
-_SPECIAL_PARAMETERS = "@*#?$!-0123456789"
-_NUMBERS = "#?$!"  # parameters that are numbers, whatever a script is given
-_BEFORE_COMMANDS = frozenset(["if", "then", "else", "elif", "do", "while", "until", "!", "{"])
-_AFTER_COMMANDS = frozenset(["fi", "done", "}"])
-_UNPROVEN_WORDS = frozenset(["case", "esac", "select", "function", "time", "coproc", "[[", "]]", "in"])
-
-
-class Unproven(Exception):
-    """The script has something that the grammar does not know."""
-
-
-@dataclass(slots=True)
-class Word:
-    """One word of a command.
-
-    ``literal`` is its text when the shell adds nothing to it and no placeholder stands in it, else None.
-    ``constant`` is all constant text in it; ``places`` are its placeholders: number and how it is quoted
-    (``plain``, ``double`` or ``single``). ``leads``: the word begins with a placeholder. ``name`` is that of
-    the variable which the word assigns. ``splits``: a variable stands outside of quotes. ``tail`` is the
-    constant text at the end of the word.
-    """
-
-    literal: str | None = ""
-    constant: str = ""
-    places: list[tuple[int, str]] = field(default_factory=list)
-    leads: bool = False
-    braces: bool = False
-    quoted: bool = False
-    splits: bool = False
-    tail: str = ""
-    name: str = ""
+_IDENTIFIER = regex(r"[A-Za-z_][A-Za-z0-9_]*")
+_PLAIN_PROGRAM = regex(r"[A-Za-z0-9_./-]+(?=[ \t\n;&|]|$)")
+_IN = regex(r"in(?=[ \t\n#])")
+_ESAC = regex(r"esac(?=[\s;&|<>()]|$)")
+_DELIMITER = regex(
+    r"(?P<plain>[A-Za-z0-9_]+)|'(?P<single>[A-Za-z0-9_ .-]+)'"
+    r"|\"(?P<double>[A-Za-z0-9_]+)\"|\\(?P<escaped>[A-Za-z0-9_]+)"
+)
+_OPENING: Final = frozenset(["if", "while", "until", "for", "{"])
+_INSIDE: Final = frozenset(["then", "else", "elif", "do", "!"])
+_CLOSING: Final = frozenset(["fi", "done", "}"])
+_UNPROVEN_WORDS: Final = frozenset(["select", "coproc", "]]", "in"])
+_RESERVED: Final = (
+    _OPENING | _INSIDE | _CLOSING | _UNPROVEN_WORDS | {"case", "esac", "function", "[[", "time"}
+)
+CONDITION: Final = "[["
+CASE: Final = "case"
 
 
 @dataclass(slots=True)
 class Command:
-    """A simple command: its words, without the assignments before it, and where its output goes."""
+    """A simple command: its words, without the assignments before it, and where its output goes.
+
+    ``[[ ... ]]`` is one for each primary in it, with ``[[`` as its first word, and ``case`` one with the word
+    and the patterns. ``files`` are the words behind ``<``, ``>`` and ``>>``, ``feeds`` the texts of
+    here-documents and here-strings. ``writes``: its output goes to a file. ``piped``: its standard input may
+    be the output of another command, or a text.
+    """
 
     words: list[Word] = field(default_factory=list)
     assignments: list[Word] = field(default_factory=list)
     files: list[Word] = field(default_factory=list)
-    """The words behind ``<``, ``>`` and ``>>``."""
+    feeds: list[Word] = field(default_factory=list)
     writes: bool = False
-    """Whether its output goes to a file."""
+    piped: bool = False
+    at: int = 0
+
+    def all_words(self) -> list[Word]:
+        """Every word of it."""
+        return [*self.words, *self.assignments, *self.files, *self.feeds]
 
 
 @dataclass(slots=True)
 class Script:
-    """What `parse` found: the simple commands in order, and the placeholders in comments."""
+    """What `parse` found: the commands, the placeholders in comments, the names of functions.
 
+    ``numbers`` are the variables that arithmetic evaluates, and where.
+    """
+
+    text: str
+    bash: bool = False
     commands: list[Command] = field(default_factory=list)
     comments: list[int] = field(default_factory=list)
-    pipes: bool = False
-    """Whether a command reads what another one writes."""
+    functions: set[str] = field(default_factory=set)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def line(self, at: int) -> int:
+        """The number of the line at a place of the text, from 1."""
+        return self.text.count("\n", 0, at) + 1
 
 
-def parse(text: str) -> Script:
-    """The commands of a script in which `PLACEHOLDER` stands for each placeholder. Raises Unproven."""
-    reader = _Reader(text)
-    reader.commands("")
+@dataclass(slots=True)
+class _Document:
+    """A here-document whose text is still to come."""
+
+    word: Word
+    end: str
+    tabs: bool
+    verbatim: bool
+
+
+def parse(text: str, bash: bool = False, piped: bool = False) -> Script:
+    """The commands of a script in which `PLACEHOLDER` stands for each placeholder. Raises Unproven.
+
+    ``bash``: the script is one for bash, else for any POSIX shell. ``piped``: it may read a text.
+    """
+    reader = _Reader(text, bash, piped)
+    reader.list_of_commands("")
     return reader.script
 
 
-class _Reader:
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
-        self._number = 0
-        self.script = Script()
+class _Reader(WordReader):
+    def __init__(self, text: str, bash: bool, piped: bool = False) -> None:
+        super().__init__(text, bash)
+        self._documents: list[_Document] = []  # type: ignore[assignment]
+        self._inherited = [piped]
+        """Whether commands in the compound commands around may read a text."""
+        self._piped = piped
+        self._nested = 0
+        self.script = Script(text, bash, numbers=self.numbers)
 
-    def _char(self, ahead: int = 0) -> str:
-        return self._text[self._at + ahead : self._at + ahead + 1]
-
-    def commands(self, closing: str) -> None:
-        """A list of commands until ``closing``, which is taken, or the end of the text."""
-        command = Command()
-        after = False  # behind `done`, `fi` or `}` only redirections may come
+    def list_of_commands(self, closing: str) -> None:
+        """Read commands up to ``closing``: the end of the text, ``)``, or ``;;`` (or ``esac``)."""
+        command, after = self._new(), False  # behind `done`, `fi` or `}` only redirections may come
+        depth = len(self._inherited)
         while True:
             self._skip_blanks()
             char = self._char()
-            if not char or char == ")":
-                if char != closing:
-                    raise Unproven
-                self._at += 1 if char else 0
+            if not char or char == ")" or self._text.startswith(";;", self._at):
                 self._end(command)
+                self._close(closing, depth)
                 return
             if char in "\n;&|":
-                self._operator(char)
-                self._end(command)
-                command, after = Command(), False
+                command, after = self._operator(char, command, after)
+            elif self._substituted(command):
+                continue
             elif char in "<>":
-                self._redirection(command)
+                self._redirection(command, after)
             elif char == "#":
                 self._comment()
-            elif char == "(" or after:
-                raise Unproven
+            elif after:
+                raise self._unproven(f"{char!r} behind the end of a compound command")
+            elif char == "(":
+                after = self._parenthesis(command)
             elif (word := self._word()) is not None:
+                if closing == ";;" and word.literal == "esac" and not word.quoted and _empty(command):
+                    self._at -= len("esac")
+                    self._close(closing, depth)
+                    return
                 after = self._take(command, word)
 
-    def _skip_blanks(self) -> None:
-        while True:
-            if self._char() and self._char() in _BLANKS:
-                self._at += 1
-            elif self._text.startswith("\\\n", self._at):
-                self._at += 2
-            else:
-                return
+    def _new(self) -> Command:
+        return Command(piped=self._piped, at=self._at)
 
-    def _operator(self, char: str) -> None:
+    def _close(self, closing: str, depth: int) -> None:
+        found = self._char()
+        if closing == ";;":
+            if found not in (";", "e") or self._text[self._at : self._at + 3] in (";;&",):
+                raise self._unproven("the end of a case clause")
+        elif found != closing:
+            raise self._unproven(f"{found!r} without a beginning" if found else f"a missing {closing!r}")
+        if len(self._inherited) != depth:
+            raise self._unproven("a compound command that does not end")
+        if self._documents:
+            if closing != "":
+                raise self._unproven("a here-document in parentheses")
+            self._read_documents()
+        self._at += len(closing) if found and found != "e" else 0
+
+    def _operator(self, char: str, command: Command, after: bool) -> tuple[Command, bool]:
+        """Read an operator between commands; gives the next command."""
         following = self._char(1)
-        if char + following in ("&>", "|&", ";;"):
-            raise Unproven
-        self.script.pipes |= char == "|" and following != "|"
-        self._at += 2 if char in "&|" and following == char else 1
+        if char + following == "&>" and self._bash:
+            self._at += 1
+            self._redirection(command, after)
+            return command, after
+        if char + following in ("&>", ";&") or (char + following == "|&" and not self._bash):
+            raise self._unproven(char + following)
+        pending = char == "\n" and _empty(command) and not after
+        self._end(command)
+        self._at += 2 if (char in "&|" and following == char) or char + following == "|&" else 1
+        if char == "\n" and self._documents:
+            self._read_documents()
+        if not pending:
+            self._piped = (char == "|" and following != "|") or self._inherited[-1]
+        return self._new(), False
 
-    def _redirection(self, command: Command) -> None:
+    def _enter(self, piped: bool = False) -> None:
+        self._inherited.append(self._piped or piped)
+
+    def _leave(self) -> None:
+        if len(self._inherited) < 2:
+            raise self._unproven("the end of a compound command that has no beginning")
+        self._inherited.pop()
+
+    def _substitution(self, text: str | None = None) -> list[int]:
+        first = len(self.script.commands)
+        if text is not None:
+            inner = _Reader(text, self._bash, self._piped)
+            inner.list_of_commands("")
+            self.script.commands += inner.script.commands
+            return list(range(first, len(self.script.commands)))
+        if self._documents:
+            raise self._unproven("$(...) in a line with <<")
+        piped, inherited = self._piped, self._inherited
+        self._inherited = [piped]
+        self._nested += 1
+        self.list_of_commands(")")
+        self._nested -= 1
+        self._piped, self._inherited = piped, inherited
+        return list(range(first, len(self.script.commands)))
+
+    def _substituted(self, command: Command) -> bool:
+        """Read ``<(...)`` or ``>(...)`` as a word of a command, if it stands here."""
+        if (word := self._process()) is None:
+            return False
+        if _empty(command):
+            raise self._unproven("process substitution in place of a program")
+        command.words.append(word)
+        return True
+
+    def _process(self) -> Word | None:
+        if not self._text.startswith(("<(", ">("), self._at):
+            return None
+        if not self._bash:
+            raise self._unproven("process substitution <(...) in a script that is not run by bash")
+        word = Word(literal=None, leads=True, at=self._at)
+        piped = self._piped
+        self._piped |= self._char() == ">"
+        self._at += 2
+        word.inner = self._substitution()
+        self._piped = piped
+        if self._char() and self._char() not in " \t\n;&|)":
+            raise self._unproven("text right behind a process substitution")
+        return word
+
+    def _redirection(self, command: Command, after: bool) -> None:
+        if self._char() == "<" and self._char(1) != "&":
+            self._feed(command, after)
+        if self._text.startswith("<<<", self._at):
+            self._here_string(command)
+            return
+        if self._text.startswith("<<", self._at):
+            self._here_document(command)
+            return
         operator = ">>" if self._text.startswith(">>", self._at) else self._char()
         self._at += len(operator)
         if self._char() and self._char() in "<>|":
-            raise Unproven
+            raise self._unproven(operator + self._char())
         if self._char() == "&":
             target = self._char(1)
             if operator == ">>" or not (target.isdigit() or target == "-") or self._char(2) == PLACEHOLDER:
-                raise Unproven
+                raise self._unproven(f"{operator}&{target}".replace(PLACEHOLDER, "$ITEM"))
             self._at += 2
             return
         self._skip_blanks()
-        word = self._word()
+        word = self._process() or self._word()
         if word is None or (word.literal == "" and not word.quoted):
-            raise Unproven
+            raise self._unproven(f"{operator} without a file")
         command.files.append(word)
         if operator != "<" and word.literal != "/dev/null":
             command.writes = True
+
+    def _feed(self, command: Command, after: bool) -> None:
+        """Note that a command reads a file or a text; behind a compound command every one in it may."""
+        command.piped = True
+        for each in self.script.commands if after else ():
+            each.piped = True
+
+    def _here_string(self, command: Command) -> None:
+        if not self._bash:
+            raise self._unproven("here-string <<< in a script that is not run by bash")
+        self._at += 3
+        self._skip_blanks()
+        word = self._word()
+        if word is None or (word.literal == "" and not word.quoted):
+            raise self._unproven("<<< without a word")
+        command.feeds.append(word)
+
+    def _here_document(self, command: Command) -> None:
+        begin = self._at
+        self._at += 2
+        tabs = self._char() == "-"
+        self._at += 1 if tabs else 0
+        self._skip_blanks()
+        match = _DELIMITER.match(self._text, self._at)
+        if match is None or (self._text[match.end() : match.end() + 1] or "\n") not in " \t\n;&|)<>":
+            self._at = begin
+            raise self._unproven("here-document with a delimiter that is more than a word")
+        self._at = match.end()
+        word = Word(quoted=True, at=begin)
+        end = next(text for text in match.groups() if text is not None)
+        self._documents.append(_Document(word, end, tabs, verbatim=match["plain"] is None))
+        command.feeds.append(word)
+
+    def _read_documents(self) -> None:
+        documents = list(self._documents)
+        self._documents.clear()
+        for document in documents:
+            self._read_document(document)
+            if document.word.places and self._nested:
+                raise Unproven("here-document with a value in $(...)", document.word.at)
+
+    def _read_document(self, document: _Document) -> None:
+        while True:
+            end = self._text.find("\n", self._at)
+            line = self._text[self._at : end if end >= 0 else len(self._text)]
+            if (line.lstrip("\t") if document.tabs else line) == document.end:
+                self._at += len(line) + (end >= 0)
+                return
+            if end < 0:
+                self._at = document.word.at
+                raise self._unproven(f"here-document without its end {document.end}")
+            first = len(document.word.places)
+            self._document_line(document, self._at + len(line))
+            _check_end(document, line, first, self._unproven)
+            self._at = end + 1
+
+    def _document_line(self, document: _Document, end: int) -> None:
+        word = document.word
+        while self._at < end:
+            char = self._char()
+            if document.verbatim:
+                if char == PLACEHOLDER:
+                    self._place(word, "verbatim")
+                else:
+                    word.add(char)
+                self._at += 1
+            elif char == "\\" and self._char(1) == "\n":
+                raise self._unproven("a continued line in a here-document")
+            else:
+                self._quoted_char(word, char, "document")
+        if self._at != end:
+            raise self._unproven("an expansion of several lines in a here-document")
+        word.add("\n")
 
     def _comment(self) -> None:
         while self._char() and self._char() != "\n":
@@ -163,138 +333,230 @@ class _Reader:
                 self._number += 1
             self._at += 1
 
+    def _parenthesis(self, command: Command) -> bool:
+        """Read what begins with ``(``; True for a compound command, behind which only redirections come."""
+        double = self._char(1) == "("
+        if double and self._bash and (_empty(command) or _is_loop(command)):
+            self._at += 2
+            if command.words:
+                self._counting()
+                return False
+            self._arithmetic("))")
+            return True
+        if double:
+            raise self._unproven("((")
+        if _empty(command):
+            self._at += 1
+            self._enter()
+            self.list_of_commands(")")
+            self._leave()
+            return True
+        if self._array(command) or self._function(command):
+            return False
+        raise self._unproven("'('")
+
+    def _counting(self) -> None:
+        """Read the three expressions of ``for (( ; ; ))``."""
+        for closing in (";", ";", "))"):
+            self._arithmetic(closing)
+
+    def _array(self, command: Command) -> bool:
+        """Read the elements of ``NAME=(...)``; each becomes an assignment of the name."""
+        word = (command.words or command.assignments or [Word()])[-1]
+        if not (self._bash and word.name and self._text[self._at - 1] == "="):
+            return False
+        self._at += 1
+        elements: list[Word] = []
+        while self._char() != ")":
+            if self._char() and self._char() in " \t\n" and not self._documents:
+                self._at += 1
+            elif (
+                self._char() == "#"
+                or (element := self._word()) is None
+                or (element.literal == "" and not element.quoted)
+            ):
+                raise self._unproven("an array that is not a list of words")
+            else:
+                if element.name or element.constant.startswith("["):
+                    raise self._unproven("an array with subscripts")
+                element.name = word.name
+                elements.append(element)
+        self._at += 1
+        (command.words if command.words else command.assignments).extend(elements)
+        return True
+
+    def _function(self, command: Command) -> bool:
+        plain = len(command.words) == 1 and not command.words[0].quoted
+        name = command.words[0].literal or "" if plain else ""
+        if not _IDENTIFIER.fullmatch(name) or command.assignments or command.files:
+            return False
+        self._at += 1
+        self._skip_blanks()
+        if self._char() != ")":
+            return False
+        self._at += 1
+        self._define(command, name)
+        return True
+
+    def _define(self, command: Command, name: str) -> None:
+        self.script.functions.add(name)
+        command.words.clear()
+        while self._char() and self._char() in " \t\n" and not self._documents:
+            self._at += 1
+        if self._char() != "{" or self._char(1) not in (" ", "\t", "\n"):
+            raise self._unproven("a function whose body has no braces")
+        self._at += 1
+        self._enter(piped=True)
+        self._piped = True
+        command.piped = True
+
     def _take(self, command: Command, word: Word) -> bool:
         """Put a word where it belongs; True behind a word that ends a compound command."""
+        if not command.words and _SUBSCRIPT.match(self._text, word.at):
+            raise Unproven("assignment of an element NAME[...]", word.at)
         if not command.words and not word.quoted and word.literal is not None:
-            if word.literal in _UNPROVEN_WORDS or _SUBSCRIPT.match(word.literal):
-                raise Unproven
-            if word.literal in _BEFORE_COMMANDS and not command.assignments:
-                return False
-            if word.literal in _AFTER_COMMANDS and not command.assignments:
-                return True
+            if word.literal in _UNPROVEN_WORDS:
+                raise Unproven(word.literal, word.at)
+            if word.literal in _RESERVED and not command.assignments and not command.files:
+                return self._reserved(command, word)
         if not command.words and word.name:
             command.assignments.append(word)
         else:
             command.words.append(word)
         return False
 
+    def _reserved(self, command: Command, word: Word) -> bool:
+        name = word.literal or ""
+        if name in _OPENING:
+            self._enter()
+            command.words += [word] if name == "for" else []
+        elif name in _CLOSING:
+            self._leave()
+            return True
+        elif name == CASE:
+            self._case(word)
+            return True
+        elif name == CONDITION:
+            self._condition(word)
+            return True
+        elif name == "function" and self._bash:
+            self._skip_blanks()
+            named = self._word()
+            self._skip_blanks()
+            if self._char() == "(":
+                self._at += 1
+                self._skip_blanks()
+                self._at += 1 if self._char() == ")" else 0
+            if named is None or named.literal is None or not _IDENTIFIER.fullmatch(named.literal):
+                raise self._unproven("the name of a function")
+            self._define(command, named.literal)
+        elif name == "time":
+            self._timed(command, word)
+        elif name not in _INSIDE:
+            raise Unproven(name, word.at)
+        return False
+
+    def _timed(self, command: Command, word: Word) -> None:
+        """``time`` is a program or a reserved word: before a plain program both mean the same."""
+        self._skip_blanks()
+        at = self._at
+        following = _PLAIN_PROGRAM.match(self._text, at)
+        if following is None or following[0] in _RESERVED or following[0].startswith("-"):
+            raise self._unproven("time before something that is no plain program")
+        command.words.append(word)
+
+    def _case(self, keyword: Word) -> None:
+        self._skip_blanks()
+        command = Command(words=[keyword], piped=self._piped, at=keyword.at)
+        subject = self._word()
+        if subject is None or not (
+            subject.constant or subject.places or subject.quoted or subject.literal is None
+        ):
+            raise self._unproven("case without a word")
+        command.words.append(subject)
+        self._skip_lines()
+        if not _IN.match(self._text, self._at):
+            raise self._unproven("case without in")
+        self._at += 2
+        self._enter()
+        while not self._clause(command):
+            pass
+        self._leave()
+        self._end(command)
+
+    def _clause(self, command: Command) -> bool:
+        """Read one clause of ``case``; True for ``esac``."""
+        self._skip_lines()
+        if _ESAC.match(self._text, self._at):
+            self._at += 4
+            return True
+        self._at += 1 if self._char() == "(" else 0
+        while True:
+            self._skip_blanks()
+            pattern = self._word()
+            if pattern is None or (pattern.literal == "" and not pattern.quoted):
+                raise self._unproven("a pattern of case")
+            command.words.append(pattern)
+            self._skip_blanks()
+            if self._char() not in ("|", ")"):
+                raise self._unproven("a pattern of case")
+            self._at += 1
+            if self._text[self._at - 1] == ")":
+                break
+        self._piped = self._inherited[-1]
+        self.list_of_commands(";;")
+        return False
+
+    def _skip_lines(self) -> None:
+        while True:
+            self._skip_blanks()
+            if self._char() == "\n" and not self._documents:
+                self._at += 1
+            elif self._char() == "#":
+                self._comment()
+            else:
+                return
+
+    def _condition(self, keyword: Word) -> None:
+        """Read ``[[ ... ]]`` up to its end: a command for each primary."""
+        command = Command(words=[keyword], at=keyword.at)
+        while True:
+            self._skip_lines()
+            if self._text.startswith(("&&", "||"), self._at):
+                self._at += 2
+                self._end(command)
+                command = Command(words=[keyword], at=self._at)
+                continue
+            word = self._word()
+            if word is None or (word.literal == "" and not word.quoted):
+                raise self._unproven(f"{self._char()!r} in [[ ]]" if self._char() else "[[ without ]]")
+            if word.literal == "]]" and not word.quoted:
+                self._end(command)
+                return
+            command.words.append(word)
+
     def _end(self, command: Command) -> None:
-        if command.words or command.assignments or command.files:
+        if not _empty(command):
             self.script.commands.append(command)
 
-    def _word(self) -> Word | None:
-        """The word that begins here; None for the number of a file descriptor, as in ``2>``."""
-        word = Word()
-        begin = self._at
-        while (char := self._char()) and char not in _ENDS:
-            if char == "'":
-                self._single(word)
-            elif char == '"':
-                self._double(word)
-            else:
-                self._unquoted(word, char)
-        if char and char in "<>" and not word.quoted:
-            if word.literal is not None and word.literal.isdigit():
-                return None
-            if word.places:
-                raise Unproven  # a value that is a number would name a descriptor
-        if word.braces and word.places:
-            raise Unproven
-        if match := _ASSIGNMENT.match(self._text, begin):
-            word.name = match[1]
-        return word
 
-    def _single(self, word: Word) -> None:
-        end = self._text.find("'", self._at + 1)
-        if end < 0:
-            raise Unproven
-        word.quoted = True
-        for char in self._text[self._at + 1 : end]:
-            if char == PLACEHOLDER:
-                self._place(word, "single")
-            else:
-                self._add(word, char)
-        self._at = end + 1
+def _empty(command: Command) -> bool:
+    return not (command.words or command.assignments or command.files or command.feeds)
 
-    def _double(self, word: Word) -> None:
-        word.quoted = True
-        self._at += 1
-        while (char := self._char()) != '"':
-            if not char or char == "`":
-                raise Unproven
-            if char == PLACEHOLDER:
-                self._place(word, "double")
-                self._at += 1
-            elif char == "$":
-                self._expansion(word, quoted=True)
-            elif char == "\\":
-                self._escape(word, quoted=True)
-            else:
-                self._add(word, char)
-                self._at += 1
-        self._at += 1
 
-    def _unquoted(self, word: Word, char: str) -> None:
-        if char == PLACEHOLDER:
-            self._place(word, "plain")
-            self._at += 1
-        elif char == "$":
-            self._expansion(word, quoted=False)
-        elif char == "\\":
-            self._escape(word, quoted=False)
-        elif char == "`" or (char < " " or char == "\x7f"):
-            raise Unproven
-        else:
-            word.braces |= char in "{}"
-            self._add(word, char)
-            self._at += 1
+def _is_loop(command: Command) -> bool:
+    return len(command.words) == 1 and command.words[0].literal == "for"
 
-    def _escape(self, word: Word, quoted: bool) -> None:
-        following = self._char(1)
-        if not following or following == PLACEHOLDER:
-            raise Unproven
-        if following != "\n":
-            self._add(word, following if not quoted or following in '"$\\`' else "\\" + following)
-        word.quoted |= following != "\n"
-        self._at += 2
 
-    def _expansion(self, word: Word, quoted: bool) -> None:
-        rest = self._char(1)
-        if rest and rest in _NUMBERS:
-            self._add(word, "0")
-        elif rest and (rest in "({" or rest in _SPECIAL_PARAMETERS or _NAME.match(rest)):
-            word.literal, word.tail = None, ""
-            word.splits |= not quoted
-        if rest == "(":
-            if self._char(2) == "(":
-                raise Unproven
-            self._at += 2
-            self.commands(")")
-        elif match := _BRACED.match(self._text, self._at + 1):
-            self._at = match.end()
-        elif match := _NAME.match(self._text, self._at + 1):
-            self._at = match.end()
-            if self._char() in (PLACEHOLDER, "["):
-                raise Unproven
-        elif rest and rest in _SPECIAL_PARAMETERS:
-            self._at += 2
-            if self._char() == PLACEHOLDER:
-                raise Unproven
-        elif not rest or (rest in "/.,:%+=" or rest in _BLANKS or rest == "\n" or (quoted and rest == '"')):
-            self._add(word, "$")
-            self._at += 1
-        else:
-            raise Unproven
-
-    def _place(self, word: Word, how: str) -> None:
-        word.leads |= word.literal == ""
-        word.literal, word.tail = None, ""
-        word.places.append((self._number, how))
-        self._number += 1
-
-    @staticmethod
-    def _add(word: Word, text: str) -> None:
-        word.constant += text
-        word.tail += text
-        if word.literal is not None:
-            word.literal += text
+def _check_end(document: _Document, line: str, first: int, unproven: object) -> None:
+    """Learn which value, on a line of a here-document, would make it the line that ends it."""
+    numbers = [number for number, _ in document.word.places[first:]]
+    constant = line.replace(PLACEHOLDER, "")
+    if not numbers or set(constant.lstrip("\t" if document.tabs else "")) - set(document.end):
+        return
+    before, _, after = line.lstrip("\t" if document.tabs else "").partition(PLACEHOLDER)
+    if len(numbers) > 1 or "$" in line:
+        raise Unproven("several values alone on a line of a here-document", document.word.at)
+    end = document.end
+    if end.startswith(before) and end.endswith(after) and len(before) + len(after) <= len(end):
+        document.word.ends[numbers[0]] = end[len(before) : len(end) - len(after)]

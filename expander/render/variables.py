@@ -16,8 +16,6 @@ from expander.render.commands import Context, Path, placeholder_contexts, value_
 from expander.render.placeholder import Placeholder
 from expander.render.script import is_proven
 
-_IN_QUOTES = {"inside double quotes": "${%s}", "inside single quotes": "'\"${%s}\"'"}
-
 
 def with_variables(
     segments: Sequence[str | int], contexts: Sequence[Context], name_of: Callable[[int], str]
@@ -27,18 +25,29 @@ def with_variables(
         return None
     places = iter(contexts)
     return "".join(
-        segment
-        if isinstance(segment, str)
-        else _IN_QUOTES.get(next(places).words, '"${%s}"') % name_of(segment)
+        segment if isinstance(segment, str) else next(places).variable % name_of(segment)
         for segment in segments
     )
 
 
-def example(segments: Sequence[str | int], contexts: Sequence[Context], name_of: Callable[[int], str]) -> str:
-    """The first line of a script that reads otherwise with variables; empty when there is none."""
+def lines_with_variables(
+    segments: Sequence[str | int], contexts: Sequence[Context], name_of: Callable[[int], str]
+) -> list[str]:
+    """For each placeholder its line of the script with variables; empty when one cannot be in a variable."""
     text = with_variables(segments, contexts, name_of)
-    lines = [line.strip() for line in (text or "").splitlines()]
-    return next((line for line in lines if "${" in line), "")
+    return [] if text is None else lines_of_places(segments, text)
+
+
+def lines_of_places(segments: Sequence[str | int], text: str) -> list[str]:
+    """For each placeholder its line of ``text``, which has the lines of the script."""
+    lines = text.split("\n")
+    places, line = [], 0
+    for segment in segments:
+        if isinstance(segment, str):
+            line += segment.count("\n")
+        else:
+            places.append(lines[line].strip())
+    return places
 
 
 def variable_name(column: str | None) -> str:

@@ -108,8 +108,37 @@ def test_the_refusal_shows_the_line_with_the_variable(tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(manifest("set -e\nconvert $ITEM out.png"))
     found: list[expander.ItemError] = []
-    assert list(expander.expand(path, ["my dog.jpg"], on_error=found.append)) == []
-    assert 'convert "${ITEM}" out.png' in str(found[0].problems[0].hint)
+    assert list(expander.expand(path, ["my dog.jpg", "my $dog.jpg"], on_error=found.append)) == []
+    quoted, by_variable = (error.problems[0] for error in found)
+    assert 'quote it: convert "$ITEM" out.png' in str(quoted.hint)
+    assert 'convert "${ITEM}" out.png' in str(by_variable.hint)
+    line = path.read_text().split("\n")[quoted.where.line - 1]  # type: ignore[union-attr]
+    assert line[quoted.where.column - 1 :].startswith("$ITEM out.png")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "hint"),
+    [
+        ("python3 -c \"print('$ITEM')\"", "python3", "python3 -c 'import sys; print(sys.argv[1])' \"$ITEM\""),
+        ('x=1\necho "$ITEM" | sh', "line 2 of the script: sh may run what it reads", "--allow-shell"),
+        ("echo $(($ITEM + 1))", "arithmetic $(( ))", "--allow-shell"),
+        ("[[ -f $ITEM ]] && true", "[[ ]] in a script that is not run by bash", "[ -f $ITEM ] && true"),
+        ("cat <<'EOF'\n$ITEM\nEOF", "here-document with a quoted delimiter", "cat <<EOF"),
+        ('sed "s/NAME/$ITEM/g" x', "sed", "awk -v item=\"$ITEM\" '{ gsub(/NAME/, item) } 1' x"),
+        ("sh -c 'echo $ITEM'", "sh -c runs its argument as code", 'sh -c \'echo "$1"\' sh "$ITEM"'),
+        ("jq '.[\"$ITEM\"]' x", "jq", "jq --arg item \"$ITEM\" '.[$item]' x"),
+        ('cat <<< "$ITEM"', "here-string <<<", "command: [bash, -c, ...]"),
+    ],
+)
+def test_a_refusal_names_the_construct_and_what_to_write_instead(
+    script: str, words: str, hint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(manifest(script))
+    found: list[expander.ItemError] = []
+    assert list(expander.expand(path, ["a\nb; c"], validate=False, on_error=found.append)) == []
+    assert words in found[0].problems[0].message
+    assert hint in str(found[0].problems[0].hint)
 
 
 def test_jinja_templates_have_variables_of_their_own(tmp_path: Path) -> None:
