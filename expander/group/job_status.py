@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import field, replace
-from typing import Final
+from dataclasses import field
+from typing import Final, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
@@ -35,8 +35,7 @@ EVENTS_REFRESH_SECONDS: Final = 5.0
 STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED)
 
 
-@dataclass(frozen=True, slots=True)
-class JobStatus:
+class JobStatus(NamedTuple):
     """One Job of a group.
 
     ``reason`` is one word: why it failed, or what holds it up; ``message`` says more. ``cause`` is why its
@@ -70,7 +69,7 @@ class JobStatus:
         if FIRST_CREATED_ANNOTATION in (notes := metadata.get("annotations") or {}):
             kept["annotations"] = {FIRST_CREATED_ANNOTATION: notes[FIRST_CREATED_ANNOTATION]}
         job = {"apiVersion": self.job["apiVersion"], "kind": self.job["kind"], "metadata": kept}
-        return replace(self, job=job)
+        return self._replace(job=job)
 
     @property
     def has_ended(self) -> bool:
@@ -179,7 +178,7 @@ def _backoff(status: Object) -> Diagnosis | None:
 def _retries(job: Object, pods: Sequence[Object], state: str) -> int:
     spec, status = job.get("spec") or {}, job.get("status") or {}
     pods = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-    restarts = sum(int(each.get("restartCount") or 0) for pod in pods for each in statuses_of(pod))
+    restarts = sum([each.get("restartCount") or 0 for pod in pods for each in statuses_of(pod)])
     if is_volcano(job):
         return restarts + int(status.get("retryCount") or 0)
     if spec.get("completionMode") == "Indexed" and pods:
@@ -192,7 +191,11 @@ def _retries(job: Object, pods: Sequence[Object], state: str) -> int:
 
 
 def _nodes(pods: Sequence[Object]) -> tuple[str, ...]:
-    latest = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or ""), reverse=True)
+    latest = pods
+    if len(pods) > 1:
+        latest = sorted(
+            pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or ""), reverse=True
+        )
     names = (str((pod.get("spec") or {}).get("nodeName") or "") for pod in latest)
     return tuple(dict.fromkeys(name for name in names if name))
 

@@ -145,7 +145,8 @@ class LocalSource:
             for job, pods in state.jobs_with_pods(self.selection.namespace):
                 if self._takes(job, schedules):
                     self._homes[uid_of(job)] = folder
-                    self._homes.update((uid_of(pod), folder) for pod in pods)
+                    for pod in pods:
+                        self._homes[uid_of(pod)] = folder
                     yield job, pods
 
     def events(self, *, warnings: bool = False) -> Iterator[Object]:

@@ -10,6 +10,8 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
@@ -113,13 +115,14 @@ class StateReader:
     def jobs_with_pods(self, namespace: str | None) -> Iterator[tuple[Object, list[Object]]]:
         """Each Job with its pods, those that were deleted before it first."""
         traced = deleted_pods.deleted_pod_owners(self.database)
-        for job in self.of_kind("Job", namespace):
-            uid = uid_of(job)
-            pods: list[Object] = []
-            if uid in traced:
-                pods += deleted_pods.deleted_pods(self.database, uid)
-            pods += [each for each in self.owned([uid]) if each["kind"] == "Pod"]
-            yield job, pods
+        rows = objects.listed_with_pods(self.database, namespace)
+        for uid, same in groupby(rows, itemgetter(0)):
+            pods: list[Object] = list(deleted_pods.deleted_pods(self.database, uid)) if uid in traced else []
+            job = b""
+            for _, job, pod in same:  # noqa: B007
+                if pod is not None:
+                    pods.append(decode(pod))
+            yield decode(job), pods
 
     def events(self, namespace: str | None) -> Iterator[EventRecord]:
         """The recorded events, oldest first."""

@@ -232,7 +232,7 @@ def attempt_cost(attempt: Attempt, now: float) -> Cost:
     if attempt.started is None:
         return Cost()
     seconds = max((attempt.finished or now) - attempt.started, 0.0)
-    return Cost(attempt.cpu * seconds, attempt.memory / GIB * seconds)
+    return Cost(attempt.request.cpu / 1000 * seconds, attempt.request.memory / GIB * seconds)
 
 
 def script_data(summary: GroupReport) -> dict[str, Any]:

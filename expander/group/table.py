@@ -102,8 +102,8 @@ def record_row(record: ItemRecord) -> Row:
         "pods": [attempt.name for attempt in record.attempts],
         "uid": record.uid,
     }
-    if record.columns:
-        row["columns"] = dict(record.columns)
+    if columns := record.columns:
+        row["columns"] = dict(columns)
     return row
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
@@ -61,11 +61,10 @@ def mark_of(obj: Object) -> Object:
     return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": kept}
 
 
-def statuses_of(pod: Object) -> Iterator[Object]:
+def statuses_of(pod: Object) -> list[Object]:
     """The container statuses of a pod, those of init containers first."""
     status = pod.get("status") or {}
-    yield from status.get("initContainerStatuses") or ()
-    yield from status.get("containerStatuses") or ()
+    return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
 
 
 def container_status(pod: Object, container: str) -> Object:

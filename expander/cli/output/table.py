@@ -15,11 +15,20 @@ GAP: Final = "   "
 
 def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """The lines of a table; a header is a row like others."""
-    clean = [[*(fit(one_line(cell), MAX_CELL_WIDTH) for cell in row[:-1]), one_line(row[-1])] for row in rows]
+    clean = [[*map(_cell, row[:-1]), one_line(row[-1])] for row in rows]
     widths = [max(map(width_of, column)) for column in zip(*clean, strict=True)]
     for row in clean:
-        cells = (cell + " " * (width - width_of(cell)) for cell, width in zip(row, widths, strict=True))
-        yield GAP.join(cells).rstrip() + "\n"
+        line = GAP.join(map(str.ljust, row, widths))
+        if not line.isascii():
+            cells = (cell + " " * (width - width_of(cell)) for cell, width in zip(row, widths, strict=True))
+            line = GAP.join(cells)
+        yield line.rstrip() + "\n"
+
+
+def _cell(text: str) -> str:
+    if len(text) <= MAX_CELL_WIDTH and text.isascii() and text.isprintable():
+        return text
+    return fit(one_line(text), MAX_CELL_WIDTH)
 
 
 def one_line(text: str) -> str:

@@ -116,6 +116,27 @@ def owned(database: sqlite3.Connection, uid: str) -> list[tuple[str, bytes]]:
     return database.execute("SELECT uid, data FROM objects WHERE owner=? ORDER BY id", (uid,)).fetchall()
 
 
+def listed_with_pods(
+    database: sqlite3.Connection, namespace: str | None
+) -> Iterator[tuple[str, bytes, bytes | None]]:
+    """Uid and bytes of every Job by namespace and name, with the bytes of a pod: once for each, oldest first.
+
+    A Job without pods comes with None. A page of Jobs is read at a time.
+    """
+    jobs = f"SELECT uid, data, namespace, name FROM objects WHERE kind='Job' AND {_within(namespace)} "
+    query = (
+        f"SELECT job.uid, job.data, job.namespace, job.name, pod.data FROM ({jobs} ORDER BY namespace, name "
+        f"LIMIT {PAGE_ROWS}) AS job LEFT JOIN objects AS pod ON pod.owner=job.uid AND pod.kind='Pod' "
+        "ORDER BY job.namespace, job.name, pod.id"
+    )
+    place, after = None, _place(namespace, ("", ""))
+    while place != after:
+        place = after
+        for uid, job, *name, pod in database.execute(query, place):
+            yield uid, job, pod
+            after = name[0], name[1]
+
+
 def states(database: sqlite3.Connection, kind: str) -> Iterator[tuple[str, str]]:
     """Uid and state of every object of a kind, oldest first."""
     last = 0
