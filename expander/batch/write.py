@@ -12,19 +12,12 @@ from typing import BinaryIO, Literal
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError, suggest
-from expander.base.regex import regex
 from expander.batch.expand import Expansion
 from expander.manifests.manifest import Manifest
-from expander.manifests.names import NameRule, joined_name
+from expander.manifests.names import FILE_NAME, joined_name
 from expander.sinks.stream import StreamSink
 
 FIELDS = ("kind", "name", "namespace", "item", "index")
-
-FILE_NAME = NameRule(
-    "a file name of lowercase letters, digits, '-', '_' and '.'",
-    regex(r"[a-z0-9_](?:[-a-z0-9._]*[a-z0-9_])?"),
-    200,
-)
 
 
 class FileNames:

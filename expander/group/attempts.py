@@ -6,24 +6,22 @@ The kubelet writes what is read here: container statuses and termination message
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
-from expander.base.dataclass import dataclass
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object, first_start, owner_of, statuses_of
-from expander.kube.resources import pod_request
+from expander.kube.resources import Request, pod_request
 from expander.kube.time import unix
 from expander.kube.wellknown import INDEX
 
 DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One pod: its life in Unix seconds (None: not yet), and how its containers ended.
 
     ``started`` is when its first container started. ``exit_code`` is that of the container that failed last,
-    else 0; None while it runs. ``cpu`` (cores) and ``memory`` (bytes) are its requests.
+    else 0; None while it runs.
     """
 
     pod: Object
@@ -34,8 +32,11 @@ class Attempt:
     exit_code: int | None
     reason: str
     message: str
-    cpu: float
-    memory: int
+
+    @property
+    def request(self) -> Request:
+        """The CPU (thousandths of a core) and memory (bytes) that the pod asks for."""
+        return pod_request(self.pod.get("spec") or {})
 
     @property
     def termination(self) -> str:
@@ -54,7 +55,7 @@ class Attempt:
 
 def pod_attempt(pod: Object) -> Attempt:
     """The attempt that a pod stands for."""
-    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    status = pod.get("status") or {}
     ends, running = [], False
     for container in statuses_of(pod):
         state = container.get("state") or {}
@@ -64,7 +65,6 @@ def pod_attempt(pod: Object) -> Attempt:
             ends.append(end)
     bad = [end for end in ends if end.get("exitCode")]
     worst = max(bad, key=lambda end: end.get("finishedAt") or "", default=None)
-    request = pod_request(spec)
     over = status.get("phase") in ("Succeeded", "Failed")
     code = worst.get("exitCode") if worst else 0 if over and ends else None
     last_end = max((end["finishedAt"] for end in ends if end.get("finishedAt")), default=None)
@@ -77,8 +77,6 @@ def pod_attempt(pod: Object) -> Attempt:
         exit_code=code,
         reason=str(status.get("reason") or (worst or {}).get("reason") or ""),
         message=str(status.get("message") or (worst or {}).get("message") or ""),
-        cpu=request.cpu / 1000,
-        memory=request.memory,
     )
 
 

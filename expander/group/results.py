@@ -27,7 +27,6 @@ from typing import Any, Final, NamedTuple
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.log import Log
-from expander.batch.write import FILE_NAME
 from expander.group.attempts import main_container, pods_by_job
 from expander.group.names import NameSelection
 from expander.group.parallel_read import ParallelReader
@@ -35,7 +34,7 @@ from expander.group.records import FINISHED, ItemRecord, job_records
 from expander.group.source import LogOptions, Reader
 from expander.group.table import Row, as_csv, as_json_lines, numbered, record_row
 from expander.kube.objects import Object, statuses_of, uid_of
-from expander.manifests.names import digest, valid_name
+from expander.manifests.names import FILE_NAME, digest, valid_name
 from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +37,8 @@ def save_logs(
 
     A candidate that replaces no Job has nothing to save. Raises OutputError for an unwritable folder.
     """
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
     yield from ((candidate, None) for candidate in jobs if not candidate.replaces)
     old = [candidate for candidate in jobs if candidate.replaces]
     with ThreadPoolExecutor(threads) as pool:

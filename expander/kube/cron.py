@@ -15,12 +15,14 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, TypeAlias
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.regex import regex
 from expander.kube.time import parse_duration
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 
 class ClockWalk:
@@ -298,6 +300,8 @@ def day_matches(calendar: Calendar, walk: ClockWalk) -> bool:
 
 def named_zone(name: str) -> ZoneInfo:
     """The time zone of that name. Raises ValueError when there is none."""
+    from zoneinfo import ZoneInfo
+
     if not name:
         return ZoneInfo("UTC")
     try:

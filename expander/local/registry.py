@@ -81,7 +81,7 @@ class CreateResult(NamedTuple):
     """What became of one object that came in.
 
     ``unchanged``: an object of that name with the same content is there already; ``exists``: one with other
-    content is, and stays.
+    content is, and stays. ``stored`` is the object that is there then.
     """
 
     kind: str
@@ -89,6 +89,7 @@ class CreateResult(NamedTuple):
     name: str
     uid: str
     outcome: Outcome
+    stored: Object
 
 
 def create_object(
@@ -98,8 +99,8 @@ def create_object(
     *,
     namespace: str = "default",
     admit: Callable[[Object], Object],
-) -> tuple[Object, CreateResult]:
-    """Store ``obj``, a valid manifest, unless one of its name is there; the object that is there then.
+) -> CreateResult:
+    """Store ``obj``, a valid manifest, unless one of its name is there.
 
     ``now`` is Unix seconds, ``namespace`` that of an object that names none. ``admit`` completes what is new
     or refuses it by an ExpanderError, which is passed on.
@@ -111,14 +112,13 @@ def create_object(
     there = store.get(kind, space, name) if name else None
     if there is not None:
         fresh = _prepare_for_create(obj, there["metadata"]["uid"], space)
-        return there, _result(there, "unchanged" if _same(fresh, there) else "exists")
+        return _result(there, "unchanged" if _same(fresh, there) else "exists")
     if not name:
         obj = {**obj, "metadata": {**metadata, "name": generated(metadata.get("generateName", ""))}}
     uid = new_uid()
     made = _prepare_for_create(obj, uid, space)
     made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": api_time(now)}
-    made = store.put(admit(made), new=True)
-    return made, _result(made, "created")
+    return _result(store.put(admit(made), new=True), "created")
 
 
 def prepare_for_update(old: Object, new: Object) -> Object:
@@ -139,7 +139,7 @@ def prepare_for_update(old: Object, new: Object) -> Object:
 def _result(obj: Object, outcome: Outcome) -> CreateResult:
     metadata = obj["metadata"]
     return CreateResult(
-        obj["kind"], metadata.get("namespace", ""), metadata["name"], metadata["uid"], outcome
+        obj["kind"], metadata.get("namespace", ""), metadata["name"], metadata["uid"], outcome, obj
     )
 
 

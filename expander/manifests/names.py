@@ -57,6 +57,11 @@ class NameRule:
 
 SUBDOMAIN = NameRule("a DNS-1123 subdomain", regex(rf"{_LABEL}(?:\.{_LABEL})*"), 253, folds=True)
 DNS_LABEL = NameRule("a DNS-1123 label", regex(_LABEL), 63, folds=True)
+FILE_NAME = NameRule(
+    "a file name of lowercase letters, digits, '-', '_' and '.'",
+    regex(r"[a-z0-9_](?:[-a-z0-9._]*[a-z0-9_])?"),
+    200,
+)
 LABEL_VALUE = NameRule(
     "a label value",
     regex(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from expander.base.dataclass import dataclass
 from expander.items.keys import item_key
 from expander.kube.objects import Object, first_start, statuses_of
 from expander.kube.time import unix
@@ -53,8 +52,7 @@ def log_files(folders: PodFolders, pods: Sequence[Object]) -> Iterator[LogFile]:
                 restart += 1
 
 
-@dataclass(frozen=True, slots=True)
-class JobOutcome:
+class JobOutcome(NamedTuple):
     """The state of one Job, from its status and pods.
 
     ``item`` is the text of its item, ``key`` the key of that (see `items.keys`), both empty without an item.
@@ -105,7 +103,7 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
         state = SUSPENDED
     else:
         state = ACTIVE if _is_running(status, pods) or _has_uncounted(status, pods) else PENDING
-    ends = [end for pod in pods for end in _ends(pod)]
+    ends = _ends(pods)
     ended = state in (COMPLETE, FAILED)
     finished = (status.get("completionTime") or condition.get("lastTransitionTime")) if ended else None
     return JobOutcome(
@@ -116,7 +114,7 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
         reason=condition.get("reason", ""),
         message=condition.get("message", ""),
         started=_started(pods, status),
-        finished=max([end["at"] for end in ends], default=_seconds(finished)) if finished else None,
+        finished=max([at for _, at in ends], default=_seconds(finished)) if finished else None,
         succeeded=status.get("succeeded") or 0,
         failed=status.get("failed") or 0,
         attempts=len(pods) or sum(status.get(each) or 0 for each in ("active", "succeeded", "failed")),
@@ -133,9 +131,9 @@ def _item(metadata: Object) -> dict[str, str]:
 def _outcome_of_pod(pod: Object) -> JobOutcome:
     """The outcome of a pod without a Job."""
     metadata, status = pod["metadata"], pod.get("status") or {}
-    ends = [*_ends(pod)]
+    ends = _ends([pod])
     state = {"Succeeded": COMPLETE, "Failed": FAILED}.get(status.get("phase") or "")
-    finished = max((end["at"] for end in ends), default=None) if state else None
+    finished = max((at for _, at in ends), default=None) if state else None
     return JobOutcome(
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
@@ -164,7 +162,7 @@ def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
         state = FAILED
     elif state == PENDING and status.get("running"):
         state = ACTIVE
-    ends = [end for pod in pods for end in _ends(pod)]
+    ends = _ends(pods)
     last = _seconds(now.get("lastTransitionTime")) if phase in ENDS else None
     return JobOutcome(
         namespace=metadata.get("namespace", "default"),
@@ -208,20 +206,22 @@ def _has_uncounted(status: Object, pods: Sequence[Object]) -> bool:
     )
 
 
-def _ends(pod: Object) -> list[dict[str, Any]]:
+def _ends(pods: Sequence[Object]) -> list[tuple[int, float]]:
+    """Exit code and time of each container that has ended."""
     ends = []
-    for container in statuses_of(pod):
-        end = (container.get("state") or {}).get("terminated")
-        if end:
-            ends.append({"code": end.get("exitCode", 0), "at": _seconds(end.get("finishedAt")) or 0.0})
+    for pod in pods:
+        for container in statuses_of(pod):
+            end = (container.get("state") or {}).get("terminated")
+            if end:
+                ends.append((end.get("exitCode", 0), _seconds(end.get("finishedAt")) or 0.0))
     return ends
 
 
-def _exit_code(ends: Sequence[Mapping[str, Any]], state: str) -> int | None:
+def _exit_code(ends: Sequence[tuple[int, float]], state: str) -> int | None:
     if state == COMPLETE:
         return 0
-    bad = [end for end in ends if end["code"]]
-    return max(bad, key=lambda end: end["at"])["code"] if bad else None
+    bad = [end for end in ends if end[0]]
+    return max(bad, key=lambda end: end[1])[0] if bad else None
 
 
 def _started(pods: Sequence[Object], status: Object) -> float | None:

@@ -110,8 +110,7 @@ class EarlierRun:
 
     def _successors(self, manifest: Manifest, told: CreateResult) -> list[Manifest] | None:
         """What takes the place of an object that is there; None when it stays."""
-        there = self._executor.find(told.kind, told.namespace, told.name)
-        assert there is not None
+        there = told.stored
         changed, state = told.outcome == "exists", _state_of(there)
         if told.kind == "Job":
             self._claim(there, state)

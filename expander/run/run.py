@@ -204,7 +204,7 @@ class Run:
             if submitted.kind == "Job":
                 self._reporter.submitted(submitted.namespace, submitted.name, manifest)
                 if submitted.outcome == "unchanged":
-                    self._look_at_kept(submitted.namespace, submitted.name)
+                    self._look_at_kept(submitted.stored)
             elif submitted.kind == "Pod":
                 self._reporter.submitted(submitted.namespace, submitted.name, manifest)
                 self._expect_pod(submitted.namespace, submitted.name)
@@ -220,9 +220,8 @@ class Run:
             self._ended_before += 1
             self._reporter.kept(pod, lambda: [pod])
 
-    def _look_at_kept(self, namespace: str, name: str) -> None:
-        job = self._executor.find("Job", namespace, name)
-        if job is not None and job_state(job) in FINISHED:
+    def _look_at_kept(self, job: Object) -> None:
+        if job_state(job) in FINISHED:
             self._reporter.kept(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
 
     def _tell_caveats(self) -> None:

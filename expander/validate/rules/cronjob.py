@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from expander.base.regex import regex
 from expander.kube import cron
@@ -92,6 +91,8 @@ def check_time_zone(name: str, where: str) -> Findings:
 
 @lru_cache(maxsize=1024)
 def _zone_exists(name: str) -> bool:
+    from zoneinfo import ZoneInfo
+
     try:
         ZoneInfo(name)
     except (OSError, ValueError, LookupError):

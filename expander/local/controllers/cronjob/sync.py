@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Any, Final, NamedTuple
 
 from expander.base.dataclass import dataclass
@@ -316,6 +315,8 @@ def _due(decision: CronDecision, cron_job: Object, now: float, zone: str) -> int
     if found.latest is not None and found.missed > MANY_MISSED_TIMES:
         decision.tell("Warning", "TooManyMissedTimes", _TOO_MANY_MISSED)
     if found.latest is not None and deadline is not None and found.latest + deadline < now:
+        from email.utils import format_datetime
+
         at = format_datetime(datetime.fromtimestamp(found.latest, UTC))
         decision.tell("Warning", "MissSchedule", f"Missed scheduled time to start a job: {at}")
         return None
