@@ -26,6 +26,8 @@ from expander.cli.options.params import Duration, output_option
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from expander.manifests.manifest import Manifest
     from expander.run.run import Halt
 
@@ -67,6 +69,7 @@ or input, 130 interrupted (the same command resumes).
     metavar="UNTIL",
     help="List what CronJobs would start until a time, or for a duration such as 36h; run nothing.",
 )
+@click.option("--dry-run", is_flag=True, help="Print what would be run; start nothing.")
 @click.option("--keep", is_flag=True, help="Keep the contents of volumes in the state folder.")
 @rerun_option
 @click.option("--fresh", is_flag=True, help="Discard the state of an earlier run of the group.")
@@ -88,14 +91,14 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     out = Output()
     lines = OutcomeLines(out) if flags["output"] == "json" else None
     errors = ItemErrors(None if lines is None else lines.invalid)
-    request = request_of(arguments, flags, into_broker(flags, again=flags["fresh"]))
+    on_queue = None if flags["dry_run"] else into_broker(flags, again=flags["fresh"])
+    request = request_of(arguments, flags, on_queue)
     batch = request.manifests(errors, warn)
     if flags["simulate"]:
         from expander.cli.output.run import forecast
 
         forecast(batch, flags["simulate"])
-        errors.finish()
-        return 1 if errors.count else 0
+        return _end(errors)
     return _run(batch, halt, out, lines, errors, flags)
 
 
@@ -118,13 +121,15 @@ def _run(
     manifests = used_here(batch, warn)
     first = next(manifests, None)
     if first is None:
-        errors.finish()
         if lines is not None:
             lines.finish()
         say("nothing to run")
-        return 1 if errors.count else 0
+        return _end(errors)
     group = _group(first.tree, flags["group_label"])
     folder = state_folder(group, flags["state"])
+    if flags["dry_run"]:
+        _dry_run(group, folder, chain([first], manifests), out, lines, flags)
+        return _end(errors)
     if flags["fresh"]:
         remove_state(folder)
     executor = Executor(folder, keep_volumes=flags["keep"], hold=True, **executor_settings(flags))
@@ -155,6 +160,27 @@ def _run(
         say(f"Interrupted, {counted(result.unfinished, 'Job')} left. Run the same command to resume.")
         return 130
     return 1 if result.counts["failed"] or result.stopped or errors.count else 0
+
+
+def _dry_run(
+    group: str,
+    folder: Path,
+    manifests: Iterator[Manifest],
+    out: Output,
+    lines: OutcomeLines | None,
+    flags: Mapping[str, Any],
+) -> None:
+    from expander.cli.output.dry_run import show_dry_run
+    from expander.local.executor import describe_executor
+
+    say(f"group {group}: {describe_executor(**executor_settings(flags))}")
+    show_dry_run(manifests, None if flags["fresh"] else folder, flags["rerun"], out, lines)
+
+
+def _end(errors: ItemErrors) -> int:
+    """Print what is left of the errors; the exit code if nothing ran."""
+    errors.finish()
+    return 1 if errors.count else 0
 
 
 def _group(tree: Mapping[str, Any], label: str) -> str:

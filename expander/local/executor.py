@@ -103,8 +103,7 @@ class Executor(ApiOperations):
         self._state = StateFolder(Path(folder).absolute())
         node = _node(cpus, memory)
         scheduler = _scheduler(node, jobs, shared)
-        if scheduler.bound is not None:
-            self.note = f"{_bound_note(scheduler.bound, cpus)}; {self.note}"
+        self.note = _with_bound(self.note, scheduler.bound, cpus)
         control = ControlPlane(
             self._state.database,
             scheduler,
@@ -344,7 +343,23 @@ def _scheduler(node: Node, jobs: int | None, shared: bool) -> Scheduler:
     return Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or MAX_PODS, bound=bound)
 
 
-def _bound_note(bound: int, cpus: float | None) -> str:
-    """How many pods run at a time, and what changes that."""
+def _with_bound(note: str, bound: int | None, cpus: float | None) -> str:
+    """The note about the runtime behind how many pods run at a time, and what changes that."""
+    if bound is None:
+        return note
     why = counted(bound, "core") if cpus is None else f"--cpus {cpus:g}"
-    return f"{counted(bound, 'pod')} at a time, or as CPU requests allow ({why}; --jobs N changes it)"
+    pods = counted(bound, "pod")
+    return f"{pods} at a time, or as CPU requests allow ({why}; --jobs N changes it); {note}"
+
+
+def describe_executor(
+    *,
+    runtime: str = "best",
+    images: Mapping[str, Path | str] | None = None,
+    jobs: int | None = None,
+    cpus: float | None = None,
+    **others: object,
+) -> str:
+    """The note of an `Executor` with these options, without making one. Raises UsageError as it does."""
+    _, note = select_runtime(runtime, images)
+    return _with_bound(note, _scheduler(_node(cpus, None), jobs, shared=False).bound, cpus)

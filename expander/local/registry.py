@@ -111,14 +111,18 @@ def create_object(
     name = metadata.get("name")
     there = store.get(kind, space, name) if name else None
     if there is not None:
-        fresh = _prepare_for_create(obj, there["metadata"]["uid"], space)
-        return _result(there, "unchanged" if _same(fresh, there) else "exists")
+        return _result(there, "unchanged" if is_unchanged(obj, there, space) else "exists")
     if not name:
         obj = {**obj, "metadata": {**metadata, "name": generated(metadata.get("generateName", ""))}}
     uid = new_uid()
     made = _prepare_for_create(obj, uid, space)
     made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": api_time(now)}
     return _result(store.put(admit(made), new=True), "created")
+
+
+def is_unchanged(obj: Mapping[str, Any], there: Object, namespace: str) -> bool:
+    """Whether what a user gives is what was given for the stored object of that name in ``namespace``."""
+    return _same(_prepare_for_create(obj, there["metadata"]["uid"], namespace), there)
 
 
 def prepare_for_update(old: Object, new: Object) -> Object:

@@ -111,7 +111,7 @@ class EarlierRun:
     def _successors(self, manifest: Manifest, told: CreateResult) -> list[Manifest] | None:
         """What takes the place of an object that is there; None when it stays."""
         there = told.stored
-        changed, state = told.outcome == "exists", _state_of(there)
+        changed, state = told.outcome == "exists", state_left(there)
         if told.kind == "Job":
             self._claim(there, state)
         if state is None:
@@ -181,8 +181,8 @@ class EarlierRun:
         return []
 
 
-def _state_of(obj: Object) -> str | None:
-    """The state of a Job or pod; None for what does not end."""
+def state_left(obj: Object) -> str | None:
+    """The state in which a Job or pod was left; None for what does not end."""
     if obj["kind"] == "Job":
         return job_state(obj)
     phase = str((obj.get("status") or {}).get("phase"))

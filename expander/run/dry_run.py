@@ -1,0 +1,59 @@
+"""What a run would do with each object of a batch, given what an earlier run of the group left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, NamedTuple
+
+from expander.kube.objects import Object
+from expander.kube.scheme import is_namespaced
+from expander.local.registry import is_unchanged
+from expander.local.store.job_states import FINISHED
+from expander.manifests.manifest import Manifest
+from expander.run.rerun import Rerun, runs_again, state_left
+
+Find = Callable[[str, str, str], dict[str, Any] | None]
+"""Gives the object of an earlier run by kind, namespace and name."""
+
+
+class PlannedObject(NamedTuple):
+    """A Job or a pod without one, and what a run would do with it.
+
+    ``outcome``: it would ``run``; or an earlier run has ended it, and it is ``kept`` or ``rerun``; or that
+    run did not end it, and it would ``resume``. ``state`` is the one that it was left in, empty if it is
+    new; ``changed``: its manifest is another than then.
+    """
+
+    manifest: Manifest
+    namespace: str
+    outcome: Literal["run", "kept", "rerun", "resume"]
+    state: str
+    changed: bool
+
+
+def planned(manifests: Iterable[Manifest], find: Find, rerun: Rerun | None = None) -> Iterator[PlannedObject]:
+    """What would be done with the Jobs and pods among ``manifests``."""
+    for manifest in manifests:
+        tree = manifest.tree
+        namespace = (manifest.namespace or "default") if is_namespaced(tree) else ""
+        there = find(manifest.kind, namespace, manifest.name or "")
+        if there is None:
+            if manifest.kind in ("Job", "Pod"):
+                yield PlannedObject(manifest, namespace, "run", "", False)
+        elif (state := state_left(there)) is not None:
+            changed = not is_unchanged(tree, there, namespace)
+            again = runs_again(state, changed=changed, rerun=rerun)
+            outcome: Literal["kept", "rerun", "resume"] = "kept" if state in FINISHED else "resume"
+            yield PlannedObject(manifest, namespace, "rerun" if again else outcome, state, changed)
+
+
+def images_of(tree: Object) -> list[str]:
+    """The images of the pods of a Job, a Volcano Job or a pod, in order."""
+    spec = tree.get("spec") or {}
+    holders: list[Any] = [spec, *(spec.get("tasks") or ())]
+    found = []
+    for holder in holders:
+        pod = (holder.get("template") or {}).get("spec") or holder
+        for field in ("initContainers", "containers"):
+            found += [each.get("image") or "" for each in pod.get(field) or ()]
+    return [image for image in dict.fromkeys(found) if image]
