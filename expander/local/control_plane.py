@@ -136,6 +136,10 @@ class ControlPlane:
         placed, left = self._binder.sync(now)
         for pod in placed:
             self._release(pod["metadata"]["uid"])
+            if subdomain := pod["spec"].get("subdomain"):
+                services = self.services.of(pod["metadata"]["namespace"])
+                if subdomain not in (each["metadata"]["name"] for each in services):
+                    self.waiting_pods.lack_service(pod, controller_of(pod), now)
         for pod, why in left:
             uid = pod["metadata"]["uid"]
             hopeless = self.scheduler.is_impossible(uid)
@@ -271,6 +275,8 @@ class ControlPlane:
             self.pod_created(obj)
         elif obj["kind"] in VOLUME_SOURCES:
             self.kubelet_updates.sources = True
+        elif obj["kind"] == "Service":
+            self.waiting_pods.service_arrived(obj)
         self.services.update(obj)
         self.scope.arrived(obj, self._now)
 
@@ -368,6 +374,7 @@ class ControlPlane:
     def pod_gone(self, pod: Object) -> None:
         """The pod is in the store no more."""
         self.scope.gone(pod)
+        self.changed_pods.pop(pod["metadata"]["uid"], None)
         self._owners.update(owner["uid"] for owner in pod["metadata"].get("ownerReferences") or ())
 
     def _job_synced(self, result: SyncResult) -> None:
@@ -386,6 +393,7 @@ class ControlPlane:
         uid = obj["metadata"]["uid"]
         if obj["kind"] == "Job":
             self.work_queue.forget(uid)
+            self.waiting_pods.release(uid)
             self.groups.remove(uid)
             self._crons.job_changed(obj)
         if obj["kind"] == "CronJob":

@@ -33,6 +33,8 @@ class WaitReason(NamedTuple):
     hint: str = ""
 
 
+NO_SERVICE: Final = "there is no Service {0}: names of pods with that subdomain do not resolve"
+
 ITS_TURN: Final = WaitReason("")
 
 BACKOFF_HINT: Final = "--backoff-base 1s shortens the waits between attempts"
@@ -67,6 +69,8 @@ class WaitingPods:
         self._by_job: dict[str, set[str]] = {}
         self._untold: dict[str, float] = {}
         """Since when each waits of which nothing was told yet, the oldest first."""
+        self._lacking: dict[tuple[str, str], tuple[float, str, str | None]] = {}
+        """By namespace and name of a Service: since when a pod needs it, and the uids of that and its Job."""
 
     def hold(self, uid: str, job: str | None, why: WaitReason, now: float) -> bool:
         """The pod waits; whether that is news."""
@@ -100,6 +104,15 @@ class WaitingPods:
         """The pods that wait until a container may start again that has ended."""
         return {uid for uid, (_, why) in self._held.items() if why.reason == "CrashLoopBackOff"}
 
+    def lack_service(self, pod: Object, job: str | None, now: float) -> None:
+        """The pod, which may run, has a subdomain and there is no Service of that name."""
+        place = pod["metadata"]["namespace"], pod["spec"]["subdomain"]
+        self._lacking.setdefault(place, (now, pod["metadata"]["uid"], job))
+
+    def service_arrived(self, service: Object) -> None:
+        """There is a Service."""
+        self._lacking.pop((service["metadata"]["namespace"], service["metadata"]["name"]), None)
+
     def wait_all_of(self, job: Object) -> bool:
         """Whether each active pod of the Job waits."""
         active = (job.get("status") or {}).get("active") or 0
@@ -108,9 +121,13 @@ class WaitingPods:
     def take_due(self, now: float) -> list[tuple[str, str | None, WaitReason]]:
         """Those of which is to be told now, each once: uid, the uid of the Job, why."""
         due = []
+        for (_, name), (since, uid, job) in self._lacking.items():
+            if since + WAITING_SECONDS <= now:
+                hint = f"give the headless Service {name} together with the Jobs"
+                due.append((uid, job, WaitReason("UnresolvedNames", NO_SERVICE.format(name), hint)))
         oldest = next(iter(self._untold.values()), now)
         if oldest + WAITING_SECONDS > now:
-            return []
+            return due
         for uid, since in list(self._untold.items()):
             if since > oldest + TOGETHER_SECONDS:
                 break

@@ -151,6 +151,24 @@ def test_what_was_missing_is_found_at_once_when_it_comes_and_nothing_is_told(tmp
             executor.step(0.05)
 
 
+def test_names_that_cannot_resolve_are_told_once_and_such_pods_run(tmp_path: Path) -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "there"},
+        "spec": {"ports": [{"port": 1}]},
+    }
+    with Executor(tmp_path, runtime="process") as executor:
+        executor.submit(job(name, "sleep 600", subdomain=name) for name in ("there", "peers"))
+        executor.step(0.05)
+        executor.submit([service])
+        (found,) = first_waiting(executor)
+        assert (found.obj["metadata"]["name"], found.reason) == ("peers", "UnresolvedNames")
+        assert found.message == "there is no Service peers: names of pods with that subdomain do not resolve"
+        assert executor.waiting() == []
+        assert executor.group()["running"] == 2
+
+
 def test_a_pod_that_waits_for_its_turn_does_not_run_and_is_not_told(tmp_path: Path) -> None:
     with Executor(tmp_path, runtime="process", cpus=1) as executor:
         executor.submit(job(f"j{number}", "sleep 600", **requesting(cpu="1")) for number in range(3))
