@@ -25,7 +25,7 @@ executor_options = all_of(
         "--jobs",
         type=click.IntRange(1),
         metavar="N",
-        help="Maximum running pods.  [default: as requests allow]",
+        help="Maximum running pods.  [default: one per core, or as CPU requests allow; serve: 110]",
     ),
     click.option(
         "--runtime",
