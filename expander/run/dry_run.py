@@ -10,7 +10,8 @@ from expander.kube.scheme import is_namespaced
 from expander.local.registry import is_unchanged
 from expander.local.store.job_states import FINISHED
 from expander.manifests.manifest import Manifest
-from expander.run.rerun import Rerun, runs_again, state_left
+from expander.manifests.rerun_choice import Rerun, runs_again
+from expander.run.rerun import state_left
 
 Find = Callable[[str, str, str], dict[str, Any] | None]
 """Gives the object of an earlier run by kind, namespace and name."""

@@ -11,8 +11,8 @@ from expander.base.text import counted
 from expander.cli.output.streams import OutcomeLines, Output, say
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
+from expander.manifests.rerun_choice import Rerun
 from expander.run.dry_run import PlannedObject, images_of, planned
-from expander.run.rerun import Rerun
 
 STATES = {"succeeded": "Complete", "failed": "Failed"}
 WORDS = {"run": "runs", "rerun": "runs again", "resume": "resumes", "kept": "kept"}

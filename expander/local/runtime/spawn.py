@@ -117,7 +117,7 @@ class Spawner:
                 file_actions=actions,
                 setsid=True,
                 setsigmask=(),
-                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGQUIT),
             )
         except NotImplementedError:  # no setsid in this system's posix_spawn
             self._quick = False
