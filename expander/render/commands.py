@@ -26,6 +26,7 @@ from expander.render.arguments import (
 from expander.render.languages import limits, of_user_program
 from expander.render.programs import SHELLS, Program, is_run
 from expander.render.script import Context, Segments, contexts, proves_arguments, runs_value, unproven
+from expander.render.script_fields import OTHER, script_fields
 from expander.render.shell_word import PLACEHOLDER, Word
 
 __all__ = [
@@ -66,10 +67,18 @@ def placeholder_contexts(
                     replaced = names.intersection(re.findall(_VARIABLE, word.constant))
                     yield word.path, word.limited(_REPLACED) if replaced else found
         yield from _of_variables(container, lines, segments_of, path)
+    for path, shell in script_fields(tree, lambda text: _constant(segments_of(text), text)):
+        segments = segments_of(value_at(tree, path))
+        if segments is not None:
+            count = sum(not isinstance(segment, str) for segment in segments)
+            yield path, contexts(segments, bash=shell == "bash") if shell != OTHER else [_OTHER] * count
 
 
 def script_shell(tree: Any, path: Path, segments_of: Callable[[str], Segments | None]) -> str:
     """The shell that runs the text at ``path`` as its script; empty when it is another word."""
+    for field, shell in script_fields(tree, lambda text: _constant(segments_of(text), text)):
+        if field == path:
+            return "" if shell == OTHER else shell
     for container, where in _containers(tree, ()):
         if path[: len(where)] == where:
             for line in _lines(container, segments_of, where):
@@ -81,6 +90,7 @@ def script_shell(tree: Any, path: Path, segments_of: Callable[[str], Segments | 
     return ""
 
 
+_OTHER: Final = unproven("", "in a script or command line that expander does not read")
 _REPLACED: Final = code("in code that Kubernetes puts a variable into: $(NAME)")
 _ANNOTATION: Final = "metadata.annotations["
 
@@ -109,6 +119,7 @@ def code_words(tree: Any) -> Iterator[Path]:
         for number, variable in enumerate(variables if isinstance(variables, list) else ()):
             if isinstance(variable, Mapping) and variable.get("name") in names and "value" in variable:
                 yield (*path, "env", number, "value")
+    yield from (path for path, _ in script_fields(tree, str))
 
 
 def value_at(tree: Any, path: Path) -> Any:
@@ -130,8 +141,17 @@ def changed_code(tree: Any, constant: Any) -> Path | None:
     return None
 
 
+def _constant(segments: Segments | None, text: str) -> str:
+    """The constant parts of a text."""
+    return text if segments is None else "".join(part for part in segments if isinstance(part, str))
+
+
 def _containers(tree: Any, path: Path) -> Iterator[tuple[Mapping[str, Any], Path]]:
+    """What is started: containers of pods, and whatever else has a command line as they have."""
     if isinstance(tree, Mapping):
+        if path and any(isinstance(tree.get(name), list) for name in ("command", "args")):
+            yield tree, path
+            return
         for key, value in tree.items():
             here = (*path, key)
             if key in ("containers", "initContainers", "ephemeralContainers") and isinstance(value, list):

@@ -23,7 +23,8 @@ from expander.render.compiled import CompiledTemplate
 from expander.render.layout import make_layout
 from expander.render.placeholder import Path, Placeholder, Style
 from expander.render.rewrite import in_double_quotes, suggestion
-from expander.render.variables import lines_with_variables, pass_by_variables
+from expander.render.script import is_proven
+from expander.render.variables import container_of, lines_with_variables, pass_by_variables
 
 
 def objects_of(root: Node) -> Iterator[tuple[Node, bool]]:
@@ -340,8 +341,9 @@ def _shell(
             or not (shell := script_shell(tree, path, segments_of))
         ):
             continue
-        placeholder.with_variables = lines_with_variables(placeholder.segments, found, variable_of)
-        if placeholder.with_variables:
+        if container_of(tree, path) is not None:
+            placeholder.with_variables = lines_with_variables(placeholder.segments, found, variable_of)
+        if all(map(is_proven, found)):
             placeholder.in_quotes = in_double_quotes(
                 placeholder.segments, found, shell == "bash", reference_of
             )

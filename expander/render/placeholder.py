@@ -138,9 +138,10 @@ class Placeholder:
 
     def _shell_hint(self, number: int, text: str) -> str:
         context = self.contexts[number]
+        if context.quoting and self.in_quotes and not set(text) & set('"`$\\\0'):
+            any_value = " (--shell env does so for any value)" if self.with_variables else ""
+            return f"quote it: {self.in_quotes[number]}{any_value}"
         if self.with_variables:
-            if context.quoting and self.in_quotes and not set(text) & set('"`$\\\0'):
-                return f"quote it: {self.in_quotes[number]} (--shell env does so for any value)"
             line = self.with_variables[number]
             return f"with --shell env it is passed in a variable, and the script reads: {line}"
         if self.suggestion:

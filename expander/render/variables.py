@@ -68,13 +68,14 @@ def pass_by_variables(
     problems: list[Problem] = []
     found = list(placeholder_contexts(tree, lambda text: _segments(placeholders, text)))
     for path, contexts in found:
-        container, text = value_at(tree, _container_of(path)), value_at(tree, path)
+        container, text = container_of(tree, path), value_at(tree, path)
         placeholder = placeholders[text]
-        script = with_variables(placeholder.segments, contexts, name_of)
-        if script is None:
+        script = None if container is None else with_variables(placeholder.segments, contexts, name_of)
+        if script is None or container is None:
             problems.append(
                 Problem(
-                    "this code cannot take values from variables: only arguments and plain quotes can",
+                    "this code cannot take values from variables: "
+                    + ("there is no container that could have them" if container is None else _ONLY),
                     placeholder.where,
                     field=path_text(path),
                     hint="write the variables yourself (env: with a name and the value $ITEM)",
@@ -114,9 +115,14 @@ def _declare(
     return []
 
 
-def _container_of(path: Path) -> Path:
-    place = max(number for number, part in enumerate(path) if part in _CONTAINERS)
-    return path[: place + 2]
+def container_of(tree: dict[str, Any], path: Path) -> dict[str, Any] | None:
+    """The mapping with an image around a place, which may have variables; None if there is none."""
+    for length in range(len(path) - 1, 1, -1):
+        holder = value_at(tree, path[:length])
+        if isinstance(holder, dict) and ("image" in holder or path[length - 2] in _CONTAINERS):
+            return holder
+    return None
 
 
+_ONLY = "only arguments and plain quotes can"
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
