@@ -62,7 +62,7 @@ def test_objects_get_the_group_and_stay_as_they_were() -> None:
 
 
 def test_what_is_no_batch_is_an_error_that_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="items are for a template"):
+    with pytest.raises(UsageError, match="items require a template"):
         expander.plan([{"apiVersion": "v1", "kind": "ConfigMap"}], ["a"], offline=True)
     with pytest.raises(InputError, match="apiVersion and kind"):
         expander.plan([{"a": 1}], offline=True)

@@ -34,7 +34,7 @@ class NameRule:
     """What a name may look like: a pattern for the whole text and a length in characters.
 
     ``words`` says it to a person; ``lower`` is whether a slug is lower-cased; ``empty`` whether the
-    empty text is allowed; ``folds`` whether a value in capitals may become the one in small letters.
+    empty text is allowed; ``folds`` whether a value in capitals may become the one in lowercase.
     """
 
     words: str

@@ -269,5 +269,5 @@ def test_state_in_which_something_runs_stays(tmp_path: Path) -> None:
         lines_until(process, '"poor"')
         answer = run("cleanup", *where, "--yes")
         assert answer.code == 2
-        assert "is at work in the state folder" in answer.err
+        assert "is using the state folder" in answer.err
         assert (tmp_path / "state" / "here" / "state.db").exists()

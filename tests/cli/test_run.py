@@ -301,7 +301,7 @@ def test_two_runs_of_one_group_at_once_are_refused(started: Start) -> None:
     answer = run("run", name, "a")
     Path("enough").touch()
     assert answer.code == 2
-    assert "at work in the state folder" in answer.err
+    assert "using the state folder" in answer.err
     process.communicate(timeout=60)
     assert process.returncode == 0
 

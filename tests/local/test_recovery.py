@@ -134,7 +134,7 @@ def test_a_folder_serves_one_executor_at_a_time(tmp_path: Path) -> None:
     with (
         Executor(tmp_path, runtime="process"),
         pytest.raises(
-            ExpanderError, match=r"another expander \(process \d+\) is at work in the state folder"
+            ExpanderError, match=r"another expander \(process \d+\) is using the state folder"
         ),
     ):
         Executor(tmp_path, runtime="process")

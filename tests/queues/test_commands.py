@@ -118,7 +118,7 @@ def test_what_others_put_into_a_message_beside_the_item_is_ignored_with_a_warnin
         queue.fill(messages, "", False)
     answer = run("work", "--", "bash", "-c", 'echo "$EXPANDER_ITEM $BASH_ENV"')
     assert answer.stdout == "i0 \ni1 \n"
-    assert answer.stderr.count("warning: messages bring commands or variables (argv, env)") == 1
+    assert answer.stderr.count("warning: messages contain commands or variables (argv, env)") == 1
 
 
 @pytest.mark.parametrize("command", ["work", "consume"])

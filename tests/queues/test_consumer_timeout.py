@@ -66,7 +66,7 @@ def test_a_queue_can_be_made_with_a_limit_of_its_own(impatient: RabbitServer) ->
 
 
 def test_other_brokers_have_no_such_limit() -> None:
-    with pytest.raises(UsageError, match="--consumer-timeout is for RabbitMQ"):
+    with pytest.raises(UsageError, match="--consumer-timeout requires RabbitMQ"):
         open_queue("redis://nowhere", "q", consumer_timeout=60)
 
 

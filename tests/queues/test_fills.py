@@ -62,7 +62,7 @@ def test_a_client_that_is_not_installed_is_named_with_what_to_do(monkeypatch: py
 
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 201])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="expected a name"):
+    with pytest.raises(UsageError, match="invalid queue name"):
         open_queue("redis://localhost", name)
 
 

@@ -110,5 +110,5 @@ def test_envsubst_fills_the_names_that_are_given_with_the_types_of_their_fields(
 
 
 def test_envsubst_is_not_for_jinja2() -> None:
-    with pytest.raises(UsageError, match="not for Jinja2"):
+    with pytest.raises(UsageError, match="cannot be used with Jinja2"):
         made("jinja2", {"NUMBER": "1", "IMAGE": "b"}, envsubst=True)

@@ -119,7 +119,7 @@ def test_a_client_that_watched_goes_on_after_a_kill(state: Path, kubectl: str) -
 def test_a_second_server_of_a_folder_is_refused(state: Path) -> None:
     first = Server(state).start()
     try:
-        with pytest.raises(AssertionError, match="is at work in the state folder"):
+        with pytest.raises(AssertionError, match="is using the state folder"):
             Server(state).start()
     finally:
         first.stop()
