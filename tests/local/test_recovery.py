@@ -133,9 +133,7 @@ def test_a_pod_that_was_being_deleted_is_gone_after_a_restart(tmp_path: Path) ->
 def test_a_folder_serves_one_executor_at_a_time(tmp_path: Path) -> None:
     with (
         Executor(tmp_path, runtime="process"),
-        pytest.raises(
-            ExpanderError, match=r"another expander \(process \d+\) is using the state folder"
-        ),
+        pytest.raises(ExpanderError, match=r"another expander \(process \d+\) is using the state folder"),
     ):
         Executor(tmp_path, runtime="process")
     Executor(tmp_path, runtime="process").close()
