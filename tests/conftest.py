@@ -13,6 +13,8 @@ from tests.reference.packing import unpack
 
 # Tests start the program hundreds of times. Where bytecode may not be kept, each process compiles all modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A slow machine must not add lines of progress to the messages that tests compare.
+os.environ["EXPANDER_PROGRESS"] = "never"
 
 
 @pytest.fixture(scope="session")

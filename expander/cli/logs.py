@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import zlib
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain, islice
@@ -20,8 +18,8 @@ from expander.cli.help import Page
 from expander.cli.options.group import group_options, source_of, wanted_of
 from expander.cli.options.params import Duration, filled
 from expander.cli.output.streams import Output, say, show_error
-from expander.cli.output.table import one_line
 from expander.cli.output.terminal import harmless
+from expander.cli.output.titles import has_colour, prefix
 
 if TYPE_CHECKING:
     from expander.group.logs import ContainerRun, LogSelection
@@ -47,33 +45,19 @@ or --since, or when the node rotated the log meanwhile.
 Exit codes: 0 all logs were read, 1 some could not be read, 2 wrong usage or no such group, 130 interrupted.
 """
 
-COLORS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
-MAX_PREFIX: Final = 60
-"""Characters of a prefix."""
-PREFIX_END: Final = 20
-"""So many of them are the end of a title that is longer."""
-
 
 class LogOutput:
     """Standard output for logs. ``failures`` counts the logs that could not be read."""
 
     def __init__(self, *, raw: bool = False) -> None:
         self._out = Output()
-        is_terminal = sys.stdout.isatty()
-        self._colored = is_terminal and not os.environ.get("NO_COLOR")
-        self._safe = is_terminal and not raw
+        self._coloured = has_colour()
+        self._safe = sys.stdout.isatty() and not raw
         self.failures = 0
 
     def prefix(self, title: str) -> bytes:
         """What stands before the lines of a log."""
-        text = one_line(title)
-        if len(text) > MAX_PREFIX:  # the end tells indexes, attempts and containers apart
-            text = f"{text[: MAX_PREFIX - PREFIX_END - 3]}...{text[-PREFIX_END:]}"
-        text = f"[{text}]"
-        if self._colored:
-            name = title.split(" #")[0].encode("utf-8", "replace")
-            text = f"\x1b[{COLORS[zlib.crc32(name) % len(COLORS)]}m{text}\x1b[0m"
-        return f"{text} ".encode("utf-8", "backslashreplace")
+        return prefix(title, self._coloured)
 
     def put(self, said: object) -> None:
         """Print a block; an error goes to standard error."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,21 +174,30 @@ def _run(
     report: RetryReport,
 ) -> int:
     from expander.cli.output.retry import RetryOutput
+    from expander.cli.output.run import OutputOptions
     from expander.group.retry import successors
     from expander.local.executor import Executor
 
     errors = ItemErrors()
     executor = Executor(home, **executor_settings(flags))
     say(f"group {home.name}: {executor.note}")
-    ends = RetryOutput(report.out, home, errors, quiet=flags["quiet"], lines=report.lines)
+    ends = RetryOutput(
+        report.out,
+        home,
+        partial(executor.find, "Job"),
+        errors,
+        OutputOptions(quiet=flags["quiet"]),
+        report.lines,
+    )
     result = execute(
         executor,
         successors(executor, source, plan, logs, errors),
         ends,
         timeout=flags["timeout"],
     )
-    ends.summary(result)
+    ends.finish()
     errors.finish()
+    ends.summary(result)
     if result.stopped == "interrupted":
         say("Interrupted. Run `expander retry` to start the rest, `expander run` to finish what runs.")
         return 130

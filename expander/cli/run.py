@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,7 @@ from expander.cli.options.batch import (
 )
 from expander.cli.options.executor import execute, executor_options, executor_settings
 from expander.cli.options.group import report_option, save_report
-from expander.cli.options.params import Duration, output_option
+from expander.cli.options.params import Duration, filled, output_option
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 
 if TYPE_CHECKING:
@@ -75,10 +77,15 @@ or input, 130 interrupted (the same command resumes).
 @click.option("--fresh", is_flag=True, help="Discard the state of an earlier run of the group.")
 @output_option("text: output of the Jobs; json: an object per outcome, then a summary.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the output of the Jobs.")
+@click.option("--timestamps", is_flag=True, help="Prefix each line of output with its time.")
+@click.option(
+    "-k", "--keep-order", is_flag=True, help="Print output in the order of items, not as it is written."
+)
+@click.option("--group-output", is_flag=True, help="Print the output of a container when it has ended.")
 @click.option("--raw", is_flag=True, help="Do not escape control sequences when printing to a terminal.")
 @report_option
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
-    """Run a batch of Jobs on this machine, as a cluster would, and print their output.
+    """Run a batch of Jobs on this machine, as a cluster would, and print their output line by line.
 
     Takes manifests (files, folders, - for standard input), or a template and items as `expand` does. State
     and logs are kept for each group: after an interruption the same command resumes. A CronJob is run once.
@@ -99,7 +106,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 
         forecast(batch, flags["simulate"])
         return _end(errors)
-    return _run(batch, halt, out, lines, errors, flags)
+    return _run(batch, halt, out, lines, errors, {**flags, "arguments": arguments})
 
 
 def _run(
@@ -112,7 +119,8 @@ def _run(
 ) -> int:
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
-    from expander.cli.output.run import JobOutput
+    from expander.cli.output.progress import ItemCount
+    from expander.cli.output.run import JobOutput, OutputOptions
     from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
     from expander.run.rerun import EarlierRun
@@ -135,18 +143,22 @@ def _run(
     executor = Executor(folder, keep_volumes=flags["keep"], hold=True, **executor_settings(flags))
     logs = EarlierLogs(group, flags["state"])
     say(f"group {group}: {executor.note}")
-    output = JobOutput(out, folder, errors, quiet=flags["quiet"], lines=lines, raw=flags["raw"])
+    find = partial(executor.find, "Job")
+    output = JobOutput(out, folder, find, errors, filled(OutputOptions, flags), lines)
     result = execute(
         executor,
         chain([first], manifests),
         output,
-        earlier=EarlierRun(executor, errors, flags["rerun"], logs),
+        earlier=EarlierRun(executor, output.refused, flags["rerun"], logs),
         halt=halt,
         timeout=flags["timeout"],
     )
-    output.finish(interrupted=result.stopped == "interrupted")
+    interrupted = result.stopped == "interrupted"
+    output.finish()
+    if lines is not None:
+        lines.finish(interrupted=interrupted)
     errors.finish()
-    output.summary(result)
+    output.summary(result, ItemCount(flags["arguments"], flags))
     if logs.folder is not None:
         say(f"earlier logs are in {logs.folder}")
     if flags["keep"] and (folder / "pods").is_dir():
@@ -156,7 +168,9 @@ def _run(
 
         source = open_source(GroupSelector(group, local=True, state=flags["state"]))
         save_report(source, flags["report"], group)
-    if result.stopped == "interrupted":
+    if result.counts["failed"]:
+        say(_next_steps(group, flags))
+    if interrupted:
         say(f"Interrupted, {counted(result.unfinished, 'Job')} left. Run the same command to resume.")
         return 130
     return 1 if result.counts["failed"] or result.stopped or errors.count else 0
@@ -181,6 +195,15 @@ def _end(errors: ItemErrors) -> int:
     """Print what is left of the errors; the exit code if nothing ran."""
     errors.finish()
     return 1 if errors.count else 0
+
+
+def _next_steps(group: str, flags: Mapping[str, Any]) -> str:
+    """The commands for what has failed, to be pasted."""
+    which = ["--group", group, *(["--state", flags["state"]] if flags["state"] else ["--local"])]
+    which += ["--group-label", flags["group_label"]] if flags["group_label"] != "jobgroup" else []
+    commands = (["logs", "--failed"], ["retry"], ["report"])
+    first, *others = (shlex.join(["expander", *command, *which]) for command in commands)
+    return "\n      ".join([f"next: {first}", *others])
 
 
 def _group(tree: Mapping[str, Any], label: str) -> str:

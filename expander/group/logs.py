@@ -21,6 +21,7 @@ from expander.group.results import file_name, remove_partial_files, write_atomic
 from expander.group.source import WHOLE_LOG, LogOptions, Reader
 from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
 from expander.manifests.names import digest
+from expander.run.lines import LineSplitter
 from expander.run.outcomes import FAILED
 from expander.sinks.stream import output_error
 
@@ -45,25 +46,12 @@ IDLE_SECONDS: Final = 0.2
 
 def line_blocks(pieces: Iterable[bytes], prefix: bytes = b"") -> Iterator[bytes]:
     """Whole lines as soon as they arrive, each with ``prefix``; a missing final newline is added."""
-    begun: list[bytes] = []
-    size = 0
+    splitter = LineSplitter(prefix, MAX_LINE_BYTES)
     for piece in pieces:
-        cut = piece.rfind(b"\n") + 1
-        if cut:
-            yield _prefixed(b"".join([*begun, piece[:cut]]), prefix)
-            begun, size, piece = [], 0, piece[cut:]
-        if piece:
-            begun.append(piece)
-            size += len(piece)
-        if size > MAX_LINE_BYTES:
-            yield _prefixed(b"".join([*begun, b"\n"]), prefix)
-            begun, size = [], 0
-    if begun:
-        yield _prefixed(b"".join([*begun, b"\n"]), prefix)
-
-
-def _prefixed(lines: bytes, prefix: bytes) -> bytes:
-    return prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n" if prefix else lines
+        if lines := splitter.lines(piece):
+            yield lines
+    if rest := splitter.end():
+        yield rest
 
 
 def last_lines(reader: Reader, pods: Sequence[Object], lines: int) -> list[str]:

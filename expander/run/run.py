@@ -82,13 +82,15 @@ class RunEnd:
 
     ``counts`` are Jobs, and pods without one, by state (pending, running, suspended, succeeded, failed);
     ``pods`` is how many of them are such pods, and ``before`` how many an earlier run had finished that were
-    not run again. ``stopped`` says why it ended early, if it did.
+    not run again. ``stopped`` says why it ended early, if it did; ``exhausted`` whether all manifests had
+    been taken by then.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     before: int = 0
     stopped: str | None = None
     pods: int = 0
+    exhausted: bool = False
 
     @property
     def unfinished(self) -> int:
@@ -148,6 +150,7 @@ class Run:
             if more and not self._draining:
                 chunk = next(chunks, [])
                 more = bool(chunk)
+                result.exhausted = not more
                 self._submit(chunk)
                 if self._tells_earlier and not more:
                     for words in self._earlier.sentences():

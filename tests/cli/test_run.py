@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import time
@@ -90,38 +89,40 @@ def test_the_documents_three_jobs_run_here_and_their_output_is_shown(runtime: st
     )
     assert answer.code == 0, answer.err
     assert sorted(answer.out.splitlines()) == [
-        f"[process-item-{name}] Processing item {name}" for name in ("apple", "banana", "cherry")
+        f"[{name}] Processing item {name}" for name in ("apple", "banana", "cherry")
     ]
-    assert answer.err.splitlines()[-1] == "3 Jobs: 3 complete, 0 failed"
+    assert answer.err.splitlines()[-1] == "3 items: 3 complete, 0 failed"
 
 
 def test_manifests_of_expand_run_from_a_folder_and_from_standard_input() -> None:
     name = template("echo got $THE_ITEM")
     run("expand", name, "a", "b", "-o", "jobs")
     answer = run("run", "jobs")
-    assert (answer.code, sorted(answer.out.splitlines())) == (0, ["[job-a] got a", "[job-b] got b"])
+    assert (answer.code, sorted(answer.out.splitlines())) == (0, ["[a] got a", "[b] got b"])
     stream = run("expand", name, "c").out
     answer = run("run", "-", "--group", "other", stdin=stream)
-    assert (answer.code, answer.out) == (0, "[job-c] got c\n")
+    assert (answer.code, answer.out) == (0, "[c] got c\n")
     assert "group other:" in answer.err
 
 
 def test_a_failed_job_makes_the_exit_code_1_and_is_named_with_its_reason() -> None:
     answer = run("run", template("echo working on $THE_ITEM; test $THE_ITEM = good"), "good", "bad")
     assert answer.code == 1
-    lines = answer.err.splitlines()
-    assert (
-        lines[-2]
-        == "failed: job-bad (item 'bad'): BackoffLimitExceeded (exit code 1): Job has reached the specified backoff limit"
-    )
-    assert lines[-1] == "2 Jobs: 1 complete, 1 failed"
-    assert "[job-bad] working on bad" in answer.out.splitlines()
+    assert answer.err.splitlines()[1:] == [
+        "failed: bad (Job job-bad): BackoffLimitExceeded (exit code 1)",
+        "  last line: working on bad",
+        "2 items: 1 complete, 1 failed (bad)",
+        "next: expander logs --failed --group tests --local",
+        "      expander retry --group tests --local",
+        "      expander report --group tests --local",
+    ]
+    assert "[bad] working on bad" in answer.out.splitlines()
 
 
 def test_quiet_shows_the_last_lines_of_what_failed_only() -> None:
     answer = run("run", "-q", template("for n in 1 2 3 4 5 6 7; do echo line $n; done; exit 3"), "x")
     assert (answer.code, answer.out) == (1, "")
-    assert "  [job-x] line 7" in answer.err
+    assert "  line 7" in answer.err
     assert "line 2" not in answer.err
 
 
@@ -130,19 +131,19 @@ def test_the_same_command_again_does_nothing_twice() -> None:
     first = run("run", name, "a", "b")
     again = run("run", name, "a", "b", "c")
     assert (first.code, again.code) == (0, 0)
-    assert again.out == "[job-c] c\n"
-    assert again.err.splitlines()[-1] == "3 Jobs: 3 complete, 0 failed (2 before this run)"
+    assert again.out == "[c] c\n"
+    assert again.err.splitlines()[-1] == "3 items: 3 complete, 0 failed (2 before this run)"
 
 
 def test_an_edited_template_runs_what_failed_and_fresh_runs_all() -> None:
     run("run", template("echo one; test $THE_ITEM != b"), "a", "b")
     answer = run("run", template("echo two"), "a", "b")
-    assert (answer.code, answer.out) == (0, "[job-b] two\n")
+    assert (answer.code, answer.out) == (0, "[b] two\n")
     assert "1 Complete kept, 1 Failed run again with the changed template" in answer.err
     assert "earlier logs are in " in answer.err
-    assert answer.err.splitlines()[-2] == "2 Jobs: 2 complete, 0 failed (1 before this run)"
-    assert run("run", "--rerun", "changed", "job.yaml", "a", "b").out == "[job-a] two\n"
-    assert run("run", "--fresh", "job.yaml", "a").out == "[job-a] two\n"
+    assert answer.err.splitlines()[-2] == "2 items: 2 complete, 0 failed (1 before this run)"
+    assert run("run", "--rerun", "changed", "job.yaml", "a", "b").out == "[a] two\n"
+    assert run("run", "--fresh", "job.yaml", "a").out == "[a] two\n"
 
 
 def test_a_run_that_was_killed_goes_on_where_it_stopped(started: Start) -> None:
@@ -155,7 +156,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(started: Start) -> None:
     process.communicate()
     answer = run("run", "--runtime", "process", name, "-i", "1-60", "--jobs", "4")
     assert answer.code == 0, answer.err
-    assert answer.err.splitlines()[-1].startswith("60 Jobs: 60 complete, 0 failed (")
+    assert answer.err.splitlines()[-1].startswith("60 items: 60 complete, 0 failed (")
     ended = Path("ended").read_text().split()
     assert sorted(set(ended), key=int) == [str(number) for number in range(1, 61)]
     assert len(ended) <= 64
@@ -168,7 +169,7 @@ def test_ctrl_c_waits_for_what_runs_and_begins_nothing_more(started: Start) -> N
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Interrupted: waiting for running Jobs" in errors
+    assert "Interrupted: waiting for " in errors
     assert "left. Run the same command to resume." in errors
     begun, ended = (
         sorted(path.name.split("-")[1] for path in Path().glob(f"{word}-*")) for word in ("begun", "ended")
@@ -225,8 +226,9 @@ def test_a_run_can_end_before_everything_is_done(arguments: list[str], words: st
     name = template("test $THE_ITEM != 2 || exit 1; test $THE_ITEM = 1 || sleep 2")
     answer = run("run", name, "-i", "1-40", "--jobs", "2", *arguments)
     assert answer.code == 1
-    assert answer.err.splitlines()[-1].endswith(f"; {words}")
-    assert " pending" in answer.err.splitlines()[-1]
+    (summary,) = [line for line in answer.err.splitlines() if line.startswith("40 items: ")]
+    assert summary.endswith(f"; {words}")
+    assert " pending" in summary
 
 
 def test_results_are_a_table_json_or_a_joblog() -> None:
@@ -306,29 +308,6 @@ def test_two_runs_of_one_group_at_once_are_refused(started: Start) -> None:
     assert process.returncode == 0
 
 
-def test_progress_is_shown_on_a_terminal_only() -> None:
-    name = template("sleep 0.5")
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [EXPANDER, "run", name, "-i", "1-6", "--jobs", "2"], stdout=subprocess.PIPE, stderr=slave
-    )
-    os.close(slave)
-    shown = b""
-    while True:
-        try:
-            block = os.read(master, 65536)
-        except OSError:
-            break
-        shown += block
-        if not block:
-            break
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert b"2 running" in shown
-    assert b"6 Jobs: 6 complete, 0 failed" in shown
-    assert "running" not in run("run", "--fresh", name, "a").err
-
-
 def test_a_closed_pipe_ends_the_run_in_order() -> None:
     name = template("seq 1 20000")
     command = f"set -o pipefail; {EXPANDER} run {name} -i 1-20 | head -n 1"
@@ -351,8 +330,8 @@ def test_a_config_map_of_the_batch_is_used_and_a_cron_job_in_it_runs_once() -> N
         f"{config}---\n{job}---\n{cron}    spec:\n{''.join(f'  {line}' + chr(10) for line in inner.splitlines())}"
     )
     answer = run("run", "all.yaml", "world")
-    assert (answer.code, answer.out) == (0, "[job-world] hello world\n"), answer.err
-    assert "2 Jobs: 2 complete, 0 failed" in answer.err
+    assert (answer.code, answer.out) == (0, "[world] hello world\n"), answer.err
+    assert "2 items: 2 complete, 0 failed" in answer.err
 
 
 CRON = """\
@@ -395,7 +374,7 @@ def test_variables_of_this_environment_reach_the_containers_when_asked_for(
     monkeypatch.setenv("FROM_HERE", "here")
     name = template("echo ${FROM_HERE-none} ${GIVEN-none} ${HIDDEN-none}")
     monkeypatch.setenv("HIDDEN", "seen")
-    assert run("run", name, "a", "-e", "FROM_HERE", "--env", "GIVEN=x=y").out == "[job-a] here x=y none\n"
+    assert run("run", name, "a", "-e", "FROM_HERE", "--env", "GIVEN=x=y").out == "[a] here x=y none\n"
     assert run("run", "--fresh", name, "a", "-e", "NOT_THERE").code == 2
 
 
@@ -408,7 +387,7 @@ def test_what_the_process_runtime_cannot_mount_is_said_with_where_it_is() -> Non
         + "      volumes: [{name: v, configMap: {name: c}}]\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {file: x}\n"
     )
     answer = run("run", "job.yaml", "a", "--runtime", "process")
-    assert (answer.code, answer.out) == (0, "[job-a] file\n"), answer.err
+    assert (answer.code, answer.out) == (0, "[a] file\n"), answer.err
     assert (
         "the process runtime mounts nothing; the container does not see /data/in (in $EXPANDER_MOUNT_DATA_IN)"
         in answer.err

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from expander.base.text import counted
 from expander.cli.interrupts import Interrupts
 from expander.cli.options.params import Amount, Duration, KeyValue, Variable, all_of, unique
 from expander.cli.output.streams import say
@@ -102,18 +103,20 @@ def execute(executor: Executor, work: Iterator[Manifest], reporter: JobOutput, *
 
     with executor, Progress(reporter.step):
         run = Run(executor, work, reporter, **settings)
+        reporter.start()
 
         def interrupted(number: int) -> None:
             run.interrupt()
             if number == signal.SIGINT:
-                say("Interrupted: waiting for running Jobs (Ctrl-C again to stop them)")
+                pods = counted(executor.running, "running pod")
+                say(f"Interrupted: waiting for {pods}, starting no others (Ctrl-C again to stop now)")
             else:
                 run.interrupt()
 
         def again() -> None:
             run.interrupt()
             if run.interrupts == 2:
-                say("Stopping running Jobs (Ctrl-C again to kill them)")
+                say("Stopping running pods (Ctrl-C again to kill them)")
 
         with Interrupts(interrupted, again):
             return run.go()

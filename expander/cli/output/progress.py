@@ -6,6 +6,7 @@ output to the terminal is written within `above_display`.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -18,8 +19,8 @@ from typing import Any, Final, Self, TextIO
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
-from expander.cli.output.streams import above_display, displays, printable
-from expander.cli.output.table import fit
+from expander.cli.output.streams import above_display, displays, printable, say
+from expander.cli.output.table import fit, width_of
 
 REFRESH_SECONDS: Final = 0.2
 """Time between two drawings."""
@@ -27,8 +28,20 @@ REFRESH_SECONDS: Final = 0.2
 RATE_WINDOW_SECONDS: Final = 15.0
 """The time over which the rate is measured."""
 
-BAR_WIDTH: Final = 20
-"""Characters of the bar."""
+MAX_BAR_WIDTH: Final = 20
+MIN_BAR_WIDTH: Final = 6
+"""Characters of the bar; it takes the room that is left."""
+
+ROOM: Final = 3
+"""Columns that stay free, so that the ``^C`` of a terminal does not wrap the line."""
+
+FIRST_LINE_SECONDS: Final = 5.0
+"""Without a terminal: seconds until the first line; the time to the next one doubles."""
+
+LAST_LINE_SECONDS: Final = 300.0
+"""The longest time between two lines."""
+
+SWITCH: Final = "EXPANDER_PROGRESS"
 
 
 class Display:
@@ -36,35 +49,54 @@ class Display:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._height = 0
-        self.is_live = stream is not None and stream.isatty()
+        self._shown: list[str] = []
+        self._visible = False
+        self.is_live = stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal now."""
+        with suppress(OSError, ValueError):
+            columns, rows = os.get_terminal_size(self._stream.fileno())
+            if columns and rows:
+                return columns, rows
+        return shutil.get_terminal_size()
 
     def draw(self, lines: Sequence[str]) -> None:
         """Show these lines in place of those before; what does not fit is cut."""
         if not self.is_live:
             return
-        width, height = shutil.get_terminal_size()
-        shown = [fit(printable(line).replace("\n", " "), width - 1) for line in lines[: height - 1]]
-        with above_display(), suppress(OSError):
-            self._stream.write("\n".join(shown))
-            self._stream.flush()
-            self._height = len(shown)
+        width, height = self.size()
+        shown = [fit(printable(line).replace("\n", " "), width - ROOM) for line in lines[: height - 1]]
+        if shown == self._shown and self._visible:
+            return
+        with above_display():
+            self._shown = shown
 
     def clear(self) -> None:
         """Take the lines away."""
-        if self._height:
-            up = f"\x1b[{self._height - 1}A" if self._height > 1 else ""
-            self._height = 0
-            with suppress(OSError):
-                self._stream.write(f"\r{up}\x1b[J")
-                self._stream.flush()
+        if self._visible:
+            self._visible = False
+            width, _ = self.size()  # a terminal that has become narrower has wrapped them
+            rows = sum(max(1, -(-width_of(line) // width)) for line in self._shown)
+            up = f"\x1b[{rows - 1}A" if rows > 1 else ""
+            self._put(f"\r{up}\x1b[J")
+
+    def show(self) -> None:
+        """Show the lines that were drawn last, below what was printed meanwhile."""
+        if self._shown:
+            self._visible = True
+            self._put("\n".join(self._shown))
 
     def keep(self) -> None:
         """Leave the lines as they are: what follows goes below."""
-        if self._height:
-            self._stream.write("\n")
+        if self._visible:
+            self._put("\n")
+        self._visible, self._shown = False, []
+
+    def _put(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
             self._stream.flush()
-            self._height = 0
 
     def __enter__(self) -> Self:
         displays.append(self)
@@ -77,7 +109,10 @@ class Display:
 
 @dataclass(slots=True)
 class Step:
-    """How far a command is: ``done`` of ``total`` (None: not known), and more parts of the line."""
+    """How far a command is: ``done`` of ``total`` (None: not known), and more parts of the line.
+
+    The first parts are the most important: where there is no room the others are left out.
+    """
 
     done: int
     total: int | None = None
@@ -87,62 +122,106 @@ class Step:
 
 
 class Progress:
-    """One line on the terminal of standard error: a bar, counts, rate, the time so far and that to come.
+    """How far a command is: a line at the bottom of the terminal of standard error, else one now and then.
 
-    ``step`` is asked, in a thread, before each drawing.
+    ``step`` is asked, in a thread, before each line. The variable EXPANDER_PROGRESS=never switches it off.
     """
 
     def __init__(self, step: Callable[[], Step | None]) -> None:
         self._step = step
         self._display = Display(sys.stderr)
-        self._since = time.monotonic()
-        self._recent: deque[tuple[float, int]] = deque()
+        self._line = ProgressLine(time.monotonic())
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._draw, daemon=True)
+        self._thread = threading.Thread(
+            target=self._draw if self._display.is_live else self._say, daemon=True
+        )
+        self._is_on = sys.stderr is not None and os.environ.get(SWITCH) != "never"
 
     def __enter__(self) -> Self:
-        if self._display.is_live:
-            self._display.__enter__()
+        if self._is_on:
+            if self._display.is_live:
+                self._display.__enter__()
             self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        if self._display.is_live:
+        if self._is_on:
             self._thread.join()
-            self._display.__exit__()
+            if self._display.is_live:
+                self._display.__exit__()
 
     def _draw(self) -> None:
         while not self._over.wait(REFRESH_SECONDS):
             step = self._step()
             if step is not None:
-                self._display.draw([self._line(step, time.monotonic())])
+                width, _ = self._display.size()
+                self._display.draw([self._line.text(step, time.monotonic(), width - ROOM)])
 
-    def _line(self, step: Step, now: float) -> str:
-        parts = [f"{step.done:,}/{step.total:,}" if step.total else f"{step.done:,}", *step.parts]
+    def _say(self) -> None:
+        pause = FIRST_LINE_SECONDS
+        while not self._over.wait(pause):
+            pause = min(2 * pause, LAST_LINE_SECONDS)
+            step = self._step()
+            if step is not None:
+                say(self._line.text(step, time.monotonic()))
+
+
+class ProgressLine:
+    """The text of the line; ``since`` is when the command began."""
+
+    def __init__(self, since: float) -> None:
+        self._since = since
+        self._recent: deque[tuple[float, int]] = deque([(since, 0)])
+        self._first: int | None = None
+
+    def text(self, step: Step, now: float, width: int | None = None) -> str:
+        """The line at ``now``, with a bar and in ``width`` columns if there is a terminal.
+
+        Rate, remaining time, reason, elapsed time and the last parts are left out, in this order, where they
+        do not fit.
+        """
         rate = self._rate(step.done, now)
-        if rate:
-            parts.append(f"{rate:,.0f}/s" if rate >= 1 else f"{rate:.2f}/s")
-        parts.append(clock(now - self._since))
-        if step.total and rate and step.done < step.total:
-            parts.append(f"{span((step.total - step.done) / rate)} left")
-        drawn = f"{bar(step.done, step.total)} " if step.total else ""
-        return drawn + ", ".join(parts) + (f" ({step.why})" if step.why else "")
+        count = f"{step.done:,}/{step.total:,} done" if step.total else f"{step.done:,} done"
+        left = (step.total - step.done) / rate if step.total and rate and step.done < step.total else None
+        fields = {
+            "count": count,
+            **{f"part {number}": part for number, part in enumerate(step.parts)},
+            "rate": (f"{rate:,.0f}/s" if rate >= 1 else f"{rate:.2f}/s") if rate else "",
+            "elapsed": f"elapsed {clock(now - self._since)}",
+            "left": f"ETA {span(left)}" if left is not None else "",
+            "why": step.why,
+        }
+        parts = [f"part {number}" for number in reversed(range(len(step.parts)))]
+        for name in ("rate", "left", "why", "elapsed", *parts):
+            if width is None or width_of(_joined(fields)) <= width:
+                break
+            fields[name] = ""
+        line = _joined(fields)
+        room = 0 if width is None else min(MAX_BAR_WIDTH, width - width_of(line) - len("[] "))
+        return f"{bar(step.done, step.total, room)} {line}" if step.total and room >= MIN_BAR_WIDTH else line
 
     def _rate(self, done: int, now: float) -> float:
-        """How many a second lately."""
-        self._recent.append((now, done))
-        while now - self._recent[0][0] > RATE_WINDOW_SECONDS:
+        """How many a second lately; what was done before the first look does not count."""
+        if self._first is None:
+            self._first = done
+        self._recent.append((now, done - self._first))
+        while len(self._recent) > 2 and now - self._recent[0][0] > RATE_WINDOW_SECONDS:
             self._recent.popleft()
         since, before = self._recent[0]
-        return (done - before) / max(now - since, REFRESH_SECONDS)
+        return (done - self._first - before) / max(now - since, REFRESH_SECONDS)
 
 
-def bar(done: int, total: int) -> str:
+def _joined(fields: Mapping[str, str]) -> str:
+    why = f" ({fields['why']})" if fields["why"] else ""
+    return ", ".join(text for name, text in fields.items() if text and name != "why") + why
+
+
+def bar(done: int, total: int, width: int) -> str:
     """``[=====>    ]``."""
-    filled = min(BAR_WIDTH, done * BAR_WIDTH // total)
-    head = ">" if filled < BAR_WIDTH else ""
-    return f"[{('=' * filled + head).ljust(BAR_WIDTH)}]"
+    filled = min(width, done * width // total)
+    head = ">" if filled < width else ""
+    return f"[{('=' * filled + head).ljust(width)}]"
 
 
 def clock(seconds: float) -> str:
@@ -160,10 +239,11 @@ def span(seconds: float) -> str:
 
 
 def job_step(counts: Mapping[str, int]) -> Step | None:
-    """How far a run on this machine is, by its Jobs of each state; None before the first counts."""
+    """How far a run on this machine is, by its items of each state; None before the first counts."""
     if not counts:
         return None
-    parts = [f"{counts[state]:,} {state}" for state in ("running", "pending", "failed") if counts[state]]
+    words = {"failed": "failed", "running": "running", "pending": "waiting", "suspended": "suspended"}
+    parts = [f"{counts[state]:,} {word}" for state, word in words.items() if counts.get(state)]
     return Step(counts["succeeded"] + counts["failed"], sum(counts.values()), parts)
 
 

@@ -13,6 +13,7 @@ from expander.run.outcomes import FAILED, JobOutcome, outcome_of
 from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
+    from expander.cli.output.progress import ItemCount
     from expander.run.run import RunEnd
 
 
@@ -35,7 +36,7 @@ class RetryOutput(JobOutput):
         """How often the item was begun, also in earlier runs."""
         return attempt_of(job)
 
-    def summary(self, result: RunEnd) -> None:
+    def summary(self, result: RunEnd, total: ItemCount | None = None) -> None:
         """What became of what was run again."""
         left = {state: result.counts[state] for state in ("running", "pending", "suspended")}
-        super().summary(replace(result, counts=dict(self.counts) | left, before=0))
+        super().summary(replace(result, counts=dict(self.counts) | left, before=0), total)

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from expander.base.errors import ItemError
-from expander.base.text import counted, plural
+from expander.base.dataclass import dataclass
+from expander.base.errors import ContentChanged, ItemError
+from expander.base.text import counted
+from expander.cli.output.failures import Failures
+from expander.cli.output.pod_logs import PodLogs, key_of
+from expander.cli.output.printer import Printer
 from expander.cli.output.progress import Step, job_step
-from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, say
-from expander.cli.output.terminal import harmless
-from expander.group.job_status import job_status
+from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
+from expander.cli.output.titles import item_title
+from expander.kube.objects import Object
 from expander.local.kubelet.pod_files import PodFolders
-from expander.local.logs import last_output
-from expander.manifests.edits import ITEM_ANNOTATION
+from expander.run.item_counts import ItemCounts
+from expander.run.live_logs import LiveLogs
 from expander.run.outcomes import FAILED, JobOutcome, log_files, outcome_of
 from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:
+    from expander.cli.output.progress import ItemCount
     from expander.local.waiting import Waiting
     from expander.manifests.manifest import Manifest
     from expander.run.run import RunEnd
@@ -60,94 +66,105 @@ MAX_OUTPUT_BYTES = 1 << 20
 """Bytes of one container's output that are printed; all of it is in its log file."""
 
 
-def _label(obj: Mapping[str, Any]) -> str:
-    """What people call a Job or pod: its item, else its name."""
-    metadata = obj["metadata"]
-    return str((metadata.get("annotations") or {}).get(ITEM_ANNOTATION) or metadata["name"])
+COUNT_SECONDS: Final = 2.0
+"""How long the summary waits for the number of items of a run that was stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """How the output of a run looks: options of the command."""
+
+    quiet: bool = False
+    raw: bool = False
+    timestamps: bool = False
+    keep_order: bool = False
+    group_output: bool = False
 
 
 class JobOutput(RunReporter):
-    """Prints the output of each Job when it has ended, every line with the Job's name in front.
+    """Prints the output of containers as they write it, every line with its item in front, and what happens.
 
-    With ``lines`` the outcomes are printed there, and no output. ``raw``: a terminal gets it as it is.
+    ``find`` gives a Job by namespace and name. With ``lines`` the outcomes are printed there, and no output.
+    `start` and `finish` enclose the run.
     """
 
     def __init__(
         self,
         out: Output,
         state: Path,
+        find: Callable[[str, str], Object | None],
         errors: ItemErrors,
-        *,
-        quiet: bool,
+        options: OutputOptions,
         lines: OutcomeLines | None = None,
-        raw: bool = False,
     ) -> None:
-        self._errors = errors
-        self._counts: Mapping[str, int] = {}
-        self._safe = sys.stdout.isatty() and not raw
-        self._out = out
         self._folders = PodFolders(state)
-        self._quiet = quiet or lines is not None
+        self._errors = errors
         self._outcomes = lines
-        self._failed: list[tuple[JobOutcome, str, list[str]]] = []
-        self._failures = 0
+        self._shows = lines is None and not options.quiet
+        logs = LiveLogs(
+            keep_order=options.keep_order, grouped=options.group_output, timestamps=options.timestamps
+        )
+        self._printer = Printer(out, logs, safe=sys.stdout.isatty() and not options.raw)
+        self._logs = PodLogs(state, find, self._printer, logs, ordered=options.keep_order)
+        self._failures = Failures(state, find, self._printer, quiet=not self._shows)
+        self._items = ItemCounts()
+        self._counts: Mapping[str, int] = {}
+        self._changed = 0
 
-    def refused(self, error: ItemError) -> None:
+    def start(self) -> None:
+        """Begin to print."""
+        self._printer.start()
+        self._errors.do = self._printer.do
+
+    def submitted(self, namespace: str, name: str, manifest: Manifest) -> None:
         """See `RunReporter`."""
-        self._errors(error)
+        self._items.add((namespace, name), manifest.tree)
+        if self._shows:
+            self._logs.expect((namespace, name), manifest.tree)
 
-    def note(self, text: str) -> None:
+    def pod_changed(self, pod: Object) -> None:
         """See `RunReporter`."""
-        say(text)
+        key, phase = key_of(pod), (pod.get("status") or {}).get("phase")
+        if phase == "Succeeded":
+            self._items.pod_succeeded(key)
+        elif phase == "Failed":
+            self._failures.pod(pod)
+        if self._shows:
+            self._logs.follow(key, pod)
 
-    def waiting(self, waiting: Waiting) -> None:
+    def finished(self, job: Object, pods_of: PodsOf) -> None:
         """See `RunReporter`."""
-        say(waiting.line(_label(waiting.obj)))
-
-    def retried(self, retried: Retried) -> None:
-        """See `RunReporter`."""
-        say(retried.line(_label(retried.job)))
-
-    def progress(self, counts: Mapping[str, int]) -> None:
-        """See `RunReporter`."""
-        self._counts = dict(counts)
-
-    def step(self) -> Step | None:
-        """How far the run is."""
-        return job_step(self._counts)
-
-    def finished(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
-        """A Job has ended: print what its pods wrote."""
+        key = job["metadata"]["namespace"], job["metadata"]["name"]
         failed = outcome_of(job, ()).state == FAILED
-        if self._quiet and not failed and self._outcomes is None:
-            return
-        pods = pods_of()
+        is_known = not self._shows or self._logs.has_seen(key, job)
+        pods = () if is_known and not failed and self._outcomes is None else pods_of()
         outcome = outcome_of(job, pods)
+        self._items.end(key, job, outcome.state, list(log_files(self._folders, pods)) if failed else ())
         if self._outcomes is not None:
             self._put(self._outcomes, job, outcome)
-            if not failed:
-                return
-        lines = list(self._lines(pods, outcome.name))
-        if not self._quiet:
-            shown = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
-            self._out.write(harmless(shown) if self._safe else shown)
-        if failed:
-            self._failures += 1
-            if len(self._failed) < MAX_ERRORS:
-                words = job_status(job, pods, {}).summary
-                self._failed.append((outcome, words, lines[-LAST_LINES:] if self._quiet else []))
+        then = self._failures.job(job, pods) if failed else None
+        if self._shows:
+            self._logs.end(key, job, pods, then)
+        elif then is not None:
+            self._printer.do(then)
 
-    def kept(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
-        """A Job had ended in an earlier run: only its outcome is told."""
+    def kept(self, job: Object, pods_of: PodsOf) -> None:
+        """See `RunReporter`: only its outcome is told."""
+        key, state = (job["metadata"]["namespace"], job["metadata"]["name"]), outcome_of(job, ()).state
+        failed = state == FAILED
+        self._items.end(key, job, state, list(log_files(self._folders, pods_of())) if failed else ())
         if self._outcomes is not None:
             self._put(self._outcomes, job, outcome_of(job, pods_of()))
+        if self._shows:
+            self._logs.end(key, job, (), None)
 
-    def attempts(self, job: Mapping[str, Any], outcome: JobOutcome) -> int:
+    def attempts(self, job: Object, outcome: JobOutcome) -> int:
         """The attempts that the JSON of an outcome tells."""
         return outcome.attempts
 
-    def _put(self, lines: OutcomeLines, job: Mapping[str, Any], outcome: JobOutcome) -> None:
-        lines.put(
+    def _put(self, lines: OutcomeLines, job: Object, outcome: JobOutcome) -> None:
+        put = partial(
+            lines.put,
             outcome.name,
             outcome.namespace,
             outcome.item or None,
@@ -156,41 +173,60 @@ class JobOutput(RunReporter):
             attempts=self.attempts(job, outcome),
             message=outcome.message,
         )
+        self._printer.do(put)
 
-    def _lines(self, pods: Sequence[Mapping[str, Any]], job: str) -> Iterator[str]:
-        """The output of the last start of each container, every line with its origin in front."""
-        for pod in pods:
-            last = {log.container: log.path for log in log_files(self._folders, [pod])}
-            index = pod["metadata"]["labels"].get("batch.kubernetes.io/job-completion-index")
-            who = (
-                job if len(pods) == 1 else f"{job}-{index}" if index is not None else pod["metadata"]["name"]
-            )
-            for name, path in last.items():
-                mark = who if len(last) == 1 else f"{who} {name}"
-                for line in last_output(path, MAX_OUTPUT_BYTES).decode(errors="replace").splitlines():
-                    yield f"[{mark}] {line}"
+    def refused(self, error: ItemError) -> None:
+        """See `RunReporter`."""
+        self._changed += isinstance(error, ContentChanged)
+        self._errors(error)
 
-    def finish(self, *, interrupted: bool) -> None:
-        """Hand everything to the system."""
-        if self._outcomes is not None:
-            self._outcomes.finish(interrupted=interrupted)
-        self._out.finish()
+    def note(self, text: str) -> None:
+        """See `RunReporter`."""
+        self._printer.say(text)
 
-    def summary(self, result: RunEnd) -> None:
-        """What became of the batch, and which Jobs failed."""
-        for outcome, words, lines in self._failed:
-            item = f" (item {outcome.item!r})" if outcome.item else ""
-            say(f"failed: {outcome.name}{item}: {words}")
-            for line in lines:
-                say(f"  {line}")
-        if self._failures > len(self._failed):
-            more = self._failures - len(self._failed)
-            say(f"failed: {more:,} more {plural('Job', more)}")
-        counts = result.counts
-        parts = [f"{counts['succeeded']:,} complete", f"{counts['failed']:,} failed"]
+    def waiting(self, waiting: Waiting) -> None:
+        """See `RunReporter`."""
+        self._printer.say(waiting.line(item_title(waiting.obj)))
+
+    def retried(self, retried: Retried) -> None:
+        """See `RunReporter`."""
+        self._printer.say(retried.line(item_title(retried.job)))
+
+    def progress(self, counts: Mapping[str, int]) -> None:
+        """See `RunReporter`."""
+        self._printer.check()
+        self._counts = self._items.counts(counts)
+        self._logs.end_failed_indexes()
+        self._failures.tick()
+
+    def step(self) -> Step | None:
+        """How far the run is."""
+        return job_step(self._counts)
+
+    def finish(self) -> None:
+        """Print what is left. Raises ClosedPipe when the reader of the output has gone, OutputError."""
+        self._failures.tick(over=True)
+        self._printer.finish()
+        self._errors.do = None
+
+    def summary(self, result: RunEnd, total: ItemCount | None = None) -> None:
+        """What became of the items; ``total`` is asked how many were given if not all have been expanded."""
+        refused = self._errors.count - self._changed
+        given = (total.wait(COUNT_SECONDS) or 0) if total is not None and not result.exhausted else 0
+        unread = max(0, given - self._items.given - refused)
+        counts = self._items.counts(result.counts)
+        noun = "item" if self._items.of_items or refused or unread else "Job"
+        names = f" ({self._failures.names})" if self._failures.names else ""
+        parts = [f"{counts['succeeded']:,} complete"]
+        parts.append(f"{counts['failed']:,} failed{names}")
         for state in ("running", "pending", "suspended"):
             if counts[state]:
                 parts.append(f"{counts[state]:,} {state}")
+        parts += [f"{refused:,} refused"] if refused else []
+        parts += [f"{unread:,} not expanded"] if unread else []
+        jobs = sum(result.counts.values())
+        count = sum(counts.values())
+        whole = f" in {counted(jobs, 'Job')}" if jobs != count else ""
         before = f" ({result.before:,} before this run)" if result.before else ""
         stopped = f"; {result.stopped}" if result.stopped else ""
-        say(f"{counted(sum(counts.values()), 'Job')}: {', '.join(parts)}{before}{stopped}")
+        say(f"{counted(count + refused + unread, noun)}{whole}: {', '.join(parts)}{before}{stopped}")

@@ -8,7 +8,8 @@ import sys
 from _thread import RLock
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any, Final, Protocol
 
 import click
@@ -25,6 +26,9 @@ class Clearable(Protocol):
     def clear(self) -> None:
         """Take the lines away."""
 
+    def show(self) -> None:
+        """Show them again."""
+
 
 displays: list[Clearable] = []
 """The displays that are live."""
@@ -38,7 +42,11 @@ def above_display() -> Iterator[None]:
     with _lock:
         for display in displays:
             display.clear()
-        yield
+        try:
+            yield
+        finally:
+            for display in displays:
+                display.show()
 
 
 def show_error(error: ExpanderError) -> None:
@@ -87,14 +95,15 @@ class Output:
         from expander.sinks.stream import StreamSink
 
         self._sink = StreamSink(sys.stdout.buffer)
+        self._is_terminal = sys.stdout.isatty()
 
     def put(self, text: str) -> None:
         """Write some text; a terminal sees it at once."""
         self.write(text.encode("utf-8", "backslashreplace"))
 
     def write(self, data: bytes) -> None:
-        """Write some bytes as they are."""
-        with above_display():
+        """Write some bytes as they are. What is no terminal may wait for its reader; messages do not."""
+        with above_display() if self._is_terminal else nullcontext():
             self._sink.write(data)
 
     def finish(self) -> None:
@@ -103,17 +112,25 @@ class Output:
 
 
 class ItemErrors:
-    """Shows the errors of items as they come, the first `MAX_ERRORS` of them; ``told`` gets each one too."""
+    """Shows the errors of items as they come, the first `MAX_ERRORS` of them; ``told`` gets each one too.
+
+    ``do`` calls what prints, in another thread if need be; None: it is called at once.
+    """
 
     def __init__(self, told: Callable[[ItemError], None] | None = None) -> None:
         self._told = told
         self.count = 0
+        self.do: Callable[[Callable[[], None]], None] | None = None
 
     def __call__(self, error: ItemError) -> None:
         self.count += 1
+        show = partial(self._show, error, self.count)
+        show() if self.do is None else self.do(show)
+
+    def _show(self, error: ItemError, number: int) -> None:
         if self._told is not None:
             self._told(error)
-        if self.count <= MAX_ERRORS:
+        if number <= MAX_ERRORS:
             show_error(error)
 
     def finish(self) -> None:

@@ -104,15 +104,18 @@ class ContainerLog:
     def write(self, stream: bytes, data: bytes) -> None:
         """Append what came from a stream."""
         data = self._parts[stream] + data
-        *lines, rest = data.split(b"\n")
-        head = b"%b %b " % (_now(), stream)
-        if len(data) <= PART_BYTES:
-            records = [b"%bF %b\n" % (head, line) for line in lines]
+        end = data.rfind(b"\n") + 1
+        rest, head = data[end:], b"%b %b " % (_now(), stream)
+        records: list[bytes] = []
+        if len(data) <= PART_BYTES or max(map(len, lines := data.split(b"\n"))) <= PART_BYTES:
+            if end:
+                begin = head + b"F "
+                records.append(begin + data[: end - 1].replace(b"\n", b"\n" + begin) + b"\n")
         else:
-            records = []
-            for line in lines:
+            for line in lines[:-1]:
                 line = _cut(records, head, line, 1)
                 records.append(b"%bF %b\n" % (head, line))
+        if len(data) > PART_BYTES:
             rest = _cut(records, head, rest, 0)
         self._parts[stream] = rest
         if records:

@@ -1,0 +1,106 @@
+"""How many items the Jobs of a run stand for, and what became of them.
+
+A Job is one item unless it has indexes, or its annotation says how many items were put into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from expander.base.regex import regex
+from expander.kube import index_sets
+from expander.kube.objects import Object
+from expander.local.logs import last_output
+from expander.manifests.edits import ITEM_ANNOTATION
+from expander.manifests.rerun import COUNT_ANNOTATION
+from expander.run.outcomes import COMPLETE, LogFile
+
+CHUNK_LOG_BYTES: Final = 4 << 20
+"""So much of the end of a failed chunk's log is looked at."""
+
+_CHUNK_LINE: Final = regex(rb"(?m)^\[expander\] index ([0-9]+) exit ([0-9]+): ")
+
+
+def item_count(job: Object) -> int:
+    """How many items a Job, as sent or as stored, stands for."""
+    spec = job.get("spec") or {}
+    text = (job["metadata"].get("annotations") or {}).get(COUNT_ANNOTATION, "")
+    if isinstance(text, str) and text.isdecimal():
+        return max(int(text), 1)
+    completions = spec.get("completions") if spec.get("completionMode") == "Indexed" else 1
+    return max(completions, 1) if isinstance(completions, int) else 1
+
+
+def has_item(job: Object) -> bool:
+    """Whether a Job was made of items."""
+    return ITEM_ANNOTATION in (job["metadata"].get("annotations") or {})
+
+
+def completed_items(job: Object, state: str, logs: Sequence[LogFile]) -> int:
+    """How many items of a Job that has ended are complete; ``logs`` are its own, the latest last."""
+    count, spec, status = item_count(job), job.get("spec") or {}, job.get("status") or {}
+    if state == COMPLETE:
+        return count
+    if spec.get("completionMode") == "Indexed":
+        return index_sets.total(index_sets.parse(status.get("completedIndexes"), count))
+    if count > 1 and spec.get("completions") == count:
+        return min(int(status.get("succeeded") or 0), count)
+    return _done_in_chunk(logs[-1], count) if count > 1 and logs else 0
+
+
+def _done_in_chunk(log: LogFile, count: int) -> int:
+    """The items of a chunk that its last run says are complete."""
+    codes = dict(_CHUNK_LINE.findall(last_output(log.path, CHUNK_LOG_BYTES)))
+    return min(sum(int(code) == 0 for code in codes.values()), count)
+
+
+class ItemCounts:
+    """Turns counts of Jobs by state into counts of items."""
+
+    def __init__(self) -> None:
+        self.of_items = False
+        """Whether a Job was made of an item: else people speak of Jobs."""
+        self.given = 0
+        """Items of the Jobs of the batch."""
+        self._open: dict[tuple[str, str], int] = {}
+        self._more = dict.fromkeys(("pending", "succeeded", "failed"), 0)
+        self._done: dict[tuple[str, str], int] = {}
+        """Pods that have succeeded, of open Jobs each of whose pods does one item."""
+
+    def add(self, key: tuple[str, str], job: Object) -> None:
+        """A Job of the batch, not ended yet."""
+        self.of_items = self.of_items or has_item(job)
+        count = item_count(job)
+        self.given += count
+        if count > 1:
+            self._open[key] = count
+            self._more["pending"] += count - 1
+            if (job.get("spec") or {}).get("completions") == count:
+                self._done[key] = 0
+
+    def pod_succeeded(self, key: tuple[str, str]) -> None:
+        """A pod of a Job has succeeded; told once for each pod."""
+        if key in self._done:
+            self._done[key] += 1
+
+    def end(self, key: tuple[str, str], job: Object, state: str, logs: Sequence[LogFile]) -> None:
+        """A Job has ended, in this run or before."""
+        self.of_items = self.of_items or has_item(job)
+        count = item_count(job)
+        if count == 1:
+            return
+        self._done.pop(key, None)
+        if self._open.pop(key, None) is not None:
+            self._more["pending"] -= count - 1
+        complete = completed_items(job, state, logs)
+        self._more["succeeded"] += complete - (state == COMPLETE)
+        self._more["failed"] += count - complete - (state != COMPLETE)
+
+    def counts(self, jobs: Mapping[str, int]) -> dict[str, int]:
+        """The items by state; ``jobs`` are the Jobs."""
+        found = {state: count + self._more.get(state, 0) for state, count in jobs.items()}
+        done = sum(self._done.values())
+        found["succeeded"] += done
+        found["pending"] = max(found["pending"] - done, 0)
+        return found
