@@ -37,8 +37,11 @@ def has_item(job: Object) -> bool:
     return ITEM_ANNOTATION in (job["metadata"].get("annotations") or {})
 
 
-def completed_items(job: Object, state: str, logs: Sequence[LogFile]) -> int:
-    """How many items of a Job that has ended are complete; ``logs`` are its own, the latest last."""
+def completed_items(job: Object, state: str, logs: Sequence[LogFile]) -> int | None:
+    """How many items of a Job that has ended are complete, None if that is not known.
+
+    ``logs`` are its own, the latest last.
+    """
     count, spec, status = item_count(job), job.get("spec") or {}, job.get("status") or {}
     if state == COMPLETE:
         return count
@@ -46,13 +49,13 @@ def completed_items(job: Object, state: str, logs: Sequence[LogFile]) -> int:
         return index_sets.total(index_sets.parse(status.get("completedIndexes"), count))
     if count > 1 and spec.get("completions") == count:
         return min(int(status.get("succeeded") or 0), count)
-    return _done_in_chunk(logs[-1], count) if count > 1 and logs else 0
+    return _done_in_chunk(logs[-1]) if count > 1 and logs else None
 
 
-def _done_in_chunk(log: LogFile, count: int) -> int:
-    """The items of a chunk that its last run says are complete."""
+def _done_in_chunk(log: LogFile) -> int | None:
+    """The items of a chunk that its last run says are complete; None for a log without such words."""
     codes = dict(_CHUNK_LINE.findall(last_output(log.path, CHUNK_LOG_BYTES)))
-    return min(sum(int(code) == 0 for code in codes.values()), count)
+    return sum(int(code) == 0 for code in codes.values()) if codes else None
 
 
 class ItemCounts:
@@ -60,7 +63,7 @@ class ItemCounts:
 
     def __init__(self) -> None:
         self.of_items = False
-        """Whether a Job was made of an item: else people speak of Jobs."""
+        """Whether Jobs were made of items, and it is known what became of those: else people speak of Jobs."""
         self.given = 0
         """Items of the Jobs of the batch."""
         self._open: dict[tuple[str, str], int] = {}
@@ -93,7 +96,9 @@ class ItemCounts:
         self._done.pop(key, None)
         if self._open.pop(key, None) is not None:
             self._more["pending"] -= count - 1
-        complete = completed_items(job, state, logs)
+        if (complete := completed_items(job, state, logs)) is None:
+            self.of_items = False
+            return
         self._more["succeeded"] += complete - (state == COMPLETE)
         self._more["failed"] += count - complete - (state != COMPLETE)
 

@@ -70,7 +70,8 @@ class Failures:
             return None
         status = job_status(job, pods, {})
         who = title if title == name else f"{title} (Job {name})"
-        why = [status.explanation, "" if status.cause else status.message, status.detail]
+        message = "" if status.cause and status.reason == "BackoffLimitExceeded" else status.message
+        why = [status.explanation, message, status.detail]
         return partial(self._tell, ["failed", who, *why], pods)
 
     def tick(self, *, over: bool = False) -> None:

@@ -215,7 +215,6 @@ class JobOutput(RunReporter):
         given = (total.wait(COUNT_SECONDS) or 0) if total is not None and not result.exhausted else 0
         unread = max(0, given - self._items.given - refused)
         counts = self._items.counts(result.counts)
-        noun = "item" if self._items.of_items or refused or unread else "Job"
         names = f" ({self._failures.names})" if self._failures.names else ""
         parts = [f"{counts['succeeded']:,} complete"]
         parts.append(f"{counts['failed']:,} failed{names}")
@@ -226,6 +225,7 @@ class JobOutput(RunReporter):
         parts += [f"{unread:,} not expanded"] if unread else []
         jobs = sum(result.counts.values())
         count = sum(counts.values())
+        noun = "item" if self._items.of_items or refused or unread or count != jobs else "Job"
         whole = f" in {counted(jobs, 'Job')}" if jobs != count else ""
         before = f" ({result.before:,} before this run)" if result.before else ""
         stopped = f"; {result.stopped}" if result.stopped else ""
