@@ -63,7 +63,7 @@ class ItemCounts:
 
     def __init__(self) -> None:
         self.of_items = False
-        """Whether Jobs were made of items, and it is known what became of those: else people speak of Jobs."""
+        """Whether Jobs were made of items, and what became of those is known: else people speak of Jobs."""
         self.given = 0
         """Items of the Jobs of the batch."""
         self._open: dict[tuple[str, str], int] = {}
