@@ -11,7 +11,8 @@ from typing import Any, Final
 from expander.cli.output.table import one_line
 from expander.group.attempts import container_names
 from expander.group.records import part_count, part_number
-from expander.manifests.edits import ITEM_ANNOTATION
+from expander.items.keys import item_key
+from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.rerun import COUNT_ANNOTATION, item_at
 
 COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
@@ -19,9 +20,6 @@ MAX_PREFIX: Final = 60
 """Characters of a prefix."""
 PREFIX_END: Final = 20
 """So many of them are the end of a title that is longer."""
-
-MAX_ITEM: Final = 40
-"""Characters of an item that stands for its Job."""
 
 
 def has_colour() -> bool:
@@ -43,14 +41,13 @@ def prefix(title: str, coloured: bool) -> bytes:
 
 
 def item_title(job: Mapping[str, Any], index: int = -1) -> str:
-    """What people call a Job, or an index of one: its item if that is short, else its name."""
+    """What people call a Job, or an index of one: the key of its item, else its name."""
     metadata = job["metadata"]
     annotations = metadata.get("annotations") or {}
     own = item_at(annotations, index) if index >= 0 else None
     item = own or ("" if COUNT_ANNOTATION in annotations else annotations.get(ITEM_ANNOTATION, ""))
-    if not 0 < len(item) <= MAX_ITEM or item[0] in "{[":
-        own, item = None, str(metadata["name"])
-    return item if index < 0 or own else f"{item}/{index}"
+    name = item_key(item, annotations.get(KEY_ANNOTATION, "")) or str(metadata["name"])
+    return name if index < 0 or own else f"{name}/{index}"
 
 
 def part_of(job: Mapping[str, Any], pod: Mapping[str, Any]) -> int:
