@@ -19,7 +19,7 @@ from expander.cli.options.group import group_options, source_of, wanted_of
 from expander.cli.options.params import Duration, filled
 from expander.cli.output.streams import Output, say, show_error
 from expander.cli.output.terminal import harmless
-from expander.cli.output.titles import has_colour, prefix
+from expander.cli.output.titles import has_color, prefix
 
 if TYPE_CHECKING:
     from expander.group.logs import ContainerRun, LogSelection
@@ -51,13 +51,13 @@ class LogOutput:
 
     def __init__(self, *, raw: bool = False) -> None:
         self._out = Output()
-        self._coloured = has_colour()
+        self._colored = has_color()
         self._safe = sys.stdout.isatty() and not raw
         self.failures = 0
 
     def prefix(self, title: str) -> bytes:
         """What stands before the lines of a log."""
-        return prefix(title, self._coloured)
+        return prefix(title, self._colored)
 
     def put(self, said: object) -> None:
         """Print a block; an error goes to standard error."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from expander.base.dataclass import dataclass
 from expander.cli.output.printer import Printer
-from expander.cli.output.titles import container_title, has_colour, item_title, part_of, prefix
+from expander.cli.output.titles import container_title, has_color, item_title, part_of, prefix
 from expander.group.records import ended_parts, part_count
 from expander.kube.objects import Object, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFolders
@@ -57,7 +57,7 @@ class PodLogs:
         self._printer = printer
         self._logs = logs
         self._ordered = ordered
-        self._coloured = has_colour()
+        self._colored = has_color()
         self._pods: dict[str, _Followed] = {}
         self._by_job: dict[Key, list[str]] = {}
         self._failing: set[Key] = set()
@@ -80,7 +80,7 @@ class PodLogs:
             starts = restarts + (ended or "running" in state or bool(status.get("lastState")))
             while len(logs) < starts:
                 title = container_title(known.title, known.attempt, pod, name)
-                logs.append(Log(files.log(name, len(logs)), prefix(title, self._coloured)))
+                logs.append(Log(files.log(name, len(logs)), prefix(title, self._colored)))
                 self._printer.do(partial(self._logs.begin, known.unit, logs[-1]))
             for log in logs if over or ended else logs[:restarts]:
                 if not log.told_end:

@@ -26,7 +26,7 @@ SLOW_READER_SECONDS: Final = 5.0
 
 
 class Printer:
-    """Writes to ``out``; ``safe``: a terminal that gets nothing but text and colours.
+    """Writes to ``out``; ``safe``: a terminal that gets nothing but text and colors.
 
     What it is told to do is done in this order, and never holds up the caller. A context manager.
     """

@@ -15,28 +15,28 @@ from expander.items.keys import item_key
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.rerun import COUNT_ANNOTATION, item_at
 
-COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+COLORS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 MAX_PREFIX: Final = 60
 """Characters of a prefix."""
 PREFIX_END: Final = 20
 """So many of them are the end of a title that is longer."""
 
 
-def has_colour() -> bool:
-    """Whether standard output is a terminal that shows colours, and the user wants them."""
+def has_color() -> bool:
+    """Whether standard output is a terminal that shows colors, and the user wants them."""
     dumb = os.environ.get("TERM") == "dumb" or bool(os.environ.get("NO_COLOR"))
     return sys.stdout.isatty() and not dumb
 
 
-def prefix(title: str, coloured: bool) -> bytes:
-    """What stands before the lines of a log; the colour is that of the title up to ``#``."""
+def prefix(title: str, colored: bool) -> bytes:
+    """What stands before the lines of a log; the color is that of the title up to ``#``."""
     text = one_line(title)
     if len(text) > MAX_PREFIX:  # the end tells indexes, attempts and containers apart
         text = f"{text[: MAX_PREFIX - PREFIX_END - 3]}...{text[-PREFIX_END:]}"
     text = f"[{text}]"
-    if coloured:
+    if colored:
         name = title.split(" #")[0].encode("utf-8", "replace")
-        text = f"\x1b[{COLOURS[zlib.crc32(name) % len(COLOURS)]}m{text}\x1b[0m"
+        text = f"\x1b[{COLORS[zlib.crc32(name) % len(COLORS)]}m{text}\x1b[0m"
     return f"{text} ".encode("utf-8", "backslashreplace")
 
 

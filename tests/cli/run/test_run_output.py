@@ -146,13 +146,13 @@ def test_output_and_the_live_area_never_share_a_row(columns: int) -> None:
     assert "\x1b[3" not in terminal.raw
 
 
-def test_items_have_colours_on_a_terminal_that_stay_the_same() -> None:
+def test_items_have_colors_on_a_terminal_that_stay_the_same() -> None:
     terminal = Terminal(command("echo x", "a", "b"), 80)
     assert terminal.run() == 0
     assert set(re.findall(r"\x1b\[(\d+)m\[(\w)\]\x1b\[0m", terminal.raw)) == {("92", "a"), ("33", "b")}
 
 
-def test_a_dumb_terminal_gets_neither_colours_nor_a_live_area() -> None:
+def test_a_dumb_terminal_gets_neither_colors_nor_a_live_area() -> None:
     terminal = Terminal(command("echo x; sleep 0.5", "a"), 80, TERM="dumb")
     assert terminal.run() == 0
     assert "\x1b" not in terminal.raw
