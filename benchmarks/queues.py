@@ -25,7 +25,7 @@ from tests.queues.brokers import RabbitServer, RedisServer
 from tests.queues.crowd import EXPANDER
 
 STEPS = 2000
-"""Items whose lease and completion are timed without a command."""
+"""At most so many items are taken and completed without a command."""
 
 
 def timed(what: str, count: int, run: Callable[[], object]) -> float:
@@ -39,20 +39,21 @@ def timed(what: str, count: int, run: Callable[[], object]) -> float:
 
 def queue_steps(url: str, items: int, commands: int) -> None:
     """Fill, fill again, take and complete, and a worker with a command."""
+    steps = min(items, STEPS)
     with closing(open_queue(url, "bench")) as queue:
 
         def fill(count: int = items) -> None:
             queue.fill((message.Message.of(f"item {number}") for number in range(count)), "", False)
 
         def work() -> None:
-            for _ in range(STEPS):
+            for _ in range(steps):
                 lease = queue.take(60, None)
                 assert lease is not None
                 assert queue.complete(lease)
 
         timed("fill", items, fill)
         timed("fill again: nothing to add", items, fill)
-        timed("take and complete, one worker", STEPS, work)
+        timed("take and complete, one worker", steps, work)
         list(queue.drain(failed_only=False))
         fill(commands)
     words = [EXPANDER, "queue", "work", "--url", url, "--queue", "bench", "--", "true"]

@@ -119,7 +119,7 @@ def first_container(folder: Path, rounds: int) -> None:
         start = time.time()
         subprocess.run(expander(state, str(path)), check=True, stdout=subprocess.DEVNULL)
         (log,) = state.rglob("*_main_0.log")
-        waits.append((float(log.read_text()) - start) * 1000)
+        waits.append((float(log.read_text().split()[-1]) - start) * 1000)
     middle = statistics.median(waits[1:])
     print(f"first container after {middle:.0f} ms (goal 150 ms: {'' if middle <= 150 else 'NOT '}reached)")
 

@@ -117,7 +117,7 @@ def ways_of(folder: Path, kubeconfig: str, server: str, jobs: int, *again: str) 
 
         return way
 
-    config = ["--kubeconfig", kubeconfig, "--no-tls"]
+    config = ["--kubeconfig", kubeconfig]
     state = str(folder / "journals")
     loop = (sys.executable, "-c", LOOP, urlsplit(server).netloc, str(folder / "jobs.jsonl"), *again)
     return {

@@ -39,11 +39,11 @@ class ApiOperations:
         """Store valid manifests of any kind; durable on return. ``namespace`` is for those that name none."""
         found = []
         for number, obj in enumerate(objects, 1):
-            told = create_object(
+            stored, told = create_object(
                 self._control.store, obj, self._clock(), namespace=namespace, admit=self._control.admit
             )
             if told.outcome == "created":
-                self._control.arrived(told.stored)
+                self._control.arrived(stored)
             found.append(told)
             if number % COMMIT_EVERY == 0:
                 self._control.commit()

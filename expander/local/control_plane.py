@@ -322,11 +322,11 @@ class ControlPlane:
 
     def create_job(self, job: Object, now: float) -> Object | None:
         """Create a Job, or what belongs to one, for a controller; None when there is one of that name."""
-        told = create_object(self.store, job, now, admit=self.admit)
-        if told.outcome != "created":
-            return None
-        self.arrived(told.stored)
-        return told.stored
+        made, told = create_object(self.store, job, now, admit=self.admit)
+        if told.outcome == "created":
+            self.arrived(made)
+            return made
+        return None
 
     def enqueue_job(self, uid: str, *, at_once: bool) -> None:
         """Something about a pod of this Job has changed."""

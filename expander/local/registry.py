@@ -81,7 +81,7 @@ class CreateResult(NamedTuple):
     """What became of one object that came in.
 
     ``unchanged``: an object of that name with the same content is there already; ``exists``: one with other
-    content is, and stays. ``stored`` is the object that is there then.
+    content is, and stays. ``there`` is the object that was there.
     """
 
     kind: str
@@ -89,7 +89,7 @@ class CreateResult(NamedTuple):
     name: str
     uid: str
     outcome: Outcome
-    stored: Object
+    there: Object | None = None
 
 
 def create_object(
@@ -99,8 +99,8 @@ def create_object(
     *,
     namespace: str = "default",
     admit: Callable[[Object], Object],
-) -> CreateResult:
-    """Store ``obj``, a valid manifest, unless one of its name is there.
+) -> tuple[Object, CreateResult]:
+    """Store ``obj``, a valid manifest, unless one of its name is there; the object that is there then.
 
     ``now`` is Unix seconds, ``namespace`` that of an object that names none. ``admit`` completes what is new
     or refuses it by an ExpanderError, which is passed on.
@@ -111,13 +111,14 @@ def create_object(
     name = metadata.get("name")
     there = store.get(kind, space, name) if name else None
     if there is not None:
-        return _result(there, "unchanged" if is_unchanged(obj, there, space) else "exists")
+        return there, _result(there, "unchanged" if is_unchanged(obj, there, space) else "exists", there)
     if not name:
         obj = {**obj, "metadata": {**metadata, "name": generated(metadata.get("generateName", ""))}}
     uid = new_uid()
     made = _prepare_for_create(obj, uid, space)
     made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": api_time(now)}
-    return _result(store.put(admit(made), new=True), "created")
+    made = store.put(admit(made), new=True)
+    return made, _result(made, "created")
 
 
 def is_unchanged(obj: Mapping[str, Any], there: Object, namespace: str) -> bool:
@@ -140,10 +141,10 @@ def prepare_for_update(old: Object, new: Object) -> Object:
     return made
 
 
-def _result(obj: Object, outcome: Outcome) -> CreateResult:
+def _result(obj: Object, outcome: Outcome, there: Object | None = None) -> CreateResult:
     metadata = obj["metadata"]
     return CreateResult(
-        obj["kind"], metadata.get("namespace", ""), metadata["name"], metadata["uid"], outcome, obj
+        obj["kind"], metadata.get("namespace", ""), metadata["name"], metadata["uid"], outcome, there
     )
 
 

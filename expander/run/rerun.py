@@ -110,7 +110,8 @@ class EarlierRun:
 
     def _successors(self, manifest: Manifest, told: CreateResult) -> list[Manifest] | None:
         """What takes the place of an object that is there; None when it stays."""
-        there = told.stored
+        there = told.there
+        assert there is not None
         changed, state = told.outcome == "exists", state_left(there)
         if told.kind == "Job":
             self._claim(there, state)

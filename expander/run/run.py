@@ -206,8 +206,8 @@ class Run:
         for manifest, submitted in self._earlier.settle([*zip(manifests, told, strict=True)]):
             if submitted.kind == "Job":
                 self._reporter.submitted(submitted.namespace, submitted.name, manifest)
-                if submitted.outcome == "unchanged":
-                    self._look_at_kept(submitted.stored)
+                if submitted.there is not None:
+                    self._look_at_kept(submitted.there)
             elif submitted.kind == "Pod":
                 self._reporter.submitted(submitted.namespace, submitted.name, manifest)
                 self._expect_pod(submitted.namespace, submitted.name)

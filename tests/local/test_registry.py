@@ -12,7 +12,7 @@ from tests.local.controllers.cluster import Cluster, job
 def test_a_job_that_comes_in_is_as_the_server_would_have_it(cluster: Cluster) -> None:
     (told,) = cluster.submit([job()])
     found = cluster.get("Job", "default", "job")
-    assert told == ("Job", "default", "job", found["metadata"]["uid"], "created", found)
+    assert told == ("Job", "default", "job", found["metadata"]["uid"], "created", None)
     assert found["metadata"]["creationTimestamp"] == "1970-01-12T13:46:40Z"
     assert found["metadata"]["generation"] == 1
     assert found["spec"]["backoffLimit"] == 6
