@@ -35,7 +35,7 @@ from expander.local.runtime.supervisor_client import SupervisorClient
 from expander.local.scheduler import Scheduler
 from expander.local.state import StateFolder
 from expander.local.store.database import Object
-from expander.local.waiting import Waiting, WaitingReporter, failure_reason
+from expander.local.waiting import WAITING_SECONDS, Waiting, WaitingReporter, failure_reason
 
 log = Log("local")
 
@@ -223,10 +223,14 @@ class Executor(ApiOperations):
         """What the runtime could not give the containers so far, a sentence for each kind of lack."""
         return self._supervisor.caveats
 
-    def waiting(self) -> Sequence[Waiting]:
-        """Why pods, and Jobs between two attempts, wait since a second or more; each reason is told once."""
+    def waiting(self, *, at_once: bool = False) -> Sequence[Waiting]:
+        """Why pods, and Jobs between two attempts, wait since a second or more; each reason is told once.
+
+        ``at_once``: also since just now.
+        """
         found = []
-        for uid, job, why in self._control.waiting_pods.take_due(self._clock()):
+        now = self._clock() + (WAITING_SECONDS if at_once else 0.0)
+        for uid, job, why in self._control.waiting_pods.take_due(now):
             if why.reason == "BackOff":
                 why = failure_reason(why.reason, self.owned(uid), self._last_line)
             elif why.reason == "CrashLoopBackOff" and (pod := self._control.store.by_uid(uid)) is not None:

@@ -161,8 +161,7 @@ class Run:
             for pod in self._executor.take_changed_pods():
                 self._pod_changed(pod)
             self._tell_caveats()
-            for waiting in self._executor.waiting():
-                self._reporter.waiting(waiting)
+            self._tell_waiting()
             result.counts = self._counts()
             result.pods = len(self._pods)
             result.before = self._ended_before - _ended_count(self._earlier.counts.again)
@@ -227,6 +226,11 @@ class Run:
         if job_state(job) in FINISHED:
             self._reporter.kept(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
 
+    def _tell_waiting(self, *, at_once: bool = False) -> None:
+        """Report why pods wait."""
+        for waiting in self._executor.waiting(at_once=at_once):
+            self._reporter.waiting(waiting)
+
     def _tell_caveats(self) -> None:
         """Report what the runtime cannot provide."""
         for words in self._executor.caveats[self._caveats :]:
@@ -250,6 +254,7 @@ class Run:
         if self.interrupts > 1:
             return self._stop(result, "interrupted")
         if self._ends_at is not None and self._clock() >= self._ends_at:
+            self._tell_waiting(at_once=True)
             return self._stop(result, "timed out")
         if self._halt is not None and self._halt.reached(counts["succeeded"], counts["failed"]):
             result.stopped = "halted"
