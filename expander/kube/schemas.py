@@ -150,22 +150,6 @@ def field_names(
     return tuple(found.get("properties", ())) if found else ()
 
 
-def list_type(
-    api_version: str, kind: str, path: Sequence[str | int], release: Release = DEFAULT
-) -> str | None:
-    """How server-side apply merges the list at ``path``: ``atomic``, ``set`` or ``map``; None if unsaid."""
-    found = field_schema(api_version, kind, path, release)
-    return found.get("x-kubernetes-list-type") if found else None
-
-
-def list_map_keys(
-    api_version: str, kind: str, path: Sequence[str | int], release: Release = DEFAULT
-) -> tuple[str, ...]:
-    """The fields that tell the elements of the ``map`` list at ``path`` apart; empty for other fields."""
-    found = field_schema(api_version, kind, path, release)
-    return tuple(found.get("x-kubernetes-list-map-keys", ())) if found else ()
-
-
 def field_schema(
     api_version: str, kind: str, path: Sequence[str | int], release: Release = DEFAULT
 ) -> Schema | None:

@@ -10,7 +10,7 @@ import pytest
 
 from expander.base.data_files import folder
 from expander.kube import schemas
-from expander.kube.schemas import FieldType, field_names, field_type, list_map_keys, list_type
+from expander.kube.schemas import FieldType, field_names, field_type
 from expander.kube.versions import RELEASES, Release
 
 JOBS_COME_WITH = ("ConfigMap", "Secret", "Service", "Pod", "ResourceQuota", "List")
@@ -209,10 +209,3 @@ def test_the_names_of_fields_are_known_for_objects_only() -> None:
     assert "restartPolicy" in field_names("batch/v1", "Job", ["spec", "template", "spec"])
     assert field_names("batch/v1", "Job", ["metadata", "labels"]) == ()
     assert field_names("batch/v1", "Job", ["spec", "nothing"]) == ()
-
-
-def test_how_lists_merge_is_known() -> None:
-    assert list_type("batch/v1", "Job", [*CONTAINER, "args"]) == "atomic"
-    assert list_type("batch/v1", "Job", [*CONTAINER, "ports"]) == "map"
-    assert list_map_keys("batch/v1", "Job", [*CONTAINER, "ports"]) == ("containerPort", "protocol")
-    assert list_map_keys("batch/v1", "Job", ["spec"]) == ()

@@ -180,11 +180,6 @@ def too_large(limit: int = MAX_BODY_BYTES) -> Status:
     return failure(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
 
 
-def too_many_requests(message: str, seconds: int = 0) -> Status:
-    """Not now, as for an eviction a disruption budget forbids; ask again after ``seconds``."""
-    return failure(429, "TooManyRequests", message, {"retryAfterSeconds": seconds} if seconds else {})
-
-
 def internal(why: str) -> Status:
     """The server's own fault."""
     return failure(500, "InternalError", f"Internal error occurred: {why}", {"causes": [{"message": why}]})

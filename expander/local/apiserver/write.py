@@ -16,6 +16,7 @@ from expander.local.apiserver import codecs, decode_errors, status
 from expander.local.apiserver.before_create import new_object
 from expander.local.apiserver.codecs import RequestBody
 from expander.local.apiserver.patch.apply import apply_patch
+from expander.local.apiserver.patch.errors import schema_mismatch
 from expander.local.apiserver.patch.json_patch import json_patch, merge_patch
 from expander.local.apiserver.patch.managed_fields import settled, update_managers
 from expander.local.apiserver.patch.strategic import strategic_merge_patch
@@ -154,9 +155,12 @@ class WriteRequest:
             return self._apply(patch)
         old = get_object(self.backend.storage, self.target)
         body = RequestBody(apply_plain_patch(self.target.resource, old, patch, media))
-        obj, warnings = decode_object(self.target.resource, body, field_validation(self.query))
+        validation = field_validation(self.query)
+        obj, unknown = decode_object(self.target.resource, body, "Warn")
+        if unknown and validation == "Strict":
+            raise schema_mismatch(unknown, patch, obj, strategic=media == STRATEGIC)
         check_path(self.target, obj)
-        return self._store(old, obj), warnings
+        return self._store(old, obj), unknown if validation == "Warn" else []
 
     def _apply(self, applied: Any) -> tuple[Object, list[str]]:
         """Server-side apply, which creates what is not there."""

@@ -51,11 +51,6 @@ def test_a_version_from_the_future_is_a_timeout() -> None:
     assert (status["code"], status["details"]["retryAfterSeconds"]) == (504, 1)
 
 
-def test_a_client_is_told_when_to_come_back() -> None:
-    assert statuses.too_many_requests("not now", 10)["details"] == {"retryAfterSeconds": 10}
-    assert statuses.too_many_requests("not now")["details"] == {}
-
-
 def test_what_is_not_there_is_told_apart() -> None:
     assert statuses.no_such_resource()["code"] == 404
     assert statuses.not_acceptable(["a/b"])["message"] == "only the following media types are accepted: a/b"

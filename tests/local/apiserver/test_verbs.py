@@ -94,6 +94,23 @@ def test_an_update_that_changes_nothing_keeps_the_version(server: Server) -> Non
     assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
 
 
+def test_an_unknown_field_of_a_patch_is_a_warning_or_the_patch_is_invalid(server: Server) -> None:
+    server.request("POST", MAPS, config("strict", a="1"))
+    change = {"dat": {"b": "2"}}
+    lax = patch(server, f"{MAPS}/strict", change)
+    assert (lax.code, "dat" in lax.json) == (200, False)
+    for kind, shown in (
+        ("merge-patch+json", 'dat\\":{\\"b'),
+        ("strategic-merge-patch+json", "map[dat:map[b:2]]"),
+    ):
+        refused = patch(server, f"{MAPS}/strict?fieldValidation=Strict", change, kind)
+        assert (refused.code, refused.json["reason"]) == (422, "Invalid")
+        assert refused.json["message"].startswith(' "" is invalid: patch: Invalid value: ')
+        assert refused.json["message"].endswith('strict decoding error: unknown field "dat"')
+        assert shown in refused.json["message"]
+        assert refused.json["details"]["causes"][0]["field"] == "patch"
+
+
 def test_every_kind_of_patch_changes_an_object(server: Server) -> None:
     server.request("POST", MAPS, config("patched", a="1"))
     path = f"{MAPS}/patched"
