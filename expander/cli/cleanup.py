@@ -14,7 +14,7 @@ import click
 from expander.base.errors import ExpanderError, UsageError
 from expander.base.text import counted
 from expander.cli.help import Page
-from expander.cli.options.group import group_options, wanted_of
+from expander.cli.options.group import group_options, last_used, wanted_of
 from expander.cli.options.params import Duration, output_option
 from expander.cli.output.progress import Progress, Step
 from expander.cli.output.streams import Output, printable, say
@@ -67,6 +67,7 @@ def command(**flags: Any) -> int:
     from expander.group.bookkeeping import open_writer
     from expander.group.open import open_source
 
+    _name_group(flags)
     wanted = wanted_of(flags)
     if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
         raise UsageError("an empty selector matches every Job: specify --group NAME or -l SELECTOR")
@@ -89,6 +90,22 @@ def command(**flags: Any) -> int:
         if plan:
             _tell_commands(plan, source, wanted)
         return _delete(plan, report, source, writer, wanted, flags["timeout"] if flags["wait"] else None)
+
+
+def _name_group(flags: dict[str, Any]) -> None:
+    """Ask for the group that was used last when none is named; raises UsageError without a terminal."""
+    if flags["group"] is not None or flags["selector"] is not None:
+        return
+    use = last_used(flags)
+    if use is None:
+        return
+    words = f"group {use.group} ({use.where}) was used last in this folder"
+    if flags["dry_run"]:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"specify --group NAME or -l SELECTOR; {words}")
+    if not click.confirm(f"{words}. Delete it?", err=True):
+        raise UsageError("nothing was deleted", hint="specify --group NAME or -l SELECTOR")
 
 
 def _delete(

@@ -110,15 +110,15 @@ def _groups(ctx: click.Context) -> Iterator[str]:
 
 
 def _items(ctx: click.Context) -> Iterator[str]:
-    from expander.cli.options.group import source_of
-    from expander.manifests.edits import ITEM_ANNOTATION
+    from expander.cli.options.group import selector_of
+    from expander.group.open import open_source
+    from expander.group.records import all_records
 
-    for job in islice(source_of(ctx.params).jobs(), MAX_OBJECTS):
-        metadata = job["metadata"]
-        yield metadata["name"]
-        item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION) or ""
-        if item and item.isprintable() and not set(item) & set(" ,:'\"\\"):  # what shells take apart
-            yield item
+    jobs = islice(open_source(selector_of(ctx.params)).jobs(), MAX_OBJECTS)
+    for record in islice(all_records(jobs, ()), MAX_OBJECTS):
+        yield record.job
+        if record.key.isprintable() and not set(record.key) & set(" ,:'\"\\"):  # what shells take apart
+            yield record.key
 
 
 def _namespaces(ctx: click.Context) -> Iterator[str]:

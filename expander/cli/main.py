@@ -38,6 +38,7 @@ COMMANDS = {
     "cleanup": "Delete a group with everything created for it.",
     "completion": "Print the completion script for a shell.",
     "expand": "Expand a template and items into a labelled batch of manifests.",
+    "groups": "List batches, on this machine and in the cluster.",
     "init": "Print a starter template.",
     "logs": "Print or save the logs of a group.",
     "plan": "Preview a submission: counts, bytes, quota fit, time.",
@@ -57,7 +58,7 @@ COMMANDS = {
 STAGES = {
     "Prepare": ("init", "expand", "validate", "plan"),
     "Run": ("submit", "run", "serve", "queue"),
-    "Follow": ("status", "wait", "logs", "results", "report"),
+    "Follow": ("groups", "status", "wait", "logs", "results", "report"),
     "Finish": ("retry", "cleanup"),
 }
 """The headings of ``--help`` and their commands; the rest comes last."""

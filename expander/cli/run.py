@@ -23,7 +23,7 @@ from expander.cli.options.batch import (
     warn,
 )
 from expander.cli.options.executor import execute, executor_options, executor_settings
-from expander.cli.options.group import report_option, save_report
+from expander.cli.options.group import remember_group, report_option, save_report
 from expander.cli.options.params import Duration, filled, output_option
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 
@@ -138,6 +138,7 @@ def _run(
     if flags["dry_run"]:
         _dry_run(group, folder, chain([first], manifests), out, lines, flags)
         return _end(errors)
+    remember_group(flags, group, local=True)
     if flags["fresh"]:
         remove_state(folder)
     executor = Executor(folder, keep_volumes=flags["keep"], hold=True, **executor_settings(flags))

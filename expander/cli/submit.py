@@ -21,6 +21,7 @@ from expander.cli.options.batch import (
     template_options,
     warn,
 )
+from expander.cli.options.group import remember_group
 from expander.cli.options.params import (
     Duration,
     all_of,
@@ -199,6 +200,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
             raise
     for folder in logs.folders:
         say(f"earlier logs are in {folder}")
+    if submit.group:
+        remember_group(flags, submit.group, local=False)
     if interrupts.seen:
         return _interrupted(report, errors, submit, total, flags)
     return _end(report, errors, submit)

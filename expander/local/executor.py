@@ -21,6 +21,7 @@ from expander.base.errors import NotFound
 from expander.base.log import Log
 from expander.base.text import counted
 from expander.kube.objects import statuses_of
+from expander.kube.time import api_time, precise_time
 from expander.local import recovery
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
@@ -127,6 +128,7 @@ class Executor(ApiOperations):
                 backoff_base=backoff_base,
                 keep_volumes=keep_volumes,
                 image_pull_error=partial(_pull_error, chosen),
+                stamp=api_time if shared else precise_time,
             )
 
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)

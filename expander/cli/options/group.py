@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.base.errors import UsageError
+from expander.base.errors import ExpanderError, UsageError
 from expander.cli.options.params import LabelKey, all_of
 from expander.cli.output.streams import say
 from expander.version import __version__
 
 if TYPE_CHECKING:
+    from expander.group.known.last_used import GroupUse
     from expander.group.open import AnySource, GroupSelector
     from expander.group.source import Reader
 
@@ -54,11 +58,7 @@ sort_option = click.option(
     help="Order of items: as they were given, or by the names of their Jobs.",
 )
 
-group_options = all_of(
-    click.option(
-        "--group", metavar="NAME", help="Group name: what `submit` or `run` labelled the batch with."
-    ),
-    click.option("-l", "--selector", metavar="SELECTOR", help="Label selector, as kubectl's -l."),
+place_options = all_of(
     click.option("-n", "--namespace", metavar="NAME", help="Namespace.  [default: the context's]"),
     click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Select from all namespaces."),
     click.option("--local", is_flag=True, help="Select Jobs that `expander run` ran on this machine."),
@@ -78,7 +78,21 @@ group_options = all_of(
         help="Label key of --group.",
     ),
 )
+"""The options that say where groups are."""
+
+group_options = all_of(
+    click.option(
+        "--group",
+        metavar="NAME",
+        help="Group name: what `submit` or `run` labelled the batch with.  [default: the last used here]",
+    ),
+    click.option("-l", "--selector", metavar="SELECTOR", help="Label selector, as kubectl's -l."),
+    place_options,
+)
 """The options that say which group, and where. Their values are for `wanted_of`."""
+MEMORY = "expander.group"
+"""The key in the context of the group that the command remembers."""
+
 NAMES = (
     "group",
     "selector",
@@ -92,15 +106,79 @@ NAMES = (
 )
 
 
-def wanted_of(flags: Mapping[str, Any]) -> GroupSelector:
-    """What the options mean; other flags are left alone."""
+REMEMBERED = tuple(name for name in NAMES if name not in ("selector", "state"))
+
+
+def wanted_of(flags: dict[str, Any]) -> GroupSelector:
+    """What the options mean; other flags are left alone.
+
+    Without --group and -l the group that was used last in this folder is meant, which is said; ``flags`` get
+    its options. A group by name is remembered for that.
+    """
+    if flags["group"] is None and flags["selector"] is None and (use := last_used(flags)) is not None:
+        flags |= {name: getattr(use, name) for name in REMEMBERED}
+        say(f"group {use.group} ({use.where}; last used in this folder)")
+    if flags["group"] is not None:
+        remember_group(flags, flags["group"], local=flags["local"] or flags["state"] is not None)
+    return selector_of(flags)
+
+
+def selector_of(flags: Mapping[str, Any]) -> GroupSelector:
+    """What the options mean; without a group that used last, of which nothing is said."""
     from expander.group.open import GroupSelector
 
-    return GroupSelector(**{name: flags[name] for name in NAMES})
+    given = {name: flags[name] for name in NAMES}
+    if given["group"] is None and given["selector"] is None and (use := last_used(flags)) is not None:
+        given |= {name: getattr(use, name) for name in REMEMBERED}
+    return GroupSelector(**given)
 
 
-def source_of(flags: Mapping[str, Any], *, awaited: bool = False) -> AnySource:
-    """The source of the group; see `pipeline.group.open.open_source` for what it raises."""
+def last_used(flags: Mapping[str, Any]) -> GroupUse | None:
+    """The group used last in this folder, of those that are where the options say; None if there is none."""
+    from expander.group.known.last_used import used_here
+
+    local = flags["local"] or flags["state"] is not None
+    given = {name: flags[name] for name in ("namespace", "kubeconfig", "context") if flags[name] is not None}
+    if flags["everywhere"]:
+        given["everywhere"] = True
+    for use in used_here(flags["state"]):
+        if (use.local or not local) and all(getattr(use, name) == value for name, value in given.items()):
+            return use
+    return None
+
+
+def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None:
+    """Remember the group of this command for the current folder, unless the command ends with an error."""
+    context = click.get_current_context()
+    if MEMORY in context.meta:
+        return
+    context.meta[MEMORY] = group
+    place = os.getcwd()
+    kubeconfig = None if local else flags.get("kubeconfig")
+
+    def note() -> None:
+        from expander.group.known.last_used import GroupUse, remember
+
+        if isinstance(sys.exc_info()[1], (ExpanderError, OSError)):
+            return
+        use = GroupUse(
+            group=group,
+            local=local,
+            namespace=flags["namespace"],
+            everywhere=bool(flags.get("everywhere")),
+            kubeconfig=None if kubeconfig is None else os.path.join(place, kubeconfig),
+            context=None if local else flags.get("context"),
+            group_label=flags["group_label"],
+            command=" ".join([context.info_name or "", *context.params.get("arguments", ())[:1]]),
+            at=time.time(),
+        )
+        remember(use, flags["state"])
+
+    context.call_on_close(note)
+
+
+def source_of(flags: dict[str, Any], *, awaited: bool = False) -> AnySource:
+    """The source of the group; see `group.open.open_source` for what it raises."""
     from expander.group.open import open_source
 
     return open_source(wanted_of(flags), awaited=awaited)

@@ -1,0 +1,152 @@
+"""``expander groups``: the batches there are, on this machine and in the cluster."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from expander.base.errors import ExpanderError
+from expander.cli.help import Page
+from expander.cli.options.group import place_options
+from expander.cli.output.streams import Output, say
+from expander.cli.output.table import table
+
+if TYPE_CHECKING:
+    from expander.group.known.listing import KnownGroup
+
+EXAMPLES = """
+\b
+Examples:
+  expander groups --local
+  expander groups -n batch -o wide
+  expander groups -A -o json | jq -r '.[] | select(.failed > 0) | .group'
+
+\b
+ITEMS are counted by state; those of an Indexed Job one by one. WAITING includes the items of an interrupted
+run: the same command resumes it.
+
+\b
+Exit codes: 0 the groups are listed, 1 the cluster that was asked for cannot be reached, 2 wrong usage.
+"""
+
+CLUSTER_SECONDS = 3.0
+"""How long a cluster that nobody named is tried."""
+
+
+@click.command(cls=Page, epilog=EXAMPLES)
+@place_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "wide", "json", "name"]),
+    default="table",
+    show_default=True,
+    help="A table, wide with folders and servers, a JSON array, or names.",
+)
+def command(output: str, **flags: Any) -> int:
+    """List batches: those run on this machine, and those in the cluster of the kubeconfig if there is one."""
+    found = [*_local(flags)]
+    if not (flags["local"] or flags["state"]):
+        found += _in_cluster(flags)
+    _set_last_uses(found, flags)
+    out = Output()
+    for text in _shown(found, output):
+        out.put(text)
+    out.finish()
+    if not found:
+        say("no groups")
+    return 0
+
+
+def _local(flags: dict[str, Any]) -> Iterator[KnownGroup]:
+    from expander.base.state_dir import state_folder
+    from expander.group.known.listing import local_groups
+
+    if flags["kubeconfig"] is None and flags["context"] is None:
+        yield from local_groups(state_folder("any", flags["state"]).parent, flags["group_label"])
+
+
+def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
+    """The groups of the cluster; one that nobody asked for may be missing."""
+    from expander.client.client import ApiClient
+    from expander.client.retry import Retry
+    from expander.client.transport import Transport
+    from expander.group.known.listing import labelled_groups
+
+    asked = any(flags[name] for name in ("kubeconfig", "context", "namespace", "everywhere"))
+    try:
+        transport = Transport(flags["kubeconfig"], flags["context"])
+    except ExpanderError:
+        if asked:
+            raise
+        return []
+    client = ApiClient(transport, Retry() if asked else Retry(budget=CLUSTER_SECONDS), lambda: False)
+    within = "" if flags["everywhere"] else f"/namespaces/{flags['namespace'] or transport.namespace}"
+    try:
+        pages = client.pages(f"/apis/batch/v1{within}/jobs", flags["group_label"])
+        jobs = (job for page in pages for job in page["items"])
+        return labelled_groups(jobs, flags["group_label"], flags["context"] or transport.server)
+    except ExpanderError as error:
+        if asked:
+            raise
+        say(f"warning: the groups of {transport.server} are not listed: {error.problems[0].message}")
+        return []
+
+
+def _set_last_uses(found: Sequence[KnownGroup], flags: dict[str, Any]) -> None:
+    from expander.group.known.last_used import used_anywhere
+
+    uses = sorted(used_anywhere(flags["state"]), key=lambda use: use.at)
+    for group in found:
+        for use in uses:
+            if use.group == group.group and use.local == (group.where is None):
+                group.last = use
+
+
+def _shown(found: Sequence[KnownGroup], output: str) -> Iterator[str]:
+    if output == "name":
+        yield from (f"{name}\n" for name in dict.fromkeys(each.group for each in found))
+    elif output == "json":
+        rows = [json.dumps(_object(each), ensure_ascii=False) for each in found]
+        yield "[\n" + ",\n".join(rows) + "\n]\n" if rows else "[]\n"
+    elif found:
+        yield from table(_rows(found, wide=output == "wide"))
+
+
+def _object(group: KnownGroup) -> dict[str, Any]:
+    from expander.kube.time import precise_time
+
+    last = group.last
+    return {
+        "group": group.group,
+        "namespace": group.namespace,
+        "items": group.items,
+        **{state.lower(): count for state, count in group.counts.items()},
+        "created": group.created,
+        "local": group.where is None,
+        "cluster": group.where,
+        "state": group.state,
+        "active": group.active,
+        "lastCommand": None if last is None else last.command,
+        "lastUsed": None if last is None else precise_time(last.at),
+    }
+
+
+def _rows(found: Sequence[KnownGroup], *, wide: bool) -> Iterator[list[str]]:
+    from expander.group.known.listing import STATES
+    from expander.kube.time import age
+
+    now = time.time()
+    more = ["STATE FOLDER"] if wide else []
+    yield ["GROUP", "ITEMS", *(state.upper() for state in STATES), "AGE", "WHERE", *more, "LAST COMMAND"]
+    for group in found:
+        where = "local" if group.where is None else f"{group.where}, {group.namespace}"
+        if group.where is None and group.namespace:
+            where = f"local, {group.namespace}"
+        row = [group.group, str(group.items), *(str(group.counts[state]) for state in STATES)]
+        row += [age(group.created, now), where, *([group.state or ""] if wide else [])]
+        yield [*row, group.last.command if group.last is not None else ""]

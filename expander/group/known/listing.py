@@ -1,0 +1,126 @@
+"""The batches there are: their items by state, their age and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import field
+from pathlib import Path
+from typing import Any, Final
+
+from expander.base.dataclass import dataclass
+from expander.group.known.last_used import GroupUse
+from expander.group.local_watch import GroupFolders, StateReader, open_state
+from expander.kube.index_sets import parse, total
+from expander.kube.objects import Object
+from expander.kube.time import unix
+from expander.local.state import lock_holder
+from expander.local.store.database import decode
+from expander.local.store.job_states import FAILED, RUNNING, SUCCEEDED, job_state
+from expander.manifests.rerun import COUNT_ANNOTATION
+
+STATES: Final = ("Complete", "Failed", "Running", "Waiting")
+_STATE_OF: Final = {SUCCEEDED: "Complete", FAILED: "Failed", RUNNING: "Running"}
+
+_COUNTS: Final = "SELECT state, count(*) FROM objects WHERE kind='Job' GROUP BY state"
+_SHAPED: Final = "SELECT data FROM objects WHERE kind='Job' AND instr(data, CAST(? AS BLOB))"
+_FIRST: Final = "SELECT data FROM objects WHERE kind IN ('Job', 'CronJob') ORDER BY id LIMIT 1"
+
+
+@dataclass(slots=True)
+class KnownGroup:
+    """A batch. ``counts`` are its items by state; ``created`` is when its first Job was, in the API's form.
+
+    ``where`` is the context or server of its cluster, None for a local one, whose folder is ``state``.
+    ``active`` says whether an expander works on a local one.
+    """
+
+    group: str
+    namespace: str | None = None
+    where: str | None = None
+    state: str | None = None
+    created: str | None = None
+    active: bool = False
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
+    last: GroupUse | None = None
+
+    @property
+    def items(self) -> int:
+        """How many items there are."""
+        return sum(self.counts.values())
+
+    def add(self, job: Object) -> None:
+        """Count the items of a Job."""
+        stamp = job["metadata"].get("creationTimestamp")
+        if stamp and (self.created is None or unix(stamp) < unix(self.created)):
+            self.created = stamp
+        count = _items(job)
+        state = job_state(job)
+        if count is None:
+            self.counts[_STATE_OF.get(state, "Waiting")] += 1
+            return
+        status, spec = job.get("status") or {}, job["spec"]
+        ended = state in (SUCCEEDED, FAILED)
+        done = lost = 0
+        if spec.get("completionMode") == "Indexed":
+            done = total(parse(status.get("completedIndexes"), count))
+            lost = total(parse(status.get("failedIndexes"), count))
+        elif state == SUCCEEDED:
+            done = count
+        busy = 0 if ended else min(status.get("active") or 0, count - done - lost)
+        left = count - done - lost - busy
+        lost += left if ended else 0
+        for name, number in zip(STATES, (done, lost, busy, 0 if ended else left), strict=True):
+            self.counts[name] += number
+
+
+def local_groups(root: Path, label: str) -> Iterator[KnownGroup]:
+    """The groups of the state folders below ``root``, or of the one that it is (a server's)."""
+    folders = GroupFolders(root, None)
+    for folder in folders.found():
+        state = open_state(folder)
+        if state is None:
+            continue
+        with state:
+            if folders.is_shared:
+                jobs = state.of_kind("Job")
+                yield from _by_label(jobs, label, state=str(folder), active=lock_holder(folder) is not None)
+            else:
+                yield _of_folder(state)
+
+
+def labelled_groups(jobs: Iterable[Object], label: str, where: str) -> list[KnownGroup]:
+    """The groups of the Jobs of a cluster by the value of their label."""
+    return _by_label(jobs, label, where=where)
+
+
+def _by_label(jobs: Iterable[Object], label: str, **fields: Any) -> list[KnownGroup]:
+    found: dict[tuple[str, str], KnownGroup] = {}
+    for job in jobs:
+        metadata = job["metadata"]
+        name = (metadata.get("labels") or {}).get(label)
+        if name:
+            place = (metadata["namespace"], name)
+            found.setdefault(place, KnownGroup(name, metadata["namespace"], **fields)).add(job)
+    return [found[place] for place in sorted(found)]
+
+
+def _of_folder(state: StateReader) -> KnownGroup:
+    """The group of a folder, without reading Jobs whose state says all."""
+    folder, database = state.folder, state.database
+    found = KnownGroup(folder.name, state=str(folder), active=lock_holder(folder) is not None)
+    for name, count in database.execute(_COUNTS):
+        found.counts[_STATE_OF.get(name, "Waiting")] += count
+    for (data,) in database.execute(_SHAPED, (COUNT_ANNOTATION,)):
+        job = decode(data)
+        if _items(job) is not None:
+            found.counts[_STATE_OF.get(job_state(job), "Waiting")] -= 1
+            found.add(job)
+    for (data,) in database.execute(_FIRST):
+        found.created = decode(data)["metadata"].get("creationTimestamp")
+    return found
+
+
+def _items(job: Object) -> int | None:
+    """How many items a Job has that is not made for one."""
+    text = (job["metadata"].get("annotations") or {}).get(COUNT_ANNOTATION, "")
+    return int(text) if text.isdecimal() else None

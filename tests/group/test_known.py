@@ -1,0 +1,137 @@
+"""`expander groups`, and the group that commands mean when none is named."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from expander.group.known.last_used import GroupUse, remember, used_here
+from expander.group.known.listing import KnownGroup, labelled_groups, local_groups
+from expander.kube.objects import Object
+from tests.cli.program import run
+from tests.group.fakes import job
+
+TEMPLATE = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: "j-${ITEM.n}"}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - {name: main, image: busybox, command: [test, "${ITEM.n}", "!=", c]}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a group was run, with its state in ``state``."""
+    found = tmp_path_factory.mktemp("groups")
+    (found / "job.yaml").write_text(TEMPLATE)
+    (found / "items.csv").write_text("n,w\nb,1\na,1\nc,1\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(found)
+        patch.setenv("EXPANDER_STATE", str(found / "state"))
+        answer = run("run", "job.yaml", "-i", "items.csv", "--group", "fruits", "-q")
+    assert answer.code == 1, answer.err
+    return found
+
+
+@pytest.fixture
+def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("EXPANDER_STATE", str(folder / "state"))
+    monkeypatch.setenv("KUBECONFIG", str(folder / "none"))
+    return folder
+
+
+def test_the_last_used_group_is_meant_and_that_is_said_first(here: Path) -> None:
+    answer = run("results", "-o", "joblog")
+    assert answer.err.splitlines()[0] == "group fruits (local; last used in this folder)"
+    lines = [line.split("\t") for line in answer.out.splitlines()[1:]]
+    assert [(line[0], line[6], line[8]) for line in lines] == [
+        ("1", "0", "b"),
+        ("2", "0", "a"),
+        ("3", "1", "c"),
+    ]
+    assert all(float(line[3]) > 0 for line in lines)
+    assert [line.split()[:2] for line in run("status").out.splitlines()[-4:-2]] == [
+        ["j-a", "a"],
+        ["j-c", "c"],
+    ]
+
+
+def test_columns_and_keys_select_and_show(here: Path) -> None:
+    answer = run("results", "[ac]", "--columns", "w", "--sort-by", "name")
+    assert [line.split()[:4] for line in answer.out.splitlines()] == [
+        ["JOB", "ITEM", "W", "STATE"],
+        ["j-a", "a", "1", "Complete"],
+        ["j-c", "c", "1", "Failed"],
+    ]
+    assert "no column 'x'; columns are n, w" in run("results", "--columns", "x").err
+    assert "no item or Job nope in group fruits" in run("results", "nope").err
+
+
+def test_groups_are_listed_with_their_items_and_the_last_command(here: Path) -> None:
+    assert run("results", "-o", "joblog").code == 0
+    head, row = (line.split() for line in run("groups").out.splitlines())
+    assert head[:6] == ["GROUP", "ITEMS", "COMPLETE", "FAILED", "RUNNING", "WAITING"]
+    assert (row[:6], row[7:]) == (["fruits", "3", "2", "1", "0", "0"], ["local", "results"])
+    (found,) = json.loads(run("groups", "-o", "json").out)
+    assert (found["group"], found["complete"], found["local"]) == ("fruits", 2, True)
+    assert run("groups", "-o", "name").out == "fruits\n"
+    assert "no groups" in run("groups", "--state", str(here / "other")).err
+
+
+def test_another_folder_has_no_group_and_cleanup_never_takes_the_last_one_unasked(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = run("cleanup", "--yes")
+    assert (answer.code, answer.out) == (2, "")
+    assert (
+        "specify --group NAME or -l SELECTOR; group fruits (local) was used last in this folder" in answer.err
+    )
+    assert len(list(local_groups(here / "state", "jobgroup"))) == 1
+    (here / "sub").mkdir()
+    monkeypatch.chdir(here / "sub")
+    assert "specify --group NAME or -l SELECTOR" in run("status").err
+
+
+def test_an_unknown_group_is_not_remembered(here: Path) -> None:
+    assert run("status", "--group", "nope").code == 2
+    assert "group fruits (local" in run("status").err
+
+
+def use(group: str, **fields: object) -> GroupUse:
+    return GroupUse(group=group, **fields)  # type: ignore[arg-type]
+
+
+def test_what_is_remembered_is_kept_by_folder_and_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = str(tmp_path / "state")
+    remember(use("a", local=False, context="x", at=1.0), state)
+    remember(use("a", local=False, context="y", at=2.0), state)
+    remember(use("a", local=False, context="x", at=3.0), state)
+    remember(use("gone", local=True, at=4.0), state)
+    assert [(each.context, each.at) for each in used_here(state)] == [("x", 3.0), ("y", 2.0)]
+    for path in (tmp_path / "state" / "_used").iterdir():
+        path.write_text("{damaged")
+    assert used_here(state) == []
+    os.chmod(tmp_path / "state" / "_used", 0o500)
+    remember(use("b", local=False), "/proc/none")  # what cannot be written is not remembered
+
+
+def test_items_of_an_indexed_job_are_counted_one_by_one() -> None:
+    part = job("w", "Active", completionMode="Indexed", completions=10)
+    part["metadata"]["annotations"] = {"expander/item-count": "10"}
+    part["status"] |= {"active": 2, "completedIndexes": "0-3", "failedIndexes": "4"}
+    found: list[Object] = [part, job("x"), job("y", "Pending")]
+    (group,) = labelled_groups(found, "jobgroup", "here")
+    assert isinstance(group, KnownGroup)
+    assert group.counts == {"Complete": 5, "Failed": 1, "Running": 2, "Waiting": 4}
+    assert (group.items, group.where) == (12, "here")
