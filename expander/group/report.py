@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.base.text import natural
 from expander.group.logs import failed_container
 from expander.group.parallel_read import ParallelReader
 from expander.group.records import ItemRecord, records
@@ -91,7 +92,8 @@ def report_html(reader: Reader, title: str, *, version: str = "", now: float | N
 
     Raises what ``reader`` raises for Jobs and pods; a log that cannot be read is only named in the page.
     """
-    found = summarize(records(reader), time.time() if now is None else now)
+    ordered = sorted(records(reader), key=lambda one: (one.namespace, one.created or 0, natural(one.job)))
+    found = summarize(ordered, time.time() if now is None else now)
     return render_page(
         found,
         title,

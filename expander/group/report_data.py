@@ -16,6 +16,7 @@ from expander.base.dataclass import dataclass
 from expander.base.regex import regex
 from expander.group.attempts import Attempt
 from expander.group.records import FINISHED, STATES, ItemRecord
+from expander.manifests.rerun import item_text
 from expander.run.outcomes import COMPLETE, FAILED
 
 MAX_BINS: Final = 28
@@ -25,6 +26,9 @@ SKEW_FACTOR: Final = 30.0
 """If the longest duration is so many times the median, bins grow by powers."""
 
 _STEPS: Final = (1, 2, 5, 10)
+
+SHORTEST_SECONDS: Final = 0.0005
+"""What a pod is taken to have run at least: a cluster's whole seconds may say that it did not run at all."""
 
 
 _UNITS = ((60, "m", 1, "s"), (3600, "h", 60, "m"), (86400, "d", 3600, "h"))
@@ -67,13 +71,14 @@ def histogram_bins(complete: Sequence[float], failed: Sequence[float]) -> list[B
 
 
 def _even(shortest: float, longest: float) -> list[float]:
-    """Edges a round number of seconds apart."""
-    width = max((longest - shortest) / MAX_BINS, 0.001)
+    """Edges a round number of seconds or milliseconds apart."""
+    whole = shortest == int(shortest) and longest == int(longest)  # a cluster tells no more
+    width = max((longest - shortest) / MAX_BINS, 1.0 if whole else 0.001)
     power = 10.0 ** math.floor(math.log10(width))
-    width = max(next(step * power for step in _STEPS if step * power >= width * 0.999), 1.0)
+    width = next(step * power for step in _STEPS if step * power >= width * 0.999)
     first = math.floor(shortest / width)
     count = int(longest // width) - first + 1
-    return [(first + number) * width for number in range(count + 1)]
+    return [round((first + number) * width, 3) for number in range(count + 1)]
 
 
 def _powers(longest: float) -> list[float]:
@@ -86,9 +91,11 @@ def _powers(longest: float) -> list[float]:
 
 
 def format_duration(seconds: float | None) -> str:
-    """A duration for people: ``3.2 s``, ``4 m 10 s``, ``2 h 5 m``; empty for None."""
+    """A duration for people: ``50 ms``, ``3.2 s``, ``4 m 10 s``, ``2 h 5 m``; empty for None."""
     if seconds is None:
         return ""
+    if 0 < seconds < 0.9995:
+        return f"{max(round(seconds * 1000), 1)} ms"
     whole = round(seconds)
     if seconds < 10 and seconds != whole:
         return f"{seconds:.1f} s"
@@ -102,12 +109,14 @@ def format_duration(seconds: float | None) -> str:
 
 
 def format_elapsed(seconds: float | None) -> str:
-    """How long something took. The API's times are whole seconds, so 0 means less than one."""
+    """How long something took. The times of a cluster are whole seconds, so 0 means less than one."""
     return "< 1 s" if seconds == 0 else format_duration(seconds)
 
 
 def format_number(value: float) -> str:
     """A number with three significant digits, whole from 100 on: ``0.042``, ``1.53``, ``12,345``."""
+    if 0 < value < 0.001:
+        return "< 0.001"
     if value >= 99.95 or value == int(value):
         return f"{round(value):,}"
     return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
@@ -213,7 +222,8 @@ def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
         found.retried += max(len(record.attempts) - 1, 0)
         for attempt in record.attempts:
             if attempt.started is not None:
-                edges += [(attempt.started, 1), (attempt.finished or now, -1)]
+                end = attempt.finished or now
+                edges += [(attempt.started, 1), (max(end, attempt.started + SHORTEST_SECONDS), -1)]
         _add_cost(found, record)
     found.durations.sort()
     found.counts = Counter({state: found.counts[state] for state in STATES if found.counts[state]})
@@ -221,7 +231,7 @@ def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
     ends = [one.finished for one in found.records if one.finished is not None]
     found.begin, found.end = min(starts, default=None), max(ends, default=None)
     busy = 0
-    for _, step in sorted(edges, key=lambda edge: (edge[0], -edge[1])):
+    for _, step in sorted(edges):  # what ends at a time makes room for what begins
         busy += step
         found.peak = max(found.peak, busy)
     return found
@@ -248,7 +258,9 @@ def script_data(summary: GroupReport) -> dict[str, Any]:
         return None if at is None else round(at - begin, 3)
 
     items = []
+    names = list(dict.fromkeys(name for record in summary.records for name in record.columns))
     for record in summary.records:
+        own = record.columns
         node = ((record.attempts[-1].pod.get("spec") or {}).get("nodeName") or "") if record.attempts else ""
         cost = Cost()
         spans = []
@@ -270,6 +282,7 @@ def script_data(summary: GroupReport) -> dict[str, Any]:
             round(cost.cpu, 1),
             round(cost.memory, 1),
             spans,
+            [plain_text(item_text(own[name])) if name in own else "" for name in names],
         ]
         items.append(item)
     return {
@@ -277,6 +290,7 @@ def script_data(summary: GroupReport) -> dict[str, Any]:
         "now": round(summary.now - begin, 3),
         "states": list(STATES),
         "texts": list(texts),
+        "columns": [plain_text(name) for name in names],
         "items": items,
     }
 

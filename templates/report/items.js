@@ -5,21 +5,25 @@
   const box = at("table"), body = at("rows"), search = at("search"), reason = at("reason");
   const count = new Intl.NumberFormat("en");
   const COLUMNS = [
-    { name: "Item", width: "24%", value: (item) => item[LABEL], natural: true },
-    { name: "State", width: "10%", value: (item) => data.states[item[STATE]] },
-    { name: "Reason", width: "17%", value: (item) => text(item[REASON]) },
-    { name: "Exit", width: "6%", value: (item) => item[EXIT], number: true },
-    { name: "Start", width: "10%", value: (item) => item[START], shown: duration, number: true },
-    { name: "Duration", width: "10%", value: took, shown: lasted, number: true },
-    { name: "Pods", width: "6%", value: (item) => item[PODS].length, number: true },
-    { name: "Core-s", width: "8%", value: (item) => item[CPU], shown: (value) => count.format(value), number: true },
-    { name: "Node", width: "9%", value: (item) => text(item[NODE]) },
+    { name: "Item", width: 11, value: (item) => item[LABEL], natural: true },
+    { name: "State", width: 7.5, value: (item) => data.states[item[STATE]] },
+    ...data.columns.map((name, place) => ({ name, width: 8, value: (item) => item[OWN][place], natural: true })),
+    { name: "Reason", width: 11, value: (item) => text(item[REASON]) },
+    { name: "Exit", width: 4, value: (item) => item[EXIT], number: true },
+    { name: "Start", width: 6, value: (item) => item[START], shown: duration, number: true },
+    { name: "Duration", width: 6.5, value: took, shown: lasted, number: true },
+    { name: "Pods", width: 4.5, value: (item) => item[PODS].length, number: true },
+    { name: "Core-s", width: 5.5, value: (item) => item[CPU], shown: (value) => count.format(value), number: true },
+    { name: "Node", width: 6.5, value: (item) => text(item[NODE]) },
   ];
+  const WIDTH = COLUMNS.reduce((sum, column) => sum + column.width, 0);
+  box.style.setProperty("--width", `${WIDTH}rem`);
   const order = new Intl.Collator(undefined, { numeric: true });
   const words = data.items.map((item) =>
-    [item[LABEL], item[JOB], data.states[item[STATE]], text(item[REASON]), text(item[NODE]), text(item[MESSAGE])].join("\n").toLowerCase());
+    [item[LABEL], item[JOB], data.states[item[STATE]], text(item[REASON]), text(item[NODE]), text(item[MESSAGE]), ...item[OWN]].join("\n").toLowerCase());
   const chosen = new Set();
-  let sorted = { column: null, down: false }, shown = [], printing = false, drawn = "";
+  const first = at("first");
+  let sorted = { column: null, down: false }, failedFirst = data.items.some((item) => item[STATE] === FAILED), shown = [], printing = false, drawn = "";
 
   function make(tag, properties = {}, ...inside) {
     const made = Object.assign(document.createElement(tag), properties);
@@ -47,6 +51,10 @@
         if (number) return sign * (left - right);
         return sign * (natural ? order.compare(left, right) : left < right ? -1 : 1);
       });
+    }
+    if (failedFirst) {
+      const rank = (number) => Number(data.items[number][STATE] !== FAILED);
+      shown.sort((a, b) => rank(a) - rank(b));
     }
     const all = data.items.length;
     at("shown").textContent = shown.length === all ? `${count.format(all)} items` : `${count.format(shown.length)} of ${count.format(all)} items`;
@@ -87,7 +95,7 @@
       else {
         if (index === 1) cell.append(make("i", { className: words.toLowerCase() }));
         cell.append(words);
-        if (index === 2 && words) cell.title = text(item[MESSAGE]) || words;
+        if (column.name === "Reason" && words) cell.title = text(item[MESSAGE]) || words;
       }
       return cell;
     });
@@ -103,7 +111,7 @@
       `${index + 1}: ${from === null ? "not started" : to === null ? "running" : good ? "succeeded" : "failed"}` +
       (from === null ? "" : ` after ${duration((to ?? data.now) - from)}; started ${clock(from)}`));
     const facts = [
-      ["Job", item[JOB]], ["State", data.states[item[STATE]]], ["Reason", text(item[REASON])], ["Message", text(item[MESSAGE])],
+      ["Job", item[JOB]], ...data.columns.map((name, place) => [name, item[OWN][place]]), ["State", data.states[item[STATE]]], ["Reason", text(item[REASON])], ["Message", text(item[MESSAGE])],
       ["Exit code", item[EXIT]], ["Created", clock(item[CREATED])], ["Started", clock(item[START])], ["Finished", clock(item[END])],
       ["Duration", lasted(took(item))], ["Node", text(item[NODE])], ["Pods", pods.join("\n")],
       ["Requested", `${count.format(item[CPU])} core-seconds, ${count.format(item[MEMORY])} GiB-seconds`],
@@ -127,8 +135,10 @@
   at("heads").append(...COLUMNS.map((column) => {
     const button = make("button", { type: "button", textContent: column.name });
     const head = make("th", { scope: "col", className: column.number ? "number" : "" }, button);
-    head.style.width = column.width;
+    head.style.width = `${(100 * column.width) / WIDTH}%`;
     button.addEventListener("click", () => {
+      failedFirst = false;
+      first.setAttribute("aria-pressed", "false");
       sorted = { column, down: sorted.column === column ? !sorted.down : Boolean(column.number) };
       at("heads").querySelectorAll("th").forEach((each) => {
         const mine = each === head;
@@ -166,6 +176,13 @@
     reason.value = link.dataset.reason;
     select();
   }));
+  first.hidden = !failedFirst;
+  first.setAttribute("aria-pressed", String(failedFirst));
+  first.addEventListener("click", () => {
+    failedFirst = !failedFirst;
+    first.setAttribute("aria-pressed", String(failedFirst));
+    select();
+  });
   search.addEventListener("input", select);
   reason.addEventListener("change", select);
   at("filter").addEventListener("submit", (event) => event.preventDefault());

@@ -3,13 +3,15 @@
 const begun = performance.now();
 document.documentElement.classList.add("script");
 const data = JSON.parse(document.getElementById("data").textContent);
-const [LABEL, JOB, STATE, REASON, MESSAGE, EXIT, CREATED, START, END, NODE, CPU, MEMORY, PODS] = Array(13).keys();
+const [LABEL, JOB, STATE, REASON, MESSAGE, EXIT, CREATED, START, END, NODE, CPU, MEMORY, PODS, OWN] = Array(14).keys();
 const COMPLETE = data.states.indexOf("Complete");
+const FAILED = data.states.indexOf("Failed");
 const text = (number) => data.texts[number];
 
 function duration(seconds) {
   if (seconds === null || seconds === undefined) return "";
   const whole = Math.round(seconds);
+  if (seconds > 0 && seconds < 0.9995) return `${Math.max(Math.round(seconds * 1000), 1)} ms`;
   if (seconds < 10 && seconds !== whole) return `${seconds.toFixed(1)} s`;
   if (whole < 60) return `${whole} s`;
   const [size, unit, smaller, name] = whole < 3600 ? [60, "m", 1, "s"] : whole < 86400 ? [3600, "h", 60, "m"] : [86400, "d", 3600, "h"];
@@ -21,17 +23,17 @@ function clock(after) {
   return after === null ? "" : `${new Date((data.begin + after) * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-// The API's times are whole seconds: what took none of them took less than one.
+// The times of a cluster are whole seconds: what took none of them took less than one.
 const lasted = (seconds) => (seconds === 0 ? "< 1 s" : duration(seconds));
 const took = (item) => (item[START] === null ? null : (item[END] === null ? data.now : item[END]) - item[START]);
 
 const timeline = (() => {
   const canvas = document.getElementById("gantt");
   const tip = document.getElementById("tip");
-  const FEW = 60, ROW = 20, NAMES = 210, MOST = 1000, LOAD = 54, AXIS = 24, TALL = 420, GAP = 10;
+  const FEW = 60, ROW = 20, NAMES = 210, MOST = 1000, LOAD = 54, AXIS = 24, TALL = 420, GAP = 14, SEEN = 3;
   const started = data.items.map((item, number) => number).filter((number) => data.items[number][START] !== null);
   started.sort((a, b) => data.items[a][START] - data.items[b][START] || a - b);
-  const last = Math.max(1, ...[data.now].filter(() => started.some((n) => data.items[n][END] === null)),
+  const last = Math.max(0.001, ...[data.now].filter(() => started.some((n) => data.items[n][END] === null)),
     started.reduce((most, n) => Math.max(most, data.items[n][END] ?? 0), 0));
   const end = (item) => item[END] ?? data.now;
   let view = [0, last], mode = started.length > FEW ? "packed" : "rows", places = [], lanes = 1, drag = null;
@@ -54,8 +56,8 @@ const timeline = (() => {
   const load = (() => {
     const edges = [];
     for (const number of started) for (const [from, to] of data.items[number][PODS])
-      if (from !== null) edges.push([from, 1], [to ?? data.now, -1]);
-    edges.sort((a, b) => a[0] - b[0] || b[1] - a[1]);
+      if (from !== null) edges.push([from, 1], [Math.max(to ?? data.now, from + 0.0005), -1]);
+    edges.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
     let busy = 0, peak = 0;
     const steps = edges.map(([at, step]) => { busy += step; peak = Math.max(peak, busy); return [at, busy]; });
     return { steps, peak };
@@ -72,7 +74,7 @@ const timeline = (() => {
   const x = (at, g) => g.left + ((at - view[0]) / (view[1] - view[0])) * (g.width - g.left);
 
   function steps(span, room) {
-    const units = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+    const units = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
     const most = Math.max(2, Math.floor(room / 90));
     return units.find((unit) => span / unit <= most) ?? Math.ceil(span / most / 86400) * 86400;
   }
@@ -113,6 +115,7 @@ const timeline = (() => {
       if (end(item) < view[0] || item[START] > view[1]) return;
       bar(c, g, item, y, mode === "rows" ? [4, ROW - 8] : [0, Math.max(g.laneHeight - (g.laneHeight > 4 ? 1 : 0), 1)], fills, bad);
     });
+    failures(c, g, bottom, bad);
     c.restore();
     if (drag) {
       c.fillStyle = colour("focus"); c.globalAlpha = 0.18;
@@ -142,6 +145,19 @@ const timeline = (() => {
       span(c, g, from, to ?? data.now, y + inset, height);
     });
     if (!item[PODS].some((pod) => pod[0] !== null)) span(c, g, item[START], end(item), y + inset, height);
+  }
+
+  // What failed is drawn last and never narrower than can be seen, with a mark below the load.
+  function failures(c, g, bottom, bad) {
+    c.fillStyle = bad;
+    started.forEach((number, index) => {
+      const item = data.items[number];
+      if (item[STATE] !== FAILED || end(item) < view[0] || item[START] > view[1]) return;
+      const left = Math.max(Math.min(x(item[START], g), g.width - SEEN), g.left), y = g.top + places[index] * g.laneHeight;
+      const wide = Math.max(x(Math.min(end(item), view[1]), g) - left, SEEN);
+      if (wide === SEEN) c.fillRect(left, mode === "rows" ? y + 4 : y, wide, mode === "rows" ? ROW - 8 : Math.max(g.laneHeight, SEEN));
+      if (mode === "packed") c.fillRect(left, LOAD + 3, SEEN, GAP - 5);
+    });
   }
 
   function drawLoad(c, g, fill, ink) {
@@ -213,7 +229,7 @@ const timeline = (() => {
   }
 
   function look(from, to) {
-    const wide = Math.min(Math.max(to - from, last / 5000, 0.01), last);
+    const wide = Math.min(Math.max(to - from, last / 5000, 0.001), last);
     const start = Math.min(Math.max(from, 0), last - wide);
     view = [start, start + wide];
     draw();
