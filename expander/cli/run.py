@@ -30,6 +30,7 @@ from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from expander.group.saved_logs import EarlierLogs
     from expander.manifests.manifest import Manifest
     from expander.run.run import Halt
 
@@ -160,6 +161,17 @@ def _run(
         lines.finish(interrupted=interrupted)
     errors.finish()
     output.summary(result, ItemCount(flags["arguments"], flags))
+    _say_where(group, folder, logs, flags)
+    if result.counts["failed"]:
+        say(_next_steps(group, flags))
+    if interrupted:
+        say(f"Interrupted, {counted(result.unfinished, 'Job')} left. Run the same command to resume.")
+        return 130
+    return 1 if result.counts["failed"] or result.stopped or errors.count else 0
+
+
+def _say_where(group: str, folder: Path, logs: EarlierLogs, flags: Mapping[str, Any]) -> None:
+    """Say where earlier logs and volumes are; write the report."""
     if logs.folder is not None:
         say(f"earlier logs are in {logs.folder}")
     if flags["keep"] and (folder / "pods").is_dir():
@@ -169,12 +181,6 @@ def _run(
 
         source = open_source(GroupSelector(group, local=True, state=flags["state"]))
         save_report(source, flags["report"], group)
-    if result.counts["failed"]:
-        say(_next_steps(group, flags))
-    if interrupted:
-        say(f"Interrupted, {counted(result.unfinished, 'Job')} left. Run the same command to resume.")
-        return 130
-    return 1 if result.counts["failed"] or result.stopped or errors.count else 0
 
 
 def _dry_run(
