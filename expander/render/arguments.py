@@ -161,7 +161,10 @@ def file_run(words: Sequence[Word]) -> str:
 
 
 def _is_file(word: str | None) -> bool:
-    return bool(word) and not str(word).startswith("-") and re.fullmatch(FILE_NAME, str(word)) is not None
+    text = word or "-"
+    return re.fullmatch(FILE_NAME, text) is not None and not re.search(
+        r"^-|\b(?:dev|proc)/|(?:^|/)(?:stdin|[0-9]+)$", text
+    )
 
 
 def kind_of(words: Sequence[Word]) -> Program:
@@ -169,6 +172,8 @@ def kind_of(words: Sequence[Word]) -> Program:
     if not words or words[0].literal is None:
         return Program.INTERPRETER
     kind = program(words[0].literal)
+    if name_of(words[0]) == "sort" and any(word.constant.startswith("--comp") for word in words):
+        return Program.INTERPRETER  # --compress-program
     if kind is Program.INTERPRETER and file_run(words):
         return Program.UNKNOWN
     if kind is Program.UNKNOWN:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Final
 
 from expander.base.dataclass import dataclass
@@ -185,6 +186,9 @@ class _Flow:
         self.tainted = set(held)
         self._places = any(word.places for each in script.commands for word in each.all_words())
         self._targets = [*targets, *self._written()]
+        if any(each.piped and [name_of(word) for word in each.words] == ["exec"] for each in script.commands):
+            for each in script.commands:
+                each.piped = True
         while self._spread():
             pass
 
@@ -268,6 +272,8 @@ class _Flow:
             return
         kind = kind_of(words)
         name = name_of(words[0]) if words else ""
+        if name == "alias" or (name in ("set", "hash") and _changes_commands(words)):
+            raise _Stops(f"{name}, which changes what later commands mean", at)
         if name in ASSIGNING:
             self._check_assigning(words)
         elif kind is Program.HARMLESS:
@@ -320,7 +326,8 @@ class _Flow:
     def _check_interpreter(self, command: Command, words: Sequence[Word], at: int) -> None:
         name = name_of(words[0]) if words else ""
         if name == "eval" or (name == "trap" and len(words) > 1):
-            self._check_code(name, words[1:] if name == "eval" else words[1:2])
+            rest = words[2:] if words[1:] and words[1].literal == "--" else words[1:]
+            self._check_code(name, rest if name == "eval" else rest[:1])
         elif name in SHELLS and self._runs_constant(command, words):
             return
         elif (found := limits(words, command.feeds)) is not None:
@@ -406,7 +413,7 @@ class _Flow:
                 continue
             ran = file_run(words) or words[0].literal or ""
             at = words[0].at
-            if any(name_of(target) == ran.rpartition("/")[2] for target in self._targets):
+            if any(_unpacked(name_of(target)) == ran.rpartition("/")[2] for target in self._targets):
                 raise _Stops(f"{ran} is a file that the script writes", at)
             if not file_run(words) and "/" not in ran and re.fullmatch(FILE_NAME, ran):
                 continue
@@ -457,6 +464,13 @@ class _Flow:
         return [code(f"as an argument of {name or 'a program'}, which may run it as code")] * len(words)
 
 
+def _changes_commands(words: Sequence[Word]) -> bool:
+    """Whether ``set -k`` makes later arguments assignments, or ``hash -p`` names other programs."""
+    wanted = r"[-+][a-zA-Z]*k[a-zA-Z]*|keyword" if words[0].literal == "set" else r"-[a-z]*p[a-z]*"
+    options = takewhile(lambda word: word.literal != "--", words[1:])
+    return any(re.fullmatch(wanted, word.literal or "") for word in options)
+
+
 def _operators(words: Sequence[Word]) -> list[str]:
     """The operators of ``[[ ]]`` whose operands are arithmetic."""
     return [word.literal for word in words if word.literal is not None and word.literal in NUMERIC_TESTS]
@@ -466,6 +480,11 @@ def _is_data_file(word: Word) -> bool:
     return re.search(_DATA_FILE, word.tail) is not None or (
         word.literal is not None and re.match(_DATA_PLACE, word.literal) is not None
     )
+
+
+def _unpacked(name: str) -> str:
+    """The name of a file when it is unpacked."""
+    return re.sub(r"\.(?:gz|xz|bz2|zst)$", "", name)
 
 
 _READ_AS_CODE: Final = frozenset(["makefile", "config", "profile", "rc", "env", "snakefile", "dockerfile"])

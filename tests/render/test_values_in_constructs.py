@@ -81,6 +81,16 @@ REFUSED = [
     "psql <<EOF\nselect '@'\nEOF",
     "duckdb -c \"select '@' from shell('@')\"",
     "env BASH_ENV='@' bash job",
+    "x='@'; trap -- '$x' EXIT",
+    "x='@'; eval -- '$x'",
+    "alias mytool='sh -c'; mytool '@'",
+    "set -k; ./tool PATH='@'",
+    "hash -p /bin/sh mytool; mytool '@'",
+    "echo '@' | sh ../../dev/stdin",
+    "cd /dev && echo '@' | sh stdin",
+    "echo '@' | gzip > run.gz; gunzip run.gz; sh run",
+    "sort --compress-program '@' x",
+    "exec <<EOF\n@\nEOF\nssh host",
 ]  # fmt: skip
 
 
