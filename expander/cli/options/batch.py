@@ -261,12 +261,12 @@ item_options = all_of(
         "'rows 1..1000 by 100', a pattern '*.png' (columns path, dir, name, stem, ext), or NAME=A,B,C. "
         "NAME=SOURCE names its column. Repeat to combine sources.",
     ),
-    click.option("--delimiter", metavar="CHAR", help="What separates columns of -i, such as ';'."),
+    click.option("--delimiter", metavar="CHAR", help="Column separator of -i, such as ';'."),
     click.option(
-        "--no-header", is_flag=True, help="The first row of a table is an item; columns are 1, 2, ..."
+        "--no-header", is_flag=True, help="Treat the first row of a table as an item; columns are 1, 2, ..."
     ),
-    click.option("--columns", metavar="A,B,...", help="Names of the columns of a table without a header."),
-    click.option("--unique", is_flag=True, help="Drop repeated items; the first is kept."),
+    click.option("--columns", metavar="A,B,...", help="Column names of a table without a header."),
+    click.option("--unique", is_flag=True, help="Drop repeated items, keeping the first."),
     click.option(
         "--combine",
         type=click.Choice(["product", "zip", "chain"]),
