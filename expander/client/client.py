@@ -59,7 +59,7 @@ class ApiClient:
             try:
                 response = self._transport.request(method, path, body)
                 found = _object(response)
-                if found is not None and all(isinstance(found.get(name), list | dict) for name in fields):
+                if found is not None and all(_has(found, name) for name in fields):
                     return found
                 why, lost = _message(response), response.status < 400
                 asked = retry_after(response.headers, response.body, time.time())
@@ -108,9 +108,12 @@ class ApiClient:
                     raise
                 found = []
             self._resources[api_version] = {
-                each["kind"]: Resource(prefix, each["name"], each["namespaced"])
+                each["kind"]: Resource(prefix, each["name"], bool(each.get("namespaced")))
                 for each in found
-                if "/" not in each["name"]
+                if isinstance(each, dict)
+                and isinstance(each.get("kind"), str)
+                and isinstance(each.get("name"), str)
+                and "/" not in each["name"]
             }
         resource = self._resources[api_version].get(kind)
         if resource is None:
@@ -127,9 +130,11 @@ class ApiClient:
             query = f"?limit={PAGE_SIZE}&labelSelector={quote(selector)}&fieldSelector={quote(fields)}"
             page = self.get(path + query + (f"&continue={quote(more)}" if more else ""), "metadata", "items")
             yield page
-            more = page["metadata"].get("continue") or ""
+            before, more = more, page["metadata"].get("continue") or ""
             if not more:
                 return
+            if more == before or not isinstance(more, str):
+                raise ClusterError(f"{self._transport.server}: a list of {path} does not end")
 
 
 def _object(response: Response) -> Mapping[str, Any] | None:
@@ -141,6 +146,22 @@ def _object(response: Response) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _has(found: Mapping[str, Any], name: str) -> bool:
+    """Whether a field is an object or a list; ``items`` are objects as the API has them."""
+    value = found.get(name)
+    if name == "items" and isinstance(value, list):
+        return all(map(_is_object, value))
+    return isinstance(value, list | dict)
+
+
+def _is_object(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    metadata, rest = value.get("metadata"), (value.get(part, {}) for part in ("spec", "status"))
+    named = isinstance(metadata, dict) and isinstance(metadata.get("name"), str)
+    return named and all(isinstance(part, dict) for part in rest)
 
 
 def _message(response: Response) -> str:

@@ -6,6 +6,7 @@ library takes: http.client parses headers as those of mail.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import socket
@@ -24,11 +25,22 @@ from expander.client.proxy import authorization, connect, proxy_for
 MAX_HEADER_BYTES: Final = 1 << 17
 """Bytes of headers after which a response is malformed."""
 
+MAX_BODY_BYTES: Final = 1 << 26
+"""Bytes of a body, decompressed, after which a response is malformed; streamed bodies have no limit."""
+
+MAX_INTERIM_RESPONSES: Final = 100
+"""Interim responses (1xx) after which a response is malformed."""
+
+BODY_SECONDS: Final = 300.0
+"""The longest time that a body which is read as a whole may take."""
+
 READ_BYTES: Final = 1 << 16
 
 CONNECT_SECONDS: Final = 10.0
 
 ENDED_EARLY: Final = "the response ended early"
+
+TOO_LONG: Final = f"the response is longer than {MAX_BODY_BYTES >> 20} MiB"
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -42,15 +54,20 @@ class MalformedResponse(OSError):
 class HttpResponse:
     """The response to a ``method``: its status and headers (names in lower case); the body is read later.
 
-    Every method raises MalformedResponse and OSError.
+    The head has to come within ``timeout`` seconds. Every method raises MalformedResponse and OSError.
     """
 
-    def __init__(self, sock: socket.socket, method: str) -> None:
+    def __init__(self, sock: socket.socket, method: str, timeout: float = CONNECT_SECONDS) -> None:
         self._socket = sock
         self._rest = b""
-        self.status = 100
+        self._deadline = time.monotonic() + timeout
+        self.status, heads = 100, 0
         while self.status < 200:  # interim responses
             self._read_head()
+            heads += 1
+            if heads > MAX_INTERIM_RESPONSES:
+                raise MalformedResponse("too many interim responses")
+        self._deadline = math.inf
         self._chunked = self.headers.get("transfer-encoding", "").lower().endswith("chunked")
         self._length: int | None = None
         if method == "HEAD" or self.status in (204, 304):
@@ -67,11 +84,16 @@ class HttpResponse:
         """The whole body, or about its first ``most`` bytes; decompressed where a proxy compressed it."""
         found: list[bytes] = []
         size = 0
+        deadline = time.monotonic() + BODY_SECONDS
         for piece in self.pieces():
             found.append(piece)
             size += len(piece)
             if most is not None and size >= most:
                 break
+            if size > MAX_BODY_BYTES:
+                raise MalformedResponse(TOO_LONG)
+            if time.monotonic() > deadline:
+                raise TimeoutError("timed out")
         body = b"".join(found)
         return _gunzip(body) if self.headers.get("content-encoding", "").lower() == "gzip" else body
 
@@ -136,6 +158,8 @@ class HttpResponse:
         return found[:at]
 
     def _receive(self) -> bytes:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError("timed out")
         piece = self._socket.recv(READ_BYTES)
         if not piece:
             raise MalformedResponse(ENDED_EARLY)
@@ -154,10 +178,16 @@ def _number(text: bytes, base: int) -> int:
 
 def _gunzip(body: bytes) -> bytes:
     """The content of a gzip body, which was not asked for: some proxies compress all the same."""
+    decompressor = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        return zlib.decompress(body, wbits=16 + zlib.MAX_WBITS)
+        content = decompressor.decompress(body, MAX_BODY_BYTES + 1)
     except zlib.error:
         raise MalformedResponse("the response is not valid gzip") from None
+    if len(content) > MAX_BODY_BYTES:
+        raise MalformedResponse(TOO_LONG)
+    if not decompressor.eof:
+        raise MalformedResponse("the response is not valid gzip")
+    return content
 
 
 class Endpoint:
@@ -240,7 +270,7 @@ class Connection:
         """Send a whole request; the head of its response. ``timeout`` is per read. Raises OSError."""
         self._socket.settimeout(timeout)
         self._socket.sendall(request)
-        return HttpResponse(self._socket, method)
+        return HttpResponse(self._socket, method, timeout)
 
     def close(self) -> None:
         """Close it."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from expander.client import http
 from expander.client.http import HttpResponse, MalformedResponse
 
 
@@ -116,3 +117,35 @@ def test_every_warning_header_is_kept() -> None:
 def test_an_answer_in_tls_is_named() -> None:
     with pytest.raises(MalformedResponse, match="the server expects HTTPS"):
         answer(b"\x15\x03\x01\x00\x02\x02\x46")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        compressed(gzip.compress(bytes(1 << 20))),
+        b"HTTP/1.1 200 OK\r\n\r\n" + bytes(1 << 17),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n" + bytes(1 << 17),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n" + bytes(0xFFFFF),
+    ],
+    ids=["gzip", "no length", "length", "chunk"],
+)
+def test_a_body_of_any_length_takes_bounded_memory(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_BODY_BYTES", 1 << 16)
+    with pytest.raises(MalformedResponse, match="the response is longer than"):
+        answer(text)
+
+
+def test_interim_responses_come_to_an_end() -> None:
+    with pytest.raises(MalformedResponse, match="too many interim responses"):
+        answer(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000 + PLAIN)
+
+
+def test_a_head_and_a_body_have_to_come_within_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nX: y")
+        with pytest.raises(TimeoutError):
+            HttpResponse(ours, "GET", timeout=-1.0)
+    monkeypatch.setattr(http, "BODY_SECONDS", -1.0)
+    with pytest.raises(TimeoutError):
+        answer(CHUNKED)

@@ -138,3 +138,55 @@ def test_a_damaged_journal_creates_nothing_twice(tmp_path: Path) -> None:
             whole = bytearray(journal.read_bytes())
             whole[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
             journal.write_bytes(whole[: chance.randrange(len(whole))] if chance.random() < 0.3 else whole)
+
+
+LISTS = [
+    {"metadata": {}, "items": [None, 3, {"metadata": None}, {"metadata": {"name": 7}}, {}]},
+    {"metadata": {"continue": "the same"}, "items": []},
+    {"metadata": {"continue": ["x"]}, "items": []},
+    {"metadata": {}, "items": [{"metadata": {"name": "x"}, "spec": None, "status": []}]},
+    {"metadata": {}, "items": [{"metadata": {"name": "x"}, "spec": {"hard": []}}]},
+]
+
+
+@pytest.mark.parametrize("page", LISTS)
+@pytest.mark.parametrize("path", ["/jobs?", "/resourcequotas", "/limitranges", "/events?"])
+def test_lists_of_anything_keep_no_item_back(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recwarn: pytest.WarningsRecorder,
+    path: str,
+    page: Mapping[str, object],
+) -> None:
+    monkeypatch.setattr(SubmitOptions, "retry", Retry(base=0.001, cap=0.01, budget=0.2))
+    cluster = FakeCluster()
+
+    def respond(method: str, asked: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if method == "GET" and path in asked:
+            return 200, encoded(page)
+        return cluster(method, asked, headers, body)
+
+    with stub(respond) as server:
+        options = SubmitOptions(kubeconfig=kubeconfig(tmp_path, server.port), state=str(tmp_path))
+        submitter = Submitter(options, lambda error: pytest.fail(str(error)), lambda _: None)
+        found = list(submitter.outcomes(map(job, range(3))))
+        submitter.close()
+    assert [each.result.outcome for each in found] == ["created"] * 3
+    assert [str(each.message) for each in recwarn if "thread" in str(each.message)] == []
+
+
+def test_discovery_of_anything_is_an_error_of_the_items(tmp_path: Path) -> None:
+    def respond(method: str, asked: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if asked == "/apis/batch/v1":
+            return 200, encoded(
+                {"resources": [{"kind": "Job"}, None, {"name": 1}, {"kind": [], "name": "jobs"}]}
+            )
+        return FakeCluster()(method, asked, headers, body)
+
+    errors: list[str] = []
+    with stub(respond) as server:
+        options = SubmitOptions(kubeconfig=kubeconfig(tmp_path, server.port), state=str(tmp_path))
+        submitter = Submitter(options, lambda error: errors.append(str(error)), lambda _: None)
+        assert list(submitter.outcomes([job(1)])) == []
+        submitter.close()
+    assert 'no matches for kind "Job"' in errors[0]
