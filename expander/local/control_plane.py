@@ -179,12 +179,15 @@ class ControlPlane:
 
     def hold(self, pod: Object, why: WaitReason, now: float) -> None:
         """The pod waits, and its Job does not run if all of its pods do."""
-        job = controller_of(pod)
-        if self.waiting_pods.hold(pod["metadata"]["uid"], job, why, now):
+        job, uid = controller_of(pod), pod["metadata"]["uid"]
+        if self.scope.waiting_is_idle:
+            self.scheduler.set_idle(uid, True)
+        if self.waiting_pods.hold(uid, job, why, now):
             self._recount(job)
 
     def _release(self, uid: str) -> None:
         """The pod, or the Job that had no pod for a while, waits no more."""
+        self.scheduler.set_idle(uid, False)
         if self.waiting_pods.release(uid) and (pod := self.pods.get(uid)) is not None:
             self._recount(controller_of(pod))
 

@@ -33,7 +33,7 @@ from expander.local.machine import available_cpus, available_memory
 from expander.local.runtime.runtime import Exit, Runtime, Started
 from expander.local.runtime.select import provides_image, select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient
-from expander.local.scheduler import Scheduler
+from expander.local.scheduler import MAX_PODS, Scheduler
 from expander.local.state import StateFolder
 from expander.local.store.database import Object
 from expander.local.waiting import WAITING_SECONDS, Waiting, WaitingReporter, failure_reason
@@ -43,9 +43,6 @@ log = Log("local")
 
 MAX_LINE_BYTES: Final = 200
 """Bytes of a last line that are told."""
-
-MAX_PODS: Final = 110
-"""Pods that run at a time unless the caller says otherwise: as many as a kubelet takes by default."""
 
 COALESCE_SECONDS: Final = 0.001
 """Seconds without listening after a step that started pods: events that come together cost less."""

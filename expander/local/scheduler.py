@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
+from typing import Final
 
 from expander.base.dataclass import dataclass
 from expander.kube.resources import NONE, Request, pod_request
@@ -67,6 +68,10 @@ class PodGroups:
                 self._of.pop(uid, None)
 
 
+MAX_PODS: Final = 110
+"""Pods that have a place, at least, however many of them wait: as many as a kubelet takes by default."""
+
+
 def refusal(group: PodGroup, fitting: int, at_most: int) -> str:
     """Why a pod group waits: ``fitting`` of its pods would fit now, ``at_most`` were nothing else there."""
     words = f"pod group is not ready, {len(group.waiting)} Pending, {group.least} minAvailable"
@@ -94,6 +99,8 @@ class Scheduler:
         self._bounded: dict[str, bool] = {}
         """The bounded pods, and whether each has its place."""
         self._bounded_placed = 0
+        self._idle: set[str] = set()
+        """Those that have their place and wait for something: they take nobody else's turn."""
         self._priorities: dict[str, int] = {}
         """Of those that wait, where it is not 0."""
         self._unseen: list[str] = []
@@ -156,6 +163,7 @@ class Scheduler:
 
     def drop(self, uid: str) -> None:
         """The pod is gone or has ended: its place is free."""
+        self.set_idle(uid, False)
         if (request := self._placed.pop(uid, None)) is not None:
             self.used = Request(self.used.cpu - request.cpu, self.used.memory - request.memory)
             self._stale = True
@@ -164,6 +172,14 @@ class Scheduler:
         self._bounded_placed -= self._bounded.pop(uid, False)
         self._priorities.pop(uid, None)
         self.pod_groups.leave(uid)
+
+    def set_idle(self, uid: str, idle: bool) -> None:
+        """Whether the pod, if it has its place, waits for something else and does not count as running."""
+        if uid not in self._placed or idle is (uid in self._idle):
+            return
+        self._bounded_placed += self._bounded.get(uid, False) * (-1 if idle else 1)
+        (self._idle.add if idle else self._idle.remove)(uid)
+        self._stale |= idle
 
     def is_impossible(self, uid: str) -> bool:
         """Whether the pod waits and will never fit, whatever ends."""
@@ -181,8 +197,12 @@ class Scheduler:
     @property
     def spare(self) -> int:
         """How many more pods could be used now, counting those that wait and will fit in time."""
-        spare = self.pods - len(self._placed) - len(self._waiting) + len(self._impossible)
-        return spare if self.bound is None else min(spare, self.bound - len(self._bounded))
+        waiting = len(self._waiting) - len(self._impossible)
+        spare = min(self.pods + len(self._idle), max(self.pods, MAX_PODS)) - len(self._placed) - waiting
+        if self.bound is None:
+            return spare
+        busy = sum(uid not in self._idle for uid in self._bounded) if self._idle else len(self._bounded)
+        return min(spare, self.bound - busy)
 
     def place(self) -> Iterator[str]:
         """Take the pods that fit now, and tell which."""
@@ -195,7 +215,7 @@ class Scheduler:
         if self._priorities:
             waiting.sort(key=lambda each: -self._priorities.get(each[0], 0))
         for uid, request in waiting:
-            if len(self._placed) >= self.pods:
+            if self._no_place():
                 break
             if (request, uid in self._bounded) in hopeless or uid not in self._waiting:
                 continue
@@ -225,9 +245,14 @@ class Scheduler:
         self.pod_groups.leave(uid)
         return True
 
+    def _no_place(self) -> bool:
+        """Whether there are as many pods as there may be."""
+        placed = len(self._placed)
+        return placed - len(self._idle) >= self.pods or placed >= max(self.pods, MAX_PODS)
+
     def _full(self, uid: str) -> bool:
         """Whether there are as many pods as there may be, of its kind, beside the one that waits."""
-        if len(self._placed) >= self.pods:
+        if self._no_place():
             return True
         return uid in self._bounded and self.bound is not None and self._bounded_placed >= self.bound
 

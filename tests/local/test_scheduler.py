@@ -158,3 +158,22 @@ def test_a_higher_priority_goes_first_and_preempts_nobody(scheduler: Scheduler) 
         scheduler.drop(order[-1])
         order += placed(scheduler)
     assert order == ["highest", "high", "high too", "plain", "low"]
+
+
+def test_what_waits_in_its_place_makes_room_for_others_up_to_a_limit() -> None:
+    scheduler = Scheduler(cpus=8, memory=GIB, pods=200, bound=1)
+    for number in range(300):
+        scheduler.add(f"p{number}", asking(), bounded=True)
+    assert placed(scheduler) == ["p0"]
+    for number in range(199):
+        scheduler.set_idle(f"p{number}", True)
+        assert placed(scheduler) == [f"p{number + 1}"]
+    scheduler.set_idle("p199", True)
+    assert (placed(scheduler), scheduler.running) == ([], 200)
+    scheduler.set_idle("p7", False)
+    scheduler.drop("p8")
+    assert placed(scheduler) == []
+    scheduler.drop("p7")
+    assert placed(scheduler) == ["p200"]
+    scheduler.drop("p200")
+    assert placed(scheduler) == ["p201"]

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from expander.local.executor import Executor
 from expander.local.waiting import (
     MAX_TOLD_PER_REASON,
@@ -175,6 +177,18 @@ def test_a_pod_that_waits_for_its_turn_does_not_run_and_is_not_told(tmp_path: Pa
         while executor.group()["pending"] != 2 or executor.group()["running"] != 1:
             executor.step(0.05)
         assert executor.waiting() == []
+
+
+@pytest.mark.parametrize("limit", [{"cpus": 1}, {"jobs": 1}])
+def test_pods_that_wait_for_what_is_missing_do_not_hold_up_others(
+    tmp_path: Path, limit: dict[str, int]
+) -> None:
+    with Executor(tmp_path, runtime="process", **limit) as executor:  # type: ignore[arg-type]
+        waits = [job("mount", **mounting(**CLAIM)), job("crash", "exit 3", "OnFailure")]
+        executor.submit([*waits, *(job(f"j{number}", "sleep 0.01") for number in range(3))])
+        while executor.group()["succeeded"] < 3:
+            executor.step(0.05)
+        assert executor.group()["pending"] == 2
 
 
 def test_pods_of_jobs_that_request_no_cpu_run_one_to_a_core(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ RECOUNTED: Final = ("ResourceQuota", "Service", "PersistentVolumeClaim")
 class SingleBatch:
     """The side of one person's batch: nothing is added, refused or counted."""
 
+    waiting_is_idle = True
+    """Whether a pod that waits for what is missing makes room for others, which a kubelet never does."""
+
     @property
     def pending(self) -> bool:
         """Whether there is something to do at once."""
@@ -75,6 +78,8 @@ class ScopedControlPlane(Protocol):
 
 class ClusterScope(SingleBatch):
     """The side of a cluster whose one node is called ``node``."""
+
+    waiting_is_idle = False
 
     def __init__(self, cluster: ScopedControlPlane, node: str) -> None:
         self._store = cluster.store
