@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
     from expander.manifests.rerun_choice import Rerun
     from expander.plan.plan import Plan
+    from expander.run.escalation import Escalation
     from expander.run.outcomes import JobOutcome, LogFile
     from expander.submit.delivery import Outcome
     from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
@@ -141,6 +142,9 @@ def run(
     timeout: float | None = None,
     state: str | os.PathLike[str] | None = None,
     rerun: Rerun | None = None,
+    on_oom: str | None = None,
+    on_timeout: str | None = None,
+    on_exit: Sequence[str] = (),
     fresh: bool = False,
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -154,16 +158,16 @@ def run(
     for the command. State and logs are kept below ``state``, by default where the command keeps them: a Job
     that an earlier call has finished is not run again, unless it failed and its manifest has changed,
     ``rerun`` says so ("failed", "changed": also complete ones whose manifest has changed, "all"), or
-    ``fresh`` forgets it. ``on_note`` gets lines for people.
+    ``fresh`` forgets it. Failed items are tried again as ``on_oom`` ("x2,max=64Gi"), ``on_timeout``
+    ("x2,max=6h") and ``on_exit`` ("42=retry:3") say. ``on_note`` gets lines for people.
 
     Raises ItemError for the first item that cannot become a Job; with ``on_error`` that function gets the
     errors of items and the others run. Raises InputError and UsageError as the command does.
     """
-    from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
-    from expander.group.saved_logs import EarlierLogs
     from expander.manifests.rerun_choice import parse_rerun
-    from expander.run.run import Halt, remove_state
+    from expander.run.escalation import Escalation
+    from expander.run.run import Halt
 
     request = _filled_queue(_request(batch, items, options))
     errors, note = _Errors(on_error), on_note or _ignore
@@ -172,36 +176,56 @@ def run(
     if first is None:
         return RunResult([], {}, None)
     group = str((first.tree["metadata"].get("labels") or {}).get(request.group_label) or "batch")
-    root = None if state is None else os.fspath(state)
-    folder = state_folder(group, root)
-    if fresh:
-        remove_state(folder)
+    place = _Place(group, None if state is None else os.fspath(state), fresh)
     limits = {"runtime": runtime, "jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base}
     files = {"images": images, "claims": claims, "variables": env, "stop_grace": grace}
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
-    earlier = {"rerun": parse_rerun(rerun), "on_replaced": EarlierLogs(group, root)}
-    return _run_in(folder, chain([first], manifests), {**limits, **files}, when, earlier, errors, note)
+    again = _Again(parse_rerun(rerun), Escalation.parse(on_oom, on_timeout, on_exit))
+    return _run_in(place, chain([first], manifests), {**limits, **files}, when, again, errors, note)
+
+
+class _Place(NamedTuple):
+    """Where a run keeps its state; ``fresh`` forgets what is there."""
+
+    group: str
+    root: str | None
+    fresh: bool
+
+
+class _Again(NamedTuple):
+    """What runs again: of an earlier run, and by a policy of this one."""
+
+    rerun: Rerun | None
+    policy: Escalation | None
 
 
 def _run_in(
-    folder: Path,
+    place: _Place,
     manifests: Iterator[Manifest],
     executor_options: Mapping[str, Any],
     run_options: Mapping[str, Any],
-    earlier: Mapping[str, Any],
+    again: _Again,
     on_error: Callable[[ItemError], None],
     note: Callable[[str], None],
 ) -> RunResult:
-    """Run ``manifests`` with the state in ``folder``."""
+    """Run ``manifests`` with the state in ``place``."""
+    from expander.base.state_dir import state_folder
+    from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
     from expander.run.rerun import EarlierRun
-    from expander.run.run import Run
+    from expander.run.retries import Retries
+    from expander.run.run import Run, remove_state
 
+    folder = state_folder(place.group, place.root)
+    if place.fresh:
+        remove_state(folder)
     reporter = _JobResults(folder, on_error, note)
+    logs = EarlierLogs(place.group, place.root)
     with Executor(folder, hold=True, **executor_options) as executor:
         note(executor.note)
-        taken_up = EarlierRun(executor, on_error, **earlier)
-        result = Run(executor, manifests, reporter, earlier=taken_up, **run_options).go()
+        earlier = EarlierRun(executor, on_error, again.rerun, logs)
+        retries = None if again.policy is None else Retries(executor, again.policy, logs)
+        result = Run(executor, manifests, reporter, earlier=earlier, retries=retries, **run_options).go()
     return RunResult(reporter.results, result.counts, result.stopped)
 
 

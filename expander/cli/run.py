@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from expander.group.saved_logs import EarlierLogs
     from expander.manifests.manifest import Manifest
+    from expander.run.escalation import Escalation
     from expander.run.run import Halt
 
 EXAMPLES = """
@@ -75,6 +76,21 @@ or input, 130 interrupted (the same command resumes).
 @click.option("--dry-run", is_flag=True, help="Print what would be run; start nothing.")
 @click.option("--keep", is_flag=True, help="Keep the contents of volumes in the state folder.")
 @rerun_option
+@click.option(
+    "--on-oom",
+    metavar="xF[,max=LIMIT]",
+    help="Try an item that ran out of memory again with F times more.",
+)
+@click.option(
+    "--on-timeout", metavar="xF[,max=TIME]", help="Try an item that timed out again with F times as long."
+)
+@click.option(
+    "--on-exit",
+    "on_exit",
+    multiple=True,
+    metavar="CODE=retry:N",
+    help="Try an item that ended with an exit code again, at most N times.",
+)
 @click.option("--fresh", is_flag=True, help="Discard the state of an earlier run of the group.")
 @output_option("text: output of the Jobs; json: an object per outcome, then a summary.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the output of the Jobs.")
@@ -125,8 +141,10 @@ def _run(
     from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
     from expander.run.rerun import EarlierRun
+    from expander.run.retries import Retries
     from expander.run.run import remove_state
 
+    policy = _policy(flags)
     manifests = used_here(batch, warn)
     first = next(manifests, None)
     if first is None:
@@ -152,6 +170,7 @@ def _run(
         chain([first], manifests),
         output,
         earlier=EarlierRun(executor, output.refused, flags["rerun"], logs),
+        retries=policy and Retries(executor, policy, logs),
         halt=halt,
         timeout=flags["timeout"],
     )
@@ -181,6 +200,12 @@ def _say_where(group: str, folder: Path, logs: EarlierLogs, flags: Mapping[str, 
 
         source = open_source(GroupSelector(group, local=True, state=flags["state"]))
         save_report(source, flags["report"], group)
+
+
+def _policy(flags: Mapping[str, Any]) -> Escalation | None:
+    from expander.run.escalation import Escalation
+
+    return Escalation.parse(flags["on_oom"], flags["on_timeout"], flags["on_exit"])
 
 
 def _dry_run(

@@ -63,6 +63,10 @@ class ApiOperations:
         """The object of that name, or None."""
         return self._control.store.get(kind, namespace, name)
 
+    def by_uid(self, uid: str) -> Object | None:
+        """The object of that uid, or None."""
+        return self._control.store.by_uid(uid)
+
     def get(self, kind: str, namespace: str, name: str) -> Object:
         """The object of that name."""
         obj = self.find(kind, namespace, name)

@@ -105,7 +105,12 @@ RETRIED_ANNOTATION: Final = "expander/retried-indexes"
 ORIGIN_ANNOTATION: Final = "expander/origin"
 """The annotation of a Job that was changed for a later attempt: the `digest` of the Job it began as."""
 
-BOOKKEEPING: Final = frozenset((ATTEMPT_ANNOTATION, RETRIED_ANNOTATION, ORIGIN_ANNOTATION))
+RETRIES_ANNOTATION: Final = "expander/retries"
+"""The annotation of a Job that a policy tried again: how often, by reason, as JSON."""
+
+BOOKKEEPING: Final = frozenset(
+    (ATTEMPT_ANNOTATION, RETRIED_ANNOTATION, ORIGIN_ANNOTATION, RETRIES_ANNOTATION)
+)
 """The annotations that later attempts add: a Job is what it was without them."""
 
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"

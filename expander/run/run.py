@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from itertools import islice
@@ -19,6 +19,7 @@ from expander.local.store.job_states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
 from expander.run.reporter import RunReporter
 from expander.run.rerun import EarlierRun
+from expander.run.retries import Retries
 
 _FORM = regex(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
 
@@ -101,7 +102,8 @@ class RunEnd:
 class Run:
     """One run of a batch in an executor. ``reporter`` hears of it; ``timeout`` is in seconds.
 
-    ``earlier`` takes up an earlier run of the group, of which the input is all then. A pod without a Job
+    ``earlier`` takes up an earlier run of the group, of which the input is all then. ``retries`` tries failed
+    items again. A pod without a Job
     counts as one, unless its restartPolicy is Always: such a pod serves the others, and is stopped when they
     have ended.
     """
@@ -113,6 +115,7 @@ class Run:
         reporter: RunReporter,
         *,
         earlier: EarlierRun | None = None,
+        retries: Retries | None = None,
         halt: Halt | None = None,
         timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -120,7 +123,8 @@ class Run:
         self._executor = executor
         self._manifests = manifests
         self._reporter = reporter
-        executor.on_pod_changed = reporter.pod_changed
+        executor.on_pod_changed = self._on_pod_changed
+        self._retries = retries
         self._earlier = earlier or EarlierRun(executor, reporter.refused)
         self._tells_earlier = earlier is not None
         self._caveats = 0
@@ -156,7 +160,10 @@ class Run:
                     for words in self._earlier.sentences():
                         self._reporter.note(words)
             self._executor.step(0 if more and not self._draining else MAX_STEP_SECONDS)
+            self._retry()
             for job in self._executor.take_finished():
+                if self._retries is not None and self._retry([job]):
+                    continue
                 self._reporter.finished(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
             for pod in self._executor.take_changed_pods():
                 self._pod_changed(pod)
@@ -168,6 +175,20 @@ class Run:
             self._reporter.progress(result.counts)
             if self._over(result, more):
                 return result
+
+    def _on_pod_changed(self, pod: Object) -> None:
+        if self._retries is not None:
+            self._retries.suspect(pod)
+        self._reporter.pod_changed(pod)
+
+    def _retry(self, jobs: Sequence[Object] | None = None) -> bool:
+        """Try again, by the policy, ``jobs`` or those of which pods have failed; whether there were any."""
+        if self._retries is None or self._stopping:
+            return False
+        retried = self._retries.retry_suspects() if jobs is None else self._retries.retry(jobs)
+        for each in retried:
+            self._reporter.retried(each)
+        return bool(retried)
 
     def _chunks(self) -> Iterator[list[Manifest]]:
         """The manifests, in pieces; the first is what can be read at once."""
@@ -205,6 +226,8 @@ class Run:
         for manifest, submitted in self._earlier.settle([*zip(manifests, told, strict=True)]):
             if submitted.kind == "Job":
                 self._reporter.submitted(submitted.namespace, submitted.name, manifest)
+                if self._retries is not None and (words := self._retries.note(manifest.tree)):
+                    self._reporter.note(words)
                 if submitted.there is not None:
                     self._look_at_kept(submitted.there)
             elif submitted.kind == "Pod":
@@ -223,7 +246,9 @@ class Run:
             self._reporter.kept(pod, lambda: [pod])
 
     def _look_at_kept(self, job: Object) -> None:
-        if job_state(job) in FINISHED:
+        if self._retry([job]):
+            self._ended_before -= job_state(job) in FINISHED
+        elif job_state(job) in FINISHED:
             self._reporter.kept(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
 
     def _tell_waiting(self, *, at_once: bool = False) -> None:

@@ -1,0 +1,227 @@
+"""What a failed attempt gets more of, by policy: ``--on-oom x2,max=64Gi``, ``--on-timeout x2``, ``--on-exit
+42=retry:3``. Pure.
+
+It applies to Jobs of one pod at a time, which is an item's. The first pod that runs out of memory decides:
+another one of the same size would do so too. The successor is the Job's next attempt under its own name, and
+its annotation ``expander/origin`` says which manifest it still stands for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Final
+
+from expander.base.dataclass import dataclass
+from expander.base.errors import UsageError
+from expander.base.regex import regex
+from expander.kube.objects import Object, statuses_of
+from expander.kube.quantity import binary_text, parse
+from expander.kube.volcano import is_volcano
+from expander.manifests.rerun import ORIGIN_ANNOTATION, RETRIES_ANNOTATION, digest, rerun
+
+MAX_GROWTHS: Final = 10
+"""So often an item gets more of something at most."""
+
+OOM_KILLED: Final = "OOMKilled"
+TIMED_OUT: Final = "DeadlineExceeded"
+
+_GROWTH = regex(r"x([0-9]{1,3}(?:\.[0-9]{1,3})?)(?:,max=([0-9A-Za-z.]+))?")
+_EXIT = regex(r"([0-9]{1,3}(?:,[0-9]{1,3})*)=retry:([0-9]{1,4})")
+_SPAN = regex(r"([0-9]{1,9})([smhd]?)")
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A limit is multiplied by ``factor``, up to ``most`` (bytes or seconds; None: without a bound)."""
+
+    factor: Fraction
+    most: int | None = None
+
+    def of(self, limit: int) -> int | None:
+        """The next limit; None when there is none above ``limit``."""
+        grown = int(limit * self.factor)
+        if self.most is not None:
+            grown = min(grown, self.most)
+        return grown if grown > limit else None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """When an item is tried again, and with what: more memory, more time, or the same (exit codes, with how
+    often at most)."""
+
+    oom: Growth | None = None
+    timeout: Growth | None = None
+    exits: Mapping[int, int] | None = None
+
+    @classmethod
+    def parse(cls, oom: str | None, timeout: str | None, exits: Sequence[str]) -> Escalation | None:
+        """``x2``, ``x1.5,max=64Gi``; ``x2,max=6h``; ``42=retry:3``. None for no policy at all.
+
+        Raises UsageError for anything else.
+        """
+        if oom is None and timeout is None and not exits:
+            return None
+        codes: dict[int, int] = {}
+        for text in exits:
+            match = _EXIT.fullmatch(text)
+            if match is None or any(not 0 < int(code) < 256 for code in match[1].split(",")):
+                raise UsageError(
+                    f"--on-exit: found {text!r}, expected CODE=retry:N", hint="42=retry:3, or 42,43=retry:3"
+                )
+            codes |= {int(code): int(match[2]) for code in match[1].split(",")}
+        return cls(
+            None if oom is None else _growth("--on-oom", oom, _bytes, "x2,max=64Gi"),
+            None if timeout is None else _growth("--on-timeout", timeout, _span, "x2,max=6h"),
+            codes,
+        )
+
+
+def _growth(option: str, text: str, amount: Any, example: str) -> Growth:
+    match = _GROWTH.fullmatch(text)
+    most = amount(match[2]) if match and match[2] else None
+    if match is None or Fraction(match[1]) <= 1 or (match[2] and not most):
+        raise UsageError(
+            f"{option}: found {text!r}, expected xFACTOR[,max=LIMIT]",
+            hint=f"FACTOR is more than 1, for example {example}",
+        )
+    return Growth(Fraction(match[1]), most)
+
+
+def _bytes(text: str) -> int | None:
+    try:
+        return int(parse(text))
+    except ValueError:
+        return None
+
+
+def _span(text: str) -> int | None:
+    match = _SPAN.fullmatch(text)
+    return int(match[1]) * _SECONDS[match[2]] if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class NextAttempt:
+    """The Job to create in the place of one that failed; why, and what it has another of (``memory 2Gi``)."""
+
+    tree: dict[str, Any]
+    reason: str
+    change: str
+
+
+def one_pod(job: Object) -> bool:
+    """Whether ``job`` is done by one pod, so that the Job as a whole is the attempt at an item."""
+    spec = job["spec"]
+    return (
+        not is_volcano(job)
+        and spec.get("completionMode") != "Indexed"
+        and (spec.get("completions") or 1) == 1
+        and (spec.get("parallelism", 1) or 0) <= 1
+    )
+
+
+def next_attempt(job: Object, pods: Sequence[Object], policy: Escalation) -> NextAttempt | None:
+    """What the policy has for ``job``, of which a pod, or itself, has failed; None when it has nothing.
+
+    ``pods`` are those of this attempt, oldest first.
+    """
+    if not one_pod(job):
+        return None
+    tree = rerun(job)
+    counts = _retries(job)
+    found = None
+    if policy.oom is not None and (killed := _out_of_memory(pods)):
+        found = OOM_KILLED, _more_memory(tree, killed, policy.oom)
+    elif policy.timeout is not None and _timed_out(job, pods):
+        found = TIMED_OUT, _more_time(tree, policy.timeout)
+    elif policy.exits and (code := _exit_code(pods)) in policy.exits:
+        reason = f"exit code {code}"
+        found = reason, "" if counts.get(reason, 0) < policy.exits[code] else None
+    if found is None:
+        return None
+    reason, change = found
+    tried = counts.get(reason, 0)
+    if change is None or tried >= max(MAX_GROWTHS, _most(policy)):
+        return None
+    before = job["metadata"].get("annotations") or {}
+    tree["metadata"]["annotations"] |= {
+        ORIGIN_ANNOTATION: before.get(ORIGIN_ANNOTATION) or digest(job),
+        RETRIES_ANNOTATION: json.dumps(counts | {reason: tried + 1}, sort_keys=True),
+    }
+    return NextAttempt(tree, reason, change)
+
+
+def _most(policy: Escalation) -> int:
+    return max((policy.exits or {}).values(), default=0)
+
+
+def _retries(job: Object) -> dict[str, int]:
+    """How often the item was tried again so far, by reason."""
+    text = (job["metadata"].get("annotations") or {}).get(RETRIES_ANNOTATION)
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, int)}
+
+
+def _ends(pods: Sequence[Object]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The name of each container that has ended, and how, the last start first."""
+    for pod in reversed(pods):
+        for status in statuses_of(pod):
+            for state in ("state", "lastState"):
+                if end := (status.get(state) or {}).get("terminated"):
+                    yield status["name"], end
+
+
+def _out_of_memory(pods: Sequence[Object]) -> set[str]:
+    """The containers of the last pod that were killed for their memory."""
+    return {name for name, end in _ends(pods[-1:]) if end.get("reason") == OOM_KILLED}
+
+
+def _timed_out(job: Object, pods: Sequence[Object]) -> bool:
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    reasons = [each.get("reason") for each in conditions if each.get("type") == "Failed"]
+    return TIMED_OUT in [*reasons, *((pod.get("status") or {}).get("reason") for pod in pods[-1:])]
+
+
+def _exit_code(pods: Sequence[Object]) -> int:
+    return next((int(end["exitCode"]) for _, end in _ends(pods[-1:]) if end.get("exitCode")), 0)
+
+
+def _more_memory(tree: dict[str, Any], killed: set[str], growth: Growth) -> str | None:
+    """Raise limits and requests of the containers that were killed; None if none can have more."""
+    pod = tree["spec"]["template"]["spec"]
+    changes = []
+    for container in [*(pod.get("initContainers") or ()), *pod["containers"]]:
+        limits = (container.get("resources") or {}).get("limits") or {}
+        if container["name"] not in killed or "memory" not in limits:
+            continue
+        limit = int(parse(str(limits["memory"])))
+        grown = growth.of(limit)
+        if grown is None:
+            continue
+        requests = container["resources"].get("requests") or {}
+        if "memory" in requests:
+            asked = int(parse(str(requests["memory"])) * Fraction(grown, limit))
+            requests["memory"] = binary_text(min(asked, grown))
+        limits["memory"] = binary_text(grown)
+        changes.append(f"memory {limits['memory']}")
+    return ", ".join(changes) or None
+
+
+def _more_time(tree: dict[str, Any], growth: Growth) -> str | None:
+    """Raise the deadlines of the Job and its pods; None if none can be later."""
+    changes = []
+    for spec in (tree["spec"], tree["spec"]["template"]["spec"]):
+        limit = spec.get("activeDeadlineSeconds")
+        grown = growth.of(limit) if limit else None
+        if grown is not None:
+            spec["activeDeadlineSeconds"] = grown
+            changes.append(f"activeDeadlineSeconds {grown}")
+    return ", ".join(dict.fromkeys(changes)) or None

@@ -1,0 +1,71 @@
+"""Tries items again while a run goes on, by its policy; each attempt is one transaction of the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from expander.kube.objects import Object, owner_of, statuses_of
+from expander.local.api_operations import ApiOperations
+from expander.local.store.job_states import SUCCEEDED, job_state
+from expander.manifests.rerun import attempt_of
+from expander.run.escalation import Escalation, next_attempt, one_pod
+from expander.run.reporter import Retried
+
+STATES = ("state", "lastState")
+"""Where a container's status tells of an end."""
+
+
+class Retries:
+    """The retries of one run in ``executor``. ``on_replaced`` gets a Job before it is deleted.
+
+    A Job is deleted and created anew within one transaction, so that a kill loses no attempt; what an attempt
+    had of memory and time, and how often the item was tried, stands in its Job.
+    """
+
+    def __init__(
+        self,
+        executor: ApiOperations,
+        policy: Escalation,
+        on_replaced: Callable[[Object], None] | None = None,
+    ) -> None:
+        self._executor = executor
+        self._policy = policy
+        self._on_replaced = on_replaced
+        self._suspects: dict[str, None] = {}
+        self._passed_over = False
+
+    def suspect(self, pod: Object) -> None:
+        """A pod has another status: its Job is looked at in `retry` if something of it failed."""
+        ends = ((each.get(state) or {}).get("terminated") for each in statuses_of(pod) for state in STATES)
+        if (pod.get("status") or {}).get("phase") == "Failed" or any(end and end["exitCode"] for end in ends):
+            self._suspects[owner_of(pod)] = None
+
+    def note(self, job: Object) -> str | None:
+        """What to say of a Job of the batch that the policy does not apply to, once."""
+        if self._passed_over or one_pod(job):
+            return None
+        self._passed_over = True
+        return f"job/{job['metadata']['name']} has several pods: failed ones are not tried again with more"
+
+    def retry_suspects(self) -> Iterable[Retried]:
+        """Try the Jobs again of which pods have failed since the last call, where the policy says so."""
+        suspects, self._suspects = self._suspects, {}
+        jobs = [job for uid in suspects if (job := self._executor.by_uid(uid)) is not None]
+        return self.retry(jobs)
+
+    def retry(self, jobs: Iterable[Object]) -> list[Retried]:
+        """Replace those of ``jobs`` that the policy has another attempt for; durable on return."""
+        found = []
+        for job in jobs:
+            if job["kind"] != "Job" or job_state(job) == SUCCEEDED:
+                continue
+            pods = self._executor.pods_ever(job["metadata"]["uid"])
+            if (attempt := next_attempt(job, pods, self._policy)) is not None:
+                found.append((job, attempt))
+        for job, _ in found:
+            if self._on_replaced is not None:
+                self._on_replaced(job)
+            self._executor.delete("Job", job["metadata"]["namespace"], job["metadata"]["name"])
+        if found:
+            self._executor.submit([attempt.tree for _, attempt in found])
+        return [Retried(each.tree, attempt_of(each.tree), each.reason, each.change) for _, each in found]

@@ -1,0 +1,185 @@
+"""Failed items get more memory, more time or another try, by a policy."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import expander
+from expander.base.errors import UsageError
+from expander.run.escalation import Escalation, Growth, next_attempt
+
+ITEMS = int(os.environ.get("EXPANDER_ESCALATION_ITEMS", "20"))
+"""How many items the whole proof has; a fifth runs out of memory, a twentieth twice."""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    return tmp_path
+
+
+def job(name: str, script: str, memory: str | None = None, **spec: Any) -> dict[str, Any]:
+    container: dict[str, Any] = {"name": "main", "image": "busybox", "command": ["sh", "-c", script]}
+    if memory is not None:
+        container["resources"] = {"limits": {"memory": memory}, "requests": {"memory": "1Mi"}}
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    metadata = {"name": name, "labels": {"jobgroup": "more"}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {"template": {"spec": pod}, **spec},
+    }
+
+
+def takes(megabytes: int) -> str:
+    """A script that holds so much memory for a moment."""
+    return f"dd if=/dev/zero bs={megabytes}M count=1 2>/dev/null | (sleep 0.3; wc -c)"
+
+
+def run(*jobs: dict[str, Any], **options: Any) -> tuple[expander.RunResult, list[str]]:
+    notes: list[str] = []
+    options = {"runtime": "process", "backoff_base": 60.0, **options}
+    result = expander.run(jobs, on_note=notes.append, **options)
+    return result, [note for note in notes if note.startswith(("retry", "job/"))]
+
+
+def ended(
+    status: dict[str, Any], limit: str | None = "1Gi", **spec: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A Job, and its pod in which the container ended so."""
+    made = job("a", "true", limit, **spec)
+    made["metadata"] |= {"namespace": "default"}
+    state = {"phase": "Failed", "containerStatuses": [{"name": "main", "state": {"terminated": status}}]}
+    return made, {"metadata": {"name": "a-1"}, "spec": made["spec"]["template"]["spec"], "status": state}
+
+
+OOM = {"reason": "OOMKilled", "exitCode": 137}
+
+
+@pytest.mark.parametrize(
+    ("text", "growth"),
+    [("x2", Growth(Fraction(2))), ("x1.5,max=64Gi", Growth(Fraction(3, 2), 64 << 30))],
+)
+def test_a_policy_says_how_much_more_and_up_to_what(text: str, growth: Growth) -> None:
+    policy = Escalation.parse(text, "x2,max=6h", ["42=retry:3", "7,8=retry:1"])
+    assert policy is not None
+    assert policy.oom == growth
+    assert policy.timeout == Growth(Fraction(2), 6 * 3600)
+    assert policy.exits == {42: 3, 7: 1, 8: 1}
+    assert Escalation.parse(None, None, []) is None
+
+
+@pytest.mark.parametrize(
+    ("oom", "timeout", "exits"),
+    [
+        ("2", None, []),
+        ("x1", None, []),
+        ("x2,max=lots", None, []),
+        (None, "x0", []),
+        (None, "x2,max=1y", []),
+        (None, None, ["42"]),
+        (None, None, ["0=retry:1"]),
+        (None, None, ["256=retry:1"]),
+    ],
+)
+def test_what_is_no_policy_is_refused(oom: str | None, timeout: str | None, exits: list[str]) -> None:
+    with pytest.raises(UsageError, match=r"--on-(oom|timeout|exit): found"):
+        Escalation.parse(oom, timeout, exits)
+
+
+def test_memory_grows_up_to_its_limit_and_no_further() -> None:
+    policy = Escalation(oom=Growth(Fraction(2), 3 << 30))
+    limits = []
+    made, pod = ended(OOM)
+    while (attempt := next_attempt(made, [pod], policy)) is not None:
+        made = attempt.tree
+        limits.append(made["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"])
+    assert limits == ["2Gi", "3Gi"]
+    assert made["metadata"]["annotations"]["expander/attempt"] == "3"
+    assert json.loads(made["metadata"]["annotations"]["expander/retries"]) == {"OOMKilled": 2}
+    assert next_attempt(*_one(ended(OOM, None)), policy) is None
+
+
+def _one(pair: tuple[dict[str, Any], dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    return pair[0], [pair[1]]
+
+
+def test_other_failures_and_jobs_of_several_pods_are_left_alone() -> None:
+    policy = Escalation(oom=Growth(Fraction(2)), exits={42: 1})
+    assert next_attempt(*_one(ended({"reason": "Error", "exitCode": 137})), policy) is None
+    assert next_attempt(*_one(ended(OOM, completions=2)), policy) is None
+    assert next_attempt(*_one(ended(OOM, completions=1, completionMode="Indexed")), policy) is None
+    assert next_attempt(*_one(ended({"reason": "Error", "exitCode": 42})), policy) is not None
+
+
+def test_an_item_that_runs_out_of_memory_completes_at_once_with_more(folder: Path) -> None:
+    result, notes = run(job("a", takes(30), "20Mi"), on_oom="x2")
+    assert result.counts["succeeded"] == 1
+    assert notes == ["retry: a: attempt 2 after OOMKilled, with memory 40Mi"]
+    kept = folder / "state/_retry/more/logs/default/a/attempt-1/job.json"
+    assert json.loads(kept.read_text())["metadata"]["name"] == "a"
+    again, notes = run(job("a", takes(30), "20Mi"), on_oom="x2")
+    assert (again.counts["succeeded"], notes) == (1, [])
+
+
+def test_exit_codes_are_tried_again_as_often_as_said(folder: Path) -> None:
+    script = f"echo x >> {folder}/tries; exit 42"
+    result, notes = run(job("a", script, backoffLimit=0), on_exit=["42=retry:2"])
+    assert result.counts["failed"] == 1
+    assert (folder / "tries").read_text() == "x\n" * 3
+    assert notes[-1] == "retry: a: attempt 3 after exit code 42"
+
+
+def test_what_timed_out_gets_more_time() -> None:
+    result, notes = run(job("a", "sleep 1.5", activeDeadlineSeconds=1), on_timeout="x4", grace=1)
+    assert result.counts["succeeded"] == 1
+    assert notes == ["retry: a: attempt 2 after DeadlineExceeded, with activeDeadlineSeconds 4"]
+
+
+def test_jobs_of_several_pods_are_said_to_be_left_alone() -> None:
+    _, notes = run(job("a", "true", completions=2), on_oom="x2")
+    assert notes == ["job/a has several pods: failed ones are not tried again with more"]
+
+
+def batch(folder: Path) -> list[dict[str, Any]]:
+    def script(number: int) -> str:
+        needs = 50 if number % 20 == 0 else 30 if number % 5 == 0 else 1
+        return f"echo {number} >> {folder}/tries; {takes(needs) if needs > 1 else 'true'}"
+
+    return [job(f"item-{number}", script(number), "20Mi") for number in range(ITEMS)]
+
+
+def test_every_item_completes_with_no_more_attempts_than_it_needs(folder: Path) -> None:
+    result, notes = run(*batch(folder), on_oom="x2,max=1Gi", jobs=4)
+    assert result.counts["succeeded"] == ITEMS
+    tries = (folder / "tries").read_text().split()
+    assert len(tries) <= 1.25 * ITEMS
+    assert len(notes) == len(tries) - ITEMS
+    assert set(Counter(tries).values()) == {1, 2, 3}
+
+
+def test_a_kill_in_the_middle_loses_no_attempt(folder: Path) -> None:
+    jobs = batch(folder)
+    code = (
+        f"import expander\nexpander.run({jobs!r}, runtime='process', jobs=2, on_oom='x2', backoff_base=60.0)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
+    tries = folder / "tries"
+    while not tries.exists() or len(tries.read_text().split()) < random.randint(2, 6):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    result, _ = run(*jobs, on_oom="x2", jobs=2)
+    assert result.counts == {"pending": 0, "running": 0, "suspended": 0, "succeeded": ITEMS, "failed": 0}
