@@ -7,7 +7,8 @@
   const COLUMNS = [
     { name: "Item", width: 11, value: (item) => item[LABEL], natural: true },
     { name: "State", width: 7.5, value: (item) => data.states[item[STATE]] },
-    ...data.columns.map((name, place) => ({ name, width: 8, value: (item) => item[OWN][place], natural: true })),
+    ...data.columns.map((name, place) => ({ name, width: 8, value: (item) => item[OWN][place], natural: true }))
+      .filter(({ value }) => data.items.some((item) => value(item) !== item[LABEL])), // not what the key is anyway
     { name: "Reason", width: 11, value: (item) => text(item[REASON]) },
     { name: "Exit", width: 4, value: (item) => item[EXIT], number: true },
     { name: "Start", width: 6, value: (item) => item[START], shown: duration, number: true },

@@ -41,13 +41,12 @@ const timeline = (() => {
   // Each item gets the first lane that is free when it starts, so that lanes are what ran at a time.
   function pack() {
     const free = [];
-    const short = last / 800;
     places = started.map((number, row) => {
       const item = data.items[number];
       if (mode === "rows") return row;
       let lane = 0;
       while (lane < free.length && free[lane] > item[START]) lane++;
-      free[lane] = Math.max(end(item), item[START] + short);
+      free[lane] = end(item);
       return lane;
     });
     lanes = mode === "rows" ? started.length : free.length;

@@ -17,6 +17,7 @@ from expander.group.report_data import (
     format_percent,
     histogram_bins,
     plain_text,
+    script_data,
     summarize,
 )
 from expander.group.report_page import histogram
@@ -57,6 +58,24 @@ def test_costs_are_requests_times_the_time_at_work_and_failed_attempts_are_lost(
     assert (found.useful.cpu, found.lost.cpu, found.open.cpu) == (10.0, 5.0, 0.0)
     assert found.useful.memory == 5.0
     assert (found.attempts, found.retried, found.peak) == (3, 1, 3)
+
+
+def test_the_peak_is_what_ran_at_once_also_where_times_are_whole_seconds() -> None:
+    jobs = [job(str(number)) for number in range(4)]
+    pods = [pod(each, number=1 + 5 * place) for place, each in enumerate(jobs)]  # each begins as one ends
+    assert summarize(records(FakeReader(jobs, pods)), BEGIN + 100).peak == 1
+    instant = [pod(each, number=1, seconds=0) for each in jobs[:2]]
+    assert summarize(records(FakeReader(jobs[:2], instant)), BEGIN + 100).peak == 2
+
+
+def test_the_columns_of_items_are_columns_of_the_page() -> None:
+    jobs = [job("a", item='{"scene":"intro","lens":35}'), job("b", item='{"scene":"<end>","tags":["x"]}')]
+    data = script_data(summarize(records(FakeReader(jobs, [])), BEGIN + 100))
+    assert data["columns"] == ["scene", "lens", "tags"]
+    assert [(item[0], item[-1]) for item in data["items"]] == [
+        ("intro", ["intro", "35", ""]),
+        ("<end>", ["<end>", "", '["x"]']),
+    ]
 
 
 def test_what_is_at_work_costs_until_now() -> None:
@@ -177,7 +196,10 @@ def test_values_are_text_and_nothing_of_them_runs(browser: Browser) -> None:
     assert browser.evaluate("document.querySelector('h1').textContent") == "<b>night</b> & day"
     assert browser.evaluate("document.querySelectorAll('img, h1 b').length") == 0
     assert browser.evaluate("document.scripts.length") == 2
+    assert browser.evaluate("document.querySelector('#rows button').textContent") == "frame 3"  # failed first
+    browser.evaluate("document.getElementById('first').click()")
     assert browser.evaluate("document.querySelector('#rows button').textContent") == HOSTILE
+    browser.evaluate("document.getElementById('first').click()")
     assert (
         browser.evaluate("document.querySelector('pre').textContent") == f"cannot render <b>\n\ufffd{HOSTILE}"
     )
