@@ -175,7 +175,8 @@ class LiveLogs:
             if taken >= TURN_BYTES and not self._grouped:
                 break
         if not data and log.ended:
-            write(log.splitter.lines(reader.finish()) + log.splitter.end())
+            if rest := log.splitter.lines(reader.finish()) + log.splitter.end():
+                write(rest)
             log.close()
         self._held += log.splitter.held - held
         if self._held > HELD_BYTES:

@@ -1,0 +1,51 @@
+"""The line that says how far a command is."""
+
+import pytest
+
+from expander.cli.output.progress import ProgressLine, Step, job_step
+
+STEP = Step(30, 120, ["2 failed", "4 running", "86 waiting"])
+
+
+def line(width: int | None) -> str:
+    drawn = ProgressLine(0.0)
+    drawn.text(Step(0, 120), 0.0, width)
+    return drawn.text(STEP, 10.0, width)
+
+
+def test_times_have_labels() -> None:
+    assert line(None) == "30/120 done, 2 failed, 4 running, 86 waiting, 3/s, elapsed 0:10, ETA 30 s"
+
+
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [
+        (
+            200,
+            "[=====>              ] 30/120 done, 2 failed, 4 running, 86 waiting, 3/s, elapsed 0:10, ETA 30 s",
+        ),
+        (85, "[==>      ] 30/120 done, 2 failed, 4 running, 86 waiting, 3/s, elapsed 0:10, ETA 30 s"),
+        (77, "30/120 done, 2 failed, 4 running, 86 waiting, 3/s, elapsed 0:10, ETA 30 s"),
+        (60, "30/120 done, 2 failed, 4 running, 86 waiting, elapsed 0:10"),
+        (37, "30/120 done, 2 failed, 4 running"),
+        (20, "[=>    ] 30/120 done"),
+        (15, "30/120 done"),
+    ],
+)
+def test_a_narrow_terminal_gets_the_most_important_parts(width: int, text: str) -> None:
+    assert line(width) == text
+    assert len(text) <= width
+
+
+def test_what_was_done_before_does_not_count_as_rate() -> None:
+    drawn = ProgressLine(0.0)
+    drawn.text(Step(1000, 1100), 1.0)
+    assert drawn.text(Step(1010, 1100), 11.0).startswith(
+        "1,010/1,100 done, 0.91/s, elapsed 0:11, ETA 99 s"[:24]
+    )
+
+
+def test_pending_items_wait() -> None:
+    step = job_step({"pending": 3, "running": 2, "suspended": 0, "succeeded": 4, "failed": 1})
+    assert step == Step(5, 10, ["1 failed", "2 running", "3 waiting"])
+    assert job_step({}) is None
