@@ -53,16 +53,16 @@ def job(name: str, *words: str, **spec: Any) -> dict[str, Any]:
     }
 
 
-def expander(state: Path, *arguments: str) -> list[str]:
+def expander(state: Path, *arguments: str, quiet: bool = True) -> list[str]:
     """The command that runs a batch with plain processes and a state of its own."""
     start = "from expander.cli.main import main; main()"
-    options = ["--runtime", "process", "--quiet", "--state", str(state), "--group", BATCH]
+    options = ["--runtime", "process", "--state", str(state), "--group", BATCH, *["--quiet"] * quiet]
     return [sys.executable, "-c", start, "run", *options, *arguments]
 
 
-def fresh(state: Path, *arguments: str) -> Callable[[], float]:
+def fresh(state: Path, *arguments: str, quiet: bool = True) -> Callable[[], float]:
     """A run of `expander run` that finds nothing of an earlier one."""
-    run = command(expander(state, *arguments))
+    run = command(expander(state, *arguments, quiet=quiet))
 
     def once() -> float:
         shutil.rmtree(state, ignore_errors=True)
