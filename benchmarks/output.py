@@ -2,9 +2,9 @@
 
     python -m benchmarks.output [JOBS [LINES [ROUNDS]]]
 
-Every Job prints lines; each line comes out as soon as it is written, with its item in front. GNU parallel does
-that with ``--line-buffer --tag``; where it is not installed, ``xargs -P`` runs every command into a ``sed``
-that puts the item in front. `expander run` keeps all lines in its logs too.
+Every Job prints lines; each line comes out as soon as it is written, with its item in front. GNU parallel
+does that with ``--line-buffer --tag``; where it is not installed, ``xargs -P`` runs every command into a
+``sed`` that puts the item in front. `expander run` keeps all lines in its logs too.
 """
 
 from __future__ import annotations
