@@ -161,13 +161,17 @@ def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None
 
         if isinstance(sys.exc_info()[1], (ExpanderError, OSError)):
             return
+        everywhere, name, namespace = bool(flags.get("everywhere")), None, flags["namespace"]
+        if not local:
+            name, default = _context(kubeconfig, flags.get("context"))
+            namespace = namespace or (None if everywhere else default)
         use = GroupUse(
             group=group,
             local=local,
-            namespace=flags["namespace"],
-            everywhere=bool(flags.get("everywhere")),
+            namespace=namespace,
+            everywhere=everywhere,
             kubeconfig=None if kubeconfig is None else os.path.join(place, kubeconfig),
-            context=None if local else flags.get("context"),
+            context=name,
             group_label=flags["group_label"],
             command=" ".join([context.info_name or "", *context.params.get("arguments", ())[:1]]),
             at=time.time(),
@@ -175,6 +179,19 @@ def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None
         remember(use, flags["state"])
 
     context.call_on_close(note)
+
+
+def _context(kubeconfig: str | None, name: str | None) -> tuple[str | None, str | None]:
+    """The name and namespace of a context: a group stays there when another one becomes the current one."""
+    from expander.client.kubeconfig import load_context
+
+    try:
+        found = load_context(
+            kubeconfig or os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config"), name
+        )
+    except ExpanderError:  # in a pod there is no kubeconfig
+        return name, None
+    return found.name, found.namespace
 
 
 def source_of(flags: dict[str, Any], *, awaited: bool = False) -> AnySource:
