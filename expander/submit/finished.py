@@ -134,11 +134,11 @@ _START: Final = regex(rb'\{"key": ("(?:[^"\\]|\\.)*"), "number": (\d+), "failed"
 
 
 def _lines(path: Path) -> Iterator[bytes]:
+    if not path.is_file():
+        return
     try:
         with open(path, "rb") as file:
             yield from file
-    except FileNotFoundError:
-        return
     except OSError as error:
         raise OutputError(f"cannot read {path}: {error.strerror}") from error
 

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 import threading
 import time
 import zlib
@@ -83,6 +84,9 @@ class Journal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                os.close(self._file)
+                raise OutputError(f"cannot open the journal {path}: not a regular file")
             self._flock(exclusive)
             size = os.fstat(self._file).st_size
             self.is_new = not size
@@ -206,7 +210,7 @@ _ITEM: Final = regex(
 
 def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
     """Each line with its entry; None when it is damaged, followed by what can be read of it all the same."""
-    if not path.exists():
+    if not path.is_file():
         return
     with open(path, "rb") as file:
         for line in file:

@@ -1,10 +1,11 @@
 """The journal survives what happens to processes."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from expander.base.errors import InputError
+from expander.base.errors import InputError, OutputError
 from expander.submit.journal import Journal, journal_file, last_run, mark
 from tests.submit.damage import damaged
 
@@ -119,3 +120,12 @@ def test_a_submission_that_deletes_jobs_has_its_group_for_itself(tmp_path: Path)
         Journal(path, exclusive=True)
     with Journal(path, exclusive=True), pytest.raises(InputError, match="another submission of this group"):
         Journal(path)
+
+
+def test_a_journal_that_is_no_file_is_an_error(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for path in (tmp_path / "fifo", tmp_path / "zero", tmp_path):
+        assert last_run(path) is None
+        with pytest.raises(OutputError, match="cannot open the journal"):
+            Journal(path)
