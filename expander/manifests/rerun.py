@@ -109,7 +109,7 @@ RETRIES_ANNOTATION: Final = "expander/retries"
 """The annotation of a Job that a policy tried again: how often, by reason, as JSON."""
 
 BOOKKEEPING: Final = frozenset(
-    (ATTEMPT_ANNOTATION, RETRIED_ANNOTATION, ORIGIN_ANNOTATION, RETRIES_ANNOTATION)
+    (ATTEMPT_ANNOTATION, RETRIED_ANNOTATION, ORIGIN_ANNOTATION, RETRIES_ANNOTATION, FIRST_CREATED_ANNOTATION)
 )
 """The annotations that later attempts add: a Job is what it was without them."""
 

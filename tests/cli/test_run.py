@@ -416,3 +416,12 @@ def test_volumes_are_kept_when_asked_and_forgotten_with_the_group(folder: Path) 
     assert [path.read_text() for path in pods.glob("*/work/a")] == ["a\n"]
     run("run", "--runtime", "sandbox", "--fresh", "job.yaml", "b")
     assert not list(pods.glob("*/work/*"))
+
+
+def test_an_item_that_is_tried_again_is_told_with_why_and_what_it_gets() -> None:
+    here = template(f"test -e {Path.cwd()}/tried || {{ touch {Path.cwd()}/tried; exit 42; }}; echo done")
+    answer = run("run", here, "a", "--runtime", "process", "--on-exit", "42=retry:1")
+    assert (answer.code, answer.out.splitlines()[-1].endswith("done")) == (0, True)
+    assert "retry: a: attempt 2 after exit code 42" in answer.err
+    assert "1 complete, 0 failed" in answer.err
+    assert "Traceback" not in answer.err

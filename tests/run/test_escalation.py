@@ -131,6 +131,10 @@ def test_an_item_that_runs_out_of_memory_completes_at_once_with_more(folder: Pat
     assert json.loads(kept.read_text())["metadata"]["name"] == "a"
     again, notes = run(job("a", takes(30), "20Mi"), on_oom="x2")
     assert (again.counts["succeeded"], notes) == (1, [])
+    assert again.jobs[0].outcome.state == "Complete"
+    told: list[str] = []
+    expander.run([job("a", takes(30), "20Mi")], runtime="process", on_note=told.append)
+    assert not [note for note in told if "template" in note]
 
 
 def test_exit_codes_are_tried_again_as_often_as_said(folder: Path) -> None:

@@ -119,4 +119,6 @@ def execute(executor: Executor, work: Iterator[Manifest], reporter: JobOutput, *
                 say("Stopping running pods (Ctrl-C again to kill them)")
 
         with Interrupts(interrupted, again):
-            return run.go()
+            end = run.go()
+        reporter.end()
+        return end

@@ -203,9 +203,12 @@ class JobOutput(RunReporter):
         """How far the run is."""
         return job_step(self._counts)
 
+    def end(self) -> None:
+        """The run is over, and its state can still be read."""
+        self._failures.tick(over=True)
+
     def finish(self) -> None:
         """Print what is left. Raises ClosedPipe when the reader of the output has gone, OutputError."""
-        self._failures.tick(over=True)
         self._printer.finish()
         self._errors.do = None
 
