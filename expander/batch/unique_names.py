@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from expander.base.errors import InputError
@@ -57,6 +56,8 @@ class UniqueNames:
         if self._database is None:
             self._items[identity] = item
             return None
+        from hashlib import blake2b
+
         key = blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         text = str(item or "")
         cursor = self._database.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (key, text))

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from hashlib import blake2s
 from typing import Any
 
 from expander.base.dataclass import dataclass
@@ -81,6 +80,8 @@ def slug(text: str, rule: NameRule = DNS_LABEL) -> str:
 
 def digest(text: str) -> str:
     """Eight hexadecimal digits that stay the same for the same text, on any machine."""
+    from hashlib import blake2s  # which loads OpenSSL
+
     return blake2s(text.encode("utf-8", "surrogatepass"), digest_size=HASH_LENGTH // 2).hexdigest()
 
 
