@@ -178,7 +178,7 @@ def kind_of(words: Sequence[Word]) -> Program:
         return Program.UNKNOWN
     if kind is Program.UNKNOWN:
         for number, word in enumerate(words[1:], 1):
-            if word.literal and word.literal != "." and is_interpreter(word.literal):
+            if word.literal and is_interpreter(word.literal):
                 before = [each.literal or " " for each in words[1:number]]
                 plain = all(
                     re.fullmatch(PLAIN_TEXT, each) and not re.fullmatch(CODE_OPTIONS, each) for each in before

@@ -78,7 +78,9 @@ def of_user_program(words: Sequence[Word]) -> list[Limit]:
     if family_of(name) in _DATABASES:
         return _database(words)
     for before, word in pairwise(words):
-        if re.fullmatch(CODE_OPTIONS, before.literal or "") and (name, before.literal) != ("go", "-run"):
+        if before.literal == "-e" and re.match(r"[A-Z][A-Z0-9_]*=", word.shape):
+            found.append(DATA)  # a variable for what the program starts
+        elif re.fullmatch(CODE_OPTIONS, before.literal or "") and (name, before.literal) != ("go", "-run"):
             found.append(code(f"behind {before.literal}, which takes code in many programs"))
         elif (
             re.fullmatch(PLAIN_TEXT, word.constant)
@@ -204,7 +206,7 @@ def _jq(words: Sequence[Word]) -> list[Limit] | None:
             at += 3
             continue
         if word.literal is not None and word.literal.startswith("-") and word.literal != "-":
-            if not re.fullmatch(r"-[nrcesSjaCM]+|--(?:null-input|raw-output|compact-output|slurp|raw-input"
+            if not re.fullmatch(r"-[nrRcesSjaCM]+|--(?:null-input|raw-output|compact-output|slurp|raw-input"
                                 r"|exit-status|sort-keys|tab|join-output|args)", word.literal):  # fmt: skip
                 return None
             found.append(DATA)

@@ -99,7 +99,7 @@ _INTERPRETERS: Final = frozenset(
     chroot chrt clisp clush cmd compgen complete compopt cpio cpulimit cpython crictl crontab ctr dbus-run-
     session dc dd declare deno dirs disown doas docker dsh ed elixir emacs enable entr env_parallel envsubst
     erl escript eval ex execlineb expect fakeroot faketime fc fd find gdb getopts ghc ghci git gnuplot
-    groovy gsed guile helm hg history iex ipython irb jq jshell julia kubectl less let lftp linux32 linux64
+    groovy gsed guile hg history iex ipython irb jq jshell julia less let lftp linux32 linux64
     lldb logout ltrace lua luajit m4 make man mapfile mariadb matlab mlr mongo more mysql nc ncat nerdctl
     ninja node nodejs npm npx nsenter nslookup nu numactl nvim oc ocaml octave parallel pdsh perf perl php
     pipx pnpm podman popd prlimit proot psql pushd pypy python qsub r racket readarray rename rlwrap rscript
@@ -107,6 +107,12 @@ _INTERPRETERS: Final = frozenset(
     sftp sg shopt singularity socat source split sqlite ssh sshpass strace su sudo suspend swift systemd-run
     tar taskset tclsh tmux toybox trap type typeset unalias unshare uv uvx valgrind vi vim watch wish wsl xq
     yarn yq zip
+    """.split()
+)
+_ONLY_WORDS: Final = frozenset(
+    """
+    . alias at batch bind builtin caller complete declare dirs enable fc help history let logout more
+    rename r source suspend trap type typeset
     """.split()
 )
 _ENDINGS: Final = ("sh", "awk", "make")
@@ -146,6 +152,8 @@ def program(word: str) -> Program:
     if name in HARMLESS:
         return Program.HARMLESS
     family = family_of(name)
+    if family == "snakemake":
+        return Program.UNKNOWN
     if family in _INTERPRETERS or (family.endswith(_ENDINGS) and family.replace("_", "").isalnum()):
         return Program.INTERPRETER
     return Program.UNKNOWN
@@ -159,8 +167,8 @@ def family_of(name: str) -> str:
 
 
 def is_interpreter(word: str) -> bool:
-    """Whether a word of a command line names a program that runs what it is given."""
-    return program(word) is Program.INTERPRETER
+    """Whether an argument names a program that runs what it is given: no builtin, which no program starts."""
+    return word not in _ONLY_WORDS and program(word) is Program.INTERPRETER
 
 
 def may_hold(variable: str) -> bool:

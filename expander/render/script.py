@@ -185,7 +185,7 @@ class _Flow:
         self.script = script
         self.tainted = set(held)
         self._places = any(word.places for each in script.commands for word in each.all_words())
-        self._targets = [*targets, *self._written()]
+        self._targets = [*targets, *self._written(bool(targets))]
         if any(each.piped and [name_of(word) for word in each.words] == ["exec"] for each in script.commands):
             for each in script.commands:
                 each.piped = True
@@ -365,7 +365,7 @@ class _Flow:
             flow.check()
         except (Unproven, _Stops) as stop:
             raise _Stops(f"the code of {name} ({stop.construct})", at) from None
-        if any(not _is_data_file(word) for word in flow._written()):
+        if any(not _is_data_file(word) for word in flow._targets[len(self._targets) :]):
             raise _Stops(f"the code of {name}, which writes a file", at)
 
     def _runs_constant(self, command: Command, words: Sequence[Word]) -> bool:
@@ -385,20 +385,23 @@ class _Flow:
         self._check_nested(f"{name} -c", script.literal, script.at, name == "bash", held, piped)
         return True
 
-    def _written(self) -> Iterator[Word]:
-        """The words that name a file which may get a value."""
+    def _written(self, written: bool) -> Iterator[Word]:
+        """The words that name a file which may get a value; ``written``: there are such files already."""
+        moved: list[Word] = []
         for command in self.script.commands:
             words = started(command.words)
             name = name_of(words[0]) if words else ""
             constant = name in ("echo", "printf", "date", "touch", ":") and all(
                 word.literal is not None for word in [*words, *command.assignments]
             )
-            if command.writes and not constant:
-                yield from command.files
+            found = list(command.files) if command.writes and not constant else []
             if name in ("tee", "sort", "dd"):
-                yield from (word for word in words[1:] if not (word.literal or "").startswith("-"))
+                found += [word for word in words[1:] if not (word.literal or "").startswith("-")]
             elif name in _MOVERS and len(words) > 1:
-                yield from words[1:] if name == "ln" else words[-1:]
+                moved += words[1:] if name == "ln" else words[-1:]
+            written |= bool(found) or name in SHELLS or name == "eval"
+            yield from found
+        yield from moved if written else ()
 
     def _check_files(self) -> None:
         """Raise _Stops if a file that the script writes may be a program that it starts, or a part of one."""

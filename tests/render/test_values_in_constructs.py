@@ -90,6 +90,8 @@ REFUSED = [
     "cd /dev && echo '@' | sh stdin",
     "echo '@' | gzip > run.gz; gunzip run.gz; sh run",
     "sort --compress-program '@' x",
+    "echo '@' > x.txt; sh -c 'mv x.txt run'; sh run",
+    "echo '@' | sh -c 'cat > x.txt'; mv x.txt run; sh run",
     "exec <<EOF\n@\nEOF\nssh host",
 ]  # fmt: skip
 
