@@ -62,8 +62,8 @@ class KeyChoice:
         try:
             for item in stream:
                 ahead.append(item)
-                if (item.columns is None and self._wanted is None) or len(ahead) == READ_AHEAD:
-                    break  # plain values have nothing to choose
+                if item.columns is None or self._wanted is not None or len(ahead) == READ_AHEAD:
+                    break  # nothing to choose
         except Exception as error:
             failure = error  # what was read before it comes first
         self._choose([item.columns for item in ahead if item.columns is not None], ahead)

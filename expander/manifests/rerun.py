@@ -21,7 +21,7 @@ from expander.base.errors import SourceLocation
 from expander.kube.generated_names import created_at
 from expander.kube.time import micro_time, unix
 from expander.kube.volcano import is_volcano
-from expander.manifests.edits import ITEM_ANNOTATION
+from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.manifest import Manifest
 
 ITEMS_ANNOTATION = "expander/items"
@@ -109,9 +109,17 @@ RETRIES_ANNOTATION: Final = "expander/retries"
 """The annotation of a Job that a policy tried again: how often, by reason, as JSON."""
 
 BOOKKEEPING: Final = frozenset(
-    (ATTEMPT_ANNOTATION, RETRIED_ANNOTATION, ORIGIN_ANNOTATION, RETRIES_ANNOTATION, FIRST_CREATED_ANNOTATION)
+    (
+        ATTEMPT_ANNOTATION,
+        RETRIED_ANNOTATION,
+        ORIGIN_ANNOTATION,
+        RETRIES_ANNOTATION,
+        FIRST_CREATED_ANNOTATION,
+        KEY_ANNOTATION,
+    )
 )
-"""The annotations that later attempts add: a Job is what it was without them."""
+"""The annotations that later attempts add, or that other items of the batch change: a Job is what it was
+without them."""
 
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 """The label of a Job that Kueue lets begin."""

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, Problem
 from expander.client.client import Resource
-from expander.manifests.edits import DIGEST_ANNOTATION, GROUP_LABEL, ITEM_ANNOTATION
+from expander.manifests.edits import DIGEST_ANNOTATION, GROUP_LABEL, ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.kueue import assign_queue
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import Successor
@@ -53,6 +53,15 @@ def object_digest(tree: Mapping[str, Any]) -> str:
     ``tree`` comes from `decode`, or has no fractions.
     """
     return hashlib.sha256(_encode(tree, ordered=True)).hexdigest()[:32]
+
+
+def _without_key(tree: dict[str, Any], annotations: Mapping[str, Any]) -> dict[str, Any]:
+    """``tree`` without the columns of the item's key, which other items of the batch may change."""
+    if KEY_ANNOTATION not in annotations:
+        return tree
+    left = {name: value for name, value in annotations.items() if name != KEY_ANNOTATION}
+    metadata = {**tree["metadata"], "annotations": left}
+    return {**tree, "metadata": metadata}
 
 
 def decode_object(body: bytes) -> dict[str, Any] | None:
@@ -134,7 +143,7 @@ class RequestBuilder:
             assign_queue(tree, self.queue)
         labels = metadata.get("labels") or {}
         annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != DIGEST_ANNOTATION}
-        digest = object_digest(tree)
+        digest = object_digest(_without_key(tree, annotations))
         name = metadata.get("name") or self._name(metadata.get("generateName"), digest, manifest)
         metadata["name"] = name
         metadata["annotations"] = {**annotations, DIGEST_ANNOTATION: digest}

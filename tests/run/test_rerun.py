@@ -1,5 +1,6 @@
 """The same group again: what is kept, what runs again, and what is said about it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,9 @@ import pytest
 
 import expander
 from expander.base.errors import UsageError
+from expander.client.client import Resource
 from expander.manifests.rerun_choice import runs_again
+from expander.submit.request import RequestBuilder
 
 STATES = ("succeeded", "failed", "pending", "running", "suspended")
 
@@ -156,3 +159,20 @@ def test_after_a_kill_no_job_begins_with_the_earlier_template(folder: Path) -> N
     again = Ran(job("c", f"echo late >> {begun}"))
     assert begun.read_text() == "old\nnew\nnew\nlate\n"
     assert again.result.counts["succeeded"] == 3
+
+
+def test_rows_that_change_the_column_of_the_key_do_not_change_the_other_jobs(folder: Path) -> None:
+    template = folder / "job.yaml"
+    tree = job("row-${ITEM.sample}-${ITEM.lane}", "true")
+    template.write_text(json.dumps(tree))
+    rows = [{"sample": "x", "lane": 1}, {"sample": "y", "lane": 2}]
+    expander.run(str(template), rows, runtime="process")
+    notes: list[str] = []
+    rows.append({"sample": "y", "lane": 3})
+    expander.run(str(template), rows, runtime="process", on_note=notes.append)
+    assert not any("earlier template" in note for note in notes), notes
+    first = [next(iter(expander.expand(str(template), rows[:many]))) for many in (2, 3)]
+    assert first[0].tree != first[1].tree
+    jobs = Resource("/apis/batch/v1", "jobs", True)
+    digests = {RequestBuilder("default").prepare(each, jobs).digest for each in first}
+    assert len(digests) == 1
