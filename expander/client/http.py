@@ -16,7 +16,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from expander.base.errors import InputError
 from expander.client.kubeconfig import ClientConfig, no_cluster_error
@@ -198,7 +198,7 @@ class Endpoint:
     """
 
     def __init__(self, config: ClientConfig) -> None:
-        parts = urlsplit(config.server)
+        parts = _server_url(config.server)
         self._context = tls_context(config) if parts.scheme == "https" else None
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._context else 80)
@@ -252,6 +252,18 @@ class Endpoint:
                 self._idle.pop().close()
             except IndexError:
                 return
+
+
+def _server_url(server: str) -> SplitResult:
+    """The parts of the URL of a server. Raises InputError when it is none."""
+    try:
+        parts = urlsplit(server)
+        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+    except ValueError:  # the port or an IPv6 address
+        good = False
+    if not good or not server.isprintable() or " " in server:
+        raise no_cluster_error("the server of the kubeconfig is not a URL; expected https://HOST:PORT")
+    return parts
 
 
 class Connection:

@@ -116,9 +116,12 @@ def client_config(context: Context) -> ClientConfig:
 def impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """The impersonation headers: ``as``, ``as-uid``, ``as-groups`` and ``as-user-extra`` of a user."""
     found = [("Impersonate-User", user.get("as")), ("Impersonate-Uid", user.get("as-uid"))]
-    found += [("Impersonate-Group", group) for group in user.get("as-groups") or ()]
-    for name, values in (user.get("as-user-extra") or {}).items():
-        found += [(f"Impersonate-Extra-{name}", value) for value in values]
+    try:
+        found += [("Impersonate-Group", group) for group in user.get("as-groups") or ()]
+        for name, values in (user.get("as-user-extra") or {}).items():
+            found += [(f"Impersonate-Extra-{name}", value) for value in values]
+    except (TypeError, AttributeError):
+        raise no_cluster_error("as-groups or as-user-extra of the user is not valid") from None
     return tuple((name, str(value)) for name, value in found if value)
 
 
@@ -183,7 +186,7 @@ def _pem(entry: Mapping[str, Any], name: str) -> str:
     if data:
         try:
             return base64.b64decode(data).decode()
-        except (binascii.Error, ValueError):
+        except (binascii.Error, ValueError, TypeError):
             raise no_cluster_error(f"{name}-data is not valid base64") from None
     return _text(entry[name]) if entry.get(name) else ""
 
@@ -192,5 +195,5 @@ def _text(path: str) -> str:
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise no_cluster_error(f"cannot read {path}: {getattr(error, 'strerror', 'not text')}") from None

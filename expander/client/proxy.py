@@ -40,7 +40,12 @@ def proxy_for(server: str, given: str, environ: Mapping[str, str]) -> str:
     if not found:
         return ""
     url = found if "://" in found else f"http://{found}"
-    if urlsplit(url).scheme not in _PORTS or not urlsplit(url).hostname:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in _PORTS and parts.hostname and (parts.port or 1) > 0
+    except ValueError:  # the port or an IPv6 address
+        good = False
+    if not good:
         raise InputError("unsupported proxy; expected http://HOST:PORT or socks5://HOST:PORT")
     return url
 

@@ -275,6 +275,35 @@ def test_a_kubeconfig_that_makes_no_sense_is_named(
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("cluster", "user", "words"),
+    [
+        ("server: 'http://[::1'", "", "is not a URL"),
+        ("server: 'http://h:99999999'", "", "is not a URL"),
+        ("server: 'http://h:abc'", "", "is not a URL"),
+        ("server: 'ftp://h:1'", "", "is not a URL"),
+        ("server: '127.0.0.1:8080'", "", "is not a URL"),
+        ("server: 5", "", "is not a URL"),
+        ('server: "http://h/a\\r\\nX: y"', "", "is not a URL"),
+        ("server: 'http://h', proxy-url: 'http://x:abc'", "", "unsupported proxy"),
+        ("server: 'https://h', certificate-authority-data: 5", "", "is not valid base64"),
+        ("server: 'http://h'", "as-groups: 5", "as-groups or as-user-extra"),
+        ("server: 'http://h'", "as-user-extra: [x]", "as-groups or as-user-extra"),
+        ("server: 'http://h'", "tokenFile: 5", "is not a kubeconfig"),
+        ("server: 'http://h'", 'token: "a\\r\\nX: y"', "line break"),
+    ],
+)
+def test_values_of_a_kubeconfig_that_cannot_be_are_named(
+    reach: Reach, tmp_path: Path, cluster: str, user: str, words: str
+) -> None:
+    (tmp_path / "config").write_text(
+        f"clusters: [{{name: c, cluster: {{{cluster}}}}}]\nusers: [{{name: u, user: {{{user}}}}}]\n"
+        "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n"
+    )
+    with pytest.raises(InputError, match=words):
+        reach(str(tmp_path / "config"))
+
+
 def test_in_a_pod_the_service_account_is_used(
     reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
