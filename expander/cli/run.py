@@ -148,10 +148,7 @@ def _run(
     manifests = used_here(batch, warn)
     first = next(manifests, None)
     if first is None:
-        if lines is not None:
-            lines.finish()
-        say("nothing to run")
-        return _end(errors)
+        return _nothing(lines, errors)
     group = _group(first.tree, flags["group_label"])
     folder = state_folder(group, flags["state"])
     if flags["dry_run"]:
@@ -221,6 +218,14 @@ def _dry_run(
 
     say(f"group {group}: {describe_executor(**executor_settings(flags))}")
     show_dry_run(manifests, None if flags["fresh"] else folder, flags["rerun"], out, lines)
+
+
+def _nothing(lines: OutcomeLines | None, errors: ItemErrors) -> int:
+    """There is nothing to run."""
+    if lines is not None:
+        lines.finish()
+    say("nothing to run")
+    return _end(errors)
 
 
 def _end(errors: ItemErrors) -> int:

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from expander.group import local_watch
-from expander.group.local_watch import GroupFolders, StateReader, open_state
+from expander.group.local_watch import (
+    GroupFolders,
+    StateReader,
+    changes_with_started,
+    open_state,
+    with_started,
+)
 from expander.group.source import WHOLE_LOG, LogOptions
 from expander.kube.objects import Change, Object, Selection, container_status, owner_of, uid_of
 from expander.kube.selectors import parse
@@ -132,7 +138,7 @@ class LocalSource:
                 found = (pod for pod in pods if owner_of(pod) in jobs)
             for pod in chain(state.deleted_pods(here), found):
                 self._homes[uid_of(pod)] = state.folder
-                yield pod
+                yield with_started(pod, state.folder)
 
     def jobs_with_pods(self) -> Iterator[tuple[Object, list[Object]]]:
         """See `Reader`; a page is in memory at a time."""
@@ -158,7 +164,8 @@ class LocalSource:
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """See `Reader`."""
-        return local_watch.poll_changes(self.folders, self._takes, self._schedules, stopped, pods)
+        found = local_watch.poll_changes(self.folders, self._takes, self._schedules, stopped, pods)
+        return changes_with_started(found, self.home) if pods else found
 
     def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
         """See `Reader`."""

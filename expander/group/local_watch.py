@@ -17,7 +17,10 @@ from sqlite3 import Connection
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError, StateNotFound
-from expander.kube.objects import Change, Object, mark_of, owner_of, uid_of
+from expander.group.attempts import container_names
+from expander.group.diagnosis import ENDED_PHASES
+from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
+from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, objects
 from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, decode, other_layout
 from expander.local.store.events import EventRecord, EventStore
@@ -287,3 +290,60 @@ class _FolderPoller:
         if self._state is not None:
             self._state.close()
         self._state, self._seen, self._version, self._jobs = None, None, -1, set()
+
+
+def with_started(pod: Object, home: Path) -> Object:
+    """``pod`` with its started containers in its status; ``home`` is its state folder.
+
+    The state file says how a pod begins and ends, not that its containers run: their logs do.
+    """
+    status = pod.get("status") or {}
+    if status.get("phase") in ENDED_PHASES:
+        return pod
+    files, known = PodFolders(home).of(pod), {each["name"]: each for each in statuses_of(pod)}
+    main = [each["name"] for each in pod["spec"].get("containers") or ()]
+    started = {name: _started(files, name, known.get(name, {})) for name in container_names(pod)}
+    if not any(started.values()):
+        return pod
+    lists = {
+        "initContainerStatuses": [each for name, each in started.items() if each and name not in main],
+        "containerStatuses": [each for name, each in started.items() if each and name in main],
+    }
+    return {**pod, "status": {**status, **lists}}
+
+
+def _started(files: PodFiles, name: str, known: Object) -> Object:
+    """The status of a container, as known or as its logs tell; empty for one that has not started."""
+    restarts = int(known.get("restartCount") or 0)
+    while os.path.exists(files.log(name, restarts + 1)):
+        restarts += 1
+    state = known.get("state") or {}
+    is_told = "running" in state or "terminated" in state
+    is_known = is_told and restarts == int(known.get("restartCount") or 0)
+    if is_known or not os.path.exists(files.log(name, restarts)):
+        return known
+    return {**known, "name": name, "restartCount": restarts, "state": {"running": {}}}
+
+
+def changes_with_started(
+    changes: Iterator[Change | None], home: Callable[[Object], Path | None]
+) -> Iterator[Change | None]:
+    """The same changes, and one more when a container of a pod has started; ``home`` gives state folders."""
+    running: dict[str, Object] = {}
+    told: dict[str, Object] = {}
+    for change in changes:
+        if change is None:
+            for uid, pod in running.items():
+                folder = home(pod)
+                now = pod if folder is None else with_started(pod, folder)
+                if now["status"] != told.get(uid, pod)["status"]:
+                    told[uid] = now
+                    yield Change("MODIFIED", now)
+        elif change.object.get("kind") == "Pod":
+            uid = uid_of(change.object)
+            told.pop(uid, None)
+            if change.type == "DELETED" or (change.object.get("status") or {}).get("phase") in ENDED_PHASES:
+                running.pop(uid, None)
+            else:
+                running[uid] = change.object
+        yield change

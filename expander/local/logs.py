@@ -148,6 +148,9 @@ class LogReader:
             if not (_is_record(head) and _is_full(head)):
                 break
             texts = data[_HEAD:].split(b"\n" + head)
+            if b"\n" in b"".join(texts[:-1]):  # the head comes again after others
+                count = next(number for number, text in enumerate(texts, 1) if b"\n" in text)
+                texts[count - 1 :] = [(b"\n" + head).join(texts[count - 1 :])]
             texts[-1], ended, data_after = texts[-1].partition(b"\n")
             if not ended:  # the last line is not complete
                 data_after = head + texts.pop()

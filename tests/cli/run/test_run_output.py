@@ -190,3 +190,17 @@ def test_a_failed_attempt_is_told_before_its_job_ends() -> None:
         process.stderr.read()
     assert process.returncode == 130
     assert os.path.exists("state")
+
+
+def test_logs_show_what_a_running_container_has_printed() -> None:
+    script = f"echo first; until test -e {Path.cwd()}/seen; do sleep 0.02; done; echo second"
+    logs = ["logs", "--group", "tests", "--local"]
+    with subprocess.Popen(command(script, "a"), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "[a] first\n"
+        assert run(*logs).out == "first\n"
+        with subprocess.Popen([EXPANDER, *logs, "-f"], stdout=subprocess.PIPE, text=True) as following:
+            assert following.stdout is not None
+            assert following.stdout.readline() == "[a] first\n"
+            Path("seen").touch()
+            assert following.stdout.read() == "[a] second\n"
