@@ -67,7 +67,7 @@ def test_the_run_itself_says_the_same(tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(JOB.replace("FOLDER", str(tmp_path)))
     flags = ("--state", str(tmp_path / "state"), "--runtime", "process", "--jobs", "2")
     answer = run("run", str(tmp_path / "jobs.yaml"), *flags)
-    assert answer.out == "[pair-1] begun\n"
+    assert answer.out == "[pair/1] begun\n"
     assert "failed: pair: BackoffLimitExceeded (exit code 3): Job has reached" in answer.err
 
 

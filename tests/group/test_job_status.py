@@ -101,7 +101,7 @@ def test_a_container_that_crashes_again_and_again_says_how_it_ended() -> None:
         "lastState": {"terminated": {"exitCode": 4, "reason": "Error", "finishedAt": api_time(BEGIN)}},
     }
     found = stands(one, crashing)
-    assert (found.state, found.explanation, found.retries) == ("Active", "CrashLoopBackOff (exit code 4)", 3)
+    assert (found.state, found.explanation, found.retries) == ("Pending", "CrashLoopBackOff (exit code 4)", 3)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from expander.base.errors import Problem, UsageError
+from expander.base.errors import Problem, UsageError, suggest
 from expander.base.regex import regex
 
 _CHOICES = regex(r"\.?\s*Choose from:\s*")
@@ -16,7 +16,8 @@ def usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     page = f"see '{context.command_path} --help'" if context else None
     if isinstance(error, click.NoSuchOption):
-        close = ", ".join(error.possibilities or ())
+        given = error.option_name.strip("-")  # click counts the dashes as alike
+        close = ", ".join(name for name in error.possibilities or () if suggest(given, [name.strip("-")]))
         return UsageError(
             Problem(f"unknown option {error.option_name!r}", hint=f"did you mean {close}?" if close else page)
         )
