@@ -16,7 +16,7 @@ from expander.cli.main import run
         ("-v", "missing command\n  hint: see 'expander --help'"),
         ("expand", "missing argument 'TEMPLATE'\n  hint: see 'expander expand --help'"),
         ("expand --xyz", "unknown option '--xyz'\n  hint: see 'expander expand --help'"),
-        ("expand --grup x", "unknown option '--grup'\n  hint: did you mean --group, "),
+        ("expand --grup x", "unknown option '--grup'\n  hint: did you mean --group?\n"),
         ("expand t a --set", "option '--set' requires an argument"),
         ("completion", "missing argument '{bash|zsh|fish}'; expected one of bash, zsh, fish\n"),
         ("serve now", "invalid value for ACTION: 'now' is not one of 'start', 'stop', 'status'\n"),
