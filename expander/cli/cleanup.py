@@ -150,7 +150,7 @@ def _delete(
 
 def _refuse_while_more_comes(source: AnySource, wanted: GroupSelector) -> None:
     """Raise UsageError while a submission of this machine would create what is deleted, or more of it."""
-    from expander.group.bookkeeping import submission_journal
+    from expander.group.open import submission_journal
     from expander.submit.journal import is_locked
 
     if (path := submission_journal(source, wanted)) is not None and is_locked(path):

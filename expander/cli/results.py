@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,9 @@ from expander.cli.output.streams import Output, say, show_error
 from expander.cli.output.table import table as print_table
 
 if TYPE_CHECKING:
+    from expander.group.known.removed import JobName
     from expander.group.names import NameSelection
+    from expander.group.open import AnySource
     from expander.group.source import Reader
     from expander.group.table import Row
     from expander.kube.objects import Object
@@ -38,8 +40,8 @@ Examples:
 Indexed Job. results.csv and results.jsonl have all rows. Running it again fetches only what is new.
 
 \b
-Exit codes: 0 everything was read, 1 some logs could not be read, 2 wrong usage or no such group,
-130 interrupted.
+Exit codes: 0 everything was read, 1 some logs could not be read, or Jobs were removed from the cluster
+(ttlSecondsAfterFinished) before that, 2 wrong usage or no such group, 130 interrupted.
 """
 
 TABLES: Final = ("table", "wide")
@@ -99,6 +101,7 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
         raise UsageError(f"--columns is for tables; -o {kind} has all columns")
     source = source_of(flags)
     failures = [0]
+    flags["removed"] = 0
 
     def failed(error: ExpanderError) -> None:
         failures[0] += 1
@@ -116,6 +119,11 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
         for text in _formatted(rows, kind, flags["shown"]):
             put.put(text)
         put.finish()
+    if flags["removed"]:
+        from expander.cli.output.status import removed_note
+
+        say(removed_note(flags["removed"]))
+        return 1
     return 1 if failures[0] else 0
 
 
@@ -151,7 +159,9 @@ def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
 
 def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
     """The rows of the group as it is now that are asked for, with the columns asked for."""
+    from expander.group.known.removed import removed_row
     from expander.group.names import NameSelection
+    from expander.group.open import submitted_jobs
     from expander.group.records import records
     from expander.group.results import add_outputs
     from expander.group.table import numbered, record_row
@@ -159,6 +169,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
 
     everything, rows, found = [], [], []
     names = NameSelection(flags["names"])
+    submitted = submitted_jobs(source, wanted_of(flags))
     for one in records(source):
         row = record_row(one)
         everything.append(row)
@@ -169,13 +180,27 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
             row["terminationMessage"] = one.termination
         if "output" in flags["columns"]:  # else no record, with its pods, is kept in memory
             found.append(one)
-    if not everything:
+    known = {(row["namespace"], row["name"]) for row in everything}
+    removed = _removed(source, submitted - known, names)
+    if not everything and not removed:
         _jobs(source, flags)
     _check(names, flags)
+    flags["removed"] = len(removed)
     if found:
         add_outputs(source, found, rows, flags["output_limit"], failed)
     wanted = {id(row) for row in rows}
-    return [row for row in numbered(everything, flags["sort"]) if id(row) in wanted]
+    shown = [row for row in numbered(everything, flags["sort"]) if id(row) in wanted]
+    return shown + [removed_row(job) for job in removed if not flags["failed"]]
+
+
+def _removed(source: Reader, unknown: Set[JobName], names: NameSelection) -> list[Object]:
+    """Those ``unknown`` Jobs that are not in the cluster, and that ``names`` mean unless it is empty."""
+    if not unknown:
+        return []
+    from expander.group.known.removed import job_name, removed_jobs
+
+    removed = removed_jobs(unknown, {*map(job_name, source.jobs())})
+    return [job for job in removed if not names or names.matches([job["metadata"]["name"]])]
 
 
 def _check(names: NameSelection, flags: dict[str, Any]) -> None:
@@ -213,25 +238,33 @@ def _names(row: Row) -> list[str]:
 
 
 def _collect(
-    source: Reader, folder: Path, flags: dict[str, Any], failed: Callable[[ExpanderError], None]
+    source: AnySource, folder: Path, flags: dict[str, Any], failed: Callable[[ExpanderError], None]
 ) -> set[str]:
     """Fetch what is new into ``folder``, and write the tables there; the uids of the Jobs there were."""
     from expander.group.names import NameSelection
-    from expander.group.results import collect_all, write_tables
+    from expander.group.open import submitted_jobs
+    from expander.group.results import collect_all, read_results, write_tables
     from expander.group.wait import ended_jobs
 
     names = NameSelection(flags["names"])
-
-    batches = ended_jobs(source) if flags["follow"] else [_jobs(source, flags)]
+    submitted = submitted_jobs(source, wanted_of(flags))
+    batches = (
+        ended_jobs(source)
+        if flags["follow"]
+        else [list(source.jobs()) if submitted else _jobs(source, flags)]
+    )
     try:
         counts = collect_all(source, batches, folder, failed, failed_only=flags["failed"], names=names)
     except BaseException:  # also Ctrl-C: what was collected has a table
         if folder.is_dir():
             write_tables(folder)
         raise
-    if flags["follow"] and not counts.jobs:
+    known = {(row["namespace"], row["name"]) for row in read_results(folder)} if submitted else set()
+    removed = _removed(source, submitted - known, names)
+    if not counts.jobs and not removed:
         _jobs(source, flags)
     _check(names, flags)
+    flags["removed"] = len(removed)
     total = write_tables(folder)
     left = f"; {counts.unfinished:,} unfinished" if counts.unfinished else ""
     say(f"{counted(counts.new, 'new result')}, {total:,} in total, in {folder}{left}")

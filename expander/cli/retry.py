@@ -38,7 +38,15 @@ class RetryReport:
         self.failed = 0
         self._quiet = quiet
         self._dry = False
+        self._removed = 0
         self._counts: Counter[str] = Counter()
+
+    def unknown(self, removed: int) -> None:
+        """So many Jobs were removed, so that nobody knows whether they failed."""
+        from expander.cli.output.status import removed_note
+
+        self._removed = removed
+        say(removed_note(removed))
 
     def show(self, told: RetryOutcome) -> None:
         """What became of one item."""
@@ -91,7 +99,7 @@ class RetryReport:
         if interrupted:
             say("Interrupted. Run the same command to resume.")
             return 130
-        return 1 if self.failed else 0
+        return 1 if self.failed or self._removed else 0
 
 
 def there(
@@ -225,7 +233,8 @@ NAME-INDEX beside it, which sees the same index. --all recreates it as a whole.
 
 \b
 Exit codes: 0 everything was retried (--local: and is complete), 1 something was refused, skipped or failed
-again, 2 wrong usage or no such group, 130 interrupted (the same command resumes).
+again, or Jobs were removed (ttlSecondsAfterFinished) and may have failed, 2 wrong usage or no such group,
+130 interrupted (the same command resumes).
 """
 
 
@@ -265,8 +274,9 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     interrupted run.
     """
     from expander.group.bookkeeping import retry_folder
+    from expander.group.known.removed import job_name, removed_jobs
     from expander.group.local_source import LocalSource
-    from expander.group.open import nothing_found, open_source
+    from expander.group.open import nothing_found, open_source, submitted_jobs
     from expander.group.retry_plan import RetrySelection, drop_invalid, plan_retry
     from expander.group.saved_logs import LOGS_FOLDER
 
@@ -276,17 +286,21 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     logs = folder / LOGS_FOLDER if flags["logs"] is None else Path(flags["logs"]).absolute()
     items = tuple(_split(flags["items"])) + names
     choice = RetrySelection(items, flags["everything"], flags["force"], flags["changes"])
+    submitted = submitted_jobs(source, wanted)
     jobs = list(source.jobs())
+    removed = removed_jobs(submitted, {*map(job_name, jobs)})
     left = 0 if wanted.is_local else _left(folder)
-    if not jobs and not left:
+    if not jobs and not left and not removed:
         raise nothing_found(wanted, source)
-    plan = plan_retry(jobs, choice)
+    plan = plan_retry(jobs, choice, removed)
     waiting = [each for each in plan.skipped if each.reason == "Running"]
     if waiting and not flags["dry_run"] and _may_stop(len(waiting)):
-        plan = plan_retry(jobs, RetrySelection(items, flags["everything"], True, flags["changes"]))
+        plan = plan_retry(jobs, RetrySelection(items, flags["everything"], True, flags["changes"]), removed)
     del jobs
     drop_invalid(plan)
     report = RetryReport(as_json=flags["output"] == "json", quiet=flags["quiet"])
+    if removed and not items and not flags["everything"]:
+        report.unknown(len(removed))
     if flags["dry_run"]:
         return report.dry(plan)
     if not plan.candidates and not plan.skipped and not left:

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,9 +18,11 @@ from expander.cli.interrupts import Interrupts
 from expander.cli.options.group import group_options, sort_option, source_of, wanted_of
 from expander.cli.output import status
 from expander.cli.output.progress import Display
-from expander.cli.output.streams import MAX_ERRORS, Output, printable
-from expander.group.job_status import JobStatus, JobStatusCache, group_summaries
+from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
+from expander.group.job_status import REMOVED, JobStatus, JobStatusCache, group_summaries
+from expander.group.known.removed import JobName, job_name, removed_jobs, removed_status
 from expander.group.names import job_order
+from expander.group.open import nothing_found, submitted_jobs
 from expander.group.source import Reader
 from expander.kube.objects import Object
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
@@ -35,12 +37,22 @@ RANKS: Final = {FAILED: 0, ACTIVE: 2, PENDING: 3, SUSPENDED: 4, COMPLETE: 5}
 """The order in which items are left out when there is no room; those in trouble follow the failed."""
 
 
-def watch(reader: Reader, output: str, states: set[str], label: str, named: str | None) -> int:
-    """Follow until interrupted; gives the exit code. ``states`` are those of the Jobs that are shown."""
+def watch(
+    reader: Reader,
+    output: str,
+    states: set[str],
+    label: str,
+    named: str | None,
+    submitted: Set[JobName] = frozenset(),
+) -> int:
+    """Follow until interrupted; gives the exit code. ``states`` are those of the Jobs that are shown.
+
+    ``submitted`` are Jobs that are removed if they are not there.
+    """
     out = Output()
     show: _Lines | _Picture
     if output in ("table", "wide") and sys.stdout.isatty():
-        show = _Picture(states, label, named, wide=output == "wide")
+        show = _Picture(states, label, named, submitted, wide=output == "wide")
     else:
         show = _Lines(out, output, states, label, named)
     stop: list[int] = []
@@ -54,6 +66,8 @@ def watch(reader: Reader, output: str, states: set[str], label: str, named: str 
                 else [following.update(change)]
             )
             if change is None:
+                if waiting is not None:
+                    show.removed(removed_statuses(submitted, following.statuses()))
                 waiting = None
             elif waiting is not None:
                 waiting |= dict.fromkeys(uids)
@@ -90,6 +104,13 @@ class _Lines:
         if self._output in ("table", "wide"):
             self._put(f"{_clock()}  {job['metadata']['name']}  deleted\n")
 
+    def removed(self, those: Iterable[JobStatus]) -> None:
+        """These Jobs were there once."""
+        if self._output not in ("json", "name"):
+            for one in those:
+                if not self._states or one.state in self._states:
+                    self._put(self._line(one))
+
     def changed(self, following: JobStatusCache, uids: Iterable[str]) -> None:
         """Something of these Jobs may be new."""
         for uid in uids:
@@ -125,10 +146,13 @@ class _Lines:
 class _Picture:
     """The tables, drawn again and again on a terminal; what does not fit is left out, the complete first."""
 
-    def __init__(self, states: set[str], label: str, named: str | None, *, wide: bool) -> None:
+    def __init__(
+        self, states: set[str], label: str, named: str | None, submitted: Set[JobName], *, wide: bool
+    ) -> None:
         self._states = states
         self._label = label
         self._named = named
+        self._submitted = submitted
         self._wide = wide
         self._drawn_at = 0.0
         self._display = Display(sys.stdout)
@@ -144,6 +168,9 @@ class _Picture:
     def gone(self, job: Object) -> None:
         """A Job was deleted: the next picture is without it."""
 
+    def removed(self, those: Iterable[JobStatus]) -> None:
+        """These Jobs were there once: each picture has them."""
+
     def changed(self, following: JobStatusCache, uids: Iterable[str]) -> None:
         """Something may be new, or time has passed."""
         if time.monotonic() - self._drawn_at < REFRESH_SECONDS:
@@ -154,6 +181,7 @@ class _Picture:
 
     def _lines(self, following: JobStatusCache, height: int) -> list[str]:
         everything = following.statuses()
+        everything += removed_statuses(self._submitted, everything)
         if not everything:
             return ["waiting for the first Job"]
         now = time.time()
@@ -189,7 +217,9 @@ Examples:
   expander status --group thumbnails --local
 
 \b
-States: Complete, Failed, Active (a pod is running), Pending (no pod is running yet), Suspended. REASON is the
+States: Complete, Failed, Active (a pod is running), Pending (no pod is running yet), Suspended, Removed
+(submitted from this machine and no longer in the cluster, because ttlSecondsAfterFinished has passed or
+somebody deleted it: its result is unknown, and -o json, yaml and name leave it out). REASON is the
 Job's (BackoffLimitExceeded, DeadlineExceeded, PodFailurePolicy) with the cause of its last failure (exit code
 3, OOMKilled, Evicted), or why it waits: FailedCreate (a quota), Unschedulable, ImagePullBackOff, Queued ...
 RETRIES counts replacements of failed pods and restarts of containers.
@@ -237,22 +267,25 @@ def command(output: str, **flags: Any) -> int:
     """Show the status of a group's Jobs and why they wait or failed."""
     states = {state for flag, state in FILTERS.items() if flags[flag]}
     source = source_of(flags, awaited=flags["watch"])
+    submitted = submitted_jobs(source, wanted_of(flags))
     if flags["watch"]:
         if output == "yaml":
             raise UsageError("--watch cannot be used with -o yaml; -o json prints a Job per line")
-        return watch(source, output, states, flags["group_label"], flags["group"])
+        return watch(source, output, states, flags["group_label"], flags["group"], submitted)
     out = Output()
     if output in ("json", "yaml", "name") and not states & {"Active", "Pending"}:
-        found = sorted(_ended_as(source.jobs(), states), key=partial(job_order, sort=flags["sort"]))
+        jobs = list(source.jobs())
+        found = sorted(_ended_as(jobs, states), key=partial(job_order, sort=flags["sort"]))
+        removed = len(removed_jobs(submitted, {*map(job_name, jobs)}))
         _put_jobs(out, output, found)
-        empty = not found and next(source.jobs(), None) is None
+        empty = not jobs and not removed
     else:
-        empty = _put(out, output, source, states, flags)
+        empty, removed = _put(out, output, source, states, flags, submitted)
     if empty:
-        from expander.group.open import nothing_found
-
         raise nothing_found(wanted_of(flags), source)
     out.finish()
+    if removed and output in ("json", "yaml", "name"):
+        say(status.removed_note(removed))
     return 0
 
 
@@ -261,6 +294,14 @@ def _ended_as(jobs: Iterable[Object], states: set[str]) -> list[Object]:
     from expander.run.outcomes import outcome_of
 
     return [job for job in jobs if not states or outcome_of(job, ()).state in states]
+
+
+def removed_statuses(submitted: Set[JobName], found: Iterable[JobStatus]) -> list[JobStatus]:
+    """The status of those Jobs that were submitted and are not ``found``."""
+    if not submitted:
+        return []
+    present = {(one.outcome.namespace, one.outcome.name) for one in found}
+    return [*map(removed_status, removed_jobs(submitted, present))]
 
 
 def _put_jobs(out: Output, output: str, jobs: Sequence[Object]) -> None:
@@ -273,8 +314,16 @@ def _put_jobs(out: Output, output: str, jobs: Sequence[Object]) -> None:
         out.put(text)
 
 
-def _put(out: Output, output: str, source: AnySource, states: set[str], flags: dict[str, Any]) -> bool:
-    """Print what takes the pods of the Jobs as well; returns whether there is no Job."""
+def _put(
+    out: Output,
+    output: str,
+    source: AnySource,
+    states: set[str],
+    flags: dict[str, Any],
+    submitted: Set[JobName],
+) -> tuple[bool, int]:
+    """Print what takes the pods of the Jobs as well; returns whether there is no Job, and how many were
+    removed."""
     from expander.cli.output import status
     from expander.group.job_status import job_statuses
 
@@ -285,9 +334,11 @@ def _put(out: Output, output: str, source: AnySource, states: set[str], flags: d
         failed += one.state == FAILED
         shows_log = one.state == FAILED and failed <= MAX_ERRORS
         everything.append(one if whole or shows_log else one.without_specs())
-    if not everything:
-        return True
     everything.sort(key=lambda one: job_order(one.job, flags["sort"]))
+    removed = removed_statuses(submitted, everything)
+    everything += removed
+    if not everything:
+        return True, 0
     found = [one for one in everything if not states or one.state in states]
     if output == "csv":
         for text in status.as_csv(found, flags["group_label"], flags["group"]):
@@ -295,8 +346,8 @@ def _put(out: Output, output: str, source: AnySource, states: set[str], flags: d
     elif output in ("table", "wide"):
         _put_tables(out, output == "wide", source, everything, found, flags)
     else:
-        _put_jobs(out, output, [one.job for one in found])
-    return False
+        _put_jobs(out, output, [one.job for one in found if one.state != REMOVED])
+    return False, len(removed)
 
 
 def _put_tables(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -41,9 +42,13 @@ With --expect N the wait lasts until N Jobs have been seen, and may begin before
 on this machine sends the group, more Jobs are expected anyway.
 
 \b
-Exit codes: 0 the condition was met and no finished Job failed; 1 some failed or were deleted unfinished, or
-the condition cannot be met any more; 2 wrong usage or no such group; 3 timed out; 130 interrupted. With
---for failed: 0 one failed, 1 all are complete.
+Jobs that were submitted from this machine and are no longer in the cluster, because ttlSecondsAfterFinished
+has passed or somebody deleted them, count as removed: they have ended, and nobody knows how.
+
+\b
+Exit codes: 0 the condition was met and no finished Job failed; 1 some failed, were deleted unfinished or had
+been removed, or the condition cannot be met any more; 2 wrong usage or no such group; 3 timed out; 130
+interrupted. With --for failed: 0 one failed, 1 all are complete.
 """
 
 TIMED_OUT = 3
@@ -72,7 +77,7 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
     """
     from expander.cli.output.progress import Progress
     from expander.cli.output.wait import WaitOutput
-    from expander.group.open import nothing_found
+    from expander.group.open import nothing_found, submitted_jobs
     from expander.group.wait import Waiter, WaitGoal
 
     wanted = wanted_of(flags)
@@ -88,6 +93,7 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
         on_end=output.ended,
         on_tick=_hinting(output.tick, source) if wanted.is_local else output.tick,
         busy=_submission(wanted, source.where),
+        submitted=partial(submitted_jobs, source, wanted),
     )
     stop: list[int] = []
     with Interrupts(stop.append), Progress(output.step):

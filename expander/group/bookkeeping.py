@@ -133,23 +133,13 @@ def open_writer(source: AnySource) -> Iterator[AnyWriter]:
     yield ClusterWriter(ApiClient(source.transport, Retry(), lambda: False), source.selection)
 
 
-def submission_journal(source: AnySource, wanted: GroupSelector) -> Path | None:
-    """The journal of what this machine submitted of the group to this cluster, None if there is none."""
-    if wanted.is_local or wanted.group is None:
-        return None
-    from expander.group.collected import SUBMISSIONS_FOLDER
-    from expander.submit.journal import journal_file
-
-    path = journal_file(state_folder(SUBMISSIONS_FOLDER), wanted.group, source.where)
-    return path if path.exists() else None
-
-
 def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable[tuple[str, str]]) -> None:
     """Forget what was submitted from this machine and is deleted now, so that it can be submitted again.
 
     With a group name alone that is everything in the namespace, else the ``deleted`` Jobs, as (namespace,
     name). Raises ExpanderError when a retry is running or a file cannot be written.
     """
+    from expander.group.open import submission_journal
     from expander.submit.finished import forget_finished, record_path
     from expander.submit.journal import forget as forget_in
 

@@ -32,7 +32,10 @@ DEFAULT_BACKOFF_LIMIT = 6
 EVENTS_REFRESH_SECONDS: Final = 5.0
 """Seconds between two requests for events, while they may explain something."""
 
-STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED)
+REMOVED: Final = "Removed"
+"""The state of a Job that was submitted and is no longer in the cluster (see `group.known.removed`)."""
+
+STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED, REMOVED)
 
 
 class JobStatus(NamedTuple):
@@ -59,7 +62,7 @@ class JobStatus(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Complete, Failed, Active, Pending or Suspended."""
+        """Complete, Failed, Active, Pending, Suspended or Removed."""
         return self.outcome.state
 
     def without_specs(self) -> JobStatus:
@@ -288,7 +291,7 @@ class GroupSummary:
     @property
     def unfinished(self) -> int:
         """How many Jobs have not ended."""
-        return self.jobs - self.counts[COMPLETE] - self.counts[FAILED]
+        return self.jobs - sum(self.counts[state] for state in (COMPLETE, FAILED, REMOVED))
 
     def seconds(self, now: float) -> float | None:
         """From the first Job's start to the last Job's end, or to ``now``; None before the first start."""

@@ -71,11 +71,14 @@ def nothing_found(selector: GroupSelector, source: AnySource) -> InputError:
     if not selector.is_local and source.selection.namespace is not None:
         where = f"in namespace {source.selection.namespace} of {source.where}"
     crons = source.cronjobs()
-    hint = (
-        f"CronJob {', '.join(crons[:MAX_LISTED_GROUPS])} has not created one yet"
-        if crons
-        else _elsewhere_hint(selector)
-    )
+    if crons:
+        hint: str | None = f"CronJob {', '.join(crons[:MAX_LISTED_GROUPS])} has not created one yet"
+    elif removed := len(submitted_jobs(source, selector)):
+        from expander.base.text import counted
+
+        hint = f"{counted(removed, 'Job')} of it removed (ttlSecondsAfterFinished, or deleted)"
+    else:
+        hint = _elsewhere_hint(selector)
     return InputError(f"no Jobs of {selector} {where}", hint=hint)
 
 
@@ -153,6 +156,31 @@ def _record_of(selector: GroupSelector, server: str) -> Path | None:
 
     path = record_path(journal_file(state_folder(SUBMISSIONS_FOLDER), selector.group, server))
     return path if path.exists() else None
+
+
+def submission_journal(source: AnySource, selector: GroupSelector) -> Path | None:
+    """The journal of what this machine submitted of the group to this cluster, None if there is none."""
+    if selector.is_local or selector.group is None:
+        return None
+    from expander.group.collected import SUBMISSIONS_FOLDER
+    from expander.submit.journal import journal_file
+
+    path = journal_file(state_folder(SUBMISSIONS_FOLDER), selector.group, source.where)
+    return path if path.exists() else None
+
+
+def submitted_jobs(source: AnySource, selector: GroupSelector) -> frozenset[tuple[str, str]]:
+    """Namespace and name of each Job that this machine has submitted of a group in a cluster, by its journal.
+
+    None of a local group or with a label selector, which a name does not tell. To be called before the Jobs
+    are listed: those that are in neither were removed (`group.known.removed`).
+    """
+    path = submission_journal(source, selector)
+    if path is None or selector.selector is not None:
+        return frozenset()
+    from expander.group.known.removed import journal_jobs
+
+    return journal_jobs(path, source.selection.namespace)
 
 
 def _elsewhere_hint(selector: GroupSelector) -> str | None:

@@ -7,13 +7,14 @@ be told to run chosen indexes: each missing index gets a Job of its own, which s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError, suggest
 from expander.batch.validator import Validator
+from expander.group.job_status import REMOVED
 from expander.group.names import NameSelection
 from expander.items.keys import item_key
 from expander.kube.objects import Object
@@ -85,9 +86,11 @@ class RetryPlan:
     states: dict[str, int] = field(default_factory=dict)
 
 
-def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
-    """Which of ``jobs`` run again. Raises InputError for an unknown item and UsageError for a change that
-    does not fit a selected Job."""
+def plan_retry(jobs: Iterable[Object], choice: RetrySelection, removed: Sequence[Object] = ()) -> RetryPlan:
+    """Which of ``jobs`` run again; those ``removed`` from the cluster are refused.
+
+    Raises InputError for an unknown item and UsageError for a change that does not fit a selected Job.
+    """
     plan = RetryPlan()
     wanted = NameSelection(choice.items)
     names: list[str] = []
@@ -108,6 +111,8 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
             continue
         if _may_replace(plan, job, choice):
             _add_candidates(plan, job, indexes or None, choice)
+    if removed:
+        names += _refuse_removed(plan, removed, wanted, choice)
     if wanted:
         _prefer_index_jobs(plan, parts, choice)
     if choice.everything:
@@ -120,6 +125,26 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection) -> RetryPlan:
             f"no item or Job {missing[0]!r} in the group", hint=f"did you mean {close}?" if close else None
         )
     return plan
+
+
+def _refuse_removed(
+    plan: RetryPlan, removed: Sequence[Object], wanted: NameSelection, choice: RetrySelection
+) -> list[str]:
+    """Skip those of the Jobs that are selected; returns the names of all."""
+    from expander.group.known.removed import MESSAGE, REASON
+
+    plan.states[REMOVED] = len(removed)
+    names = [str(job["metadata"]["name"]) for job in removed]
+    for job, name in zip(removed, names, strict=True):
+        if wanted.matches(_with_kinds([name])) if wanted else choice.everything:
+            words = f"{MESSAGE}; submit it again to run it again"
+            plan.skipped.append(Skipped(job, "refused", REASON, words))
+    return names
+
+
+def _with_kinds(names: Sequence[str]) -> Iterator[str]:
+    """Each name also as kubectl writes it."""
+    return (prefix + name for name in names for prefix in ("", "job/", "job.batch/", "jobs/"))
 
 
 def _may_replace(plan: RetryPlan, job: Object, choice: RetrySelection) -> bool:
@@ -165,7 +190,7 @@ def _names(job: Object) -> list[str]:
 
 def _selected_indexes(job: Object, names: Sequence[str], wanted: NameSelection) -> list[int] | None:
     """The selected indexes of ``job``, empty for the whole Job; None if it is not selected."""
-    if wanted.matches(prefix + name for name in names for prefix in ("", "job/", "job.batch/", "jobs/")):
+    if wanted.matches(_with_kinds(names)):
         return []
     if job["spec"].get("completionMode") != "Indexed":
         return None

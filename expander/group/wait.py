@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from typing import Final, Literal
 
@@ -26,6 +26,9 @@ FAILED_JOB: Final = "failed"
 
 DELETED_JOB: Final = "gone"
 """The result of a Job; gone means deleted before it was seen to end."""
+
+REMOVED_JOB: Final = "removed"
+"""The result of a Job that was submitted, and had been deleted before the wait began: not known."""
 
 WaitResult = Literal["reached", "missed", "empty", "timeout", "interrupted"]
 """How a wait ended. Missed: the goal cannot be reached any more. Empty: there are no Jobs."""
@@ -105,7 +108,9 @@ class JobCounts:
     uids: dict[tuple[str, str], str] = field(default_factory=dict)
     jobs: dict[tuple[str, str], Object] = field(default_factory=dict)
     """The unfinished ones."""
-    counts: dict[str, int] = field(default_factory=lambda: {SUCCEEDED_JOB: 0, FAILED_JOB: 0, DELETED_JOB: 0})
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys([SUCCEEDED_JOB, FAILED_JOB, DELETED_JOB, REMOVED_JOB], 0)
+    )
 
     @property
     def known(self) -> int:
@@ -120,7 +125,16 @@ class JobCounts:
     @property
     def bad(self) -> int:
         """How many Jobs ended without being complete."""
-        return self.counts[FAILED_JOB] + self.counts[DELETED_JOB]
+        return self.ended - self.counts[SUCCEEDED_JOB]
+
+    def add_removed(self, names: Iterable[tuple[str, str]]) -> list[Object]:
+        """Count those of the Jobs, by namespace and name, that were not seen; returns them."""
+        from expander.group.known.removed import job_name, removed_jobs
+
+        found = removed_jobs({*names}, self.ends.keys())
+        self.ends |= {job_name(job): REMOVED_JOB for job in found}
+        self.counts[REMOVED_JOB] += len(found)
+        return found
 
     def update(self, job: Object, deleted: bool) -> str | None:
         """Apply a Job's current state; returns its result if that is new."""
@@ -158,7 +172,8 @@ class Waiter:
     """Waits for a goal. ``expected`` is the minimum number of Jobs, ``timeout`` in seconds.
 
     ``busy`` says whether more Jobs are on their way, for example while a submission runs. ``on_end`` receives
-    each Job as it ends, ``on_tick`` is called at least twice a second.
+    each Job as it ends, ``on_tick`` is called at least twice a second. ``submitted`` tells the namespace and
+    name of each Job that was submitted so far: of those, the ones that are not there were removed.
     """
 
     reader: Reader
@@ -168,6 +183,7 @@ class Waiter:
     on_end: OnEnd
     on_tick: Callable[[JobCounts], None] = lambda tally: None
     busy: Callable[[], bool] = lambda: False
+    submitted: Callable[[], Iterable[tuple[str, str]]] = lambda: ()
     clock: Callable[[], float] = time.monotonic
     tally: JobCounts = field(default_factory=JobCounts)
     listed: bool = False
@@ -181,8 +197,11 @@ class Waiter:
         def is_over() -> bool:
             return stopped() or (ends_at is not None and self.clock() >= ends_at)
 
+        submitted = self.submitted()
         for change in self.reader.changes(is_over, pods=False):
             if change is None:
+                if not self.listed:
+                    self._see_removed(submitted)
                 self.listed = True
                 self.on_tick(self.tally)
             else:
@@ -195,6 +214,10 @@ class Waiter:
         became = self.tally.update(job, deleted)
         if became is not None:
             self.on_end(job, became)
+
+    def _see_removed(self, submitted: Iterable[tuple[str, str]]) -> None:
+        for job in self.tally.add_removed(submitted):
+            self.on_end(job, REMOVED_JOB)
 
     def _ending(self) -> WaitResult | None:
         tally, goal = self.tally, self.goal
@@ -222,7 +245,9 @@ class Waiter:
             return True
         if self._was_busy:
             self._was_busy = False
+            submitted = self.submitted()
             for job in self.reader.jobs():  # the last ones may exist without having been reported
                 self._see(job)
+            self._see_removed(submitted)
             return self._ending() is None
         return False

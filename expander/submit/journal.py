@@ -224,6 +224,20 @@ def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
                         yield part, found
 
 
+def submitted_paths(path: Path) -> set[str]:
+    """The API path of each object that the cluster has, or had, by the journal at ``path``."""
+    found: set[str] = set()
+    for _, entry in _lines(path):
+        key = None if entry is None else entry.get("key")
+        if entry is None or not isinstance(key, str):
+            continue
+        if entry.get("outcome") == REPLACED:
+            found.discard(key.rpartition(" ")[0])
+        elif entry.get("outcome") in DELIVERED | {FINISHED}:
+            found.add(key.rpartition(" ")[0])
+    return found
+
+
 def forget(path: Path, gone: Callable[[str], bool]) -> None:
     """Drop the items whose API path is ``gone``; a journal without any other is deleted.
 

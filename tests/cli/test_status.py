@@ -183,8 +183,8 @@ def test_a_group_that_is_not_there_is_an_error_that_says_where_it_looked(served:
     assert "no Jobs of group nope in namespace default of http" in answer.err
 
 
-def test_neither_group_nor_selector_is_an_error_that_names_both() -> None:
-    answer = run("status")
+def test_neither_group_nor_selector_is_an_error_that_names_both(tmp_path: Path) -> None:
+    answer = run("status", cwd=tmp_path)
     assert answer.code == 2
     assert "specify --group NAME or -l SELECTOR" in answer.err
 

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.text import counted
 from expander.cli.output.streams import MAX_ERRORS, printable
 from expander.cli.output.table import table, without_empty
-from expander.group.job_status import STATES, GroupSummary, JobStatus, group_of
+from expander.group.job_status import REMOVED, STATES, GroupSummary, JobStatus, group_of
 from expander.items.keys import item_columns
 from expander.kube.objects import Object, uid_of
 from expander.kube.time import human, precise_time, unix
@@ -91,6 +92,15 @@ def csv_row(one: JobStatus, label: str, named: str | None) -> str:
             one.nodes[0] if one.nodes else None,
             outcome.key,
         ]
+    )
+
+
+def removed_note(count: int) -> str:
+    """What there is to say of Jobs that were removed."""
+    unknown = "its result is" if count == 1 else "their results are"
+    return (
+        f"warning: {counted(count, 'Job')} no longer in the cluster (ttlSecondsAfterFinished, or deleted); "
+        f"{unknown} unknown. submit --delete-finished keeps results"
     )
 
 
@@ -205,6 +215,8 @@ def _span(seconds: float | None) -> str:
 def _row(one: JobStatus, now: float, wide: bool, columns: Sequence[str]) -> list[str]:
     outcome = one.outcome
     wanted = f"{one.succeeded}/{one.completions}" if one.completions is not None else str(one.succeeded)
+    if one.state == REMOVED:
+        wanted = ""
     node = one.nodes[0] if one.nodes else ""
     if len(one.nodes) > 1:
         node += f" (+{len(one.nodes) - 1})"
@@ -216,6 +228,7 @@ def _row(one: JobStatus, now: float, wide: bool, columns: Sequence[str]) -> list
     if not wide:
         return [*row, one.explanation]
     code = "" if outcome.exit_code is None else str(outcome.exit_code)
-    age = human(now - unix(one.job["metadata"]["creationTimestamp"]))
+    created = one.job["metadata"].get("creationTimestamp")
+    age = human(now - unix(created)) if created else ""
     message = ": ".join(part for part in (one.message, one.detail) if part)
     return [*row, str(outcome.attempts), code, age, one.explanation, message]

@@ -13,7 +13,8 @@ from expander.cli.output.status import name_of
 from expander.cli.output.streams import MAX_ERRORS, OutcomeLines, Output, printable, say
 from expander.group.attempts import pods_by_job
 from expander.group.job_status import JobStatus, job_status, statuses_of_jobs
-from expander.group.wait import DELETED_JOB, FAILED_JOB, SUCCEEDED_JOB, JobCounts
+from expander.group.known.removed import removed_status
+from expander.group.wait import DELETED_JOB, FAILED_JOB, REMOVED_JOB, SUCCEEDED_JOB, JobCounts
 
 if TYPE_CHECKING:
     from expander.group.source import Reader
@@ -27,6 +28,7 @@ WORDS: Final = {
     SUCCEEDED_JOB: "complete",
     FAILED_JOB: "failed",
     DELETED_JOB: "deleted before it finished",
+    REMOVED_JOB: "removed: result unknown",
 }
 
 
@@ -64,6 +66,8 @@ class WaitOutput:
 
     def _standing(self, job: Object, became: str) -> JobStatus:
         """The status of a Job; of the first failed ones with the causes from their pods."""
+        if became == REMOVED_JOB:
+            return removed_status(job)
         pods: list[Object] = []
         if (
             became == FAILED_JOB
@@ -100,11 +104,15 @@ class WaitOutput:
             self._explain([*tally.jobs.values()])
         parts = [f"{tally.counts[SUCCEEDED_JOB]:,} complete", f"{tally.counts[FAILED_JOB]:,} failed"]
         parts += [f"{tally.counts[DELETED_JOB]:,} deleted"] if tally.counts[DELETED_JOB] else []
+        removed = tally.counts[REMOVED_JOB]
+        parts += [f"{removed:,} removed"] if removed else []
         parts += [f"{len(tally.jobs):,} unfinished"] if tally.jobs else []
         missing = self._expected - tally.known
         parts += [f"{missing:,} not created"] if missing > 0 else []
         said = {"timeout": "timed out: ", "interrupted": "interrupted: "}.get(ending, "")
         say(f"{said}{counted(tally.known, 'Job')}: {', '.join(parts)}")
+        if removed:
+            say(status.removed_note(removed))
 
     def _explain(self, jobs: Sequence[Object]) -> None:
         """Print why the first unfinished Jobs wait."""

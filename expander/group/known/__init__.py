@@ -1,1 +1,1 @@
-"""The groups that this machine knows: which one was used last in a folder, and which there are."""
+"""The groups that this machine knows: the one last used in a folder, all groups, and Jobs that are gone."""

@@ -1,0 +1,94 @@
+"""Jobs of a group that were submitted from this machine and that the cluster no longer has.
+
+The TTL controller deletes finished Jobs with ttlSecondsAfterFinished, and anybody may delete one: only the
+journal of the submission still names them, without their items and how they ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from expander.base.regex import regex
+from expander.base.text import natural
+from expander.group.job_status import REMOVED, JobStatus
+from expander.group.table import COLUMNS, Row
+from expander.kube.objects import Object
+from expander.run.outcomes import JobOutcome
+from expander.submit.journal import submitted_paths
+
+JobName = tuple[str, str]
+"""Namespace and name."""
+
+REASON: Final = "NotFound"
+
+MESSAGE: Final = "no longer in the cluster (ttlSecondsAfterFinished, or deleted): result unknown"
+
+_JOB_PATH: Final = regex(r"/apis/batch/v1/namespaces/([^/]+)/jobs/([^/]+)")
+
+
+def journal_jobs(journal: Path, namespace: str | None) -> frozenset[JobName]:
+    """The Jobs that a journal says the cluster has or had, in ``namespace``, None for all."""
+    matches = map(_JOB_PATH.fullmatch, submitted_paths(journal))
+    names = ((unquote(match[1]), unquote(match[2])) for match in matches if match is not None)
+    return frozenset(name for name in names if namespace in (None, name[0]))
+
+
+def job_name(job: Object) -> JobName:
+    """The namespace and name of a Job."""
+    return job["metadata"]["namespace"], job["metadata"]["name"]
+
+
+def removed_jobs(submitted: Set[JobName], present: Set[JobName]) -> list[Object]:
+    """Those ``submitted`` that are not ``present``, with nothing but their names, in the order of those."""
+    missing = sorted(submitted - present, key=lambda name: (name[0], natural(name[1])))
+    return [
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"namespace": namespace, "name": name, "uid": f"{namespace}/{name}"},
+        }
+        for namespace, name in missing
+    ]
+
+
+def removed_status(job: Object) -> JobStatus:
+    """The status of one of the `removed_jobs`."""
+    metadata = job["metadata"]
+    outcome = JobOutcome(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        item="",
+        key="",
+        state=REMOVED,
+        reason=REASON,
+        message=MESSAGE,
+        started=None,
+        finished=None,
+        succeeded=0,
+        failed=0,
+        attempts=0,
+        exit_code=None,
+    )
+    return JobStatus(job, outcome, REASON, MESSAGE, "", "", 0, 0, None, "", ())
+
+
+def removed_row(job: Object) -> Row:
+    """The row of results of one of the `removed_jobs`."""
+    metadata = job["metadata"]
+    return {
+        **dict.fromkeys(COLUMNS),
+        "namespace": metadata["namespace"],
+        "name": metadata["name"],
+        "item": "",
+        "state": REMOVED,
+        "reason": REASON,
+        "message": MESSAGE,
+        "cause": "",
+        "attempts": 0,
+        "key": metadata["name"],
+        "pods": [],
+        "uid": "",
+    }
