@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         UsageError,
         YamlError,
     )
+    from expander.batch.command_template import CommandOptions, command_template
     from expander.batch.request import BatchOptions, BatchRequest
     from expander.items.item import Item
     from expander.manifests.manifest import Manifest
@@ -63,6 +64,7 @@ __all__ = [
     "BrokerError",
     "ClosedPipe",
     "ClusterError",
+    "CommandOptions",
     "ContentChanged",
     "ExpanderError",
     "Finding",
@@ -92,6 +94,7 @@ __all__ = [
     "UsageError",
     "YamlError",
     "__version__",
+    "command_template",
     "expand",
     "plan",
     "run",
@@ -102,6 +105,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("JobResult", "RunResult", "SubmitKeywords", "SubmitResult"), "api"),
     **dict.fromkeys(("expand", "plan", "run", "submit", "validate"), "api"),
+    **dict.fromkeys(("CommandOptions", "command_template"), "batch.command_template"),
     **dict.fromkeys(("BatchOptions", "BatchRequest"), "batch.request"),
     **dict.fromkeys(("Finding", "Reason"), "validate.finding"),
     **dict.fromkeys(("JobOutcome", "LogFile"), "run.outcomes"),

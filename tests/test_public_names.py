@@ -18,10 +18,10 @@ from expander.batch.request import BatchOptions, BatchRequest
 from expander.submit.options import SubmitOptions
 
 NAMES = """
-AdmissionError BatchOptions BatchRequest BrokerError ClosedPipe ClusterError ContentChanged ExpanderError Finding
+AdmissionError BatchOptions BatchRequest BrokerError ClosedPipe ClusterError CommandOptions ContentChanged ExpanderError Finding
 FolderInUse InputError Item ItemError JobOutcome JobResult LogFile Manifest NotFound OutputError Plan Problem Reason
 RunResult Shape SourceLocation StateNotFound StatusError SubmitKeywords SubmitOptions SubmitResult TemplateFile
-Unreachable UsageError YamlError __version__ expand plan run submit validate
+Unreachable UsageError YamlError __version__ command_template expand plan run submit validate
 """.split()
 
 TREE = """\

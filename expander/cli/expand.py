@@ -8,8 +8,8 @@ import click
 
 from expander.base.errors import ItemError
 from expander.base.text import counted
-from expander.cli.help import Page
 from expander.cli.options.batch import into_file, item_options, request_of, template_options, warn
+from expander.cli.options.command import BatchPage, command_options
 from expander.cli.output.streams import ItemErrors, Output, say_on_terminal
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ Examples:
   ls *.png | expander expand render.yaml -i - --group pngs -o jobs
   expander expand sweep.yaml -i rate=0.1,0.01 -i seed=1-10 --dry-run
   expander expand render.yaml -i frames.csv --as indexed --parallelism 50
+  expander expand --image busybox -i names.txt -- echo hello {}
   expander expand render.yaml -i frames.csv --as queue=redis --queue-url redis://redis -o jobs
 
 \b
@@ -65,9 +66,9 @@ Exit codes: 0 all items were expanded, 1 some items failed, 2 wrong usage or inp
 """
 
 
-@click.command(cls=Page, epilog=EXAMPLES)
-@click.argument("template")
-@click.argument("arguments", metavar="[ITEM]...", nargs=-1)
+@click.command(cls=BatchPage, epilog=EXAMPLES)
+@click.argument("arguments", metavar="TEMPLATE [ITEM]... | [ITEM]... -- CMD", nargs=-1)
+@command_options
 @item_options
 @click.option(
     "-o",
@@ -91,16 +92,17 @@ Exit codes: 0 all items were expanded, 1 some items failed, 2 wrong usage or inp
     "--show", type=click.IntRange(0), default=10, show_default=True, help="Maximum names shown by --dry-run."
 )
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failed item.")
-def command(**flags: Any) -> int:
+def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Expand TEMPLATE once per ITEM into Kubernetes manifests.
 
     In TEMPLATE, $ITEM is the item and ${ITEM.column} a column of it. A file named *.jinja2 or *.j2 is a
     Jinja2 template with the variables `item`, `index` and the columns, or with parameters of its own.
+    With -- CMD [ARG]... and --image the template is a Job that runs CMD, as for `run`; --print-template
+    prints it.
     """
     from expander.batch.write import Targets, write
 
     targets = Targets.of(flags["outputs"], flags["filename"], flags["prune"])
-    arguments = (flags["template"], *flags["arguments"])
     on_queue = None if flags["dry_run"] else into_file(flags, targets.directory)
     request = request_of(arguments, flags, on_queue, template=True)
     errors = ItemErrors()

@@ -24,6 +24,17 @@ SECTIONS: Final = {
         "slice",
         "limit",
     ),
+    "Command": (
+        "image",
+        "images",
+        "env",
+        "requests",
+        "limits",
+        "restart",
+        "name",
+        "backoff_limit",
+        "print_template",
+    ),
     "Template": (
         "engine",
         "text",
@@ -41,7 +52,6 @@ SECTIONS: Final = {
     "Execution": (
         "jobs",
         "runtime",
-        "images",
         "claims",
         "variables",
         "cpus",

@@ -12,8 +12,8 @@ import click
 
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.cli.expand import command as expand
-from expander.cli.help import Page
 from expander.cli.options.batch import request_of, warn
+from expander.cli.options.command import BatchPage
 from expander.cli.output.streams import ItemErrors, Output, say
 from expander.cli.submit import command as submit
 
@@ -86,7 +86,7 @@ PLAN_OPTIONS = frozenset(
 """Options of ``submit`` that change a plan; the others are accepted but not listed."""
 
 
-@click.command(cls=Page, epilog=EXAMPLES)
+@click.command(cls=BatchPage, epilog=EXAMPLES)
 @click.option(
     "--quota",
     "quotas",

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from expander.base.errors import InputError, UsageError
-from expander.cli.help import Page
+from expander.cli.options.command import BatchPage
 
 ARGUMENTS = "expander.arguments"
 """The key of the command line in the context."""
@@ -23,8 +23,10 @@ PATHS = ("kubeconfig", "state", "results")
 """Options that name a file: made absolute, as the working folder changes."""
 
 
-class Remembered(Page):
+class Remembered(BatchPage):
     """A command that keeps its command line for `run_of`."""
+
+    needs_arguments = False
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[ARGUMENTS] = list(args)

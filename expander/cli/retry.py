@@ -14,7 +14,7 @@ import click
 from expander.base.text import counted
 from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
-from expander.cli.options.executor import execute, executor_options, executor_settings
+from expander.cli.options.executor import execute, executor_options, executor_settings, images_option
 from expander.cli.options.group import group_options, wanted_of
 from expander.cli.options.params import Duration, KeyValue, max_in_flight_option, output_option, qps_option
 from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
@@ -262,6 +262,7 @@ again, or Jobs were removed (ttlSecondsAfterFinished) and may have failed, 2 wro
 @qps_option
 @max_in_flight_option
 @executor_options
+@images_option
 @click.option("--timeout", type=Duration(), help="Stop the run after this time (local).")
 @output_option("text, or json: an object per outcome, then a summary.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print items that were retried (text).")

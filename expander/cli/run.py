@@ -12,7 +12,6 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.help import Page
 from expander.cli.options.batch import (
     into_broker,
     item_options,
@@ -22,6 +21,7 @@ from expander.cli.options.batch import (
     template_options,
     warn,
 )
+from expander.cli.options.command import BatchPage, local_command_options
 from expander.cli.options.executor import execute, executor_options, executor_settings
 from expander.cli.options.group import remember_group, report_option, save_report
 from expander.cli.options.params import Duration, filled, output_option
@@ -42,6 +42,7 @@ Examples:
   expander run jobs/ --jobs 4
   expander run render.yaml -i frames.csv --runtime sandbox --halt soon,fail=10%
   expander expand job.yaml -i items.txt | expander run - --group night
+  expander run *.log --jobs 2 -- gzip -9 {}
 
 \b
 Exit codes: 0 all Jobs are complete, 1 some failed (or the run was halted or timed out), 2 wrong usage
@@ -49,8 +50,9 @@ or input, 130 interrupted (the same command resumes).
 """
 
 
-@click.command(cls=Page, epilog=EXAMPLES)
-@click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]...", nargs=-1, required=True)
+@click.command(cls=BatchPage, epilog=EXAMPLES)
+@click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]... | [ITEM]... -- CMD", nargs=-1)
+@local_command_options
 @item_options
 @template_options
 @selector_option
@@ -104,14 +106,18 @@ or input, 130 interrupted (the same command resumes).
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Run a batch of Jobs on this machine, as a cluster would, and print their output line by line.
 
-    Takes manifests (files, folders, - for standard input), or a template and items as `expand` does. State
-    and logs are kept for each group: after an interruption the same command resumes. A CronJob is run once.
+    Takes manifests (files, folders, - for standard input), a template and items as `expand` does, or items
+    and a command: CMD [ARG]... is run once for each item, without a shell. {} and $ITEM in its words are the
+    item, ${ITEM.column} a column; without them the item is the last word. State and logs are kept for each
+    group: after an interruption the same command resumes. A CronJob is run once.
     """
     from expander.run.run import FIRST_FAILURE, Halt
 
     if flags["fail_fast"] and flags["halt"]:
         raise UsageError("--fail-fast cannot be used with --halt")
     halt = FIRST_FAILURE if flags["fail_fast"] else Halt.parse(flags["halt"]) if flags["halt"] else None
+    if flags["command"] and flags["rerun"] is None:
+        flags["rerun"] = "changed"  # another command, or the same in another folder, is meant to run
     out = Output()
     lines = OutcomeLines(out) if flags["output"] == "json" else None
     errors = ItemErrors(None if lines is None else lines.invalid)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.cli.help import Page
-from expander.cli.options.executor import executor_options, executor_settings
+from expander.cli.options.executor import executor_options, executor_settings, images_option
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ PROGRAM = "from expander.cli.main import main; main()"
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Extra host name for the certificate.")
 @click.option("--detach", is_flag=True, help="Run in the background; return when ready.")
 @executor_options
+@images_option
 @click.option(
     "--max-inflight", type=click.IntRange(1), metavar="N", help="Answer 429 beyond N concurrent requests."
 )

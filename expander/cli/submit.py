@@ -21,6 +21,7 @@ from expander.cli.options.batch import (
     template_options,
     warn,
 )
+from expander.cli.options.command import command_options
 from expander.cli.options.group import remember_group
 from expander.cli.options.params import (
     Duration,
@@ -124,6 +125,7 @@ Examples:
   expander submit jobs/ --context prod --qps 50
   expander submit render.yaml -i frames.csv --group night --max-active 500
   expander submit render.yaml -i frames.csv --group night --max-active 500 --delete-finished --results out/
+  expander submit --image busybox --requests cpu=1 -i names.txt -- echo hello {}
   expander submit --resume --group night
 
 \b
@@ -139,7 +141,8 @@ NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
 @click.command(cls=Remembered, epilog=EXAMPLES)
-@click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]...", nargs=-1)
+@click.argument("arguments", metavar="PATH... | TEMPLATE [ITEM]... | [ITEM]... -- CMD", nargs=-1)
+@command_options
 @item_options
 @template_options
 @selector_option
@@ -148,9 +151,9 @@ NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Create a batch of objects in a cluster, each exactly once, as fast as the server allows.
 
-    Takes manifests (files, folders, - for standard input), or a template and items as `expand` does.
-    Requests that an overloaded server rejects are retried, items over quota wait, and a journal for each
-    group records what arrived.
+    Takes manifests (files, folders, - for standard input), a template and items as `expand` does, or items
+    and a command with its --image, as `run` does. Requests that an overloaded server rejects are retried,
+    items over quota wait, and a journal for each group records what arrived.
     """
     from expander.base.state_dir import state_folder
     from expander.cli.output.progress import ItemCount, Progress
@@ -161,12 +164,12 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.submit.submit import Counts, Submitter, dry_run_outcomes
 
     run: Mapping[str, Any]
-    if arguments:
+    if arguments or flags["command"]:
         run = run_of(flags, arguments)
     elif flags["resume"]:
         arguments, flags, run = resumed(state_folder("submit", flags["state"]), flags)
     else:
-        raise UsageError("nothing to submit: specify manifests, or a template and items")
+        raise UsageError("nothing to submit: specify manifests, a template and items, or -- CMD")
     options = filled(SubmitOptions, {**flags, "run": run})
     options.check(_option_name)
     errors, tally = ItemErrors(), Counts()

@@ -117,6 +117,11 @@ def scan(text: str, names: Collection[str] | None = None, pattern: re.Pattern[st
     return Scan(tuple(segments), tuple(longer))
 
 
+def references(text: str) -> list[str]:
+    """The references to the item in ``text``, as they are written; ``$ITEM.name`` as a whole."""
+    return [match[0] for match in _PATTERN.finditer(text) if not match["literal"] and not match["longer"]]
+
+
 def _column(dotted: str | None, names: Collection[str] | None) -> str | None:
     """The column that ``$ITEM.dotted`` begins with: the whole word, or the part before a hyphen."""
     while dotted and names:

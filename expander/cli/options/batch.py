@@ -175,7 +175,7 @@ def request_of(
     *,
     template: bool = False,
 ) -> BatchRequest:
-    """The batch that ``PATH...`` or ``TEMPLATE [ITEM]...`` and the options mean.
+    """The batch that ``PATH...``, ``TEMPLATE [ITEM]...`` or ``[ITEM]... -- CMD`` and the options mean.
 
     ``template`` says that the first argument is a template whatever is in it. ``on_queue`` gets the messages
     of a work queue before its workers come.
@@ -189,7 +189,17 @@ def request_of(
     batch: TemplateFile | tuple[str, ...] = arguments
     spec = None
     found = None
-    if template or flags["engine"] or is_template(arguments, bool(flags["sources"] or flags["include"])):
+    if flags["command"]:
+        from expander.cli.options.command import template_of
+
+        spec = spec_of(arguments, flags)
+        if spec is None:
+            raise UsageError(
+                "no items for the command", hint="specify them before --, or with -i (- reads standard input)"
+            )
+        batch = template_of(flags)
+        found = _items_of(spec, batch)
+    elif template or flags["engine"] or is_template(arguments, bool(flags["sources"] or flags["include"])):
         spec = spec_of(arguments[1:], flags)
         check_standard_input(arguments[0], spec)
         batch = TemplateFile(arguments[0])
@@ -221,11 +231,13 @@ def request_of(
 
 def _items_of(spec: ItemSpec, template: TemplateFile) -> Iterator[Item]:
     """The items, with a warning where an item, or a row, is probably meant for something else."""
+    from expander.batch.command_template import SOURCE
     from expander.items import items
     from expander.items.source_spec import holds_items
 
-    if len(spec.arguments) == 1 and not spec.sources and holds_items(spec.arguments[0]):
-        file = spec.arguments[0]
+    given = spec.arguments if template.source != SOURCE else ()
+    if len(given) == 1 and not spec.sources and holds_items(given[0]):
+        file = given[0]
         warn(f"{file!r} is the only item; -i {file} reads the items in the file")
 
     def on_header(source: str, names: list[str]) -> None:

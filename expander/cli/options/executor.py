@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
     from expander.run.run import RunEnd
 
+images_option = click.option(
+    "--image",
+    "images",
+    multiple=True,
+    type=KeyValue("value"),
+    metavar="NAME=DIR",
+    help="Use the folder DIR as the root file system of the image NAME.",
+)
+"""The option of folders for images where it is for nothing else."""
 executor_options = all_of(
     click.option(
         "-j",
@@ -34,14 +43,6 @@ executor_options = all_of(
         default="best",
         show_default=True,
         help="How to run containers.",
-    ),
-    click.option(
-        "--image",
-        "images",
-        multiple=True,
-        type=KeyValue("value"),
-        metavar="NAME=DIR",
-        help="Use the folder DIR as the root file system of the image NAME.",
     ),
     click.option(
         "--claim",
@@ -79,7 +80,7 @@ executor_options = all_of(
         help="Maximum time for stopped pods to end.  [default: terminationGracePeriodSeconds]",
     ),
 )
-"""Add the options of an executor to a command."""
+"""Add the options of an executor to a command; ``--image`` is not among them."""
 
 
 def executor_settings(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -173,12 +173,19 @@ def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None
             kubeconfig=None if kubeconfig is None else os.path.join(place, kubeconfig),
             context=name,
             group_label=flags["group_label"],
-            command=" ".join([context.info_name or "", *context.params.get("arguments", ())[:1]]),
+            command=_words_of(context),
             at=time.time(),
         )
         remember(use, flags["state"])
 
     context.call_on_close(note)
+
+
+def _words_of(context: click.Context) -> str:
+    """The command, and the template, manifests or program that it was given."""
+    program = context.params.get("command") or ()
+    words = ["--", *program[:1]] if program else context.params.get("arguments", ())[:1]
+    return " ".join([context.info_name or "", *words])
 
 
 def _context(kubeconfig: str | None, name: str | None) -> tuple[str | None, str | None]:

@@ -287,8 +287,12 @@ class ItemCount:
         if any(source.rpartition(":")[2].rpartition("=")[2] == "-" for source in flags["sources"]):
             return
         try:
-            if is_template(self._arguments, bool(flags["sources"] or flags["include"])):
+            if flags["command"]:
+                spec = spec_of(self._arguments, flags)
+            elif is_template(self._arguments, bool(flags["sources"] or flags["include"])):
                 spec = spec_of(self._arguments[1:], flags)
-                self._found = 1 if spec is None else sum(1 for _ in items(spec))
+            else:
+                return
+            self._found = 1 if spec is None else sum(1 for _ in items(spec))
         except ExpanderError:
             return  # whoever reads the batch reports what is wrong

@@ -14,7 +14,10 @@ from expander.cli.main import run
         ("xyz", "unknown command 'xyz'\n  hint: see 'expander --help'"),
         ("queue stats", "unknown command 'stats'\n  hint: did you mean 'status'?"),
         ("-v", "missing command\n  hint: see 'expander --help'"),
-        ("expand", "missing argument 'TEMPLATE'\n  hint: see 'expander expand --help'"),
+        (
+            "expand",
+            "missing argument 'TEMPLATE [ITEM]... | [ITEM]... -- CMD'\n  hint: see 'expander expand --help'",
+        ),
         ("expand --xyz", "unknown option '--xyz'\n  hint: see 'expander expand --help'"),
         ("expand --grup x", "unknown option '--grup'\n  hint: did you mean --group?\n"),
         ("expand t a --set", "option '--set' requires an argument"),
