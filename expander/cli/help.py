@@ -24,7 +24,7 @@ SECTIONS: Final = {
         "slice",
         "limit",
     ),
-    "Command": (
+    "Command (-- CMD)": (
         "image",
         "images",
         "env",

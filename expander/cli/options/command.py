@@ -92,7 +92,7 @@ _COMMON = (
     click.option("--print-template", is_flag=True, help="Print the template made of CMD; do nothing else."),
 )
 command_options = all_of(
-    click.option("--image", metavar="IMAGE", help="Image that has CMD. Required."),
+    click.option("--image", metavar="IMAGE", help="Image that has CMD; CMD requires it."),
     click.option(
         "-e",
         "--env",
