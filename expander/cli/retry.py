@@ -14,7 +14,13 @@ import click
 from expander.base.text import counted
 from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
-from expander.cli.options.executor import execute, executor_options, executor_settings, images_option
+from expander.cli.options.executor import (
+    execute,
+    executor_options,
+    executor_settings,
+    images_option,
+    refuse_local_options,
+)
 from expander.cli.options.group import group_options, wanted_of
 from expander.cli.options.params import Duration, KeyValue, max_in_flight_option, output_option, qps_option
 from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
@@ -232,6 +238,10 @@ indexes, so an Indexed Job with complete indexes is kept: each failed or missing
 NAME-INDEX beside it, which sees the same index. --all recreates it as a whole.
 
 \b
+Options of a run on this machine (--jobs, --runtime, --backoff-base, --timeout ...) need --local: in a cluster
+the Job controller and the scheduler decide.
+
+\b
 Exit codes: 0 everything was retried (--local: and is complete), 1 something was refused, skipped or failed
 again, or Jobs were removed (ttlSecondsAfterFinished) and may have failed, 2 wrong usage or no such group,
 130 interrupted (the same command resumes).
@@ -282,6 +292,8 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     from expander.group.saved_logs import LOGS_FOLDER
 
     wanted = wanted_of(flags)
+    if not wanted.is_local:
+        refuse_local_options()
     source = open_source(wanted)
     folder = retry_folder(source, wanted)
     logs = folder / LOGS_FOLDER if flags["logs"] is None else Path(flags["logs"]).absolute()

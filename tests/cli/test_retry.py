@@ -303,3 +303,11 @@ def test_a_group_that_is_not_there_is_an_input_error(served: Server) -> None:
     answer = follow(served, "retry", "--group", "nowhere")
     assert answer.code == 2
     assert "no Jobs of group nowhere" in answer.err
+
+
+def test_options_of_a_run_are_refused_for_a_group_in_a_cluster() -> None:
+    answer = run("retry", "--group", "g", "--backoff-base", "1s", "-j", "2")
+    assert (answer.code, answer.out) == (2, "")
+    assert "error: --jobs and --backoff-base can only be used with --local" in answer.err
+    local = run("retry", "--group", "g", "--local", "--backoff-base", "1s")
+    assert "no group g in" in local.err

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
+from expander.base.errors import UsageError
 from expander.base.text import counted
 from expander.cli.interrupts import Interrupts
 from expander.cli.options.params import Amount, Duration, KeyValue, Variable, all_of, unique
@@ -92,6 +94,37 @@ def executor_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
         "images": unique(flags["images"], "--image"),
         "claims": {name: Path(path) for name, path in unique(flags["claims"], "--claim").items()},
     }
+
+
+LOCAL_ONLY: Final = (
+    "jobs",
+    "runtime",
+    "images",
+    "claims",
+    "variables",
+    "cpus",
+    "memory",
+    "backoff_base",
+    "grace",
+    "timeout",
+)
+"""The options of `executor_options`, and the timeout of a run."""
+
+
+def refuse_local_options() -> None:
+    """Raise UsageError if an option was given that has no meaning in a cluster."""
+    context = click.get_current_context()
+    given = [
+        parameter.opts[-1]
+        for parameter in context.command.params
+        if parameter.name in LOCAL_ONLY
+        and context.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise UsageError(
+            f"{' and '.join(given)} can only be used with --local",
+            hint="in a cluster the Job controller and the scheduler decide",
+        )
 
 
 def execute(executor: Executor, work: Iterator[Manifest], reporter: JobOutput, **settings: Any) -> RunEnd:
