@@ -120,7 +120,7 @@ def parse_source(spec: str, *, stdin: BinaryIO | None = None, table: Table | Non
     if source is None and name and "," in text:
         source = _listed(text)
     if source is None:
-        raise _nothing_fits(text)
+        raise _nothing_fits(text, name[1] if name else None)
     return prefixed(source, name[1]) if name else source
 
 
@@ -195,12 +195,15 @@ def _no_folder(path: str) -> str:
     return path
 
 
-def _nothing_fits(text: str) -> UsageError:
+def _nothing_fits(text: str, name: str | None) -> UsageError:
     prefix = _PREFIX.fullmatch(text)
     near = suggest(prefix[1], [*FORMATS, "glob", "list"]) if prefix else None
+    hint = f"did you mean {near}:{prefix[2]}?" if near and prefix else _nearest_file(text)
+    if hint is None and name and text:
+        hint = f"for a single value: {name}=list:{text}"
     return UsageError(
         f"found {text!r}, expected a source of items: there is no such file, and it is none of {_TRIED}",
-        hint=f"did you mean {near}:{prefix[2]}?" if near and prefix else _nearest_file(text),
+        hint=hint,
     )
 
 

@@ -122,6 +122,11 @@ def test_the_nearest_file_is_named() -> None:
     assert "did you mean './fruits.csv'?" in str(refused("./fruit.csv"))
 
 
+def test_a_single_value_is_told_how_to_be_written() -> None:
+    assert "for a single value: lr=list:0.1" in str(refused("lr=0.1"))
+    assert values("lr=list:0.1") == [{"lr": "0.1"}]
+
+
 def test_the_nearest_format_is_named() -> None:
     assert "did you mean csv:a.txt?" in str(refused("cvs:a.txt"))
 
