@@ -222,7 +222,8 @@ States: Complete, Failed, Active (a pod is running), Pending (no pod is running 
 somebody deleted it: its result is unknown, and -o json, yaml and name leave it out). REASON is the
 Job's (BackoffLimitExceeded, DeadlineExceeded, PodFailurePolicy) with the cause of its last failure (exit code
 3, OOMKilled, Evicted), or why it waits: FailedCreate (a quota), Unschedulable, ImagePullBackOff, Queued ...
-RETRIES counts replacements of failed pods and restarts of containers.
+RETRIES counts replacements of failed pods, restarts of containers, and attempts by an earlier Job (retry,
+run --rerun, run --on-oom).
 
 \b
 Exit codes: 0 whatever the states, 1 the cluster cannot be reached, 2 wrong usage or no such group,

@@ -22,7 +22,7 @@ from expander.group.diagnosis import (
 from expander.group.source import Reader
 from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
 from expander.kube.volcano import end_of, is_volcano
-from expander.manifests.rerun import FIRST_CREATED_ANNOTATION
+from expander.manifests.rerun import FIRST_CREATED_ANNOTATION, attempt_of
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, JobOutcome, outcome_of
 
 DEFAULT_BACKOFF_LIMIT = 6
@@ -43,9 +43,9 @@ class JobStatus(NamedTuple):
 
     ``reason`` is one word: why it failed, or what holds it up; ``message`` says more. ``cause`` is why its
     last failed attempt failed, ``detail`` the message of that (a termination message). ``retries`` are
-    attempts after a failed one, of pods and containers. ``succeeded`` of ``completions``; the latter is None
-    when any number will do. ``failed_indexes`` has the API's form: ``1,3-5``. ``nodes`` are those of its
-    pods, latest first.
+    attempts after a failed one, of pods and containers, and by the Jobs before this one of the same item.
+    ``succeeded`` of ``completions``; the latter is None when any number will do. ``failed_indexes`` has the
+    API's form: ``1,3-5``. ``nodes`` are those of its pods, latest first.
     """
 
     job: Object
@@ -119,7 +119,7 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
         message=message,
         cause=cause,
         detail=detail,
-        retries=_retries(job, pods, outcome.state),
+        retries=attempt_of(job) - 1 + _retries(job, pods, outcome.state),
         succeeded=outcome.succeeded,
         completions=completions,
         failed_indexes=status.get("failedIndexes") or "",

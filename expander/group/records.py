@@ -20,7 +20,7 @@ from expander.kube.objects import Object, uid_of
 from expander.kube.volcano import end_of, is_volcano
 from expander.local.controllers.volcano.pods import pod_name
 from expander.manifests.edits import KEY_ANNOTATION
-from expander.manifests.rerun import first_created, item_at, retried_index
+from expander.manifests.rerun import attempt_of, first_created, item_at, retried_index
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 SKIPPED: Final = "Skipped"
@@ -111,6 +111,8 @@ class ItemRecord:
     """Whether it shares its item, if there is one, with the other indexes of its Job."""
     retried_index: int | None = None
     """The index of another Job that this Job is to complete."""
+    earlier: int = 0
+    """How many Jobs were there for the item before this one, whose pods are gone."""
 
     @property
     def seconds(self) -> float | None:
@@ -124,6 +126,11 @@ class ItemRecord:
         """The attempt whose output is the item's: the last successful one, else the last one."""
         good = [attempt for attempt in self.attempts if attempt.phase == "Succeeded"]
         return next(reversed(good or self.attempts), None)
+
+    @property
+    def attempt_count(self) -> int:
+        """How often the item was begun: its pods, and one for each earlier Job."""
+        return self.earlier + len(self.attempts)
 
     @property
     def label(self) -> str:
@@ -216,6 +223,7 @@ def _job_record(
         termination=_termination(attempts),
         attempts=attempts,
         retried_index=retried_index(job),
+        earlier=attempt_of(job) - 1,
     )
 
 
@@ -249,6 +257,7 @@ def _part_record(
         termination=_termination(attempts),
         attempts=attempts,
         is_part=not own,
+        earlier=whole.earlier,
     )
 
 

@@ -73,8 +73,8 @@ def entries(reader: Reader, records: Sequence[ItemRecord]) -> list[ReportEntry]:
 
 def _entry_facts(record: ItemRecord) -> str:
     parts = [failure_reason(record) if record.state == FAILED else "", format_elapsed(record.seconds)]
-    if len(record.attempts) > 1:
-        parts.append(count_noun(len(record.attempts), "pod"))
+    if record.attempt_count > 1:
+        parts.append(count_noun(record.attempt_count, "pod"))
     return ", ".join(plain_text(part) for part in parts if part)
 
 

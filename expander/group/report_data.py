@@ -163,6 +163,7 @@ class GroupReport:
     Times are Unix seconds, durations seconds; ``reasons`` counts the items that are not complete by state and
     reason. ``useful`` is the cost of complete items, ``lost`` that of failed attempts and failed items,
     ``open`` that of unfinished items so far. ``peak`` is the highest number of pods running at once.
+    ``attempts`` includes the ``earlier`` ones, by Jobs that were replaced; their times and costs are unknown.
     """
 
     now: float
@@ -174,6 +175,7 @@ class GroupReport:
     end: float | None = None
     attempts: int = 0
     retried: int = 0
+    earlier: int = 0
     peak: int = 0
     useful: Cost = Cost()
     lost: Cost = Cost()
@@ -218,8 +220,9 @@ def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
             found.reasons[record.state, failure_reason(record)] += 1
         if record.seconds is not None:
             found.durations.append(record.seconds)
-        found.attempts += len(record.attempts)
-        found.retried += max(len(record.attempts) - 1, 0)
+        found.attempts += record.attempt_count
+        found.earlier += record.earlier
+        found.retried += max(record.attempt_count - 1, 0)
         for attempt in record.attempts:
             if attempt.started is not None:
                 end = attempt.finished or now

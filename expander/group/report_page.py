@@ -239,6 +239,8 @@ def _timeline_text(summary: GroupReport) -> str:
         return "No item has started yet."
     waiting = summary.total - started
     more = f" {count_noun(waiting, 'item')} not started yet." if waiting else ""
+    if summary.earlier:
+        more += f" {count_noun(summary.earlier, 'earlier attempt')} not shown: the Jobs were replaced."
     return (
         f"{count_noun(started, 'item')} in {format_duration(summary.wall)}, up to "
         f"{count_noun(summary.peak, 'pod')} at once (top).{more} Drag to zoom, click a bar for details."

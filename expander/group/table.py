@@ -95,7 +95,7 @@ def record_row(record: ItemRecord) -> Row:
         "started": _api_time_or_none(record.started),
         "finished": _api_time_or_none(record.finished),
         "seconds": None if record.seconds is None else round(record.seconds, 3),
-        "attempts": len(record.attempts),
+        "attempts": record.attempt_count,
         "node": (last.get("spec") or {}).get("nodeName"),
         "key": record.label,
         "created": None if record.created is None else micro_time(record.created),

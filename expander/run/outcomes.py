@@ -15,7 +15,7 @@ from expander.kube.wellknown import FINALIZER
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import LogReader
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
-from expander.manifests.rerun import remaining_indexes
+from expander.manifests.rerun import attempt_of, remaining_indexes
 
 COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "Pending", "Suspended"
 
@@ -59,7 +59,8 @@ class JobOutcome(NamedTuple):
     ``state`` is Complete, Failed, Active (one of its pods runs), Pending (none does) or Suspended; ``reason``
     and ``message`` come from the Failed or FailureTarget condition. ``started`` (of its first container; of
     the Job until one has started) and ``finished`` are Unix seconds (None: not yet). ``exit_code`` is that of
-    the last container that ended with another code than 0, else 0; ``attempts`` counts the pods created.
+    the last container that ended with another code than 0, else 0; ``attempts`` counts the pods
+    created, and one for each earlier Job of the same item that `retry` or a policy replaced.
     """
 
     namespace: str
@@ -117,7 +118,9 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
         finished=max([at for _, at in ends], default=_seconds(finished)) if finished else None,
         succeeded=status.get("succeeded") or 0,
         failed=status.get("failed") or 0,
-        attempts=len(pods) or sum(status.get(each) or 0 for each in ("active", "succeeded", "failed")),
+        attempts=attempt_of(job)
+        - 1
+        + (len(pods) or sum(status.get(each) or 0 for each in ("active", "succeeded", "failed"))),
         exit_code=_exit_code(ends, state),
     )
 
@@ -151,7 +154,8 @@ def _outcome_of_pod(pod: Object) -> JobOutcome:
 
 
 def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
-    """The outcome of a Volcano Job, by its phase; ``attempts`` are its runs, including restarts."""
+    """The outcome of a Volcano Job, by its phase; ``attempts`` are its runs, including restarts
+    and those of earlier Jobs of the item."""
     metadata, status = job["metadata"], job.get("status") or {}
     now = status.get("state") or {}
     phase = now.get("phase") or ""
@@ -175,7 +179,7 @@ def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
         finished=last,
         succeeded=status.get("succeeded") or 0,
         failed=status.get("failed") or 0,
-        attempts=1 + (status.get("retryCount") or 0) if ran or pods else 0,
+        attempts=attempt_of(job) + (status.get("retryCount") or 0) if ran or pods else attempt_of(job) - 1,
         exit_code=_exit_code(ends, state),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.group.job_status import job_statuses
 from expander.group.records import records
 from expander.group.report import report_html, write_report
 from expander.group.report_data import (
@@ -21,6 +22,7 @@ from expander.group.report_data import (
     summarize,
 )
 from expander.group.report_page import histogram
+from expander.group.table import record_row
 from expander.kube.time import api_time
 from tests.group.browser import Browser
 from tests.group.fakes import BEGIN, FakeReader, job, pod
@@ -58,6 +60,19 @@ def test_costs_are_requests_times_the_time_at_work_and_failed_attempts_are_lost(
     assert (found.useful.cpu, found.lost.cpu, found.open.cpu) == (10.0, 5.0, 0.0)
     assert found.useful.memory == 5.0
     assert (found.attempts, found.retried, found.peak) == (3, 1, 3)
+
+
+def test_attempts_by_jobs_that_were_replaced_are_counted_and_said_to_be_missing_from_the_timeline() -> None:
+    again = job("a")
+    again["metadata"]["annotations"]["expander/attempt"] = "3"
+    reader = FakeReader([again, job("b")], [pod(again, 1), pod(again, 0, number=2), pod(job("b"), 0)])
+    found = summarize(records(reader), BEGIN + 100)
+    assert (found.attempts, found.retried, found.earlier) == (5, 3, 2)
+    assert [record_row(one)["attempts"] for one in records(reader)] == [4, 1]
+    assert [one.retries for one in job_statuses(reader)] == [2, 0]
+    page = report_html(reader, "g", now=BEGIN + 100)
+    assert "5 pods in total" in page
+    assert "2 earlier attempts not shown" in page
 
 
 def test_the_peak_is_what_ran_at_once_also_where_times_are_whole_seconds() -> None:
