@@ -246,6 +246,8 @@ class Dispatcher:
         """A quota has no room. Since it is checked before names are, the object may exist all the same."""
         if self._options.on_quota == "wait":
             self.why = summarize_quota(action.message)
+            if "count/jobs.batch" in self.why and not self._options.delete_finished:
+                self.why += "; finished Jobs count until they are deleted (--delete-finished, --ttl)"
             self.gate.refuse(delivery.collection, action.excess, now)
         log.info("%(path)s refused: %(why)s", path=delivery.prepared.path, why=action.message)
         if delivery.stage == "create" and not delivery.checked_absent:

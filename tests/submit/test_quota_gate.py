@@ -5,6 +5,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from expander.base.errors import SourceLocation
+from expander.client.client import Resource
+from expander.manifests.manifest import Manifest
+from expander.submit.delivery import QuotaExceeded
+from expander.submit.dispatcher import Dispatcher
+from expander.submit.options import SubmitOptions
 from expander.submit.quota_gate import (
     PROBE_SECONDS,
     QUOTA_LAG_SECONDS,
@@ -15,6 +23,8 @@ from expander.submit.quota_gate import (
     room,
     summarize_quota,
 )
+from expander.submit.rate_limiter import AdaptiveRateLimiter
+from expander.submit.request import RequestBuilder
 
 ONE = Excess("jobs", {"count/jobs.batch": Fraction(1)})
 CPU = Excess("cores", {"cpu": Fraction(2)})
@@ -159,3 +169,21 @@ def test_room_is_counted_in_whole_objects_by_the_scarcest_amount() -> None:
     status = {"hard": {"cpu": "3", "memory": "3Gi"}, "used": {"cpu": "1", "memory": "512Mi"}}
     assert room(excess, {"metadata": {"name": "q"}, "status": status}) == 2
     assert room(excess, {"metadata": {"name": "q"}, "status": {"hard": {"pods": "3"}}}) is None
+
+
+@pytest.mark.parametrize("resource", ["count/jobs.batch", "pods"])
+@pytest.mark.parametrize("deletes", [False, True])
+def test_who_waits_for_a_quota_of_jobs_hears_that_finished_jobs_count(resource: str, deletes: bool) -> None:
+    dispatcher = Dispatcher(AdaptiveRateLimiter(4), SubmitOptions(delete_finished=deletes))
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}}
+    resource_of_jobs = Resource("/apis/batch/v1", "jobs", namespaced=True)
+    dispatcher.add(RequestBuilder("ns").prepare(Manifest(job, SourceLocation("job")), resource_of_jobs))
+    task = dispatcher.take(0.0)
+    assert task is not None
+    refusal = f"exceeded quota: q, requested: {resource}=1, used: {resource}=5, limited: {resource}=5"
+    excess = parse_excess(refusal)
+    assert excess is not None
+    dispatcher.handle(task, QuotaExceeded(excess, refusal), None, 0.0, 0.0)
+    assert dispatcher.why.startswith(f"quota q is full: {resource} 5 of 5")
+    told = "finished Jobs count until they are deleted" in dispatcher.why
+    assert told is (resource == "count/jobs.batch" and not deletes)

@@ -93,7 +93,10 @@ def _sending(plan: Plan) -> str:
     why = "--qps" if rate.qps is not None else "estimate"
     text = f"{counted(plan.requests, 'request')}, {minutes(plan.seconds)} at {rate.per_second:,g}/s ({why})"
     waits = rate.max_active is not None and plan.objects.get("Job", 0) > rate.max_active
-    if waits or any(room.short and room.refused for room in plan.rooms):
+    full = [room.resource for room in plan.rooms if room.short and room.refused]
+    if "count/jobs.batch" in full:
+        text += ", plus waiting for finished Jobs to be deleted (--delete-finished, --ttl)"
+    elif waits or full:
         text += ", plus waiting for Jobs to finish"
     return text
 
