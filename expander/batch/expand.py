@@ -69,18 +69,18 @@ class Expansion:
             if len(manifests) < len(results):
                 for result in results:
                     if isinstance(result, ItemError):
-                        self._fail(result)
+                        self.refuse(result)
             collisions = taken.add(manifests) if self._unique else []
             if collisions:
                 refused = {id(manifest) for manifest, _ in collisions}
                 for manifest, first in collisions:
                     if self._items is None or not shared.has(manifest):
-                        self._fail(_collision(manifest, first))
+                        self.refuse(_collision(manifest, first))
                 manifests = [manifest for manifest in manifests if id(manifest) not in refused]
             if self._items is not None:
                 shared.note(manifests)
             if manifests and self._validator is not None:
-                manifests = self._validator.accepted(manifests, self._fail)
+                manifests = self._validator.accepted(manifests, self.refuse)
             if manifests:
                 yield manifests
 
@@ -92,7 +92,8 @@ class Expansion:
             for words in (*self.shape_warnings, *self._notes):
                 on_warning(words)
 
-    def _fail(self, error: ItemError) -> None:
+    def refuse(self, error: ItemError) -> None:
+        """Count an item that does not become a manifest, and tell it."""
         self.failed += 1
         self._on_error(error)
 
@@ -201,7 +202,7 @@ class ShapedExpansion(Expansion):
         stream = (row for manifests in super().__iter__() for row in rows.of(manifests))
         for made in self.shape.type.load()(rows, stream, self.shape, self.shape_warnings):
             wanted = made.manifests if isinstance(made, QueueBatch) else made
-            manifests = wanted if self._validator is None else self._validator.accepted(wanted, self._fail)
+            manifests = wanted if self._validator is None else self._validator.accepted(wanted, self.refuse)
             if isinstance(made, QueueBatch):
                 if len(manifests) < len(wanted):
                     continue  # workers that a server refuses need no messages

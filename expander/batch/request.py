@@ -124,6 +124,7 @@ class BatchRequest:
         Raises InputError with all that is wrong with the template, UsageError as `manifests` does.
         """
         from expander.items.keys import KeyChoice
+        from expander.items.source import usable
         from expander.render.compile import Rules
 
         file = self.batch if isinstance(self.batch, TemplateFile) else TemplateFile(cast(Path, self.batch))
@@ -143,16 +144,18 @@ class BatchRequest:
         if self.key is not None and self.items is None:
             raise UsageError("--key is for items with columns, and there are no items")
         key = KeyChoice(self.key)
-        items = None if self.items is None else key.read(self.items)
+        items = None if self.items is None else key.read(usable(self.items, lambda error: made.refuse(error)))
         shell = "allow" if self.allow_shell else self.shell
         rules = Rules(self.edits(), shell, self.envsubst, key)
         compiled = file.compile(rules, self.engine, self.values, self.overrides)
         shape = self.parsed_shape
         if shape.kind == JOBS.kind:
-            return Expansion(compiled, items, output, on_error, self._validator(), notes=key.notes)
-        return ShapedExpansion(
-            compiled, items, output, on_error, self._validator(), shape, self.on_queue, notes=key.notes
-        )
+            made = Expansion(compiled, items, output, on_error, self._validator(), notes=key.notes)
+        else:
+            made = ShapedExpansion(
+                compiled, items, output, on_error, self._validator(), shape, self.on_queue, notes=key.notes
+            )
+        return made
 
     def edits(self, default_group: str | None = None) -> Edits:
         """The changes to every manifest. Raises UsageError for a group that is not a label value."""

@@ -17,7 +17,7 @@ from expander.cli.help import GroupPage, Page
 from expander.cli.options.batch import item_options, spec_of
 from expander.cli.options.params import Duration
 from expander.cli.options.queue import broker_options, opened
-from expander.cli.output.streams import Output, say
+from expander.cli.output.streams import ItemErrors, Output, say
 from expander.cli.output.table import table
 from expander.cli.queue_worker import consume, work
 from expander.sinks.stream import StreamSink
@@ -59,22 +59,25 @@ def fill(arguments: tuple[str, ...], url: str, name: str, **flags: Any) -> int:
     A plain item is the body of its message. An item with columns is a JSON object {"item": {...}, "id": ...}.
     """
     from expander.items import items
+    from expander.items.source import usable
     from expander.queues.queue import Message
 
     spec = spec_of(arguments, flags)
     if spec is None:
         raise UsageError("no items", hint="specify them as arguments or with -i SOURCE")
+    errors = ItemErrors()
     with opened(url, name, consumer_timeout=flags["consumer_timeout"]) as queue:
-        stream = (Message.of(item.value) for item in items(spec))
+        stream = (Message.of(item.value) for item in usable(items(spec), errors))
         filled = queue.fill(stream, flags["group"], flags["again"])
+    errors.finish()
     if flags["output"]:
         out = Output()
         out.put(json.dumps({"queue": name, "added": filled.added, "skipped": filled.skipped}) + "\n")
         out.finish()
-        return 0
+        return 1 if errors.count else 0
     there = f", {filled.skipped:,} already there (--again adds them too)" if filled.skipped else ""
     say(f"{name}: {counted(filled.added, 'item')} added{there}")
-    return 0
+    return 1 if errors.count else 0
 
 
 STATUS_EXAMPLES = """

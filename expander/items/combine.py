@@ -13,7 +13,7 @@ from itertools import count, zip_longest
 from math import prod
 from typing import cast
 
-from expander.base.errors import InputError
+from expander.base.errors import InputError, Problem
 from expander.items.item import Item, Scalar, Value
 from expander.items.source import Replay, Source
 
@@ -29,18 +29,20 @@ def product(sources: Sequence[Source]) -> Source:
         numbers = count(1)
         inner = [Replay(source) for source in sources[1:]]
 
-        def combinations(first: Item, columns: dict[str, Value], place: int) -> Generator[Item, None, None]:
+        def combinations(
+            first: Item, columns: dict[str, Value], place: int, problem: Problem | None
+        ) -> Generator[Item, None, None]:
             if place > len(inner):
-                yield Item(columns, next(numbers), first.source, first.line)
+                yield Item(columns, next(numbers), first.source, first.line, problem)
                 return
             with closing(iter(inner[place - 1])) as items:
                 for item in items:
                     merged = _merged(columns, item, place, sources)
-                    yield from combinations(first, merged, place + 1)
+                    yield from combinations(first, merged, place + 1, problem or item.problem)
 
         with closing(sources[0].read()) as outer:
             for item in outer:
-                yield from combinations(item, _merged({}, item, 0, sources), 1)
+                yield from combinations(item, _merged({}, item, 0, sources), 1, item.problem)
 
     return _combined(sources, read, prod)
 
@@ -61,11 +63,13 @@ def zipped(sources: Sequence[Source]) -> Source:
             streams = [stack.enter_context(closing(source.read())) for source in sources]
             for number, row in enumerate(zip_longest(*streams), 1):
                 columns: dict[str, Value] = {}
+                problem: Problem | None = None
                 for place, item in enumerate(row):
                     if item is None or row[0] is None:
                         raise _ended(sources, row, number - 1)
                     columns = _merged(columns, item, place, sources)
-                yield Item(columns, number, row[0].source, row[0].line)
+                    problem = problem or item.problem
+                yield Item(columns, number, row[0].source, row[0].line, problem)
 
     return _combined(sources, read, min)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import SourceLocation
+from expander.base.errors import Problem, SourceLocation
 
 MAX_DEPTH = 200
 """Levels of lists and mappings in one item: as many as the YAML reader takes."""
@@ -61,13 +61,15 @@ class Item:
     ``value`` is the plain value, or a mapping from column names to values; text sources give
     strings, JSON and YAML sources keep their types. ``number`` counts the items of the batch from 1
     in the order they are expanded. ``source`` and ``line`` say where the row came from (line 0:
-    not known).
+    not known). ``problem`` is what is wrong with a row that cannot be used: the item is refused, and stands
+    in the stream so that sources that are combined stay aligned.
     """
 
     value: Scalar | Mapping[str, Value]
     number: int
     source: str
     line: int = 0
+    problem: Problem | None = None
 
     @property
     def where(self) -> SourceLocation:

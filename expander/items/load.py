@@ -140,6 +140,9 @@ def _unique(stream: Stream, on_dropped: Callable[[int], None] | None) -> Stream:
     dropped = 0
     with closing(stream):
         for item in stream:
+            if item.problem is not None:
+                yield item
+                continue
             text = json.dumps(item.value, sort_keys=True).encode()
             key = blake2b(text, digest_size=16).digest()
             if key in seen:

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import InputError, UsageError
+from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
 from expander.items.item import Item, Scalar, Value, is_text, why_invalid
 
 PYTHON = "<python>"
@@ -31,7 +31,7 @@ def from_python(values: Iterable[Scalar | Mapping[str, Value] | Item]) -> Iterat
 def _items(values: Iterable[object]) -> Generator[Item, None, None]:
     for number, value in enumerate(values, 1):
         if isinstance(value, Item):
-            item = Item(value.value, number, value.source, value.line)
+            item = Item(value.value, number, value.source, value.line, value.problem)
         else:
             item = Item(value, number, PYTHON)  # type: ignore[arg-type]
         wrong = "a list" if isinstance(item.value, list) else why_invalid(item.value)
@@ -76,7 +76,7 @@ def prefixed(source: Source, name: str) -> Source:
             for item in items:
                 columns = item.columns
                 renamed = {name: item.value} if columns is None else _renamed(columns, name)
-                yield Item(renamed, item.number, item.source, item.line)  # type: ignore[arg-type]
+                yield Item(renamed, item.number, item.source, item.line, item.problem)  # type: ignore[arg-type]
 
     return replace(source, read=read)
 
@@ -90,6 +90,17 @@ def _renamed(columns: Mapping[str, Value], name: str) -> dict[str, Value]:
 def columns_of(item: Item) -> Mapping[str, Value]:
     """The named columns of ``item``; a plain value counts as the column ``item``."""
     return {PLAIN_COLUMN: item.value} if item.columns is None else item.columns  # type: ignore[dict-item]
+
+
+def usable(items: Iterable[Item], refuse: Callable[[ItemError], None]) -> Iterator[Item]:
+    """The items without those that have a problem; ``refuse`` gets each problem once, however combined."""
+    told: set[SourceLocation | None] = set()
+    for item in items:
+        if item.problem is None:
+            yield item
+        elif item.problem.where not in told:
+            told.add(item.problem.where)
+            refuse(ItemError(item.problem))
 
 
 ARGUMENTS = "<arguments>"

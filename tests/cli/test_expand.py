@@ -268,6 +268,16 @@ def test_items_that_fail_are_counted_and_the_others_done(folder: Path) -> None:
     assert stopped.err.count("could change") == 1
 
 
+def test_a_row_of_a_table_that_does_not_fit_is_refused_and_the_others_done(folder: Path) -> None:
+    (folder / "rows.csv").write_text("item,b\napple,1\nbanana\ncherry,3\n")
+    answer = run("expand", "job-tmpl.yaml", "-i", "rows.csv", "-o", "jobs", cwd=folder)
+    assert answer.code == 1
+    assert (
+        "error: rows.csv:3: item 2: found 1 field, expected 2 (item, b)\n  hint: missing: 'b'" in answer.err
+    )
+    assert len(list((folder / "jobs").glob("*.yaml"))) == 2
+
+
 def test_a_dry_run_shows_names_and_counts_and_writes_nothing(folder: Path) -> None:
     answer = run(
         "expand", "job-tmpl.yaml", "-i", "1-1000", "-o", "jobs", "--dry-run", "--show", "2", cwd=folder

@@ -8,7 +8,7 @@ from io import StringIO
 from itertools import chain
 from typing import BinaryIO
 
-from expander.base.errors import InputError, SourceLocation
+from expander.base.errors import InputError, Problem, SourceLocation
 from expander.items.formats.table import Table, header_problems
 from expander.items.formats.text import texts
 from expander.items.item import Item
@@ -18,8 +18,9 @@ def read_csv(stream: BinaryIO, source: str) -> Iterator[Item]:
     """One item per row of comma-separated values (RFC 4180); every value is a string.
 
     Quoted fields may hold commas, doubled quotes and line ends; ``line`` of an item is where its row
-    starts. Empty lines are skipped. Raises InputError for a missing header, an empty or repeated
-    column name, a row with more or fewer fields than the header, and quotes that do not match.
+    starts. Empty lines are skipped. A row with more or fewer fields than the header is an item with a
+    problem. Raises InputError for a missing header, an empty or repeated column name, and quotes that do not
+    match.
     """
     return read_table(stream, source, Table(), ",")
 
@@ -54,11 +55,14 @@ def read_table(stream: BinaryIO, source: str, table: Table, delimiter: str) -> I
                 if table.header:
                     _check_header(header, table, SourceLocation(source, line))
                     continue
-            if len(row) != width:
-                raise _ragged(row, header, number + 1, SourceLocation(source, line))
             number += 1
+            problem = None
+            if len(row) != width:
+                problem = _ragged(row, header, number, SourceLocation(source, line))
+                row = [*row[:width], *[""] * (width - len(row))]
             plain = width == 1 and not (table.header or table.columns)
-            yield Item(row[0] if plain else dict(zip(header, row, strict=True)), number, source, line)
+            value = row[0] if plain else dict(zip(header, row, strict=True))
+            yield Item(value, number, source, line, problem)
     except csv.Error as error:
         raise _malformed(str(error), number + 1, SourceLocation(source, end + 1)) from error
     if header is None and table.header:
@@ -87,10 +91,10 @@ def _check_header(header: list[str], table: Table, where: SourceLocation) -> Non
         table.on_header(where.file, header)
 
 
-def _ragged(row: list[str], header: list[str], number: int, where: SourceLocation) -> InputError:
+def _ragged(row: list[str], header: list[str], number: int, where: SourceLocation) -> Problem:
     names = ", ".join(header if len(header) <= 9 else [*header[:8], "..."])
     missing = ", ".join(repr(name) for name in header[len(row) :])
-    return InputError(
+    return Problem(
         f"found {len(row)} field{'s' if len(row) != 1 else ''}, expected {len(header)} ({names})",
         where=where,
         item=f"item {number}",
