@@ -210,6 +210,18 @@ class Executor(ApiOperations):
         """Pods that run or are being started."""
         return self._control.scheduler.running
 
+    @property
+    def stalled(self) -> bool:
+        """Whether no container runs or will start, until what pods wait for is there."""
+        if self._control.scheduler.busy or not (stuck := self._control.waiting_pods.stuck()):
+            return False
+        placed = self._control.scheduler.scheduled()
+        return stuck.issuperset(placed) and not any(map(self._has_running_container, placed))
+
+    def _has_running_container(self, uid: str) -> bool:
+        pod = self._control.pods.get(uid)
+        return pod is not None and any("running" in (each.get("state") or {}) for each in statuses_of(pod))
+
     def logs(self, namespace: str, pod: str, container: str, previous: bool = False) -> Path:
         """The output of a container's last start, or of the one before; the file may not be there yet."""
         try:

@@ -190,6 +190,11 @@ class Scheduler:
         """Pods that have a place."""
         return len(self._placed)
 
+    @property
+    def busy(self) -> int:
+        """Pods that have a place and do not wait for anything."""
+        return len(self._placed) - len(self._idle)
+
     def scheduled(self) -> list[str]:
         """The pods that have a place."""
         return list(self._placed)

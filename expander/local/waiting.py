@@ -40,6 +40,10 @@ ITS_TURN: Final = WaitReason("")
 BACKOFF_HINT: Final = "--backoff-base 1s shortens the waits between attempts"
 
 
+PASSING: Final = frozenset(("BackOff", "CrashLoopBackOff"))
+"""Reasons of what is tried again by itself."""
+
+
 class Waiting(NamedTuple):
     """Why ``pods`` pods do not go on; ``obj`` is the Job of one of them, or a pod without one.
 
@@ -103,6 +107,11 @@ class WaitingPods:
     def crashed(self) -> set[str]:
         """The pods that wait until a container may start again that has ended."""
         return {uid for uid, (_, why) in self._held.items() if why.reason == "CrashLoopBackOff"}
+
+    def stuck(self) -> set[str] | None:
+        """The pods that wait for what is missing; None when something waits that goes on by itself."""
+        reasons = {uid: why.reason for uid, (_, why) in self._held.items()}
+        return None if PASSING & set(reasons.values()) else {uid for uid, why in reasons.items() if why}
 
     def lack_service(self, pod: Object, job: str | None, now: float) -> None:
         """The pod, which may run, has a subdomain and there is no Service of that name."""

@@ -52,6 +52,9 @@ class RunReporter:
     def waiting(self, waiting: Waiting) -> None:
         """Pods do not go on; told once for each cause, within three seconds."""
 
+    def stalled(self, count: int) -> None:
+        """Nothing has run for a while, and ``count`` Jobs wait for what is missing; told once."""
+
     def retried(self, retried: Retried) -> None:
         """An item is tried again."""
 

@@ -37,6 +37,9 @@ READ_AHEAD_SECONDS = 0.3
 """Seconds in which up to `MAX_STEP_MANIFESTS` manifests are read before the first Job starts: what it refers
 to (Services, ConfigMaps ...) may stand behind it."""
 
+STALL_SECONDS = 30.0
+"""Seconds without anything that runs, after which it is said that all the rest waits."""
+
 WORK = ("Job", "Pod")
 """Kinds that run: they are submitted after what else was read with them."""
 
@@ -134,6 +137,8 @@ class Run:
         self.interrupts = 0
         """How often it was interrupted."""
         self._draining = self._stopping = False
+        self._stalled_since: float | None = None
+        self._has_told_stall = False
         self._pods: dict[tuple[str, str], str] = {}
         """The state of each pod without a Job."""
         self._has_servers = self._has_worked = False
@@ -141,7 +146,10 @@ class Run:
         self._ended = {"succeeded": 0, "failed": 0}
 
     def interrupt(self) -> None:
-        """The first call waits for running Jobs, the second stops them, the third kills what is left."""
+        """The first call waits for what runs, the second stops it, the third kills what is left.
+
+        Pods that wait for what is missing do not run.
+        """
         self.interrupts += 1
 
     def go(self) -> RunEnd:
@@ -169,6 +177,7 @@ class Run:
                 self._pod_changed(pod)
             self._tell_caveats()
             self._tell_waiting()
+            self._tell_stall(more)
             result.counts = self._counts()
             result.pods = len(self._pods)
             result.before = self._ended_before - _ended_count(self._earlier.counts.again)
@@ -256,6 +265,21 @@ class Run:
         for waiting in self._executor.waiting(at_once=at_once):
             self._reporter.waiting(waiting)
 
+    def _tell_stall(self, more: bool) -> None:
+        """Report, once, that nothing runs and that what is left waits for what is missing."""
+        if self._has_told_stall or self._draining:
+            return
+        if more or not self._executor.stalled:
+            self._stalled_since = None
+            return
+        now = self._clock()
+        if self._stalled_since is None:
+            self._stalled_since = now
+        if now - self._stalled_since >= STALL_SECONDS:
+            self._has_told_stall = True
+            counts = self._counts()
+            self._reporter.stalled(counts["pending"] + counts["running"])
+
     def _tell_caveats(self) -> None:
         """Report what the runtime cannot provide."""
         for words in self._executor.caveats[self._caveats :]:
@@ -290,6 +314,8 @@ class Run:
             result.stopped = result.stopped or "interrupted"
             executor.drain()
         if self._draining:
+            if executor.running and executor.stalled:
+                return self._stop(result, result.stopped or "interrupted")
             return executor.running == 0
         if more or counts["pending"] + counts["running"] > executor.held:
             self._has_worked = True

@@ -245,3 +245,26 @@ def test_too_many_messages_of_one_reason_are_counted_together() -> None:
     assert (told[-1].obj, told[-1].message) == ({"n": 5}, "claim 5 (and others that are not shown)")
     assert reporter.report([*found, ({}, WaitReason("FailedMount", "claim 100"))]) == []
     assert len(reporter.report([({}, WaitReason("BackOff", "exit code 1"))])) == 1
+
+
+@pytest.mark.parametrize(
+    ("others", "stalled"),
+    [
+        ([], True),
+        ([job("big", **requesting(memory="9000Gi"))], True),
+        ([job("busy", "sleep 60")], False),
+        ([job("crash", "exit 3", "OnFailure")], False),
+    ],
+)
+def test_it_is_known_when_nothing_runs_and_all_wait_for_what_is_missing(
+    tmp_path: Path, others: list[dict[str, Any]], stalled: bool
+) -> None:
+    missing = {"mount", *(each["metadata"]["name"] for each in others)} - {"busy"}
+    told: set[str] = set()
+    with Executor(tmp_path, runtime="process", jobs=3) as executor:
+        executor.submit([job("mount", **mounting(**CLAIM)), *others])
+        assert not executor.stalled
+        while told != missing:
+            executor.step(0.05)
+            told |= {waiting.obj["metadata"]["name"] for waiting in executor.waiting()}
+        assert executor.stalled is stalled

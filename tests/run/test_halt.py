@@ -1,9 +1,16 @@
 """When a run stops early."""
 
+from pathlib import Path
+
 import pytest
 
-from expander.base.errors import UsageError
-from expander.run.run import FIRST_FAILURE, Halt
+from expander.base.errors import SourceLocation, UsageError
+from expander.local.executor import Executor
+from expander.manifests.manifest import Manifest
+from expander.run import run as run_module
+from expander.run.reporter import RunReporter
+from expander.run.run import FIRST_FAILURE, Halt, Run
+from tests.local.test_waiting import CLAIM, job, mounting
 
 
 @pytest.mark.parametrize(
@@ -38,3 +45,21 @@ def test_the_first_failure_is_a_policy_too() -> None:
 def test_what_is_no_policy_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="expected WHEN,WHAT=NUMBER"):
         Halt.parse(text)
+
+
+def test_a_run_in_which_nothing_runs_says_so_once_and_ends_when_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "STALL_SECONDS", 0.0)
+    manifests = [Manifest(job(name, **mounting(**CLAIM)), SourceLocation("test.yaml", 1)) for name in "ab"]
+    told: list[int] = []
+
+    class Interrupting(RunReporter):
+        def stalled(self, count: int) -> None:
+            told.append(count)
+            run.interrupt()
+
+    with Executor(tmp_path, runtime="process") as executor:
+        run = Run(executor, iter(manifests), Interrupting())
+        end = run.go()
+    assert (told, end.stopped, end.counts["pending"], end.unfinished) == ([2], "interrupted", 2, 2)

@@ -143,6 +143,8 @@ def execute(executor: Executor, work: Iterator[Manifest], reporter: JobOutput, *
             run.interrupt()
             if number == signal.SIGINT:
                 pods = counted(executor.running, "running pod")
+                if not executor.running or executor.stalled:
+                    return  # nothing to wait for: it ends at once
                 say(f"Interrupted: waiting for {pods}, starting no others (Ctrl-C again to stop now)")
             else:
                 run.interrupt()

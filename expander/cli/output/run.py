@@ -188,6 +188,13 @@ class JobOutput(RunReporter):
         """See `RunReporter`."""
         self._printer.say(waiting.line(item_title(waiting.obj)))
 
+    def stalled(self, count: int) -> None:
+        """See `RunReporter`."""
+        step, noun = self.step(), "item" if self._items.of_items else "Job"
+        left = count if step is None or step.total is None else step.total - step.done
+        wait = f"{counted(left, noun)} {'waits' if left == 1 else 'wait'} for what is missing"
+        self._printer.say(f"Nothing runs: {wait} (Ctrl-C ends, the same command resumes)")
+
     def retried(self, retried: Retried) -> None:
         """See `RunReporter`."""
         self._printer.say(retried.line(item_title(retried.job)))

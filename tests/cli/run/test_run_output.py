@@ -204,3 +204,22 @@ def test_logs_show_what_a_running_container_has_printed() -> None:
             assert following.stdout.readline() == "[a] first\n"
             Path("seen").touch()
             assert following.stdout.read() == "[a] second\n"
+
+
+def test_one_ctrl_c_ends_a_run_in_which_everything_waits_for_what_is_missing() -> None:
+    text = Path(template("true")).read_text()
+    claim = "      volumes: [{name: data, persistentVolumeClaim: {claimName: missing}}]\n"
+    Path("job.yaml").write_text(text + "        volumeMounts: [{name: data, mountPath: /data}]\n" + claim)
+    arguments = ["run", "job.yaml", "a", "b", "--runtime", "sandbox"]
+    with subprocess.Popen([EXPANDER, *arguments], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while "waiting: a" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+    assert process.returncode == 130
+    assert told.endswith(
+        "2 items: 0 complete, 0 failed, 2 pending; interrupted\n"
+        "Interrupted, 2 Jobs left. Run the same command to resume.\n"
+    )
+    assert "waiting for" not in told
