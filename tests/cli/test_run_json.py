@@ -55,12 +55,13 @@ def test_what_an_earlier_run_finished_is_told_again() -> None:
     assert told(run("run", "job.yaml", "one", "bad", "-o", "json")) == first
 
 
-def test_an_item_that_cannot_be_run_is_told_too() -> None:
-    run("run", "job.yaml", "one")
-    Path("job.yaml").write_text(JOB.replace("backoffLimit: 0", "backoffLimit: 1"))
-    answer = run("run", "job.yaml", "one", "-o", "json")
+def test_what_cannot_be_run_is_told_too() -> None:
+    Path("job.yaml").write_text(JOB.replace("job-$ITEM", "job"))
+    run("run", "job.yaml", "one", "bad", "--as", "indexed")
+    answer = run("run", "job.yaml", "one", "bad", "more", "--as", "indexed", "-o", "json")
     (line,) = told(answer)[0].values()
     assert (line["outcome"], line["reason"]) == ("refused", "AlreadyExists")
+    assert "its items have changed" in line["message"]
     assert told(answer)[1] == {"summary": {"refused": 1}}
     assert answer.code == 1
 
