@@ -259,6 +259,14 @@ class _JobResults(RunReporter):
     def waiting(self, waiting: Waiting) -> None:
         self._on_note(waiting.line(waiting.obj["metadata"]["name"]))
 
+    def stalled(self, count: int) -> None:
+        from expander.base.text import counted
+
+        self._on_note(f"Nothing runs: {counted(count, 'Job')} left, waiting for what is missing")
+
+    def not_retried(self, job: Mapping[str, Any], why: str) -> None:
+        self._on_note(f"no retry: {job['metadata']['name']}: {why}")
+
     def retried(self, retried: Retried) -> None:
         self._on_note(retried.line(retried.job["metadata"]["name"]))
 

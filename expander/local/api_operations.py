@@ -133,6 +133,14 @@ class ApiOperations:
         found = self._control.events.since(changed)
         return None if found is None else [(api_event(event), new) for event, new in found]
 
+    def job_states(self) -> dict[str, str]:
+        """The state of every Job by its uid."""
+        return dict(self._control.store.states("Job"))
+
+    def on_job_gone(self, told: Callable[[str], object]) -> None:
+        """Call ``told`` with the uid of each Job that is deleted from now on."""
+        self._control.on_job_gone = told
+
     def group(self, selector: str = "") -> dict[str, int]:
         """How many of the Jobs that the selector means are pending, running, suspended, succeeded, failed."""
         return self._control.groups.counts(selector)

@@ -7,7 +7,7 @@ clock and starts nothing, so a whole cluster's life can be played through in no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from sqlite3 import Connection, DatabaseError
 from typing import Final
@@ -101,6 +101,7 @@ class ControlPlane:
         self.scope = ClusterScope(self, node) if shared else SingleBatch()
         self.pods = PodControl(self.store, self, self.admit)
         self.waiting_pods = WaitingPods()
+        self.on_job_gone: Callable[[str], object] | None = None
         self.changed_pods: dict[str, None] = {}
         """The pods without a Job that have another status; whoever reads them takes them out."""
         self.groups = JobCounts(self.store, self.waiting_pods.wait_all_of)
@@ -398,6 +399,8 @@ class ControlPlane:
             self.work_queue.forget(uid)
             self.waiting_pods.release(uid)
             self.groups.remove(uid)
+            if self.on_job_gone is not None:
+                self.on_job_gone(uid)
             self._crons.job_changed(obj)
         if obj["kind"] == "CronJob":
             self._crons.forget(uid)

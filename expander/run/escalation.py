@@ -154,6 +154,23 @@ def next_attempt(job: Object, pods: Sequence[Object], policy: Escalation) -> Nex
     return NextAttempt(tree, reason, change)
 
 
+def at_most(job: Object, pods: Sequence[Object], policy: Escalation) -> str | None:
+    """What a failed ``job`` has all of that ``max`` allows (``memory is at max=200Mi``); None for nothing."""
+    if not one_pod(job):
+        return None
+    if policy.oom is not None and (most := policy.oom.most) and (killed := _out_of_memory(pods)):
+        pod = job["spec"]["template"]["spec"]
+        for container in [*(pod.get("initContainers") or ()), *pod["containers"]]:
+            limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+            if container["name"] in killed and limit is not None and int(parse(str(limit))) >= most:
+                return f"memory is at max={binary_text(most)}"
+    if policy.timeout is not None and (most := policy.timeout.most) and _timed_out(job, pods):
+        specs = job["spec"], job["spec"]["template"]["spec"]
+        if any((spec.get("activeDeadlineSeconds") or 0) >= most for spec in specs):
+            return f"activeDeadlineSeconds is at max={most}"
+    return None
+
+
 def _most(policy: Escalation) -> int:
     return max((policy.exits or {}).values(), default=0)
 

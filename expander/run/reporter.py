@@ -58,6 +58,9 @@ class RunReporter:
     def retried(self, retried: Retried) -> None:
         """An item is tried again."""
 
+    def not_retried(self, job: Object, why: str) -> None:
+        """An item is not tried again because it has all that its policy allows."""
+
     def refused(self, error: ItemError) -> None:
         """An object was not accepted, as one that has changed since the earlier run."""
 

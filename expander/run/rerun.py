@@ -18,7 +18,7 @@ from expander.kube.objects import Object
 from expander.kube.volcano import is_volcano
 from expander.local.api_operations import ApiOperations
 from expander.local.registry import CreateResult
-from expander.local.store.job_states import FAILED, FINISHED, PENDING, SUCCEEDED, job_state
+from expander.local.store.job_states import FAILED, FINISHED, PENDING, RUNNING, SUCCEEDED, job_state
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import (
     ATTEMPT_ANNOTATION,
@@ -64,8 +64,12 @@ class EarlierRun:
         self._rerun = rerun
         self._on_replaced = on_replaced
         self._on_error = on_error
-        self.left = Counter(executor.group())
+        self._absent = executor.job_states()
+        self.left = Counter(self._absent.values())
         """Jobs that the input has not named so far, by state."""
+        self.ended_left = sum(self.left[state] for state in FINISHED)
+        """Those of them that had ended, also if they are gone meanwhile (``ttlSecondsAfterFinished``)."""
+        executor.on_job_gone(self._forget)
         self.counts = RerunCounts()
 
     def settle(self, arrived: Sequence[tuple[Manifest, CreateResult]]) -> list[tuple[Manifest, CreateResult]]:
@@ -84,6 +88,14 @@ class EarlierRun:
                 found += [(successor, None) for successor in successors]
         anew = iter(self._executor.submit([manifest.tree for manifest, told in found if told is None]))
         return [(manifest, told or next(anew)) for manifest, told in found]
+
+    def of_this_run(self, counts: Mapping[str, int]) -> dict[str, int]:
+        """``counts`` of Jobs by state without those that the input has not named."""
+        left = Counter(self.left)
+        unfinished = left.pop(PENDING, 0) + left.pop(RUNNING, 0)
+        left[PENDING] = min(unfinished, counts[PENDING])
+        left[RUNNING] = unfinished - left[PENDING]
+        return {state: max(0, count - left[state]) for state, count in counts.items()}
 
     def sentences(self) -> Iterator[str]:
         """What a user is told when all of the input has come: nothing if the run only goes on."""
@@ -114,7 +126,7 @@ class EarlierRun:
         assert there is not None
         changed, state = told.outcome == "exists", state_left(there)
         if told.kind == "Job":
-            self._claim(there, state)
+            self._claim(there)
         if state is None:
             return self._replaced(there, manifest) if changed else None
         if not runs_again(state, changed=changed, rerun=self._rerun):
@@ -128,15 +140,26 @@ class EarlierRun:
             return self._indexes(there, manifest, missing)
         return self._replaced(there, manifest)
 
-    def _claim(self, job: Object, state: str | None) -> None:
+    def _claim(self, job: Object) -> None:
         """The input names the Job, and with it those that `retry` made for single indexes of it."""
-        self.left[str(state)] -= 1
+        self._name(job["metadata"]["uid"])
         namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
         for index in indexes((job["metadata"].get("annotations") or {}).get(RETRIED_ANNOTATION)):
             part = self._executor.find("Job", namespace, f"{name}-{index}")
             if part is not None:
-                self.left[job_state(part)] -= 1
+                self._name(part["metadata"]["uid"])
                 self._executor.release(part["metadata"]["uid"])
+
+    def _name(self, uid: str) -> None:
+        """The Job is of this run."""
+        self.ended_left -= self._forget(uid) in FINISHED
+
+    def _forget(self, uid: str) -> str | None:
+        """The Job is not left alone any more; the state in which it was, None if it was not."""
+        state = self._absent.pop(uid, None)
+        if state is not None:
+            self.left[state] -= 1
+        return state
 
     def _keep(self, job: Object, state: str, changed: bool) -> None:
         self._executor.release(job["metadata"]["uid"])

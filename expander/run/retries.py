@@ -8,7 +8,7 @@ from expander.kube.objects import Object, owner_of, statuses_of
 from expander.local.api_operations import ApiOperations
 from expander.local.store.job_states import SUCCEEDED, job_state
 from expander.manifests.rerun import attempt_of
-from expander.run.escalation import Escalation, next_attempt, one_pod
+from expander.run.escalation import Escalation, at_most, next_attempt, one_pod
 from expander.run.reporter import Retried
 
 STATES = ("state", "lastState")
@@ -33,6 +33,8 @@ class Retries:
         self._on_replaced = on_replaced
         self._suspects: dict[str, None] = {}
         self._passed_over = False
+        self._at_most: dict[str, tuple[Object, str]] = {}
+        self._told: set[str] = set()
 
     def suspect(self, pod: Object) -> None:
         """A pod has another status: its Job is looked at in `retry` if something of it failed."""
@@ -53,6 +55,11 @@ class Retries:
         jobs = [job for uid in suspects if (job := self._executor.by_uid(uid)) is not None]
         return self.retry(jobs)
 
+    def take_at_most(self) -> list[tuple[Object, str]]:
+        """The Jobs that have failed with all that the policy allows since the last call, each with what."""
+        found, self._at_most = [*self._at_most.values()], {}
+        return found
+
     def retry(self, jobs: Iterable[Object]) -> list[Retried]:
         """Replace those of ``jobs`` that the policy has another attempt for; durable on return."""
         found = []
@@ -62,6 +69,11 @@ class Retries:
             pods = self._executor.pods_ever(job["metadata"]["uid"])
             if (attempt := next_attempt(job, pods, self._policy)) is not None:
                 found.append((job, attempt))
+            elif (uid := job["metadata"]["uid"]) not in self._told and (
+                why := at_most(job, pods, self._policy)
+            ):
+                self._told.add(uid)
+                self._at_most[uid] = job, why
         for job, _ in found:
             if self._on_replaced is not None:
                 self._on_replaced(job)

@@ -181,6 +181,7 @@ class Run:
             result.counts = self._counts()
             result.pods = len(self._pods)
             result.before = self._ended_before - _ended_count(self._earlier.counts.again)
+            result.before -= self._earlier.ended_left if self._tells_earlier else 0
             self._reporter.progress(result.counts)
             if self._over(result, more):
                 return result
@@ -197,6 +198,8 @@ class Run:
         retried = self._retries.retry_suspects() if jobs is None else self._retries.retry(jobs)
         for each in retried:
             self._reporter.retried(each)
+        for job, why in self._retries.take_at_most():
+            self._reporter.not_retried(job, why)
         return bool(retried)
 
     def _chunks(self) -> Iterator[list[Manifest]]:
@@ -214,8 +217,13 @@ class Run:
             size = min(size * 2, MAX_STEP_MANIFESTS)
 
     def _counts(self) -> dict[str, int]:
-        """Jobs, and pods without one, by state."""
+        """Jobs, and pods without one, by state; not those of an earlier run that the input has not named."""
         counts = self._executor.group()
+        if self._tells_earlier:
+            counts = self._earlier.of_this_run(counts)
+        return self._with_pods(counts)
+
+    def _with_pods(self, counts: dict[str, int]) -> dict[str, int]:
         for state in self._pods.values():
             counts[state] += 1
         return counts
@@ -280,6 +288,11 @@ class Run:
             counts = self._counts()
             self._reporter.stalled(counts["pending"] + counts["running"])
 
+    def _has_unfinished(self) -> bool:
+        """Whether something has not ended, beside what is held."""
+        counts = self._with_pods(self._executor.group())
+        return counts["pending"] + counts["running"] > self._executor.held
+
     def _tell_caveats(self) -> None:
         """Report what the runtime cannot provide."""
         for words in self._executor.caveats[self._caveats :]:
@@ -317,7 +330,7 @@ class Run:
             if executor.running and executor.stalled:
                 return self._stop(result, result.stopped or "interrupted")
             return executor.running == 0
-        if more or counts["pending"] + counts["running"] > executor.held:
+        if more or self._has_unfinished():
             self._has_worked = True
             return False
         if self._has_servers and executor.running and any(counts.values()):

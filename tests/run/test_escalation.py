@@ -16,7 +16,7 @@ import pytest
 
 import expander
 from expander.base.errors import UsageError
-from expander.run.escalation import Escalation, Growth, next_attempt
+from expander.run.escalation import Escalation, Growth, at_most, next_attempt
 
 ITEMS = int(os.environ.get("EXPANDER_ESCALATION_ITEMS", "20"))
 """How many items the whole proof has; a fifth runs out of memory, a twentieth twice."""
@@ -109,6 +109,8 @@ def test_memory_grows_up_to_its_limit_and_no_further() -> None:
     assert made["metadata"]["annotations"]["expander/attempt"] == "3"
     assert json.loads(made["metadata"]["annotations"]["expander/retries"]) == {"OOMKilled": 2}
     assert next_attempt(*_one(ended(OOM, None)), policy) is None
+    assert at_most(made, [pod], policy) == "memory is at max=3Gi"
+    assert at_most(*_one(ended(OOM)), policy) is None
 
 
 def _one(pair: tuple[dict[str, Any], dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -154,11 +154,18 @@ def test_after_a_kill_no_job_begins_with_the_earlier_template(folder: Path) -> N
         "2 unfinished run again with the changed template",
         "1 Job of an earlier run not in this input, left alone: 1 unfinished",
     ]
-    assert ran.result.counts["succeeded"] == 2
-    assert ran.result.counts["pending"] == 1
+    assert (ran.result.counts["succeeded"], ran.result.counts["pending"]) == (2, 0)
     again = Ran(job("c", f"echo late >> {begun}"))
     assert begun.read_text() == "old\nnew\nnew\nlate\n"
-    assert again.result.counts["succeeded"] == 3
+    assert again.result.counts["succeeded"] == 1
+
+
+@pytest.mark.parametrize("ttl", [{}, {"ttlSecondsAfterFinished": 0}])
+def test_what_is_left_alone_of_an_earlier_run_does_not_count(folder: Path, ttl: dict[str, int]) -> None:
+    Ran(job("old", "exit 3", **ttl), job("older", "true", **ttl))
+    ran = Ran(job("new", "sleep 0.05"), job("bad", "exit 1"))
+    assert (ran.result.counts["succeeded"], ran.result.counts["failed"]) == (1, 1)
+    assert sum(ran.result.counts.values()) == 2
 
 
 def test_rows_that_change_the_column_of_the_key_do_not_change_the_other_jobs(folder: Path) -> None:

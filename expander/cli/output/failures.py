@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from expander.cli.output.pod_logs import key_of
+from expander.cli.output.pod_logs import Key, key_of
 from expander.cli.output.printer import Printer
 from expander.cli.output.streams import MAX_ERRORS, say
 from expander.cli.output.table import fit, one_line
@@ -57,6 +57,13 @@ class Failures:
         """A pod has failed: it is told soon, unless its Job fails with it."""
         if self._told + len(self._pods) < MAX_ERRORS:
             self._pods[uid_of(pod)] = time.monotonic(), pod
+
+    def retried(self, key: Key, line: str) -> None:
+        """The Job is tried again, as ``line`` says: that tells of its failed pods too."""
+        pods = [pod for _, pod in self._pods.values() if key_of(pod) == key]
+        for pod in pods:
+            del self._pods[uid_of(pod)]
+        self._printer.do(partial(self._tell, [line], pods))
 
     def job(self, job: Object, pods: Sequence[Object]) -> Callable[[], None] | None:
         """A Job has failed; gives what tells it, None when too many were told."""

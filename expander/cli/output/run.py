@@ -197,7 +197,13 @@ class JobOutput(RunReporter):
 
     def retried(self, retried: Retried) -> None:
         """See `RunReporter`."""
-        self._printer.say(retried.line(item_title(retried.job)))
+        metadata = retried.job["metadata"]
+        key = metadata.get("namespace") or "default", metadata["name"]
+        self._failures.retried(key, retried.line(item_title(retried.job)))
+
+    def not_retried(self, job: Object, why: str) -> None:
+        """See `RunReporter`."""
+        self._printer.say(f"no retry: {item_title(job)}: {why}")
 
     def progress(self, counts: Mapping[str, int]) -> None:
         """See `RunReporter`."""

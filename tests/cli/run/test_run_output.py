@@ -192,6 +192,22 @@ def test_a_failed_attempt_is_told_before_its_job_ends() -> None:
     assert os.path.exists("state")
 
 
+def test_an_item_that_is_tried_again_is_told_once_an_attempt_with_its_last_line() -> None:
+    arguments = command(
+        "echo oh no; exit 3", "a", "--on-exit", "3=retry:1", "-o", "json", "--report", "page.html"
+    )
+    answer = run(*arguments[1:])
+    told = answer.err.splitlines()
+    assert told[1:5] == [
+        "retry: a: attempt 2 after exit code 3",
+        "  oh no",
+        "failed: a (Job job-a): BackoffLimitExceeded (exit code 3)",
+        "  oh no",
+    ]
+    assert answer.out.splitlines()[-1] == '{"summary": {"failed": 1}}'
+    assert "<html" in Path("page.html").read_text()
+
+
 def test_logs_show_what_a_running_container_has_printed() -> None:
     script = f"echo first; until test -e {Path.cwd()}/seen; do sleep 0.02; done; echo second"
     logs = ["logs", "--group", "tests", "--local"]
