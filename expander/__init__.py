@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
     from expander.plan.plan import Plan
     from expander.render.template_file import TemplateFile
+    from expander.run.dry_run import PlannedObject
     from expander.run.outcomes import JobOutcome, LogFile
     from expander.shapes.shape import Shape
     from expander.submit.options import SubmitOptions
@@ -79,6 +80,7 @@ __all__ = [
     "NotFound",
     "OutputError",
     "Plan",
+    "PlannedObject",
     "Problem",
     "Reason",
     "RunResult",
@@ -112,6 +114,7 @@ _HOMES = {
     "Item": "items.item",
     "Manifest": "manifests.manifest",
     "Plan": "plan.plan",
+    "PlannedObject": "run.dry_run",
     "Shape": "shapes.shape",
     "SubmitOptions": "submit.options",
     "TemplateFile": "render.template_file",

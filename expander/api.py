@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import field, fields, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
     from expander.manifests.rerun_choice import Rerun
     from expander.plan.plan import Plan
+    from expander.run.dry_run import PlannedObject
     from expander.run.escalation import Escalation
     from expander.run.outcomes import JobOutcome, LogFile
     from expander.submit.delivery import Outcome
@@ -117,12 +118,14 @@ class RunResult:
 
     ``jobs`` are those of the batch that have ended, also in an earlier run, in the order in which they ended.
     ``counts`` are all Jobs of the group by state: pending, running, suspended, succeeded, failed. ``stopped``
-    says why the run ended before everything was done, if it did.
+    says why the run ended before everything was done, if it did. ``planned`` is what a dry run found: what
+    would be done with each Job and pod.
     """
 
     jobs: list[JobResult]
     counts: Mapping[str, int]
     stopped: str | None
+    planned: list[PlannedObject] = field(default_factory=list)
 
 
 def run(
@@ -146,6 +149,7 @@ def run(
     on_timeout: str | None = None,
     on_exit: Sequence[str] = (),
     fresh: bool = False,
+    dry_run: bool = False,
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
     **options: Unpack[BatchOptions],
@@ -156,10 +160,10 @@ def run(
     and ``memory`` bytes of requests. ``backoff_base`` is the first back-off of a failed pod, ``timeout`` how
     long the run may last, ``grace`` the longest that stopped pods get to end (all in seconds); ``halt`` is as
     for the command. State and logs are kept below ``state``, by default where the command keeps them: a Job
-    that an earlier call has finished is not run again, unless it failed and its manifest has changed,
-    ``rerun`` says so ("failed", "changed": also complete ones whose manifest has changed, "all"), or
-    ``fresh`` forgets it. Failed items are tried again as ``on_oom`` ("x2,max=64Gi"), ``on_timeout``
-    ("x2,max=6h") and ``on_exit`` ("42=retry:3") say. ``on_note`` gets lines for people.
+    that an earlier call has finished is run again only if it failed and its manifest has changed, ``rerun``
+    says so ("failed", "changed": also complete ones that have changed, "all"), or ``fresh`` forgets it.
+    Failed items are tried again as ``on_oom`` ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit``
+    ("42=retry:3") say. ``dry_run`` only tells, in ``planned``, what would run. ``on_note`` gets notes.
 
     Raises ItemError for the first item that cannot become a Job; with ``on_error`` that function gets the
     errors of items and the others run. Raises InputError and UsageError as the command does.
@@ -169,16 +173,18 @@ def run(
     from expander.run.escalation import Escalation
     from expander.run.run import Halt
 
-    request = _filled_queue(_request(batch, items, options))
+    request = _request(batch, items, options)
+    request = request if dry_run else _filled_queue(request)
     errors, note = _Errors(on_error), on_note or _ignore
     manifests = used_here(request.manifests(errors), note)
     first = next(manifests, None)
     if first is None:
         return RunResult([], {}, None)
-    group = str((first.tree["metadata"].get("labels") or {}).get(request.group_label) or "batch")
-    place = _Place(group, None if state is None else os.fspath(state), fresh)
-    limits = {"runtime": runtime, "jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base}
-    files = {"images": images, "claims": claims, "variables": env, "stop_grace": grace}
+    place = _Place.of(first, request.group_label, state, fresh)
+    if dry_run:
+        return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
+    limits = {"jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base, "stop_grace": grace}
+    files = {"runtime": runtime, "images": images, "claims": claims, "variables": env}
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
     again = _Again(parse_rerun(rerun), Escalation.parse(on_oom, on_timeout, on_exit))
     return _run_in(place, chain([first], manifests), {**limits, **files}, when, again, errors, note)
@@ -191,12 +197,27 @@ class _Place(NamedTuple):
     root: str | None
     fresh: bool
 
+    @classmethod
+    def of(cls, first: Manifest, label: str, state: str | os.PathLike[str] | None, fresh: bool) -> _Place:
+        """That of a batch with the manifest ``first``."""
+        group = str((first.tree["metadata"].get("labels") or {}).get(label) or "batch")
+        return cls(group, None if state is None else os.fspath(state), fresh)
+
 
 class _Again(NamedTuple):
     """What runs again: of an earlier run, and by a policy of this one."""
 
     rerun: Rerun | None
     policy: Escalation | None
+
+
+def _dry_run(place: _Place, manifests: Iterator[Manifest], rerun: Rerun | None) -> RunResult:
+    """What would be done with ``manifests``, given the state in ``place``."""
+    from expander.base.state_dir import state_folder
+    from expander.group.local_watch import planned_after
+
+    folder = None if place.fresh else state_folder(place.group, place.root)
+    return RunResult([], {}, None, [*planned_after(folder, manifests, rerun)])
 
 
 def _run_in(

@@ -102,6 +102,14 @@ def test_a_run_gives_each_job_with_its_logs_and_does_not_repeat_what_has_ended(t
     assert states == {"good": "Complete", "bad": "Failed"}
     assert {job.logs[0].read() for job in ran.jobs} == {b"got good\n", b"got bad\n"}
     assert (ran.counts["succeeded"], ran.counts["failed"], ran.stopped) == (1, 1, None)
+    dry = expander.run(template(), ["good", "bad", "new"], state=tmp_path, rerun="failed", dry_run=True)
+    told = {each.manifest.name: (each.outcome, each.state) for each in dry.planned}
+    assert told == {
+        "item-good": ("kept", "succeeded"),
+        "item-bad": ("rerun", "failed"),
+        "item-new": ("run", ""),
+    }
+    assert (dry.jobs, dry.counts, dry.stopped) == ([], {}, None)
     again = expander.run(template(), ["good", "bad"], runtime="process", state=tmp_path)
     assert {job.outcome.name: job.logs for job in again.jobs} == {
         job.outcome.name: job.logs for job in ran.jobs

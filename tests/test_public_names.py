@@ -19,7 +19,7 @@ from expander.submit.options import SubmitOptions
 
 NAMES = """
 AdmissionError BatchOptions BatchRequest BrokerError ClosedPipe ClusterError CommandOptions ContentChanged ExpanderError Finding
-FolderInUse InputError Item ItemError JobOutcome JobResult LogFile Manifest NotFound OutputError Plan Problem Reason
+FolderInUse InputError Item ItemError JobOutcome JobResult LogFile Manifest NotFound OutputError Plan PlannedObject Problem Reason
 RunResult Shape SourceLocation StateNotFound StatusError SubmitKeywords SubmitOptions SubmitResult TemplateFile
 Unreachable UsageError YamlError __version__ command_template expand plan run submit validate
 """.split()

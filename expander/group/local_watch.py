@@ -10,11 +10,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ExpanderError, StateNotFound
 from expander.group.attempts import container_names
@@ -24,6 +25,11 @@ from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, objects
 from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, decode, other_layout
 from expander.local.store.events import EventRecord, EventStore
+
+if TYPE_CHECKING:
+    from expander.manifests.manifest import Manifest
+    from expander.manifests.rerun_choice import Rerun
+    from expander.run.dry_run import PlannedObject
 
 STATE_FILE: Final = "state.db"
 
@@ -347,3 +353,17 @@ def changes_with_started(
             else:
                 running[uid] = change.object
         yield change
+
+
+def planned_after(
+    folder: Path | None, manifests: Iterable[Manifest], rerun: Rerun | None
+) -> Iterator[PlannedObject]:
+    """What a run with the state in ``folder`` (None: with none) would do with ``manifests``."""
+    from expander.local.store.objects import named
+    from expander.run.dry_run import planned
+
+    state = None if folder is None else open_state(folder)
+    with nullcontext() if state is None else state:
+        yield from planned(
+            manifests, lambda *key: None if state is None else named(state.database, *key), rerun
+        )

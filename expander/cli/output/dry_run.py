@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 from expander.base.text import counted
@@ -12,7 +11,7 @@ from expander.cli.output.streams import OutcomeLines, Output, say
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun_choice import Rerun
-from expander.run.dry_run import PlannedObject, images_of, planned
+from expander.run.dry_run import PlannedObject, images_of
 
 STATES = {"succeeded": "Complete", "failed": "Failed"}
 WORDS = {"run": "runs", "rerun": "runs again", "resume": "resumes", "kept": "kept"}
@@ -29,20 +28,17 @@ def show_dry_run(
     lines: OutcomeLines | None,
 ) -> None:
     """Print what a run with the state in ``folder`` (None: with none) would do; with ``lines`` as JSON."""
-    from expander.group.local_watch import open_state
-    from expander.local.store.objects import named
+    from expander.group.local_watch import planned_after
 
-    state = None if folder is None else open_state(folder)
-    with nullcontext() if state is None else state:
-        found = planned(manifests, lambda *key: None if state is None else named(state.database, *key), rerun)
-        if lines is None:
-            _show(found, out)
-            return
-        for each in found:
-            metadata = each.manifest.tree["metadata"]
-            item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION)
-            lines.put(metadata.get("name"), each.namespace, item, each.outcome, reason=_left(each))
-        lines.finish()
+    found = planned_after(folder, manifests, rerun)
+    if lines is None:
+        _show(found, out)
+        return
+    for each in found:
+        metadata = each.manifest.tree["metadata"]
+        item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION)
+        lines.put(metadata.get("name"), each.namespace, item, each.outcome, reason=_left(each))
+    lines.finish()
 
 
 def _show(found: Iterable[PlannedObject], out: Output) -> None:
