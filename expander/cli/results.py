@@ -11,7 +11,7 @@ import click
 from expander.base.errors import ExpanderError, InputError, UsageError
 from expander.base.text import counted
 from expander.cli.help import Page
-from expander.cli.options.group import group_options, sort_option, source_of, wanted_of
+from expander.cli.options.group import group_options, source_of, wanted_of
 from expander.cli.options.params import Amount
 from expander.cli.output.streams import Output, say, show_error
 from expander.cli.output.table import table as print_table
@@ -32,6 +32,7 @@ Examples:
   expander results --group night --failed -o jsonl
   expander results --group night 'frame-1*' --columns scene,camera
   expander results --group night -o csv --column output > outputs.csv
+  expander results --group search --columns lr,batch --sort-by -output
   expander results --group night --local -o joblog > joblog.tsv
 
 \b
@@ -67,7 +68,15 @@ FORMAT_NAMES: Final = (*TABLES, "csv", "json", "jsonl", "joblog")
     metavar="A,B|all",
     help="Columns of the items to show in the table.  [default: none; all with -o wide]",
 )
-@sort_option
+@click.option(
+    "--sort-by",
+    "sort",
+    default="input",
+    show_default=True,
+    metavar="COLUMN",
+    help="Order of items: as they were given (input), by name, or by a column, also of the items, or output "
+    "(which is then shown); -COLUMN is descending.",
+)
 @click.option("--out", metavar="DIR", help="Folder to write to, also when named like a format.")
 @click.option(
     "--column",
@@ -99,6 +108,8 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
     kind = kinds[0] if kinds else "table"
     if flags["shown"] is not None and kind not in TABLES:
         raise UsageError(f"--columns is for tables; -o {kind} has all columns")
+    if flags["sort"].removeprefix("-").casefold() == "output":
+        flags["columns"] = dict.fromkeys([*flags["columns"], "output"])
     source = source_of(flags)
     failures = [0]
     flags["removed"] = 0
@@ -164,6 +175,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     from expander.group.open import submitted_jobs
     from expander.group.records import records
     from expander.group.results import add_outputs
+    from expander.group.row_order import sorted_by
     from expander.group.table import numbered, record_row
     from expander.run.outcomes import FAILED
 
@@ -189,7 +201,8 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     if found:
         add_outputs(source, found, rows, flags["output_limit"], failed)
     wanted = {id(row) for row in rows}
-    shown = [row for row in numbered(everything, flags["sort"]) if id(row) in wanted]
+    shown = [row for row in numbered(everything) if id(row) in wanted]
+    shown = sorted_by(shown, flags["sort"])
     return shown + [removed_row(job) for job in removed if not flags["failed"]]
 
 
@@ -212,6 +225,7 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
     """The rows of what was collected of ``jobs``, which need not be there any more."""
     from expander.group.names import NameSelection
     from expander.group.results import read_results, tail_bytes
+    from expander.group.row_order import sorted_by
     from expander.group.table import numbered
     from expander.run.outcomes import FAILED
 
@@ -230,7 +244,7 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
             if file.exists():
                 with open(file, "rb") as pieces:
                     row["output"] = tail_bytes(pieces, flags["output_limit"]).decode("utf-8", "replace")
-    return numbered(rows, flags["sort"])
+    return sorted_by(numbered(rows), flags["sort"])
 
 
 def _names(row: Row) -> list[str]:

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any, Final
 
 from expander.base.text import natural
@@ -38,7 +37,7 @@ COLUMNS: Final = (
 HIDDEN: Final = ("uid", "columns", "pods", "files")
 """Keys that a flat table leaves out."""
 
-_TEXT_COLUMNS: Final = {
+TEXT_COLUMNS: Final = {
     "NAMESPACE": "namespace",
     "JOB": "name",
     "INDEX": "index",
@@ -54,6 +53,7 @@ _TEXT_COLUMNS: Final = {
     "OUTPUT": "output",
     "TERMINATION": "terminationMessage",
 }
+"""The heads of the table for people, and the keys of rows in those columns."""
 _WIDE: Final = ("STARTED", "FINISHED", "NODE")
 _OPTIONAL: Final = ("INDEX", "OUTPUT", "TERMINATION")
 
@@ -107,18 +107,17 @@ def record_row(record: ItemRecord) -> Row:
     return row
 
 
-def numbered(rows: Iterable[Row], sort: str = "input") -> list[Row]:
-    """All rows of a group in the order ``sort``, with the item's number where each has its own Job."""
-    found = sorted(rows, key=partial(_order, sort="input"))
+def numbered(rows: Iterable[Row]) -> list[Row]:
+    """All rows of a group in the order they were given, with the item's number where each has its own Job."""
+    found = sorted(rows, key=_order)
     if all(row["index"] is None for row in found):
         for number, row in enumerate(found):
             row["index"] = number
-    return found if sort == "input" else sorted(found, key=partial(_order, sort=sort))
+    return found
 
 
-def _order(row: Row, *, sort: str) -> tuple[Any, ...]:
-    created = row.get("created") or "" if sort == "input" else ""
-    return row["namespace"], created, natural(row["name"]), row["index"] or 0
+def _order(row: Row) -> tuple[Any, ...]:
+    return row["namespace"], row.get("created") or "", natural(row["name"]), row["index"] or 0
 
 
 def as_json(rows: Iterable[Row]) -> Iterator[str]:
@@ -146,7 +145,7 @@ def as_csv(rows: Sequence[Row]) -> Iterator[str]:
         columns = row.get("columns") or {}
         cells = [row.get(key) for key in COLUMNS]
         cells[place:place] = [columns.get(name) for name in own]
-        yield _line([*cells, *(row.get(key) for key in more)])
+        yield _line([*cells, *(_without_end(key, row.get(key)) for key in more)])
 
 
 def column_names(rows: Iterable[Row]) -> list[str]:
@@ -160,10 +159,10 @@ def as_text(rows: Sequence[Row], columns: Sequence[str] = (), *, wide: bool = Fa
     What has no value in any row is left out, INDEX also where each Job is one item. ``wide`` adds times and
     nodes.
     """
-    heads = [head for head in _TEXT_COLUMNS if wide or head not in _WIDE]
+    heads = [head for head in TEXT_COLUMNS if wide or head not in _WIDE]
     several = len({row["namespace"] for row in rows}) > 1
     parts = len({(row["namespace"], row["name"]) for row in rows}) < len(rows)
-    empty = {head for head in _OPTIONAL if all(row.get(_TEXT_COLUMNS[head]) is None for row in rows)}
+    empty = {head for head in _OPTIONAL if all(row.get(TEXT_COLUMNS[head]) is None for row in rows)}
     hidden = empty | ({"NAMESPACE"} if not several else set()) | ({"INDEX"} if not parts else set())
     heads = [head for head in heads if head not in hidden]
     place = heads.index("ITEM") + 1
@@ -175,7 +174,7 @@ def as_text(rows: Sequence[Row], columns: Sequence[str] = (), *, wide: bool = Fa
 
 
 def _cell(row: Row, head: str) -> str:
-    value = row.get(_TEXT_COLUMNS[head])
+    value = row.get(TEXT_COLUMNS[head])
     if head == "ITEM" and not row["item"]:
         return ""
     if head == "REASON" and row["reason"] and row.get("cause"):
@@ -189,6 +188,11 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return _json(value) if isinstance(value, (Mapping, list, bool)) else str(value).rstrip("\n")
+
+
+def _without_end(key: str, value: Any) -> Any:
+    """A value, an output without the end of its last line."""
+    return value.removesuffix("\n") if key == "output" and value else value
 
 
 def _line(cells: Iterable[object]) -> str:

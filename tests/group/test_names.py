@@ -2,6 +2,7 @@
 
 from expander.group.names import NameSelection, job_order
 from expander.group.records import records
+from expander.group.row_order import sorted_by
 from expander.group.table import numbered, record_row
 from expander.kube.generated_names import created_at, new_uid
 from expander.kube.time import api_time, micro_time, precise_time, unix
@@ -31,7 +32,7 @@ def test_jobs_come_in_the_order_they_were_created_and_a_retry_keeps_its_place() 
     again["metadata"] |= rerun(jobs[0])["metadata"] | {"creationTimestamp": api_time(BEGIN + 99)}
     assert job_order(again) == job_order(jobs[0])
     assert [row["index"] for row in numbered(map(record_row, records(FakeReader(jobs, []))))] == [0, 1, 2]
-    by_name = numbered(map(record_row, records(FakeReader(jobs, []))), "name")
+    by_name = sorted_by(numbered(map(record_row, records(FakeReader(jobs, [])))), "name")
     assert [(row["name"], row["index"]) for row in by_name] == [("item-9", 1), ("item-10", 2), ("z", 0)]
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from expander.base.errors import UsageError
 from expander.cli.output.table import table
 from expander.group.records import records
+from expander.group.row_order import sorted_by
 from expander.group.table import (
     FORMATS,
     Row,
@@ -141,3 +143,43 @@ def test_every_format_of_the_registry_is_offered() -> None:
     from expander.cli.results import FORMAT_NAMES
 
     assert ("table", "wide", *FORMATS) == FORMAT_NAMES
+
+
+def searched() -> list[Row]:
+    """Four runs of a search with their scores, of which one has none."""
+    scores = {"a": "0.9\n", "b": "10\n", "c": "failed early\n", "d": None}
+    rates = {"a": 0.1, "b": 0.01, "c": 1e-3, "d": 1}
+    found = rows(*(job(name, item=json.dumps({"lr": rate, "seconds": 1})) for name, rate in rates.items()))
+    for row in found:
+        row["output"] = scores[row["name"]]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("column", "order"),
+    [
+        ("output", "abcd"),
+        ("-OUTPUT", "cbad"),
+        ("lr", "cbad"),
+        ("-lr", "dabc"),
+        ("-JOB", "dcba"),
+        ("item.seconds", "abcd"),
+        ("-input", "dcba"),
+    ],
+)
+def test_rows_come_in_the_order_of_any_column_numbers_as_numbers_and_nothing_last(
+    column: str, order: str
+) -> None:
+    assert "".join(row["name"] for row in sorted_by(searched(), column)) == order
+
+
+def test_an_unknown_column_to_sort_by_is_an_error_that_lists_those_there_are() -> None:
+    with pytest.raises(
+        UsageError, match=r"--sort-by: no column 'loss'; columns are lr, item\.seconds, input"
+    ):
+        sorted_by(searched(), "loss")
+    assert sorted_by([], "loss") == []
+
+
+def test_an_output_in_csv_is_without_its_last_line_end() -> None:
+    assert [row["output"] for row in csv.DictReader(as_csv(searched()))] == ["0.9", "10", "failed early", ""]
