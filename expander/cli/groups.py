@@ -13,7 +13,7 @@ from expander.base.errors import ExpanderError
 from expander.cli.help import Page
 from expander.cli.options.group import place_options
 from expander.cli.output.streams import Output, say
-from expander.cli.output.table import table
+from expander.cli.output.table import table, terminal_width
 
 if TYPE_CHECKING:
     from expander.group.known.listing import KnownGroup
@@ -114,7 +114,8 @@ def _shown(found: Sequence[KnownGroup], output: str) -> Iterator[str]:
         rows = [json.dumps(_object(each), ensure_ascii=False) for each in found]
         yield "[\n" + ",\n".join(rows) + "\n]\n" if rows else "[]\n"
     elif found:
-        yield from table(_rows(found, wide=output == "wide"))
+        wide = output == "wide"
+        yield from table(_rows(found, wide=wide), None if wide else terminal_width())
 
 
 def _object(group: KnownGroup) -> dict[str, Any]:

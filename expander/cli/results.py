@@ -15,6 +15,7 @@ from expander.cli.options.group import group_options, source_of, wanted_of
 from expander.cli.options.params import Amount
 from expander.cli.output.streams import Output, say, show_error
 from expander.cli.output.table import table as print_table
+from expander.cli.output.table import terminal_width
 
 if TYPE_CHECKING:
     from expander.group.known.removed import JobName
@@ -149,7 +150,8 @@ def _formatted(rows: Sequence[Row], kind: str, shown: str | None) -> Iterator[st
         columns = column_names(rows)
     elif shown:
         columns = _known_columns(shown.split(","), column_names(rows))
-    yield from print_table(as_text(rows, columns, wide=kind == "wide"))
+    wide = kind == "wide"
+    yield from print_table(as_text(rows, columns, wide=wide), None if wide else terminal_width())
 
 
 def _known_columns(wanted: list[str], known: list[str]) -> list[str]:

@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from expander.base.errors import UsageError
-from expander.cli.output.table import table
+from expander.cli.output.table import table, width_of
 from expander.group.records import records
 from expander.group.row_order import sorted_by
 from expander.group.table import (
@@ -183,3 +185,19 @@ def test_an_unknown_column_to_sort_by_is_an_error_that_lists_those_there_are() -
 
 def test_an_output_in_csv_is_without_its_last_line_end() -> None:
     assert [row["output"] for row in csv.DictReader(as_csv(searched()))] == ["0.9", "10", "failed early", ""]
+
+
+@given(
+    st.lists(st.lists(st.text(max_size=30), min_size=4, max_size=4), min_size=1, max_size=4),
+    st.integers(20, 120),
+)
+def test_a_table_on_a_terminal_has_a_line_for_each_row(cells: list[list[str]], width: int) -> None:
+    lines = [*table(cells, width)]
+    assert len(lines) == len(cells)
+    assert all(width_of(line.rstrip("\n")) <= width for line in lines)
+
+
+def test_a_narrow_terminal_cuts_the_widest_cells_and_leaves_out_the_last_columns() -> None:
+    cells = [["JOB", "STATE", "REASON"], ["a" * 30, "Failed", "BackoffLimitExceeded"]]
+    assert [*table(cells, 40)][1] == "aaaaaaaaaaaa...  Failed  BackoffLimit...\n"
+    assert [*table(cells, 20)] == ["JOB           STATE\n", "aaaaaaaaa...  Failed\n"]

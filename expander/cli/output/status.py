@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from expander.base.text import counted
 from expander.cli.output.streams import MAX_ERRORS, printable
-from expander.cli.output.table import table, without_empty
+from expander.cli.output.table import table, terminal_width, without_empty
 from expander.group.job_status import REMOVED, STATES, GroupSummary, JobStatus, group_of
 from expander.items.keys import item_columns
 from expander.kube.objects import Object, uid_of
@@ -129,16 +129,18 @@ def _time(seconds: float | None) -> str | None:
 
 NO_GROUP: Final = "<none>"
 
+FINE_SECONDS: Final = 9.95
+"""Durations below this are told to tenths or milliseconds; those of a cluster are whole seconds."""
+
 
 def groups_table(groups: Sequence[GroupSummary], now: float) -> Iterator[str]:
     """A line for each group; states in which there is no Job are left out, but for the first two."""
     rows = [["GROUP", "JOBS", *(state.upper() for state in STATES), "RETRIES", "DURATION"]]
     for group in groups:
         counts = [str(group.counts[state]) for state in STATES]
-        rows.append(
-            [group.name or NO_GROUP, str(group.jobs), *counts, str(group.retries), _span(group.seconds(now))]
-        )
-    return table(without_empty(rows, [state.upper() for state in STATES[2:]]))
+        span = _span(group.seconds(now), running=bool(group.unfinished))
+        rows.append([group.name or NO_GROUP, str(group.jobs), *counts, str(group.retries), span])
+    return table(without_empty(rows, [state.upper() for state in STATES[2:]]), terminal_width())
 
 
 def items_table(found: Sequence[JobStatus], now: float, *, wide: bool, namespaces: bool) -> Iterator[str]:
@@ -155,7 +157,7 @@ def items_table(found: Sequence[JobStatus], now: float, *, wide: bool, namespace
     rows += [_row(one, now, wide, columns) for one in found]
     if not namespaces:
         rows = [row[1:] for row in rows]
-    return table(without_empty(rows, ["ITEM"]))
+    return table(without_empty(rows, ["ITEM"]), None if wide else terminal_width())
 
 
 def column_names(found: Sequence[JobStatus]) -> list[str]:
@@ -199,7 +201,7 @@ def span_of(one: JobStatus, now: float) -> str:
     outcome = one.outcome
     if outcome.started is None or (outcome.finished is None and one.has_ended):
         return ""
-    return _span((outcome.finished or now) - outcome.started)
+    return _span((outcome.finished or now) - outcome.started, running=outcome.finished is None)
 
 
 def _kind(one: JobStatus) -> str:
@@ -208,8 +210,15 @@ def _kind(one: JobStatus) -> str:
     return re.sub(own, "", one.summary)
 
 
-def _span(seconds: float | None) -> str:
-    return "" if seconds is None else human(max(seconds, 0.0))
+def _span(seconds: float | None, *, running: bool) -> str:
+    """A duration for people; a short one that has ended with what is known below a second."""
+    if seconds is None:
+        return ""
+    if running or seconds >= FINE_SECONDS or seconds <= 0 or seconds == int(seconds):
+        return human(max(seconds, 0.0))
+    if seconds < 0.9995:
+        return f"{max(round(seconds * 1000), 1)}ms"
+    return f"{seconds:.1f}s"
 
 
 def _row(one: JobStatus, now: float, wide: bool, columns: Sequence[str]) -> list[str]:

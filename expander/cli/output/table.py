@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -10,19 +12,62 @@ from expander.cli.output.streams import printable
 MAX_CELL_WIDTH: Final = 60
 """Columns of a cell; the last cell of a line is never cut."""
 
+MIN_CELL_WIDTH: Final = 10
+"""Columns that a cell keeps on a narrow terminal."""
+
+MIN_HEAD_WIDTH: Final = 12
+"""Columns that a header keeps there."""
+
+MIN_LAST_WIDTH: Final = 8
+"""Columns that cells of the last column keep there."""
+
+NARROW_GAP: Final = "  "
+
 GAP: Final = "   "
 
 
-def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The lines of a table; a header is a row like others."""
+def terminal_width() -> int | None:
+    """The columns of the terminal that standard output is; None if it is none."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def table(rows: Iterable[Sequence[str]], width: int | None = None) -> Iterator[str]:
+    """The lines of a table; a header is a row like others.
+
+    If it does not fit into ``width`` columns, the widest cells are cut, then the last columns are left out.
+    """
     clean = [[*map(_cell, row[:-1]), one_line(row[-1])] for row in rows]
     widths = [max(map(width_of, column)) for column in zip(*clean, strict=True)]
+    gap = GAP
+    if width is not None and sum(widths) + len(gap) * (len(widths) - 1) > width:
+        gap = NARROW_GAP
+        widths = _narrowed(widths, clean[0], width)
+        clean = [[*map(fit, row, widths)] for row in clean]  # without the columns that are left out
     for row in clean:
-        line = GAP.join(map(str.ljust, row, widths))
+        line = gap.join(map(str.ljust, row, widths))
         if not line.isascii():
             cells = (cell + " " * (width - width_of(cell)) for cell, width in zip(row, widths, strict=True))
-            line = GAP.join(cells)
+            line = gap.join(cells)
         yield line.rstrip() + "\n"
+
+
+def _narrowed(widths: Sequence[int], head: Sequence[str], width: int) -> list[int]:
+    """The widths of the columns that fit into ``width``."""
+    least = [max(min(width_of(name), MIN_HEAD_WIDTH), MIN_CELL_WIDTH) for name in head]
+    least = [*map(min, widths, [*least[:-1], MIN_LAST_WIDTH])]
+    gap = len(NARROW_GAP)
+    count = len(widths)
+    while count > 1 and sum(least[:count]) + gap * (count - 1) > width:
+        count -= 1
+    found = list(widths[:count])
+    excess = sum(found) + gap * (count - 1) - width
+    while excess > 0 and found != least[:count]:
+        place = max(range(count), key=lambda each: (found[each] > least[each], found[each]))
+        found[place] -= 1
+        excess -= 1
+    return found
 
 
 def _cell(text: str) -> str:
