@@ -23,7 +23,7 @@ from expander.cli.options.batch import (
 )
 from expander.cli.options.command import BatchPage, local_command_options
 from expander.cli.options.executor import execute, executor_options, executor_settings
-from expander.cli.options.group import remember_group, report_option, save_report
+from expander.cli.options.group import forget_group, remember_group, report_option, save_report
 from expander.cli.options.params import Duration, filled, output_option
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 
@@ -178,6 +178,8 @@ def _run(
         timeout=flags["timeout"],
     )
     interrupted = result.stopped == "interrupted"
+    if not any(result.counts.values()):
+        forget_group()
     output.finish()
     if lines is not None:
         lines.finish(interrupted=interrupted)

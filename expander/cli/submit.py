@@ -203,7 +203,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
             raise
     for folder in logs.folders:
         say(f"earlier logs are in {folder}")
-    if submit.group:
+    if submit.group and tally.failed < max(sum(tally.counts.values()), 1):
         remember_group(flags, submit.group, local=False)
     if interrupts.seen:
         return _interrupted(report, errors, submit, total, flags)

@@ -159,7 +159,7 @@ def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None
     def note() -> None:
         from expander.group.known.last_used import GroupUse, remember
 
-        if isinstance(sys.exc_info()[1], (ExpanderError, OSError)):
+        if MEMORY not in context.meta or isinstance(sys.exc_info()[1], (ExpanderError, OSError)):
             return
         everywhere, name, namespace = bool(flags.get("everywhere")), None, flags["namespace"]
         if not local:
@@ -179,6 +179,11 @@ def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None
         remember(use, flags["state"])
 
     context.call_on_close(note)
+
+
+def forget_group() -> None:
+    """Do not remember the group of this command: nothing of it came to be."""
+    click.get_current_context().meta.pop(MEMORY, None)
 
 
 def _words_of(context: click.Context) -> str:

@@ -124,6 +124,9 @@ def test_what_a_server_refuses_for_good_is_reported_with_its_item(tmp_path: Path
         assert answer.code == 1
         assert outcomes(answer)[0]["outcome"] == "refused"
         assert "item-a" in answer.err
+        assert not (tmp_path / "journals" / "_used").exists()  # nothing to follow
+        submit(tmp_path, config, template(tmp_path), "a")
+        assert (tmp_path / "journals" / "_used").exists()
 
 
 def test_dry_runs_create_nothing(tmp_path: Path, kubectl: str) -> None:
