@@ -187,8 +187,15 @@ def _elsewhere_hint(selector: GroupSelector) -> str | None:
     """A hint where else the group may be."""
     if selector.is_local:
         return _known_hint(_group_folders(selector))
+    if (local := _local_hint(selector)) is not None:
+        return local
     everywhere = selector.everywhere or selector.namespace is not None
-    return _local_hint(selector) or (None if everywhere else "use -A to look in all namespaces")
+    hints = [] if everywhere else ["use -A to look in all namespaces"]
+    if selector.group is not None:
+        hints.append(
+            f"-l job-name={selector.group} or -l SELECTOR finds Jobs without the label {selector.group_label}"
+        )
+    return "; ".join(hints) or None
 
 
 def _local_hint(selector: GroupSelector) -> str | None:

@@ -181,6 +181,7 @@ def test_a_group_that_is_not_there_is_an_error_that_says_where_it_looked(served:
     answer = follow(served, "status", "--group", "nope")
     assert (answer.code, answer.out) == (2, "")
     assert "no Jobs of group nope in namespace default of http" in answer.err
+    assert "-l job-name=nope or -l SELECTOR finds Jobs without the label jobgroup" in answer.err
 
 
 def test_neither_group_nor_selector_is_an_error_that_names_both(tmp_path: Path) -> None:
