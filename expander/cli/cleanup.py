@@ -54,6 +54,7 @@ is still being deleted, 2 wrong usage, or no terminal to ask on, 130 interrupted
 @click.option(
     "--timeout", type=Duration(), default="5m", show_default=True, help="How long to wait for that."
 )
+@click.option("-q", "--quiet", is_flag=True, help="Do not print the equivalent kubectl commands.")
 @output_option("text, or json: an object per line, then a summary.")
 def command(**flags: Any) -> int:
     """Delete the Jobs of a group with their pods, and everything else that has its label.
@@ -78,7 +79,8 @@ def command(**flags: Any) -> int:
         report = _Report(plan, as_json=flags["output"] == "json")
         if flags["dry_run"]:
             report.listing(cleanup.planned_pods(plan, source, writer))
-            _tell_commands(plan, source, wanted)
+            if plan and not flags["quiet"]:
+                _tell_commands(plan, source, wanted)
             return 0
         if plan.whole:
             _refuse_while_more_comes(source, wanted)
@@ -87,7 +89,7 @@ def command(**flags: Any) -> int:
         if not _confirmed(plan, flags["yes"]):
             say("nothing was deleted")
             return 1
-        if plan:
+        if plan and not flags["quiet"]:
             _tell_commands(plan, source, wanted)
         return _delete(plan, report, source, writer, wanted, flags["timeout"] if flags["wait"] else None)
 
@@ -103,7 +105,10 @@ def _name_group(flags: dict[str, Any]) -> None:
     if flags["dry_run"]:
         return
     if not sys.stdin.isatty():
-        raise UsageError(f"specify --group NAME or -l SELECTOR; {words}")
+        raise UsageError(
+            f"no terminal to ask on: {words}, and is not deleted unasked",
+            hint="specify --group NAME or -l SELECTOR",
+        )
     if not click.confirm(f"{words}. Delete it?", err=True):
         raise UsageError("nothing was deleted", hint="specify --group NAME or -l SELECTOR")
 

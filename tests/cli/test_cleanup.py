@@ -121,6 +121,10 @@ def test_a_dry_run_lists_exactly_what_goes_and_the_command_of_kubectl_does_the_s
     } == before
     assert last == {"summary": {"Job": 2, "Pod": 2}}
     assert left(served, "c") == before
+    quiet = follow(served, "cleanup", "--group", "c", "--dry-run", "-q")
+    assert (quiet.out.count("\n"), quiet.err) == (4, "2 Jobs, 2 Pods would be deleted\n")
+    nothing = follow(served, "cleanup", "--group", "none", "--dry-run")
+    assert (nothing.out, nothing.err) == ("", "nothing to clean up\n")
     (command,) = [line.removeprefix("as: ") for line in answer.err.splitlines() if line.startswith("as: ")]
     assert command.startswith("kubectl ")
     subprocess.run([kubectl, *shlex.split(command)[1:]], check=True, capture_output=True)

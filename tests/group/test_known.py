@@ -92,7 +92,7 @@ def test_another_folder_has_no_group_and_cleanup_never_takes_the_last_one_unaske
     answer = run("cleanup", "--yes")
     assert (answer.code, answer.out) == (2, "")
     assert (
-        "specify --group NAME or -l SELECTOR; group fruits (local) was used last in this folder" in answer.err
+        "no terminal to ask on: group fruits (local) was used last in this folder, and is not" in answer.err
     )
     assert len(list(local_groups(here / "state", "jobgroup"))) == 1
     (here / "sub").mkdir()
