@@ -30,7 +30,7 @@ def sorted_by(rows: Sequence[Row], column: str) -> list[Row]:
     keys, own = list(dict.fromkeys([*COLUMNS, *(key for row in rows for key in row)])), column_names(rows)
     place = _place(name, [key for key in keys if key not in HIDDEN], own)
     values = [(_rank(_value(row, place)), row) for row in rows]
-    known = [pair for pair in values if pair[0] is not None]
+    known = [(rank, row) for rank, row in values if rank is not None]
     known.sort(key=lambda pair: pair[0], reverse=name != column)
     return [row for _, row in known] + [row for rank, row in values if rank is None]
 
