@@ -3,7 +3,7 @@
 The store says which pods were bound; the supervisor's journal says what was started and how it ended. A pod
 of which nothing was started is started now. A pod that came to its end gets the status the kubelet would have
 written: it is replayed with the recorded ends in place of processes. A pod that was cut short did not happen:
-it goes without being counted, and its Job makes another.
+it goes without being counted, and its Job makes another; so does one whose output was lost to a full disk.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ReplayRuntime:
     def start(self, launch: Launch) -> None:
         """Tell of its start and of its end, if it had one."""
         end = self._ends.get(launch.key)
-        if end is None or end.lost:
+        if end is None or end.lost or end.unlogged:
             self.cut_short = True
         else:
             self._news += (Started(launch.key, 0, end.started), end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import time
 from collections.abc import Callable
@@ -88,6 +89,21 @@ def test_an_end_that_nobody_had_heard_of_is_counted_and_not_repeated(tmp_path: P
         assert main["state"]["terminated"]["exitCode"] == 7
         assert last_output(executor.logs("default", pod["metadata"]["name"], "main"), 9) == b"over\n"
     assert runs.read_text() == "x\n"
+
+
+def test_a_pod_runs_anew_whose_log_the_disk_had_no_room_for(tmp_path: Path) -> None:
+    runs = tmp_path / "runs.txt"
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        executor.submit([job("cut", f"echo x >> {runs}; sleep 0.5", backoffLimit=0)])
+        until(executor, runs.exists)
+        wait_unheard(executor)
+    (journal,) = (tmp_path / "state/runs").glob("*.journal")
+    record = journal.read_text()
+    journal.write_text(re.sub(r"^X\t.*", r"\g<0>\t45", record, flags=re.MULTILINE))
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        finish(executor)
+        assert status(executor, "cut")["succeeded"] == 1
+    assert runs.read_text() == "x\nx\n"
 
 
 def test_a_pod_runs_anew_as_a_whole_when_only_a_part_of_it_had_ended(tmp_path: Path) -> None:

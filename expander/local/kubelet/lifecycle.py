@@ -182,6 +182,9 @@ def container_ended(context: KubeletContext, pod: Pod, container: Container, exi
     container.ready = container.role is Role.INIT and exit_.exit_code == 0
     if exit_.error is not None and not exit_.lost:
         pod.record_event("Warning", "Failed", f"Error: {exit_.error}")
+    if exit_.unlogged:
+        lost = f"{exit_.unlogged} bytes of the log of container {container.name} could not be written"
+        pod.record_event("Warning", "LogTruncated", lost)
     pod.mark_status_changed()
 
 

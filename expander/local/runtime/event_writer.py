@@ -37,10 +37,11 @@ class EventWriter:
         oom: bool = False,
         error: str | None = None,
         lost: bool = False,
+        unlogged: int = 0,
     ) -> None:
         """A container has ended, or could not be started; the arguments are the fields of `runtime.Exit`."""
-        self.journal.end(key, code, number, started, finished, oom, error, lost)
-        self._send((wire.EXIT, key, code, number, started, finished, oom, error, lost))
+        self.journal.end(key, code, number, started, finished, oom, error, lost, unlogged)
+        self._send((wire.EXIT, key, code, number, started, finished, oom, error, lost, unlogged))
 
     def _send(self, message: tuple[Any, ...]) -> None:
         self._unsent += wire.pack(message)

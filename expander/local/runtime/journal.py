@@ -71,13 +71,13 @@ class Journal:
         oom: bool,
         error: str | None,
         lost: bool,
+        unlogged: int = 0,
     ) -> bool:
         """Record how ``key`` ended: the fields of `runtime.Exit`."""
         how = "\t".join("" if part is None else str(part) for part in (code, signal))
         flags = ("o" if oom else "") + ("l" if lost else "") + ("e" if error is not None else "")
-        return self.append(
-            f"{END}\t{escape(key)}\t{how}\t{started!r}\t{finished!r}\t{flags}\t{escape(error or '')}\n"
-        )
+        line = f"{END}\t{escape(key)}\t{how}\t{started!r}\t{finished!r}\t{flags}\t{escape(error or '')}"
+        return self.append(f"{line}\t{unlogged}\n" if unlogged else line + "\n")
 
     def over(self) -> None:
         """Record that nothing is left of this run."""
@@ -163,6 +163,7 @@ class _Run:
                 "o" in flags,
                 unescape(field[7]) if "e" in flags else None,
                 "l" in flags,
+                int(field[8]) if len(field) > 8 else 0,
             )
             self.open.pop(key, None)
 

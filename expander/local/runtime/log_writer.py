@@ -3,7 +3,8 @@
 The format is CRI's, ``2026-11-29T10:47:40.123456789Z stdout F text``; as containerd does it, a line of more
 than 16 KiB comes in parts (``P``), and so does a last line without an end. stdout and stderr are pipes:
 whoever opens /dev/stdout by name appends to the log. What is not written yet is never more than a part of a
-line. A log that has grown too large becomes ``<log>.1`` and a new one goes on in its place.
+line. A log that has grown too large becomes ``<log>.1`` and a new one goes on in its place. What a full disk
+has no room for is counted, and a line in the log says how much it was.
 """
 
 from __future__ import annotations
@@ -42,13 +43,15 @@ def _now() -> bytes:
 class ContainerLog:
     """The log of one start of a container. Raises OSError or ValueError when it cannot be opened."""
 
-    __slots__ = ("_file", "_lost", "_parts", "_path", "_size", "_torn", "pipes")
+    __slots__ = ("_file", "_lost", "_parts", "_path", "_size", "_torn", "pipes", "unwritten")
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._file = self._open()
         self._size = os.fstat(self._file).st_size
         self._lost = 0
+        self.unwritten = 0
+        """Bytes of all that could not be written."""
         self._torn = False
         self._parts = {STDOUT: b"", STDERR: b""}
         self.pipes: dict[int, bytes] = {}
@@ -127,14 +130,18 @@ class ContainerLog:
             if rest:
                 self._append(b"%b %b P %b\n" % (_now(), stream, rest))
                 self._parts[stream] = b""
+        if self._lost:
+            self._append(b"")
+        if self._lost:
+            self._mark_in_place()
 
     def _append(self, data: bytes) -> None:
         """Write records; what the disk has no room for is counted, and said once it has some again."""
         if self._size + len(data) > MAX_LOG_BYTES:
             self._rotate()
+        count = len(data)
         if self._lost:
-            words = f"[expander: {self._lost} bytes of log could not be written]"
-            data = b"%b %b F %b\n%b" % (_now(), STDERR, words.encode(), data)
+            data = self._mark() + data
         if self._torn:
             data = b"\n" + data
         written = 0
@@ -142,11 +149,34 @@ class ContainerLog:
             while written < len(data):
                 written += os.write(self._file, data[written:] if written else data)
         except OSError:
-            self._lost += len(data) - written
+            self._lose(min(count, len(data) - written))
             self._torn = written > 0 or self._torn
         else:
             self._lost, self._torn = 0, False
         self._size += written
+
+    def _lose(self, count: int) -> None:
+        self._lost += count
+        self.unwritten += count
+
+    def _mark(self) -> bytes:
+        """The record that says how much was lost here."""
+        words = f"[expander: {self._lost} bytes of log could not be written]"
+        return b"%b %b F %b\n" % (_now(), STDERR, words.encode())
+
+    def _mark_in_place(self) -> None:
+        """Put the mark over the last records: the container has ended, and the disk is still full."""
+        with contextlib.suppress(OSError), open(self._path, "r+b", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            begin = max(0, size - 2 * PART_BYTES)
+            file.seek(begin)
+            tail = file.read(2 * PART_BYTES)
+            start = begin + tail.rfind(b"\n", 0, max(0, len(tail) - 2 * len(self._mark()))) + 1
+            self._lose(size - start)
+            mark = self._mark()
+            file.seek(start)
+            file.write(mark)
+            file.truncate(start + len(mark))
 
     def _rotate(self) -> None:
         """Go on in a new file; the one before is kept, the one before that is gone."""

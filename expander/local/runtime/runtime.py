@@ -74,7 +74,8 @@ class Exit:
     Exactly one of ``code``, ``signal`` and ``error`` says how: its exit code, the signal that killed it, or
     why it could not be started, in the words a container runtime would use. ``oom``: it went over its
     memory limit and was killed for it. ``lost``: it did not end by itself; it was killed because the
-    program that watched it was gone, or nobody saw its end. Times are Unix seconds.
+    program that watched it was gone, or nobody saw its end. Times are Unix seconds. ``unlogged`` is how many
+    bytes are missing in its log, for which the disk had no room.
     """
 
     key: str
@@ -85,6 +86,7 @@ class Exit:
     oom: bool = False
     error: str | None = None
     lost: bool = False
+    unlogged: int = 0
 
     @property
     def exit_code(self) -> int:

@@ -247,6 +247,7 @@ class SupervisorProcess:
             child.finished,
             oom,
             lost=child.abandoned or (child.lost and killed),
+            unlogged=child.log.unwritten,
         )
 
     def _finish(self) -> None:

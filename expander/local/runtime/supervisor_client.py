@@ -28,6 +28,11 @@ _CODE = "import sys; sys.path[:0] = sys.argv[1:2]; from expander.local.runtime.s
 _ERROR_LOG = "supervisor.log"
 """What the supervising process writes when it fails; empty otherwise."""
 
+_LOG_CUT = (
+    "output is missing: the disk had no room for all of it; "
+    "a line in each such log says `[expander: N bytes of log could not be written]`"
+)
+
 
 class SupervisorClient:
     """Runs containers through a supervising process; ``folder`` gets its journal.
@@ -141,7 +146,10 @@ class SupervisorClient:
                     found.append(Started(*rest))
                 else:
                     self._live.discard(rest[0])
-                    found.append(Exit(*rest))
+                    end = Exit(*rest)
+                    if end.unlogged and _LOG_CUT not in self.caveats:
+                        self.caveats.append(_LOG_CUT)
+                    found.append(end)
 
     def close(self) -> list[Started | Exit]:
         """Kill what still runs, wait until it is gone, and give the events that were not read yet."""

@@ -31,6 +31,15 @@ def test_a_pod_that_ends_well_when_asked_has_succeeded(world: World) -> None:
     assert world.changes[-1].gone
 
 
+def test_an_event_tells_what_a_full_disk_lost_of_a_log(world: World) -> None:
+    uid = world.start(pod(container()))
+    world.end(uid, "main", 0, unlogged=45)
+    assert world.statuses[uid]["phase"] == "Succeeded"
+    assert world.events(uid) == [
+        ("LogTruncated", "45 bytes of the log of container main could not be written")
+    ]
+
+
 def test_a_container_gets_two_seconds_at_least_and_none_when_killed_at_once(world: World) -> None:
     uid = world.start(pod(container()))
     world.kubelet.stop(uid, world.now, 1)

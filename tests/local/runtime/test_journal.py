@@ -78,3 +78,10 @@ def test_on_a_full_disk_nothing_is_started_and_the_record_goes_on_when_there_is_
         Exit("a", None, None, 1.0, 2.0, error="no room"),
         Exit("b", 1, None, 3.0, 4.0, oom=True),
     ]
+
+
+def test_an_end_tells_what_its_log_lacks(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / "x.journal"), 0, 0)
+    journal.end("a", 0, None, 1.0, 2.0, oom=False, error=None, lost=False, unlogged=45)
+    os.close(journal._file)
+    assert recover_run(tmp_path / "x.journal") == [Exit("a", 0, None, 1.0, 2.0, unlogged=45)]

@@ -134,6 +134,34 @@ def test_what_a_full_disk_does_not_take_is_counted_and_said(
     log.close()
     texts = [text for _, _, text in records(tmp_path / "x.log")]
     assert texts == [b"before", b"[expander: 45 bytes of log could not be written]", b"after"]
+    assert log.unwritten == 45
+
+
+@pytest.mark.parametrize("room", [0, 7])
+def test_a_log_says_what_is_missing_also_if_the_disk_is_full_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    log = ContainerLog(str(tmp_path / "x.log"))
+    for number in range(100):
+        log.write(STDOUT, f"line {number}\n".encode())
+    write, left = os.write, [room]
+
+    def full(file: int, data: bytes) -> int:
+        if not left:
+            raise OSError(28, "No space left on device")
+        return write(file, data[: left.pop()])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        for _ in range(3):
+            log.write(STDOUT, b"x" * 1000 + b"\n")
+        log.drain()
+    log.close()
+    *kept, mark = [text for _, _, text in records(tmp_path / "x.log")]
+    assert kept == [f"line {number}".encode() for number in range(len(kept))]
+    assert len(kept) > 90
+    assert mark == b"[expander: %d bytes of log could not be written]" % log.unwritten
+    assert log.unwritten > 3000
 
 
 @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=40) | st.sampled_from([b"\n", b"x" * 17000]))))
