@@ -53,7 +53,7 @@ COALESCE_MIN_PODS: Final = 4
 class Executor(ApiOperations):
     """Runs Jobs and pods on this machine. ``folder`` is the state folder; it is this executor's alone.
 
-    ``runtime`` is one of `runtime.select.RUNTIME_NAMES` or ``best``; ``note`` says which and why. ``jobs`` is
+    ``runtime`` is one of `runtime.select.RUNTIME_NAMES` or ``best``; ``note`` says which. ``jobs`` is
     how many pods run at a time; ``cpus`` (cores) and ``memory`` (bytes) are what their requests are scheduled
     against, by default all this process may use. Without ``jobs``, pods of Jobs that request no CPU run one
     to a core, but for those that others may wait for (with a subdomain, of a Service or a gang); ``shared``
@@ -101,7 +101,7 @@ class Executor(ApiOperations):
         self._state = StateFolder(Path(folder).absolute())
         node = _node(cpus, memory)
         scheduler = _scheduler(node, jobs, shared)
-        self.note = _with_bound(self.note, scheduler.bound, cpus)
+        self.note = _note(self.note, scheduler.bound, jobs, cpus)
         control = ControlPlane(
             self._state.database,
             scheduler,
@@ -358,13 +358,12 @@ def _scheduler(node: Node, jobs: int | None, shared: bool) -> Scheduler:
     return Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or MAX_PODS, bound=bound)
 
 
-def _with_bound(note: str, bound: int | None, cpus: float | None) -> str:
-    """The note about the runtime behind how many pods run at a time, and what changes that."""
+def _note(runtime: str, bound: int | None, jobs: int | None, cpus: float | None) -> str:
+    """How many pods run at a time, and in which runtime."""
     if bound is None:
-        return note
-    why = counted(bound, "core") if cpus is None else f"--cpus {cpus:g}"
-    pods = counted(bound, "pod")
-    return f"{pods} at a time, or as CPU requests allow ({why}; --jobs N changes it); {note}"
+        return f"{counted(jobs, 'pod')} at a time, {runtime}" if jobs else runtime
+    why = "one per core" if cpus is None else f"--cpus {cpus:g}"
+    return f"{counted(bound, 'pod')} at a time ({why}), {runtime}"
 
 
 def describe_executor(
@@ -377,4 +376,4 @@ def describe_executor(
 ) -> str:
     """The note of an `Executor` with these options, without making one. Raises UsageError as it does."""
     _, note = select_runtime(runtime, images)
-    return _with_bound(note, _scheduler(_node(cpus, None), jobs, shared=False).bound, cpus)
+    return _note(note, _scheduler(_node(cpus, None), jobs, shared=False).bound, jobs, cpus)

