@@ -52,7 +52,7 @@ class LogOutput:
     def __init__(self, *, raw: bool = False) -> None:
         self._out = Output()
         self._colored = has_color()
-        self._safe = sys.stdout.isatty() and not raw
+        self.safe = sys.stdout.isatty() and not raw
         self.failures = 0
 
     def prefix(self, title: str) -> bytes:
@@ -62,7 +62,7 @@ class LogOutput:
     def put(self, said: object) -> None:
         """Print a block; an error goes to standard error."""
         if isinstance(said, bytes):
-            self._out.write(harmless(said) if self._safe else said)
+            self._out.write(harmless(said) if self.safe else said)
         else:
             self.flush()
             self.failures += 1
@@ -175,7 +175,7 @@ def _blocks(
     from expander.group.logs import line_blocks
 
     prefix = output.prefix(start.title) if marked else b""
-    return line_blocks(wanted.read(source, start, follow=follow), prefix)
+    return line_blocks(wanted.read(source, start, follow=follow), prefix, terminal=output.safe)
 
 
 def _follow(

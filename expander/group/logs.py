@@ -44,9 +44,12 @@ IDLE_SECONDS: Final = 0.2
 """Seconds the caller should wait for output before it checks whether all is done."""
 
 
-def line_blocks(pieces: Iterable[bytes], prefix: bytes = b"") -> Iterator[bytes]:
-    """Whole lines as soon as they arrive, each with ``prefix``; a missing final newline is added."""
-    splitter = LineSplitter(prefix, MAX_LINE_BYTES)
+def line_blocks(pieces: Iterable[bytes], prefix: bytes = b"", *, terminal: bool = False) -> Iterator[bytes]:
+    """Whole lines as soon as they arrive, each with ``prefix``; a missing final newline is added.
+
+    ``terminal`` is as for `LineSplitter`.
+    """
+    splitter = LineSplitter(prefix, MAX_LINE_BYTES, terminal=terminal)
     for piece in pieces:
         if lines := splitter.lines(piece):
             yield lines

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from typing import Final
 
+from expander.base.regex import regex
+
 MAX_LINE_BYTES: Final = 16 << 20
 """Longest line in bytes; a longer one is broken, so that memory is bounded."""
 
 
+_OVERWRITTEN: Final = regex(rb"(?m)^([0-9-]{10}T[0-9:]{8}\.[0-9]+Z )?[^\n]*\r(?=[^\r\n])")
+"""What a terminal would show no more of a line, after the time that may stand before it."""
+
+
+def last_written(lines: bytes) -> bytes:
+    """The lines as a terminal shows them at last: of each the text after its last carriage return."""
+    return _OVERWRITTEN.sub(rb"\1", lines) if b"\r" in lines else lines
+
+
 class LineSplitter:
-    """Whole lines of a log, each with ``prefix``; what has no end yet is held, at most ``longest`` bytes."""
+    """Whole lines of a log, each with ``prefix``; what has no end yet is held, at most ``longest`` bytes.
 
-    __slots__ = ("_begun", "_longest", "_prefix", "held")
+    ``terminal``: of each line only what was written last (`last_written`).
+    """
 
-    def __init__(self, prefix: bytes = b"", longest: int = MAX_LINE_BYTES) -> None:
+    __slots__ = ("_begun", "_longest", "_prefix", "_terminal", "held")
+
+    def __init__(self, prefix: bytes = b"", longest: int = MAX_LINE_BYTES, *, terminal: bool = False) -> None:
+        self._terminal = terminal
         self._prefix = prefix
         self._longest = longest
         self._begun: list[bytes] = []
@@ -41,6 +56,8 @@ class LineSplitter:
         return line
 
     def _prefixed(self, lines: bytes) -> bytes:
+        if self._terminal:
+            lines = last_written(lines)
         if not self._prefix:
             return lines
         return self._prefix + lines[:-1].replace(b"\n", b"\n" + self._prefix) + b"\n"

@@ -32,15 +32,17 @@ Write: TypeAlias = Callable[[bytes], None]
 class Log:
     """One start of a container: its log at ``path``, whose lines get ``prefix``; ``ended`` when it has.
 
+    ``terminal`` is as for `LineSplitter`.
+
     ``told_end`` is for who tells of its end, in another thread.
     """
 
     __slots__ = ("_path", "_reader", "done", "ended", "splitter", "told_end")
 
-    def __init__(self, path: str, prefix: bytes) -> None:
+    def __init__(self, path: str, prefix: bytes, *, terminal: bool = False) -> None:
         self._path = path
         self._reader: LogReader | None = None
-        self.splitter = LineSplitter(prefix)
+        self.splitter = LineSplitter(prefix, terminal=terminal)
         self.ended = self.told_end = False
         self.done = False
         """Whether nothing more will come."""

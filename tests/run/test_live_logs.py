@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.local.runtime.log_writer import STDERR, STDOUT, ContainerLog
-from expander.run.lines import LineSplitter
+from expander.run.lines import LineSplitter, last_written
 from expander.run.live_logs import HELD_BYTES, TURN_BYTES, LiveLogs, Log
 
 
@@ -151,3 +151,22 @@ def test_any_output_arrives_as_it_was_written(
     written = b"".join(pieces)
     lines = [b"[a] " + line + b"\n" for line in written.removesuffix(b"\n").split(b"\n")]
     assert found == (b"".join(lines) if written else b"")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (b"Fra:11 25%\rFra:11 50%\rdone\nnext\n", b"> done\n> next\n"),
+        (b"dos\r\nten\r20\r\n\n", b"> dos\r\n> 20\r\n> \n"),
+        (b"no end\r\r", b"> no end\r\r\n"),
+    ],
+)
+def test_of_a_line_written_over_a_terminal_gets_what_was_written_last(written: bytes, shown: bytes) -> None:
+    splitter = LineSplitter(b"> ", terminal=True)
+    assert splitter.lines(written) + splitter.end() == shown
+    assert LineSplitter(b"").lines(b"a\rb\n") == b"a\rb\n"
+
+
+def test_the_time_before_a_line_written_over_stays() -> None:
+    time = b"2026-11-29T10:47:40.123456789Z "
+    assert last_written(time + b"10%\r20%\n") == time + b"20%\n"

@@ -19,6 +19,7 @@ from expander.group.logs import failed_container
 from expander.kube.objects import Object, uid_of
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
+from expander.run.lines import last_written
 
 QUIET_LINES: Final = 5
 """Last lines that are shown where the output was not printed; else one."""
@@ -33,6 +34,12 @@ MAX_NAMED: Final = 5
 
 ATTEMPT_SECONDS: Final = 1.0
 """Seconds after which a failed pod is told if its Job has not failed with it."""
+
+
+READ_ONLY: Final = "Read-only file system"
+"""What programs say that write outside the volumes of their pod (EROFS)."""
+
+VOLUME_HINT: Final = "files are written to a volume: a hostPath, or a claim with --claim NAME=DIR"
 
 
 class Failures:
@@ -107,6 +114,8 @@ class Failures:
             lines = [f"last line: {line}" for line in lines]
         for line in lines:
             say(f"  {fit(one_line(line), MAX_TAIL_COLUMNS)}")
+        if lines and READ_ONLY in lines[-1]:
+            say(f"  hint: {VOLUME_HINT}")
 
     def _last_lines(self, pods: Sequence[Object]) -> list[str]:
         """The last lines of the container that failed, of the latest pod with output."""
@@ -115,7 +124,7 @@ class Failures:
                 path = self._folders.log_of(pod, failed_container(pod), previous=False)
             except (KeyError, OSError):
                 continue
-            text = last_output(path, MAX_TAIL_BYTES).decode("utf-8", "replace")
+            text = last_written(last_output(path, MAX_TAIL_BYTES)).decode("utf-8", "replace")
             if text.strip():
                 return text.rstrip("\n").split("\n")[-self._lines :]
         return []

@@ -80,7 +80,8 @@ class PodLogs:
             starts = restarts + (ended or "running" in state or bool(status.get("lastState")))
             while len(logs) < starts:
                 title = container_title(known.title, known.attempt, pod, name)
-                logs.append(Log(files.log(name, len(logs)), prefix(title, self._colored)))
+                begun = prefix(title, self._colored)
+                logs.append(Log(files.log(name, len(logs)), begun, terminal=self._printer.safe))
                 self._printer.do(partial(self._logs.begin, known.unit, logs[-1]))
             for log in logs if over or ended else logs[:restarts]:
                 if not log.told_end:

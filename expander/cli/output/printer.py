@@ -34,7 +34,7 @@ class Printer:
     def __init__(self, out: Output, logs: LiveLogs, *, safe: bool) -> None:
         self._out = out
         self._logs = logs
-        self._safe = safe
+        self.safe = safe
         self._tasks: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
         self._closing = False
@@ -66,7 +66,7 @@ class Printer:
         before, told = self._written, False
         while self._thread.is_alive():
             self._thread.join(SLOW_READER_SECONDS)
-            if self._written == before and self._thread.is_alive() and not told and not self._safe:
+            if self._written == before and self._thread.is_alive() and not told and not self.safe:
                 told = True
                 say("all Jobs have ended: waiting for the reader of standard output (Ctrl-C leaves)")
             before = self._written
@@ -74,7 +74,7 @@ class Printer:
 
     def write(self, data: bytes) -> None:
         """Write output of a container; for the thread only."""
-        self._out.write(harmless(data) if self._safe else data)
+        self._out.write(harmless(data) if self.safe else data)
         self._written += len(data)
 
     def _run(self) -> None:

@@ -208,6 +208,14 @@ def test_an_item_that_is_tried_again_is_told_once_an_attempt_with_its_last_line(
     assert "<html" in Path("page.html").read_text()
 
 
+def test_a_file_that_cannot_be_written_gets_a_hint_at_volumes() -> None:
+    answer = run(*command("echo x.txt: Read-only file system; exit 2", "a", "-q")[1:])
+    assert answer.err.splitlines()[2:4] == [
+        "  x.txt: Read-only file system",
+        "  hint: files are written to a volume: a hostPath, or a claim with --claim NAME=DIR",
+    ]
+
+
 def test_logs_show_what_a_running_container_has_printed() -> None:
     script = f"echo first; until test -e {Path.cwd()}/seen; do sleep 0.02; done; echo second"
     logs = ["logs", "--group", "tests", "--local"]
