@@ -177,8 +177,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     from expander.group.open import submitted_jobs
     from expander.group.records import records
     from expander.group.results import add_outputs
-    from expander.group.row_order import sorted_by
-    from expander.group.table import numbered, record_row
+    from expander.group.table import numbered, record_row, sorted_by
     from expander.run.outcomes import FAILED
 
     everything, rows, found = [], [], []
@@ -227,8 +226,7 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
     """The rows of what was collected of ``jobs``, which need not be there any more."""
     from expander.group.names import NameSelection
     from expander.group.results import read_results, tail_bytes
-    from expander.group.row_order import sorted_by
-    from expander.group.table import numbered
+    from expander.group.table import numbered, sorted_by
     from expander.run.outcomes import FAILED
 
     names = NameSelection(flags["names"])

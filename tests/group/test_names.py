@@ -2,8 +2,7 @@
 
 from expander.group.names import NameSelection, job_order
 from expander.group.records import records
-from expander.group.row_order import sorted_by
-from expander.group.table import numbered, record_row
+from expander.group.table import numbered, record_row, sorted_by
 from expander.kube.generated_names import created_at, new_uid
 from expander.kube.time import api_time, micro_time, precise_time, unix
 from expander.manifests.rerun import items_text, rerun

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from expander.base.errors import UsageError
 from expander.cli.output.table import table, width_of
 from expander.group.records import records
-from expander.group.row_order import sorted_by
 from expander.group.table import (
     FORMATS,
     Row,
@@ -23,6 +22,7 @@ from expander.group.table import (
     as_text,
     numbered,
     record_row,
+    sorted_by,
 )
 from tests.group.fakes import BEGIN, FakeReader, job, pod
 
