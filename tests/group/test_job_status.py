@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from expander.cli.output.status import groups_table
 from expander.group.diagnosis import Warnings, events_by_uid
-from expander.group.job_status import JobStatus, job_status, job_statuses
+from expander.group.job_status import GroupSummary, JobStatus, job_status, job_statuses
 from expander.kube.time import api_time
 from tests.group.fakes import BEGIN, FakeReader, job, pod
 
@@ -211,3 +212,12 @@ def test_a_pod_that_has_ended_and_is_not_counted_yet_keeps_its_job_active(code: 
     assert stands(one, ended).state == "Active"
     one["status"]["uncountedTerminatedPods"] = {"succeeded": [ended["metadata"]["uid"]]}
     assert stands(one).state == "Active"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0s"), (0.078, "78ms"), (0.0001, "1ms"), (3, "3s"), (3.25, "3.2s"), (12.5, "12s")],
+)
+def test_a_group_that_took_less_than_a_second_says_how_much(seconds: float, shown: str) -> None:
+    group = GroupSummary("g", started=1000.0, finished=1000.0 + seconds)
+    assert [*groups_table([group], now=2000.0)][1].split()[-1] == shown
