@@ -66,6 +66,7 @@ class Executor(ApiOperations):
     ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``clock`` gives Unix seconds.
 
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
+    Unless ``shared``, the time since then does not count for the deadlines of Jobs.
     Raises ExpanderError when the folder is in use or cannot be used, UsageError for a runtime that cannot.
     """
 
@@ -129,16 +130,21 @@ class Executor(ApiOperations):
             )
 
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
-        self._take_up(chosen, kubelet, hold)
+        self._take_up(chosen, kubelet, hold, shared)
 
     def _take_up(
         self,
         runtime: Runtime,
         kubelet: Callable[[SupervisorClient | recovery.ReplayRuntime], Kubelet],
         hold: bool,
+        shared: bool,
     ) -> None:
         """Start the supervisor and the kubelet, and go on with what an earlier executor left."""
         ends = recovery.recorded_ends(self._state.runs)
+        if not shared:
+            at = self._clock()
+            down = at - recovery.last_at_work(self._state.runs, at)
+            recovery.shift_deadlines(self._control.store, down, at)
         self._supervisor = SupervisorClient(self._state.runs, runtime)
         self._poll = select.poll()
         self._poll.register(self._supervisor.fileno(), select.POLLIN)

@@ -13,11 +13,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from expander.kube.time import api_time
 from expander.local.control_plane import ControlPlane
+from expander.local.controllers.job.context import EXACT_START
 from expander.local.controllers.pods import ENDED, controller_of
-from expander.local.runtime.journal import forget, recover
+from expander.local.runtime.journal import SUFFIX, forget, recover
 from expander.local.runtime.runtime import Exit, Launch, Started
 from expander.local.store.database import Object
+from expander.local.store.objects import ObjectStore
 
 Ends = dict[str, dict[str, Exit]]
 """By the uid of a pod, then by the key of a launch: how it ended."""
@@ -74,6 +77,23 @@ def recorded_ends(runs: Path) -> Ends:
     for end in recover(runs):
         found[end.key.partition("/")[0]][end.key] = end
     return found
+
+
+def last_at_work(runs: Path, now: float) -> float:
+    """When the last supervisor with this folder was at work, Unix seconds; ``now`` if there was none."""
+    return max((path.stat().st_mtime for path in runs.glob("*" + SUFFIX)), default=now)
+
+
+def shift_deadlines(store: ObjectStore, seconds: float, now: float) -> None:
+    """Let Jobs with a deadline have started ``seconds`` later: so long there was nobody to run them."""
+    for uid, note in [*store.notes()]:
+        started = note.get(EXACT_START) if isinstance(note, dict) else None
+        job = store.by_uid(uid)
+        if started is None or job is None:
+            continue
+        started = min(now, started + max(0.0, seconds))
+        store.put({**job, "status": {**job["status"], "startTime": api_time(started)}})
+        store.note(uid, {**note, EXACT_START: started})
 
 
 def restore(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import time
@@ -89,6 +90,25 @@ def test_an_end_that_nobody_had_heard_of_is_counted_and_not_repeated(tmp_path: P
         assert main["state"]["terminated"]["exitCode"] == 7
         assert last_output(executor.logs("default", pod["metadata"]["name"], "main"), 9) == b"over\n"
     assert runs.read_text() == "x\n"
+
+
+@pytest.mark.parametrize(
+    ("shared", "ran", "end"), [(False, 10, "succeeded"), (False, 70, "failed"), (True, 10, "failed")]
+)
+def test_a_deadline_stands_still_while_nothing_can_run_but_in_a_cluster(
+    tmp_path: Path, shared: bool, ran: int, end: str
+) -> None:
+    runs = tmp_path / "runs.txt"
+    script = f"echo x >> {runs}; [ $(wc -l < {runs}) -gt 1 ] || sleep 600"
+    with Executor(tmp_path / "state", runtime="process", shared=shared) as executor:
+        executor.submit([job("slow", script, activeDeadlineSeconds=60)])
+        until(executor, runs.exists)
+    (journal,) = (tmp_path / "state/runs").glob("*.journal")
+    os.utime(journal, (time.time() + ran, time.time() + ran))
+    later = time.time() + 1000
+    with Executor(tmp_path / "state", runtime="process", shared=shared, clock=lambda: later) as executor:
+        finish(executor)
+        assert executor.group()[end] == 1
 
 
 def test_a_pod_runs_anew_whose_log_the_disk_had_no_room_for(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ which.
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.kube import index_sets
@@ -68,6 +68,10 @@ class Decision:
         """Ask again at ``at`` or earlier."""
         if self.again_at is None or at < self.again_at:
             self.again_at = at
+
+
+EXACT_START: Final = "started"
+"""The key under which the exact start is kept of a Job with a deadline."""
 
 
 class SyncContext:
@@ -142,7 +146,7 @@ class SyncContext:
                 self.restart()
             return
         self.start = unix(self.start_time)
-        exact = memory.get("started")
+        exact = memory.get(EXACT_START)
         if exact is not None and int(exact) == int(self.start):
             self.start = exact
 

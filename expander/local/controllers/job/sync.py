@@ -27,7 +27,7 @@ from expander.local.controllers.job.conditions import (
     FinishedCondition,
     holds,
 )
-from expander.local.controllers.job.context import Decision, Event, SyncContext
+from expander.local.controllers.job.context import EXACT_START, Decision, Event, SyncContext
 from expander.local.controllers.job.pods import JobPods
 
 
@@ -260,7 +260,7 @@ def _memory(context: SyncContext) -> dict[str, Any]:
     if context.backoff.failures:
         memory["backoff"] = list(context.backoff)
     if context.start is not None and context.spec.get("activeDeadlineSeconds") is not None:
-        memory["started"] = context.start
+        memory[EXACT_START] = context.start
     if context.delayed:
         memory["delayed"] = len(context.delayed)
     generation = context.job["metadata"].get("generation", 1)
