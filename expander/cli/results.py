@@ -42,7 +42,7 @@ Examples:
 Indexed Job. results.csv and results.jsonl have all rows. Running it again fetches only what is new.
 
 \b
-Exit codes: 0 everything was read, 1 some logs could not be read, or Jobs were removed from the cluster
+Exit codes: 0 everything was read, 1 some logs could not be read, or all Jobs were removed from the cluster
 (ttlSecondsAfterFinished) before that, 2 wrong usage or no such group, 130 interrupted.
 """
 
@@ -113,7 +113,7 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
         flags["columns"] = dict.fromkeys([*flags["columns"], "output"])
     source = source_of(flags)
     failures = [0]
-    flags["removed"] = 0
+    flags["removed"], flags["unknown"] = 0, False
 
     def failed(error: ExpanderError) -> None:
         failures[0] += 1
@@ -135,8 +135,7 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
         from expander.cli.output.status import removed_note
 
         say(removed_note(flags["removed"]))
-        return 1
-    return 1 if failures[0] else 0
+    return 1 if failures[0] or flags["unknown"] else 0
 
 
 def _formatted(rows: Sequence[Row], kind: str, shown: str | None) -> Iterator[str]:
@@ -198,7 +197,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     if not everything and not removed:
         _jobs(source, flags)
     _check(names, flags)
-    flags["removed"] = len(removed)
+    flags["removed"], flags["unknown"] = len(removed), bool(removed and not rows)
     if found:
         add_outputs(source, found, rows, flags["output_limit"], failed)
     wanted = {id(row) for row in rows}
@@ -278,7 +277,7 @@ def _collect(
     if not counts.jobs and not removed:
         _jobs(source, flags)
     _check(names, flags)
-    flags["removed"] = len(removed)
+    flags["removed"], flags["unknown"] = len(removed), bool(removed and not counts.jobs)
     total = write_tables(folder)
     left = f"; {counts.unfinished:,} unfinished" if counts.unfinished else ""
     say(f"{counted(counts.new, 'new result')}, {total:,} in total, in {folder}{left}")

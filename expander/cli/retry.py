@@ -47,11 +47,11 @@ class RetryReport:
         self._removed = 0
         self._counts: Counter[str] = Counter()
 
-    def unknown(self, removed: int) -> None:
-        """So many Jobs were removed, so that nobody knows whether they failed."""
+    def unknown(self, removed: int, *, decisive: bool) -> None:
+        """So many Jobs were removed and may have failed; ``decisive`` when no other is left."""
         from expander.cli.output.status import removed_note
 
-        self._removed = removed
+        self._removed = removed if decisive else 0
         say(removed_note(removed))
 
     def show(self, told: RetryOutcome) -> None:
@@ -243,8 +243,8 @@ the Job controller and the scheduler decide.
 
 \b
 Exit codes: 0 everything was retried (--local: and is complete), 1 something was refused, skipped or failed
-again, or Jobs were removed (ttlSecondsAfterFinished) and may have failed, 2 wrong usage or no such group,
-130 interrupted (the same command resumes).
+again, or all Jobs were removed (ttlSecondsAfterFinished) and may have failed, 2 wrong usage or no such
+group, 130 interrupted (the same command resumes).
 """
 
 
@@ -309,11 +309,12 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     waiting = [each for each in plan.skipped if each.reason == "Running"]
     if waiting and not flags["dry_run"] and _may_stop(len(waiting)):
         plan = plan_retry(jobs, RetrySelection(items, flags["everything"], True, flags["changes"]), removed)
+    nothing_left = not jobs
     del jobs
     drop_invalid(plan)
     report = RetryReport(as_json=flags["output"] == "json", quiet=flags["quiet"])
     if removed and not items and not flags["everything"]:
-        report.unknown(len(removed))
+        report.unknown(len(removed), decisive=nothing_left)
     if flags["dry_run"]:
         return report.dry(plan)
     if not plan.candidates and not plan.skipped and not left:

@@ -43,7 +43,8 @@ on this machine sends the group, more Jobs are expected anyway.
 
 \b
 Jobs that were submitted from this machine and are no longer in the cluster, because ttlSecondsAfterFinished
-has passed or somebody deleted them, count as removed: they have ended, and nobody knows how.
+has passed or somebody deleted them, are told; nobody knows how they ended. They count as removed only when
+no other Job of the group is left, or when they were submitted during the wait.
 
 \b
 Exit codes: 0 the condition was met and no finished Job failed; 1 some failed, were deleted unfinished or had
@@ -102,6 +103,10 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
         raise nothing_found(wanted, source)
     if ending == "timeout" and not waiting.listed:
         say(f"{source.where} did not list the Jobs in time")
+    if waiting.forgotten:
+        from expander.cli.output.status import removed_note
+
+        say(removed_note(waiting.forgotten))
     output.finish(waiting.tally, ending)
     if flags["report"]:
         save_report(source, flags["report"], wanted.group or str(wanted.selector))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import field
 from typing import Final, Literal
 
@@ -173,7 +173,9 @@ class Waiter:
 
     ``busy`` says whether more Jobs are on their way, for example while a submission runs. ``on_end`` receives
     each Job as it ends, ``on_tick`` is called at least twice a second. ``submitted`` tells the namespace and
-    name of each Job that was submitted so far: of those, the ones that are not there were removed.
+    name of each Job that was submitted so far: of those, the ones that are not there were removed. Those
+    submitted before the wait count only when nothing else of the group is left, else they are ``forgotten``:
+    a group may be used again and again.
     """
 
     reader: Reader
@@ -188,6 +190,9 @@ class Waiter:
     tally: JobCounts = field(default_factory=JobCounts)
     listed: bool = False
     """Whether the initial list is complete."""
+    forgotten: int = 0
+    """Removed Jobs that do not count."""
+    _earlier: Set[tuple[str, str]] = frozenset()
     _was_busy: bool = False
 
     def run(self, stopped: Callable[[], bool]) -> WaitResult:
@@ -197,11 +202,13 @@ class Waiter:
         def is_over() -> bool:
             return stopped() or (ends_at is not None and self.clock() >= ends_at)
 
-        submitted = self.submitted()
+        self._earlier = {*self.submitted()}
         for change in self.reader.changes(is_over, pods=False):
             if change is None:
-                if not self.listed:
-                    self._see_removed(submitted)
+                if not self.listed and not self.tally.known:
+                    self._see_removed(self._earlier)
+                elif not self.listed:
+                    self.forgotten = len(self._earlier - self.tally.ends.keys())
                 self.listed = True
                 self.on_tick(self.tally)
             else:
@@ -245,7 +252,7 @@ class Waiter:
             return True
         if self._was_busy:
             self._was_busy = False
-            submitted = self.submitted()
+            submitted = {*self.submitted()} - self._earlier
             for job in self.reader.jobs():  # the last ones may exist without having been reported
                 self._see(job)
             self._see_removed(submitted)
