@@ -18,6 +18,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from expander.base.errors import SourceLocation
+from expander.kube import index_sets
 from expander.kube.generated_names import created_at
 from expander.kube.time import micro_time, unix
 from expander.kube.volcano import is_volcano
@@ -262,20 +263,32 @@ def remaining_indexes(job: Object) -> list[int] | None:
     done = indexes(status.get("completedIndexes"))
     if spec.get("completionMode") != "Indexed" or not done:
         return None
-    done |= indexes((job["metadata"].get("annotations") or {}).get(RETRIED_ANNOTATION))
+    done |= retried_indexes(job)
     return [index for index in range(spec.get("completions") or 0) if index not in done]
 
 
 def with_retried(job: Object, added: list[int]) -> str:
     """The value of `RETRIED` for ``job`` when the indexes ``added`` have Jobs of their own too."""
-    known = indexes((job["metadata"].get("annotations") or {}).get(RETRIED_ANNOTATION))
     parts: list[list[int]] = []
-    for index in sorted(known | set(added)):
+    for index in sorted(retried_indexes(job) | set(added)):
         if parts and parts[-1][1] == index - 1:
             parts[-1][1] = index
         else:
             parts.append([index, index])
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+
+
+def retried_indexes(job: Object) -> set[int]:
+    """The indexes of ``job`` that have Jobs of their own: these count instead, whatever became of them."""
+    return indexes((job["metadata"].get("annotations") or {}).get(RETRIED_ANNOTATION))
+
+
+def own_indexes(job: Object, field: str, count: int) -> int:
+    """How many of the ``count`` indexes of ``job`` a field of its status names, without `retried_indexes`."""
+    text, retried = (job.get("status") or {}).get(field), retried_indexes(job)
+    if retried:
+        return len(indexes(text) - retried)
+    return index_sets.total(index_sets.parse(text, count))
 
 
 def indexes(text: str | None) -> set[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from expander.kube.objects import Object
@@ -11,10 +11,7 @@ from expander.local.registry import is_unchanged
 from expander.local.store.job_states import FINISHED
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun_choice import Rerun, runs_again
-from expander.run.rerun import state_left
-
-Find = Callable[[str, str, str], dict[str, Any] | None]
-"""Gives the object of an earlier run by kind, namespace and name."""
+from expander.run.rerun import Find, index_jobs, state_left, state_with
 
 
 class PlannedObject(NamedTuple):
@@ -41,7 +38,7 @@ def planned(manifests: Iterable[Manifest], find: Find, rerun: Rerun | None = Non
         if there is None:
             if manifest.kind in ("Job", "Pod"):
                 yield PlannedObject(manifest, namespace, "run", "", False)
-        elif (state := state_left(there)) is not None:
+        elif (state := state_with(index_jobs(there, find), state_left(there))) is not None:
             changed = not is_unchanged(tree, there, namespace)
             again = runs_again(state, changed=changed, rerun=rerun)
             outcome: Literal["kept", "rerun", "resume"] = "kept" if state in FINISHED else "resume"

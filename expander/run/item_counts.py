@@ -1,6 +1,7 @@
 """How many items the Jobs of a run stand for, and what became of them.
 
-A Job is one item unless it has indexes, or its annotation says how many items were put into it.
+A Job is one item unless it has indexes, or its annotation says how many items were put into it. An index that
+has a Job of its own counts there.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from expander.base.regex import regex
-from expander.kube import index_sets
 from expander.kube.objects import Object
 from expander.local.logs import last_output
 from expander.manifests.edits import ITEM_ANNOTATION
-from expander.manifests.rerun import COUNT_ANNOTATION
+from expander.manifests.rerun import COUNT_ANNOTATION, RETRY_OF_ANNOTATION, own_indexes, retried_indexes
 from expander.run.outcomes import COMPLETE, LogFile
 
 CHUNK_LOG_BYTES: Final = 4 << 20
@@ -24,6 +24,11 @@ _CHUNK_LINE: Final = regex(rb"(?m)^\[expander\] index ([0-9]+) exit ([0-9]+): ")
 
 def item_count(job: Object) -> int:
     """How many items a Job, as sent or as stored, stands for."""
+    retried = len(retried_indexes(job))
+    return max(_given(job) - retried, 0) if retried else _given(job)
+
+
+def _given(job: Object) -> int:
     spec = job.get("spec") or {}
     text = (job["metadata"].get("annotations") or {}).get(COUNT_ANNOTATION, "")
     if isinstance(text, str) and text.isdecimal():
@@ -43,10 +48,10 @@ def completed_items(job: Object, state: str, logs: Sequence[LogFile]) -> int | N
     ``logs`` are its own, the latest last.
     """
     count, spec, status = item_count(job), job.get("spec") or {}, job.get("status") or {}
-    if state == COMPLETE:
+    if state == COMPLETE and not retried_indexes(job):
         return count
     if spec.get("completionMode") == "Indexed":
-        return index_sets.total(index_sets.parse(status.get("completedIndexes"), count))
+        return own_indexes(job, "completedIndexes", count)
     if count > 1 and spec.get("completions") == count:
         return min(int(status.get("succeeded") or 0), count)
     return _done_in_chunk(logs[-1]) if count > 1 and logs else None
@@ -75,7 +80,8 @@ class ItemCounts:
         """A Job of the batch, not ended yet."""
         self.of_items = self.of_items or has_item(job)
         count = item_count(job)
-        self.given += count
+        if RETRY_OF_ANNOTATION not in (job["metadata"].get("annotations") or {}):
+            self.given += count
         if count > 1:
             self._open[key] = count
             self._more["pending"] += count - 1
@@ -91,11 +97,10 @@ class ItemCounts:
         """A Job has ended, in this run or before."""
         self.of_items = self.of_items or has_item(job)
         count = item_count(job)
-        if count == 1:
-            return
         self._done.pop(key, None)
-        if self._open.pop(key, None) is not None:
-            self._more["pending"] -= count - 1
+        self._more["pending"] -= self._open.pop(key, 1) - 1
+        if count == 1 and not retried_indexes(job):
+            return
         if (complete := completed_items(job, state, logs)) is None:
             self.of_items = False
             return

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
+from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ContentChanged, ItemError, Problem
@@ -17,7 +18,7 @@ from expander.base.text import counted
 from expander.kube.objects import Object
 from expander.kube.volcano import is_volcano
 from expander.local.api_operations import ApiOperations
-from expander.local.registry import CreateResult
+from expander.local.registry import CreateResult, is_unchanged
 from expander.local.store.job_states import FAILED, FINISHED, PENDING, RUNNING, SUCCEEDED, job_state
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import (
@@ -25,12 +26,21 @@ from expander.manifests.rerun import (
     ITEMS_ANNOTATION,
     RETRIED_ANNOTATION,
     attempt_of,
-    indexes,
     remaining_indexes,
     rerun_index,
+    retried_indexes,
     with_retried,
 )
 from expander.manifests.rerun_choice import Rerun, runs_again
+
+Find = Callable[[str, str, str], dict[str, Any] | None]
+"""Gives the object of an earlier run by kind, namespace and name."""
+
+IndexJobs = dict[int, dict[str, Any]]
+"""Jobs that were made for single indexes of another, by index."""
+
+Settled = tuple[Manifest, CreateResult | None]
+"""An object of the batch, and what is there of it; None: it is to be made."""
 
 
 @dataclass(slots=True)
@@ -44,6 +54,8 @@ class RerunCounts:
     changed: int = 0
     """Those run again whose manifest has changed."""
     new: int = 0
+    gone: int = 0
+    """Jobs that had ended and were deleted for it."""
 
 
 class EarlierRun:
@@ -77,15 +89,13 @@ class EarlierRun:
 
         What is made anew is ``created``; what stays is ``unchanged``.
         """
-        found: list[tuple[Manifest, CreateResult | None]] = []
+        found: list[Settled] = []
         for manifest, told in arrived:
             if told.outcome == "created":
                 self.counts.new += told.kind == "Job"
                 found.append((manifest, told))
-            elif (successors := self._successors(manifest, told)) is None:
-                found.append((manifest, told._replace(outcome="unchanged")))
             else:
-                found += [(successor, None) for successor in successors]
+                found += self._settled(manifest, told)
         anew = iter(self._executor.submit([manifest.tree for manifest, told in found if told is None]))
         return [(manifest, told or next(anew)) for manifest, told in found]
 
@@ -120,35 +130,46 @@ class EarlierRun:
                 f"{', '.join(_states(self.left))}"
             )
 
-    def _successors(self, manifest: Manifest, told: CreateResult) -> list[Manifest] | None:
-        """What takes the place of an object that is there; None when it stays."""
+    def _settled(self, manifest: Manifest, told: CreateResult) -> list[Settled]:
+        """An object that is there: it stays, or others take its place, or run what it still owes."""
         there = told.there
         assert there is not None
         changed, state = told.outcome == "exists", state_left(there)
+        kept = (manifest, told._replace(outcome="unchanged"))
+        parts: IndexJobs = {}
         if told.kind == "Job":
-            self._claim(there)
+            parts = index_jobs(there, self._executor.find)
+            self._claim(there, parts)
+            state = state_with(parts, state)
         if state is None:
-            return self._replaced(there, manifest) if changed else None
+            return self._replaced(there, manifest) if changed else [kept]
         if not runs_again(state, changed=changed, rerun=self._rerun):
             if told.kind == "Job":
                 self._keep(there, state, changed)
-            return None
-        self.counts.again[state] += 1
-        self.counts.changed += changed
-        missing = remaining_indexes(there) if state == FAILED and not is_volcano(there) else None
-        if missing is not None and self._rerun != "all":
-            return self._indexes(there, manifest, missing)
+            return [kept, *((_for_index(manifest, there, index), _kept(parts[index])) for index in parts)]
+        owed = remaining_indexes(there) if (parts or state == FAILED) and not is_volcano(there) else None
+        if owed is not None and state != SUCCEEDED and self._rerun != "all":
+            found = self._indexes(there, manifest, owed, parts)
+            if any(result is None for _, result in found):
+                self._count_again(state, changed)
+            elif found:
+                self._keep(there, state, changed=False)
+            return found
+        self._count_again(state, changed)
+        for part in parts.values():
+            self._delete(part)
         return self._replaced(there, manifest)
 
-    def _claim(self, job: Object) -> None:
-        """The input names the Job, and with it those that `retry` made for single indexes of it."""
+    def _claim(self, job: Object, parts: IndexJobs) -> None:
+        """The input names the Job, and with it those that were made for single indexes of it."""
         self._name(job["metadata"]["uid"])
-        namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
-        for index in indexes((job["metadata"].get("annotations") or {}).get(RETRIED_ANNOTATION)):
-            part = self._executor.find("Job", namespace, f"{name}-{index}")
-            if part is not None:
-                self._name(part["metadata"]["uid"])
-                self._executor.release(part["metadata"]["uid"])
+        for part in parts.values():
+            self._name(part["metadata"]["uid"])
+            self._executor.release(part["metadata"]["uid"])
+
+    def _count_again(self, state: str, changed: bool) -> None:
+        self.counts.again[state] += 1
+        self.counts.changed += changed
 
     def _name(self, uid: str) -> None:
         """The Job is of this run."""
@@ -166,20 +187,31 @@ class EarlierRun:
         self.counts.kept[state] += 1
         self.counts.outdated += changed
 
-    def _replaced(self, there: Object, manifest: Manifest) -> list[Manifest]:
+    def _delete(self, there: Object) -> None:
+        """Delete what is made anew; its logs are kept if it is a Job that has begun."""
+        metadata, kind = there["metadata"], there["kind"]
+        if kind == "Job" and there.get("status") and self._on_replaced is not None:
+            self._on_replaced(there)
+        self.counts.gone += kind == "Job" and job_state(there) in FINISHED
+        self._executor.delete(kind, metadata["namespace"], metadata["name"])
+
+    def _replaced(self, there: Object, manifest: Manifest) -> list[Settled]:
         """Delete ``there``; the manifest for its place, as the next attempt if the Job had begun."""
         metadata, kind = there["metadata"], there["kind"]
         if kind == "Job" and there.get("status"):
-            if self._on_replaced is not None:
-                self._on_replaced(there)
             manifest = _next_attempt(manifest, attempt_of(there) + 1)
-        self._executor.delete(kind, metadata["namespace"], metadata["name"])
+        self._delete(there)
         if self._executor.find(kind, metadata["namespace"], metadata["name"]) is None:
-            return [manifest]
+            return [(manifest, None)]
         return self._refused(manifest, "it is still being deleted; use --fresh to discard the earlier run")
 
-    def _indexes(self, there: Object, manifest: Manifest, missing: list[int]) -> list[Manifest]:
-        """A Job for each index that an Indexed Job still owes, made of the new manifest."""
+    def _indexes(
+        self, there: dict[str, Any], manifest: Manifest, owed: list[int], parts: IndexJobs
+    ) -> list[Settled]:
+        """An Indexed Job stays; a Job, made of the new manifest, for each index that it still owes.
+
+        ``parts`` are those that were made before: what failed of them runs again by the same rule.
+        """
         metadata = there["metadata"]
         items = [
             (each.get("annotations") or {}).get(ITEMS_ANNOTATION)
@@ -187,22 +219,57 @@ class EarlierRun:
         ]
         if items[0] != items[1]:
             return self._refused(manifest, "its items have changed; --rerun all runs all of them")
-        tree = {
-            **manifest.tree,
-            "metadata": {**manifest.tree["metadata"], "namespace": metadata["namespace"]},
-        }
-        parts = [Manifest(rerun_index(tree, index), manifest.where, manifest.item) for index in missing]
-        annotations = {RETRIED_ANNOTATION: with_retried(there, missing)}
-        self._executor.patch(
-            "Job", metadata["namespace"], metadata["name"], {"metadata": {"annotations": annotations}}
-        )
-        return parts
+        made = {index: _for_index(manifest, there, index) for index in sorted({*owed, *parts})}
+        again = {index for index, part in parts.items() if self._part_again(made[index], part)}
+        place = "Job", metadata["namespace"], metadata["name"]
+        if owed:
+            annotations = {RETRIED_ANNOTATION: with_retried(there, owed)}
+            there = self._executor.patch(*place, {"metadata": {"annotations": annotations}})
+        found: list[Settled] = [(manifest, _kept(there))]
+        for index, each in made.items():
+            if index in again:
+                found += self._replaced(parts[index], each)
+            else:
+                found.append((each, _kept(parts[index]) if index in parts else None))
+        return found
 
-    def _refused(self, manifest: Manifest, hint: str) -> list[Manifest]:
+    def _part_again(self, manifest: Manifest, part: dict[str, Any]) -> bool:
+        state, changed = job_state(part), not is_unchanged(manifest.tree, part, part["metadata"]["namespace"])
+        return state != SUCCEEDED and runs_again(state, changed=changed, rerun=self._rerun)
+
+    def _refused(self, manifest: Manifest, hint: str) -> list[Settled]:
         item = None if manifest.item is None else str(manifest.item)
         words = f"{manifest.kind} {manifest.name!r} has changed since the earlier run"
         self._on_error(ContentChanged(Problem(words, manifest.where, item, hint=hint)))
         return []
+
+
+def index_jobs(job: Object, find: Find) -> IndexJobs:
+    """The Jobs that were made for single indexes of ``job`` and are still there."""
+    metadata = job["metadata"]
+    found = {
+        index: find("Job", metadata["namespace"], f"{metadata['name']}-{index}")
+        for index in sorted(retried_indexes(job))
+    }
+    return {index: part for index, part in found.items() if part is not None}
+
+
+def state_with(parts: IndexJobs, state: str | None) -> str | None:
+    """The state in which an Indexed Job was left, of which ``parts`` have Jobs of their own."""
+    states = {state, *map(job_state, parts.values())} if parts else {state}
+    return FAILED if FAILED in states else next(iter(states - {SUCCEEDED}), SUCCEEDED)
+
+
+def _for_index(manifest: Manifest, there: Object, index: int) -> Manifest:
+    """The Job for one index of ``there``, made of the new manifest."""
+    metadata = {**manifest.tree["metadata"], "namespace": there["metadata"]["namespace"]}
+    tree = rerun_index({**manifest.tree, "metadata": metadata}, index)
+    return Manifest(tree, manifest.where, manifest.item)
+
+
+def _kept(job: dict[str, Any]) -> CreateResult:
+    metadata = job["metadata"]
+    return CreateResult("Job", metadata["namespace"], metadata["name"], metadata["uid"], "unchanged", job)
 
 
 def state_left(obj: Object) -> str | None:

@@ -180,7 +180,7 @@ class Run:
             self._tell_stall(more)
             result.counts = self._counts()
             result.pods = len(self._pods)
-            result.before = self._ended_before - _ended_count(self._earlier.counts.again)
+            result.before = self._ended_before - self._earlier.counts.gone
             result.before -= self._earlier.ended_left if self._tells_earlier else 0
             self._reporter.progress(result.counts)
             if self._over(result, more):

@@ -135,3 +135,13 @@ def test_items_of_an_indexed_job_are_counted_one_by_one() -> None:
     assert isinstance(group, KnownGroup)
     assert group.counts == {"Complete": 5, "Failed": 1, "Running": 2, "Waiting": 4}
     assert (group.items, group.where) == (12, "here")
+
+
+def test_an_index_that_was_retried_is_counted_as_its_own_job() -> None:
+    part = job("w", "Failed", completionMode="Indexed", completions=4)
+    notes = {"expander/item-count": "4", "expander/retried-indexes": "1,3"}
+    part["metadata"]["annotations"] = notes
+    part["status"] |= {"completedIndexes": "0,2", "failedIndexes": "1,3"}
+    found: list[Object] = [part, job("w-1", "Complete"), job("w-3", "Failed")]
+    (group,) = labelled_groups(found, "jobgroup", "here")
+    assert group.counts == {"Complete": 3, "Failed": 1, "Running": 0, "Waiting": 0}

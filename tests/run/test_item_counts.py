@@ -52,3 +52,12 @@ def test_a_failed_job_of_which_nothing_is_known_counts_as_a_job(tmp_path: Path) 
     counts.end(("ns", "a"), queue, "Failed", [LogFile("pod", "main", 0, log)])
     assert counts.counts(NONE | {"failed": 1}) == NONE | {"failed": 1}
     assert not counts.of_items
+
+
+def test_an_index_with_a_job_of_its_own_counts_there() -> None:
+    counts, one = ItemCounts(), job(4, completionMode="Indexed", completions=4)
+    one["metadata"]["annotations"]["expander/retried-indexes"] = "1"
+    one["status"] = {"completedIndexes": "0,2-3", "failedIndexes": "1"}
+    counts.add(("ns", "a"), one)
+    counts.end(("ns", "a"), one, "Complete", [])
+    assert counts.counts(NONE | {"succeeded": 1, "running": 1}) == NONE | {"succeeded": 3, "running": 1}

@@ -124,18 +124,38 @@ def test_a_config_map_is_the_one_of_this_run() -> None:
     assert (ran.output, ran.errors) == ({"a": "good\n"}, [])
 
 
-def test_only_the_indexes_that_failed_run_again_with_the_changed_template() -> None:
-    def indexed(word: str, script: str) -> dict[str, Any]:
-        limits = {"backoffLimit": None, "backoffLimitPerIndex": 0, "completionMode": "Indexed"}
-        made = job("a", f"echo {word} $JOB_COMPLETION_INDEX; {script}", completions=3, **limits)
-        del made["spec"]["backoffLimit"]
-        return made
+def indexed(word: str, script: str) -> dict[str, Any]:
+    limits = {"backoffLimit": None, "backoffLimitPerIndex": 0, "completionMode": "Indexed"}
+    made = job("a", f"echo {word} $JOB_COMPLETION_INDEX; {script}", completions=3, **limits)
+    del made["spec"]["backoffLimit"]
+    return made
 
+
+def test_only_the_indexes_that_failed_run_again_with_the_changed_template() -> None:
     Ran(indexed("one", "test $JOB_COMPLETION_INDEX != 1"))
     ran = Ran(indexed("two", "true"))
     assert ran.notes == ["1 Failed run again with the changed template"]
-    assert ran.output == {"a-1": "two 1\n"}
-    assert Ran(indexed("two", "true")).result.counts["failed"] == 1
+    assert ran.output == {"a": "one 0\none 1\none 2\n", "a-1": "two 1\n"}
+    assert ran.result.counts["failed"] == 0
+    again = Ran(indexed("two", "true"))
+    assert again.notes == ["1 Complete kept, 1 of an earlier template (--rerun changed runs it again)"]
+    assert again.output == ran.output
+
+
+def test_indexes_that_fail_again_run_again_whenever_they_are_asked_for() -> None:
+    fails = "test $JOB_COMPLETION_INDEX = 0"
+    Ran(indexed("one", fails))
+    Ran(indexed("one", fails), rerun="failed")
+    ran = Ran(indexed("one", fails), rerun="failed")
+    assert ran.notes == ["1 Failed run again"]
+    attempts = {each.outcome.name: each.outcome.attempts for each in ran.result.jobs}
+    assert attempts == {"a": 3, "a-1": 3, "a-2": 3}
+    edited = Ran(indexed("two", fails))
+    assert edited.notes == ["1 Failed run again with the changed template"]
+    assert edited.output == {"a": "one 0\none 1\none 2\n", "a-1": "two 1\n", "a-2": "two 2\n"}
+    assert Ran(indexed("two", fails)).notes == ["1 Failed kept (--rerun failed runs it again)"]
+    whole = Ran(indexed("two", "true"), rerun="all")
+    assert (whole.output, whole.result.counts["succeeded"]) == ({"a": "two 0\ntwo 1\ntwo 2\n"}, 1)
 
 
 def test_after_a_kill_no_job_begins_with_the_earlier_template(folder: Path) -> None:

@@ -10,19 +10,18 @@ from typing import Any, Final
 from expander.base.dataclass import dataclass
 from expander.group.known.last_used import GroupUse
 from expander.group.local_watch import GroupFolders, StateReader, open_state
-from expander.kube.index_sets import parse, total
 from expander.kube.objects import Object
 from expander.kube.time import unix
 from expander.local.state import lock_holder
 from expander.local.store.database import decode
 from expander.local.store.job_states import FAILED, RUNNING, SUCCEEDED, job_state
-from expander.manifests.rerun import COUNT_ANNOTATION
+from expander.manifests.rerun import COUNT_ANNOTATION, own_indexes, retried_indexes
 
 STATES: Final = ("Complete", "Failed", "Running", "Waiting")
 _STATE_OF: Final = {SUCCEEDED: "Complete", FAILED: "Failed", RUNNING: "Running"}
 
 _COUNTS: Final = "SELECT state, count(*) FROM objects WHERE kind='Job' GROUP BY state"
-_SHAPED: Final = "SELECT data FROM objects WHERE kind='Job' AND instr(data, CAST(? AS BLOB))"
+_SHAPED: Final = "SELECT state, data FROM objects WHERE kind='Job' AND instr(data, CAST(? AS BLOB))"
 _FIRST: Final = "SELECT data FROM objects WHERE kind IN ('Job', 'CronJob') ORDER BY id LIMIT 1"
 
 
@@ -62,8 +61,8 @@ class KnownGroup:
         ended = state in (SUCCEEDED, FAILED)
         done = lost = 0
         if spec.get("completionMode") == "Indexed":
-            done = total(parse(status.get("completedIndexes"), count))
-            lost = total(parse(status.get("failedIndexes"), count))
+            done, lost = (own_indexes(job, name, count) for name in ("completedIndexes", "failedIndexes"))
+            count -= len(retried_indexes(job))
         elif state == SUCCEEDED:
             done = count
         busy = 0 if ended else min(status.get("active") or 0, count - done - lost)
@@ -110,10 +109,10 @@ def _of_folder(state: StateReader) -> KnownGroup:
     found = KnownGroup(folder.name, state=str(folder), active=lock_holder(folder) is not None)
     for name, count in database.execute(_COUNTS):
         found.counts[_STATE_OF.get(name, "Waiting")] += count
-    for (data,) in database.execute(_SHAPED, (COUNT_ANNOTATION,)):
+    for name, data in database.execute(_SHAPED, (COUNT_ANNOTATION,)):
         job = decode(data)
         if _items(job) is not None:
-            found.counts[_STATE_OF.get(job_state(job), "Waiting")] -= 1
+            found.counts[_STATE_OF.get(name, "Waiting")] -= 1
             found.add(job)
     for (data,) in database.execute(_FIRST):
         found.created = decode(data)["metadata"].get("creationTimestamp")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from expander.manifests.rerun import RETRIED_ANNOTATION, remaining_indexes
+
 PENDING: Final = "pending"
 RUNNING: Final = "running"
 SUSPENDED: Final = "suspended"
@@ -53,13 +55,18 @@ def pod_run_state(pod: Mapping[str, Any]) -> str:
 
 
 def job_state(job: Mapping[str, Any]) -> str:
-    """One of `JOB_STATES`: finished as its conditions or its phase say, running while a pod of it is."""
+    """One of `JOB_STATES`: finished as its conditions or its phase say, running while a pod of it is.
+
+    A failed Indexed Job whose missing indexes have Jobs of their own has succeeded: those decide.
+    """
     status = job.get("status") or {}
     if "state" in status:
         return _BY_PHASE.get(status["state"].get("phase"), RUNNING)
     for condition in status.get("conditions") or ():
         if condition["type"] in _BY_CONDITION and condition["status"] == "True":
-            return _BY_CONDITION[condition["type"]]
+            state = _BY_CONDITION[condition["type"]]
+            retried = state == FAILED and RETRIED_ANNOTATION in (job["metadata"].get("annotations") or {})
+            return SUCCEEDED if retried and remaining_indexes(job) == [] else state
     if status.get("active"):
         return RUNNING
     return SUSPENDED if job["spec"].get("suspend") else PENDING
