@@ -9,6 +9,7 @@ import pytest
 from expander.group.known.last_used import GroupUse, remember, used_here
 from expander.group.known.listing import KnownGroup, labelled_groups, local_groups
 from expander.kube.objects import Object
+from expander.local.executor import Executor
 from tests.cli.program import run
 from tests.group.fakes import job
 
@@ -84,6 +85,25 @@ def test_groups_are_listed_with_their_items_and_the_last_command(here: Path) -> 
     assert (found["group"], found["complete"], found["local"]) == ("fruits", 2, True)
     assert run("groups", "-o", "name").out == "fruits\n"
     assert "no groups" in run("groups", "--state", str(here / "other")).err
+
+
+def test_what_a_killed_run_left_as_running_waits(tmp_path: Path) -> None:
+    main = {"name": "main", "image": "i", "command": ["sleep", "1000"]}
+    template = {"spec": {"restartPolicy": "Never", "containers": [main]}}
+    sleeper = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "j"},
+        "spec": {"template": template},
+    }
+    with Executor(tmp_path / "g", runtime="process") as executor:
+        executor.submit([sleeper])
+        while not executor.group()["running"]:
+            executor.step(1)
+        (group,) = local_groups(tmp_path, "jobgroup")
+        assert (group.active, group.counts["Running"], group.counts["Waiting"]) == (True, 1, 0)
+    (group,) = local_groups(tmp_path, "jobgroup")
+    assert (group.active, group.counts["Running"], group.counts["Waiting"]) == (False, 0, 1)
 
 
 def test_another_folder_has_no_group_and_cleanup_never_takes_the_last_one_unasked(

@@ -47,6 +47,11 @@ class KnownGroup:
         """How many items there are."""
         return sum(self.counts.values())
 
+    def rest(self) -> None:
+        """Nothing runs: what a killed run left as running waits."""
+        self.counts["Waiting"] += self.counts["Running"]
+        self.counts["Running"] = 0
+
     def add(self, job: Object) -> None:
         """Count the items of a Job."""
         stamp = job["metadata"].get("creationTimestamp")
@@ -82,9 +87,13 @@ def local_groups(root: Path, label: str) -> Iterator[KnownGroup]:
         with state:
             if folders.is_shared:
                 jobs = state.of_kind("Job")
-                yield from _by_label(jobs, label, state=str(folder), active=lock_holder(folder) is not None)
+                found = _by_label(jobs, label, state=str(folder), active=lock_holder(folder) is not None)
             else:
-                yield _of_folder(state)
+                found = [_of_folder(state)]
+        for group in found:
+            if not group.active:
+                group.rest()
+            yield group
 
 
 def labelled_groups(jobs: Iterable[Object], label: str, where: str) -> list[KnownGroup]:
