@@ -277,7 +277,7 @@ def _collect(
     if not counts.jobs and not removed:
         _jobs(source, flags)
     _check(names, flags)
-    flags["removed"], flags["unknown"] = len(removed), bool(removed and not counts.jobs)
+    flags["removed"], flags["unknown"] = len(removed), bool(removed and (names or not counts.jobs))
     total = write_tables(folder)
     left = f"; {counts.unfinished:,} unfinished" if counts.unfinished else ""
     say(f"{counted(counts.new, 'new result')}, {total:,} in total, in {folder}{left}")

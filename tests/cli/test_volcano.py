@@ -85,7 +85,7 @@ def test_a_cluster_without_volcano_is_told_of(folder: Path) -> None:
 def test_volcano_jobs_run_here_and_are_looked_at_like_others() -> None:
     answer = run("run", "job.yaml", "-i", "items.csv", "--group", "night", "--runtime", "process")
     assert answer.code == 0, answer.err
-    assert "[train-a] a worker 0" in answer.out
+    assert "[a] a worker 0" in answer.out
     assert sum("B c worker" in line for line in answer.out.splitlines()) == 2
     status = json.loads(run("status", "--local", "--group", "night", "-o", "json").out)
     assert [job["status"]["state"]["phase"] for job in status["items"]] == ["Completed", "Completed"]
