@@ -119,6 +119,15 @@ def test_a_failed_job_makes_the_exit_code_1_and_is_named_with_its_reason() -> No
     assert "[bad] working on bad" in answer.out.splitlines()
 
 
+def test_a_failed_item_is_named_on_one_line_and_shortened() -> None:
+    Path("items.json").write_text(json.dumps(["n\nl", "x" * 5000]))
+    answer = run("run", template("false"), "-i", "items.json", "-j", "1", "-q")
+    assert answer.code == 1
+    (summary,) = (line for line in answer.err.splitlines() if "complete" in line)
+    assert summary == f"2 items: 0 complete, 2 failed (n\\nl, {'x' * 57}...)"
+    assert "x" * 58 not in answer.err
+
+
 def test_quiet_shows_the_last_lines_of_what_failed_only() -> None:
     answer = run("run", "-q", template("for n in 1 2 3 4 5 6 7; do echo line $n; done; exit 3"), "x")
     assert (answer.code, answer.out) == (1, "")

@@ -12,7 +12,7 @@ from expander.cli.output.pod_logs import Key, key_of
 from expander.cli.output.printer import Printer
 from expander.cli.output.streams import MAX_ERRORS, say
 from expander.cli.output.table import fit, one_line
-from expander.cli.output.titles import item_title, part_of
+from expander.cli.output.titles import part_of, short_title
 from expander.group.diagnosis import last_failure
 from expander.group.job_status import job_status
 from expander.group.logs import failed_container
@@ -77,7 +77,7 @@ class Failures:
         for pod in pods:
             self._pods.pop(uid_of(pod), None)
         self._count += 1
-        title, name = item_title(job), job["metadata"]["name"]
+        title, name = short_title(job), job["metadata"]["name"]
         if len(self._named) < MAX_NAMED:
             self._named.append(title)
         if self._count > MAX_ERRORS:
@@ -96,7 +96,7 @@ class Failures:
             del self._pods[uid]
             self._told += 1
             job = self._find(*key_of(pod))
-            title = item_title(pod) if job is None else item_title(job, part_of(job, pod))
+            title = short_title(pod) if job is None else short_title(job, part_of(job, pod))
             why = last_failure([pod]) or (pod["status"].get("reason", ""), pod["status"].get("message", ""))
             self._printer.do(partial(self._tell, ["failed attempt", title, *why], [pod]))
 

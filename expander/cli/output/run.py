@@ -17,7 +17,7 @@ from expander.cli.output.pod_logs import PodLogs, key_of
 from expander.cli.output.printer import Printer
 from expander.cli.output.progress import Step, job_step
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
-from expander.cli.output.titles import item_title
+from expander.cli.output.titles import short_title
 from expander.kube.objects import Object
 from expander.local.kubelet.pod_files import PodFolders
 from expander.run.item_counts import ItemCounts
@@ -186,7 +186,7 @@ class JobOutput(RunReporter):
 
     def waiting(self, waiting: Waiting) -> None:
         """See `RunReporter`."""
-        self._printer.say(waiting.line(item_title(waiting.obj)))
+        self._printer.say(waiting.line(short_title(waiting.obj)))
 
     def stalled(self, count: int) -> None:
         """See `RunReporter`."""
@@ -199,11 +199,11 @@ class JobOutput(RunReporter):
         """See `RunReporter`."""
         metadata = retried.job["metadata"]
         key = metadata.get("namespace") or "default", metadata["name"]
-        self._failures.retried(key, retried.line(item_title(retried.job)))
+        self._failures.retried(key, retried.line(short_title(retried.job)))
 
     def not_retried(self, job: Object, why: str) -> None:
         """See `RunReporter`."""
-        self._printer.say(f"no retry: {item_title(job)}: {why}")
+        self._printer.say(f"no retry: {short_title(job)}: {why}")
 
     def progress(self, counts: Mapping[str, int]) -> None:
         """See `RunReporter`."""

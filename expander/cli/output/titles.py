@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from expander.cli.output.table import one_line
+from expander.cli.output.table import MAX_CELL_WIDTH, fit, one_line
 from expander.group.attempts import container_names
 from expander.group.records import part_count, part_number
 from expander.items.keys import item_key
@@ -48,6 +48,11 @@ def item_title(job: Mapping[str, Any], index: int = -1) -> str:
     item = own or ("" if COUNT_ANNOTATION in annotations else annotations.get(ITEM_ANNOTATION, ""))
     name = item_key(item, annotations.get(KEY_ANNOTATION, "")) or str(metadata["name"])
     return name if index < 0 or own else f"{name}/{index}"
+
+
+def short_title(job: Mapping[str, Any], index: int = -1) -> str:
+    """`item_title` within a sentence: on one line and not longer than a cell of a table."""
+    return fit(one_line(item_title(job, index)), MAX_CELL_WIDTH)
 
 
 def part_of(job: Mapping[str, Any], pod: Mapping[str, Any]) -> int:
