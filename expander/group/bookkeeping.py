@@ -123,7 +123,8 @@ def open_writer(source: AnySource) -> Iterator[AnyWriter]:
     if isinstance(source, LocalSource):
         from expander.group.local_writer import LocalWriter
 
-        with LocalWriter(source.folders.found(), source.selection) as local:
+        folders = source.folders
+        with LocalWriter(folders.found(), source.selection, folders.root / RETRIES_FOLDER) as local:
             yield local
         return
     from expander.client.client import ApiClient

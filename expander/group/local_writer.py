@@ -14,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from expander.group.local_watch import STATE_FILE
 from expander.kube import selectors
 from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import COMPANION_KINDS
-from expander.local.kubelet.pod_files import PodFolders
+from expander.local.kubelet.pod_files import PodFolders, remove_tree
 from expander.local.state import StateFolder
 from expander.local.store.objects import ObjectStore
 
@@ -25,11 +26,13 @@ from expander.local.store.objects import ObjectStore
 class LocalWriter:
     """Deletes from the state in ``folders``; use it as a context manager, or `close` it.
 
-    Raises ExpanderError when one of them is in use.
+    ``retries`` has a folder for each group beside them, with the logs of earlier attempts. Raises
+    ExpanderError when one of them is in use.
     """
 
-    def __init__(self, folders: Iterable[Path], selection: Selection) -> None:
+    def __init__(self, folders: Iterable[Path], selection: Selection, retries: Path) -> None:
         self._selection = selection
+        self._retries = retries
         self._homes: list[_StateFolder] = []
         try:
             for folder in folders:
@@ -67,11 +70,13 @@ class LocalWriter:
             yield from self._found(kind, self._selection)
 
     def drop_empty(self) -> list[Path]:
-        """Remove the folders without a Job, CronJob or pod of any group; returns them."""
+        """Remove the folders without a Job, CronJob or pod with what retries kept; returns them."""
         empty = [home for home in self._homes if home.is_empty]
         for home in empty:
             self._homes.remove(home)
-            shutil.rmtree(home.folder)
+            if home.folder.parent == self._retries.parent:
+                remove_tree(str(self._retries / home.folder.name))
+            home.remove_files()
             home.close()
         return [home.folder for home in empty]
 
@@ -142,6 +147,16 @@ class _StateFolder:
         if obj["kind"] == "Pod":
             self._folders.of(obj).remove_volumes()
         self.store.remove(obj)
+
+    def remove_files(self) -> None:
+        """Remove the folder, the state last: as long as there is some, it is found and removed again."""
+        self._state.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for entry in os.scandir(self.folder):
+            if entry.is_dir(follow_symlinks=False):
+                remove_tree(entry.path)
+            elif entry.name != STATE_FILE:
+                os.unlink(entry.path)
+        shutil.rmtree(self.folder)
 
     def close(self) -> None:
         self._state.close()

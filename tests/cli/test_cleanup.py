@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from expander.group.local_writer import LocalWriter
+from expander.kube.objects import Selection
 from tests.cli.cluster import cluster, objects, submitted, submitting, template, until
 from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally
 from tests.cli.program import run
@@ -263,6 +266,36 @@ def test_local_state_goes_in_part_or_as_a_whole(tmp_path: Path) -> None:
     assert not (folder / "here").exists()
     again = run("cleanup", *where)
     assert (again.code, again.err) == (0, "nothing to clean up\n")
+
+
+def test_nothing_stays_of_retries_or_of_a_cleanup_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run_locally(tmp_path, LOCAL)
+    where = ["--group", "here", "--state", str(folder)]
+    assert run("retry", *where, "--runtime", "process", "-q").code == 1
+    assert [*folder.glob("_retry/here/logs/default/poor/attempt-1/*.log")]
+    removed = shutil.rmtree
+
+    def killed(path: object, **options: Any) -> None:
+        if path == folder / "here":
+            raise KeyboardInterrupt
+        removed(str(path), **options)
+
+    selection = Selection(selector="", namespace=None)
+    with (
+        monkeypatch.context() as patch,
+        LocalWriter([folder / "here"], selection, folder / "_retry") as writer,
+    ):
+        patch.setattr(shutil, "rmtree", killed)
+        for kind in ("Job", "Pod"):
+            writer.delete_all(kind, selection)
+        with pytest.raises(KeyboardInterrupt):
+            writer.drop_empty()
+    assert (folder / "here" / "state.db").exists()
+    assert run("cleanup", *where).code == 0
+    assert not (folder / "here").exists()
+    assert not (folder / "_retry" / "here").exists()
 
 
 def test_state_in_which_something_runs_stays(tmp_path: Path) -> None:
