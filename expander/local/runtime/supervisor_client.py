@@ -29,7 +29,7 @@ _ERROR_LOG = "supervisor.log"
 """What the supervising process writes when it fails; empty otherwise."""
 
 _LOG_CUT = (
-    "output is missing: the disk had no room for all of it; "
+    "warning: output is missing: the disk had no room for all of it; "
     "a line in each such log says `[expander: N bytes of log could not be written]`"
 )
 
