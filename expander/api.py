@@ -13,6 +13,8 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.items import from_python
+from expander.manifests.rerun_choice import parse_rerun
+from expander.run.limits import check_limits
 from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:
@@ -169,10 +171,11 @@ def run(
     errors of items and the others run. Raises InputError and UsageError as the command does.
     """
     from expander.batch.load import used_here
-    from expander.manifests.rerun_choice import parse_rerun
     from expander.run.escalation import Escalation
     from expander.run.run import Halt
 
+    limits = {"jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base}
+    check_limits({**limits, "grace": grace, "timeout": timeout})
     request = _request(batch, items, options)
     request = request if dry_run else _filled_queue(request)
     errors, note = _Errors(on_error), on_note or _ignore
@@ -183,8 +186,7 @@ def run(
     place = _Place.of(first, request.group_label, state, fresh)
     if dry_run:
         return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
-    limits = {"jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base, "stop_grace": grace}
-    files = {"runtime": runtime, "images": images, "claims": claims, "variables": env}
+    files = {"runtime": runtime, "images": images, "claims": claims, "variables": env, "stop_grace": grace}
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
     again = _Again(parse_rerun(rerun), Escalation.parse(on_oom, on_timeout, on_exit))
     return _run_in(place, chain([first], manifests), {**limits, **files}, when, again, errors, note)
