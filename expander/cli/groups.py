@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +30,8 @@ ITEMS are counted by state; those of an Indexed Job one by one. WAITING includes
 run: the same command resumes it.
 
 \b
-Exit codes: 0 the groups are listed, 1 the cluster that was asked for cannot be reached, 2 wrong usage.
+Exit codes: 0 the groups are listed, 1 the cluster that was asked for cannot be reached or the state of a
+group cannot be read, 2 wrong usage.
 """
 
 CLUSTER_SECONDS = 3.0
@@ -49,7 +50,8 @@ CLUSTER_SECONDS = 3.0
 )
 def command(output: str, **flags: Any) -> int:
     """List batches: those run on this machine, and those in the cluster of the kubeconfig if there is one."""
-    found = [*_local(flags)]
+    bad: list[ExpanderError] = []
+    found = [*_local(flags, bad.append)]
     if not (flags["local"] or flags["state"]):
         found += _in_cluster(flags)
     _set_last_uses(found, flags)
@@ -57,17 +59,20 @@ def command(output: str, **flags: Any) -> int:
     for text in _shown(found, output):
         out.put(text)
     out.finish()
-    if not found:
+    for error in bad:
+        say(f"error: {error}")
+    if not found and not bad:
         say("no groups")
-    return 0
+    return 1 if bad else 0
 
 
-def _local(flags: dict[str, Any]) -> Iterator[KnownGroup]:
+def _local(flags: dict[str, Any], on_error: Callable[[ExpanderError], None]) -> Iterator[KnownGroup]:
     from expander.base.state_dir import state_folder
     from expander.group.known.listing import local_groups
 
     if flags["kubeconfig"] is None and flags["context"] is None:
-        yield from local_groups(state_folder("any", flags["state"]).parent, flags["group_label"])
+        root = state_folder("any", flags["state"]).parent
+        yield from local_groups(root, flags["group_label"], on_error)
 
 
 def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:

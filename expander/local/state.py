@@ -33,10 +33,7 @@ class StateFolder:
         except OSError as error:
             holder = os.pread(self._lock, 20, 0).decode() or "unknown"
             os.close(self._lock)
-            raise ExpanderError(
-                f"another expander (process {holder}) is using the state folder {folder}",
-                hint="wait for it to end, or use another folder",
-            ) from error
+            raise _in_use(folder, holder) from error
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, str(os.getpid()).encode(), 0)
         self.database: sqlite3.Connection = open_database(folder / "state.db")
@@ -45,6 +42,19 @@ class StateFolder:
         """Give the folder back."""
         self.database.close()
         os.close(self._lock)
+
+
+def _in_use(folder: Path, holder: object) -> ExpanderError:
+    return ExpanderError(
+        f"another expander (process {holder}) is using the state folder {folder}",
+        hint="wait for it to end, or use another folder",
+    )
+
+
+def refuse_in_use(folder: Path) -> None:
+    """Raise ExpanderError while a process is at work in a state folder."""
+    if (holder := lock_holder(folder)) is not None:
+        raise _in_use(folder, holder)
 
 
 def lock_holder(folder: Path) -> int | None:

@@ -344,11 +344,11 @@ def _ended_count(counts: Mapping[str, int]) -> int:
 
 
 def remove_state(folder: Path) -> None:
-    """Remove the state of a group. Raises ExpanderError while an executor uses it."""
+    """Remove the state of a group, even if it is damaged. Raises ExpanderError while an executor uses it."""
     import shutil
 
-    from expander.local.state import StateFolder
+    from expander.local.state import refuse_in_use
 
     if folder.exists():
-        StateFolder(folder).close()
+        refuse_in_use(folder)
         shutil.rmtree(folder)

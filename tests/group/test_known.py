@@ -100,9 +100,9 @@ def test_what_a_killed_run_left_as_running_waits(tmp_path: Path) -> None:
         executor.submit([sleeper])
         while not executor.group()["running"]:
             executor.step(1)
-        (group,) = local_groups(tmp_path, "jobgroup")
+        (group,) = local_groups(tmp_path, "jobgroup", print)
         assert (group.active, group.counts["Running"], group.counts["Waiting"]) == (True, 1, 0)
-    (group,) = local_groups(tmp_path, "jobgroup")
+    (group,) = local_groups(tmp_path, "jobgroup", print)
     assert (group.active, group.counts["Running"], group.counts["Waiting"]) == (False, 0, 1)
 
 
@@ -114,7 +114,7 @@ def test_another_folder_has_no_group_and_cleanup_never_takes_the_last_one_unaske
     assert (
         "no terminal to ask on: group fruits (local) was used last in this folder, and is not" in answer.err
     )
-    assert len(list(local_groups(here / "state", "jobgroup"))) == 1
+    assert len(list(local_groups(here / "state", "jobgroup", print))) == 1
     (here / "sub").mkdir()
     monkeypatch.chdir(here / "sub")
     assert "specify --group NAME or -l SELECTOR" in run("status").err
@@ -165,3 +165,21 @@ def test_an_index_that_was_retried_is_counted_as_its_own_job() -> None:
     found: list[Object] = [part, job("w-1", "Complete"), job("w-3", "Failed")]
     (group,) = labelled_groups(found, "jobgroup", "here")
     assert group.counts == {"Complete": 3, "Failed": 1, "Running": 0, "Waiting": 0}
+
+
+def test_a_group_that_cannot_be_read_is_named_beside_the_others_and_fresh_discards_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    Path("job.yaml").write_text(TEMPLATE.replace("${ITEM.n}", "$ITEM"))
+    assert run("run", "job.yaml", "a", "--group", "good").code == 0
+    bad = tmp_path / "state" / "bad"
+    bad.mkdir()
+    (bad / "state.db").write_bytes(b"no database" * 1000)
+    answer = run("groups", "--local", "-o", "json")
+    assert [each["group"] for each in json.loads(answer.out)] == ["good"]
+    assert answer.err.startswith(f"error: {bad / 'state.db'} cannot be read: ")
+    assert answer.code == 1
+    assert run("run", "job.yaml", "a", "--group", "bad", "--fresh").code == 0
+    assert run("groups", "--local", "-o", "name").out == "bad\ngood\n"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.base.errors import ExpanderError
 from expander.group.known.last_used import GroupUse
-from expander.group.local_watch import GroupFolders, StateReader, open_state
+from expander.group.local_watch import STATE_FILE, GroupFolders, StateReader, open_state
 from expander.kube.objects import Object
 from expander.kube.time import unix
 from expander.local.state import lock_holder
@@ -77,23 +79,37 @@ class KnownGroup:
             self.counts[name] += number
 
 
-def local_groups(root: Path, label: str) -> Iterator[KnownGroup]:
-    """The groups of the state folders below ``root``, or of the one that it is (a server's)."""
+def local_groups(root: Path, label: str, on_error: Callable[[ExpanderError], None]) -> Iterator[KnownGroup]:
+    """The groups of the state folders below ``root``, or of the one that it is (a server's).
+
+    ``on_error`` gets the error of each folder whose state cannot be read.
+    """
     folders = GroupFolders(root, None)
     for folder in folders.found():
-        state = open_state(folder)
-        if state is None:
-            continue
-        with state:
-            if folders.is_shared:
-                jobs = state.of_kind("Job")
-                found = _by_label(jobs, label, state=str(folder), active=lock_holder(folder) is not None)
-            else:
-                found = [_of_folder(state)]
-        for group in found:
-            if not group.active:
-                group.rest()
-            yield group
+        try:
+            found = _groups_in(folder, label, shared=folders.is_shared)
+        except ExpanderError as error:
+            on_error(error)
+        except (sqlite3.Error, ValueError) as error:  # a page of the file, or an object in it, is damaged
+            on_error(ExpanderError(f"{folder / STATE_FILE} cannot be read: {error}"))
+        else:
+            yield from found
+
+
+def _groups_in(folder: Path, label: str, *, shared: bool) -> list[KnownGroup]:
+    state = open_state(folder)
+    if state is None:
+        return []
+    with state:
+        if shared:
+            jobs = state.of_kind("Job")
+            found = _by_label(jobs, label, state=str(folder), active=lock_holder(folder) is not None)
+        else:
+            found = [_of_folder(state)]
+    for group in found:
+        if not group.active:
+            group.rest()
+    return found
 
 
 def labelled_groups(jobs: Iterable[Object], label: str, where: str) -> list[KnownGroup]:
