@@ -26,7 +26,7 @@ def condition(type: str, status: str = "True") -> dict[str, Any]:
     ],
 )
 def test_a_job_is_counted_under(spec: dict[str, Any], status: dict[str, Any], state: str) -> None:
-    assert state_of({"kind": "Job", "spec": spec, "status": status}) == state
+    assert state_of({"kind": "Job", "metadata": {}, "spec": spec, "status": status}) == state
 
 
 @pytest.mark.parametrize(
