@@ -210,9 +210,10 @@ def _removed(source: Reader, unknown: Set[JobName], names: NameSelection) -> lis
     """Those ``unknown`` Jobs that are not in the cluster, and that ``names`` mean unless it is empty."""
     if not unknown:
         return []
-    from expander.group.known.removed import job_name, removed_jobs
+    from expander.group.known.removed import removed_jobs
+    from expander.kube.objects import namespaced_name
 
-    removed = removed_jobs(unknown, {*map(job_name, source.jobs())})
+    removed = removed_jobs(unknown, {*map(namespaced_name, source.jobs())})
     return [job for job in removed if not names or names.matches([job["metadata"]["name"]])]
 
 

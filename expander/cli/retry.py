@@ -285,11 +285,12 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     interrupted run.
     """
     from expander.group.bookkeeping import retry_folder
-    from expander.group.known.removed import job_name, removed_jobs
+    from expander.group.known.removed import removed_jobs
     from expander.group.local_source import LocalSource
     from expander.group.open import nothing_found, open_source, submitted_jobs
     from expander.group.retry_plan import RetrySelection, drop_invalid, plan_retry
     from expander.group.saved_logs import LOGS_FOLDER
+    from expander.kube.objects import namespaced_name
 
     wanted = wanted_of(flags)
     if not wanted.is_local:
@@ -301,7 +302,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     choice = RetrySelection(items, flags["everything"], flags["force"], flags["changes"])
     submitted = submitted_jobs(source, wanted)
     jobs = list(source.jobs())
-    removed = removed_jobs(submitted, {*map(job_name, jobs)})
+    removed = removed_jobs(submitted, {*map(namespaced_name, jobs)})
     left = 0 if wanted.is_local else _left(folder)
     if not jobs and not left and not removed:
         raise nothing_found(wanted, source)

@@ -20,11 +20,11 @@ from expander.cli.output import status
 from expander.cli.output.progress import Display
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
 from expander.group.job_status import REMOVED, JobStatus, JobStatusCache, group_summaries
-from expander.group.known.removed import JobName, job_name, removed_jobs, removed_status
+from expander.group.known.removed import JobName, removed_jobs, removed_status
 from expander.group.names import job_order
 from expander.group.open import nothing_found, submitted_jobs
 from expander.group.source import Reader
-from expander.kube.objects import Object
+from expander.kube.objects import Object, namespaced_name
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def command(output: str, **flags: Any) -> int:
     if output in ("json", "yaml", "name") and not states & {"Active", "Pending"}:
         jobs = list(source.jobs())
         found = sorted(_ended_as(jobs, states), key=partial(job_order, sort=flags["sort"]))
-        removed = len(removed_jobs(submitted, {*map(job_name, jobs)}))
+        removed = len(removed_jobs(submitted, {*map(namespaced_name, jobs)}))
         _put_jobs(out, output, found)
         empty = not jobs and not removed
     else:

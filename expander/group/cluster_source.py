@@ -17,7 +17,7 @@ from expander.group.attempts import pods_by_job
 from expander.group.cluster_logs import LogReader
 from expander.group.cluster_watch import GroupLister, GroupWatcher
 from expander.group.source import WHOLE_LOG, LogOptions
-from expander.kube.objects import Change, Object, Selection, uid_of
+from expander.kube.objects import Change, Object, Selection, namespaced_name, uid_of
 
 RETRY_BUDGET_SECONDS: Final = 12.0
 """Seconds during which a request is repeated when the server does not answer."""
@@ -54,7 +54,7 @@ class ClusterSource:
         if first is None:
             yield from selected
         else:
-            yield from sorted(chain([first], own, selected), key=_namespaced_name)
+            yield from sorted(chain([first], own, selected), key=namespaced_name)
 
     def cronjobs(self) -> list[str]:
         """The names of the selection's CronJobs, whose Jobs belong to it."""
@@ -87,10 +87,6 @@ class ClusterSource:
     def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
         """See `Reader`."""
         return LogReader(self.transport, self.client, pod, container, options).chunks()
-
-
-def _namespaced_name(job: Object) -> tuple[str, str]:
-    return job["metadata"]["namespace"], job["metadata"]["name"]
 
 
 def _last_seen(event: Object) -> str:

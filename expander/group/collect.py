@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from expander.base.errors import ClusterError, ExpanderError, StatusError
 from expander.client.client import ApiClient
@@ -26,7 +25,7 @@ from expander.kube.objects import Object, Selection
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.run.outcomes import FAILED
 from expander.sinks.stream import output_error
-from expander.submit.finished import FinishedJobs, jobs_path
+from expander.submit.finished import FinishedJobs, job_path
 
 COLLECTOR_THREADS: Final = 4
 
@@ -153,9 +152,8 @@ class ClusterCollector:
             "propagationPolicy": "Background",
             "preconditions": {"uid": metadata["uid"]},
         }
-        path = f"{jobs_path(namespace)}/{quote(metadata['name'], safe='')}"
         try:
-            self._api.send("DELETE", path, json.dumps(options).encode())
+            self._api.send("DELETE", job_path(job), json.dumps(options).encode())
         except StatusError as refused:
             if refused.code not in (404, 409):  # somebody else was quicker
                 raise

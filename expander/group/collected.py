@@ -16,7 +16,7 @@ from expander.client.transport import Transport
 from expander.group.cluster_source import RETRY_BUDGET_SECONDS, ClusterSource
 from expander.group.source import WHOLE_LOG, LogOptions
 from expander.group.table import Row
-from expander.kube.objects import Change, Object, Selection, uid_of
+from expander.kube.objects import Change, Object, Selection, namespaced_name, uid_of
 from expander.kube.selectors import parse
 from expander.sinks.stream import output_error
 from expander.submit.finished import append_finished, finished_lines
@@ -66,7 +66,7 @@ def read_record(path: Path) -> dict[tuple[str, str], CollectedJob]:
     for _, entry in finished_lines(path):
         if entry is not None and "job" in entry:
             with suppress(LookupError, TypeError, AttributeError):
-                found[_key(entry["job"])] = _parsed(entry)
+                found[namespaced_name(entry["job"])] = _parsed(entry)
     return found
 
 
@@ -113,7 +113,7 @@ class CollectedSource(ClusterSource):
 
     def jobs(self) -> Iterator[Object]:
         """See `Reader`."""
-        present = {_key(job): job for job in super().jobs()}
+        present = {namespaced_name(job): job for job in super().jobs()}
         gone = {key: one.job for key, one in self._collected.items() if key not in present}
         both = present | gone
         return (both[key] for key in sorted(both))
@@ -130,7 +130,7 @@ class CollectedSource(ClusterSource):
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """See `Reader`."""
-        present = {_key(job) for job in super().jobs()}
+        present = {namespaced_name(job) for job in super().jobs()}
         for key, one in self._collected.items():
             if key not in present:
                 yield Change("ADDED", one.job)
@@ -157,7 +157,3 @@ class CollectedSource(ClusterSource):
             return
         except OSError as error:
             raise output_error("read", str(path), error) from error
-
-
-def _key(job: Object) -> tuple[str, str]:
-    return job["metadata"]["namespace"], job["metadata"]["name"]

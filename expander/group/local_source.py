@@ -19,7 +19,15 @@ from expander.group.local_watch import (
     with_started,
 )
 from expander.group.source import WHOLE_LOG, LogOptions
-from expander.kube.objects import Change, Object, Selection, container_status, owner_of, uid_of
+from expander.kube.objects import (
+    Change,
+    Object,
+    Selection,
+    container_status,
+    namespaced_name,
+    owner_of,
+    uid_of,
+)
 from expander.kube.selectors import parse
 from expander.local.kubelet.pod_files import PodFiles, PodFolders, restart_counts
 from expander.local.logs import LogReader
@@ -106,7 +114,7 @@ class LocalSource:
     def jobs(self) -> Iterator[Object]:
         """See `Reader`."""
         yield from heapq.merge(
-            *(self._jobs_in(folder) for folder in self.folders.found()), key=_namespaced_name
+            *(self._jobs_in(folder) for folder in self.folders.found()), key=namespaced_name
         )
 
     def _jobs_in(self, folder: Path) -> Iterator[Object]:
@@ -143,7 +151,7 @@ class LocalSource:
     def jobs_with_pods(self) -> Iterator[tuple[Object, list[Object]]]:
         """See `Reader`; a page is in memory at a time."""
         pairs = (self._jobs_with_pods_in(folder) for folder in self.folders.found())
-        yield from heapq.merge(*pairs, key=lambda pair: _namespaced_name(pair[0]))
+        yield from heapq.merge(*pairs, key=lambda pair: namespaced_name(pair[0]))
 
     def _jobs_with_pods_in(self, folder: Path) -> Iterator[tuple[Object, list[Object]]]:
         for state in self._readers([folder]):
@@ -202,7 +210,3 @@ class LocalSource:
         if self.selection.namespace not in (None, metadata["namespace"]):
             return False
         return self._selector.matches(metadata.get("labels")) or owner_of(job) in schedules
-
-
-def _namespaced_name(job: Object) -> tuple[str, str]:
-    return job["metadata"]["namespace"], job["metadata"]["name"]

@@ -16,7 +16,7 @@ from expander.base.dataclass import dataclass
 from expander.base.regex import regex
 from expander.group.attempts import Attempt
 from expander.group.records import FINISHED, STATES, ItemRecord
-from expander.manifests.rerun import item_text
+from expander.items.keys import item_text
 from expander.run.outcomes import COMPLETE, FAILED
 
 MAX_BINS: Final = 28

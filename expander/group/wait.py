@@ -11,7 +11,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
 from expander.group.job_status import has_ended
 from expander.group.source import Reader
-from expander.kube.objects import Object, uid_of
+from expander.kube.objects import Object, namespaced_name, uid_of
 from expander.run.outcomes import COMPLETE, FAILED, outcome_of
 
 MAX_BATCH_SECONDS: Final = 0.5
@@ -129,16 +129,16 @@ class JobCounts:
 
     def add_removed(self, names: Iterable[tuple[str, str]]) -> list[Object]:
         """Count those of the Jobs, by namespace and name, that were not seen; returns them."""
-        from expander.group.known.removed import job_name, removed_jobs
+        from expander.group.known.removed import removed_jobs
 
         found = removed_jobs({*names}, self.ends.keys())
-        self.ends |= {job_name(job): REMOVED_JOB for job in found}
+        self.ends |= {namespaced_name(job): REMOVED_JOB for job in found}
         self.counts[REMOVED_JOB] += len(found)
         return found
 
     def update(self, job: Object, deleted: bool) -> str | None:
         """Apply a Job's current state; returns its result if that is new."""
-        key = (job["metadata"]["namespace"], job["metadata"]["name"])
+        key = namespaced_name(job)
         uid, before = uid_of(job), self.ends.get(key)
         if deleted and uid != self.uids.get(key):
             return None  # one of the same name has come in its place

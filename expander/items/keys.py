@@ -37,8 +37,8 @@ def item_key(text: str, columns: str = "") -> str:
     if not names or any(name not in row for name in names):
         return text
     if len(names) == 1:
-        return _text(row[names[0]]) or text
-    return ",".join(f"{name}={_text(row[name])}" for name in names)
+        return item_text(row[names[0]]) or text
+    return ",".join(f"{name}={item_text(row[name])}" for name in names)
 
 
 class KeyChoice:
@@ -109,7 +109,7 @@ def _unique(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         if all(name in row and not isinstance(row[name], (list, Mapping)) for row in rows)
     ]
     for name in plain:
-        values = {_text(row[name]) for row in rows}
+        values = {item_text(row[name]) for row in rows}
         if len(values) == len(rows) and "" not in values:
             return [name]
     return plain or list(islice(rows[0], 1))
@@ -126,5 +126,6 @@ def _named(columns: str) -> list[str]:
     return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
-def _text(value: Any) -> str:
+def item_text(value: Any) -> str:
+    """An item, or the value of a column, as text: a string is itself, anything else is JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -40,6 +40,11 @@ def job_spec_of(obj: Object) -> tuple[str, Object] | None:
     return ".".join(names), spec
 
 
+def namespaced_name(obj: Object) -> tuple[str, str]:
+    """The namespace and name of an object in a namespace."""
+    return obj["metadata"]["namespace"], obj["metadata"]["name"]
+
+
 def uid_of(obj: Object) -> str:
     """The uid of an object that a server has."""
     return str(obj["metadata"]["uid"])

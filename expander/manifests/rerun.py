@@ -18,6 +18,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from expander.base.errors import SourceLocation
+from expander.items.keys import item_text
 from expander.kube import index_sets
 from expander.kube.generated_names import created_at
 from expander.kube.time import micro_time, unix
@@ -81,11 +82,6 @@ def _unpacked(text: str) -> str:
         return text
     data = zlib.decompressobj().decompress(b64decode(text[len(PACKED_PREFIX) :]), 4 * MAX_UNPACKED_CHARS)
     return data.decode("utf-8", "surrogatepass")
-
-
-def item_text(item: Any) -> str:
-    """An item as the annotation of its Job keeps it."""
-    return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, separators=(",", ":"))
 
 
 Object = Mapping[str, Any]

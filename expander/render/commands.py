@@ -44,7 +44,6 @@ Path = tuple[str | int, ...]
 _EXEC_FIELDS: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _SCRIPT_OPTIONS: Final = r"-[a-zA-Z]*c[a-zA-Z]*"
 _VARIABLE: Final = r"\$\(([^()]*)\)"
-_SYNTAX: Final = r"[\s;&|<>()$`'\"\\{}\[\]]"
 
 
 def placeholder_contexts(

@@ -107,23 +107,6 @@ def _in_json(shape: str) -> bool:
     return bool(first != second)
 
 
-def _option_words(words: Sequence[Word], flags: str, valued: str) -> int | None:
-    """The place of the first argument that is no option; None if an option is not known or not constant."""
-    at = 1
-    while (
-        at < len(words) and (word := words[at].literal) is not None and word.startswith("-") and word != "-"
-    ):
-        at += 1
-        if word == "--":
-            return at
-        if re.fullmatch(flags, word):
-            continue
-        if not re.fullmatch(valued, word) or at >= len(words) or words[at].literal is None:
-            return None
-        at += 1
-    return at
-
-
 _AWK_RUNS: Final = r"system|getline|@|(?<!\|)\|(?!\|)|print[^;}\n]*>|close|/dev/"
 
 

@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem, SourceLocation
 from expander.items.item import Item
+from expander.items.keys import item_text
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.manifest import Manifest, path_text
 from expander.manifests.names import SUBDOMAIN, valid_name
-from expander.manifests.rerun import COUNT_ANNOTATION, ITEMS_ANNOTATION, item_text, items_text
+from expander.manifests.rerun import COUNT_ANNOTATION, ITEMS_ANNOTATION, items_text
 from expander.render.compiled import RenderedManifest
 from expander.shapes.shape import Shape
 from expander.shapes.shell import Own

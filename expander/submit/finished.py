@@ -21,7 +21,16 @@ from expander.kube.objects import Object
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun_choice import FAILED
 from expander.submit.delivery import end_of
-from expander.submit.journal import FINISHED, Delivered, Journal, is_sealed, sealed, unsealed
+from expander.submit.journal import (
+    FINISHED,
+    Delivered,
+    Journal,
+    is_sealed,
+    rewrite,
+    sealed,
+    unsealed,
+    without_number,
+)
 
 
 def record_path(journal: Path) -> Path:
@@ -39,6 +48,11 @@ def key_of(job: Object) -> str | None:
 def jobs_path(namespace: str) -> str:
     """The API path of the Jobs of a namespace."""
     return f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
+
+
+def job_path(job: Object) -> str:
+    """The API path of a Job."""
+    return f"{jobs_path(job['metadata']['namespace'])}/{quote(job['metadata']['name'], safe='')}"
 
 
 class FinishedJobs:
@@ -161,14 +175,8 @@ def forget_finished(path: Path, gone: Callable[[str, str], bool]) -> None:
         metadata = entry["job"]["metadata"]
         if not gone(metadata["namespace"], metadata["name"]):
             of_jobs += 1
-            kept.append(sealed({name: entry[name] for name in entry if name not in ("crc", "number")}))
+            kept.append(without_number(entry))
     try:
-        if not of_jobs:
-            path.unlink(missing_ok=True)
-            return
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        part.write_bytes(b"".join(kept))
-        part.chmod(0o600)
-        os.replace(part, path)
+        rewrite(path, kept if of_jobs else [])
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error

@@ -14,7 +14,7 @@ import stat
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from types import TracebackType
@@ -253,17 +253,28 @@ def forget(path: Path, gone: Callable[[str], bool]) -> None:
             dropped = True
             continue
         of_items += key is not None
-        kept.append(sealed({name: entry[name] for name in entry if name not in ("crc", "number")}))
+        kept.append(without_number(entry))
     try:
-        if not of_items:
-            path.unlink(missing_ok=True)
-        elif dropped:
-            part = path.with_name(f".{path.name}.{os.getpid()}")
-            part.write_bytes(b"".join(kept))
-            part.chmod(0o600)
-            os.replace(part, path)
+        if dropped or not of_items:
+            rewrite(path, kept if of_items else [])
     except OSError as error:
         raise OutputError(f"cannot write the journal {path}: {error.strerror}") from error
+
+
+def without_number(entry: Mapping[str, Any]) -> bytes:
+    """The line of an entry in a file that lost others on purpose: gaps in its numbers are no damage."""
+    return sealed({name: entry[name] for name in entry if name not in ("crc", "number")})
+
+
+def rewrite(path: Path, lines: Sequence[bytes]) -> None:
+    """Put ``lines`` in place of a file, whole or not at all; without any it is deleted. Raises OSError."""
+    if not lines:
+        path.unlink(missing_ok=True)
+        return
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_bytes(b"".join(lines))
+    part.chmod(0o600)
+    os.replace(part, path)
 
 
 def is_locked(path: Path) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import quote
 
 from expander.base.errors import (
     ClusterError,
@@ -31,7 +30,7 @@ from expander.manifests.rerun_choice import FAILED, runs_again
 from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.delivery import KEPT, Delivery, Finished, Outcome, end_of
-from expander.submit.finished import FinishedJobs, jobs_path, key_of, record_path
+from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
 from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file
 from expander.submit.options import SubmitOptions
 from expander.submit.preflight import Preflight
@@ -413,8 +412,7 @@ class Submitter:
 
     def _job_finished(self, job: Mapping[str, Any]) -> None:
         """Have a Job collected, but not while its item is under way: a lost request would create it again."""
-        metadata = job["metadata"]
-        path = f"{jobs_path(metadata['namespace'])}/{quote(metadata['name'], safe='')}"
+        path = job_path(job)
         if path in self.workers.dispatcher.paths:
             self._finished[path] = job
         else:

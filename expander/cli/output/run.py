@@ -59,9 +59,6 @@ def forecast(manifests: Iterable[Manifest], until: str) -> None:
     out.finish()
 
 
-LAST_LINES = 5
-"""Lines of output that a summary shows of a failed Job."""
-
 MAX_OUTPUT_BYTES = 1 << 20
 """Bytes of one container's output that are printed; all of it is in its log file."""
 

@@ -13,10 +13,9 @@ from expander.base.text import counted
 from expander.cli.output.streams import MAX_ERRORS, printable
 from expander.cli.output.table import table, terminal_width, without_empty
 from expander.group.job_status import REMOVED, STATES, GroupSummary, JobStatus, group_of
-from expander.items.keys import item_columns
+from expander.items.keys import item_columns, item_text
 from expander.kube.objects import Object, uid_of
 from expander.kube.time import human, precise_time, unix
-from expander.manifests.rerun import item_text
 from expander.run.outcomes import FAILED
 
 COLUMNS: Final = (

@@ -36,11 +36,6 @@ def journal_jobs(journal: Path, namespace: str | None) -> frozenset[JobName]:
     return frozenset(name for name in names if namespace in (None, name[0]))
 
 
-def job_name(job: Object) -> JobName:
-    """The namespace and name of a Job."""
-    return job["metadata"]["namespace"], job["metadata"]["name"]
-
-
 def removed_jobs(submitted: Set[JobName], present: Set[JobName]) -> list[Object]:
     """Those ``submitted`` that are not ``present``, with nothing but their names, in the order of those."""
     missing = sorted(submitted - present, key=lambda name: (name[0], natural(name[1])))
