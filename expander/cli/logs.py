@@ -155,6 +155,7 @@ def _print(
     from expander.group.records import all_records
 
     jobs = sorted(source.jobs(), key=job_order)
+    wanted.decide(jobs)
     starts = (start for record in all_records(jobs, source.pods(jobs)) for start in wanted.starts(record))
     first = list(islice(starts, 2))
     marked = len(first) > 1 if prefixed is None else prefixed
@@ -231,6 +232,8 @@ def _save(
 
     written = size = 0
     found = False
+    if wanted.names:
+        wanted.decide(source.jobs())
     with LogFiles(folder) as files:
         for jobs in ended_jobs(source) if follow else [list(source.jobs())]:
             found = found or bool(jobs)

@@ -19,7 +19,7 @@ from expander.cli.output.table import terminal_width
 
 if TYPE_CHECKING:
     from expander.group.known.removed import JobName
-    from expander.group.names import NameSelection
+    from expander.group.names import ItemNames, NameSelection
     from expander.group.open import AnySource
     from expander.group.source import Reader
     from expander.group.table import Row
@@ -172,7 +172,6 @@ def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
 def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
     """The rows of the group as it is now that are asked for, with the columns asked for."""
     from expander.group.known.removed import removed_row
-    from expander.group.names import NameSelection
     from expander.group.open import submitted_jobs
     from expander.group.records import records
     from expander.group.results import add_outputs
@@ -180,8 +179,8 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     from expander.run.outcomes import FAILED
 
     everything, rows, found = [], [], []
-    names = NameSelection(flags["names"])
     submitted = submitted_jobs(source, wanted_of(flags))
+    names = _selection(source, flags)
     for one in records(source):
         row = record_row(one)
         everything.append(row)
@@ -206,15 +205,29 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     return shown + [removed_row(job) for job in removed if not flags["failed"]]
 
 
+def _selection(source: Reader, flags: dict[str, Any]) -> NameSelection:
+    """The items that the command names, decided by what the group has now."""
+    from expander.group.names import NameSelection
+    from expander.group.records import names_of
+
+    names = NameSelection(flags["names"])
+    if names:
+        names.decide(names_of(source.jobs()))
+    return names
+
+
 def _removed(source: Reader, unknown: Set[JobName], names: NameSelection) -> list[Object]:
     """Those ``unknown`` Jobs that are not in the cluster, and that ``names`` mean unless it is empty."""
     if not unknown:
         return []
     from expander.group.known.removed import removed_jobs
+    from expander.group.names import ItemNames
     from expander.kube.objects import namespaced_name
 
     removed = removed_jobs(unknown, {*map(namespaced_name, source.jobs())})
-    return [job for job in removed if not names or names.matches([job["metadata"]["name"]])]
+    return [
+        job for job in removed if not names or names.matches(ItemNames.of("", "", job["metadata"]["name"]))
+    ]
 
 
 def _check(names: NameSelection, flags: dict[str, Any]) -> None:
@@ -231,6 +244,7 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
 
     names = NameSelection(flags["names"])
     rows = [row for row in read_results(folder) if row["uid"] in jobs]
+    names.decide(map(_names, rows))
     rows = [row for row in rows if not flags["failed"] or row["state"] == FAILED]
     rows = [row for row in rows if not names or names.matches(_names(row))]
     for row in rows:
@@ -247,21 +261,22 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
     return sorted_by(numbered(rows), flags["sort"])
 
 
-def _names(row: Row) -> list[str]:
-    return [name for name in (row.get("key"), row["item"], row["name"]) if name]
+def _names(row: Row) -> ItemNames:
+    from expander.group.names import ItemNames
+
+    return ItemNames.of(row.get("key") or "", row["item"] or "", row["name"], row.get("index"))
 
 
 def _collect(
     source: AnySource, folder: Path, flags: dict[str, Any], failed: Callable[[ExpanderError], None]
 ) -> set[str]:
     """Fetch what is new into ``folder``, and write the tables there; the uids of the Jobs there were."""
-    from expander.group.names import NameSelection
     from expander.group.open import submitted_jobs
     from expander.group.results import collect_all, read_results, write_tables
     from expander.group.wait import ended_jobs
 
-    names = NameSelection(flags["names"])
     submitted = submitted_jobs(source, wanted_of(flags))
+    names = _selection(source, flags)
     batches = (
         ended_jobs(source)
         if flags["follow"]

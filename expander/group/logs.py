@@ -15,8 +15,8 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.group.attempts import completion_index, container_names, main_container
 from expander.group.job_status import has_ended
-from expander.group.names import NameSelection
-from expander.group.records import ItemRecord, index_record
+from expander.group.names import ItemNames, NameSelection
+from expander.group.records import ItemRecord, index_record, names_of
 from expander.group.results import file_name, remove_partial_files, write_atomically
 from expander.group.source import WHOLE_LOG, LogOptions, Reader
 from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
@@ -121,8 +121,8 @@ class ContainerRun(NamedTuple):
 class LogSelection:
     """Which logs to read, and which part of each.
 
-    ``names`` are keys, items, Jobs, ``NAME/INDEX`` or pods, or globs of these (none: all); ``failed`` only
-    items that have failed; ``containers`` by name (none: all); ``options`` say which part.
+    ``names`` are keys, items, Jobs, ``NAME/INDEX`` or pods, or globs of these (none: all), see `decide`;
+    ``failed`` only items that have failed; ``containers`` by name (none: all); ``options`` say which part.
     """
 
     names: tuple[str, ...] = ()
@@ -132,13 +132,17 @@ class LogSelection:
     _named: list[NameSelection] = field(default_factory=list, repr=False)
     _seen_containers: set[str] = field(default_factory=set, repr=False)
 
+    def decide(self, jobs: Iterable[Object]) -> None:
+        """Decide what each name means in a group with these Jobs, as `NameSelection` does."""
+        self._selection.decide(names_of(jobs))
+
     def starts(self, record: ItemRecord) -> Iterator[ContainerRun]:
         """The selected logs of an item that exist: attempts in order, init containers first."""
         if self.failed and record.state != FAILED:
             return
         whole = not self.names or self._selection.matches(record.names)
         for number, attempt in enumerate(record.attempts, 1):
-            if not whole and not self._selection.matches([attempt.name]):
+            if not whole and not self._selection.matches(ItemNames((), (), (attempt.name,))):
                 continue
             name = record.label if number == 1 else f"{record.label} #{number}"
             statuses = list(statuses_of(attempt.pod))
@@ -279,6 +283,8 @@ class LogFollower:
         self._news: set[tuple[str, int]] = set()
         """Items with changes: a Job's uid, and an index or -1."""
         self._begun: set[tuple[str, str, int]] = set()
+        self._decided = not wanted.names
+        """Whether all Jobs that there are were told, and so what names mean is decided."""
         self._stopped = threading.Event()
         self.over = threading.Event()
         self.error: BaseException | None = None
@@ -302,7 +308,10 @@ class LogFollower:
             for change in self._reader.changes(self._stopped.is_set):
                 if change is not None:
                     self._see(change)
-                if change is None or time.monotonic() - looked > MAX_BATCH_SECONDS:
+                elif not self._decided:
+                    self._wanted.decide(self._jobs.values())
+                    self._decided = True
+                if self._decided and (change is None or time.monotonic() - looked > MAX_BATCH_SECONDS):
                     self._look_at_news()
                     looked = time.monotonic()
                 if change is None and not self._open and self._is_over():
@@ -322,6 +331,8 @@ class LogFollower:
         (self._open.discard if over else self._open.add)(uid)
         if change.type == "DELETED":
             return
+        if uid not in self._jobs and self._decided:
+            self._wanted.decide([change.object])
         news = uid not in self._jobs or self._wanted.failed
         self._jobs[uid] = change.object
         if news:

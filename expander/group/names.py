@@ -1,11 +1,16 @@
-"""Items by name: those that a user names, by key, item, Job or pod or a glob of these, and their order."""
+"""Items by name: those that a user names, by key, item, Job or pod or a glob of these, and their order.
+
+A name means one thing in the whole group: the items with this key, else the Jobs of this name, else the index
+``NAME/INDEX``, else, if it has one of ``*?[`` in it, all that it matches as a glob. So an item can be named
+whatever characters its key has, and whatever other items are called.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from expander.base.regex import regex
 from expander.base.text import natural
@@ -15,31 +20,59 @@ from expander.manifests.rerun import first_created
 _GLOB: Final = regex(r"[*?[]")
 
 
+class ItemNames(NamedTuple):
+    """All that an item can be called by, in the order in which it counts."""
+
+    keys: tuple[str, ...]
+    jobs: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, key: str, item: str, job: str, index: int | None = None) -> ItemNames:
+        """The names of an item: its key and text, its Job, also as kubectl writes it, an index of these."""
+        keys = tuple(dict.fromkeys(filter(None, (key, item))))
+        parts = () if index is None else tuple(f"{name}/{index}" for name in dict.fromkeys((*keys, job)))
+        return cls(keys, (job, f"job/{job}", f"job.batch/{job}", f"jobs/{job}"), parts)
+
+
 class NameSelection:
-    """The names in ``wanted``; each of them is also a glob if it has one of ``*?[`` in it."""
+    """The items that ``wanted`` means; `decide` says what each name means, and none is a glob before that."""
 
     def __init__(self, wanted: Sequence[str]) -> None:
-        self._wanted = dict.fromkeys(wanted, False)
+        self._found = dict.fromkeys(wanted, False)
         self._globs = {text: re.compile(translate(text)) for text in wanted if _GLOB.search(text)}
+        self._meaning: dict[str, int] = {}
+        """The place in `ItemNames` of the names that are exactly those of an item."""
 
     def __bool__(self) -> bool:
-        return bool(self._wanted)
+        return bool(self._found)
 
-    def matches(self, names: Iterable[str]) -> bool:
+    def decide(self, group: Iterable[ItemNames]) -> None:
+        """Decide by the names of the whole group; what has matched before keeps its meaning."""
+        if not self:
+            return
+        for names in group:
+            for place, texts in enumerate(names):
+                for text in texts:
+                    if not self._found.get(text, True):
+                        self._meaning[text] = min(place, self._meaning.get(text, place))
+
+    def matches(self, names: ItemNames) -> bool:
         """Whether one of ``names`` is meant."""
         found = False
-        for name in names:
-            if name in self._wanted:
-                self._wanted[name] = found = True
-            for text, glob in self._globs.items():
-                if glob.match(name):
-                    self._wanted[text] = found = True
+        for place, texts in enumerate(names):
+            for text in texts:
+                if text in self._found and self._meaning.get(text, place) == place:
+                    self._found[text] = found = True
+        for text, glob in self._globs.items():
+            if text not in self._meaning and any(glob.match(name) for texts in names for name in texts):
+                self._found[text] = found = True
         return found
 
     @property
     def unknown(self) -> list[str]:
         """The wanted names that have matched nothing so far."""
-        return [name for name, found in self._wanted.items() if not found]
+        return [name for name, found in self._found.items() if not found]
 
 
 def job_order(job: Object, sort: str = "input") -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from expander.base.dataclass import dataclass
 from expander.group.attempts import Attempt, completion_index, pod_attempt, pods_by_job
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
 from expander.group.job_status import explained_jobs, job_status
+from expander.group.names import ItemNames
 from expander.group.source import Reader
 from expander.items.keys import item_columns, item_key
 from expander.kube import index_sets
@@ -139,10 +140,9 @@ class ItemRecord:
         return f"{name}/{self.index}" if self.is_part else name
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """All that it can be called by: key, item, Job, and these with the index."""
-        found = dict.fromkeys(name for name in (self.key, self.item, self.job) if name)
-        return (*found, *(() if self.index is None else (f"{name}/{self.index}" for name in found)))
+    def names(self) -> ItemNames:
+        """All that it can be called by."""
+        return ItemNames.of(self.key, self.item, self.job, self.index)
 
     @property
     def columns(self) -> Mapping[str, Any]:
@@ -161,6 +161,11 @@ def all_records(jobs: Iterable[Object], pods: Iterable[Object]) -> Iterator[Item
     owned = pods_by_job(pods)
     for job in jobs:
         yield from job_records(job, owned.get(uid_of(job), []))
+
+
+def names_of(jobs: Iterable[Object]) -> Iterator[ItemNames]:
+    """The names of all items of ``jobs``."""
+    return (record.names for record in all_records(jobs, ()))
 
 
 def job_records(

@@ -7,7 +7,7 @@ be told to run chosen indexes: each missing index gets a Job of its own, which s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -15,15 +15,13 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError, suggest
 from expander.batch.validator import Validator
 from expander.group.job_status import REMOVED
-from expander.group.names import NameSelection
-from expander.items.keys import item_key
+from expander.group.names import ItemNames, NameSelection
+from expander.group.records import job_records, names_of
 from expander.kube.objects import Object
-from expander.manifests.edits import KEY_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import (
     RETRY_OF_ANNOTATION,
     attempt_of,
-    item_at,
     remaining_indexes,
     rerun,
     rerun_index,
@@ -86,13 +84,14 @@ class RetryPlan:
     states: dict[str, int] = field(default_factory=dict)
 
 
-def plan_retry(jobs: Iterable[Object], choice: RetrySelection, removed: Sequence[Object] = ()) -> RetryPlan:
+def plan_retry(jobs: Sequence[Object], choice: RetrySelection, removed: Sequence[Object] = ()) -> RetryPlan:
     """Which of ``jobs`` run again; those ``removed`` from the cluster are refused.
 
     Raises InputError for an unknown item and UsageError for a change that does not fit a selected Job.
     """
     plan = RetryPlan()
     wanted = NameSelection(choice.items)
+    wanted.decide(names_of(jobs))
     names: list[str] = []
     parts: dict[tuple[str, str], Object] = {}
     for job in jobs:
@@ -101,7 +100,7 @@ def plan_retry(jobs: Iterable[Object], choice: RetrySelection, removed: Sequence
         state = outcome_of(job, ()).state
         plan.states[state] = plan.states.get(state, 0) + 1
         called = _names(job)
-        names += called
+        names += called.keys + called.jobs[:1]
         indexes: list[int] | None = None
         if wanted:
             indexes = _selected_indexes(job, called, wanted)
@@ -136,15 +135,10 @@ def _refuse_removed(
     plan.states[REMOVED] = len(removed)
     names = [str(job["metadata"]["name"]) for job in removed]
     for job, name in zip(removed, names, strict=True):
-        if wanted.matches(_with_kinds([name])) if wanted else choice.everything:
+        if wanted.matches(ItemNames.of("", "", name)) if wanted else choice.everything:
             words = f"{MESSAGE}; submit it again to run it again"
             plan.skipped.append(Skipped(job, "refused", REASON, words))
     return names
-
-
-def _with_kinds(names: Sequence[str]) -> Iterator[str]:
-    """Each name also as kubectl writes it."""
-    return (prefix + name for name in names for prefix in ("", "job/", "job.batch/", "jobs/"))
 
 
 def _may_replace(plan: RetryPlan, job: Object, choice: RetrySelection) -> bool:
@@ -183,25 +177,19 @@ def _split_obsolete(plan: RetryPlan) -> None:
     plan.candidates = kept
 
 
-def _names(job: Object) -> list[str]:
+def _names(job: Object) -> ItemNames:
     told = outcome_of(job, ())
-    return [name for name in dict.fromkeys((told.name, told.key, told.item)) if name]
+    return ItemNames.of(told.key, told.item, told.name)
 
 
-def _selected_indexes(job: Object, names: Sequence[str], wanted: NameSelection) -> list[int] | None:
+def _selected_indexes(job: Object, names: ItemNames, wanted: NameSelection) -> list[int] | None:
     """The selected indexes of ``job``, empty for the whole Job; None if it is not selected."""
-    if wanted.matches(_with_kinds(names)):
+    if wanted.matches(names):
         return []
     if job["spec"].get("completionMode") != "Indexed":
         return None
-    notes = job["metadata"].get("annotations") or {}
-    columns = notes.get(KEY_ANNOTATION, "")
-    found = []
-    for index in range(job["spec"].get("completions") or 0):
-        item = item_at(notes, index) or ""
-        own = [f"{name}/{index}" for name in names] + ([item, item_key(item, columns)] if item else [])
-        if wanted.matches(own):
-            found.append(index)
+    parts = ((part.index, part.names._replace(jobs=())) for part in job_records(job, ()))
+    found = [index for index, names in parts if index is not None and wanted.matches(names)]
     return found or None
 
 

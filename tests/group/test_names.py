@@ -1,6 +1,6 @@
 """Items by name, their order, and their times."""
 
-from expander.group.names import NameSelection, job_order
+from expander.group.names import ItemNames, NameSelection, job_order
 from expander.group.records import records
 from expander.group.table import numbered, record_row, sorted_by
 from expander.kube.generated_names import created_at, new_uid
@@ -11,15 +11,49 @@ from tests.group.fakes import BEGIN, FakeReader, job, pod
 
 def test_names_and_globs_are_matched_and_those_that_match_nothing_are_told() -> None:
     names = NameSelection(["a", "frame-1*", "[odd]", "none"])
-    assert [
-        each for each in ("a", "b", "frame-1", "frame-12", "frame-2", "[odd]") if names.matches([each])
-    ] == [
-        "a",
-        "frame-1",
-        "frame-12",
-        "[odd]",
-    ]
+    group = [ItemNames((key,)) for key in ("a", "b", "o", "frame-1", "frame-12", "frame-2", "[odd]")]
+    names.decide(group)
+    assert [each.keys[0] for each in group if names.matches(each)] == ["a", "frame-1", "frame-12", "[odd]"]
     assert names.unknown == ["none"]
+
+
+def test_a_name_means_a_key_before_a_job_before_an_index_before_a_glob() -> None:
+    group = [
+        ItemNames.of("frame-*", "frame-*", "j-1"),
+        ItemNames.of("frame-1", "frame-1", "j-2"),
+        ItemNames.of("j-1", "j-1", "j-3"),
+        ItemNames.of("x", "x", "w", 0),
+        ItemNames.of("w/0", "w/0", "j-4"),
+        ItemNames.of("job/j-2", "job/j-2", "j-5"),
+    ]
+
+    def meant(wanted: str) -> list[int]:
+        names = NameSelection([wanted])
+        names.decide(group)
+        found = [number for number, each in enumerate(group) if names.matches(each)]
+        assert names.unknown == []
+        return found
+
+    assert [meant(name) for name in ("frame-*", "j-1", "j-2", "w/0", "x/0", "job/j-2", "job/j-3")] == [
+        [0],
+        [2],
+        [1],
+        [4],
+        [3],
+        [5],
+        [2],
+    ]
+    assert meant("frame-?") == [0, 1]
+    assert meant("*") == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_name_that_has_matched_keeps_its_meaning_when_the_group_grows() -> None:
+    names = NameSelection(["a*"])
+    names.decide([ItemNames(("ab",))])
+    assert names.matches(ItemNames(("ab",)))
+    names.decide([ItemNames(("a*",))])
+    assert names.matches(ItemNames(("a*",)))
+    assert names.matches(ItemNames(("ac",)))
 
 
 def test_jobs_come_in_the_order_they_were_created_and_a_retry_keeps_its_place() -> None:
@@ -78,4 +112,8 @@ def test_the_items_of_an_indexed_job_have_keys_and_other_indexes_the_name_of_the
     }
     found = list(records(FakeReader([part], [])))
     assert [one.label for one in found] == ["a", "b"]
-    assert {"b", "w/1", "b/1"} <= set(found[1].names)
+    assert found[1].names == (
+        ("b", '{"w":1,"n":"b"}'),
+        ItemNames.of("", "", "w").jobs,
+        ("b/1", '{"w":1,"n":"b"}/1', "w/1"),
+    )
