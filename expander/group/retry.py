@@ -18,13 +18,12 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, SourceLocation
 from expander.group.bookkeeping import PENDING_FILE, PendingRetries
 from expander.group.collected import CollectedSource
-from expander.group.retry_plan import RetryCandidate, RetryPlan, manifest_of
+from expander.group.retry_plan import RetryCandidate, RetryPlan, change, manifest_of
 from expander.group.saved_logs import save_logs
 from expander.group.source import Reader
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import RETRIED_ANNOTATION, Successor, attempt_of, with_retried
-from expander.manifests.set_field import set_field
 
 if TYPE_CHECKING:
     from expander.group.cluster_writer import ClusterWriter
@@ -115,8 +114,7 @@ class ClusterRetry:
 
     def _manifests(self, plan: RetryPlan, changes: Changes, pending: PendingRetries) -> Iterator[Manifest]:
         for tree, uid in pending.entries():
-            for key, value in changes:
-                set_field(tree, key, value)
+            change(tree, changes)
             yield self._successor(tree, uid)
         rest = iter([candidate for candidate in plan.candidates if candidate.key not in self._attempts])
         while portion := [*islice(rest, JOBS_PER_PORTION)]:

@@ -20,8 +20,10 @@ from expander.group.records import job_records, names_of
 from expander.kube.objects import Object
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import (
+    ORIGIN_ANNOTATION,
     RETRY_OF_ANNOTATION,
     attempt_of,
+    digest,
     remaining_indexes,
     rerun,
     rerun_index,
@@ -204,11 +206,14 @@ def _add_candidates(plan: RetryPlan, job: Object, indexes: list[int] | None, cho
         words = "each missing index has a Job of its own"
         plan.skipped.append(Skipped(job, "unchanged", "IndexesRetried", words))
     for candidate in made:
-        _change(candidate.tree, choice.changes)
+        change(candidate.tree, choice.changes)
     plan.candidates += made
 
 
-def _change(tree: Any, changes: Sequence[tuple[str, str]]) -> None:
+def change(tree: dict[str, Any], changes: Sequence[tuple[str, str]]) -> None:
+    """Set fields of a Job, which then tells what it began as. Raises UsageError for one that does not fit."""
+    if changes:
+        tree["metadata"]["annotations"].setdefault(ORIGIN_ANNOTATION, digest(tree))
     for key, value in changes:
         try:
             set_field(tree, key, value)

@@ -205,6 +205,18 @@ def rerun(job: Object) -> Tree:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
+OVERRIDDEN: Final = "{} changed by `retry --with` or a policy: the edited template replaces the changes"
+
+
+def rerun_changed(job: Object) -> Tree | None:
+    """`rerun` of a Job that `retry --with` or a policy changed, with these changes; None for any other."""
+    if ORIGIN_ANNOTATION not in (job["metadata"].get("annotations") or {}):
+        return None
+    tree = rerun(job)
+    tree["metadata"]["annotations"].pop(RETRIES_ANNOTATION, None)
+    return tree
+
+
 def retried_index(job: Object) -> int | None:
     """The index that `rerun_index` made ``job`` for; None for any other Job."""
     if RETRY_OF_ANNOTATION not in (job["metadata"].get("annotations") or {}):
@@ -227,7 +239,7 @@ def rerun_index(job: Object, index: int) -> Tree:
     notes[RETRY_OF_ANNOTATION] = name
     if own := item_at(notes, index):
         notes[ITEM_ANNOTATION] = own
-    for key in (ITEMS_ANNOTATION, COUNT_ANNOTATION):
+    for key in (ITEMS_ANNOTATION, COUNT_ANNOTATION, ORIGIN_ANNOTATION, RETRIES_ANNOTATION):
         notes.pop(key, None)
     limit = spec.get("backoffLimitPerIndex")
     for field in _OF_INDEXED:

@@ -24,9 +24,11 @@ from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import (
     ATTEMPT_ANNOTATION,
     ITEMS_ANNOTATION,
+    OVERRIDDEN,
     RETRIED_ANNOTATION,
     attempt_of,
     remaining_indexes,
+    rerun_changed,
     rerun_index,
     retried_indexes,
     with_retried,
@@ -54,6 +56,8 @@ class RerunCounts:
     changed: int = 0
     """Those run again whose manifest has changed."""
     new: int = 0
+    overridden: int = 0
+    """Those of them that `retry --with` or a policy had changed."""
     gone: int = 0
     """Jobs that had ended and were deleted for it."""
 
@@ -124,6 +128,8 @@ class EarlierRun:
             )
         if again or failed or counts.outdated:
             yield ", ".join([*parts, *([f"{counts.new:,} new"] if counts.new else [])])
+        if counts.overridden:
+            yield OVERRIDDEN.format(counted(counts.overridden, "Job"))
         if absent := sum(self.left.values()):
             yield (
                 f"{counted(absent, 'Job')} of an earlier run not in this input, left alone: "
@@ -195,9 +201,14 @@ class EarlierRun:
         self.counts.gone += kind == "Job" and job_state(there) in FINISHED
         self._executor.delete(kind, metadata["namespace"], metadata["name"])
 
-    def _replaced(self, there: Object, manifest: Manifest) -> list[Settled]:
+    def _replaced(self, there: dict[str, Any], manifest: Manifest) -> list[Settled]:
         """Delete ``there``; the manifest for its place, as the next attempt if the Job had begun."""
         metadata, kind = there["metadata"], there["kind"]
+        if kind == "Job" and (tree := rerun_changed(there)) is not None:
+            if is_unchanged(manifest.tree, there, metadata["namespace"]):
+                manifest = Manifest(tree, manifest.where, manifest.item)
+            else:
+                self.counts.overridden += 1
         if kind == "Job" and there.get("status"):
             manifest = _next_attempt(manifest, attempt_of(there) + 1)
         self._delete(there)

@@ -17,7 +17,7 @@ from expander.client.client import MAX_FOREIGN_ERRORS
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import Response
 from expander.manifests.edits import DIGEST_ANNOTATION
-from expander.manifests.rerun import ATTEMPT_ANNOTATION, attempt_of, remaining_indexes
+from expander.manifests.rerun import ATTEMPT_ANNOTATION, attempt_of, remaining_indexes, rerun_changed
 from expander.manifests.rerun_choice import FAILED, SUCCEEDED, runs_again
 from expander.submit.options import SubmitOptions
 from expander.submit.quota_gate import Excess, parse_excess
@@ -90,8 +90,9 @@ class Delivery:
     that it was looked for and did not exist; ``if_absent`` is what is done when a look finds that it does
     not exist. ``known_version`` is the resourceVersion when the group was listed, for server-side apply;
     ``found`` is the object that has the name, ``uid`` that of the one that is to be deleted, ``attempt`` the
-    number of this attempt. ``anew`` says that a Job of an earlier submission is made anew, ``ended`` that
-    it is a Job that has finished, ``released`` that it was held for quota and is tried again.
+    number of this attempt, and ``tree`` what is created if that is not the manifest. ``anew`` says that a
+    Job of an earlier submission is made anew, ``ended`` that it is a Job that has finished, ``released`` that
+    it was held for quota and is tried again.
     """
 
     prepared: PreparedRequest
@@ -107,6 +108,7 @@ class Delivery:
     found: Mapping[str, Any] | None = None
     uid: str = ""
     attempt: int = 1
+    tree: Mapping[str, Any] | None = None
     anew: bool = False
     ended: bool = False
     released: bool = False
@@ -161,6 +163,8 @@ def next_request(delivery: Delivery, options: SubmitOptions) -> Request:
 
 def _body(delivery: Delivery) -> bytes:
     """The object, with the number of the attempt when it is not the first."""
+    if delivery.tree is not None:
+        return encode(delivery.tree)
     if delivery.attempt == 1:
         return delivery.prepared.body
     tree = decode_object(delivery.prepared.body) or {}
@@ -402,6 +406,7 @@ def _of_earlier_submission(
         return Finished("exists", "IndexesComplete", words, passed=False)
     delivery.uid, delivery.anew = found["metadata"]["uid"], True
     delivery.attempt = attempt_of(found) + (bool(state) or has_begun(found))
+    delivery.tree = None if changed else rerun_changed(found)
     delivery.found, delivery.stage = found, "delete"
     return Finished("created", "DryRun") if options.is_server_dry_run else Continue()
 

@@ -124,7 +124,8 @@ class RequestBuilder:
 
     ``namespace`` is for objects that name none; ``queue`` hands what Kueue manages to that LocalQueue,
     suspended. A generateName becomes a name from the digest, since a name that the server generates cannot be
-    looked for after a lost response; equal manifests are told apart by their order.
+    looked for after a lost response; equal manifests are told apart by their order. A later attempt keeps the
+    digest of the manifest that its Job was first created from: it stands for the same item.
     """
 
     namespace: str
@@ -143,7 +144,9 @@ class RequestBuilder:
             assign_queue(tree, self.queue)
         labels = metadata.get("labels") or {}
         annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != DIGEST_ANNOTATION}
-        digest = object_digest(_without_key(tree, annotations))
+        digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
+        if digest is None or not isinstance(manifest, Successor):
+            digest = object_digest(_without_key(tree, annotations))
         name = metadata.get("name") or self._name(metadata.get("generateName"), digest, manifest)
         metadata["name"] = name
         metadata["annotations"] = {**annotations, DIGEST_ANNOTATION: digest}

@@ -26,6 +26,7 @@ from expander.client.transport import Transport
 from expander.kube.api_resource import api_path
 from expander.kube.scheme import plural_of
 from expander.manifests.manifest import Manifest
+from expander.manifests.rerun import rerun_changed
 from expander.manifests.rerun_choice import FAILED, runs_again
 from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
@@ -145,7 +146,9 @@ class Submitter:
     ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people;
     ``collector`` collects finished Jobs when the options say to delete them; ``on_replaced`` gets Jobs of an
     earlier submission before they are made anew. ``is_fed`` says that all
-    manifests were read, ``group`` is the group of the first. Raises InputError when no cluster is configured.
+    manifests were read, ``group`` is the group of the first; ``overridden`` counts Jobs that `retry --with`
+    or a policy had changed, and that a changed template replaced. Raises InputError when no cluster is
+    configured.
     """
 
     def __init__(
@@ -177,6 +180,7 @@ class Submitter:
         self._finished: dict[str, Mapping[str, Any]] = {}
         self.is_fed = False
         self.group = ""
+        self.overridden = 0
 
     @property
     def server(self) -> str:
@@ -342,6 +346,8 @@ class Submitter:
 
     def _replacing(self, delivery: Delivery) -> None:
         """A Job is about to be deleted and made anew."""
+        if delivery.anew and delivery.tree is None and delivery.found is not None:
+            self.overridden += rerun_changed(delivery.found) is not None
         if self._journal is not None:
             self._journal.add(delivery.prepared.key, REPLACED)
             self._journal.sync()

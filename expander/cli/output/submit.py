@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.text import counted, plural
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
+from expander.manifests.rerun import OVERRIDDEN
 from expander.submit.delivery import KEPT, RERUN
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class SubmitReport:
             say(f"{self._kept:,} Complete kept of an earlier template (--rerun changed runs {them} again)")
         if self._again:
             say(f"{counted(self._again, 'Job')} run again")
+        if submit is not None and submit.overridden:
+            say(OVERRIDDEN.format(counted(submit.overridden, "Job")))
         if failed_pods:
             jobs, why = counted(len(failed_pods), "Job"), failed_pods[-1][2]
             say(f"{jobs} created without pods, which are refused: {why}")
