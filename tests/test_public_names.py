@@ -20,7 +20,7 @@ from expander.submit.options import SubmitOptions
 NAMES = """
 AdmissionError BatchOptions BatchRequest BrokerError ClosedPipe ClusterError CommandOptions ContentChanged ExpanderError Finding
 FolderInUse InputError Item ItemError JobOutcome JobResult LogFile Manifest NotFound OutputError Plan PlannedObject Problem Reason
-RunResult Shape SourceLocation StateNotFound StatusError SubmitKeywords SubmitOptions SubmitResult TemplateFile
+RunResult Shape SourceLocation StateNotFound StateUnreadable StatusError SubmitKeywords SubmitOptions SubmitResult TemplateFile
 Unreachable UsageError YamlError __version__ command_template expand plan run submit validate
 """.split()
 
@@ -40,6 +40,7 @@ ExpanderError            2
 ├── NotFound             2
 ├── StateNotFound        2
 ├── FolderInUse          2
+├── StateUnreadable      2
 └── BrokerError          2
 """
 

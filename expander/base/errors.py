@@ -15,6 +15,7 @@
     ├── NotFound             2   the local API server has no such object
     ├── StateNotFound        2   a folder has no state of a run
     ├── FolderInUse          2   another expander runs with the state folder
+    ├── StateUnreadable      2   the state of a run is damaged, or of another version of expander
     └── BrokerError          2   the broker of a work queue cannot be used
 
 An error holds `Problem` values: all that is wrong with one input, not only the first thing.
@@ -23,6 +24,7 @@ An error holds `Problem` values: all that is wrong with one input, not only the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from expander.base.dataclass import dataclass
@@ -178,6 +180,14 @@ class StateNotFound(ExpanderError):
 
 class FolderInUse(ExpanderError):
     """Another expander runs with this state folder."""
+
+
+class StateUnreadable(ExpanderError):
+    """The state of local runs in ``folder`` is damaged, or another version of expander wrote it."""
+
+    def __init__(self, message: str, folder: Path, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.folder = folder
 
 
 class BrokerError(ExpanderError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.base.errors import ExpanderError, UsageError
+from expander.base.errors import ExpanderError, StateUnreadable, UsageError
 from expander.base.text import counted
 from expander.cli.help import Page
 from expander.cli.options.group import group_options, last_used, wanted_of
@@ -21,7 +21,7 @@ from expander.cli.output.streams import Output, printable, say
 
 if TYPE_CHECKING:
     from expander.group.bookkeeping import AnyWriter
-    from expander.group.cleanup import CleanupPlan, Target
+    from expander.group.cleanup import CleanupFilters, CleanupPlan, Target
     from expander.group.open import AnySource, GroupSelector
 
 EXAMPLES = """
@@ -61,11 +61,11 @@ def command(**flags: Any) -> int:
 
     That is CronJobs, ConfigMaps, Secrets and Services; nothing without the label is touched. With
     --finished, --failed or --older-than only such Jobs are deleted, and the other objects once no Job is
-    left that may need them. For local runs, state and logs are deleted. The equivalent kubectl commands are
-    printed to standard error.
+    left that may need them. For local runs, state and logs are deleted, even if the state is damaged. The
+    equivalent kubectl commands are printed to standard error.
     """
     from expander.group import cleanup
-    from expander.group.bookkeeping import open_writer
+    from expander.group.local_source import LocalSource
     from expander.group.open import open_source
 
     _name_group(flags)
@@ -74,6 +74,20 @@ def command(**flags: Any) -> int:
         raise UsageError("an empty selector matches every Job: specify --group NAME or -l SELECTOR")
     source = open_source(wanted, awaited=True, collected=False)
     filters = cleanup.CleanupFilters(flags["finished"], flags["failed"], flags["older_than"])
+    try:
+        return _clean(source, wanted, filters, flags)
+    except StateUnreadable as error:
+        shared = isinstance(source, LocalSource) and source.folders.is_shared
+        if filters or shared or (wanted.selector, wanted.namespace) != (None, None):
+            raise
+        return _remove_unreadable(error, flags)
+
+
+def _clean(source: AnySource, wanted: GroupSelector, filters: CleanupFilters, flags: dict[str, Any]) -> int:
+    """Plan, ask, and delete; gives the exit code."""
+    from expander.group import cleanup
+    from expander.group.bookkeeping import open_writer
+
     with open_writer(source) as writer:
         plan = cleanup.plan_cleanup(source, writer, filters, time.time())
         report = _Report(plan, as_json=flags["output"] == "json")
@@ -113,6 +127,29 @@ def _name_group(flags: dict[str, Any]) -> None:
         raise UsageError("nothing was deleted", hint="specify --group NAME or -l SELECTOR")
 
 
+def _remove_unreadable(error: StateUnreadable, flags: dict[str, Any]) -> int:
+    """Remove the folder of a local group whose state is damaged; gives the exit code."""
+    from expander.group.bookkeeping import RETRIES_FOLDER
+    from expander.group.local_writer import remove_unreadable
+
+    folder = error.folder
+    say(f"warning: {error.problems[0].message}")
+    if flags["dry_run"]:
+        say(f"{folder} would be removed")
+        return 0
+    words = f"how the Jobs of group {folder.name} ended is not known"
+    if not flags["yes"] and not sys.stdin.isatty():
+        raise UsageError(f"{words}; nothing was deleted", hint="--yes deletes the group with its logs")
+    if not flags["yes"] and not click.confirm(f"{words}. Delete the group with its logs?", err=True):
+        say("nothing was deleted")
+        return 1
+    remove_unreadable(folder, folder.parent / RETRIES_FOLDER)
+    if flags["output"] == "json":
+        click.echo(json.dumps({"summary": {}}))
+    say(f"removed {folder}")
+    return 0
+
+
 def _delete(
     plan: CleanupPlan,
     report: _Report,
@@ -137,9 +174,9 @@ def _delete(
         except ExpanderError as error:
             failed = error
         folders = writer.drop_empty()
-        if plan.whole and failed is None:
-            forget_delivered(source, wanted, ((job.namespace, job.name) for job in plan.jobs))
     report.end(counts)
+    if plan.whole and failed is None:
+        forget_delivered(source, wanted, ((job.namespace, job.name) for job in plan.jobs))
     if plan.whole and counts["Job"] > len(plan.jobs):
         say(f"{counted(counts['Job'] - len(plan.jobs), 'Job')} among them created during the cleanup")
     for folder in folders:

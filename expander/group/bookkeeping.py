@@ -124,6 +124,7 @@ def open_writer(source: AnySource) -> Iterator[AnyWriter]:
         from expander.group.local_writer import LocalWriter
 
         folders = source.folders
+        folders.check()
         with LocalWriter(folders.found(), source.selection, folders.root / RETRIES_FOLDER) as local:
             yield local
         return

@@ -17,13 +17,13 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any, Final
 
-from expander.base.errors import ExpanderError, StateNotFound
+from expander.base.errors import StateNotFound, StateUnreadable
 from expander.group.attempts import container_names
 from expander.group.diagnosis import ENDED_PHASES
 from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, objects
-from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, decode, other_layout
+from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, decode, other_layout, reading
 from expander.local.store.events import EventRecord, EventStore
 
 if TYPE_CHECKING:
@@ -70,6 +70,14 @@ class GroupFolders:
         names = self.known() if self.group is None else [self.group]
         return [self.root / name for name in names if (self.root / name / STATE_FILE).exists()]
 
+    def check(self) -> None:
+        """Raise StateUnreadable when the folder of the group has lost its state file."""
+        folder = self.root / (self.group or "")
+        left = (folder / "runs").is_dir() and (folder / "lock").exists()
+        if self.group is not None and left and not self.is_shared and not (folder / STATE_FILE).exists():
+            words = "`expander cleanup` deletes what is left"
+            raise StateUnreadable(f"{folder / STATE_FILE} is missing", folder, words)
+
     def known(self) -> list[str]:
         """The groups that have a folder, by name. Names with a leading ``_`` are not groups."""
         if not self.root.is_dir():
@@ -81,18 +89,20 @@ class GroupFolders:
 class StateReader:
     """Reads a state folder, also while an executor uses it.
 
-    Use it as a context manager, or `close` it. Raises ExpanderError when the file cannot be read.
+    Use it as a context manager, or `close` it. Raises StateUnreadable when the file is damaged or of another
+    version, another ExpanderError when it cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
-        path = folder / STATE_FILE
+        self._path = path = folder / STATE_FILE
         self.folder = folder
-        try:
-            self.database, layout = _connect(path)
-        except sqlite3.Error as error:
-            if not path.exists():
-                raise StateNotFound(f"no state in {folder}") from None
-            raise ExpanderError(f"{path} cannot be read: {error}") from error
+        with reading(path):
+            try:
+                self.database, layout = _connect(path)
+            except sqlite3.OperationalError:
+                if not path.exists():
+                    raise StateNotFound(f"no state in {folder}") from None
+                raise
         if layout != LAYOUT:
             self.database.close()
             if layout == 0:
@@ -101,41 +111,48 @@ class StateReader:
 
     def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
         """The objects of a kind by namespace and name."""
-        for _, data in objects.listed(self.database, kind, namespace):
-            yield decode(data)
+        with reading(self._path):
+            for _, data in objects.listed(self.database, kind, namespace):
+                yield decode(data)
 
     def by_uid(self, uid: str) -> Object | None:
         """The object with that uid, or None."""
-        return objects.identified(self.database, uid)
+        with reading(self._path):
+            return objects.identified(self.database, uid)
 
     def owned(self, uids: Iterable[str]) -> Iterator[Object]:
         """The objects whose first owner is one of these, oldest first for each."""
-        for uid in uids:
-            for _, data in objects.owned(self.database, uid):
-                yield decode(data)
+        with reading(self._path):
+            for uid in uids:
+                for _, data in objects.owned(self.database, uid):
+                    yield decode(data)
 
     def deleted_pods(self, uids: Iterable[str]) -> Iterator[Object]:
         """The pods of these Jobs that were deleted before their Job."""
-        traced = deleted_pods.deleted_pod_owners(self.database)
-        for uid in uids:
-            if uid in traced:
-                yield from deleted_pods.deleted_pods(self.database, uid)
+        with reading(self._path):
+            traced = deleted_pods.deleted_pod_owners(self.database)
+            for uid in uids:
+                if uid in traced:
+                    yield from deleted_pods.deleted_pods(self.database, uid)
 
     def jobs_with_pods(self, namespace: str | None) -> Iterator[tuple[Object, list[Object]]]:
         """Each Job with its pods, those that were deleted before it first."""
-        traced = deleted_pods.deleted_pod_owners(self.database)
-        rows = objects.listed_with_pods(self.database, namespace)
-        for uid, same in groupby(rows, itemgetter(0)):
-            pods: list[Object] = list(deleted_pods.deleted_pods(self.database, uid)) if uid in traced else []
-            job = b""
-            for _, job, pod in same:  # noqa: B007
-                if pod is not None:
-                    pods.append(decode(pod))
-            yield decode(job), pods
+        with reading(self._path):
+            traced = deleted_pods.deleted_pod_owners(self.database)
+            rows = objects.listed_with_pods(self.database, namespace)
+            for uid, same in groupby(rows, itemgetter(0)):
+                gone = deleted_pods.deleted_pods(self.database, uid) if uid in traced else ()
+                pods: list[Object] = list(gone)
+                job = b""
+                for _, job, pod in same:  # noqa: B007
+                    if pod is not None:
+                        pods.append(decode(pod))
+                yield decode(job), pods
 
     def events(self, namespace: str | None) -> Iterator[EventRecord]:
         """The recorded events, oldest first."""
-        return EventStore(self.database).of(namespace)
+        with reading(self._path):
+            yield from EventStore(self.database).of(namespace)
 
     def close(self) -> None:
         """Close the file."""
@@ -230,14 +247,18 @@ class _FolderPoller:
             for kind in self._kinds:
                 yield from (self._gone(kind, row) for row in list(self._known[kind]))
             return
-        (seen,) = self._state.database.execute("PRAGMA data_version").fetchone()
+        with reading(self._folder / STATE_FILE):
+            yield from self._changes(self._state)
+
+    def _changes(self, state: StateReader) -> Iterator[Change]:
+        database = state.database
+        (seen,) = database.execute("PRAGMA data_version").fetchone()
         if seen == self._seen:
             return
         self._seen = seen
-        database = self._state.database
         database.execute("BEGIN")  # one picture of all kinds
         try:
-            schedules = self._schedules(self._state)
+            schedules = self._schedules(state)
             news = [(kind, *self._news(database, kind)) for kind in self._kinds]
         finally:
             database.execute("COMMIT")

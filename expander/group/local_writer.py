@@ -9,7 +9,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,7 +20,9 @@ from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import COMPANION_KINDS
 from expander.local.kubelet.pod_files import PodFolders, remove_tree
 from expander.local.state import StateFolder
+from expander.local.store.database import reading
 from expander.local.store.objects import ObjectStore
+from expander.run.run import remove_state
 
 
 class LocalWriter:
@@ -49,10 +51,12 @@ class LocalWriter:
         """Delete each of the objects; yields those that are gone now."""
         for obj in objects:
             for home in self._homes:
-                home.remove(obj["metadata"]["uid"])
+                with home.reading():
+                    home.remove(obj["metadata"]["uid"])
             yield obj
         for home in self._homes:
-            home.store.commit()
+            with home.reading():
+                home.store.commit()
 
     def delete_all(self, kind: str, selection: Selection, *, propagation: str = "Background") -> int:
         """Delete every selected object of ``kind``; returns how many there were."""
@@ -88,9 +92,10 @@ class LocalWriter:
     def _found(self, kind: str, selection: Selection) -> Iterator[Object]:
         wanted = selectors.parse(selection.selector)
         for home in self._homes:
-            for obj in home.store.of_kind(kind, selection.namespace):
-                if wanted.matches(obj["metadata"].get("labels")):
-                    yield obj
+            with home.reading():
+                for obj in home.store.of_kind(kind, selection.namespace):
+                    if wanted.matches(obj["metadata"].get("labels")):
+                        yield obj
 
     def __enter__(self) -> Self:
         return self
@@ -101,13 +106,25 @@ class LocalWriter:
         self.close()
 
 
+def remove_unreadable(folder: Path, retries: Path) -> None:
+    """Remove the folder of a group whose state cannot be read, with what ``retries`` have of the group.
+
+    Raises ExpanderError while another process uses it, OSError when it cannot be removed.
+    """
+    remove_state(folder)
+    remove_tree(str(retries / folder.name))
+
+
 class _StateFolder:
     """One state folder, locked."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._state = StateFolder(folder)
-        self.store = ObjectStore(self._state.database)
+        self.reading = partial(reading, folder / STATE_FILE)
+        """Meanwhile the state is read; see `store.database.reading`."""
+        with self._state.opening():
+            self.store = ObjectStore(self._state.database)
         self._folders = PodFolders(folder)
 
     @cached_property
@@ -116,7 +133,8 @@ class _StateFolder:
 
     @property
     def is_empty(self) -> bool:
-        return not any(next(self.store.states(kind), None) for kind in ("Job", "CronJob", "Pod"))
+        with self.reading():
+            return not any(next(self.store.states(kind), None) for kind in ("Job", "CronJob", "Pod"))
 
     def remove_all(self, kind: str) -> int:
         """Remove every object of a kind in one statement; returns how many there were.
@@ -124,13 +142,14 @@ class _StateFolder:
         Logs stay until the folder goes, which `drop_empty` sees to.
         """
         database = self._state.database
-        if kind == "Pod":
-            rows = database.execute("SELECT namespace, name, uid FROM objects WHERE kind='Pod'")
-            for namespace, name, uid in rows:
-                metadata = {"namespace": namespace, "name": name, "uid": uid}
-                self._folders.of({"metadata": metadata}).remove_volumes()
-        count = database.execute("DELETE FROM objects WHERE kind=?", (kind,)).rowcount
-        self.store.commit()
+        with self.reading():
+            if kind == "Pod":
+                rows = database.execute("SELECT namespace, name, uid FROM objects WHERE kind='Pod'")
+                for namespace, name, uid in rows:
+                    metadata = {"namespace": namespace, "name": name, "uid": uid}
+                    self._folders.of({"metadata": metadata}).remove_volumes()
+            count = database.execute("DELETE FROM objects WHERE kind=?", (kind,)).rowcount
+            self.store.commit()
         return count
 
     def remove(self, uid: str) -> None:

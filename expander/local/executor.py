@@ -35,7 +35,7 @@ from expander.local.runtime.select import provides_image, select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient
 from expander.local.scheduler import MAX_PODS, Scheduler
 from expander.local.state import StateFolder
-from expander.local.store.database import Object
+from expander.local.store.database import Object, reading
 from expander.local.waiting import WAITING_SECONDS, Waiting, WaitingReporter, failure_reason
 
 log = Log("local")
@@ -103,14 +103,15 @@ class Executor(ApiOperations):
         node = _node(cpus, memory)
         scheduler = _scheduler(node, jobs, shared)
         self.note = _note(self.note, scheduler.bound, jobs, cpus)
-        control = ControlPlane(
-            self._state.database,
-            scheduler,
-            node=node.name,
-            backoff_base=backoff_base,
-            history=history,
-            shared=shared,
-        )
+        with self._state.opening():
+            control = ControlPlane(
+                self._state.database,
+                scheduler,
+                node=node.name,
+                backoff_base=backoff_base,
+                history=history,
+                shared=shared,
+            )
         super().__init__(control, clock)
 
         def kubelet(supervisor: SupervisorClient | recovery.ReplayRuntime) -> Kubelet:
@@ -130,7 +131,8 @@ class Executor(ApiOperations):
             )
 
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
-        self._take_up(chosen, kubelet, hold, shared)
+        with self._state.opening():
+            self._take_up(chosen, kubelet, hold, shared)
 
     def _take_up(
         self,
@@ -336,7 +338,10 @@ class Executor(ApiOperations):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        with reading(self._state.folder / "state.db"):
+            self.close()
+            if error is not None:
+                raise error
 
 
 def was_cut_short(status: Object) -> bool:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from expander.base.errors import ExpanderError
 from expander.base.state_dir import make_private
-from expander.local.store.database import open_database
+from expander.local.store.database import open_database, reading
 
 
 class StateFolder:
@@ -36,7 +38,24 @@ class StateFolder:
             raise _in_use(folder, holder) from error
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, str(os.getpid()).encode(), 0)
-        self.database: sqlite3.Connection = open_database(folder / "state.db")
+        try:
+            self.database: sqlite3.Connection = open_database(folder / "state.db")
+        except ExpanderError:
+            os.close(self._lock)
+            raise
+
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Meanwhile what is in the folder is taken up; the folder is given back when that fails.
+
+        Raises StateUnreadable when it is damaged.
+        """
+        try:
+            with reading(self.folder / "state.db"):
+                yield
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give the folder back."""

@@ -347,8 +347,11 @@ def remove_state(folder: Path) -> None:
     """Remove the state of a group, even if it is damaged. Raises ExpanderError while an executor uses it."""
     import shutil
 
+    from expander.local.kubelet.pod_files import remove_tree
     from expander.local.state import refuse_in_use
 
     if folder.exists():
         refuse_in_use(folder)
-        shutil.rmtree(folder)
+        remove_tree(str(folder))
+        if folder.exists():
+            shutil.rmtree(folder)  # says why it cannot

@@ -3,8 +3,10 @@
 import json
 import shlex
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +298,36 @@ def test_nothing_stays_of_retries_or_of_a_cleanup_that_was_killed(
     assert run("cleanup", *where).code == 0
     assert not (folder / "here").exists()
     assert not (folder / "_retry" / "here").exists()
+
+
+def damage(path: Path, kind: str) -> None:
+    """Do to a state file what only a broken disk or another version does."""
+    data = path.read_bytes()
+    if kind == "layout":
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA user_version=99")
+    elif kind == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(data[:4096] + b"\xab" * (len(data) - 4096))
+
+
+def test_a_local_group_goes_even_if_its_state_is_damaged_when_somebody_says_so(tmp_path: Path) -> None:
+    state, whole = run_locally(tmp_path, LOCAL), tmp_path / "whole"
+    state.rename(whole)
+    where = ["--group", "here", "--state", str(state)]
+    for kind in ("pages", "layout", "missing"):
+        shutil.copytree(whole, state)
+        damage(state / "here" / "state.db", kind)
+        if kind == "pages":
+            answer = run("results", *where)
+            assert (answer.code, answer.out) == (2, "")
+            assert answer.err.startswith(f"error: {state / 'here' / 'state.db'} cannot be read: ")
+            assert run("cleanup", *where).code == 2
+            assert (state / "here").exists()
+        answer = run("cleanup", *where, "--yes")
+        assert (answer.code, answer.err.splitlines()[-1]) == (0, f"removed {state / 'here'}")
+        shutil.rmtree(state)
 
 
 def test_state_in_which_something_runs_stays(tmp_path: Path) -> None:

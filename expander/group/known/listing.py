@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from pathlib import Path
@@ -15,7 +14,7 @@ from expander.group.local_watch import STATE_FILE, GroupFolders, StateReader, op
 from expander.kube.objects import Object
 from expander.kube.time import unix
 from expander.local.state import lock_holder
-from expander.local.store.database import decode
+from expander.local.store.database import decode, reading
 from expander.local.store.job_states import FAILED, RUNNING, SUCCEEDED, job_state
 from expander.manifests.rerun import COUNT_ANNOTATION, own_indexes, retried_indexes
 
@@ -90,8 +89,6 @@ def local_groups(root: Path, label: str, on_error: Callable[[ExpanderError], Non
             found = _groups_in(folder, label, shared=folders.is_shared)
         except ExpanderError as error:
             on_error(error)
-        except (sqlite3.Error, ValueError) as error:  # a page of the file, or an object in it, is damaged
-            on_error(ExpanderError(f"{folder / STATE_FILE} cannot be read: {error}"))
         else:
             yield from found
 
@@ -100,7 +97,7 @@ def _groups_in(folder: Path, label: str, *, shared: bool) -> list[KnownGroup]:
     state = open_state(folder)
     if state is None:
         return []
-    with state:
+    with state, reading(folder / STATE_FILE):
         if shared:
             jobs = state.of_kind("Job")
             found = _by_label(jobs, label, state=str(folder), active=lock_holder(folder) is not None)

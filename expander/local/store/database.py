@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from expander.base.errors import ExpanderError
+from expander.base.errors import ExpanderError, StateUnreadable
 
 Object = dict[str, Any]
 
@@ -80,36 +81,56 @@ BEGIN DELETE FROM traces WHERE owner = old.uid; END;
 """The Job's row takes the traces of its pods along."""
 
 
-def other_layout(path: Path, layout: int) -> ExpanderError:
+def other_layout(path: Path, layout: int) -> StateUnreadable:
     """The error for a state file that another version of this program wrote."""
-    return ExpanderError(
+    return StateUnreadable(
         f"{path} was written by another version of expander (layout {layout})",
-        hint=f"use that version, or start over without {path.parent}: the logs in it are plain files",
+        path.parent,
+        f"use that version, or {_start_over(path.parent)}",
     )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Meanwhile the state file at ``path`` is read; raises StateUnreadable when it is damaged.
+
+    ExpanderError when it cannot be read for now: it is locked, or the disk is full.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise ExpanderError(f"{path} cannot be read: {error}") from error
+    except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+        words = _start_over(path.parent)
+        raise StateUnreadable(f"{path} cannot be read: {error}", path.parent, words) from error
+
+
+def _start_over(folder: Path) -> str:
+    return f"start over without {folder} (`expander cleanup` deletes it): the logs in it are plain files"
 
 
 def open_database(path: Path) -> sqlite3.Connection:
     """The database at ``path``, made when it is not there; transactions are begun by the caller.
 
-    Raises ExpanderError when the file is of a newer layout or is no database.
+    Raises StateUnreadable when the file is of another layout or is no database.
     """
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA cache_size=-8000")
-        connection.execute("PRAGMA temp_store=MEMORY")
-        (layout,) = connection.execute("PRAGMA user_version").fetchone()
-        if layout == 0:
-            connection.executescript(
-                f"BEGIN;{_TABLES}{DELETED_POD_TABLES}PRAGMA user_version={LAYOUT};COMMIT;"
-            )
-        elif layout != LAYOUT:
-            raise other_layout(path, layout)
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise ExpanderError(f"{path} cannot be used as a state file: {error}") from error
+        with reading(path):
+            _prepare(connection, path)
     except ExpanderError:
         connection.close()
         raise
     return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA cache_size=-8000")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    if layout == 0:
+        connection.executescript(f"BEGIN;{_TABLES}{DELETED_POD_TABLES}PRAGMA user_version={LAYOUT};COMMIT;")
+    elif layout != LAYOUT:
+        raise other_layout(path, layout)

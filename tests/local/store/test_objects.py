@@ -203,7 +203,7 @@ def test_states_are_told_without_reading_objects(opened: Opener) -> None:
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_text("something else entirely, and long enough to be looked at" * 20)
-    with pytest.raises(ExpanderError, match=r"state\.db cannot be used"):
+    with pytest.raises(ExpanderError, match=r"state\.db cannot be read"):
         open_database(path)
 
 
