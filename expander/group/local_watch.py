@@ -14,7 +14,6 @@ from contextlib import nullcontext
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import StateNotFound, StateUnreadable
@@ -23,7 +22,8 @@ from expander.group.diagnosis import ENDED_PHASES
 from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, objects
-from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, decode, other_layout, reading
+from expander.local.store.database import BUSY_TIMEOUT_MS, READABLE_LAYOUTS, other_layout, reading
+from expander.local.store.encoding import PackedConnection
 from expander.local.store.events import EventRecord, EventStore
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class StateReader:
                 if not path.exists():
                     raise StateNotFound(f"no state in {folder}") from None
                 raise
-        if layout != LAYOUT:
+        if layout not in READABLE_LAYOUTS:
             self.database.close()
             if layout == 0:
                 raise StateNotFound(f"no state in {folder} yet")
@@ -113,7 +113,7 @@ class StateReader:
         """The objects of a kind by namespace and name."""
         with reading(self._path):
             for _, data in objects.listed(self.database, kind, namespace):
-                yield decode(data)
+                yield self.database.unpack(data)
 
     def by_uid(self, uid: str) -> Object | None:
         """The object with that uid, or None."""
@@ -125,7 +125,7 @@ class StateReader:
         with reading(self._path):
             for uid in uids:
                 for _, data in objects.owned(self.database, uid):
-                    yield decode(data)
+                    yield self.database.unpack(data)
 
     def deleted_pods(self, uids: Iterable[str]) -> Iterator[Object]:
         """The pods of these Jobs that were deleted before their Job."""
@@ -139,15 +139,15 @@ class StateReader:
         """Each Job with its pods, those that were deleted before it first."""
         with reading(self._path):
             traced = deleted_pods.deleted_pod_owners(self.database)
-            rows = objects.listed_with_pods(self.database, namespace)
+            rows, unpack = objects.listed_with_pods(self.database, namespace), self.database.unpack
             for uid, same in groupby(rows, itemgetter(0)):
                 gone = deleted_pods.deleted_pods(self.database, uid) if uid in traced else ()
                 pods: list[Object] = list(gone)
                 job = b""
                 for _, job, pod in same:  # noqa: B007
                     if pod is not None:
-                        pods.append(decode(pod))
-                yield decode(job), pods
+                        pods.append(unpack(pod))
+                yield unpack(job), pods
 
     def events(self, namespace: str | None) -> Iterator[EventRecord]:
         """The recorded events, oldest first."""
@@ -173,7 +173,7 @@ def open_state(folder: Path) -> StateReader | None:
         return None
 
 
-def _connect(path: Path) -> tuple[sqlite3.Connection, int]:
+def _connect(path: Path) -> tuple[PackedConnection, int]:
     """A read-only connection, and the file's layout.
 
     Where not even a reader's lock is possible, as on a read-only medium, the file is opened as immutable.
@@ -186,6 +186,7 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, int]:
             isolation_level=None,
             timeout=BUSY_TIMEOUT_MS / 1000,
             check_same_thread=False,
+            factory=PackedConnection,
         )
         try:
             (layout,) = connection.execute("PRAGMA user_version").fetchone()
@@ -263,21 +264,23 @@ class _FolderPoller:
         finally:
             database.execute("COMMIT")
         for kind, rows, there in news:
-            yield from self._told(kind, rows, there, schedules)
+            yield from self._told(database, kind, rows, there, schedules)
         self._version = max([self._version, *(rows[-1][1] for _, rows, _ in news if rows)])
 
-    def _news(self, database: Connection, kind: str) -> tuple[list[Row], set[int]]:
+    def _news(self, database: PackedConnection, kind: str) -> tuple[list[Row], set[int]]:
         """The changed rows, and the ids of all rows."""
         query = "SELECT id, version, data FROM objects WHERE kind=? AND version>? ORDER BY version"
         rows = database.execute(query, (kind, self._version)).fetchall()
         return rows, {row for (row,) in database.execute("SELECT id FROM objects WHERE kind=?", (kind,))}
 
-    def _told(self, kind: str, rows: list[Row], there: set[int], schedules: set[str]) -> Iterator[Change]:
+    def _told(
+        self, database: PackedConnection, kind: str, rows: list[Row], there: set[int], schedules: set[str]
+    ) -> Iterator[Change]:
         known = self._known[kind]
         for row in [row for row in known if row not in there]:
             yield self._gone(kind, row)
         for row, _, data in rows:
-            obj: dict[str, Any] = decode(data)
+            obj: dict[str, Any] = database.unpack(data)
             if row in known and uid_of(known[row]) != uid_of(obj):
                 yield self._gone(kind, row)
             if kind == "Pod":

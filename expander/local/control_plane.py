@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from sqlite3 import Connection, DatabaseError
+from sqlite3 import DatabaseError
 from typing import Final
 
 from expander.base.errors import OutputError
@@ -30,6 +30,7 @@ from expander.local.job_counts import JobCounts
 from expander.local.registry import create_object, prepare_for_update
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
+from expander.local.store.encoding import PackedConnection
 from expander.local.store.events import SCHEDULER, EventStore
 from expander.local.store.job_states import OPEN, without_active_pod
 from expander.local.store.objects import ObjectStore
@@ -86,7 +87,7 @@ class ControlPlane:
 
     def __init__(
         self,
-        database: Connection,
+        database: PackedConnection,
         scheduler: Scheduler,
         *,
         node: str,

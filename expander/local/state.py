@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +38,7 @@ class StateFolder:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, str(os.getpid()).encode(), 0)
         try:
-            self.database: sqlite3.Connection = open_database(folder / "state.db")
+            self.database = open_database(folder / "state.db")
         except ExpanderError:
             os.close(self._lock)
             raise

@@ -14,7 +14,7 @@ from expander.group.local_watch import STATE_FILE, GroupFolders, StateReader, op
 from expander.kube.objects import Object
 from expander.kube.time import unix
 from expander.local.state import lock_holder
-from expander.local.store.database import decode, reading
+from expander.local.store.database import reading
 from expander.local.store.job_states import FAILED, RUNNING, SUCCEEDED, job_state
 from expander.manifests.rerun import COUNT_ANNOTATION, own_indexes, retried_indexes
 
@@ -22,7 +22,7 @@ STATES: Final = ("Complete", "Failed", "Running", "Waiting")
 _STATE_OF: Final = {SUCCEEDED: "Complete", FAILED: "Failed", RUNNING: "Running"}
 
 _COUNTS: Final = "SELECT state, count(*) FROM objects WHERE kind='Job' GROUP BY state"
-_SHAPED: Final = "SELECT state, data FROM objects WHERE kind='Job' AND instr(data, CAST(? AS BLOB))"
+_JOBS: Final = "SELECT state, data FROM objects WHERE kind='Job'"
 _FIRST: Final = "SELECT data FROM objects WHERE kind IN ('Job', 'CronJob') ORDER BY id LIMIT 1"
 
 
@@ -131,13 +131,13 @@ def _of_folder(state: StateReader) -> KnownGroup:
     found = KnownGroup(folder.name, state=str(folder), active=lock_holder(folder) is not None)
     for name, count in database.execute(_COUNTS):
         found.counts[_STATE_OF.get(name, "Waiting")] += count
-    for name, data in database.execute(_SHAPED, (COUNT_ANNOTATION,)):
-        job = decode(data)
-        if _items(job) is not None:
+    mark = COUNT_ANNOTATION.encode()
+    for name, data in database.execute(_JOBS):
+        if mark in database.text(data) and _items(job := database.unpack(data)) is not None:
             found.counts[_STATE_OF.get(name, "Waiting")] -= 1
             found.add(job)
     for (data,) in database.execute(_FIRST):
-        found.created = decode(data)["metadata"].get("creationTimestamp")
+        found.created = database.unpack(data)["metadata"].get("creationTimestamp")
     return found
 
 

@@ -17,7 +17,8 @@ from expander.local.apiserver import pagination, protobuf, status
 from expander.local.apiserver.decode_errors import duplicate_fields
 from expander.local.apiserver.printers import table
 from expander.local.apiserver.status import StatusError
-from expander.local.store.database import Object, decode, encode
+from expander.local.store.database import Object
+from expander.local.store.encoding import decode, encode
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"

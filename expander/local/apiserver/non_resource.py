@@ -10,7 +10,8 @@ from aiohttp import web
 from expander.local.apiserver import codecs, discovery, openapi, pagination
 from expander.local.apiserver import status as statuses
 from expander.local.apiserver.status import StatusError
-from expander.local.store.database import Object, encode
+from expander.local.store.database import Object
+from expander.local.store.encoding import encode
 
 CRD_PATH: Final = ["apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions"]
 """kubectl looks here for kinds that no document describes; there are none."""

@@ -19,7 +19,8 @@ from expander.local.apiserver.codecs import ResponseFormat
 from expander.local.apiserver.read import ListSelector
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
-from expander.local.store.database import Object, encode
+from expander.local.store.database import Object
+from expander.local.store.encoding import encode
 from expander.local.store.objects import Change
 
 MIN_WATCH_SECONDS: Final = 1800.0

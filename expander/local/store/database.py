@@ -1,4 +1,4 @@
-"""The SQLite file of a state folder: its tables, its settings, how it is opened, and objects as bytes.
+"""The SQLite file of a state folder: its tables, its settings, and how it is opened.
 
 Write-ahead logging with ``synchronous=NORMAL``: a commit survives the end of the process, however it
 ends; a power cut may take the last ones but never leaves a broken file.
@@ -8,33 +8,22 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError, StateUnreadable
+from expander.local.store.encoding import DICTIONARY_TABLE, PackedConnection
 
 Object = dict[str, Any]
 
 
-def _plain(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-encode: Callable[[Any], bytes]
-decode: Callable[[bytes], Any]
-
-try:
-    from orjson import dumps, loads
-
-    encode, decode = dumps, loads
-except ImportError:
-    encode, decode = _plain, json.loads
-
-
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """The number of the tables' layout, kept as SQLite's ``user_version``."""
+
+READABLE_LAYOUTS: Final = (2, LAYOUT)
+"""Layout 2 had no packed objects; what opens it to write makes it `LAYOUT`."""
 
 BUSY_TIMEOUT_MS: Final = 5000
 """Milliseconds to wait for another program that reads the file."""
@@ -109,12 +98,14 @@ def _start_over(folder: Path) -> str:
     return f"start over without {folder} (`expander cleanup` deletes it): the logs in it are plain files"
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def open_database(path: Path) -> PackedConnection:
     """The database at ``path``, made when it is not there; transactions are begun by the caller.
 
     Raises StateUnreadable when the file is of another layout or is no database.
     """
-    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
+    connection = sqlite3.connect(
+        path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000, factory=PackedConnection
+    )
     try:
         with reading(path):
             _prepare(connection, path)
@@ -131,6 +122,13 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
     if layout == 0:
-        connection.executescript(f"BEGIN;{_TABLES}{DELETED_POD_TABLES}PRAGMA user_version={LAYOUT};COMMIT;")
+        _change(connection, f"{_TABLES}{DELETED_POD_TABLES}{DICTIONARY_TABLE}")
+    elif layout == 2:
+        _change(connection, DICTIONARY_TABLE)
     elif layout != LAYOUT:
         raise other_layout(path, layout)
+
+
+def _change(connection: sqlite3.Connection, statements: str) -> None:
+    """Make the file one of `LAYOUT`."""
+    connection.executescript(f"BEGIN;{statements}PRAGMA user_version={LAYOUT};COMMIT;")

@@ -7,26 +7,27 @@ Job goes. No controller, list or watch sees it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 
-from expander.local.store.database import Object, decode, encode
+from expander.local.store.database import Object
+from expander.local.store.encoding import PackedConnection
+from expander.local.store.job_states import pod_state
 
 
-def keep_deleted_pod(database: sqlite3.Connection, pod: Object, owner: str) -> None:
+def keep_deleted_pod(database: PackedConnection, pod: Object, owner: str) -> None:
     """Keep the last state of a pod of the Job ``owner``, within the open transaction or a new one."""
     if not database.in_transaction:
         database.execute("BEGIN")
-    row = (pod["metadata"]["uid"], owner, encode(pod))
+    row = (pod["metadata"]["uid"], owner, database.pack(pod, pod_state(pod)))
     database.execute("INSERT OR REPLACE INTO traces VALUES (?,?,?)", row)
 
 
-def deleted_pods(database: sqlite3.Connection, owner: str) -> Iterator[Object]:
+def deleted_pods(database: PackedConnection, owner: str) -> Iterator[Object]:
     """The pods of a Job that were deleted, in the order in which they went."""
     found = database.execute("SELECT data FROM traces WHERE owner=? ORDER BY rowid", (owner,)).fetchall()
-    yield from (decode(data) for (data,) in found)
+    yield from (database.unpack(data) for (data,) in found)
 
 
-def deleted_pod_owners(database: sqlite3.Connection) -> set[str]:
+def deleted_pod_owners(database: PackedConnection) -> set[str]:
     """The Jobs that have traces."""
     return {uid for (uid,) in database.execute("SELECT DISTINCT owner FROM traces")}

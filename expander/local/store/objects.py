@@ -7,7 +7,6 @@ objects rest in the file; in memory are those that somebody holds and those not 
 
 from __future__ import annotations
 
-import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
@@ -15,7 +14,8 @@ from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
 from expander.local.store import deleted_pods
-from expander.local.store.database import Object, decode, encode
+from expander.local.store.database import Object
+from expander.local.store.encoding import PackedConnection, decode, encode
 from expander.local.store.job_states import state_of
 
 PAGE_ROWS: Final = 500
@@ -32,64 +32,64 @@ _LAST: Final = "\U0010ffff"
 _MARK: Final = "INSERT INTO marks VALUES ('version',?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 
 
-def save(database: sqlite3.Connection, objects: Iterable[Object]) -> None:
+def save(database: PackedConnection, objects: Iterable[Object]) -> None:
     """Write each object over what was there under its uid."""
-    database.executemany(_SAVE, map(_row, objects))
+    database.executemany(_SAVE, [_row(database, obj) for obj in objects])
 
 
-def delete(database: sqlite3.Connection, uids: Iterable[str]) -> None:
+def delete(database: PackedConnection, uids: Iterable[str]) -> None:
     """Delete the objects with these uids and what was noted of them."""
     gone = [(uid,) for uid in uids]
     database.executemany("DELETE FROM objects WHERE uid=?", gone)
     database.executemany("DELETE FROM notes WHERE uid=?", gone)
 
 
-def save_notes(database: sqlite3.Connection, notes: dict[str, bytes | None]) -> None:
+def save_notes(database: PackedConnection, notes: dict[str, bytes | None]) -> None:
     """Write the notes; None deletes one."""
     database.executemany(_NOTE, [(uid, data) for uid, data in notes.items() if data is not None])
     database.executemany("DELETE FROM notes WHERE uid=?", [(uid,) for uid in notes if notes[uid] is None])
 
 
-def note(database: sqlite3.Connection, uid: str) -> bytes | None:
+def note(database: PackedConnection, uid: str) -> bytes | None:
     """The note of that uid, or None."""
     row = database.execute("SELECT data FROM notes WHERE uid=?", (uid,)).fetchone()
     return None if row is None else bytes(row[0])
 
 
-def noted(database: sqlite3.Connection) -> Iterator[str]:
+def noted(database: PackedConnection) -> Iterator[str]:
     """The uids that have notes."""
     return (uid for (uid,) in database.execute("SELECT uid FROM notes"))
 
 
-def notes(database: sqlite3.Connection) -> list[tuple[str, bytes]]:
+def notes(database: PackedConnection) -> list[tuple[str, bytes]]:
     """All notes and whose they are."""
     return database.execute("SELECT uid, data FROM notes").fetchall()
 
 
-def mark(database: sqlite3.Connection, version: int) -> None:
+def mark(database: PackedConnection, version: int) -> None:
     """Write down the last resource version given out."""
     database.execute(_MARK, (version,))
 
 
-def marked(database: sqlite3.Connection) -> int:
+def marked(database: PackedConnection) -> int:
     """The last resource version given out in an earlier life, or 0."""
     (found,) = database.execute("SELECT max(value) FROM marks WHERE name='version'").fetchone()
     return found or 0
 
 
-def named(database: sqlite3.Connection, kind: str, namespace: str, name: str) -> Object | None:
+def named(database: PackedConnection, kind: str, namespace: str, name: str) -> Object | None:
     """The object of that name, or None."""
     query = "SELECT data FROM objects WHERE kind=? AND namespace=? AND name=?"
-    return _one(database.execute(query, (kind, namespace, name)))
+    return _one(database, query, kind, namespace, name)
 
 
-def identified(database: sqlite3.Connection, uid: str) -> Object | None:
+def identified(database: PackedConnection, uid: str) -> Object | None:
     """The object with that uid, or None."""
-    return _one(database.execute("SELECT data FROM objects WHERE uid=?", (uid,)))
+    return _one(database, "SELECT data FROM objects WHERE uid=?", uid)
 
 
 def listed(
-    database: sqlite3.Connection, kind: str, namespace: str | None, after: tuple[str, str] = ("", "")
+    database: PackedConnection, kind: str, namespace: str | None, after: tuple[str, str] = ("", "")
 ) -> Iterator[tuple[str, bytes]]:
     """Uid and bytes of every object of a kind by namespace and name, a page at a time.
 
@@ -103,7 +103,7 @@ def listed(
         _, _, last, name = page[-1]
 
 
-def counted(database: sqlite3.Connection, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
+def counted(database: PackedConnection, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
     """How many `listed` would give."""
     query = f"SELECT count(*) FROM objects WHERE kind=? AND {_within(namespace)}"
     (found,) = database.execute(query, (kind, *_place(namespace, after))).fetchone()
@@ -111,13 +111,13 @@ def counted(database: sqlite3.Connection, kind: str, namespace: str | None, afte
     return count
 
 
-def owned(database: sqlite3.Connection, uid: str) -> list[tuple[str, bytes]]:
+def owned(database: PackedConnection, uid: str) -> list[tuple[str, bytes]]:
     """Uid and bytes of the objects that have this one as their first owner, oldest first."""
     return database.execute("SELECT uid, data FROM objects WHERE owner=? ORDER BY id", (uid,)).fetchall()
 
 
 def listed_with_pods(
-    database: sqlite3.Connection, namespace: str | None
+    database: PackedConnection, namespace: str | None
 ) -> Iterator[tuple[str, bytes, bytes | None]]:
     """Uid and bytes of every Job by namespace and name, with the bytes of a pod: once for each, oldest first.
 
@@ -137,7 +137,7 @@ def listed_with_pods(
             after = name[0], name[1]
 
 
-def states(database: sqlite3.Connection, kind: str) -> Iterator[tuple[str, str]]:
+def states(database: PackedConnection, kind: str) -> Iterator[tuple[str, str]]:
     """Uid and state of every object of a kind, oldest first."""
     last = 0
     query = f"SELECT id, uid, state FROM objects WHERE kind=? AND id>? ORDER BY id LIMIT {PAGE_ROWS}"
@@ -157,24 +157,27 @@ def _place(namespace: str | None, after: tuple[str, str]) -> tuple[str, str]:
     return namespace, "" if after[0] < namespace else _LAST
 
 
-def _one(found: sqlite3.Cursor) -> Object | None:
-    row = found.fetchone()
-    obj: Object | None = None if row is None else decode(row[0])
+def _one(database: PackedConnection, query: str, *values: str) -> Object | None:
+    row = database.execute(query, values).fetchone()
+    obj: Object | None = None if row is None else database.unpack(row[0])
     return obj
 
 
-def _row(obj: Object) -> tuple[str, str, str, str, str | None, str | None, int, bytes]:
+def _row(
+    database: PackedConnection, obj: Object
+) -> tuple[str, str, str, str, str | None, str | None, int, bytes]:
     metadata = obj["metadata"]
     owner = next(iter(metadata.get("ownerReferences") or ()), None)
+    state = state_of(obj)
     return (
         metadata["uid"],
         obj["kind"],
         metadata.get("namespace", ""),
         metadata["name"],
         owner and owner["uid"],
-        state_of(obj),
+        state,
         int(metadata["resourceVersion"]),
-        encode(obj),
+        database.pack(obj, state),
     )
 
 
@@ -220,7 +223,7 @@ class ObjectStore:
     `since`; 0 keeps none.
     """
 
-    def __init__(self, database: sqlite3.Connection, *, history: int = 0) -> None:
+    def __init__(self, database: PackedConnection, *, history: int = 0) -> None:
         self._database = database
         self._memory: dict[str, Object] = {}
         self._names: dict[Key, str] = {}
@@ -386,6 +389,7 @@ class ObjectStore:
         """Take back what could not be made durable: the next `commit` tries it again, whole."""
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
+        self._database.forget_dictionaries()
         lost, self._open = self._open, _Transaction()
         self._removed |= lost.removed
         again = {uid: obj for uid, obj in lost.saved.items() if uid not in self._removed}
@@ -399,7 +403,7 @@ class ObjectStore:
     def _current(self, found: Iterable[tuple[str, bytes]]) -> Iterator[Object]:
         for uid, data in found:
             held = self._memory.get(uid)
-            yield decode(data) if held is None else held
+            yield self._database.unpack(data) if held is None else held
 
     def _remember(self, obj: Object) -> str:
         metadata = obj["metadata"]

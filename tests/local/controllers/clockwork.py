@@ -6,13 +6,13 @@ import heapq
 import itertools
 import re
 from collections.abc import Mapping
-from sqlite3 import Connection
 from typing import Any
 
 from expander.kube.time import api_time
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
 from expander.local.scheduler import Scheduler
+from expander.local.store.encoding import PackedConnection
 
 Object = dict[str, Any]
 
@@ -23,7 +23,7 @@ LAG = 0.02
 class Clockwork(ApiOperations):
     """A `Control` from the Unix time ``now`` on. Commands are ``sleep N`` and ``exit N``, joined by ``;``."""
 
-    def __init__(self, database: Connection, now: float, *, shared: bool = False) -> None:
+    def __init__(self, database: PackedConnection, now: float, *, shared: bool = False) -> None:
         self.now = now
         scheduler = Scheduler(cpus=64, memory=2**38, pods=100)
         self.control = ControlPlane(database, scheduler, node="node-1", history=10_000, shared=shared)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from sqlite3 import Connection
 from typing import Any
 
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
 from expander.local.scheduler import Scheduler
+from expander.local.store.encoding import PackedConnection
 
 Object = dict[str, Any]
 
@@ -16,7 +16,9 @@ Object = dict[str, Any]
 class Cluster(ApiOperations):
     """A `Control` and what has been asked of its node so far. ``now`` is Unix seconds."""
 
-    def __init__(self, database: Connection, *, pods: int = 10, cpus: float = 4, history: int = 0) -> None:
+    def __init__(
+        self, database: PackedConnection, *, pods: int = 10, cpus: float = 4, history: int = 0
+    ) -> None:
         self.now = 1_000_000.0
         self.scheduler = Scheduler(cpus=cpus, memory=2**30, pods=pods)
         self.control = ControlPlane(database, self.scheduler, node="here", history=history)

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any
 
 import pytest
 
 from expander.base.errors import ExpanderError
 from expander.local.store.database import open_database
+from expander.local.store.encoding import PackedConnection
 from expander.local.store.objects import ObjectStore
 
 Opener = Callable[..., ObjectStore]
 
 
 @pytest.fixture
-def opened(connect: Callable[[], Connection]) -> Opener:
+def opened(connect: Callable[[], PackedConnection]) -> Opener:
     """Opens the same file anew, as after the end of the process that had it."""
     return lambda **options: ObjectStore(connect(), **options)
 
@@ -207,7 +207,7 @@ def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
         open_database(path)
 
 
-def test_a_file_of_another_layout_is_refused(connect: Callable[[], Connection], tmp_path: Path) -> None:
+def test_a_file_of_another_layout_is_refused(connect: Callable[[], PackedConnection], tmp_path: Path) -> None:
     connect().execute("PRAGMA user_version=99")
     with pytest.raises(ExpanderError, match="layout 99"):
         open_database(tmp_path / "state.db")

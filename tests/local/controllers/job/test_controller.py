@@ -1,11 +1,11 @@
 """Jobs go their way through store, decisions and scheduler."""
 
 from collections.abc import Callable
-from sqlite3 import Connection
 
 import pytest
 
 from expander.base.errors import OutputError
+from expander.local.store.encoding import PackedConnection
 from tests.local.controllers.cluster import Cluster, conditions, job
 
 Boot = Callable[..., Cluster]
@@ -223,7 +223,7 @@ def test_jobs_that_have_ended_are_told_once_in_their_order(cluster: Cluster) -> 
 
 
 def test_a_state_that_cannot_be_written_is_an_error_that_says_so(
-    connect: Callable[[], Connection],
+    connect: Callable[[], PackedConnection],
 ) -> None:
     database = connect()
     cluster = Cluster(database)

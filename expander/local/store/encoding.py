@@ -1,0 +1,132 @@
+"""Objects as the bytes of a row: JSON, or JSON deflated with a dictionary of objects that are like it.
+
+The Jobs and pods of a batch differ in a few words: with one of them as the preset dictionary (RFC 1950) the
+others take a tenth. Dictionaries are rows of the same file, written in the transaction of the first object
+that needs them, and never change. A packed row begins with the number of its dictionary, JSON with a brace.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from zlib import _Compress, _Decompress
+
+
+def _plain(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+encode: Callable[[Any], bytes]
+decode: Callable[[bytes], Any]
+
+try:
+    from orjson import dumps, loads
+
+    encode, decode = dumps, loads
+except ImportError:
+    encode, decode = _plain, json.loads
+
+DICTIONARY_TABLE: Final = """
+CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, sort TEXT NOT NULL, data BLOB NOT NULL);
+"""
+
+MAX_DICTIONARIES: Final = 100
+"""In one file: their numbers are less than the code of a brace."""
+
+MAX_DICTIONARY_BYTES: Final = 7 * 1024
+"""What deflate can look back to with `_WINDOW_BITS`, or a little less."""
+
+_WINDOW_BITS: Final = -13
+_LEVEL: Final = 3
+_MEMORY_LEVEL: Final = 5
+
+_GOOD_RATIO: Final = 3
+"""How often a packed object goes into its JSON; where it is less, the object becomes part of a dictionary."""
+
+_BRACE: Final = ord("{")
+
+
+class PackedConnection(sqlite3.Connection):
+    """A connection to a state file, which packs and unpacks the objects in it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._dictionaries: dict[int, tuple[str, bytes]] | None = None
+        self._compressors: dict[str, tuple[int, _Compress]] = {}
+        self._decompressors: dict[int, _Decompress] = {}
+
+    def pack(self, obj: Mapping[str, Any], sort: str | None) -> bytes:
+        """The bytes for ``obj``, within the open transaction. Objects of one ``sort`` are like each other;
+        those of None are not packed."""
+        data = encode(obj)
+        if sort is None:
+            return data
+        sort = f"{obj['kind']}/{sort}"
+        packed = self._packed(data, sort)
+        if packed is not None and len(packed) * _GOOD_RATIO <= len(data):
+            return packed
+        if len(data) * 2 <= MAX_DICTIONARY_BYTES and self._learn(data, sort):
+            packed = self._packed(data, sort)
+        return data if packed is None else packed
+
+    def text(self, data: bytes) -> bytes:
+        """The JSON of an object; sqlite3.DatabaseError when its bytes are damaged."""
+        number = data[0] if data else 0
+        if number == _BRACE:
+            return data
+        if number not in self._decompressors:
+            found = self.execute("SELECT data FROM dictionaries WHERE id=?", (number,)).fetchone()
+            if found is None:
+                raise sqlite3.DatabaseError(f"an object is damaged: it has no dictionary {number}")
+            self._decompressors[number] = zlib.decompressobj(_WINDOW_BITS, zdict=found[0])
+        try:
+            return self._decompressors[number].copy().decompress(memoryview(data)[1:])
+        except zlib.error as error:
+            raise sqlite3.DatabaseError(f"an object is damaged: {error}") from error
+
+    def unpack(self, data: bytes) -> Any:
+        """The object in a row."""
+        return decode(self.text(data))
+
+    def forget_dictionaries(self) -> None:
+        """A transaction was rolled back: read again which dictionaries there are."""
+        self._dictionaries = None
+        self._compressors.clear()
+        self._decompressors.clear()
+
+    def _packed(self, data: bytes, sort: str) -> bytes | None:
+        """None as long as there is no dictionary for this sort."""
+        if sort not in self._compressors:
+            same = [number for number, each in self._known().items() if each[0] == sort]
+            if not same:
+                return None
+            compressor = zlib.compressobj(
+                _LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL, zdict=self._known()[same[-1]][1]
+            )
+            self._compressors[sort] = same[-1], compressor
+        number, compressor = self._compressors[sort]
+        compressor = compressor.copy()
+        return b"%c%b%b" % (number, compressor.compress(data), compressor.flush())
+
+    def _learn(self, data: bytes, sort: str) -> bool:
+        """Make ``data`` part of a new dictionary for its sort; False when there are enough of them."""
+        known = self._known()
+        if len(known) == MAX_DICTIONARIES:
+            return False
+        before = next((text for each, text in reversed(known.values()) if each == sort), b"")
+        number, text = len(known) + 1, (before + data)[-MAX_DICTIONARY_BYTES:]
+        self.execute("INSERT INTO dictionaries VALUES (?,?,?)", (number, sort, text))
+        known[number] = sort, text
+        self._compressors.pop(sort, None)
+        return True
+
+    def _known(self) -> dict[int, tuple[str, bytes]]:
+        if self._dictionaries is None:
+            rows = self.execute("SELECT id, sort, data FROM dictionaries ORDER BY id")
+            self._dictionaries = {number: (sort, text) for number, sort, text in rows}
+        return self._dictionaries
