@@ -340,6 +340,9 @@ class SubmitKeywords(BatchOptions, total=False):
     force_conflicts: bool
     delete_finished: bool
     results: str | os.PathLike[str] | None
+    on_oom: str | None
+    on_timeout: str | None
+    on_exit: Sequence[str]
     dry_run: DryRun
     resume: bool
     state: str | os.PathLike[str] | None
@@ -359,7 +362,8 @@ def submit(
 
     ``batch`` is a template (then ``items`` are its items), paths of manifests, manifests and objects, or a
     `BatchRequest`. Keywords are the fields of `BatchRequest` and of `SubmitOptions`, and win over ``batch``
-    and ``options``. After an exception the same call with ``resume`` goes on. ``on_outcome`` gets each
+    and ``options``. With ``on_oom``, ``on_timeout`` or ``on_exit`` it returns when no Job of ``batch`` is
+    unfinished. After an exception the same call with ``resume`` goes on. ``on_outcome`` gets each
     outcome as it is known, ``on_note`` a line for people.
 
     Raises InputError when there is no cluster to speak to, ClusterError when it does not answer or does not

@@ -15,6 +15,7 @@ from expander.base.text import counted
 from expander.cli.options.batch import (
     into_broker,
     item_options,
+    policy_options,
     request_of,
     rerun_option,
     selector_option,
@@ -78,21 +79,7 @@ or input, 130 interrupted (the same command resumes).
 @click.option("--dry-run", is_flag=True, help="Print what would be run; start nothing.")
 @click.option("--keep", is_flag=True, help="Keep the contents of volumes in the state folder.")
 @rerun_option
-@click.option(
-    "--on-oom",
-    metavar="xF[,max=LIMIT]",
-    help="Try an item that ran out of memory again with F times more.",
-)
-@click.option(
-    "--on-timeout", metavar="xF[,max=TIME]", help="Try an item that timed out again with F times as long."
-)
-@click.option(
-    "--on-exit",
-    "on_exit",
-    multiple=True,
-    metavar="CODE=retry:N",
-    help="Try an item that ended with an exit code again, at most N times.",
-)
+@policy_options
 @click.option("--fresh", is_flag=True, help="Discard the state of an earlier run of the group.")
 @output_option("text: output of the Jobs; json: an object per outcome, then a summary.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the output of the Jobs.")

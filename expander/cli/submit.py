@@ -15,6 +15,7 @@ from expander.cli.interrupts import Interrupts
 from expander.cli.options.batch import (
     into_broker,
     item_options,
+    policy_options,
     request_of,
     rerun_option,
     selector_option,
@@ -125,12 +126,13 @@ Examples:
   expander submit jobs/ --context prod --qps 50
   expander submit render.yaml -i frames.csv --group night --max-active 500
   expander submit render.yaml -i frames.csv --group night --max-active 500 --delete-finished --results out/
+  expander submit align.yaml -i samples.csv --on-oom x2,max=64Gi --on-exit 42=retry:3
   expander submit --image busybox --requests cpu=1 -i names.txt -- echo hello {}
   expander submit --resume --group night
 
 \b
-Exit codes: 0 the cluster has every item, 1 some items were refused or given up, 2 wrong usage or input,
-130 interrupted (resume with --resume).
+Exit codes: 0 the cluster has every item, 1 some items were refused or given up, or Jobs that were waited
+for have failed, 2 wrong usage or input, 130 interrupted (resume with --resume).
 """
 
 COUNT_SECONDS = 2.0
@@ -147,13 +149,16 @@ NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 @template_options
 @selector_option
 @rerun_option
+@policy_options
 @submit_options
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Create a batch of objects in a cluster, each exactly once, as fast as the server allows.
 
     Takes manifests (files, folders, - for standard input), a template and items as `expand` does, or items
     and a command with its --image, as `run` does. Requests that an overloaded server rejects are retried,
-    items over quota wait, and a journal for each group records what arrived.
+    items over quota wait, and a journal for each group records what arrived. With --on-oom, --on-timeout or
+    --on-exit it waits until all Jobs have ended, and creates those that failed so again, under their names,
+    with what their next attempt gets; after an interruption or a kill --resume goes on with what each has.
     """
     from expander.base.state_dir import state_folder
     from expander.cli.output.progress import ItemCount, Progress
@@ -220,6 +225,7 @@ def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = No
     errors.finish()
     collector = None if submit is None else submit.collector
     bad = collector is not None and (collector.left or collector.failed)
+    bad = bad or (submit is not None and submit.retries is not None and submit.retries.counts()[1])
     return 1 if report.tally.failed or errors.count or bad else 0
 
 

@@ -123,6 +123,13 @@ def one_pod(job: Object) -> bool:
     )
 
 
+def is_cause(pod: Object, policy: Escalation) -> bool:
+    """Whether ``pod`` may be why the policy tries its Job again before that has failed."""
+    return bool(policy.oom and _out_of_memory([pod])) or bool(
+        policy.exits and _exit_code([pod]) in policy.exits
+    )
+
+
 def next_attempt(job: Object, pods: Sequence[Object], policy: Escalation) -> NextAttempt | None:
     """What the policy has for ``job``, of which a pod, or itself, has failed; None when it has nothing.
 

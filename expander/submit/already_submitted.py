@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from expander.base.errors import ClusterError
 from expander.base.log import Log
@@ -59,6 +59,7 @@ class AlreadySubmitted:
         told = Delivered() if journal is None else self._told(journal)
         self._delivered = told.marks if resumed else set()
         self._finished = told.finished
+        self._replacing = told.replacing
         self._ends: dict[bytes, str] | None = {} if states else None
         self._existing: set[bytes] = set()
         self._versions: dict[str, str] | None = {} if versions else None
@@ -97,6 +98,13 @@ class AlreadySubmitted:
         """
         found = self._finished.get(mark(item.key.rpartition(" ")[0]))
         return None if found is None else (FAILED if found[1] else SUCCEEDED, found[0] != mark(item.key))
+
+    def take_replacing(self, item: PreparedRequest) -> tuple[str, dict[str, Any]] | None:
+        """What was to be created for the item in the place of the Job with a uid, when an earlier run ended.
+
+        None, and never twice the same.
+        """
+        return self._replacing.pop(mark(item.key), None)
 
     def state(self, item: PreparedRequest) -> str:
         """How the Job of the item ended by the list of its group; empty when it did not, or is not known."""

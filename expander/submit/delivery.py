@@ -89,7 +89,8 @@ class Delivery:
     first. ``maybe_created`` says that a response was lost, so that the object may exist; ``checked_absent``
     that it was looked for and did not exist; ``if_absent`` is what is done when a look finds that it does
     not exist. ``known_version`` is the resourceVersion when the group was listed, for server-side apply;
-    ``found`` is the object that has the name, ``uid`` that of the one that is to be deleted, ``attempt`` the
+    ``found`` is the object that has the name, ``uid`` that of the one that is to be deleted (with
+    ``propagation``, if that is not empty), ``attempt`` the
     number of this attempt, and ``tree`` what is created if that is not the manifest. ``anew`` says that a
     Job of an earlier submission is made anew, ``ended`` that it is a Job that has finished, ``released`` that
     it was held for quota and is tried again.
@@ -107,6 +108,7 @@ class Delivery:
     known_version: str = ""
     found: Mapping[str, Any] | None = None
     uid: str = ""
+    propagation: str = ""
     attempt: int = 1
     tree: Mapping[str, Any] | None = None
     anew: bool = False
@@ -146,14 +148,15 @@ def next_request(delivery: Delivery, options: SubmitOptions) -> Request:
         force = "&force=true" if options.force_conflicts else ""
         return Request("PATCH", prepared.path + query + force, prepared.body, APPLY_CONTENT_TYPE)
     if delivery.stage == "create":
-        return Request("POST", prepared.collection + query, _body(delivery))
+        return Request("POST", prepared.collection + query, body_of(delivery))
     if delivery.stage == "replace":
         return Request("PUT", prepared.path + query, encode(_replacement(delivery)))
     if delivery.stage == "delete":
         delete_options = {
             "kind": "DeleteOptions",
             "apiVersion": "v1",
-            "propagationPolicy": "Foreground" if prepared.replaces else "Background",
+            "propagationPolicy": delivery.propagation
+            or ("Foreground" if prepared.replaces else "Background"),
             "preconditions": {"uid": delivery.uid},
             **({"dryRun": ["All"]} if dry_run else {}),
         }
@@ -161,7 +164,7 @@ def next_request(delivery: Delivery, options: SubmitOptions) -> Request:
     return Request("GET", prepared.path)
 
 
-def _body(delivery: Delivery) -> bytes:
+def body_of(delivery: Delivery) -> bytes:
     """The object, with the number of the attempt when it is not the first."""
     if delivery.tree is not None:
         return encode(delivery.tree)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Mapping
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from expander.base.log import Log
 from expander.submit.active_window import ActiveWindow
@@ -126,6 +127,19 @@ class Dispatcher:
         )
         self._queue.add(delivery)
 
+    def replace(self, prepared: PreparedRequest, found: Mapping[str, Any], propagation: str) -> None:
+        """Deliver the next attempt at an item, whose Job ``found`` is deleted first.
+
+        It does not wait for a place in the window when that Job has one.
+        """
+        self.pending += 1
+        self.paths.add(prepared.path)
+        delivery = Delivery(prepared, "delete", uid=prepared.replaces, found=found, propagation=propagation)
+        if self.window is not None and self.window.has(prepared):
+            self._queue.add_first(delivery)
+        else:
+            self._queue.add(delivery)
+
     def take(self, now: float) -> Delivery | None:
         """A delivery whose next request is to be sent now, if there is one."""
         while self.under_way < self._limiter.limit and self._limiter.wait(now) == 0:
@@ -187,6 +201,8 @@ class Dispatcher:
 
     def _may_go(self, delivery: Delivery, now: float) -> bool:
         """Whether a delivery does not have to wait for a quota: it may exist, so that it needs no room."""
+        if delivery.stage == "delete" and self.window is not None and delivery.prepared.is_job:
+            self.window.replace(delivery.prepared, delivery.uid)
         if delivery.stage != "create":
             return True
         if not delivery.released and self.gate.is_closed(delivery.collection):

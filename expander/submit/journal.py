@@ -44,14 +44,16 @@ class Delivered:
     """What a file says of items: `mark` of the key of each that the cluster has, or had until it finished.
 
     ``finished`` has, by `mark` of its path, that of the key of each collected Job and whether it had failed
-    (None: not known); ``numbers`` are theirs. ``deletes`` says that Jobs were to be collected and deleted.
-    ``damaged`` counts lines that cannot be read, ``damaged_end`` those behind the last number; a file that
-    should have lines and has none counts as one.
+    (None: not known); ``numbers`` are theirs. ``replacing`` has, by `mark` of its key, the uid of each Job
+    that was to be deleted, and what was to be created in its place, unless it is known that it was.
+    ``deletes`` says that Jobs were to be collected and deleted. ``damaged`` counts lines that cannot be read,
+    ``damaged_end`` those behind the last number; a file that should have lines and has none counts as one.
     """
 
     marks: set[bytes] = field(default_factory=set)
     finished: dict[bytes, tuple[bytes, bool | None]] = field(default_factory=dict)
     numbers: set[int] = field(default_factory=set)
+    replacing: dict[bytes, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     deletes: bool = False
     damaged: int = 0
     damaged_end: int = 0
@@ -115,12 +117,13 @@ class Journal:
                 hint="with --delete-finished one submission at a time may work on a group",
             )
 
-    def add(self, key: str, outcome: str, **of_finished: Any) -> None:
+    def add(self, key: str, outcome: str, **more: Any) -> None:
         """Record the outcome of the item ``key``; any but `DELIVERED`, `FINISHED`, `REPLACED` is for people.
 
-        ``of_finished`` are the number of a collected Job in the record of those, and whether it had failed.
+        ``more`` are, of a collected Job, its number in the record of those, and whether it had failed; of a
+        replaced one that has a successor other than the manifest its uid, and the ``tree`` of that.
         """
-        self._write({"key": key, "outcome": outcome, **of_finished})
+        self._write({"key": key, "outcome": outcome, **more})
 
     def sync(self) -> None:
         """Wait until all that was written would survive a loss of power."""
@@ -147,8 +150,11 @@ class Journal:
                 found.add_finished(key, entry.get("number"), entry.get("failed"))
             elif outcome in DELIVERED:
                 found.marks.add(mark(key))
+                found.replacing.pop(mark(key), None)
             elif outcome == REPLACED:
                 found.forget(key)
+                if isinstance(tree := entry.get("tree"), dict):
+                    found.replacing[mark(key)] = str(entry.get("uid")), tree
         return found
 
     def _write(self, entry: Mapping[str, Any]) -> None:
@@ -231,7 +237,7 @@ def submitted_paths(path: Path) -> set[str]:
         key = None if entry is None else entry.get("key")
         if entry is None or not isinstance(key, str):
             continue
-        if entry.get("outcome") == REPLACED:
+        if entry.get("outcome") == REPLACED and "tree" not in entry:
             found.discard(key.rpartition(" ")[0])
         elif entry.get("outcome") in DELIVERED | {FINISHED}:
             found.add(key.rpartition(" ")[0])

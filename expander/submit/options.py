@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,6 +14,7 @@ from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.names import LABEL_VALUE
 from expander.manifests.rerun_choice import Rerun, parse_rerun
+from expander.run.escalation import Escalation
 
 OnExists = Literal["fail", "skip", "replace", "recreate"]
 OnQuota = Literal["wait", "fail", "skip"]
@@ -43,6 +44,9 @@ class SubmitOptions:
     items that the cluster does not have when a ``resume`` cannot tell which Jobs were deleted, since the
     journal and the record of deleted Jobs are damaged.
 
+    ``on_oom`` ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit`` ("42=retry:3") say which failed
+    Jobs are created again with more, and the submission lasts until no Job of it is unfinished.
+
     ``state`` is the folder below which journals are kept (by default where the command keeps them), unless
     ``journal`` is False; ``run`` is written there for a later ``resume``.
     """
@@ -65,6 +69,9 @@ class SubmitOptions:
     force_conflicts: bool = False
     delete_finished: bool = False
     results: str | os.PathLike[str] | None = None
+    on_oom: str | None = None
+    on_timeout: str | None = None
+    on_exit: Sequence[str] = ()
     dry_run: DryRun = "none"
     resume: bool = False
     state: str | os.PathLike[str] | None = None
@@ -93,6 +100,7 @@ class SubmitOptions:
             if getattr(self, name) not in (None, False) and getattr(self, needed) in (None, False):
                 raise UsageError(f"{named(name)} requires {named(needed)}")
         parse_rerun(self.rerun)
+        _ = self.policy
         if self.rerun is not None and (self.server_side or self.on_exists != "fail"):
             other = "server_side" if self.server_side else "on_exists"
             raise UsageError(f"{named('rerun')} cannot be used with {named(other)}")
@@ -114,6 +122,11 @@ class SubmitOptions:
     def retry(self) -> Retry:
         """When a request that failed is sent again."""
         return Retry(budget=float(self.retry_budget))
+
+    @property
+    def policy(self) -> Escalation | None:
+        """Which failed Jobs are created again, None for none. Raises UsageError for what is no policy."""
+        return Escalation.parse(self.on_oom, self.on_timeout, self.on_exit)
 
     @property
     def keeps_complete(self) -> bool:

@@ -30,12 +30,13 @@ from expander.manifests.rerun import rerun_changed
 from expander.manifests.rerun_choice import FAILED, runs_again
 from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
-from expander.submit.delivery import KEPT, Delivery, Finished, Outcome, end_of
+from expander.submit.delivery import KEPT, Delivery, Finished, Outcome, body_of, end_of
 from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
 from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file
 from expander.submit.options import SubmitOptions
+from expander.submit.policy_retries import PolicyRetries
 from expander.submit.preflight import Preflight
-from expander.submit.request import PreparedRequest, RequestBuilder
+from expander.submit.request import PreparedRequest, RequestBuilder, decode_object, encode
 from expander.submit.watchers import Watchers
 from expander.submit.workers import Workers
 
@@ -144,7 +145,8 @@ class Submitter:
     """One submission: iterate over `outcomes`; `stop` ends it in order from anywhere.
 
     ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people;
-    ``collector`` collects finished Jobs when the options say to delete them; ``on_replaced`` gets Jobs of an
+    ``collector`` collects finished Jobs when the options say to delete them; ``retries`` tries failed ones
+    again when they say so; ``on_replaced`` gets Jobs of an
     earlier submission before they are made anew. ``is_fed`` says that all
     manifests were read, ``group`` is the group of the first; ``overridden`` counts Jobs that `retry --with`
     or a policy had changed, and that a changed template replaced. Raises InputError when no cluster is
@@ -168,11 +170,18 @@ class Submitter:
         self._transport = Transport(options.kubeconfig, options.context)
         self._stopped = False
         window = None
-        if options.max_active is not None or options.delete_finished:
+        policy = options.policy if options.dry_run == "none" else None
+        if options.max_active is not None or options.delete_finished or policy is not None:
             window = ActiveWindow(options.max_active, self._job_finished, self._is_behind)
         self.workers = Workers(self._transport, options, window, self._replacing)
         self._api = self._client(self._retry)
-        self.watchers = Watchers(self.workers, self._transport, self._api, options.group_label, say)
+        self.retries: PolicyRetries | None = None
+        if policy is not None:
+            builder = RequestBuilder(self._transport.namespace, options.group_label)
+            self.retries = PolicyRetries(policy, self._api, self.workers, builder, self._collect, say)
+        self.watchers = Watchers(
+            self.workers, self._transport, self._api, options.group_label, say, self.retries
+        )
         self.collector: Collector | None = None
         self._journal: Journal | None = None
         self._submitted: AlreadySubmitted | None = None
@@ -209,6 +218,7 @@ class Submitter:
                 for prepared in self._requests(manifests):
                     if not self._stopped and self._submitted is None:
                         self._begin(prepared, stack)
+                    prepared = self._next_attempt(prepared)
                     existing = self._existing(prepared)
                     if existing is not None:
                         yield existing
@@ -264,6 +274,8 @@ class Submitter:
         resources: dict[tuple[str, str], Resource] = {}
         for manifest in manifests:
             kind = (manifest.api_version, manifest.kind)
+            if self.retries is not None:
+                self.retries.note(manifest)
             try:
                 if kind not in resources:
                     resources[kind] = self._api.resource(*kind)
@@ -312,6 +324,13 @@ class Submitter:
             journal.begin({**options.run, "server": self.server})
         self.watchers.start()
 
+    def _next_attempt(self, prepared: PreparedRequest) -> PreparedRequest:
+        """What an earlier run was about to create for the item, if it ended then; else ``prepared``."""
+        if self._submitted is None or prepared.replaces or self._options.is_server_dry_run:
+            return prepared
+        uid, tree = self._submitted.take_replacing(prepared) or ("", {})
+        return replace(prepared, body=encode(tree), replaces=uid) if uid else prepared
+
     def _existing(self, prepared: PreparedRequest) -> Outcome | None:
         """The outcome of an item that the journal or the cluster has, so that nothing is sent."""
         submitted = self._submitted
@@ -324,6 +343,8 @@ class Submitter:
         if (kept := self._kept(prepared, submitted, reason)) is not None:
             return Outcome(prepared, kept, 0)
         if submitted.is_delivered(prepared):
+            if self.retries is not None and prepared.is_job:
+                self.retries.claim(prepared)
             return Outcome(prepared, Finished("unchanged", reason), 0)
         if self._options.server_side or not submitted.exists(prepared):
             return None
@@ -345,14 +366,17 @@ class Submitter:
         return None
 
     def _replacing(self, delivery: Delivery) -> None:
-        """A Job is about to be deleted and made anew."""
+        """A Job is about to be deleted and made anew: keep its logs, then record what takes its place."""
         if delivery.anew and delivery.tree is None and delivery.found is not None:
             self.overridden += rerun_changed(delivery.found) is not None
-        if self._journal is not None:
-            self._journal.add(delivery.prepared.key, REPLACED)
-            self._journal.sync()
         if self._on_replaced is not None and delivery.found is not None:
             self._on_replaced(delivery.found)
+        if self._journal is not None:
+            more: dict[str, Any] = {}
+            if delivery.tree is not None or delivery.prepared.replaces:
+                more = {"uid": delivery.uid, "tree": decode_object(body_of(delivery))}
+            self._journal.add(delivery.prepared.key, REPLACED, **more)
+            self._journal.sync()
 
     def _send(self, prepared: PreparedRequest) -> Outcome | None:
         """Deliver an item, unless its Job was found and collected meanwhile."""
@@ -369,11 +393,11 @@ class Submitter:
         return None
 
     def _take(self, wait: bool) -> list[Outcome]:
-        """Outcomes that are known now, recorded."""
+        """Outcomes of items that are known now, recorded."""
         outcomes = self.workers.take(wait)
         for outcome in outcomes:
             self._record(outcome)
-        return outcomes
+        return [each for each in outcomes if self.retries is None or not self.retries.settled(each)]
 
     def _record(self, outcome: Outcome) -> None:
         prepared, name = outcome.prepared, outcome.result.outcome
@@ -381,8 +405,12 @@ class Submitter:
             self.watchers.failed_pods.add(prepared.namespace, prepared.name)
             if name == "created":
                 self._last = prepared
+            if self.retries is not None:
+                self.retries.claim(prepared)
         with self.workers.lock:
             finished = self._finished.pop(prepared.path, None)
+        if self.workers.window is not None and finished and self.workers.window.is_replaced(finished):
+            finished = None
         if finished is not None and (name == "unchanged" or key_of(finished) == prepared.key):
             self._collect(finished)
         if outcome.attempts and name == "unchanged" and self._submitted is not None:
@@ -396,16 +424,24 @@ class Submitter:
             self.workers.fail(error)
 
     def _await_jobs(self) -> None:
-        """Wait for the last Jobs where they are to be deleted, and for events of refused pods."""
-        window, collector = self.workers.window, self.collector
-        while collector is not None and window is not None and not self._stopped:
+        """Wait for the last Jobs where something is done with them, and for events of refused pods."""
+        while not self._stopped:
             with self.workers.lock:
-                if not window.active and not collector.waiting:
+                if not self._has_unfinished():
                     break
             self._take(wait=True)
             self.workers.raise_failure()
         if not self._stopped and not self._options.is_server_dry_run:
             self.watchers.await_pods(self._last)
+
+    def _has_unfinished(self) -> bool:
+        """Whether a Job is to end that is collected then, or tried again."""
+        window, collector, retries = self.workers.window, self.collector, self.retries
+        if window is None:
+            return False
+        if retries is not None and (window.own or not retries.is_idle or self.workers.pending):
+            return True
+        return collector is not None and bool(window.active or collector.waiting)
 
     def _end(self) -> None:
         """Stop; what was under way is recorded also when nobody reads outcomes any more."""
@@ -413,16 +449,26 @@ class Submitter:
         while not self.workers.is_over():
             self._take(wait=True)
         self.watchers.stop()
+        if self.retries is not None:
+            self.retries.stop()
         if self.collector is not None:
             self.collector.stop()
 
-    def _job_finished(self, job: Mapping[str, Any]) -> None:
-        """Have a Job collected, but not while its item is under way: a lost request would create it again."""
+    def _job_finished(self, job: Mapping[str, Any]) -> bool:
+        """Have a Job tried again, or else collected; whether it keeps its place.
+
+        It is not collected while its item is under way: a lost request would create it again.
+        """
         path = job_path(job)
+        if self.retries is not None:
+            keeps_place = self.retries.finished(job)
+            if end_of(job) == FAILED:
+                return keeps_place
         if path in self.workers.dispatcher.paths:
             self._finished[path] = job
         else:
             self._collect(job)
+        return False
 
     def _collect(self, job: Mapping[str, Any]) -> None:
         key = key_of(job)

@@ -18,6 +18,7 @@ from expander.client.transport import Transport
 from expander.client.watch import Handler, list_and_watch, list_objects
 from expander.submit.active_window import ActiveWindow, Scope, scope_of
 from expander.submit.delivery import is_finished
+from expander.submit.policy_retries import PolicyRetries
 from expander.submit.request import PreparedRequest
 from expander.submit.workers import Workers
 
@@ -134,9 +135,34 @@ class JobHandler:
         with self._workers.lock:
             was_full = self._window.is_full
             self._window.changed(self._scope, kind, found)
-            has_news = (was_full and not self._window.is_full) or not self._window.active
+            has_news = (was_full and not self._window.is_full) or not self._window.own
         if has_news:
             self._workers.wake()
+
+
+class FailedContainerHandler:
+    """Has the pods of a scope looked at, for a policy may try again what failed."""
+
+    fields = "status.phase!=Succeeded"
+
+    def __init__(self, scope: Scope, group_label: str, retries: PolicyRetries) -> None:
+        self.path = f"/api/v1/namespaces/{scope.namespace}/pods"
+        self.selector = f"{group_label}={scope.group}" if scope.group else ""
+        self._retries = retries
+
+    def begin(self) -> None:
+        pass
+
+    def page(self, objects: Sequence[Object]) -> None:
+        for each in objects:
+            self._retries.pod(each)
+
+    def end(self) -> None:
+        pass
+
+    def changed(self, kind: str, found: Object) -> None:
+        if kind != "DELETED":
+            self._retries.pod(found)
 
 
 class QuotaHandler:
@@ -233,7 +259,10 @@ class Watchers:
         api: ApiClient,
         group_label: str,
         say: Callable[[str], None],
+        retries: PolicyRetries | None = None,
     ) -> None:
+        self._say = say
+        self._retries = retries
         self.failed_pods = FailedPodCreations(say)
         self._workers = workers
         self._transport = transport
@@ -264,6 +293,8 @@ class Watchers:
             self._scopes.add(scope)
             jobs = JobHandler(scope, self._group_label, window, self._workers)
             self._follow(jobs, list_objects(self._api, jobs), self._lost_window)
+            if self._retries is not None:
+                self._watch_pods(FailedContainerHandler(scope, self._group_label, self._retries))
         if item.namespace not in self._namespaces and len(self._namespaces) < MAX_WATCHED_NAMESPACES:
             self._namespaces.add(item.namespace)
             events = FailedPodHandler(item.namespace, self.failed_pods)
@@ -273,6 +304,12 @@ class Watchers:
                 log.info("cannot watch events of %(namespace)s", namespace=item.namespace, error=str(error))
                 return
             self._follow(events, version, lambda _: None)
+
+    def _watch_pods(self, handler: FailedContainerHandler) -> None:
+        try:
+            self._follow(handler, list_objects(self._api, handler), lambda _: None)
+        except StatusError as error:
+            self._say(f"warning: cannot list pods, so only what timed out is tried again: {error}")
 
     def await_pods(self, last: PreparedRequest | None) -> None:
         """Where pods may be refused, give the Job controller a moment for the ``last`` Job."""

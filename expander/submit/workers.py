@@ -12,9 +12,9 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final
 
 from expander.base.errors import ClusterError, ExpanderError
 from expander.base.log import Log
@@ -54,7 +54,7 @@ class Workers:
     """Sends items over ``transport`` in up to ``options.max_in_flight`` threads.
 
     ``window`` bounds unfinished Jobs, None for no bound; ``on_replace`` is called before a Job of an earlier
-    submission is deleted to be made anew. ``lock`` guards ``dispatcher``; ``quota_held`` is
+    submission is deleted to be made anew. ``lock`` guards ``dispatcher``, with ``mutex``; ``quota_held`` is
     notified when an item is held for quota. ``warnings`` counts the Warning headers of responses by text.
     """
 
@@ -65,9 +65,9 @@ class Workers:
         window: ActiveWindow | None = None,
         on_replace: Callable[[Delivery], None] | None = None,
     ) -> None:
-        mutex = threading.RLock()
-        self.lock = threading.Condition(mutex)
-        self.quota_held = threading.Condition(mutex)
+        self.mutex = threading.RLock()
+        self.lock = threading.Condition(self.mutex)
+        self.quota_held = threading.Condition(self.mutex)
         limiter = AdaptiveRateLimiter(options.max_in_flight, options.qps, options.burst)
         self.dispatcher = Dispatcher(limiter, options, window)
         self.warnings: Counter[str] = Counter()
@@ -134,6 +134,12 @@ class Workers:
         with self.lock:
             self._prerequisite = prepared.kind in PREREQUISITE_KINDS
             self.dispatcher.add(prepared, known_version, if_absent)
+            self._wake_one()
+
+    def replace(self, prepared: PreparedRequest, found: Mapping[str, Any], propagation: str) -> None:
+        """Deliver the next attempt at an item; see `Dispatcher.replace`."""
+        with self.lock:
+            self.dispatcher.replace(prepared, found, propagation)
             self._wake_one()
 
     def take(self, wait: bool) -> list[Outcome]:

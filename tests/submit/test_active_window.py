@@ -94,7 +94,12 @@ def test_without_a_group_only_jobs_that_were_sent_count() -> None:
 
 def test_finished_jobs_are_handed_on_and_nothing_is_sent_while_too_many_wait() -> None:
     finished: list[Any] = []
-    window = ActiveWindow(None, finished.append, lambda: len(finished) >= 2)
+
+    def hand_on(job: Any) -> bool:
+        finished.append(job)
+        return False
+
+    window = ActiveWindow(None, hand_on, lambda: len(finished) >= 2)
     listed(window, SCOPE, job("a", finished=True))
     assert not window.is_full
     window.changed(SCOPE, "MODIFIED", job("b", finished=True))

@@ -388,3 +388,24 @@ rerun_option = click.option(
     "[default: changed Jobs that are not complete]",
 )
 """The option that says what of an earlier run or submission runs again."""
+
+policy_options = all_of(
+    click.option(
+        "--on-oom",
+        metavar="xF[,max=LIMIT]",
+        help="Try an item that ran out of memory again with F times more.",
+    ),
+    click.option(
+        "--on-timeout",
+        metavar="xF[,max=TIME]",
+        help="Try an item that timed out again with F times as long.",
+    ),
+    click.option(
+        "--on-exit",
+        "on_exit",
+        multiple=True,
+        metavar="CODE=retry:N",
+        help="Try an item that ended with an exit code again, at most N times.",
+    ),
+)
+"""The options that say which failed items are tried again, and with what."""

@@ -14,6 +14,7 @@ from expander.submit.delivery import KEPT, RERUN
 if TYPE_CHECKING:
     from expander.cli.output.progress import Step
     from expander.submit.delivery import Outcome
+    from expander.submit.policy_retries import PolicyRetries
     from expander.submit.submit import Counts, Submitter
 
 MAX_WARNINGS: Final = 20
@@ -69,6 +70,7 @@ class SubmitReport:
         """The summary; of ``submit`` also what became of Jobs later. ``unsent`` items were left out."""
         failed_pods = submit.watchers.failed_pods.found() if submit is not None else []
         collector = submit.collector if submit is not None else None
+        retries = submit.retries if submit is not None else None
         warnings = submit.workers.warnings.most_common() if submit is not None else []
         if self._as_json:
             more: dict[str, Any] = {"interrupted": True, "unsent": unsent} if interrupted else {}
@@ -79,6 +81,9 @@ class SubmitReport:
                 ]
             if collector is not None:
                 more |= {"collected": collector.collected, "collectedFailed": collector.failed}
+            if retries is not None:
+                complete, lost = retries.counts()
+                more |= {"jobs": {"complete": complete, "failed": lost}, "retries": retries.retried}
             if warnings:
                 more["warnings"] = [{"message": text, "count": count} for text, count in warnings]
             self._line({"summary": self.tally.counts, **more})
@@ -98,12 +103,19 @@ class SubmitReport:
         if failed_pods:
             jobs, why = counted(len(failed_pods), "Job"), failed_pods[-1][2]
             say(f"{jobs} created without pods, which are refused: {why}")
+        if retries is not None:
+            self._ends(retries)
         if collector is not None:
             failed = f" ({collector.failed:,} failed)" if collector.failed else ""
             jobs = counted(collector.collected, "finished Job")
             say(f"{jobs}{failed} collected into {collector.folder} and deleted")
             if collector.left:
                 say(f"{counted(collector.left, 'finished Job')} could not be collected: left in the cluster")
+
+    def _ends(self, retries: PolicyRetries) -> None:
+        complete, failed = retries.counts()
+        jobs, again = counted(complete + failed, "Job"), counted(retries.retried, "retry")
+        say(f"{jobs} ended: {complete:,} complete, {failed:,} failed; {again}")
 
     def _sum(self, interrupted: bool, unsent: int) -> None:
         counts = self.tally.counts
@@ -134,8 +146,10 @@ def submit_step(submit: Submitter, tally: Counts, total: Callable[[], int | None
         step.parts.append(f"{window.active:,}{bound} active")
     if collector is not None:
         step.parts.append(f"{collector.collected:,} collected")
+    if submit.retries is not None and submit.retries.retried:
+        step.parts.append(f"{submit.retries.retried:,} tried again")
     if counts["held"] or counts["retrying"]:
         step.why = workers.dispatcher.why
-    elif window is not None and window.is_full:
+    elif window is not None and (window.is_full or (submit.is_fed and submit.retries is not None)):
         step.why = "waiting for Jobs to finish"
     return step

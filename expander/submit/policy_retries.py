@@ -1,0 +1,266 @@
+"""Tries failed items of a submission again, by its policy.
+
+A Job is looked at when it has failed, or a container of it has for a reason that the policy knows. What is
+decided then, by the Job and pods as the server has them, is delivered as any item is: the journal knows the
+next attempt before its Job is deleted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from expander.base.errors import ExpanderError, SourceLocation, StatusError
+from expander.client.client import ApiClient, Resource
+from expander.kube.objects import owner_of, statuses_of, uid_of
+from expander.manifests.manifest import Manifest
+from expander.manifests.rerun import Successor, attempt_of
+from expander.manifests.rerun_choice import FAILED
+from expander.run.escalation import Escalation, NextAttempt, at_most, is_cause, next_attempt, one_pod
+from expander.run.outcomes import JobOutcome, outcome_of
+from expander.run.reporter import Retried
+from expander.submit.delivery import Outcome, end_of
+from expander.submit.finished import job_path, jobs_path
+from expander.submit.journal import DELIVERED, mark
+from expander.submit.request import PreparedRequest, RequestBuilder
+from expander.submit.workers import Workers
+
+THREADS: Final = 4
+"""Jobs that are looked at at the same time."""
+
+MAX_NAMED_FAILURES: Final = 20
+"""Failed Jobs that are named one by one."""
+
+JOBS: Final = Resource("/apis/batch/v1", "jobs", namespaced=True)
+
+Object = Mapping[str, Any]
+
+
+class PolicyRetries:
+    """The further attempts of one submission, which ``workers`` deliver.
+
+    A Job of the submission is known by `claim`. ``on_failed`` gets each that has failed for good, with its
+    pods, ``say`` a line for people. ``retried`` counts further attempts. The window of ``workers`` is there.
+    """
+
+    def __init__(
+        self,
+        policy: Escalation,
+        api: ApiClient,
+        workers: Workers,
+        builder: RequestBuilder,
+        on_failed: Callable[[Object], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.retried = 0
+        self._policy = policy
+        self._api = api
+        self._workers = workers
+        self._builder = builder
+        self._on_failed = on_failed
+        self._say = say
+        self._claimed: set[bytes] = set()
+        self._ended: dict[bytes, bool] = {}
+        """By `mark` of the path of each Job that has finished, whether it failed."""
+        self._waiting: set[bytes] = set()
+        """Jobs that are to be looked at when they are claimed, or what is under way has arrived."""
+        self._seen: set[tuple[str, int]] = set()
+        """The uid of each pod that was looked at, and how often it had been restarted."""
+        self._settled: set[str] = set()
+        """The uid of each Job that was replaced, or has failed for good."""
+        self._attempts: dict[str, NextAttempt] = {}
+        """What is under way, by path."""
+        self._queue: dict[str, None] = {}
+        self._looking = 0
+        self._named = 0
+        self._passed_over = False
+        self._stopped = False
+        self._changed = threading.Condition(workers.mutex)
+        for _ in range(THREADS):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be looked at or under way."""
+        return not (self._queue or self._looking or self._attempts)
+
+    def counts(self) -> tuple[int, int]:
+        """How many Jobs of the submission are complete, and how many have failed."""
+        ends = [self._ended[each] for each in self._claimed if each in self._ended]
+        return len(ends) - sum(ends), sum(ends)
+
+    def stop(self) -> None:
+        """Look at nothing any more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def note(self, manifest: Manifest) -> None:
+        """Say of the first manifest that the policy does not apply to that it does not."""
+        is_job = manifest.api_version == "batch/v1" and manifest.kind == "Job"
+        if is_job and not self._passed_over and not one_pod(manifest.tree):
+            self._passed_over = True
+            self._say(f"job/{manifest.name} has several pods: failed ones are not tried again with more")
+
+    def claim(self, prepared: PreparedRequest) -> None:
+        """The cluster has a Job of the submission."""
+        key = mark(prepared.path)
+        with self._changed:
+            self._claimed.add(key)
+            if self._workers.window is not None:
+                self._workers.window.claim(prepared)
+            self._look_at_waiting(prepared.path)
+
+    def finished(self, job: Object) -> bool:
+        """A Job of the group has finished; whether it is looked at, and keeps its place until then."""
+        path, uid = job_path(job), uid_of(job)
+        with self._changed:
+            key, failed = mark(path), end_of(job) == FAILED
+            if uid in self._settled:
+                return False
+            self._ended[key] = failed
+            if not failed or key not in self._claimed:
+                return False
+            self._look(path)
+            return True
+
+    def pod(self, pod: Object) -> None:
+        """A pod of the group is another."""
+        metadata = pod["metadata"]
+        owner = next((each for each in metadata.get("ownerReferences") or () if each.get("controller")), None)
+        if owner is None or owner.get("kind") != "Job" or not is_cause(pod, self._policy):
+            return
+        seen = metadata["uid"], sum(each.get("restartCount") or 0 for each in statuses_of(pod))
+        path = f"{jobs_path(metadata['namespace'])}/{quote(owner['name'], safe='')}"
+        with self._changed:
+            if seen in self._seen or owner["uid"] in self._settled:
+                return
+            self._seen.add(seen)
+            if mark(path) in self._claimed:
+                self._look(path)
+            else:
+                self._waiting.add(mark(path))
+
+    def settled(self, outcome: Outcome) -> bool:
+        """Whether the outcome is that of a further attempt."""
+        prepared, done = outcome.prepared, outcome.result
+        with self._changed:
+            attempt = self._attempts.pop(prepared.path, None)
+            if attempt is None:
+                return False
+            if done.outcome in DELIVERED:
+                self.retried += 1
+                self._look_at_waiting(prepared.path)
+            else:
+                self._ended[mark(prepared.path)] = True
+        number = attempt_of(attempt.tree)
+        if done.outcome in DELIVERED:
+            label = _label(outcome_of(attempt.tree, ()))
+            self._say(Retried(attempt.tree, number, attempt.reason, attempt.change).line(label))
+        else:
+            self._name(f"failed: {prepared.title}/{prepared.name}: attempt {number}: {done.message}")
+        return True
+
+    def _look_at_waiting(self, path: str) -> None:
+        if self._ended.get(mark(path)) or mark(path) in self._waiting:
+            self._waiting.discard(mark(path))
+            self._look(path)
+
+    def _look(self, path: str) -> None:
+        self._queue[path] = None
+        self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._stopped:
+                    self._changed.wait()
+                if self._stopped:
+                    return
+                path = next(iter(self._queue))
+                del self._queue[path]
+                self._looking += 1
+            try:
+                self._decide(path)
+            except ExpanderError as error:
+                self._workers.fail(error)
+            finally:
+                with self._changed:
+                    self._looking -= 1
+                self._workers.wake()
+
+    def _decide(self, path: str) -> None:
+        try:
+            job = self._api.get(path, "metadata", "spec")
+        except StatusError as error:
+            if error.code != 404:
+                raise
+            if self._ended.get(mark(path)):
+                self._name(f"failed: {path.rpartition('/')[2]}: deleted before its pods were read; no retry")
+            return
+        pods = [] if end_of(job) not in ("", FAILED) else self._pods(job)
+        attempt = next_attempt(job, pods, self._policy)
+        if attempt is not None:
+            self._replace(path, job, pods, attempt)
+        elif end_of(job) == FAILED:
+            self._fail(path, job, pods)
+
+    def _pods(self, job: Object) -> list[Object]:
+        """The pods of a Job, oldest first; none when they may not be read."""
+        labels = (job["spec"].get("selector") or {}).get("matchLabels") or {}
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        place = f"/api/v1/namespaces/{quote(job['metadata']['namespace'], safe='')}/pods"
+        try:
+            found = [pod for page in self._api.pages(place, selector) for pod in page["items"]]
+        except StatusError as error:
+            if error.code != 403:
+                raise
+            found = []
+        own = [pod for pod in found if owner_of(pod) == uid_of(job)]
+        return sorted(
+            own, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"])
+        )
+
+    def _replace(self, path: str, job: Object, pods: list[Object], attempt: NextAttempt) -> None:
+        where = SourceLocation(f"job/{job['metadata']['name']}")
+        prepared = self._builder.prepare(Successor(attempt.tree, where, uid_of(job)), JOBS)
+        ended = all((pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") for pod in pods)
+        with self._changed:
+            if uid_of(job) in self._settled:
+                return
+            if path in self._attempts:
+                self._waiting.add(mark(path))
+                return
+            self._settled.add(uid_of(job))
+            self._ended.pop(mark(path), None)
+            self._attempts[path] = attempt
+            self._workers.replace(prepared, job, "Background" if ended else "Foreground")
+
+    def _fail(self, path: str, job: Object, pods: list[Object]) -> None:
+        """The Job has failed for good."""
+        with self._changed:
+            if uid_of(job) in self._settled:
+                return
+            self._settled.add(uid_of(job))
+            if self._workers.window is not None:
+                self._workers.window.leave((job["metadata"]["namespace"], job["metadata"]["name"]))
+            self._on_failed(job)
+        told = outcome_of(job, pods)
+        code = "" if told.exit_code is None else f" (exit code {told.exit_code})"
+        why = at_most(job, pods, self._policy)
+        self._name(
+            f"failed: {_label(told)} (Job {told.name}): {told.reason}{code}{f'; {why}' if why else ''}"
+        )
+
+    def _name(self, words: str) -> None:
+        with self._changed:
+            self._named += 1
+            named = self._named <= MAX_NAMED_FAILURES
+        if named:
+            self._say(words)
+
+
+def _label(told: JobOutcome) -> str:
+    return told.key or told.name
