@@ -109,8 +109,8 @@ class ControlPlane:
         self.garbage_collector = GarbageCollector(self.store, self.pods, self._gone)
         self.kubelet_updates = KubeletUpdates()
         self.services = ServiceLister()
-        workloads = JobControllers(self, backoff_base=backoff_base, watched=history > 0)
-        self.work_queue = WorkQueue(workloads, scheduler, self._job_synced)
+        self._jobs = JobControllers(self, backoff_base=backoff_base, watched=history > 0)
+        self.work_queue = WorkQueue(self._jobs, scheduler, self._job_synced)
         self._crons = CronJobController(self.store, self, Recorder(self.events, "cronjob-controller"))
         recorder = Recorder(self.events, SCHEDULER)
         self._binder = Binder(scheduler, self.pods, recorder, node, told=shared)
@@ -278,6 +278,7 @@ class ControlPlane:
         elif obj["kind"] == "Pod":
             self.pods.restore(obj)
             self.pod_created(obj)
+            self._jobs.claim(obj["metadata"]["uid"])
         elif obj["kind"] in VOLUME_SOURCES:
             self.kubelet_updates.sources = True
         elif obj["kind"] == "Service":
@@ -301,7 +302,8 @@ class ControlPlane:
             self.work_queue.add(obj["metadata"]["uid"])
 
     def replace(self, old: Object, new: Object, now: float) -> Object:
-        """Put ``new`` in the place of ``old`` as a client's update does; the object as it is then."""
+        """Put ``new`` in the place of ``old`` as a client's update does; the object as it is stored, before
+        controllers answer to it."""
         self._now = now
         new = self.store.put(prepare_for_update(old, new))
         if new["kind"] == "Job":
@@ -312,12 +314,13 @@ class ControlPlane:
         if new["kind"] == "CronJob":
             self._crons.replaced(old, new, now)
         if new["kind"] == "Pod":
-            self.pods.replace(new)
+            self.pods.replace(old, new)
+            self._jobs.claim(new["metadata"]["uid"])
             self.kubelet_updates.update(new)
             return new
         self.services.update(new)
-        new = self.scope.replaced(new, now)
-        self.garbage_collector.settle(new, now)
+        self.scope.replaced(new, now)
+        self.garbage_collector.settle(self.store.by_uid(new["metadata"]["uid"]) or new, now)
         return new
 
     def add_condition(self, uid: str, condition: Object) -> None:

@@ -5,8 +5,8 @@ The new object is held to the rules of its kind and compared with the old one. D
 
 Whether two values of a field mean the same to the API server (apimachinery's semantic equality).
 
-An empty list, map or text is the same as one that is left out, and so is null; an object with fields of
-its own that is there but empty is not.
+An empty list, map or text is the same as one that is left out, and so is null. So are zero, false and an
+empty object where the Go type of the field is no pointer: clients that send whole types leave those out.
 
 What of a Job may change once it exists (``ValidateJobUpdate`` of pkg/apis/batch/validation, 1.36).
 
@@ -47,6 +47,23 @@ _MAPS: Final = frozenset(
     )
 )
 """Fields that are maps: they can be empty without being there."""
+_STRUCTS: Final = frozenset(("metadata", "resources"))
+"""Fields that are structs and no pointers: empty is all that can be said of what is not there."""
+_NUMBERS: Final = frozenset(
+    (
+        "hostIPC",
+        "hostNetwork",
+        "hostPID",
+        "hostPort",
+        "initialDelaySeconds",
+        "publishNotReadyAddresses",
+        "readOnly",
+        "stdin",
+        "stdinOnce",
+        "tty",
+    )
+)
+"""Fields that are numbers or booleans and no pointers, and mean nothing when zero or false."""
 
 
 def same(one: Any, other: Any) -> bool:
@@ -71,7 +88,9 @@ def _same_field(name: str, one: Any, other: Any) -> bool:
 
 def _present(name: str, value: Any) -> Any:
     """None for what is as good as left out."""
-    empty = value == "" or value == [] or (value == {} and name in _MAPS)
+    if name in _STRUCTS:
+        return value or EMPTY
+    empty = value == "" or value == [] or (value == {} and name in _MAPS) or (not value and name in _NUMBERS)
     return None if empty else value
 
 
@@ -187,7 +206,7 @@ def check_update(new: Object, old: Object, release: Release) -> list[Finding]:
     is taken away. uid, creation time and the like may be left out, as the server fills them in.
     """
     kind = (old.get("apiVersion") or "", old.get("kind") or "")
-    changed = [*_check_metadata(new.get("metadata") or EMPTY, old.get("metadata") or EMPTY)]
+    changed = [*check_metadata(new.get("metadata") or EMPTY, old.get("metadata") or EMPTY)]
     row = find(*kind)
     if row is not None and row.update_rules:
         changed += load(row.update_rules)(new, old, release)
@@ -204,7 +223,8 @@ def _check_rules(kind: tuple[str, str], new: Object, old: Object, release: Relea
     return check_rules({**new, "apiVersion": kind[0], "kind": kind[1]}, release)
 
 
-def _check_metadata(new: Object, old: Object) -> Iterator[Finding]:
+def check_metadata(new: Object, old: Object) -> Iterator[Finding]:
+    """What ``ValidateObjectMetaUpdate`` would refuse in the metadata ``new`` in place of ``old``."""
     added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
     if added and old.get("deletionTimestamp"):
         listed = ", ".join(f'"{name}"' for name in added)

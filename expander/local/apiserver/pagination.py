@@ -49,6 +49,10 @@ _VERSION: Final = "meta.k8s.io/v1"
 _NOT_VALID: Final = "continue key is not valid"
 
 
+INCONSISTENT: Final = -1
+"""The version in a token that goes on with what is there by then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """Where a later portion begins: at the first object past ``after``; ``version`` is that of the list."""
@@ -88,17 +92,16 @@ def page(
     version: int,
     *,
     limit: int = 0,
-    start: Start | None = None,
     count: Callable[[Key], int] | None = None,
 ) -> Page:
     """The portion of ``objects`` that a client asks for.
 
-    ``objects`` are those past ``start``, in the order of `key`, and are taken one by one; without ``limit``
-    all are. ``version`` is the resource version of what is there now. ``count`` tells how many are past a
-    key; None when a selector chose the objects: the API then does not say how many remain.
+    ``objects`` are those from the first of the portion on, in the order of `key`, and are taken one by one;
+    without ``limit`` all are. ``version`` is the resource version of the list. ``count`` tells how many are
+    past a key; None when that is not known, as when a selector chose the objects: the API then does not say
+    how many remain.
     """
     rest = iter(objects)
-    version = version if start is None else start.version
     if limit <= 0:
         return Page([*rest], version)
     items = [each for _, each in zip(range(limit), rest, strict=False)]

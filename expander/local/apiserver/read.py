@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from expander.base.dataclass import dataclass
 from expander.kube import selectors
@@ -13,6 +14,7 @@ from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
 from expander.local.apiserver.storage import Storage
 from expander.local.store.database import Object
+from expander.validate.rules.field import forbidden, not_supported
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,15 @@ def list_objects(
         found = storage.object(wanted.resource, namespace, name)
         meant = found is not None and wanted.means(found) and pagination.key(found) > after
         return iter([found] if found is not None and meant else [])
-    objects = storage.objects(wanted.resource, namespace or None, after)
-    return (obj for obj in objects if wanted.means(obj)) if wanted.selects else objects
+    return filter(wanted.means, storage.objects(wanted.resource, namespace or None, after))
+
+
+def list_objects_at(
+    version: int, storage: Storage, wanted: ListSelector, after: pagination.Key
+) -> Iterator[Object] | None:
+    """What `list_objects` gave when ``version`` was the last one; None when that is not known any more."""
+    objects = storage.objects_at(version, wanted.resource, wanted.namespace or None, after)
+    return None if objects is None else filter(wanted.means, objects)
 
 
 def get_response(backend: Backend, target: Target, query: Mapping[str, str], form: ResponseFormat) -> Object:
@@ -85,26 +94,61 @@ def list_response(backend: Backend, target: Target, query: Mapping[str, str], fo
 
 def list_page(backend: Backend, wanted: ListSelector, query: Mapping[str, str]) -> pagination.Page:
     """As much of what is meant as the query asks for; StatusError for a query that cannot be answered."""
-    version = backend.storage.version
-    asked = int_parameter(query, "resourceVersion")
+    storage, version = backend.storage, backend.storage.version
+    check_list_options(query)
+    asked, limit = int_parameter(query, "resourceVersion"), int_parameter(query, "limit")
     if asked > version:
         raise StatusError(status.version_too_large(asked, version))
+    exact = asked and query.get("resourceVersionMatch", EXACT if limit else NOT_OLDER) == EXACT
+    at, after = asked if exact else None, ("", "")
     token = query.get("continue", "")
-    try:
-        start = pagination.decode(token) if token else None
-    except ValueError as error:
-        raise StatusError(status.bad_request(str(error))) from None
+    if token:
+        try:
+            start = pagination.decode(token)
+        except ValueError as error:
+            raise StatusError(status.bad_request(str(error))) from None
+        if start.version > version:
+            raise StatusError(status.version_too_large(start.version, version))
+        at, after = None if start.version == pagination.INCONSISTENT else start.version, start.after
+    place = storage, wanted, after
+    objects = list_objects(*place) if at is None else list_objects_at(at, *place)
+    if objects is None:
+        again = pagination.encode(pagination.Start(pagination.INCONSISTENT, after))
+        raise StatusError(status.continue_expired(again) if token else status.too_old(asked, version))
 
     def count(after: pagination.Key) -> int:
-        return backend.storage.count(wanted.resource, wanted.namespace or None, after)
+        return storage.count(wanted.resource, wanted.namespace or None, after)
 
+    counted = at in (None, version) and not wanted.selects
     return pagination.page(
-        list_objects(backend.storage, wanted, start.after if start else ("", "")),
-        version,
-        limit=int_parameter(query, "limit"),
-        start=start,
-        count=None if wanted.selects else count,
+        objects, version if at is None else at, limit=limit, count=count if counted else None
     )
+
+
+LIST_OPTIONS: Final = Resource(group="meta.k8s.io", kind="ListOptions", plural="listoptions")
+EXACT: Final = "Exact"
+NOT_OLDER: Final = "NotOlderThan"
+
+
+def check_list_options(query: Mapping[str, str]) -> None:
+    """StatusError for versions that cannot be asked for so (``ValidateListOptions`` of apimachinery)."""
+    match, version = query.get("resourceVersionMatch", ""), query.get("resourceVersion", "")
+    field = "resourceVersionMatch"
+    wrong = None
+    if match and query.get("continue"):
+        wrong = forbidden(field, f"{field} is forbidden when continue is provided")
+    elif match and not version:
+        wrong = forbidden(field, f"{field} is forbidden unless resourceVersion is provided")
+    elif match and match not in (EXACT, NOT_OLDER):
+        wrong = not_supported(field, match, (EXACT, NOT_OLDER, ""))
+    elif match == EXACT and version == "0":
+        wrong = forbidden(field, f'{field} "{match}" is forbidden for resourceVersion "0"')
+    if wrong is not None:
+        raise StatusError(status.invalid(LIST_OPTIONS, "", [wrong]))
+    if query.get("continue") and version not in ("", "0"):
+        raise StatusError(
+            status.bad_request("specifying resource version is not allowed when using continue")
+        )
 
 
 def include_object(query: Mapping[str, str]) -> str:

@@ -149,6 +149,18 @@ def too_old(wanted: int, oldest: int) -> Status:
     return expired(f"too old resource version: {wanted} ({oldest})")
 
 
+def continue_expired(token: str) -> Status:
+    """The list that a continue token goes on with is not known any more; ``token`` goes on regardless."""
+    status = expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a "
+        "new list without the continue parameter, or use the continue token in this response to retrieve "
+        "the remainder of the results. Continuing with the provided token results in an inconsistent list "
+        "- objects that were created, modified, or deleted between the time the first chunk was returned "
+        "and now may show up in the list."
+    )
+    return {**status, "metadata": {"continue": token}}
+
+
 def version_too_large(wanted: int, current: int) -> Status:
     """The client has seen a version that is not there yet; it should ask again after a second."""
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from heapq import merge
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError
@@ -78,6 +79,28 @@ class Storage(Executor):
             told = (each for each in self.events(namespace) if pagination.key(each) > after)
             return iter(sorted([*told, *stored], key=pagination.key))
         return stored
+
+    def objects_at(
+        self, version: int, resource: Resource, namespace: str | None, after: pagination.Key
+    ) -> Iterator[Object] | None:
+        """What `objects` gave when ``version`` was the last one; None when that is not known any more.
+
+        Events, which are no changes of the store, are as they are now.
+        """
+        now = self.objects(resource, namespace, after)
+        changes = self.since(version)
+        if changes is None:
+            return None
+        before: dict[str, Object | None] = {}
+        for change in changes:
+            if change.object["kind"] == resource.kind:
+                before.setdefault(change.object["metadata"]["uid"], change.before)
+        if not before:
+            return now
+        then = (obj for obj in before.values() if obj is not None and pagination.key(obj) > after)
+        wanted = (obj for obj in then if namespace in (None, obj["metadata"].get("namespace")))
+        same = (obj for obj in now if obj["metadata"]["uid"] not in before)
+        return merge(same, sorted(wanted, key=pagination.key), key=pagination.key)
 
     def count(self, resource: Resource, namespace: str | None, after: pagination.Key) -> int:
         """How many `objects` gives."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -104,20 +104,15 @@ class WatchStream:
         self._wanted = wanted
         self._begins = since is None
         self._marked = marked
-        self._shown: set[str] | None = set() if wanted.selects else None
-        """Uids of the objects the client has, where an object can come to be meant and cease to be."""
         self.version = backend.storage.version if since is None else since
         self.over = False
 
     def initial(self) -> list[WatchEvent]:
         """What comes first: the objects that are there, if they are wanted, and what has changed since."""
         events: list[WatchEvent] = []
-        if self._begins or self._shown is not None:
-            for obj in read.list_objects(self._backend.storage, self._wanted):
-                if self._shown is not None:
-                    self._shown.add(obj["metadata"]["uid"])
-                if self._begins:
-                    events.append(("ADDED", obj))
+        if self._begins:
+            there = read.list_objects(self._backend.storage, self._wanted)
+            events += [("ADDED", obj) for obj in there]
         if self._marked:
             events.append(("BOOKMARK", bookmark(self._wanted.resource, self.version, INITIAL_END)))
         return events + self.changes()
@@ -132,27 +127,24 @@ class WatchStream:
         if changes is None:
             self.over = True
             return [("ERROR", status.too_old(self.version, self._backend.storage.version))]
-        events = [event for change in changes for event in self._seen(change)]
+        events = [event for change in changes if (event := self._seen(change)) is not None]
         if changes:
             self.version = changes[-1].version
         return events
 
-    def _seen(self, change: Change) -> Iterator[WatchEvent]:
-        obj = change.object
+    def _seen(self, change: Change) -> WatchEvent | None:
+        """What the client sees of a change: an object that ceases to be meant is deleted for it, and shown as
+        it was last (the API server's watch cache decides)."""
+        obj, before = change.object, change.before
         if obj["kind"] != self._wanted.resource.kind:
-            return
-        if self._shown is None:
-            if self._wanted.means(obj):
-                yield change.type, obj
-            return
-        uid = obj["metadata"]["uid"]
-        before, now = uid in self._shown, change.type != "DELETED" and self._wanted.means(obj)
-        if now:
-            self._shown.add(uid)
-            yield ("MODIFIED" if before and change.type != "ADDED" else "ADDED"), obj
-        elif before or self._wanted.means(obj):
-            self._shown.discard(uid)
-            yield "DELETED", obj
+            return None
+        was = before is not None and self._wanted.means(before)
+        if change.type != "DELETED" and self._wanted.means(obj):
+            return "MODIFIED" if was else "ADDED", obj
+        if before is None or not was:
+            return None
+        version = obj["metadata"]["resourceVersion"]
+        return "DELETED", {**before, "metadata": {**before["metadata"], "resourceVersion": version}}
 
 
 class EventWatchStream(WatchStream):

@@ -30,7 +30,7 @@ from expander.validate.finding import Reason
 from expander.validate.rules import check_rules
 from expander.validate.rules.job import check_job
 from expander.validate.schema import check_schema
-from expander.validate.updates import check_update
+from expander.validate.updates import check_metadata, check_update
 
 FIELD_VALIDATION: Final = ("Strict", "Warn", "Ignore")
 
@@ -224,11 +224,7 @@ class WriteRequest:
         """Put ``new``, or the part of it that is written, in the place of ``old``."""
         made = self._merged(old, new)
         if self.target.part == "status":
-            made = {
-                **old,
-                "status": made.get("status") or {},
-                "metadata": {**old["metadata"], **_owners(made)},
-            }
+            made = {**old, "status": made.get("status") or {}, "metadata": self._status_metadata(old, made)}
         elif self.target.part == FINALIZE:
             made = {**old, "spec": made.get("spec") or {}}
         else:
@@ -267,6 +263,16 @@ class WriteRequest:
         new = {**new, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
         return new if resource.kind == "Pod" else defaults(new, release=RELEASE)
 
+    def _status_metadata(self, old: Object, made: Object) -> Object:
+        """The metadata that an update of the status leaves: a client's, but a pod keeps its owners.
 
-def _owners(obj: Object) -> dict[str, Any]:
-    return {key: obj["metadata"][key] for key in ("managedFields",) if key in obj["metadata"]}
+        The status strategies of the registries decide, which reset the spec and little else.
+        """
+        metadata: Object = made["metadata"]
+        held = old["metadata"]
+        if self.target.resource.kind == "Pod":
+            kept = {"ownerReferences": held["ownerReferences"]} if "ownerReferences" in held else {}
+            metadata = {key: value for key, value in metadata.items() if key != "ownerReferences"} | kept
+        if found := list(check_metadata(metadata, held)):
+            raise StatusError(status.invalid(self.target.resource, held["name"], found))
+        return metadata

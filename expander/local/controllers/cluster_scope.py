@@ -44,9 +44,8 @@ class SingleBatch:
     def arrived(self, obj: Object, now: float) -> None:
         """The object is in the store, and new."""
 
-    def replaced(self, obj: Object, now: float) -> Object:
-        """The object was changed; the object as it is then."""
-        return obj
+    def replaced(self, obj: Object, now: float) -> None:
+        """The object was changed."""
 
     def delete(self, obj: Object, now: float) -> bool:
         """Begin to delete ``obj`` if it is a namespace, which takes its time; whether it is."""
@@ -126,16 +125,14 @@ class ClusterScope(SingleBatch):
         elif obj["metadata"].get("namespace"):
             self._quotas.arrived(obj)
 
-    def replaced(self, obj: Object, now: float) -> Object:
+    def replaced(self, obj: Object, now: float) -> None:
         if obj["kind"] in RECOUNTED:
             self._quotas.recount(obj["metadata"]["namespace"])
-            return self._store.by_uid(obj["metadata"]["uid"]) or obj
         if obj["kind"] == "Node" and obj["metadata"]["name"] == self._node:
             tainted = with_taint(obj, now)
             if tainted is not obj and tainted["spec"] != obj["spec"]:
                 obj = self._store.put(tainted)
             self._scheduler.closed = is_unschedulable(obj)
-        return obj
 
     def delete(self, obj: Object, now: float) -> bool:
         if obj["kind"] == "Namespace":

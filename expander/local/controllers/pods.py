@@ -128,8 +128,11 @@ class PodControl:
         self._store.hold(pod["metadata"]["uid"])
         self._sort(pod)
 
-    def replace(self, pod: Object) -> None:
+    def replace(self, old: Object, pod: Object) -> None:
         """Take note of a pod that a client has changed, and that is put already."""
+        if controller_of(old) != controller_of(pod):
+            self._unsort(old)
+            self._touch(old, at_once=True)
         self.restore(pod)
         if "nodeName" not in pod["spec"] and not pod["metadata"].get("deletionTimestamp"):
             self._listener.pod_created(pod)
@@ -218,6 +221,7 @@ class PodControl:
         if owners:
             metadata["ownerReferences"] = owners
         self._put({**pod, "metadata": metadata})
+        self._touch(pod, at_once=True)
         self.release(uid)
 
     def adopt(self, uid: str, owner: Object) -> None:
@@ -227,9 +231,9 @@ class PodControl:
             return
         metadata = {**pod["metadata"]}
         metadata["ownerReferences"] = [*(metadata.get("ownerReferences") or ()), owner]
-        metadata["finalizers"] = [*(metadata.get("finalizers") or ()), FINALIZER]
+        metadata["finalizers"] = list(dict.fromkeys([*(metadata.get("finalizers") or ()), FINALIZER]))
         self._store.hold(uid)
-        self._put({**pod, "metadata": metadata})
+        self._touch(self._put({**pod, "metadata": metadata}), at_once=True)
 
     def forget(self, uid: str) -> None:
         """Remove the pod as if it had never been: its run was cut short through no fault of its own."""

@@ -192,11 +192,12 @@ ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step in the life of an object, as a watch tells it."""
+    """One step in the life of an object, as a watch tells it; ``before`` is the object before it, if any."""
 
     version: int
     type: ChangeType
     object: Object
+    before: Object | None
 
 
 class _Transaction:
@@ -259,11 +260,12 @@ class ObjectStore:
         that are held: it goes into the file with the next one that is.
         """
         self.version += 1
+        before = self.by_uid(obj["metadata"]["uid"]) if self._changes.maxlen and not new else None
         obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
         uid = self._remember(obj)
         if durable:
             self._unsaved[uid] = None
-        self._record_change("ADDED" if new else "MODIFIED", obj)
+        self._record_change("ADDED" if new else "MODIFIED", obj, before)
         return obj
 
     def remove(self, obj: Object) -> None:
@@ -277,7 +279,7 @@ class ObjectStore:
         self._noted.discard(uid)
         self._removed.add(uid)
         last = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
-        self._record_change("DELETED", last)
+        self._record_change("DELETED", last, obj)
 
     def keep_deleted_pod(self, obj: Object, owner: str) -> None:
         """Keep the last state of a pod that is to be removed, for as long as its Job ``owner`` stays."""
@@ -417,8 +419,8 @@ class ObjectStore:
             metadata = obj["metadata"]
             self._names.pop((obj["kind"], metadata.get("namespace", ""), metadata["name"]), None)
 
-    def _record_change(self, step: ChangeType, obj: Object) -> None:
+    def _record_change(self, step: ChangeType, obj: Object, before: Object | None) -> None:
         changes = self._changes
         if len(changes) == changes.maxlen:
             self._forgotten = changes[0].version if changes else self.version
-        changes.append(Change(self.version, step, obj))
+        changes.append(Change(self.version, step, obj, before))

@@ -108,9 +108,8 @@ def portion(given: list[dict[str, Any]], version: int, limit: int = 0, token: st
     rest = [each for each in given if start is None or pagination.key(each) > start.after]
     return pagination.page(
         rest,
-        version,
+        version if start is None else start.version,
         limit=limit,
-        start=start,
         count=lambda after: sum(1 for each in given if pagination.key(each) > after),
     )
 

@@ -9,6 +9,7 @@ store again, as do suspended Jobs and those that others manage.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from expander.base.errors import ExpanderError
@@ -17,8 +18,9 @@ from expander.kube.wellknown import CONTROLLER
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job import conditions
 from expander.local.controllers.job.context import Decision, pod_created, pod_deleted
+from expander.local.controllers.job.pods import controller_reference
 from expander.local.controllers.job.sync import sync_job
-from expander.local.controllers.pods import PodControl
+from expander.local.controllers.pods import PodControl, controller_of
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
@@ -162,8 +164,30 @@ class JobController:
             return None
         self._memories[uid] = self._store.noted(uid) or {}
         if job["spec"].get("manualSelector"):
-            self._adopt(job)
+            for pod in self._store.of_kind("Pod", job["metadata"]["namespace"]):
+                if not _has_controller(pod):
+                    self._adopt(job, pod)
         return job
+
+    def claim(self, uid: str) -> None:
+        """Settle whose a pod is after a client has made or changed it (ClaimPods of PodControllerRefManager).
+
+        A pod of a Job whose selector no longer means it is released; one without a controller is adopted by
+        the Job whose selector means it. A pod of nobody is tracked by nobody: it loses the finalizer.
+        """
+        pod = self._pods.get(uid)
+        if pod is None:
+            return
+        owner = controller_of(pod)
+        if owner in self._memories:
+            job = self._store.by_uid(owner)
+            if job is not None and not _selects(job, pod):
+                self._pods.disown(uid, owner)
+        elif not _has_controller(pod) and not any(map(partial(self._adopt, pod=pod), self._begun())):
+            self._pods.release(uid)
+
+    def _begun(self) -> Iterator[Object]:
+        return (job for uid in list(self._memories) if (job := self._store.by_uid(uid)) is not None)
 
     def _act(self, job: Object, decision: Decision, now: float) -> tuple[Object, Object | None]:
         """Carry out the decision; the Job as it is then, and as it was shown in between."""
@@ -200,24 +224,25 @@ class JobController:
         self._recorder.forget(uid)
         self._store.release(uid)
 
-    def _adopt(self, job: Object) -> None:
-        """Take over pods without a controller that the Job's selector means."""
-        selector = selectors.from_object(job["spec"]["selector"])
-        metadata = job["metadata"]
-        owner = {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "name": metadata["name"],
-            "uid": metadata["uid"],
-            "controller": True,
-            "blockOwnerDeletion": True,
-        }
-        for pod in self._store.of_kind("Pod", metadata["namespace"]):
-            found = pod["metadata"]
-            if found.get("ownerReferences") or found.get("deletionTimestamp"):
-                continue
-            if selector.matches(found.get("labels")):
-                self._pods.adopt(found["uid"], owner)
+    def _adopt(self, job: Object, pod: Object) -> bool:
+        """Take over a pod without a controller if the Job's selector means it; whether it does."""
+        deleted = job["metadata"].get("deletionTimestamp") or pod["metadata"].get("deletionTimestamp")
+        if deleted or not _selects(job, pod):
+            return False
+        self._pods.adopt(pod["metadata"]["uid"], controller_reference(job))
+        return True
+
+
+def _has_controller(pod: Object) -> bool:
+    return any(owner.get("controller") for owner in pod["metadata"].get("ownerReferences") or ())
+
+
+def _selects(job: Object, pod: Object) -> bool:
+    """Whether the pod is in the Job's namespace and its selector means it."""
+    theirs = pod["metadata"]
+    if theirs["namespace"] != job["metadata"]["namespace"]:
+        return False
+    return selectors.from_object(job["spec"]["selector"]).matches(theirs.get("labels"))
 
 
 def _without(status: Object, pods: int) -> Object:

@@ -161,27 +161,33 @@ def pod_name(job: str, index: int | None, token: str) -> str:
     return pod_prefix(job, UNKNOWN_INDEX if index is None else index) + token
 
 
+def controller_reference(job: Object) -> dict[str, Any]:
+    """The owner reference of the pods of a Job (NewControllerRef of apimachinery)."""
+    metadata = job["metadata"]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
 class PodFactory:
     """Makes the pods of one Job in one sync; what they have in common is made once and shared."""
 
     __slots__ = ("_finalizers", "_job", "_metadata", "_owner", "_spec", "_template")
 
     def __init__(self, job: Object) -> None:
-        template, metadata = job["spec"]["template"], job["metadata"]
+        template = job["spec"]["template"]
         self._job = job
         self._metadata = template.get("metadata") or {}
         self._template = template["spec"]
         self._finalizers = list(self._metadata.get("finalizers") or ())
         if FINALIZER not in self._finalizers:
             self._finalizers.append(FINALIZER)
-        self._owner = {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "name": metadata["name"],
-            "uid": metadata["uid"],
-            "controller": True,
-            "blockOwnerDeletion": True,
-        }
+        self._owner = controller_reference(job)
         self._spec: dict[str, Any] | None = None
 
     def new_pod(self, index: int = UNKNOWN_INDEX, replaces: PodRecord | None = None) -> dict[str, Any]:

@@ -132,6 +132,10 @@ class JobControllers:
             return self._volcano.sync(uid, note[NOTE], now)
         return self._jobs.sync(uid, now)
 
+    def claim(self, pod: str) -> None:
+        """Settle whose the pod of that uid is after a client has made or changed it."""
+        self._jobs.claim(pod)
+
     def arrived(self, job: Object) -> None:
         """The Job is new."""
         if is_volcano(job):
