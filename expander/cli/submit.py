@@ -160,7 +160,6 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     --on-exit it waits until all Jobs have ended, and creates those that failed so again, under their names,
     with what their next attempt gets; after an interruption or a kill --resume goes on with what each has.
     """
-    from expander.base.state_dir import state_folder
     from expander.cli.output.progress import ItemCount, Progress
     from expander.cli.output.submit import SubmitReport, submit_step
     from expander.group.collect import ClusterCollector
@@ -168,13 +167,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Counts, Submitter, dry_run_outcomes
 
-    run: Mapping[str, Any]
-    if arguments or flags["command"]:
-        run = run_of(flags, arguments)
-    elif flags["resume"]:
-        arguments, flags, run = resumed(state_folder("submit", flags["state"]), flags)
-    else:
-        raise UsageError("nothing to submit: specify manifests, a template and items, or -- CMD")
+    arguments, flags, run = _given(arguments, flags)
     options = filled(SubmitOptions, {**flags, "run": run})
     options.check(_option_name)
     errors, tally = ItemErrors(), Counts()
@@ -213,6 +206,19 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     if interrupts.seen:
         return _interrupted(report, errors, submit, total, flags)
     return _end(report, errors, submit)
+
+
+def _given(
+    arguments: tuple[str, ...], flags: dict[str, Any]
+) -> tuple[tuple[str, ...], dict[str, Any], Mapping[str, Any]]:
+    """The arguments and options of this run, or of the one that it resumes, and what its journal records."""
+    from expander.base.state_dir import state_folder
+
+    if arguments or flags["command"]:
+        return arguments, flags, run_of(flags, arguments)
+    if flags["resume"]:
+        return resumed(state_folder("submit", flags["state"]), flags)
+    raise UsageError("nothing to submit: specify manifests, a template and items, or -- CMD")
 
 
 def _option_name(field: str) -> str:
