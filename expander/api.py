@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from expander.plan.plan import Plan
     from expander.run.dry_run import PlannedObject
     from expander.run.escalation import Escalation
+    from expander.run.origin import GroupOrigin
     from expander.run.outcomes import JobOutcome, LogFile
     from expander.submit.delivery import Outcome
     from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
@@ -183,7 +184,7 @@ def run(
     first = next(manifests, None)
     if first is None:
         return RunResult([], {}, None)
-    place = _Place.of(first, request.group_label, state, fresh)
+    place = _Place.of(first, request, state, fresh)
     if dry_run:
         return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
     files = {"runtime": runtime, "images": images, "claims": claims, "variables": env, "stop_grace": grace}
@@ -198,12 +199,20 @@ class _Place(NamedTuple):
     group: str
     root: str | None
     fresh: bool
+    origin: GroupOrigin
 
     @classmethod
-    def of(cls, first: Manifest, label: str, state: str | os.PathLike[str] | None, fresh: bool) -> _Place:
-        """That of a batch with the manifest ``first``."""
-        group = str((first.tree["metadata"].get("labels") or {}).get(label) or "batch")
-        return cls(group, None if state is None else os.fspath(state), fresh)
+    def of(
+        cls, first: Manifest, request: BatchRequest, state: str | os.PathLike[str] | None, fresh: bool
+    ) -> _Place:
+        """That of a batch with the manifest ``first``. Raises UsageError for a group of another template."""
+        from expander.base.state_dir import state_folder
+        from expander.run.origin import GroupOrigin
+
+        group = str((first.tree["metadata"].get("labels") or {}).get(request.group_label) or "batch")
+        root = None if state is None else os.fspath(state)
+        origin = GroupOrigin(first, group, state_folder(group, root), chosen=bool(request.group))
+        return cls(group, root, fresh, origin)
 
 
 class _Again(NamedTuple):
@@ -245,7 +254,10 @@ def _run_in(
     reporter = _JobResults(folder, on_error, note)
     logs = EarlierLogs(place.group, place.root)
     with Executor(folder, hold=True, **executor_options) as executor:
+        place.origin.keep()
         note(executor.note)
+        if place.origin.note:
+            note(place.origin.title)
         earlier = EarlierRun(executor, on_error, again.rerun, logs)
         retries = None if again.policy is None else Retries(executor, again.policy, logs)
         result = Run(executor, manifests, reporter, earlier=earlier, retries=retries, **run_options).go()

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from expander.group.saved_logs import EarlierLogs
     from expander.manifests.manifest import Manifest
     from expander.run.escalation import Escalation
-    from expander.run.run import Halt
+    from expander.run.origin import GroupOrigin
+    from expander.run.run import Halt, RunEnd
 
 EXAMPLES = """
 \b
@@ -133,6 +134,7 @@ def _run(
     from expander.cli.output.run import JobOutput, OutputOptions
     from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
+    from expander.run.origin import GroupOrigin
     from expander.run.rerun import EarlierRun
     from expander.run.retries import Retries
     from expander.run.run import remove_state
@@ -144,15 +146,17 @@ def _run(
         return _nothing(lines, errors)
     group = _group(first.tree, flags["group_label"])
     folder = state_folder(group, flags["state"])
+    origin = GroupOrigin(first, group, folder, chosen=bool(flags["group"]))
     if flags["dry_run"]:
-        _dry_run(group, folder, chain([first], manifests), out, lines, flags)
+        _dry_run(origin, folder, chain([first], manifests), out, lines, flags)
         return _end(errors)
     remember_group(flags, group, local=True)
     if flags["fresh"]:
         remove_state(folder)
     executor = Executor(folder, keep_volumes=flags["keep"], hold=True, **executor_settings(flags))
     logs = EarlierLogs(group, flags["state"])
-    say(f"group {group}: {executor.note}")
+    origin.keep()
+    say(f"{origin.title}: {executor.note}")
     find = partial(executor.find, "Job")
     output = JobOutput(out, folder, find, errors, filled(OutputOptions, flags), lines)
     result = execute(
@@ -164,18 +168,22 @@ def _run(
         halt=halt,
         timeout=flags["timeout"],
     )
-    interrupted = result.stopped == "interrupted"
     if not any(result.counts.values()):
         forget_group()
     output.finish()
     if lines is not None:
-        lines.finish(interrupted=interrupted)
+        lines.finish(interrupted=result.stopped == "interrupted")
     errors.finish()
     output.summary(result, ItemCount(flags["arguments"], flags))
     _say_where(group, folder, logs, flags)
     if result.counts["failed"]:
         say(_next_steps(group, flags))
-    if interrupted:
+    return _end_of(result, errors)
+
+
+def _end_of(result: RunEnd, errors: ItemErrors) -> int:
+    """The exit code of a run; an interrupted one is told to go on."""
+    if result.stopped == "interrupted":
         say(f"Interrupted, {counted(result.unfinished, 'Job')} left. Run the same command to resume.")
         return 130
     return 1 if result.counts["failed"] or result.stopped or errors.count else 0
@@ -201,7 +209,7 @@ def _policy(flags: Mapping[str, Any]) -> Escalation | None:
 
 
 def _dry_run(
-    group: str,
+    origin: GroupOrigin,
     folder: Path,
     manifests: Iterator[Manifest],
     out: Output,
@@ -211,7 +219,7 @@ def _dry_run(
     from expander.cli.output.dry_run import show_dry_run
     from expander.local.executor import describe_executor
 
-    say(f"group {group}: {describe_executor(**executor_settings(flags))}")
+    say(f"{origin.title}: {describe_executor(**executor_settings(flags))}")
     show_dry_run(manifests, None if flags["fresh"] else folder, flags["rerun"], out, lines)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from expander.group.known.last_used import GroupUse, remember, used_here
+from expander.group.known.last_used import GroupUse, is_gone, remember, used_here
 from expander.group.known.listing import KnownGroup, labelled_groups, local_groups
 from expander.kube.objects import Object
 from expander.local.executor import Executor
@@ -120,6 +120,21 @@ def test_another_folder_has_no_group_and_cleanup_never_takes_the_last_one_unaske
     assert "specify --group NAME or -l SELECTOR" in run("status").err
 
 
+def test_no_older_group_is_meant_when_the_last_used_one_is_gone(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "sub").mkdir(exist_ok=True)
+    monkeypatch.chdir(here / "sub")
+    remember(use("fruits", local=True))
+    remember(use("night", local=True))
+    answer = run("retry")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(
+        "error: group night, used last in this folder, is gone: specify --group NAME"
+    )
+    assert "used here before: fruits" in answer.err
+
+
 def test_an_unknown_group_is_not_remembered(here: Path) -> None:
     assert run("status", "--group", "nope").code == 2
     assert "group fruits (local" in run("status").err
@@ -138,7 +153,8 @@ def test_what_is_remembered_is_kept_by_folder_and_place(
     remember(use("a", local=False, context="y", at=2.0), state)
     remember(use("a", local=False, context="x", at=3.0), state)
     remember(use("gone", local=True, at=4.0), state)
-    assert [(each.context, each.at) for each in used_here(state)] == [("x", 3.0), ("y", 2.0)]
+    assert [(each.context, each.at) for each in used_here(state)] == [(None, 4.0), ("x", 3.0), ("y", 2.0)]
+    assert [is_gone(each, state) for each in used_here(state)] == [True, False, False]
     for path in (tmp_path / "state" / "_used").iterdir():
         path.write_text("{damaged")
     assert used_here(state) == []

@@ -134,17 +134,28 @@ def selector_of(flags: Mapping[str, Any]) -> GroupSelector:
 
 
 def last_used(flags: Mapping[str, Any]) -> GroupUse | None:
-    """The group used last in this folder, of those that are where the options say; None if there is none."""
-    from expander.group.known.last_used import used_here
+    """The group used last in this folder, of those that are where the options say; None if there is none.
+
+    Raises UsageError when that one is gone: the one before it is not what the user thinks of.
+    """
+    from expander.group.known.last_used import is_gone, used_here
 
     local = flags["local"] or flags["state"] is not None
     given = {name: flags[name] for name in ("namespace", "kubeconfig", "context") if flags[name] is not None}
     if flags["everywhere"]:
         given["everywhere"] = True
-    for use in used_here(flags["state"]):
-        if (use.local or not local) and all(getattr(use, name) == value for name, value in given.items()):
-            return use
-    return None
+    uses = [
+        use
+        for use in used_here(flags["state"])
+        if (use.local or not local) and all(getattr(use, name) == value for name, value in given.items())
+    ]
+    if uses and is_gone(uses[0], flags["state"]):
+        others = [use.group for use in uses if not is_gone(use, flags["state"])]
+        raise UsageError(
+            f"group {uses[0].group}, used last in this folder, is gone: specify --group NAME or -l SELECTOR",
+            hint=f"used here before: {', '.join(others)}" if others else None,
+        )
+    return uses[0] if uses else None
 
 
 def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None:

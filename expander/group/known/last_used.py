@@ -67,12 +67,16 @@ def remember(use: GroupUse, state: str | None = None) -> None:
 
 
 def used_here(state: str | None = None) -> list[GroupUse]:
-    """The groups of the current folder, the last used one first; local ones that are gone are left out."""
+    """The groups of the current folder, the last used one first; local ones may be gone."""
     try:
-        found = _read(_path(state))
+        return _read(_path(state))
     except OSError:  # the folder itself is gone
         return []
-    return [use for use in found if not use.local or (state_folder(use.group, state) / "state.db").exists()]
+
+
+def is_gone(use: GroupUse, state: str | None = None) -> bool:
+    """Whether it is a local group whose state is there no more."""
+    return use.local and not (state_folder(use.group, state) / "state.db").exists()
 
 
 def used_anywhere(state: str | None = None) -> Iterator[GroupUse]:

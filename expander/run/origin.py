@@ -1,0 +1,54 @@
+"""What a group of local runs comes from: files of one name in two folders are two batches.
+
+The state of a group keeps the template that the group is named after, else the folder of the last run.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from expander.base.errors import UsageError
+from expander.batch.load import group_of_paths
+from expander.manifests.manifest import Manifest
+
+ORIGIN_FILE = "origin"
+
+
+class GroupOrigin:
+    """Where the batch with the manifest ``first`` comes from, for ``group`` with the state in ``folder``.
+
+    ``note`` tells of another origin of the earlier runs, None if there is none. Raises UsageError when they
+    are of another file, unless somebody has ``chosen`` the name of the group.
+    """
+
+    def __init__(self, first: Manifest, group: str, folder: Path, *, chosen: bool) -> None:
+        self._path = folder / ORIGIN_FILE
+        file = os.path.realpath(first.where.file)
+        named = os.path.isfile(file) and group_of_paths([file]) == group
+        self._origin = file if named else os.getcwd()
+        earlier = self._earlier()
+        if earlier and named and not chosen and earlier != self._origin and os.path.isfile(earlier):
+            raise UsageError(
+                f"group {group} is that of {earlier}, another file of this name",
+                hint=f"--group NAME makes a group of its own; --group {group} uses that one",
+            )
+        self.group = group
+        self.note = f"last run from {earlier}" if earlier and earlier != self._origin else None
+
+    @property
+    def title(self) -> str:
+        """The group, and what there is to tell of it."""
+        return f"group {self.group} ({self.note})" if self.note else f"group {self.group}"
+
+    def keep(self) -> None:
+        """Remember it for the next run; where that cannot be written nothing is remembered."""
+        with suppress(OSError):
+            self._path.write_text(self._origin, encoding="utf-8", errors="surrogateescape")
+
+    def _earlier(self) -> str | None:
+        try:
+            return self._path.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return None
