@@ -154,7 +154,9 @@ _CORE: Final = (
         categories=("all",),
         verbs=ALL_VERBS,
         subresources=(
+            Subresource("attach", "PodAttachOptions", ("create", "get")),
             Subresource("eviction", "Eviction", ("create",), "policy", "v1"),
+            Subresource("exec", "PodExecOptions", ("create", "get")),
             Subresource("log", "Pod", ("get",)),
             _status("Pod"),
         ),

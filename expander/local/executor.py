@@ -124,6 +124,7 @@ class Executor(ApiOperations):
                 services=control.services.of,
                 variables=variables,
                 isolates=chosen.isolates,
+                attachable=shared,
                 backoff_base=backoff_base,
                 keep_volumes=keep_volumes,
                 image_pull_error=partial(_pull_error, chosen),

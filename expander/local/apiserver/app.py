@@ -44,6 +44,10 @@ COLLECTION_VERBS: Final = {"GET": "list", "POST": "create", "DELETE": "deletecol
 """The verb that a method means, by what the path leads to."""
 
 
+CONNECT: Final = ("exec", "attach", "portforward")
+"""Subresources of a pod that become a connection."""
+
+
 class App:
     """Answers requests. ``most`` is how many short requests are answered at a time (None: no limit); watches
     and logs that are followed are not counted, as in a real server."""
@@ -103,7 +107,7 @@ class App:
             await asyncio.sleep(fault.wait)
         if fault.reset:
             return _cut(request)
-        long = _lasts(request.query)
+        long = _lasts(request)
         if fault.code == TOO_MANY or (self._most is not None and not long and self._running >= self._most):
             return codecs.text_response(
                 statuses.TOO_MANY_REQUESTS_TEXT, TOO_MANY, {"Retry-After": RETRY_AFTER}
@@ -143,6 +147,10 @@ class App:
         backend, query = self._backend, request.query
         if target.part == "log":
             return await pod_logs.serve(backend, request, target)
+        if target.part in CONNECT:
+            from expander.local.apiserver import pod_streams
+
+            return await pod_streams.serve(backend, request, target)
         form = codecs.negotiate(codecs.accepted_formats(request.headers.get("Accept", "")))
         if verb == "list" and query.get("watch", "").lower() in ("true", "1"):
             return await watch.serve(backend, request, target, form)
@@ -188,9 +196,11 @@ class App:
         return codecs.object_response(shaped, code=writer.code, form=form, headers=_warned(warnings))
 
 
-def _lasts(query: Mapping[str, str]) -> bool:
-    """Whether a request is one that goes on: a watch, or a log that is followed."""
-    return any(query.get(name, "").lower() in ("true", "1") for name in ("watch", "follow"))
+def _lasts(request: web.BaseRequest) -> bool:
+    """Whether a request is one that goes on: a watch, a log that is followed, the streams of a container."""
+    if request.rel_url.raw_path.rpartition("/")[2] in CONNECT:
+        return True
+    return any(request.query.get(name, "").lower() in ("true", "1") for name in ("watch", "follow"))
 
 
 def _warned(warnings: list[str]) -> dict[str, Any]:

@@ -67,21 +67,22 @@ def parse(query: Mapping[str, str], pod: Object, now: float) -> PodLogOptions:
     except ValueError as error:
         raise StatusError(status.bad_request(str(error))) from None
     return PodLogOptions(
-        container=_container(pod, query.get("container", "")),
-        follow=_true(query, "follow"),
-        previous=_true(query, "previous"),
-        timestamps=_true(query, "timestamps"),
+        container=container_name(pod, query.get("container", "")),
+        follow=is_true(query, "follow"),
+        previous=is_true(query, "previous"),
+        timestamps=is_true(query, "timestamps"),
         tail=tail,
         limit=limit,
         since=since,
     )
 
 
-def _true(query: Mapping[str, str], name: str) -> bool:
+def is_true(query: Mapping[str, str], name: str) -> bool:
+    """Whether a query sets a switch."""
     return query.get(name, "").lower() in ("true", "1")
 
 
-def _container(pod: Object, asked: str) -> str:
+def container_name(pod: Object, asked: str) -> str:
     """The container that is meant; the only one when none is named."""
     name = pod["metadata"]["name"]
     inits = [each["name"] for each in pod["spec"].get("initContainers") or ()]

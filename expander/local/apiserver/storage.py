@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from heapq import merge
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ExpanderError
 from expander.base.text import counted
@@ -21,6 +21,9 @@ from expander.local.apiserver import pagination
 from expander.local.controllers.garbage_collector import Propagation
 from expander.local.executor import Executor
 from expander.local.store.database import Object
+
+if TYPE_CHECKING:
+    from expander.local.kubelet.streaming.runtime import StreamRuntime
 
 
 class Storage(Executor):
@@ -65,6 +68,13 @@ class Storage(Executor):
         """Evict a pod, durably."""
         self.evict(namespace, name, grace)
         self._control.commit()
+
+    @property
+    def streams(self) -> StreamRuntime:
+        """What runs commands in containers and attaches to them."""
+        from expander.local.kubelet.streaming.runtime import StreamRuntime
+
+        return StreamRuntime(self._kubelet, self._supervisor)
 
     def by_uid(self, uid: str) -> Object | None:
         """The object with that uid, or None."""

@@ -30,7 +30,8 @@ def runtime_isolates(supervisor: object) -> bool:
 
 @dataclass(slots=True)
 class KubeletContext:
-    """``isolates``: containers have mounts and a host name of their own. ``variables`` go to every container.
+    """``isolates``: containers have mounts and a host name of their own. ``attachable``: somebody can run
+    commands in them and attach to them. ``variables`` go to every container.
 
     ``backoff_base`` is the first crash back-off in seconds. ``image_pull_error`` says why an image cannot be
     pulled, or None. ``launched`` maps the key of a launch that has not ended to the pod's uid and what it is
@@ -47,6 +48,7 @@ class KubeletContext:
     backoff_base: float
     variables: Mapping[str, str]
     isolates: bool
+    attachable: bool
     image_pull_error: Callable[[str], str | None]
     stamp: Callable[[float], str] = api_time
     launched: dict[str, tuple[str, Container | ExecAttempt]] = field(default_factory=dict)

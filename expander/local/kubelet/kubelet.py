@@ -11,6 +11,7 @@ from expander.base.dataclass import dataclass
 from expander.kube.time import api_time
 from expander.local.admission.service_account import without_token
 from expander.local.kubelet import node
+from expander.local.kubelet.container import State
 from expander.local.kubelet.context import KubeletContext, RuntimeService, runtime_isolates
 from expander.local.kubelet.env import Lookup
 from expander.local.kubelet.network import Addresses, HostsFiles, Services
@@ -27,7 +28,7 @@ from expander.local.kubelet.pod_files import (
 from expander.local.kubelet.pod_worker import PodWorker
 from expander.local.kubelet.probes import NEVER
 from expander.local.kubelet.volumes import VolumeSources
-from expander.local.runtime.runtime import Exit, Started
+from expander.local.runtime.runtime import Exit, Launch, Started
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Kubelet:
     ``lookup`` finds ConfigMaps and Secrets; ``services`` gives a namespace's Services; ``claims`` are the
     folders that stand for persistent volume claims, by name or namespace/name; ``variables`` are set in
     every container, below the pod's own; ``isolates`` says whether the supervisor's runtime gives
-    containers mounts and names of their own (None: what the runtime itself says);
+    containers mounts and names of their own (None: what the runtime itself says); ``attachable``: the
+    ``stdin`` and ``tty`` of containers count, since there are clients that attach;
     ``image_pull_error`` says why an image cannot be pulled. ``backoff_base`` is the first crash
     back-off in seconds. ``keep_volumes``: what pods had in their volumes stays after their end.
     """
@@ -82,6 +84,7 @@ class Kubelet:
         services: Services = no_services,
         variables: Mapping[str, str] | None = None,
         isolates: bool | None = None,
+        attachable: bool = False,
         backoff_base: float = 10.0,
         status_delay: float = STATUS_DELAY_SECONDS,
         image_pull_error: Callable[[str], str | None] = node.image_pull_error,
@@ -102,6 +105,7 @@ class Kubelet:
             backoff_base=backoff_base,
             variables=variables or {},
             isolates=runtime_isolates(supervisor) if isolates is None else isolates,
+            attachable=attachable,
             image_pull_error=image_pull_error,
             stamp=stamp,
         )
@@ -210,6 +214,14 @@ class Kubelet:
             restarts = {each.name: each.restart for each in worker.pod.all}
             return Path(worker.pod.files.log(container, restart_number(restarts[container], previous)))
         return Path(self._context.folders.log_of(pod, container, previous))
+
+    def running(self, uid: str, container: str) -> tuple[Launch, Mapping[str, Any]] | None:
+        """The launch of a container that runs, and its spec; None when it does not run."""
+        worker = self._workers.get(uid)
+        for each in worker.pod.all if worker is not None else ():
+            if each.name == container and each.state is State.RUNNING and each.launch is not None:
+                return each.launch, each.spec
+        return None
 
     def _handle_runtime_event(self, event: Started | Exit, now: float) -> None:
         launched = self._context.launched

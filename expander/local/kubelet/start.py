@@ -35,10 +35,12 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
     if pod.hosts_file is not None and not any(mount.target == HOSTS for mount in shown):
         shown.append(Mount(pod.hosts_file, HOSTS, read_only=True))
     limits = (spec.get("resources") or {}).get("limits") or {}
+    env = {**context.variables, **own} if context.variables else own
+    tty = context.attachable and bool(spec.get("tty"))
     return Launch(
         key=f"{pod.uid}/{name}/{restart}",
         argv=argv,
-        env={**context.variables, **own} if context.variables else own,
+        env=with_term(env) if tty else env,
         log=pod.files.log(name, restart),
         cwd=spec.get("workingDir") or None,
         mounts=shown,
@@ -51,7 +53,14 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
         replaces_entrypoint=bool(spec.get("command")),
         memory=ceil(parse(str(limits["memory"]))) if "memory" in limits else None,
         cpus=float(parse(str(limits["cpu"]))) if "cpu" in limits else None,
+        stdin=context.attachable and bool(spec.get("stdin")),
+        tty=tty,
     )
+
+
+def with_term(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of what has a terminal; container runtimes take this one for granted."""
+    return {"TERM": "xterm", **env}
 
 
 def _names(context: KubeletContext, pod: Pod) -> dict[str, str]:
@@ -74,6 +83,8 @@ def exec_config(launch: Launch, command: Sequence[str], key: str, log: str) -> L
         cpus=None,
         replaces_entrypoint=True,
         inside=launch.key,
+        stdin=False,
+        tty=False,
     )
 
 
@@ -145,7 +156,7 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
     container.reason = container.message = None
     lifecycle = container.spec.get("lifecycle")
     container.held = bool(lifecycle and lifecycle.get("postStart"))
-    if lifecycle or any(probe in container.spec for probe in PROBES):
+    if lifecycle or context.attachable or any(probe in container.spec for probe in PROBES):
         container.launch = launch
     context.launched[launch.key] = (pod.uid, container)
     context.processes.start(launch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from typing import Protocol
 
 from expander.local.runtime.log_writer import ContainerLog
 from expander.local.runtime.process_tree import (
@@ -17,6 +18,9 @@ from expander.local.runtime.process_tree import (
     process_info,
     read_tag,
 )
+
+EXEC_FAILED = 255
+"""The exit code of a container whose command the kernel refuses to run."""
 
 
 class ContainerProcess:
@@ -65,6 +69,15 @@ class ContainerProcess:
         """Its processes whose own parents are dead, so that they are children of this process now."""
 
 
+class ExecProcess(Protocol):
+    """A command that runs in a container beside its own; it goes with the container."""
+
+    container: ContainerProcess
+
+    def ended(self, status: int) -> None:
+        """It has ended, with this wait status."""
+
+
 class ContainerProcesses:
     """All containers of a run. A container is its process group and what descends from it.
 
@@ -85,6 +98,8 @@ class ContainerProcesses:
         """The container of each stray."""
         self.aides: dict[int, tuple[ContainerProcess, int]] = {}
         """Commands of a container engine under way: which container they bring which signal."""
+        self.execs: dict[int, ExecProcess] = {}
+        """Commands that run in containers, by the process that was started for them."""
 
     def next_mark(self) -> int:
         """The number for the next container."""
@@ -104,6 +119,8 @@ class ContainerProcesses:
         child = self.by_pid.pop(pid, None)
         if child is None:
             self._helped(pid, status)
+            if (command := self.execs.pop(pid, None)) is not None:
+                command.ended(status)
             owner = self._owners.pop(pid, None)
             if owner is not None:
                 owner.strays.discard(pid)
@@ -113,6 +130,9 @@ class ContainerProcesses:
         if child.memory is not None:
             self.limited.remove(child)
         kill_each(child.strays)
+        for pid in [pid for pid, command in self.execs.items() if command.container is child]:
+            kill_each(descendants(pid))
+            kill_group(pid)
         self.ending.append(child)
 
     def _helped(self, pid: int, status: int) -> None:
@@ -137,7 +157,7 @@ class ContainerProcesses:
     def sweep(self) -> None:
         """Find the processes that lost their parents, and kill those of containers that have ended."""
         for pid in children(os.getpid()):
-            if pid in self.by_pid or pid in self._owners or pid in self.aides:
+            if pid in self.by_pid or pid in self._owners or pid in self.aides or pid in self.execs:
                 continue
             mark = read_tag(pid)
             owner = self._by_mark.get(mark)

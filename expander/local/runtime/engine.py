@@ -33,6 +33,7 @@ class EngineRuntime:
             return self._inside(launch, container_name(launch.inside))
         name = container_name(launch.key)
         words = [self.program, "run", "--rm", "--name", name, "--network", "host"]
+        words += _streams(launch)
         if launch.hostname:
             words += ["--hostname", launch.hostname]
         words += [f"--add-host={host}:{address}" for host, address in launch.hosts.items()]
@@ -62,7 +63,12 @@ class EngineRuntime:
         )
 
     def _inside(self, launch: Launch, name: str) -> Command:
-        words = [self.program, "exec", *(f"--env={key}={value}" for key, value in launch.env.items())]
+        words = [
+            self.program,
+            "exec",
+            *_streams(launch),
+            *(f"--env={key}={value}" for key, value in launch.env.items()),
+        ]
         if launch.cwd:
             words += ["--workdir", launch.cwd]
         return Command([*words, name, *launch.argv], dict(os.environ))
@@ -70,6 +76,10 @@ class EngineRuntime:
     def caveat(self, launch: Launch) -> str | None:
         """An engine gives all there is."""
         return None
+
+
+def _streams(launch: Launch) -> list[str]:
+    return [*(["--interactive"] if launch.stdin else []), *(["--tty"] if launch.tty else [])]
 
 
 def container_name(key: str) -> str:

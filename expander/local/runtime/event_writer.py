@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from expander.local.runtime import wire
@@ -42,6 +43,12 @@ class EventWriter:
         """A container has ended, or could not be started; the arguments are the fields of `runtime.Exit`."""
         self.journal.end(key, code, number, started, finished, oom, error, lost, unlogged)
         self._send((wire.EXIT, key, code, number, started, finished, oom, error, lost, unlogged))
+
+    def exec_ended(
+        self, key: str, code: int | None, number: int | None, started: float, error: str | None
+    ) -> None:
+        """A command in a container has ended; it is in no journal."""
+        self._send((wire.EXIT, key, code, number, started, time.time(), False, error))
 
     def _send(self, message: tuple[Any, ...]) -> None:
         self._unsent += wire.pack(message)

@@ -13,6 +13,7 @@ import contextlib
 import os
 import select
 import time
+from collections.abc import Callable
 
 PART_BYTES = 16 * 1024
 """The longest text of a record; containerd's max_container_log_line_size."""
@@ -43,7 +44,7 @@ def _now() -> bytes:
 class ContainerLog:
     """The log of one start of a container. Raises OSError or ValueError when it cannot be opened."""
 
-    __slots__ = ("_file", "_lost", "_parts", "_path", "_size", "_torn", "pipes", "unwritten")
+    __slots__ = ("_file", "_lost", "_parts", "_path", "_size", "_torn", "copy", "pipes", "unwritten")
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -56,6 +57,13 @@ class ContainerLog:
         self._parts = {STDOUT: b"", STDERR: b""}
         self.pipes: dict[int, bytes] = {}
         """The reading ends that are open, with the stream that comes from each."""
+        self.copy: Callable[[ContainerLog, bytes, bytes], None] | None = None
+        """Gets all that a stream writes as well, while somebody is attached."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the container has not ended."""
+        return self._file >= 0
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -73,6 +81,13 @@ class ContainerLog:
             ends.append(writer)
         return ends[0], ends[1]
 
+    def open_terminal(self, master: int, terminal: int) -> tuple[int, int]:
+        """Take what a terminal shows for stdout; both writing ends are the terminal."""
+        reader = os.dup(master)
+        os.set_blocking(reader, False)
+        self.pipes[reader] = STDOUT
+        return os.dup(terminal), os.dup(terminal)
+
     def read(self, reader: int) -> bool:
         """Read what a pipe has now, at most `READ_BYTES`; False when nothing more will come."""
         try:
@@ -82,15 +97,20 @@ class ContainerLog:
         except OSError:
             data = b""
         if data:
-            self.write(self.pipes[reader], data)
+            self._take(self.pipes[reader], data)
         return bool(data)
+
+    def _take(self, stream: bytes, data: bytes) -> None:
+        self.write(stream, data)
+        if self.copy is not None:
+            self.copy(self, stream, data)
 
     def drain(self) -> None:
         """Read what the pipes still hold, and complete the log: the container has ended."""
         for reader, stream in self.pipes.items():
             try:
                 while data := os.read(reader, READ_BYTES):
-                    self.write(stream, data)
+                    self._take(stream, data)
             except OSError:
                 pass
         self._finish()
@@ -211,6 +231,7 @@ class LogPipes:
     def __init__(self, poll: select.poll) -> None:
         self._poll = poll
         self._logs: dict[int, ContainerLog] = {}
+        self._paused: set[ContainerLog] = set()
 
     def watch(self, log: ContainerLog) -> None:
         """Read the pipes of a log from now on."""
@@ -218,21 +239,38 @@ class LogPipes:
             self._poll.register(reader, select.POLLIN)
             self._logs[reader] = log
 
+    def pause(self, log: ContainerLog) -> None:
+        """Leave what the container writes in its pipes, which holds it up when they are full."""
+        if log not in self._paused:
+            self._paused.add(log)
+            for reader in log.pipes:
+                self._poll.unregister(reader)
+
+    def resume(self, log: ContainerLog) -> None:
+        """Read on."""
+        if log in self._paused:
+            self._paused.remove(log)
+            for reader in log.pipes:
+                self._poll.register(reader, select.POLLIN)
+
     def read(self, reader: int) -> None:
         """A pipe is readable; nothing happens when it is none of these."""
         log = self._logs.get(reader)
-        if log is not None and not log.read(reader):
-            self._forget(reader)
-            del log.pipes[reader]
-            os.close(reader)
+        if log is None or log in self._paused or log.read(reader):
+            return
+        self._forget(reader, log)
+        del log.pipes[reader]
+        os.close(reader)
 
     def close(self, log: ContainerLog) -> None:
         """The container has ended: complete its log."""
         log.drain()
         for reader in log.pipes:
-            self._forget(reader)
+            self._forget(reader, log)
+        self._paused.discard(log)
         log.close()
 
-    def _forget(self, reader: int) -> None:
-        self._poll.unregister(reader)
+    def _forget(self, reader: int, log: ContainerLog) -> None:
+        if log not in self._paused:
+            self._poll.unregister(reader)
         del self._logs[reader]

@@ -89,6 +89,16 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def below_wrappers(pid: int, wrappers: int) -> int | None:
+    """The first process of a container: that ``wrappers`` levels below ``pid``; None if it is not there."""
+    for _ in range(wrappers):
+        found = children(pid)
+        if not found:
+            return None
+        pid = found[0]
+    return pid
+
+
 def kill(pid: int, number: int = signal.SIGKILL) -> bool:
     """Signal one process; False if it is gone or belongs to someone else."""
     try:

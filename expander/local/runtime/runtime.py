@@ -36,7 +36,8 @@ class Launch:
     where the runtime can do that. ``replaces_entrypoint`` is False when the container has no command of its
     own, so that ``argv`` is only the arguments of the image's; it makes a difference where there are real
     images. ``inside`` is the key of a running container that the command is to run in, with ``env`` and
-    ``cwd``; a runtime that cannot do that starts it in surroundings that are alike.
+    ``cwd``. ``stdin``: its stdin is open and can be attached to, else empty; ``tty``: its streams are a
+    terminal.
     """
 
     key: str
@@ -56,6 +57,8 @@ class Launch:
     tmp: str | None = None
     replaces_entrypoint: bool = True
     inside: str | None = None
+    stdin: bool = False
+    tty: bool = False
 
 
 @dataclass(slots=True)
@@ -112,7 +115,8 @@ class Command:
     ``wrappers`` is how many processes stand between the one started and the container's first process: they
     must not get the signals meant for the container. ``control`` is the command line that sends the
     container a signal where killing the processes started here would not (its word SIGNAL is replaced
-    by the number). ``memory`` and ``cpus`` are limits left to the supervisor; ``limited`` means the runtime
+    by the number). ``inside`` is the key of the container whose namespaces it is to enter. ``memory`` and
+    ``cpus`` are limits left to the supervisor; ``limited`` means the runtime
     itself limits memory, so that a SIGKILL nobody sent was for that. ``data`` are texts the process
     finds open for reading, by file number. ``stdio_owner`` is who may open /dev/stdout by name, if
     not this user.
@@ -131,6 +135,7 @@ class Command:
     limited: bool = False
     data: dict[int, str] = field(default_factory=dict)
     stdio_owner: int | None = None
+    inside: str | None = None
 
 
 class CannotStart(Exception):

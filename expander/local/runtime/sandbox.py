@@ -123,6 +123,18 @@ class SandboxRuntime:
                 f"unable to start container process: the folder {own} of image {launch.image} is gone"
             )
         env = completed_env(launch, DEFAULT_PATH if own else None)
+        if launch.inside is not None:
+            user, group, groups = _changed_identity(launch)
+            return Command(
+                list(launch.argv),
+                env,
+                clean(launch.cwd or "/"),
+                user,
+                group,
+                groups,
+                wrappers=self.bubblewrap.wrappers,
+                inside=launch.inside,
+            )
         mounts = self._mounts(launch, root)
         tree, data, files = self._tree(launch, root, mounts)
         check_mount_types(tree, mounts)
@@ -203,24 +215,33 @@ class SandboxRuntime:
 
     def _identity(self, launch: Launch, tree: Tree) -> tuple[list[str], list[str]]:
         """The arguments for bubblewrap, and the command in front of the container's, that make the user."""
-        user, group = launch.user, launch.group
-        if user is not None and group is None:
-            group = primary_group(user)
+        user, group, groups = _changed_identity(launch)
         if os.geteuid() != 0:
-            if user in (None, os.geteuid()) and group in (None, os.getegid()):
+            if launch.user in (None, os.geteuid()) and launch.group in (None, os.getegid()):
                 return [], []
-            return _mapped(os.geteuid() if user is None else user, group), []
+            mapped = os.geteuid() if launch.user is None else launch.user
+            return _mapped(mapped, primary_group(mapped) if launch.group is None else launch.group), []
         arguments = [word for name in ("ALL",) for word in ("--cap-drop", name)]
         arguments += [word for name in _CAPABILITIES for word in ("--cap-add", f"CAP_{name}")]
-        if user in (None, 0) and group in (None, 0) and not launch.groups:
+        if user is None:
             return arguments, []
         program = next(
             (path for path in _SETPRIV if os.access(tree.real(resolve(tree.root, path)), os.X_OK)), None
         )
         if program is None:
-            return _mapped(user or 0, group), []
-        groups = f"--groups={','.join(map(str, launch.groups))}" if launch.groups else "--clear-groups"
-        return arguments, [program, f"--reuid={user or 0}", f"--regid={group or 0}", groups, "--"]
+            return _mapped(user, group), []
+        others = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
+        return arguments, [program, f"--reuid={user}", f"--regid={group}", others, "--"]
+
+
+def _changed_identity(launch: Launch) -> tuple[int | None, int | None, tuple[int, ...]]:
+    """Whom a command in a container is to run as; None and () where users have no other numbers there."""
+    user, group = launch.user, launch.group
+    if os.geteuid() != 0 or (user in (None, 0) and group in (None, 0) and not launch.groups):
+        return None, None, ()
+    if user is not None and group is None:
+        group = primary_group(user)
+    return user or 0, group or 0, tuple(launch.groups)
 
 
 def _mapped(user: int, group: int | None) -> list[str]:

@@ -13,10 +13,8 @@ import signal
 import stat
 
 from expander.local.runtime import process_tree
+from expander.local.runtime.container_processes import ContainerProcess
 from expander.local.runtime.log_writer import ContainerLog
-
-EXEC_FAILED = 255
-"""The exit code of a container whose command the kernel refuses to run."""
 
 
 class StartRefused(Exception):
@@ -58,15 +56,21 @@ class Spawner:
         groups: tuple[int, ...] = (),
         data: dict[int, str] | None = None,
         mark: int = 0,
+        stdin: int | None = None,
+        terminal: bool = False,
+        target: ContainerProcess | None = None,
+        errors: int | None = None,
     ) -> int:
         """Start a process that leads a session of its own; its pid.
 
-        ``output`` are its stdout and stderr; None throws both away.
+        ``output`` are its stdout and stderr; None throws both away. ``stdin`` of None is empty. They may be
+        one ``terminal``. It runs in the container ``target``. ``errors`` (stderr) gets what goes wrong then.
         It finds the texts ``data`` open under their numbers, which must be above those this process uses, and
         carries ``mark``. Raises `StartRefused` and `ExecFailed`.
         """
-        streams = (self._nothing, self._nothing) if output is None else output
-        folder = "/" if cwd is None else cwd
+        out, err = output or (self._nothing, self._nothing)
+        streams = (self._nothing if stdin is None else stdin, out, err)
+        folder = "/" if target is not None else cwd or "/"
         try:
             os.chdir(folder)
         except (OSError, ValueError) as error:
@@ -74,13 +78,20 @@ class Spawner:
             raise StartRefused(
                 f'unable to start container process: chdir to cwd ("{folder}") failed: {reason}'
             ) from error
-        files: list[tuple[int, int]] = []
+        files: list[tuple[int, int]] = []  # the number that each gets, and the file
         path = ""
         try:
-            path = self._find(argv, env)
+            path = self.find(argv, env) if target is None else ""
             for number, text in (data or {}).items():
-                files.append((_text_file(text), number))
+                files.append((number, _text_file(text)))
             process_tree.set_tag(mark)
+            if terminal or target is not None:
+                from expander.local.runtime.enter import NewProcess, start
+
+                process = NewProcess(
+                    argv, env, cwd, streams, terminal, user, group, groups, dict(files), target
+                )
+                return start(process, lambda: path or Spawner().find(argv, env), errors)
             if self._quick and user is None and group is None and not groups:
                 return self._spawn(path, argv, env, streams, files)
             return self._fork(path, argv, env, streams, user, group, groups)
@@ -90,7 +101,7 @@ class Spawner:
             self._found.clear()
             raise self._judge(error, path, argv[0]) from error
         finally:
-            for file, _ in files:
+            for _, file in files:
                 os.close(file)
             if cwd is not None:
                 os.chdir("/")
@@ -100,14 +111,12 @@ class Spawner:
         path: str,
         argv: list[str],
         env: dict[str, str],
-        streams: tuple[int, int],
+        streams: tuple[int, int, int],
         files: list[tuple[int, int]],
     ) -> int:
         actions = [
-            (os.POSIX_SPAWN_DUP2, self._nothing, 0),
-            (os.POSIX_SPAWN_DUP2, streams[0], 1),
-            (os.POSIX_SPAWN_DUP2, streams[1], 2),
-            *((os.POSIX_SPAWN_DUP2, file, number) for file, number in files),
+            *((os.POSIX_SPAWN_DUP2, file, number) for number, file in enumerate(streams)),
+            *((os.POSIX_SPAWN_DUP2, file, number) for number, file in files),
         ]
         try:
             return os.posix_spawn(
@@ -128,7 +137,7 @@ class Spawner:
         path: str,
         argv: list[str],
         env: dict[str, str],
-        streams: tuple[int, int],
+        streams: tuple[int, int, int],
         user: int | None,
         group: int | None,
         groups: tuple[int, ...],
@@ -140,9 +149,9 @@ class Spawner:
             argv,
             executable=path,
             env=env,
-            stdin=self._nothing,
-            stdout=streams[0],
-            stderr=streams[1],
+            stdin=streams[0],
+            stdout=streams[1],
+            stderr=streams[2],
             start_new_session=True,
             user=user,
             group=group,
@@ -151,7 +160,7 @@ class Spawner:
         process.returncode = 0  # its end is not for this object to wait for
         return process.pid
 
-    def _find(self, argv: list[str], env: dict[str, str]) -> str:
+    def find(self, argv: list[str], env: dict[str, str]) -> str:
         """The file of the command, as a shell or a container runtime finds it. Raises `Refused`."""
         if not argv or not argv[0]:
             raise StartRefused("unable to start container process: no command specified")

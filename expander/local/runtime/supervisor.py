@@ -7,6 +7,7 @@ gone. `supervisor_client` runs it as `python -c ... FOLDER-OF-THE-PACKAGE JOURNA
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import os
 import select
@@ -15,15 +16,18 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from expander.local.runtime import process_tree, wire
-from expander.local.runtime.container_processes import ContainerProcess, ContainerProcesses
+from expander.local.runtime.container_processes import EXEC_FAILED, ContainerProcess, ContainerProcesses
 from expander.local.runtime.event_writer import EventWriter
 from expander.local.runtime.journal import Journal
 from expander.local.runtime.limits import MEMORY_CHECK_SECONDS, Limits
 from expander.local.runtime.log_writer import STDERR, ContainerLog, LogPipes
-from expander.local.runtime.spawn import EXEC_FAILED, ExecFailed, Spawner, StartRefused
+from expander.local.runtime.spawn import ExecFailed, Spawner, StartRefused
+
+if TYPE_CHECKING:
+    from expander.local.runtime.attach import Attachments
 
 
 class SignalPipe:
@@ -78,6 +82,10 @@ class SupervisorProcess:
     def __init__(self, report: EventWriter, commands: int, events: int, parent: int, mark: int) -> None:
         self.report = report
         self.commands, self.events = commands, events
+        self._channel = _socket.socket(fileno=commands)
+        self._files: deque[int] = deque()
+        """What came with the commands that wait, in order."""
+        self._attachments: Attachments | None = None
         self.family = ContainerProcesses(mark)
         self.limits = Limits()
         self.spawner = Spawner()
@@ -104,7 +112,7 @@ class SupervisorProcess:
             for file, _ in poll.poll(self._patience()):
                 if file == self.commands:
                     self._hear()
-                else:
+                elif self._attachments is None or not self._attachments.handle(file):
                     self.pipes.read(file)
             self._step()
         self._finish()
@@ -118,7 +126,8 @@ class SupervisorProcess:
         return int(MEMORY_CHECK_SECONDS * 1000) if self.family.limited else None
 
     def _hear(self) -> None:
-        data = os.read(self.commands, 1 << 18)
+        data, files = wire.receive(self._channel)
+        self._files += files
         if data:
             self.waiting.extend(self.unpacker.feed(data))
         else:
@@ -153,17 +162,28 @@ class SupervisorProcess:
         limited: bool,
         data: dict[int, str],
         stdio_owner: int | None,
+        inside: str | None,
+        stdin: bool,
+        tty: bool,
     ) -> None:
         now = time.time()
         log_file: ContainerLog | None = None
-        streams: tuple[int, ...] = ()
+        given = self._take_files(2 if tty else int(stdin))
+        streams = [*given]
         try:
+            target = None if inside is None else self.family.by_key.get(inside)
+            if inside is not None and target is None:
+                raise StartRefused("container not running")
             if not self.report.journal.intent(key, now, control):
                 raise StartRefused("the start cannot be recorded: no space left in the state folder")
             log_file = self.spawner.open_log(log)
-            streams = output = log_file.open_pipes(stdio_owner)
+            output = log_file.open_terminal(*given) if tty else log_file.open_pipes(stdio_owner)
+            streams += output
             mark = self.family.next_mark()
-            pid = self.spawner.start(argv, env, cwd, output, user, group, groups, data, mark)
+            source = given[-1] if given else None
+            pid = self.spawner.start(
+                argv, env, cwd, output, user, group, groups, data, mark, source, tty, target
+            )
         except StartRefused as error:
             if log_file is not None:
                 log_file.close()
@@ -184,6 +204,24 @@ class SupervisorProcess:
             self.limits.apply(child, memory, cpus)
         self.family.add(child)
         self.report.started(key, pid, now)
+
+    def _take_files(self, count: int) -> tuple[int, ...]:
+        """The files that came with a command."""
+        return tuple(self._files.popleft() for _ in range(count))
+
+    def _exec(self, key: str, *how: Any) -> None:
+        from expander.local.runtime import exec_process
+
+        exec_process.start(self.family, self.spawner, self.report, self._take_files(3), key, *how)
+
+    def _attach(self, key: str, streams: list[bytes]) -> None:
+        if self._attachments is None:
+            from expander.local.runtime.attach import Attachments
+
+            self._attachments = Attachments(self._poll, self.pipes)
+        child = self.family.by_key.get(key)
+        log = None if child is None else child.log
+        self._attachments.attach(log, streams, self._take_files(len(streams)))
 
     def _refuse(self, key: str, reason: str) -> None:
         now = time.time()
@@ -214,6 +252,8 @@ class SupervisorProcess:
         wire.SIGNAL: _signal,
         wire.SETTLED: _settle,
         wire.ABANDON: _abandon,
+        wire.EXEC: _exec,
+        wire.ATTACH: _attach,
     }
 
     def _reap(self) -> None:
@@ -234,6 +274,8 @@ class SupervisorProcess:
     def _ended(self, child: ContainerProcess) -> None:
         self.limits.release(child)
         self.pipes.close(child.log)
+        if self._attachments is not None:
+            self._attachments.ended(child.log)
         code = os.waitstatus_to_exitcode(child.status)
         killed = code in (-signal.SIGKILL, 128 + signal.SIGKILL)
         oom = child.oom or (child.limited and killed and not child.killed)

@@ -1,7 +1,7 @@
 """The client of the supervisor process: starts and signals containers, reads what became of them.
 
-Nothing here waits except `SupervisorClient.close`. Commands go through one pipe, events come back through
-another; every event is in the supervisor's journal before it is sent.
+Nothing here waits except `SupervisorClient.close`. Commands go through a socket, events come back through
+a pipe; every event is in the supervisor's journal before it is sent.
 """
 
 from __future__ import annotations
@@ -9,18 +9,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from expander.base.errors import OutputError
 from expander.base.state_dir import make_private
-from expander.local.runtime import wire
+from expander.local.runtime import process_tree, wire
 from expander.local.runtime.journal import SUFFIX, recover_run
 from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.runtime import CannotStart, Exit, Launch, Runtime, Started
+from expander.local.runtime.streams import Streams, close_all, connect, open_terminal, outputs
 
 _CODE = "import sys; sys.path[:0] = sys.argv[1:2]; from expander.local.runtime.supervisor import main; main()"
 
@@ -32,6 +34,9 @@ _LOG_CUT = (
     "warning: output is missing: the disk had no room for all of it; "
     "a line in each such log says `[expander: N bytes of log could not be written]`"
 )
+
+
+_KILLED = "its supervisor was killed"
 
 
 class SupervisorClient:
@@ -49,7 +54,11 @@ class SupervisorClient:
         self.caveats: list[str] = []
         """What the runtime could not give containers so far, a sentence for each kind of lack."""
         self._told: set[str] = set()
-        self._live: set[str] = set()
+        self._live: dict[str, int] = {}
+        """The containers that have not ended, with the process of each once it was started."""
+        self._inputs: dict[str, int] = {}
+        """What writes to the stdin of a container: a pipe, or the other side of its terminal."""
+        self._execs: dict[str, Callable[[Exit], object]] = {}
         self._events = -1
         self._spawn()
 
@@ -57,19 +66,19 @@ class SupervisorClient:
         """Start the process and connect to it."""
         root = Path(__file__).resolve().parents[3]
         self.journal = self.folder.resolve() / f"{uuid.uuid4().hex}{SUFFIX}"
-        theirs, self._commands = os.pipe()
+        theirs, self._channel = socket.socketpair()
         events, answers = os.pipe()
         with open(self.folder / _ERROR_LOG, "ab") as complaints:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _CODE]
-                + [str(part) for part in (root, self.journal, theirs, answers, os.getpid())],
+                + [str(part) for part in (root, self.journal, theirs.fileno(), answers, os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=complaints,
                 start_new_session=True,
-                pass_fds=(theirs, answers),
+                pass_fds=(theirs.fileno(), answers),
             )
-        os.close(theirs)
+        theirs.close()
         os.close(answers)
         if self._events < 0:
             self._events = events
@@ -112,8 +121,70 @@ class SupervisorClient:
             command.limited,
             command.data,
             command.stdio_owner,
+            command.inside,
+            launch.stdin,
+            launch.tty,
         )
-        self._send(message, launch.key)
+        files = self._open_input(launch)
+        try:
+            self._send(message, launch.key, files)
+        finally:
+            close_all(files[-1:])
+
+    def _open_input(self, launch: Launch) -> list[int]:
+        """What a container with a terminal, or an open stdin, gets; the last is its own side."""
+        if launch.tty:
+            files = [*open_terminal(launch.user)]
+        elif launch.stdin:
+            files = [*reversed(os.pipe())]
+        else:
+            return []
+        self._inputs[launch.key] = files[0]
+        return files if launch.tty else files[1:]
+
+    def exec(
+        self, launch: Launch, *, stdout: bool, stderr: bool, on_end: Callable[[Exit], object]
+    ) -> Streams:
+        """Run a command in the container ``launch.inside``, apart from its log; its streams.
+
+        ``on_end`` hears of its end, from within `read`. Raises `CannotStart`, and OSError when there are no
+        files to be had.
+        """
+        command = self.runtime.command(launch)
+        inside = str(launch.inside)
+        terminal = None
+        if launch.tty:
+            pid = process_tree.below_wrappers(self._live.get(inside, 0), command.wrappers)
+            terminal = open_terminal(command.user, pid if command.inside else None)
+        streams, files = connect(stdin=launch.stdin, stdout=stdout, stderr=stderr, terminal=terminal)
+        self._execs[launch.key] = on_end
+        identity = (command.user, command.group, command.groups)
+        how = (command.argv, command.env, command.cwd, identity, command.inside is not None, launch.tty)
+        try:
+            self._send((wire.EXEC, launch.key, inside, *how), files=files)
+        finally:
+            close_all(files)
+        return streams
+
+    def attach(self, key: str, *, stdin: bool, stdout: bool, stderr: bool) -> Streams:
+        """The streams of a running container, from now on. Raises OSError when no files are to be had."""
+        streams, names, files = outputs(stdout=stdout, stderr=stderr)
+        source = self._inputs.get(key)
+        if source is not None:
+            streams.stdin = os.dup(source) if stdin else None
+            streams.terminal = os.dup(source) if os.isatty(source) else None
+            os.set_blocking(source, False)
+        try:
+            self._send((wire.ATTACH, key, names), files=files)
+        finally:
+            close_all(files)
+        return streams
+
+    def close_stdin(self, key: str) -> None:
+        """Nothing more comes from the stdin of a container, once those who are attached have left."""
+        source = self._inputs.get(key)
+        if source is not None and not os.isatty(source):
+            os.close(self._inputs.pop(key))
 
     def signal(self, key: str, number: int = signal.SIGTERM, *, whole: bool = True) -> None:
         """Signal a container: all its processes, or its first one alone. Nothing happens if it has ended."""
@@ -144,8 +215,11 @@ class SupervisorClient:
             for what, *rest in self._unpacker.feed(data):
                 if what == wire.STARTED:
                     found.append(Started(*rest))
+                    self._live[rest[0]] = rest[1]
+                elif (on_end := self._execs.pop(rest[0], None)) is not None:
+                    on_end(Exit(*rest))
                 else:
-                    self._live.discard(rest[0])
+                    self._forget(rest[0])
                     end = Exit(*rest)
                     if end.unlogged and _LOG_CUT not in self.caveats:
                         self.caveats.append(_LOG_CUT)
@@ -155,17 +229,19 @@ class SupervisorClient:
         """Kill what still runs, wait until it is gone, and give the events that were not read yet."""
         if self._events < 0:
             return []
-        if self._commands >= 0:
-            os.close(self._commands)
-            self._commands = -1
+        self._channel.close()
         os.set_blocking(self._events, True)
         found: list[Started | Exit] = []
         while data := os.read(self._events, 1 << 18):
             for what, *rest in self._unpacker.feed(data):
-                found.append(Started(*rest) if what == wire.STARTED else Exit(*rest))
+                if rest[0] not in self._execs:
+                    found.append(Started(*rest) if what == wire.STARTED else Exit(*rest))
         self._process.wait()
+        self._end_execs()
         told = {event.key for event in found if isinstance(event, Exit)}
-        left = self._live - told
+        left = self._live.keys() - told
+        close_all(self._inputs.values())
+        self._inputs.clear()
         if left:
             found.extend(end for end in recover_run(self.journal) if end.key in left)
         os.close(self._events)
@@ -178,27 +254,38 @@ class SupervisorClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _send(self, message: tuple[object, ...], key: str | None = None) -> None:
+    def _send(self, message: tuple[object, ...], key: str | None = None, files: Sequence[int] = ()) -> None:
         if key is not None:
-            self._live.add(key)
-        data = wire.pack(message)
-        with contextlib.suppress(BrokenPipeError):  # read() finds out, and reports what was lost
-            while data:
-                data = data[os.write(self._commands, data) :]
+            self._live[key] = 0
+        with contextlib.suppress(BrokenPipeError, ConnectionError):  # read() finds out, and reports the loss
+            wire.send(self._channel, message, files)
+
+    def _forget(self, key: str) -> None:
+        """A container has ended."""
+        self._live.pop(key, None)
+        if (source := self._inputs.pop(key, None)) is not None:
+            os.close(source)
+
+    def _end_execs(self) -> None:
+        """The commands in containers are gone with their supervisor."""
+        execs, self._execs = self._execs, {}
+        for key, on_end in execs.items():
+            on_end(Exit(key, None, None, 0.0, 0.0, error=_KILLED, lost=True))
 
     def _lost(self) -> list[Started | Exit]:
         """The supervising process is dead: end what it left, and begin anew."""
-        os.close(self._commands)
-        self._commands = -1
+        self._channel.close()
         if self._process.wait() > 0:
             last = (self.folder / _ERROR_LOG).read_text(errors="replace").strip().rpartition("\n")[2]
             raise OutputError(f"the supervisor of {self.folder} cannot work: {last}")
         ends: dict[str, Exit] = {end.key: end for end in recover_run(self.journal)}
-        found: list[Started | Exit] = [ends[key] for key in sorted(self._live & ends.keys())]
+        found: list[Started | Exit] = [ends[key] for key in sorted(self._live.keys() & ends.keys())]
         found += [
-            Exit(key, None, None, 0.0, 0.0, error="its supervisor was killed", lost=True)
-            for key in sorted(self._live - ends.keys())
+            Exit(key, None, None, 0.0, 0.0, error=_KILLED, lost=True)
+            for key in sorted(self._live.keys() - ends.keys())
         ]
-        self._live.clear()
+        for key in [*self._live]:
+            self._forget(key)
+        self._end_execs()
         self._spawn()
         return found

@@ -6,13 +6,21 @@ serialisation is safe here, and it is the quickest there is.
 
 from __future__ import annotations
 
+import _socket
 import marshal
+from array import array
+from collections.abc import Sequence
 from typing import Any
 
 LAUNCH, REFUSE, SIGNAL, SETTLED, ABANDON = "launch", "refuse", "signal", "settled", "abandon"
+EXEC, ATTACH = "exec", "attach"
 """To the supervisor: start this; record that this cannot be started; signal; the ends of these are kept;
-from now on what runs does not end by itself.
+from now on what runs does not end by itself; run this in a container; copy what a container writes. Files of
+which the last two, and a start with streams of its own, tell come with them.
 """
+
+MAX_FILES = 4
+"""Files that come with one message."""
 
 STARTED, EXIT = "started", "exit"
 """From the supervisor; the rest of the tuple is the fields of `runtime.Started` and `runtime.Exit`."""
@@ -22,6 +30,27 @@ def pack(message: tuple[Any, ...]) -> bytes:
     """The bytes of one message."""
     body = marshal.dumps(message)
     return len(body).to_bytes(4, "little") + body
+
+
+def send(channel: _socket.socket, message: tuple[Any, ...], files: Sequence[int] = ()) -> None:
+    """Send a message whole, and copies of ``files`` with it."""
+    data = pack(message)
+    if files:
+        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array("i", files))
+        data = data[channel.sendmsg([data], [rights]) :]
+    if data:
+        channel.sendall(data)
+
+
+def receive(channel: _socket.socket) -> tuple[bytes, list[int]]:
+    """What has arrived, and the files that came with it; no bytes at the end."""
+    files = array("i")
+    space = _socket.CMSG_SPACE(MAX_FILES * files.itemsize)
+    data, rights, _, _ = channel.recvmsg(1 << 18, space, _socket.MSG_CMSG_CLOEXEC)
+    for level, kind, value in rights:
+        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
+            files.frombytes(value[: len(value) - len(value) % files.itemsize])
+    return data, files.tolist()
 
 
 class Unpacker:
