@@ -11,10 +11,7 @@ import click
 from click.core import ParameterSource
 
 from expander.base.errors import InputError, UsageError
-from expander.cli.options.command import BatchPage
-
-ARGUMENTS = "expander.arguments"
-"""The key of the command line in the context."""
+from expander.cli.options.command import ARGUMENTS, BatchPage
 
 BROKER = "--queue-url"
 """The option whose value may contain a password."""
@@ -24,13 +21,9 @@ PATHS = ("kubeconfig", "state", "results")
 
 
 class Remembered(BatchPage):
-    """A command that keeps its command line for `run_of`."""
+    """A command whose command line may be that of its last run."""
 
     needs_arguments = False
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[ARGUMENTS] = list(args)
-        return super().parse_args(ctx, args)
 
 
 def run_of(flags: Mapping[str, Any], arguments: tuple[str, ...]) -> dict[str, Any]:

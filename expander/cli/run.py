@@ -22,8 +22,8 @@ from expander.cli.options.batch import (
     template_options,
     warn,
 )
-from expander.cli.options.command import BatchPage, local_command_options
-from expander.cli.options.executor import execute, executor_options, executor_settings
+from expander.cli.options.command import ARGUMENTS, BatchPage, local_command_options
+from expander.cli.options.executor import execute, executor_options, executor_settings, typed_settings
 from expander.cli.options.group import forget_group, remember_group, report_option, save_report
 from expander.cli.options.params import Duration, filled, output_option
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
@@ -241,8 +241,9 @@ def _next_steps(group: str, flags: Mapping[str, Any]) -> str:
     """The commands for what has failed, to be pasted."""
     which = ["--group", group, *(["--state", flags["state"]] if flags["state"] else ["--local"])]
     which += ["--group-label", flags["group_label"]] if flags["group_label"] != "jobgroup" else []
-    commands = (["logs", "--failed"], ["retry"], ["report"])
-    first, *others = (shlex.join(["expander", *command, *which]) for command in commands)
+    settings = typed_settings(click.get_current_context().meta[ARGUMENTS])
+    commands = (["logs", "--failed", *which], ["retry", *which, *settings], ["report", *which])
+    first, *others = (shlex.join(["expander", *command]) for command in commands)
     return "\n      ".join([f"next: {first}", *others])
 
 

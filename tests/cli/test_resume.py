@@ -3,7 +3,8 @@
 import click
 import pytest
 
-from expander.cli.resume import ARGUMENTS, run_of
+from expander.cli.options.command import ARGUMENTS
+from expander.cli.resume import run_of
 
 
 def remembered(*words: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -117,6 +118,25 @@ def test_a_failed_job_makes_the_exit_code_1_and_is_named_with_its_reason() -> No
         "      expander report --group tests --local",
     ]
     assert "[bad] working on bad" in answer.out.splitlines()
+
+
+def test_the_line_that_runs_again_what_failed_has_the_options_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "value")
+    name = template("test $GREETING-$SECRET-$(cat $EXPANDER_MOUNT_D/there) = hi-value-yes")
+    text = Path(name).read_text().replace("env:", "volumeMounts: [{name: d, mountPath: /d}]\n        env:")
+    Path(name).write_text(text + "      volumes: [{name: d, persistentVolumeClaim: {claimName: data}}]\n")
+    (tmp_path / "da;ta").mkdir()
+    options = ["--runtime=process", "--claim", "data=da;ta", "-e", "GREETING=hi", "--env", "SECRET"]
+    answer = run("run", name, "a", *options, "-j1", "--timeout", "1m", "--", "b")
+    line = answer.err.splitlines()[-2].strip()
+    assert line == (
+        "expander retry --group tests --local --jobs 1 --runtime process --claim 'data=da;ta' "
+        "--env GREETING=hi --env SECRET"
+    )
+    (tmp_path / "da;ta" / "there").write_text("yes")
+    assert run(*shlex.split(line)[1:]).code == 0
 
 
 def test_a_failed_item_is_named_on_one_line_and_shortened() -> None:

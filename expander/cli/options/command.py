@@ -119,6 +119,10 @@ local_command_options = all_of(
 """The same where ``--env`` and ``--image NAME=DIR`` are for all containers."""
 
 
+ARGUMENTS: Final = "expander.arguments"
+"""The key of the command line in the context of a `BatchPage`."""
+
+
 class BatchPage(Page):
     """A command with a batch: ``PATH...``, ``TEMPLATE [ITEM]...``, or items and a command behind ``--``.
 
@@ -129,7 +133,7 @@ class BatchPage(Page):
     """Whether nothing at all is an error of the command line."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        words = list(args)
+        ctx.meta[ARGUMENTS] = words = list(args)
         rest = super().parse_args(ctx, args)
         params = ctx.params
         if "images" in params:

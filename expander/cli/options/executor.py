@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -109,6 +109,21 @@ LOCAL_ONLY: Final = (
     "timeout",
 )
 """The options of `executor_options`, and the timeout of a run."""
+
+
+def typed_settings(words: Sequence[str]) -> list[str]:
+    """The options of `executor_options` and the folders of images in a command line, as they were typed."""
+    context = click.get_current_context()
+    typed, _, _ = context.command.make_parser(context).parse_args(list(words))
+    found: list[str] = []
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if name == "timeout" or name not in LOCAL_ONLY or name not in typed:
+            continue
+        for value in typed[name] if isinstance(typed[name], list) else [typed[name]]:
+            if name != "images" or "=" in value:
+                found += [parameter.opts[-1], value]
+    return found
 
 
 def refuse_local_options() -> None:
