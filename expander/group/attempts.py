@@ -12,7 +12,6 @@ from expander.kube.generated_names import created_at
 from expander.kube.objects import Object, first_start, owner_of, statuses_of
 from expander.kube.resources import Request, pod_request
 from expander.kube.time import unix
-from expander.kube.wellknown import INDEX
 
 DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 
@@ -99,13 +98,6 @@ def pods_by_job(pods: Iterable[Object]) -> dict[str, list[Object]]:
     for pod in pods:
         found.setdefault(owner_of(pod), []).append(pod)
     return found
-
-
-def completion_index(pod: Object) -> int:
-    """The completion index of a pod; -1 when it has none."""
-    metadata = pod["metadata"]
-    text = (metadata.get("annotations") or {}).get(INDEX) or (metadata.get("labels") or {}).get(INDEX)
-    return int(text) if text and text.isdecimal() else -1
 
 
 def seconds_of(text: str | None) -> float | None:

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
-from expander.group.attempts import completion_index
 from expander.group.diagnosis import (
     KUEUE_QUEUE,
     Diagnosis,
@@ -20,9 +19,9 @@ from expander.group.diagnosis import (
     needs_events,
 )
 from expander.group.source import Reader
-from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
+from expander.kube.objects import Change, Object, completion_index, owner_of, statuses_of, uid_of
 from expander.kube.volcano import end_of, is_volcano
-from expander.manifests.rerun import FIRST_CREATED_ANNOTATION, attempt_of
+from expander.manifests.rerun import FIRST_CREATED_ANNOTATION, attempt_of, failed_indexes
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, JobOutcome, outcome_of
 
 DEFAULT_BACKOFF_LIMIT = 6
@@ -122,7 +121,7 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
         retries=attempt_of(job) - 1 + _retries(job, pods, outcome.state),
         succeeded=outcome.succeeded,
         completions=completions,
-        failed_indexes=status.get("failedIndexes") or "",
+        failed_indexes=failed_indexes(job),
         nodes=_nodes(pods),
     )
 

@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
-from expander.group.attempts import completion_index, container_names, main_container
+from expander.group.attempts import container_names, main_container
 from expander.group.job_status import has_ended
 from expander.group.names import ItemNames, NameSelection
 from expander.group.records import ItemRecord, index_record, names_of
 from expander.group.results import file_name, remove_partial_files, write_atomically
 from expander.group.source import WHOLE_LOG, LogOptions, Reader
-from expander.kube.objects import Change, Object, owner_of, statuses_of, uid_of
+from expander.kube.objects import Change, Object, completion_index, owner_of, statuses_of, uid_of
 from expander.manifests.names import digest
 from expander.run.lines import LineSplitter
 from expander.run.outcomes import FAILED

@@ -6,23 +6,23 @@ messages and times of the work; those are missing once the pods are gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
-from expander.group.attempts import Attempt, completion_index, pod_attempt, pods_by_job
+from expander.group.attempts import Attempt, pod_attempt, pods_by_job
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
 from expander.group.job_status import explained_jobs, job_status
 from expander.group.names import ItemNames
 from expander.group.source import Reader
 from expander.items.keys import item_columns, item_key
 from expander.kube import index_sets
-from expander.kube.objects import Object, uid_of
+from expander.kube.objects import Object, completion_index, uid_of
 from expander.kube.volcano import end_of, is_volcano
 from expander.local.controllers.volcano.pods import pod_name
 from expander.manifests.edits import KEY_ANNOTATION
-from expander.manifests.rerun import attempt_of, first_created, item_at, retried_index
-from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
+from expander.manifests.rerun import attempt_of, first_created, item_at, retried_index, retried_indexes
+from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, RETRIED_ELSEWHERE, SUSPENDED
 
 SKIPPED: Final = "Skipped"
 """The state of an index that did not complete: its Job met the success policy without it, or `retry` created
@@ -179,14 +179,13 @@ def job_records(
         yield whole
         return
     done, lost = ended_parts(job, count, pods)
-    number = part_number(job)
+    number, given = part_number(job), retried_indexes(job)
     parts: dict[int, list[Attempt]] = {}
     for attempt in attempts:
         parts.setdefault(number(attempt.pod), []).append(attempt)
     for index in range(count):
-        yield _part_record(
-            job, whole, index, parts.get(index, []), index_sets.has(done, index), index_sets.has(lost, index)
-        )
+        ends = index_sets.has(done, index), index_sets.has(lost, index)
+        yield _part_record(job, whole, index, parts.get(index, []), *ends, given)
 
 
 def index_record(job: Object, pods: Sequence[Object], index: int) -> ItemRecord:
@@ -197,7 +196,8 @@ def index_record(job: Object, pods: Sequence[Object], index: int) -> ItemRecord:
     if count is None or index < 0:
         return whole
     done, lost = ended_parts(job, count, pods)
-    return _part_record(job, whole, index, attempts, index_sets.has(done, index), index_sets.has(lost, index))
+    ends = index_sets.has(done, index), index_sets.has(lost, index)
+    return _part_record(job, whole, index, attempts, *ends, retried_indexes(job))
 
 
 def _attempts(pods: Sequence[Object]) -> list[Attempt]:
@@ -233,10 +233,17 @@ def _job_record(
 
 
 def _part_record(
-    job: Object, whole: ItemRecord, index: int, attempts: Sequence[Attempt], done: bool, lost: bool
+    job: Object,
+    whole: ItemRecord,
+    index: int,
+    attempts: Sequence[Attempt],
+    done: bool,
+    lost: bool,
+    given: Set[int],
 ) -> ItemRecord:
+    """The record of one part; ``given`` are the indexes that have Jobs of their own."""
     last = attempts[-1] if attempts else None
-    state, reason, message = _part_state(whole, last, done, lost)
+    state, reason, message = _part_state(whole, last, done, lost, index in given)
     if reason == "FailedIndex" and is_volcano(job):
         reason = "PodFailed"
     failure = None if done else last_failure(attempt.pod for attempt in attempts)
@@ -266,9 +273,13 @@ def _part_record(
     )
 
 
-def _part_state(whole: ItemRecord, last: Attempt | None, done: bool, lost: bool) -> tuple[str, str, str]:
+def _part_state(
+    whole: ItemRecord, last: Attempt | None, done: bool, lost: bool, given: bool
+) -> tuple[str, str, str]:
     if done:
         return COMPLETE, "", ""
+    if given:
+        return SKIPPED, RETRIED_ELSEWHERE["reason"], "it has a Job of its own"
     if whole.state == COMPLETE and whole.reason:
         return SKIPPED, whole.reason, whole.message
     if lost:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.kube.time import unix
+from expander.kube.wellknown import INDEX
 
 Object = Mapping[str, Any]
 MutableObject = dict[str, Any]
@@ -64,6 +65,13 @@ def mark_of(obj: Object) -> Object:
     wanted = ("name", "namespace", "uid", "labels", "ownerReferences")
     kept = {key: metadata[key] for key in wanted if key in metadata}
     return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": kept}
+
+
+def completion_index(pod: Object) -> int:
+    """The completion index of a pod; -1 when it has none."""
+    metadata = pod["metadata"]
+    text = (metadata.get("annotations") or {}).get(INDEX) or (metadata.get("labels") or {}).get(INDEX)
+    return int(text) if text and text.isdecimal() else -1
 
 
 def statuses_of(pod: Object) -> list[Object]:

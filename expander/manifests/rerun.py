@@ -265,20 +265,30 @@ def rerun_index(job: Object, index: int) -> Tree:
 def remaining_indexes(job: Object) -> list[int] | None:
     """The indexes that ``job``, which has failed, still owes and that have no Jobs of their own.
 
-    None when the Job is to be run again as a whole: it is not Indexed, or nothing of it is complete.
+    None when the Job is to be run again as a whole: it is not Indexed, or no index is complete or has its own
+    Job.
     """
     spec, status = job["spec"], job.get("status") or {}
-    done = indexes(status.get("completedIndexes"))
+    done = indexes(status.get("completedIndexes")) | retried_indexes(job)
     if spec.get("completionMode") != "Indexed" or not done:
         return None
-    done |= retried_indexes(job)
     return [index for index in range(spec.get("completions") or 0) if index not in done]
 
 
 def with_retried(job: Object, added: list[int]) -> str:
     """The value of `RETRIED` for ``job`` when the indexes ``added`` have Jobs of their own too."""
+    return _as_text(retried_indexes(job) | set(added))
+
+
+def failed_indexes(job: Object) -> str:
+    """The indexes of ``job`` that have failed and have no Jobs of their own, as ``1,3-5``."""
+    text, retried = (job.get("status") or {}).get("failedIndexes") or "", retried_indexes(job)
+    return _as_text(indexes(text) - retried) if retried else text
+
+
+def _as_text(found: set[int]) -> str:
     parts: list[list[int]] = []
-    for index in sorted(retried_indexes(job) | set(added)):
+    for index in sorted(found):
         if parts and parts[-1][1] == index - 1:
             parts[-1][1] = index
         else:

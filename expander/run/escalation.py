@@ -1,25 +1,35 @@
 """What a failed attempt gets more of, by policy: ``--on-oom x2,max=64Gi``, ``--on-timeout x2``, ``--on-exit
 42=retry:3``. Pure.
 
-It applies to Jobs of one pod at a time, which is an item's. The first pod that runs out of memory decides:
-another one of the same size would do so too. The successor is the Job's next attempt under its own name, and
-its annotation ``expander/origin`` says which manifest it still stands for.
+It applies to Jobs of one pod at a time, which is an item's, and to the indexes of Indexed Jobs. The first pod
+that runs out of memory decides: another one of the same size would do so too. The successor is the Job's next
+attempt under its own name; an index gets a Job of its own when its Indexed Job has given it up. The
+annotation ``expander/origin`` says which manifest a successor still stands for.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
 from expander.base.regex import regex
-from expander.kube.objects import Object, statuses_of
+from expander.kube.objects import Object, completion_index, statuses_of
 from expander.kube.quantity import binary_text, parse
 from expander.kube.volcano import is_volcano
-from expander.manifests.rerun import ORIGIN_ANNOTATION, RETRIES_ANNOTATION, digest, rerun
+from expander.manifests.rerun import (
+    ORIGIN_ANNOTATION,
+    RETRIES_ANNOTATION,
+    digest,
+    indexes,
+    rerun,
+    rerun_index,
+    retried_indexes,
+)
 
 MAX_GROWTHS: Final = 10
 """So often an item gets more of something at most."""
@@ -105,11 +115,15 @@ def _span(text: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class NextAttempt:
-    """The Job to create in the place of one that failed; why, and what it has another of (``memory 2Gi``)."""
+    """The Job to create in the place of one that failed; why, and what it has another of (``memory 2Gi``).
+
+    With ``index`` it is created beside the Indexed Job of which that index has failed.
+    """
 
     tree: dict[str, Any]
     reason: str
     change: str
+    index: int | None = None
 
 
 def one_pod(job: Object) -> bool:
@@ -130,15 +144,79 @@ def is_cause(pod: Object, policy: Escalation) -> bool:
     )
 
 
-def next_attempt(job: Object, pods: Sequence[Object], policy: Escalation) -> NextAttempt | None:
-    """What the policy has for ``job``, of which a pod, or itself, has failed; None when it has nothing.
+def is_indexed(job: Object) -> bool:
+    """Whether ``job`` is an Indexed Job, of which each index is an attempt of its own."""
+    return not is_volcano(job) and job["spec"].get("completionMode") == "Indexed"
 
-    ``pods`` are those of this attempt, oldest first.
-    """
-    if not one_pod(job):
+
+def caveat(job: Object) -> str | None:
+    """What to say of a Job that a policy does not apply to, or not at once; None for any other."""
+    name = f"job/{job['metadata']['name']}"
+    if is_indexed(job) and job["spec"].get("backoffLimitPerIndex") is None:
+        return f"{name} has no backoffLimitPerIndex: its failed indexes are tried again when it has failed"
+    if one_pod(job) or is_indexed(job):
         return None
-    tree = rerun(job)
-    counts = _retries(job)
+    return f"{name} has several pods: failed ones are not tried again with more"
+
+
+def next_attempts(job: Object, pods: Sequence[Object], policy: Escalation) -> list[NextAttempt]:
+    """What the policy has for ``job``, of which a pod, or itself, has failed; empty when it has nothing.
+
+    ``pods`` are those of this attempt, oldest first. It is one attempt in the place of the Job, or one for
+    each failed index that has no Job of its own yet.
+    """
+    if one_pod(job):
+        found = _attempt(rerun(job), job, pods, policy)
+        return [] if found is None else [found]
+    return _index_attempts(job, pods, policy) if is_indexed(job) else []
+
+
+def _index_attempts(job: Object, pods: Sequence[Object], policy: Escalation) -> list[NextAttempt]:
+    """Those for the failed indexes of a Job; with the Job failed, also for those that it did not get to.
+
+    An index fails alone where the Job has a backoffLimitPerIndex; else the first one too many ends all.
+    """
+    spec, status, given = job["spec"], job.get("status") or {}, retried_indexes(job)
+    failed = sorted(indexes(status.get("failedIndexes")) - given)
+    over = {*failed, *given, *indexes(status.get("completedIndexes"))}
+    left = [index for index in range(spec["completions"]) if index not in over] if _has_failed(job) else []
+    if not failed and not left:
+        return []
+    own: dict[int, list[Object]] = {}
+    for pod in pods:
+        own.setdefault(completion_index(pod), []).append(pod)
+    found: dict[int, NextAttempt] = {}
+    for index in [*failed, *left]:
+        attempt = _attempt(rerun_index(job, index), job, own.get(index, []), policy)
+        if attempt is not None:
+            found[index] = replace(attempt, index=index)
+    if found or given:
+        for index in left:
+            if index not in found and not any(map(_failed_itself, own.get(index, []))):
+                found[index] = NextAttempt(rerun_index(job, index), "its Job failed", "", index)
+    return [found[index] for index in sorted(found)]
+
+
+def _has_failed(job: Object) -> bool:
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == "Failed" and each.get("status") == "True" for each in conditions)
+
+
+def _failed_itself(pod: Object) -> bool:
+    """Whether a pod has failed, and not because its Job had."""
+    return (pod.get("status") or {}).get("phase") == "Failed" and "deletionTimestamp" not in pod["metadata"]
+
+
+def _attempt(
+    tree: dict[str, Any], job: Object, pods: Sequence[Object], policy: Escalation
+) -> NextAttempt | None:
+    """The next attempt ``tree``, of the Job or of an index, with what the policy has for it.
+
+    ``pods`` are those of that attempt.
+    """
+    before = tree["metadata"]["annotations"]
+    counts = _retries(tree)
+    origin = before.get(ORIGIN_ANNOTATION) or digest(tree)
     found = None
     if policy.oom is not None and (killed := _out_of_memory(pods)):
         found = OOM_KILLED, _more_memory(tree, killed, policy.oom)
@@ -153,9 +231,8 @@ def next_attempt(job: Object, pods: Sequence[Object], policy: Escalation) -> Nex
     tried = counts.get(reason, 0)
     if change is None or tried >= max(MAX_GROWTHS, _most(policy)):
         return None
-    before = job["metadata"].get("annotations") or {}
     tree["metadata"]["annotations"] |= {
-        ORIGIN_ANNOTATION: before.get(ORIGIN_ANNOTATION) or digest(job),
+        ORIGIN_ANNOTATION: origin,
         RETRIES_ANNOTATION: json.dumps(counts | {reason: tried + 1}, sort_keys=True),
     }
     return NextAttempt(tree, reason, change)

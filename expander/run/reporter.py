@@ -18,12 +18,14 @@ PodsOf: TypeAlias = Callable[[], Sequence[Object]]
 
 class Retried(NamedTuple):
     """An item that is tried again: the Job of its new attempt, which attempt that is (2 for the second), why
-    (``OOMKilled``), and what is another than before (``memory 2Gi``)."""
+    (``OOMKilled``), and what is another than before (``memory 2Gi``). A ``split`` Job is for an index of an
+    Indexed Job, which is there beside it."""
 
     job: Object
     attempt: int
     reason: str
     change: str = ""
+    split: bool = False
 
     def line(self, label: str) -> str:
         """For people; ``label`` is what they call the item."""

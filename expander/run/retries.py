@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from expander.kube.objects import Object, owner_of, statuses_of
 from expander.local.api_operations import ApiOperations
 from expander.local.store.job_states import SUCCEEDED, job_state
-from expander.manifests.rerun import attempt_of
-from expander.run.escalation import Escalation, at_most, next_attempt, one_pod
+from expander.manifests.rerun import RETRIED_ANNOTATION, attempt_of, with_retried
+from expander.run.escalation import Escalation, NextAttempt, at_most, caveat, is_indexed, next_attempts
 from expander.run.reporter import Retried
 
 STATES = ("state", "lastState")
@@ -32,6 +32,8 @@ class Retries:
         self._policy = policy
         self._on_replaced = on_replaced
         self._suspects: dict[str, None] = {}
+        self._indexed: dict[str, str | None] = {}
+        """The failed indexes, as they were last looked at, of Indexed Jobs of which pods have failed."""
         self._passed_over = False
         self._at_most: dict[str, tuple[Object, str]] = {}
         self._told: set[str] = set()
@@ -43,16 +45,23 @@ class Retries:
             self._suspects[owner_of(pod)] = None
 
     def note(self, job: Object) -> str | None:
-        """What to say of a Job of the batch that the policy does not apply to, once."""
-        if self._passed_over or one_pod(job):
-            return None
-        self._passed_over = True
-        return f"job/{job['metadata']['name']} has several pods: failed ones are not tried again with more"
+        """What to say of a Job of the batch that the policy does not apply to at once, for the first."""
+        words = None if self._passed_over else caveat(job)
+        self._passed_over = self._passed_over or words is not None
+        return words
 
     def retry_suspects(self) -> Iterable[Retried]:
         """Try the Jobs again of which pods have failed since the last call, where the policy says so."""
         suspects, self._suspects = self._suspects, {}
+        for uid, failed in self._indexed.items():
+            job = self._executor.by_uid(uid)
+            if job is not None and (now := (job.get("status") or {}).get("failedIndexes")) != failed:
+                suspects[uid] = None
+                self._indexed[uid] = now
         jobs = [job for uid in suspects if (job := self._executor.by_uid(uid)) is not None]
+        for job in jobs:
+            if job["kind"] == "Job" and is_indexed(job):  # what its indexes come to is known later
+                self._indexed.setdefault(job["metadata"]["uid"], None)
         return self.retry(jobs)
 
     def take_at_most(self) -> list[tuple[Object, str]]:
@@ -61,23 +70,36 @@ class Retries:
         return found
 
     def retry(self, jobs: Iterable[Object]) -> list[Retried]:
-        """Replace those of ``jobs`` that the policy has another attempt for; durable on return."""
-        found = []
+        """Replace those of ``jobs`` that the policy has another attempt for; durable on return.
+
+        The indexes of an Indexed Job get Jobs of their own.
+        """
+        found: list[tuple[Object, list[NextAttempt]]] = []
         for job in jobs:
             if job["kind"] != "Job" or job_state(job) == SUCCEEDED:
                 continue
             pods = self._executor.pods_ever(job["metadata"]["uid"])
-            if (attempt := next_attempt(job, pods, self._policy)) is not None:
-                found.append((job, attempt))
+            if attempts := next_attempts(job, pods, self._policy):
+                found.append((job, attempts))
             elif (uid := job["metadata"]["uid"]) not in self._told and (
                 why := at_most(job, pods, self._policy)
             ):
                 self._told.add(uid)
                 self._at_most[uid] = job, why
-        for job, _ in found:
+        for job, attempts in found:
+            place = "Job", job["metadata"]["namespace"], job["metadata"]["name"]
+            if is_indexed(job):
+                given = [each.index for each in attempts if each.index is not None]
+                annotations = {RETRIED_ANNOTATION: with_retried(job, given)}
+                self._executor.patch(*place, {"metadata": {"annotations": annotations}})
+                continue
             if self._on_replaced is not None:
                 self._on_replaced(job)
-            self._executor.delete("Job", job["metadata"]["namespace"], job["metadata"]["name"])
-        if found:
-            self._executor.submit([attempt.tree for _, attempt in found])
-        return [Retried(each.tree, attempt_of(each.tree), each.reason, each.change) for _, each in found]
+            self._executor.delete(*place)
+        made = [attempt for _, attempts in found for attempt in attempts]
+        if made:
+            self._executor.submit([attempt.tree for attempt in made])
+        return [
+            Retried(each.tree, attempt_of(each.tree), each.reason, each.change, each.index is not None)
+            for each in made
+        ]

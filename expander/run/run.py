@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import UsageError
+from expander.base.errors import SourceLocation, UsageError
 from expander.base.regex import regex
 from expander.kube.objects import Object
 from expander.local.executor import Executor
@@ -170,8 +170,10 @@ class Run:
             self._executor.step(0 if more and not self._draining else MAX_STEP_SECONDS)
             self._retry()
             for job in self._executor.take_finished():
-                if self._retries is not None and self._retry([job]):
-                    continue
+                if self._retries is not None:
+                    if self._retry([job]):
+                        continue
+                    job = self._executor.by_uid(job["metadata"]["uid"]) or job
                 self._reporter.finished(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
             for pod in self._executor.take_changed_pods():
                 self._pod_changed(pod)
@@ -192,15 +194,19 @@ class Run:
         self._reporter.pod_changed(pod)
 
     def _retry(self, jobs: Sequence[Object] | None = None) -> bool:
-        """Try again, by the policy, ``jobs`` or those of which pods have failed; whether there were any."""
+        """Try again, by the policy, ``jobs`` or those of which pods have failed; whether any was replaced."""
         if self._retries is None or self._stopping:
             return False
         retried = self._retries.retry_suspects() if jobs is None else self._retries.retry(jobs)
         for each in retried:
+            metadata = each.job["metadata"]
+            if each.split:
+                manifest = Manifest(each.job, SourceLocation(f"job/{metadata['name']}"))
+                self._reporter.submitted(metadata["namespace"], metadata["name"], manifest)
             self._reporter.retried(each)
         for job, why in self._retries.take_at_most():
             self._reporter.not_retried(job, why)
-        return bool(retried)
+        return any(not each.split for each in retried)
 
     def _chunks(self) -> Iterator[list[Manifest]]:
         """The manifests, in pieces; the first is what can be read at once."""
@@ -265,7 +271,9 @@ class Run:
     def _look_at_kept(self, job: Object) -> None:
         if self._retry([job]):
             self._ended_before -= job_state(job) in FINISHED
-        elif job_state(job) in FINISHED:
+            return
+        job = self._executor.by_uid(job["metadata"]["uid"]) or job
+        if job_state(job) in FINISHED:
             self._reporter.kept(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
 
     def _tell_waiting(self, *, at_once: bool = False) -> None:

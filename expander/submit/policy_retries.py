@@ -18,7 +18,7 @@ from expander.kube.objects import owner_of, statuses_of, uid_of
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import Successor, attempt_of
 from expander.manifests.rerun_choice import FAILED
-from expander.run.escalation import Escalation, NextAttempt, at_most, is_cause, next_attempt, one_pod
+from expander.run.escalation import Escalation, NextAttempt, at_most, is_cause, next_attempts, one_pod
 from expander.run.outcomes import JobOutcome, outcome_of
 from expander.run.reporter import Retried
 from expander.submit.delivery import Outcome, end_of
@@ -201,9 +201,9 @@ class PolicyRetries:
                 self._name(f"failed: {path.rpartition('/')[2]}: deleted before its pods were read; no retry")
             return
         pods = [] if end_of(job) not in ("", FAILED) else self._pods(job)
-        attempt = next_attempt(job, pods, self._policy)
-        if attempt is not None:
-            self._replace(path, job, pods, attempt)
+        attempts = next_attempts(job, pods, self._policy) if one_pod(job) else []
+        if attempts:
+            self._replace(path, job, pods, attempts[0])
         elif end_of(job) == FAILED:
             self._fail(path, job, pods)
 

@@ -16,7 +16,7 @@ import pytest
 
 import expander
 from expander.base.errors import UsageError
-from expander.run.escalation import Escalation, Growth, at_most, next_attempt
+from expander.run.escalation import Escalation, Growth, at_most, next_attempts
 
 ITEMS = int(os.environ.get("EXPANDER_ESCALATION_ITEMS", "20"))
 """How many items the whole proof has; a fifth runs out of memory, a twentieth twice."""
@@ -102,13 +102,13 @@ def test_memory_grows_up_to_its_limit_and_no_further() -> None:
     policy = Escalation(oom=Growth(Fraction(2), 3 << 30))
     limits = []
     made, pod = ended(OOM)
-    while (attempt := next_attempt(made, [pod], policy)) is not None:
-        made = attempt.tree
+    while attempts := next_attempts(made, [pod], policy):
+        made = attempts[0].tree
         limits.append(made["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"])
     assert limits == ["2Gi", "3Gi"]
     assert made["metadata"]["annotations"]["expander/attempt"] == "3"
     assert json.loads(made["metadata"]["annotations"]["expander/retries"]) == {"OOMKilled": 2}
-    assert next_attempt(*_one(ended(OOM, None)), policy) is None
+    assert next_attempts(*_one(ended(OOM, None)), policy) == []
     assert at_most(made, [pod], policy) == "memory is at max=3Gi"
     assert at_most(*_one(ended(OOM)), policy) is None
 
@@ -119,10 +119,10 @@ def _one(pair: tuple[dict[str, Any], dict[str, Any]]) -> tuple[dict[str, Any], l
 
 def test_other_failures_and_jobs_of_several_pods_are_left_alone() -> None:
     policy = Escalation(oom=Growth(Fraction(2)), exits={42: 1})
-    assert next_attempt(*_one(ended({"reason": "Error", "exitCode": 137})), policy) is None
-    assert next_attempt(*_one(ended(OOM, completions=2)), policy) is None
-    assert next_attempt(*_one(ended(OOM, completions=1, completionMode="Indexed")), policy) is None
-    assert next_attempt(*_one(ended({"reason": "Error", "exitCode": 42})), policy) is not None
+    assert next_attempts(*_one(ended({"reason": "Error", "exitCode": 137})), policy) == []
+    assert next_attempts(*_one(ended(OOM, completions=2)), policy) == []
+    assert next_attempts(*_one(ended(OOM, completions=1, completionMode="Indexed")), policy) == []
+    assert next_attempts(*_one(ended({"reason": "Error", "exitCode": 42})), policy)
 
 
 def test_an_item_that_runs_out_of_memory_completes_at_once_with_more(folder: Path) -> None:
@@ -189,3 +189,47 @@ def test_a_kill_in_the_middle_loses_no_attempt(folder: Path) -> None:
     process.wait()
     result, _ = run(*jobs, on_oom="x2", jobs=2)
     assert result.counts == {"pending": 0, "running": 0, "suspended": 0, "succeeded": ITEMS, "failed": 0}
+
+
+def indexed(folder: Path, count: int, limit: str = "20Mi", **spec: Any) -> dict[str, Any]:
+    """An Indexed Job: of twenty indexes one takes 50 MB and three 30 MB."""
+    script = (
+        f"n=$JOB_COMPLETION_INDEX; echo $n >> {folder}/tries; "
+        "case $((n % 20)) in 0) m=50;; 5|10|15) m=30;; *) exit 0;; esac; "
+        "dd if=/dev/zero bs=$m''M count=1 2>/dev/null | (sleep 0.3; wc -c)"
+    )
+    own = {"completionMode": "Indexed", "completions": count, "parallelism": 4}
+    made = job("all", script, limit, **own, **spec)
+    made["metadata"]["annotations"] = {
+        "expander/items": json.dumps([f"item {n}" for n in range(count)]),
+        "expander/item-count": str(count),
+    }
+    return made
+
+
+def test_failed_indexes_get_jobs_of_their_own_with_more(folder: Path) -> None:
+    made = indexed(folder, ITEMS, backoffLimitPerIndex=0)
+    result, notes = run(made, on_oom="x2,max=1Gi")
+    tries = Counter(map(int, (folder / "tries").read_text().split()))
+    assert tries == {n: 3 if n % 20 == 0 else 2 if n % 5 == 0 else 1 for n in range(ITEMS)}
+    assert result.counts == {
+        "pending": 0,
+        "running": 0,
+        "suspended": 0,
+        "succeeded": 1 + ITEMS // 5,
+        "failed": 0,
+    }
+    assert "retry: all-5: attempt 2 after OOMKilled, with memory 40Mi" in notes
+    assert "retry: all-0: attempt 3 after OOMKilled, with memory 80Mi" in notes
+    kept, notes = run(made, on_oom="x2,max=1Gi")
+    assert (kept.counts["succeeded"], notes) == (1 + ITEMS // 5, [])
+
+
+def test_a_job_that_fails_with_its_first_index_is_finished_by_jobs_for_all_that_are_left(
+    folder: Path,
+) -> None:
+    made = indexed(folder, 4, backoffLimit=0)
+    result, notes = run(made, on_oom="x4")
+    assert result.counts["failed"] == 0
+    assert notes[0].startswith("job/all has no backoffLimitPerIndex")
+    assert "retry: all-0: attempt 2 after OOMKilled, with memory 80Mi" in notes
