@@ -96,8 +96,7 @@ class Executor(ApiOperations):
         self._clock, self._closed, self._stopping = clock, False, False
         self._stop_grace, self._pause = stop_grace, 0.0
         self._backing_off: set[str] = set()
-        self._reporter = WaitingReporter()
-        self._settled: list[str] = []
+        self._reporter, self._settled = WaitingReporter(), list[str]()
         self._bound: list[Object] = []  # pods to start, like the ends in _settled once the state is durable
         self._state = StateFolder(Path(folder).absolute())
         node = _node(cpus, memory)

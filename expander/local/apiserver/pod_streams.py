@@ -40,8 +40,6 @@ async def serve(backend: Backend, request: web.BaseRequest, target: Target) -> w
     websocket, protocol = await _upgrade(request, remotecommand.PROTOCOLS)
     connection = Channels(websocket, protocol)
     try:
-        first = remotecommand.STDOUT if options.stdout else remotecommand.STDERR
-        await connection.send(first if options.stdout or options.stderr else remotecommand.ERROR, b"")
         attends = _exec if target.part == "exec" else _attach
         result = await attends(
             backend, pod, container, options, connection, request.query.getall("command", [])
@@ -87,7 +85,7 @@ async def _exec(
         streams = backend.storage.streams.exec(pod["metadata"]["uid"], container, command, options, on_end)
     except StreamError as error:
         return remotecommand.internal_error(str(error))
-    if not await Session(connection, streams, ended).run():
+    if not await Session(connection, streams, ended).run(options):
         return None
     found = ended.result()
     if found.error is not None:
@@ -104,9 +102,13 @@ async def _attach(
     command: list[str],
 ) -> Status | None:
     """Carry the streams of a container until it ends; None if the client has left."""
+    attached = asyncio.Event()
     try:
-        streams, leave_stdin = backend.storage.streams.attach(pod["metadata"]["uid"], container, options)
+        streams, leave_stdin = backend.storage.streams.attach(
+            pod["metadata"]["uid"], container, options, attached.set
+        )
     except StreamError as error:
         return remotecommand.internal_error(str(error))
     session = Session(connection, streams, shown=options.stdout, on_stdin_left=leave_stdin)
-    return remotecommand.success() if await session.run() else None
+    # begins once it is attached, or what the container says to the first of stdin could be missed
+    return remotecommand.success() if await session.run(options, attached) else None

@@ -50,6 +50,10 @@ class EventWriter:
         """A command in a container has ended; it is in no journal."""
         self._send((wire.EXIT, key, code, number, started, time.time(), False, error))
 
+    def attached(self, number: int) -> None:
+        """What a container writes is copied from now on."""
+        self._send((wire.ATTACHED, number))
+
     def _send(self, message: tuple[Any, ...]) -> None:
         self._unsent += wire.pack(message)
 

@@ -115,7 +115,8 @@ class Command:
     ``wrappers`` is how many processes stand between the one started and the container's first process: they
     must not get the signals meant for the container. ``control`` is the command line that sends the
     container a signal where killing the processes started here would not (its word SIGNAL is replaced
-    by the number). ``inside`` is the key of the container whose namespaces it is to enter. ``memory`` and
+    by the number). ``inside`` is the key of the container whose namespaces it is to enter.
+    ``takes_terminal``: it makes the terminal it gets its own. ``memory`` and
     ``cpus`` are limits left to the supervisor; ``limited`` means the runtime
     itself limits memory, so that a SIGKILL nobody sent was for that. ``data`` are texts the process
     finds open for reading, by file number. ``stdio_owner`` is who may open /dev/stdout by name, if
@@ -136,6 +137,7 @@ class Command:
     data: dict[int, str] = field(default_factory=dict)
     stdio_owner: int | None = None
     inside: str | None = None
+    takes_terminal: bool = False
 
 
 class CannotStart(Exception):

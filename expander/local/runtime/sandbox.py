@@ -64,6 +64,7 @@ _HOSTS, _HOSTNAME, _ARGUMENTS = 100, 101, 102
 """Numbers of the files by which texts are handed to bubblewrap."""
 
 _SETPRIV = ("/usr/bin/setpriv", "/bin/setpriv")
+_SETSID = ("/usr/bin/setsid", "/bin/setsid")
 
 
 MASKED_PATHS = (
@@ -156,6 +157,9 @@ class SandboxRuntime:
         if launch.hostname:
             arguments += ["--unshare-uts", "--hostname", launch.hostname]
         identity, changer = self._identity(launch, tree)
+        setsid = _program(_SETSID, tree) if launch.tty else None
+        if setsid is not None:  # the leader of a session is to be in the container's process namespace
+            changer = [*changer, setsid, "-c"]
         hidden = [name for name in env if name.startswith("LD_")]
         for name in hidden:  # these are for the container's programs, not for bubblewrap
             identity += ["--setenv", name, env.pop(name)]
@@ -168,6 +172,7 @@ class SandboxRuntime:
             wrappers=self.bubblewrap.wrappers,
             data=data,
             stdio_owner=launch.user if changer else None,
+            takes_terminal=setsid is not None,
         )
 
     def caveat(self, launch: Launch) -> str | None:
@@ -225,13 +230,16 @@ class SandboxRuntime:
         arguments += [word for name in _CAPABILITIES for word in ("--cap-add", f"CAP_{name}")]
         if user is None:
             return arguments, []
-        program = next(
-            (path for path in _SETPRIV if os.access(tree.real(resolve(tree.root, path)), os.X_OK)), None
-        )
+        program = _program(_SETPRIV, tree)
         if program is None:
             return _mapped(user, group), []
         others = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
         return arguments, [program, f"--reuid={user}", f"--regid={group}", others, "--"]
+
+
+def _program(places: tuple[str, ...], tree: Tree) -> str | None:
+    """The first of these programs that the container has."""
+    return next((path for path in places if os.access(tree.real(resolve(tree.root, path)), os.X_OK)), None)
 
 
 def _changed_identity(launch: Launch) -> tuple[int | None, int | None, tuple[int, ...]]:

@@ -165,6 +165,7 @@ class SupervisorProcess:
         inside: str | None,
         stdin: bool,
         tty: bool,
+        takes_terminal: bool,
     ) -> None:
         now = time.time()
         log_file: ContainerLog | None = None
@@ -180,9 +181,9 @@ class SupervisorProcess:
             output = log_file.open_terminal(*given) if tty else log_file.open_pipes(stdio_owner)
             streams += output
             mark = self.family.next_mark()
-            source = given[-1] if given else None
+            source, terminal = given[-1] if given else None, tty and not takes_terminal
             pid = self.spawner.start(
-                argv, env, cwd, output, user, group, groups, data, mark, source, tty, target
+                argv, env, cwd, output, user, group, groups, data, mark, source, terminal, target
             )
         except StartRefused as error:
             if log_file is not None:
@@ -214,7 +215,7 @@ class SupervisorProcess:
 
         exec_process.start(self.family, self.spawner, self.report, self._take_files(3), key, *how)
 
-    def _attach(self, key: str, streams: list[bytes]) -> None:
+    def _attach(self, key: str, number: int, streams: list[bytes]) -> None:
         if self._attachments is None:
             from expander.local.runtime.attach import Attachments
 
@@ -222,6 +223,7 @@ class SupervisorProcess:
         child = self.family.by_key.get(key)
         log = None if child is None else child.log
         self._attachments.attach(log, streams, self._take_files(len(streams)))
+        self.report.attached(number)
 
     def _refuse(self, key: str, reason: str) -> None:
         now = time.time()

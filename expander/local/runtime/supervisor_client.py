@@ -7,6 +7,7 @@ a pipe; every event is in the supervisor's journal before it is sent.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -59,6 +60,8 @@ class SupervisorClient:
         self._inputs: dict[str, int] = {}
         """What writes to the stdin of a container: a pipe, or the other side of its terminal."""
         self._execs: dict[str, Callable[[Exit], object]] = {}
+        self._attaching: dict[int, Callable[[], object]] = {}
+        self._numbers = itertools.count()
         self._events = -1
         self._spawn()
 
@@ -124,6 +127,7 @@ class SupervisorClient:
             command.inside,
             launch.stdin,
             launch.tty,
+            command.takes_terminal,
         )
         files = self._open_input(launch)
         try:
@@ -166,8 +170,13 @@ class SupervisorClient:
             close_all(files)
         return streams
 
-    def attach(self, key: str, *, stdin: bool, stdout: bool, stderr: bool) -> Streams:
-        """The streams of a running container, from now on. Raises OSError when no files are to be had."""
+    def attach(
+        self, key: str, *, stdin: bool, stdout: bool, stderr: bool, on_attached: Callable[[], object]
+    ) -> Streams:
+        """The streams of a running container, from when ``on_attached`` is called on (from within `read`).
+
+        Raises OSError when there are no files to be had.
+        """
         streams, names, files = outputs(stdout=stdout, stderr=stderr)
         source = self._inputs.get(key)
         if source is not None:
@@ -175,7 +184,9 @@ class SupervisorClient:
             streams.terminal = os.dup(source) if os.isatty(source) else None
             os.set_blocking(source, False)
         try:
-            self._send((wire.ATTACH, key, names), files=files)
+            number = next(self._numbers)
+            self._attaching[number] = on_attached
+            self._send((wire.ATTACH, key, number, names), files=files)
         finally:
             close_all(files)
         return streams
@@ -216,6 +227,8 @@ class SupervisorClient:
                 if what == wire.STARTED:
                     found.append(Started(*rest))
                     self._live[rest[0]] = rest[1]
+                elif what == wire.ATTACHED:
+                    self._attaching.pop(rest[0])()
                 elif (on_end := self._execs.pop(rest[0], None)) is not None:
                     on_end(Exit(*rest))
                 else:
@@ -234,7 +247,7 @@ class SupervisorClient:
         found: list[Started | Exit] = []
         while data := os.read(self._events, 1 << 18):
             for what, *rest in self._unpacker.feed(data):
-                if rest[0] not in self._execs:
+                if what != wire.ATTACHED and rest[0] not in self._execs:
                     found.append(Started(*rest) if what == wire.STARTED else Exit(*rest))
         self._process.wait()
         self._end_execs()
@@ -269,6 +282,9 @@ class SupervisorClient:
     def _end_execs(self) -> None:
         """The commands in containers are gone with their supervisor."""
         execs, self._execs = self._execs, {}
+        attaching, self._attaching = self._attaching, {}
+        for on_attached in attaching.values():
+            on_attached()
         for key, on_end in execs.items():
             on_end(Exit(key, None, None, 0.0, 0.0, error=_KILLED, lost=True))
 

@@ -22,8 +22,10 @@ which the last two, and a start with streams of its own, tell come with them.
 MAX_FILES = 4
 """Files that come with one message."""
 
-STARTED, EXIT = "started", "exit"
-"""From the supervisor; the rest of the tuple is the fields of `runtime.Started` and `runtime.Exit`."""
+STARTED, EXIT, ATTACHED = "started", "exit", "attached"
+"""From the supervisor; the rest of the tuple is the fields of `runtime.Started` and `runtime.Exit`, or the
+number that came with the command to attach.
+"""
 
 
 def pack(message: tuple[Any, ...]) -> bytes:

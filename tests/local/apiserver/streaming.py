@@ -69,6 +69,10 @@ class Connection:
     def __init__(self, socket: websocket.WebSocket) -> None:
         self.socket = socket
 
+    def wait_until_connected(self) -> None:
+        """The first message is empty, and says that the streams are there."""
+        assert len(self.socket.recv()) == 1
+
     def send(self, channel: int, data: bytes) -> None:
         self.socket.send_binary(bytes((channel,)) + data)
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from expander.local.kubelet.streaming.channels import CLOSE, V4, V4_BASE64, V5, Channels
+from expander.local.kubelet.streaming.runtime import StreamOptions
 from expander.local.runtime.runtime import Exit
 from expander.local.runtime.streams import Streams
 
@@ -85,8 +86,19 @@ class Session:
         self._shown = shown
         self._on_stdin_left = on_stdin_left
 
-    async def run(self) -> bool:
-        """Carry data until the process is done; False if the client has left before."""
+    async def run(self, options: StreamOptions, begin: asyncio.Event | None = None) -> bool:
+        """Carry data until the process is done; False if the client has left before. Waits for ``begin``."""
+        try:
+            if begin is not None:
+                await begin.wait()
+            first = STDOUT if options.stdout else STDERR if options.stderr else ERROR
+            await self._channels.send(first, b"")  # the client knows now that it is connected
+            return await self._carry()
+        finally:
+            self._streams.close()
+            self._on_stdin_left()
+
+    async def _carry(self) -> bool:
         outputs = ((self._streams.stdout, STDOUT), (self._streams.stderr, STDERR))
         pumps = [self._pump(file, channel) for file, channel in outputs if file is not None]
         client = asyncio.ensure_future(self._serve_client())
@@ -98,8 +110,6 @@ class Session:
             for task in (client, done):
                 task.cancel()
             await asyncio.gather(client, done, return_exceptions=True)
-            self._streams.close()
-            self._on_stdin_left()
 
     async def _pump(self, file: int, channel: int) -> None:
         """Send what the process writes, until it has ended or closed this stream."""

@@ -38,7 +38,9 @@ class StreamService(Protocol):
         self, launch: Launch, *, stdout: bool, stderr: bool, on_end: Callable[[Exit], object]
     ) -> Streams: ...
 
-    def attach(self, key: str, *, stdin: bool, stdout: bool, stderr: bool) -> Streams: ...
+    def attach(
+        self, key: str, *, stdin: bool, stdout: bool, stderr: bool, on_attached: Callable[[], object]
+    ) -> Streams: ...
 
     def close_stdin(self, key: str) -> None: ...
 
@@ -74,8 +76,10 @@ class StreamRuntime:
         except (CannotStart, OSError) as error:
             raise StreamError(exec_failed(str(error))) from error
 
-    def attach(self, uid: str, container: str, options: StreamOptions) -> tuple[Streams, Callable[[], None]]:
-        """The streams of a container from now on, and what to call when its stdin is left.
+    def attach(
+        self, uid: str, container: str, options: StreamOptions, on_attached: Callable[[], object]
+    ) -> tuple[Streams, Callable[[], None]]:
+        """The streams of a container once ``on_attached`` is called, and what to call when its stdin is left.
 
         As in a cluster it is the container that says whether there is a terminal. Raises `StreamError`.
         """
@@ -83,7 +87,11 @@ class StreamRuntime:
         wanted = options.stdout or not options.stderr
         try:
             streams = self._processes.attach(
-                running.key, stdin=options.stdin, stdout=wanted, stderr=options.stderr and not running.tty
+                running.key,
+                stdin=options.stdin,
+                stdout=wanted,
+                stderr=options.stderr and not running.tty,
+                on_attached=on_attached,
             )
         except OSError as error:
             raise StreamError(f"error attaching to container: {error}") from error
