@@ -258,7 +258,7 @@ def _run_in(
         note(executor.note)
         if place.origin.note:
             note(place.origin.title)
-        earlier = EarlierRun(executor, on_error, again.rerun, logs)
+        earlier = EarlierRun(executor, on_error, again.rerun, logs, folder)
         retries = None if again.policy is None else Retries(executor, again.policy, logs)
         result = Run(executor, manifests, reporter, earlier=earlier, retries=retries, **run_options).go()
     return RunResult(reporter.results, result.counts, result.stopped)

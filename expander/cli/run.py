@@ -163,7 +163,7 @@ def _run(
         executor,
         chain([first], manifests),
         output,
-        earlier=EarlierRun(executor, output.refused, flags["rerun"], logs),
+        earlier=EarlierRun(executor, output.refused, flags["rerun"], logs, folder),
         retries=policy and Retries(executor, policy, logs),
         halt=halt,
         timeout=flags["timeout"],

@@ -385,9 +385,12 @@ def planned_after(
     """What a run with the state in ``folder`` (None: with none) would do with ``manifests``."""
     from expander.local.store.objects import named
     from expander.run.dry_run import planned
+    from expander.run.rerun_pass import RerunPass
 
     state = None if folder is None else open_state(folder)
     with nullcontext() if state is None else state:
         yield from planned(
-            manifests, lambda *key: None if state is None else named(state.database, *key), rerun
+            manifests,
+            lambda *key: None if state is None else named(state.database, *key),
+            RerunPass(rerun, folder),
         )

@@ -10,8 +10,9 @@ from expander.kube.scheme import is_namespaced
 from expander.local.registry import is_unchanged
 from expander.local.store.job_states import FINISHED
 from expander.manifests.manifest import Manifest
-from expander.manifests.rerun_choice import Rerun, runs_again
+from expander.manifests.rerun_choice import runs_again
 from expander.run.rerun import Find, index_jobs, state_left, state_with
+from expander.run.rerun_pass import RerunPass
 
 
 class PlannedObject(NamedTuple):
@@ -29,7 +30,7 @@ class PlannedObject(NamedTuple):
     changed: bool
 
 
-def planned(manifests: Iterable[Manifest], find: Find, rerun: Rerun | None = None) -> Iterator[PlannedObject]:
+def planned(manifests: Iterable[Manifest], find: Find, rerun: RerunPass) -> Iterator[PlannedObject]:
     """What would be done with the Jobs and pods among ``manifests``."""
     for manifest in manifests:
         tree = manifest.tree
@@ -40,7 +41,7 @@ def planned(manifests: Iterable[Manifest], find: Find, rerun: Rerun | None = Non
                 yield PlannedObject(manifest, namespace, "run", "", False)
         elif (state := state_with(index_jobs(there, find), state_left(there))) is not None:
             changed = not is_unchanged(tree, there, namespace)
-            again = runs_again(state, changed=changed, rerun=rerun)
+            again = runs_again(state, changed=changed, rerun=rerun.rule(there))
             outcome: Literal["kept", "rerun", "resume"] = "kept" if state in FINISHED else "resume"
             yield PlannedObject(manifest, namespace, "rerun" if again else outcome, state, changed)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
+from pathlib import Path
 from typing import Any
 
 from expander.base.dataclass import dataclass
@@ -34,6 +35,7 @@ from expander.manifests.rerun import (
     with_retried,
 )
 from expander.manifests.rerun_choice import Rerun, runs_again
+from expander.run.rerun_pass import RerunPass
 
 Find = Callable[[str, str, str], dict[str, Any] | None]
 """Gives the object of an earlier run by kind, namespace and name."""
@@ -50,6 +52,8 @@ class RerunCounts:
     """How many objects an earlier run left, by what became of them: Jobs by their state then."""
 
     kept: Counter[str] = field(default_factory=Counter)
+    done: int = 0
+    """Complete Jobs among those kept that ``--rerun all`` has run again before it was ended."""
     outdated: int = 0
     """Complete Jobs among those kept whose manifest has changed."""
     again: Counter[str] = field(default_factory=Counter)
@@ -66,7 +70,7 @@ class EarlierRun:
     """The objects of an earlier run in ``executor``, while the input of this one comes in.
 
     ``on_replaced`` gets each Job that has begun before it is made anew: its logs may be wanted. ``on_error``
-    gets an `ItemError` for an object that cannot be made anew.
+    gets an `ItemError` for an object that cannot be made anew. ``folder`` has the state; see `RerunPass`.
     """
 
     def __init__(
@@ -75,9 +79,11 @@ class EarlierRun:
         on_error: Callable[[ItemError], None],
         rerun: Rerun | None = None,
         on_replaced: Callable[[Object], None] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._executor = executor
-        self._rerun = rerun
+        self._pass = RerunPass(rerun, folder)
+        self._pass.begin()
         self._on_replaced = on_replaced
         self._on_error = on_error
         self._absent = executor.job_states()
@@ -102,6 +108,10 @@ class EarlierRun:
                 found += self._settled(manifest, told)
         anew = iter(self._executor.submit([manifest.tree for manifest, told in found if told is None]))
         return [(manifest, told or next(anew)) for manifest, told in found]
+
+    def end(self) -> None:
+        """All Jobs of the run have ended."""
+        self._pass.end()
 
     def of_this_run(self, counts: Mapping[str, int]) -> dict[str, int]:
         """``counts`` of Jobs by state without those that the input has not named."""
@@ -128,6 +138,8 @@ class EarlierRun:
             )
         if again or failed or counts.outdated:
             yield ", ".join([*parts, *([f"{counts.new:,} new"] if counts.new else [])])
+        if counts.done:
+            yield f"--rerun all goes on: {counted(counts.done, 'Job')} that it has run already kept"
         if counts.overridden:
             yield OVERRIDDEN.format(counted(counts.overridden, "Job"))
         if absent := sum(self.left.values()):
@@ -149,12 +161,13 @@ class EarlierRun:
             state = state_with(parts, state)
         if state is None:
             return self._replaced(there, manifest) if changed else [kept]
-        if not runs_again(state, changed=changed, rerun=self._rerun):
+        rerun = self._pass.rule(there)
+        if not runs_again(state, changed=changed, rerun=rerun):
             if told.kind == "Job":
                 self._keep(there, state, changed)
             return [kept, *((_for_index(manifest, there, index), _kept(parts[index])) for index in parts)]
         owed = remaining_indexes(there) if (parts or state == FAILED) and not is_volcano(there) else None
-        if owed is not None and state != SUCCEEDED and self._rerun != "all":
+        if owed is not None and state != SUCCEEDED and rerun != "all":
             found = self._indexes(there, manifest, owed, parts)
             if any(result is None for _, result in found):
                 self._count_again(state, changed)
@@ -191,6 +204,7 @@ class EarlierRun:
     def _keep(self, job: Object, state: str, changed: bool) -> None:
         self._executor.release(job["metadata"]["uid"])
         self.counts.kept[state] += 1
+        self.counts.done += state == SUCCEEDED and self._pass.has_made(job)
         self.counts.outdated += changed
 
     def _delete(self, there: Object) -> None:
@@ -246,7 +260,7 @@ class EarlierRun:
 
     def _part_again(self, manifest: Manifest, part: dict[str, Any]) -> bool:
         state, changed = job_state(part), not is_unchanged(manifest.tree, part, part["metadata"]["namespace"])
-        return state != SUCCEEDED and runs_again(state, changed=changed, rerun=self._rerun)
+        return state != SUCCEEDED and runs_again(state, changed=changed, rerun=self._pass.rule(part))
 
     def _refused(self, manifest: Manifest, hint: str) -> list[Settled]:
         item = None if manifest.item is None else str(manifest.item)

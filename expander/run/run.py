@@ -186,6 +186,8 @@ class Run:
             result.before -= self._earlier.ended_left if self._tells_earlier else 0
             self._reporter.progress(result.counts)
             if self._over(result, more):
+                if result.stopped is None:
+                    self._earlier.end()
                 return result
 
     def _on_pod_changed(self, pod: Object) -> None:

@@ -99,6 +99,27 @@ def test_complete_jobs_run_again_when_they_are_asked_for() -> None:
         Ran(job("a", "true"), rerun="some")
 
 
+def test_a_rerun_of_all_that_ended_early_goes_on_and_the_next_one_runs_all_again(folder: Path) -> None:
+    script = f"echo x >> {folder}/$NAME; test $NAME != b -o ! -e {folder}/broken"
+    batch = [job(name, f"NAME={name}; {script}") for name in "abcd"]
+
+    def runs() -> list[int]:
+        return [len((folder / name).read_text().splitlines()) for name in "abd"]
+
+    Ran(*batch)
+    (folder / "broken").touch()
+    stopped = Ran(*batch, rerun="all", jobs=1, halt="now,fail=1")  # c may have begun
+    assert (stopped.result.stopped, runs()) == ("halted", [2, 2, 1])
+    (folder / "broken").unlink()
+    planned = expander.run(batch, rerun="all", dry_run=True).planned
+    assert [each.outcome for each in planned if each.manifest.name != "c"] == ["kept", "rerun", "resume"]
+    notes = Ran(*batch, rerun="all").notes
+    assert any(note.startswith("--rerun all goes on: ") for note in notes)
+    assert runs() == [2, 3, 2]
+    Ran(*batch, rerun="all")
+    assert runs() == [3, 4, 3]
+
+
 def test_earlier_logs_are_kept_by_attempt(folder: Path) -> None:
     for word in ("one", "two", "three"):
         Ran(job("a", f"echo {word}; exit 1"))
