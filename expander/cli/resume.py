@@ -33,7 +33,8 @@ def run_of(flags: Mapping[str, Any], arguments: tuple[str, ...]) -> dict[str, An
         words = _without_password(words)
     read = {source.rpartition(":")[2].rpartition("=")[2] for source in flags["sources"]}
     stdin = "-" in {*arguments, *flags["value_files"]} | read
-    return {"arguments": words, "folder": os.getcwd(), "standardInput": stdin}
+    resume = bool(flags["resume"])
+    return {"arguments": words, "folder": os.getcwd(), "standardInput": stdin, "resume": resume}
 
 
 def _without_password(words: list[str]) -> list[str]:

@@ -58,6 +58,7 @@ class AlreadySubmitted:
         self.is_forgetful = False
         told = Delivered() if journal is None else self._told(journal)
         self._delivered = told.marks if resumed else set()
+        self._created = told.created if resumed else set()
         self._finished = told.finished
         self._replacing = told.replacing
         self._ends: dict[bytes, str] | None = {} if states else None
@@ -90,6 +91,10 @@ class AlreadySubmitted:
     def is_delivered(self, item: PreparedRequest) -> bool:
         """Whether the journal says that the cluster has the item."""
         return mark(item.key) in self._delivered
+
+    def is_new(self, item: PreparedRequest) -> bool:
+        """Whether the run that is resumed has created the item, not one before it."""
+        return mark(item.key) in self._created
 
     def collected(self, item: PreparedRequest) -> tuple[str, bool] | None:
         """How a Job of the item's name ended that was collected and deleted, and whether it was another Job.

@@ -46,6 +46,7 @@ class Delivered:
     ``finished`` has, by `mark` of its path, that of the key of each collected Job and whether it had failed
     (None: not known); ``numbers`` are theirs. ``replacing`` has, by `mark` of its key, the uid of each Job
     that was to be deleted, and what was to be created in its place, unless it is known that it was.
+    ``created`` are those of the keys that the last run, with those that resumed it, has created.
     ``deletes`` says that Jobs were to be collected and deleted. ``damaged`` counts lines that cannot be read,
     ``damaged_end`` those behind the last number; a file that should have lines and has none counts as one.
     """
@@ -54,6 +55,7 @@ class Delivered:
     finished: dict[bytes, tuple[bytes, bool | None]] = field(default_factory=dict)
     numbers: set[int] = field(default_factory=set)
     replacing: dict[bytes, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    created: set[bytes] = field(default_factory=set)
     deletes: bool = False
     damaged: int = 0
     damaged_end: int = 0
@@ -143,9 +145,13 @@ class Journal:
             found.deletes |= entry.get("outcome") == FINISHED or (
                 isinstance(run, dict) and "--delete-finished" in (run.get("arguments") or ())
             )
+            if isinstance(run, dict) and not run.get("resume"):
+                found.created.clear()
             key, outcome = entry.get("key"), entry.get("outcome")
             if not isinstance(key, str):
                 continue
+            if outcome == "created":
+                found.created.add(mark(key))
             if outcome == FINISHED:
                 found.add_finished(key, entry.get("number"), entry.get("failed"))
             elif outcome in DELIVERED:

@@ -358,7 +358,8 @@ class Submitter:
         options = self._options
         collected = submitted.collected(prepared)
         end, changed = collected or (submitted.state(prepared) if prepared.is_job else "", False)
-        again = options.keeps_complete and runs_again(end, changed=changed, rerun=options.rerun)
+        rerun = "changed" if submitted.is_new(prepared) else options.rerun  # --rerun all runs it once
+        again = options.keeps_complete and runs_again(end, changed=changed, rerun=rerun)
         if again or (changed and not options.keeps_complete):
             submitted.forget(prepared)
         elif collected is not None:

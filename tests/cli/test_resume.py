@@ -12,7 +12,9 @@ def remembered(*words: str) -> list[str]:
     context = click.Context(click.Command("submit"))
     context.meta[ARGUMENTS] = list(words)
     with context:
-        found: list[str] = run_of({"queue_url": "given", "sources": (), "value_files": ()}, ())["arguments"]
+        found: list[str] = run_of(
+            {"queue_url": "given", "sources": (), "value_files": (), "resume": False}, ()
+        )["arguments"]
     return found
 
 

@@ -135,6 +135,8 @@ def test_an_edited_template_runs_again_what_failed_and_keeps_what_is_complete(
         failed = told("echo second; exit 1", "--resume", "--rerun", "failed")[0]
         assert failed == {"good": "unchanged Resumed", "bad": "created Rerun"}
         assert told("true", "--rerun", "changed")[0] == {"good": "created Rerun", "bad": "created Rerun"}
+        goes_on = told("true", "--rerun", "all", "--resume", wait=False)[0]
+        assert goes_on == {"good": "unchanged Resumed", "bad": "unchanged Resumed"}
         attempts = {
             job["metadata"]["name"]: job["metadata"]["annotations"]["expander/attempt"]
             for job in jobs(server)
