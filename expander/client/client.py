@@ -15,11 +15,15 @@ from expander.base.log import Log
 from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
 from expander.client.transport import LOST, ConnectionLost, Response, Transport
 from expander.kube.api_resource import api_path
+from expander.kube.object_check import Check, check_of, is_mapping, list_check
 
 log = Log("client")
 
 PAGE_SIZE: Final = 500
 """Objects in one page of a list (``limit``), as in kubectl."""
+
+MAX_EMPTY_PAGES: Final = 1000
+"""Pages without objects after which a list does not end."""
 
 PERMANENT_CONNECTION_ERRORS: Final = ("certificate", "the kubeconfig says")
 """Words in a connection error that no retry helps against."""
@@ -46,12 +50,20 @@ class ApiClient:
         self._stopped = stopped
         self._resources: dict[str, dict[str, Resource]] = {}
 
-    def get(self, path: str, *fields: str) -> Any:
-        """The object at ``path``; one without ``fields`` is not what was asked for."""
-        return self.send("GET", path, fields=fields)
+    def get(self, path: str, accepts: Check = is_mapping) -> Any:
+        """What is at ``path``, such as a version; what is not accepted is not what was asked for."""
+        return self.send("GET", path, accepts=accepts)
 
-    def send(self, method: str, path: str, body: bytes | None = None, fields: tuple[str, ...] = ()) -> Any:
-        """The object that answers a request that is safe to repeat, with ``fields``."""
+    def get_object(self, path: str) -> Any:
+        """The object at ``path``."""
+        return self.get(path, check_of(path))
+
+    def get_list(self, path: str) -> Any:
+        """The list of objects at ``path``."""
+        return self.get(path, list_check(path))
+
+    def send(self, method: str, path: str, body: bytes | None = None, accepts: Check = is_mapping) -> Any:
+        """The JSON object that answers a request which is safe to repeat, once one comes that is accepted."""
         first, failures, unauthorized, foreign, attempt = time.monotonic(), 0, 0, 0, 0
         while True:
             attempt += 1
@@ -59,7 +71,7 @@ class ApiClient:
             try:
                 response = self._transport.request(method, path, body)
                 found = _object(response)
-                if found is not None and all(_has(found, name) for name in fields):
+                if found is not None and accepts(found):
                     return found
                 why, lost = _message(response), response.status < 400
                 asked = retry_after(response.headers, response.body, time.time())
@@ -102,7 +114,7 @@ class ApiClient:
         if api_version not in self._resources:
             prefix = api_path(api_version)
             try:
-                found = self.get(prefix, "resources")["resources"]
+                found = self.get(prefix, _is_discovery)["resources"]
             except StatusError as error:
                 if error.code != 404:
                     raise
@@ -120,21 +132,33 @@ class ApiClient:
             raise ItemError(f'no matches for kind "{kind}" in version "{api_version}" on the server')
         return resource
 
-    def pages(self, path: str, selector: str, fields: str = "") -> Iterator[Mapping[str, Any]]:
+    def pages(
+        self, path: str, selector: str, fields: str = "", size: int = PAGE_SIZE
+    ) -> Iterator[Mapping[str, Any]]:
         """The pages of the list at ``path``, by label selector and field selector.
 
-        Raises `StatusError` 410 when the list has expired before its last page.
+        A list that expires (410) before its last page is read again as one page, as client-go's pager does:
+        objects may come twice.
         """
-        more = ""
+        query = f"labelSelector={quote(selector)}&fieldSelector={quote(fields)}"
+        more, seen, filled = "", set[str](), 0
         while True:
-            query = f"?limit={PAGE_SIZE}&labelSelector={quote(selector)}&fieldSelector={quote(fields)}"
-            page = self.get(path + query + (f"&continue={quote(more)}" if more else ""), "metadata", "items")
+            try:
+                page = self.get_list(
+                    f"{path}?limit={size}&{query}" + (f"&continue={quote(more)}" if more else "")
+                )
+            except StatusError as error:
+                if error.code != 410 or not more:
+                    raise
+                page = self.get_list(f"{path}?{query}")
             yield page
-            before, more = more, page["metadata"].get("continue") or ""
+            more = page["metadata"].get("continue") or ""
             if not more:
                 return
-            if more == before or not isinstance(more, str):
+            if more in seen or len(seen) - filled > MAX_EMPTY_PAGES:
                 raise ClusterError(f"{self._transport.server}: a list of {path} does not end")
+            seen.add(more)
+            filled += bool(page["items"])
 
 
 def _object(response: Response) -> Mapping[str, Any] | None:
@@ -148,20 +172,8 @@ def _object(response: Response) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _has(found: Mapping[str, Any], name: str) -> bool:
-    """Whether a field is an object or a list; ``items`` are objects as the API has them."""
-    value = found.get(name)
-    if name == "items" and isinstance(value, list):
-        return all(map(_is_object, value))
-    return isinstance(value, list | dict)
-
-
-def _is_object(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return False
-    metadata, rest = value.get("metadata"), (value.get(part, {}) for part in ("spec", "status"))
-    named = isinstance(metadata, dict) and isinstance(metadata.get("name"), str)
-    return named and all(isinstance(part, dict) for part in rest)
+def _is_discovery(found: Mapping[str, Any]) -> bool:
+    return isinstance(found.get("resources"), list)
 
 
 def _message(response: Response) -> str:

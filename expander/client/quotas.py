@@ -43,7 +43,7 @@ def namespace_limits(api: ApiClient, namespace: str) -> NamespaceLimits:
     found: list[tuple[Object, ...]] = []
     for row in (BY_KIND["ResourceQuota"], BY_KIND["LimitRange"]):
         try:
-            found.append(tuple(api.get(f"{row.path}/namespaces/{namespace}/{row.plural}", "items")["items"]))
+            found.append(tuple(api.get_list(f"{row.path}/namespaces/{namespace}/{row.plural}")["items"]))
         except StatusError as error:
             if error.code == 404:
                 found.append(())

@@ -12,6 +12,7 @@ from expander.base.errors import ClusterError, StatusError
 from expander.client.client import ApiClient
 from expander.client.retry import status_of
 from expander.client.transport import ConnectionLost, HttpError, Transport
+from expander.kube.object_check import check_of
 
 WATCH_TIMEOUT_SECONDS: Final = 240
 """``timeoutSeconds`` of a watch."""
@@ -54,6 +55,23 @@ def list_objects(api: ApiClient, handler: Handler) -> str:
     return version
 
 
+def read_event(line: bytes, path: str) -> tuple[str, Object]:
+    """The type and object of a watch event of the collection ``path``; a BOOKMARK has no whole object.
+
+    Raises ValueError for anything else, such as an ERROR: mostly 410, the version has expired.
+    """
+    event = json.loads(line)
+    kind = event.get("type") if isinstance(event, dict) else None
+    found = event["object"] if kind in _EVENTS and isinstance(event.get("object"), dict) else {}
+    metadata = found.get("metadata") if kind == "BOOKMARK" or check_of(path)(found) else None
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("resourceVersion"), str):
+        raise ValueError(f"unexpected watch event {kind!r}")
+    return str(kind), found
+
+
+_EVENTS: Final = ("ADDED", "MODIFIED", "DELETED", "BOOKMARK")
+
+
 def list_and_watch(
     transport: Transport,
     api: ApiClient,
@@ -70,15 +88,13 @@ def list_and_watch(
         try:
             version = version or list_objects(api, handler)
             query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
-            query += f"&resourceVersion={version}"
+            query += f"&resourceVersion={quote(version)}"
             query += f"&labelSelector={quote(handler.selector)}&fieldSelector={quote(handler.fields)}"
             for line in transport.watch(handler.path + query):
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    raise ValueError  # mostly 410: the version has expired
-                version = event["object"]["metadata"]["resourceVersion"]
-                if event["type"] != "BOOKMARK":
-                    handler.changed(event["type"], event["object"])
+                kind, found = read_event(line, handler.path)
+                version = found["metadata"]["resourceVersion"]
+                if kind != "BOOKMARK":
+                    handler.changed(kind, found)
                 pause = 0.0
                 if stopped():
                     return
@@ -95,7 +111,7 @@ def list_and_watch(
                 ) from None
             if error.status == 410:
                 version = ""
-        except (ValueError, KeyError, TypeError, ClusterError):
+        except (ValueError, ClusterError):
             version = ""
         except ConnectionLost:
             pass

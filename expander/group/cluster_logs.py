@@ -120,7 +120,7 @@ class LogReader:
     def _current_start(self) -> ContainerStart | None:
         """The container's latest start, None when its pod is gone."""
         try:
-            pod = self._client.get(self._path)
+            pod = self._client.get_object(self._path)
         except StatusError as answer:
             if answer.code == 404:
                 return None

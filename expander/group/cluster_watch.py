@@ -8,7 +8,6 @@ selector of its own, the label ``batch.kubernetes.io/controller-uid``.
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 import time
@@ -21,6 +20,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import ClusterError, StatusError
 from expander.client.client import ApiClient
 from expander.client.transport import ConnectionLost, HttpError, Transport
+from expander.client.watch import read_event
 from expander.kube.objects import Change, Object, Selection, mark_of, owner_of, uid_of
 from expander.kube.scheme import BY_KIND
 from expander.kube.selectors import Selector, from_object, parse
@@ -68,32 +68,11 @@ class GroupLister:
         return f"{row.path}{within}/{row.plural}"
 
     def pages(self, kind: str, selector: str, fields: str = "") -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """The pages of a list, each with the resource version to watch from.
-
-        When the continue token has expired (410), the list starts over: an object may come twice.
-        """
+        """The pages of a list, each with the resource version to watch from; an object may come twice."""
         version = BY_KIND[kind].api_version
-        more = ""
-        while True:
-            query = f"?limit={self._page}"
-            if selector:
-                query += f"&labelSelector={quote(selector)}"
-            if fields:
-                query += f"&fieldSelector={quote(fields)}"
-            try:
-                page = self._client.get(
-                    self.path(kind) + query + (f"&continue={quote(more)}" if more else "")
-                )
-            except StatusError as refused:
-                if refused.code != 410 or not more:
-                    raise
-                more = ""
-                continue
+        for page in self._client.pages(self.path(kind), selector, fields, self._page):
             found = [{"apiVersion": version, "kind": kind, **each} for each in page["items"]]
-            yield page["metadata"].get("resourceVersion", ""), found
-            more = page["metadata"].get("continue") or ""
-            if not more:
-                return
+            yield str(page["metadata"].get("resourceVersion") or ""), found
 
     def objects(self, kind: str, selector: str, fields: str = "") -> Iterator[dict[str, Any]]:
         """Each object of a list once."""
@@ -327,7 +306,7 @@ class GroupWatcher:
                 time.sleep(WATCH_RETRY_SECONDS)
             except ConnectionLost:
                 time.sleep(WATCH_RETRY_SECONDS)
-            except (ValueError, KeyError):
+            except ValueError:
                 version = ""
                 time.sleep(WATCH_RETRY_SECONDS)
 
@@ -342,15 +321,14 @@ class GroupWatcher:
     def _watch(self, stream: WatchStream, version: str) -> str:
         """Watch from ``version``; returns the version to continue from, empty when a new list is needed."""
         query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
-        query += f"&labelSelector={quote(stream.selector)}&resourceVersion="
+        query += f"&labelSelector={quote(stream.selector)}&resourceVersion={quote(version)}"
+        path = self._lister.path(stream.kind)
         try:
-            for line in self._transport.watch(self._lister.path(stream.kind) + query + version):
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    return ""
-                version = event["object"]["metadata"]["resourceVersion"]
-                if event["type"] != "BOOKMARK":
-                    self._queue.put((stream, Change(event["type"], event["object"])))
+            for line in self._transport.watch(path + query):
+                kind, found = read_event(line, path)
+                version = found["metadata"]["resourceVersion"]
+                if kind != "BOOKMARK":
+                    self._queue.put((stream, Change(kind, found)))
                 if self._over:
                     break
         except HttpError:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from expander.base.errors import ClusterError, StatusError
 from expander.client.client import PAGE_SIZE, ApiClient
-from expander.kube.objects import Object, Selection
+from expander.kube.object_check import list_check
+from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import BY_KIND, COMPANION_KINDS
 
 PARALLEL_DELETIONS: Final = 16
@@ -105,18 +106,24 @@ class ClusterWriter:
         return []
 
     def _listed(self, kind: str, selection: Selection) -> Iterator[Object]:
-        for page in self._client.pages(collection_path(kind, selection.namespace), selection.selector):
-            yield from page["items"]
+        path = collection_path(kind, selection.namespace)
+        pages = self._client.pages(path, selection.selector)
+        yield from {uid_of(each): each for page in pages for each in page["items"]}.values()
 
     def _delete_in(self, kind: str, namespace: str | None, selector: str, propagation: str) -> int:
         query = f"?labelSelector={quote(selector)}&limit={PAGE_SIZE}"
         path, body = collection_path(kind, namespace) + query, _delete_options(propagation)
+        is_list = list_check(path)
+
+        def accepts(answer: Object) -> bool:
+            return is_list({"items": [], **answer})  # or a Status: everything is gone
+
         seen: set[str] = set()
         more = ""
         while True:
             try:
                 answer = self._client.send(
-                    "DELETE", path + (f"&continue={quote(more)}" if more else ""), body
+                    "DELETE", path + (f"&continue={quote(more)}" if more else ""), body, accepts
                 )
             except StatusError as refused:
                 if refused.code != 410 or not more:
@@ -125,7 +132,7 @@ class ClusterWriter:
                 continue
             new = {each["metadata"]["uid"] for each in answer.get("items") or ()} - seen
             seen |= new
-            more = (answer.get("metadata") or {}).get("continue") or ""
+            more = answer["metadata"].get("continue") or ""
             if not more or not new:
                 return len(seen)
 

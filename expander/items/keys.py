@@ -25,7 +25,7 @@ def item_columns(text: str) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -121,7 +121,7 @@ def _named(columns: str) -> list[str]:
         return [columns] if columns else []
     try:
         found = json.loads(columns)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 

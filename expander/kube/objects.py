@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.kube.time import unix
-from expander.kube.wellknown import INDEX
+from expander.kube.wellknown import INDEX, number
 
 Object = Mapping[str, Any]
 MutableObject = dict[str, Any]
@@ -70,8 +70,7 @@ def mark_of(obj: Object) -> Object:
 def completion_index(pod: Object) -> int:
     """The completion index of a pod; -1 when it has none."""
     metadata = pod["metadata"]
-    text = (metadata.get("annotations") or {}).get(INDEX) or (metadata.get("labels") or {}).get(INDEX)
-    return int(text) if text and text.isdecimal() else -1
+    return number(metadata.get("annotations"), INDEX, number(metadata.get("labels"), INDEX, -1))
 
 
 def statuses_of(pod: Object) -> list[Object]:

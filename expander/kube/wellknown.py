@@ -21,6 +21,8 @@ RUN_TO_COMPLETION = frozenset(("CronJob", "Job", "JobSet", "Pod"))
 
 Object = Mapping[str, Any]
 INT32_MAX = 2**31 - 1
+MAX_DIGITS = 4000
+"""Digits that Python reads as a number."""
 
 
 def number(annotations: Object | None, key: str, missing: int = 0) -> int:
@@ -28,5 +30,5 @@ def number(annotations: Object | None, key: str, missing: int = 0) -> int:
     text = (annotations or {}).get(key)
     if not isinstance(text, str) or not text.isascii() or not text.removeprefix("+").isdecimal():
         return missing
-    value = int(text)
+    value = int(text) if len(text) <= MAX_DIGITS else INT32_MAX + 1
     return value if value <= INT32_MAX else missing

@@ -23,6 +23,7 @@ from expander.kube import index_sets
 from expander.kube.generated_names import created_at
 from expander.kube.time import micro_time, unix
 from expander.kube.volcano import is_volcano
+from expander.kube.wellknown import number
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.manifest import Manifest
 
@@ -71,7 +72,7 @@ def item_at(annotations: Mapping[str, str], index: int) -> str | None:
 def _items(text: str) -> tuple[str, ...]:
     try:
         found = json.loads(_unpacked(text) or "[]")
-    except (ValueError, zlib.error, binascii.Error):
+    except (ValueError, RecursionError, zlib.error, binascii.Error):
         return ()
     return tuple(map(item_text, found)) if isinstance(found, list) else ()
 
@@ -167,8 +168,7 @@ def _keep_created(job: Object, annotations: Tree) -> None:
 
 def attempt_of(job: Object) -> int:
     """Which attempt at its item a Job is, from 1."""
-    text = (job["metadata"].get("annotations") or {}).get(ATTEMPT_ANNOTATION, "1")
-    return int(text) if text.isdecimal() else 1
+    return number(job["metadata"].get("annotations"), ATTEMPT_ANNOTATION, 1)
 
 
 def digest(job: Object) -> str:
@@ -221,9 +221,9 @@ def retried_index(job: Object) -> int | None:
     """The index that `rerun_index` made ``job`` for; None for any other Job."""
     if RETRY_OF_ANNOTATION not in (job["metadata"].get("annotations") or {}):
         return None
-    labels = (job["spec"]["template"].get("metadata") or {}).get("labels") or {}
-    text = labels.get(INDEX, "")
-    return int(text) if text.isdecimal() else None
+    template = job["spec"].get("template") or {}
+    index = number((template.get("metadata") or {}).get("labels"), INDEX, -1)
+    return None if index < 0 else index
 
 
 def rerun_index(job: Object, index: int) -> Tree:
@@ -250,7 +250,7 @@ def rerun_index(job: Object, index: int) -> Tree:
         if rule.get("action") == "FailIndex":
             rule["action"] = "FailJob"
     template = spec["template"]
-    inner = template.setdefault("metadata", {})
+    inner = template["metadata"] = template.get("metadata") or {}
     for field in ("labels", "annotations"):
         inner[field] = {**(inner.get(field) or {}), INDEX: str(index)}
     pod = template["spec"]
@@ -269,10 +269,11 @@ def remaining_indexes(job: Object) -> list[int] | None:
     Job.
     """
     spec, status = job["spec"], job.get("status") or {}
-    done = indexes(status.get("completedIndexes")) | retried_indexes(job)
+    count = spec.get("completions") or 0
+    done = indexes(status.get("completedIndexes"), count) | retried_indexes(job)
     if spec.get("completionMode") != "Indexed" or not done:
         return None
-    return [index for index in range(spec.get("completions") or 0) if index not in done]
+    return [index for index in range(count) if index not in done]
 
 
 def with_retried(job: Object, added: list[int]) -> str:
@@ -281,42 +282,33 @@ def with_retried(job: Object, added: list[int]) -> str:
 
 
 def failed_indexes(job: Object) -> str:
-    """The indexes of ``job`` that have failed and have no Jobs of their own, as ``1,3-5``."""
+    """The indexes of ``job`` that have failed and have no Jobs of their own, as the API writes them."""
     text, retried = (job.get("status") or {}).get("failedIndexes") or "", retried_indexes(job)
-    return _as_text(indexes(text) - retried) if retried else text
+    count = (job.get("spec") or {}).get("completions") or 0
+    return _as_text(indexes(text, count) - retried) if retried else text
 
 
 def _as_text(found: set[int]) -> str:
-    parts: list[list[int]] = []
-    for index in sorted(found):
-        if parts and parts[-1][1] == index - 1:
-            parts[-1][1] = index
-        else:
-            parts.append([index, index])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+    return index_sets.text_of(index_sets.of(found))
 
 
 def retried_indexes(job: Object) -> set[int]:
     """The indexes of ``job`` that have Jobs of their own: these count instead, whatever became of them."""
-    return indexes((job["metadata"].get("annotations") or {}).get(RETRIED_ANNOTATION))
+    text = (job["metadata"].get("annotations") or {}).get(RETRIED_ANNOTATION)
+    return indexes(text, (job.get("spec") or {}).get("completions") or 0)
 
 
 def own_indexes(job: Object, field: str, count: int) -> int:
     """How many of the ``count`` indexes of ``job`` a field of its status names, without `retried_indexes`."""
     text, retried = (job.get("status") or {}).get(field), retried_indexes(job)
     if retried:
-        return len(indexes(text) - retried)
+        return len(indexes(text, count) - retried)
     return index_sets.total(index_sets.parse(text, count))
 
 
-def indexes(text: str | None) -> set[int]:
-    """The indexes that ``0,2-4`` means; none for None."""
-    found: set[int] = set()
-    for part in (text or "").split(","):
-        first, _, last = part.partition("-")
-        if first.isdecimal():
-            found.update(range(int(first), int(last or first) + 1))
-    return found
+def indexes(text: str | None, count: int) -> set[int]:
+    """The indexes below ``count`` that ``0,2-4`` means; none for None."""
+    return {index for first, last in index_sets.parse(text, count) for index in range(first, last + 1)}
 
 
 def _copied(value: Any) -> Any:

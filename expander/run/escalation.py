@@ -177,8 +177,8 @@ def _index_attempts(job: Object, pods: Sequence[Object], policy: Escalation) -> 
     An index fails alone where the Job has a backoffLimitPerIndex; else the first one too many ends all.
     """
     spec, status, given = job["spec"], job.get("status") or {}, retried_indexes(job)
-    failed = sorted(indexes(status.get("failedIndexes")) - given)
-    over = {*failed, *given, *indexes(status.get("completedIndexes"))}
+    failed = sorted(indexes(status.get("failedIndexes"), spec["completions"]) - given)
+    over = {*failed, *given, *indexes(status.get("completedIndexes"), spec["completions"])}
     left = [index for index in range(spec["completions"]) if index not in over] if _has_failed(job) else []
     if not failed and not left:
         return []
@@ -264,7 +264,7 @@ def _retries(job: Object) -> dict[str, int]:
     text = (job["metadata"].get("annotations") or {}).get(RETRIES_ANNOTATION)
     try:
         found = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         return {}

@@ -11,6 +11,7 @@ from typing import Final
 
 from expander.base.regex import regex
 from expander.kube.objects import Object
+from expander.kube.wellknown import number
 from expander.local.logs import last_output
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.rerun import COUNT_ANNOTATION, RETRY_OF_ANNOTATION, own_indexes, retried_indexes
@@ -30,9 +31,9 @@ def item_count(job: Object) -> int:
 
 def _given(job: Object) -> int:
     spec = job.get("spec") or {}
-    text = (job["metadata"].get("annotations") or {}).get(COUNT_ANNOTATION, "")
-    if isinstance(text, str) and text.isdecimal():
-        return max(int(text), 1)
+    count = number(job["metadata"].get("annotations"), COUNT_ANNOTATION, -1)
+    if count >= 0:
+        return max(count, 1)
     completions = spec.get("completions") if spec.get("completionMode") == "Indexed" else 1
     return max(completions, 1) if isinstance(completions, int) else 1
 

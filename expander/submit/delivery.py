@@ -16,6 +16,7 @@ from expander.base.dataclass import dataclass
 from expander.client.client import MAX_FOREIGN_ERRORS
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import Response
+from expander.kube.object_check import check_of
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import ATTEMPT_ANNOTATION, attempt_of, remaining_indexes, rerun_changed
 from expander.manifests.rerun_choice import FAILED, SUCCEEDED, runs_again
@@ -327,12 +328,11 @@ def _successful(delivery: Delivery, response: Response, options: SubmitOptions) 
 
 def _is_the_object(prepared: PreparedRequest, found: Mapping[str, Any]) -> bool:
     """Whether a response is the object that was asked for, as a server keeps it."""
-    metadata = found.get("metadata")
-    if not isinstance(metadata, dict) or found.get("kind") != prepared.kind:
+    if found.get("kind") != prepared.kind or not check_of(prepared.path)(found):
         return False
-    placed = metadata.get("name") == prepared.name and (metadata.get("namespace") or "") == prepared.namespace
-    uid, version = metadata.get("uid"), metadata.get("resourceVersion", "")
-    return placed and isinstance(uid, str) and bool(uid) and isinstance(version, str)
+    metadata = found["metadata"]
+    placed = metadata["name"] == prepared.name and (metadata.get("namespace") or "") == prepared.namespace
+    return placed and bool(metadata.get("uid"))
 
 
 def _created(delivery: Delivery, code: int, found: Mapping[str, Any], options: SubmitOptions) -> Action:

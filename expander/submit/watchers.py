@@ -318,7 +318,7 @@ class Watchers:
         until = time.monotonic() + POD_CREATION_SECONDS
         while time.monotonic() < until and not self.failed_pods.has(last.namespace, last.name):
             try:
-                job = self._api.get(last.path)
+                job = self._api.get_object(last.path)
             except ClusterError:
                 return
             status = job.get("status") or {}
@@ -330,8 +330,8 @@ class Watchers:
         if b'"serviceAccount' in job.body:
             return True
         try:
-            limits = self._api.get(f"/api/v1/namespaces/{job.namespace}/limitranges?limit=1", "items")
-            quotas = self._api.get(f"/api/v1/namespaces/{job.namespace}/resourcequotas", "items")
+            limits = self._api.get_list(f"/api/v1/namespaces/{job.namespace}/limitranges?limit=1")
+            quotas = self._api.get_list(f"/api/v1/namespaces/{job.namespace}/resourcequotas")
         except ClusterError:
             return False
         hard = {name for each in quotas["items"] for name in each["spec"].get("hard") or ()}

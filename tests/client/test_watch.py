@@ -13,7 +13,7 @@ from expander.client.watch import list_and_watch
 
 
 def named(name: str, version: int) -> dict[str, Any]:
-    return {"metadata": {"name": name, "resourceVersion": str(version)}}
+    return {"metadata": {"name": name, "uid": name, "resourceVersion": str(version)}}
 
 
 def event(kind: str, found: dict[str, Any]) -> bytes:

@@ -41,7 +41,7 @@ class Server:
         if self.texts:
             raise ConnectionLost("cut")
 
-    def get(self, _: str) -> Object:
+    def get_object(self, _: str) -> Object:
         if (now := self.pods.pop(0)) is None:
             raise StatusError(404, "gone")
         return now

@@ -36,7 +36,7 @@ def prepared(name: str = "a", group: str = "g", image: str = "x", **metadata: An
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {**({"name": name} if name else {}), "labels": {"jobgroup": group}, **metadata},
-        "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+        "spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}},
     }
     return RequestBuilder("ns").prepare(Manifest(tree, SourceLocation("job.yaml", 1)), JOBS)
 

@@ -13,6 +13,7 @@ from expander.group.known.last_used import GroupUse
 from expander.group.local_watch import STATE_FILE, GroupFolders, StateReader, open_state
 from expander.kube.objects import Object
 from expander.kube.time import unix
+from expander.kube.wellknown import number
 from expander.local.state import lock_holder
 from expander.local.store.database import reading
 from expander.local.store.job_states import FAILED, RUNNING, SUCCEEDED, job_state
@@ -74,8 +75,8 @@ class KnownGroup:
         busy = 0 if ended else min(status.get("active") or 0, count - done - lost)
         left = count - done - lost - busy
         lost += left if ended else 0
-        for name, number in zip(STATES, (done, lost, busy, 0 if ended else left), strict=True):
-            self.counts[name] += number
+        for name, found in zip(STATES, (done, lost, busy, 0 if ended else left), strict=True):
+            self.counts[name] += found
 
 
 def local_groups(root: Path, label: str, on_error: Callable[[ExpanderError], None]) -> Iterator[KnownGroup]:
@@ -143,5 +144,5 @@ def _of_folder(state: StateReader) -> KnownGroup:
 
 def _items(job: Object) -> int | None:
     """How many items a Job has that is not made for one."""
-    text = (job["metadata"].get("annotations") or {}).get(COUNT_ANNOTATION, "")
-    return int(text) if text.isdecimal() else None
+    count = number(job["metadata"].get("annotations"), COUNT_ANNOTATION, -1)
+    return None if count < 0 else count

@@ -1,0 +1,78 @@
+"""Lists that end, and those that do not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from expander.base.errors import ClusterError
+from expander.client import client
+from expander.client.client import ApiClient
+from expander.client.retry import Retry
+from expander.client.transport import Transport
+from tests.client.stubs import Respond, Response, stub
+from tests.submit.fake_cluster import JOBS, kubeconfig, status
+
+
+def names(respond: Respond, folder: Path) -> list[str]:
+    """The names of the objects on all pages."""
+    with stub(respond) as server, closing(Transport(kubeconfig(folder, server.port))) as transport:
+        api = ApiClient(transport, Retry(base=0.001, cap=0.01, budget=0.1), lambda: False)
+        return [each["metadata"]["name"] for page in api.pages(JOBS, "a=b") for each in page["items"]]
+
+
+def page(*found: str, more: object = "") -> Response:
+    spec = {"template": {"spec": {"containers": [{"name": "c"}]}}}
+    items = [
+        {"metadata": {"name": name, "namespace": "default", "uid": name}, "spec": spec} for name in found
+    ]
+    return 200, json.dumps({"metadata": {"continue": more}, "items": items}).encode()
+
+
+def token(path: str) -> str:
+    return parse_qs(urlsplit(path).query).get("continue", [""])[0]
+
+
+@pytest.mark.parametrize("period", [1, 2, 7])
+def test_a_list_whose_pages_come_again_is_an_error(tmp_path: Path, period: int) -> None:
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        return page("a", more=str((int(token(path) or 0) + 1) % period + 1))
+
+    with pytest.raises(ClusterError, match="does not end"):
+        names(respond, tmp_path)
+
+
+def test_a_list_of_empty_pages_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MAX_EMPTY_PAGES", 20)
+
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        return page(more=token(path) + "x")
+
+    with pytest.raises(ClusterError, match="does not end"):
+        names(respond, tmp_path)
+
+
+def test_a_list_that_expires_is_read_again_as_one_page(tmp_path: Path) -> None:
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if token(path):
+            return status(410, "Expired")
+        return page("a", more="x") if "limit=" in path else page("a", "b", "c")
+
+    assert names(respond, tmp_path) == ["a", "a", "b", "c"]
+
+
+@pytest.mark.parametrize("code", [410, 403])
+def test_a_list_that_is_refused_from_the_start_is_an_error(tmp_path: Path, code: int) -> None:
+    with pytest.raises(ClusterError):
+        names(lambda *_: status(code, "Expired"), tmp_path)
+
+
+@pytest.mark.parametrize("more", [7, ["x"], {"a": "b"}, True])
+def test_a_continue_token_that_is_no_text_is_no_list(tmp_path: Path, more: object) -> None:
+    with pytest.raises(ClusterError, match="no API object"):
+        names(lambda *_: page("a", more=more), tmp_path)
