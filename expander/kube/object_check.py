@@ -112,7 +112,9 @@ _metadata: Final = _object(
     deletionGracePeriodSeconds=_seconds,
     labels=_map(_text),
     annotations=_map(_text),
-    ownerReferences=_list(_object("uid", uid=_text, kind=_text, name=_text, controller=_flag)),
+    ownerReferences=_list(
+        _object("uid", "kind", "name", uid=_text, kind=_text, name=_text, controller=_flag)
+    ),
 )
 _selector_fields: Final = _object(
     matchLabels=_map(_text),

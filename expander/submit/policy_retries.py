@@ -193,7 +193,7 @@ class PolicyRetries:
 
     def _decide(self, path: str) -> None:
         try:
-            job = self._api.get(path, "metadata", "spec")
+            job = self._api.get_object(path)
         except StatusError as error:
             if error.code != 404:
                 raise

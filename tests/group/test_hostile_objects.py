@@ -32,9 +32,12 @@ from expander.group.table import as_text, record_row
 from expander.kube.object_check import check_of
 from expander.kube.objects import mark_of, owner_of
 from expander.kube.selectors import parse
+from expander.manifests.rerun_choice import FAILED
 from expander.plan.demand import resource_demand
 from expander.plan.quota_fit import QuotaDemand, limit_range_lines, quota_lines
+from expander.run.escalation import Escalation, Growth, at_most, is_cause, next_attempts, one_pod
 from expander.submit.active_window import ActiveWindow, Scope
+from expander.submit.delivery import end_of
 from expander.submit.finished import job_path, key_of
 from expander.submit.quota_gate import Excess, room
 from expander.submit.watchers import FailedPodCreations
@@ -204,6 +207,9 @@ JUNK: list[Any] = [
 ]
 
 
+POLICY = Escalation(oom=Growth(Fraction(2), 3 << 30), timeout=Growth(Fraction(2)), exits={3: 2})
+
+
 def read_job(job: Mapping[str, Any], pod: Mapping[str, Any], event: Mapping[str, Any], folder: Path) -> None:
     """All that reads the Jobs of a group, their pods and events."""
     warnings = events_by_uid([event])
@@ -226,6 +232,10 @@ def read_job(job: Mapping[str, Any], pod: Mapping[str, Any], event: Mapping[str,
         plan_retry([job], RetrySelection(items=["j"], force=True))
     plan_retry([job], RetrySelection(everything=True))
     FailedPodCreations(lambda _: None).event(event)
+    is_cause(pod, POLICY)
+    at_most(job, [pod], POLICY)
+    if end_of(job) == FAILED or one_pod(job):
+        next_attempts(job, [pod], POLICY)
 
 
 def read_batch_job(job: Mapping[str, Any], folder: Path) -> None:
