@@ -1,4 +1,4 @@
-"""The subresources of a pod that become a connection: exec and attach.
+"""The subresources of a pod that become a connection: exec, attach and portforward.
 
 The registry of pods (pkg/registry/core/pod/strategy.go) decides which container is meant and what is asked
 for before the connection is upgraded; what comes later is told in the channel of errors.
@@ -7,16 +7,18 @@ for before the connection is upgraded; what comes later is told in the channel o
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
 
+from expander.kube.gofmt import quoted
 from expander.local.apiserver import status
 from expander.local.apiserver.pod_logs import container_name, is_true
 from expander.local.apiserver.read import get_object
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
-from expander.local.kubelet.streaming import channels, remotecommand
+from expander.local.kubelet.streaming import channels, portforward, remotecommand
 from expander.local.kubelet.streaming.channels import Channels
 from expander.local.kubelet.streaming.remotecommand import Session, Status
 from expander.local.kubelet.streaming.runtime import StreamError, StreamOptions, exec_failed
@@ -27,19 +29,20 @@ NO_STREAMS: Final = "you must specify at least 1 of stdin, stdout, stderr"
 
 
 async def serve(backend: Backend, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-    """Answer a request to run a command in a container, or to attach to it."""
+    """Answer a request to run a command in a container, to attach to it, or to forward ports."""
     pod = get_object(backend.storage, target)
+    if target.part == "portforward":
+        _check_host(pod)
+        return await _port_forward(backend, request, pod)
     container = container_name(pod, request.query.get("container", ""))
-    if not pod["spec"].get("nodeName"):
-        name = pod["metadata"]["name"]
-        raise StatusError(status.bad_request(f"pod {name} does not have a host assigned"))
+    _check_host(pod)
     names = ("stdin", "stdout", "stderr", "tty")
     options = StreamOptions(**{name: is_true(request.query, name) for name in names})
     if not (options.stdin or options.stdout or options.stderr):
         raise StatusError(status.bad_request(NO_STREAMS))
     websocket, protocol = await _upgrade(request, remotecommand.PROTOCOLS)
     connection = Channels(websocket, protocol)
-    try:
+    with suppress(ConnectionError):
         attends = _exec if target.part == "exec" else _attach
         result = await attends(
             backend, pod, container, options, connection, request.query.getall("command", [])
@@ -47,8 +50,38 @@ async def serve(backend: Backend, request: web.BaseRequest, target: Target) -> w
         if result is not None:
             await remotecommand.send_status(connection, protocol, result)
         await connection.close()
-    except ConnectionError:
-        pass
+    return websocket
+
+
+def _check_host(pod: Object) -> None:
+    if not pod["spec"].get("nodeName"):
+        name = pod["metadata"]["name"]
+        raise StatusError(status.bad_request(f"pod {name} does not have a host assigned"))
+
+
+async def _port_forward(backend: Backend, request: web.BaseRequest, pod: Object) -> web.StreamResponse:
+    """Carry connections to ports of a pod until the client leaves."""
+    metadata, found = pod["metadata"], pod.get("status") or {}
+    full_name = f"{metadata['name']}_{metadata['namespace']}"
+    if found.get("phase") != "Running" or not found.get("podIP"):
+        raise StatusError(status.internal(f"pod not found ({quoted(full_name)})"))
+    ports = [text for each in request.query.getall("ports", []) for text in each.split(",")]
+    if not all(map(portforward.is_port, ports)):
+        raise StatusError(status.bad_request(f"unable to parse ports: {','.join(ports)}"))
+    streams = backend.storage.streams
+
+    def addresses(port: int) -> list[str]:
+        return streams.addresses(metadata["uid"], found["podIP"], port)
+
+    forwarder = portforward.PortForwarder(full_name, metadata["uid"], addresses)
+    websocket, protocol = await _upgrade(request, portforward.PROTOCOLS)
+    with suppress(ConnectionError):
+        if protocol == portforward.SPDY:
+            await portforward.Tunnel(websocket, forwarder).run()
+        else:
+            numbers = [*map(int, ports)]
+            await portforward.forward_channels(Channels(websocket, protocol), forwarder, numbers)
+        await websocket.close()
     return websocket
 
 

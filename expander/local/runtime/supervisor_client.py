@@ -191,6 +191,10 @@ class SupervisorClient:
             close_all(files)
         return streams
 
+    def pids(self, prefix: str) -> list[int]:
+        """The processes of the containers that run and whose key begins so."""
+        return [pid for key, pid in self._live.items() if pid and key.startswith(prefix)]
+
     def close_stdin(self, key: str) -> None:
         """Nothing more comes from the stdin of a container, once those who are attached have left."""
         source = self._inputs.get(key)

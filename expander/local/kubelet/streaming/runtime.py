@@ -13,6 +13,7 @@ from expander.base.errors import ExpanderError
 from expander.kube.gofmt import quoted
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.start import exec_config, with_term
+from expander.local.kubelet.streaming.listeners import local_addresses
 from expander.local.runtime.runtime import CannotStart, Exit, Launch
 from expander.local.runtime.streams import Streams
 
@@ -43,6 +44,8 @@ class StreamService(Protocol):
     ) -> Streams: ...
 
     def close_stdin(self, key: str) -> None: ...
+
+    def pids(self, prefix: str) -> list[int]: ...
 
 
 _numbers: Final = itertools.count(1)
@@ -101,6 +104,10 @@ class StreamRuntime:
                 self._processes.close_stdin(running.key)
 
         return streams, leave_stdin
+
+    def addresses(self, uid: str, pod_ip: str, port: int) -> list[str]:
+        """Where a port of a pod may be reached: its address, and localhost if it listens there."""
+        return [pod_ip, *local_addresses(self._processes.pids(f"{uid}/"), port)]
 
     def _running(self, uid: str, container: str) -> tuple[Launch, Mapping[str, Any]]:
         found = self._kubelet.running(uid, container)
