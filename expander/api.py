@@ -244,6 +244,7 @@ def _run_in(
     from expander.base.state_dir import state_folder
     from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
+    from expander.local.log_packing import unpack_logs
     from expander.run.rerun import EarlierRun
     from expander.run.retries import Retries
     from expander.run.run import Run, remove_state
@@ -251,6 +252,7 @@ def _run_in(
     folder = state_folder(place.group, place.root)
     if place.fresh:
         remove_state(folder)
+    unpack_logs(folder)
     reporter = _JobResults(folder, on_error, note)
     logs = EarlierLogs(place.group, place.root)
     with Executor(folder, hold=True, **executor_options) as executor:

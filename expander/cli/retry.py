@@ -19,6 +19,7 @@ from expander.cli.options.executor import (
     executor_options,
     executor_settings,
     images_option,
+    pack,
     refuse_local_options,
 )
 from expander.cli.options.group import group_options, wanted_of
@@ -215,6 +216,7 @@ def _run(
     if result.stopped == "interrupted":
         say("Interrupted. Run `expander retry` to start the rest, `expander run` to finish what runs.")
         return 130
+    pack(home)
     return 1 if ends.counts["failed"] or result.stopped or errors.count else 0
 
 

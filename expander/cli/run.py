@@ -23,7 +23,7 @@ from expander.cli.options.batch import (
     warn,
 )
 from expander.cli.options.command import ARGUMENTS, BatchPage, local_command_options
-from expander.cli.options.executor import execute, executor_options, executor_settings, typed_settings
+from expander.cli.options.executor import execute, executor_options, executor_settings, pack, typed_settings
 from expander.cli.options.group import forget_group, remember_group, report_option, save_report
 from expander.cli.options.params import Duration, filled, output_option
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
@@ -178,14 +178,15 @@ def _run(
     _say_where(group, folder, logs, flags)
     if result.counts["failed"]:
         say(_next_steps(group, flags))
-    return _end_of(result, errors)
+    return _end_of(folder, result, errors)
 
 
-def _end_of(result: RunEnd, errors: ItemErrors) -> int:
-    """The exit code of a run; an interrupted one is told to go on."""
+def _end_of(folder: Path, result: RunEnd, errors: ItemErrors) -> int:
+    """The exit code of a run; an interrupted one is told to go on, of another the logs are packed."""
     if result.stopped == "interrupted":
         say(f"Interrupted, {counted(result.unfinished, 'Job')} left. Run the same command to resume.")
         return 130
+    pack(folder)
     return 1 if result.counts["failed"] or result.stopped or errors.count else 0
 
 

@@ -6,6 +6,7 @@ import heapq
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -55,11 +56,11 @@ def read_log(
     with reader as state:
         current: Object = state.by_uid(uid_of(pod)) or pod
         files = PodFolders(folder).of(current)
-        start = _last_start(files, current, container) - options.previous
-        if start < 0 or not os.path.exists(path := files.log(container, start)):
+        start = _last_start(state, files, current, container) - options.previous
+        log = None if start < 0 else _open_log(state, uid_of(pod), files.log(container, start), options)
+        if log is None:
             return
-        since = None if options.since is None else time.time() - options.since
-        with LogReader(path, timestamps=options.timestamps, since=since, tail=options.tail) as log:
+        with log:
             while True:
                 over = (
                     options.previous or not options.follow or os.path.exists(files.log(container, start + 1))
@@ -73,15 +74,31 @@ def read_log(
                 time.sleep(FOLLOW_POLL_SECONDS)
 
 
-def _last_start(files: PodFiles, pod: Object, container: str) -> int:
+def _open_log(state: StateReader, pod: str, path: str, options: LogOptions) -> LogReader | None:
+    """The log that belongs to ``path``, from its file or, when that is gone, its row; None without both."""
+    since = None if options.since is None else time.time() - options.since
+    read = partial(LogReader, path, timestamps=options.timestamps, since=since, tail=options.tail)
+    try:
+        return read()
+    except FileNotFoundError:
+        packed = state.packed_log(pod, path)
+        return None if packed is None else read(packed=packed)
+
+
+def _last_start(state: StateReader, files: PodFiles, pod: Object, container: str) -> int:
     """The number of a container's last start that has a log; -1 if there is none.
 
     The log of a start may exist before the status in the state file counts it.
     """
+
+    def exists(number: int) -> bool:
+        path = files.log(container, number)
+        return os.path.exists(path) or state.packed_log(uid_of(pod), path) is not None
+
     number = restart_counts(pod).get(container, 0)
-    while number >= 0 and not os.path.exists(files.log(container, number)):
+    while number >= 0 and not exists(number):
         number -= 1
-    while number >= 0 and os.path.exists(files.log(container, number + 1)):
+    while number >= 0 and exists(number + 1):
         number += 1
     return number
 

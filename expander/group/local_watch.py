@@ -22,9 +22,10 @@ from expander.group.diagnosis import ENDED_PHASES
 from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, objects
-from expander.local.store.database import BUSY_TIMEOUT_MS, READABLE_LAYOUTS, other_layout, reading
+from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, READABLE_LAYOUTS, other_layout, reading
 from expander.local.store.encoding import PackedConnection
 from expander.local.store.events import EventRecord, EventStore
+from expander.local.store.packed_logs import LogRow, log_row
 
 if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
@@ -98,12 +99,12 @@ class StateReader:
         self.folder = folder
         with reading(path):
             try:
-                self.database, layout = _connect(path)
+                self.database, self._layout = _connect(path)
             except sqlite3.OperationalError:
                 if not path.exists():
                     raise StateNotFound(f"no state in {folder}") from None
                 raise
-        if layout not in READABLE_LAYOUTS:
+        if (layout := self._layout) not in READABLE_LAYOUTS:
             self.database.close()
             if layout == 0:
                 raise StateNotFound(f"no state in {folder} yet")
@@ -153,6 +154,13 @@ class StateReader:
         """The recorded events, oldest first."""
         with reading(self._path):
             yield from EventStore(self.database).of(namespace)
+
+    def packed_log(self, pod: str, path: str) -> LogRow | None:
+        """The log that the pod with that uid had at ``path``, if it is a row now."""
+        if self._layout != LAYOUT:
+            return None
+        with reading(self._path):
+            return log_row(self.database, pod, os.path.basename(path))
 
     def close(self) -> None:
         """Close the file."""

@@ -18,7 +18,7 @@ from expander.group.local_watch import STATE_FILE
 from expander.kube import selectors
 from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import COMPANION_KINDS
-from expander.local.kubelet.pod_files import PodFolders, remove_tree
+from expander.local.kubelet.pod_files import LOGS, PodFolders, pod_of_file, remove_tree
 from expander.local.state import StateFolder
 from expander.local.store.database import reading
 from expander.local.store.objects import ObjectStore
@@ -129,7 +129,12 @@ class _StateFolder:
 
     @cached_property
     def _logs(self) -> dict[str, list[str]]:
-        return _logs_by_pod(self.folder / "logs")
+        """The files of each pod, by its uid."""
+        found: dict[str, list[str]] = defaultdict(list)
+        if (logs := self.folder / LOGS).is_dir():
+            for name in os.listdir(logs):
+                found[pod_of_file(name)].append(name)
+        return found
 
     @property
     def is_empty(self) -> bool:
@@ -144,10 +149,7 @@ class _StateFolder:
         database = self._state.database
         with self.reading():
             if kind == "Pod":
-                rows = database.execute("SELECT namespace, name, uid FROM objects WHERE kind='Pod'")
-                for namespace, name, uid in rows:
-                    metadata = {"namespace": namespace, "name": name, "uid": uid}
-                    self._folders.of({"metadata": metadata}).remove_volumes()
+                self._folders.sweep(())
             count = database.execute("DELETE FROM objects WHERE kind=?", (kind,)).rowcount
             self.store.commit()
         return count
@@ -161,8 +163,8 @@ class _StateFolder:
             self.remove(dependent["metadata"]["uid"])
         if obj["kind"] in ("Job", "Pod"):
             for pod in (uid, *(uid_of(each) for each in self.store.deleted_pods(uid))):
-                for path in self._logs.pop(pod, ()):
-                    os.unlink(path)
+                for name in self._logs.pop(pod, ()):
+                    os.unlink(self.folder / LOGS / name)
         if obj["kind"] == "Pod":
             self._folders.of(obj).remove_volumes()
         self.store.remove(obj)
@@ -179,14 +181,3 @@ class _StateFolder:
 
     def close(self) -> None:
         self._state.close()
-
-
-def _logs_by_pod(folder: Path) -> dict[str, list[str]]:
-    """The files of each pod, by its uid: the third of the parts that `Folders` makes names of."""
-    found: dict[str, list[str]] = defaultdict(list)
-    if folder.is_dir():
-        for name in os.listdir(folder):
-            parts = name.split("_", 3)
-            if len(parts) == 4:
-                found[parts[2]].append(os.path.join(folder, name))
-    return found

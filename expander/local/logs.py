@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 from expander.local.runtime.log_writer import ROTATED_SUFFIX
+from expander.local.store.packed_logs import LogRow
 
 READ_BYTES: Final = 64 * 1024
 """Bytes that are read at a time."""
@@ -37,6 +38,15 @@ def _open(path: str) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDONLY), "rb")
 
 
+def _file_of(row: LogRow) -> BinaryIO:
+    """A file in memory as the log's was."""
+    file = os.fdopen(os.memfd_create(row.name), "w+b")
+    file.write(row.data)
+    file.flush()
+    os.utime(file.fileno(), (row.modified, row.modified))
+    return file
+
+
 def _is_record(line: bytes) -> bool:
     return line[_TIME:_HEAD] in _MARKS and line[_TIME - 1 : _TIME] == b"Z"
 
@@ -56,7 +66,8 @@ class LogReader:
     """The output in the log at ``path``, in pieces; OSError when there is none.
 
     ``timestamps`` puts the time before every line. ``since`` (Unix seconds) leaves out what was written
-    before, ``tail`` all but so many last lines. Follows the log when it is rotated.
+    before, ``tail`` all but so many last lines. Follows the log when it is rotated. ``packed`` is what there
+    is of a log that is no file any more.
     """
 
     def __init__(
@@ -66,6 +77,7 @@ class LogReader:
         timestamps: bool = False,
         since: float | None = None,
         tail: int | None = None,
+        packed: LogRow | None = None,
     ) -> None:
         self._path = str(path)
         self._timestamps = timestamps
@@ -73,7 +85,7 @@ class LogReader:
         with suppress(FileNotFoundError):
             self._files.append(_open(self._path + ROTATED_SUFFIX))
         try:
-            self._files.append(_open(self._path))
+            self._files.append(_open(self._path) if packed is None else _file_of(packed))
         except OSError:
             self.close()
             raise

@@ -57,8 +57,10 @@ def run_server(
     from expander.local.apiserver.kubeconfig_file import Merged
     from expander.local.apiserver.server import ServerOptions, serve
     from expander.local.apiserver.storage import Storage
+    from expander.local.log_packing import unpack_logs
 
     parsed = Faults.parse(faults) if faults else Faults()
+    unpack_logs(folder)
     with Storage(folder, history=WATCH_HISTORY, shared=True, **executor) as storage:
         before = server_lock.last_record(folder)
         options = ServerOptions(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -173,3 +174,11 @@ def execute(executor: Executor, work: Iterator[Manifest], reporter: JobOutput, *
             end = run.go()
         reporter.end()
         return end
+
+
+def pack(state: Path) -> None:
+    """Pack the logs in a state folder, when nobody reads them by their path any more; Ctrl-C ends it."""
+    from expander.local.log_packing import pack_logs
+
+    with suppress(KeyboardInterrupt):
+        pack_logs(state)

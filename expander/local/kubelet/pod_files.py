@@ -1,8 +1,8 @@
 """Where the files of a pod are: the only module that knows their names.
 
 ``<folder>/logs/<namespace>_<name>_<uid>_<container>_<restart>.log`` is the output of one start of a
-container. Logs lie side by side because folders are dear: on ext4 a folder for each pod, and a file in it,
-can cost fifty times what one more file in a folder does.
+container, until `local.log_packing` has packed it. Logs lie side by side because folders are dear: on ext4 a
+folder for each pod, and a file in it, can cost fifty times what one more file in a folder does.
 
 ``<folder>/pods/<namespace>_<name>_<uid>/<volume>`` holds a volume; those in memory are elsewhere, by the
 pod's uid. Folders are private to this user. ``<folder>/messages`` holds what containers give
@@ -26,6 +26,9 @@ from typing import Any
 from expander.base.state_dir import make_private
 from expander.kube.objects import statuses_of
 
+LOGS = "logs"
+"""The folder of the logs."""
+
 MESSAGES = "messages"
 """The folder of the termination messages."""
 
@@ -46,7 +49,7 @@ class PodFolders:
     def __init__(self, folder: Path, keep: bool = False) -> None:
         self.keep = keep
         root = Path(folder).absolute()
-        self._logs = str(root / "logs")
+        self._logs = str(root / LOGS)
         self._volumes = str(root / "pods")
         mark = sha256(str(root).encode()).hexdigest()[:12]
         self._memory = f"{SHARED_MEMORY}/expander-{mark}-{os.getuid()}"
@@ -129,6 +132,12 @@ class PodFiles:
         """Remove what the volumes held (``keep``: in memory). Links are removed, never followed."""
         for path in (self._memory,) if keep else (self._volumes, self._memory):
             remove_tree(path)
+
+
+def pod_of_file(name: str) -> str:
+    """The uid of the pod to which a file in the folder of the logs belongs; empty for none."""
+    parts = name.split("_", 3)
+    return parts[2] if len(parts) == 4 else ""
 
 
 def restart_number(restart: int, previous: bool) -> int:

@@ -15,15 +15,18 @@ from typing import Any, Final
 
 from expander.base.errors import ExpanderError, StateUnreadable
 from expander.local.store.encoding import DICTIONARY_TABLE, PackedConnection
+from expander.local.store.packed_logs import LOG_TABLE
 
 Object = dict[str, Any]
 
 
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 """The number of the tables' layout, kept as SQLite's ``user_version``."""
 
-READABLE_LAYOUTS: Final = (2, LAYOUT)
-"""Layout 2 had no packed objects; what opens it to write makes it `LAYOUT`."""
+_ADDED_SINCE: Final = {2: DICTIONARY_TABLE, 3: LOG_TABLE}
+"""What was added to earlier layouts; who opens one to write makes it `LAYOUT`."""
+
+READABLE_LAYOUTS: Final = (*_ADDED_SINCE, LAYOUT)
 
 BUSY_TIMEOUT_MS: Final = 5000
 """Milliseconds to wait for another program that reads the file."""
@@ -95,7 +98,8 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def _start_over(folder: Path) -> str:
-    return f"start over without {folder} (`expander cleanup` deletes it): the logs in it are plain files"
+    lost = "logs of failed Jobs in it are plain files"
+    return f"start over without {folder} (`expander cleanup` deletes it): {lost}"
 
 
 def open_database(path: Path) -> PackedConnection:
@@ -122,9 +126,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
     if layout == 0:
-        _change(connection, f"{_TABLES}{DELETED_POD_TABLES}{DICTIONARY_TABLE}")
-    elif layout == 2:
-        _change(connection, DICTIONARY_TABLE)
+        _change(connection, f"{_TABLES}{DELETED_POD_TABLES}{DICTIONARY_TABLE}{LOG_TABLE}")
+    elif layout in _ADDED_SINCE:
+        _change(connection, "".join(_ADDED_SINCE[each] for each in range(layout, LAYOUT)))
     elif layout != LAYOUT:
         raise other_layout(path, layout)
 

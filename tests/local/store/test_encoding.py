@@ -116,13 +116,16 @@ def test_a_damaged_object_is_an_error(connect: Connect) -> None:
             database.unpack(data)
 
 
-def test_state_of_the_layout_before_is_read_and_written_on(connect: Connect, tmp_path: Path) -> None:
+def test_state_of_an_earlier_layout_is_read_and_written_on(connect: Connect, tmp_path: Path) -> None:
     database = connect()
     row = ("uid-a", "Job", "default", "a", "pending", 1, encode(job("a")))
     database.execute(
         "INSERT INTO objects (uid, kind, namespace, name, state, version, data) VALUES (?,?,?,?,?,?,?)", row
     )
-    database.executescript("DROP TABLE dictionaries; PRAGMA user_version=2;")
+    database.executescript(
+        "DROP TRIGGER unlogged; DROP TRIGGER unlogged_trace; DROP TABLE logs; DROP TABLE dictionaries;"
+        "PRAGMA user_version=2;"
+    )
     database.close()
     with StateReader(tmp_path) as reader:
         assert [*reader.of_kind("Job")] == [job("a")]
