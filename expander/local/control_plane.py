@@ -125,6 +125,7 @@ class ControlPlane:
             if (job := self.store.by_uid(uid)) is not None:
                 self.garbage_collector.delete(job, now, conditions.TTL_PROPAGATION)
         self._crons.sync(now)
+        self.work_queue.take_due(now)
         while self.work_queue.sync(now):
             self._crons.sync(now)
         self.work_queue.start_jobs(now)

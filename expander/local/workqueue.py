@@ -110,10 +110,17 @@ class WorkQueue:
         self._later.drop(uid)
         self._expiries.drop(uid)
 
-    def sync(self, now: float) -> bool:
-        """Look at each Job that was ready or asked for it; whether there was any."""
+    def take_due(self, now: float) -> None:
+        """The Jobs that asked to be looked at by now are ready.
+
+        One that asks for the same moment again, having created as many pods as one sync may, waits for the
+        next call: others have their turn in between.
+        """
         for uid in self._later.due(now):
             self._ready[uid] = None
+
+    def sync(self, now: float) -> bool:
+        """Look at each Job that is ready; whether there was any."""
         ready, self._ready = self._ready, {}
         for uid in ready:
             self._sync_job(uid, now)

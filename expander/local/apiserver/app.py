@@ -47,6 +47,12 @@ COLLECTION_VERBS: Final = {"GET": "list", "POST": "create", "DELETE": "deletecol
 CONNECT: Final = ("exec", "attach", "portforward")
 """Subresources of a pod that become a connection."""
 
+MAX_WARNING_CHARS: Final = 4096
+"""Characters of all warnings of an answer, and of one where those are more (warning.go of the API server):
+clients refuse longer headers.
+"""
+MAX_LONG_WARNING_CHARS: Final = 256
+
 
 class App:
     """Answers requests. ``most`` is how many short requests are answered at a time (None: no limit); watches
@@ -204,7 +210,10 @@ def _lasts(request: web.BaseRequest) -> bool:
 
 
 def _warned(warnings: list[str]) -> dict[str, Any]:
-    """The headers that carry warnings."""
+    """The headers that carry warnings: if they are long, each is cut, and only the first of them are sent."""
+    if sum(map(len, warnings)) > MAX_WARNING_CHARS:
+        warnings = [each[:MAX_LONG_WARNING_CHARS] for each in warnings]
+        warnings = warnings[: MAX_WARNING_CHARS // MAX_LONG_WARNING_CHARS]
     quoted = (each.replace("\\", "\\\\").replace('"', '\\"') for each in warnings)
     return {"Warning": ", ".join(f'299 - "{each}"' for each in quoted)} if warnings else {}
 

@@ -64,7 +64,8 @@ class Authenticator:
         given = headers.get("Authorization")
         if given is not None:
             kind, _, token = given.partition(" ")
-            proven = kind.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token)
+            said = token.strip().encode(errors="replace")  # a header may hold any bytes
+            proven = kind.lower() == "bearer" and hmac.compare_digest(said, self._token)
             return AuthResult.WELCOME if proven else AuthResult.UNAUTHORIZED
         return AuthResult.WELCOME if self._is_own(transport) else AuthResult.UNAUTHORIZED
 

@@ -91,13 +91,15 @@ class RequestBody:
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
-    """The bytes of a body; StatusError when there are too many."""
+    """The bytes of a body; StatusError when there are too many, or their chunks are malformed."""
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise StatusError(status.too_large(MAX_BODY_BYTES))
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise StatusError(status.too_large(MAX_BODY_BYTES)) from None
+    except web.RequestPayloadError as error:
+        raise StatusError(status.bad_request(f"the body cannot be read: {error}")) from None
 
 
 def media_type(request: web.BaseRequest) -> str:

@@ -41,6 +41,8 @@ class DeleteOptions:
         self.policy = cast(Propagation, policy or ("Orphan" if resource.orphans_dependents else "Background"))
         self.grace = _seconds(given.get("gracePeriodSeconds"))
         self.preconditions: dict[str, Any] = given.get("preconditions") or {}
+        if not isinstance(self.preconditions, dict):
+            raise StatusError(status.bad_request("preconditions must be an object"))
         self.dry = bool(given.get("dryRun"))
 
 
@@ -67,6 +69,8 @@ def collection(backend: Backend, target: Target, body: Any, query: Mapping[str, 
 def evict(backend: Backend, target: Target, body: Any) -> Object:
     """Evict a pod."""
     pod = get_object(backend.storage, Target(target.resource, target.namespace, target.name))
+    if not isinstance(body, dict | None):
+        raise StatusError(status.bad_request("the body must be an Eviction"))
     options = DeleteOptions(target.resource, (body or {}).get("deleteOptions"), {})
     _check(target.resource, pod, options)
     if not options.dry:
@@ -106,5 +110,5 @@ def _seconds(given: Any) -> float | None:
         return None
     try:
         return float(max(0, int(given)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise StatusError(status.bad_request(f"gracePeriodSeconds: {given!r} is not a number")) from None

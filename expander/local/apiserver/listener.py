@@ -9,6 +9,7 @@ wrong on a pending connection is nobody's news: nothing is logged.
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 from collections.abc import Callable
@@ -30,6 +31,11 @@ BACKLOG: Final = 1024
 
 RETRY_ACCEPT_SECONDS: Final = 0.2
 """The wait after the system had no descriptor for a connection."""
+
+FAILED_BEFORE_COLLECTION: Final = 256
+"""Connections that came to nothing before their memory is collected. A TLS handshake that fails leaves up to
+300 KiB in objects that refer to themselves; those of a flood would pile up to hundreds of megabytes.
+"""
 
 Address = tuple[Any, ...]
 
@@ -72,6 +78,7 @@ class Listener:
         self._pending_seconds = pending_seconds
         self._pending: dict[Address, _Pending] = {}
         """By the address of the other side, oldest first."""
+        self._failed = 0
 
     def start(self) -> None:
         """Begin to accept; called within the loop."""
@@ -120,6 +127,7 @@ class Listener:
             connection.close()
             if (pending := self._pending.pop(address, None)) is not None:
                 pending.timer.cancel()
+                self._count_failed()
             return
         if (pending := self._pending.get(address)) is not None:
             pending.transport = transport
@@ -127,6 +135,13 @@ class Listener:
     def _drop(self, address: Address) -> None:
         if (pending := self._pending.pop(address, None)) is not None:
             pending.abort()
+            self._count_failed()
+
+    def _count_failed(self) -> None:
+        self._failed += 1
+        if self._failed == FAILED_BEFORE_COLLECTION:
+            self._failed = 0
+            gc.collect()
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
+import logging
 import secrets
 import signal
 import socket
@@ -16,6 +18,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -74,7 +77,8 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
     scheme = "https" if options.encrypted else "http"
     authenticator = Authenticator(token, hosts, trust_user=certificate is None, scheme=scheme)
     app = App(Backend(storage, executor_loop), authenticator, faults=options.faults, most=options.most)
-    handlers = web.Server(app, request_factory=_request, access_log=None)
+    _quiet_logs()
+    handlers = web.Server(app, request_factory=_request, access_log=None, auto_decompress=False)
     sock = _bind(options)
     listener = Listener(sock, handlers, ssl_context(certificate) if certificate else None)
     app.on_authenticated = listener.authenticated
@@ -83,6 +87,7 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
         authority = certificate.authority.read_bytes() if certificate else None
         endpoint = Endpoint(url, token, authority, options.folder)
         merged = write_kubeconfig(options.kubeconfig, endpoint, use_context=options.use_context)
+        gc.freeze()  # what is there by now stays, and collections of a flood's garbage need not look at it
         listener.start()
         executor_loop.start()
         ready(url, merged)
@@ -95,6 +100,16 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
             await listener.stop()
         sock.close()
         await handlers.shutdown(SHUTDOWN_SECONDS)
+
+
+def _quiet_logs() -> None:
+    """Keep out of the log what anybody could fill it with: what is not HTTP, connections that end early."""
+    logging.getLogger("aiohttp.server").addFilter(_is_news)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _stop_events(loop: asyncio.AbstractEventLoop) -> tuple[asyncio.Event, asyncio.Event]:

@@ -39,6 +39,7 @@ class Storage(Executor):
 
     def create(self, obj: Object) -> Object:
         """Store a new object, which has its name, uid and time."""
+        self._control.store.check(obj)
         stored = self._control.store.put(obj, new=True)
         self._control.arrived(stored)
         self._control.commit()
@@ -46,14 +47,14 @@ class Storage(Executor):
 
     def replace(self, old: Object, new: Object) -> Object:
         """Put ``new`` in the place of ``old``; its status stays that of ``old``."""
-        new = {key: value for key, value in new.items() if key != "status"}
-        stored = self._control.replace(old, new, self._clock())
-        self._control.commit()
-        return stored
+        return self._replace(old, {key: value for key, value in new.items() if key != "status"})
 
     def replace_status(self, old: Object, status: Mapping[str, Any], metadata: Object) -> Object:
         """Give ``old`` another status, and the metadata that came with it."""
-        new = {**old, "metadata": metadata, "status": dict(status)}
+        return self._replace(old, {**old, "metadata": metadata, "status": dict(status)})
+
+    def _replace(self, old: Object, new: Object) -> Object:
+        self._control.store.check(new)
         stored = self._control.replace(old, new, self._clock())
         self._control.commit()
         return stored

@@ -25,6 +25,7 @@ from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
 from expander.local.registry import IMMUTABLE_METADATA, RELEASE
 from expander.local.store.database import Object
+from expander.validate.defaults.decode import decode_status
 from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Reason
 from expander.validate.rules import check_rules
@@ -222,14 +223,15 @@ class WriteRequest:
 
     def _store(self, old: Object, new: Object, *, owned: bool = False) -> Object:
         """Put ``new``, or the part of it that is written, in the place of ``old``."""
-        made = self._merged(old, new)
+        resource, made = self.target.resource, self._merged(old, new)
         if self.target.part == "status":
-            made = {**old, "status": made.get("status") or {}, "metadata": self._status_metadata(old, made)}
+            given = decode_status(made.get("status"), resource.api_version, resource.kind, RELEASE)
+            made = {**old, "status": given, "metadata": self._status_metadata(old, made)}
         elif self.target.part == FINALIZE:
             made = {**old, "spec": made.get("spec") or {}}
         else:
             if found := check_update(made, old, RELEASE):
-                raise StatusError(status.invalid(self.target.resource, old["metadata"]["name"], found))
+                raise StatusError(status.invalid(resource, old["metadata"]["name"], found))
             made.pop("status", None)
             if "status" in old:
                 made["status"] = old["status"]

@@ -40,6 +40,9 @@ class PodListener(Protocol):
 ENDED: Final = ("Succeeded", "Failed")
 """The phases of a pod of which no container will run again."""
 
+MAX_GRACE_SECONDS: Final = 10**9
+"""Thirty years: a longer grace period has no end that can be written as a date."""
+
 TRANSIENT_REASONS: Final = (None, "ContainerCreating", "PodInitializing")
 """Reasons to wait that pass by themselves."""
 
@@ -184,8 +187,7 @@ class PodControl:
         runs = spec.get("nodeName") is not None and phase not in ENDED
         if grace is None:
             grace = spec.get("terminationGracePeriodSeconds", 30)
-        if not runs:
-            grace = 0
+        grace = min(grace, MAX_GRACE_SECONDS) if runs else 0
         if metadata.get("deletionTimestamp") is None or grace < metadata.get("deletionGracePeriodSeconds", 0):
             stamp = api_time(now + grace)
             metadata = {**metadata, "deletionTimestamp": stamp, "deletionGracePeriodSeconds": int(grace)}

@@ -99,7 +99,7 @@ class SupervisorClient:
         """Have ``launch`` started. Whatever comes of it, also a refusal, comes from `read` as an `Exit`."""
         try:
             command = self.runtime.command(launch)
-        except CannotStart as error:
+        except (CannotStart, OSError, ValueError) as error:  # a path with a NUL, or too long
             self._send((wire.REFUSE, launch.key, str(error)), launch.key)
             return
         if (launch.mounts or launch.hosts) and not self.runtime.isolates:

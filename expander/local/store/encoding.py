@@ -25,9 +25,15 @@ encode: Callable[[Any], bytes]
 decode: Callable[[bytes], Any]
 
 try:
-    from orjson import dumps, loads
+    from orjson import JSONEncodeError, dumps, loads
 
-    encode, decode = dumps, loads
+    def _fast(value: Any) -> bytes:
+        try:
+            return dumps(value)
+        except JSONEncodeError as error:
+            raise RecursionError(str(error)) from None
+
+    encode, decode = _fast, loads
 except ImportError:
     encode, decode = _plain, json.loads
 

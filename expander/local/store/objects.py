@@ -268,6 +268,11 @@ class ObjectStore:
         self._record_change("ADDED" if new else "MODIFIED", obj, before)
         return obj
 
+    def check(self, obj: Object) -> None:
+        """Raise what writing ``obj`` down would raise: once it is `put`, nothing else could be written."""
+        state_of(obj)
+        encode(obj)
+
     def remove(self, obj: Object) -> None:
         """Forget an object that is there, and what was noted of it."""
         self.version += 1

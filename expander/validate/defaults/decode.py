@@ -31,6 +31,7 @@ ZERO: dict[FieldType, Any] = {
     FieldType.NUMBER: 0,
     FieldType.BOOLEAN: False,
     FieldType.QUANTITY: "0",
+    FieldType.LIST: [],
 }
 EMPTY_STRUCT: dict[str, Any] = {}
 
@@ -45,6 +46,33 @@ def decode(obj: Mapping[str, Any], api_version: str, kind: str, release: Release
         raise KeyError(kind)
     result: dict[str, Any] = reader(name, release)(obj)
     return result
+
+
+def decode_status(status: Any, api_version: str, kind: str, release: Release) -> dict[str, Any]:
+    """A status in decoded form, with the fields that are always there: those that Go writes if empty.
+
+    That of a kind without a schema stays as it is.
+    """
+    schema = schemas.root(api_version, kind, release)
+    if schema is None:
+        return dict(status) if isinstance(status, Mapping) else {}
+    found = decode({"status": status}, api_version, kind, release).get("status") or {}
+    result: dict[str, Any] = _written(found, schemas.child(schema, "status") or {})
+    return result
+
+
+def _written(value: Any, schema: schemas.Schema) -> Any:
+    """``value``, decoded, with the required fields of its structs."""
+    if isinstance(value, list):
+        return [_written(each, schemas.child(schema, 0) or {}) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    made = {field: _written(each, schemas.child(schema, field) or {}) for field, each in value.items()}
+    for field in schema.get("required", ()):
+        below = schema["properties"][field]
+        if field not in made and type_of(schemas.resolve(below)) is not FieldType.TIME:
+            made[field] = zero(below)
+    return made
 
 
 @cache

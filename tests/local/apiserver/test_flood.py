@@ -1,11 +1,17 @@
 """Connections that prove nothing, however many, keep nobody else out."""
 
 import asyncio
+import gc
 import socket
 import threading
+from asyncio.sslproto import SSLProtocol
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from expander.local.apiserver import listener as listener_module
+from expander.local.apiserver.certificates import server_certificate, ssl_context
 from expander.local.apiserver.listener import MAX_PENDING, Listener, listening_socket
 from tests.local.apiserver.serving import Server
 
@@ -80,3 +86,31 @@ def test_pending_connections_make_room_for_new_ones_and_do_not_last() -> None:
             writer.close()
 
     asyncio.run(scenario())
+
+
+def test_the_memory_of_handshakes_that_failed_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They refer to themselves, so that only a collection frees them."""
+    monkeypatch.setattr(listener_module, "FAILED_BEFORE_COLLECTION", 20)
+
+    async def scenario() -> None:
+        sock = listening_socket("127.0.0.1", 0)
+        context = ssl_context(server_certificate(tmp_path, ["127.0.0.1"]))
+        listener = Listener(sock, asyncio.Protocol, context, max_pending=5)
+        listener.start()
+        for _ in range(100):
+            _, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
+            writer.write(SENT[1])
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+        await listener.stop()
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(scenario())
+        assert sum(isinstance(each, SSLProtocol) for each in gc.get_objects()) < 50
+    finally:
+        gc.enable()

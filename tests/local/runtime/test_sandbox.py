@@ -258,3 +258,13 @@ def test_a_memory_limit_holds_in_the_sandbox(boxed: Bench) -> None:
     script = "a=xxxxxxxxxxxxxxxx; while :; do a=$a$a; done"
     end, _ = boxed.run("sh", "-c", script, memory=64 << 20)
     assert (end.oom, end.exit_code) == (True, 137)
+
+
+@pytest.mark.parametrize("path", ["/\0", "/a\0b", "/" + "x" * 5000, "/" + "x/" * 3000])
+def test_a_path_that_cannot_be_is_an_end_that_says_so(boxed: Bench, volume: Path, path: str) -> None:
+    end, _ = boxed.run("true", cwd=path)
+    assert end.error or end.code
+    end, _ = boxed.run("true", mounts=[Mount(str(volume), path)])
+    assert end.error or end.code
+    end, _ = boxed.run(path)
+    assert end.error or end.code

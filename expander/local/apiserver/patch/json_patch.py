@@ -12,6 +12,7 @@ from typing import Any, Final
 from expander.base.regex import regex
 from expander.kube.merge_patch import merged
 from expander.local.apiserver.patch.errors import BadPatch, PatchTooLarge, Unprocessable
+from expander.local.store.encoding import encode
 
 
 def merge_patch(obj: Mapping[str, Any], patch: object) -> dict[str, Any]:
@@ -26,6 +27,11 @@ def merge_patch(obj: Mapping[str, Any], patch: object) -> dict[str, Any]:
 
 MAX_OPERATIONS: Final = 10_000
 """Operations a patch may have (``maxJSONPatchOperations`` of the API server)."""
+
+MAX_COPIED_BYTES: Final = 3 * 1024 * 1024
+"""Bytes of JSON that all copies of a patch may add (``JSONPatchMaxCopyBytes`` of the API server): one that
+copies a list into itself doubles it with each operation.
+"""
 
 _NOTHING: Final = object()
 _index = regex(r"-?[0-9]{1,9}").fullmatch
@@ -44,10 +50,15 @@ def json_patch(obj: Mapping[str, Any], operations: object) -> dict[str, Any]:
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
         )
     result: Any = copy.deepcopy(dict(obj))
+    copied = 0
     for operation in operations:
         act = OPERATIONS.get(str(operation.get("op")))
         if act is None:
             raise Unprocessable(f"Unexpected kind: {operation.get('op')}")
+        if act is _copy:
+            copied += len(encode(_get(result, _path(operation, "from"))))
+            if copied > MAX_COPIED_BYTES:
+                raise Unprocessable(f"the copies of the patch are larger than {MAX_COPIED_BYTES} bytes")
         result = act(result, operation)
     if not isinstance(result, dict):
         raise Unprocessable("what is left is not an object")

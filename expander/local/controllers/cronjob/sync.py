@@ -149,6 +149,11 @@ _TOO_MANY_MISSED: Final = (
 )
 
 
+def active_jobs(status: Object) -> list[Object]:
+    """The references to the Jobs that are active; a client may have written some without uid or name."""
+    return [{"uid": "", "name": "", **each} for each in status.get("active") or ()]
+
+
 @dataclass(slots=True)
 class CronDecision:
     """What to do for a CronJob: record ``events``, delete the Jobs ``delete`` (uids), put ``status`` if it
@@ -171,7 +176,7 @@ class CronDecision:
 
     def strike(self, uid: str) -> None:
         """The Job is active no more."""
-        active = [each for each in self.status.get("active") or () if each["uid"] != uid]
+        active = [each for each in active_jobs(self.status) if each["uid"] != uid]
         self.status = {key: value for key, value in self.status.items() if key != "active"}
         if active:
             self.status["active"] = active
@@ -181,7 +186,7 @@ class CronDecision:
         """Delete a Job."""
         metadata = job["metadata"]
         self.delete.append(metadata["uid"])
-        if any(each["uid"] == metadata["uid"] for each in self.status.get("active") or ()):
+        if any(each["uid"] == metadata["uid"] for each in active_jobs(self.status)):
             self.strike(metadata["uid"])
         self.changed = True
         self.tell("Normal", "SuccessfulDelete", f"Deleted job {metadata['name']}")
@@ -219,7 +224,7 @@ def status_after_start(status: Object, job: Object, scheduled: int) -> dict[str,
         "apiVersion": "batch/v1",
         "resourceVersion": metadata["resourceVersion"],
     }
-    active = [*(status.get("active") or ()), reference]
+    active = [*active_jobs(status), reference]
     return {**status, "active": active, "lastScheduleTime": api_time(scheduled)}
 
 
@@ -244,7 +249,7 @@ def next_schedule_time(cron_job: Object, now: float, *, zone: str = "") -> float
 
 def _follow(decision: CronDecision, jobs: Sequence[Object]) -> None:
     """What has become of the Jobs that were active, and of the others."""
-    active = {each["uid"] for each in decision.status.get("active") or ()}
+    active = {each["uid"] for each in active_jobs(decision.status)}
     for job in jobs:
         uid, name, end = job["metadata"]["uid"], job["metadata"]["name"], finished(job)
         if end is None:
@@ -263,7 +268,7 @@ def _follow(decision: CronDecision, jobs: Sequence[Object]) -> None:
                 decision.status["lastSuccessfulTime"] = at
                 decision.changed = True
     there = {job["metadata"]["uid"] for job in jobs}
-    for each in decision.status.get("active") or ():
+    for each in active_jobs(decision.status):
         if each["uid"] not in there:
             decision.strike(each["uid"])
             decision.tell("Normal", "MissingJob", f"Active job went missing: {each['name']}")
@@ -276,7 +281,7 @@ def _schedule(
     scheduled = _due(decision, cron_job, now, zone)
     if scheduled is None:
         return
-    active, last = decision.status.get("active") or [], decision.status.get("lastScheduleTime")
+    active, last = active_jobs(decision.status), decision.status.get("lastScheduleTime")
     if any(each["name"] == job_name(cron_job, scheduled) for each in active):
         return
     if last is not None and unix(last) == scheduled:

@@ -76,6 +76,26 @@ def test_nothing_begins_and_nothing_is_placed_while_the_cluster_is_paused(boot: 
     assert len(cluster.control.work_queue.waiting) == 1
 
 
+def test_a_job_of_very_many_pods_is_made_in_steps_between_which_others_are_served(cluster: Cluster) -> None:
+    cluster.submit([job("many", parallelism=2000, completions=2000, completionMode="Indexed")])
+    for made in (500, 1000):
+        cluster.control.sync(cluster.now)
+        assert sum(name.startswith("many") for name in cluster.names("Pod")) == made
+        assert cluster.control.deadline() == cluster.now
+    cluster.sync()
+    assert cluster.get("Job", "default", "many")["status"]["active"] == 2000
+
+
+def test_a_pod_whose_grace_period_no_date_holds_can_be_deleted(cluster: Cluster) -> None:
+    long = job()
+    long["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 2**63 - 1
+    cluster.add(long)
+    (pod,) = cluster.list("Pod")
+    cluster.delete("Pod", "default", pod["metadata"]["name"])
+    cluster.sync()
+    assert list(cluster.stopping.values()) == [10**9]
+
+
 def test_a_pod_that_cannot_be_placed_says_why(cluster: Cluster) -> None:
     cluster.add(job("large", cpu="64"), job("small"))
     assert cluster.names("Pod") == ["large", "small"]
