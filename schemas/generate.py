@@ -6,7 +6,7 @@ needs ``kubernetes-validate`` (every Kubernetes version as JSON Schema) and the 
 an API server of version 1.36 serves, which carry the enums, defaults and list-map keys the
 published schemas lack.
 
-``definitions.json`` holds every definition of every version once, named by a hash of what it says
+``definitions.jsonl`` holds every definition of every version once, a line each, named by a hash of its text
 and of what it refers to, so versions that agree share it. ``v1.NN.json`` maps the apiVersions and
 kinds of one Kubernetes version to such a name, or to null for a kind that exists without a schema.
 Null values are not mentioned: Kubernetes reads null as absent, and the readers of these files add it.
@@ -35,7 +35,9 @@ KINDS = {
         "PersistentVolumeClaim",
         "ServiceAccount",
         "Namespace",
+        "ReplicationController",
     ),
+    "apps/v1": ("StatefulSet", "ReplicaSet", "Deployment"),
     "scheduling.k8s.io/v1": ("PriorityClass",),
 }
 SCALARS: dict[str, dict[str, Any]] = {
@@ -67,7 +69,8 @@ def main() -> None:
     for version in VERSIONS:
         release = Release(version, served, definitions)
         write(folder / f"v{version}.json", release.kinds())
-    write(folder / "definitions.json", {"$defs": dict(sorted(definitions.items()))})
+    lines = (compact({name: definitions[name]}) for name in sorted(definitions))
+    (folder / "definitions.jsonl").write_text("".join(f"{line}\n" for line in lines))
 
 
 class Release:
@@ -170,10 +173,9 @@ class Release:
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
-    """Compact JSON with one line for each member of the innermost table, so that changes can be read."""
-    table = content.get("$defs", content)
-    lines = ",\n".join(f"{json.dumps(key)}:{compact(value)}" for key, value in table.items())
-    path.write_text(f'{{"$defs":{{\n{lines}\n}}}}\n' if "$defs" in content else f"{{\n{lines}\n}}\n")
+    """Compact JSON with one line for each member, so that changes can be read."""
+    lines = ",\n".join(f"{json.dumps(key)}:{compact(value)}" for key, value in content.items())
+    path.write_text(f"{{\n{lines}\n}}\n")
 
 
 def compact(value: object) -> str:

@@ -32,7 +32,8 @@ SCALARS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    kubernetes = json.loads((FOLDER / "definitions.json").read_text())["$defs"]
+    lines = (FOLDER / "definitions.jsonl").read_text().splitlines()
+    kubernetes = {name: body for line in lines for name, body in json.loads(line).items()}
     found: dict[str, Any] = {}
     kinds: dict[str, dict[str, dict[str, str]]] = {}
     for path in sorted(FOLDER.glob("v1.*.json")):

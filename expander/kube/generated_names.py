@@ -22,6 +22,11 @@ def token() -> str:
     return "".join([ALPHABET[byte % len(ALPHABET)] for byte in urandom(SUFFIX_CHARS)])
 
 
+def safe_encoded(text: str) -> str:
+    """A text, such as a number, in the letters of generated names (SafeEncodeString of apimachinery)."""
+    return "".join(ALPHABET[ord(each) % len(ALPHABET)] for each in text)
+
+
 def generated(prefix: str) -> str:
     """The name the API server gives an object created with ``generateName: prefix``."""
     return prefix[:MAX_PREFIX_CHARS] + token()

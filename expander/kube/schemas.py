@@ -23,6 +23,8 @@ Schema: TypeAlias = Mapping[str, Any]
 Kinds: TypeAlias = Mapping[str, Mapping[str, "str | None"]]
 
 REF = "#/$defs/"
+_NAME = slice(2, 14)
+"""Where in its line the name of a definition stands: {"0123456789ab": ...}."""
 EVERYTHING: Schema = {}
 """The schema of a value nothing is known about."""
 
@@ -42,10 +44,23 @@ def custom() -> Mapping[str, Any]:
 
 
 @cache
-def definitions() -> Mapping[str, Schema]:
-    """Every definition of every release by its name, those of other projects' kinds included."""
-    found: Mapping[str, Schema] = read(folder("schemas") / "definitions.json")["$defs"]
-    return {**found, **custom()["$defs"]}
+def _lines() -> Mapping[str, bytes]:
+    """The definitions of Kubernetes by name, as lines that are not read yet: few of them are ever used."""
+    lines = (folder("schemas") / "definitions.jsonl").read_bytes().splitlines()
+    return {line[_NAME].decode(): line for line in lines}
+
+
+@cache
+def definition(name: str) -> Schema:
+    """A definition of any release, or of another project's kind, by its name. KeyError when there is none."""
+    line = _lines().get(name)
+    found: Schema = custom()["$defs"][name] if line is None else json.loads(line)[name]
+    return found
+
+
+def definition_names() -> frozenset[str]:
+    """The names of all definitions."""
+    return frozenset((*_lines(), *custom()["$defs"]))
 
 
 def name_of(api_version: str, kind: str, release: Release = DEFAULT) -> str | None:
@@ -61,13 +76,13 @@ def name_of(api_version: str, kind: str, release: Release = DEFAULT) -> str | No
 def root(api_version: str, kind: str, release: Release = DEFAULT) -> Schema | None:
     """The schema of a kind, or None when there is none."""
     name = name_of(api_version, kind, release)
-    return None if name is None else definitions()[name]
+    return None if name is None else definition(name)
 
 
 def resolve(schema: Schema) -> Schema:
     """``schema``, or what its ``$ref`` stands for."""
     reference = schema.get("$ref")
-    return schema if reference is None else definitions()[reference.removeprefix(REF)]
+    return schema if reference is None else definition(reference.removeprefix(REF))
 
 
 def child(schema: Schema, step: str | int) -> Schema | None:

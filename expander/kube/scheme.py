@@ -38,6 +38,9 @@ def _status(kind: str) -> Subresource:
     return Subresource("status", kind, STATUS_VERBS)
 
 
+_SCALE: Final = Subresource("scale", "Scale", STATUS_VERBS, "autoscaling", "v1")
+
+
 def _queue(kind: str, plural: str, *, namespaced: bool = False, rules: str) -> Resource:
     return Resource(
         group="kueue.x-k8s.io",
@@ -246,7 +249,16 @@ _CORE: Final = (
         kind="PersistentVolumeClaim",
         plural="persistentvolumeclaims",
         short_names=("pvc",),
+        verbs=ALL_VERBS,
+        subresources=(_status("PersistentVolumeClaim"),),
         decoded=True,
+        prepare=_STRATEGIES + "prepare_claim",
+        columns=(
+            PrinterColumn("Status", "status.phase"),
+            PrinterColumn("Volume", "spec.volumeName"),
+            PrinterColumn("Capacity", "status.capacity.storage"),
+            _AGE,
+        ),
         defaults=_DEFAULTS + "core:claim",
         rules=_RULES + "metadata:check_named",
         admit=(_ADMISSION + "chain:admit_claim",),
@@ -257,11 +269,26 @@ _CORE: Final = (
     Resource(
         kind="PodTemplate",
         plural="podtemplates",
+        verbs=ALL_VERBS,
+        columns=(_AGE,),
         decoded=True,
         defaults=_DEFAULTS + "core:pod_template",
         rules=_RULES + "pod.pod_spec:check_template_object",
     ),
-    Resource(kind="ReplicationController", plural="replicationcontrollers", plain_quota=True),
+    Resource(
+        kind="ReplicationController",
+        plural="replicationcontrollers",
+        short_names=("rc",),
+        categories=("all",),
+        verbs=ALL_VERBS,
+        subresources=(_SCALE, _status("ReplicationController")),
+        decoded=True,
+        defaults=_DEFAULTS + "apps:replication_controller",
+        rules=_RULES + "workloads:check_replication_controller",
+        has_generation=True,
+        printer=_PRINTERS + "apps:REPLICATION_CONTROLLER",
+        plain_quota=True,
+    ),
     _cluster_wide("PersistentVolume"),
 )
 _BATCH: Final = (
@@ -346,8 +373,63 @@ _OTHERS: Final = (
     _cluster_wide("CSIDriver", "storage.k8s.io"),
     _cluster_wide("IngressClass", "networking.k8s.io"),
     _cluster_wide("RuntimeClass", "node.k8s.io"),
-    Resource(group="apps", kind="Deployment", plural="deployments", queued=True),
-    Resource(group="apps", kind="StatefulSet", plural="statefulsets", queued=True),
+)
+_APPS: Final = (
+    Resource(
+        group="apps",
+        kind="ControllerRevision",
+        plural="controllerrevisions",
+        verbs=ALL_VERBS,
+        rules=_RULES + "metadata:check_named",
+        columns=(PrinterColumn("Revision", "revision", "integer"), _AGE),
+    ),
+    Resource(
+        group="apps",
+        kind="Deployment",
+        plural="deployments",
+        short_names=("deploy",),
+        categories=("all",),
+        verbs=ALL_VERBS,
+        subresources=(_SCALE, _status("Deployment")),
+        decoded=True,
+        defaults=_DEFAULTS + "apps:deployment",
+        rules=_RULES + "workloads:check_deployment",
+        update_rules=_RULES + "workloads:check_selector_changes",
+        has_generation=True,
+        printer=_PRINTERS + "apps:DEPLOYMENT",
+        queued=True,
+    ),
+    Resource(
+        group="apps",
+        kind="ReplicaSet",
+        plural="replicasets",
+        short_names=("rs",),
+        categories=("all",),
+        verbs=ALL_VERBS,
+        subresources=(_SCALE, _status("ReplicaSet")),
+        decoded=True,
+        defaults=_DEFAULTS + "apps:replica_set",
+        rules=_RULES + "workloads:check_replica_set",
+        update_rules=_RULES + "workloads:check_selector_changes",
+        has_generation=True,
+        printer=_PRINTERS + "apps:REPLICA_SET",
+    ),
+    Resource(
+        group="apps",
+        kind="StatefulSet",
+        plural="statefulsets",
+        short_names=("sts",),
+        categories=("all",),
+        verbs=ALL_VERBS,
+        subresources=(_SCALE, _status("StatefulSet")),
+        decoded=True,
+        defaults=_DEFAULTS + "apps:stateful_set",
+        rules=_RULES + "workloads:check_stateful_set",
+        update_rules=_RULES + "workloads:check_stateful_set_changes",
+        has_generation=True,
+        printer=_PRINTERS + "apps:STATEFUL_SET",
+        queued=True,
+    ),
 )
 _VOLCANO: Final = (
     Resource(
@@ -409,7 +491,7 @@ _KUEUE: Final = (
     _workload("SparkApplication", "sparkoperator.k8s.io", "v1beta2"),
 )
 
-KINDS: Final = (*_CORE, *_BATCH, *_SCHEDULING, *_OTHERS, *_VOLCANO, *_KUEUE)
+KINDS: Final = (*_CORE, *_APPS, *_BATCH, *_SCHEDULING, *_OTHERS, *_VOLCANO, *_KUEUE)
 RESOURCES: Final = tuple(each for each in KINDS if each.verbs)
 """What the local API serves, in the order of discovery."""
 

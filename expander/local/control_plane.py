@@ -226,8 +226,8 @@ class ControlPlane:
             )
         ):
             return self._now
-        crons = self._crons.deadline()
-        return min((*self.work_queue.next(), *(() if crons is None else (crons,))), default=None)
+        times = (*self.work_queue.next(), self._crons.deadline(), self.scope.next())
+        return min((at for at in times if at is not None), default=None)
 
     def commit(self) -> None:
         """Make everything durable.
@@ -316,6 +316,7 @@ class ControlPlane:
             self._crons.replaced(old, new, now)
         if new["kind"] == "Pod":
             self.pods.replace(old, new)
+            self.pod_touched(new)
             self._jobs.claim(new["metadata"]["uid"])
             self.kubelet_updates.update(new)
             return new
@@ -343,6 +344,10 @@ class ControlPlane:
             self.work_queue.add(uid)
         else:
             self.work_queue.add_after(uid, self._now)
+
+    def pod_touched(self, pod: Object) -> None:
+        """Something about a pod of no Job has changed."""
+        self.scope.pod_touched(pod)
 
     def pod_created(self, pod: Object) -> None:
         """The pod waits for a place."""

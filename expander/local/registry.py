@@ -22,6 +22,8 @@ from expander.validate.defaults.defaults import defaults
 RELEASE: Final = Release(1, 36)
 """The release whose control plane the local one follows."""
 
+CLAIM_PROTECTION: Final = "kubernetes.io/pvc-protection"
+"""The finalizer of a claim; the pvc-protection controller takes it off when no pod uses the claim."""
 UID_LABEL = "batch.kubernetes.io/controller-uid"
 NAME_LABEL = "batch.kubernetes.io/job-name"
 OLD_UID_LABEL = "controller-uid"
@@ -195,6 +197,14 @@ Listed = Callable[[str], Iterable[Object]]
 def prepare_pod(pod: Object, listed: Listed) -> None:
     """A new pod waits for a place."""
     pod["status"] = {"phase": "Pending"}
+
+
+def prepare_claim(claim: Object, listed: Listed) -> None:
+    """A new claim waits for its volume, and stays as long as a pod uses it."""
+    claim["status"] = {"phase": "Pending"}
+    finalizers = claim["metadata"].setdefault("finalizers", [])
+    if CLAIM_PROTECTION not in finalizers:
+        finalizers.append(CLAIM_PROTECTION)
 
 
 def prepare_secret(secret: Object, listed: Listed) -> None:

@@ -193,7 +193,7 @@ def check_schema(
     failures = engine(name).failures(obj)
     if not failures:
         return []
-    schema = schemas.definitions()[name]
+    schema = schemas.definition(name)
     return [
         finding
         for path in sorted(failures, key=lambda path: place(obj, path))

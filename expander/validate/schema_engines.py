@@ -46,7 +46,7 @@ def decodable(name: str) -> dict[str, Any]:
     while pending:
         current = pending.pop()
         if current not in found:
-            found[current] = translate(schemas.definitions()[current], pending)
+            found[current] = translate(schemas.definition(current), pending)
     return {"$schema": DIALECT, "$ref": schemas.REF + name, "$defs": found}
 
 
@@ -134,7 +134,7 @@ def failures(obj: Mapping[str, Any], name: str) -> set[Path]:
     An object fails when one of its fields is unknown; parts of a value of the wrong type are not looked at.
     """
     found: set[Path] = set()
-    pending: list[tuple[Path, Any, schemas.Schema]] = [((), obj, schemas.definitions()[name])]
+    pending: list[tuple[Path, Any, schemas.Schema]] = [((), obj, schemas.definition(name))]
     while pending:
         path, value, schema = pending.pop()
         if value is None:

@@ -9,7 +9,7 @@ from expander.base.errors import ExpanderError
 
 
 def test_schemas_and_templates_are_found() -> None:
-    assert (data_files.folder("schemas") / "definitions.json").is_file()
+    assert (data_files.folder("schemas") / "definitions.jsonl").is_file()
     assert data_files.folder("templates").is_dir()
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from expander.base.errors import AdmissionError, OutputError
-from expander.local.apiserver import codecs, delete, pod_logs, read, routing, watch, write
+from expander.local.apiserver import codecs, delete, pod_logs, read, routing, scale, watch, write
 from expander.local.apiserver import status as statuses
 from expander.local.apiserver.auth import Authenticator, AuthResult
 from expander.local.apiserver.fault_injection import RETRY_AFTER, TOO_MANY, Faults
@@ -162,6 +162,8 @@ class App:
             return await watch.serve(backend, request, target, form)
         if verb == "list":
             return codecs.object_response(read.list_response(backend, target, query, form), form=form)
+        if verb == "get" and target.part == "scale":
+            return codecs.object_response(scale.read_scale(backend.storage, target), form=form)
         if verb == "get":
             return codecs.object_response(read.get_response(backend, target, query, form), form=form)
         data = await codecs.read_body(request)
@@ -182,6 +184,10 @@ class App:
         backend = self._backend
         warnings: list[str] = []
         writer = write.WriteRequest(backend, target, query, manager)
+        if target.part == "scale":
+            patch = (data, media) if verb == "patch" else None
+            body = codecs.decode_body(data, media) if verb != "patch" else None
+            return codecs.object_response(scale.write_scale(writer, body, patch), form=form)
         if verb == "patch":
             obj, warnings = writer.patch(data, media)
         else:

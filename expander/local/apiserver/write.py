@@ -147,7 +147,7 @@ class WriteRequest:
         """Replace an object or a part of it."""
         obj, warnings = decode_object(self.target.resource, body, field_validation(self.query))
         check_path(self.target, obj)
-        return self._store(get_object(self.backend.storage, self.target), obj), warnings
+        return self.store(get_object(self.backend.storage, self.target), obj), warnings
 
     def patch(self, data: bytes, media: str) -> tuple[Object, list[str]]:
         """Change an object or a part of it by a patch."""
@@ -161,7 +161,7 @@ class WriteRequest:
         if unknown and validation == "Strict":
             raise schema_mismatch(unknown, patch, obj, strategic=media == STRATEGIC)
         check_path(self.target, obj)
-        return self._store(old, obj), unknown if validation == "Warn" else []
+        return self.store(old, obj), unknown if validation == "Warn" else []
 
     def _apply(self, applied: Any) -> tuple[Object, list[str]]:
         """Server-side apply, which creates what is not there."""
@@ -183,7 +183,7 @@ class WriteRequest:
             subresource=self.target.part,
         )
         if old is not None:
-            return self._store(old, made, owned=True), warnings
+            return self.store(old, made, owned=True), warnings
         made["metadata"] = {"name": self.target.name, **(made.get("metadata") or {})}
         return self._insert(made, owned=True), warnings
 
@@ -221,7 +221,7 @@ class WriteRequest:
         self.backend.loop.changed()
         return made
 
-    def _store(self, old: Object, new: Object, *, owned: bool = False) -> Object:
+    def store(self, old: Object, new: Object, *, owned: bool = False) -> Object:
         """Put ``new``, or the part of it that is written, in the place of ``old``."""
         resource, made = self.target.resource, self._merged(old, new)
         if self.target.part == "status":

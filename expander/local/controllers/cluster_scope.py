@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final, Protocol
 
 from expander.kube.scheme import RESOURCES, load
@@ -14,10 +15,9 @@ from expander.local.controllers.namespace import NamespaceController
 from expander.local.controllers.node import is_unschedulable, node_object, node_status, with_taint
 from expander.local.controllers.pods import ENDED
 from expander.local.controllers.resource_quota import ResourceQuotaController
+from expander.local.controllers.workloads.controller import WorkloadControllers, WorkloadControlPlane
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
-from expander.local.store.events import EventStore
-from expander.local.store.objects import ObjectStore
 
 RECOUNTED: Final = ("ResourceQuota", "Service", "PersistentVolumeClaim")
 """Kinds whose changes change what is used of quotas."""
@@ -57,22 +57,21 @@ class SingleBatch:
     def gone(self, obj: Object) -> None:
         """The object is in the store no more."""
 
+    def pod_touched(self, pod: Object) -> None:
+        """Something about a pod of no Job has changed."""
+
+    def next(self) -> float | None:
+        """When there will be something to do (Unix seconds)."""
+        return None
+
     def sync(self, now: float) -> None:
         """Do what is to be done now."""
 
 
-class ScopedControlPlane(Protocol):
+class ScopedControlPlane(WorkloadControlPlane, Protocol):
     """The control plane that the shared side belongs to."""
 
-    store: ObjectStore
-    events: EventStore
     scheduler: Scheduler
-
-    def arrived(self, obj: Object) -> None:
-        """The object is in the store and was not there before."""
-
-    def delete(self, obj: Object, now: float) -> None:
-        """Delete an object of any kind."""
 
 
 class ClusterScope(SingleBatch):
@@ -82,15 +81,20 @@ class ClusterScope(SingleBatch):
 
     def __init__(self, cluster: ScopedControlPlane, node: str) -> None:
         self._store = cluster.store
+        self._cluster = cluster
         self._scheduler = cluster.scheduler
         self._node = node
         self._arrived = cluster.arrived
         self._quotas = ResourceQuotaController(cluster.store)
         self._namespaces = NamespaceController(cluster.store, cluster.events, cluster.arrived, cluster.delete)
 
+    @cached_property
+    def _workloads(self) -> WorkloadControllers:
+        return WorkloadControllers(self._cluster)
+
     @property
     def pending(self) -> bool:
-        return self._namespaces.pending
+        return self._namespaces.pending or self._workloads.pending
 
     def admit(self, obj: Object) -> Object:
         return admit(self._store, obj)
@@ -109,6 +113,7 @@ class ClusterScope(SingleBatch):
             self._namespaces.arrived(namespace, now)
         for quota in list(self._store.of_kind("ResourceQuota")):
             self._quotas.arrived(quota)
+        self._workloads.restore()
 
     def _add(self, obj: Object) -> None:
         """Store an object that every cluster has, unless it is there."""
@@ -124,10 +129,12 @@ class ClusterScope(SingleBatch):
             self._namespaces.arrived(obj, now)
         elif obj["metadata"].get("namespace"):
             self._quotas.arrived(obj)
+            self._workloads.changed(obj)
 
     def replaced(self, obj: Object, now: float) -> None:
         if obj["kind"] in RECOUNTED:
             self._quotas.recount(obj["metadata"]["namespace"])
+        self._workloads.changed(obj)
         if obj["kind"] == "Node" and obj["metadata"]["name"] == self._node:
             tainted = with_taint(obj, now)
             if tainted is not obj and tainted["spec"] != obj["spec"]:
@@ -146,6 +153,14 @@ class ClusterScope(SingleBatch):
 
     def gone(self, obj: Object) -> None:
         self._quotas.gone(obj)
+        self._workloads.gone(obj)
+
+    def pod_touched(self, pod: Object) -> None:
+        self._workloads.changed(pod)
+
+    def next(self) -> float | None:
+        return self._workloads.next()
 
     def sync(self, now: float) -> None:
         self._namespaces.sync(now)
+        self._workloads.sync(now)

@@ -36,6 +36,9 @@ class PodListener(Protocol):
     def enqueue_job(self, uid: str, *, at_once: bool) -> None:
         """Something about a pod of this Job has changed."""
 
+    def pod_touched(self, pod: Object) -> None:
+        """Something about a pod of no Job has changed."""
+
 
 ENDED: Final = ("Succeeded", "Failed")
 """The phases of a pod of which no container will run again."""
@@ -227,13 +230,15 @@ class PodControl:
         self.release(uid)
 
     def adopt(self, uid: str, owner: Object) -> None:
-        """Give a pod without a controller to a Job, as if the Job had made it."""
+        """Give a pod without a controller to a workload, as if that had made it; a Job then tracks it."""
         pod = self.get(uid)
         if pod is None:
             return
         metadata = {**pod["metadata"]}
         metadata["ownerReferences"] = [*(metadata.get("ownerReferences") or ()), owner]
-        metadata["finalizers"] = list(dict.fromkeys([*(metadata.get("finalizers") or ()), FINALIZER]))
+        if owner["kind"] == "Job":
+            kept = metadata.get("finalizers") or ()
+            metadata["finalizers"] = list(dict.fromkeys((*kept, FINALIZER)))
         self._store.hold(uid)
         self._touch(self._put({**pod, "metadata": metadata}), at_once=True)
 
@@ -290,6 +295,8 @@ class PodControl:
     def _touch(self, pod: Object, *, at_once: bool) -> None:
         if (job := controller_of(pod)) is not None:
             self._listener.enqueue_job(job, at_once=at_once)
+        else:
+            self._listener.pod_touched(pod)
 
 
 def controller_of(obj: Object) -> str | None:

@@ -78,7 +78,7 @@ def _written(value: Any, schema: schemas.Schema) -> Any:
 @cache
 def reader(name: str, release: Release) -> Reader:
     """The reader for the definition of that name."""
-    return plan(schemas.definitions()[name], release)
+    return plan(schemas.definition(name), release)
 
 
 def plan(schema: schemas.Schema, release: Release) -> Reader:

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from expander.base.regex import regex
-from expander.kube import selectors
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
@@ -32,7 +31,7 @@ from expander.validate.rules.field import (
     too_long,
 )
 from expander.validate.rules.job_policies import check_failure_policy, check_success_policy
-from expander.validate.rules.metadata import check_label_selector, check_metadata, object_name
+from expander.validate.rules.metadata import check_label_selector, check_metadata, object_name, selects
 from expander.validate.rules.pod.pod_spec import check_pod_template
 
 NAME_LABELS: Final = ("job-name", "batch.kubernetes.io/job-name")
@@ -96,7 +95,7 @@ def check_generated(selection: Selection) -> Findings:
             yield required(key(_LABELS, label), f"must be '{value}'")
         elif selection.labels[label] != value:
             yield invalid(key(_LABELS, label), selection.labels, f"must be '{value}'")
-    if not _matches(selection.selector, own):
+    if not selects(selection.selector, own):
         yield invalid("spec.selector", selection.selector, "`selector` not auto-generated")
 
 
@@ -106,18 +105,9 @@ def check_selector(selection: Selection) -> Findings:
         yield required("spec.selector")
     else:
         yield from check_label_selector(selection.selector, "spec.selector")
-    if not _matches(selection.selector, selection.labels):
+    if not selects(selection.selector, selection.labels):
         detail = "`selector` does not match template `labels`"
         yield invalid(_LABELS, dict(sorted(selection.labels.items())) or None, detail)
-
-
-def _matches(selector: Mapping[str, Any] | None, labels: Mapping[str, Any]) -> bool:
-    """Whether ``selector`` selects ``labels``; a malformed one is another rule's finding."""
-    try:
-        wanted = selectors.from_object(selector)
-    except ValueError:
-        return True
-    return wanted.matches({name: value or "" for name, value in labels.items()})
 
 
 Spec = Mapping[str, Any]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from expander.kube import selectors
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
@@ -56,6 +57,15 @@ def check_label_selector(selector: Mapping[str, Any] | None, where: str) -> Find
     yield from check_labels(selector.get("matchLabels") or {}, f"{where}.matchLabels")
     for at, expression in each(selector.get("matchExpressions"), f"{where}.matchExpressions"):
         yield from _check_expression(expression, at)
+
+
+def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, Any]) -> bool:
+    """Whether ``selector`` selects ``labels``; a malformed one is another rule's finding."""
+    try:
+        wanted = selectors.from_object(selector)
+    except ValueError:
+        return True
+    return wanted.matches({name: value or "" for name, value in labels.items()})
 
 
 def check_match_label_keys(term: Mapping[str, Any], where: str) -> Findings:

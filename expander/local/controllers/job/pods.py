@@ -161,12 +161,12 @@ def pod_name(job: str, index: int | None, token: str) -> str:
     return pod_prefix(job, UNKNOWN_INDEX if index is None else index) + token
 
 
-def controller_reference(job: Object) -> dict[str, Any]:
-    """The owner reference of the pods of a Job (NewControllerRef of apimachinery)."""
-    metadata = job["metadata"]
+def controller_reference(owner: Object) -> dict[str, Any]:
+    """The reference to an object by which it owns others (NewControllerRef of apimachinery)."""
+    metadata = owner["metadata"]
     return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
         "name": metadata["name"],
         "uid": metadata["uid"],
         "controller": True,

@@ -1,0 +1,57 @@
+"""The subresource ``scale``: how many pods a workload is to have, as ``kubectl scale`` sets it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from expander.kube import selectors
+from expander.local.apiserver import status
+from expander.local.apiserver.codecs import RequestBody
+from expander.local.apiserver.read import get_object
+from expander.local.apiserver.routing import Target
+from expander.local.apiserver.status import StatusError
+from expander.local.apiserver.storage import Storage
+from expander.local.apiserver.write import WriteRequest, apply_plain_patch, decode_patch
+from expander.local.store.database import Object
+
+_KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+
+
+def scale_of(obj: Object) -> dict[str, Any]:
+    """The Scale (autoscaling/v1) of a workload."""
+    metadata, spec = obj["metadata"], obj["spec"]
+    selector = spec.get("selector") or {}
+    if "matchLabels" not in selector and "matchExpressions" not in selector:
+        selector = {"matchLabels": selector}
+    shown = {"replicas": (obj.get("status") or {}).get("replicas") or 0}
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {field: metadata[field] for field in _KEPT if field in metadata},
+        "spec": {"replicas": spec["replicas"]},
+        "status": {**shown, "selector": str(selectors.from_object(selector))},
+    }
+
+
+def read_scale(storage: Storage, target: Target) -> dict[str, Any]:
+    """The answer to a request for a Scale; StatusError when there is no such workload."""
+    return scale_of(get_object(storage, target))
+
+
+def write_scale(writer: WriteRequest, body: RequestBody | None, patch: tuple[bytes, str] | None) -> Object:
+    """Give a workload as many pods as a Scale, or a ``patch`` of one with its media type, says."""
+    target, storage = writer.target, writer.backend.storage
+    old = get_object(storage, target)
+    scale = scale_of(old)
+    if patch is not None:
+        data, media = patch
+        new = apply_plain_patch(target.resource, scale, decode_patch(data, media), media)
+    else:
+        new = body.data if body is not None and isinstance(body.data, dict) else {}
+    replicas = (new.get("spec") or {}).get("replicas") or 0
+    version = (new.get("metadata") or {}).get("resourceVersion")
+    if not isinstance(replicas, int) or replicas < 0:
+        raise StatusError(status.bad_request(f"spec.replicas: Invalid value: {replicas}: must be 0 or more"))
+    if version and version != old["metadata"]["resourceVersion"]:
+        raise StatusError(status.conflict(target.resource, target.name))
+    return scale_of(writer.store(old, {**old, "spec": {**old["spec"], "replicas": replicas}}))

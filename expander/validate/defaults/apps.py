@@ -1,0 +1,70 @@
+"""The defaults of what keeps pods running (pkg/apis/apps/v1 and pkg/apis/core/v1 ``defaults.go``)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from expander.validate.defaults.core import claim, pod_spec
+
+HISTORY: Final = 10
+"""Revisions that are kept."""
+PROGRESS_SECONDS: Final = 600
+
+
+def replica_set(obj: dict[str, Any]) -> None:
+    """Fill in a ReplicaSet."""
+    obj["spec"].setdefault("replicas", 1)
+    pod_spec(obj["spec"]["template"]["spec"])
+
+
+def replication_controller(obj: dict[str, Any]) -> None:
+    """Fill in a ReplicationController: selector and labels are those of its pods unless they are given."""
+    spec = obj["spec"]
+    labels = spec.setdefault("template", {}).setdefault("metadata", {}).get("labels")
+    if labels:
+        if not spec.get("selector"):
+            spec["selector"] = dict(labels)
+        if not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = dict(labels)
+    spec.setdefault("replicas", 1)
+    pod_spec(spec["template"].setdefault("spec", {}))
+
+
+def deployment(obj: dict[str, Any]) -> None:
+    """Fill in a Deployment."""
+    spec = obj["spec"]
+    spec.setdefault("replicas", 1)
+    strategy = spec.setdefault("strategy", {})
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy.setdefault("rollingUpdate", {})
+        rolling.setdefault("maxUnavailable", "25%")
+        rolling.setdefault("maxSurge", "25%")
+    spec.setdefault("revisionHistoryLimit", HISTORY)
+    spec.setdefault("progressDeadlineSeconds", PROGRESS_SECONDS)
+    pod_spec(spec["template"]["spec"])
+
+
+def stateful_set(obj: dict[str, Any]) -> None:
+    """Fill in a StatefulSet."""
+    spec = obj["spec"]
+    if not spec.get("podManagementPolicy"):
+        spec["podManagementPolicy"] = "OrderedReady"
+    strategy = spec.setdefault("updateStrategy", {})
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+    retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
+    for field in ("whenDeleted", "whenScaled"):
+        if not retention.get(field):
+            retention[field] = "Retain"
+    spec.setdefault("replicas", 1)
+    spec.setdefault("revisionHistoryLimit", HISTORY)
+    pod_spec(spec["template"]["spec"])
+    for template in spec.get("volumeClaimTemplates", ()):
+        template |= {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+        template.setdefault("spec", {})
+        template.setdefault("status", {})
+        claim(template)
