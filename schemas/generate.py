@@ -35,10 +35,12 @@ KINDS = {
         "PersistentVolumeClaim",
         "ServiceAccount",
         "Namespace",
+        "PersistentVolume",
         "ReplicationController",
     ),
-    "apps/v1": ("StatefulSet", "ReplicaSet", "Deployment"),
+    "apps/v1": ("ControllerRevision", "Deployment", "ReplicaSet", "StatefulSet"),
     "scheduling.k8s.io/v1": ("PriorityClass",),
+    "storage.k8s.io/v1": ("StorageClass",),
 }
 SCALARS: dict[str, dict[str, Any]] = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": {"type": ["string", "number"], "format": "quantity"},

@@ -37,18 +37,19 @@ from expander.local.store.objects import ObjectStore
 from expander.local.waiting import ITS_TURN, WaitingPods, WaitReason, pod_reason, unschedulable
 from expander.local.workqueue import WorkQueue
 
-VOLUME_SOURCES: Final = ("ConfigMap", "Secret", "PersistentVolumeClaim")
+VOLUME_SOURCES: Final = ("ConfigMap", "Secret", "PersistentVolumeClaim", "PersistentVolume")
 """Kinds that pods wait for when they are missing."""
 
 
 class KubeletUpdates:
     """The pods to be stopped, with the seconds each has, and those that somebody has changed.
 
-    ``sources``: there are new objects that pods may have waited for.
+    ``sources``: there are new objects that pods may have waited for; ``volumes_gone``: there are folders of
+    PersistentVolumes that are no more.
     """
 
     def __init__(self) -> None:
-        self.sources = False
+        self.sources = self.volumes_gone = False
         self._stops: list[tuple[str, float]] = []
         self._updates: list[Object] = []
 
@@ -72,6 +73,11 @@ class KubeletUpdates:
         """Whether there are new objects since the last call that pods may have waited for."""
         sources, self.sources = self.sources, False
         return sources
+
+    def take_volumes_gone(self) -> bool:
+        """Whether PersistentVolumes have gone since the last call."""
+        gone, self.volumes_gone = self.volumes_gone, False
+        return gone
 
     def take_updates(self) -> list[Object]:
         """The pods that have changed since the last call, in order."""
@@ -299,8 +305,11 @@ class ControlPlane:
         if self.scope.delete(obj, now):
             return
         self.garbage_collector.delete(obj, now, propagation, grace)
+        uid = obj["metadata"]["uid"]
         if obj["kind"] == "Job":
-            self.work_queue.add(obj["metadata"]["uid"])
+            self.work_queue.add(uid)
+        elif obj["kind"] != "Pod" and (left := self.store.by_uid(uid)) is not None:
+            self.scope.replaced(left, now)
 
     def replace(self, old: Object, new: Object, now: float) -> Object:
         """Put ``new`` in the place of ``old`` as a client's update does; the object as it is stored, before
@@ -414,5 +423,7 @@ class ControlPlane:
             self._crons.job_changed(obj)
         if obj["kind"] == "CronJob":
             self._crons.forget(uid)
+        if obj["kind"] == "PersistentVolume":
+            self.kubelet_updates.volumes_gone = True
         self.services.remove(obj)
         self._owners.update(owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ())

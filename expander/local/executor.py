@@ -194,6 +194,8 @@ class Executor(ApiOperations):
             self._kubelet.start(pod, now)
         if self._control.kubelet_updates.take_sources():
             self._kubelet.retry_now()
+        if self._control.kubelet_updates.take_volumes_gone():
+            self._kubelet.sweep_claims()
         for pod in self._control.kubelet_updates.take_updates():
             self._kubelet.update(pod)
         for uid, grace in self._control.kubelet_updates.take_stops():

@@ -14,6 +14,7 @@ from expander.kube.scheme import is_namespaced
 from expander.kube.time import api_time
 from expander.kube.versions import Release
 from expander.kube.volcano import is_volcano
+from expander.kube.wellknown import CLAIM_PROTECTION
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 from expander.manifests.rerun import BOOKKEEPING, ORIGIN_ANNOTATION, digest
@@ -22,8 +23,6 @@ from expander.validate.defaults.defaults import defaults
 RELEASE: Final = Release(1, 36)
 """The release whose control plane the local one follows."""
 
-CLAIM_PROTECTION: Final = "kubernetes.io/pvc-protection"
-"""The finalizer of a claim; the pvc-protection controller takes it off when no pod uses the claim."""
 UID_LABEL = "batch.kubernetes.io/controller-uid"
 NAME_LABEL = "batch.kubernetes.io/job-name"
 OLD_UID_LABEL = "controller-uid"

@@ -17,6 +17,8 @@ from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 from expander.validate.defaults.core import requests_from_limits
 
+DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
+"""The annotation of the class that claims get which name none."""
 _DEFAULT_TOLERATIONS: Final = tuple(
     {
         "key": f"node.kubernetes.io/{taint}",
@@ -79,6 +81,16 @@ def admit_pod(store: ObjectStore, pod: Object) -> Object:
     pod = limit_ranges.applied(ranges, with_pod_defaults(store, pod))
     limit_ranges.check(ranges, pod)
     return pod
+
+
+def with_default_class(store: ObjectStore, claim: Object) -> Object:
+    """A new claim that names no class, of the default one (plugin DefaultStorageClass)."""
+    if claim["spec"].get("storageClassName") is not None:
+        return claim
+    for found in store.of_kind("StorageClass"):
+        if (found["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true":
+            return {**claim, "spec": {**claim["spec"], "storageClassName": found["metadata"]["name"]}}
+    return claim
 
 
 def admit_claim(store: ObjectStore, claim: Object) -> Object:

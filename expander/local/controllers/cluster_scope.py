@@ -15,6 +15,7 @@ from expander.local.controllers.namespace import NamespaceController
 from expander.local.controllers.node import is_unschedulable, node_object, node_status, with_taint
 from expander.local.controllers.pods import ENDED
 from expander.local.controllers.resource_quota import ResourceQuotaController
+from expander.local.controllers.volumes import VolumeController, VolumeControlPlane
 from expander.local.controllers.workloads.controller import WorkloadControllers, WorkloadControlPlane
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
@@ -68,7 +69,7 @@ class SingleBatch:
         """Do what is to be done now."""
 
 
-class ScopedControlPlane(WorkloadControlPlane, Protocol):
+class ScopedControlPlane(WorkloadControlPlane, VolumeControlPlane, Protocol):
     """The control plane that the shared side belongs to."""
 
     scheduler: Scheduler
@@ -92,9 +93,13 @@ class ClusterScope(SingleBatch):
     def _workloads(self) -> WorkloadControllers:
         return WorkloadControllers(self._cluster)
 
+    @cached_property
+    def _volumes(self) -> VolumeController:
+        return VolumeController(self._cluster)
+
     @property
     def pending(self) -> bool:
-        return self._namespaces.pending or self._workloads.pending
+        return self._namespaces.pending or self._workloads.pending or self._volumes.pending
 
     def admit(self, obj: Object) -> Object:
         return admit(self._store, obj)
@@ -114,6 +119,7 @@ class ClusterScope(SingleBatch):
         for quota in list(self._store.of_kind("ResourceQuota")):
             self._quotas.arrived(quota)
         self._workloads.restore()
+        self._volumes.restore()
 
     def _add(self, obj: Object) -> None:
         """Store an object that every cluster has, unless it is there."""
@@ -130,11 +136,13 @@ class ClusterScope(SingleBatch):
         elif obj["metadata"].get("namespace"):
             self._quotas.arrived(obj)
             self._workloads.changed(obj)
+        self._volumes.changed(obj)
 
     def replaced(self, obj: Object, now: float) -> None:
         if obj["kind"] in RECOUNTED:
             self._quotas.recount(obj["metadata"]["namespace"])
         self._workloads.changed(obj)
+        self._volumes.changed(obj)
         if obj["kind"] == "Node" and obj["metadata"]["name"] == self._node:
             tainted = with_taint(obj, now)
             if tainted is not obj and tainted["spec"] != obj["spec"]:
@@ -150,10 +158,12 @@ class ClusterScope(SingleBatch):
     def pod_over(self, pod: Object | None) -> None:
         if pod is not None and (pod.get("status") or {}).get("phase") in ENDED:
             self._quotas.pod_ended(pod)
+            self._volumes.changed(pod)
 
     def gone(self, obj: Object) -> None:
         self._quotas.gone(obj)
         self._workloads.gone(obj)
+        self._volumes.gone(obj)
 
     def pod_touched(self, pod: Object) -> None:
         self._workloads.changed(pod)
@@ -164,3 +174,4 @@ class ClusterScope(SingleBatch):
     def sync(self, now: float) -> None:
         self._namespaces.sync(now)
         self._workloads.sync(now)
+        self._volumes.sync(now)

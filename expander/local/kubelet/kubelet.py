@@ -23,6 +23,7 @@ from expander.local.kubelet.pod_files import (
     MessageFiles,
     PodFolders,
     WorkFolders,
+    remove_tree,
     restart_number,
 )
 from expander.local.kubelet.pod_worker import PodWorker
@@ -169,6 +170,14 @@ class Kubelet:
     def sweep(self) -> None:
         """Remove the volumes of pods that are not known: what earlier runs left. Logs stay."""
         self._context.folders.sweep(self._workers)
+        self.sweep_claims()
+
+    def sweep_claims(self) -> None:
+        """Remove the folders of PersistentVolumes that are no more."""
+        sources = self._context.sources
+        for folder in sources.claim_folder.glob("pvc-*"):
+            if sources.lookup("PersistentVolume", "", folder.name) is None:
+                remove_tree(str(folder))
 
     def step(self, now: float) -> list[PodChange]:
         """Take in what happened, do what is due, and tell what changed."""

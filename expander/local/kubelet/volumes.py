@@ -15,6 +15,7 @@ from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.state_dir import make_private
+from expander.kube.wellknown import CLAIM_PROTECTION, FOLDER_DRIVER
 from expander.local.kubelet.env import (
     Lookup,
     expand,
@@ -165,7 +166,12 @@ def _of_host(source: Mapping[str, Any]) -> str:
 
 def _claimed(sources: VolumeSources, namespace: str, name: str, group: int | None) -> str:
     path = sources.claims.get(f"{namespace}/{name}", sources.claims.get(name))
-    if path is None and sources.lookup("PersistentVolumeClaim", namespace, name) is not None:
+    claim = sources.lookup("PersistentVolumeClaim", namespace, name) if path is None else None
+    if claim is not None:
+        if volume := claim["spec"].get("volumeName"):
+            return _persistent(sources, str(volume), group)
+        if CLAIM_PROTECTION in (claim["metadata"].get("finalizers") or ()):
+            raise VolumeError(f'persistentvolumeclaim "{name}" is not bound')
         folder = sources.claim_folder / namespace
         make_private(folder)
         return _empty(str(folder.joinpath(*safe_parts(name))), group)
@@ -175,6 +181,20 @@ def _claimed(sources: VolumeSources, namespace: str, name: str, group: int | Non
         )
     os.makedirs(path, exist_ok=True)
     return str(Path(path).absolute())
+
+
+def _persistent(sources: VolumeSources, name: str, group: int | None) -> str:
+    """The folder of a PersistentVolume: its own, or a path of this machine."""
+    volume = sources.lookup("PersistentVolume", "", name)
+    if volume is None:
+        raise VolumeError(f'persistentvolume "{name}" not found')
+    spec = volume["spec"]
+    if (spec.get("csi") or {}).get("driver") == FOLDER_DRIVER:
+        make_private(sources.claim_folder)
+        return _empty(str(sources.claim_folder.joinpath(*safe_parts(spec["csi"]["volumeHandle"]))), group)
+    if "hostPath" in spec or "local" in spec:
+        return _of_host(spec.get("hostPath") or spec["local"])
+    raise VolumeError(f'persistentvolume "{name}" is of a kind that cannot be provided on this machine')
 
 
 def mounts(

@@ -79,8 +79,7 @@ class WorkloadControllers:
             self._ready[obj["metadata"]["uid"]] = None
             if obj["kind"] in OWNERS:
                 self._enqueue_owners(obj)
-        elif obj["kind"] == "Pod":
-            self._enqueue_owners(obj)
+        elif obj["kind"] == "Pod" and (self._enqueue_owners(obj) or not has_controller(obj)):
             self._strays[obj["metadata"]["uid"]] = None
 
     def gone(self, obj: Object) -> None:
@@ -127,10 +126,15 @@ class WorkloadControllers:
             self._cluster.arrived(replica_set)
         self._ready[replica_set["metadata"]["uid"]] = None
 
-    def _enqueue_owners(self, obj: Object) -> None:
-        for owner in obj["metadata"].get("ownerReferences") or ():
-            if owner.get("controller") and owner["kind"] in KINDS:
-                self._ready[owner["uid"]] = None
+    def _enqueue_owners(self, obj: Object) -> bool:
+        """Have the workload that controls the object looked at; whether there is one."""
+        found = [
+            owner["uid"]
+            for owner in obj["metadata"].get("ownerReferences") or ()
+            if owner.get("controller") and owner["kind"] in KINDS
+        ]
+        self._ready |= dict.fromkeys(found)
+        return bool(found)
 
     def _claim(self, uid: str) -> None:
         """Settle whose a pod is (ClaimPods): who selects it no more lets it go; one without an owner is

@@ -10,6 +10,7 @@ from typing import Any, Final
 from expander.base.errors import ExpanderError
 from expander.kube.generated_names import new_uid, safe_encoded
 from expander.kube.time import api_time
+from expander.kube.wellknown import CLAIM_PROTECTION
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job.pods import controller_reference
 from expander.local.controllers.pods import ENDED, PodControl
@@ -248,6 +249,7 @@ def _claim(owner: Object, template: Mapping[str, Any], pod: str) -> dict[str, An
             "name": f"{metadata['name']}-{pod}",
             "namespace": owner["metadata"]["namespace"],
             "labels": labels,
+            "finalizers": [CLAIM_PROTECTION],
         },
         "spec": template["spec"],
     }
