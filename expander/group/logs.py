@@ -230,7 +230,7 @@ class LogFiles:
         if record.index is not None and not record.is_part:
             job = f"{job}/{record.index}"
         name = file_name(record.key or record.job)
-        if self._names.setdefault(name, job) != job:
+        if self._names.setdefault(name.casefold(), job) != job:  # not every file system tells capitals apart
             name = file_name(f"{name[:150]}-{digest(job)}")
         if not record.is_part:
             return self.folder / f"{name}.log"

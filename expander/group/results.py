@@ -27,6 +27,7 @@ from typing import Any, Final, NamedTuple
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.log import Log
+from expander.base.regex import regex
 from expander.group.attempts import main_container, pods_by_job
 from expander.group.names import NameSelection
 from expander.group.parallel_read import ParallelReader
@@ -34,7 +35,7 @@ from expander.group.records import FINISHED, ItemRecord, job_records
 from expander.group.source import LogOptions, Reader
 from expander.group.table import Row, as_csv, as_json_lines, numbered, record_row
 from expander.kube.objects import Object, statuses_of, uid_of
-from expander.manifests.names import FILE_NAME, digest, valid_name
+from expander.manifests.names import HASH_LENGTH, LABEL_VALUE, digest, slug
 from expander.run.outcomes import FAILED, outcome_of
 from expander.sinks.stream import output_error
 
@@ -54,12 +55,22 @@ PARALLEL_LOGS = 16
 RESULT_FILE: Final = "result.json"
 
 
+_NOT_IN_NAMES: Final = r'/\\<>:"|?*'
+_PLAIN_NAME: Final = regex(rf"[^-.~\s{_NOT_IN_NAMES}](?:[^{_NOT_IN_NAMES}]*[^\s.{_NOT_IN_NAMES}])?")
+"""What every file system takes, and no program for an option, a hidden file or a home."""
+
+MAX_NAME_BYTES: Final = 200
+
+
 def file_name(text: str) -> str:
-    """``text`` as one part of a path: unchanged if it is a plain name, else cleaned, with a hash.
+    """``text`` as one part of a path: unchanged if every file system takes it, else cleaned, with a hash.
 
     Names of objects and containers come from a server and are not trusted: none leads out of a folder.
     """
-    return valid_name(text, FILE_NAME)
+    if text.isprintable() and _PLAIN_NAME.fullmatch(text) and len(os.fsencode(text)) <= MAX_NAME_BYTES:
+        return text
+    cleaned = slug(text, LABEL_VALUE)[: MAX_NAME_BYTES - HASH_LENGTH - 1]
+    return f"{cleaned}-{digest(text)}" if cleaned else digest(text)
 
 
 @contextmanager
@@ -70,7 +81,7 @@ def item_folder(folder: Path, item: str, job: str) -> Iterator[Path]:
     """
     wanted = file_name(item)
     again = file_name(f"{wanted[:150]}-{digest(job)}")
-    names = [again] if wanted in RESERVED_NAMES else [wanted, again]
+    names = [again] if wanted.casefold() in RESERVED_NAMES else [wanted, again]
     path = folder / names[0]
     try:
         for name in names:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.group.results import collect_all, collect_job, read_results
+from expander.group.results import collect_all, collect_job, file_name, read_results
 from expander.group.retry_plan import RetryCandidate
 from expander.group.saved_logs import attempt_folder, save_logs
 from tests.group.fakes import FakeReader, job, pod
@@ -205,3 +205,21 @@ def test_files_of_containers_with_hostile_names_are_kept_apart(tmp_path: Path) -
     pods = [pod(done, 0, containers=names)]
     collect_job(done, pods, FakeReader([done], pods), tmp_path)
     assert sorted(tree(tmp_path).values()) == sorted(["a-1 ../../c\n", *(f"a-1 {name}\n" for name in names)])
+
+
+@pytest.mark.parametrize(
+    "key", ["HG001", "left kidney", "lr=0.1,batch=32", "Müller", "日本", "it's; rm", "a" * 200]
+)
+def test_a_key_that_every_file_system_takes_names_its_folder(key: str, tmp_path: Path) -> None:
+    assert file_name(key) == key
+    (tmp_path / key).mkdir()
+
+
+@given(st.text(alphabet=st.characters(codec=None), max_size=300))
+def test_any_key_names_one_folder_that_can_be_made_and_is_no_option(key: str) -> None:
+    name = file_name(key)
+    assert Path(name).name == name
+    assert name[0] not in "-.~ "
+    assert not set(name) & set('/\\<>:"|?*\n')
+    assert len(name.encode("utf-8")) <= 200
+    assert name == file_name(name)
