@@ -74,14 +74,15 @@ def completion_index(pod: Object) -> int:
 
 
 def statuses_of(pod: Object) -> list[Object]:
-    """The container statuses of a pod, those of init containers first."""
+    """The container statuses of a pod, those of init containers first; ephemeral containers do not count."""
     status = pod.get("status") or {}
     return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
 
 
 def container_status(pod: Object, container: str) -> Object:
     """The status of one container; empty when there is none yet."""
-    return next((each for each in statuses_of(pod) if each["name"] == container), {})
+    ephemeral = (pod.get("status") or {}).get("ephemeralContainerStatuses") or ()
+    return next((each for each in (*statuses_of(pod), *ephemeral) if each["name"] == container), {})
 
 
 def first_start(pod: Object) -> float | None:

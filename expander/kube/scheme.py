@@ -158,6 +158,7 @@ _CORE: Final = (
         verbs=ALL_VERBS,
         subresources=(
             Subresource("attach", "PodAttachOptions", ("create", "get")),
+            Subresource("ephemeralcontainers", "Pod", STATUS_VERBS),
             Subresource("eviction", "Eviction", ("create",), "policy", "v1"),
             Subresource("exec", "PodExecOptions", ("create", "get")),
             Subresource("log", "Pod", ("get",)),

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from expander.kube.gofmt import quoted
 from expander.kube.scheme import find, load
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
@@ -29,6 +30,10 @@ from expander.validate.rules.field import EMPTY, forbidden, invalid
 from expander.validate.rules.goprint import printed, printed_pod_spec, printed_template
 from expander.validate.rules.job import check_job
 from expander.validate.rules.metadata import check_shared
+from expander.validate.rules.pod.containers import check_ephemeral_containers
+from expander.validate.rules.pod.references import gather
+from expander.validate.rules.pod.volume_plugins import TEMPLATE
+from expander.validate.rules.pod.volumes import check_volumes
 
 _MAPS: Final = frozenset(
     (
@@ -188,6 +193,7 @@ def _with_resources(new: list[Object], old: list[Object]) -> list[Object]:
 
 JOB: Final = ("batch/v1", "Job")
 CRON_JOB: Final = ("batch/v1", "CronJob")
+POD: Final = ("v1", "Pod")
 
 _SEALED: Final = "field is immutable when `immutable` is set"
 _POD_FIELDS: Final = (
@@ -220,7 +226,27 @@ def _check_rules(kind: tuple[str, str], new: Object, old: Object, release: Relea
         return check_job(new, release, (old.get("metadata") or EMPTY).get("uid") or "")
     if kind == CRON_JOB:
         return check_cron_job_spec(new.get("spec") or EMPTY, release, old.get("spec") or EMPTY)
+    spec = new.get("spec") or EMPTY
+    if kind == POD and spec.get("ephemeralContainers"):  # these have rules and a subresource of their own
+        new = {**new, "spec": {field: spec[field] for field in spec if field != "ephemeralContainers"}}
     return check_rules({**new, "apiVersion": kind[0], "kind": kind[1]}, release)
+
+
+def check_ephemeral_changes(new: Object, old: Object, release: Release) -> list[Finding]:
+    """Ephemeral containers are added and never change: ``ValidatePodEphemeralContainersUpdate`` decides."""
+    where = "spec.ephemeralContainers"
+    volumes, _ = check_volumes(new["spec"].get("volumes") or (), "spec.volumes", TEMPLATE)
+    found = [
+        *check_ephemeral_containers(new["spec"], "spec", gather(new["spec"], release, volumes, bare=True))
+    ]
+    made = {each.get("name"): each for each in new["spec"].get("ephemeralContainers") or ()}
+    for each in old["spec"].get("ephemeralContainers") or ():
+        named = f"existing ephemeral containers {quoted(each['name'])}"
+        if each["name"] not in made:
+            found.append(forbidden(where, f"{named} may not be removed\n"))
+        elif not same_at({"it": made[each["name"]]}, {"it": each}, "it"):
+            found.append(forbidden(where, f"{named} may not be changed\n"))
+    return found
 
 
 def check_metadata(new: Object, old: Object) -> Iterator[Finding]:

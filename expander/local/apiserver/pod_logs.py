@@ -88,7 +88,8 @@ def container_name(pod: Object, asked: str) -> str:
     inits = [each["name"] for each in pod["spec"].get("initContainers") or ()]
     names = [each["name"] for each in pod["spec"]["containers"]]
     if asked:
-        if asked in names or asked in inits:
+        ephemeral = (each["name"] for each in pod["spec"].get("ephemeralContainers") or ())
+        if asked in (*names, *inits, *ephemeral):
             return asked
         raise StatusError(status.bad_request(f"container {asked} is not valid for pod {name}"))
     if len(names) == 1:

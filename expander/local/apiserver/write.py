@@ -25,13 +25,14 @@ from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
 from expander.local.registry import IMMUTABLE_METADATA, RELEASE
 from expander.local.store.database import Object
+from expander.validate.defaults.core import container
 from expander.validate.defaults.decode import decode_status
 from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Reason
 from expander.validate.rules import check_rules
 from expander.validate.rules.job import check_job
 from expander.validate.schema import check_schema
-from expander.validate.updates import check_metadata, check_update
+from expander.validate.updates import check_ephemeral_changes, check_metadata, check_update
 
 FIELD_VALIDATION: Final = ("Strict", "Warn", "Ignore")
 
@@ -115,9 +116,18 @@ def apply_plain_patch(resource: Resource, old: Object, patch: Any, media: str) -
 
 
 FINALIZE: Final = "finalize"
+EPHEMERAL: Final = "ephemeralcontainers"
 MANAGER_REQUIRED: Final = (
     'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
 )
+
+
+def with_ephemeral_containers(old: Object, spec: Mapping[str, Any]) -> Object:
+    """A pod with the ephemeral containers of ``spec``, which is all that their subresource changes."""
+    made = [{**each} for each in spec.get("ephemeralContainers") or ()]
+    for each in made:
+        container(each)
+    return {**old, "spec": {**old["spec"], "ephemeralContainers": made}}
 
 
 @dataclass(slots=True)
@@ -229,6 +239,10 @@ class WriteRequest:
             made = {**old, "status": given, "metadata": self._status_metadata(old, made)}
         elif self.target.part == FINALIZE:
             made = {**old, "spec": made.get("spec") or {}}
+        elif self.target.part == EPHEMERAL:
+            made = with_ephemeral_containers(old, made.get("spec") or {})
+            if found := check_ephemeral_changes(made, old, RELEASE):
+                raise StatusError(status.invalid(resource, old["metadata"]["name"], found))
         else:
             if found := check_update(made, old, RELEASE):
                 raise StatusError(status.invalid(resource, old["metadata"]["name"], found))

@@ -69,11 +69,14 @@ def _matches(exit_codes: Mapping[str, Any], exit_code: int) -> bool:
 
 
 class Role(Enum):
-    """What a container is for; a sidecar is an init container that restarts always."""
+    """What a container is for; a sidecar is an init container that restarts always, and an ephemeral one was
+    added to a pod that runs, which does not count it.
+    """
 
     INIT = "init"
     SIDECAR = "sidecar"
     MAIN = "main"
+    EPHEMERAL = "ephemeral"
 
 
 class State(Enum):

@@ -126,15 +126,13 @@ class Kubelet:
         self._sync(worker, now)
 
     def update(self, pod: Mapping[str, Any]) -> None:
-        """The object of a pod is another now (its labels, the conditions of others); what runs is not
-        changed.
+        """The object of a pod is another now (its labels, the conditions of others, ephemeral containers);
+        what runs is not changed.
         """
         worker = self._workers.get(pod["metadata"]["uid"])
         if worker is not None:
             known = worker.pod
-            known.obj, known.metadata = without_token(pod), pod["metadata"]
-            if known.spec.get("readinessGates"):
-                known.mark_status_changed()
+            if known.update(without_token(pod)):
                 self._to_sync[known.uid] = worker
 
     def retry_now(self) -> None:

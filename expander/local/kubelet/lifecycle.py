@@ -117,7 +117,7 @@ def kill_container(
 def sync_kills(context: KubeletContext, pod: Pod, now: float) -> None:
     """Go on with the containers that are being ended."""
     earlier_alive = any(container.alive for container in pod.containers)
-    for container in (*pod.containers, *reversed(pod.init_containers)):
+    for container in (*pod.containers, *pod.ephemeral, *reversed(pod.init_containers)):
         if container.kill is not None and container.alive and container.key is not None:
             may_signal = container.role is not Role.SIDECAR or pod.termination is None or not earlier_alive
             if not container.kill.step(context.processes, container.key, may_signal, now):
@@ -219,7 +219,7 @@ def _start_probes(context: KubeletContext, pod: Pod, container: Container) -> No
     """From now on probes decide whether the container has started and is ready; without probes, it is."""
     if not any(probe in container.spec for probe in PROBES):
         container.started = True
-        container.ready = container.role is not Role.INIT
+        container.ready = container.role in (Role.MAIN, Role.SIDECAR)
         return
 
     def begin(handler: Mapping[str, Any], what: str, timeout: float, now: float) -> Attempt:

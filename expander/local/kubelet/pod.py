@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.kube.time import api_time
-from expander.local.kubelet.container import Container, container_status, containers_of
+from expander.local.kubelet.container import Container, Role, container_status, containers_of
 from expander.local.kubelet.node import NodeInfo
 from expander.local.kubelet.pod_files import PodFiles
 from expander.local.kubelet.probes import NEVER
@@ -53,7 +53,11 @@ class Pod:
         self.uid: str = self.metadata["uid"]
         self.files = files
         self.node_info = node_info
+        self.backoff_base = backoff_base
         self.init_containers, self.containers = containers_of(self.spec, backoff_base)
+        self.ephemeral: list[Container] = []
+        """The ephemeral containers that came since the pod was taken over; earlier ones do not run again."""
+        self._known_ephemeral = {each["name"] for each in self.spec.get("ephemeralContainers") or ()}
         self.restart_policy: str = self.spec.get("restartPolicy") or "Always"
         self.qos_class = qos_class(self.spec)
         self.hosts_file: str | None = None
@@ -83,8 +87,25 @@ class Pod:
 
     @property
     def all(self) -> Sequence[Container]:
-        """All containers, in the order they start."""
-        return [*self.init_containers, *self.containers] if self.init_containers else self.containers
+        """All containers, in the order they start; ephemeral ones last."""
+        if not self.init_containers and not self.ephemeral:
+            return self.containers
+        return [*self.init_containers, *self.containers, *self.ephemeral]
+
+    def update(self, obj: Mapping[str, Any]) -> bool:
+        """The object is another now; whether something follows from its ephemeral containers or gates."""
+        self.obj, self.metadata = obj, obj["metadata"]
+        new = [
+            each
+            for each in obj["spec"].get("ephemeralContainers") or ()
+            if each["name"] not in self._known_ephemeral
+        ]
+        self.ephemeral += [Container(each, Role.EPHEMERAL, self.backoff_base) for each in new]
+        self._known_ephemeral.update(each["name"] for each in new)
+        if new or self.spec.get("readinessGates"):
+            self.mark_status_changed()
+            return True
+        return False
 
     @property
     def full_name(self) -> str:
@@ -142,6 +163,8 @@ class Pod:
             status["podIPs"] = [{"ip": self.node_info.pod_ip}]
         if self.init_containers:
             status["initContainerStatuses"] = [container_status(each, True) for each in self.init_containers]
+        if self.ephemeral:
+            status["ephemeralContainerStatuses"] = [container_status(each, False) for each in self.ephemeral]
         if generation is not None:
             status["observedGeneration"] = generation
         if failed_for and termination is not None:

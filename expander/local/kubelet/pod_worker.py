@@ -194,6 +194,9 @@ class PodWorker:
         if all(container.state is State.ENDED for container in pod.containers):
             self.terminate(now, None)
             return
+        for container in pod.ephemeral:
+            if container.state is State.WAITING:
+                start_container(self._context, pod, container, now)
         if self._sync_init_containers(now):
             for container in pod.containers:
                 if container.state is State.WAITING:

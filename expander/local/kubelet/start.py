@@ -55,7 +55,19 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
         cpus=float(parse(str(limits["cpu"]))) if "cpu" in limits else None,
         stdin=context.attachable and bool(spec.get("stdin")),
         tty=tty,
+        target=_target(pod, spec),
     )
+
+
+def _target(pod: Pod, spec: Mapping[str, Any]) -> str | None:
+    """The key of the container that an ephemeral one looks into. Raises ConfigError if it does not run."""
+    name = spec.get("targetContainerName")
+    if not name:
+        return None
+    found = next((each.key for each in pod.all if each.name == name and each.alive), None)
+    if found is None:
+        raise ConfigError(f'unable to find target container "{name}"')
+    return found
 
 
 def with_term(env: Mapping[str, str]) -> dict[str, str]:
@@ -83,6 +95,7 @@ def exec_config(launch: Launch, command: Sequence[str], key: str, log: str) -> L
         cpus=None,
         replaces_entrypoint=True,
         inside=launch.key,
+        target=None,
         stdin=False,
         tty=False,
     )

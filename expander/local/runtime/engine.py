@@ -34,6 +34,8 @@ class EngineRuntime:
         name = container_name(launch.key)
         words = [self.program, "run", "--rm", "--name", name, "--network", "host"]
         words += _streams(launch)
+        if launch.target is not None:
+            words += ["--pid", f"container:{container_name(launch.target)}"]
         if launch.hostname:
             words += ["--hostname", launch.hostname]
         words += [f"--add-host={host}:{address}" for host, address in launch.hosts.items()]

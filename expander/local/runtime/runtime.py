@@ -37,7 +37,8 @@ class Launch:
     own, so that ``argv`` is only the arguments of the image's; it makes a difference where there are real
     images. ``inside`` is the key of a running container that the command is to run in, with ``env`` and
     ``cwd``. ``stdin``: its stdin is open and can be attached to, else empty; ``tty``: its streams are a
-    terminal.
+    terminal. ``target`` is the key of a running container whose processes it is to see, and files where
+    it has none of its own.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Launch:
     inside: str | None = None
     stdin: bool = False
     tty: bool = False
+    target: str | None = None
 
 
 @dataclass(slots=True)

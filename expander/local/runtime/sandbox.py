@@ -124,7 +124,8 @@ class SandboxRuntime:
                 f"unable to start container process: the folder {own} of image {launch.image} is gone"
             )
         env = completed_env(launch, DEFAULT_PATH if own else None)
-        if launch.inside is not None:
+        inside = launch.inside or (launch.target if own is None else None)
+        if inside is not None:
             user, group, groups = _changed_identity(launch)
             return Command(
                 list(launch.argv),
@@ -134,7 +135,7 @@ class SandboxRuntime:
                 group,
                 groups,
                 wrappers=self.bubblewrap.wrappers,
-                inside=launch.inside,
+                inside=inside,
             )
         mounts = self._mounts(launch, root)
         tree, data, files = self._tree(launch, root, mounts)

@@ -22,7 +22,7 @@ from expander.base.state_dir import make_private
 from expander.local.runtime import process_tree, wire
 from expander.local.runtime.journal import SUFFIX, recover_run
 from expander.local.runtime.process import ProcessRuntime
-from expander.local.runtime.runtime import CannotStart, Exit, Launch, Runtime, Started
+from expander.local.runtime.runtime import CannotStart, Command, Exit, Launch, Runtime, Started
 from expander.local.runtime.streams import Streams, close_all, connect, open_terminal, outputs
 
 _CODE = "import sys; sys.path[:0] = sys.argv[1:2]; from expander.local.runtime.supervisor import main; main()"
@@ -129,16 +129,23 @@ class SupervisorClient:
             launch.tty,
             command.takes_terminal,
         )
-        files = self._open_input(launch)
+        files = self._open_input(launch, command)
         try:
             self._send(message, launch.key, files)
         finally:
             close_all(files[-1:])
 
-    def _open_input(self, launch: Launch) -> list[int]:
+    def _open_terminal(self, command: Command) -> tuple[int, int]:
+        """A terminal for a command; one of the container's where it is to run in one."""
+        pid = None
+        if command.inside is not None:
+            pid = process_tree.below_wrappers(self._live.get(command.inside, 0), command.wrappers)
+        return open_terminal(command.user, pid)
+
+    def _open_input(self, launch: Launch, command: Command) -> list[int]:
         """What a container with a terminal, or an open stdin, gets; the last is its own side."""
         if launch.tty:
-            files = [*open_terminal(launch.user)]
+            files = [*self._open_terminal(command)]
         elif launch.stdin:
             files = [*reversed(os.pipe())]
         else:
@@ -156,10 +163,7 @@ class SupervisorClient:
         """
         command = self.runtime.command(launch)
         inside = str(launch.inside)
-        terminal = None
-        if launch.tty:
-            pid = process_tree.below_wrappers(self._live.get(inside, 0), command.wrappers)
-            terminal = open_terminal(command.user, pid if command.inside else None)
+        terminal = self._open_terminal(command) if launch.tty else None
         streams, files = connect(stdin=launch.stdin, stdout=stdout, stderr=stderr, terminal=terminal)
         self._execs[launch.key] = on_end
         identity = (command.user, command.group, command.groups)
