@@ -25,6 +25,9 @@ PAGE_SIZE: Final = 500
 MAX_EMPTY_PAGES: Final = 1000
 """Pages without objects after which a list does not end."""
 
+GONE_STATUSES: Final = (404, 409)
+"""Status codes of a change that mean: this object (of this uid) no longer exists."""
+
 PERMANENT_CONNECTION_ERRORS: Final = ("certificate", "the kubeconfig says")
 """Words in a connection error that no retry helps against."""
 
@@ -108,6 +111,15 @@ class ApiClient:
         """What may help where a server closes connections without a response."""
         plain = self._transport.server.startswith("http://")
         return "the kubeconfig says http://; does the server expect HTTPS?" if plain and why == LOST else None
+
+    def annotate(self, path: str, object: Mapping[str, Any], annotations: Mapping[str, str]) -> None:
+        """Set annotations of the object at ``path`` if it is still ``object``, by uid; else nothing."""
+        metadata = {"uid": object["metadata"]["uid"], "annotations": dict(annotations)}
+        try:
+            self.send("PATCH", path + "?fieldManager=expander", json.dumps({"metadata": metadata}).encode())
+        except StatusError as refused:
+            if refused.code not in GONE_STATUSES:
+                raise
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """The resource that serves a kind, from discovery. Raises ItemError when the server has none."""

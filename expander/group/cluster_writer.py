@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ClusterError, StatusError
-from expander.client.client import PAGE_SIZE, ApiClient
+from expander.client.client import GONE_STATUSES, PAGE_SIZE, ApiClient
 from expander.kube.object_check import list_check
 from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import BY_KIND, COMPANION_KINDS
@@ -21,9 +21,6 @@ PARALLEL_DELETIONS: Final = 16
 
 DELETION_BATCH: Final = 1000
 """Objects whose deletion is queued at a time."""
-
-GONE_STATUSES: Final = (404, 409)
-"""Status codes of a deletion that mean: this object (of this uid) no longer exists."""
 
 
 class ClusterWriter:
@@ -35,13 +32,7 @@ class ClusterWriter:
 
     def annotate(self, kind: str, object: Object, annotations: Mapping[str, str]) -> None:
         """Set annotations of the object of that name and uid; does nothing when it is gone."""
-        metadata = {"uid": object["metadata"]["uid"], "annotations": dict(annotations)}
-        body = json.dumps({"metadata": metadata}).encode()
-        try:
-            self._client.send("PATCH", object_path(kind, object) + "?fieldManager=expander", body)
-        except StatusError as refused:
-            if refused.code not in GONE_STATUSES:
-                raise
+        self._client.annotate(object_path(kind, object), object, annotations)
 
     def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
         """Delete the object of that name and uid; False when it no longer exists."""

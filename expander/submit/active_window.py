@@ -79,10 +79,10 @@ class ActiveWindow:
         self._unfinished.setdefault(_key(prepared), _Entry(scope_of(prepared)))
         self._own.add(_key(prepared))
 
-    def claim(self, prepared: PreparedRequest) -> None:
-        """The cluster has the Job; nothing is sent."""
-        if self.has(prepared):
-            self._own.add(_key(prepared))
+    def claim(self, key: Key) -> None:
+        """A Job that the cluster has is one of this submission."""
+        if key in self._unfinished:
+            self._own.add(key)
 
     def replace(self, prepared: PreparedRequest, uid: str) -> None:
         """The Job ``uid`` is about to be deleted, and a Job sent in its place, whose is what it had."""

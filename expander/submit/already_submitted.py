@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from expander.base.errors import ClusterError
@@ -12,6 +12,7 @@ from expander.base.log import Log
 from expander.base.text import counted
 from expander.client.client import ApiClient
 from expander.manifests.edits import DIGEST_ANNOTATION
+from expander.manifests.rerun import retried_indexes
 from expander.manifests.rerun_choice import FAILED, SUCCEEDED
 from expander.submit.delivery import end_of
 from expander.submit.finished import finished_items, record_path
@@ -177,7 +178,7 @@ class AlreadySubmitted:
                     digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
                     if digest is not None and "deletionTimestamp" not in metadata:
                         self._existing.add(mark(f"{path} {digest}"))
-                        if self._ends is not None and (end := end_of(found)):
+                        if self._ends is not None and (end := _end_to_look_at(found)):
                             self._ends[mark(f"{path} {digest}")] = end
                     if self._versions is not None:
                         self._versions[path] = str(metadata.get("resourceVersion") or "")
@@ -185,3 +186,9 @@ class AlreadySubmitted:
             log.info("cannot list group %(group)s: %(error)s", group=like.group, error=str(error))
             if self._resumed:
                 self._say(f"warning: cannot list the group, so each item is asked for: {error}")
+
+
+def _end_to_look_at(job: Mapping[str, Any]) -> str:
+    """`end_of`; of an Indexed Job of which indexes have Jobs of their own these may have failed."""
+    end = end_of(job)
+    return FAILED if end and retried_indexes(job) else end

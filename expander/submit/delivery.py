@@ -18,7 +18,14 @@ from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import Response
 from expander.kube.object_check import check_of
 from expander.manifests.edits import DIGEST_ANNOTATION
-from expander.manifests.rerun import ATTEMPT_ANNOTATION, attempt_of, remaining_indexes, rerun_changed
+from expander.manifests.rerun import (
+    ATTEMPT_ANNOTATION,
+    ITEMS_ANNOTATION,
+    attempt_of,
+    remaining_indexes,
+    rerun_changed,
+    retried_indexes,
+)
 from expander.manifests.rerun_choice import FAILED, SUCCEEDED, runs_again
 from expander.submit.options import SubmitOptions
 from expander.submit.quota_gate import Excess, parse_excess
@@ -124,11 +131,15 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an item; ``attempts`` are the requests it took."""
+    """What became of an item; ``attempts`` are the requests it took.
+
+    ``found`` is the Indexed Job of which indexes run again.
+    """
 
     prepared: PreparedRequest
     result: Finished
     attempts: int
+    found: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,21 +409,39 @@ def _of_earlier_submission(
     if not changed and (options.rerun is None or delivery.maybe_created or delivery.uid):
         return None
     state = end_of(found)
+    owes = state == FAILED or (state and retried_indexes(found))
+    if owes and options.rerun != "all" and remaining_indexes(found) is not None:
+        again = runs_again(FAILED, changed=changed, rerun=options.rerun)
+        return _split(delivery, found) if again else None
     if not runs_again(state, changed=changed, rerun=options.rerun):
         return Finished("unchanged", KEPT) if changed else None
     what = f"{prepared.title} {prepared.name!r}"
     if not state and has_begun(found) and options.rerun in (None, "failed"):
         words = f"{what} has changed and is still running; --rerun changed stops it and runs it again"
         return Finished("exists", "Changed", words, passed=False)
-    if state == FAILED and remaining_indexes(found) is not None and options.rerun != "all":
-        words = f"some indexes of {what} are complete; `retry` runs the others, --rerun all the whole Job"
-        return Finished("exists", "IndexesComplete", words, passed=False)
     delivery.uid, delivery.anew = found["metadata"]["uid"], True
     delivery.attempt = attempt_of(found) + (bool(state) or has_begun(found))
     delivery.tree = None if changed else rerun_changed(found)
     delivery.found, delivery.stage = found, "delete"
     return Finished("created", "DryRun") if options.is_server_dry_run else Continue()
 
+
+def _split(delivery: Delivery, found: Mapping[str, Any]) -> Finished:
+    """An Indexed Job stays, and the indexes that it still owes get Jobs of their own."""
+    prepared = delivery.prepared
+    manifest = decode_object(prepared.body) or {}
+    given, now = (
+        (each["metadata"].get("annotations") or {}).get(ITEMS_ANNOTATION) for each in (found, manifest)
+    )
+    if given != now:
+        words = f"the items of {prepared.title} {prepared.name!r} have changed; --rerun all runs all of them"
+        return Finished("exists", "Changed", words, passed=False)
+    delivery.found = found
+    return Finished("unchanged", SPLIT)
+
+
+SPLIT: Final = "IndexesRerun"
+"""The reason of an Indexed Job that is kept while the indexes it still owes run again."""
 
 RERUN: Final = "Rerun"
 """The reason of a Job that was made anew."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from expander.base.log import Log
 from expander.submit.active_window import ActiveWindow
 from expander.submit.delivery import (
+    SPLIT,
     Action,
     Continue,
     Delivery,
@@ -316,4 +317,5 @@ class Dispatcher:
             outcome=result.outcome,
             attempts=delivery.attempts,
         )
-        self.settled.append(Outcome(prepared, result, delivery.attempts))
+        found = delivery.found if result.reason == SPLIT else None
+        self.settled.append(Outcome(prepared, result, delivery.attempts, found))

@@ -13,16 +13,25 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ExpanderError, SourceLocation, StatusError
-from expander.client.client import ApiClient, Resource
+from expander.client.client import ApiClient
 from expander.kube.objects import owner_of, statuses_of, uid_of
 from expander.manifests.manifest import Manifest
-from expander.manifests.rerun import Successor, attempt_of
-from expander.manifests.rerun_choice import FAILED
-from expander.run.escalation import Escalation, NextAttempt, at_most, is_cause, next_attempts, one_pod
+from expander.manifests.rerun import RETRY_OF_ANNOTATION, Successor, attempt_of
+from expander.manifests.rerun_choice import FAILED, SUCCEEDED
+from expander.run.escalation import (
+    Escalation,
+    NextAttempt,
+    at_most,
+    caveat,
+    is_cause,
+    is_indexed,
+    next_attempts,
+)
 from expander.run.outcomes import JobOutcome, outcome_of
 from expander.run.reporter import Retried
 from expander.submit.delivery import Outcome, end_of
 from expander.submit.finished import job_path, jobs_path
+from expander.submit.index_jobs import JOBS, IndexJobs
 from expander.submit.journal import DELIVERED, mark
 from expander.submit.request import PreparedRequest, RequestBuilder
 from expander.submit.workers import Workers
@@ -32,8 +41,6 @@ THREADS: Final = 4
 
 MAX_NAMED_FAILURES: Final = 20
 """Failed Jobs that are named one by one."""
-
-JOBS: Final = Resource("/apis/batch/v1", "jobs", namespaced=True)
 
 Object = Mapping[str, Any]
 
@@ -51,6 +58,7 @@ class PolicyRetries:
         api: ApiClient,
         workers: Workers,
         builder: RequestBuilder,
+        index_jobs: IndexJobs,
         on_failed: Callable[[Object], None],
         say: Callable[[str], None],
     ) -> None:
@@ -59,6 +67,7 @@ class PolicyRetries:
         self._api = api
         self._workers = workers
         self._builder = builder
+        self._index_jobs = index_jobs
         self._on_failed = on_failed
         self._say = say
         self._claimed: set[bytes] = set()
@@ -66,6 +75,12 @@ class PolicyRetries:
         """By `mark` of the path of each Job that has finished, whether it failed."""
         self._waiting: set[bytes] = set()
         """Jobs that are to be looked at when they are claimed, or what is under way has arrived."""
+        self._parts: dict[bytes, dict[str, tuple[str, str]]] = {}
+        """By `mark` of the path of an Indexed Job that is not claimed, the Jobs for single indexes of it."""
+        self._failed_indexes: dict[str, str] = {}
+        """The failed indexes of each Indexed Job, by uid, when it was last looked at."""
+        self._given: set[str] = set()
+        """The paths of the Jobs that were made for single indexes."""
         self._seen: set[tuple[str, int]] = set()
         """The uid of each pod that was looked at, and how often it had been restarted."""
         self._settled: set[str] = set()
@@ -98,20 +113,45 @@ class PolicyRetries:
             self._changed.notify_all()
 
     def note(self, manifest: Manifest) -> None:
-        """Say of the first manifest that the policy does not apply to that it does not."""
+        """Say of the first manifest that the policy does not apply to at once that it does not."""
         is_job = manifest.api_version == "batch/v1" and manifest.kind == "Job"
-        if is_job and not self._passed_over and not one_pod(manifest.tree):
+        words = caveat(manifest.tree) if is_job and not self._passed_over else None
+        if words is not None:
             self._passed_over = True
-            self._say(f"job/{manifest.name} has several pods: failed ones are not tried again with more")
+            self._say(words)
 
     def claim(self, prepared: PreparedRequest) -> None:
         """The cluster has a Job of the submission."""
-        key = mark(prepared.path)
         with self._changed:
-            self._claimed.add(key)
-            if self._workers.window is not None:
-                self._workers.window.claim(prepared)
-            self._look_at_waiting(prepared.path)
+            self._claim(prepared.path, (prepared.namespace, prepared.name))
+            for path, key in self._parts.pop(mark(prepared.path), {}).items():
+                self._claim(path, key)
+
+    def _claim(self, path: str, key: tuple[str, str]) -> None:
+        self._claimed.add(mark(path))
+        if self._workers.window is not None:
+            self._workers.window.claim(key)
+        self._look_at_waiting(path)
+
+    def observe(self, job: Object) -> None:
+        """A Job of the group is another: one for an index of a claimed one is claimed too."""
+        metadata, path = job["metadata"], job_path(job)
+        failed = (job.get("status") or {}).get("failedIndexes")
+        of = (metadata.get("annotations") or {}).get(RETRY_OF_ANNOTATION)
+        with self._changed:
+            if of is not None and mark(path) not in self._claimed:
+                parent = mark(f"{jobs_path(metadata['namespace'])}/{quote(of, safe='')}")
+                key = metadata["namespace"], metadata["name"]
+                if parent in self._claimed:
+                    self._claim(path, key)
+                else:
+                    self._parts.setdefault(parent, {})[path] = key
+            if failed and self._failed_indexes.get(uid_of(job)) != failed:
+                self._failed_indexes[uid_of(job)] = failed
+                if mark(path) in self._claimed:
+                    self._look(path)
+                else:
+                    self._waiting.add(mark(path))
 
     def finished(self, job: Object) -> bool:
         """A Job of the group has finished; whether it is looked at, and keeps its place until then."""
@@ -151,17 +191,22 @@ class PolicyRetries:
             if attempt is None:
                 return False
             if done.outcome in DELIVERED:
-                self.retried += 1
-                self._look_at_waiting(prepared.path)
+                self.retried += done.outcome == "created"
+                self._claim(prepared.path, (prepared.namespace, prepared.name))
             else:
                 self._ended[mark(prepared.path)] = True
         number = attempt_of(attempt.tree)
-        if done.outcome in DELIVERED:
+        if done.outcome == "created":
             label = _label(outcome_of(attempt.tree, ()))
             self._say(Retried(attempt.tree, number, attempt.reason, attempt.change).line(label))
-        else:
+        elif done.outcome not in DELIVERED:
             self._name(f"failed: {prepared.title}/{prepared.name}: attempt {number}: {done.message}")
         return True
+
+    def look(self, path: str) -> None:
+        """Look at the Job at ``path`` again: it has got Jobs for its indexes."""
+        with self._changed:
+            self._look(path)
 
     def _look_at_waiting(self, path: str) -> None:
         if self._ended.get(mark(path)) or mark(path) in self._waiting:
@@ -201,11 +246,15 @@ class PolicyRetries:
                 self._name(f"failed: {path.rpartition('/')[2]}: deleted before its pods were read; no retry")
             return
         pods = [] if end_of(job) not in ("", FAILED) else self._pods(job)
-        attempts = next_attempts(job, pods, self._policy) if one_pod(job) else []
-        if attempts:
+        attempts = next_attempts(job, pods, self._policy)
+        if is_indexed(job):
+            attempts = self._split(job, attempts)
+        elif attempts:
             self._replace(path, job, pods, attempts[0])
-        elif end_of(job) == FAILED:
+        if end_of(job) == FAILED and not attempts:
             self._fail(path, job, pods)
+        elif end_of(job) == SUCCEEDED:
+            self._complete(path, job)
 
     def _pods(self, job: Object) -> list[Object]:
         """The pods of a Job, oldest first; none when they may not be read."""
@@ -237,6 +286,25 @@ class PolicyRetries:
             self._ended.pop(mark(path), None)
             self._attempts[path] = attempt
             self._workers.replace(prepared, job, "Background" if ended else "Foreground")
+
+    def _split(self, job: Object, attempts: list[NextAttempt]) -> list[NextAttempt]:
+        """Create the Jobs for indexes that are not made yet; gives those that are to arrive."""
+        place = jobs_path(job["metadata"]["namespace"])
+        by_path = {f"{place}/{quote(each.tree['metadata']['name'], safe='')}": each for each in attempts}
+        with self._changed:
+            for path, each in by_path.items():
+                if each.index is not None and path not in self._given:
+                    self._given.add(path)
+                    self._attempts[path] = each
+                    self._index_jobs.add(job, each.index, each.tree)
+            return [each for path, each in by_path.items() if path in self._attempts]
+
+    def _complete(self, path: str, job: Object) -> None:
+        """The Job is complete, or the indexes that failed have Jobs of their own."""
+        with self._changed:
+            self._ended[mark(path)] = False
+            if self._workers.window is not None:
+                self._workers.window.leave((job["metadata"]["namespace"], job["metadata"]["name"]))
 
     def _fail(self, path: str, job: Object, pods: list[Object]) -> None:
         """The Job has failed for good."""

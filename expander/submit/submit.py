@@ -32,6 +32,7 @@ from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.delivery import KEPT, Delivery, Finished, Outcome, body_of, end_of
 from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
+from expander.submit.index_jobs import IndexJobs
 from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file
 from expander.submit.options import SubmitOptions
 from expander.submit.policy_retries import PolicyRetries
@@ -175,10 +176,13 @@ class Submitter:
             window = ActiveWindow(options.max_active, self._job_finished, self._is_behind)
         self.workers = Workers(self._transport, options, window, self._replacing)
         self._api = self._client(self._retry)
+        builder = RequestBuilder(self._transport.namespace, options.group_label)
+        self._index_jobs = IndexJobs(self._api, self.workers, builder)
         self.retries: PolicyRetries | None = None
         if policy is not None:
-            builder = RequestBuilder(self._transport.namespace, options.group_label)
-            self.retries = PolicyRetries(policy, self._api, self.workers, builder, self._collect, say)
+            self.retries = PolicyRetries(
+                policy, self._api, self.workers, builder, self._index_jobs, self._collect, say
+            )
         self.watchers = Watchers(
             self.workers, self._transport, self._api, options.group_label, say, self.retries
         )
@@ -398,7 +402,14 @@ class Submitter:
         outcomes = self.workers.take(wait)
         for outcome in outcomes:
             self._record(outcome)
-        return [each for each in outcomes if self.retries is None or not self.retries.settled(each)]
+            if outcome.found is not None and not self._options.is_server_dry_run:
+                self._index_jobs.rerun(outcome)
+        found = [each for each in outcomes if self.retries is None or not self.retries.settled(each)]
+        for outcome in outcomes:
+            path = self._index_jobs.settled(outcome)
+            if path is not None and self.retries is not None:
+                self.retries.look(path)
+        return found
 
     def _record(self, outcome: Outcome) -> None:
         prepared, name = outcome.prepared, outcome.result.outcome

@@ -111,7 +111,15 @@ class JobHandler:
 
     fields = ""
 
-    def __init__(self, scope: Scope, group_label: str, window: ActiveWindow, workers: Workers) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        group_label: str,
+        window: ActiveWindow,
+        workers: Workers,
+        retries: PolicyRetries | None,
+    ) -> None:
+        self._retries = retries
         self.path = f"/apis/batch/v1/namespaces/{scope.namespace}/jobs"
         self.selector = f"{group_label}={scope.group}" if scope.group else ""
         self._scope = scope
@@ -125,6 +133,8 @@ class JobHandler:
     def page(self, objects: Sequence[Object]) -> None:
         with self._workers.lock:
             self._window.page(self._scope, objects)
+            for each in objects:
+                self._observe(each)
 
     def end(self) -> None:
         with self._workers.lock:
@@ -135,9 +145,15 @@ class JobHandler:
         with self._workers.lock:
             was_full = self._window.is_full
             self._window.changed(self._scope, kind, found)
+            if kind != "DELETED":
+                self._observe(found)
             has_news = (was_full and not self._window.is_full) or not self._window.own
         if has_news:
             self._workers.wake()
+
+    def _observe(self, job: Object) -> None:
+        if self._retries is not None:
+            self._retries.observe(job)
 
 
 class FailedContainerHandler:
@@ -291,7 +307,7 @@ class Watchers:
         scope, window = scope_of(item), self._workers.window
         if window is not None and scope not in self._scopes:
             self._scopes.add(scope)
-            jobs = JobHandler(scope, self._group_label, window, self._workers)
+            jobs = JobHandler(scope, self._group_label, window, self._workers, self._retries)
             self._follow(jobs, list_objects(self._api, jobs), self._lost_window)
             if self._retries is not None:
                 self._watch_pods(FailedContainerHandler(scope, self._group_label, self._retries))

@@ -317,14 +317,18 @@ def test_another_attempt_says_so_and_keeps_the_digest() -> None:
     assert answer(task, 201, kept(task.prepared)) == Finished("created", "Rerun")
 
 
-def test_completed_indexes_are_not_run_again_without_a_word() -> None:
+def test_an_indexed_job_with_complete_indexes_stays_and_is_handed_on() -> None:
     spec = {"completionMode": "Indexed", "completions": 3}
     old = prepared()
     tree = json.loads(old.body)
     tree["spec"] = {**tree["spec"], **spec}
     some = replace(old, body=json.dumps(tree).encode())
     state = {**FAILED, "completedIndexes": "0,2"}
-    assert taken(Delivery(prepared(image="new")), some, state).reason == "IndexesComplete"
+    task = Delivery(prepared(image="new"))
+    assert taken(task, some, state) == Finished("unchanged", "IndexesRerun")
+    assert task.found is not None
+    assert taken(Delivery(prepared()), some, state) == Finished("unchanged")
+    assert taken(Delivery(prepared()), some, state, rerun="failed").reason == "IndexesRerun"
     assert taken(Delivery(prepared(image="new")), some, state, rerun="all") == Continue()
 
 

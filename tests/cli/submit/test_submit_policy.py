@@ -19,7 +19,7 @@ from tests.cli.cluster import (
     to_be_killed,
     until,
 )
-from tests.cli.program import Answer
+from tests.cli.program import Answer, run
 from tests.local.apiserver.serving import Server
 
 ITEMS = size("EXPANDER_ESCALATION_ITEMS", 20)
@@ -58,8 +58,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A cluster that loses responses; each test has a group of its own in it."""
-    with cluster(tmp_path_factory.mktemp("policy"), "--inject", "lost=0.1") as server:
+    """A cluster; each test has a group of its own in it."""
+    with cluster(tmp_path_factory.mktemp("policy")) as server:
         yield server
 
 
@@ -113,14 +113,15 @@ def test_every_item_completes_with_no_more_attempts_than_it_needs(served: Server
     assert sorted(path.parent.name for path in kept) == ["attempt-1", "attempt-2"]
 
 
-def test_kills_at_any_moment_lose_and_double_no_attempt(served: Server, folder: Path) -> None:
+def test_kills_at_any_moment_lose_and_double_no_attempt(folder: Path) -> None:
     path = template(folder, "killed", HUNGRY)
     arguments = [path, "-i", f"1-{ITEMS}", "--on-oom", "x2", "--max-active", "4"]
-    for part in (1, 2, 3):
-        with to_be_killed(folder, served, *arguments):
-            enough = ITEMS * part // 4 + random.randint(0, 3)
-            until(lambda enough=enough: sum(tries(folder).values()) >= enough)  # type: ignore[misc]
-    answer = submitted(folder, served, "--resume", "--group", "killed")
+    with cluster(folder, "--inject", "lost=0.1") as server:
+        for part in (1, 2, 3):
+            with to_be_killed(folder, server, *arguments):
+                enough = ITEMS * part // 4 + random.randint(0, 3)
+                until(lambda enough=enough: sum(tries(folder).values()) >= enough)  # type: ignore[misc]
+        answer = submitted(folder, server, "--resume", "--group", "killed")
     assert answer.code == 0, answer.err
     assert tries(folder) == needed(ITEMS)
     assert summary(answer)["jobs"] == {"complete": ITEMS, "failed": 0}
@@ -159,3 +160,44 @@ def test_an_interrupted_submission_is_resumed_with_its_policy(served: Server, fo
     answer = submitted(folder, served, "--resume", "--group", "stopped")
     assert answer.code == 1
     assert tries(folder) == {1: 2}
+
+
+def test_failed_indexes_are_split_off_and_a_kill_loses_and_doubles_none(served: Server, folder: Path) -> None:
+    path = template(folder, "indexed", HUNGRY)
+    arguments = [path, "-i", f"1-{ITEMS}", "--as", "indexed", "--on-oom", "x2"]
+    with to_be_killed(folder, served, *arguments):
+        until(lambda: max(tries(folder).values(), default=0) > 1)
+    answer = submitted(folder, served, *arguments)
+    assert answer.code == 0, answer.err
+    assert tries(folder) == needed(ITEMS)
+    assert summary(answer)["jobs"] == {"complete": 1 + ITEMS // 5, "failed": 0}
+    assert of(served, "indexed").keys() == {f"indexed-{n - 1}" for n in range(5, ITEMS + 1, 5)}
+    where = ["--group", "indexed", "--kubeconfig", str(served.kubeconfig)]
+    table = run("results", *where).out
+    assert (table.count(" Complete "), table.count(" Skipped ")) == (ITEMS, ITEMS // 5)
+
+
+def test_rerun_runs_the_indexes_that_an_indexed_job_still_owes(served: Server, folder: Path) -> None:
+    script = "echo $ITEM >> {folder}/tries; grep -qx $ITEM {folder}/good"
+    path = template(folder, "owed", script)
+    (folder / "good").write_text("1\n2\n")
+    arguments = [path, "-i", "1-4", "--as", "indexed"]
+    submitted(folder, served, *arguments)
+
+    def ended() -> list[str]:
+        """The Jobs of the group, once all have ended."""
+        found = [each for each in jobs(served) if each["metadata"]["name"].startswith("owed")]
+        ends = [(each.get("status") or {}).get("conditions") for each in found]
+        return [] if None in ends else [each["metadata"]["name"] for each in found]
+
+    until(lambda: ended() == ["owed"])
+    assert summary(submitted(folder, served, *arguments))["summary"] == {"unchanged": 2}
+    (folder / "good").write_text("1\n2\n3\n")
+    answer = submitted(folder, served, *arguments, "--rerun", "failed")
+    assert summary(answer)["summary"] == {"created": 2, "unchanged": 2}
+    until(lambda: ended() == ["owed", "owed-2", "owed-3"])
+    assert tries(folder) == {1: 1, 2: 1, 3: 2, 4: 2}
+    (folder / "good").write_text("4\n")
+    answer = submitted(folder, served, *arguments, "--rerun", "failed")
+    assert summary(answer)["summary"] == {"created": 1, "unchanged": 3}
+    until(lambda: tries(folder) == {1: 1, 2: 1, 3: 2, 4: 3})
