@@ -124,6 +124,7 @@ class BatchRequest:
         Raises InputError with all that is wrong with the template, UsageError as `manifests` does.
         """
         from expander.items.keys import KeyChoice
+        from expander.items.load import PickedItems
         from expander.items.source import usable
         from expander.render.compile import Rules
 
@@ -144,7 +145,10 @@ class BatchRequest:
         if self.key is not None and self.items is None:
             raise UsageError("--key is for items with columns, and there are no items")
         key = KeyChoice(self.key)
-        items = None if self.items is None else key.read(usable(self.items, lambda error: made.refuse(error)))
+        items = None
+        if self.items is not None:
+            whole = self.items.ahead if isinstance(self.items, PickedItems) else None
+            items = key.read(usable(self.items, lambda error: made.refuse(error)), whole)
         shell = "allow" if self.allow_shell else self.shell
         rules = Rules(self.edits(), shell, self.envsubst, key)
         compiled = file.compile(rules, self.engine, self.values, self.overrides)

@@ -8,7 +8,7 @@ unless the annotation `expander/key` beside the item names others.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -54,8 +54,16 @@ class KeyChoice:
         self.annotation: str | None = None
         self.notes: list[str] = []
 
-    def read(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The same items. Raises UsageError when they have no column of the wanted name."""
+    def read(self, items: Iterable[Item], whole: Callable[[int], list[Item]] | None = None) -> Iterator[Item]:
+        """The same items. Raises UsageError when they have no column of the wanted name.
+
+        ``whole`` gives the first items of the batch of which these are a part: it has the key of all.
+        """
+        if whole is not None and self._wanted is None:
+            first = whole(READ_AHEAD)
+            self._choose([item.columns for item in first if item.columns is not None], first)
+            yield from items
+            return
         stream = iter(items)
         ahead: list[Item] = []
         failure: Exception | None = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO, Literal, TypeAlias
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import UsageError, suggest
+from expander.base.errors import ExpanderError, UsageError, suggest
 from expander.base.regex import regex
 from expander.items.combine import COMBINATIONS
 from expander.items.formats.registry import STDIN
@@ -91,7 +91,7 @@ def items(
     if spec.unique:
         stream = _unique(stream, on_dropped)
     if spec.exclude or spec.unique or spec.slice is not None or spec.limit is not None:
-        stream = _part(stream, part, spec.limit)
+        return PickedItems(stream, part, spec.limit)
     return stream
 
 
@@ -154,10 +154,45 @@ def _unique(stream: Stream, on_dropped: Callable[[int], None] | None) -> Stream:
         on_dropped(dropped)
 
 
-def _part(stream: Stream, part: slice, limit: int | None) -> Stream:
-    """The items of the slice, at most ``limit``, numbered anew; nothing behind the last one is read."""
-    with closing(stream):
-        picked = islice(stream, part.start, part.stop, part.step)
-        for number, item in enumerate(islice(picked, limit), 1):
-            item.number = number
-            yield item
+class PickedItems(Iterator[Item]):
+    """The items of ``part``, at most ``limit``, numbered anew; nothing behind the last one is read."""
+
+    def __init__(self, stream: Stream, part: slice, limit: int | None) -> None:
+        self._stream = stream
+        self._ahead: list[Item] = []
+        self._failure: ExpanderError | None = None
+        self._items = self._picked(part, limit)
+
+    def ahead(self, count: int) -> list[Item]:
+        """The first ``count`` items, also those that are not picked, or the first one if it has no columns.
+
+        To be called before any is taken. An error among them is raised in its place, if that is picked.
+        """
+        try:
+            for item in islice(self._stream, count):
+                self._ahead.append(item)
+                if item.columns is None and item.problem is None:
+                    break
+        except ExpanderError as error:
+            self._failure = error
+        return [item for item in self._ahead if item.problem is None]
+
+    def _picked(self, part: slice, limit: int | None) -> Stream:
+        with closing(self._stream):
+            picked = islice(chain(self._ahead, self._behind()), part.start, part.stop, part.step)
+            for number, item in enumerate(islice(picked, limit), 1):
+                item.number = number
+                yield item
+
+    def _behind(self) -> Stream:
+        if self._failure is not None:
+            raise self._failure
+        yield from self._stream
+
+    def close(self) -> None:
+        """Close the files."""
+        self._items.close()
+        self._stream.close()
+
+    def __next__(self) -> Item:
+        return next(self._items)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from itertools import count, islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import expander
-from expander.base.errors import UsageError
+from expander.base.errors import InputError, UsageError
+from expander.batch.request import BatchRequest
+from expander.items import ItemSpec, items
 from expander.items.item import Item
 from expander.items.keys import READ_AHEAD, KeyChoice, item_key
 from expander.render.template_file import TemplateFile
@@ -66,6 +69,34 @@ def test_a_wanted_column_must_be_there() -> None:
         chosen({"frames": 1, "b": 1}, wanted="frame")
     with pytest.raises(UsageError, match="these are plain values"):
         chosen("a", wanted="b")
+
+
+@pytest.mark.parametrize(
+    "part", [{"limit": 1}, {"limit": 2}, {"slice": "1:3"}, {"slice": "0::2", "limit": 9}, {}]
+)
+def test_a_part_of_the_items_has_the_key_of_all(part: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "runs.csv").write_text("lr,seed,name\n0.1,1,a\n0.2,2,b\n0.1,1,c\n")
+    found = items(ItemSpec(sources=(str(tmp_path / "runs.csv"),), **part))
+    template = TemplateFile.of(JOB.replace("$ITEM", "${ITEM.name}"))
+    made = BatchRequest(batch=template, items=found).manifests(print)
+    assert {each.tree["metadata"]["annotations"]["expander/key"] for each in made} == {"name"}
+
+
+def test_an_error_in_the_items_is_raised_in_its_place_and_only_if_it_is_reached(tmp_path: Path) -> None:
+    (tmp_path / "runs.jsonl").write_text('{"w":1,"n":"a"}\n{"w":1,"n":"b"}\n{"w":1,"n":"c"}\n{broken\n')
+
+    template = TemplateFile.of(JOB.replace("$ITEM", "${ITEM.n}"))
+
+    def made(limit: int) -> Iterator[str | None]:
+        found = items(ItemSpec(sources=(str(tmp_path / "runs.jsonl"),), limit=limit))
+        jobs = BatchRequest(batch=template, items=found).manifests(print)
+        return (each.tree["metadata"]["annotations"]["expander/key"] for each in jobs)
+
+    assert [*made(3)] == ["n", "n", "n"]
+    stream = made(4)
+    assert [*islice(stream, 3)] == ["n", "n", "n"]
+    with pytest.raises(InputError, match=r"runs\.jsonl:4"):
+        next(stream)
 
 
 def test_an_endless_stream_is_decided_on_its_beginning_and_that_is_said() -> None:
