@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,35 @@ def make_private(folder: str | Path) -> None:
         each.chmod(0o700)
     if not missing:
         Path(folder).chmod(0o700)
+
+
+def make_own(folder: Path, mark: str) -> None:
+    """Make a state folder, or close one that is there to others, whatever the umask is.
+
+    One without ``mark`` in it that holds other things keeps its mode. Raises PermissionError when it is
+    somebody else's, or keeps a mode by which others may write to it: they could put files of theirs in place
+    of those in it.
+    """
+    if not folder.is_dir():
+        make_private(folder)
+        return
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "it belongs to another user")
+    if found.st_mode & 0o066 and ((folder / mark).exists() or not any(folder.iterdir())):
+        folder.chmod(0o700)
+    elif found.st_mode & 0o022:
+        raise PermissionError(errno.EPERM, "others may write to it")
+
+
+def open_private(path: str | Path, flags: int) -> int:
+    """Open a log to write to, made for this user only, whatever the umask is; a link is not followed.
+
+    ``flags`` beyond those: O_TRUNC or O_APPEND.
+    """
+    descriptor = os.open(path, flags | os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def make_readable(folder: str | Path) -> None:

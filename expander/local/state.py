@@ -10,10 +10,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from expander.base.errors import ExpanderError
-from expander.base.state_dir import make_private
+from expander.base.state_dir import make_own, make_private
 from expander.local.store.database import open_database, reading
+
+DATABASE: Final = "state.db"
 
 
 class StateFolder:
@@ -23,22 +26,23 @@ class StateFolder:
         self.folder = folder
         self.runs = folder / "runs"
         try:
+            make_own(folder, DATABASE)
             make_private(self.runs)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.close(os.open(folder / "state.db", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            os.chmod(folder / "state.db", 0o600)
+            os.close(os.open(folder / DATABASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.chmod(folder / DATABASE, 0o600)
         except OSError as error:
             raise ExpanderError(f"the state folder {folder} cannot be used: {error.strerror}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(self._lock, 20, 0).decode() or "unknown"
+            holder = os.pread(self._lock, 20, 0).decode(errors="replace") or "unknown"
             os.close(self._lock)
             raise _in_use(folder, holder) from error
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, str(os.getpid()).encode(), 0)
         try:
-            self.database = open_database(folder / "state.db")
+            self.database = open_database(folder / DATABASE)
         except ExpanderError:
             os.close(self._lock)
             raise
@@ -50,7 +54,7 @@ class StateFolder:
         Raises StateUnreadable when it is damaged.
         """
         try:
-            with reading(self.folder / "state.db"):
+            with reading(self.folder / DATABASE):
                 yield
         except BaseException:
             self.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ExpanderError
-from expander.base.state_dir import state_folder
+from expander.base.state_dir import make_own, open_private, state_folder
 
 if TYPE_CHECKING:
     from expander.local.apiserver.server_lock import ServerRecord
@@ -87,13 +87,18 @@ def run_server(
 def detach(folder: Path, command: Sequence[str]) -> ServerRecord:
     """Start ``command``, a server with this state folder, as a process of its own, and wait until it answers.
 
-    Raises ExpanderError with its error when it exits instead.
+    Raises ExpanderError with its error when it exits instead, or when the folder cannot be private.
     """
     from expander.local.apiserver.server_lock import running_server
+    from expander.local.state import DATABASE
 
-    folder.mkdir(parents=True, exist_ok=True)
     log = folder / LOG_FILE
-    with open(log, "wb") as errors:
+    try:
+        make_own(folder, DATABASE)
+        descriptor = open_private(log, os.O_TRUNC)
+    except OSError as error:
+        raise ExpanderError(f"the state folder {folder} cannot be used: {error.strerror}") from error
+    with open(descriptor, "wb") as errors:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -46,6 +46,18 @@ def test_a_detached_server_says_where_it_is_and_how_to_use_it(state: Path, kubec
     assert "namespace/default" in names(kubectl, state / "kubeconfig")
 
 
+def test_nothing_of_a_detached_server_is_open_to_others(state: Path) -> None:
+    before = os.umask(0)
+    try:
+        start(state)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    files = [path for path in state.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"server.log", "supervisor.log", "token", "state.db-wal"}
+    assert [path for path in files if stat.S_IMODE(path.stat().st_mode) != 0o600] == []
+
+
 def test_a_shell_evaluates_what_a_detached_server_prints(state: Path, kubectl: str) -> None:
     serve = f"{EXPANDER} serve --state {state} --runtime process --detach"
     for _ in ("it is started", "it is running already"):

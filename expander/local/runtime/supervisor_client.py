@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from expander.base.errors import OutputError
-from expander.base.state_dir import make_private
+from expander.base.state_dir import make_private, open_private
 from expander.local.runtime import process_tree, wire
 from expander.local.runtime.journal import SUFFIX, recover_run
 from expander.local.runtime.process import ProcessRuntime
@@ -71,7 +71,7 @@ class SupervisorClient:
         self.journal = self.folder.resolve() / f"{uuid.uuid4().hex}{SUFFIX}"
         theirs, self._channel = socket.socketpair()
         events, answers = os.pipe()
-        with open(self.folder / _ERROR_LOG, "ab") as complaints:
+        with open(open_private(self.folder / _ERROR_LOG, os.O_APPEND), "ab") as complaints:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _CODE]
                 + [str(part) for part in (root, self.journal, theirs.fileno(), answers, os.getpid())],
