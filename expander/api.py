@@ -141,6 +141,7 @@ def run(
     memory: int | None = None,
     backoff_base: float = 10.0,
     images: Mapping[str, Path | str] | None = None,
+    image_commands: Mapping[str, str] | None = None,
     claims: Mapping[str, Path] | None = None,
     env: Mapping[str, str] | None = None,
     grace: float | None = None,
@@ -187,7 +188,8 @@ def run(
     place = _Place.of(first, request, state, fresh)
     if dry_run:
         return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
-    files = {"runtime": runtime, "images": images, "claims": claims, "variables": env, "stop_grace": grace}
+    files: dict[str, Any] = {"runtime": runtime, "variables": env, "stop_grace": grace}
+    files |= {"images": images, "image_commands": image_commands, "claims": claims}
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
     again = _Again(parse_rerun(rerun), Escalation.parse(on_oom, on_timeout, on_exit))
     return _run_in(place, chain([first], manifests), {**limits, **files}, when, again, errors, note)

@@ -27,6 +27,7 @@ SECTIONS: Final = {
     "Command (-- CMD)": (
         "image",
         "images",
+        "image_commands",
         "env",
         "requests",
         "limits",

@@ -25,13 +25,14 @@ from expander.kube.time import api_time, precise_time
 from expander.local import recovery
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
-from expander.local.kubelet.kubelet import Kubelet, PodChange
+from expander.local.kubelet.image_commands import ImageCommands
+from expander.local.kubelet.kubelet import Kubelet, PodChange, unknown_command
 from expander.local.kubelet.node import Node, image_pull_error
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
 from expander.local.machine import available_cpus, available_memory
 from expander.local.runtime.runtime import Exit, Runtime, Started
-from expander.local.runtime.select import provides_image, select_runtime
+from expander.local.runtime.select import fetches_images, provides_image, select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient
 from expander.local.scheduler import MAX_PODS, Scheduler
 from expander.local.state import StateFolder
@@ -59,7 +60,8 @@ class Executor(ApiOperations):
     to a core, but for those that others may wait for (with a subdomain, of a Service or a gang); ``shared``
     has no such limit, and times of whole seconds. ``backoff_base`` (seconds) is the first wait of the Job
     controller after a failed pod and of the kubelet after a failed container. ``images`` maps image names to
-    folders, ``claims`` the names of PersistentVolumeClaims to folders, ``variables`` go to every container.
+    folders, ``image_commands`` to command lines, ``claims`` the names of PersistentVolumeClaims to folders;
+    ``variables`` go to every container.
     ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder. ``history`` is how
     many changes are kept for watches. ``shared`` makes it a cluster with namespaces, quotas and a node object
     (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that `stop` gives a pod. With
@@ -83,6 +85,7 @@ class Executor(ApiOperations):
         memory: int | None = None,
         backoff_base: float = 10.0,
         images: Mapping[str, Path | str] | None = None,
+        image_commands: Mapping[str, str] | None = None,
         claims: Mapping[str, Path] | None = None,
         variables: Mapping[str, str] | None = None,
         keep_volumes: bool = False,
@@ -127,6 +130,7 @@ class Executor(ApiOperations):
                 backoff_base=backoff_base,
                 keep_volumes=keep_volumes,
                 image_pull_error=partial(_pull_error, chosen),
+                image_command=unknown_command if fetches_images(chosen) else ImageCommands(image_commands),
                 stamp=api_time if shared else precise_time,
             )
 

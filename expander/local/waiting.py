@@ -243,7 +243,7 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r'pulling image "([^"]+)"'), "--image {0}=DIR uses a folder as its files"),
     (
         re.compile(r"no command specified"),
-        "set its command: only --runtime podman or docker know the image's",
+        "set its command, or use --image-command NAME=CMD",
     ),
 )
 

@@ -48,6 +48,14 @@ executor_options = all_of(
         help="How to run containers.",
     ),
     click.option(
+        "--image-command",
+        "image_commands",
+        multiple=True,
+        type=KeyValue("value"),
+        metavar="NAME=CMD",
+        help="The command line of the image NAME, for containers without a command.",
+    ),
+    click.option(
         "--claim",
         "claims",
         multiple=True,
@@ -93,6 +101,7 @@ def executor_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
         "stop_grace": flags["grace"],
         "variables": unique(flags["variables"], "--env"),
         "images": unique(flags["images"], "--image"),
+        "image_commands": unique(flags["image_commands"], "--image-command"),
         "claims": {name: Path(path) for name, path in unique(flags["claims"], "--claim").items()},
     }
 
@@ -101,6 +110,7 @@ LOCAL_ONLY: Final = (
     "jobs",
     "runtime",
     "images",
+    "image_commands",
     "claims",
     "variables",
     "cpus",

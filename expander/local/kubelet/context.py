@@ -9,6 +9,7 @@ from typing import Protocol
 from expander.base.dataclass import dataclass
 from expander.kube.time import api_time
 from expander.local.kubelet.container import Container
+from expander.local.kubelet.image_commands import ImageCommand
 from expander.local.kubelet.network import HostsFiles
 from expander.local.kubelet.node import Node
 from expander.local.kubelet.pod_files import MessageFiles, PodFolders, WorkFolders
@@ -34,8 +35,9 @@ class KubeletContext:
     commands in them and attach to them. ``variables`` go to every container.
 
     ``backoff_base`` is the first crash back-off in seconds. ``image_pull_error`` says why an image cannot be
-    pulled, or None. ``launched`` maps the key of a launch that has not ended to the pod's uid and what it is
-    of: a container, or a command of a probe or hook. ``stamp`` writes the times of containers.
+    pulled, or None; ``image_command`` what it runs where the runtime does not know. ``launched`` maps the key
+    of a launch that has not ended to the pod's uid and what it is of: a container, or a command of a probe or
+    hook. ``stamp`` writes the times of containers.
     """
 
     processes: Processes
@@ -50,5 +52,6 @@ class KubeletContext:
     isolates: bool
     attachable: bool
     image_pull_error: Callable[[str], str | None]
+    image_command: Callable[[str], ImageCommand | None]
     stamp: Callable[[float], str] = api_time
     launched: dict[str, tuple[str, Container | ExecAttempt]] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from expander.local.kubelet import node
 from expander.local.kubelet.container import State
 from expander.local.kubelet.context import KubeletContext, RuntimeService, runtime_isolates
 from expander.local.kubelet.env import Lookup
+from expander.local.kubelet.image_commands import ImageCommand
 from expander.local.kubelet.network import Addresses, HostsFiles, Services
 from expander.local.kubelet.node import Node, NodeInfo
 from expander.local.kubelet.pod import Pod, PodEvent
@@ -62,6 +63,11 @@ def no_services(namespace: str) -> Iterable[Mapping[str, Any]]:
     return ()
 
 
+def unknown_command(image: str) -> ImageCommand | None:
+    """An image whose command nobody knows, or only the runtime."""
+    return None
+
+
 class Kubelet:
     """Runs pods on ``supervisor``; their files are below ``folder``.
 
@@ -70,8 +76,9 @@ class Kubelet:
     every container, below the pod's own; ``isolates`` says whether the supervisor's runtime gives
     containers mounts and names of their own (None: what the runtime itself says); ``attachable``: the
     ``stdin`` and ``tty`` of containers count, since there are clients that attach;
-    ``image_pull_error`` says why an image cannot be pulled. ``backoff_base`` is the first crash
-    back-off in seconds. ``keep_volumes``: what pods had in their volumes stays after their end.
+    ``image_pull_error`` says why an image cannot be pulled, ``image_command`` what it runs.
+    ``backoff_base`` is the first crash back-off in seconds. ``keep_volumes``: what pods had in their volumes
+    stays after their end.
     """
 
     def __init__(
@@ -89,6 +96,7 @@ class Kubelet:
         backoff_base: float = 10.0,
         status_delay: float = STATUS_DELAY_SECONDS,
         image_pull_error: Callable[[str], str | None] = node.image_pull_error,
+        image_command: Callable[[str], ImageCommand | None] = unknown_command,
         keep_volumes: bool = False,
         stamp: Callable[[float], str] = api_time,
     ) -> None:
@@ -108,6 +116,7 @@ class Kubelet:
             isolates=runtime_isolates(supervisor) if isolates is None else isolates,
             attachable=attachable,
             image_pull_error=image_pull_error,
+            image_command=image_command,
             stamp=stamp,
         )
         self._workers: dict[str, PodWorker] = {}

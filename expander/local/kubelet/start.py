@@ -31,6 +31,8 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
     _refuse_root(pod, name, security)
     own = environment(pod.obj, spec, context.sources.lookup, pod.node_info)
     argv = [expand(word, own) for word in (*(spec.get("command") or ()), *(spec.get("args") or ()))]
+    if not spec.get("command") and (of_image := context.image_command(spec.get("image", ""))) is not None:
+        argv = [*of_image.entrypoint, *(argv or of_image.arguments)]
     shown = mounts(spec, pod.volumes or {}, own) if spec.get("volumeMounts") else []
     if pod.hosts_file is not None and not any(mount.target == HOSTS for mount in shown):
         shown.append(Mount(pod.hosts_file, HOSTS, read_only=True))

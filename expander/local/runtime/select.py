@@ -50,6 +50,11 @@ def provides_image(runtime: Runtime, image: str) -> bool:
     """Whether the runtime has files for the image, or fetches it and says itself when it cannot."""
     if isinstance(runtime, SandboxRuntime):
         return runtime.images.root(image) is not None
+    return fetches_images(runtime)
+
+
+def fetches_images(runtime: Runtime) -> bool:
+    """Whether the runtime has real images, and so knows what they run."""
     return isinstance(runtime, EngineRuntime)
 
 

@@ -247,3 +247,21 @@ def test_one_ctrl_c_ends_a_run_in_which_everything_waits_for_what_is_missing() -
         "Interrupted, 2 Jobs left. Run the same command to resume.\n"
     )
     assert "waiting for" not in told
+
+
+def test_a_container_without_a_command_runs_that_of_its_image() -> None:
+    name = template("unused")
+    lines = Path(name).read_text().splitlines()
+    Path(name).write_text("\n".join(line for line in lines if "command:" not in line) + "\n")
+    words = [
+        EXPANDER,
+        "run",
+        "--runtime",
+        "process",
+        name,
+        "a",
+        "--image-command",
+        "busybox=echo of the image",
+    ]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "[a] of the image\n")

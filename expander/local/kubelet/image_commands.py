@@ -1,0 +1,67 @@
+"""What well-known images run when a container has no command, done with this machine's programs.
+
+Without a container engine nobody knows an image's own command. Those that the documentation's pages count on
+are here, by the last part of the image's name, as their Dockerfiles have them; others are given by the user.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class ImageCommand(NamedTuple):
+    """ENTRYPOINT and CMD of an image: a container's own args take the place of ``arguments``."""
+
+    entrypoint: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+
+
+_RABBITMQ: Final = """\
+home=$(mktemp -d /tmp/rabbitmq.XXXXXX)
+export HOME="$home" RABBITMQ_MNESIA_BASE="$home" RABBITMQ_LOG_BASE="$home" RABBITMQ_LOGS=-
+export RABBITMQ_ENABLED_PLUGINS_FILE="$home/plugins" RABBITMQ_GENERATED_CONFIG_DIR="$home"
+export RABBITMQ_PID_FILE="$home/pid" RABBITMQ_CONFIG_FILE="$home/rabbitmq"
+export RABBITMQ_NODENAME="rabbit-${home##*.}@localhost"
+export RABBITMQ_DIST_PORT=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
+export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
+printf 'loopback_users.guest = false\\n' > "$home/rabbitmq.conf"
+server=/usr/lib/rabbitmq/bin/rabbitmq-server
+[ -x "$server" ] || server=rabbitmq-server
+exec "$server" "$@"
+"""
+"""RabbitMQ with its files in a folder of its own; guests may come from other pods, as with the image."""
+
+_SLEEP: Final = ("sleep", "infinity")
+WELL_KNOWN: Final[Mapping[str, ImageCommand]] = {
+    "alpine": ImageCommand((), ("/bin/sh",)),
+    "bash": ImageCommand((), ("bash",)),
+    "busybox": ImageCommand((), ("sh",)),
+    "debian": ImageCommand((), ("bash",)),
+    "nginx": ImageCommand((), ("nginx", "-g", "daemon off;")),
+    "pause": ImageCommand(_SLEEP),
+    "python": ImageCommand((), ("python3",)),
+    "rabbitmq": ImageCommand(("sh", "-c", _RABBITMQ, "rabbitmq")),
+    "redis": ImageCommand((), ("redis-server", "--protected-mode", "no", "--save", "", "--dir", "/tmp")),
+    "ubuntu": ImageCommand((), ("bash",)),
+}
+
+
+class ImageCommands:
+    """The commands of images; ``own`` are command lines by image name, which go before the well-known."""
+
+    def __init__(self, own: Mapping[str, str] | None = None) -> None:
+        lines = (own or {}).items()
+        self._own = {name: ImageCommand((), tuple(shlex.split(line))) for name, line in lines}
+
+    def __call__(self, image: str) -> ImageCommand | None:
+        """The command of an image, whose name may have registry, tag and digest; None if it is not known."""
+        bare = image.partition("@")[0]
+        folder, slash, last = bare.rpartition("/")
+        untagged = f"{folder}{slash}{last.partition(':')[0]}"
+        name = untagged.rpartition("/")[2]
+        for known in (image, bare, untagged, name):
+            if known in self._own:
+                return self._own[known]
+        return WELL_KNOWN.get(name)
