@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import ExpanderError
 from expander.kube.gofmt import quoted
 from expander.local.kubelet.kubelet import Kubelet
 from expander.local.kubelet.start import exec_config, with_term
@@ -28,7 +27,7 @@ class StreamOptions:
     tty: bool = False
 
 
-class StreamError(ExpanderError):
+class StreamError(Exception):
     """Streams cannot be opened; the message is that of a kubelet or a container runtime."""
 
 
