@@ -33,6 +33,7 @@ Examples:
   expander results --group night --failed -o jsonl
   expander results --group night 'frame-1*' --columns scene,camera
   expander results --group night -o csv --column output > outputs.csv
+  expander results --group night --attempts
   expander results --group search --columns lr,batch --sort-by -output
   expander results --group night --local -o joblog > joblog.tsv
 
@@ -55,6 +56,7 @@ FORMAT_NAMES: Final = (*TABLES, "csv", "json", "jsonl", "joblog")
 @click.argument("names", metavar="[KEY]...", nargs=-1)
 @group_options
 @click.option("--failed", is_flag=True, help="Only failed items.")
+@click.option("--attempts", is_flag=True, help="A line for each attempt at an item, earlier ones too.")
 @click.option(
     "-o",
     "--output",
@@ -106,6 +108,8 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
         raise UsageError("-o takes at most one format and one folder")
     if flags["follow"] and not folders:
         raise UsageError("--follow requires -o DIR")
+    if flags["attempts"] and (folders or flags["columns"]):
+        raise UsageError(f"--attempts cannot be used with {'a folder' if folders else '--column'}")
     kind = kinds[0] if kinds else "table"
     if flags["shown"] is not None and kind not in TABLES:
         raise UsageError(f"--columns is for tables; -o {kind} has all columns")
@@ -171,6 +175,7 @@ def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
 
 def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
     """The rows of the group as it is now that are asked for, with the columns asked for."""
+    from expander.group.known.attempts import attempt_rows
     from expander.group.known.removed import removed_row
     from expander.group.open import submitted_jobs
     from expander.group.records import records
@@ -179,6 +184,8 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     from expander.run.outcomes import FAILED
 
     everything, rows, found = [], [], []
+    attempts: dict[int, list[Row]] = {}
+    logs = _saved_logs(source, flags) if flags["attempts"] else None
     submitted = submitted_jobs(source, wanted_of(flags))
     names = _selection(source, flags)
     for one in records(source):
@@ -187,6 +194,8 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
         if (flags["failed"] and one.state != FAILED) or (names and not names.matches(one.names)):
             continue
         rows.append(row)
+        if logs is not None:
+            attempts[id(row)] = attempt_rows(one, row, logs)
         if "message" in flags["columns"]:
             row["terminationMessage"] = one.termination
         if "output" in flags["columns"]:  # else no record, with its pods, is kept in memory
@@ -201,8 +210,18 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
         add_outputs(source, found, rows, flags["output_limit"], failed)
     wanted = {id(row) for row in rows}
     shown = [row for row in numbered(everything) if id(row) in wanted]
+    if logs is not None:
+        shown = [{**each, "index": row["index"]} for row in shown for each in attempts[id(row)]]
     shown = sorted_by(shown, flags["sort"])
     return shown + [removed_row(job) for job in removed if not flags["failed"]]
+
+
+def _saved_logs(source: AnySource, flags: dict[str, Any]) -> Path:
+    """The folder of what was saved of earlier attempts."""
+    from expander.group.bookkeeping import retry_folder
+    from expander.group.saved_logs import LOGS_FOLDER
+
+    return retry_folder(source, wanted_of(flags)) / LOGS_FOLDER
 
 
 def _selection(source: Reader, flags: dict[str, Any]) -> NameSelection:

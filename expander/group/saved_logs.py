@@ -1,7 +1,8 @@
 """The logs of Jobs that are replaced, kept by attempt.
 
-``<folder>/<namespace>/<job>/attempt-<n>/`` keeps the old Job with its status as ``job.json`` and each log
-that can still be read as ``<pod>_<container>.log`` (``<pod>_<container>_previous.log``).
+``<folder>/<namespace>/<job>/attempt-<n>/`` keeps the old Job with its status as ``job.json``, its pods as
+``pods.json``, and each log that can still be read as ``<pod>_<container>.log``
+(``<pod>_<container>_previous.log``).
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 JOBS_PER_POD_QUERY: Final = 200
 """Jobs per request for their pods."""
+
+JOB_FILE: Final = "job.json"
+PODS_FILE: Final = "pods.json"
 
 LOGS_FOLDER: Final = "logs"
 """The folder of saved logs, within that of a group's retries."""
@@ -122,16 +126,20 @@ class SubmittedLogs:
 def attempt_folder(folder: Path, job: Object) -> Path:
     """The folder for the saved logs of ``job``."""
     metadata = job["metadata"]
-    return folder.joinpath(
-        file_name(str(metadata["namespace"])), file_name(str(metadata["name"])), f"attempt-{attempt_of(job)}"
-    )
+    return attempt_path(folder, str(metadata["namespace"]), str(metadata["name"]), attempt_of(job))
+
+
+def attempt_path(folder: Path, namespace: str, name: str, attempt: int) -> Path:
+    """The folder for what is saved of an attempt of a Job."""
+    return folder.joinpath(file_name(namespace), file_name(name), f"attempt-{attempt}")
 
 
 def _save(reader: Reader, job: Object, pods: Sequence[Object], folder: Path) -> str | None:
     place = attempt_folder(folder, job)
     try:
         place.mkdir(parents=True, exist_ok=True)
-        (place / "job.json").write_text(json.dumps(job, ensure_ascii=False, indent=1) + "\n")
+        (place / JOB_FILE).write_text(json.dumps(job, ensure_ascii=False, indent=1) + "\n")
+        (place / PODS_FILE).write_text(json.dumps([*pods], ensure_ascii=False, indent=1) + "\n")
         for pod in pods:
             for name, restarts in _containers(pod):
                 _copy(reader, pod, name, False, place)

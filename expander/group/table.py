@@ -44,20 +44,23 @@ TEXT_COLUMNS: Final = {
     "JOB": "name",
     "INDEX": "index",
     "ITEM": "key",
+    "ATTEMPT": "attempt",
     "STATE": "state",
     "STARTED": "started",
     "FINISHED": "finished",
     "SECONDS": "seconds",
     "EXIT": "exitCode",
     "PODS": "attempts",
+    "MEMORY": "memory",
     "NODE": "node",
     "REASON": "reason",
+    "POD": "pod",
     "OUTPUT": "output",
     "TERMINATION": "terminationMessage",
 }
 """The heads of the table for people, and the keys of rows in those columns."""
 _WIDE: Final = ("STARTED", "FINISHED", "NODE")
-_OPTIONAL: Final = ("INDEX", "OUTPUT", "TERMINATION")
+_OPTIONAL: Final = ("INDEX", "ATTEMPT", "MEMORY", "POD", "OUTPUT", "TERMINATION")
 
 ITEM_PREFIX: Final = "item."
 """Before the name of an item's column that is also one of `COLUMNS`, as in CSV."""
@@ -97,8 +100,8 @@ def record_row(record: ItemRecord) -> Row:
         "message": record.message,
         "cause": record.cause,
         "exitCode": record.exit_code,
-        "started": _api_time_or_none(record.started),
-        "finished": _api_time_or_none(record.finished),
+        "started": api_time_or_none(record.started),
+        "finished": api_time_or_none(record.finished),
         "seconds": None if record.seconds is None else round(record.seconds, 3),
         "attempts": record.attempt_count,
         "node": (last.get("spec") or {}).get("nodeName"),
@@ -227,9 +230,11 @@ def as_text(rows: Sequence[Row], columns: Sequence[str] = (), *, wide: bool = Fa
     """
     heads = [head for head in TEXT_COLUMNS if wide or head not in _WIDE]
     several = len({row["namespace"] for row in rows}) > 1
-    parts = len({(row["namespace"], row["name"]) for row in rows}) < len(rows)
+    one_each = {(row["namespace"], row["name"], row.get("attempt")) for row in rows}
+    parts = len(one_each) < len(rows)
     empty = {head for head in _OPTIONAL if all(row.get(TEXT_COLUMNS[head]) is None for row in rows)}
     hidden = empty | ({"NAMESPACE"} if not several else set()) | ({"INDEX"} if not parts else set())
+    hidden |= set() if "ATTEMPT" in empty else {"PODS"}
     heads = [head for head in heads if head not in hidden]
     place = heads.index("ITEM") + 1
     yield [*heads[:place], *(name.upper() for name in columns), *heads[place:]]
@@ -274,7 +279,8 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _api_time_or_none(seconds: float | None) -> str | None:
+def api_time_or_none(seconds: float | None) -> str | None:
+    """A time of a row: as the API writes it, with milliseconds where they are known."""
     return None if seconds is None else precise_time(seconds)
 
 

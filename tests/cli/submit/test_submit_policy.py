@@ -111,6 +111,14 @@ def test_every_item_completes_with_no_more_attempts_than_it_needs(served: Server
     assert len(found) == ITEMS
     kept = folder.glob("state/_retry/more-*/logs/default/more-20/attempt-*/job.json")
     assert sorted(path.parent.name for path in kept) == ["attempt-1", "attempt-2"]
+    where = ["--group", "more", "--kubeconfig", str(served.kubeconfig)]
+    rows = [json.loads(line) for line in run("results", *where, "--attempts", "-o", "jsonl").out.splitlines()]
+    assert len(rows) == sum(needed(ITEMS).values())
+    assert [(row["attempt"], row["reason"], row["memory"]) for row in rows if row["key"] == "20"] == [
+        (1, "OOMKilled", "20Mi"),
+        (2, "OOMKilled", "40Mi"),
+        (3, "", "80Mi"),
+    ]
 
 
 def test_kills_at_any_moment_lose_and_double_no_attempt(folder: Path) -> None:
