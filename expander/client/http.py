@@ -34,6 +34,9 @@ MAX_INTERIM_RESPONSES: Final = 100
 BODY_SECONDS: Final = 300.0
 """The longest time that a body which is read as a whole may take."""
 
+LINE_SECONDS: Final = 60.0
+"""The longest time from the first byte of a line, or of a head, to its last."""
+
 READ_BYTES: Final = 1 << 16
 
 CONNECT_SECONDS: Final = 10.0
@@ -84,7 +87,7 @@ class HttpResponse:
         """The whole body, or about its first ``most`` bytes; decompressed where a proxy compressed it."""
         found: list[bytes] = []
         size = 0
-        deadline = time.monotonic() + BODY_SECONDS
+        self._deadline = time.monotonic() + BODY_SECONDS
         for piece in self.pieces():
             found.append(piece)
             size += len(piece)
@@ -92,8 +95,6 @@ class HttpResponse:
                 break
             if size > MAX_BODY_BYTES:
                 raise MalformedResponse(TOO_LONG)
-            if time.monotonic() > deadline:
-                raise TimeoutError("timed out")
         body = b"".join(found)
         return _gunzip(body) if self.headers.get("content-encoding", "").lower() == "gzip" else body
 
@@ -107,7 +108,7 @@ class HttpResponse:
         else:
             if self._rest:
                 yield self._rest
-            while piece := self._socket.recv(READ_BYTES):
+            while piece := self._some():
                 yield piece
 
     def _read_head(self) -> None:
@@ -130,8 +131,9 @@ class HttpResponse:
         while True:
             size = _number(self._until(b"\r\n", MAX_HEADER_BYTES).partition(b";")[0].strip(), 16)
             if size == 0:
-                while self._until(b"\r\n", MAX_HEADER_BYTES):
-                    pass  # trailers
+                size = MAX_HEADER_BYTES
+                while trailer := self._until(b"\r\n", size):
+                    size -= len(trailer)
                 return
             yield from self._exactly(size)
             if self._until(b"\r\n", MAX_HEADER_BYTES):
@@ -147,23 +149,27 @@ class HttpResponse:
 
     def _until(self, end: bytes, most: int) -> bytes:
         """What comes before ``end``."""
-        found = self._rest
+        found, before = self._rest, self._deadline
         while (at := found.find(end)) < 0:
             if found.startswith(b"\x15\x03"):  # a TLS alert
                 raise MalformedResponse("the server expects HTTPS, and the kubeconfig says http://")
             if len(found) > most:
                 raise MalformedResponse("a header line does not end")
             found += self._receive()
-        self._rest = found[at + len(end) :]
+            self._deadline = min(self._deadline, time.monotonic() + LINE_SECONDS)
+        self._rest, self._deadline = found[at + len(end) :], before
         return found[:at]
 
     def _receive(self) -> bytes:
-        if time.monotonic() > self._deadline:
-            raise TimeoutError("timed out")
-        piece = self._socket.recv(READ_BYTES)
+        piece = self._some()
         if not piece:
             raise MalformedResponse(ENDED_EARLY)
         return piece
+
+    def _some(self) -> bytes:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError("timed out")
+        return self._socket.recv(READ_BYTES)
 
 
 def _number(text: bytes, base: int) -> int:

@@ -20,7 +20,14 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
 from expander.base.log import Log
 from expander.base.regex import regex
-from expander.client.http import ENDED_EARLY, Endpoint, MalformedResponse, RequestEncoder
+from expander.client.http import (
+    ENDED_EARLY,
+    MAX_BODY_BYTES,
+    TOO_LONG,
+    Endpoint,
+    MalformedResponse,
+    RequestEncoder,
+)
 from expander.client.kubeconfig import ClientConfig, client_config, load_context
 from expander.client.proxy import ProxyError
 
@@ -133,10 +140,18 @@ class Transport:
 
     def watch(self, path: str) -> Iterator[bytes]:
         """The lines of a response that stays open, until the server ends it. Raises ConnectionLost."""
-        rest = b""
+        parts: list[bytes] = []
+        size = 0
         for chunk in self.stream(path):
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield from (line for line in lines if line)
+            *lines, rest = chunk.split(b"\n")
+            if lines:
+                lines[0] = b"".join([*parts, lines[0]])
+                parts, size = [], 0
+                yield from (line for line in lines if line)
+            parts.append(rest)
+            size += len(rest)
+            if size > MAX_BODY_BYTES:
+                raise ConnectionLost(TOO_LONG)
 
     def stream(self, path: str, timeout: float = RESPONSE_TIMEOUT_SECONDS) -> Iterator[bytes]:
         """The body of a response in pieces as they arrive, until the server ends it.

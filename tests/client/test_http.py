@@ -147,5 +147,34 @@ def test_a_head_and_a_body_have_to_come_within_a_time(monkeypatch: pytest.Monkey
         with pytest.raises(TimeoutError):
             HttpResponse(ours, "GET", timeout=-1.0)
     monkeypatch.setattr(http, "BODY_SECONDS", -1.0)
-    with pytest.raises(TimeoutError):
-        answer(CHUNKED)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        found = HttpResponse(ours, "GET")
+        theirs.sendall(b"{}")
+        with pytest.raises(TimeoutError):
+            found.read()
+
+
+ENDLESS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+
+
+def test_trailers_come_to_an_end() -> None:
+    with pytest.raises(MalformedResponse, match="does not end"):
+        answer(ENDLESS + b"X: y\r\n" * (1 << 16))
+
+
+@pytest.mark.parametrize("rest", [b"0", b"X", b""], ids=["size", "trailer", "whole"])
+def test_a_line_has_to_come_within_a_time(monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
+    monkeypatch.setattr(http, "LINE_SECONDS", -1.0)
+    start = ENDLESS[:-3] if rest == b"0" else ENDLESS
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(start)
+        found = HttpResponse(ours, "GET")
+        theirs.sendall(rest or b"\r\n")
+        if rest:
+            with pytest.raises(TimeoutError):
+                list(found.pieces())
+        else:
+            assert list(found.pieces()) == [b"{}"]

@@ -14,6 +14,7 @@ import pytest
 
 from expander.base.errors import InputError, Unreachable
 from expander.client import auth_plugins
+from expander.client import transport as module
 from expander.client.client import ApiClient
 from expander.client.retry import Retry
 from expander.client.transport import ConnectionLost, HttpError, Transport
@@ -403,3 +404,14 @@ def test_a_scheme_that_the_server_does_not_speak_is_named(reach: Reach, tmp_path
             ApiClient(transport, Retry(budget=0.1), lambda: False).get("/api")
     (problem,) = caught.value.problems
     assert f"the kubeconfig says {scheme}://" in f"{problem.message} {problem.hint}"
+
+
+def test_lines_of_a_watch_come_whole_and_one_without_an_end_is_no_answer(
+    reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stub(lambda *_: (200, b"\n".join([b"a" * 200_000, b"", b"b", b"c" * 70_000]) + b"\nd")) as server:
+        transport = reach(config(tmp_path, f"http://127.0.0.1:{server.port}", {}))
+        assert [len(line) for line in transport.watch("/x")] == [200_000, 1, 70_000]
+        monkeypatch.setattr(module, "MAX_BODY_BYTES", 100_000)
+        with pytest.raises(ConnectionLost, match="longer than"):
+            list(transport.watch("/x"))
