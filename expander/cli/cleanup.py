@@ -14,7 +14,7 @@ import click
 from expander.base.errors import ExpanderError, StateUnreadable, UsageError
 from expander.base.text import counted
 from expander.cli.help import Page
-from expander.cli.options.group import group_options, last_used, wanted_of
+from expander.cli.options.group import group_options, last_used, opened, wanted_of
 from expander.cli.options.params import Duration, output_option
 from expander.cli.output.progress import Progress, Step
 from expander.cli.output.streams import Output, printable, say
@@ -66,13 +66,12 @@ def command(**flags: Any) -> int:
     """
     from expander.group import cleanup
     from expander.group.local_source import LocalSource
-    from expander.group.open import open_source
 
     _name_group(flags)
     wanted = wanted_of(flags)
     if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
         raise UsageError("an empty selector matches every Job: specify --group NAME or -l SELECTOR")
-    source = open_source(wanted, awaited=True, collected=False)
+    source = opened(wanted, awaited=True, collected=False)
     filters = cleanup.CleanupFilters(flags["finished"], flags["failed"], flags["older_than"])
     try:
         return _clean(source, wanted, filters, flags)

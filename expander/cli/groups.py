@@ -77,6 +77,7 @@ def _local(flags: dict[str, Any], on_error: Callable[[ExpanderError], None]) -> 
 
 def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
     """The groups of the cluster; one that nobody asked for may be missing."""
+    from expander.cli.output.slow_server import tell_when_slow
     from expander.client.client import ApiClient
     from expander.client.retry import Retry
     from expander.client.transport import Transport
@@ -89,6 +90,7 @@ def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
         if asked:
             raise
         return []
+    tell_when_slow(transport)
     client = ApiClient(transport, Retry() if asked else Retry(budget=CLUSTER_SECONDS), lambda: False)
     within = "" if flags["everywhere"] else f"/namespaces/{flags['namespace'] or transport.namespace}"
     try:

@@ -22,7 +22,7 @@ from expander.cli.options.executor import (
     pack,
     refuse_local_options,
 )
-from expander.cli.options.group import group_options, wanted_of
+from expander.cli.options.group import group_options, opened, wanted_of
 from expander.cli.options.params import Duration, KeyValue, max_in_flight_option, output_option, qps_option
 from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
 
@@ -289,7 +289,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     from expander.group.bookkeeping import retry_folder
     from expander.group.known.removed import removed_jobs
     from expander.group.local_source import LocalSource
-    from expander.group.open import nothing_found, open_source, submitted_jobs
+    from expander.group.open import nothing_found, submitted_jobs
     from expander.group.retry_plan import RetrySelection, drop_invalid, plan_retry
     from expander.group.saved_logs import LOGS_FOLDER
     from expander.kube.objects import namespaced_name
@@ -297,7 +297,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     wanted = wanted_of(flags)
     if not wanted.is_local:
         refuse_local_options()
-    source = open_source(wanted)
+    source = opened(wanted)
     folder = retry_folder(source, wanted)
     logs = folder / LOGS_FOLDER if flags["logs"] is None else Path(flags["logs"]).absolute()
     items = tuple(_split(flags["items"])) + names

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.base.errors import ExpanderError, UsageError
+from expander.base.errors import ClusterError, ExpanderError, UsageError
 from expander.base.text import counted
 from expander.cli.interrupts import Interrupts
 from expander.cli.options.batch import (
@@ -189,16 +189,20 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     same_cluster(run, submit.server)
     reading = _Reading(submit)
     progress = Progress(lambda: submit_step(submit, tally, total))
-    with Interrupts(reading.interrupted) as interrupts, progress:
+    with Interrupts(reading.interrupted, reading.ended) as interrupts, progress:
         try:
             with closing(submit.outcomes(reading.through(manifests))) as outcomes:
                 for settled in outcomes:
                     report.show(settled)
         except ExpanderError as error:
-            if tally.counts and not error.silent:
-                report.finish(submit, interrupted=True, unsent=submit.workers.pending)
-                say(f"Stopped early. {_again(submit, flags)}")
-            raise
+            if not (interrupts.seen and isinstance(error, ClusterError)):
+                if tally.counts and not error.silent:
+                    report.finish(submit, interrupted=True, unsent=submit.workers.pending)
+                    say(f"Stopped early. {_again(submit, flags)}")
+                raise
+        except KeyboardInterrupt:
+            if not interrupts.seen:
+                raise
     for folder in logs.folders:
         say(f"earlier logs are in {folder}")
     if submit.group and tally.failed < max(sum(tally.counts.values()), 1):
@@ -283,3 +287,8 @@ class _Reading:
         say("Interrupted: waiting for requests in flight (Ctrl-C again to stop now)")
         if self._waits:
             raise KeyboardInterrupt
+
+    def ended(self) -> None:
+        """Wait for nothing any more."""
+        self._submit.abandon()
+        raise KeyboardInterrupt

@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -35,6 +36,9 @@ PLAIN_HTTP: Final = "the server expects HTTPS, and the kubeconfig says http://"
 
 MAX_FOREIGN_ERRORS: Final = 4
 """Errors in a row without a Status, which no API server wrote, after which they are believed."""
+
+STOP_SECONDS: Final = 0.2
+"""Seconds after which a wait ends when it was stopped."""
 
 MAX_UNAUTHORIZED: Final = 2
 """401 answers to one request after which credentials are not renewed again."""
@@ -67,6 +71,12 @@ class ApiClient:
 
     def send(self, method: str, path: str, body: bytes | None = None, accepts: Check = is_mapping) -> Any:
         """The JSON object that answers a request which is safe to repeat, once one comes that is accepted."""
+        with self._transport.waits.begin() as wait:
+            return self._send(method, path, body, accepts, partial(self._transport.waits.retry, wait))
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, accepts: Check, retrying: Callable[[str], None]
+    ) -> Any:
         first, failures, unauthorized, foreign, attempt = time.monotonic(), 0, 0, 0, 0
         while True:
             attempt += 1
@@ -105,7 +115,10 @@ class ApiClient:
                 attempt=attempt,
                 wait=wait,
             )
-            time.sleep(wait)
+            retrying(why)
+            until = time.monotonic() + wait
+            while (left := until - time.monotonic()) > 0 and not self._stopped():
+                time.sleep(min(left, STOP_SECONDS))
 
     def _hint(self, why: str) -> str | None:
         """What may help where a server closes connections without a response."""

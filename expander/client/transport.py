@@ -30,6 +30,7 @@ from expander.client.http import (
 )
 from expander.client.kubeconfig import ClientConfig, client_config, load_context
 from expander.client.proxy import ProxyError
+from expander.client.waits import Waits
 
 log = Log("client")
 
@@ -83,11 +84,13 @@ class Transport:
 
     ``kubeconfig`` and ``context`` are kubectl's options of those names; without a kubeconfig anywhere the
     service account of this pod is used. ``server`` is the URL without credentials, ``namespace`` that of the
-    context. Raises InputError when no cluster is configured or there are no credentials.
+    context, ``waits`` are the requests under way. Raises InputError when no cluster is configured or there
+    are no credentials.
     """
 
     def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
         self._source = kubeconfig, context
+        self.waits = Waits()
         self._lock = threading.Lock()
         self._thread = threading.local()
         self._encoder = _encoder(*self._source)
@@ -104,6 +107,10 @@ class Transport:
         ``content_type`` is that of ``body``, by default JSON, or a merge patch for PATCH. When credentials
         cannot be renewed the response is a 401.
         """
+        with self.waits.begin():
+            return self._request(method, path, body, content_type)
+
+    def _request(self, method: str, path: str, body: bytes | None, content_type: str | None) -> Response:
         began = time.monotonic()
         encoder = self._current()
         if encoder is None:

@@ -61,7 +61,7 @@ class ClusterCapacity:
         from expander.client.retry import Retry
         from expander.client.transport import Transport
 
-        transport = Transport(kubeconfig, context)
+        self.transport = transport = Transport(kubeconfig, context)
         self.namespace = transport.namespace
         transport.close()  # only a namespace or two are asked: no connection is worth keeping
         self._client = ApiClient(transport, Retry(budget=QUOTA_TIMEOUT_SECONDS), lambda: False)

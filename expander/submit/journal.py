@@ -184,7 +184,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._file)
+        file, self._file = self._file, -1  # a thread that is late writes into no other file
+        os.close(file)
 
 
 def sealed(entry: Mapping[str, Any]) -> bytes:

@@ -170,6 +170,7 @@ class Submitter:
         self._make_collector = collector if options.delete_finished else None
         self._transport = Transport(options.kubeconfig, options.context)
         self._stopped = False
+        self._abandoned = False
         window = None
         policy = options.policy if options.dry_run == "none" else None
         if options.max_active is not None or options.delete_finished or policy is not None:
@@ -196,6 +197,11 @@ class Submitter:
         self.overridden = 0
 
     @property
+    def transport(self) -> Transport:
+        """Sends the requests to the cluster."""
+        return self._transport
+
+    @property
     def server(self) -> str:
         """The URL of the cluster."""
         return self._transport.server
@@ -204,6 +210,11 @@ class Submitter:
         """Send nothing more. Safe in a signal handler."""
         self._stopped = True
         self.workers.stop()
+
+    def abandon(self) -> None:
+        """`stop`, and do not wait for responses: the process ends. Safe in a signal handler."""
+        self._abandoned = True
+        self.stop()
 
     def close(self) -> None:
         """Close the connections to the server; for a program that goes on."""
@@ -362,7 +373,7 @@ class Submitter:
         options = self._options
         collected = submitted.collected(prepared)
         end, changed = collected or (submitted.state(prepared) if prepared.is_job else "", False)
-        rerun = "changed" if submitted.is_new(prepared) else options.rerun  # --rerun all runs it once
+        rerun = None if submitted.is_new(prepared) else options.rerun  # a run that is resumed runs it once
         again = options.keeps_complete and runs_again(end, changed=changed, rerun=rerun)
         if again or (changed and not options.keeps_complete):
             submitted.forget(prepared)
@@ -458,12 +469,12 @@ class Submitter:
     def _end(self) -> None:
         """Stop; what was under way is recorded also when nobody reads outcomes any more."""
         self.workers.stop()
-        while not self.workers.is_over():
+        while not self.workers.is_over() and not self._abandoned:
             self._take(wait=True)
         self.watchers.stop()
         if self.retries is not None:
             self.retries.stop()
-        if self.collector is not None:
+        if self.collector is not None and not self._abandoned:
             self.collector.stop()
 
     def _job_finished(self, job: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -76,3 +77,27 @@ def test_a_list_that_is_refused_from_the_start_is_an_error(tmp_path: Path, code:
 def test_a_continue_token_that_is_no_text_is_no_list(tmp_path: Path, more: object) -> None:
     with pytest.raises(ClusterError, match="no API object"):
         names(lambda *_: page("a", more=more), tmp_path)
+
+
+def test_a_wait_ends_when_it_is_stopped_and_is_told_of_until_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    told: list[str] = []
+
+    def busy(*_: object) -> Response:
+        return (*status(429, "TooManyRequests", "slow down"), {"Retry-After": "100"})
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        told.append(str(transport.waits.longest(0.0)))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with stub(busy) as server, closing(Transport(kubeconfig(tmp_path, server.port))) as transport:
+        api = ApiClient(transport, Retry(budget=1000), lambda: len(slept) >= 3)
+        with pytest.raises(ClusterError, match="slow down"):
+            api.get("/version")
+        assert transport.waits.longest(0.0) is None
+    assert max(slept) <= client.STOP_SECONDS
+    assert len(slept) == 3
+    assert all("slow down" in each for each in told)

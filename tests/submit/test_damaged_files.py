@@ -13,6 +13,7 @@ from expander.base.errors import SourceLocation
 from expander.client.client import ApiClient, Resource
 from expander.kube.objects import Object
 from expander.manifests.manifest import Manifest
+from expander.manifests.rerun_choice import Rerun
 from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.finished import FinishedJobs, forget_finished, record_path
 from expander.submit.journal import Journal, forget, journal_file
@@ -49,14 +50,16 @@ def job(name: str) -> Object:
     return {"metadata": tree["metadata"] | {"uid": f"uid-{name}", "namespace": "default"}}
 
 
-def collected(journal: Path, names: tuple[str, ...] = NAMES) -> tuple[Path, Path]:
+def collected(journal: Path, names: tuple[str, ...] = NAMES, end: str = "Complete") -> tuple[Path, Path]:
     """The files of a submission that has collected and deleted Jobs."""
+    status = {"conditions": [{"type": end, "status": "True"}]}
     with Journal(journal, exclusive=True) as open_journal:
         finished = FinishedJobs(open_journal)
         open_journal.begin(RUN)
         for name in names:
             open_journal.add(request(name).key, "created")
-            finished.add(job(name), {"job": job(name), "pods": [], "folder": "/", "logs": []})
+            ended = {**job(name), "status": status, "spec": {}}
+            finished.add(ended, {"job": ended, "pods": [], "folder": "/", "logs": []})
     return journal, record_path(journal)
 
 
@@ -152,9 +155,13 @@ def test_a_first_run_and_one_that_deletes_nothing_refuse_nothing(tmp_path: Path)
     assert said == [f"warning: {path} has 1 damaged line: asking the cluster what it has"]
 
 
-def outcomes(folder: Path, config: str, on_damage: OnDamage = "refuse") -> Mapping[str, str]:
+def outcomes(
+    folder: Path, config: str, on_damage: OnDamage = "refuse", rerun: Rerun | None = None
+) -> Mapping[str, str]:
     """What becomes of the items a, b and c."""
-    options = SubmitOptions(kubeconfig=config, state=str(folder), resume=True, on_damage=on_damage)
+    options = SubmitOptions(
+        kubeconfig=config, state=str(folder), resume=True, on_damage=on_damage, rerun=rerun
+    )
     submitter = Submitter(options, lambda error: pytest.fail(str(error)), lambda _: None)
     try:
         found = list(submitter.outcomes(map(manifest, ("a", "b", "c"))))
@@ -186,3 +193,16 @@ def test_items_that_may_have_been_done_are_refused_until_the_user_says_otherwise
         assert cluster.created == Counter(c=1)
         assert outcomes(tmp_path, config, "create")["b"] == "created "
     assert cluster.created == Counter(b=1, c=1)
+
+
+@pytest.mark.parametrize("rerun", [None, "failed", "changed", "all"])
+@pytest.mark.parametrize("end", ["Complete", "Failed"])
+def test_a_job_that_was_deleted_is_not_created_again_by_a_run_that_is_resumed(
+    tmp_path: Path, end: str, rerun: Rerun | None
+) -> None:
+    cluster = FakeCluster()
+    with stub(cluster) as server:
+        journal = journal_file(tmp_path / "submit", "g", f"http://127.0.0.1:{server.port}")
+        collected(journal, ("a", "b"), end)
+        found = outcomes(tmp_path, kubeconfig(tmp_path, server.port), rerun=rerun)
+    assert found == {"a": "unchanged Resumed", "b": "unchanged Resumed", "c": "created "}

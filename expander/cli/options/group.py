@@ -219,6 +219,14 @@ def _context(kubeconfig: str | None, name: str | None) -> tuple[str | None, str 
 
 def source_of(flags: dict[str, Any], *, awaited: bool = False) -> AnySource:
     """The source of the group; see `group.open.open_source` for what it raises."""
+    return opened(wanted_of(flags), awaited=awaited)
+
+
+def opened(wanted: GroupSelector, *, awaited: bool = False, collected: bool = True) -> AnySource:
+    """The same for a selector; a server that does not answer is told of."""
+    from expander.cli.output.slow_server import tell_when_slow
     from expander.group.open import open_source
 
-    return open_source(wanted_of(flags), awaited=awaited)
+    source = open_source(wanted, awaited=awaited, collected=collected)
+    tell_when_slow(getattr(source, "transport", None))
+    return source

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.text import counted, plural
+from expander.cli.output.slow_server import slow_words
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
 from expander.manifests.rerun import OVERRIDDEN
 from expander.submit.delivery import KEPT, RERUN
@@ -152,4 +153,6 @@ def submit_step(submit: Submitter, tally: Counts, total: Callable[[], int | None
         step.why = workers.dispatcher.why
     elif window is not None and (window.is_full or (submit.is_fed and submit.retries is not None)):
         step.why = "waiting for Jobs to finish"
+    if not step.why:
+        step.why = slow_words(submit.transport)
     return step
