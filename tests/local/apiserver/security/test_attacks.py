@@ -13,7 +13,7 @@ import pytest
 
 from expander.kube import schemas
 from expander.kube.scheme import BY_KIND
-from tests.local.apiserver.hostile import anything
+from tests.local.apiserver.security.hostile import anything
 from tests.local.apiserver.serving import Answer, Server, job
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
