@@ -42,8 +42,8 @@ class Attempt(NamedTuple):
         """The termination message of the main container, empty when there is none."""
         for container in statuses_of(self.pod):
             end = (container.get("state") or {}).get("terminated")
-            if end and container["name"] == main_container(self.pod):
-                return str(end.get("message") or "")
+            if end and end.get("message") and container["name"] == main_container(self.pod):
+                return str(end["message"])
         return ""
 
     @property

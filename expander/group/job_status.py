@@ -67,11 +67,12 @@ class JobStatus(NamedTuple):
     def without_specs(self) -> JobStatus:
         """The same without the Job's spec, status and annotations, so that many fit into memory."""
         metadata = self.job["metadata"]
-        kept = {key: metadata[key] for key in metadata if key not in ("annotations", "managedFields")}
-        if FIRST_CREATED_ANNOTATION in (notes := metadata.get("annotations") or {}):
+        kept = {**metadata}
+        kept.pop("managedFields", None)
+        if FIRST_CREATED_ANNOTATION in (notes := kept.pop("annotations", None) or {}):
             kept["annotations"] = {FIRST_CREATED_ANNOTATION: notes[FIRST_CREATED_ANNOTATION]}
         job = {"apiVersion": self.job["apiVersion"], "kind": self.job["kind"], "metadata": kept}
-        return self._replace(job=job)
+        return JobStatus(job, *self[1:])
 
     @property
     def has_ended(self) -> bool:
@@ -154,8 +155,10 @@ def has_ended(job: Object) -> bool:
     """Whether a Job is Complete or Failed, by its conditions, or by the phase of a Volcano Job."""
     if is_volcano(job):
         return end_of(job) is not None
-    conditions = (job.get("status") or {}).get("conditions") or ()
-    return any(each["type"] in (COMPLETE, FAILED) and each["status"] == "True" for each in conditions)
+    for each in (job.get("status") or {}).get("conditions") or ():
+        if each["type"] in (COMPLETE, FAILED) and each["status"] == "True":
+            return True
+    return False
 
 
 def _replicas(spec: Object) -> int:

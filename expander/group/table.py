@@ -238,24 +238,29 @@ def as_text(rows: Sequence[Row], columns: Sequence[str] = (), *, wide: bool = Fa
     heads = [head for head in heads if head not in hidden]
     place = heads.index("ITEM") + 1
     yield [*heads[:place], *(name.upper() for name in columns), *heads[place:]]
-    for row in rows:
-        own = row.get("columns") or {}
-        cells = [_cell(row, head) for head in heads]
-        yield [*cells[:place], *(_text(own.get(name)) for name in columns), *cells[place:]]
+    cells = [_cells(rows, head) for head in heads]
+    own = [[_text((row.get("columns") or {}).get(name)) for row in rows] for name in columns]
+    yield from map(list, zip(*cells[:place], *own, *cells[place:], strict=True))
 
 
-def _cell(row: Row, head: str) -> str:
-    value = row.get(TEXT_COLUMNS[head])
-    if head == "ITEM" and not row["item"]:
-        return ""
-    if head == "REASON" and row["reason"] and row.get("cause"):
-        return f"{row['reason']} ({row['cause']})"
-    if head == "SECONDS" and value is not None:
-        return f"{value:.3f}"
-    return _text(value)
+def _cells(rows: Sequence[Row], head: str) -> list[str]:
+    """The cells below a head."""
+    key = TEXT_COLUMNS[head]
+    if head == "ITEM":
+        return [_text(row.get(key)) if row["item"] else "" for row in rows]
+    if head == "SECONDS":
+        return ["" if (value := row.get(key)) is None else f"{value:.3f}" for row in rows]
+    if head == "REASON":
+        return [
+            f"{row['reason']} ({row['cause']})" if row["reason"] and row.get("cause") else _text(row.get(key))
+            for row in rows
+        ]
+    return [_text(row.get(key)) for row in rows]
 
 
 def _text(value: object) -> str:
+    if type(value) is str:
+        return value.rstrip("\n")
     if value is None:
         return ""
     return _json(value) if isinstance(value, (Mapping, list, bool)) else str(value).rstrip("\n")

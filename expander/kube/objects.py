@@ -76,7 +76,8 @@ def completion_index(pod: Object) -> int:
 def statuses_of(pod: Object) -> list[Object]:
     """The container statuses of a pod, those of init containers first; ephemeral containers do not count."""
     status = pod.get("status") or {}
-    return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    init, main = status.get("initContainerStatuses"), status.get("containerStatuses") or []
+    return [*init, *main] if init else main
 
 
 def container_status(pod: Object, container: str) -> Object:
@@ -93,9 +94,10 @@ def first_start(pod: Object) -> float | None:
     """
     starts = []
     for container in statuses_of(pod):
-        state, last = container.get("state") or {}, container.get("lastState") or {}
-        parts = (state.get("terminated"), state.get("running"), last.get("terminated"))
-        starts += [part["startedAt"] for part in parts if part and part.get("startedAt")]
-        if (container.get("restartCount") or 0) > 1:
-            starts.append((pod.get("status") or {}).get("startTime"))
-    return min((unix(text) for text in starts if text), default=None)
+        for step in (container.get("state"), container.get("lastState")):
+            for part in step.values() if step else ():  # one of terminated, running, waiting
+                if part and (text := part.get("startedAt")):
+                    starts.append(unix(text))
+        if (container.get("restartCount") or 0) > 1 and (text := pod["status"].get("startTime")):
+            starts.append(unix(text))
+    return min(starts, default=None)

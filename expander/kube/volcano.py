@@ -30,7 +30,7 @@ issues commands here."""
 
 def is_volcano(obj: Object) -> bool:
     """Whether an object is a Volcano Job."""
-    return obj.get("kind") == "Job" and obj.get("apiVersion") == API_VERSION
+    return obj.get("apiVersion") == API_VERSION and obj.get("kind") == "Job"
 
 
 def phase_of(job: Object) -> str:

@@ -31,7 +31,8 @@ MAX_DIGITS = 4000
 
 def number(annotations: Object | None, key: str, missing: int = 0) -> int:
     """The count in an annotation; ``missing`` when it is absent, malformed, negative or no int32."""
-    text = (annotations or {}).get(key)
+    if not annotations or (text := annotations.get(key)) is None:
+        return missing
     if not isinstance(text, str) or not text.isascii() or not text.removeprefix("+").isdecimal():
         return missing
     value = int(text) if len(text) <= MAX_DIGITS else INT32_MAX + 1

@@ -283,9 +283,10 @@ def with_retried(job: Object, added: list[int]) -> str:
 
 def failed_indexes(job: Object) -> str:
     """The indexes of ``job`` that have failed and have no Jobs of their own, as the API writes them."""
-    text, retried = (job.get("status") or {}).get("failedIndexes") or "", retried_indexes(job)
-    count = (job.get("spec") or {}).get("completions") or 0
-    return _as_text(indexes(text, count) - retried) if retried else text
+    text: str = (job.get("status") or {}).get("failedIndexes") or ""
+    if not text or not (retried := retried_indexes(job)):
+        return text
+    return _as_text(indexes(text, (job.get("spec") or {}).get("completions") or 0) - retried)
 
 
 def _as_text(found: set[int]) -> str:
@@ -295,7 +296,7 @@ def _as_text(found: set[int]) -> str:
 def retried_indexes(job: Object) -> set[int]:
     """The indexes of ``job`` that have Jobs of their own: these count instead, whatever became of them."""
     text = (job["metadata"].get("annotations") or {}).get(RETRIED_ANNOTATION)
-    return indexes(text, (job.get("spec") or {}).get("completions") or 0)
+    return indexes(text, (job.get("spec") or {}).get("completions") or 0) if text else set()
 
 
 def own_indexes(job: Object, field: str, count: int) -> int:

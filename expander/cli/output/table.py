@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from expander.cli.output.streams import printable
@@ -38,15 +38,18 @@ def table(rows: Iterable[Sequence[str]], width: int | None = None) -> Iterator[s
 
     If it does not fit into ``width`` columns, the widest cells are cut, then the last columns are left out.
     """
-    clean = [[*map(_cell, row[:-1]), one_line(row[-1])] for row in rows]
-    widths = [max(map(width_of, column)) for column in zip(*clean, strict=True)]
+    *first, last = [*zip(*rows, strict=True)] or [()]
+    columns = [*(_clean(column, _cell) for column in first), _clean(last, one_line)]
+    widths = [max(map(width_of, column), default=0) for column in columns]
+    clean: Iterable[Sequence[str]] = zip(*columns, strict=True)
     gap = GAP
     if width is not None and sum(widths) + len(gap) * (len(widths) - 1) > width:
         gap = NARROW_GAP
-        widths = _narrowed(widths, clean[0], width)
+        widths = _narrowed(widths, [column[0] for column in columns], width)
         clean = [[*map(fit, row, widths)] for row in clean]  # without the columns that are left out
+    form = gap.join(f"%-{width}s" for width in widths)
     for row in clean:
-        line = gap.join(map(str.ljust, row, widths))
+        line = form % tuple(row)
         if not line.isascii():
             cells = (cell + " " * (width - width_of(cell)) for cell, width in zip(row, widths, strict=True))
             line = gap.join(cells)
@@ -70,9 +73,15 @@ def _narrowed(widths: Sequence[int], head: Sequence[str], width: int) -> list[in
     return found
 
 
+def _clean(column: Sequence[str], clean: Callable[[str], str]) -> Sequence[str]:
+    """A column of harmless cells; most are as they come."""
+    whole = "".join(column)
+    if whole.isascii() and whole.isprintable() and max(map(len, column), default=0) <= MAX_CELL_WIDTH:
+        return column
+    return [clean(text) for text in column]
+
+
 def _cell(text: str) -> str:
-    if len(text) <= MAX_CELL_WIDTH and text.isascii() and text.isprintable():
-        return text
     return fit(one_line(text), MAX_CELL_WIDTH)
 
 
