@@ -7,6 +7,7 @@ before it; a deleted one is missing.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -184,26 +185,40 @@ def open_state(folder: Path) -> StateReader | None:
 def _connect(path: Path) -> tuple[PackedConnection, int]:
     """A read-only connection, and the file's layout.
 
-    Where not even a reader's lock is possible, as on a read-only medium, the file is opened as immutable.
+    Where not even a reader's lock is possible, as on a read-only medium, the file is opened as immutable; a
+    copy is, where a killed run has left something beside it.
     """
-    modes = ["mode=ro", "mode=ro&immutable=1"]
-    while True:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?{modes.pop(0)}",
-            uri=True,
-            isolation_level=None,
-            timeout=BUSY_TIMEOUT_MS / 1000,
-            check_same_thread=False,
-            factory=PackedConnection,
-        )
-        try:
-            (layout,) = connection.execute("PRAGMA user_version").fetchone()
-            return connection, layout
-        except sqlite3.Error as error:
-            connection.close()
-            unlockable = isinstance(error, sqlite3.OperationalError)
-            if not modes or not unlockable or path.with_name(f"{path.name}-wal").exists():
-                raise
+    try:
+        return _connected(path, "mode=ro")
+    except sqlite3.OperationalError:
+        log = path.with_name(f"{path.name}-wal")
+        if not path.exists():
+            raise
+        if not log.exists():
+            return _connected(path, "mode=ro&immutable=1")
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory() as folder:  # a file that is open outlives its name
+            for each in (path, log):
+                shutil.copyfile(each, Path(folder, each.name))
+            return _connected(Path(folder, path.name), "mode=rw")
+
+
+def _connected(path: Path, mode: str) -> tuple[PackedConnection, int]:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+        check_same_thread=False,
+        factory=PackedConnection,
+    )
+    try:
+        (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection, layout
 
 
 def poll_changes(

@@ -1,13 +1,17 @@
 """A group in the state of local runs: read while a run is at work, and told as it changes."""
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from expander.base.errors import ExpanderError
+from expander.group import local_watch
 from expander.group.local_source import LocalSource
 from expander.group.local_watch import GroupFolders
 from expander.group.source import LogOptions
@@ -150,3 +154,37 @@ def test_a_run_at_work_is_followed_to_its_end_and_forgotten_when_it_begins_anew(
         thread.join(PATIENCE)
     assert not thread.is_alive()
     assert [each.object["kind"] for each in changes if each.type == "DELETED"] == ["Job", "Pod"]
+
+
+def test_what_only_reads_changes_nothing_beside_the_state_file(ran: Path) -> None:
+    def stamps() -> dict[str, int]:
+        parts = ("logs", "runs", "lock")
+        return {name: (ran / "g" / name).stat().st_ctime_ns for name in parts}
+
+    before, found = stamps(), source(ran)
+    for pod in found.pods():
+        assert b"".join(found.log(pod, "c")) in (b"", b"one\ntwo\n")
+    assert stamps() == before
+
+
+def test_state_that_a_killed_run_left_is_read_where_nothing_can_be_written(
+    ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite can read such a file only by writing one beside it."""
+    (tmp_path / "g").mkdir()
+    with closing(sqlite3.connect(ran / "g" / "state.db")) as database:
+        database.execute("UPDATE marks SET value = value + 1")
+        database.commit()
+        for name in ("state.db", "state.db-wal"):
+            shutil.copy(ran / "g" / name, tmp_path / "g")
+    assert (tmp_path / "g" / "state.db-wal").stat().st_size
+    connected = local_watch._connected
+
+    def without_writing(path: Path, mode: str) -> Any:
+        if path.is_relative_to(tmp_path):
+            raise sqlite3.OperationalError("unable to open database file")
+        return connected(path, mode)
+
+    monkeypatch.setattr(local_watch, "_connected", without_writing)
+    assert names(source(tmp_path).jobs()) == ["a", "b"]
+    assert sorted(path.name for path in (tmp_path / "g").iterdir()) == ["state.db", "state.db-wal"]

@@ -103,9 +103,11 @@ class Kubelet:
         self._supervisor = supervisor
         self._status_delay = status_delay
         self._addresses = Addresses()
+        folders = PodFolders(folder, keep_volumes)
+        folders.make()
         self._context = KubeletContext(
             processes=supervisor,
-            folders=PodFolders(folder, keep_volumes),
+            folders=folders,
             messages=MessageFiles(Path(folder) / MESSAGES),
             work=WorkFolders(Path(folder) / WORK),
             sources=VolumeSources(lookup, claims or {}, Path(folder).absolute() / CLAIMS),

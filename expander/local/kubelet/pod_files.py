@@ -53,6 +53,9 @@ class PodFolders:
         self._volumes = str(root / "pods")
         mark = sha256(str(root).encode()).hexdigest()[:12]
         self._memory = f"{SHARED_MEMORY}/expander-{mark}-{os.getuid()}"
+
+    def make(self) -> None:
+        """Make the folder of the logs."""
         make_private(self._logs)
 
     def of(self, pod: Mapping[str, Any]) -> PodFiles:

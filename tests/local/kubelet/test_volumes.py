@@ -347,7 +347,9 @@ def test_the_files_of_a_volume_are_its_own_with_their_modes_whatever_the_umask(
 def test_what_is_kept_of_pods_is_private_and_volumes_are_open_inside(tmp_path: Path, umask: int) -> None:
     previous = os.umask(umask)
     try:
-        files = pod_files.PodFolders(tmp_path / "state").of(pod())
+        folders = pod_files.PodFolders(tmp_path / "state")
+        folders.make()
+        files = folders.of(pod())
         paths = [files.volume("v"), files.volume("m", in_memory=True)]
     finally:
         os.umask(previous)
