@@ -162,15 +162,13 @@ def run(
 
     ``batch`` and ``items`` are as for `submit`. At most ``jobs`` pods run at a time, within ``cpus`` cores
     and ``memory`` bytes of requests. ``backoff_base`` is the first back-off of a failed pod, ``timeout`` how
-    long the run may last, ``grace`` the longest that stopped pods get to end (all in seconds); ``halt`` is as
-    for the command. State and logs are kept below ``state``, by default where the command keeps them: a Job
-    that an earlier call has finished is run again only if it failed and its manifest has changed, ``rerun``
-    says so ("failed", "changed": also complete ones that have changed, "all"), or ``fresh`` forgets it.
-    Failed items are tried again as ``on_oom`` ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit``
-    ("42=retry:3") say. ``dry_run`` only tells, in ``planned``, what would run. ``on_note`` gets notes.
-
-    Raises ItemError for the first item that cannot become a Job; with ``on_error`` that function gets the
-    errors of items and the others run. Raises InputError and UsageError as the command does.
+    long the run may last, ``grace`` the longest that stopped pods get to end (all in seconds). State and logs
+    are kept below ``state``, by default where the command keeps them: a Job that an earlier call has finished
+    runs again only if it failed and its manifest has changed, ``rerun`` says so ("failed", "changed": also
+    complete ones that have changed, "all"), or ``fresh`` forgets it. Failed items run again as ``on_oom``
+    ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit`` ("42=retry:3") say. ``dry_run`` only tells,
+    in ``planned``, what would run. Other arguments are as for the command. Raises ItemError for the first
+    item that cannot become a Job, unless ``on_error`` gets it; InputError and UsageError as the command does.
     """
     from expander.batch.load import used_here
     from expander.run.escalation import Escalation
@@ -188,11 +186,11 @@ def run(
     place = _Place.of(first, request, state, fresh)
     if dry_run:
         return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
-    files: dict[str, Any] = {"runtime": runtime, "variables": env, "stop_grace": grace}
-    files |= {"images": images, "image_commands": image_commands, "claims": claims}
+    files = {"images": images, "image_commands": image_commands, "claims": claims, "variables": env}
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
     again = _Again(parse_rerun(rerun), Escalation.parse(on_oom, on_timeout, on_exit))
-    return _run_in(place, chain([first], manifests), {**limits, **files}, when, again, errors, note)
+    settings = {**limits, **files, "runtime": runtime, "stop_grace": grace}
+    return _run_in(place, chain([first], manifests), settings, when, again, errors, note)
 
 
 class _Place(NamedTuple):

@@ -116,24 +116,22 @@ class Executor(ApiOperations):
             )
         super().__init__(control, clock)
 
-        def kubelet(supervisor: SupervisorClient | recovery.ReplayRuntime) -> Kubelet:
-            return Kubelet(
-                supervisor,
-                self._state.folder,
-                control.store.get,
-                node=node,
-                claims=claims,
-                services=control.services.of,
-                variables=variables,
-                isolates=chosen.isolates,
-                attachable=shared,
-                backoff_base=backoff_base,
-                keep_volumes=keep_volumes,
-                image_pull_error=partial(_pull_error, chosen),
-                image_command=unknown_command if fetches_images(chosen) else ImageCommands(image_commands),
-                stamp=api_time if shared else precise_time,
-            )
-
+        kubelet = partial(
+            Kubelet,
+            folder=self._state.folder,
+            lookup=control.store.get,
+            node=node,
+            claims=claims,
+            services=control.services.of,
+            variables=variables,
+            isolates=chosen.isolates,
+            attachable=shared,
+            backoff_base=backoff_base,
+            keep_volumes=keep_volumes,
+            image_pull_error=partial(_pull_error, chosen),
+            image_command=unknown_command if fetches_images(chosen) else ImageCommands(image_commands),
+            stamp=api_time if shared else precise_time,
+        )
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
         with self._state.opening():
             self._take_up(chosen, kubelet, hold, shared)

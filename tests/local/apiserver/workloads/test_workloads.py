@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.local.apiserver.serving import Server
-from tests.local.apiserver.test_ownership import eventually
 from tests.local.apiserver.test_verbs import PODS, patch
+from tests.local.apiserver.workloads.test_ownership import eventually
 
 APPS = "/apis/apps/v1/namespaces/default"
 CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
