@@ -171,10 +171,10 @@ def _run(
     if not any(result.counts.values()):
         forget_group()
     output.finish()
-    if lines is not None:
-        lines.finish(interrupted=result.stopped == "interrupted")
     errors.finish()
     output.summary(result, ItemCount(flags["arguments"], flags))
+    if lines is not None:
+        lines.finish(interrupted=result.stopped == "interrupted", left=output.left, stopped=result.stopped)
     _say_where(group, folder, logs, flags)
     if result.counts["failed"]:
         say(_next_steps(group, flags))

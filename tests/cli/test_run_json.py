@@ -66,6 +66,20 @@ def test_what_cannot_be_run_is_told_too() -> None:
     assert answer.code == 1
 
 
+@pytest.mark.parametrize("count", [40, 3000])
+def test_the_sums_of_a_run_that_was_halted_add_up_to_what_was_given(count: int) -> None:
+    text = JOB.replace("job-$ITEM", "'job-${ITEM.n}'").replace("$ITEM]", "'${ITEM.n}']")
+    Path("job.yaml").write_text(text.replace("backoffLimit: 0", 'backoffLimit: "${ITEM.b}"'))
+    rows = [f"{number},0\n" for number in range(count - 2)]
+    Path("items.csv").write_text("".join(["n,b\n", "bad,0\n", "refused,x\n", *rows]))
+    answer = run("run", "job.yaml", "-i", "items.csv", "--fail-fast", "-j", "1", "-o", "json")
+    lines, last = told(answer)
+    assert last["stopped"] == "halted"
+    assert sum(last["summary"].values()) == count
+    outcomes = [line["outcome"] for line in lines.values()]
+    assert {state: outcomes.count(state) for state in ("failed", "refused")} == {"failed": 1, "refused": 1}
+
+
 def test_nothing_to_run_is_still_a_summary() -> None:
     Path("none.txt").write_text("")
     answer = run("run", "job.yaml", "-i", "none.txt", "-o", "json")

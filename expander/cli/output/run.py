@@ -63,6 +63,9 @@ MAX_OUTPUT_BYTES = 1 << 20
 """Bytes of one container's output that are printed; all of it is in its log file."""
 
 
+UNFINISHED: Final = ("running", "pending", "suspended")
+"""The states of a Job that has not ended."""
+
 COUNT_SECONDS: Final = 2.0
 """How long the summary waits for the number of items of a run that was stopped."""
 
@@ -107,6 +110,7 @@ class JobOutput(RunReporter):
         self._items = ItemCounts()
         self._counts: Mapping[str, int] = {}
         self._changed = 0
+        self.left: dict[str, int] = {}
 
     def start(self) -> None:
         """Begin to print."""
@@ -223,7 +227,10 @@ class JobOutput(RunReporter):
         self._errors.do = None
 
     def summary(self, result: RunEnd, total: ItemCount | None = None) -> None:
-        """What became of the items; ``total`` is asked how many were given if not all have been expanded."""
+        """What became of the items; ``total`` is asked how many were given if not all have been expanded.
+
+        Afterwards ``left`` has the Jobs that have not ended, by state, and the items ``notExpanded``.
+        """
         refused = self._errors.count - self._changed
         given = (total.wait(COUNT_SECONDS) or 0) if total is not None and not result.exhausted else 0
         unread = max(0, given - self._items.given - refused)
@@ -231,7 +238,7 @@ class JobOutput(RunReporter):
         names = f" ({self._failures.names})" if self._failures.names else ""
         parts = [f"{counts['succeeded']:,} complete"]
         parts.append(f"{counts['failed']:,} failed{names}")
-        for state in ("running", "pending", "suspended"):
+        for state in UNFINISHED:
             if counts[state]:
                 parts.append(f"{counts[state]:,} {state}")
         parts += [f"{refused:,} refused"] if refused else []
@@ -243,3 +250,5 @@ class JobOutput(RunReporter):
         before = f" ({result.before:,} before this run)" if result.before else ""
         stopped = f"; {result.stopped}" if result.stopped else ""
         say(f"{counted(count + refused + unread, noun)}{whole}: {', '.join(parts)}{before}{stopped}")
+        left = {state: result.counts[state] for state in UNFINISHED} | {"notExpanded": unread}
+        self.left = {state: number for state, number in left.items() if number}

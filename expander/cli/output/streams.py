@@ -169,10 +169,21 @@ class OutcomeLines:
         item = next((problem.item for problem in error.problems if problem.item), None)
         self.put(None, None, item, "refused", reason=error.reason, message=str(error))
 
-    def finish(self, *, interrupted: bool = False, counts: Mapping[str, int] | None = None) -> None:
-        """The last line; ``counts`` in place of those of the lines."""
-        summary = dict(sorted((self.counts if counts is None else counts).items()))
-        self._line({"summary": summary, **({"interrupted": True} if interrupted else {})})
+    def finish(
+        self,
+        *,
+        interrupted: bool = False,
+        counts: Mapping[str, int] | None = None,
+        left: Mapping[str, int] | None = None,
+        stopped: str | None = None,
+    ) -> None:
+        """The last line; ``counts`` in place of those of the lines, ``left`` what there are no lines of.
+
+        ``stopped`` says why a run ended early.
+        """
+        summary = dict(sorted([*(self.counts if counts is None else counts).items(), *(left or {}).items()]))
+        early = {"interrupted": True} if interrupted else {}
+        self._line({"summary": summary, **early, **({"stopped": stopped} if stopped else {})})
         self._out.finish()
 
     def _line(self, data: Mapping[str, Any]) -> None:
