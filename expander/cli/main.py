@@ -37,6 +37,7 @@ def version_text(version: str) -> str:
 COMMANDS = {
     "cleanup": "Delete a group with everything created for it.",
     "completion": "Print the completion script for a shell.",
+    "exec": "Run a command in a container of a group.",
     "expand": "Expand a template and items into a labelled batch of manifests.",
     "groups": "List batches, on this machine and in the cluster.",
     "init": "Print a starter template.",
@@ -58,7 +59,7 @@ COMMANDS = {
 STAGES = {
     "Prepare": ("init", "expand", "validate", "plan"),
     "Run": ("submit", "run", "serve", "queue"),
-    "Follow": ("groups", "status", "wait", "logs", "results", "report"),
+    "Follow": ("groups", "status", "wait", "logs", "exec", "results", "report"),
     "Finish": ("retry", "cleanup"),
 }
 """The headings of ``--help`` and their commands; the rest comes last."""

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
-from expander.group.attempts import Attempt, pod_attempt, pods_by_job
+from expander.base.errors import InputError
+from expander.group.attempts import Attempt, container_names, main_container, pod_attempt, pods_by_job
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
 from expander.group.job_status import explained_jobs, job_status
-from expander.group.names import ItemNames
+from expander.group.names import ItemNames, NameSelection, job_order
 from expander.group.source import Reader
 from expander.items.keys import item_columns, item_key
 from expander.kube import index_sets
-from expander.kube.objects import Object, completion_index, uid_of
+from expander.kube.objects import Object, completion_index, container_status, uid_of
 from expander.kube.volcano import end_of, is_volcano
 from expander.local.controllers.volcano.pods import pod_name
 from expander.manifests.edits import KEY_ANNOTATION
@@ -297,3 +298,38 @@ def _part_state(
 
 def _termination(attempts: Sequence[Attempt]) -> str:
     return next((one.termination for one in reversed(attempts) if one.termination), "")
+
+
+def running_container(
+    source: Reader, name: str, container: str | None, *, group: object
+) -> tuple[Object, str]:
+    """The pod that ``name`` means (a key, Job or pod) and its container: the first that runs.
+
+    ``container`` None is the main one. ``group`` is what messages call the group. Raises InputError.
+    """
+    pods = list(_pods(source, name))
+    if not pods:
+        raise InputError(f"no item, Job or pod {name} in {group}")
+    for pod in pods:
+        wanted = container or main_container(pod)
+        names = container_names(pod)
+        if wanted not in names:
+            pod_name = pod["metadata"]["name"]
+            raise InputError(
+                f"container {wanted} is not valid for pod {pod_name}", hint=f"containers: {', '.join(names)}"
+            )
+        if "running" in (container_status(pod, wanted).get("state") or {}):
+            return pod, wanted
+    raise InputError(f"no container of {name} is running", hint="expander status shows what runs")
+
+
+def _pods(source: Reader, name: str) -> Iterator[Object]:
+    """The pods of the items with this name, the latest attempts first."""
+    jobs = sorted(source.jobs(), key=job_order)
+    selection = NameSelection((name,))
+    selection.decide(names_of(jobs))
+    for record in all_records(jobs, source.pods(jobs)):
+        whole = selection.matches(record.names)
+        for attempt in reversed(record.attempts):
+            if whole or selection.matches(ItemNames((), (), (attempt.name,))):
+                yield attempt.pod

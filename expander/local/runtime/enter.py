@@ -17,10 +17,11 @@ import termios
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from typing import Protocol
 
 from expander.base.dataclass import dataclass
 from expander.local.runtime import process_tree
-from expander.local.runtime.container_processes import EXEC_FAILED, ContainerProcess
+from expander.local.runtime.container_processes import EXEC_FAILED
 
 READY_SECONDS = 10.0
 """Seconds that a container gets to be set up before its namespaces are entered as they are."""
@@ -36,6 +37,14 @@ _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 24, 38
 
 class EnterError(Exception):
     """The namespaces cannot be entered; the message says why."""
+
+
+class EnteredContainer(Protocol):
+    """A container to enter: the process started for it, how many wrap its first one, and its cgroup."""
+
+    pid: int
+    wrappers: int
+    cgroup: str | None
 
 
 @dataclass(slots=True)
@@ -56,7 +65,7 @@ class NewProcess:
     group: int | None = None
     groups: tuple[int, ...] = ()
     files: dict[int, int] = field(default_factory=dict)
-    target: ContainerProcess | None = None
+    target: EnteredContainer | None = None
 
 
 def start(process: NewProcess, find: Callable[[], str], errors: int | None = None) -> int:
@@ -127,7 +136,8 @@ def _close_all_but(kept: Iterable[int]) -> None:
     """Close what the fork left open: locks and pipes of others end with those who hold them."""
     low = 0
     for file in sorted({*kept, os.sysconf("SC_OPEN_MAX")}):
-        os.closerange(low, file)
+        if low < file:
+            os.closerange(low, file)
         low = file + 1
 
 
@@ -145,7 +155,7 @@ def _prctl(option: int, value: int) -> None:
     ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0)
 
 
-def _enter(target: ContainerProcess) -> bool:
+def _enter(target: EnteredContainer) -> bool:
     """Enter the namespaces of a container; whether users have other numbers there."""
     inner = first_process(target)
     if target.cgroup is not None:
@@ -180,7 +190,7 @@ def _same(place: int | str) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def first_process(target: ContainerProcess) -> int:
+def first_process(target: EnteredContainer) -> int:
     """The container's own first process, once it is there. Raises EnterError when the container has ended."""
     deadline = time.monotonic() + READY_SECONDS
     while True:

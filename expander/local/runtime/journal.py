@@ -17,12 +17,13 @@ import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from expander.base.errors import FolderInUse
 from expander.local.runtime import process_tree
 from expander.local.runtime.runtime import Exit
 
-RUN, INTENT, END, OVER = "R", "I", "X", "Z"
+RUN, INTENT, STARTED, END, OVER = "R", "I", "S", "X", "Z"
 SUFFIX = ".journal"
 _COMPACT_AFTER = 10_000
 """So many ends that are kept elsewhere are worth writing the file anew without them."""
@@ -60,6 +61,10 @@ class Journal:
         ``control`` is the command that signals it where it is not processes of this machine (see `launch`).
         """
         return self.append("\t".join([INTENT, escape(key), repr(at), *map(escape, control)]) + "\n")
+
+    def started(self, key: str, pid: int, wrappers: int) -> None:
+        """Record the process that was started for ``key``, and how many stand above the container's first."""
+        self.append(f"{STARTED}\t{escape(key)}\t{pid}\t{wrappers}\n")
 
     def end(
         self,
@@ -137,6 +142,7 @@ class _Run:
         self.over = False
         self.open: dict[str, tuple[float, list[str]]] = {}
         self.ends: dict[str, Exit] = {}
+        self.started: dict[str, tuple[int, int]] = {}
         for line in path.read_bytes().split(b"\n")[:-1]:
             with contextlib.suppress(ValueError, IndexError):
                 self._take(line.decode("ascii").split("\t"))
@@ -151,6 +157,8 @@ class _Run:
         key = unescape(field[1])
         if field[0] == INTENT:
             self.open[key] = (float(field[2]), [unescape(word) for word in field[3:]])
+        elif field[0] == STARTED:
+            self.started[key] = (int(field[2]), int(field[3]))
         elif field[0] == END:
             code, number = (int(part) if part else None for part in field[2:4])
             flags = field[6]
@@ -176,6 +184,27 @@ def recover(folder: Path) -> list[Exit]:
     is at work in the folder.
     """
     return [end for path in sorted(Path(folder).glob("*" + SUFFIX)) for end in recover_run(path)]
+
+
+class RunningContainer(NamedTuple):
+    """A container that runs: its process, how many wrap its first one, and its control (see `intent`)."""
+
+    pid: int
+    wrappers: int
+    control: tuple[str, ...]
+
+
+def find_running(folder: Path, prefix: str) -> RunningContainer | None:
+    """The container whose key begins so and that runs now, by the records of the state folder's runs."""
+    for path in Path(folder).glob("*" + SUFFIX):
+        with contextlib.suppress(FileNotFoundError):
+            run = _Run(path)
+            for key in filter(lambda key: key.startswith(prefix), run.open):
+                pid, wrappers = run.started.get(key, (0, 0))
+                info = process_tree.process_info(pid) if pid else None
+                if info is not None and info.parent == run.supervisor and not info.zombie:
+                    return RunningContainer(pid, wrappers, tuple(run.open[key][1]))
+    return None
 
 
 def forget(folder: Path) -> None:

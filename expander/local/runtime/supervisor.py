@@ -172,9 +172,7 @@ class SupervisorProcess:
         given = self._take_files(2 if tty else int(stdin))
         streams = [*given]
         try:
-            target = None if inside is None else self.family.by_key.get(inside)
-            if inside is not None and target is None:
-                raise StartRefused("container not running")
+            target = self._target(inside)
             if not self.report.journal.intent(key, now, control):
                 raise StartRefused("the start cannot be recorded: no space left in the state folder")
             log_file = self.spawner.open_log(log)
@@ -204,7 +202,15 @@ class SupervisorProcess:
         if memory is not None or cpus is not None:
             self.limits.apply(child, memory, cpus)
         self.family.add(child)
+        self.report.journal.started(key, pid, wrappers)
         self.report.started(key, pid, now)
+
+    def _target(self, key: str | None) -> ContainerProcess | None:
+        """The running container that a command is to enter. Raises `StartRefused`."""
+        found = None if key is None else self.family.by_key.get(key)
+        if key is not None and found is None:
+            raise StartRefused("container not running")
+        return found
 
     def _take_files(self, count: int) -> tuple[int, ...]:
         """The files that came with a command."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.local.apiserver.serving import Server
-from tests.local.apiserver.streaming import exit_code, pod, run, start, wait_until
+from tests.local.kubelet.streaming.connection import exit_code, pod, run, start, wait_until
 
 IDENTITY = "id -u; id -g; id -G; grep -E '^(Cap|NoNewPrivs)' /proc/self/status; hostname"
 

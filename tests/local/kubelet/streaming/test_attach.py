@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.local.apiserver.serving import Server
-from tests.local.apiserver.streaming import (
+from tests.local.kubelet.streaming.connection import (
     CLOSE,
     RESIZE,
     STDIN,

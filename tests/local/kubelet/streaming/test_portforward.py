@@ -14,7 +14,7 @@ from kubernetes import client, config
 from kubernetes.stream import portforward
 
 from tests.local.apiserver.serving import Server
-from tests.local.apiserver.streaming import open_files, pod, start, wait_until
+from tests.local.kubelet.streaming.connection import open_files, pod, start, wait_until
 
 ECHO = """
 import asyncio, os, sys

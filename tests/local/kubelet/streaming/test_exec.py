@@ -13,7 +13,7 @@ from kubernetes import client, config
 from kubernetes.stream import stream
 
 from tests.local.apiserver.serving import Server
-from tests.local.apiserver.streaming import (
+from tests.local.kubelet.streaming.connection import (
     CLOSE,
     RESIZE,
     STDIN,

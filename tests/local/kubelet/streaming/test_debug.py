@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.local.apiserver.serving import Answer, Server
-from tests.local.apiserver.streaming import connect, kubectl_run, pod, processes, start, wait_until
+from tests.local.kubelet.streaming.connection import connect, kubectl_run, pod, processes, start, wait_until
 
 STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
 
