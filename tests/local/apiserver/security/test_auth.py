@@ -130,7 +130,7 @@ def test_a_path_leads_to_a_part_of_an_object(
         "/api/v1/namespaces/a/nodes/b",
         "/api/v2/pods",
         "/apis/batch/v1/pods",
-        "/api/v1/namespaces/a/pods/b/exec",
+        "/api/v1/namespaces/a/pods/b/proxy",
         "/api/v1/namespaces/a/pods/b/log/c",
         "/api/v1",
         "/apis/batch",
