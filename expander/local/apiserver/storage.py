@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from heapq import merge
@@ -158,7 +159,13 @@ class ExecutorLoop:
         self._schedule_next()
 
     def _listen(self) -> None:
-        self._loop.add_reader(self._storage.fileno(), self._step)
+        """Step when the supervisor has news. A new one has a new pipe under the number of the old one's,
+        which the selector of the loop does not notice.
+        """
+        number = self._storage.fileno()
+        self._pipe = os.fstat(number).st_ino
+        self._loop.remove_reader(number)
+        self._loop.add_reader(number, self._step)
 
     def stop(self) -> None:
         """End; the cluster can be closed then."""
@@ -214,6 +221,8 @@ class ExecutorLoop:
         if self._failures:
             log.warning("Jobs go on after %d failed attempts", self._failures)
             self._failures = 0
+            self._pipe = 0
+        if os.fstat(self._storage.fileno()).st_ino != self._pipe:
             self._listen()
         self._notify_watchers()
         self._schedule_next()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,17 @@ def test_a_client_that_watched_goes_on_after_a_kill(state: Path, kubectl: str) -
         assert "condition met" in out, errors
     finally:
         second.stop()
+
+
+def test_jobs_go_on_when_a_container_kills_the_supervisor(state: Path) -> None:
+    server = Server(state).start()
+    try:
+        for number in range(3):
+            assert server.request("POST", JOBS, job(f"kills-{number}", "kill -9 $PPID")).code == 201
+            assert server.request("POST", JOBS, job(f"other-{number}")).code == 201
+            assert eventually(partial(state_of, server, f"other-{number}")) == "Complete"
+    finally:
+        assert server.stop() == 0
 
 
 def test_a_second_server_of_a_folder_is_refused(state: Path) -> None:
