@@ -52,7 +52,11 @@ is still being deleted, 2 wrong usage, or no terminal to ask on, 130 interrupted
 @click.option("-y", "--yes", is_flag=True, help="Delete unfinished Jobs without asking.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until everything is gone.")
 @click.option(
-    "--timeout", type=Duration(), default="5m", show_default=True, help="How long to wait for that."
+    "--timeout",
+    type=Duration(fractions=True),
+    default="5m",
+    show_default=True,
+    help="How long to wait for that.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the equivalent kubectl commands.")
 @output_option("text, or json: an object per line, then a summary.")

@@ -275,7 +275,7 @@ group, 130 interrupted (the same command resumes).
 @max_in_flight_option
 @executor_options
 @images_option
-@click.option("--timeout", type=Duration(), help="Stop the run after this time (local).")
+@click.option("--timeout", type=Duration(fractions=True), help="Stop the run after this time (local).")
 @output_option("text, or json: an object per outcome, then a summary.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print items that were retried (text).")
 def command(names: tuple[str, ...], **flags: Any) -> int:

@@ -65,7 +65,7 @@ or input, 130 interrupted (the same command resumes).
     metavar="WHEN,WHAT=N",
     help="Stop now or soon once N or N% of Jobs match WHAT: fail, success or done.",
 )
-@click.option("--timeout", type=Duration(), help="Stop the run after this time.")
+@click.option("--timeout", type=Duration(fractions=True), help="Stop the run after this time.")
 @click.option(
     "--state",
     "state",

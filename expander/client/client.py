@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -102,7 +103,7 @@ class ApiClient:
             wait = self._retry.wait(failures, asked, random.random())
             words = f"{self._transport.server} does not answer: {why}"
             if lost and any(sign in why for sign in PERMANENT_CONNECTION_ERRORS):
-                permanent = Unreachable(words)
+                permanent = Unreachable(words, hint=self._hint(why))
                 permanent.is_permanent = True
                 raise permanent
             if self._retry.is_over(first, time.monotonic(), wait) or self._stopped():
@@ -121,7 +122,10 @@ class ApiClient:
                 time.sleep(min(left, STOP_SECONDS))
 
     def _hint(self, why: str) -> str | None:
-        """What may help where a server closes connections without a response."""
+        """What may help where a server of `expander serve` is not there, or one gives no response."""
+        if state := self._transport.local_state:
+            command = shlex.join(["expander", "serve", "--state", state, "--detach"])
+            return f"this cluster is a server of `expander serve`; {command} starts it again"
         plain = self._transport.server.startswith("http://")
         return "the kubeconfig says http://; does the server expect HTTPS?" if plain and why == LOST else None
 

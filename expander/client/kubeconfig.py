@@ -33,7 +33,8 @@ class ClientConfig:
 
     ``authority``, ``certificate`` and ``key`` are PEM texts; without ``authority`` those of the system are
     trusted. ``authorization`` gives the value of the Authorization header, empty for none, and may read a
-    file. ``proxy`` is the ``proxy-url`` of the kubeconfig.
+    file. ``proxy`` is the ``proxy-url`` of the kubeconfig, ``local_state`` the state folder of a server of
+    `expander serve`, which writes it there.
     """
 
     server: str = field(repr=False)
@@ -46,6 +47,7 @@ class ClientConfig:
     server_name: str = ""
     impersonation: tuple[tuple[str, str], ...] = ()
     proxy: str = field(default="", repr=False)
+    local_state: str = ""
 
     @property
     def shown(self) -> str:
@@ -72,6 +74,15 @@ class Context:
     def proxy(self) -> str:
         """The ``proxy-url`` of the cluster, empty for none."""
         return str(self.cluster.get("proxy-url") or "")
+
+    @property
+    def local_state(self) -> str:
+        """The state folder of a server of `expander serve`, empty for any other cluster."""
+        for each in self.cluster.get("extensions") or ():
+            if isinstance(each, Mapping) and each.get("name") == "expander":
+                found = each.get("extension")
+                return str(found.get("state") or "") if isinstance(found, Mapping) else ""
+        return ""
 
 
 def load_context(source: str, context: str | None) -> Context:
@@ -110,6 +121,7 @@ def client_config(context: Context) -> ClientConfig:
         str(cluster.get("tls-server-name") or ""),
         impersonation(user),
         context.proxy,
+        context.local_state,
     )
 
 

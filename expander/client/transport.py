@@ -97,6 +97,7 @@ class Transport:
         self._rejected = False
         self._failed: tuple[float, str] = (-CREDENTIAL_RETRY_SECONDS, "")
         self.server: str = self._encoder.config.shown
+        self.local_state: str = self._encoder.config.local_state
         self.namespace: str = self._encoder.config.namespace
 
     def request(

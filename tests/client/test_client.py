@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import yaml
 
-from expander.base.errors import ClusterError
+from expander.base.errors import ClusterError, Unreachable
 from expander.client import client
 from expander.client.client import ApiClient
 from expander.client.retry import Retry
@@ -101,3 +102,15 @@ def test_a_wait_ends_when_it_is_stopped_and_is_told_of_until_then(
     assert max(slept) <= client.STOP_SECONDS
     assert len(slept) == 3
     assert all("slow down" in each for each in told)
+
+
+def test_a_server_of_serve_that_is_gone_is_named_with_the_way_to_start_it(tmp_path: Path) -> None:
+    path = Path(kubeconfig(tmp_path, 1))
+    config = yaml.safe_load(path.read_text())
+    extension = {"name": "expander", "extension": {"state": "/my state"}}
+    config["clusters"][0]["cluster"]["extensions"] = [extension]
+    path.write_text(json.dumps(config))
+    with closing(Transport(str(path))) as transport:
+        api = ApiClient(transport, Retry(base=0.001, cap=0.01, budget=0.1), lambda: False)
+        with pytest.raises(Unreachable, match="expander serve --state '/my state' --detach starts it again"):
+            api.get("/version")

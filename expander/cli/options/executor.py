@@ -87,7 +87,7 @@ executor_options = all_of(
     ),
     click.option(
         "--grace",
-        type=Duration(),
+        type=Duration(fractions=True),
         help="Maximum time for stopped pods to end.  [default: terminationGracePeriodSeconds]",
     ),
 )

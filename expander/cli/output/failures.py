@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from bisect import insort
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from expander.cli.output.pod_logs import Key, key_of
 from expander.cli.output.printer import Printer
@@ -16,6 +17,7 @@ from expander.cli.output.titles import part_of, short_title
 from expander.group.diagnosis import last_failure
 from expander.group.job_status import job_status
 from expander.group.logs import failed_container
+from expander.group.names import job_order
 from expander.kube.objects import Object, uid_of
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
@@ -58,7 +60,8 @@ class Failures:
         self._pods: dict[str, tuple[float, Object]] = {}
         self._told = 0
         self._count = 0
-        self._named: list[str] = []
+        self._named: list[tuple[tuple[Any, ...], str]] = []
+        """The first of them in the order of items: their order, and what they are called."""
 
     def pod(self, pod: Object) -> None:
         """A pod has failed: it is told soon, unless its Job fails with it."""
@@ -78,8 +81,8 @@ class Failures:
             self._pods.pop(uid_of(pod), None)
         self._count += 1
         title, name = short_title(job), job["metadata"]["name"]
-        if len(self._named) < MAX_NAMED:
-            self._named.append(title)
+        insort(self._named, (job_order(job), title))
+        del self._named[MAX_NAMED:]
         if self._count > MAX_ERRORS:
             return None
         status = job_status(job, pods, {})
@@ -104,7 +107,7 @@ class Failures:
     def names(self) -> str:
         """The first failed items, for the summary; empty when nothing has failed."""
         more = self._count - len(self._named)
-        return ", ".join(self._named) + (f" and {more:,} more" if more else "")
+        return ", ".join(title for _, title in self._named) + (f" and {more:,} more" if more else "")
 
     def _tell(self, words: Sequence[str], pods: Sequence[Object]) -> None:
         """Print a failure; in the thread that prints, when the output of the container was printed."""
