@@ -292,9 +292,9 @@ def command(output: str, **flags: Any) -> int:
 
 def _ended_as(jobs: Iterable[Object], states: set[str]) -> list[Object]:
     """The Jobs in these states, which their own status tells; all of them without states."""
-    from expander.run.outcomes import outcome_of
+    from expander.run.outcomes import state_of
 
-    return [job for job in jobs if not states or outcome_of(job, ()).state in states]
+    return [job for job in jobs if not states or state_of(job) in states]
 
 
 def removed_statuses(submitted: Set[JobName], found: Iterable[JobStatus]) -> list[JobStatus]:

@@ -316,6 +316,7 @@ class ControlPlane:
         controllers answer to it."""
         self._now = now
         new = self.store.put(prepare_for_update(old, new))
+        self.store.remember_given(new["metadata"]["uid"], None)
         if new["kind"] == "Job":
             self.work_queue.add(new["metadata"]["uid"])
             self.groups.update(new)

@@ -7,6 +7,7 @@ selector it is generated from the Job's uid together with the labels of the pod 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import blake2b
 from typing import Any, Final, Literal, NamedTuple
 
 from expander.kube.generated_names import generated, new_uid
@@ -16,6 +17,7 @@ from expander.kube.versions import Release
 from expander.kube.volcano import is_volcano
 from expander.kube.wellknown import CLAIM_PROTECTION
 from expander.local.store.database import Object
+from expander.local.store.encoding import encode
 from expander.local.store.objects import ObjectStore
 from expander.manifests.rerun import BOOKKEEPING, ORIGIN_ANNOTATION, digest
 from expander.validate.defaults.defaults import defaults
@@ -112,14 +114,33 @@ def create_object(
     name = metadata.get("name")
     there = store.get(kind, space, name) if name else None
     if there is not None:
-        return there, _result(there, "unchanged" if is_unchanged(obj, there, space) else "exists", there)
+        return there, _result(there, "unchanged" if _is_known(store, obj, there, space) else "exists", there)
     if not name:
         obj = {**obj, "metadata": {**metadata, "name": generated(metadata.get("generateName", ""))}}
     uid = new_uid()
     made = _prepare_for_create(obj, uid, space)
     made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": api_time(now)}
     made = store.put(admit(made), new=True)
+    if kind == "Job":
+        store.remember_given(uid, _given_digest(obj))
     return made, _result(made, "created")
+
+
+def _is_known(store: ObjectStore, obj: Mapping[str, Any], there: Object, namespace: str) -> bool:
+    """`is_unchanged`, told by the digest of a Job's manifest where that is known."""
+    if obj["kind"] != "Job":
+        return is_unchanged(obj, there, namespace)
+    uid, digest = there["metadata"]["uid"], _given_digest(obj)
+    if store.given(uid) == digest:
+        return True
+    if same := is_unchanged(obj, there, namespace):
+        store.remember_given(uid, digest)
+    return same
+
+
+def _given_digest(obj: Mapping[str, Any]) -> bytes:
+    """What tells a manifest from others; with its fields in another order it may have another."""
+    return blake2b(encode(obj), digest_size=12).digest()
 
 
 def is_unchanged(obj: Mapping[str, Any], there: Object, namespace: str) -> bool:

@@ -91,19 +91,8 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
         return _outcome_of_pod(job)
     if is_volcano(job):
         return _outcome_of_volcano(job, pods)
-    metadata, status, spec = job["metadata"], job.get("status") or {}, job.get("spec") or {}
-    conditions = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
-    condition = conditions.get("Failed") or conditions.get("FailureTarget") or {}
-    if "Complete" in conditions:
-        state = COMPLETE
-    elif "Failed" in conditions and remaining_indexes(job) == []:
-        state, condition = COMPLETE, {**condition, **RETRIED_ELSEWHERE}
-    elif "Failed" in conditions:
-        state = FAILED
-    elif spec.get("suspend"):
-        state = SUSPENDED
-    else:
-        state = ACTIVE if _is_running(status, pods) or _has_uncounted(status, pods) else PENDING
+    metadata, status = job["metadata"], job.get("status") or {}
+    state, condition = _state_of_job(job, status, pods)
     ends = _ends(pods)
     ended = state in (COMPLETE, FAILED)
     finished = (status.get("completionTime") or condition.get("lastTransitionTime")) if ended else None
@@ -123,6 +112,28 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
         + (len(pods) or sum(status.get(each) or 0 for each in ("active", "succeeded", "failed"))),
         exit_code=_exit_code(ends, state),
     )
+
+
+def state_of(job: Object) -> str:
+    """The state in the outcome of ``job``, as far as its own status tells it."""
+    if job["kind"] == "Pod" or is_volcano(job):
+        return outcome_of(job, ()).state
+    return _state_of_job(job, job.get("status") or {}, ())[0]
+
+
+def _state_of_job(job: Object, status: Object, pods: Sequence[Object]) -> tuple[str, Object]:
+    """The state of a batch/v1 Job, and the condition that tells of its failure."""
+    conditions = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
+    condition = conditions.get("Failed") or conditions.get("FailureTarget") or {}
+    if "Complete" in conditions:
+        return COMPLETE, condition
+    if "Failed" in conditions:
+        if remaining_indexes(job) == []:
+            return COMPLETE, {**condition, **RETRIED_ELSEWHERE}
+        return FAILED, condition
+    if (job.get("spec") or {}).get("suspend"):
+        return SUSPENDED, condition
+    return ACTIVE if _is_running(status, pods) or _has_uncounted(status, pods) else PENDING, condition
 
 
 def _item(metadata: Object) -> dict[str, str]:

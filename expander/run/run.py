@@ -274,7 +274,8 @@ class Run:
         if self._retry([job]):
             self._ended_before -= job_state(job) in FINISHED
             return
-        job = self._executor.by_uid(job["metadata"]["uid"]) or job
+        if self._retries is not None:  # which may have changed it
+            job = self._executor.by_uid(job["metadata"]["uid"]) or job
         if job_state(job) in FINISHED:
             self._reporter.kept(job, partial(self._executor.pods_ever, job["metadata"]["uid"]))
 

@@ -1,10 +1,12 @@
 """What comes in is defaulted and named, and what is there is not made twice."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from expander.kube.merge_patch import merged
+from expander.local import registry
 from expander.local.timers import Timers
 from tests.local.controllers.cluster import Cluster, job
 
@@ -29,6 +31,50 @@ def test_the_same_again_is_unchanged_and_other_content_is_not_taken(cluster: Clu
     other["metadata"]["labels"] = {"jobgroup": "other"}
     assert [each.outcome for each in cluster.submit([other])] == ["exists"]
     assert cluster.get("Job", "default", "job")["spec"]["parallelism"] == 1
+
+
+def test_the_digest_of_a_manifest_tells_that_it_is_the_same(
+    boot: Callable[..., Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot().submit([job("a")])
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "is_unchanged", lambda *_: pytest.fail("the digest says it"))
+        (told,) = boot().submit([job("a")])
+    assert told.outcome == "unchanged"
+    (told,) = boot().submit([job("a", backoffLimit=1)])
+    assert told.outcome == "exists"
+
+
+def test_fields_in_another_order_are_the_same_manifest(cluster: Cluster) -> None:
+    cluster.submit([job("a")])
+    for _ in range(2):
+        (told,) = cluster.submit([dict(reversed(job("a").items()))])
+        assert told.outcome == "unchanged"
+
+
+def test_a_job_that_was_changed_is_no_longer_what_its_digest_says(boot: Callable[..., Cluster]) -> None:
+    cluster = boot()
+    cluster.submit([job("a")])
+    cluster.patch("Job", "default", "a", {"spec": {"suspend": True}})
+    cluster.control.commit()
+    (told,) = boot().submit([job("a")])
+    assert told.outcome == "exists"
+    (told,) = boot().submit([job("a", suspend=True)])
+    assert told.outcome == "unchanged"
+
+
+def test_a_digest_is_kept_through_a_rollback(cluster: Cluster) -> None:
+    store = cluster.control.store
+    cluster.submit([job("a")])
+    (uid,) = (uid for uid, _ in store.states("Job"))
+    store.remember_given(uid, b"other")
+    store.flush()
+    store.rollback()
+    store.commit()
+    assert store.given(uid) == b"other"
+    store.remember_given(uid, None)
+    store.commit()
+    assert store.given(uid) is None
 
 
 def test_names_are_free_in_another_namespace(cluster: Cluster) -> None:

@@ -22,7 +22,7 @@ from expander.kube.objects import Object
 from expander.local.kubelet.pod_files import PodFolders
 from expander.run.item_counts import ItemCounts
 from expander.run.live_logs import LiveLogs
-from expander.run.outcomes import FAILED, JobOutcome, log_files, outcome_of
+from expander.run.outcomes import FAILED, JobOutcome, log_files, outcome_of, state_of
 from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:
@@ -136,13 +136,13 @@ class JobOutput(RunReporter):
     def finished(self, job: Object, pods_of: PodsOf) -> None:
         """See `RunReporter`."""
         key = job["metadata"]["namespace"], job["metadata"]["name"]
-        failed = outcome_of(job, ()).state == FAILED
+        state = state_of(job)
+        failed = state == FAILED
         is_known = not self._shows or self._logs.has_seen(key, job)
         pods = () if is_known and not failed and self._outcomes is None else pods_of()
-        outcome = outcome_of(job, pods)
-        self._items.end(key, job, outcome.state, list(log_files(self._folders, pods)) if failed else ())
+        self._items.end(key, job, state, list(log_files(self._folders, pods)) if failed else ())
         if self._outcomes is not None:
-            self._put(self._outcomes, job, outcome)
+            self._put(self._outcomes, job, outcome_of(job, pods))
         then = self._failures.job(job, pods) if failed else None
         if self._shows:
             self._logs.end(key, job, pods, then)
@@ -151,7 +151,7 @@ class JobOutput(RunReporter):
 
     def kept(self, job: Object, pods_of: PodsOf) -> None:
         """See `RunReporter`: only its outcome is told."""
-        key, state = (job["metadata"]["namespace"], job["metadata"]["name"]), outcome_of(job, ()).state
+        key, state = (job["metadata"]["namespace"], job["metadata"]["name"]), state_of(job)
         failed = state == FAILED
         self._items.end(key, job, state, list(log_files(self._folders, pods_of())) if failed else ())
         if self._outcomes is not None:

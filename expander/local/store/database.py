@@ -20,10 +20,14 @@ from expander.local.store.packed_logs import LOG_TABLE
 Object = dict[str, Any]
 
 
-LAYOUT: Final = 4
+LAYOUT: Final = 5
 """The number of the tables' layout, kept as SQLite's ``user_version``."""
 
-_ADDED_SINCE: Final = {2: DICTIONARY_TABLE, 3: LOG_TABLE}
+_ADDED_SINCE: Final = {
+    2: DICTIONARY_TABLE,
+    3: LOG_TABLE,
+    4: "ALTER TABLE objects ADD COLUMN given BLOB;",
+}
 """What was added to earlier layouts; who opens one to write makes it `LAYOUT`."""
 
 READABLE_LAYOUTS: Final = (*_ADDED_SINCE, LAYOUT)
@@ -42,6 +46,7 @@ CREATE TABLE objects (
     state TEXT,
     version INTEGER NOT NULL,
     data BLOB NOT NULL,
+    given BLOB,
     UNIQUE (kind, namespace, name)
 );
 CREATE INDEX owners ON objects (owner) WHERE owner IS NOT NULL;

@@ -26,6 +26,7 @@ _SAVE: Final = (
     "ON CONFLICT (uid) DO UPDATE SET owner=excluded.owner, state=excluded.state, version=excluded.version, "
     "data=excluded.data"
 )
+_GIVEN: Final = "UPDATE objects SET given=? WHERE uid=?"
 _NOTE: Final = "INSERT INTO notes VALUES (?,?) ON CONFLICT (uid) DO UPDATE SET data=excluded.data"
 _LAST: Final = "\U0010ffff"
 """Past every name."""
@@ -207,6 +208,7 @@ class _Transaction:
         self.saved: dict[str, Object] = {}
         self.removed: set[str] = set()
         self.notes: dict[str, bytes | None] = {}
+        self.given: dict[str, bytes | None] = {}
 
     def add(self, saved: dict[str, Object], removed: set[str], notes: dict[str, bytes | None]) -> None:
         """Further changes."""
@@ -232,6 +234,7 @@ class ObjectStore:
         self._unsaved: dict[str, None] = {}
         self._removed: set[str] = set()
         self._notes: dict[str, bytes | None] = {}
+        self._given: dict[str, bytes | None] = {}
         self._open = _Transaction()
         """What was written into the transaction that is open."""
         self._noted = set(noted(database))
@@ -319,6 +322,17 @@ class ObjectStore:
             self._noted.discard(uid)
             self._notes[uid] = None
 
+    def remember_given(self, uid: str, digest: bytes | None) -> None:
+        """Keep what tells the manifest that an object was made of; None when it is not that any more."""
+        self._given[uid] = digest
+
+    def given(self, uid: str) -> bytes | None:
+        """The digest of the manifest that an object was made of, if it is known and still that."""
+        if uid in self._given:
+            return self._given[uid]
+        row = self._database.execute("SELECT given FROM objects WHERE uid=?", (uid,)).fetchone()
+        return None if row is None else row[0]
+
     def noted(self, uid: str) -> Any:
         """What was noted of the object, or None."""
         if uid not in self._noted:
@@ -366,7 +380,7 @@ class ObjectStore:
 
     def flush(self) -> None:
         """Bring the file up to date within the open transaction, which is begun if there is none."""
-        if not (self._unsaved or self._removed or self._notes):
+        if not (self._unsaved or self._removed or self._notes or self._given):
             return
         database, removed, notes = self._database, self._removed, self._notes
         saved = {uid: self._memory[uid] for uid in self._unsaved}
@@ -377,6 +391,10 @@ class ObjectStore:
         if removed:
             delete(database, removed)
         save(database, [*saved.values()])
+        if self._given:
+            database.executemany(_GIVEN, [(digest, uid) for uid, digest in self._given.items()])
+            self._open.given |= self._given
+            self._given = {}
         for uid in saved.keys() - self._held:
             self._drop(uid)
         if notes:
@@ -405,6 +423,7 @@ class ObjectStore:
                 self._remember(obj)
         self._unsaved = dict.fromkeys((*again, *self._unsaved))
         self._notes = lost.notes | self._notes
+        self._given = lost.given | self._given
         self._reserved = 0
 
     def _current(self, found: Iterable[tuple[str, bytes]]) -> Iterator[Object]:

@@ -123,7 +123,7 @@ def test_state_of_an_earlier_layout_is_read_and_written_on(connect: Connect, tmp
         "INSERT INTO objects (uid, kind, namespace, name, state, version, data) VALUES (?,?,?,?,?,?,?)", row
     )
     database.executescript(
-        "DROP TRIGGER unlogged; DROP TRIGGER unlogged_trace; DROP TABLE logs; DROP TABLE dictionaries;"
+        "ALTER TABLE objects DROP COLUMN given; DROP TRIGGER unlogged; DROP TRIGGER unlogged_trace; DROP TABLE logs; DROP TABLE dictionaries;"
         "PRAGMA user_version=2;"
     )
     database.close()
