@@ -24,6 +24,8 @@ from expander.validate.defaults.defaults import defaults
 
 RELEASE: Final = Release(1, 36)
 """The release whose control plane the local one follows."""
+GIT_VERSION: Final = f"v{RELEASE}.2"
+"""Its version as its components tell it."""
 
 UID_LABEL = "batch.kubernetes.io/controller-uid"
 NAME_LABEL = "batch.kubernetes.io/job-name"

@@ -10,31 +10,15 @@ from typing import Any, Final
 from aiohttp import web
 
 from expander.base.errors import AdmissionError, OutputError
-from expander.local.apiserver import codecs, delete, pod_logs, read, routing, scale, watch, write
+from expander.local.apiserver import codecs, delete, pod_logs, read, reviews, routing, scale, watch, write
 from expander.local.apiserver import status as statuses
-from expander.local.apiserver.auth import Authenticator, AuthResult
+from expander.local.apiserver.auth import OWNER, Authenticator, AuthResult
 from expander.local.apiserver.fault_injection import RETRY_AFTER, TOO_MANY, Faults
 from expander.local.apiserver.non_resource import non_resource_response
 from expander.local.apiserver.patch.errors import PatchError
 from expander.local.apiserver.patch.managed_fields import manager_name
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
-from expander.local.store.database import Object
-
-ACCESS_REVIEW_PATH: Final = ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]
-
-
-def access_review(review: Any) -> Object:
-    """The answer to a SelfSubjectAccessReview."""
-    asked = review if isinstance(review, dict) else {}
-    return {
-        "kind": "SelfSubjectAccessReview",
-        "apiVersion": "authorization.k8s.io/v1",
-        "metadata": {},
-        "spec": asked.get("spec") or {},
-        "status": {"allowed": True},
-    }
-
 
 log = logging.getLogger(__name__)
 
@@ -55,19 +39,23 @@ MAX_LONG_WARNING_CHARS: Final = 256
 
 
 class App:
-    """Answers requests. ``most`` is how many short requests are answered at a time (None: no limit); watches
-    and logs that are followed are not counted, as in a real server."""
+    """Answers requests. ``tokens`` are those of service accounts, ``most`` is how many short requests are
+    answered at a time (None: no limit); watches and logs that are followed are not counted, as in a real
+    server.
+    """
 
     def __init__(
         self,
         backend: Backend,
         authenticator: Authenticator,
         *,
+        tokens: reviews.ServiceAccountTokens | None = None,
         faults: Faults | None = None,
         most: int | None = None,
     ) -> None:
         self._backend = backend
         self._authenticator = authenticator
+        self._tokens = tokens
         self._faults = faults or Faults()
         self._most = most
         self._running = 0
@@ -136,10 +124,12 @@ class App:
         steps = routing.steps(request.message.path.partition("?")[0])
         if steps is None:
             return codecs.text_response(statuses.PAGE_NOT_FOUND_TEXT, 404)
-        if steps == ACCESS_REVIEW_PATH and request.method == "POST":
+        if reviews.is_review(steps) and request.method == "POST":
             data = await codecs.read_body(request)
-            asked = codecs.decode_body(data, codecs.media_type(request))
-            return codecs.object_response(access_review(asked.data), code=201)
+            asked = codecs.decode_body(data, codecs.media_type(request)).data
+            user = self._authenticator.user(request.headers.get("Authorization")) or OWNER
+            answer = reviews.review(steps, asked, user, self._authenticator.known)
+            return codecs.object_response(answer, code=201)
         target = routing.target(steps)
         if target is None:
             return non_resource_response(request, steps)
@@ -192,6 +182,9 @@ class App:
             obj, warnings = writer.patch(data, media)
         else:
             body = codecs.decode_body(data, media) if data else codecs.RequestBody(None)
+            if target.part == "token" and self._tokens is not None:
+                answer = reviews.create_token(backend, self._tokens, target, body.data)
+                return codecs.object_response(answer, code=201, form=form)
             if target.part == "eviction":
                 return codecs.object_response(delete.evict(backend, target, body.data), code=201, form=form)
             if verb == "delete":

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from expander.local.apiserver.peer_uid import peer_uid
@@ -33,6 +33,29 @@ class AuthResult(Enum):
     FOREIGN = "foreign"
 
 
+class User(NamedTuple):
+    """Who asks: the name, the uid and the groups."""
+
+    name: str
+    uid: str
+    groups: tuple[str, ...]
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The UserInfo of the API."""
+        own = {"uid": self.uid} if self.uid else {}
+        return {"username": self.name, **own, "groups": list(self.groups)}
+
+
+OWNER: Final = User("kubernetes-admin", "", ("kubeadm:cluster-admins", "system:authenticated"))
+"""Whoever has the server's own token."""
+
+
+def unknown(token: str) -> User | None:
+    """No token but the server's own is known."""
+    return None
+
+
 class Transport(Protocol):
     """What is needed of `asyncio.Transport`."""
 
@@ -45,10 +68,20 @@ class Authenticator:
     ``hosts`` are the names under which the server is reached, without port; ``scheme`` is that of its own
     origin. ``trust_user``: a connection of this process's own user needs no token; that is for plain HTTP on
     loopback only. A connection whose user is not known, as one that was closed already, needs it.
+    ``known`` tells whose another token is, such as that of a service account, or None.
     """
 
-    def __init__(self, token: str, hosts: Iterable[str], *, trust_user: bool, scheme: str = "http") -> None:
+    def __init__(
+        self,
+        token: str,
+        hosts: Iterable[str],
+        *,
+        trust_user: bool,
+        scheme: str = "http",
+        known: Callable[[str], User | None] = unknown,
+    ) -> None:
         self._token = token.encode()
+        self.known = known
         self._hosts = frozenset(host.lower() for host in hosts)
         self._scheme = scheme
         self._user = os.getuid() if trust_user else None
@@ -63,11 +96,19 @@ class Authenticator:
             return AuthResult.OPEN
         given = headers.get("Authorization")
         if given is not None:
-            kind, _, token = given.partition(" ")
-            said = token.strip().encode(errors="replace")  # a header may hold any bytes
-            proven = kind.lower() == "bearer" and hmac.compare_digest(said, self._token)
-            return AuthResult.WELCOME if proven else AuthResult.UNAUTHORIZED
+            return AuthResult.WELCOME if self.user(given) is not None else AuthResult.UNAUTHORIZED
         return AuthResult.WELCOME if self._is_own(transport) else AuthResult.UNAUTHORIZED
+
+    def user(self, authorization: str | None) -> User | None:
+        """Who asks with such an Authorization header: without one the owner, None for nobody who is known."""
+        if authorization is None:
+            return OWNER
+        kind, _, token = authorization.partition(" ")
+        if kind.lower() != "bearer":
+            return None
+        token = token.strip()
+        said = token.encode(errors="replace")  # a header may hold any bytes
+        return OWNER if hmac.compare_digest(said, self._token) else self.known(token)
 
     def _is_cross_origin(self, headers: Mapping[str, str]) -> bool:
         """Whether a browser sends the request for a page of another origin."""

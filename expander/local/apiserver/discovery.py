@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from expander.kube.api_resource import Resource, Subresource
 from expander.kube.scheme import GROUP_VERSIONS, of_group
-from expander.local.registry import RELEASE
+from expander.local.registry import GIT_VERSION
 
 Body = dict[str, Any]
 
@@ -22,9 +22,6 @@ AGGREGATED_TYPES: Final = {
     for version in ("v2", "v2beta1")
 }
 """The media type of the aggregated form, by its version; an answer must carry it word for word."""
-
-GIT_VERSION: Final = f"v{RELEASE}.2"
-"""The release of Kubernetes whose behavior this is."""
 
 
 def version() -> Body:

@@ -16,8 +16,7 @@ from typing import Any, Final
 from expander.kube import schemas
 from expander.kube.api_resource import Resource
 from expander.kube.scheme import GROUP_VERSIONS, of_group
-from expander.local.apiserver.discovery import GIT_VERSION
-from expander.local.registry import RELEASE
+from expander.local.registry import GIT_VERSION, RELEASE
 
 _OBJECT: Final = {
     "apiVersion": "The group and version of the kind.",

@@ -5,12 +5,12 @@ message has and `protobuf_fields` has not is refused rather than lost.
 
 The field numbers of the API's protobuf messages, as ``generated.proto`` of k8s.io/api fixes them for good.
 
-Only what kubectl sends in that form is here: what its ``create`` subcommands make, with all that a CronJob's
-template can hold, and reviews. A message is a list of ``NUMBER NAME TYPE``. Types: ``s`` text, ``i`` and
-``b`` numbers and booleans that may be left out, ``I`` and ``B`` those that are sent always and mean nothing
-when zero, ``q`` a quantity, ``n`` an int-or-string, ``t`` a time, ``y`` bytes, ``-`` a field that is not
-read; a message by its name, ``?`` before one that may be left out, ``^`` before one whose fields belong to
-the message around it. ``*`` before a type is a list, ``%`` a map.
+Only what clients send in that form is here: kinds that are served, and reviews. A message is a list of
+``NUMBER NAME TYPE``. Types: ``s`` text, ``i`` and ``b`` numbers and booleans that may be left out, ``I`` and
+``B`` those that are sent always and mean nothing when zero, ``q`` a quantity, ``n`` an int-or-string, ``t``
+a time, ``u`` a time with microseconds, ``y`` bytes, ``-`` a field that is not read; a message by its name,
+``?`` before one that may be left out, ``^`` before one whose fields belong to the message around it. ``*``
+before a type is a list, ``%`` a map.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "23 hostAliases *HostAlias, 24 priorityClassName s, 25 priority i, 26 dnsConfig ?DNSConfig, "
         "27 shareProcessNamespace b, 28 readinessGates *ReadinessGate, 29 runtimeClassName s, "
         "30 enableServiceLinks b, 31 preemptionPolicy s, 32 overhead %q, "
-        "33 topologySpreadConstraints *SpreadConstraint, 35 setHostnameAsFQDN b, 36 os ?Reference, "
+        "33 topologySpreadConstraints *SpreadConstraint, 34 ephemeralContainers *EphemeralContainer, "
+        "35 setHostnameAsFQDN b, 36 os ?Reference, "
         "37 hostUsers b, 38 schedulingGates *Reference, 40 resources ?Resources, 41 hostnameOverride s",
         "Container": "1 name s, 2 image s, 3 command *s, 4 args *s, 5 workingDir s, 6 ports *ContainerPort, "
         "7 env *EnvVar, 8 resources Resources, 9 volumeMounts *VolumeMount, 10 livenessProbe ?Probe, "
@@ -138,7 +139,7 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "Volume": "1 name s, 2 source ^VolumeSource",
         "VolumeSource": "1 hostPath ?HostPath, 2 emptyDir ?EmptyDir, 6 secret ?SecretVolume, 7 nfs ?NFS, "
         "10 persistentVolumeClaim ?Claim, 16 downwardAPI ?DownwardAPI, 19 configMap ?ConfigMapVolume, "
-        "26 projected ?Projected",
+        "26 projected ?Projected, 29 ephemeral ?EphemeralVolume",
         "HostPath": "1 path s, 2 type s",
         "EmptyDir": "1 medium s, 2 sizeLimit q",
         "SecretVolume": "1 secretName s, 2 items *KeyToPath, 3 defaultMode i, 4 optional b",
@@ -166,6 +167,93 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "4 propagationPolicy s, 5 dryRun *s",
         "Preconditions": "1 uid s, 2 resourceVersion s",
         "Eviction": "1 metadata ObjectMeta, 2 deleteOptions ?DeleteOptions",
+        "ObjectReference": "1 kind s, 2 namespace s, 3 name s, 4 uid s, 5 apiVersion s, 6 resourceVersion s, "
+        "7 fieldPath s",
+        "Condition": "1 type s, 2 status s, 3 lastProbeTime t, 4 lastTransitionTime t, 5 reason s, "
+        "6 message s, "
+        "7 observedGeneration I",
+        "JobStatus": "1 conditions *Condition, 2 startTime t, 3 completionTime t, 4 active I, 5 succeeded I, "
+        "6 failed I, 7 completedIndexes s, 8 uncountedTerminatedPods ?UncountedPods, 9 ready i, "
+        "10 failedIndexes s, 11 terminating i",
+        "UncountedPods": "1 succeeded *s, 2 failed *s",
+        "CronJobStatus": "1 active *ObjectReference, 4 lastScheduleTime t, 5 lastSuccessfulTime t",
+        "NamespaceSpec": "1 finalizers *s",
+        "NamespaceStatus": "1 phase s, 2 conditions *NamespaceCondition",
+        "NamespaceCondition": "1 type s, 2 status s, 4 lastTransitionTime t, 5 reason s, 6 message s",
+        "QuotaStatus": "1 hard %q, 2 used %q",
+        "PodStatus": "1 phase s, 2 conditions *Condition, 3 message s, 4 reason s, 5 hostIP s, 6 podIP s, "
+        "7 startTime t, 8 containerStatuses *ContainerStatus, 9 qosClass s, "
+        "10 initContainerStatuses *ContainerStatus, 11 nominatedNodeName s, 12 podIPs *Address, "
+        "13 ephemeralContainerStatuses *ContainerStatus, 14 resize s, 16 hostIPs *Address, "
+        "17 observedGeneration I",
+        "Address": "1 ip s",
+        "ContainerStatus": "1 name s, 2 state ContainerState, 3 lastState ContainerState, 4 ready B, "
+        "5 restartCount I, 6 image s, 7 imageID s, 8 containerID s, 9 started b, 10 allocatedResources %q, "
+        "11 resources ?Resources, 15 stopSignal s",
+        "ContainerState": "1 waiting ?Waiting, 2 running ?Running, 3 terminated ?Terminated",
+        "Waiting": "1 reason s, 2 message s",
+        "Running": "1 startedAt t",
+        "Terminated": "1 exitCode I, 2 signal I, 3 reason s, 4 message s, 5 startedAt t, 6 finishedAt t, "
+        "7 containerID s",
+        "EventSource": "1 component s, 2 host s",
+        "EventSeries": "1 count I, 2 lastObservedTime u",
+        "LimitRangeSpec": "1 limits *LimitRangeItem",
+        "LimitRangeItem": "1 type s, 2 max %q, 3 min %q, 4 default %q, 5 defaultRequest %q, "
+        "6 maxLimitRequestRatio %q",
+        "ClaimSpec": "1 accessModes *s, 2 resources Resources, 3 volumeName s, 4 selector ?LabelSelector, "
+        "5 storageClassName ?s, 6 volumeMode s, 7 dataSource ?DataSource, 8 dataSourceRef ?DataSource, "
+        "9 volumeAttributesClassName s",
+        "DataSource": "1 apiGroup s, 2 kind s, 3 name s, 4 namespace s",
+        "ClaimStatus": "1 phase s, 2 accessModes *s, 3 capacity %q, 4 conditions *ClaimCondition",
+        "ClaimCondition": "1 type s, 2 status s, 3 lastProbeTime t, 4 lastTransitionTime t, 5 reason s, "
+        "6 message s",
+        "EphemeralVolume": "1 volumeClaimTemplate ?ClaimTemplate",
+        "ClaimTemplate": "1 metadata ObjectMeta, 2 spec ClaimSpec",
+        "EphemeralContainer": "1 common ^Container, 2 targetContainerName s",
+        "ReplicationControllerSpec": "1 replicas i, 2 selector %s, 3 template ?PodTemplateSpec, "
+        "4 minReadySeconds I",
+        "ReplicaSetSpec": "1 replicas i, 2 selector ?LabelSelector, 3 template PodTemplateSpec, "
+        "4 minReadySeconds I",
+        "ReplicaSetStatus": "1 replicas I, 2 fullyLabeledReplicas I, 3 observedGeneration I, "
+        "4 readyReplicas I, "
+        "5 availableReplicas I, 6 conditions *ReplicaSetCondition, 7 terminatingReplicas i",
+        "ReplicaSetCondition": "1 type s, 2 status s, 3 lastTransitionTime t, 4 reason s, 5 message s",
+        "DeploymentSpec": "1 replicas i, 2 selector ?LabelSelector, 3 template PodTemplateSpec, "
+        "4 strategy DeploymentStrategy, 5 minReadySeconds I, 6 revisionHistoryLimit i, 7 paused B, "
+        "9 progressDeadlineSeconds i",
+        "DeploymentStrategy": "1 type s, 2 rollingUpdate ?RollingDeployment",
+        "RollingDeployment": "1 maxUnavailable n, 2 maxSurge n",
+        "DeploymentStatus": "1 observedGeneration I, 2 replicas I, 3 updatedReplicas I, "
+        "4 availableReplicas I, "
+        "5 unavailableReplicas I, 6 conditions *DeploymentCondition, 7 readyReplicas I, 8 collisionCount i, "
+        "9 terminatingReplicas i",
+        "DeploymentCondition": "1 type s, 2 status s, 4 reason s, 5 message s, 6 lastUpdateTime t, "
+        "7 lastTransitionTime t",
+        "StatefulSetSpec": "1 replicas i, 2 selector ?LabelSelector, 3 template PodTemplateSpec, "
+        "4 volumeClaimTemplates *PersistentVolumeClaim, 5 serviceName s, 6 podManagementPolicy s, "
+        "7 updateStrategy StatefulSetStrategy, 8 revisionHistoryLimit i, 9 minReadySeconds I, "
+        "10 persistentVolumeClaimRetentionPolicy ?ClaimRetention, 11 ordinals ?Ordinals",
+        "StatefulSetStrategy": "1 type s, 2 rollingUpdate ?RollingStatefulSet",
+        "RollingStatefulSet": "1 partition i, 2 maxUnavailable n",
+        "ClaimRetention": "1 whenDeleted s, 2 whenScaled s",
+        "Ordinals": "1 start I",
+        "StatefulSetStatus": "1 observedGeneration I, 2 replicas I, 3 readyReplicas I, 4 currentReplicas I, "
+        "5 updatedReplicas I, 6 currentRevision s, 7 updateRevision s, 9 collisionCount i, "
+        "10 conditions *ReplicaSetCondition, 11 availableReplicas I",
+        "Scale": "1 metadata ObjectMeta, 2 spec ScaleSpec, 3 status -",
+        "ScaleSpec": "1 replicas I",
+        "SelfSubjectReview": "1 metadata ObjectMeta, 2 status -",
+        "SelfSubjectRulesReview": "1 metadata ObjectMeta, 2 spec RulesReviewSpec, 3 status -",
+        "RulesReviewSpec": "1 namespace s",
+        "TokenReview": "1 metadata ObjectMeta, 2 spec TokenReviewSpec, 3 status -",
+        "TokenReviewSpec": "1 token s, 2 audiences *s",
+        "TokenRequest": "1 metadata ObjectMeta, 2 spec TokenRequestSpec, 3 status -",
+        "TokenRequestSpec": "1 audiences *s, 3 boundObjectRef ?BoundObject, 4 expirationSeconds i",
+        "BoundObject": "1 kind s, 2 apiVersion s, 3 name s, 4 uid s",
+        "SubjectAccessReview": "1 metadata ObjectMeta, 2 spec SubjectReviewSpec, 3 status -",
+        "LocalSubjectAccessReview": "1 metadata ObjectMeta, 2 spec SubjectReviewSpec, 3 status -",
+        "SubjectReviewSpec": "1 resourceAttributes ?ResourceAttributes, "
+        "2 nonResourceAttributes ?PathAttributes, 3 user s, 4 groups *s, 5 extra -, 6 uid s",
         "SelfSubjectAccessReview": "1 metadata ObjectMeta, 2 spec ReviewSpec, 3 status -",
         "ReviewSpec": "1 resourceAttributes ?ResourceAttributes, 2 nonResourceAttributes ?PathAttributes",
         "ResourceAttributes": "1 namespace s, 2 verb s, 3 group s, 4 version s, 5 resource s, "
@@ -264,6 +352,13 @@ def _read(type: str, value: Value, depth: int) -> Any:
             if seconds is None:
                 return None
             return datetime.fromtimestamp(_signed(_number(seconds)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case "u":
+            parts = dict(_values(_bytes(value)))
+            if 1 not in parts:
+                return None
+            micros = _number(parts.get(2, 0)) // 1000
+            moment = datetime.fromtimestamp(_signed(_number(parts[1])), UTC)
+            return f"{moment:%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
     return _message(_bytes(value), type, depth + 1)
 
 

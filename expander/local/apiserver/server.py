@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,7 @@ from expander.local.apiserver.certificates import server_certificate, ssl_contex
 from expander.local.apiserver.fault_injection import Faults
 from expander.local.apiserver.kubeconfig_file import Endpoint, Merged, write_kubeconfig, write_private
 from expander.local.apiserver.listener import Listener, listening_socket
+from expander.local.apiserver.reviews import ServiceAccountTokens
 from expander.local.apiserver.routing import Backend
 from expander.local.apiserver.storage import ExecutorLoop, Storage
 
@@ -75,8 +77,10 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
     token = token_of(options.folder)
     executor_loop = ExecutorLoop(storage)
     scheme = "https" if options.encrypted else "http"
-    authenticator = Authenticator(token, hosts, trust_user=certificate is None, scheme=scheme)
-    app = App(Backend(storage, executor_loop), authenticator, faults=options.faults, most=options.most)
+    backend, tokens = Backend(storage, executor_loop), ServiceAccountTokens(token.encode())
+    known = partial(tokens.user, backend)
+    authenticator = Authenticator(token, hosts, trust_user=certificate is None, scheme=scheme, known=known)
+    app = App(backend, authenticator, tokens=tokens, faults=options.faults, most=options.most)
     _quiet_logs()
     handlers = web.Server(app, request_factory=_request, access_log=None, auto_decompress=False)
     sock = _bind(options)

@@ -6,14 +6,20 @@ node lifecycle controller shows it as a taint.
 
 from __future__ import annotations
 
+import os
+import platform
+import socket
 from fractions import Fraction
+from pathlib import Path
 from typing import Final
 
 from expander.kube.generated_names import new_uid
 from expander.kube.quantity import Form, Quantity
 from expander.kube.time import api_time
+from expander.local.registry import GIT_VERSION
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
+from expander.version import __version__
 
 UNSCHEDULABLE_TAINT: Final = "node.kubernetes.io/unschedulable"
 
@@ -27,7 +33,11 @@ def node_object(name: str, scheduler: Scheduler, now: float) -> Object:
             "name": name,
             "uid": new_uid(),
             "creationTimestamp": api_time(now),
-            "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"},
+            "labels": {
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": machine_info()["architecture"],
+            },
             "annotations": {"node.alpha.kubernetes.io/ttl": "0"},
         },
         "spec": {},
@@ -50,25 +60,63 @@ def node_status(scheduler: Scheduler, since: str) -> Object:
         "reason": "KubeletReady",
         "message": "kubelet is posting ready status",
     }
-    unknown = (
-        "machineID",
-        "systemUUID",
-        "bootID",
-        "kernelVersion",
-        "osImage",
-        "containerRuntimeVersion",
-        "kubeletVersion",
-        "kubeProxyVersion",
-        "operatingSystem",
-        "architecture",
-    )
     return {
         "capacity": size,
         "allocatable": dict(size),
-        "conditions": [ready],
+        "conditions": [*_no_pressure(since), ready],
+        "addresses": [
+            {"type": "InternalIP", "address": "127.0.0.1"},
+            {"type": "Hostname", "address": socket.gethostname().lower()},
+        ],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},
-        "nodeInfo": dict.fromkeys(unknown, ""),
+        "nodeInfo": machine_info(),
     }
+
+
+def _no_pressure(since: str) -> list[Object]:
+    """The conditions of a node that has enough of everything, as its kubelet words them."""
+    words = {
+        "MemoryPressure": ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        "DiskPressure": ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        "PIDPressure": ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    }
+    times = {"lastHeartbeatTime": since, "lastTransitionTime": since}
+    return [
+        {"type": type, "status": "False", **times, "reason": reason, "message": message}
+        for type, (reason, message) in words.items()
+    ]
+
+
+def machine_info() -> dict[str, str]:
+    """The NodeSystemInfo of this machine; what is not known of it is empty."""
+    system = os.uname()
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(system.machine, system.machine)
+    return {
+        "machineID": _first_line("/etc/machine-id"),
+        "systemUUID": "",
+        "bootID": _first_line("/proc/sys/kernel/random/boot_id"),
+        "kernelVersion": system.release,
+        "osImage": _os_name(),
+        "containerRuntimeVersion": f"expander://{__version__}",
+        "kubeletVersion": GIT_VERSION,
+        "kubeProxyVersion": "",
+        "operatingSystem": system.sysname.lower(),
+        "architecture": architecture,
+    }
+
+
+def _first_line(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace").partition("\n")[0].strip()
+    except OSError:
+        return ""
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        return platform.system()
 
 
 def is_unschedulable(node: Object) -> bool:

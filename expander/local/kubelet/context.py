@@ -32,7 +32,8 @@ def runtime_isolates(supervisor: object) -> bool:
 @dataclass(slots=True)
 class KubeletContext:
     """``isolates``: containers have mounts and a host name of their own. ``attachable``: somebody can run
-    commands in them and attach to them. ``variables`` go to every container.
+    commands in them and attach to them, and hears by events of their starts. ``variables`` go to every
+    container.
 
     ``backoff_base`` is the first crash back-off in seconds. ``image_pull_error`` says why an image cannot be
     pulled, or None; ``image_command`` what it runs where the runtime does not know. ``launched`` maps the key

@@ -142,6 +142,8 @@ def container_started(
     )
     _keep_last_termination(container)
     pod.changed = True
+    if context.attachable:
+        pod.record_event("Normal", "Started", "Container started")
     if container.kill is None and container.held:
         hook = container.spec["lifecycle"]["postStart"]
         container.post_start = run_handler(context, pod, container, hook, "postStart", NEVER, now)

@@ -175,6 +175,9 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
         container.launch = launch
     context.launched[launch.key] = (pod.uid, container)
     context.processes.start(launch)
+    if context.attachable:
+        pod.record_event("Normal", "Pulled", f'Container image "{launch.image}" already present on machine')
+        pod.record_event("Normal", "Created", "Container created")
 
 
 def _refuse(pod: Pod, container: Container, reason: str, message: str, event: str) -> None:

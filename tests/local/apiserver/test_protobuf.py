@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from expander.kube.scheme import RESOURCES
 from expander.local.apiserver import protobuf
 from tests.local.apiserver.serving import Server
 
@@ -140,9 +141,10 @@ def test_what_create_makes_is_stored(
 
 
 def test_every_message_that_is_named_is_there() -> None:
-    for message in protobuf.MESSAGES:
+    kinds = {each.kind for each in RESOURCES if each.protobuf}
+    for message in (*protobuf.MESSAGES, *kinds):
         for field in protobuf.fields(message).values():
-            assert len(field.type) == 1 or field.type in protobuf.MESSAGES, (message, field)
+            assert len(field.type) == 1 or field.type in {*protobuf.MESSAGES, *kinds}, (message, field)
 
 
 @pytest.mark.parametrize(
