@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 from expander.kube.objects import Object, owner_of, statuses_of
@@ -10,6 +11,9 @@ from expander.local.store.job_states import SUCCEEDED, job_state
 from expander.manifests.rerun import RETRIED_ANNOTATION, attempt_of, with_retried
 from expander.run.escalation import Escalation, NextAttempt, at_most, caveat, is_indexed, next_attempts
 from expander.run.reporter import Retried
+
+LOOK_PAUSE = 9.0
+"""How much longer than a look at failed indexes the pause after it is."""
 
 STATES = ("state", "lastState")
 """Where a container's status tells of an end."""
@@ -27,7 +31,10 @@ class Retries:
         executor: ApiOperations,
         policy: Escalation,
         on_replaced: Callable[[Object], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
+        self._next_look = 0.0
         self._executor = executor
         self._policy = policy
         self._on_replaced = on_replaced
@@ -50,19 +57,31 @@ class Retries:
         self._passed_over = self._passed_over or words is not None
         return words
 
-    def retry_suspects(self) -> Iterable[Retried]:
+    def retry_suspects(self) -> list[Retried]:
         """Try the Jobs again of which pods have failed since the last call, where the policy says so."""
         suspects, self._suspects = self._suspects, {}
-        for uid, failed in self._indexed.items():
-            job = self._executor.by_uid(uid)
-            if job is not None and (now := (job.get("status") or {}).get("failedIndexes")) != failed:
-                suspects[uid] = None
-                self._indexed[uid] = now
         jobs = [job for uid in suspects if (job := self._executor.by_uid(uid)) is not None]
         for job in jobs:
             if job["kind"] == "Job" and is_indexed(job):  # what its indexes come to is known later
                 self._indexed.setdefault(job["metadata"]["uid"], None)
-        return self.retry(jobs)
+        found = self.retry([job for job in jobs if job["metadata"]["uid"] not in self._indexed])
+        return found + self._retry_indexes()
+
+    def _retry_indexes(self) -> list[Retried]:
+        """Try failed indexes again; a look at all pods of a large Job is not worth it for each of them."""
+        began = self._clock()
+        if began < self._next_look:
+            return []
+        changed = []
+        for uid, failed in self._indexed.items():
+            job = self._executor.by_uid(uid)
+            if job is not None and (now := (job.get("status") or {}).get("failedIndexes")) != failed:
+                changed.append(job)
+                self._indexed[uid] = now
+        found = self.retry(changed)
+        took = self._clock() - began
+        self._next_look = began + took + LOOK_PAUSE * took
+        return found
 
     def take_at_most(self) -> list[tuple[Object, str]]:
         """The Jobs that have failed with all that the policy allows since the last call, each with what."""

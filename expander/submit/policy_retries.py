@@ -88,7 +88,7 @@ class PolicyRetries:
         self._attempts: dict[str, NextAttempt] = {}
         """What is under way, by path."""
         self._queue: dict[str, None] = {}
-        self._looking = 0
+        self._looking: set[str] = set()
         self._named = 0
         self._passed_over = False
         self._stopped = False
@@ -220,21 +220,25 @@ class PolicyRetries:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while not self._queue and not self._stopped:
+                while not self._stopped and (path := self._next()) is None:
                     self._changed.wait()
-                if self._stopped:
+                if self._stopped or path is None:
                     return
-                path = next(iter(self._queue))
                 del self._queue[path]
-                self._looking += 1
+                self._looking.add(path)
             try:
                 self._decide(path)
             except ExpanderError as error:
                 self._workers.fail(error)
             finally:
                 with self._changed:
-                    self._looking -= 1
+                    self._looking.discard(path)
+                    self._changed.notify()
                 self._workers.wake()
+
+    def _next(self) -> str | None:
+        """A Job to look at that nobody looks at."""
+        return next((path for path in self._queue if path not in self._looking), None)
 
     def _decide(self, path: str) -> None:
         try:

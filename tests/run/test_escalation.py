@@ -32,6 +32,8 @@ def job(name: str, script: str, memory: str | None = None, **spec: Any) -> dict[
     container: dict[str, Any] = {"name": "main", "image": "busybox", "command": ["sh", "-c", script]}
     if memory is not None:
         container["resources"] = {"limits": {"memory": memory}, "requests": {"memory": "1Mi"}}
+        limit = {"resourceFieldRef": {"resource": "limits.memory"}}
+        container["env"] = [{"name": "LIMIT", "valueFrom": limit}]
     pod = {"restartPolicy": "Never", "containers": [container]}
     metadata = {"name": name, "labels": {"jobgroup": "more"}}
     return {
@@ -43,8 +45,8 @@ def job(name: str, script: str, memory: str | None = None, **spec: Any) -> dict[
 
 
 def takes(megabytes: int) -> str:
-    """A script that holds so much memory for a moment."""
-    return f"dd if=/dev/zero bs={megabytes}M count=1 2>/dev/null | (sleep 0.3; wc -c)"
+    """A script that holds so much memory until it is killed, unless its limit allows it."""
+    return f"[ $LIMIT -ge {megabytes << 20} ] || dd if=/dev/zero bs={megabytes}M count=1 | sleep 600"
 
 
 def run(*jobs: dict[str, Any], **options: Any) -> tuple[expander.RunResult, list[str]]:
@@ -195,8 +197,7 @@ def indexed(folder: Path, count: int, limit: str = "20Mi", **spec: Any) -> dict[
     """An Indexed Job: of twenty indexes one takes 50 MB and three 30 MB."""
     script = (
         f"n=$JOB_COMPLETION_INDEX; echo $n >> {folder}/tries; "
-        "case $((n % 20)) in 0) m=50;; 5|10|15) m=30;; *) exit 0;; esac; "
-        "dd if=/dev/zero bs=$m''M count=1 2>/dev/null | (sleep 0.3; wc -c)"
+        f"case $((n % 20)) in 0) {takes(50)};; 5|10|15) {takes(30)};; esac"
     )
     own = {"completionMode": "Indexed", "completions": count, "parallelism": 4}
     made = job("all", script, limit, **own, **spec)

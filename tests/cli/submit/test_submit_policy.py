@@ -40,14 +40,15 @@ spec:
         image: i
         command: [sh, -c, SCRIPT]
         resources: {limits: {memory: 20Mi}}
+        env: [{name: MEMORY, valueFrom: {resourceFieldRef: {resource: limits.memory}}}]
 """
 
 HUNGRY = (
     "n=$ITEM; echo $n >> {folder}/tries; "
     "case $((n % 20)) in 0) m=50;; 5|10|15) m=30;; *) exit 0;; esac; "
-    "dd if=/dev/zero bs=$m''M count=1 2>/dev/null | (sleep 0.3; wc -c)"
+    "[ $MEMORY -ge $((m * 1048576)) ] || dd if=/dev/zero bs=$m''M count=1 | sleep 600"
 )
-"""Takes 50 MB in one item of twenty, 30 MB in three."""
+"""Needs 50 MB in one item of twenty, 30 MB in three, and holds them until it is killed if that is too much."""
 
 
 @pytest.fixture(autouse=True)
