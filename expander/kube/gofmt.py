@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
+from math import isfinite
 from typing import Any, Final
 
 _SHORT: Final = {
@@ -68,6 +70,16 @@ def literal(value: Any) -> str:
     if value is None:
         return "interface {}(nil)"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else plain(value)
+
+
+def general(value: float) -> str:
+    """A number as ``%v``: the shortest text, with an exponent from 1e+06 up and below 0.0001."""
+    if isinstance(value, int) or not isfinite(value):
+        return {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}.get(str(value), str(value))
+    digits, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")
+    if value and not -4 <= int(exponent) < 6:
+        return f"{digits}e{exponent[0]}{exponent[1:].zfill(2)}"
+    return format(Decimal(repr(value)).normalize() if value else Decimal(0), "f")
 
 
 def type_name(value: Any) -> str:

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     TOO_LONG = "FieldValueTooLong"
     TOO_MANY = "FieldValueTooMany"
     UNKNOWN_FIELD = "UnknownField"
+    UNCHECKED = "Unchecked"
 
 
 @dataclass(frozen=True, slots=True)

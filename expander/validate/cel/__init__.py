@@ -1,0 +1,1 @@
+"""Common Expression Language as the API server has it: parsed once, compiled to Python functions."""

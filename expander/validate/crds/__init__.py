@@ -1,0 +1,1 @@
+"""The API server's verdict on custom resources, from their CustomResourceDefinitions."""

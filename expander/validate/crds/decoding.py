@@ -1,0 +1,112 @@
+"""What the API server makes of a custom resource before it validates it.
+
+Fields the schema does not have are refused (``fieldValidation=Strict``; ``schema/pruning`` of
+apiextensions-apiserver), null where it is not allowed is dropped, and defaults are filled in
+(``schema/defaulting``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
+
+from expander.validate.crds.paths import Place
+from expander.validate.crds.structural import ABSENT, Node
+from expander.validate.schema_engines import INT64
+
+META_FIELDS: Final = frozenset(("apiVersion", "kind", "metadata"))
+
+Fill: TypeAlias = Callable[[Any], Any]
+
+
+def unknown_fields(node: Node | None, value: Any, place: Place = None) -> Iterator[Place]:
+    """The places of fields that the schema does not have; what is below them is not looked at."""
+    if isinstance(value, list):
+        below = None if node is None else node.items
+        if node is None or below is not None or not node.preserves:
+            for index, each in enumerate(value):
+                if isinstance(each, dict | list):
+                    yield from unknown_fields(below, each, (place, index))
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if node is not None and node.is_resource and key in META_FIELDS:
+                continue
+            below = None if node is None else node.below(key)
+            if below is not None:
+                if isinstance(each, dict | list):
+                    yield from unknown_fields(below, each, (place, key))
+            elif node is None or not (node.preserves or node.open):
+                yield (place, key)
+
+
+def embedded_metadata(node: Node, value: Any, place: Place = None) -> Iterator[tuple[Any, Place]]:
+    """The metadata of the object and of those embedded in it, with their places."""
+    if isinstance(value, dict):
+        if node.is_resource and "metadata" in value:
+            yield value["metadata"], (place, "metadata")
+        for key, each in value.items():
+            below = node.below(key)
+            if below is not None and isinstance(each, dict | list):
+                yield from embedded_metadata(below, each, (place, key))
+    elif isinstance(value, list) and node.items is not None:
+        for index, each in enumerate(value):
+            yield from embedded_metadata(node.items, each, (place, index))
+
+
+def filled(node: Node, *, is_valid: bool = False) -> Fill:
+    """The function that makes a copy of a value of ``node`` with its defaults and without stray nulls.
+
+    With ``is_valid`` the value is known to have none, and what has no defaults below it is not copied.
+    """
+    if (
+        is_valid
+        and not node.is_root
+        and all(each.default is ABSENT for each in node.all() if each is not node)
+    ):
+        return lambda value: value
+    properties = {name: (below, filled(below, is_valid=is_valid)) for name, below in node.properties.items()}
+    defaults = [(name, below.default, fill) for name, (below, fill) in properties.items()]
+    defaults = [(name, default, fill) for name, default, fill in defaults if default is not ABSENT]
+    additional = (
+        None if node.additional is None else (node.additional, filled(node.additional, is_valid=is_valid))
+    )
+    items = None if node.items is None else (node.items, filled(node.items, is_valid=is_valid))
+
+    def fill(value: Any) -> Any:
+        if type(value) is dict:
+            result = {}
+            for key, each in value.items():
+                found = properties.get(key, additional)
+                if found is None:
+                    result[key] = copied(each)
+                elif each is not None:
+                    result[key] = found[1](each)
+                elif found[0].nullable:
+                    result[key] = None
+            for key, default, fill_default in defaults:
+                if key not in result:
+                    result[key] = fill_default(default)
+            return result
+        if type(value) is list:
+            if items is None:
+                return copied(value)
+            default = items[0].default
+            keeps = items[0].nullable or default is ABSENT
+            return [items[1](default if each is None and not keeps else each) for each in value]
+        return number(value) if type(value) is int else value
+
+    return fill
+
+
+def copied(value: Any) -> Any:
+    """A copy of JSON data as Go holds it."""
+    if type(value) is dict:
+        return {key: copied(each) for key, each in value.items()}
+    if type(value) is list:
+        return [copied(each) for each in value]
+    return number(value) if type(value) is int else value
+
+
+def number(value: int) -> int | float:
+    """An integer as Go's JSON decoder holds it: beyond 64 bits it is a float."""
+    return value if INT64["minimum"] <= value <= INT64["maximum"] else float(value)
