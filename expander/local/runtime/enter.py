@@ -32,6 +32,7 @@ _NAMESPACES = {"pid": 0x20000000, "uts": 0x04000000, "mnt": 0x00020000}
 _CLONE_NEWUSER = 0x10000000
 _NS_GET_USERNS = 0xB701
 _CAPABILITY_VERSION, _PR_CAP_AMBIENT, _AMBIENT_RAISE = 0x20080522, 47, 2
+_PR_SET_DUMPABLE = 4
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 24, 38
 
 
@@ -162,6 +163,7 @@ def _enter(target: EnteredContainer) -> bool:
         with contextlib.suppress(OSError), open(f"{target.cgroup}/cgroup.procs", "w") as file:
             file.write("0")
     bounding, allowed = _capabilities(inner)
+    _prctl(_PR_SET_DUMPABLE, 0)  # until it runs its command, the container must not take this process over
     libc = ctypes.CDLL(None, use_errno=True)
 
     def join(file: int, kind: int) -> None:
