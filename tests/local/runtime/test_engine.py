@@ -149,3 +149,19 @@ def test_closing_ends_the_engines_containers(tmp_path: Path, engine: EngineRunti
     made.written(key, "up")
     made.supervisor.close()
     assert marked(mark) == []
+
+
+def test_open_streams_and_shared_processes_are_the_engines_business() -> None:
+    runtime = EngineRuntime("podman", "/bin/podman")
+    launch = Launch(
+        "uid/dbg/0", ["sh"], {}, "/log", image="busybox", stdin=True, tty=True, target="uid/main/0"
+    )
+    words = runtime.command(launch).argv
+    assert {"--interactive", "--tty", f"container:{container_name('uid/main/0')}"} <= set(words)
+    inside = Launch(
+        "uid/main/0/exec/1", ["ls"], {"A": "b"}, "/log", cwd="/w", inside="uid/main/0", stdin=True
+    )
+    assert runtime.command(inside).argv == [
+        *("/bin/podman", "exec", "--interactive", "--env=A=b", "--workdir", "/w"),
+        *(container_name("uid/main/0"), "ls"),
+    ]

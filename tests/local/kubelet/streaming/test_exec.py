@@ -63,6 +63,19 @@ def test_stdin_arrives_whole_and_ends(kubectl: str, server: Server, path: str) -
     assert (done.stderr, done.returncode) == (b"", 0)
 
 
+def test_cp_copies_both_ways(kubectl: str, server: Server, path: str, tmp_path: Path) -> None:
+    there = f"/tmp/expander-cp-{os.getpid()}"
+    (tmp_path / "sent").mkdir()
+    (tmp_path / "sent" / "data").write_bytes(os.urandom(300_000))
+    try:
+        assert kubectl_run(kubectl, server, "cp", str(tmp_path / "sent"), f"main:{there}").returncode == 0
+        back = tmp_path / "back"
+        assert kubectl_run(kubectl, server, "cp", f"main:{there}", str(back)).returncode == 0
+        assert (back / "data").read_bytes() == (tmp_path / "sent" / "data").read_bytes()
+    finally:
+        run(server, path, "rm", "-r", there)
+
+
 def test_a_terminal_is_one_and_follows_its_client(server: Server, path: str) -> None:
     script = "stty -echo; trap 'stty size' WINCH; test -t 0 && tty && echo $TERM; while read x; do echo got $x; done"
     with connect(
