@@ -18,20 +18,32 @@ class ImageCommand(NamedTuple):
     arguments: tuple[str, ...] = ()
 
 
-_RABBITMQ: Final = """\
+_ADDRESS: Final = """\
+ip=$(getent hosts "$(hostname)" | while read -r ip _; do case $ip in 127.*) echo "$ip"; break; esac; done)
+ip=${ip:-127.0.0.1}
+"""
+"""The pod's address, which is one of the loopback device: servers without a password listen nowhere else."""
+_RABBITMQ: Final = f"""{_ADDRESS}\
 home=$(mktemp -d /tmp/rabbitmq.XXXXXX)
 export HOME="$home" RABBITMQ_MNESIA_BASE="$home" RABBITMQ_LOG_BASE="$home" RABBITMQ_LOGS=-
 export RABBITMQ_ENABLED_PLUGINS_FILE="$home/plugins" RABBITMQ_GENERATED_CONFIG_DIR="$home"
-export RABBITMQ_PID_FILE="$home/pid" RABBITMQ_CONFIG_FILE="$home/rabbitmq"
-export RABBITMQ_NODENAME="rabbit-${home##*.}@localhost"
+export RABBITMQ_PID_FILE="$home/pid" RABBITMQ_CONFIG_FILE="$home/rabbitmq" RABBITMQ_NODE_IP_ADDRESS="$ip"
+export RABBITMQ_NODENAME="rabbit-${{home##*.}}@localhost"
 export RABBITMQ_DIST_PORT=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
-export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
+export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {{127,0,0,1}}"
 printf 'loopback_users.guest = false\\n' > "$home/rabbitmq.conf"
 server=/usr/lib/rabbitmq/bin/rabbitmq-server
 [ -x "$server" ] || server=rabbitmq-server
 exec "$server" "$@"
 """
 """RabbitMQ with its files in a folder of its own; guests may come from other pods, as with the image."""
+_REDIS: Final = f"""{_ADDRESS}\
+case "${{1:-}}" in
+  "" | -* | *.conf) exec redis-server "$@" --bind "$ip" --protected-mode no --save "" --dir /tmp ;;
+esac
+exec "$@"
+"""
+"""Redis as its image starts it; arguments that are no options of it are a command of their own."""
 
 _SLEEP: Final = ("sleep", "infinity")
 WELL_KNOWN: Final[Mapping[str, ImageCommand]] = {
@@ -43,7 +55,7 @@ WELL_KNOWN: Final[Mapping[str, ImageCommand]] = {
     "pause": ImageCommand(_SLEEP),
     "python": ImageCommand((), ("python3",)),
     "rabbitmq": ImageCommand(("sh", "-c", _RABBITMQ, "rabbitmq")),
-    "redis": ImageCommand((), ("redis-server", "--protected-mode", "no", "--save", "", "--dir", "/tmp")),
+    "redis": ImageCommand(("sh", "-c", _REDIS, "redis")),
     "ubuntu": ImageCommand((), ("bash",)),
 }
 

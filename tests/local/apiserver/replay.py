@@ -54,6 +54,7 @@ EQUAL = [
     (r"https?://ADDRESS:\d+", "URL"),
     (r"\b(\d+d)?(\d+h)?(\d+m)?\d+(\.\d+)?s\b|\b\d+[mhd](\d+[smh])?\b", "AGE"),
     (r"\(x\d+ over AGE\)", ""),
+    (r"\bv1\.36\.2\b", ""),
     (r"[ \t]+", " "),
     (r" ?\n ?", "\n"),
 ]
