@@ -35,10 +35,12 @@ MAX_GROWTHS: Final = 10
 """So often an item gets more of something at most."""
 
 OOM_KILLED: Final = "OOMKilled"
+EVICTED: Final = "Evicted"
 TIMED_OUT: Final = "DeadlineExceeded"
 
 _GROWTH = regex(r"x([0-9]{1,3}(?:\.[0-9]{1,3})?)(?:,max=([0-9A-Za-z.]+))?")
 _EXIT = regex(r"([0-9]{1,3}(?:,[0-9]{1,3})*)=retry:([0-9]{1,4})")
+_USING = regex(r"Container ([-a-z0-9]+) was using")
 _SPAN = regex(r"([0-9]{1,9})([smhd]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -139,9 +141,8 @@ def one_pod(job: Object) -> bool:
 
 def is_cause(pod: Object, policy: Escalation) -> bool:
     """Whether ``pod`` may be why the policy tries its Job again before that has failed."""
-    return bool(policy.oom and _out_of_memory([pod])) or bool(
-        policy.exits and _exit_code([pod]) in policy.exits
-    )
+    short = bool(policy.oom) and bool(_out_of_memory([pod]) or _evicted_for_memory([pod]))
+    return short or bool(policy.exits and _exit_code([pod]) in policy.exits)
 
 
 def is_indexed(job: Object) -> bool:
@@ -220,6 +221,8 @@ def _attempt(
     found = None
     if policy.oom is not None and (killed := _out_of_memory(pods)):
         found = OOM_KILLED, _more_memory(tree, killed, policy.oom)
+    elif policy.oom is not None and (evicted := _evicted_for_memory(pods)):
+        found = EVICTED, _more_memory(tree, evicted, policy.oom)
     elif policy.timeout is not None and _timed_out(job, pods):
         found = TIMED_OUT, _more_time(tree, policy.timeout)
     elif policy.exits and (code := _exit_code(pods)) in policy.exits:
@@ -285,6 +288,17 @@ def _out_of_memory(pods: Sequence[Object]) -> set[str]:
     return {name for name, end in _ends(pods[-1:]) if end.get("reason") == OOM_KILLED}
 
 
+def _evicted_for_memory(pods: Sequence[Object]) -> set[str]:
+    """The containers of the last pod that the kubelet evicted it for, since the node had no memory left."""
+    for pod in pods[-1:]:
+        status = pod.get("status") or {}
+        message = str(status.get("message") or "")
+        if status.get("reason") == EVICTED and "low on resource: memory" in message:
+            names = {str(each["name"]) for each in pod["spec"]["containers"]}
+            return set(_USING.findall(message)) & names or names
+    return set()
+
+
 def _timed_out(job: Object, pods: Sequence[Object]) -> bool:
     conditions = (job.get("status") or {}).get("conditions") or ()
     reasons = [each.get("reason") for each in conditions if each.get("type") == "Failed"]
@@ -296,23 +310,27 @@ def _exit_code(pods: Sequence[Object]) -> int:
 
 
 def _more_memory(tree: dict[str, Any], killed: set[str], growth: Growth) -> str | None:
-    """Raise limits and requests of the containers that were killed; None if none can have more."""
+    """Raise limits and requests of the containers that were killed; None if none can have more.
+
+    One without a limit, which only its node can have killed, gets a larger request.
+    """
     pod = tree["spec"]["template"]["spec"]
     changes = []
     for container in [*(pod.get("initContainers") or ()), *pod["containers"]]:
-        limits = (container.get("resources") or {}).get("limits") or {}
-        if container["name"] not in killed or "memory" not in limits:
+        resources = container.get("resources") or {}
+        limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+        bound = limits if "memory" in limits else requests
+        if container["name"] not in killed or "memory" not in bound:
             continue
-        limit = int(parse(str(limits["memory"])))
+        limit = int(parse(str(bound["memory"])))
         grown = growth.of(limit)
         if grown is None:
             continue
-        requests = container["resources"].get("requests") or {}
-        if "memory" in requests:
+        if bound is limits and "memory" in requests:
             asked = int(parse(str(requests["memory"])) * Fraction(grown, limit))
             requests["memory"] = binary_text(min(asked, grown))
-        limits["memory"] = binary_text(grown)
-        changes.append(f"memory {limits['memory']}")
+        bound["memory"] = binary_text(grown)
+        changes.append(f"memory {bound['memory']}")
     return ", ".join(changes) or None
 
 

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import expander
 from expander.base.errors import UsageError
-from expander.run.escalation import Escalation, Growth, at_most, next_attempts
+from expander.kube.quantity import parse
+from expander.run.escalation import MAX_GROWTHS, Escalation, Growth, at_most, next_attempts
 
 ITEMS = int(os.environ.get("EXPANDER_ESCALATION_ITEMS", "20"))
 """How many items the whole proof has; a fifth runs out of memory, a twentieth twice."""
@@ -234,3 +237,54 @@ def test_a_job_that_fails_with_its_first_index_is_finished_by_jobs_for_all_that_
     assert result.counts["failed"] == 0
     assert notes[0].startswith("job/all has no backoffLimitPerIndex")
     assert "retry: all-0: attempt 2 after OOMKilled, with memory 80Mi" in notes
+
+
+def evicted(message: str, **resources: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    made, pod = ended({"reason": "Error", "exitCode": 137})
+    made["spec"]["template"]["spec"]["containers"][0]["resources"] = resources
+    pod["status"] |= {"reason": "Evicted", "message": message}
+    return made, [pod]
+
+
+LOW = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 9Mi. "
+
+
+def test_an_eviction_for_memory_gets_more_and_any_other_does_not() -> None:
+    policy = Escalation(oom=Growth(Fraction(2)))
+    using = "Container main was using 3Gi, request is 1Gi, has larger consumption of memory. "
+    found = next_attempts(*evicted(LOW + using, requests={"memory": "1Gi"}), policy)
+    assert [(each.reason, each.change) for each in found] == [("Evicted", "memory 2Gi")]
+    resources = {"requests": {"memory": "1Gi"}, "limits": {"memory": "4Gi"}}
+    (more,) = next_attempts(*evicted(LOW, **resources), policy)
+    container = more.tree["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"] == {"requests": {"memory": "2Gi"}, "limits": {"memory": "8Gi"}}
+    assert next_attempts(*evicted(LOW), policy) == []
+    disk = "The node was low on resource: ephemeral-storage."
+    assert next_attempts(*evicted(disk, requests={"memory": "1Gi"}), policy) == []
+
+
+@given(
+    factor=st.fractions(Fraction(1001, 1000), 9, max_denominator=1000),
+    limit=st.integers(1, 1 << 50),
+    most=st.none() | st.integers(1, 1 << 52),
+)
+def test_a_limit_grows_by_its_factor_never_passes_its_bound_and_comes_to_an_end(
+    factor: Fraction, limit: int, most: int | None
+) -> None:
+    growth = Growth(factor, most)
+    grown = growth.of(limit)
+    if grown is None:
+        assert (most is not None and most <= limit) or int(limit * factor) == limit
+    else:
+        assert limit < grown <= min(limit * factor, most or limit * factor)
+    made, pod = ended(OOM, str(limit))
+    steps = 0
+    while attempts := next_attempts(made, [pod], Escalation(oom=growth)):
+        before, made = made, attempts[0].tree
+        steps += 1
+        assert memory_of(before) < memory_of(made) <= (most or memory_of(made))
+    assert steps <= MAX_GROWTHS
+
+
+def memory_of(made: dict[str, Any]) -> Fraction:
+    return parse(made["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"])
