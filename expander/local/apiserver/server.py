@@ -37,6 +37,8 @@ from expander.local.apiserver.routing import Backend
 from expander.local.apiserver.storage import ExecutorLoop, Storage
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+MAX_LINE_BYTES: Final = 128 * 1024
+"""The longest first line of a request: the command of an exec is part of it."""
 SHUTDOWN_SECONDS: Final = 0.5
 """How long requests may take to end when the server does."""
 
@@ -82,7 +84,13 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
     authenticator = Authenticator(token, hosts, trust_user=certificate is None, scheme=scheme, known=known)
     app = App(backend, authenticator, tokens=tokens, faults=options.faults, most=options.most)
     _quiet_logs()
-    handlers = web.Server(app, request_factory=_request, access_log=None, auto_decompress=False)
+    handlers = web.Server(
+        app,
+        request_factory=_request,
+        access_log=None,
+        auto_decompress=False,
+        max_line_size=MAX_LINE_BYTES,
+    )
     sock = _bind(options)
     listener = Listener(sock, handlers, ssl_context(certificate) if certificate else None)
     app.on_authenticated = listener.authenticated

@@ -56,6 +56,12 @@ def test_kubectl_shows_streams_and_exit_code(kubectl: str, server: Server, path:
     assert done.returncode == 7
 
 
+def test_a_long_command_arrives_whole(kubectl: str, server: Server, path: str) -> None:
+    script = "echo ${#0}; # " + "long & " * 10_000
+    done = kubectl_run(kubectl, server, "exec", "main", "--", "sh", "-c", script, "name")
+    assert (done.stdout, done.stderr) == (b"4\n", b"")
+
+
 def test_stdin_arrives_whole_and_ends(kubectl: str, server: Server, path: str) -> None:
     data = os.urandom(1_000_000)
     done = kubectl_run(kubectl, server, "exec", "-i", "main", "--", "cat", data=data)
@@ -230,6 +236,18 @@ def test_many_sessions_leave_nothing_behind(server: Server, path: str) -> None:
         assert all(pool.map(session, range(SESSIONS)))
     wait_until(lambda: not processes("7161"))
     wait_until(lambda: all(open_files(pid) <= many for pid, many in zip(watched, before, strict=True)))
+
+
+def test_a_server_that_stops_ends_its_sessions(tmp_path: Path) -> None:
+    server = Server(tmp_path / "state").start()
+    path = start(server, pod("main"))
+    with connect(server, f"{path}/exec", ["sleep", "7181"], stdout=True) as connection:
+        wait_until(lambda: bool(processes("7181")))
+        server.process.terminate()
+        assert exit_code(connection.result()[0]) == 137
+    assert server.process.wait(timeout=20) == 0
+    server.process.communicate()
+    wait_until(lambda: not processes("7181"))
 
 
 def test_a_killed_server_leaves_no_session(tmp_path: Path) -> None:
