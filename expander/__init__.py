@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SubmitKeywords,
         SubmitResult,
         expand,
+        groups,
         plan,
         run,
         submit,
@@ -49,12 +50,14 @@ if TYPE_CHECKING:
     )
     from expander.batch.command_template import CommandOptions, command_template
     from expander.batch.request import BatchOptions, BatchRequest
+    from expander.group.known.listing import KnownGroup
     from expander.items.item import Item
     from expander.manifests.manifest import Manifest
     from expander.plan.plan import Plan
     from expander.render.template_file import TemplateFile
     from expander.run.dry_run import PlannedObject
     from expander.run.outcomes import JobOutcome, LogFile
+    from expander.run.output_lines import OutputLine
     from expander.shapes.shape import Shape
     from expander.submit.options import SubmitOptions
     from expander.validate.finding import Finding, Reason
@@ -76,10 +79,12 @@ __all__ = [
     "ItemError",
     "JobOutcome",
     "JobResult",
+    "KnownGroup",
     "LogFile",
     "Manifest",
     "NotFound",
     "OutputError",
+    "OutputLine",
     "Plan",
     "PlannedObject",
     "Problem",
@@ -100,6 +105,7 @@ __all__ = [
     "__version__",
     "command_template",
     "expand",
+    "groups",
     "plan",
     "run",
     "submit",
@@ -108,13 +114,15 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("JobResult", "RunResult", "SubmitKeywords", "SubmitResult"), "api"),
-    **dict.fromkeys(("expand", "plan", "run", "submit", "validate"), "api"),
+    **dict.fromkeys(("expand", "groups", "plan", "run", "submit", "validate"), "api"),
     **dict.fromkeys(("CommandOptions", "command_template"), "batch.command_template"),
     **dict.fromkeys(("BatchOptions", "BatchRequest"), "batch.request"),
     **dict.fromkeys(("Finding", "Reason"), "validate.finding"),
     **dict.fromkeys(("JobOutcome", "LogFile"), "run.outcomes"),
     "Item": "items.item",
+    "KnownGroup": "group.known.listing",
     "Manifest": "manifests.manifest",
+    "OutputLine": "run.output_lines",
     "Plan": "plan.plan",
     "PlannedObject": "run.dry_run",
     "Shape": "shapes.shape",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import InputError, ItemError, UsageError
+from expander.base.errors import ExpanderError, InputError, ItemError, UsageError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.items import from_python
 from expander.manifests.rerun_choice import parse_rerun
@@ -18,6 +18,8 @@ from expander.run.limits import check_limits
 from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:
+    from expander.group.known.listing import KnownGroup
+    from expander.local.executor import Executor
     from expander.local.waiting import Waiting
     from expander.manifests.manifest import Manifest
     from expander.manifests.rerun_choice import Rerun
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from expander.run.escalation import Escalation
     from expander.run.origin import GroupOrigin
     from expander.run.outcomes import JobOutcome, LogFile
+    from expander.run.output_lines import OutputLine, OutputLines
     from expander.submit.delivery import Outcome
     from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
     from expander.validate.finding import Finding
@@ -156,6 +159,7 @@ def run(
     dry_run: bool = False,
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
+    on_output: Callable[[OutputLine], None] | None = None,
     **options: Unpack[BatchOptions],
 ) -> RunResult:
     """Run ``batch`` on this machine until every Job has ended, or there is a reason to stop before.
@@ -167,17 +171,16 @@ def run(
     runs again only if it failed and its manifest has changed, ``rerun`` says so ("failed", "changed": also
     complete ones that have changed, "all"), or ``fresh`` forgets it. Failed items run again as ``on_oom``
     ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit`` ("42=retry:3") say. ``dry_run`` only tells,
-    in ``planned``, what would run. Other arguments are as for the command. Raises ItemError for the first
-    item that cannot become a Job, unless ``on_error`` gets it; InputError and UsageError as the command does.
+    in ``planned``, what would run; ``on_output`` gets each line of output as it is written. Others are as for
+    the command. Raises ItemError for the first item that cannot become a Job, unless ``on_error`` gets it;
+    InputError and UsageError as the command does.
     """
     from expander.batch.load import used_here
-    from expander.run.escalation import Escalation
     from expander.run.run import Halt
 
     limits = {"jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base}
     check_limits({**limits, "grace": grace, "timeout": timeout})
-    request = _request(batch, items, options)
-    request = request if dry_run else _filled_queue(request)
+    request = _request(batch, items, options) if dry_run else _filled_queue(_request(batch, items, options))
     errors, note = _Errors(on_error), on_note or _ignore
     manifests = used_here(request.manifests(errors), note)
     first = next(manifests, None)
@@ -188,9 +191,17 @@ def run(
         return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
     files = {"images": images, "image_commands": image_commands, "claims": claims, "variables": env}
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
-    again = _Again(parse_rerun(rerun), Escalation.parse(on_oom, on_timeout, on_exit))
+    again = _Again.of(rerun, on_oom, on_timeout, on_exit)
     settings = {**limits, **files, "runtime": runtime, "stop_grace": grace}
-    return _run_in(place, chain([first], manifests), settings, when, again, errors, note)
+    return _run_in(place, chain([first], manifests), settings, when, again, _Hears(errors, note, on_output))
+
+
+class _Hears(NamedTuple):
+    """The functions of the caller."""
+
+    error: Callable[[ItemError], None]
+    note: Callable[[str], None]
+    output: Callable[[OutputLine], None] | None
 
 
 class _Place(NamedTuple):
@@ -221,6 +232,15 @@ class _Again(NamedTuple):
     rerun: Rerun | None
     policy: Escalation | None
 
+    @classmethod
+    def of(
+        cls, rerun: str | None, on_oom: str | None, on_timeout: str | None, on_exit: Sequence[str]
+    ) -> _Again:
+        """What the arguments of a call say. Raises UsageError for one that says nothing."""
+        from expander.run.escalation import Escalation
+
+        return cls(parse_rerun(rerun), Escalation.parse(on_oom, on_timeout, on_exit))
+
 
 def _dry_run(place: _Place, manifests: Iterator[Manifest], rerun: Rerun | None) -> RunResult:
     """What would be done with ``manifests``, given the state in ``place``."""
@@ -237,8 +257,7 @@ def _run_in(
     executor_options: Mapping[str, Any],
     run_options: Mapping[str, Any],
     again: _Again,
-    on_error: Callable[[ItemError], None],
-    note: Callable[[str], None],
+    hears: _Hears,
 ) -> RunResult:
     """Run ``manifests`` with the state in ``place``."""
     from expander.base.state_dir import state_folder
@@ -253,31 +272,58 @@ def _run_in(
     if place.fresh:
         remove_state(folder)
     unpack_logs(folder)
-    reporter = _JobResults(folder, on_error, note)
+    reporter = _JobResults(folder, hears)
     logs = EarlierLogs(place.group, place.root)
     with Executor(folder, hold=True, **executor_options) as executor:
         place.origin.keep()
-        note(executor.note)
+        hears.note(executor.note)
         if place.origin.note:
-            note(place.origin.title)
-        earlier = EarlierRun(executor, on_error, again.rerun, logs, folder)
+            hears.note(place.origin.title)
+        reporter.listen(executor)
+        earlier = EarlierRun(executor, hears.error, again.rerun, logs, folder)
         retries = None if again.policy is None else Retries(executor, again.policy, logs)
         result = Run(executor, manifests, reporter, earlier=earlier, retries=retries, **run_options).go()
+        reporter.end()
     return RunResult(reporter.results, result.counts, result.stopped)
 
 
 class _JobResults(RunReporter):
-    """Keeps what became of each Job; ``on_note`` gets what a person would read."""
+    """Keeps what became of each Job; ``hears.note`` gets what a person would read."""
 
-    def __init__(
-        self, folder: Path, on_error: Callable[[ItemError], None], on_note: Callable[[str], None]
-    ) -> None:
+    def __init__(self, folder: Path, hears: _Hears) -> None:
         from expander.local.kubelet.pod_files import PodFolders
 
         self._folders = PodFolders(folder)
-        self._on_error = on_error
-        self._on_note = on_note
+        self._folder = folder
+        self._on_error, self._on_note, self._on_output = hears
+        self._lines: OutputLines | None = None
         self.results: list[JobResult] = []
+
+    def listen(self, executor: Executor) -> None:
+        """Hand on the output of the pods of ``executor``, if the caller wants it."""
+        if self._on_output is None:
+            return
+        from expander.group.records import index_record
+        from expander.kube.objects import completion_index, owner_of
+        from expander.run.output_lines import OutputLines
+
+        def key_of(pod: Mapping[str, Any]) -> str:
+            return index_record(executor.by_uid(owner_of(pod)) or pod, (), completion_index(pod)).label
+
+        self._lines = OutputLines(self._folder, key_of, self._on_output)
+
+    def pod_changed(self, pod: Mapping[str, Any]) -> None:
+        if self._lines is not None:
+            self._lines.pod_changed(pod)
+
+    def progress(self, counts: Mapping[str, int]) -> None:
+        if self._lines is not None:
+            self._lines.read()
+
+    def end(self) -> None:
+        """The run is over."""
+        if self._lines is not None:
+            self._lines.end()
 
     def finished(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
         from expander.run.outcomes import log_files, outcome_of
@@ -362,6 +408,22 @@ class SubmitKeywords(BatchOptions, total=False):
     state: str | os.PathLike[str] | None
 
 
+def groups(
+    *, state: str | os.PathLike[str] | None = None, on_error: Callable[[ExpanderError], None] | None = None
+) -> list[KnownGroup]:
+    """The batches that ran on this machine, as ``expander groups`` lists them, by name.
+
+    ``state`` is the state folder, by default that of the command. Raises ExpanderError for the first group
+    whose state cannot be read; with ``on_error`` that function gets the errors and the others are listed.
+    """
+    from expander.base.state_dir import state_folder
+    from expander.group.known.listing import local_groups
+    from expander.manifests.edits import GROUP_LABEL
+
+    root = state_folder("any", None if state is None else os.fspath(state)).parent
+    return [*local_groups(root, GROUP_LABEL, on_error or _raise)]
+
+
 def submit(
     batch: Batch | BatchRequest,
     items: Items | None = None,
@@ -378,7 +440,7 @@ def submit(
     `BatchRequest`. Keywords are the fields of `BatchRequest` and of `SubmitOptions`, and win over ``batch``
     and ``options``. With ``on_oom``, ``on_timeout`` or ``on_exit`` it returns when no Job of ``batch`` is
     unfinished. After an exception the same call with ``resume`` goes on. ``on_outcome`` gets each
-    outcome as it is known, ``on_note`` a line for people.
+    outcome as it is known, ``on_note`` a line for people; without it what is a warning is one of Python's.
 
     Raises InputError when there is no cluster to speak to, ClusterError when it does not answer or does not
     accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
@@ -399,7 +461,7 @@ def submit(
     results: list[SubmitResult] = []
     submitter = None
     if options.dry_run != "client":
-        note = on_note or _ignore
+        note = on_note or _warn
         logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
         submitter = Submitter(options, errors, note, ClusterCollector, logs)
     try:
@@ -445,6 +507,18 @@ class _Errors:
             raise error
         self.count += 1
         self._on_error(error)
+
+
+def _warn(text: str) -> None:
+    """A line for people that nobody asked for: only a warning is told, as Python's warnings are."""
+    if text.startswith("warning: "):
+        import warnings
+
+        warnings.warn(text.removeprefix("warning: "), stacklevel=2)
+
+
+def _raise(error: ExpanderError) -> None:
+    raise error
 
 
 def _ignore(*_: object) -> None:

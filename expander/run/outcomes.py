@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from expander.items.keys import item_key
+from expander.items.keys import item_columns, item_key
 from expander.kube.objects import Object, first_start, statuses_of
 from expander.kube.time import unix
 from expander.kube.volcano import ENDS, is_volcano
@@ -76,6 +76,11 @@ class JobOutcome(NamedTuple):
     failed: int
     attempts: int
     exit_code: int | None
+
+    @property
+    def value(self) -> str | Mapping[str, Any]:
+        """The item as a value: its columns by name if it has any, else its text."""
+        return item_columns(self.item) or self.item
 
     @property
     def seconds(self) -> float | None:

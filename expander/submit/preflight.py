@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final
 
+from expander.batch.command_template import THIS_MACHINE
 from expander.client.quotas import NamespaceLimits, NamespaceLimitsOf
 from expander.manifests.manifest import Manifest
 from expander.plan.plan import Rate
@@ -54,7 +56,9 @@ class Preflight:
     def check(self, manifests: Iterable[Manifest]) -> Iterator[Manifest]:
         """The same manifests in the same order."""
         source = iter(manifests)
-        ahead: deque[Manifest] = deque()
+        ahead: deque[Manifest] = deque(islice(source, 1))
+        if ahead and _image(ahead[0]) == THIS_MACHINE:
+            self._say(f"warning: no cluster has the image {THIS_MACHINE}, of commands for `run` only")
         while (manifest := ahead.popleft() if ahead else next(source, None)) is not None:
             if manifest.kind == "Namespace":
                 self._created.add(manifest.name)
@@ -107,3 +111,11 @@ class Preflight:
             self._say(line)
         for line in limit_range_lines(rulings, open_ended=not ended):
             self._say(line)
+
+
+def _image(manifest: Manifest) -> str:
+    """The image of the first container of a Job, empty for any other object."""
+    try:
+        return str(manifest.tree["spec"]["template"]["spec"]["containers"][0]["image"])
+    except (KeyError, TypeError, IndexError):
+        return ""

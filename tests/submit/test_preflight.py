@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from expander.batch.command_template import command_template
+from expander.batch.request import BatchRequest
 from expander.client.quotas import NamespaceLimits
+from expander.items import from_python
 from expander.manifests.manifest import Manifest
 from expander.submit.options import OnQuota, SubmitOptions
 from expander.submit.preflight import MAX_NAMESPACES, MAX_READ_AHEAD, Preflight
@@ -31,6 +34,13 @@ class Scene:
 
 def jobs(count: int, *namespaces: str) -> Iterator[Manifest]:
     return (job(f"j{n}", namespaces[n % len(namespaces)] if namespaces else "") for n in range(count))
+
+
+def test_an_image_that_only_this_machine_has_is_told() -> None:
+    scene = Scene()
+    made = BatchRequest(batch=command_template(["echo"]), items=from_python(["a", "b"])).manifests(print)
+    assert len([*scene.told(made)]) == 2
+    assert scene.said == ["warning: no cluster has the image this-machine, of commands for `run` only"]
 
 
 def test_without_limits_nothing_is_said_and_nothing_read_ahead() -> None:
