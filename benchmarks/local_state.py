@@ -95,7 +95,7 @@ def main() -> None:
         disk = disk_mib(state)
     print(f"{given.jobs:,} Jobs of one line that have run here")
     for name, each in found.items():
-        print(f"  {name:32} {each.seconds:6.2f} s  {each.peak:5.0f} MiB")
+        print(f"  {name:36} {each.seconds:6.2f} s  {each.cpu:6.2f} s CPU  {each.peak:5.0f} MiB")
     times = {name: each.seconds for name, each in found.items()}
     for name, goal in (("status", 1.5), ("results", 1.5), ("run again, nothing to do", 2.0)):
         verdict(f"{name} of {goal} s", times[name] / goal, "at most 1x", times[name] <= goal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import time
@@ -13,10 +14,12 @@ from pathlib import Path
 
 @dataclass
 class Measured:
-    """The median of several runs: seconds of wall-clock, and the peak memory in MiB of the largest run."""
+    """The median of several runs: seconds of wall-clock, the peak memory in MiB of the largest run, and the
+    median seconds of CPU (user and system) of the processes that were started."""
 
     seconds: float
     peak: float
+    cpu: float
 
 
 def command(
@@ -42,16 +45,27 @@ def measure(
     """Each of ``runs`` once per round, in turn; ``before`` each run. One round first to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     peaks: dict[str, float] = dict.fromkeys(runs, 0.0)
+    cpu: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, run in runs.items():
             if before is not None:
                 before()
-            start = time.perf_counter()
+            start, spent = time.perf_counter(), _children_cpu()
             peak = run()
             if number:
+                cpu[name].append(_children_cpu() - spent)
                 seconds[name].append(time.perf_counter() - start)
                 peaks[name] = max(peaks[name], peak)
-    return {name: Measured(statistics.median(seconds[name]), peaks[name]) for name in runs}
+    return {
+        name: Measured(statistics.median(seconds[name]), peaks[name], statistics.median(cpu[name]))
+        for name in runs
+    }
+
+
+def _children_cpu() -> float:
+    """Seconds of CPU of all processes that were started and have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def verdict(what: str, ratio: float, goal: str, reached: bool) -> None:
