@@ -21,6 +21,7 @@ from expander.local.kubelet.node import ConfigError, Node, NodeInfo
 
 _subscript = regex(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL).fullmatch
 MILLI = Fraction(1, 1000)
+NONE: Mapping[str, str] = {}
 
 
 def field_value(pod: Mapping[str, Any], path: str, node_info: NodeInfo) -> str:
@@ -151,10 +152,17 @@ def _secret(found: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def environment(
-    pod: Mapping[str, Any], container: Mapping[str, Any], lookup: Lookup, node_info: NodeInfo
+    pod: Mapping[str, Any],
+    container: Mapping[str, Any],
+    lookup: Lookup,
+    node_info: NodeInfo,
+    services: Mapping[str, str] = NONE,
 ) -> dict[str, str]:
-    """The variables that the pod's author asked for; ConfigError when one cannot be had."""
-    variables: dict[str, str] = {}
+    """The variables that the pod's author asked for, behind those of ``services``, to which they may refer.
+
+    ConfigError when one cannot be had.
+    """
+    variables = dict(services)
     for source in container.get("envFrom") or ():
         variables |= _all_of(source, pod["metadata"]["namespace"], lookup)
     for variable in container.get("env") or ():

@@ -111,6 +111,17 @@ class HostsFiles:
             for each in self._services(namespace)
         }
 
+    def variables(self, pod: Mapping[str, Any]) -> dict[str, str]:
+        """The variables that tell a pod of the Services there are, unless it wants none of them."""
+        namespace = pod["metadata"]["namespace"]
+        if pod["spec"].get("enableServiceLinks") is False:
+            return {}
+        endpoints = self._endpoints.get(namespace, {}).values()
+        found: dict[str, str] = {}
+        for service in self._services(namespace):
+            found |= service_variables(service, endpoints)
+        return found
+
     def add_pod(self, pod: Mapping[str, Any], ip: str) -> str | None:
         """A pod comes; the hosts file it is to see, or None where there are no Services."""
         namespace = pod["metadata"]["namespace"]
@@ -173,6 +184,35 @@ class HostsFiles:
             os.ftruncate(descriptor, len(data))
         finally:
             os.close(descriptor)
+
+
+def service_variables(service: Mapping[str, Any], endpoints: Iterable[PodEndpoint]) -> dict[str, str]:
+    """``REDIS_SERVICE_HOST`` and the like (FromServices of pkg/kubelet/envvars).
+
+    Nobody translates addresses here: where a pod is ready, they lead to that pod and the port it listens at.
+    """
+    spec = service.get("spec") or {}
+    address, ports = spec.get("clusterIP") or "", spec.get("ports") or ()
+    if address in ("", "None") or not ports:
+        return {}
+    reached = next((ip for _, ip in service_names(service, endpoints)), None)
+    name = service["metadata"]["name"].upper().replace("-", "_")
+    host = reached or address
+    found = {f"{name}_SERVICE_HOST": host}
+    for number, port in enumerate(ports):
+        target = port.get("targetPort")
+        reached_at = target if reached and isinstance(target, int) else port["port"]
+        if number == 0:
+            found[f"{name}_SERVICE_PORT"] = str(reached_at)
+        if port.get("name"):
+            found[f"{name}_SERVICE_PORT_{port['name'].upper().replace('-', '_')}"] = str(reached_at)
+        protocol = port.get("protocol") or "TCP"
+        url, link = f"{protocol.lower()}://{host}:{reached_at}", f"{name}_PORT_{port['port']}_{protocol}"
+        if number == 0:
+            found[f"{name}_PORT"] = url
+        found |= {link: url, f"{link}_PROTO": protocol.lower(), f"{link}_PORT": str(reached_at)}
+        found[f"{link}_ADDR"] = host
+    return found
 
 
 def service_names(service: Mapping[str, Any], endpoints: Iterable[PodEndpoint]) -> Iterator[tuple[str, str]]:

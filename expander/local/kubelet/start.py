@@ -29,7 +29,8 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
     security = _security(pod.spec, spec)
     user = security.get("runAsUser")
     _refuse_root(pod, name, security)
-    own = environment(pod.obj, spec, context.sources.lookup, pod.node_info)
+    services = context.hosts_files.variables(pod.obj)
+    own = environment(pod.obj, spec, context.sources.lookup, pod.node_info, services)
     argv = [expand(word, own) for word in (*(spec.get("command") or ()), *(spec.get("args") or ()))]
     if not spec.get("command") and (of_image := context.image_command(spec.get("image", ""))) is not None:
         argv = [*of_image.entrypoint, *(argv or of_image.arguments)]

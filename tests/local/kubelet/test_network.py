@@ -10,6 +10,7 @@ from expander.local.kubelet.network import (
     hostname,
     own_names,
     service_names,
+    service_variables,
 )
 from tests.local.kubelet.world import World, container, pod
 
@@ -129,3 +130,46 @@ def test_host_aliases_stay_where_there_are_services(tmp_path: Path) -> None:
     uid = world.start(pod(container(), hostname="job-0", hostAliases=aliases))
     assert {"127.1.0.1\tjob-0", "10.0.0.1\tdb"} <= lines(world, uid)
     assert world.launch(uid, "main").hosts == {}
+
+
+PORTS = [{"name": "amqp", "port": 5672, "targetPort": 15672}, {"port": 80, "protocol": "UDP"}]
+
+
+def test_a_service_is_told_in_variables_as_a_kubelet_does() -> None:
+    assert service_variables(service("task-queue", clusterIP="10.0.0.9", ports=PORTS), []) == {
+        "TASK_QUEUE_SERVICE_HOST": "10.0.0.9",
+        "TASK_QUEUE_SERVICE_PORT": "5672",
+        "TASK_QUEUE_SERVICE_PORT_AMQP": "5672",
+        "TASK_QUEUE_PORT": "tcp://10.0.0.9:5672",
+        "TASK_QUEUE_PORT_5672_TCP": "tcp://10.0.0.9:5672",
+        "TASK_QUEUE_PORT_5672_TCP_PROTO": "tcp",
+        "TASK_QUEUE_PORT_5672_TCP_PORT": "5672",
+        "TASK_QUEUE_PORT_5672_TCP_ADDR": "10.0.0.9",
+        "TASK_QUEUE_PORT_80_UDP": "udp://10.0.0.9:80",
+        "TASK_QUEUE_PORT_80_UDP_PROTO": "udp",
+        "TASK_QUEUE_PORT_80_UDP_PORT": "80",
+        "TASK_QUEUE_PORT_80_UDP_ADDR": "10.0.0.9",
+    }
+
+
+def test_the_variables_lead_to_a_pod_that_is_ready_and_where_it_listens() -> None:
+    one = pod(container())
+    one["metadata"]["labels"] = {"app": "demo"}
+    endpoint = PodEndpoint(one, "127.1.0.7", ready=True)
+    found = service_variables(service("redis", clusterIP="10.0.0.9", ports=PORTS), [endpoint])
+    assert (found["REDIS_SERVICE_HOST"], found["REDIS_SERVICE_PORT"]) == ("127.1.0.7", "15672")
+    assert service_variables(service("redis", clusterIP="None", ports=PORTS), [endpoint]) == {}
+
+
+def test_a_pod_has_the_variables_of_services_and_its_own_before_them(tmp_path: Path) -> None:
+    redis = service("redis", clusterIP="10.0.0.9", ports=[{"port": 6379}])
+    world = World(tmp_path, isolates=True, services=lambda namespace: [redis])
+    env = [{"name": "URL", "value": "redis://$(REDIS_SERVICE_HOST)"}, {"name": "REDIS_PORT", "value": "mine"}]
+    found = world.launch(world.start(pod(container(env=env))), "main").env
+    assert (found["URL"], found["REDIS_PORT"], found["REDIS_SERVICE_PORT"]) == (
+        "redis://10.0.0.9",
+        "mine",
+        "6379",
+    )
+    without = world.launch(world.start(pod(container(), enableServiceLinks=False)), "main").env
+    assert not any(name.startswith("REDIS") for name in without)
