@@ -77,20 +77,21 @@ def _local(flags: dict[str, Any], on_error: Callable[[ExpanderError], None]) -> 
 
 def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
     """The groups of the cluster; one that nobody asked for may be missing."""
-    from expander.cli.output.slow_server import tell_when_slow
+    from expander.cli.output.slow_server import SlowServer
     from expander.client.client import ApiClient
     from expander.client.retry import Retry
     from expander.client.transport import Transport
     from expander.group.known.listing import labelled_groups
 
     asked = any(flags[name] for name in ("kubeconfig", "context", "namespace", "everywhere"))
+    slow = SlowServer()
     try:
         transport = Transport(flags["kubeconfig"], flags["context"])
     except ExpanderError:
         if asked:
             raise
         return []
-    tell_when_slow(transport)
+    slow.transport = transport
     client = ApiClient(transport, Retry() if asked else Retry(budget=CLUSTER_SECONDS), lambda: False)
     within = "" if flags["everywhere"] else f"/namespaces/{flags['namespace'] or transport.namespace}"
     try:

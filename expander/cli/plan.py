@@ -111,7 +111,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     into the quotas of the namespaces, and the limits of clusters that the batch approaches.
     """
     from expander.cli.output.plan import report_of
-    from expander.cli.output.slow_server import tell_when_slow
+    from expander.cli.output.slow_server import SlowServer
     from expander.plan.capacity import capacity_source
     from expander.plan.plan import Rate
     from expander.plan.survey import Survey
@@ -119,8 +119,9 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     if flags["burst"] is not None and flags["qps"] is None:
         raise UsageError("--burst requires --qps")
     request, errors = request_of(arguments, flags), ItemErrors()
+    slow = SlowServer()
     limits = capacity_source(flags["kubeconfig"], flags["context"], flags["quotas"], flags["offline"])
-    tell_when_slow(getattr(limits, "transport", None))
+    slow.transport = getattr(limits, "transport", None)
     report = report_of(flags["output"], Output(), flags["on_quota"])
     if flags["compare"]:
         if flags["selector"]:

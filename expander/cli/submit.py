@@ -161,6 +161,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     with what their next attempt gets; after an interruption or a kill --resume goes on with what each has.
     """
     from expander.cli.output.progress import ItemCount, Progress
+    from expander.cli.output.slow_server import SlowServer
     from expander.cli.output.submit import SubmitReport, submit_step
     from expander.group.collect import ClusterCollector
     from expander.group.saved_logs import SubmittedLogs
@@ -185,10 +186,10 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
             report.show(settled)
         return _end(report, errors)
     logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, say)
-    submit = Submitter(options, errors, say, ClusterCollector, logs)
+    with SlowServer():  # plugins for credentials; from then on the progress tells
+        submit = Submitter(options, errors, say, ClusterCollector, logs)
     same_cluster(run, submit.server)
-    reading = _Reading(submit)
-    progress = Progress(lambda: submit_step(submit, tally, total))
+    reading, progress = _Reading(submit), Progress(lambda: submit_step(submit, tally, total))
     with Interrupts(reading.interrupted, reading.ended) as interrupts, progress:
         try:
             with closing(submit.outcomes(reading.through(manifests))) as outcomes:
@@ -197,7 +198,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         except ExpanderError as error:
             if not (interrupts.seen and isinstance(error, ClusterError)):
                 if tally.counts and not error.silent:
-                    report.finish(submit, interrupted=True, unsent=submit.workers.pending)
+                    report.finish(submit, interrupted=True, unsent=_unsent(report, errors, submit, total))
                     say(f"Stopped early. {_again(submit, flags)}")
                 raise
         except KeyboardInterrupt:
@@ -235,6 +236,7 @@ def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = No
     errors.finish()
     collector = None if submit is None else submit.collector
     bad = collector is not None and (collector.left or collector.failed)
+    bad = bad or (submit is not None and submit.failed_before)
     bad = bad or (submit is not None and submit.retries is not None and submit.retries.counts()[1])
     return 1 if report.tally.failed or errors.count or bad else 0
 
@@ -242,14 +244,19 @@ def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = No
 def _interrupted(
     report: SubmitReport, errors: ItemErrors, submit: Submitter, total: ItemCount, flags: Mapping[str, Any]
 ) -> int:
-    settled = sum(report.tally.counts.values())
-    known = total.wait(COUNT_SECONDS) or 0
-    unsent = max(submit.workers.pending, known - settled - errors.count)
+    unsent = _unsent(report, errors, submit, total)
     report.finish(submit, interrupted=True, unsent=unsent)
     errors.finish()
     left = f", {counted(unsent, 'item')} left" if unsent else ""
     say(f"Interrupted{left}. {_again(submit, flags)}")
     return 130
+
+
+def _unsent(report: SubmitReport, errors: ItemErrors, submit: Submitter, total: ItemCount) -> int:
+    """The number of items that nothing has become of yet."""
+    settled = sum(report.tally.counts.values())
+    known = total.wait(COUNT_SECONDS) or 0
+    return max(submit.workers.pending, known - settled - errors.count)
 
 
 def _again(submit: Submitter, flags: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from expander.base.errors import InputError
 from expander.base.regex import regex
 from expander.client.kubeconfig import ClientConfig, Context, impersonation, no_cluster_error
+from expander.client.waits import PLUGINS
 
 NAMESPACE_FILE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
@@ -54,19 +55,27 @@ def context_config(source: str, context: Context) -> ClientConfig:
     """
     client, config = _client()
     settings = client.Configuration()
-    with _CapturedErrors() as captured:
+    with _CapturedErrors() as captured, PLUGINS.begin(_waiting_for(context)):
         try:
             config.load_kube_config(source, context.name, client_configuration=settings, temp_file_path=None)
         except config.ConfigException as error:
             raise no_cluster_error(redact(str(error))) from None
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise no_cluster_error(type(error).__name__) from None
+        except Exception as error:  # of a provider, whose settings or libraries are not what it expects
+            raise no_cluster_error(f"cannot get credentials: {type(error).__name__}") from None
     if captured.messages:
         raise InputError(
             f"no credentials for context {context.name!r}: {redact(captured.messages[-1])}",
             hint="run the command in users[].user.exec of the kubeconfig to see why",
         )
-    return _config(settings, context.namespace, impersonation(context.user), context.proxy)
+    words = _waiting_for(context)
+    return _config(settings, context.namespace, impersonation(context.user), context.proxy, words)
+
+
+def _waiting_for(context: Context) -> str:
+    """What is said while the plugin of a context runs."""
+    plugin = context.user.get("exec")
+    name = plugin.get("command") if isinstance(plugin, dict) else None
+    return f"waiting for the credentials of context {context.name!r}" + (f" from {name}" if name else "")
 
 
 def _client() -> tuple[Any, Any]:
@@ -82,12 +91,16 @@ def redact(text: str) -> str:
 
 
 def _config(
-    settings: Any, namespace: str, impersonated: tuple[tuple[str, str], ...] = (), proxy: str = ""
+    settings: Any,
+    namespace: str,
+    impersonated: tuple[tuple[str, str], ...] = (),
+    proxy: str = "",
+    waiting: str = "waiting for credentials",
 ) -> ClientConfig:
     return ClientConfig(
         settings.host.rstrip("/"),
         namespace,
-        _authorization(settings),
+        _authorization(settings, waiting),
         _text(settings.ssl_ca_cert),
         _text(settings.cert_file),
         _text(settings.key_file),
@@ -98,10 +111,13 @@ def _config(
     )
 
 
-def _authorization(settings: Any) -> Callable[[], str]:
+def _authorization(settings: Any, waiting: str) -> Callable[[], str]:
     def header() -> str:
-        with _CapturedErrors() as captured:
-            found = settings.auth_settings().values()  # asks a plugin again when its token has expired
+        with _CapturedErrors() as captured, PLUGINS.begin(waiting):
+            try:
+                found = settings.auth_settings().values()  # asks a plugin again when its token has expired
+            except Exception as error:
+                raise InputError(f"cannot renew the credentials: {type(error).__name__}") from None
         if captured.messages:
             raise InputError(f"cannot renew the credentials: {redact(captured.messages[-1])}")
         return next((str(each["value"]) for each in found if each["in"] == "header"), "")

@@ -18,6 +18,7 @@ from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
 from expander.client.transport import LOST, ConnectionLost, Response, Transport
 from expander.kube.api_resource import api_path
 from expander.kube.object_check import Check, check_of, is_mapping, list_check
+from expander.kube.scheme import find
 
 log = Log("client")
 
@@ -145,6 +146,8 @@ class ApiClient:
             try:
                 found = self.get(prefix, _is_discovery)["resources"]
             except StatusError as error:
+                if error.code == 403 and (row := find(api_version, kind)) is not None:
+                    return Resource(prefix, row.plural, row.namespaced)  # no right to discover what is known
                 if error.code != 404:
                     raise
                 found = []

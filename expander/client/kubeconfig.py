@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
+from expander.base.regex import regex
 
 _PATHS: Final = {
     "cluster": ("certificate-authority",),
@@ -98,13 +99,20 @@ def load_context(source: str, context: str | None) -> Context:
     if entry is None:
         known = ", ".join(sorted(found["context"])) or "none"
         raise no_cluster_error(f"context {name!r} not found in kubeconfig {source}; contexts: {known}")
-    cluster = found["cluster"].get(entry.get("cluster"))
+    cluster = found["cluster"].get(entry.get("cluster") or "")
     if cluster is None or not cluster.get("server"):
         raise no_cluster_error(f"cluster {entry.get('cluster')!r} of context {name!r} has no server")
     if entry.get("user") and entry["user"] not in found["user"]:
         raise no_cluster_error(f"user {entry['user']!r} of context {name!r} not found")
-    user = found["user"].get(entry.get("user")) or {}
-    return Context(name, str(entry.get("namespace") or "default"), cluster, user)
+    user = found["user"].get(entry.get("user") or "") or {}
+    namespace = str(entry.get("namespace") or "default")
+    if not _NAMESPACE.fullmatch(namespace):
+        raise no_cluster_error(f"namespace {namespace!r} of context {name!r} is not a valid name")
+    return Context(name, namespace, cluster, user)
+
+
+_NAMESPACE: Final = regex(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+"""DNS-1123 labels."""
 
 
 def client_config(context: Context) -> ClientConfig:
@@ -160,7 +168,7 @@ def _merged(source: str) -> tuple[str, dict[str, dict[str, Any]]]:
             current = current or str(tree.get("current-context") or "")
             for kind, entries in found.items():
                 for each in tree.get(f"{kind}s") or ():
-                    entries.setdefault(each["name"], _placed(kind, each.get(kind) or {}, path))
+                    entries.setdefault(_named(each["name"]), _placed(kind, each.get(kind) or {}, path))
         except OSError as error:
             raise no_cluster_error(f"{path}: {error.strerror}") from None
         except yaml.YAMLError as error:
@@ -174,8 +182,17 @@ def _merged(source: str) -> tuple[str, dict[str, dict[str, Any]]]:
     return current, found
 
 
+def _named(name: Any) -> str:
+    """The name of an entry. Raises TypeError for anything but a text."""
+    if not isinstance(name, str):
+        raise TypeError("a name that is no text")
+    return name
+
+
 def _placed(kind: str, entry: Mapping[str, Any], path: str) -> dict[str, Any]:
     """``entry`` with absolute paths."""
+    if kind == "context":
+        entry = {**entry, **{name: _named(entry[name]) for name in ("cluster", "user") if entry.get(name)}}
     base = os.path.dirname(path)
     made = {name: os.path.join(base, entry[name]) for name in _PATHS.get(kind, ()) if entry.get(name)}
     return {**entry, **made}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Wait(NamedTuple):
@@ -22,10 +22,10 @@ class Waits:
         self._found: dict[object, Wait] = {}
 
     @contextmanager
-    def begin(self) -> Iterator[object]:
+    def begin(self, why: str = "") -> Iterator[object]:
         """A request begins, and ends with the block; gives what `retry` asks for."""
         key = object()
-        self._found[key] = Wait(time.monotonic(), "")
+        self._found[key] = Wait(time.monotonic(), why)
         try:
             yield key
         finally:
@@ -39,3 +39,7 @@ class Waits:
         """The request that waits longest, if that is at least so many seconds."""
         oldest = min(list(self._found.values()), default=None)
         return None if oldest is None or time.monotonic() - oldest.since < seconds else oldest
+
+
+PLUGINS: Final = Waits()
+"""The plugins for credentials that run in this process, each with words for people."""

@@ -131,14 +131,14 @@ class ClusterWriter:
 def collection_path(kind: str, namespace: str | None) -> str:
     """The URL path of the objects of a kind in a namespace, None for all."""
     row = BY_KIND[kind]
-    within = "" if namespace is None else f"/namespaces/{quote(namespace)}"
+    within = "" if namespace is None else f"/namespaces/{quote(namespace, safe='')}"
     return f"{row.path}{within}/{row.plural}"
 
 
 def object_path(kind: str, object: Object) -> str:
     """The URL path of an object."""
     metadata = object["metadata"]
-    return f"{collection_path(kind, metadata['namespace'])}/{quote(metadata['name'])}"
+    return f"{collection_path(kind, metadata['namespace'])}/{quote(metadata['name'], safe='')}"
 
 
 def _delete_options(propagation: str, uid: str = "") -> bytes:

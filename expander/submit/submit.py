@@ -148,7 +148,8 @@ class Submitter:
     ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people;
     ``collector`` collects finished Jobs when the options say to delete them; ``retries`` tries failed ones
     again when they say so; ``on_replaced`` gets Jobs of an
-    earlier submission before they are made anew. ``is_fed`` says that all
+    earlier submission before they are made anew. ``failed_before`` counts items that
+    an earlier run found failed and deleted, ``is_fed`` says that all
     manifests were read, ``group`` is the group of the first; ``overridden`` counts Jobs that `retry --with`
     or a policy had changed, and that a changed template replaced. Raises InputError when no cluster is
     configured.
@@ -192,6 +193,7 @@ class Submitter:
         self._submitted: AlreadySubmitted | None = None
         self._last: PreparedRequest | None = None
         self._finished: dict[str, Mapping[str, Any]] = {}
+        self.failed_before = 0
         self.is_fed = False
         self.group = ""
         self.overridden = 0
@@ -268,8 +270,9 @@ class Submitter:
                 raise
             self._say(f"{error}; waiting up to {patience:.0f} s for it")
             self._client(self._capped(patience)).get("/version")
-        except StatusError:
-            raise
+        except StatusError as error:  # it is there, though it may not tell its version to everybody
+            if error.code == 401:
+                raise
         except ClusterError:  # it is there, and busy
             self._api.get("/version")
 
@@ -378,6 +381,7 @@ class Submitter:
         if again or (changed and not options.keeps_complete):
             submitted.forget(prepared)
         elif collected is not None:
+            self.failed_before += end == FAILED
             return Finished("unchanged", KEPT if changed else reason)
         return None
 

@@ -13,7 +13,7 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.options.params import Duration, KeyValue, LabelKey, all_of, read_values, unique
+from expander.cli.options.params import Duration, KeyValue, LabelKey, Namespace, all_of, read_values, unique
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
@@ -348,7 +348,7 @@ template_options = all_of(
     click.option(
         "--ttl", type=Duration(), help="Delete finished Jobs after this time (ttlSecondsAfterFinished)."
     ),
-    click.option("-n", "--namespace", metavar="NAME", help="Namespace of every object."),
+    click.option("-n", "--namespace", type=Namespace(), metavar="NAME", help="Namespace of every object."),
     click.option(
         "--engine",
         type=click.Choice(["item", "jinja2", "text"]),

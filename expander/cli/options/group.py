@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import ExpanderError, UsageError
-from expander.cli.options.params import LabelKey, all_of
+from expander.cli.options.params import LabelKey, Namespace, all_of
 from expander.cli.output.streams import say
 from expander.version import __version__
 
@@ -59,7 +59,9 @@ sort_option = click.option(
 )
 
 place_options = all_of(
-    click.option("-n", "--namespace", metavar="NAME", help="Namespace.  [default: the context's]"),
+    click.option(
+        "-n", "--namespace", type=Namespace(), metavar="NAME", help="Namespace.  [default: the context's]"
+    ),
     click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Select from all namespaces."),
     click.option("--local", is_flag=True, help="Select Jobs that `expander run` ran on this machine."),
     click.option(
@@ -224,9 +226,13 @@ def source_of(flags: dict[str, Any], *, awaited: bool = False) -> AnySource:
 
 def opened(wanted: GroupSelector, *, awaited: bool = False, collected: bool = True) -> AnySource:
     """The same for a selector; a server that does not answer is told of."""
-    from expander.cli.output.slow_server import tell_when_slow
     from expander.group.open import open_source
 
+    if wanted.is_local:
+        return open_source(wanted, awaited=awaited, collected=collected)
+    from expander.cli.output.slow_server import SlowServer
+
+    slow = SlowServer()
     source = open_source(wanted, awaited=awaited, collected=collected)
-    tell_when_slow(getattr(source, "transport", None))
+    slow.transport = getattr(source, "transport", None)
     return source

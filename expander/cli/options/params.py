@@ -86,6 +86,19 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         return float(match[1]) * (0.001 if match[2] == "ms" else _UNITS[match[2] or ""])
 
 
+class Namespace(click.ParamType):  # type: ignore[type-arg]
+    """The name of a namespace."""
+
+    name = "namespace"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from expander.manifests.names import DNS_LABEL
+
+        if not DNS_LABEL.accepts(value):
+            self.fail(f"{value!r} is not {DNS_LABEL.words}", param)
+        return str(value)
+
+
 class Amount(click.ParamType):  # type: ignore[type-arg]
     """A number of bytes as a Kubernetes quantity: ``8Gi``."""
 

@@ -82,6 +82,8 @@ class SubmitReport:
                 ]
             if collector is not None:
                 more |= {"collected": collector.collected, "collectedFailed": collector.failed}
+            if submit is not None and submit.failed_before:
+                more["failedBefore"] = submit.failed_before
             if retries is not None:
                 complete, lost = retries.counts()
                 more |= {"jobs": {"complete": complete, "failed": lost}, "retries": retries.retried}
@@ -110,6 +112,8 @@ class SubmitReport:
             failed = f" ({collector.failed:,} failed)" if collector.failed else ""
             jobs = counted(collector.collected, "finished Job")
             say(f"{jobs}{failed} collected into {collector.folder} and deleted")
+            if submit is not None and submit.failed_before:
+                say(f"{counted(submit.failed_before, 'Job')} deleted by an earlier run had failed")
             if collector.left:
                 say(f"{counted(collector.left, 'finished Job')} could not be collected: left in the cluster")
 

@@ -1,0 +1,99 @@
+"""Kubeconfigs of anything: what cannot be used is one error, whatever stands in which place."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.base.errors import InputError
+from expander.client import auth_plugins
+from expander.client.kubeconfig import load_context
+from expander.client.transport import Transport
+from expander.client.waits import PLUGINS
+from tests.group.test_hostile_objects import JUNK, changed, places
+
+WHOLE: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "clusters": [
+        {
+            "name": "c",
+            "cluster": {
+                "server": "https://127.0.0.1:1",
+                "insecure-skip-tls-verify": True,
+                "tls-server-name": "x",
+                "proxy-url": "http://127.0.0.1:1",
+            },
+        }
+    ],
+    "users": [
+        {
+            "name": "u",
+            "user": {
+                "token": "t",
+                "username": "n",
+                "password": "p",
+                "as": "a",
+                "as-uid": "1",
+                "as-groups": ["g"],
+                "as-user-extra": {"k": ["v"]},
+            },
+        }
+    ],
+    "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "n"}}],
+    "current-context": "x",
+}
+
+
+def written(folder: Path, tree: Any) -> str:
+    path = folder / "config"
+    path.write_text(json.dumps(tree))
+    return str(path)
+
+
+def test_each_value_of_a_kubeconfig_may_be_anything(tmp_path: Path) -> None:
+    Transport(written(tmp_path, WHOLE)).close()
+    for path in places(WHOLE):
+        for value in JUNK:
+            try:
+                with closing(Transport(written(tmp_path, changed(WHOLE, path, value)))):
+                    pass
+            except InputError:
+                pass
+            except Exception as error:
+                pytest.fail(f"{path} {str(value)[:40]}: {error!r}")
+
+
+@pytest.mark.parametrize("namespace", ["a b", "../../x", "x\r\nY: z", "UPPER", "x" * 64])
+def test_a_namespace_that_cannot_be_is_an_error(tmp_path: Path, namespace: str) -> None:
+    place = ("contexts", 0, "context", "namespace")
+    with pytest.raises(InputError, match="not a valid name"):
+        Transport(written(tmp_path, changed(WHOLE, place, namespace)))
+
+
+def test_what_a_provider_raises_is_one_error_and_its_run_is_known_until_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "plugin"}}
+    config = written(tmp_path, changed(WHOLE, ("users", 0, "user"), user))
+    said: list[str] = []
+
+    class Module:
+        """The official client, whose provider fails in its own way."""
+
+        Configuration = ConfigException = type("Any", (Exception,), {})
+
+        @staticmethod
+        def load_kube_config(*_: object, **__: object) -> None:
+            said.extend(wait.why for wait in [PLUGINS.longest(0.0)] if wait is not None)
+            raise AttributeError("'NoneType' object has no attribute 'token'")
+
+    monkeypatch.setattr(auth_plugins, "_client", lambda: (Module, Module))
+    with pytest.raises(InputError, match="cannot get credentials: AttributeError"):
+        auth_plugins.context_config(config, load_context(config, None))
+    assert said == ["waiting for the credentials of context 'x' from plugin"]
+    assert PLUGINS.longest(0.0) is None
