@@ -208,6 +208,15 @@ def rerun(job: Object) -> Tree:
 OVERRIDDEN: Final = "{} changed by `retry --with` or a policy: the edited template replaces the changes"
 
 
+CHUNKS_AGAIN: Final = "{} run again with all items, complete ones too"
+
+
+def is_chunk(job: Object) -> bool:
+    """Whether one pod of ``job`` does several items, of which only its log tells what became."""
+    many = COUNT_ANNOTATION in (job["metadata"].get("annotations") or {})
+    return many and job["spec"].get("completionMode") != "Indexed"
+
+
 def rerun_changed(job: Object) -> Tree | None:
     """`rerun` of a Job that `retry --with` or a policy changed, with these changes; None for any other."""
     if ORIGIN_ANNOTATION not in (job["metadata"].get("annotations") or {}):

@@ -24,10 +24,12 @@ from expander.local.store.job_states import FAILED, FINISHED, PENDING, RUNNING, 
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import (
     ATTEMPT_ANNOTATION,
+    CHUNKS_AGAIN,
     ITEMS_ANNOTATION,
     OVERRIDDEN,
     RETRIED_ANNOTATION,
     attempt_of,
+    is_chunk,
     remaining_indexes,
     rerun_changed,
     rerun_index,
@@ -60,6 +62,8 @@ class RerunCounts:
     changed: int = 0
     """Those run again whose manifest has changed."""
     new: int = 0
+    chunks: int = 0
+    """Those of them that do several items one after the other."""
     overridden: int = 0
     """Those of them that `retry --with` or a policy had changed."""
     gone: int = 0
@@ -140,6 +144,8 @@ class EarlierRun:
             yield ", ".join([*parts, *([f"{counts.new:,} new"] if counts.new else [])])
         if counts.done:
             yield f"--rerun all goes on: {counted(counts.done, 'Job')} that it has run already kept"
+        if counts.chunks:
+            yield CHUNKS_AGAIN.format(counted(counts.chunks, "chunk"))
         if counts.overridden:
             yield OVERRIDDEN.format(counted(counts.overridden, "Job"))
         if absent := sum(self.left.values()):
@@ -175,6 +181,7 @@ class EarlierRun:
                 self._keep(there, state, changed=False)
             return found
         self._count_again(state, changed)
+        self.counts.chunks += told.kind == "Job" and is_chunk(there)
         for part in parts.values():
             self._delete(part)
         return self._replaced(there, manifest)

@@ -224,3 +224,10 @@ def test_rows_that_change_the_column_of_the_key_do_not_change_the_other_jobs(fol
     jobs = Resource("/apis/batch/v1", "jobs", True)
     digests = {RequestBuilder("default").prepare(each, jobs).digest for each in first}
     assert len(digests) == 1
+
+
+def test_a_chunk_that_runs_again_says_that_all_its_items_do() -> None:
+    chunk = job("a", "exit 3")
+    chunk["metadata"]["annotations"] = {"expander/item-count": "50"}
+    Ran(chunk)
+    assert "1 chunk run again with all items, complete ones too" in Ran(chunk, rerun="failed").notes

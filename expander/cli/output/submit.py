@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from expander.base.text import counted, plural
 from expander.cli.output.slow_server import slow_words
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
-from expander.manifests.rerun import OVERRIDDEN
+from expander.manifests.rerun import CHUNKS_AGAIN, OVERRIDDEN, is_chunk
 from expander.submit.delivery import KEPT, RERUN
+from expander.submit.request import decode_object
 
 if TYPE_CHECKING:
     from expander.cli.output.progress import Step
@@ -39,13 +40,16 @@ class SubmitReport:
         self._quiet = quiet
         self._kept = 0
         self._again = 0
+        self._chunks = 0
 
     def show(self, settled: Outcome) -> None:
         """What became of one item."""
         self.tally.add(settled)
         prepared, done = settled.prepared, settled.result
         self._kept += (done.outcome, done.reason) == ("unchanged", KEPT)
-        self._again += (done.outcome, done.reason) == ("created", RERUN)
+        if (done.outcome, done.reason) == ("created", RERUN):
+            self._again += 1
+            self._chunks += is_chunk(decode_object(prepared.body) or {}) if prepared.is_job else 0
         if self._as_json:
             self._line(
                 {
@@ -101,6 +105,8 @@ class SubmitReport:
             say(f"{self._kept:,} Complete kept of an earlier template (--rerun changed runs {them} again)")
         if self._again:
             say(f"{counted(self._again, 'Job')} run again")
+        if self._chunks:
+            say(CHUNKS_AGAIN.format(counted(self._chunks, "chunk")))
         if submit is not None and submit.overridden:
             say(OVERRIDDEN.format(counted(submit.overridden, "Job")))
         if failed_pods:
