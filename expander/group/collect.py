@@ -164,7 +164,7 @@ class ClusterCollector:
             named = status.state == FAILED and self.failed <= MAX_NAMED_FAILURES
         if named:
             item = f" (item {status.outcome.item!r})" if status.outcome.item else ""
-            self._say(f"failed: job.batch/{metadata['name']}{item}: {status.summary}")
+            self._say(f"failed: job.batch/{metadata['name']}{item}: {status.summary or FAILED}")
 
 
 def fsync_folders(folders: set[Path], above: Path) -> None:

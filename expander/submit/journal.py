@@ -97,7 +97,9 @@ class Journal:
             if size and os.pread(self._file, 1, size - 1) != b"\n":
                 os.write(self._file, b"\n")  # the process before ended in the middle of a line
         except OSError as error:
-            raise OutputError(f"cannot open the journal {path}: {error.strerror}") from error
+            raise OutputError(
+                f"cannot open the journal {path}: {error.strerror}", hint="--state DIR uses another folder"
+            ) from error
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Record the options of a run, for `last_run`."""

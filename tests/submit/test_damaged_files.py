@@ -155,10 +155,10 @@ def test_a_first_run_and_one_that_deletes_nothing_refuse_nothing(tmp_path: Path)
     assert said == [f"warning: {path} has 1 damaged line: asking the cluster what it has"]
 
 
-def outcomes(
+def resumed_run(
     folder: Path, config: str, on_damage: OnDamage = "refuse", rerun: Rerun | None = None
-) -> Mapping[str, str]:
-    """What becomes of the items a, b and c."""
+) -> tuple[Mapping[str, str], int]:
+    """What becomes of the items a, b and c, and how many had failed before."""
     options = SubmitOptions(
         kubeconfig=config, state=str(folder), resume=True, on_damage=on_damage, rerun=rerun
     )
@@ -167,7 +167,13 @@ def outcomes(
         found = list(submitter.outcomes(map(manifest, ("a", "b", "c"))))
     finally:
         submitter.close()
-    return {each.prepared.name: f"{each.result.outcome} {each.result.reason}" for each in found}
+    words = {each.prepared.name: f"{each.result.outcome} {each.result.reason}" for each in found}
+    return words, submitter.failed_before
+
+
+def outcomes(folder: Path, config: str, on_damage: OnDamage = "refuse") -> Mapping[str, str]:
+    """What becomes of the items a, b and c."""
+    return resumed_run(folder, config, on_damage)[0]
 
 
 def test_items_that_may_have_been_done_are_refused_until_the_user_says_otherwise(tmp_path: Path) -> None:
@@ -200,9 +206,10 @@ def test_items_that_may_have_been_done_are_refused_until_the_user_says_otherwise
 def test_a_job_that_was_deleted_is_not_created_again_by_a_run_that_is_resumed(
     tmp_path: Path, end: str, rerun: Rerun | None
 ) -> None:
-    cluster = FakeCluster()
-    with stub(cluster) as server:
+    with stub(FakeCluster()) as server:
         journal = journal_file(tmp_path / "submit", "g", f"http://127.0.0.1:{server.port}")
         collected(journal, ("a", "b"), end)
-        found = outcomes(tmp_path, kubeconfig(tmp_path, server.port), rerun=rerun)
+        config = kubeconfig(tmp_path, server.port)
+        found, failed_before = resumed_run(tmp_path, config, rerun=rerun)
     assert found == {"a": "unchanged Resumed", "b": "unchanged Resumed", "c": "created "}
+    assert failed_before == (2 if end == "Failed" else 0)

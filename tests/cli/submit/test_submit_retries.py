@@ -1,6 +1,9 @@
 """What ``submit`` does with refusals of every form, against a server that says what the test wants."""
 
 import json
+import signal
+import subprocess
+import threading
 from collections.abc import Mapping
 from email.utils import formatdate
 from pathlib import Path
@@ -9,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests.cli.cluster import template
-from tests.cli.program import Answer, run
+from tests.cli.program import EXPANDER, Answer, run
 from tests.client.stubs import Response, stub
 from tests.submit.fake_cluster import FakeCluster, kubeconfig
+from tests.submit.fake_cluster import status as refused
 
 PLAIN = b"Too many requests, please try again later.\n"
 HOUR = 3600
@@ -121,3 +125,51 @@ def test_an_unchanged_batch_is_listed_and_not_asked_for_item_by_item(tmp_path: P
     again = submitted(tmp_path, api, "-i", "1-1200")
     assert json.loads(again.out.splitlines()[-1])["summary"] == {"unchanged": 1200}
     assert api.requests.total() < 20
+
+
+@pytest.mark.parametrize("path", ["/version", "/apis/batch/v1"])
+@pytest.mark.parametrize("code", [403, 404])
+def test_a_user_who_may_not_discover_the_server_can_submit(tmp_path: Path, path: str, code: int) -> None:
+    class Hides(Api):
+        def __call__(self, method: str, asked: str, headers: Mapping[str, str], body: bytes) -> Response:
+            if asked == path:
+                return refused(code, "Forbidden" if code == 403 else "NotFound")
+            return super().__call__(method, asked, headers, body)
+
+    answer = submitted(tmp_path, Hides(), "a")
+    if (path, code) == ("/apis/batch/v1", 404):
+        assert 'no matches for kind "Job"' in answer.err
+    else:
+        assert (answer.code, only(answer)["outcome"]) == (0, "created"), answer.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_signal_ends_it_though_a_request_has_no_answer(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    class Holds(Api):
+        def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+            if method == "POST":
+                asked.set()
+                over.wait(60)
+            return super().__call__(method, path, headers, body)
+
+    with stub(Holds()) as server:
+        options = ["--kubeconfig", kubeconfig(tmp_path, server.port), "--state", str(tmp_path / "journals")]
+        command = [EXPANDER, "submit", template(tmp_path), "a", "b", *options]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                assert asked.wait(60)
+                process.send_signal(number)
+                assert process.stderr is not None
+                assert "Ctrl-C again" in process.stderr.readline()
+                process.send_signal(number)
+                rest = process.stderr.read()
+                assert not over.is_set(), "no answer has come yet"
+                assert process.wait() == 130
+            finally:
+                over.set()
+                process.kill()
+    assert "Interrupted, 2 items left. To resume: expander submit --resume" in rest
