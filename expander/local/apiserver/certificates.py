@@ -57,7 +57,7 @@ def server_certificate(folder: Path, hosts: Iterable[str]) -> Certificate:
     names = ",".join(f"IP:{host}" if _is_address(host) else f"DNS:{host}" for host in sorted(hosts))
     found = Certificate(folder / "tls.crt", folder / "tls.key", folder / "ca.crt")
     authority_key, made_for = folder / "ca.key", folder / "tls.names"
-    if all(path.exists() for path in (*found, made_for)) and made_for.read_text() == names:
+    if all(path.exists() for path in (*found, made_for)) and made_for.read_text(errors="replace") == names:
         return found
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".tls-", dir=folder) as private:  # only this user gets into it
@@ -112,10 +112,14 @@ def _keep(new: Path, path: Path) -> None:
 
 
 def ssl_context(certificate: Certificate) -> ssl.SSLContext:
-    """The TLS settings of the server's sockets."""
+    """The TLS settings of the server's sockets. Raises UsageError when the files are damaged."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.load_cert_chain(certificate.certificate, certificate.key)
+    try:
+        made.load_cert_chain(certificate.certificate, certificate.key)
+    except ssl.SSLError as error:
+        words = f"{certificate.certificate} or its key is damaged: {error.reason or error}"
+        raise UsageError(words, hint="remove both, and a new certificate is made") from error
     return made
 
 

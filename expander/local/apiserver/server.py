@@ -25,6 +25,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, UsageError
+from expander.base.regex import regex
 from expander.local.apiserver import codecs
 from expander.local.apiserver.app import App
 from expander.local.apiserver.auth import Authenticator
@@ -160,12 +161,17 @@ def _request(
     )
 
 
+is_token: Final = regex(r"[A-Za-z0-9_-]{43}").fullmatch
+
+
 def token_of(folder: Path) -> str:
-    """The token of a state folder, made when there is none."""
+    """The token of a state folder, made when there is none, or one that was damaged and may be guessed."""
     path = folder / "token"
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(32))
-    return path.read_text(encoding="utf-8").strip()
+    token = path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
+    if not is_token(token):
+        token = secrets.token_urlsafe(32)
+        write_private(path, token)
+    return token
 
 
 def is_loopback(host: str) -> bool:

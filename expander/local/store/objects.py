@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
+from sqlite3 import DatabaseError
 from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
@@ -75,6 +76,8 @@ def mark(database: PackedConnection, version: int) -> None:
 def marked(database: PackedConnection) -> int:
     """The last resource version given out in an earlier life, or 0."""
     (found,) = database.execute("SELECT max(value) FROM marks WHERE name='version'").fetchone()
+    if not isinstance(found, int | None):
+        raise DatabaseError("the mark of the last version is damaged")
     return found or 0
 
 

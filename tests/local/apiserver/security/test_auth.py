@@ -2,12 +2,17 @@
 
 import os
 import socket
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from expander.base.errors import UsageError
 from expander.local.apiserver import auth, peer_uid
 from expander.local.apiserver.auth import Authenticator, AuthResult, host_of
+from expander.local.apiserver.certificates import server_certificate, ssl_context
 from expander.local.apiserver.routing import steps, target
+from expander.local.apiserver.server import is_token, token_of
 
 LOCAL = {"Host": "127.0.0.1:8001"}
 
@@ -138,3 +143,34 @@ def test_a_path_leads_to_a_part_of_an_object(
 )
 def test_other_paths_lead_to_no_object(path: str) -> None:
     assert target(steps(path) or []) is None
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\n", b"short", b"\xff" * 43, b"a" * 42 + b"\0", b"a" * 5000])
+def test_a_damaged_token_is_replaced_and_opens_nothing(tmp_path: Path, damaged: bytes) -> None:
+    """An empty one would let in whoever sends `Authorization: Bearer`."""
+    (tmp_path / "token").write_bytes(damaged)
+    token = token_of(tmp_path)
+    assert is_token(token)
+    assert token_of(tmp_path) == token
+    authenticator = Authenticator(token, ["localhost"], trust_user=False)
+    for said in (damaged.decode(errors="surrogateescape"), ""):
+        headers = {"Host": "localhost", "Authorization": f"Bearer {said}"}
+        assert authenticator.judge("/api", headers, None) is AuthResult.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("name", ["tls.crt", "tls.key", "tls.names"])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:40], lambda data: b"\xff" + data[1:], lambda data: b""]
+)
+def test_a_damaged_certificate_is_made_anew_or_named(
+    tmp_path: Path, name: str, damage: Callable[[bytes], bytes]
+) -> None:
+    server_certificate(tmp_path, ["localhost"])
+    path = tmp_path / name
+    path.write_bytes(damage(path.read_bytes()))
+    said = ""
+    try:
+        ssl_context(server_certificate(tmp_path, ["localhost"]))
+    except UsageError as error:
+        said = str(error)
+    assert not said or "damaged" in said
