@@ -54,6 +54,8 @@ class LogOutput:
         self._colored = has_color()
         self.safe = sys.stdout.isatty() and not raw
         self.failures = 0
+        self.has_begun = False
+        """Whether there was anything to print."""
 
     def prefix(self, title: str) -> bytes:
         """What stands before the lines of a log."""
@@ -61,6 +63,7 @@ class LogOutput:
 
     def put(self, said: object) -> None:
         """Print a block; an error goes to standard error."""
+        self.has_begun = True
         if isinstance(said, bytes):
             self._out.write(harmless(said) if self.safe else said)
         else:
@@ -138,6 +141,8 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
             f"no container {', '.join(wanted.unknown_containers)} in {wanted_of(flags)}",
             hint=f"containers: {', '.join(wanted.known_containers)}",
         )
+    if wanted.failed and not flags["out"] and not output.has_begun and not wanted.unknown:
+        say("no failed item has a log")
     if wanted.unknown:
         raise InputError(f"no item, Job or pod {', '.join(wanted.unknown)} in {wanted_of(flags)}")
     return 1 if output.failures else 0

@@ -138,9 +138,9 @@ class LogSelection:
 
     def starts(self, record: ItemRecord) -> Iterator[ContainerRun]:
         """The selected logs of an item that exist: attempts in order, init containers first."""
+        whole = not self.names or self._selection.matches(record.names)
         if self.failed and record.state != FAILED:
             return
-        whole = not self.names or self._selection.matches(record.names)
         for number, attempt in enumerate(record.attempts, 1):
             if not whole and not self._selection.matches(ItemNames((), (), (attempt.name,))):
                 continue

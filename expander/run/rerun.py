@@ -143,7 +143,7 @@ class EarlierRun:
         if again or failed or counts.outdated:
             yield ", ".join([*parts, *([f"{counts.new:,} new"] if counts.new else [])])
         if counts.done:
-            yield f"--rerun all goes on: {counted(counts.done, 'Job')} that it has run already kept"
+            yield f"--rerun all resumes: {counted(counts.done, 'Job')} that it has run already kept"
         if counts.chunks:
             yield CHUNKS_AGAIN.format(counted(counts.chunks, "chunk"))
         if counts.overridden:

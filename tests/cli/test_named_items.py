@@ -14,14 +14,14 @@ spec:
   template:
     spec:
       restartPolicy: Never
-      containers: [{name: c, image: i, command: [sh, -c, 'echo "$1"; exit 1', sh, "$ITEM"]}]
+      containers: [{name: c, image: i, command: [sh, -c, 'echo "$1"; test "$1" = good', sh, "$ITEM"]}]
 """
 
 
 def test_an_item_whose_key_is_a_glob_or_the_name_of_another_job_is_meant_alone(tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text(TEMPLATE)
     there = ["--group", "g", "--state", str(tmp_path / "state")]
-    run("run", "t.yaml", "a*", "ab", "j-1", "-q", "--runtime", "process", *there, cwd=tmp_path)
+    run("run", "t.yaml", "a*", "ab", "j-1", "good", "-q", "--runtime", "process", *there, cwd=tmp_path)
     for name, keys in (("a*", ["a*"]), ("j-1", ["j-1"]), ("j-0", ["a*"]), ("a?", ["a*", "ab"])):
         assert run("logs", name, "--no-prefix", *there).out.split() == keys
         shown = run("results", name, "-o", "json", *there).out
@@ -30,5 +30,8 @@ def test_an_item_whose_key_is_a_glob_or_the_name_of_another_job_is_meant_alone(t
         assert [json.loads(line)["item"] for line in again] == keys
     followed = run("logs", "a*", "-f", "--no-prefix", *there)
     assert (followed.out, followed.err) == ("a*\n", "")
+    assert run("logs", "a*", "--failed", *there).out == "a*\n"
+    none = run("logs", "good", "--failed", *there)
+    assert (none.code, none.out, none.err) == (0, "", "no failed item has a log\n")
     run("results", "a*", "-o", "out", *there, cwd=tmp_path)
     assert len([*(tmp_path / "out").glob("*/stdout")]) == 1

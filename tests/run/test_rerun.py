@@ -114,7 +114,7 @@ def test_a_rerun_of_all_that_ended_early_goes_on_and_the_next_one_runs_all_again
     planned = expander.run(batch, rerun="all", dry_run=True).planned
     assert [each.outcome for each in planned if each.manifest.name != "c"] == ["kept", "rerun", "resume"]
     notes = Ran(*batch, rerun="all").notes
-    assert any(note.startswith("--rerun all goes on: ") for note in notes)
+    assert any(note.startswith("--rerun all resumes: ") for note in notes)
     assert runs() == [2, 3, 2]
     Ran(*batch, rerun="all")
     assert runs() == [3, 4, 3]

@@ -107,7 +107,9 @@ class Failures:
     def names(self) -> str:
         """The first failed items, for the summary; empty when nothing has failed."""
         more = self._count - len(self._named)
-        return ", ".join(title for _, title in self._named) + (f" and {more:,} more" if more else "")
+        titles = [title for _, title in self._named]
+        text = ("; " if "," in "".join(titles) else ", ").join(titles)
+        return text + (f" and {more:,} more" if more else "")
 
     def _tell(self, words: Sequence[str], pods: Sequence[Object]) -> None:
         """Print a failure; in the thread that prints, when the output of the container was printed."""

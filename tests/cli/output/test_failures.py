@@ -17,3 +17,9 @@ def test_failed_items_are_named_in_the_order_they_were_given(tmp_path: Path) -> 
         failures.job(each, ())
     assert failures.names == "frame-2, frame-3, frame-4, frame-5, frame-6 and 5 more"
     assert MAX_NAMED == 5
+    for each in jobs[:2]:
+        each["metadata"]["annotations"] = {"expander/item": "lr=1,seed=2"}
+    other = Failures(tmp_path, lambda *_: None, Printer.__new__(Printer), quiet=True)
+    for each in jobs[:2]:
+        other.job(each, ())
+    assert other.names == "lr=1,seed=2; lr=1,seed=2"
