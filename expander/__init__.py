@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         YamlError,
     )
     from expander.batch.command_template import CommandOptions, command_template
+    from expander.batch.crds import load_crds
     from expander.batch.request import BatchOptions, BatchRequest
     from expander.group.known.listing import KnownGroup
     from expander.items.item import Item
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from expander.run.output_lines import OutputLine
     from expander.shapes.shape import Shape
     from expander.submit.options import SubmitOptions
+    from expander.validate.crds.definitions import Definitions
     from expander.validate.finding import Finding, Reason
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "ClusterError",
     "CommandOptions",
     "ContentChanged",
+    "Definitions",
     "ExpanderError",
     "Finding",
     "FolderInUse",
@@ -106,6 +109,7 @@ __all__ = [
     "command_template",
     "expand",
     "groups",
+    "load_crds",
     "plan",
     "run",
     "submit",
@@ -119,10 +123,12 @@ _HOMES = {
     **dict.fromkeys(("BatchOptions", "BatchRequest"), "batch.request"),
     **dict.fromkeys(("Finding", "Reason"), "validate.finding"),
     **dict.fromkeys(("JobOutcome", "LogFile"), "run.outcomes"),
+    "Definitions": "validate.crds.definitions",
     "Item": "items.item",
     "KnownGroup": "group.known.listing",
     "Manifest": "manifests.manifest",
     "OutputLine": "run.output_lines",
+    "load_crds": "batch.crds",
     "Plan": "plan.plan",
     "PlannedObject": "run.dry_run",
     "Shape": "shapes.shape",

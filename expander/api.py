@@ -18,6 +18,7 @@ from expander.run.limits import check_limits
 from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:
+    from expander.batch.crds import Sources
     from expander.group.known.listing import KnownGroup
     from expander.local.executor import Executor
     from expander.local.waiting import Waiting
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from expander.run.output_lines import OutputLine, OutputLines
     from expander.submit.delivery import Outcome
     from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
+    from expander.validate.crds.check import Subresource
     from expander.validate.finding import Finding
 
 
@@ -55,16 +57,41 @@ def expand(
     yield from request.selected(request.expansion(_Errors(on_error)).each())
 
 
-def validate(manifest: Mapping[str, Any], version: str | None = None) -> list[Finding]:
+def validate(
+    manifest: Mapping[str, Any],
+    version: str | None = None,
+    *,
+    crds: Sources | None = None,
+    old: Mapping[str, Any] | None = None,
+    subresource: Subresource | None = None,
+) -> list[Finding]:
     """What the API server would refuse in ``manifest``; empty when it would be accepted.
 
     ``manifest`` is plain JSON data; ``version`` a Kubernetes version such as "1.33", the newest by default.
-    Raises UsageError for a version that is not known and InputError for a kind without one.
+    ``crds`` are CustomResourceDefinitions: paths, plain data, or what `load_crds` gave; a rule of theirs that
+    cannot be evaluated here is a finding with `Reason.UNCHECKED`. With ``old``, the object as the server has
+    it, ``manifest`` is written in its place; ``subresource`` is "status" when that of a custom resource is.
+    Raises UsageError for a version that is not known and InputError for a kind without a schema.
     """
     from expander.kube.versions import known
-    from expander.validate.check import check
+    from expander.validate.check import check, check_replacement
 
-    found = check(manifest, known(version))
+    definitions = None
+    if crds:
+        from expander.batch.crds import definitions_of
+
+        definitions = definitions_of(crds)
+    if old is None and subresource is not None:
+        raise UsageError("subresource requires old, the object as the server has it")
+    try:
+        if old is None:
+            found = check(manifest, known(version), crds=definitions)
+        else:
+            found = check_replacement(
+                manifest, old, known(version), crds=definitions, subresource=subresource
+            )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     if found is None:
         raise InputError(f"there is no schema for {manifest.get('apiVersion')} {manifest.get('kind')}")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from expander.base.dataclass import dataclass
@@ -18,6 +19,7 @@ from expander.render.template_file import Engine, TemplateFile
 from expander.shapes.shape import JOBS, Shape, parse_shape
 
 if TYPE_CHECKING:
+    from expander.batch.crds import Sources
     from expander.batch.validator import Validator
     from expander.render.compile import Shell
     from expander.shapes.work_queue import QueueBatch
@@ -49,6 +51,7 @@ class BatchOptions(TypedDict, total=False):
     envsubst: bool
     validate: bool
     version: str | None
+    crds: Sources | None
     shape: Shape | str | None
     selector: str | None
     key: str | None
@@ -66,7 +69,8 @@ class BatchRequest:
     template has. ``ttl`` is ttlSecondsAfterFinished in seconds. ``shell`` is that of
     `render.compile.Rules`; ``allow_shell`` is the same as "allow". ``envsubst`` fills ``$NAME`` and
     ``${NAME}`` of values and overrides too. With ``validate`` a manifest is refused that an API server of
-    ``version`` (such as "1.33", the newest by default) would refuse. ``shape`` is a value of ``--as``;
+    ``version`` (such as "1.33", the newest by default) would refuse; ``crds`` are the
+    CustomResourceDefinitions of custom resources (see `load_crds`). ``shape`` is a value of ``--as``;
     ``on_queue`` gets the messages of a work queue before its workers come. ``selector`` leaves out what does
     not have these labels. ``key`` is the column that names items in views, logs and folders, by default the
     first one that is unique in the batch (see `items.keys`).
@@ -89,6 +93,7 @@ class BatchRequest:
     envsubst: bool = False
     validate: bool = True
     version: str | None = None
+    crds: Sources | None = None
     shape: Shape | str | None = None
     selector: str | None = None
     key: str | None = None
@@ -151,6 +156,10 @@ class BatchRequest:
             items = key.read(usable(self.items, lambda error: made.refuse(error)), whole)
         shell = "allow" if self.allow_shell else self.shell
         rules = Rules(self.edits(), shell, self.envsubst, key)
+        if self.crds:
+            from expander.batch.crds import definitions_of, field_types
+
+            rules = replace(rules, types=field_types(definitions_of(self.crds)))
         compiled = file.compile(rules, self.engine, self.values, self.overrides)
         shape = self.parsed_shape
         if shape.kind == JOBS.kind:
@@ -209,7 +218,7 @@ class BatchRequest:
             return None
         from expander.batch.validator import Validator
 
-        return Validator(self.version)
+        return Validator(self.version, self.crds)
 
 
 def _paths_in(batch: Batch) -> list[str] | None:

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import field
 from functools import partial
 from itertools import chain, islice
-from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, TypeVar
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, YamlError
@@ -19,8 +19,14 @@ from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of
 from expander.kube.versions import DEFAULT, Release
 from expander.validate.check import check
-from expander.validate.finding import Finding, steps_of
+from expander.validate.finding import Finding, Reason, steps_of
 from expander.validate.warnings import Advice, Totals, advice
+
+if TYPE_CHECKING:
+    from expander.validate.crds.definitions import Definitions
+
+UNCHECKED_RULE = "unchecked-rule"
+"""The rule of the warning that a rule of a definition was not evaluated."""
 
 Status = Literal["valid", "invalid", "skipped", "error"]
 
@@ -92,7 +98,13 @@ class Examined(NamedTuple):
     totals: Totals
 
 
-def examine(source: str, chunks: Sequence[Chunk], release: Release, totals: Totals) -> list[Verdict]:
+def examine(
+    source: str,
+    chunks: Sequence[Chunk],
+    release: Release,
+    totals: Totals,
+    crds: Definitions | None = None,
+) -> list[Verdict]:
     """The verdicts of documents; a chunk that is not YAML has one of status ``error``.
 
     What valid manifests ask for is added to ``totals``.
@@ -106,7 +118,7 @@ def examine(source: str, chunks: Sequence[Chunk], release: Release, totals: Tota
             continue
         for document in documents:
             for data, prefix in _objects(document):
-                verdicts.append(_verdict(document, data, prefix, release, totals))
+                verdicts.append(_verdict(document, data, prefix, release, totals, crds))
     return verdicts
 
 
@@ -134,8 +146,12 @@ def _verdict(
     prefix: tuple[str | int, ...],
     release: Release,
     totals: Totals,
+    crds: Definitions | None,
 ) -> Verdict:
-    found = check(data, release)
+    found = check(data, release, crds=crds)
+    unchecked = [each for each in found or () if each.reason is Reason.UNCHECKED]
+    if found is not None:
+        found = [each for each in found if each.reason is not Reason.UNCHECKED]
     tree: dict[str, Any] = data if isinstance(data, dict) else {}
     metadata = tree.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
@@ -151,11 +167,16 @@ def _verdict(
     )
     for finding in found or ():
         verdict.findings.append(Placed(finding, document.position((*prefix, *finding.steps)).line))
+    warnings = [Advice(each.path, UNCHECKED_RULE, each.message) for each in unchecked]
     if verdict.status == "valid":
         totals.add(tree)
-        for warning in advice(tree):
-            steps = steps_of(warning.path)
-            verdict.warnings.append(Warned(warning, document.position((*prefix, *steps)).line))
+        warnings += advice(tree)
+    custom = None if crds is None else crds.find(verdict.api_version, verdict.kind)
+    if custom is not None and custom.deprecated:
+        warnings.append(Advice("apiVersion", "deprecated-version", custom.deprecated))
+    for warning in warnings:
+        line = document.position((*prefix, *steps_of(warning.path))).line
+        verdict.warnings.append(Warned(warning, line))
     return verdict
 
 
@@ -180,7 +201,8 @@ class Validation:
     """The verdicts of all manifests in ``paths``, in order, with warnings about the batch.
 
     Iterating reads and checks; afterwards ``counts`` has the number of verdicts by status, ``warned`` the
-    number of warnings, and ``batch_warnings`` what concerns the batch as a whole.
+    number of warnings, ``unchecked`` the number of documents with rules that were not evaluated, and
+    ``batch_warnings`` what concerns the batch as a whole.
     """
 
     def __init__(
@@ -193,6 +215,7 @@ class Validation:
         quota: Mapping[str, str] | None = None,
         workers: int | None = None,
         stdin: BinaryIO | None = None,
+        crds: Definitions | None = None,
     ) -> None:
         self._paths = paths
         self._release = release
@@ -201,8 +224,9 @@ class Validation:
         self._quota = quota or {}
         self._workers = workers if workers is not None else os.cpu_count() or 1
         self._stdin = stdin
+        self._crds = crds
         self.counts = {"valid": 0, "invalid": 0, "skipped": 0, "error": 0}
-        self.warned = 0
+        self.warned = self.unchecked = 0
         self.totals = Totals(group_label)
         self.batch_warnings: list[Advice] = []
 
@@ -217,6 +241,7 @@ class Validation:
                 self._compare(verdict, names)
                 self.counts[verdict.status] += 1
                 self.warned += len(verdict.warnings)
+                self.unchecked += any(each.advice.rule == UNCHECKED_RULE for each in verdict.warnings)
                 yield verdict
         self.batch_warnings = self.totals.warnings() + self.totals.over(self._quota)
         self.warned += len(self.batch_warnings)
@@ -233,7 +258,11 @@ class Validation:
 
     def _examined(self) -> Iterator[Examined]:
         work = partial(
-            _examine, release=self._release, group_label=self._group_label, amounts=bool(self._quota)
+            _examine,
+            release=self._release,
+            group_label=self._group_label,
+            amounts=bool(self._quota),
+            crds=self._crds,
         )
         portions = self._portions()
         first = list(islice(portions, MIN_PARALLEL_PORTIONS))
@@ -269,14 +298,16 @@ class Validation:
             yield portion
 
 
-def _examine(portion: Portion, release: Release, group_label: str, amounts: bool) -> Examined:
+def _examine(
+    portion: Portion, release: Release, group_label: str, amounts: bool, crds: Definitions | None
+) -> Examined:
     totals = Totals(group_label, amounts=amounts)
     verdicts: list[Verdict] = []
     for source, chunks in portion:
         if isinstance(chunks, YamlError):
             verdicts.append(unreadable(source, chunks))
         else:
-            verdicts += examine(source, chunks, release, totals)
+            verdicts += examine(source, chunks, release, totals, crds)
     return Examined(verdicts, totals)
 
 

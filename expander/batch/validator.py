@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation
 from expander.kube.versions import known
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import RenderedManifest
 from expander.validate.check import check
-from expander.validate.finding import Finding
+from expander.validate.finding import Finding, Reason
 from expander.validate.template_cache import MAX_TEMPLATES, OncePerTemplate, is_constant
 from expander.validate.warnings import advice
+
+if TYPE_CHECKING:
+    from expander.batch.crds import Sources
+    from expander.validate.crds.definitions import Definitions
 
 
 class Validator:
     """Checks the manifests of one batch for a server of ``version``, the newest by default.
 
-    ``warnings`` are what no server refuses and users regret, and kinds that have no schema. Raises
-    UsageError for a version that is not known.
+    ``crds`` define custom resources. ``warnings`` are what no server refuses and users regret, kinds that
+    have no schema, and rules that cannot be evaluated. Raises UsageError for a version that is not known,
+    InputError for definitions that cannot be used.
     """
 
-    def __init__(self, version: str | None = None) -> None:
+    def __init__(self, version: str | None = None, crds: Sources | None = None) -> None:
         self._release = known(version)
-        self._once = OncePerTemplate(self._findings)
+        self._crds: Definitions | None = None
+        if crds:
+            from expander.batch.crds import definitions_of
+
+            self._crds = definitions_of(crds)
+        self._once = OncePerTemplate(self._findings, self._is_custom)
         self._advised: set[object] = set()
         self._accepted_any = False
         self.warnings: list[str] = []
@@ -55,10 +65,20 @@ class Validator:
         return good
 
     def _findings(self, tree: Mapping[str, Any]) -> Sequence[Finding]:
-        found = check(tree, self._release)
+        found = check(tree, self._release, crds=self._crds)
         if found is None:
             self._warn(f"{tree['apiVersion']} {tree['kind']} has no schema here, so it is not validated")
-        return found or ()
+            return ()
+        for each in found:
+            if each.reason is Reason.UNCHECKED:
+                self._warn(f"{tree['kind']}: {each}")
+        return [each for each in found if each.reason is not Reason.UNCHECKED]
+
+    def _is_custom(self, tree: Mapping[str, Any]) -> bool:
+        """Whether a definition decides about the kind."""
+        return (
+            self._crds is not None and self._crds.find(tree.get("apiVersion"), tree.get("kind")) is not None
+        )
 
     def _warn(self, message: str) -> None:
         if message not in self.warnings:

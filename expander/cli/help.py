@@ -45,6 +45,7 @@ SECTIONS: Final = {
         "allow_shell",
         "no_validate",
         "kubernetes_version",
+        "crds",
     ),
     "Shape": ("shape", "parallelism", "queue_url", "queue_secret", "queue_name"),
     "Selection": ("group", "selector", "namespace", "everywhere", "group_label"),

@@ -37,6 +37,7 @@ def version_text(version: str) -> str:
 COMMANDS = {
     "cleanup": "Delete a group with everything created for it.",
     "completion": "Print the completion script for a shell.",
+    "crds": "Save the CustomResourceDefinitions of a cluster for validation.",
     "exec": "Run a command in a container of a group.",
     "expand": "Expand a template and items into a labelled batch of manifests.",
     "groups": "List batches, on this machine and in the cluster.",
@@ -57,7 +58,7 @@ COMMANDS = {
 """Commands and their summaries; ``expander.cli.NAME`` has the function ``command``."""
 
 STAGES = {
-    "Prepare": ("init", "expand", "validate", "plan"),
+    "Prepare": ("init", "expand", "validate", "plan", "crds"),
     "Run": ("submit", "run", "serve", "queue"),
     "Follow": ("groups", "status", "wait", "logs", "exec", "results", "report"),
     "Finish": ("retry", "cleanup"),

@@ -7,6 +7,7 @@ import os
 import click
 
 from expander.cli.help import Page
+from expander.cli.options.crds import crds_option
 from expander.cli.options.log import verbosity
 from expander.cli.options.params import LabelKey
 from expander.cli.output.streams import Output, say
@@ -19,10 +20,11 @@ Examples:
   expander expand job.yaml -i items.csv | expander validate -
   expander validate -R manifests -o sarif > findings.sarif
   expander validate jobs.jsonl --kubernetes-version 1.31 --quota quota.yaml
+  expander validate queues/ --crds kueue-crds.yaml
 
 \b
-Exit codes: 0 all manifests are valid or skipped, 1 some are invalid or unreadable, or have warnings under
---strict-warnings, 2 wrong usage or a missing path.
+Exit codes: 0 all manifests are valid or skipped, 1 some are invalid or unreadable, have rules that could not
+be checked, or have warnings under --strict-warnings, 2 wrong usage or a missing path.
 """
 
 
@@ -33,6 +35,7 @@ Exit codes: 0 all manifests are valid or skipped, 1 some are invalid or unreadab
 )
 @click.option("-R", "--recursive", is_flag=True, help="Descend into subfolders.")
 @click.option("--kubernetes-version", metavar="1.xx", help="Kubernetes version.  [default: the newest known]")
+@crds_option
 @click.option(
     "--group-label",
     type=LabelKey(),
@@ -56,6 +59,7 @@ def command(
     output: str,
     recursive: bool,
     kubernetes_version: str | None,
+    crds: tuple[str, ...],
     group_label: str,
     quota: tuple[str, ...],
     strict_warnings: bool,
@@ -64,12 +68,17 @@ def command(
     """Validate manifests offline, as the Kubernetes API server would.
 
     PATH is a file, a folder (its .yaml, .yml, .json, .jsonl and .ndjson files) or - for standard input;
-    a file may hold many documents. Kinds without a schema are skipped, never reported as valid. With -v,
-    valid and skipped manifests are listed too.
+    a file may hold many documents. Kinds without a schema are skipped, never reported as valid; --crds
+    gives schema and rules of custom resources. With -v, valid and skipped manifests are listed too.
     """
     from expander.batch.validation import Validation, quotas_in
     from expander.kube.versions import known
 
+    definitions = None
+    if crds:
+        from expander.batch.crds import load_crds
+
+        definitions = load_crds(*crds)
     validation = Validation(
         paths,
         release=known(kubernetes_version),
@@ -77,6 +86,7 @@ def command(
         group_label=group_label,
         quota=quotas_in(quota),
         workers=workers,
+        crds=definitions,
     )
     out = Output()
     report = report_of(output, out.put, **({"verbose": bool(verbosity())} if output == "text" else {}))
@@ -87,7 +97,12 @@ def command(
     if validation.counts["invalid"] or validation.counts["error"]:
         _tell_templates(paths)
     counts = validation.counts
-    failed = counts["invalid"] or counts["error"] or (strict_warnings and validation.warned)
+    failed = (
+        counts["invalid"]
+        or counts["error"]
+        or validation.unchecked
+        or (strict_warnings and validation.warned)
+    )
     return 1 if failed else 0
 
 

@@ -146,6 +146,8 @@ _STRUCTURES = (FieldType.LIST, FieldType.OBJECT, FieldType.MAP)
 
 
 Shell = Literal["check", "env", "allow"]
+TypeOf: TypeAlias = Callable[[str, str, Path], FieldType]
+"""apiVersion, kind, path -> the type of the field there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +157,15 @@ class Rules:
     ``edits`` are made to every document. ``shell`` says what becomes of values in scripts and other code:
     ``check`` refuses those that are not proven to be data, ``env`` passes them by environment variables,
     ``allow`` lets everything through. With ``envsubst`` ``$NAME`` and ``${NAME}`` of given values are filled.
-    ``key`` names the columns of the items' key, once the first items are known.
+    ``key`` names the columns of the items' key, once the first items are known. ``types`` says what type the
+    field of a kind at a path has.
     """
 
     edits: Edits = field(default_factory=Edits)
     shell: Shell = "check"
     envsubst: bool = False
     key: KeyChoice = field(default_factory=KeyChoice)
+    types: TypeOf = field_type
 
 
 @dataclass(slots=True)
@@ -226,7 +230,7 @@ def compile_document(
         placeholder = walk.placeholders[token]
         placeholder.path = path
         placeholder.field = path_text([walk.shown(part) for part in path])
-        _learn(placeholder, tree, is_key, result)
+        _learn(placeholder, tree, is_key, result, rules.types)
         if placeholder not in placeholders:
             placeholders.append(placeholder)
     if rules.shell != "allow":
@@ -284,20 +288,22 @@ def _tokens(
         yield tree, path, False
 
 
-def _learn(placeholder: Placeholder, tree: dict[str, Any], is_key: bool, result: CompileResult) -> None:
+def _learn(
+    placeholder: Placeholder, tree: dict[str, Any], is_key: bool, result: CompileResult, types: TypeOf
+) -> None:
     """Give the placeholder its field's type and naming rule."""
     placeholder.is_key = is_key
     version, kind = str(tree["apiVersion"]), str(tree["kind"])
     if placeholder.path in (("kind",), ("apiVersion",)):
         result.structural.update(placeholder.columns)
     elif is_key:
-        parent = field_type(version, kind, placeholder.path[:-1])
+        parent = types(version, kind, placeholder.path[:-1])
         if parent is FieldType.OBJECT:
             result.structural.update(placeholder.columns)
         placeholder.type = FieldType.STRING
         placeholder.siblings = frozenset(value_at(tree, placeholder.path[:-1])) - {placeholder.token}
     else:
-        wanted = field_type(version, kind, placeholder.path)
+        wanted = types(version, kind, placeholder.path)
         if wanted is not FieldType.ANY:
             placeholder.type = wanted
         placeholder.rule = name_rule(tree, placeholder.path)

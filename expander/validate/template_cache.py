@@ -40,10 +40,16 @@ _NAMED_FREELY = ("ConfigMap", "CronJob", "Job", "Secret")
 
 
 class OncePerTemplate:
-    """Findings of manifests, those of ``check`` on each manifest's tree; None counts as none."""
+    """Findings of manifests, those of ``check`` on each manifest's tree; None counts as none.
 
-    def __init__(self, check: Check) -> None:
+    ``is_custom`` says of which trees any placeholder may decide the findings.
+    """
+
+    def __init__(
+        self, check: Check, is_custom: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    ) -> None:
         self._check = check
+        self._is_custom = is_custom
         self._plans: dict[int, _TemplateFindings] = {}
 
     def __call__(self, manifest: Manifest) -> Sequence[Finding]:
@@ -70,7 +76,9 @@ class OncePerTemplate:
         if plan is None:
             if len(self._plans) >= MAX_TEMPLATES:
                 self._plans.clear()
-            plan = self._plans[id(manifest.compiled)] = _TemplateFindings(manifest.compiled, manifest.tree)
+            plan = self._plans[id(manifest.compiled)] = _TemplateFindings(
+                manifest.compiled, manifest.tree, self._is_custom(manifest.tree)
+            )
         return plan
 
 
@@ -86,12 +94,12 @@ def is_constant(manifest: Manifest, finding: Finding) -> bool:
 class _TemplateFindings:
     """What of a compiled template's rows decides the findings."""
 
-    def __init__(self, compiled: CompiledTemplate, tree: Mapping[str, Any]) -> None:
+    def __init__(self, compiled: CompiledTemplate, tree: Mapping[str, Any], is_custom: bool) -> None:
         self.compiled = compiled  # kept alive, so that its id stays its own
         self.columns: list[int] = []
         self.conditions: list[tuple[Placeholder, Callable[[str], object]]] = []
         for placeholder in compiled.placeholders:
-            pattern = free_when(placeholder, tree)
+            pattern = None if is_custom else free_when(placeholder, tree)
             if pattern is None:
                 self.columns += [column for column in placeholder.columns if column not in self.columns]
             elif pattern is not _ANY:

@@ -13,6 +13,7 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
+from expander.cli.options.crds import crds_option
 from expander.cli.options.params import Duration, KeyValue, LabelKey, Namespace, all_of, read_values, unique
 from expander.cli.output.streams import say
 
@@ -222,6 +223,7 @@ def request_of(
         envsubst=flags["envsubst"],
         validate=not flags["no_validate"],
         version=flags["kubernetes_version"],
+        crds=flags["crds"],
         shape=shape_of(flags),
         selector=flags.get("selector"),
         key=flags["key"],
@@ -373,6 +375,7 @@ template_options = all_of(
         metavar="1.xx",
         help="Validate for this Kubernetes version.  [default: the newest known]",
     ),
+    crds_option,
 )
 """Options of what is made of a template."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation
@@ -44,10 +45,17 @@ class CustomKind:
 
 
 class Definitions:
-    """The kinds of some CustomResourceDefinitions, by apiVersion and kind."""
+    """The kinds of some CustomResourceDefinitions, by apiVersion and kind.
+
+    Processes that are forked off have the same ones without a copy.
+    """
 
     def __init__(self, kinds: Iterable[CustomKind] = ()) -> None:
         self._kinds = {(each.api_version, each.kind): each for each in kinds}
+        _SHARED[id(self)] = self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _shared, (id(self),)
 
     def __iter__(self) -> Iterator[CustomKind]:
         return iter(self._kinds.values())
@@ -75,6 +83,14 @@ class Definitions:
             if api_version not in versions:
                 return not_supported("apiVersion", api_version, versions)
         return None
+
+
+_SHARED: Final[WeakValueDictionary[int, Definitions]] = WeakValueDictionary()
+
+
+def _shared(key: int) -> Definitions:
+    """The definitions of this process, or of the one that it was forked off."""
+    return _SHARED[key]
 
 
 def kinds_of(definition: Mapping[str, Any], where: SourceLocation | None = None) -> list[CustomKind]:
