@@ -39,6 +39,7 @@ KINDS = {
         "ReplicationController",
     ),
     "apps/v1": ("ControllerRevision", "Deployment", "ReplicaSet", "StatefulSet"),
+    "coordination.k8s.io/v1": ("Lease",),
     "scheduling.k8s.io/v1": ("PriorityClass",),
     "storage.k8s.io/v1": ("StorageClass",),
 }

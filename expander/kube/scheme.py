@@ -71,6 +71,38 @@ def _cluster_wide(kind: str, group: str = "", *, created_first: bool = False) ->
     )
 
 
+def _replicated(
+    kind: str,
+    short_name: str,
+    *,
+    spec: str,
+    group: str = "apps",
+    update_rules: str = "workloads:check_selector_changes",
+    plain_quota: bool = False,
+    queued: bool = False,
+) -> Resource:
+    """A workload that keeps a number of pods running; ``spec`` is the rest of its protobuf message."""
+    snake = "".join(f"_{each.lower()}" if each.isupper() else each for each in kind).strip("_")
+    return Resource(
+        group=group,
+        kind=kind,
+        plural=guess_plural(kind),
+        short_names=(short_name,),
+        categories=("all",),
+        verbs=ALL_VERBS,
+        subresources=(_SCALE, _status(kind)),
+        decoded=True,
+        defaults=f"{_DEFAULTS}apps:{snake}",
+        rules=f"{_RULES}workloads:check_{snake}",
+        update_rules=update_rules and _RULES + update_rules,
+        has_generation=True,
+        protobuf=f"1 metadata ObjectMeta, 2 spec {spec}",
+        printer=f"{_PRINTERS}apps:{snake.upper()}",
+        plain_quota=plain_quota,
+        queued=queued,
+    )
+
+
 def guess_plural(kind: str) -> str:
     """The plural of a kind that is not in the table, as UnsafeGuessKindToResource of apimachinery has it."""
     name = kind.lower()
@@ -279,19 +311,12 @@ _CORE: Final = (
         protobuf="1 metadata ObjectMeta, 2 template PodTemplateSpec",
         rules=_RULES + "pod.pod_spec:check_template_object",
     ),
-    Resource(
-        kind="ReplicationController",
-        plural="replicationcontrollers",
-        short_names=("rc",),
-        categories=("all",),
-        verbs=ALL_VERBS,
-        subresources=(_SCALE, _status("ReplicationController")),
-        decoded=True,
-        defaults=_DEFAULTS + "apps:replication_controller",
-        protobuf="1 metadata ObjectMeta, 2 spec ReplicationControllerSpec, 3 status ReplicaSetStatus",
-        rules=_RULES + "workloads:check_replication_controller",
-        has_generation=True,
-        printer=_PRINTERS + "apps:REPLICATION_CONTROLLER",
+    _replicated(
+        "ReplicationController",
+        "rc",
+        group="",
+        spec="ReplicationControllerSpec, 3 status ReplicaSetStatus",
+        update_rules="",
         plain_quota=True,
     ),
     Resource(
@@ -347,6 +372,18 @@ _BATCH: Final = (
         suspend=("spec",),
         queued=True,
         runs_here=True,
+    ),
+)
+_COORDINATION: Final = (
+    Resource(
+        group="coordination.k8s.io",
+        kind="Lease",
+        plural="leases",
+        verbs=ALL_VERBS,
+        decoded=True,
+        rules=_RULES + "lease:check_lease",
+        protobuf="1 metadata ObjectMeta, 2 spec LeaseSpec",
+        columns=(PrinterColumn("Holder", "spec.holderIdentity"), _AGE),
     ),
 )
 _SCHEDULING: Final = (
@@ -412,54 +449,13 @@ _APPS: Final = (
         rules=_RULES + "metadata:check_named",
         columns=(PrinterColumn("Revision", "revision", "integer"), _AGE),
     ),
-    Resource(
-        group="apps",
-        kind="Deployment",
-        plural="deployments",
-        short_names=("deploy",),
-        categories=("all",),
-        verbs=ALL_VERBS,
-        subresources=(_SCALE, _status("Deployment")),
-        decoded=True,
-        defaults=_DEFAULTS + "apps:deployment",
-        protobuf="1 metadata ObjectMeta, 2 spec DeploymentSpec, 3 status DeploymentStatus",
-        rules=_RULES + "workloads:check_deployment",
-        update_rules=_RULES + "workloads:check_selector_changes",
-        has_generation=True,
-        printer=_PRINTERS + "apps:DEPLOYMENT",
-        queued=True,
-    ),
-    Resource(
-        group="apps",
-        kind="ReplicaSet",
-        plural="replicasets",
-        short_names=("rs",),
-        categories=("all",),
-        verbs=ALL_VERBS,
-        subresources=(_SCALE, _status("ReplicaSet")),
-        decoded=True,
-        defaults=_DEFAULTS + "apps:replica_set",
-        protobuf="1 metadata ObjectMeta, 2 spec ReplicaSetSpec, 3 status ReplicaSetStatus",
-        rules=_RULES + "workloads:check_replica_set",
-        update_rules=_RULES + "workloads:check_selector_changes",
-        has_generation=True,
-        printer=_PRINTERS + "apps:REPLICA_SET",
-    ),
-    Resource(
-        group="apps",
-        kind="StatefulSet",
-        plural="statefulsets",
-        short_names=("sts",),
-        categories=("all",),
-        verbs=ALL_VERBS,
-        subresources=(_SCALE, _status("StatefulSet")),
-        decoded=True,
-        defaults=_DEFAULTS + "apps:stateful_set",
-        protobuf="1 metadata ObjectMeta, 2 spec StatefulSetSpec, 3 status StatefulSetStatus",
-        rules=_RULES + "workloads:check_stateful_set",
-        update_rules=_RULES + "workloads:check_stateful_set_changes",
-        has_generation=True,
-        printer=_PRINTERS + "apps:STATEFUL_SET",
+    _replicated("Deployment", "deploy", spec="DeploymentSpec, 3 status DeploymentStatus", queued=True),
+    _replicated("ReplicaSet", "rs", spec="ReplicaSetSpec, 3 status ReplicaSetStatus"),
+    _replicated(
+        "StatefulSet",
+        "sts",
+        spec="StatefulSetSpec, 3 status StatefulSetStatus",
+        update_rules="workloads:check_stateful_set_changes",
         queued=True,
     ),
 )
@@ -523,7 +519,7 @@ _KUEUE: Final = (
     _workload("SparkApplication", "sparkoperator.k8s.io", "v1beta2"),
 )
 
-KINDS: Final = (*_CORE, *_APPS, *_BATCH, *_SCHEDULING, *_OTHERS, *_VOLCANO, *_KUEUE)
+KINDS: Final = (*_CORE, *_APPS, *_BATCH, *_COORDINATION, *_SCHEDULING, *_OTHERS, *_VOLCANO, *_KUEUE)
 RESOURCES: Final = tuple(each for each in KINDS if each.verbs)
 """What the local API serves, in the order of discovery."""
 

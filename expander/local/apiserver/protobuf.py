@@ -197,6 +197,8 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "7 containerID s",
         "EventSource": "1 component s, 2 host s",
         "EventSeries": "1 count I, 2 lastObservedTime u",
+        "LeaseSpec": "1 holderIdentity s, 2 leaseDurationSeconds i, 3 acquireTime u, 4 renewTime u, "
+        "5 leaseTransitions i, 6 strategy s, 7 preferredHolder s",
         "LimitRangeSpec": "1 limits *LimitRangeItem",
         "LimitRangeItem": "1 type s, 2 max %q, 3 min %q, 4 default %q, 5 defaultRequest %q, "
         "6 maxLimitRequestRatio %q",

@@ -12,7 +12,7 @@ from expander.kube.scheme import RESOURCES, load
 from expander.kube.time import api_time
 from expander.local.admission.chain import admit
 from expander.local.controllers.namespace import NamespaceController
-from expander.local.controllers.node import is_unschedulable, node_object, node_status, with_taint
+from expander.local.controllers.node import is_unschedulable, node_lease, node_object, node_status, with_taint
 from expander.local.controllers.pods import ENDED
 from expander.local.controllers.resource_quota import ResourceQuotaController
 from expander.local.controllers.volumes import VolumeController, VolumeControlPlane
@@ -110,10 +110,11 @@ class ClusterScope(SingleBatch):
                 self._add(obj)
         node = self._store.get("Node", "", self._node)
         if node is None:
-            self._store.put(node_object(self._node, self._scheduler, now), new=True)
+            node = self._store.put(node_object(self._node, self._scheduler, now), new=True)
         else:
             node = self._store.put({**node, "status": node_status(self._scheduler, api_time(now))})
             self._scheduler.closed = is_unschedulable(node)
+        self._add(node_lease(node, now))
         for namespace in list(self._store.of_kind("Namespace")):
             self._namespaces.arrived(namespace, now)
         for quota in list(self._store.of_kind("ResourceQuota")):

@@ -119,6 +119,25 @@ def _os_name() -> str:
         return platform.system()
 
 
+def node_lease(node: Object, now: float) -> Object:
+    """The Lease by which the kubelet of a node says that it is alive."""
+    metadata = node["metadata"]
+    owner = {"apiVersion": "v1", "kind": "Node", "name": metadata["name"], "uid": metadata["uid"]}
+    renewed = api_time(now).replace("Z", ".000000Z")
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": metadata["name"],
+            "namespace": "kube-node-lease",
+            "uid": new_uid(),
+            "creationTimestamp": api_time(now),
+            "ownerReferences": [owner],
+        },
+        "spec": {"holderIdentity": metadata["name"], "leaseDurationSeconds": 40, "renewTime": renewed},
+    }
+
+
 def is_unschedulable(node: Object) -> bool:
     """Whether no further pods may come to the node."""
     return bool((node.get("spec") or {}).get("unschedulable"))

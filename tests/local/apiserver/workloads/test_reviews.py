@@ -109,6 +109,7 @@ def test_the_node_tells_what_machine_it_is(server: Server, run: Kubectl) -> None
         "Ready": "True",
     }
     assert "Ready" in run("get", "nodes").stdout
+    assert "HolderIdentity:  " in run("describe", "nodes").stdout
 
 
 def test_what_kubectl_creates_as_protobuf_arrives_whole(server: Server, run: Kubectl) -> None:
