@@ -204,14 +204,16 @@ def test_a_run_ends_when_nothing_can_happen_any_more(tmp_path: Path) -> None:
 
 def test_a_container_without_a_command_fails_and_says_why(tmp_path: Path) -> None:
     manifest = job("image", "", backoffLimit=0)
-    del manifest["spec"]["template"]["spec"]["containers"][0]["command"]
+    main = manifest["spec"]["template"]["spec"]["containers"][0]
+    del main["command"]
+    main["image"] = "unknown"
     with Executor(tmp_path, runtime="process") as executor:
         executor.submit([manifest])
         finish(executor)
         assert status(executor, "image")["failed"] == 1
         (pod,) = executor.list("Pod")
-        (main,) = pod["status"]["containerStatuses"]
-        ended = main["state"]["terminated"]
+        (ended_as,) = pod["status"]["containerStatuses"]
+        ended = ended_as["state"]["terminated"]
         assert ended["reason"] == "StartError"
         assert "command" in ended["message"]
 
