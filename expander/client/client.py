@@ -139,6 +139,16 @@ class ApiClient:
             if refused.code not in GONE_STATUSES:
                 raise
 
+    def delete(self, path: str, object: Mapping[str, Any], propagation: str = "Background") -> bool:
+        """Delete the object at ``path`` if it is still ``object``, by uid; False when it no longer exists."""
+        try:
+            self.send("DELETE", path, delete_options(propagation, object["metadata"]["uid"]))
+        except StatusError as refused:
+            if refused.code not in GONE_STATUSES:
+                raise
+            return False
+        return True
+
     def resource(self, api_version: str, kind: str) -> Resource:
         """The resource that serves a kind, from discovery. Raises ItemError when the server has none."""
         if api_version not in self._resources:
@@ -215,6 +225,17 @@ def _message(response: Response) -> str:
     if b"HTTP request to an HTTPS server" in response.body:
         return PLAIN_HTTP
     return str(status_of(response.body).get("message") or f"HTTP {response.status}")
+
+
+def delete_options(propagation: str, uid: str = "") -> bytes:
+    """The body of a deletion, of the object ``uid`` only unless that is empty."""
+    options: dict[str, Any] = {
+        "kind": "DeleteOptions",
+        "apiVersion": "v1",
+        "propagationPolicy": propagation,
+        **({"preconditions": {"uid": uid}} if uid else {}),
+    }
+    return json.dumps(options).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from expander.base.errors import ClusterError, StatusError
-from expander.client.client import GONE_STATUSES, PAGE_SIZE, ApiClient
+from expander.client.client import PAGE_SIZE, ApiClient, delete_options
 from expander.kube.object_check import list_check
 from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import BY_KIND, COMPANION_KINDS
@@ -36,14 +35,7 @@ class ClusterWriter:
 
     def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
         """Delete the object of that name and uid; False when it no longer exists."""
-        body = _delete_options(propagation, uid=object["metadata"]["uid"])
-        try:
-            self._client.send("DELETE", object_path(kind, object), body)
-        except StatusError as refused:
-            if refused.code not in GONE_STATUSES:
-                raise
-            return False
-        return True
+        return self._client.delete(object_path(kind, object), object, propagation)
 
     def delete_each(self, kind: str, objects: Iterable[Object]) -> Iterator[Object]:
         """Delete each object as `delete` does; yields those that are gone now, in any order.
@@ -103,7 +95,7 @@ class ClusterWriter:
 
     def _delete_in(self, kind: str, namespace: str | None, selector: str, propagation: str) -> int:
         query = f"?labelSelector={quote(selector)}&limit={PAGE_SIZE}"
-        path, body = collection_path(kind, namespace) + query, _delete_options(propagation)
+        path, body = collection_path(kind, namespace) + query, delete_options(propagation)
         is_list = list_check(path)
 
         def accepts(answer: Object) -> bool:
@@ -139,13 +131,3 @@ def object_path(kind: str, object: Object) -> str:
     """The URL path of an object."""
     metadata = object["metadata"]
     return f"{collection_path(kind, metadata['namespace'])}/{quote(metadata['name'], safe='')}"
-
-
-def _delete_options(propagation: str, uid: str = "") -> bytes:
-    options: dict[str, Any] = {
-        "kind": "DeleteOptions",
-        "apiVersion": "v1",
-        "propagationPolicy": propagation,
-        **({"preconditions": {"uid": uid}} if uid else {}),
-    }
-    return json.dumps(options).encode()

@@ -6,7 +6,6 @@ before that, the next one finds the Job in the cluster and collects it again.
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections import deque
@@ -14,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from expander.base.errors import ClusterError, ExpanderError, StatusError
+from expander.base.errors import ClusterError, ExpanderError
 from expander.client.client import ApiClient
 from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
@@ -146,17 +145,7 @@ class ClusterCollector:
         fsync_folders({self.folder / row["folder"] for row in found.rows}, self.folder)
         if self._record is not None:
             self._record.add(job, record_entry(job, pods, found.rows, self.folder))
-        options = {
-            "kind": "DeleteOptions",
-            "apiVersion": "v1",
-            "propagationPolicy": "Background",
-            "preconditions": {"uid": metadata["uid"]},
-        }
-        try:
-            self._api.send("DELETE", job_path(job), json.dumps(options).encode())
-        except StatusError as refused:
-            if refused.code not in (404, 409):  # somebody else was quicker
-                raise
+        self._api.delete(job_path(job), job)  # unless somebody else was quicker
         status = job_status(job, pods, {})
         with self._lock:
             self.collected += 1

@@ -7,16 +7,17 @@ then and is left as it is.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from expander.base.errors import SourceLocation
+from expander.base.errors import SourceLocation, StatusError
 from expander.client.client import ApiClient, Resource
 from expander.kube.objects import uid_of
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import (
     ATTEMPT_ANNOTATION,
     RETRIED_ANNOTATION,
+    RETRY_OF_ANNOTATION,
     Successor,
     attempt_of,
     remaining_indexes,
@@ -74,6 +75,19 @@ class IndexJobs:
         given = retried_indexes(job)
         for index in sorted({*(remaining_indexes(job) or ()), *given}):
             self.add(job, index, rerun_index(source, index), GONE if index in given else None)
+
+    def existing(self, job: Object) -> Iterator[Object]:
+        """The Jobs that were made for single indexes of ``job`` and are still there. Safe for threads."""
+        for index in sorted(retried_indexes(job)):
+            try:
+                found = self._api.get_object(f"{job_path(job)}-{index}")
+            except StatusError as error:
+                if error.code != 404:
+                    raise
+                continue
+            notes = found["metadata"].get("annotations") or {}
+            if notes.get(RETRY_OF_ANNOTATION) == job["metadata"]["name"]:
+                yield found
 
     def settled(self, outcome: Outcome) -> str | None:
         """An outcome; the path of an Indexed Job when all of its Jobs have arrived and it names them."""

@@ -389,6 +389,10 @@ class Submitter:
         """A Job is about to be deleted and made anew: keep its logs, then record what takes its place."""
         if delivery.anew and delivery.tree is None and delivery.found is not None:
             self.overridden += rerun_changed(delivery.found) is not None
+        for part in self._index_jobs.existing(delivery.found or {}) if delivery.anew else ():
+            if self._on_replaced is not None:
+                self._on_replaced(part)
+            self._api.delete(job_path(part), part)
         if self._on_replaced is not None and delivery.found is not None:
             self._on_replaced(delivery.found)
         if self._journal is not None:

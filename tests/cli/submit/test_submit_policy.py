@@ -210,3 +210,8 @@ def test_rerun_runs_the_indexes_that_an_indexed_job_still_owes(served: Server, f
     answer = submitted(folder, served, *arguments, "--rerun", "failed")
     assert summary(answer)["summary"] == {"created": 1, "unchanged": 3}
     until(lambda: tries(folder) == {1: 1, 2: 1, 3: 2, 4: 3})
+    until(lambda: ended() == ["owed", "owed-2", "owed-3"])
+    answer = submitted(folder, served, *arguments, "--rerun", "all")
+    assert summary(answer)["summary"] == {"created": 1, "unchanged": 1}
+    until(lambda: ended() == ["owed"])
+    assert tries(folder) == {1: 2, 2: 2, 3: 3, 4: 4}
