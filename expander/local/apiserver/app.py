@@ -76,7 +76,7 @@ class App:
             return codecs.object_response(statuses.bad_request("the body is nested too deeply"), code=400)
         except asyncio.CancelledError:
             raise
-        except ConnectionResetError:  # the client went away in the middle of its request
+        except ConnectionError:  # the client went away in the middle of its request
             return web.Response()
         except OutputError as error:
             return codecs.object_response(statuses.internal(str(error)), code=500)

@@ -49,7 +49,7 @@ async def serve(backend: Backend, request: web.BaseRequest, target: Target) -> w
         async for data in _pieces(backend, pod, path, wanted):
             await response.write(data)
         await response.write_eof()
-    except (ConnectionResetError, asyncio.CancelledError):
+    except (ConnectionError, asyncio.CancelledError):
         pass
     return response
 
@@ -64,7 +64,7 @@ def parse(query: Mapping[str, str], pod: Object, now: float) -> PodLogOptions:
             since = unix(query["sinceTime"])
         tail = int(query["tailLines"]) if "tailLines" in query else None
         limit = int(query["limitBytes"]) if "limitBytes" in query else None
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise StatusError(status.bad_request(str(error))) from None
     return PodLogOptions(
         container=container_name(pod, query.get("container", "")),

@@ -61,7 +61,7 @@ async def serve(
             if feed.over:
                 break
         await response.write_eof()
-    except ConnectionResetError:
+    except ConnectionError:
         pass
     return response
 

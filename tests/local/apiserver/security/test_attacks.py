@@ -162,6 +162,14 @@ def test_no_body_is_an_internal_error_for_any_verb(server: Server, number: int) 
     assert log_of(server) == before
 
 
+@pytest.mark.parametrize(
+    "query", ["sinceSeconds=1" + "0" * 400, "sinceTime=x", "tailLines=x", "limitBytes=-"]
+)
+def test_odd_parameters_of_a_log_are_the_clients_fault(server: Server, query: str) -> None:
+    server.request("POST", PODS, GATED_POD)
+    assert server.request("GET", f"{PODS}/hostile/log?{query}").code == 400
+
+
 def test_compressed_and_broken_bodies_are_the_clients_fault(server: Server) -> None:
     """As with an API server, which takes no compressed bodies: there is nothing that could blow up."""
     for encoding, body in (
