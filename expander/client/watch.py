@@ -81,10 +81,12 @@ def list_and_watch(
 ) -> None:
     """Watch the collection from ``version``, after a list when it is empty, until ``stopped``.
 
-    What a lost connection missed comes with the next one. Raises `StatusError` when the server refuses.
+    What a lost connection missed comes with the next one, or with a list after one that told nothing. Raises
+    `StatusError` when the server refuses.
     """
     pause = 0.0
     while not stopped():
+        heard = False
         try:
             version = version or list_objects(api, handler)
             query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
@@ -92,6 +94,7 @@ def list_and_watch(
             query += f"&labelSelector={quote(handler.selector)}&fieldSelector={quote(handler.fields)}"
             for line in transport.watch(handler.path + query):
                 kind, found = read_event(line, handler.path)
+                heard = True
                 version = found["metadata"]["resourceVersion"]
                 if kind != "BOOKMARK":
                     handler.changed(kind, found)
@@ -109,11 +112,11 @@ def list_and_watch(
                 raise StatusError(
                     error.status, f"{transport.server} does not allow to watch {handler.path}"
                 ) from None
-            if error.status == 410:
-                version = ""
+            heard = error.status == 401
         except (ValueError, ClusterError):
             version = ""
         except ConnectionLost:
             pass
+        version = version if heard else ""
         time.sleep(pause)
         pause = min(MAX_REWATCH_SECONDS, max(MIN_REWATCH_SECONDS, pause * 2))

@@ -301,8 +301,8 @@ class GroupWatcher:
                     return
                 version = ""
                 time.sleep(WATCH_RETRY_SECONDS)
-            except HttpError as answer:
-                version = "" if answer.status == 410 else version
+            except HttpError:
+                version = ""
                 time.sleep(WATCH_RETRY_SECONDS)
             except ConnectionLost:
                 time.sleep(WATCH_RETRY_SECONDS)
@@ -322,10 +322,11 @@ class GroupWatcher:
         """Watch from ``version``; returns the version to continue from, empty when a new list is needed."""
         query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
         query += f"&labelSelector={quote(stream.selector)}&resourceVersion={quote(version)}"
-        path = self._lister.path(stream.kind)
+        path, heard = self._lister.path(stream.kind), False
         try:
             for line in self._transport.watch(path + query):
                 kind, found = read_event(line, path)
+                heard = True
                 version = found["metadata"]["resourceVersion"]
                 if kind != "BOOKMARK":
                     self._queue.put((stream, Change(kind, found)))
@@ -335,4 +336,4 @@ class GroupWatcher:
             raise
         except ConnectionLost:
             time.sleep(WATCH_RETRY_SECONDS)
-        return version
+        return version if heard else ""

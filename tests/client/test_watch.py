@@ -112,3 +112,10 @@ def test_credentials_that_are_not_accepted_any_more_are_asked_for_again() -> Non
 def test_a_watch_that_is_not_allowed_is_an_error() -> None:
     with pytest.raises(StatusError, match="does not allow to watch /things"):
         followed(Cluster([HttpError(403, b'{"kind": "Status"}')], []), "5")
+
+
+@pytest.mark.parametrize("answer", [[], [ConnectionLost("cut")], [HttpError(500, b"")], [b"<html>"], [b"{}"]])
+def test_after_a_watch_that_told_nothing_comes_a_list(answer: Any) -> None:
+    cluster = Cluster(answer, [page(named("a", 1), version=20)], [event("DELETED", named("a", 21))])
+    assert followed(cluster, "5") == ["begin", "a", "end", "DELETED a"]
+    assert cluster.asked == ["5", "list", "20"]
