@@ -24,10 +24,12 @@ An error holds `Problem` values: all that is wrong with one input, not only the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from expander.base.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def suggest(name: str, known: Iterable[str]) -> str | None:
