@@ -20,6 +20,8 @@ def job(name: str = "j", command: str | None = "true", policy: str = "Never", **
     container: dict[str, Any] = {"name": "main", "image": "busybox", **pod.pop("container", {})}
     if command is not None:
         container["command"] = ["sh", "-c", command]
+    else:
+        container["image"] = "nobody-knows-it"
     spec = {"restartPolicy": policy, "containers": [container], **pod}
     return {
         "apiVersion": "batch/v1",
@@ -94,7 +96,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         job(command=None),
         "BackOff",
         "main: StartError: unable to start container process: no command",
-        "podman",
+        "--image-command",
     ),
     "image": (
         job(container={"image": "nonexistent/x:1"}),
@@ -115,7 +117,9 @@ def test_it_is_told_once_what_each_pod_waits_for_and_what_helps(tmp_path: Path) 
     told: dict[str, Waiting] = {}
     with Executor(tmp_path, runtime="process", jobs=20, cpus=2, memory=2**30) as executor:
         executor.submit({**obj, "metadata": {"name": name}} for name, (obj, *_) in CASES.items())
-        while len(told) < len(CASES):
+        for _ in range(2400):
+            if len(told) == len(CASES):
+                break
             executor.step(0.05)
             told |= {found.obj["metadata"]["name"]: found for found in executor.waiting()}
         counts = executor.group()
