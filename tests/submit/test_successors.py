@@ -26,7 +26,7 @@ TREE = {
     "apiVersion": "batch/v1",
     "kind": "Job",
     "metadata": {"name": "a", "labels": {"jobgroup": "g"}},
-    "spec": {"template": {"spec": {}}},
+    "spec": {"template": {"spec": {"containers": [{"name": "c"}]}}},
 }
 
 
@@ -51,8 +51,9 @@ def status(code: int, reason: str) -> bytes:
 
 
 def found(uid: str, body: bytes = b"{}") -> bytes:
-    tree: dict[str, Any] = {"kind": "Job", **json.loads(body)}
+    tree: dict[str, Any] = {**TREE, "metadata": {}, **json.loads(body)}
     metadata = {"name": "a", "namespace": "ns", "uid": uid, "resourceVersion": "1"}
+    metadata["creationTimestamp"] = "2026-11-29T12:00:00Z"
     tree["metadata"] = {**tree.get("metadata", {}), **metadata}
     return json.dumps(tree).encode()
 
