@@ -52,7 +52,7 @@ def completed_items(job: Object, state: str, logs: Sequence[LogFile]) -> int | N
     if state == COMPLETE and not retried_indexes(job):
         return count
     if spec.get("completionMode") == "Indexed":
-        return own_indexes(job, "completedIndexes", count)
+        return own_indexes(job, "completedIndexes", _given(job))
     if count > 1 and spec.get("completions") == count:
         return min(int(status.get("succeeded") or 0), count)
     return _done_in_chunk(logs[-1]) if count > 1 and logs else None

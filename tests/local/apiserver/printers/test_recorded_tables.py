@@ -12,7 +12,20 @@ from expander.local.apiserver.printers.columns import layout_of
 from expander.local.apiserver.printers.table import table
 from tests.local.apiserver.recorded import objects, tables
 
-KINDS_RECORDED = {"CronJob", "Event", "Job", "Namespace", "Node", "Pod", "ResourceQuota", "Service"}
+KINDS_RECORDED = {
+    "CronJob",
+    "Deployment",
+    "Event",
+    "Job",
+    "Namespace",
+    "Node",
+    "Pod",
+    "ReplicaSet",
+    "ReplicationController",
+    "ResourceQuota",
+    "Service",
+    "StatefulSet",
+}
 FEW = 30
 
 
