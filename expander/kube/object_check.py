@@ -154,13 +154,20 @@ _job_spec: Final = _object(
     completionMode=_text,
     suspend=_flag,
 )
-_state: Final = _object(
+_known_state: Final = _object(
     waiting=_object(reason=_text, message=_text),
     running=_object(startedAt=_time),
     terminated=_object(
         "exitCode", exitCode=_number, reason=_text, message=_text, startedAt=_time, finishedAt=_time
     ),
 )
+
+
+def _state(value: Any) -> bool:
+    """The state of a container: whatever it is called, it is a mapping."""
+    return _known_state(value) and all(isinstance(each, dict | None) for each in value.values())
+
+
 _statuses: Final = _list(
     _object("name", name=_text, state=_state, lastState=_state, restartCount=_number, started=_flag)
 )
