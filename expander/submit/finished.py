@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from expander.base.errors import OutputError
 from expander.base.regex import regex
-from expander.kube.objects import Object
+from expander.kube.objects import Object, namespaced_name
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun_choice import FAILED
 from expander.submit.delivery import end_of
@@ -50,9 +50,14 @@ def jobs_path(namespace: str) -> str:
     return f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
 
 
+def named_path(namespace: str, name: str) -> str:
+    """The API path of the Job of that name."""
+    return f"{jobs_path(namespace)}/{quote(name, safe='')}"
+
+
 def job_path(job: Object) -> str:
     """The API path of a Job."""
-    return f"{jobs_path(job['metadata']['namespace'])}/{quote(job['metadata']['name'], safe='')}"
+    return named_path(*namespaced_name(job))
 
 
 class FinishedJobs:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from expander.base.errors import ExpanderError, SourceLocation, StatusError
 from expander.client.client import ApiClient
-from expander.kube.objects import owner_of, statuses_of, uid_of
+from expander.kube.objects import namespaced_name, owner_of, statuses_of, uid_of
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import RETRY_OF_ANNOTATION, Successor, attempt_of
 from expander.manifests.rerun_choice import FAILED, SUCCEEDED
@@ -30,7 +30,7 @@ from expander.run.escalation import (
 from expander.run.outcomes import JobOutcome, outcome_of
 from expander.run.reporter import Retried
 from expander.submit.delivery import Outcome, end_of
-from expander.submit.finished import job_path, jobs_path
+from expander.submit.finished import job_path, named_path
 from expander.submit.index_jobs import JOBS, IndexJobs
 from expander.submit.journal import DELIVERED, mark
 from expander.submit.request import PreparedRequest, RequestBuilder
@@ -140,8 +140,8 @@ class PolicyRetries:
         of = (metadata.get("annotations") or {}).get(RETRY_OF_ANNOTATION)
         with self._changed:
             if of is not None and mark(path) not in self._claimed:
-                parent = mark(f"{jobs_path(metadata['namespace'])}/{quote(of, safe='')}")
-                key = metadata["namespace"], metadata["name"]
+                parent = mark(named_path(metadata["namespace"], of))
+                key = namespaced_name(job)
                 if parent in self._claimed:
                     self._claim(path, key)
                 else:
@@ -173,7 +173,7 @@ class PolicyRetries:
         if owner is None or owner.get("kind") != "Job" or not is_cause(pod, self._policy):
             return
         seen = metadata["uid"], sum(each.get("restartCount") or 0 for each in statuses_of(pod))
-        path = f"{jobs_path(metadata['namespace'])}/{quote(owner['name'], safe='')}"
+        path = named_path(metadata["namespace"], owner["name"])
         with self._changed:
             if seen in self._seen or owner["uid"] in self._settled:
                 return
@@ -293,8 +293,8 @@ class PolicyRetries:
 
     def _split(self, job: Object, attempts: list[NextAttempt]) -> list[NextAttempt]:
         """Create the Jobs for indexes that are not made yet; gives those that are to arrive."""
-        place = jobs_path(job["metadata"]["namespace"])
-        by_path = {f"{place}/{quote(each.tree['metadata']['name'], safe='')}": each for each in attempts}
+        namespace = job["metadata"]["namespace"]
+        by_path = {named_path(namespace, each.tree["metadata"]["name"]): each for each in attempts}
         with self._changed:
             for path, each in by_path.items():
                 if each.index is not None and path not in self._given:
@@ -308,7 +308,7 @@ class PolicyRetries:
         with self._changed:
             self._ended[mark(path)] = False
             if self._workers.window is not None:
-                self._workers.window.leave((job["metadata"]["namespace"], job["metadata"]["name"]))
+                self._workers.window.leave(namespaced_name(job))
 
     def _fail(self, path: str, job: Object, pods: list[Object]) -> None:
         """The Job has failed for good."""
@@ -317,7 +317,7 @@ class PolicyRetries:
                 return
             self._settled.add(uid_of(job))
             if self._workers.window is not None:
-                self._workers.window.leave((job["metadata"]["namespace"], job["metadata"]["name"]))
+                self._workers.window.leave(namespaced_name(job))
             self._on_failed(job)
         told = outcome_of(job, pods)
         code = "" if told.exit_code is None else f" (exit code {told.exit_code})"

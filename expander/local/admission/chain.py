@@ -11,14 +11,13 @@ from typing import Any, Final
 from expander.kube import limit_ranges, quota
 from expander.kube.quota import forbidden
 from expander.kube.scheme import load, of_object
+from expander.kube.wellknown import DEFAULT_CLASS
 from expander.local.admission import namespace_lifecycle
 from expander.local.admission.service_account import with_token
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 from expander.validate.defaults.core import requests_from_limits
 
-DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
-"""The annotation of the class that claims get which name none."""
 _DEFAULT_TOLERATIONS: Final = tuple(
     {
         "key": f"node.kubernetes.io/{taint}",

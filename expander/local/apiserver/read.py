@@ -31,6 +31,10 @@ class ListSelector:
         """Whether more than the namespace decides."""
         return bool(self.labels.requirements or self.fields)
 
+    def among(self, objects: Iterator[Object]) -> Iterator[Object]:
+        """Those of the objects, all of the resource and the namespace, that are meant."""
+        return filter(self.means, objects) if self.selects else objects
+
     def means(self, obj: Object) -> bool:
         """Whether an object of the resource is meant."""
         metadata = obj["metadata"]
@@ -67,7 +71,7 @@ def list_objects(
         found = storage.object(wanted.resource, namespace, name)
         meant = found is not None and wanted.means(found) and pagination.key(found) > after
         return iter([found] if found is not None and meant else [])
-    return filter(wanted.means, storage.objects(wanted.resource, namespace or None, after))
+    return wanted.among(storage.objects(wanted.resource, namespace or None, after))
 
 
 def list_objects_at(
@@ -75,7 +79,7 @@ def list_objects_at(
 ) -> Iterator[Object] | None:
     """What `list_objects` gave when ``version`` was the last one; None when that is not known any more."""
     objects = storage.objects_at(version, wanted.resource, wanted.namespace or None, after)
-    return None if objects is None else filter(wanted.means, objects)
+    return None if objects is None else wanted.among(objects)
 
 
 def get_response(backend: Backend, target: Target, query: Mapping[str, str], form: ResponseFormat) -> Object:

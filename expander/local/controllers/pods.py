@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from expander.kube import selectors
 from expander.kube.generated_names import generated, new_uid
 from expander.kube.time import api_time
 from expander.kube.wellknown import FINALIZER
@@ -305,3 +306,18 @@ def controller_of(obj: Object) -> str | None:
         if owner.get("controller") and owner["kind"] == "Job":
             return str(owner["uid"])
     return None
+
+
+def has_controller(obj: Object) -> bool:
+    """Whether the object has an owner, of any kind, that controls it."""
+    return any(owner.get("controller") for owner in obj["metadata"].get("ownerReferences") or ())
+
+
+def selects(owner: Object, pod: Object) -> bool:
+    """Whether the pod is in the namespace of ``owner``, a Job or the like, and its selector means it."""
+    if owner["metadata"]["namespace"] != pod["metadata"]["namespace"]:
+        return False
+    selector = owner["spec"].get("selector") or {}
+    if owner["kind"] == "ReplicationController":
+        selector = {"matchLabels": selector}
+    return selectors.from_object(selector).matches(pod["metadata"].get("labels"))

@@ -13,8 +13,7 @@ from expander.kube import selectors
 from expander.kube.generated_names import new_uid
 from expander.kube.quantity import parse
 from expander.kube.time import api_time
-from expander.kube.wellknown import CLAIM_PROTECTION, FOLDER_DRIVER
-from expander.local.admission.chain import DEFAULT_CLASS
+from expander.kube.wellknown import CLAIM_PROTECTION, DEFAULT_CLASS, FOLDER_DRIVER
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.garbage_collector import GarbageCollector
 from expander.local.controllers.pods import ENDED

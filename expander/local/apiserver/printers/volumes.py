@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from expander.kube.time import age
+from expander.kube.wellknown import DEFAULT_CLASS
 from expander.local.apiserver.printers.columns import (
     AGE,
     NAME,
@@ -24,7 +25,6 @@ _SHORT: Final = {
     "ReadWriteMany": "RWX",
     "ReadWriteOncePod": "RWOP",
 }
-_DEFAULT: Final = "storageclass.kubernetes.io/is-default-class"
 
 
 def _modes(obj: Object) -> str:
@@ -71,7 +71,7 @@ def _volume(volume: Object, now: float) -> Cells:
 
 
 def _class(found: Object, now: float) -> Cells:
-    default = (found["metadata"].get("annotations") or NOTHING).get(_DEFAULT) == "true"
+    default = (found["metadata"].get("annotations") or NOTHING).get(DEFAULT_CLASS) == "true"
     return [
         f"{name_of(found)} (default)" if default else name_of(found),
         found.get("provisioner") or "",

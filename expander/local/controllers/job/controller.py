@@ -13,14 +13,13 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from expander.base.errors import ExpanderError
-from expander.kube import selectors
 from expander.kube.wellknown import CONTROLLER
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job import conditions
 from expander.local.controllers.job.context import Decision, pod_created, pod_deleted
 from expander.local.controllers.job.pods import controller_reference
 from expander.local.controllers.job.sync import sync_job
-from expander.local.controllers.pods import PodControl, controller_of
+from expander.local.controllers.pods import PodControl, controller_of, has_controller, selects
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
@@ -165,7 +164,7 @@ class JobController:
         self._memories[uid] = self._store.noted(uid) or {}
         if job["spec"].get("manualSelector"):
             for pod in self._store.of_kind("Pod", job["metadata"]["namespace"]):
-                if not _has_controller(pod):
+                if not has_controller(pod):
                     self._adopt(job, pod)
         return job
 
@@ -181,9 +180,9 @@ class JobController:
         owner = controller_of(pod)
         if owner in self._memories:
             job = self._store.by_uid(owner)
-            if job is not None and not _selects(job, pod):
+            if job is not None and not selects(job, pod):
                 self._pods.disown(uid, owner)
-        elif not _has_controller(pod) and not any(map(partial(self._adopt, pod=pod), self._begun())):
+        elif not has_controller(pod) and not any(map(partial(self._adopt, pod=pod), self._begun())):
             self._pods.release(uid)
 
     def _begun(self) -> Iterator[Object]:
@@ -227,22 +226,10 @@ class JobController:
     def _adopt(self, job: Object, pod: Object) -> bool:
         """Take over a pod without a controller if the Job's selector means it; whether it does."""
         deleted = job["metadata"].get("deletionTimestamp") or pod["metadata"].get("deletionTimestamp")
-        if deleted or not _selects(job, pod):
+        if deleted or not selects(job, pod):
             return False
         self._pods.adopt(pod["metadata"]["uid"], controller_reference(job))
         return True
-
-
-def _has_controller(pod: Object) -> bool:
-    return any(owner.get("controller") for owner in pod["metadata"].get("ownerReferences") or ())
-
-
-def _selects(job: Object, pod: Object) -> bool:
-    """Whether the pod is in the Job's namespace and its selector means it."""
-    theirs = pod["metadata"]
-    if theirs["namespace"] != job["metadata"]["namespace"]:
-        return False
-    return selectors.from_object(job["spec"]["selector"]).matches(theirs.get("labels"))
 
 
 def _without(status: Object, pods: int) -> Object:

@@ -6,10 +6,9 @@ from typing import Final, Protocol
 
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job.pods import controller_reference
-from expander.local.controllers.pods import PodControl
+from expander.local.controllers.pods import PodControl, has_controller, selects
 from expander.local.controllers.workloads.deployment import DeploymentController
 from expander.local.controllers.workloads.replica_set import ReplicaSetController
-from expander.local.controllers.workloads.replicas import has_controller, selects
 from expander.local.controllers.workloads.stateful_set import StatefulSetController
 from expander.local.store.database import Object
 from expander.local.store.events import EventStore

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from math import ceil, floor
 from typing import Any, Final
 
-from expander.kube.generated_names import new_uid, safe_encoded
+from expander.kube.generated_names import new_uid
 from expander.kube.time import api_time, unix
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job.pods import controller_reference
-from expander.local.controllers.workloads.replicas import is_active, owned_pods
+from expander.local.controllers.workloads.replicas import is_active, owned_pods, template_hash
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 from expander.validate.updates import same
@@ -86,8 +84,7 @@ class DeploymentController:
 
     def _create(self, deployment: Object, revision: int, annotations: dict[str, str], now: float) -> Object:
         metadata, spec = deployment["metadata"], deployment["spec"]
-        text = json.dumps(spec["template"], sort_keys=True)
-        token = safe_encoded(str(int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])))
+        token = template_hash(spec["template"])
         labels = {**(spec["template"]["metadata"].get("labels") or {}), HASH_LABEL: token}
         selector = {**spec["selector"]}
         selector["matchLabels"] = {**(selector.get("matchLabels") or {}), HASH_LABEL: token}

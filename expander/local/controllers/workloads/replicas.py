@@ -5,10 +5,12 @@ pkg/controller/controller_utils.go decides what is active, available, and which 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from expander.kube import selectors
+from expander.kube.generated_names import safe_encoded
 from expander.kube.time import unix
 from expander.local.controllers.job.pods import controller_reference, is_ready
 from expander.local.controllers.pods import ENDED
@@ -64,19 +66,10 @@ def deletion_rank(pod: Object) -> tuple[bool, bool, bool, float]:
     )
 
 
-def selects(owner: Object, obj: Object) -> bool:
-    """Whether the selector of a workload means an object, which is in its namespace."""
-    if owner["metadata"]["namespace"] != obj["metadata"].get("namespace"):
-        return False
-    selector = owner["spec"].get("selector") or {}
-    if owner["kind"] == "ReplicationController":
-        selector = {"matchLabels": selector}
-    return selectors.from_object(selector).matches(obj["metadata"].get("labels"))
-
-
-def has_controller(obj: Object) -> bool:
-    """Whether the object has an owner that controls it."""
-    return any(owner.get("controller") for owner in obj["metadata"].get("ownerReferences") or ())
+def template_hash(template: Mapping[str, Any]) -> str:
+    """What the names and labels of the objects of one pod template have in common."""
+    text = json.dumps(template, sort_keys=True)
+    return safe_encoded(str(int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])))
 
 
 def new_pod(owner: Object, template: Mapping[str, Any]) -> dict[str, Any]:

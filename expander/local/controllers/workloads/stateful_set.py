@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError
-from expander.kube.generated_names import new_uid, safe_encoded
+from expander.kube.generated_names import new_uid
 from expander.kube.time import api_time
 from expander.kube.wellknown import CLAIM_PROTECTION
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job.pods import controller_reference
 from expander.local.controllers.pods import ENDED, PodControl
-from expander.local.controllers.workloads.replicas import available_at, count, is_active, new_pod, owned_pods
+from expander.local.controllers.workloads.replicas import (
+    available_at,
+    count,
+    is_active,
+    new_pod,
+    owned_pods,
+    template_hash,
+)
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
@@ -124,8 +129,7 @@ class StatefulSetController:
     def _revision(self, owner: Object, now: float) -> Object:
         """The ControllerRevision of the present template, made if it is not there."""
         metadata, template = owner["metadata"], owner["spec"]["template"]
-        text = json.dumps(template, sort_keys=True)
-        token = safe_encoded(str(int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])))
+        token = template_hash(template)
         name = f"{metadata['name']}-{token}"
         revisions = _revisions(self._store, owner)
         number = max((each["revision"] for each in revisions), default=0) + 1
