@@ -81,8 +81,12 @@ class ItemCounts:
         """A Job of the batch, not ended yet."""
         self.of_items = self.of_items or has_item(job)
         count = item_count(job)
-        if RETRY_OF_ANNOTATION not in (job["metadata"].get("annotations") or {}):
+        retried = (job["metadata"].get("annotations") or {}).get(RETRY_OF_ANNOTATION)
+        if retried is None:
             self.given += count
+        elif (parent := (key[0], retried)) in self._open:
+            self._open[parent] -= 1
+            self._more["pending"] -= 1
         if count > 1:
             self._open[key] = count
             self._more["pending"] += count - 1

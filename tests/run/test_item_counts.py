@@ -61,3 +61,17 @@ def test_an_index_with_a_job_of_its_own_counts_there() -> None:
     counts.add(("ns", "a"), one)
     counts.end(("ns", "a"), one, "Complete", [])
     assert counts.counts(NONE | {"succeeded": 1, "running": 1}) == NONE | {"succeeded": 3, "running": 1}
+
+
+def test_an_index_with_a_job_of_its_own_is_pending_once() -> None:
+    counts, one = ItemCounts(), job(4, completionMode="Indexed", completions=4)
+    counts.add(("ns", "a"), one)
+    own = job()
+    own["metadata"]["annotations"]["expander/retry-of"] = "a"
+    counts.add(("ns", "a-1"), own)
+    assert counts.counts(NONE | {"running": 1, "pending": 1}) == NONE | {"running": 1, "pending": 3}
+    assert counts.given == 4
+    one["metadata"]["annotations"]["expander/retried-indexes"] = "1"
+    one["status"] = {"completedIndexes": "0,2-3", "failedIndexes": "1"}
+    counts.end(("ns", "a"), one, "Complete", [])
+    assert counts.counts(NONE | {"succeeded": 2}) == NONE | {"succeeded": 4}
