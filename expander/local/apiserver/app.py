@@ -10,9 +10,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from expander.base.errors import AdmissionError, OutputError
-from expander.local.apiserver import codecs, delete, pod_logs, read, reviews, routing, scale, watch, write
+from expander.local.apiserver import codecs, delete, pod_logs, read, routing, scale, watch, write
 from expander.local.apiserver import status as statuses
-from expander.local.apiserver.auth import OWNER, Authenticator, AuthResult
+from expander.local.apiserver.access import reviews
+from expander.local.apiserver.access.authentication import OWNER, Authenticator, AuthResult
 from expander.local.apiserver.fault_injection import RETRY_AFTER, TOO_MANY, Faults
 from expander.local.apiserver.non_resource import non_resource_response
 from expander.local.apiserver.patch.errors import PatchError

@@ -27,13 +27,13 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, UsageError
 from expander.base.regex import regex
 from expander.local.apiserver import codecs
+from expander.local.apiserver.access.authentication import Authenticator
+from expander.local.apiserver.access.reviews import ServiceAccountTokens
 from expander.local.apiserver.app import App
-from expander.local.apiserver.auth import Authenticator
 from expander.local.apiserver.certificates import server_certificate, ssl_context
 from expander.local.apiserver.fault_injection import Faults
 from expander.local.apiserver.kubeconfig_file import Endpoint, Merged, write_kubeconfig, write_private
 from expander.local.apiserver.listener import Listener, listening_socket
-from expander.local.apiserver.reviews import ServiceAccountTokens
 from expander.local.apiserver.routing import Backend
 from expander.local.apiserver.storage import ExecutorLoop, Storage
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import UsageError
-from expander.local.apiserver import auth, peer_uid
-from expander.local.apiserver.auth import Authenticator, AuthResult, host_of
+from expander.local.apiserver.access import authentication, peer_uid
+from expander.local.apiserver.access.authentication import Authenticator, AuthResult, host_of
 from expander.local.apiserver.certificates import server_certificate, ssl_context
 from expander.local.apiserver.routing import steps, target
 from expander.local.apiserver.server import is_token, token_of
@@ -48,7 +48,7 @@ def test_a_connection_that_nobody_knows_needs_the_token() -> None:
 
 
 def test_another_users_connection_needs_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "peer_uid", lambda peer, server: os.getuid() + 4242)
+    monkeypatch.setattr(authentication, "peer_uid", lambda peer, server: os.getuid() + 4242)
     connection = Connection(("127.0.0.1", 1), ("127.0.0.1", 8001))
     assert guard().judge("/api", LOCAL, connection) is AuthResult.UNAUTHORIZED
 
@@ -76,7 +76,7 @@ def test_a_socket_that_was_closed_is_nobodys() -> None:
 
 def test_root_needs_the_token_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 4242)
-    monkeypatch.setattr(auth, "peer_uid", lambda peer, server: 0)
+    monkeypatch.setattr(authentication, "peer_uid", lambda peer, server: 0)
     connection = Connection(("127.0.0.1", 1), ("127.0.0.1", 8001))
     assert guard().judge("/api", LOCAL, connection) is AuthResult.UNAUTHORIZED
 

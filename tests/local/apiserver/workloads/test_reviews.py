@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from expander.local.apiserver.auth import OWNER
+from expander.local.apiserver.access.authentication import OWNER
 from tests.local.apiserver.serving import Server, job
 from tests.local.apiserver.test_verbs import JOBS, finished
 

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from expander.local.apiserver.peer_uid import peer_uid
+from expander.local.apiserver.access.peer_uid import peer_uid
 
 OPEN_PATHS: Final = frozenset(("/healthz", "/livez", "/readyz", "/version"))
 """What anybody may ask: whether the server is there, and its version."""

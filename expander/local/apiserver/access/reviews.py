@@ -18,7 +18,7 @@ from expander.kube.generated_names import new_uid
 from expander.kube.scheme import BY_KIND
 from expander.kube.time import api_time
 from expander.local.apiserver import status
-from expander.local.apiserver.auth import User
+from expander.local.apiserver.access.authentication import User
 from expander.local.apiserver.read import get_object
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError

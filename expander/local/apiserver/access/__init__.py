@@ -1,0 +1,1 @@
+"""Who asks (authentication), and what they may do (authorization)."""
