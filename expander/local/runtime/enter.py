@@ -127,9 +127,7 @@ def _become(process: NewProcess, find: Callable[[], str], errors: int) -> None:
 
 def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    for number in process_tree.CATCHABLE_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -19,6 +19,9 @@ import signal
 from collections.abc import Iterable
 from typing import NamedTuple
 
+CATCHABLE_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+"""What a new process gets back the default meaning of: this one's parent may have ignored any (``nohup``)."""
+
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36
 
 

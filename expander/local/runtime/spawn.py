@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
 
 from expander.local.runtime import process_tree
@@ -126,7 +125,7 @@ class Spawner:
                 file_actions=actions,
                 setsid=True,
                 setsigmask=(),
-                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGQUIT),
+                setsigdef=process_tree.CATCHABLE_SIGNALS,
             )
         except NotImplementedError:  # no setsid in this system's posix_spawn
             self._quick = False

@@ -11,7 +11,7 @@ import pytest
 from expander.local.runtime import identity
 from expander.local.runtime.process import ProcessRuntime, host_path, mount_variable
 from expander.local.runtime.runtime import CannotStart, Launch, Mount
-from tests.local.runtime.running import Bench
+from tests.local.runtime.running import Bench, bench
 
 REFUSED = "unable to start container process: "
 
@@ -125,9 +125,16 @@ def test_only_the_three_standard_files_are_open(plain: Bench) -> None:
         assert plain.output(key) == "['0', '1', '2'] 4\n"
 
 
-def test_signals_have_their_default_meaning(plain: Bench) -> None:
+def test_signals_have_their_default_meaning_whatever_the_parent_ignores(tmp_path: Path) -> None:
     code = "grep -E 'Sig(Blk|Ign)' /proc/self/status"
-    _, log = plain.run("sh", "-c", code)
+    ignored = [signal.SIGTTIN, signal.SIGUSR1]
+    before = [signal.signal(number, signal.SIG_IGN) for number in ignored]
+    try:
+        with bench(tmp_path) as made:
+            _, log = made.run("sh", "-c", code)
+    finally:
+        for number, handler in zip(ignored, before, strict=True):
+            signal.signal(number, handler)
     masks = [int(line.split()[1], 16) for line in log.splitlines()]
     assert [mask & 0x7FFFFFFF for mask in masks] == [0, 0]  # above 31 are the C library's own
 
