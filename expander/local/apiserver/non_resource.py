@@ -7,8 +7,9 @@ from typing import Final
 
 from aiohttp import web
 
-from expander.local.apiserver import codecs, discovery, openapi, pagination
+from expander.local.apiserver import codecs, pagination
 from expander.local.apiserver import status as statuses
+from expander.local.apiserver.discovery import discovery, openapi
 from expander.local.apiserver.status import StatusError
 from expander.local.store.database import Object
 from expander.local.store.encoding import encode

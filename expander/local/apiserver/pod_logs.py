@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -103,24 +103,46 @@ def container_name(pod: Object, asked: str) -> str:
 def _file(backend: Backend, pod: Object, wanted: PodLogOptions) -> Path:
     """The log's file; StatusError when the container has not started, or not as often."""
     metadata, name = pod["metadata"], wanted.container
+    about = f'container "{name}" in pod "{metadata["name"]}"'
     state = container_status(pod, name)
-    begun = any(step in (state.get("state") or {}) for step in ("running", "terminated")) or state.get(
-        "lastState"
-    )
-    if not begun and not wanted.previous:
-        waiting = (state.get("state") or {}).get("waiting") or {}
-        reason = waiting.get("reason") or "ContainerCreating"
-        words = f'container "{name}" in pod "{metadata["name"]}" is waiting to start: {reason}'
-        raise StatusError(status.bad_request(words))
-    missing = StatusError(
-        status.bad_request(f'previous terminated container "{name}" in pod "{metadata["name"]}" not found')
-    )
+    missing = StatusError(status.bad_request(f"previous terminated {about} not found"))
     if wanted.previous and not state.get("restartCount"):
         raise missing
+    if not wanted.previous and (words := _not_started(pod, state)):
+        raise StatusError(status.bad_request(f"{about} is {words}"))
     try:
         return backend.storage.logs(metadata["namespace"], metadata["name"], name, wanted.previous)
     except (NotFound, KeyError):
         raise missing from None
+
+
+_OF_IMAGES: Final = {
+    "ErrImagePull": "image can't be pulled",
+    "ImagePullBackOff": "trying and failing to pull image",
+}
+"""What the kubelet says instead of a reason."""
+
+
+def _not_started(pod: Object, state: Mapping[str, Any]) -> str:
+    """Why a container has no log yet, or never will; empty when it has one (validateContainerLogStatus).
+
+    A kubelet does not know of a pod without a node; its scheduler says why there is none.
+    """
+    now = state.get("state") or {}
+    if state.get("lastState") or "running" in now:
+        return ""
+    if ended := now.get("terminated"):
+        failed = ended.get("reason") == "StartError"
+        return f"terminated: StartError: {ended.get('message')}" if failed else ""
+    reason = (now.get("waiting") or {}).get("reason")
+    if not reason:
+        unscheduled = (
+            each.get("message")
+            for each in (pod.get("status") or {}).get("conditions") or ()
+            if each.get("type") == "PodScheduled" and each.get("status") == "False"
+        )
+        reason = next(unscheduled, None) or "ContainerCreating"
+    return f"waiting to start: {_OF_IMAGES.get(reason, reason)}"
 
 
 async def _pieces(backend: Backend, pod: Object, path: Path, wanted: PodLogOptions) -> AsyncIterator[bytes]:

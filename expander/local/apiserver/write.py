@@ -277,7 +277,7 @@ class WriteRequest:
             if field in held:
                 metadata[field] = held[field]
         new = {**new, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
-        return new if resource.kind == "Pod" else defaults(new, release=RELEASE)
+        return defaults(new, release=RELEASE)
 
     def _status_metadata(self, old: Object, made: Object) -> Object:
         """The metadata that an update of the status leaves: a client's, but a pod keeps its owners.

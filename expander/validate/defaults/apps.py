@@ -11,10 +11,16 @@ HISTORY: Final = 10
 PROGRESS_SECONDS: Final = 600
 
 
+def _pods(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec of the pods of a workload, which is there after decoding if the manifest has none."""
+    found: dict[str, Any] = spec.setdefault("template", {}).setdefault("spec", {})
+    return found
+
+
 def replica_set(obj: dict[str, Any]) -> None:
     """Fill in a ReplicaSet."""
     obj["spec"].setdefault("replicas", 1)
-    pod_spec(obj["spec"]["template"]["spec"])
+    pod_spec(_pods(obj["spec"]))
 
 
 def replication_controller(obj: dict[str, Any]) -> None:
@@ -27,7 +33,7 @@ def replication_controller(obj: dict[str, Any]) -> None:
         if not obj["metadata"].get("labels"):
             obj["metadata"]["labels"] = dict(labels)
     spec.setdefault("replicas", 1)
-    pod_spec(spec["template"].setdefault("spec", {}))
+    pod_spec(_pods(spec))
 
 
 def deployment(obj: dict[str, Any]) -> None:
@@ -43,7 +49,7 @@ def deployment(obj: dict[str, Any]) -> None:
         rolling.setdefault("maxSurge", "25%")
     spec.setdefault("revisionHistoryLimit", HISTORY)
     spec.setdefault("progressDeadlineSeconds", PROGRESS_SECONDS)
-    pod_spec(spec["template"]["spec"])
+    pod_spec(_pods(spec))
 
 
 def stateful_set(obj: dict[str, Any]) -> None:
@@ -62,7 +68,7 @@ def stateful_set(obj: dict[str, Any]) -> None:
             retention[field] = "Retain"
     spec.setdefault("replicas", 1)
     spec.setdefault("revisionHistoryLimit", HISTORY)
-    pod_spec(spec["template"]["spec"])
+    pod_spec(_pods(spec))
     for template in spec.get("volumeClaimTemplates", ()):
         template |= {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
         template.setdefault("spec", {})

@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Any
 
 from expander.kube.scheme import GROUP_VERSIONS
-from expander.local.apiserver import discovery, openapi
+from expander.local.apiserver.discovery import discovery, openapi
 
 PLAIN = "application/json"
 

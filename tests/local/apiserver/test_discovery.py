@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from expander.kube.scheme import BY_PATH, GROUP_VERSIONS, RESOURCES
-from expander.local.apiserver import discovery, openapi
+from expander.local.apiserver.discovery import discovery, openapi
 from tests.local.apiserver.recorded import exchanges
 from tests.local.apiserver.served import serving
 
@@ -119,7 +119,8 @@ def test_kubectl_explains_fields(run: Run) -> None:
     assert said.startswith(
         "GROUP:      batch\nKIND:       Job\nVERSION:    v1\n\nFIELD: backoffLimit <integer>\n"
     )
-    assert "failures of pods" in said
+    assert "number of retries before marking this job failed" in said
+    assert "JobSpec describes how the job execution will look like." in run("explain", "job.spec")
     assert "<[]Container> -required-" in run("explain", "cj.spec.jobTemplate.spec.template.spec")
     assert "FIELD: completionMode <string>\nENUM:\n    Indexed\n    NonIndexed\n" in run(
         "explain", "job.spec.completionMode"

@@ -84,6 +84,14 @@ def test_a_replica_set_keeps_its_number_of_pods(server: Server) -> None:
     eventually(lambda: not pods(server, "kept"))
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "StatefulSet"])
+def test_a_workload_without_anything_is_told_what_it_lacks(server: Server, kind: str) -> None:
+    told = server.request("POST", f"{APPS}/{kind.lower()}s", {"metadata": {"name": "bare"}})
+    assert told.code == 422
+    lacking = {each["field"] for each in told.json["details"]["causes"]}
+    assert {"spec.selector", "spec.template.spec.containers"} <= lacking
+
+
 def test_pods_of_a_replica_set_are_adopted_and_released_by_their_labels(server: Server) -> None:
     stray = {"name": "stray-pod", "labels": {"app": "claimed"}}
     spec = workload("ReplicaSet", "claimed", 1)["spec"]["template"]["spec"]

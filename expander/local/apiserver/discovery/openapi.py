@@ -2,7 +2,7 @@
 
 kubectl reads them to learn whether the server checks fields (the query parameters of patches) and for
 ``explain``. Components are made of the schemas in `kube.schemas` and named as kube-apiserver names its Go
-types; descriptions are our own. Decided by kube-openapi's ``handler3`` and ``builder3``.
+types; `descriptions` says what they mean. Decided by kube-openapi's ``handler3`` and ``builder3``.
 """
 
 from __future__ import annotations
@@ -16,101 +16,8 @@ from typing import Any, Final
 from expander.kube import schemas
 from expander.kube.api_resource import Resource
 from expander.kube.scheme import GROUP_VERSIONS, of_group
+from expander.local.apiserver.discovery.descriptions import describe
 from expander.local.registry import GIT_VERSION, RELEASE
-
-_OBJECT: Final = {
-    "apiVersion": "The group and version of the kind.",
-    "kind": "What sort of object this is.",
-    "metadata": "Names, labels and what the API keeps about every object.",
-}
-
-EXPLANATIONS: Final[Mapping[str, Mapping[str, str]]] = {
-    "Job": _OBJECT
-    | {
-        "spec": "What the Job shall do.",
-        "status": "What the Job has done so far; written by the Job controller.",
-    },
-    "JobSpec": {
-        "activeDeadlineSeconds": (
-            "Seconds the Job may be active, counted from its start; after that it fails and its pods "
-            "are ended. Time in which it is suspended does not count."
-        ),
-        "backoffLimit": (
-            "How many failures of pods are made good by new pods before the Job fails. 6 if nothing "
-            "is said; with backoffLimitPerIndex 2147483647, which is as good as no limit."
-        ),
-        "backoffLimitPerIndex": (
-            "How many failures of one index are made good before that index fails. Only for Indexed "
-            "Jobs whose pods never restart."
-        ),
-        "completionMode": (
-            "NonIndexed: any pod that succeeds counts. Indexed: each completion has an index from 0 "
-            "to completions - 1, and one pod must succeed for each."
-        ),
-        "completions": (
-            "How many pods must succeed. Without a number, the Job is done when one has succeeded and "
-            "all have ended."
-        ),
-        "managedBy": "Which controller looks after the Job, if not the one of Kubernetes.",
-        "manualSelector": (
-            "Whether the selector is the author's own affair; by default the API makes one that no "
-            "other Job has."
-        ),
-        "maxFailedIndexes": (
-            "How many indexes may fail before the whole Job does. Only with backoffLimitPerIndex."
-        ),
-        "parallelism": "How many pods may run at a time. 1 if nothing is said.",
-        "podFailurePolicy": "What a failure of a pod means, by its exit codes and conditions.",
-        "podReplacementPolicy": (
-            "When a pod is replaced: once it is ending or has failed, or only once it has failed for good."
-        ),
-        "selector": "Which pods are the Job's own; made by the API unless manualSelector is set.",
-        "successPolicy": "When an Indexed Job has succeeded before all of its indexes have.",
-        "suspend": "Whether the Job rests: a Job that is suspended has no pods.",
-        "template": "The pod that is made for each completion.",
-        "ttlSecondsAfterFinished": (
-            "Seconds after which a finished Job is deleted. It stays if nothing is said."
-        ),
-    },
-    "JobStatus": {
-        "active": "How many pods are neither finished nor being deleted.",
-        "completedIndexes": "The indexes that have succeeded, as numbers and ranges such as 1,3-5.",
-        "completionTime": "When the Job completed; a failed Job has none.",
-        "conditions": "The states the Job has come to, such as Complete and Failed.",
-        "failed": "How many pods failed.",
-        "failedIndexes": "The indexes that failed for good, as numbers and ranges.",
-        "ready": "How many active pods are ready.",
-        "startTime": "When the controller took up the Job, or took it up again after it was suspended.",
-        "succeeded": "How many pods succeeded.",
-        "terminating": "How many pods are being deleted and have not ended.",
-        "uncountedTerminatedPods": "Pods that have ended and are about to be counted.",
-    },
-    "CronJob": _OBJECT
-    | {
-        "spec": "Which Jobs start, and when.",
-        "status": "What has started so far; written by the CronJob controller.",
-    },
-    "CronJobSpec": {
-        "concurrencyPolicy": (
-            "What happens when a Job is due while another runs: Allow both, Forbid the new one, or "
-            "Replace the old one."
-        ),
-        "failedJobsHistoryLimit": "How many failed Jobs are kept. 1 if nothing is said.",
-        "jobTemplate": "The Job that starts each time.",
-        "schedule": "When Jobs start, as a cron expression of five fields.",
-        "startingDeadlineSeconds": ("How many seconds late a Job may start before its turn is passed over."),
-        "successfulJobsHistoryLimit": "How many Jobs that completed are kept. 3 if nothing is said.",
-        "suspend": "Whether no further Jobs start. Those that run go on.",
-        "timeZone": "The time zone of the schedule; that of the controller if nothing is said.",
-    },
-    "CronJobStatus": {
-        "active": "The Jobs that run.",
-        "lastScheduleTime": "When a Job was last due and started.",
-        "lastSuccessfulTime": "When a Job last completed.",
-    },
-}
-"""By Go type and field."""
-
 
 Body = dict[str, Any]
 
@@ -173,28 +80,25 @@ def _add(name: str, schema: schemas.Schema, found: dict[str, Body]) -> None:
     if name in found:
         return
     found[name] = {}  # there before its parts, since a type may contain itself
-    found[name] = dict(_SCALARS[name]) if name in _SCALARS else _body(schema, name, found)
+    found[name] = dict(_SCALARS[name]) if name in _SCALARS else _body(schema, found)
 
 
-def _body(schema: schemas.Schema, name: str, found: dict[str, Body]) -> Body:
+def _body(schema: schemas.Schema, found: dict[str, Body]) -> Body:
     body = _plain(schema, found) or {"type": "object"}
     if "properties" in schema:
-        told = EXPLANATIONS.get(name.rpartition(".")[2], {})
         required = schema.get("required", ())
         body["properties"] = {
-            field: _field(below, told.get(field), field in required, found)
-            for field, below in schema["properties"].items()
+            field: _field(below, field in required, found) for field, below in schema["properties"].items()
         }
     return body
 
 
-def _field(schema: schemas.Schema, told: str | None, required: bool, found: dict[str, Body]) -> Body:
-    described = {"description": told} if told else {}
+def _field(schema: schemas.Schema, required: bool, found: dict[str, Body]) -> Body:
     if "$ref" not in schema:
         zero = {"default": _ZEROS[schema["type"]]} if required and schema.get("type") in _ZEROS else {}
-        return {**described, **zero, **_plain(schema, found)}
+        return {**zero, **_plain(schema, found)}
     default = {"default": schema["default"]} if "default" in schema else {}
-    return {**described, **default, "allOf": [_reference(schema, found)]}
+    return {**default, "allOf": [_reference(schema, found)]}
 
 
 def _plain(schema: schemas.Schema, found: dict[str, Body]) -> Body:
@@ -251,9 +155,10 @@ def index() -> Body:
     }
 
 
+@cache
 def digest(group: str, version: str) -> str:
     """The hash in the address of a document. Raises KeyError when the group and version are not served."""
-    return hashlib.sha512(document(group, version)).hexdigest().upper()
+    return hashlib.sha512(_encoded(_document(group, version))).hexdigest().upper()
 
 
 @cache
@@ -262,16 +167,38 @@ def document(group: str, version: str) -> bytes:
 
     Raises KeyError when it is not served.
     """
+    body = _document(group, version)
+    for name, component in body["components"]["schemas"].items():
+        told = describe(name)
+        if told.text:
+            component["description"] = told.text
+        for field, below in component.get("properties", {}).items():
+            if text := told.fields.get(field) or _of_type(below):
+                below["description"] = text
+    return _encoded(body)
+
+
+def _of_type(field: Body) -> str:
+    """What is said of the type of a field that has no words of its own."""
+    (reference,) = field.get("allOf", [{}])
+    return describe(reference["$ref"].removeprefix(COMPONENTS)).text if reference else ""
+
+
+def _document(group: str, version: str) -> Body:
+    """A document without descriptions."""
     resources = of_group(group, version)
     if not resources:
         raise KeyError(f"{group}/{version}")
     kinds = [kind for each in resources for kind in (each.kind, f"{each.kind}List")]
-    body = {
+    return {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": GIT_VERSION},
         "paths": {path: item for resource in resources for path, item in _paths(resource)},
         "components": {"schemas": components(kinds, group, version)},
     }
+
+
+def _encoded(body: Body) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
