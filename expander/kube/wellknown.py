@@ -19,6 +19,13 @@ DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 """The annotation of the StorageClass that claims get which name none."""
 FOLDER_DRIVER = "folder.expander"
 """The driver of volumes that are folders of the local API's state."""
+AUTHORITY_MAP = "kube-root-ca.crt"
+"""The ConfigMap of every namespace with the certificate of the authority behind the API server."""
+AUTHORITY_KEY = "ca.crt"
+TOKEN_MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""Where containers find the token of their service account."""
+TOKEN_SECONDS = 3607
+"""How long this token asks to be good."""
 CONTROLLER = "kubernetes.io/job-controller"
 """The value of spec.managedBy that stands for the controller this package follows."""
 

@@ -25,6 +25,7 @@ from expander.kube.time import api_time, precise_time
 from expander.local import recovery
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
+from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.image_commands import ImageCommands
 from expander.local.kubelet.kubelet import Kubelet, PodChange, unknown_command
 from expander.local.kubelet.node import Node, image_pull_error
@@ -97,7 +98,7 @@ class Executor(ApiOperations):
     ) -> None:
         chosen, self.note = select_runtime(runtime, images)
         self._clock, self._closed, self._stopping = clock, False, False
-        self._stop_grace, self._pause = stop_grace, 0.0
+        self._stop_grace, self._pause, self._access = stop_grace, 0.0, ApiAccess()
         self._backing_off: set[str] = set()
         self._reporter, self._settled = WaitingReporter(), list[str]()
         self._bound: list[Object] = []  # pods to start, like the ends in _settled once the state is durable
@@ -115,7 +116,6 @@ class Executor(ApiOperations):
                 shared=shared,
             )
         super().__init__(control, clock)
-
         kubelet = partial(
             Kubelet,
             folder=self._state.folder,
@@ -130,6 +130,7 @@ class Executor(ApiOperations):
             keep_volumes=keep_volumes,
             image_pull_error=partial(_pull_error, chosen),
             image_command=unknown_command if fetches_images(chosen) else ImageCommands(image_commands),
+            access=self._access,
             stamp=api_time if shared else precise_time,
         )
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
@@ -154,8 +155,7 @@ class Executor(ApiOperations):
         self._poll.register(self._supervisor.fileno(), select.POLLIN)
         self._kubelet = kubelet(self._supervisor)
         now = self._clock()
-        for pod in recovery.restore(self._control, ends, self._state.runs, kubelet, now, hold=hold):
-            self._kubelet.start(pod, self._clock())
+        self._bound += recovery.restore(self._control, ends, self._state.runs, kubelet, now, hold=hold)
         self._control.scope.found(self._clock())
 
     def fileno(self) -> int:
@@ -166,6 +166,8 @@ class Executor(ApiOperations):
         """When `step` has something to do even if nothing happens (Unix seconds); None for never."""
         if self._stopping:
             return self._kubelet.deadline()
+        if self._bound:
+            return 0.0
         times = [at for at in (self._kubelet.deadline(), self._control.deadline()) if at is not None]
         return min(times) if times else None
 

@@ -1,7 +1,7 @@
 """The volume with the token of a pod's service account (plugin ServiceAccount decides).
 
-Every pod shows it as in a cluster, but nobody here hands out tokens: containers run without it, so
-`without_token` gives the pod as the kubelet is to see it.
+Where the API cannot be reached from a pod, containers run without it: `without_token` gives the pod as the
+kubelet is to see it then.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.kube.generated_names import token
+from expander.kube.wellknown import AUTHORITY_KEY, AUTHORITY_MAP, TOKEN_MOUNT_PATH, TOKEN_SECONDS
 from expander.local.store.database import Object
 
 TOKEN_VOLUME_PREFIX: Final = "kube-api-access-"
-TOKEN_MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
-TOKEN_SECONDS: Final = 3607
-"""Seconds that a token is good for."""
 
 _CONTAINERS: Final = ("initContainers", "containers")
 _NAMESPACE: Final = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
 _SOURCES: Final = (
     {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}},
-    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+    {"configMap": {"name": AUTHORITY_MAP, "items": [{"key": AUTHORITY_KEY, "path": AUTHORITY_KEY}]}},
     {"downwardAPI": {"items": [_NAMESPACE]}},
 )
 

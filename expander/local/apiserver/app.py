@@ -12,7 +12,7 @@ from aiohttp import web
 from expander.base.errors import AdmissionError, OutputError
 from expander.local.apiserver import codecs, delete, pod_logs, read, routing, scale, watch, write
 from expander.local.apiserver import status as statuses
-from expander.local.apiserver.access import reviews
+from expander.local.apiserver.access import reviews, tokens
 from expander.local.apiserver.access.authentication import OWNER, Authenticator, AuthResult
 from expander.local.apiserver.fault_injection import RETRY_AFTER, TOO_MANY, Faults
 from expander.local.apiserver.non_resource import non_resource_response
@@ -40,7 +40,7 @@ MAX_LONG_WARNING_CHARS: Final = 256
 
 
 class App:
-    """Answers requests. ``tokens`` are those of service accounts, ``most`` is how many short requests are
+    """Answers requests. ``issuer`` is of service accounts' tokens, ``most`` is how many short requests are
     answered at a time (None: no limit); watches and logs that are followed are not counted, as in a real
     server.
     """
@@ -50,13 +50,13 @@ class App:
         backend: Backend,
         authenticator: Authenticator,
         *,
-        tokens: reviews.ServiceAccountTokens | None = None,
+        issuer: tokens.ServiceAccountTokens | None = None,
         faults: Faults | None = None,
         most: int | None = None,
     ) -> None:
         self._backend = backend
         self._authenticator = authenticator
-        self._tokens = tokens
+        self._issuer = issuer
         self._faults = faults or Faults()
         self._most = most
         self._running = 0
@@ -129,7 +129,7 @@ class App:
             data = await codecs.read_body(request)
             asked = codecs.decode_body(data, codecs.media_type(request)).data
             user = self._authenticator.user(request.headers.get("Authorization")) or OWNER
-            answer = reviews.review(steps, asked, user, self._authenticator.known)
+            answer = reviews.review(steps, asked, user, self._authenticator)
             return codecs.object_response(answer, code=201)
         target = routing.target(steps)
         if target is None:
@@ -183,8 +183,8 @@ class App:
             obj, warnings = writer.patch(data, media)
         else:
             body = codecs.decode_body(data, media) if data else codecs.RequestBody(None)
-            if target.part == "token" and self._tokens is not None:
-                answer = reviews.create_token(backend, self._tokens, target, body.data)
+            if target.part == "token" and self._issuer is not None:
+                answer = tokens.create_token(backend, self._issuer, target, body.data)
                 return codecs.object_response(answer, code=201, form=form)
             if target.part == "eviction":
                 return codecs.object_response(delete.evict(backend, target, body.data), code=201, form=form)

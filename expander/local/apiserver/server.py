@@ -12,7 +12,6 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import field
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +27,7 @@ from expander.base.errors import ExpanderError, UsageError
 from expander.base.regex import regex
 from expander.local.apiserver import codecs
 from expander.local.apiserver.access.authentication import Authenticator
-from expander.local.apiserver.access.reviews import ServiceAccountTokens
+from expander.local.apiserver.access.tokens import ServiceAccountTokens
 from expander.local.apiserver.app import App
 from expander.local.apiserver.certificates import server_certificate, ssl_context
 from expander.local.apiserver.fault_injection import Faults
@@ -36,6 +35,10 @@ from expander.local.apiserver.kubeconfig_file import Endpoint, Merged, write_kub
 from expander.local.apiserver.listener import Listener, listening_socket
 from expander.local.apiserver.routing import Backend
 from expander.local.apiserver.storage import ExecutorLoop, Storage
+from expander.local.kubelet.api_access import API_NAMES
+
+EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that stand for all of this machine, each with one that leads there."""
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MAX_LINE_BYTES: Final = 128 * 1024
@@ -75,15 +78,16 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
     if not options.encrypted and not is_loopback(options.host):
         words = f"plain HTTP at {options.host} could be read by other machines"
         raise UsageError(words, hint="leave out --no-tls")
-    hosts = {options.host, "127.0.0.1", "localhost", "::1", *options.names}
+    hosts = {options.host, "127.0.0.1", "localhost", "::1", *API_NAMES, *options.names}
     certificate = server_certificate(options.folder, hosts) if options.encrypted else None
     token = token_of(options.folder)
     executor_loop = ExecutorLoop(storage)
     scheme = "https" if options.encrypted else "http"
-    backend, tokens = Backend(storage, executor_loop), ServiceAccountTokens(token.encode())
-    known = partial(tokens.user, backend)
+    backend = Backend(storage, executor_loop)
+    issuer = ServiceAccountTokens(token.encode(), storage.find, backend.clock)
+    known = issuer.authenticate
     authenticator = Authenticator(token, hosts, trust_user=certificate is None, scheme=scheme, known=known)
-    app = App(backend, authenticator, tokens=tokens, faults=options.faults, most=options.most)
+    app = App(backend, authenticator, issuer=issuer, faults=options.faults, most=options.most)
     _quiet_logs()
     handlers = web.Server(
         app,
@@ -98,6 +102,10 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
     try:
         url = url_of(options, int(sock.getsockname()[1]))
         authority = certificate.authority.read_bytes() if certificate else None
+        address = str(sock.getsockname()[0])
+        address = EVERYWHERE.get(address, address)
+        trusted = authority.decode() if authority is not None else None
+        storage.reached_at(address, int(sock.getsockname()[1]), trusted, issuer.of_pod)
         endpoint = Endpoint(url, token, authority, options.folder)
         merged = write_kubeconfig(options.kubeconfig, endpoint, use_context=options.use_context)
         gc.freeze()  # what is there by now stays, and collections of a flood's garbage need not look at it
@@ -184,7 +192,7 @@ def is_loopback(host: str) -> bool:
 
 def url_of(options: ServerOptions, port: int) -> str:
     """Where clients find the server."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.host, options.host)
+    host = EVERYWHERE.get(options.host, options.host)
     if ":" in host:
         host = f"[{host}]"
     return f"{'https' if options.encrypted else 'http'}://{host}:{port}"

@@ -21,6 +21,7 @@ from expander.local.admission.chain import admit_update
 from expander.local.apiserver import pagination
 from expander.local.controllers.garbage_collector import Propagation
 from expander.local.executor import Executor
+from expander.local.kubelet.api_access import IssueToken
 from expander.local.store.database import Object
 
 if TYPE_CHECKING:
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 
 class Storage(Executor):
     """An `Executor` that is reached through the API; the arguments are the same."""
+
+    def reached_at(self, address: str, port: int, authority: str | None, issue: IssueToken) -> None:
+        """Say where pods reach the API, before the first step: an IP address and a port.
+
+        ``authority`` is the certificate (PEM) to trust, None without TLS; ``issue`` gives pods tokens.
+        """
+        self._access.issue = issue
+        if authority is not None:
+            self._access.address, self._access.port = address, port
+            self._control.scope.publish_authority(authority, self._clock())
+            self._control.commit()
 
     def admit(self, obj: Object) -> Object:
         """A new object as the cluster completes it. Raises `AdmissionError`."""

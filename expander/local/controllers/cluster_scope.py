@@ -42,6 +42,9 @@ class SingleBatch:
     def found(self, now: float) -> None:
         """Make what every cluster has and is not there, and take up what is."""
 
+    def publish_authority(self, certificate: str, now: float) -> None:
+        """Give every namespace the certificate (PEM) of the authority behind the API server."""
+
     def arrived(self, obj: Object, now: float) -> None:
         """The object is in the store, and new."""
 
@@ -122,6 +125,9 @@ class ClusterScope(SingleBatch):
         self._workloads.restore()
         self._volumes.restore()
 
+    def publish_authority(self, certificate: str, now: float) -> None:
+        self._namespaces.publish_authority(certificate, now)
+
     def _add(self, obj: Object) -> None:
         """Store an object that every cluster has, unless it is there."""
         metadata = obj["metadata"]
@@ -163,6 +169,7 @@ class ClusterScope(SingleBatch):
 
     def gone(self, obj: Object) -> None:
         self._quotas.gone(obj)
+        self._namespaces.gone(obj)
         self._workloads.gone(obj)
         self._volumes.gone(obj)
 

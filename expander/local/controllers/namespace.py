@@ -1,19 +1,33 @@
-"""Namespaces as they begin and end (the namespace and service account controllers decide).
+"""Namespaces as they begin and end.
 
-A new one gets its service account. A deleted one stays, terminating, until everything in it is gone.
+The namespace, service account and root CA publisher controllers decide. A new one gets its service account
+and the certificate of the API server's authority. A deleted one stays, terminating, until everything in it
+is gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import Final
 
 from expander.kube.generated_names import new_uid
 from expander.kube.scheme import STORED
 from expander.kube.time import api_time
+from expander.kube.wellknown import AUTHORITY_KEY, AUTHORITY_MAP
 from expander.local.store.database import Object
 from expander.local.store.events import EventStore
 from expander.local.store.objects import ObjectStore
+
+EVERY_NAMESPACE: Final = (("ServiceAccount", "default"), ("ConfigMap", AUTHORITY_MAP))
+"""Kind and name of what every namespace has."""
+
+DESCRIPTION: Final = "kubernetes.io/description"
+AUTHORITY_WORDS: Final = (
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such "
+    "as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions "
+    "of Kubernetes clusters."
+)
 
 
 class NamespaceController:
@@ -32,29 +46,58 @@ class NamespaceController:
         self._delete = delete
         self._ending: dict[str, bool] = {}
         """The namespaces that are being deleted, and whether their contents have been."""
+        self._bare: list[Object] = []
+        """Those that lack something which every one has."""
+        self._authority: str | None = None
 
     @property
     def pending(self) -> bool:
-        """Whether contents are to be deleted at once."""
-        return not all(self._ending.values())
+        """Whether there is something to do at once."""
+        return bool(self._bare) or not all(self._ending.values())
 
     def arrived(self, namespace: Object, now: float) -> None:
         """The namespace is new, or was there when the program started."""
         metadata = namespace["metadata"]
         if metadata.get("deletionTimestamp"):
             self._ending[metadata["uid"]] = False
-        elif self._store.get("ServiceAccount", metadata["name"], "default") is None:
-            account = {
-                "apiVersion": "v1",
-                "kind": "ServiceAccount",
-                "metadata": {
-                    "name": "default",
-                    "namespace": metadata["name"],
-                    "uid": new_uid(),
-                    "creationTimestamp": api_time(now),
-                },
-            }
-            self._create(self._store.put(account, new=True))
+        else:
+            self._furnish(metadata["name"], now)
+
+    def publish_authority(self, certificate: str, now: float) -> None:
+        """The certificate (PEM) of the authority behind the API server, for every namespace."""
+        self._authority = certificate
+        for namespace in list(self._store.of_kind("Namespace")):
+            self.arrived(namespace, now)
+
+    def gone(self, obj: Object) -> None:
+        """The object is gone; what every namespace has comes back."""
+        metadata = obj["metadata"]
+        if (obj["kind"], metadata["name"]) in EVERY_NAMESPACE:
+            namespace = self._store.get("Namespace", "", metadata["namespace"])
+            if namespace is not None and not namespace["metadata"].get("deletionTimestamp"):
+                self._bare.append(namespace)
+
+    def _furnish(self, name: str, now: float) -> None:
+        """Make what every namespace has and this one has not: a service account, the authority to trust."""
+        if self._store.get("ServiceAccount", name, "default") is None:
+            self._make({"apiVersion": "v1", "kind": "ServiceAccount"}, "default", name, now)
+        if self._authority is None:
+            return
+        found, data = self._store.get("ConfigMap", name, AUTHORITY_MAP), {AUTHORITY_KEY: self._authority}
+        if found is None:
+            made = {"apiVersion": "v1", "kind": "ConfigMap", "data": data}
+            self._make(made, AUTHORITY_MAP, name, now, annotations={DESCRIPTION: AUTHORITY_WORDS})
+        elif found.get("data") != data:
+            self._store.put({**found, "data": data})
+
+    def _make(self, obj: Object, name: str, namespace: str, now: float, **others: Object) -> None:
+        metadata = {
+            "name": name,
+            "namespace": namespace,
+            "uid": new_uid(),
+            "creationTimestamp": api_time(now),
+        }
+        self._create(self._store.put({**obj, "metadata": metadata | others}, new=True))
 
     def delete(self, namespace: Object, now: float) -> None:
         """Begin to delete a namespace."""
@@ -67,7 +110,9 @@ class NamespaceController:
         self._ending[metadata["uid"]] = False
 
     def sync(self, now: float) -> None:
-        """Delete what is left in namespaces that end, and remove those that are empty."""
+        """Furnish namespaces that lack something; empty those that end, and remove the empty ones."""
+        while self._bare:
+            self._furnish(self._bare.pop()["metadata"]["name"], now)
         for uid, emptied in list(self._ending.items()):
             namespace = self._store.by_uid(uid)
             if namespace is None:

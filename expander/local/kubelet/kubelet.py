@@ -11,6 +11,7 @@ from expander.base.dataclass import dataclass
 from expander.kube.time import api_time
 from expander.local.admission.service_account import without_token
 from expander.local.kubelet import node
+from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.container import State
 from expander.local.kubelet.context import KubeletContext, RuntimeService, runtime_isolates
 from expander.local.kubelet.env import Lookup
@@ -78,7 +79,7 @@ class Kubelet:
     ``stdin`` and ``tty`` of containers count, since there are clients that attach;
     ``image_pull_error`` says why an image cannot be pulled, ``image_command`` what it runs.
     ``backoff_base`` is the first crash back-off in seconds. ``keep_volumes``: what pods had in their volumes
-    stays after their end.
+    stays after their end. ``access`` is how pods reach the API.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Kubelet:
         image_pull_error: Callable[[str], str | None] = node.image_pull_error,
         image_command: Callable[[str], ImageCommand | None] = unknown_command,
         keep_volumes: bool = False,
+        access: ApiAccess | None = None,
         stamp: Callable[[float], str] = api_time,
     ) -> None:
         self._supervisor = supervisor
@@ -105,14 +107,15 @@ class Kubelet:
         self._addresses = Addresses()
         folders = PodFolders(folder, keep_volumes)
         folders.make()
+        access = access or ApiAccess()
         self._context = KubeletContext(
             processes=supervisor,
             folders=folders,
             messages=MessageFiles(Path(folder) / MESSAGES),
             work=WorkFolders(Path(folder) / WORK),
-            sources=VolumeSources(lookup, claims or {}, Path(folder).absolute() / CLAIMS),
+            sources=VolumeSources(lookup, claims or {}, Path(folder).absolute() / CLAIMS, access),
             node=node,
-            hosts_files=HostsFiles(Path(folder).absolute() / "names", services),
+            hosts_files=HostsFiles(Path(folder).absolute() / "names", services, access),
             backoff_base=backoff_base,
             variables=variables or {},
             isolates=runtime_isolates(supervisor) if isolates is None else isolates,
@@ -130,7 +133,7 @@ class Kubelet:
     def start(self, pod: Mapping[str, Any], now: float) -> None:
         """Take over a pod that is bound to this node."""
         uid, context = pod["metadata"]["uid"], self._context
-        pod = without_token(pod)
+        pod = self._seen(pod)
         node_info = NodeInfo(context.node, self._addresses.allocate())
         state = Pod(pod, context.folders.of(pod), node_info, context.backoff_base, now)
         worker = self._workers[uid] = PodWorker(context, state, now)
@@ -143,8 +146,12 @@ class Kubelet:
         worker = self._workers.get(pod["metadata"]["uid"])
         if worker is not None:
             known = worker.pod
-            if known.update(without_token(pod)):
+            if known.update(self._seen(pod)):
                 self._to_sync[known.uid] = worker
+
+    def _seen(self, pod: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The pod as its containers are to have it."""
+        return pod if self._context.sources.access.address else without_token(pod)
 
     def retry_now(self) -> None:
         """There are objects that may have been missing: have the pods that wait for some look again."""

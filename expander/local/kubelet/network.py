@@ -19,6 +19,7 @@ from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.state_dir import make_private
+from expander.local.kubelet.api_access import API_NAMES, ApiAccess
 
 DOMAIN = "svc.cluster.local"
 LOOPBACK = "127.0.0.1"
@@ -94,11 +95,14 @@ def aliases(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 class HostsFiles:
-    """The names of all namespaces that have Services. ``folder`` is for the hosts files."""
+    """The names of all namespaces that have Services. ``folder`` is for the hosts files, ``access`` says
+    where the API is.
+    """
 
-    def __init__(self, folder: Path, services: Services) -> None:
+    def __init__(self, folder: Path, services: Services, access: ApiAccess) -> None:
         self._folder = folder
         self._services = services
+        self.access = access
         self._endpoints: dict[str, dict[str, PodEndpoint]] = {}
         self._stale: set[str] = set()
         self._removed: deque[tuple[float, str, str]] = deque()
@@ -112,14 +116,17 @@ class HostsFiles:
         }
 
     def variables(self, pod: Mapping[str, Any]) -> dict[str, str]:
-        """The variables that tell a pod of the Services there are, unless it wants none of them."""
-        namespace = pod["metadata"]["namespace"]
-        if pod["spec"].get("enableServiceLinks") is False:
-            return {}
-        endpoints = self._endpoints.get(namespace, {}).values()
+        """The variables that tell a pod of the Services there are; of the API's alone if it wants no more."""
+        namespace, access = pod["metadata"]["namespace"], self.access
         found: dict[str, str] = {}
+        if access.address:
+            ports = [(443, "https", "TCP", access.port)]
+            found = link_variables(API_NAMES[-1], access.address, ports)
+        if pod["spec"].get("enableServiceLinks") is False:
+            return found
+        endpoints = self._endpoints.get(namespace, {}).values()
         for service in self._services(namespace):
-            found |= service_variables(service, endpoints)
+            found = service_variables(service, endpoints) | found
         return found
 
     def add_pod(self, pod: Mapping[str, Any], ip: str) -> str | None:
@@ -175,6 +182,7 @@ class HostsFiles:
             lines += (f"{ip}\t{name}\n" for name, ip in aliases(endpoint.pod))
         for service in self._services(namespace):
             lines += (f"{ip}\t{name}\n" for name, ip in service_names(service, endpoints.values()))
+        lines += (f"{ip}\t{name}\n" for name, ip in self.access.names(namespace).items())
         data = "".join(lines).encode()
         make_private(self._folder)
         descriptor = os.open(self._file(namespace), os.O_WRONLY | os.O_CREAT, 0o644)
@@ -196,18 +204,24 @@ def service_variables(service: Mapping[str, Any], endpoints: Iterable[PodEndpoin
     if address in ("", "None") or not ports:
         return {}
     reached = next((ip for _, ip in service_names(service, endpoints)), None)
-    name = service["metadata"]["name"].upper().replace("-", "_")
-    host = reached or address
-    found = {f"{name}_SERVICE_HOST": host}
-    for number, port in enumerate(ports):
+    found = []
+    for port in ports:
         target = port.get("targetPort")
-        reached_at = target if reached and isinstance(target, int) else port["port"]
+        at = target if reached and isinstance(target, int) else port["port"]
+        found.append((port["port"], port.get("name") or "", port.get("protocol") or "TCP", at))
+    return link_variables(service["metadata"]["name"], reached or address, found)
+
+
+def link_variables(name: str, host: str, ports: Iterable[tuple[int, str, str, int]]) -> dict[str, str]:
+    """The variables of one Service at ``host``; of a port its number, name, protocol, and where it is."""
+    name = name.upper().replace("-", "_")
+    found = {f"{name}_SERVICE_HOST": host}
+    for number, (port, port_name, protocol, reached_at) in enumerate(ports):
         if number == 0:
             found[f"{name}_SERVICE_PORT"] = str(reached_at)
-        if port.get("name"):
-            found[f"{name}_SERVICE_PORT_{port['name'].upper().replace('-', '_')}"] = str(reached_at)
-        protocol = port.get("protocol") or "TCP"
-        url, link = f"{protocol.lower()}://{host}:{reached_at}", f"{name}_PORT_{port['port']}_{protocol}"
+        if port_name:
+            found[f"{name}_SERVICE_PORT_{port_name.upper().replace('-', '_')}"] = str(reached_at)
+        url, link = f"{protocol.lower()}://{host}:{reached_at}", f"{name}_PORT_{port}_{protocol}"
         if number == 0:
             found[f"{name}_PORT"] = url
         found |= {link: url, f"{link}_PROTO": protocol.lower(), f"{link}_PORT": str(reached_at)}

@@ -21,7 +21,7 @@ from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from expander.base.state_dir import make_private
 from expander.kube.objects import statuses_of
@@ -153,6 +153,25 @@ def restart_number(restart: int, previous: bool) -> int:
 def restart_counts(pod: Mapping[str, Any]) -> dict[str, int]:
     """How often each container of a pod was restarted, by its status."""
     return {part["name"]: int(part.get("restartCount") or 0) for part in statuses_of(pod)}
+
+
+PARTIAL: Final = "..partial"
+"""No path of a volume's item starts with two dots: the API server refuses it."""
+
+
+def write_whole(path: str, data: bytes, mode: int, group: int | None = None) -> None:
+    """Write a file whole or not at all; root gives it to ``group`` too. Links are not followed."""
+    partial = f"{os.path.dirname(path)}/{PARTIAL}"
+    with suppress(FileNotFoundError):
+        os.unlink(partial)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = os.open(partial, flags, 0o600)
+    with open(descriptor, "wb") as target:
+        target.write(data)
+        os.fchmod(descriptor, mode)
+        if group is not None and os.geteuid() == 0:
+            os.fchown(descriptor, -1, group)
+    os.replace(partial, path)
 
 
 def remove_tree(path: str) -> None:

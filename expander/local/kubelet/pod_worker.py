@@ -13,6 +13,7 @@ from typing import Any
 
 from expander.kube.quantity import parse
 from expander.kube.time import duration, unix
+from expander.kube.wellknown import TOKEN_SECONDS
 from expander.local.kubelet.container import Container, Role, State, should_restart
 from expander.local.kubelet.context import KubeletContext
 from expander.local.kubelet.lifecycle import (
@@ -26,11 +27,13 @@ from expander.local.kubelet.node import VolumeError
 from expander.local.kubelet.pod import Pod, PodTermination
 from expander.local.kubelet.probes import NEVER, ExecAttempt
 from expander.local.kubelet.start import RETRY_SECONDS, start_container
-from expander.local.kubelet.volumes import Volume, disk_usage, prepare
+from expander.local.kubelet.volumes import Volume, disk_usage, prepare, refresh_tokens, token_sources
 from expander.local.runtime.runtime import Exit, Started
 
 VOLUME_CHECK_SECONDS = 10.0
 """Seconds between two looks at the size of volumes, as the kubelet's eviction manager takes them."""
+MAX_TOKEN_AGE_SECONDS = 24 * 3600.0
+"""After this time a token is replaced, however long it is good."""
 EVICTION_GRACE_SECONDS = 1.0
 """Seconds a pod gets to end that is evicted for the size of a volume."""
 
@@ -76,6 +79,36 @@ class EmptyDirLimits:
         return None
 
 
+class TokenRefresh:
+    """When the tokens in a pod's volumes are to be written anew (token_manager.go), from ``since`` on.
+
+    Not so the one that every pod has: it is good for a year.
+    """
+
+    __slots__ = ("_every", "at")
+
+    def __init__(self, spec: Mapping[str, Any], since: float) -> None:
+        seconds = (
+            source.get("expirationSeconds") or 3600
+            for volume in spec.get("volumes") or ()
+            for source in token_sources(volume)
+        )
+        shortest = min((each for each in seconds if each != TOKEN_SECONDS), default=NEVER)
+        self._every = NEVER if shortest == NEVER else min(0.8 * shortest, MAX_TOKEN_AGE_SECONDS)
+        self.at = since + self._every
+
+    def sync(self, pod: Pod, context: KubeletContext, now: float) -> None:
+        """Write them if it is time."""
+        if now < self.at or pod.volumes is None:
+            return
+        self.at = now + self._every
+        try:
+            refresh_tokens(pod.obj, pod.volumes, context.sources, pod.node_info)
+        except (VolumeError, OSError) as error:
+            pod.record_event("Warning", "FailedMount", str(error))
+            self.at = now + RETRY_SECONDS
+
+
 class PodWorker:
     """Brings ``pod`` from its start to its end.
 
@@ -92,6 +125,7 @@ class PodWorker:
         since = unix(pod.start_time) if (pod.obj.get("status") or {}).get("startTime") else now
         self._deadline = ActiveDeadline(pod.spec, since)
         self._volume_limits = EmptyDirLimits(pod.spec, since)
+        self._tokens = TokenRefresh(pod.spec, now)
 
     def handle_runtime_event(
         self, launched: Container | ExecAttempt, event: Started | Exit, now: float
@@ -153,7 +187,8 @@ class PodWorker:
         elif (too_large := self._volume_limits.exceeded(pod.volumes, now)) is not None:
             pod.record_event("Warning", "Evicted", too_large)
             self.terminate(now, EVICTION_GRACE_SECONDS, PodTermination("Evicted", too_large))
-        pod.wake_at(min(self._deadline.at, self._volume_limits.at))
+        self._tokens.sync(pod, self._context, now)
+        pod.wake_at(min(self._deadline.at, self._volume_limits.at, self._tokens.at))
 
     def _prepare_volumes(self, now: float) -> bool:
         """Make the volumes unless they are there; whether they are. What fails is tried again later."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.state_dir import make_readable
+from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.env import (
     Kind,
     Lookup,
@@ -21,6 +21,7 @@ from expander.local.kubelet.env import (
     resource_value,
 )
 from expander.local.kubelet.node import ConfigError, NodeInfo, VolumeError
+from expander.local.kubelet.pod_files import write_whole
 
 DEFAULT_FILE_MODE = 0o644
 
@@ -37,12 +38,16 @@ ProjectedFiles = dict[str, ProjectedFile]
 
 
 def projected_files(
-    pod: Mapping[str, Any], volume: Mapping[str, Any], lookup: Lookup, node_info: NodeInfo
+    pod: Mapping[str, Any],
+    volume: Mapping[str, Any],
+    lookup: Lookup,
+    access: ApiAccess,
+    node_info: NodeInfo,
 ) -> ProjectedFiles:
     """The files of ``volume``, which is of one of the four kinds. VolumeError when one cannot be had."""
     try:
         if "projected" in volume:
-            return _projected(pod, volume["projected"], lookup, node_info)
+            return _projected(pod, volume["projected"], lookup, access, node_info)
         for field in ("configMap", "secret", "downwardAPI"):
             if field in volume:
                 return _source(pod, field, volume[field], _mode(volume[field]), lookup, node_info)
@@ -56,13 +61,21 @@ def _mode(source: Mapping[str, Any]) -> int:
 
 
 def _projected(
-    pod: Mapping[str, Any], source: Mapping[str, Any], lookup: Lookup, node_info: NodeInfo
+    pod: Mapping[str, Any],
+    source: Mapping[str, Any],
+    lookup: Lookup,
+    access: ApiAccess,
+    node_info: NodeInfo,
 ) -> ProjectedFiles:
     """The files of several sources in one folder; of two with the same path the later stays."""
     found: ProjectedFiles = {}
     for part in source.get("sources") or ():
         for field, projection in part.items():
-            found |= _source(pod, field, projection, _mode(source), lookup, node_info)
+            if field == "serviceAccountToken":
+                token = access.token(pod, projection)
+                found[projection["path"]] = ProjectedFile(token, _mode(source))
+            else:
+                found |= _source(pod, field, projection, _mode(source), lookup, node_info)
     return found
 
 
@@ -119,10 +132,6 @@ def _downward_value(pod: Mapping[str, Any], item: Mapping[str, Any], node_info: 
     return resource_value(pod["spec"], {}, item["resourceFieldRef"], node_info.node).encode()
 
 
-PARTIAL = "..partial"
-"""No path of a volume's item starts with two dots: the API server refuses it."""
-
-
 def safe_parts(path: str) -> list[str]:
     """The names of a relative path, without those that mean nothing; VolumeError when it could lead out."""
     names = [name for name in path.split("/") if name not in ("", ".")]
@@ -146,20 +155,5 @@ def write_files(folder: str, files: Mapping[str, ProjectedFile], group: int | No
             if os.path.islink(at):
                 raise VolumeError(f"invalid path: {inner!r} goes through a link")
             make_readable(at)
-        _write(f"{at}/{name}", file, group)
-
-
-def _write(path: str, file: ProjectedFile, group: int | None) -> None:
-    """One file, whole or not at all."""
-    partial = f"{os.path.dirname(path)}/{PARTIAL}"
-    mode = file.mode if group is None else file.mode | (file.mode >> 3 & 0o070)
-    with suppress(FileNotFoundError):
-        os.unlink(partial)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    descriptor = os.open(partial, flags, 0o600)
-    with open(descriptor, "wb") as target:
-        target.write(file.data)
-        os.fchmod(descriptor, mode)
-        if group is not None and os.geteuid() == 0:
-            os.fchown(descriptor, -1, group)
-    os.replace(partial, path)
+        mode = file.mode if group is None else file.mode | (file.mode >> 3 & 0o070)
+        write_whole(f"{at}/{name}", file.data, mode, group)

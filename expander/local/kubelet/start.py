@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 from expander.kube.quantity import parse
+from expander.kube.wellknown import TOKEN_MOUNT_PATH
 from expander.local.kubelet.container import Container, State
 from expander.local.kubelet.context import KubeletContext
 from expander.local.kubelet.env import environment, expand
@@ -39,6 +40,8 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
         shown.append(Mount(pod.hosts_file, HOSTS, read_only=True))
     limits = (spec.get("resources") or {}).get("limits") or {}
     env = {**context.variables, **own} if context.variables else own
+    if not context.isolates:
+        env = {**_kubeconfig(context, pod, shown), **env}
     tty = context.attachable and bool(spec.get("tty"))
     return Launch(
         key=f"{pod.uid}/{name}/{restart}",
@@ -60,6 +63,15 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
         tty=tty,
         target=_target(pod, spec),
     )
+
+
+def _kubeconfig(context: KubeletContext, pod: Pod, shown: Sequence[Mount]) -> dict[str, str]:
+    """The variable that leads clients to the token that is mounted, for them, where they cannot see it."""
+    for mount in shown:
+        if mount.target == TOKEN_MOUNT_PATH:
+            access = context.sources.access
+            return {"KUBECONFIG": access.write_kubeconfig(pod.metadata["namespace"], mount.source)}
+    return {}
 
 
 def _target(pod: Pod, spec: Mapping[str, Any]) -> str | None:
@@ -84,7 +96,10 @@ def _names(context: KubeletContext, pod: Pod) -> dict[str, str]:
     """
     if not context.isolates:
         return context.hosts_files.services(pod.metadata["namespace"])
-    return {} if pod.hosts_file else own_names(pod.obj, pod.node_info.pod_ip)
+    if pod.hosts_file:
+        return {}
+    access = context.sources.access
+    return own_names(pod.obj, pod.node_info.pod_ip) | access.names(pod.metadata["namespace"])
 
 
 def exec_config(launch: Launch, command: Sequence[str], key: str, log: str) -> Launch:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.state_dir import make_private
 from expander.kube.wellknown import CLAIM_PROTECTION, FOLDER_DRIVER
+from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.env import (
     Lookup,
     expand,
@@ -87,12 +88,13 @@ class VolumeSources:
     """Where the contents of volumes come from.
 
     ``claims``: folders by name of the claim, or namespace/name. A PersistentVolumeClaim that has none there
-    but is an object gets one below ``claim_folder``.
+    but is an object gets one below ``claim_folder``. ``access`` has the tokens of service accounts.
     """
 
     lookup: Lookup
     claims: Mapping[str, Path]
     claim_folder: Path
+    access: ApiAccess
 
 
 def prepare(
@@ -121,8 +123,8 @@ def _volume(
     group: int | None,
 ) -> Volume:
     if any(field in volume for field in PROJECTED_KINDS):
-        path = files.volume(volume["name"])
-        write_files(path, projected_files(pod, volume, sources.lookup, node_info), group)
+        path = files.volume(volume["name"], in_memory=any(token_sources(volume)))
+        write_files(path, projected_files(pod, volume, sources.lookup, sources.access, node_info), group)
         return Volume(path, read_only=True)
     if "hostPath" in volume:
         return Volume(_of_host(volume["hostPath"]))
@@ -137,6 +139,24 @@ def _volume(
         return Volume(_empty(files.volume(volume["name"], in_memory), group))
     kind = next((field for field in volume if field != "name"), "no source")
     raise VolumeError(f"a volume of {kind} cannot be provided on this machine")
+
+
+def token_sources(volume: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What asks for tokens in a volume; those are kept in memory."""
+    for source in (volume.get("projected") or {}).get("sources") or ():
+        if (found := source.get("serviceAccountToken")) is not None:
+            yield found
+
+
+def refresh_tokens(
+    pod: Mapping[str, Any], volumes: Mapping[str, Volume], sources: VolumeSources, node_info: NodeInfo
+) -> None:
+    """Write the volumes anew that have tokens. Raises VolumeError and OSError."""
+    group = (pod["spec"].get("securityContext") or {}).get("fsGroup")
+    for volume in pod["spec"].get("volumes") or ():
+        if any(token_sources(volume)):
+            files = projected_files(pod, volume, sources.lookup, sources.access, node_info)
+            write_files(volumes[volume["name"]].path, files, group)
 
 
 def _empty(path: str, group: int | None) -> str:

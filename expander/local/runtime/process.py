@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 
+from expander.kube.wellknown import TOKEN_MOUNT_PATH
 from expander.local.runtime.identity import completed_env, take_identity
 from expander.local.runtime.runtime import Command, Launch, Mount
 
@@ -35,7 +36,8 @@ class ProcessRuntime:
 
     def caveat(self, launch: Launch) -> str | None:
         """The mounts that are not where the container looks for them, and the names it will not find."""
-        missing = [mount for mount in launch.mounts if not _is_there(mount)]
+        expected = (each for each in launch.mounts if each.target != TOKEN_MOUNT_PATH)
+        missing = [mount for mount in expected if not _is_there(mount)]
         lacks = []
         if missing:
             places = ", ".join(f"{mount.target} (in ${mount_variable(mount.target)})" for mount in missing)

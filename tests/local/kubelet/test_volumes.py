@@ -363,3 +363,25 @@ def test_what_is_kept_of_pods_is_private_and_volumes_are_open_inside(tmp_path: P
         assert {stat.S_IMODE(Path(path).parent.stat().st_mode) for path in paths} == {0o711}
     finally:
         files.remove_volumes()
+
+
+def test_a_token_for_a_short_time_is_written_anew_in_time(world: World) -> None:
+    issued: list[tuple[str, int]] = []
+
+    def issue(pod: Any, audience: str, seconds: int) -> str:
+        issued.append((audience, seconds))
+        return f"token {len(issued)}"
+
+    world.access.issue = issue
+    source = {"serviceAccountToken": {"audience": "vault", "expirationSeconds": 1000, "path": "token"}}
+    folder = mounted(world, {"projected": {"sources": [source]}})
+    world.step(799)
+    assert (folder / "token").read_text() == "token 1"
+    world.step(2)
+    assert (folder / "token").read_text() == "token 2"
+    assert issued == [("vault", 1000)] * 2
+
+
+def test_without_an_api_server_there_are_no_tokens(world: World) -> None:
+    source = {"serviceAccountToken": {"path": "token"}}
+    assert "needs an API server" in refused(world, {"projected": {"sources": [source]}})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.kubelet import Kubelet, PodChange
 from expander.local.kubelet.node import Node
 from expander.local.runtime.runtime import Exit, Launch, Started
@@ -57,6 +58,7 @@ class World:
         self.now = START
         options.setdefault("status_delay", 0.0)
         options.setdefault("node", NODE)
+        self.access = options.setdefault("access", ApiAccess())
         self.kubelet = Kubelet(self.processes, folder, self.lookup, **options)
         self.statuses: dict[str, dict[str, Any]] = {}
         self.changes: list[PodChange] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
@@ -33,17 +33,24 @@ class AuthResult(Enum):
     FOREIGN = "foreign"
 
 
+ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
+"""Who issues tokens of service accounts, and the audience of those that are for this API."""
+
+
 class User(NamedTuple):
-    """Who asks: the name, the uid and the groups."""
+    """Who asks: the name, the uid, the groups, and what else is known."""
 
     name: str
     uid: str
     groups: tuple[str, ...]
+    extra: Mapping[str, Sequence[str]] = {}
 
     @property
     def info(self) -> dict[str, Any]:
         """The UserInfo of the API."""
-        own = {"uid": self.uid} if self.uid else {}
+        own: dict[str, Any] = {"uid": self.uid} if self.uid else {}
+        if self.extra:
+            own["extra"] = {key: list(values) for key, values in self.extra.items()}
         return {"username": self.name, **own, "groups": list(self.groups)}
 
 
@@ -51,7 +58,11 @@ OWNER: Final = User("kubernetes-admin", "", ("kubeadm:cluster-admins", "system:a
 """Whoever has the server's own token."""
 
 
-def unknown(token: str) -> User | None:
+Known = tuple[User, tuple[str, ...]]
+"""Somebody, and for which of the audiences asked for the token is good."""
+
+
+def unknown(token: str, audiences: Sequence[str]) -> Known | None:
     """No token but the server's own is known."""
     return None
 
@@ -68,7 +79,7 @@ class Authenticator:
     ``hosts`` are the names under which the server is reached, without port; ``scheme`` is that of its own
     origin. ``trust_user``: a connection of this process's own user needs no token; that is for plain HTTP on
     loopback only. A connection whose user is not known, as one that was closed already, needs it.
-    ``known`` tells whose another token is, such as that of a service account, or None.
+    ``known`` tells whose another token is that is for one of some audiences, or None.
     """
 
     def __init__(
@@ -78,10 +89,10 @@ class Authenticator:
         *,
         trust_user: bool,
         scheme: str = "http",
-        known: Callable[[str], User | None] = unknown,
+        known: Callable[[str, Sequence[str]], Known | None] = unknown,
     ) -> None:
         self._token = token.encode()
-        self.known = known
+        self._known = known
         self._hosts = frozenset(host.lower() for host in hosts)
         self._scheme = scheme
         self._user = os.getuid() if trust_user else None
@@ -106,9 +117,15 @@ class Authenticator:
         kind, _, token = authorization.partition(" ")
         if kind.lower() != "bearer":
             return None
-        token = token.strip()
+        found = self.authenticate(token.strip(), (ISSUER,))
+        return None if found is None else found[0]
+
+    def authenticate(self, token: str, audiences: Sequence[str]) -> Known | None:
+        """Whose a token is that is good for one of these audiences; the owner's is for the API alone."""
         said = token.encode(errors="replace")  # a header may hold any bytes
-        return OWNER if hmac.compare_digest(said, self._token) else self.known(token)
+        if hmac.compare_digest(said, self._token):
+            return (OWNER, (ISSUER,)) if ISSUER in audiences else None
+        return self._known(token, audiences)
 
     def _is_cross_origin(self, headers: Mapping[str, str]) -> bool:
         """Whether a browser sends the request for a page of another origin."""

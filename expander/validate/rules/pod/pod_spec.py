@@ -205,14 +205,10 @@ def check_pod(pod: Mapping[str, Any], release: Release) -> list[Finding]:
 
 
 def _check_bare(spec: Mapping[str, Any]) -> Findings:
-    """Rules for which a template is too early: images without spaces, tokens with an account, no node yet."""
-    if not (spec.get("serviceAccountName") or spec.get("serviceAccount")):
-        for at, volume in each(spec.get("volumes"), "spec.volumes"):
-            sources = (volume.get("projected") or EMPTY).get("sources")
-            for source_at, source in each(sources, f"{at}.projected.sources"):
-                if source.get("serviceAccountToken") is not None:
-                    detail = "must not be specified when serviceAccountName is not set"
-                    yield forbidden(f"{source_at}.serviceAccountToken", detail)
+    """Rules for which a template is too early: images without spaces, no node yet.
+
+    That a pod with a token names its account cannot fail: the ServiceAccount plugin names it before.
+    """
     for field in ("containers", "initContainers"):
         for at, container in each(spec.get(field), f"spec.{field}"):
             yield from check_image_spaces(container, at)

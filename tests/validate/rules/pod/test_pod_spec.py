@@ -104,15 +104,9 @@ def test_a_gated_pod_is_on_no_node_yet() -> None:
     ]
 
 
-def test_a_pod_that_asks_for_a_token_has_an_account() -> None:
+def test_a_pod_that_asks_for_a_token_need_not_name_its_account() -> None:
     volume = {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
-    assert template(volumes=[volume]) == pod(volumes=[volume], serviceAccountName="a") == []
-    assert pod(volumes=[volume]) == [
-        (
-            "spec.volumes[0].projected.sources[0].serviceAccountToken",
-            "Forbidden: must not be specified when serviceAccountName is not set",
-        )
-    ]
+    assert template(volumes=[volume]) == pod(volumes=[volume]) == []
 
 
 def test_a_pod_does_not_mount_by_hand_the_claim_that_is_made_for_it() -> None:
