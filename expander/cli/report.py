@@ -46,5 +46,6 @@ def command(out: Path | None, title: str | None, **flags: Any) -> int:
     if next(iter(source.jobs()), None) is None:
         raise nothing_found(wanted_of(flags), source)
     name = title or flags["group"] or flags["selector"]
-    save_report(source, out or Path(f"{file_name(flags['group'] or 'report')}.html"), name)
+    path = out or Path(f"{file_name(flags['group'] or 'report')}.html")
+    save_report(source, wanted_of(flags), path, name)
     return 0

@@ -175,7 +175,7 @@ def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
 
 def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
     """The rows of the group as it is now that are asked for, with the columns asked for."""
-    from expander.group.known.attempts import attempt_rows
+    from expander.group.known.attempts import attempt_rows, in_place_of_items, logs_folder
     from expander.group.known.removed import removed_row
     from expander.group.open import submitted_jobs
     from expander.group.records import records
@@ -185,7 +185,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
 
     everything, rows, found = [], [], []
     attempts: dict[int, list[Row]] = {}
-    logs = _saved_logs(source, flags) if flags["attempts"] else None
+    logs = logs_folder(source, wanted_of(flags)) if flags["attempts"] else None
     submitted = submitted_jobs(source, wanted_of(flags))
     names = _selection(source, flags)
     for one in records(source):
@@ -211,17 +211,9 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     wanted = {id(row) for row in rows}
     shown = [row for row in numbered(everything) if id(row) in wanted]
     if logs is not None:
-        shown = [{**each, "index": row["index"]} for row in shown for each in attempts[id(row)]]
+        shown = in_place_of_items(shown, attempts)
     shown = sorted_by(shown, flags["sort"])
     return shown + [removed_row(job) for job in removed if not flags["failed"]]
-
-
-def _saved_logs(source: AnySource, flags: dict[str, Any]) -> Path:
-    """The folder of what was saved of earlier attempts."""
-    from expander.group.bookkeeping import retry_folder
-    from expander.group.saved_logs import LOGS_FOLDER
-
-    return retry_folder(source, wanted_of(flags)) / LOGS_FOLDER
 
 
 def _selection(source: Reader, flags: dict[str, Any]) -> NameSelection:

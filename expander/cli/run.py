@@ -199,8 +199,8 @@ def _say_where(group: str, folder: Path, logs: EarlierLogs, flags: Mapping[str, 
     if flags["report"]:
         from expander.group.open import GroupSelector, open_source
 
-        source = open_source(GroupSelector(group, local=True, state=flags["state"]))
-        save_report(source, flags["report"], group)
+        wanted = GroupSelector(group, local=True, state=flags["state"])
+        save_report(open_source(wanted), wanted, flags["report"], group)
 
 
 def _policy(flags: Mapping[str, Any]) -> Escalation | None:

@@ -19,6 +19,7 @@ from expander.cli.options.group import group_options, sort_option, source_of, wa
 from expander.cli.output import status
 from expander.cli.output.progress import Display
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
+from expander.cli.output.table import table, terminal_width
 from expander.group.job_status import REMOVED, JobStatus, JobStatusCache, group_summaries
 from expander.group.known.removed import JobName, removed_jobs, removed_status
 from expander.group.names import job_order
@@ -212,6 +213,7 @@ EXAMPLES = """
 Examples:
   expander status --group thumbnails
   expander status -l team=render --failed -o wide
+  expander status --group night --attempts
   expander status --group night --watch
   expander status --group night -o json | jq '.items[].status'
   expander status --group thumbnails --local
@@ -246,6 +248,7 @@ FILTERS = {
 @click.option("--pending", is_flag=True, help="Show Jobs without a running pod yet.")
 @click.option("--succeeded", is_flag=True, help="Show complete Jobs.")
 @click.option("--suspended", is_flag=True, help="Show suspended Jobs, also those queued by Kueue.")
+@click.option("--attempts", is_flag=True, help="A line for each attempt at an item, earlier ones too.")
 @sort_option
 @click.option("-w", "--watch", is_flag=True, help="Watch for changes until Ctrl-C.")
 @click.option(
@@ -267,6 +270,8 @@ FILTERS = {
 def command(output: str, **flags: Any) -> int:
     """Show the status of a group's Jobs and why they wait or failed."""
     states = {state for flag, state in FILTERS.items() if flags[flag]}
+    if flags["attempts"] and (flags["watch"] or output not in ("table", "wide")):
+        raise UsageError(f"--attempts cannot be used with {'--watch' if flags['watch'] else f'-o {output}'}")
     source = source_of(flags, awaited=flags["watch"])
     submitted = submitted_jobs(source, wanted_of(flags))
     if flags["watch"]:
@@ -280,6 +285,8 @@ def command(output: str, **flags: Any) -> int:
         removed = len(removed_jobs(submitted, {*map(namespaced_name, jobs)}))
         _put_jobs(out, output, found)
         empty = not jobs and not removed
+    elif flags["attempts"]:
+        empty, removed = _put_attempts(out, output == "wide", source, states, flags, submitted)
     else:
         empty, removed = _put(out, output, source, states, flags, submitted)
     if empty:
@@ -348,6 +355,44 @@ def _put(
         _put_tables(out, output == "wide", source, everything, found, flags)
     else:
         _put_jobs(out, output, [one.job for one in found if one.state != REMOVED])
+    return False, len(removed)
+
+
+def _put_attempts(
+    out: Output,
+    wide: bool,
+    source: AnySource,
+    states: set[str],
+    flags: dict[str, Any],
+    submitted: Set[JobName],
+) -> tuple[bool, int]:
+    """Print a line for each attempt; returns what `_put` does."""
+    from expander.group.job_status import explained_jobs, job_status
+    from expander.group.known.attempts import attempt_rows, in_place_of_items, logs_folder
+    from expander.group.known.removed import removed_row
+    from expander.group.records import job_records
+    from expander.group.table import as_text, column_names, numbered, record_row, sorted_by
+
+    logs = logs_folder(source, wanted_of(flags))
+    everything, rows, attempts = [], [], {}
+    for job, pods, warnings in explained_jobs(source):
+        everything.append(job_status(job, pods, warnings).without_specs())
+        for record in job_records(job, pods, warnings):
+            row = record_row(record)
+            rows.append(row)
+            if not states or record.state in states:
+                attempts[id(row)] = attempt_rows(record, row, logs) or [row]
+    removed = removed_statuses(submitted, everything)
+    if not everything and not removed:
+        return True, 0
+    groups = group_summaries([*everything, *removed], flags["group_label"], flags["group"])
+    out.put("".join(status.groups_table(groups, time.time())))
+    shown = sorted_by(in_place_of_items(numbered(rows), attempts), flags["sort"])
+    shown += [removed_row(one.job) for one in removed if not states]
+    if shown:
+        columns = column_names(shown) if wide else []
+        cells = as_text(shown, columns, wide=wide)
+        out.put("\n" + "".join(table(cells, None if wide else terminal_width())))
     return False, len(removed)
 
 

@@ -109,7 +109,7 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
         say(removed_note(waiting.forgotten))
     output.finish(waiting.tally, ending)
     if flags["report"]:
-        save_report(source, flags["report"], wanted.group or str(wanted.selector))
+        save_report(source, wanted, flags["report"], wanted.group or str(wanted.selector))
     return _exit_code(waiting.tally, ending, awaited.kind)
 
 

@@ -5,8 +5,8 @@ The kubelet writes what is read here: container statuses and termination message
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object, first_start, owner_of, statuses_of
@@ -84,6 +84,14 @@ def main_container(pod: Object) -> str:
     named = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER)
     names = [str(each["name"]) for each in pod["spec"]["containers"]]
     return str(named) if named in names else names[0]
+
+
+def memory_of(pod: Object) -> str | None:
+    """The memory limit of the main container, else its request."""
+    main = next(each for each in pod["spec"]["containers"] if each["name"] == main_container(pod))
+    resources: Mapping[str, Any] = main.get("resources") or {}
+    limit = (resources.get("limits") or {}).get("memory", (resources.get("requests") or {}).get("memory"))
+    return None if limit is None else str(limit)
 
 
 def container_names(pod: Object) -> list[str]:

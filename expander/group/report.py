@@ -10,11 +10,14 @@ from typing import Any, Final
 
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.text import natural
+from expander.group.attempts import memory_of
+from expander.group.known.attempts import with_earlier
 from expander.group.logs import failed_container
 from expander.group.parallel_read import ParallelReader
 from expander.group.records import ItemRecord, records
 from expander.group.report_data import (
     GroupReport,
+    attempt_end,
     count_noun,
     failure_reason,
     format_elapsed,
@@ -32,6 +35,9 @@ MAX_SLOWEST: Final = 10
 MAX_TAIL_LINES: Final = 20
 MAX_TAIL_BYTES: Final = 4096
 """The end of a log that is shown, in lines and in bytes."""
+
+MAX_ATTEMPTS: Final = 20
+"""How many attempts of an item are listed, the last ones."""
 
 ReportEntry = dict[str, Any]
 
@@ -61,6 +67,7 @@ def entries(reader: Reader, records: Sequence[ItemRecord]) -> list[ReportEntry]:
                     "label": plain_text(record.label),
                     "state": record.state,
                     "facts": _entry_facts(record),
+                    "attempts": _entry_attempts(record),
                     "message": plain_text(record.message),
                     "tail": None if isinstance(tail, ExpanderError) else tail[0],
                     "problem": plain_text(tail.problems[0].message)
@@ -78,6 +85,22 @@ def _entry_facts(record: ItemRecord) -> str:
     return ", ".join(plain_text(part) for part in parts if part)
 
 
+def _entry_attempts(record: ItemRecord) -> list[str]:
+    """What became of each attempt, if there were several."""
+    if len(record.attempts) < 2:
+        return []
+    found = []
+    for attempt in record.attempts[-MAX_ATTEMPTS:]:
+        seconds = None
+        if attempt.started is not None and attempt.finished is not None:
+            seconds = max(attempt.finished - attempt.started, 0.0)
+        memory = memory_of(attempt.pod)
+        end = attempt_end(attempt) or attempt.phase.lower()
+        parts = [end, format_elapsed(seconds), f"memory {memory}" if memory else ""]
+        found.append(plain_text(", ".join(part for part in parts if part)))
+    return found
+
+
 def _log_tail(reader: Reader, record: ItemRecord) -> Iterator[tuple[str | None]]:
     attempt = record.deciding
     if attempt is None:
@@ -87,12 +110,18 @@ def _log_tail(reader: Reader, record: ItemRecord) -> Iterator[tuple[str | None]]
     yield (plain_text(tail_bytes(pieces, MAX_TAIL_BYTES).decode("utf-8", "replace")).rstrip("\n"),)
 
 
-def report_html(reader: Reader, title: str, *, version: str = "", now: float | None = None) -> str:
+def report_html(
+    reader: Reader, title: str, *, version: str = "", logs: Path | None = None, now: float | None = None
+) -> str:
     """The report of the group as HTML; ``now`` is in Unix seconds.
 
-    Raises what ``reader`` raises for Jobs and pods; a log that cannot be read is only named in the page.
+    ``logs`` is the folder of what was saved of earlier attempts, which are shown then. Raises what
+    ``reader`` raises for Jobs and pods; a log that cannot be read is only named in the page.
     """
-    ordered = sorted(records(reader), key=lambda one: (one.namespace, one.created or 0, natural(one.job)))
+    everything = records(reader)
+    if logs is not None:
+        everything = (with_earlier(record, logs) for record in everything)
+    ordered = sorted(everything, key=lambda one: (one.namespace, one.created or 0, natural(one.job)))
     found = summarize(ordered, time.time() if now is None else now)
     return render_page(
         found,
@@ -104,12 +133,14 @@ def report_html(reader: Reader, title: str, *, version: str = "", now: float | N
     )
 
 
-def write_report(reader: Reader, path: Path, title: str, *, version: str = "") -> int:
+def write_report(
+    reader: Reader, path: Path, title: str, *, version: str = "", logs: Path | None = None
+) -> int:
     """Write the report to ``path`` atomically; returns its size in bytes.
 
-    Raises OutputError when it cannot be written, and what `report_html` raises.
+    Raises OutputError when it cannot be written, and what `report_html`, which has ``logs``, raises.
     """
     if not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: folder {path.parent} does not exist")
-    text = report_html(reader, title, version=version)
+    text = report_html(reader, title, version=version, logs=logs)
     return write_atomically(path, [text.encode("utf-8", "backslashreplace")])

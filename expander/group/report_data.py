@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.base.regex import regex
-from expander.group.attempts import Attempt
+from expander.group.attempts import Attempt, memory_of
 from expander.group.records import FINISHED, STATES, ItemRecord
 from expander.items.keys import item_text
 from expander.run.outcomes import COMPLETE, FAILED
@@ -231,6 +231,7 @@ def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
     found.durations.sort()
     found.counts = Counter({state: found.counts[state] for state in STATES if found.counts[state]})
     starts = [one.started for one in found.records if one.started is not None]
+    starts += [at for one in found.records for each in one.attempts if (at := each.started) is not None]
     ends = [one.finished for one in found.records if one.finished is not None]
     found.begin, found.end = min(starts, default=None), max(ends, default=None)
     busy = 0
@@ -269,8 +270,16 @@ def script_data(summary: GroupReport) -> dict[str, Any]:
         spans = []
         for attempt in record.attempts:
             cost = cost.plus(attempt_cost(attempt, summary.now))
-            ended = after(attempt.finished)
-            spans.append([after(attempt.started), ended, int(attempt.phase == "Succeeded")])
+            memory = number(memory_of(attempt.pod) or "")
+            spans.append(
+                [
+                    after(attempt.started),
+                    after(attempt.finished),
+                    int(attempt.phase == "Succeeded"),
+                    number(plain_text(attempt_end(attempt))),
+                    memory,
+                ]
+            )
         item = [
             plain_text(record.label),
             f"{record.namespace}/{record.job}" if several else record.job,
@@ -296,6 +305,14 @@ def script_data(summary: GroupReport) -> dict[str, Any]:
         "columns": [plain_text(name) for name in names],
         "items": items,
     }
+
+
+def attempt_end(attempt: Attempt) -> str:
+    """Why an attempt failed, in a few words: ``OOMKilled``, ``exit code 3``; empty where it did not."""
+    if attempt.phase == "Succeeded" or (not attempt.exit_code and not attempt.reason):
+        return ""
+    code = f"exit code {attempt.exit_code}" if attempt.exit_code else ""
+    return code if attempt.reason in ("", "Error") else attempt.reason
 
 
 def failure_reason(record: ItemRecord) -> str:

@@ -108,9 +108,10 @@
 
   function open(number) {
     const item = data.items[number];
-    const pods = item[PODS].map(([from, to, good], index) =>
+    const pods = item[PODS].map(([from, to, good, why, memory], index) =>
       `${index + 1}: ${from === null ? "not started" : to === null ? "running" : good ? "succeeded" : "failed"}` +
-      (from === null ? "" : ` after ${duration((to ?? data.now) - from)}; started ${clock(from)}`));
+      (from === null ? "" : ` after ${duration((to ?? data.now) - from)}`) + (why ? `: ${text(why)}` : "") +
+      (memory ? `, memory ${text(memory)}` : "") + (from === null ? "" : `; started ${clock(from)}`));
     const facts = [
       ["Job", item[JOB]], ...data.columns.map((name, place) => [name, item[OWN][place]]), ["State", data.states[item[STATE]]], ["Reason", text(item[REASON])], ["Message", text(item[MESSAGE])],
       ["Exit code", item[EXIT]], ["Created", clock(item[CREATED])], ["Started", clock(item[START])], ["Finished", clock(item[END])],

@@ -31,8 +31,10 @@ const timeline = (() => {
   const canvas = document.getElementById("gantt");
   const tip = document.getElementById("tip");
   const FEW = 60, ROW = 20, NAMES = 210, MOST = 1000, LOAD = 54, AXIS = 24, TALL = 420, GAP = 14, SEEN = 3;
-  const started = data.items.map((item, number) => number).filter((number) => data.items[number][START] !== null);
-  started.sort((a, b) => data.items[a][START] - data.items[b][START] || a - b);
+  // The first attempt may have been by an earlier Job, before the item's own start.
+  for (const item of data.items) item.first = item[PODS].reduce((least, [from]) => Math.min(least, from ?? Infinity), item[START] ?? Infinity);
+  const started = data.items.map((item, number) => number).filter((number) => data.items[number].first !== Infinity);
+  started.sort((a, b) => data.items[a].first - data.items[b].first || a - b);
   const last = Math.max(0.001, ...[data.now].filter(() => started.some((n) => data.items[n][END] === null)),
     started.reduce((most, n) => Math.max(most, data.items[n][END] ?? 0), 0));
   const end = (item) => item[END] ?? data.now;
@@ -45,7 +47,7 @@ const timeline = (() => {
       const item = data.items[number];
       if (mode === "rows") return row;
       let lane = 0;
-      while (lane < free.length && free[lane] > item[START]) lane++;
+      while (lane < free.length && free[lane] > item.first) lane++;
       free[lane] = end(item);
       return lane;
     });
@@ -111,7 +113,7 @@ const timeline = (() => {
         c.fillStyle = ink; c.textAlign = "right";
         c.fillText(shorten(c, item[LABEL], g.left - 12), g.left - 8, y + ROW / 2);
       }
-      if (end(item) < view[0] || item[START] > view[1]) return;
+      if (end(item) < view[0] || item.first > view[1]) return;
       bar(c, g, item, y, mode === "rows" ? [4, ROW - 8] : [0, Math.max(g.laneHeight - (g.laneHeight > 4 ? 1 : 0), 1)], fills, bad);
     });
     failures(c, g, bottom, bad);
@@ -136,14 +138,14 @@ const timeline = (() => {
   function bar(c, g, item, y, [inset, height], fills, bad) {
     c.fillStyle = fills[item[STATE]];
     c.globalAlpha = 0.3;
-    span(c, g, item[START], end(item), y + inset, height);
+    span(c, g, item.first, end(item), y + inset, height);
     c.globalAlpha = 1;
     item[PODS].forEach(([from, to, good], number) => {
       if (from === null) return;
       c.fillStyle = !good && to !== null && (number < item[PODS].length - 1 || item[STATE] !== COMPLETE) ? bad : fills[item[STATE]];
       span(c, g, from, to ?? data.now, y + inset, height);
     });
-    if (!item[PODS].some((pod) => pod[0] !== null)) span(c, g, item[START], end(item), y + inset, height);
+    if (!item[PODS].some((pod) => pod[0] !== null)) span(c, g, item.first, end(item), y + inset, height);
   }
 
   // What failed is drawn last and never narrower than can be seen, with a mark below the load.
@@ -151,8 +153,8 @@ const timeline = (() => {
     c.fillStyle = bad;
     started.forEach((number, index) => {
       const item = data.items[number];
-      if (item[STATE] !== FAILED || end(item) < view[0] || item[START] > view[1]) return;
-      const left = Math.max(Math.min(x(item[START], g), g.width - SEEN), g.left), y = g.top + places[index] * g.laneHeight;
+      if (item[STATE] !== FAILED || end(item) < view[0] || item.first > view[1]) return;
+      const left = Math.max(Math.min(x(item.first, g), g.width - SEEN), g.left), y = g.top + places[index] * g.laneHeight;
       const wide = Math.max(x(Math.min(end(item), view[1]), g) - left, SEEN);
       if (wide === SEEN) c.fillRect(left, mode === "rows" ? y + 4 : y, wide, mode === "rows" ? ROW - 8 : Math.max(g.laneHeight, SEEN));
       if (mode === "packed") c.fillRect(left, LOAD + 3, SEEN, GAP - 5);
@@ -200,8 +202,8 @@ const timeline = (() => {
     let best = null, distance = Infinity;
     started.forEach((number, index) => {
       const item = data.items[number], off = Math.abs(places[index] - lane);
-      if (off > slack || (mode === "packed" && (time < item[START] - near || time > end(item) + near))) return;
-      const far = off + Math.abs(time - (item[START] + end(item)) / 2) / last / 10;
+      if (off > slack || (mode === "packed" && (time < item.first - near || time > end(item) + near))) return;
+      const far = off + Math.abs(time - (item.first + end(item)) / 2) / last / 10;
       if (far < distance) { best = number; distance = far; }
     });
     return { px, py, item: py < g.top ? null : best };
@@ -215,7 +217,7 @@ const timeline = (() => {
     const one = data.items[item], name = document.createElement("b");
     name.textContent = one[LABEL];
     const why = one[REASON] ? `: ${text(one[REASON])}` : "";
-    tip.replaceChildren(name, `${data.states[one[STATE]]}${why}, ${lasted(took(one))}, from ${duration(one[START])} on`);
+    tip.replaceChildren(name, `${data.states[one[STATE]]}${why}, ${lasted(took(one))}, from ${duration(one.first)} on`);
     tip.style.left = `${Math.max(0, Math.min(px + 14, canvas.clientWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = `${Math.min(py + 14, canvas.clientHeight - tip.offsetHeight - 2)}px`;
   }

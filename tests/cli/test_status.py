@@ -259,3 +259,9 @@ def test_a_group_that_is_only_a_cronjob_yet_says_so(served: Server) -> None:
     answer = follow(served, "status", "--group", "dreams")
     assert answer.code == 2
     assert "hint: CronJob nightly has not created one yet" in answer.err
+
+
+def test_lines_of_attempts_are_a_table_for_people(tmp_path: Path) -> None:
+    for more, why in ((["-o", "csv"], "-o csv"), (["--watch"], "--watch")):
+        answer = run("status", "--group", "g", "--state", str(tmp_path), "--attempts", *more)
+        assert (answer.code, answer.err) == (2, f"error: --attempts cannot be used with {why}\n")

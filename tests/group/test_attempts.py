@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from expander.group.known.attempts import attempt_rows
+from expander.group.known.attempts import attempt_rows, with_earlier
 from expander.group.records import job_records
 from expander.group.saved_logs import attempt_path
 from expander.group.table import Row, as_text, record_row
@@ -96,3 +96,23 @@ def test_what_is_damaged_is_left_out(tmp_path: Path) -> None:
     save(tmp_path, 1, [])
     (attempt_path(tmp_path, "n", "a", 1) / "job.json").write_text('{"kind": "Jo')
     assert [row["attempt"] for row in rows_of(tmp_path, job(2), pod("a-1", 1, "1Gi"))] == [2]
+
+
+def test_a_record_with_its_earlier_attempts_has_all_their_pods(tmp_path: Path) -> None:
+    save(tmp_path, 1, [pod("a-2", 2, "1Gi", "OOMKilled"), pod("a-1", 1, "1Gi", "OOMKilled")])
+    save(tmp_path, 2, [])
+    (record,) = job_records(job(3), [pod("a-4", 4, "4Gi")])
+    found = with_earlier(record, tmp_path)
+    assert [attempt.name for attempt in found.attempts] == ["a-1", "a-2", "a-4"]
+    assert (record.attempt_count, found.attempt_count, found.earlier) == (3, 4, 1)
+
+
+def test_a_pod_that_ran_when_its_job_was_replaced_has_ended(tmp_path: Path) -> None:
+    killed = pod("a-1", 1, "1Gi", "OOMKilled")
+    container = killed["status"]["containerStatuses"][0]
+    container["lastState"], container["state"] = container["state"], {"running": {}}
+    killed["status"]["phase"] = "Running"
+    save(tmp_path, 1, [killed])
+    first, _ = rows_of(tmp_path, job(2), pod("a-2", 3, "2Gi"))
+    assert (first["state"], first["reason"], first["exitCode"]) == ("Failed", "OOMKilled", 137)
+    assert first["finished"] == "2026-01-01T00:00:02Z"

@@ -308,3 +308,15 @@ def test_times_are_said_in_utc() -> None:
     assert api_time(BEGIN).replace("T", " ").replace("Z", " UTC") in report_html(
         FakeReader([done], [pod(done)]), "g", now=BEGIN
     )
+
+
+def test_attempts_of_an_item_are_listed_with_their_ends_and_memory() -> None:
+    found = job("a", "Failed", item="a")
+    pods = [pod(found, 3, number=1, seconds=2), pod(found, 137, number=5, seconds=2)]
+    pods[1]["spec"]["containers"][0]["resources"]["limits"] = {"memory": "2Gi"}
+    pods[1]["status"]["containerStatuses"][0]["state"]["terminated"]["reason"] = "OOMKilled"
+    text = report_html(FakeReader([found], pods), "g", now=BEGIN + 60)
+    assert re.findall("<li>(.*?)</li>", text[text.index('<ol class="attempts">') :])[:2] == [
+        "exit code 3, 2 s, memory 1Gi",
+        "OOMKilled, 2 s, memory 2Gi",
+    ]

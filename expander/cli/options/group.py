@@ -19,7 +19,6 @@ from expander.version import __version__
 if TYPE_CHECKING:
     from expander.group.known.last_used import GroupUse
     from expander.group.open import AnySource, GroupSelector
-    from expander.group.source import Reader
 
 
 class NewFile(click.ParamType):  # type: ignore[type-arg]
@@ -41,11 +40,13 @@ report_option = click.option(
 )
 
 
-def save_report(source: Reader, path: Path, title: str) -> None:
+def save_report(source: AnySource, wanted: GroupSelector, path: Path, title: str) -> None:
     """Write the report of a group and print its path. Raises OutputError when it cannot be written."""
+    from expander.group.known.attempts import logs_folder
     from expander.group.report import write_report
 
-    size = write_report(source, path, title, version=__version__)
+    logs = logs_folder(source, wanted)
+    size = write_report(source, path, title, version=__version__, logs=logs)
     say(f"report: {path} ({size:,} bytes)")
 
 

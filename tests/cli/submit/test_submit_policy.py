@@ -120,6 +120,15 @@ def test_every_item_completes_with_no_more_attempts_than_it_needs(served: Server
         (2, "OOMKilled", "40Mi"),
         (3, "", "80Mi"),
     ]
+    table = run("status", *where, "--attempts", "--succeeded").out.splitlines()
+    assert [line.split()[2:4] for line in table if line.startswith("more-20 ")] == [
+        ["1", "Failed"],
+        ["2", "Failed"],
+        ["3", "Complete"],
+    ]
+    page = folder / "more.html"
+    run("report", *where, "--out", str(page))
+    assert "earlier attempt" not in page.read_text()
 
 
 def test_kills_at_any_moment_lose_and_double_no_attempt(folder: Path) -> None:
