@@ -40,6 +40,7 @@ KINDS = {
     ),
     "apps/v1": ("ControllerRevision", "Deployment", "ReplicaSet", "StatefulSet"),
     "coordination.k8s.io/v1": ("Lease",),
+    "rbac.authorization.k8s.io/v1": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
     "scheduling.k8s.io/v1": ("PriorityClass",),
     "storage.k8s.io/v1": ("StorageClass",),
 }

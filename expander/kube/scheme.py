@@ -29,6 +29,7 @@ _ADMISSION: Final = "expander.local.admission."
 _SCHEMAS: Final = "expander.local.apiserver.patch.merge_schema:"
 _CANONICAL: Final = "expander.local.apiserver.patch.merge_schema:canonical_"
 _QUOTA: Final = "expander.kube.quota:"
+_DEFAULT_ROLES: Final = "expander.local.controllers.default_roles:"
 
 
 _AGE: Final = PrinterColumn("Age", "metadata.creationTimestamp", "age", "Time since it was created.")
@@ -100,6 +101,42 @@ def _replicated(
         printer=f"{_PRINTERS}apps:{snake.upper()}",
         plain_quota=plain_quota,
         queued=queued,
+    )
+
+
+def _role(kind: str, more: str = "", *, namespaced: bool = True) -> Resource:
+    return Resource(
+        group="rbac.authorization.k8s.io",
+        kind=kind,
+        plural=guess_plural(kind),
+        namespaced=namespaced,
+        verbs=ALL_VERBS,
+        decoded=True,
+        rules=f"{_RULES}rbac:check_{'role' if namespaced else 'cluster_role'}",
+        initial="" if namespaced else _DEFAULT_ROLES + "initial_roles",
+        protobuf=f"1 metadata ObjectMeta, 2 rules *PolicyRule{more and ', '}{more}",
+        columns=(
+            PrinterColumn("Created At", "metadata.creationTimestamp", "date", "When it came into being."),
+        ),
+        created_first=True,
+    )
+
+
+def _binding(kind: str, *, namespaced: bool = True) -> Resource:
+    return Resource(
+        group="rbac.authorization.k8s.io",
+        kind=kind,
+        plural=guess_plural(kind),
+        namespaced=namespaced,
+        verbs=ALL_VERBS,
+        decoded=True,
+        defaults=_RULES + "rbac:fill_binding",
+        rules=f"{_RULES}rbac:check_{'role_binding' if namespaced else 'cluster_role_binding'}",
+        update_rules=_RULES + "rbac:check_binding_changes",
+        initial="" if namespaced else _DEFAULT_ROLES + "initial_bindings",
+        protobuf="1 metadata ObjectMeta, 2 subjects *Subject, 3 roleRef RoleRef",
+        printer=_PRINTERS + "rbac:BINDING",
+        created_first=True,
     )
 
 
@@ -418,10 +455,14 @@ _SCHEDULING: Final = (
         runs_here=True,
     ),
 )
+_RBAC: Final = (
+    _role("ClusterRole", "3 aggregationRule ?AggregationRule", namespaced=False),
+    _binding("ClusterRoleBinding", namespaced=False),
+    _role("Role"),
+    _binding("RoleBinding"),
+)
 _OTHERS: Final = (
     _cluster_wide("CustomResourceDefinition", "apiextensions.k8s.io", created_first=True),
-    _cluster_wide("ClusterRole", "rbac.authorization.k8s.io"),
-    _cluster_wide("ClusterRoleBinding", "rbac.authorization.k8s.io"),
     Resource(
         group="storage.k8s.io",
         kind="StorageClass",
@@ -519,7 +560,7 @@ _KUEUE: Final = (
     _workload("SparkApplication", "sparkoperator.k8s.io", "v1beta2"),
 )
 
-KINDS: Final = (*_CORE, *_APPS, *_BATCH, *_COORDINATION, *_SCHEDULING, *_OTHERS, *_VOLCANO, *_KUEUE)
+KINDS: Final = (*_CORE, *_APPS, *_BATCH, *_COORDINATION, *_RBAC, *_SCHEDULING, *_OTHERS, *_VOLCANO, *_KUEUE)
 RESOURCES: Final = tuple(each for each in KINDS if each.verbs)
 """What the local API serves, in the order of discovery."""
 

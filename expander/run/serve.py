@@ -45,6 +45,7 @@ def run_server(
     host: str = "127.0.0.1",
     names: Sequence[str] = (),
     use_context: bool = False,
+    rbac: bool = False,
     **executor: Any,
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``ready`` gets the server, once it answers, and which runtime it has.
@@ -74,6 +75,7 @@ def run_server(
             use_context=use_context,
             faults=parsed,
             most=most,
+            rbac=rbac,
         )
 
         def announce(url: str, merged: Merged) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -12,14 +13,16 @@ from aiohttp import web
 from expander.base.errors import AdmissionError, OutputError
 from expander.local.apiserver import codecs, delete, pod_logs, read, routing, scale, watch, write
 from expander.local.apiserver import status as statuses
-from expander.local.apiserver.access import reviews, tokens
-from expander.local.apiserver.access.authentication import OWNER, Authenticator, AuthResult
+from expander.local.apiserver.access import attributes, reviews, tokens
+from expander.local.apiserver.access.authentication import OWNER, Authenticator, AuthResult, User
+from expander.local.apiserver.access.rbac import Authorizer
 from expander.local.apiserver.fault_injection import RETRY_AFTER, TOO_MANY, Faults
 from expander.local.apiserver.non_resource import non_resource_response
 from expander.local.apiserver.patch.errors import PatchError
 from expander.local.apiserver.patch.managed_fields import manager_name
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
+from expander.local.store.database import Object
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +43,10 @@ MAX_LONG_WARNING_CHARS: Final = 256
 
 
 class App:
-    """Answers requests. ``issuer`` is of service accounts' tokens, ``most`` is how many short requests are
-    answered at a time (None: no limit); watches and logs that are followed are not counted, as in a real
-    server.
+    """Answers requests, each as ``authorizer`` allows it.
+
+    ``issuer`` is of service accounts' tokens, ``most`` is how many short requests are answered at a time
+    (None: no limit); watches and logs that are followed are not counted, as in a real server.
     """
 
     def __init__(
@@ -50,12 +54,14 @@ class App:
         backend: Backend,
         authenticator: Authenticator,
         *,
-        issuer: tokens.ServiceAccountTokens | None = None,
+        authorizer: Authorizer,
+        issuer: tokens.ServiceAccountTokens,
         faults: Faults | None = None,
         most: int | None = None,
     ) -> None:
         self._backend = backend
         self._authenticator = authenticator
+        self._authorizer = authorizer
         self._issuer = issuer
         self._faults = faults or Faults()
         self._most = most
@@ -66,8 +72,7 @@ class App:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """The response to one request; never raises but when the connection is cut."""
         try:
-            self._admit(request)
-            return await self._limited(request)
+            return await self._limited(request, self._user(request))
         except StatusError as refusal:
             return codecs.object_response(refusal.status, code=refusal.code, headers=refusal.headers)
         except (AdmissionError, PatchError) as refusal:
@@ -85,7 +90,8 @@ class App:
             log.exception("%s %s failed", request.method, request.rel_url.raw_path)
             return codecs.object_response(statuses.internal(str(error)), code=500)
 
-    def _admit(self, request: web.BaseRequest) -> None:
+    def _user(self, request: web.BaseRequest) -> User | None:
+        """Who asks; None for what anybody may ask. StatusError for somebody who is not known."""
         transport = request.transport
         result = self._authenticator.judge(request.rel_url.raw_path, request.headers, transport)
         if result is AuthResult.WELCOME and transport is not None:
@@ -95,8 +101,12 @@ class App:
         if result is AuthResult.FOREIGN:
             words = "the request is meant for another server, or comes from a page of another one"
             raise StatusError(statuses.failure(403, "Forbidden", words))
+        if result is AuthResult.OPEN:
+            return None
+        user = self._authenticator.user(request.headers.get("Authorization")) or OWNER
+        return attributes.impersonated(user, request.headers, self._authorizer)
 
-    async def _limited(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _limited(self, request: web.BaseRequest, user: User | None) -> web.StreamResponse:
         fault = self._faults.draw()
         if fault.wait:
             await asyncio.sleep(fault.wait)
@@ -113,35 +123,41 @@ class App:
                 statuses.failure(fault.code, "InternalError", words), code=fault.code
             )
         if long:
-            return await self._route(request)
+            return await self._route(request, user)
         self._running += 1
         try:
-            answer = await self._route(request)
+            answer = await self._route(request, user)
         finally:
             self._running -= 1
         return _cut(request) if fault.lost else answer
 
-    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _route(self, request: web.BaseRequest, user: User | None) -> web.StreamResponse:
         steps = routing.steps(request.message.path.partition("?")[0])
         if steps is None:
             return codecs.text_response(statuses.PAGE_NOT_FOUND_TEXT, 404)
-        if reviews.is_review(steps) and request.method == "POST":
+        if user is not None and reviews.is_review(steps) and request.method == "POST":
+            self._authorizer.check(user, attributes.of_review(steps))
             data = await codecs.read_body(request)
             asked = codecs.decode_body(data, codecs.media_type(request)).data
-            user = self._authenticator.user(request.headers.get("Authorization")) or OWNER
-            answer = reviews.review(steps, asked, user, self._authenticator)
+            answer = reviews.review(steps, asked, user, self._authenticator, self._authorizer)
             return codecs.object_response(answer, code=201)
         target = routing.target(steps)
         if target is None:
+            if user is not None:
+                self._authorizer.check(user, attributes.of_path(request))
             return non_resource_response(request, steps)
-        return await self._verb(request, target)
+        return await self._verb(request, target, user or OWNER)
 
-    async def _verb(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+    async def _verb(self, request: web.BaseRequest, target: Target, user: User) -> web.StreamResponse:
         verbs = SUBRESOURCE_VERBS if target.part else OBJECT_VERBS if target.name else COLLECTION_VERBS
         verb = verbs.get(request.method)
         if verb is None or verb not in target.verbs:
             raise StatusError(statuses.method_not_allowed())
         backend, query = self._backend, request.query
+        watched = verb == "list" and query.get("watch", "").lower() in ("true", "1")
+        self._authorizer.check(user, attributes.of_target(target, "watch" if watched else verb, query))
+        if target.part in CONNECT:
+            self._authorizer.check(user, attributes.of_target(target, "create", query))
         if target.part == "log":
             return await pod_logs.serve(backend, request, target)
         if target.part in CONNECT:
@@ -149,7 +165,7 @@ class App:
 
             return await pod_streams.serve(backend, request, target)
         form = codecs.negotiate(codecs.accepted_formats(request.headers.get("Accept", "")))
-        if verb == "list" and query.get("watch", "").lower() in ("true", "1"):
+        if watched:
             return await watch.serve(backend, request, target, form)
         if verb == "list":
             return codecs.object_response(read.list_response(backend, target, query, form), form=form)
@@ -160,21 +176,28 @@ class App:
         data = await codecs.read_body(request)
         media = codecs.media_type(request)
         manager = manager_name(query.get("fieldManager", ""), request.headers.get("User-Agent", ""))
-        return self._write(verb, target, data, media, query, form, manager)
+        vet = partial(self._vet, user, target)
+        writer = write.WriteRequest(backend, target, query, manager, vet)
+        return self._write(verb, writer, data, media, form)
+
+    def _vet(self, user: User, target: Target, obj: Object, new: bool) -> None:
+        """Raises StatusError for what somebody may not store: a role that gives away more than they have, and
+        what a patch creates, if they may not create it.
+        """
+        if new:
+            self._authorizer.check(user, attributes.of_target(target, "create", {}))
+        self._authorizer.check_escalation(user, obj)
 
     def _write(
         self,
         verb: str,
-        target: Target,
+        writer: write.WriteRequest,
         data: bytes,
         media: str,
-        query: Mapping[str, str],
         form: codecs.ResponseFormat,
-        manager: str,
     ) -> web.StreamResponse:
-        backend = self._backend
+        backend, target, query = writer.backend, writer.target, writer.query
         warnings: list[str] = []
-        writer = write.WriteRequest(backend, target, query, manager)
         if target.part == "scale":
             patch = (data, media) if verb == "patch" else None
             body = codecs.decode_body(data, media) if verb != "patch" else None
@@ -183,7 +206,7 @@ class App:
             obj, warnings = writer.patch(data, media)
         else:
             body = codecs.decode_body(data, media) if data else codecs.RequestBody(None)
-            if target.part == "token" and self._issuer is not None:
+            if target.part == "token":
                 answer = tokens.create_token(backend, self._issuer, target, body.data)
                 return codecs.object_response(answer, code=201, form=form)
             if target.part == "eviction":

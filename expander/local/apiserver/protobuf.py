@@ -197,6 +197,10 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "7 containerID s",
         "EventSource": "1 component s, 2 host s",
         "EventSeries": "1 count I, 2 lastObservedTime u",
+        "PolicyRule": "1 verbs *s, 2 apiGroups *s, 3 resources *s, 4 resourceNames *s, 5 nonResourceURLs *s",
+        "AggregationRule": "1 clusterRoleSelectors *LabelSelector",
+        "Subject": "1 kind s, 2 apiGroup s, 3 name s, 4 namespace s",
+        "RoleRef": "1 apiGroup s, 2 kind s, 3 name s",
         "LeaseSpec": "1 holderIdentity s, 2 leaseDurationSeconds i, 3 acquireTime u, 4 renewTime u, "
         "5 leaseTransitions i, 6 strategy s, 7 preferredHolder s",
         "LimitRangeSpec": "1 limits *LimitRangeItem",

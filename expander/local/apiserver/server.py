@@ -26,7 +26,8 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, UsageError
 from expander.base.regex import regex
 from expander.local.apiserver import codecs
-from expander.local.apiserver.access.authentication import Authenticator
+from expander.local.apiserver.access.authentication import OWNER, Authenticator
+from expander.local.apiserver.access.rbac import Authorizer
 from expander.local.apiserver.access.tokens import ServiceAccountTokens
 from expander.local.apiserver.app import App
 from expander.local.apiserver.certificates import server_certificate, ssl_context
@@ -53,7 +54,8 @@ class ServerOptions:
 
     ``port`` 0 takes the ``preferred`` one if that is free, else any. ``names`` are further names under which
     clients reach it. ``use_context`` makes its context the current one of a kubeconfig that has another.
-    ``most`` is the number of requests answered at a time, None for no limit.
+    ``most`` is the number of requests answered at a time, None for no limit; ``rbac``: service accounts may
+    do what roles allow, and no more.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class ServerOptions:
     use_context: bool = False
     faults: Faults = field(default_factory=Faults)
     most: int | None = None
+    rbac: bool = False
 
 
 async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, Merged], None]) -> None:
@@ -87,7 +90,10 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
     issuer = ServiceAccountTokens(token.encode(), storage.find, backend.clock)
     known = issuer.authenticate
     authenticator = Authenticator(token, hosts, trust_user=certificate is None, scheme=scheme, known=known)
-    app = App(backend, authenticator, issuer=issuer, faults=options.faults, most=options.most)
+    authorizer = Authorizer(storage, OWNER, enforced=options.rbac)
+    app = App(
+        backend, authenticator, authorizer=authorizer, issuer=issuer, faults=options.faults, most=options.most
+    )
     _quiet_logs()
     handlers = web.Server(
         app,

@@ -7,7 +7,7 @@ is there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
@@ -134,6 +134,7 @@ def with_ephemeral_containers(old: Object, spec: Mapping[str, Any]) -> Object:
 class WriteRequest:
     """One request that writes: what it is about, its query, and who it is by.
 
+    ``vet`` raises StatusError for an object that they may not store; it hears whether the object is new.
     ``code`` is the HTTP status of the response: 201 when an object was created.
     """
 
@@ -141,6 +142,7 @@ class WriteRequest:
     target: Target
     query: Mapping[str, str]
     manager: str
+    vet: Callable[[Object, bool], None]
     code: int = 200
 
     def create(self, body: RequestBody) -> tuple[Object, list[str]]:
@@ -217,6 +219,7 @@ class WriteRequest:
             found = check_rules(made, RELEASE)
         if found:
             raise StatusError(status.invalid(resource, name, found))
+        self.vet(made, True)
         made = storage.admit(made)
         if storage.object(resource, self.target.namespace, name) is not None:
             taken = (
@@ -253,6 +256,7 @@ class WriteRequest:
         if not owned:
             made = update_managers(old, made, self.manager, self.backend.clock(), self.target.part)
         made = settled(old, made)
+        self.vet(made, False)
         if made == old or is_dry_run(self.query):
             return made
         storage = self.backend.storage

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from expander.kube.scheme import RESOURCES, load
 from expander.kube.time import api_time
 from expander.local.admission.chain import admit
+from expander.local.controllers.cluster_roles import ClusterRoleAggregation
 from expander.local.controllers.namespace import NamespaceController
 from expander.local.controllers.node import is_unschedulable, node_lease, node_object, node_status, with_taint
 from expander.local.controllers.pods import ENDED
@@ -97,6 +98,10 @@ class ClusterScope(SingleBatch):
         return WorkloadControllers(self._cluster)
 
     @cached_property
+    def _roles(self) -> ClusterRoleAggregation:
+        return ClusterRoleAggregation(self._store)
+
+    @cached_property
     def _volumes(self) -> VolumeController:
         return VolumeController(self._cluster)
 
@@ -124,6 +129,7 @@ class ClusterScope(SingleBatch):
             self._quotas.arrived(quota)
         self._workloads.restore()
         self._volumes.restore()
+        self._roles.sync()
 
     def publish_authority(self, certificate: str, now: float) -> None:
         self._namespaces.publish_authority(certificate, now)
@@ -143,6 +149,8 @@ class ClusterScope(SingleBatch):
         elif obj["metadata"].get("namespace"):
             self._quotas.arrived(obj)
             self._workloads.changed(obj)
+        elif obj["kind"] == "ClusterRole":
+            self._roles.sync()
         self._volumes.changed(obj)
 
     def replaced(self, obj: Object, now: float) -> None:
@@ -150,6 +158,8 @@ class ClusterScope(SingleBatch):
             self._quotas.recount(obj["metadata"]["namespace"])
         self._workloads.changed(obj)
         self._volumes.changed(obj)
+        if obj["kind"] == "ClusterRole":
+            self._roles.sync()
         if obj["kind"] == "Node" and obj["metadata"]["name"] == self._node:
             tainted = with_taint(obj, now)
             if tainted is not obj and tainted["spec"] != obj["spec"]:
@@ -170,6 +180,8 @@ class ClusterScope(SingleBatch):
     def gone(self, obj: Object) -> None:
         self._quotas.gone(obj)
         self._namespaces.gone(obj)
+        if obj["kind"] == "ClusterRole":
+            self._roles.sync()
         self._workloads.gone(obj)
         self._volumes.gone(obj)
 

@@ -43,7 +43,14 @@ def run(
         yield call
 
 
-SERVED = ["apps", "batch", "coordination.k8s.io", "scheduling.k8s.io", "storage.k8s.io"]
+SERVED = [
+    "apps",
+    "batch",
+    "coordination.k8s.io",
+    "rbac.authorization.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+]
 """The groups that are served, beside the core group."""
 
 

@@ -1,6 +1,6 @@
 """Who asks, whose a token is, and what somebody may do: answers that are not stored.
 
-The groups authentication.k8s.io and authorization.k8s.io. Whoever is known may do everything.
+The groups authentication.k8s.io and authorization.k8s.io.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from expander.local.apiserver import status
 from expander.local.apiserver.access.authentication import ISSUER, Authenticator, User
+from expander.local.apiserver.access.rbac import Attributes, Authorizer
 from expander.local.apiserver.status import StatusError
 from expander.local.store.database import Object
 
@@ -42,7 +43,9 @@ def _kind_of(steps: list[str]) -> str | None:
     return kind if group == own else None
 
 
-def review(steps: list[str], asked: Any, user: User, authenticator: Authenticator) -> Object:
+def review(
+    steps: list[str], asked: Any, user: User, authenticator: Authenticator, authorizer: Authorizer
+) -> Object:
     """The answer to a review by ``user``. StatusError for what is none."""
     kind = _kind_of(steps)
     body: dict[str, Any] = asked if isinstance(asked, dict) else {}
@@ -57,17 +60,42 @@ def review(steps: list[str], asked: Any, user: User, authenticator: Authenticato
     if kind == "SelfSubjectRulesReview":
         if not spec.get("namespace"):
             raise StatusError(status.bad_request("no namespace on request"))
-        every = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
-        rules = {"resourceRules": [every], "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}]}
+        rules = _rules(user, str(spec["namespace"]), authorizer)
         return {**answer, "spec": {}, "status": {**rules, "incomplete": False}}
-    attributes = [field for field in ("resourceAttributes", "nonResourceAttributes") if spec.get(field)]
-    if len(attributes) != 1:
+    given = [field for field in ("resourceAttributes", "nonResourceAttributes") if spec.get(field)]
+    if len(given) != 1 or not isinstance(spec[given[0]], dict):
         words = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
         message = (
             f'{kind}.{_AUTHORIZATION} "" is invalid: spec.resourceAttributes: Invalid value: null: {words}'
         )
         raise StatusError(status.failure(422, "Invalid", message))
-    return {**answer, "spec": spec, "status": {"allowed": True}}
+    if kind != "SelfSubjectAccessReview":
+        groups = tuple(map(str, spec.get("groups") or ()))
+        user = User(str(spec.get("user") or ""), str(spec.get("uid") or ""), groups)
+    reason = authorizer.reason(user, _attributes(spec))
+    result = {"allowed": reason is not None} | ({"reason": reason} if reason else {})
+    return {**answer, "spec": spec, "status": result}
+
+
+def _attributes(spec: Object) -> Attributes:
+    """What an access review asks about."""
+    if found := spec.get("nonResourceAttributes"):
+        return Attributes(str(found.get("verb") or ""), path=str(found.get("path") or ""))
+    fields = ("verb", "group", "resource", "subresource", "namespace", "name")
+    return Attributes(*(str(spec["resourceAttributes"].get(each) or "") for each in fields))
+
+
+def _rules(user: User, namespace: str, authorizer: Authorizer) -> Object:
+    """All that somebody may do in a namespace."""
+    if authorizer.is_free(user):
+        every = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+        urls = {"verbs": ["*"], "nonResourceURLs": ["*"]}
+        return {"resourceRules": [every], "nonResourceRules": [urls]}
+    rules = [each.rule for each in authorizer.granted(user, namespace)]
+    return {
+        "resourceRules": [dict(each) for each in rules if each.get("resources")],
+        "nonResourceRules": [dict(each) for each in rules if each.get("nonResourceURLs")],
+    }
 
 
 def _token_review(spec: Object, authenticator: Authenticator) -> Object:
