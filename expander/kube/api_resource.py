@@ -146,3 +146,16 @@ class Resource:
 def api_path(api_version: str) -> str:
     """The path of a group and version: ``/apis/batch/v1``, ``/api/v1``."""
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def guess_plural(kind: str) -> str:
+    """The plural of a kind that is not in the table, as UnsafeGuessKindToResource of apimachinery has it."""
+    name = kind.lower()
+    if name.endswith("s"):
+        return f"{name}es"
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+
+
+def snake_case(kind: str) -> str:
+    """``ReplicaSet`` as functions have it: ``replica_set``."""
+    return "".join(f"_{each.lower()}" if each.isupper() else each for each in kind).strip("_")

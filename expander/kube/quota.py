@@ -20,9 +20,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from expander.base.errors import AdmissionError
+from expander.kube.api_resource import guess_plural
 from expander.kube.objects import MutableObject as Object
 from expander.kube.resources import ONE, ZERO, Amounts, listed, of_pod, plus, read
-from expander.kube.scheme import guess_plural, load, of_object
+from expander.kube.scheme import load, of_object
 
 
 def full_resource(obj: Object) -> str:

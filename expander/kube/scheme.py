@@ -13,7 +13,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Final
 
-from expander.kube.api_resource import PrinterColumn, Resource, Subresource
+from expander.kube.api_resource import PrinterColumn, Resource, Subresource, guess_plural, snake_case
+from expander.kube.companions import COMPANIONS
+from expander.kube.custom_kinds import CUSTOM
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 STATUS_VERBS: Final = ("get", "patch", "update")
@@ -42,36 +44,6 @@ def _status(kind: str) -> Subresource:
 _SCALE: Final = Subresource("scale", "Scale", STATUS_VERBS, "autoscaling", "v1")
 
 
-def _queue(kind: str, plural: str, *, namespaced: bool = False, rules: str) -> Resource:
-    return Resource(
-        group="kueue.x-k8s.io",
-        version="v1beta2",
-        older=("v1beta1",),
-        kind=kind,
-        plural=plural,
-        namespaced=namespaced,
-        rules=_RULES + rules,
-    )
-
-
-def _workload(kind: str, group: str, version: str, *place: str) -> Resource:
-    """A workload of another project that Kueue takes; ``place`` is where it can be suspended."""
-    return Resource(
-        group=group, version=version, kind=kind, plural=guess_plural(kind), suspend=place, queued=True
-    )
-
-
-def _cluster_wide(kind: str, group: str = "", *, created_first: bool = False) -> Resource:
-    """A kind of Kubernetes of which only the scope matters here."""
-    return Resource(
-        group=group,
-        kind=kind,
-        plural=guess_plural(kind),
-        namespaced=False,
-        created_first=created_first,
-    )
-
-
 def _replicated(
     kind: str,
     short_name: str,
@@ -83,7 +55,7 @@ def _replicated(
     queued: bool = False,
 ) -> Resource:
     """A workload that keeps a number of pods running; ``spec`` is the rest of its protobuf message."""
-    snake = "".join(f"_{each.lower()}" if each.isupper() else each for each in kind).strip("_")
+    snake = snake_case(kind)
     return Resource(
         group=group,
         kind=kind,
@@ -140,14 +112,6 @@ def _binding(kind: str, *, namespaced: bool = True) -> Resource:
     )
 
 
-def guess_plural(kind: str) -> str:
-    """The plural of a kind that is not in the table, as UnsafeGuessKindToResource of apimachinery has it."""
-    name = kind.lower()
-    if name.endswith("s"):
-        return f"{name}es"
-    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
-
-
 _CORE: Final = (
     Resource(
         kind="ConfigMap",
@@ -185,7 +149,7 @@ _CORE: Final = (
         decoded=True,
         defaults=_DEFAULTS + "core:limit_range",
         protobuf="1 metadata ObjectMeta, 2 spec LimitRangeSpec",
-        rules=_RULES + "metadata:check_named",
+        rules=_RULES + "limit_range:check_limit_range",
         columns=(
             PrinterColumn(
                 "Created At", "metadata.creationTimestamp", "date", "When the object came into being."
@@ -262,7 +226,7 @@ _CORE: Final = (
         verbs=ALL_VERBS,
         subresources=(_status("ResourceQuota"),),
         decoded=True,
-        rules=_RULES + "core:check_resource_quota",
+        rules=_RULES + "quota:check_resource_quota",
         update_rules=_UPDATES + "check_quota_changes",
         protobuf="1 metadata ObjectMeta, 2 spec QuotaSpec, 3 status QuotaStatus",
         printer=_PRINTERS + "core:RESOURCE_QUOTA",
@@ -332,7 +296,7 @@ _CORE: Final = (
         printer=_PRINTERS + "volumes:CLAIM",
         defaults=_DEFAULTS + "core:claim",
         protobuf="1 metadata ObjectMeta, 2 spec ClaimSpec, 3 status ClaimStatus",
-        rules=_RULES + "metadata:check_named",
+        rules=_RULES + "claim:check_claim",
         admit=(_ADMISSION + "chain:with_default_class", _ADMISSION + "chain:admit_claim"),
         quota=_QUOTA + "count_claim",
         plain_quota=True,
@@ -461,8 +425,7 @@ _RBAC: Final = (
     _role("Role"),
     _binding("RoleBinding"),
 )
-_OTHERS: Final = (
-    _cluster_wide("CustomResourceDefinition", "apiextensions.k8s.io", created_first=True),
+_STORAGE: Final = (
     Resource(
         group="storage.k8s.io",
         kind="StorageClass",
@@ -476,9 +439,6 @@ _OTHERS: Final = (
         initial="expander.local.controllers.volumes:initial_classes",
         printer=_PRINTERS + "volumes:CLASS",
     ),
-    _cluster_wide("CSIDriver", "storage.k8s.io"),
-    _cluster_wide("IngressClass", "networking.k8s.io"),
-    _cluster_wide("RuntimeClass", "node.k8s.io"),
 )
 _APPS: Final = (
     Resource(
@@ -487,7 +447,7 @@ _APPS: Final = (
         plural="controllerrevisions",
         verbs=ALL_VERBS,
         decoded=True,
-        rules=_RULES + "metadata:check_named",
+        rules=_RULES + "workloads:check_revision",
         columns=(PrinterColumn("Revision", "revision", "integer"), _AGE),
     ),
     _replicated("Deployment", "deploy", spec="DeploymentSpec, 3 status DeploymentStatus", queued=True),
@@ -500,67 +460,17 @@ _APPS: Final = (
         queued=True,
     ),
 )
-_VOLCANO: Final = (
-    Resource(
-        group="batch.volcano.sh",
-        version="v1alpha1",
-        kind="Job",
-        plural="jobs",
-        decoded=True,
-        defaults=_DEFAULTS + "custom:volcano_job",
-        rules=_RULES + "volcano_job:check_volcano_job",
-        name_rule=_NAMES + "volcano_job_name",
-        runs_here=True,
-    ),
-    Resource(
-        group="scheduling.volcano.sh",
-        version="v1beta1",
-        kind="Queue",
-        plural="queues",
-        namespaced=False,
-        rules=_RULES + "metadata:check_cluster_wide",
-    ),
-    Resource(
-        group="scheduling.volcano.sh",
-        version="v1beta1",
-        kind="PodGroup",
-        plural="podgroups",
-        rules=_RULES + "metadata:check_named",
-    ),
+KINDS: Final = (
+    *_CORE,
+    *_APPS,
+    *_BATCH,
+    *_COORDINATION,
+    *_RBAC,
+    *_SCHEDULING,
+    *_STORAGE,
+    *COMPANIONS,
+    *CUSTOM,
 )
-_KUEUE: Final = (
-    _queue("LocalQueue", "localqueues", namespaced=True, rules="kueue:check_local_queue"),
-    _queue("ClusterQueue", "clusterqueues", rules="kueue:check_cluster_queue"),
-    _queue("ResourceFlavor", "resourceflavors", rules="kueue:check_flavor"),
-    _queue("WorkloadPriorityClass", "workloadpriorityclasses", rules="metadata:check_cluster_wide"),
-    _queue("AdmissionCheck", "admissionchecks", rules="metadata:check_cluster_wide"),
-    Resource(
-        group="jobset.x-k8s.io",
-        version="v1alpha2",
-        kind="JobSet",
-        plural="jobsets",
-        decoded=True,
-        defaults=_DEFAULTS + "custom:jobset",
-        rules=_RULES + "jobset:check_jobset",
-        name_rule=_NAMES + "jobset_name",
-        suspend=("spec",),
-        queued=True,
-    ),
-    _workload("TrainJob", "trainer.kubeflow.org", "v1alpha1", "spec"),
-    _workload("RayJob", "ray.io", "v1", "spec"),
-    _workload("RayCluster", "ray.io", "v1", "spec"),
-    _workload("MPIJob", "kubeflow.org", "v2beta1", "spec", "runPolicy"),
-    _workload("PyTorchJob", "kubeflow.org", "v1", "spec", "runPolicy"),
-    _workload("TFJob", "kubeflow.org", "v1", "spec", "runPolicy"),
-    _workload("XGBoostJob", "kubeflow.org", "v1", "spec", "runPolicy"),
-    _workload("PaddleJob", "kubeflow.org", "v1", "spec", "runPolicy"),
-    _workload("JAXJob", "kubeflow.org", "v1", "spec", "runPolicy"),
-    _workload("AppWrapper", "workload.codeflare.dev", "v1beta2"),
-    _workload("LeaderWorkerSet", "leaderworkerset.x-k8s.io", "v1"),
-    _workload("SparkApplication", "sparkoperator.k8s.io", "v1beta2"),
-)
-
-KINDS: Final = (*_CORE, *_APPS, *_BATCH, *_COORDINATION, *_RBAC, *_SCHEDULING, *_OTHERS, *_VOLCANO, *_KUEUE)
 RESOURCES: Final = tuple(each for each in KINDS if each.verbs)
 """What the local API serves, in the order of discovery."""
 

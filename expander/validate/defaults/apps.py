@@ -52,6 +52,20 @@ def deployment(obj: dict[str, Any]) -> None:
     pod_spec(_pods(spec))
 
 
+def daemon_set(obj: dict[str, Any]) -> None:
+    """Fill in a DaemonSet."""
+    spec = obj["spec"]
+    strategy = spec.setdefault("updateStrategy", {})
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy.setdefault("rollingUpdate", {})
+        rolling.setdefault("maxUnavailable", 1)
+        rolling.setdefault("maxSurge", 0)
+    spec.setdefault("revisionHistoryLimit", HISTORY)
+    pod_spec(spec["template"]["spec"])
+
+
 def stateful_set(obj: dict[str, Any]) -> None:
     """Fill in a StatefulSet."""
     spec = obj["spec"]

@@ -1,7 +1,7 @@
 """Paths and findings in the words of the API server.
 
 The wording, and the way a value is written in it, is that of ``util/validation/field`` of apimachinery,
-so that a finding reads like the server's cause. Formats of names and addresses are in `formats`.
+so that a finding reads like the server's cause. `formats` knows names, `addresses` addresses.
 """
 
 from __future__ import annotations

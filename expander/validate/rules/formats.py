@@ -1,4 +1,4 @@
-"""Formats of names, keys and addresses: each function returns what is wrong with a text.
+"""Formats of names and keys: each function returns what is wrong with a text.
 
 The rules and words are those of apimachinery's ``util/validation``. An empty answer means the text is
 well formed. Lengths are in bytes of UTF-8, as the server counts them.
@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from expander.base.regex import regex
-from expander.kube.versions import Release
 
 
 class Pattern(NamedTuple):
@@ -106,7 +105,6 @@ Rule = Callable[[str], Details]
 _FINE: Final[Details] = ()
 
 _EMPTY_PREFIX: Final[Details] = ("prefix part must be non-empty",)
-_BAD_IP: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 _is_label = DNS_LABEL.expression.fullmatch
 _is_subdomain = DNS_SUBDOMAIN.expression.fullmatch
@@ -115,9 +113,6 @@ _is_label_value = LABEL_VALUE.expression.fullmatch
 _is_env_name = ENV_NAME.expression.fullmatch
 _is_port_alphabet = regex("[-a-z0-9]+").fullmatch
 _has_letter = regex("[a-z]").search
-_hex_group = regex("[0-9A-Fa-f]{1,4}").fullmatch
-_decimal = regex("[0-9]+").fullmatch
-_has_leading_zero = regex(r"(?:^|[:.])0[0-9]+\.|\.0[0-9]+$").search
 
 
 def byte_length(text: str) -> int:
@@ -145,6 +140,13 @@ def dns_subdomain(text: str) -> Details:
     if len(text) <= 253 and _is_subdomain(text):
         return _FINE
     return _misfit(text, 253, DNS_SUBDOMAIN)
+
+
+def path_segment(text: str) -> Details:
+    """A name that only has to fit into a path of the API: those of roles and their bindings."""
+    if text in (".", ".."):
+        return (f"may not be '{text}'",)
+    return [f"may not contain '{sign}'" for sign in "/%" if sign in text]
 
 
 def dns_subdomain_prefix(text: str) -> Details:
@@ -219,58 +221,6 @@ def port_name(text: str) -> Details:
 def port_number(number: int) -> Details:
     """A TCP or UDP port."""
     return _FINE if 1 <= number <= 65535 else ("must be between 1 and 65535, inclusive",)
-
-
-def ip_rule(release: Release) -> Rule:
-    """The format of addresses in fields that are older than its strict form."""
-    return strict_ip_address if release.has("StrictIPCIDRValidation") else ip_address
-
-
-def ip_address(text: str) -> Details:
-    """An IPv4 or IPv6 address; leading zeros in IPv4 are let through."""
-    return _FINE if _is_ipv4(text) or _is_ipv6(text) else (_BAD_IP,)
-
-
-def strict_ip_address(text: str) -> Details:
-    """An address that all software reads alike: no octal numbers, no IPv4 within IPv6."""
-    if wrong := ip_address(text):
-        return wrong
-    if _has_leading_zero(text):
-        return ("must not have leading 0s",)
-    return ("must not be an IPv4-mapped IPv6 address",) if _is_mapped(text) else _FINE
-
-
-def _is_mapped(text: str) -> bool:
-    from ipaddress import IPv6Address
-
-    return ":" in text and IPv6Address(text).ipv4_mapped is not None
-
-
-def _is_ipv4(text: str) -> bool:
-    parts = text.split(".")
-    return len(parts) == 4 and all(_decimal(part) and int(part[-20:]) <= 255 for part in parts)
-
-
-def _is_ipv6(text: str) -> bool:
-    head, double, tail = text.partition("::")
-    if not double:
-        return _group_count(head, last=True) == 8
-    if "::" in tail:
-        return False
-    left = _group_count(head, last=False) if head else 0
-    right = _group_count(tail, last=True) if tail else 0
-    return left is not None and right is not None and left + right <= 7
-
-
-def _group_count(text: str, *, last: bool) -> int | None:
-    """How many 16-bit groups ``text`` holds; None when it is malformed. IPv4 may end the ``last`` part."""
-    groups = text.split(":")
-    count = len(groups)
-    if last and "." in groups[-1]:
-        if not _is_ipv4(groups.pop()):
-            return None
-        count += 1
-    return count if all(_hex_group(group) for group in groups) else None
 
 
 def _misfit(text: str, limit: int, pattern: Pattern, unit: str = "characters") -> Details:

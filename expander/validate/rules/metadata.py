@@ -147,11 +147,8 @@ def check_metadata(
         found += invalid_each("metadata.name", name, name_rule(name))
     else:
         found.append(required("metadata.name", "name or generateName is required"))
-    if namespace := get("namespace"):
-        if namespaced:
-            found += invalid_each("metadata.namespace", namespace, formats.dns_label(namespace))
-        else:
-            found.append(forbidden("metadata.namespace", "not allowed on this type"))
+    if namespaced and (namespace := get("namespace")):
+        found += invalid_each("metadata.namespace", namespace, formats.dns_label(namespace))
     if keeps_generation:
         found += not_negative(get("generation"), "metadata.generation")
     found += check_shared(metadata)
@@ -217,11 +214,13 @@ def _check_finalizers(finalizers: Sequence[str | None]) -> Findings:
 
 
 def _check_finalizers_known(finalizers: Sequence[str | None]) -> Findings:
-    for index, finalizer in enumerate(finalizers):
-        name = finalizer or ""
-        if "/" not in name and name not in _STANDARD_FINALIZERS:
-            detail = "name is neither a standard finalizer name nor is it fully qualified"
-            yield invalid(f"metadata.finalizers[{index}]", name, detail)
+    for at, finalizer in texts(finalizers, "metadata.finalizers"):
+        yield from _check_finalizer_known(finalizer, at)
+
+
+def _check_finalizer_known(name: str, where: str) -> Findings:
+    if "/" not in name and name not in _STANDARD_FINALIZERS:
+        yield invalid(where, name, "name is neither a standard finalizer name nor is it fully qualified")
 
 
 def check_named(obj: Mapping[str, Any], release: Release) -> list[Finding]:
@@ -236,4 +235,16 @@ def check_cluster_wide(obj: Mapping[str, Any], release: Release) -> list[Finding
 
 def check_namespace(namespace: Mapping[str, Any], release: Release) -> list[Finding]:
     """A Namespace."""
-    return check_metadata(namespace.get("metadata") or EMPTY, formats.dns_label, namespaced=False)
+    finalizers = (namespace.get("spec") or EMPTY).get("finalizers") or ()
+    return [
+        *check_metadata(namespace.get("metadata") or EMPTY, formats.dns_label, namespaced=False),
+        *_check_own_finalizers(finalizers, "spec.finalizers"),
+    ]
+
+
+def _check_own_finalizers(finalizers: Sequence[str | None], where: str) -> Findings:
+    """Those in the spec; findings have no index."""
+    for entry in finalizers:
+        name = entry or ""
+        yield from invalid_each(where, name, formats.qualified_name(name))
+        yield from _check_finalizer_known(name, where)

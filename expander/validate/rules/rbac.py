@@ -1,11 +1,8 @@
-"""Roles and bindings: their defaults and rules.
-
-pkg/apis/rbac/v1/defaults.go and pkg/apis/rbac/validation of the API server decide.
-"""
+"""Roles and the bindings of roles (pkg/apis/rbac/validation)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube.versions import Release
@@ -20,113 +17,117 @@ from expander.validate.rules.field import (
     not_supported,
     required,
 )
-from expander.validate.rules.metadata import check_metadata
+from expander.validate.rules.metadata import check_label_selector, check_metadata
+from expander.validate.updates import same_at
 
 Object = Mapping[str, Any]
 
 GROUP: Final = "rbac.authorization.k8s.io"
-SUBJECTS: Final = ("Group", "ServiceAccount", "User")
-
-
-def path_segment(name: str) -> tuple[str, ...]:
-    """A name that can stand in a path (ValidatePathSegmentName), such as ``system:basic-user``."""
-    if name in (".", ".."):
-        return (f"may not be '{name}'",)
-    return tuple(f"may not contain '{each}'" for each in "/%" if each in name)
 
 
 def fill_binding(obj: dict[str, Any]) -> None:
-    """The defaults of a RoleBinding or ClusterRoleBinding."""
-    if obj.get("roleRef") is not None:
-        obj["roleRef"].setdefault("apiGroup", GROUP)
-    for subject in obj.get("subjects") or ():
-        if subject.get("kind") in ("User", "Group") and not subject.get("apiGroup"):
+    """The defaults of a RoleBinding or ClusterRoleBinding: the groups of what it names."""
+    role = obj.setdefault("roleRef", {})
+    if not role.get("apiGroup"):
+        role["apiGroup"] = GROUP
+    for subject in obj.get("subjects", ()):
+        if not subject.get("apiGroup") and subject.get("kind") in ("User", "Group"):
             subject["apiGroup"] = GROUP
 
 
 def check_role(obj: Object, release: Release) -> list[Finding]:
     """A new Role."""
-    return [
-        *check_metadata(obj.get("metadata") or EMPTY, path_segment),
-        *_check_rules(obj, namespaced=True),
-    ]
+    found = check_metadata(obj.get("metadata") or EMPTY, formats.path_segment)
+    return [*found, *_check_rules(obj, namespaced=True)]
 
 
 def check_cluster_role(obj: Object, release: Release) -> list[Finding]:
     """A new ClusterRole."""
-    found = check_metadata(obj.get("metadata") or EMPTY, path_segment, namespaced=False)
-    found += _check_rules(obj, namespaced=False)
-    aggregation = obj.get("aggregationRule")
-    if aggregation is not None and not aggregation.get("clusterRoleSelectors"):
-        words = "at least one clusterRoleSelector required if aggregationRule is non-nil"
-        found.append(required("aggregationRule.clusterRoleSelectors", words))
-    return found
+    found = check_metadata(obj.get("metadata") or EMPTY, formats.path_segment, namespaced=False)
+    return [*found, *_check_rules(obj, namespaced=False), *_check_aggregation(obj.get("aggregationRule"))]
 
 
 def check_role_binding(obj: Object, release: Release) -> list[Finding]:
-    """A new RoleBinding."""
-    metadata = check_metadata(obj.get("metadata") or EMPTY, path_segment)
-    return [*metadata, *_check_binding(obj, ("ClusterRole", "Role"), namespaced=True)]
+    """A new RoleBinding with its defaults."""
+    found = check_metadata(obj.get("metadata") or EMPTY, formats.path_segment)
+    return [*found, *_check_binding(obj, ("Role", "ClusterRole"))]
 
 
 def check_cluster_role_binding(obj: Object, release: Release) -> list[Finding]:
-    """A new ClusterRoleBinding."""
-    metadata = check_metadata(obj.get("metadata") or EMPTY, path_segment, namespaced=False)
-    return [*metadata, *_check_binding(obj, ("ClusterRole",), namespaced=False)]
+    """A new ClusterRoleBinding with its defaults."""
+    found = check_metadata(obj.get("metadata") or EMPTY, formats.path_segment, namespaced=False)
+    return [*found, *_check_binding(obj, ("ClusterRole",))]
 
 
 def check_binding_changes(new: Object, old: Object, release: Release) -> Findings:
-    """What cannot change in a binding: the role that it is of."""
-    if new.get("roleRef") != old.get("roleRef"):
-        yield invalid("roleRef", new.get("roleRef"), "cannot change roleRef")
+    """A binding keeps its role."""
+    if not same_at(new, old, "roleRef"):
+        role = new.get("roleRef") or EMPTY
+        shown = {field: role.get(field[0].lower() + field[1:]) or "" for field in ("Kind", "Name")}
+        yield invalid("roleRef", {"APIGroup": role.get("apiGroup") or "", **shown}, "cannot change roleRef")
 
 
-def _check_rules(role: Object, *, namespaced: bool) -> Findings:
-    for at, rule in each(role.get("rules"), "rules"):
+def _check_rules(obj: Object, *, namespaced: bool) -> Findings:
+    for at, rule in each(obj.get("rules"), "rules"):
+        urls, names, resources = (rule.get(f) for f in ("nonResourceURLs", "resourceNames", "resources"))
         if not rule.get("verbs"):
             yield required(f"{at}.verbs", "verbs must contain at least one value")
-        if urls := rule.get("nonResourceURLs"):
+        if urls:
             if namespaced:
-                yield invalid(
-                    f"{at}.nonResourceURLs", urls, "namespaced rules cannot apply to non-resource URLs"
-                )
-            if any(rule.get(field) for field in ("apiGroups", "resources", "resourceNames")):
-                words = "rules cannot apply to both regular resources and non-resource URLs"
-                yield invalid(f"{at}.nonResourceURLs", urls, words)
+                detail = "namespaced rules cannot apply to non-resource URLs"
+                yield invalid(f"{at}.nonResourceURLs", urls, detail)
+            if rule.get("apiGroups") or resources or names:
+                detail = "rules cannot apply to both regular resources and non-resource URLs"
+                yield invalid(f"{at}.nonResourceURLs", urls, detail)
             continue
         if not rule.get("apiGroups"):
             yield required(f"{at}.apiGroups", "resource rules must supply at least one api group")
-        if not rule.get("resources"):
+        if not resources:
             yield required(f"{at}.resources", "resource rules must supply at least one resource")
+        if names and len(resources or ()) > 1:
+            yield required(f"{at}.resourceNames", "resource names cannot apply to multiple resources")
 
 
-def _check_binding(binding: Object, roles: tuple[str, ...], *, namespaced: bool) -> Findings:
-    role = binding.get("roleRef") or EMPTY
-    if role.get("apiGroup") != GROUP:
-        yield not_supported("roleRef.apiGroup", role.get("apiGroup") or "", [GROUP])
-    if role.get("kind") not in roles:
-        yield not_supported("roleRef.kind", role.get("kind") or "", roles)
-    if not role.get("name"):
-        yield required("roleRef.name")
+def _check_aggregation(rule: Object | None) -> Findings:
+    where = "aggregationRule.clusterRoleSelectors"
+    if rule is None:
+        return
+    if not rule.get("clusterRoleSelectors"):
+        yield required(where, "at least one clusterRoleSelector required if aggregationRule is non-nil")
+    for at, selector in each(rule.get("clusterRoleSelectors"), where):
+        yield from check_label_selector(selector, at)
+
+
+def _check_binding(obj: Object, kinds: Sequence[str]) -> Findings:
+    role = obj.get("roleRef") or EMPTY
+    group, kind, name = (role.get(field) or "" for field in ("apiGroup", "kind", "name"))
+    if group != GROUP:
+        yield not_supported("roleRef.apiGroup", group, [GROUP])
+    if kind not in kinds:
+        yield not_supported("roleRef.kind", kind, kinds)
+    if name:
+        yield from invalid_each("roleRef.name", name, formats.path_segment(name))
     else:
-        yield from invalid_each("roleRef.name", role["name"], path_segment(role["name"]))
-    for at, subject in each(binding.get("subjects"), "subjects"):
-        yield from _check_subject(at, subject, namespaced=namespaced)
+        yield required("roleRef.name")
+    for at, subject in each(obj.get("subjects"), "subjects"):
+        yield from _check_subject(subject, at, namespaced="Role" in kinds)
 
 
-def _check_subject(at: str, subject: Object, *, namespaced: bool) -> Findings:
-    name, kind, group = (subject.get(field) or "" for field in ("name", "kind", "apiGroup"))
+def _check_subject(subject: Object, where: str, *, namespaced: bool) -> Findings:
+    group, kind, name = (subject.get(field) or "" for field in ("apiGroup", "kind", "name"))
     if not name:
-        yield required(f"{at}.name")
+        yield required(f"{where}.name")
     if kind == "ServiceAccount":
         if name:
-            yield from invalid_each(f"{at}.name", name, formats.dns_subdomain(name))
+            yield from invalid_each(f"{where}.name", name, formats.dns_subdomain(name))
         if group:
-            yield not_supported(f"{at}.apiGroup", group, [""])
+            yield not_supported(f"{where}.apiGroup", group, [""])
         if not namespaced and not subject.get("namespace"):
-            yield required(f"{at}.namespace")
-    elif kind in SUBJECTS:
+            yield required(f"{where}.namespace")
+    elif kind in ("User", "Group"):
+        if not name:
+            yield invalid(f"{where}.name", name, f"{kind.lower()} name cannot be empty")
         if group != GROUP:
-            yield not_supported(f"{at}.apiGroup", group, [GROUP])
+            yield not_supported(f"{where}.apiGroup", group, [GROUP])
     else:
-        yield not_supported(f"{at}.kind", kind, SUBJECTS)
+        yield not_supported(f"{where}.kind", kind, ["ServiceAccount", "User", "Group"])

@@ -1,7 +1,7 @@
-"""What keeps pods running: StatefulSets, Deployments, ReplicaSets, ReplicationControllers.
+"""What keeps pods running: StatefulSets, Deployments, ReplicaSets, DaemonSets, ReplicationControllers.
 
-``ValidateStatefulSet``, ``ValidateDeployment`` and ``ValidateReplicaSet`` of pkg/apis/apps/validation and
-``ValidateReplicationController`` of pkg/apis/core/validation decide.
+``ValidateStatefulSet``, ``ValidateDeployment``, ``ValidateDaemonSet`` and ``ValidateReplicaSet`` of
+pkg/apis/apps/validation and ``ValidateReplicationController`` of pkg/apis/core/validation decide.
 """
 
 from __future__ import annotations
@@ -78,6 +78,57 @@ def check_deployment(obj: Object, release: Release) -> list[Finding]:
     ]
 
 
+def check_daemon_set(obj: Object, release: Release) -> list[Finding]:
+    """A new DaemonSet with its defaults."""
+    spec = obj.get("spec") or EMPTY
+    selector = spec.get("selector")
+    found = check_metadata(obj.get("metadata") or EMPTY)
+    found += check_label_selector(selector, "spec.selector")
+    if selector is not None and not any(selector.values()):
+        found.append(invalid("spec.selector", selector, "empty selector is invalid for daemonset"))
+    found += _check_template(spec.get("template") or EMPTY, selector, release, "DaemonSet", needed=True)
+    found += _check_counts(spec, "minReadySeconds")
+    found += _check_daemon_strategy(spec.get("updateStrategy") or EMPTY)
+    found += _check_counts(spec, "revisionHistoryLimit")
+    return found
+
+
+def _check_daemon_strategy(strategy: Object) -> Findings:
+    kind, rolling, where = strategy.get("type") or "", strategy.get("rollingUpdate"), "spec.updateStrategy"
+    if kind == "OnDelete":
+        return
+    if kind != "RollingUpdate":
+        shown = {"Type": kind, "RollingUpdate": _printed_amounts(rolling)}
+        yield not_supported(where, shown, ["RollingUpdate", "OnDelete"])
+        return
+    amounts = {field: (rolling or EMPTY).get(field, 0) for field in ("maxUnavailable", "maxSurge")}
+    where += ".rollingUpdate"
+    for rule in (check_amount, check_at_most_all):
+        for field, value in amounts.items():
+            yield from rule(value, f"{where}.{field}")
+    used = [field for field, value in amounts.items() if _percent_or_number(value)]
+    if len(used) > 1:
+        detail = "may not be set when maxUnavailable is non-zero"
+        yield invalid(f"{where}.maxSurge", amounts["maxSurge"], detail)
+    elif not used:
+        yield required(f"{where}.maxUnavailable", "cannot be 0 when maxSurge is 0")
+
+
+def _printed_amounts(rolling: Object | None) -> Object | None:
+    """A rolling update as the server prints its own struct."""
+    if rolling is None:
+        return None
+    return {field[0].upper() + field[1:]: rolling.get(field, 0) for field in ("maxUnavailable", "maxSurge")}
+
+
+def check_revision(obj: Object, release: Release) -> list[Finding]:
+    """A new ControllerRevision."""
+    found = check_metadata(obj.get("metadata") or EMPTY)
+    if obj.get("data") is None:
+        found.append(required("data", "data is mandatory"))
+    return [*found, *not_negative(obj.get("revision"), "revision")]
+
+
 def check_replication_controller(obj: Object, release: Release) -> list[Finding]:
     """A new ReplicationController with its defaults."""
     spec = obj.get("spec") or EMPTY
@@ -108,7 +159,7 @@ def _check_stateful(spec: Object) -> Findings:
         yield from not_negative(partition, "spec.updateStrategy.rollingUpdate.partition")
         if rolling.get("maxUnavailable") is not None:
             where = "spec.updateStrategy.rollingUpdate.maxUnavailable"
-            yield from _check_amount(rolling["maxUnavailable"], where)
+            yield from check_amount(rolling["maxUnavailable"], where)
             if _percent_or_number(rolling["maxUnavailable"]) == 0:
                 yield invalid(where, rolling["maxUnavailable"], "cannot be 0")
     retention = spec.get("persistentVolumeClaimRetentionPolicy") or EMPTY
@@ -152,9 +203,13 @@ def _with_claims(spec: Object) -> Object:
     return {**spec, "template": {**template, "spec": {**pod, "volumes": volumes}}}
 
 
-def _check_template(template: Object, selector: Object | None, release: Release, kind: str) -> Findings:
+def _check_template(
+    template: Object, selector: Object | None, release: Release, kind: str, *, needed: bool = False
+) -> Findings:
+    """The pods; what is ``needed`` is a selector: without one no pod is meant."""
     labels = (template.get("metadata") or EMPTY).get("labels") or {}
-    if selector and any(selector.values()) and not selects(selector, labels):
+    chosen = bool(selector and any(selector.values()))
+    if not selects(selector, labels) if chosen else needed and selector is None:
         where = "spec.template.metadata.labels"
         yield invalid(
             where, dict(sorted(labels.items())) or None, "`selector` does not match template `labels`"
@@ -182,16 +237,21 @@ def _check_strategy(strategy: Object) -> Findings:
     where = "spec.strategy.rollingUpdate"
     amounts = {field: (rolling or EMPTY).get(field, 0) for field in ("maxUnavailable", "maxSurge")}
     for field, value in amounts.items():
-        yield from _check_amount(value, f"{where}.{field}")
+        yield from check_amount(value, f"{where}.{field}")
     if not any(map(_percent_or_number, amounts.values())):
         yield invalid(
             f"{where}.maxUnavailable", amounts["maxUnavailable"], "may not be 0 when `maxSurge` is 0"
         )
-    if isinstance(amounts["maxUnavailable"], str) and _percent_or_number(amounts["maxUnavailable"]) > 100:
-        yield invalid(f"{where}.maxUnavailable", amounts["maxUnavailable"], "must not be greater than 100%")
+    yield from check_at_most_all(amounts["maxUnavailable"], f"{where}.maxUnavailable")
 
 
-def _check_amount(value: object, where: str) -> Findings:
+def check_at_most_all(value: object, where: str) -> Findings:
+    """A share is 100% at most."""
+    if isinstance(value, str) and _is_percent(value) and _percent_or_number(value) > 100:
+        yield invalid(where, value, "must not be greater than 100%")
+
+
+def check_amount(value: object, where: str) -> Findings:
     """A number, or a share as text."""
     if isinstance(value, int):
         yield from not_negative(value, where)

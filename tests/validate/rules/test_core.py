@@ -104,7 +104,7 @@ def test_the_name_of_a_service_is_a_label_and_may_begin_with_a_digit(in_core: Ch
     ("spec", "found"),
     [
         ({"hard": {"pods": "4", "cpu": "500m", "count/jobs.batch": "3", "requests.nvidia.com/gpu": 1}}, []),
-        ({"hard": {"jobs": "4"}}, ["hard[jobs]"]),
+        ({"hard": {"jobs": "4"}}, ["hard[jobs]", "hard[jobs]"]),
         ({"hard": {"pods": "1.5"}}, ["hard[pods]"]),
         ({"hard": {"cpu": "-1"}}, ["hard[cpu]"]),
         ({"scopes": ["BestEffort", "NotBestEffort"]}, ["scopes"]),
@@ -134,6 +134,6 @@ def test_a_pod_is_held_to_the_rules_of_pods_and_of_metadata(in_core: Check) -> N
     assert paths(in_core("PodTemplate", template={"spec": {}})) == ["template.spec.containers"]
 
 
-def test_a_namespace_has_a_short_name_and_no_namespace(in_core: Check) -> None:
-    found = in_core("Namespace", metadata={"name": "a.b", "namespace": "c"})
-    assert paths(found) == ["metadata.name", "metadata.namespace"]
+def test_the_namespace_of_what_is_in_none_is_dropped(in_core: Check) -> None:
+    assert paths(in_core("Namespace", metadata={"name": "a.b", "namespace": "C"})) == ["metadata.name"]
+    assert in_core("Namespace", metadata={"name": "a", "namespace": "a"}) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from expander.validate.rules import formats
+from expander.validate.rules import addresses, formats
 from expander.validate.rules.core import amount, check_quantity, is_whole, whole_units
 
 
@@ -96,7 +96,7 @@ def test_a_port_s_name_is_told_everything_that_is_wrong_with_it() -> None:
     ["10.0.0.5", "010.0.0.05", "::", "::1", "1::2:3", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::ffff:1.2.3.4"],
 )
 def test_addresses_of_both_families_are_known(text: str) -> None:
-    assert not formats.ip_address(text)
+    assert not addresses.ip_address(text)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_addresses_of_both_families_are_known(text: str) -> None:
     ["", "abc", "1.2.3", "1.2.3.256", "1.2.3.4.5", "1:2", "1::2::3", "12345::", "fe80::1%eth0", "1.2.3.4/8"],
 )
 def test_other_texts_are_no_addresses(text: str) -> None:
-    assert formats.ip_address(text) == ("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",)
+    assert addresses.ip_address(text) == ("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",)
 
 
 def test_amounts_are_read_from_texts_numbers_and_null() -> None:

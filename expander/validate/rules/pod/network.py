@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube.versions import Release
-from expander.validate.rules import formats
+from expander.validate.rules import addresses, formats
 from expander.validate.rules.field import (
     Findings,
     each,
@@ -41,7 +41,7 @@ def check_dns_config(config: Spec | None, policy: str, where: str, release: Rele
     if len(servers) > _MAX_NAMESERVERS:
         detail = f"must not have more than {_MAX_NAMESERVERS} nameservers"
         yield invalid(f"{where}.nameservers", servers, detail)
-    ip_rule = formats.ip_rule(release)
+    ip_rule = addresses.ip_rule(release)
     for at, server in texts(servers, f"{where}.nameservers"):
         yield from invalid_each(at, server, ip_rule(server))
     yield from _check_searches(config.get("searches") or (), f"{where}.searches", release)
@@ -68,7 +68,7 @@ def _check_searches(searches: Sequence[str], where: str, release: Release) -> Fi
 
 def check_host_aliases(aliases: Sequence[Any], where: str, release: Release) -> Findings:
     """Lines of the hosts file: an address and its names."""
-    ip_rule = formats.ip_rule(release)
+    ip_rule = addresses.ip_rule(release)
     for at, alias in each(aliases, where):
         address = alias.get("ip") or ""
         yield from invalid_each(f"{at}.ip", address, ip_rule(address))

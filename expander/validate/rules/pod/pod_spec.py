@@ -87,7 +87,7 @@ def _check_running_parts(spec: Spec, where: str, pod: references.PodFacts) -> Fi
     if spec.get("ephemeralContainers"):
         yield from check_ephemeral_containers(spec, where, pod)
     if spec.get("resources") is not None:
-        yield from check_pod_resources(spec, f"{where}.resources")
+        yield from check_pod_resources(spec, f"{where}.resources", pod.claims)
     if spec.get("hostNetwork"):
         containers = spec.get("containers") or ()
         yield from check_host_network_ports(containers, f"{where}.containers", bare=pod.bare)
@@ -105,7 +105,7 @@ def _check_surroundings(spec: Spec, where: str, pod: references.PodFacts) -> Fin
     if context := get("securityContext"):
         yield from check_pod_security(context, f"{where}.securityContext", spec, pod.release)
     if get("shareProcessNamespace"):
-        yield from check_shared_processes(spec, where)
+        yield from check_shared_processes(spec, f"{where}.securityContext")
     if affinity := get("affinity"):
         yield from check_affinity(affinity, f"{where}.affinity", pod.release)
     config = get("dnsConfig")

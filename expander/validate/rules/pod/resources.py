@@ -87,13 +87,18 @@ def fits_huge_pages(name: str, given: Quantity) -> bool:
     return page.value > 0 and is_whole(page) and whole_units(given) % whole_units(page) == 0
 
 
-def check_container_resource(name: str, where: str) -> Findings:
-    """A resource a container may ask for."""
+def check_resource_name(name: str, where: str) -> Findings:
+    """The name of a resource: a standard one, or one with a prefix."""
     wrong = formats.qualified_name(name)
     if wrong:
         yield from invalid_each(where, name, wrong)
     elif "/" not in name and not _is_standard(name):
         yield invalid(where, name, "must be a standard resource type or fully qualified")
+
+
+def check_container_resource(name: str, where: str) -> Findings:
+    """A resource a container may ask for."""
+    yield from check_resource_name(name, where)
     if "/" not in name:
         if name not in CONTAINER_RESOURCES and not is_huge_pages(name):
             yield invalid(where, name, "must be a standard resource for containers")
@@ -202,7 +207,7 @@ _NANO: Final = 10**9
 Spec = Mapping[str, Any]
 
 
-def check_pod_resources(spec: Spec, where: str) -> Findings:
+def check_pod_resources(spec: Spec, where: str, claims: frozenset[str]) -> Findings:
     """What the pod asks for covers what its containers ask for; ``where`` is the path of ``resources``."""
     resources: Spec = spec["resources"]
     if (spec.get("os") or {}).get("name") == "windows":
@@ -210,7 +215,7 @@ def check_pod_resources(spec: Spec, where: str) -> Findings:
         return
     if resources.get("claims") is not None:
         yield forbidden(f"{where}.claims", "claims may not be set for Resources at pod-level")
-    yield from check_resources(resources, where, name_rule=check_pod_resource)
+    yield from check_resources(resources, where, claims, check_pod_resource)
     yield from _check_covers(spec, "requests", where)
     yield from _check_covers(spec, "limits", where)
     yield from _check_container_limits(spec, resources.get("limits") or {}, where)

@@ -42,16 +42,21 @@ def check_affinity(affinity: Term, where: str, release: Release) -> Findings:
 def _check_node_affinity(affinity: Term, where: str, *, strict_values: bool) -> Findings:
     selector = affinity.get(_REQUIRED)
     if selector is not None:
-        terms, at = selector.get("nodeSelectorTerms"), f"{where}.{_REQUIRED}.nodeSelectorTerms"
-        if not terms:
-            yield required(at, "must have at least one node selector term")
-        for term_at, term in each(terms, at):
-            yield from _check_node_term(term, term_at, strict_values=strict_values)
+        yield from check_node_selector(selector, f"{where}.{_REQUIRED}", strict_values=strict_values)
     for at, preferred in each(affinity.get(_PREFERRED), f"{where}.{_PREFERRED}"):
         yield from _check_weight(preferred, at)
         yield from _check_node_term(
             preferred.get("preference") or {}, f"{at}.preference", strict_values=False
         )
+
+
+def check_node_selector(selector: Term, where: str, *, strict_values: bool) -> Findings:
+    """Terms of which a node fulfils one."""
+    terms, at = selector.get("nodeSelectorTerms"), f"{where}.nodeSelectorTerms"
+    if not terms:
+        yield required(at, "must have at least one node selector term")
+    for term_at, term in each(terms, at):
+        yield from _check_node_term(term, term_at, strict_values=strict_values)
 
 
 def _check_node_term(term: Term, where: str, *, strict_values: bool) -> Findings:

@@ -13,9 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from expander.base.regex import regex
 from expander.validate.rules import formats
-from expander.validate.rules.core import amount, check_quantity
+from expander.validate.rules.claim import check_claim_spec
 from expander.validate.rules.field import (
-    POSITIVE,
     Findings,
     between,
     forbidden,
@@ -26,12 +25,10 @@ from expander.validate.rules.field import (
     required,
     too_long,
 )
-from expander.validate.rules.metadata import check_annotations, check_label_selector, check_labels
+from expander.validate.rules.metadata import check_annotations, check_labels
 
 Source = Mapping[str, Any]
 
-_ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
-_VOLUME_MODES: Final = ("Block", "Filesystem")
 _MAX_DRIVER: Final = 63
 
 
@@ -51,12 +48,7 @@ TEMPLATE: Final = ClaimOwner()
 
 def check_csi(source: Source, where: str) -> Findings:
     """A driver by its domain name, and a Secret to publish with."""
-    driver = source.get("driver") or ""
-    if not driver:
-        yield required(f"{where}.driver")
-    if formats.byte_length(driver) > _MAX_DRIVER:
-        yield too_long(f"{where}.driver", _MAX_DRIVER)
-    yield from invalid_each(f"{where}.driver", driver, formats.dns_subdomain(driver.lower()))
+    yield from check_driver(source, where)
     secret = source.get("nodePublishSecretRef")
     if secret is not None:
         name = secret.get("name") or ""
@@ -64,6 +56,16 @@ def check_csi(source: Source, where: str) -> Findings:
             yield required(f"{where}.nodePublishSecretRef.name")
         else:
             yield from invalid_each(f"{where}.name", name, formats.dns_subdomain(name))
+
+
+def check_driver(source: Source, where: str) -> Findings:
+    """The name of a CSI driver (``ValidateCSIDriverName``)."""
+    driver = source.get("driver") or ""
+    if not driver:
+        yield required(f"{where}.driver")
+    if formats.byte_length(driver) > _MAX_DRIVER:
+        yield too_long(f"{where}.driver", _MAX_DRIVER)
+    yield from invalid_each(f"{where}.driver", driver, formats.dns_subdomain(driver.lower()))
 
 
 def check_ephemeral(source: Source, where: str) -> Findings:
@@ -74,7 +76,7 @@ def check_ephemeral(source: Source, where: str) -> Findings:
         yield required(where)
         return
     yield from _check_metadata(template.get("metadata") or {}, f"{where}.metadata")
-    yield from _check_claim(template.get("spec") or {}, f"{where}.spec")
+    yield from check_claim_spec(template.get("spec") or {}, f"{where}.spec")
 
 
 def check_created_claim(volume: Source, where: str, owner: ClaimOwner) -> Findings:
@@ -91,69 +93,6 @@ def _check_metadata(metadata: Source, where: str) -> Findings:
     for field, value in metadata.items():
         if field not in ("annotations", "labels") and value not in (None, "", 0):
             yield forbidden(f"{where}.{field}", "cannot be set")
-
-
-def _check_claim(spec: Source, where: str) -> Findings:
-    yield from _check_access_modes(spec.get("accessModes") or (), f"{where}.accessModes")
-    yield from check_label_selector(spec.get("selector"), f"{where}.selector")
-    yield from _check_storage(spec, key(f"{where}.resources", "storage"))
-    for field in ("storageClassName", "volumeAttributesClassName"):
-        if name := spec.get(field):
-            yield from invalid_each(f"{where}.{field}", name, formats.dns_subdomain(name))
-    mode = spec.get("volumeMode")
-    if mode is not None and mode not in _VOLUME_MODES:
-        yield not_supported(f"{where}.volumeMode", mode, _VOLUME_MODES)
-    for field in ("dataSource", "dataSourceRef"):
-        if spec.get(field) is not None:
-            yield from _check_data_source(spec[field], f"{where}.{field}")
-    yield from _check_same_source(spec, where)
-
-
-def _check_access_modes(modes: Any, where: str) -> Findings:
-    if not modes:
-        yield required(where, "at least 1 access mode is required")
-    for mode in modes:
-        if mode not in _ACCESS_MODES:
-            yield not_supported(where, mode, _ACCESS_MODES)
-    if "ReadWriteOncePod" in modes and any(mode in _ACCESS_MODES[:3] for mode in modes):
-        yield forbidden(where, "may not use ReadWriteOncePod with other access modes")
-
-
-def _check_storage(spec: Source, where: str) -> Findings:
-    requests = (spec.get("resources") or {}).get("requests") or {}
-    if "storage" not in requests:
-        yield required(where)
-        return
-    yield from check_quantity(requests["storage"], where)
-    storage = amount(requests["storage"])
-    if storage.value <= 0:
-        yield invalid(where, str(storage), POSITIVE)
-
-
-def _check_data_source(source: Source, where: str) -> Findings:
-    kind, group = source.get("kind") or "", source.get("apiGroup") or ""
-    for field in ("name", "kind"):
-        if not source.get(field):
-            yield required(f"{where}.{field}")
-    if not group and kind != "PersistentVolumeClaim":
-        yield invalid(where, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup")
-    if group:
-        yield from invalid_each(f"{where}.apiGroup", group, formats.dns_subdomain(group))
-    if namespace := source.get("namespace"):
-        yield from invalid_each(f"{where}.namespace", namespace, formats.dns_label(namespace))
-
-
-def _check_same_source(spec: Source, where: str) -> Findings:
-    """The old and the new field for the origin of the data do not contradict each other."""
-    old, new = spec.get("dataSource"), spec.get("dataSourceRef")
-    if old is None or new is None:
-        return
-    if new.get("namespace"):
-        yield invalid(
-            where, f"{where}.dataSource", "may not be specified when dataSourceRef.namespace is specified"
-        )
-    elif any(old.get(field) != new.get(field) for field in ("apiGroup", "kind", "name")):
-        yield invalid(where, f"{where}.dataSource", "must match dataSourceRef")
 
 
 _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {

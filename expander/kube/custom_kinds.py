@@ -1,0 +1,89 @@
+"""Kinds of other projects: Volcano, Kueue, JobSet, and what Kueue takes. Rows of the table in `scheme`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from expander.kube.api_resource import Resource, guess_plural
+
+_DEFAULTS: Final = "expander.validate.defaults."
+_RULES: Final = "expander.validate.rules."
+_NAMES: Final = "expander.manifests.names:"
+
+
+def _queue(kind: str, plural: str, *, namespaced: bool = False, rules: str) -> Resource:
+    return Resource(
+        group="kueue.x-k8s.io",
+        version="v1beta2",
+        older=("v1beta1",),
+        kind=kind,
+        plural=plural,
+        namespaced=namespaced,
+        rules=_RULES + rules,
+    )
+
+
+def _workload(kind: str, group: str, version: str, *place: str) -> Resource:
+    """A workload of another project that Kueue takes; ``place`` is where it can be suspended."""
+    return Resource(
+        group=group, version=version, kind=kind, plural=guess_plural(kind), suspend=place, queued=True
+    )
+
+
+CUSTOM: Final = (
+    Resource(
+        group="batch.volcano.sh",
+        version="v1alpha1",
+        kind="Job",
+        plural="jobs",
+        decoded=True,
+        defaults=_DEFAULTS + "custom:volcano_job",
+        rules=_RULES + "volcano_job:check_volcano_job",
+        name_rule=_NAMES + "volcano_job_name",
+        runs_here=True,
+    ),
+    Resource(
+        group="scheduling.volcano.sh",
+        version="v1beta1",
+        kind="Queue",
+        plural="queues",
+        namespaced=False,
+        rules=_RULES + "metadata:check_cluster_wide",
+    ),
+    Resource(
+        group="scheduling.volcano.sh",
+        version="v1beta1",
+        kind="PodGroup",
+        plural="podgroups",
+        rules=_RULES + "metadata:check_named",
+    ),
+    _queue("LocalQueue", "localqueues", namespaced=True, rules="kueue:check_local_queue"),
+    _queue("ClusterQueue", "clusterqueues", rules="kueue:check_cluster_queue"),
+    _queue("ResourceFlavor", "resourceflavors", rules="kueue:check_flavor"),
+    _queue("WorkloadPriorityClass", "workloadpriorityclasses", rules="metadata:check_cluster_wide"),
+    _queue("AdmissionCheck", "admissionchecks", rules="metadata:check_cluster_wide"),
+    Resource(
+        group="jobset.x-k8s.io",
+        version="v1alpha2",
+        kind="JobSet",
+        plural="jobsets",
+        decoded=True,
+        defaults=_DEFAULTS + "custom:jobset",
+        rules=_RULES + "jobset:check_jobset",
+        name_rule=_NAMES + "jobset_name",
+        suspend=("spec",),
+        queued=True,
+    ),
+    _workload("TrainJob", "trainer.kubeflow.org", "v1alpha1", "spec"),
+    _workload("RayJob", "ray.io", "v1", "spec"),
+    _workload("RayCluster", "ray.io", "v1", "spec"),
+    _workload("MPIJob", "kubeflow.org", "v2beta1", "spec", "runPolicy"),
+    _workload("PyTorchJob", "kubeflow.org", "v1", "spec", "runPolicy"),
+    _workload("TFJob", "kubeflow.org", "v1", "spec", "runPolicy"),
+    _workload("XGBoostJob", "kubeflow.org", "v1", "spec", "runPolicy"),
+    _workload("PaddleJob", "kubeflow.org", "v1", "spec", "runPolicy"),
+    _workload("JAXJob", "kubeflow.org", "v1", "spec", "runPolicy"),
+    _workload("AppWrapper", "workload.codeflare.dev", "v1beta2"),
+    _workload("LeaderWorkerSet", "leaderworkerset.x-k8s.io", "v1"),
+    _workload("SparkApplication", "sparkoperator.k8s.io", "v1beta2"),
+)
