@@ -217,12 +217,14 @@ def _tiles(summary: GroupReport) -> list[dict[str, str]]:
         (
             "CPU requested",
             f"{format_number(cost.cpu / 3600)} core-h" if cost.cpu else "none",
-            f"{format_number(cost.cpu)} core-seconds",
+            f"{format_percent(summary.lost.cpu, cost.cpu)} lost to failures" if cost.cpu else "by no pod",
         ),
         (
             "Memory requested",
             f"{format_number(cost.memory / 3600)} GiB-h" if cost.memory else "none",
-            f"{format_percent(summary.lost.cpu, cost.cpu)} of CPU lost to failures",
+            f"{format_percent(summary.lost.memory, cost.memory)} lost to failures"
+            if cost.memory
+            else "by no pod",
         ),
     ]
     return [{"name": name, "value": value, "note": note} for name, value, note in tiles]

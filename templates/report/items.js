@@ -1,24 +1,56 @@
 // The table of items. Only the visible rows are in the page, so that it copes with many thousands.
 (() => {
-  const ROW = 35, MARGIN = 12, PRINTED = 2000;
+  const ROW = 35, MARGIN = 12, PRINTED = 1000;
   const at = (id) => document.getElementById(id);
   const box = at("table"), body = at("rows"), search = at("search"), reason = at("reason");
   const count = new Intl.NumberFormat("en");
+  const LONGEST = 44, LETTER = 0.49, PADDING = 1.4, ITEM_SHARE = 0.4, PAPER = 58;
+  // Any failure reaches the back-off limit: what matters is of what.
+  const cause = (why) => why.replace(/^BackoffLimitExceeded \((.*)\)$/s, "$1");
   const COLUMNS = [
-    { name: "Item", width: 11, value: (item) => item[LABEL], natural: true },
-    { name: "State", width: 7.5, value: (item) => data.states[item[STATE]] },
-    ...data.columns.map((name, place) => ({ name, width: 8, value: (item) => item[OWN][place], natural: true }))
+    { name: "Item", value: (item) => item[LABEL], natural: true, least: 24, more: 1.2 },
+    { name: "State", value: (item) => data.states[item[STATE]], more: 1.5 },
+    ...data.columns.map((name, place) => ({ name, value: (item) => item[OWN][place], natural: true }))
       .filter(({ value }) => data.items.some((item) => value(item) !== item[LABEL])), // not what the key is anyway
-    { name: "Reason", width: 11, value: (item) => text(item[REASON]) },
-    { name: "Exit", width: 4, value: (item) => item[EXIT], number: true },
-    { name: "Start", width: 6, value: (item) => item[START], shown: duration, number: true },
-    { name: "Duration", width: 6.5, value: took, shown: lasted, number: true },
-    { name: "Pods", width: 4.5, value: (item) => item[PODS].length, number: true },
-    { name: "Core-s", width: 5.5, value: (item) => item[CPU], shown: (value) => count.format(value), number: true },
-    { name: "Node", width: 6.5, value: (item) => text(item[NODE]) },
+    { name: "Reason", value: (item) => text(item[REASON]), shown: cause, least: 24 },
+    { name: "Exit", value: (item) => item[EXIT], number: true },
+    { name: "Start", value: (item) => item[START], shown: duration, number: true },
+    { name: "Duration", value: took, shown: lasted, number: true },
+    { name: "Pods", value: (item) => item[PODS].length, number: true },
+    { name: "Core-s", value: (item) => item[CPU], shown: (value) => count.format(value), number: true },
+    { name: "Node", value: (item) => text(item[NODE]) },
   ];
-  const WIDTH = COLUMNS.reduce((sum, column) => sum + column.width, 0);
-  box.style.setProperty("--width", `${WIDTH}rem`);
+  const shownAs = (column, item) => {
+    const value = column.value(item);
+    return value === null ? "" : column.shown ? column.shown(value) : String(value);
+  };
+  // Columns in which nothing stands, and what every item of a local run has alike, are left out.
+  const VISIBLE = COLUMNS.filter(({ name, value }) => {
+    if (name === "Core-s") return data.items.some((item) => value(item));
+    if (name === "Node") return new Set(data.items.map(value).filter(Boolean)).size > 1;
+    return data.items.some((item) => value(item) !== null && value(item) !== "");
+  });
+  for (const column of VISIBLE)
+    column.letters = data.items.reduce((most, item) => Math.max(most, shownAs(column, item).length), column.name.length + 2);
+
+  // As wide as what is in them, in letters; the widest give way, to a point, where the table does not fit.
+  // On paper it has to fit, and texts are wrapped.
+  function fit() {
+    const room = printing ? PAPER : box.clientWidth / parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const most = (ITEM_SHARE * room - PADDING) / LETTER;
+    const letters = VISIBLE.map((column, place) => Math.min(column.letters, place ? LONGEST : most));
+    const widths = () => letters.map((each, place) => each * LETTER + PADDING + (VISIBLE[place].more ?? 0));
+    const spare = (place) => letters[place] - (printing ? 11 : VISIBLE[place].least ?? 16);
+    let sum = widths().reduce((all, each) => all + each, 0);
+    while (sum > room) {
+      const widest = letters.reduce((found, _, place) => (spare(place) > spare(found) ? place : found), 0);
+      if (spare(widest) <= 0) break;
+      letters[widest] -= 1;
+      sum -= LETTER;
+    }
+    box.style.setProperty("--width", `${sum}rem`);
+    widths().forEach((each, place) => { at("heads").children[place].style.width = `${(100 * each) / sum}%`; });
+  }
   const order = new Intl.Collator(undefined, { numeric: true });
   const words = data.items.map((item) =>
     [item[LABEL], item[JOB], data.states[item[STATE]], text(item[REASON]), text(item[NODE]), text(item[MESSAGE]), ...item[OWN]].join("\n").toLowerCase());
@@ -73,14 +105,14 @@
     drawn = key;
     const rows = shown.slice(first, after).map((number, place) => row(number, first + place + 2));
     const space = (height) => {
-      const line = make("tr", { className: "space" }, make("td", { colSpan: COLUMNS.length }));
+      const line = make("tr", { className: "space" }, make("td", { colSpan: VISIBLE.length }));
       line.setAttribute("aria-hidden", "true");
       line.style.height = `${height}px`;
       return line;
     };
     if (first) rows.unshift(space(first * ROW));
     if (after < shown.length && !printing) rows.push(space((shown.length - after) * ROW));
-    if (!shown.length) rows.push(make("tr", {}, make("td", { colSpan: COLUMNS.length, textContent: "No matching items." })));
+    if (!shown.length) rows.push(make("tr", {}, make("td", { colSpan: VISIBLE.length, textContent: "No matching items." })));
     body.replaceChildren(...rows);
     body.parentElement.setAttribute("aria-rowcount", String(shown.length + 1));
     at("printed").textContent = printing && after < shown.length ? `The first ${count.format(after)} of ${count.format(shown.length)} items are printed.` : "";
@@ -88,15 +120,15 @@
 
   function row(number, place) {
     const item = data.items[number];
-    const cells = COLUMNS.map((column, index) => {
-      const value = column.value(item);
+    const cells = VISIBLE.map((column, index) => {
+      const words = shownAs(column, item);
       const cell = make("td", { className: column.number ? "number" : "" });
-      const words = value === null ? "" : column.shown ? column.shown(value) : String(value);
       if (index === 0) cell.append(make("button", { type: "button", textContent: words, title: words }));
       else {
         if (index === 1) cell.append(make("i", { className: words.toLowerCase() }));
         cell.append(words);
-        if (column.name === "Reason" && words) cell.title = text(item[MESSAGE]) || words;
+        if (column.name === "Reason" && words) cell.title = [text(item[REASON]), text(item[MESSAGE])].filter(Boolean).join(": ");
+        else if (words.length > 12) cell.title = words;
       }
       return cell;
     });
@@ -134,10 +166,9 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
-  at("heads").append(...COLUMNS.map((column) => {
+  at("heads").append(...VISIBLE.map((column) => {
     const button = make("button", { type: "button", textContent: column.name });
     const head = make("th", { scope: "col", className: column.number ? "number" : "" }, button);
-    head.style.width = `${(100 * column.width) / WIDTH}%`;
     button.addEventListener("click", () => {
       failedFirst = false;
       first.setAttribute("aria-pressed", "false");
@@ -195,13 +226,14 @@
     const line = event.target.closest("tr[data-item]");
     if (line) open(Number(line.dataset.item));
   });
-  new ResizeObserver(draw).observe(box);
+  new ResizeObserver(() => { fit(); draw(); }).observe(box);
   let closed = [];
   addEventListener("beforeprint", () => {
     printing = true; drawn = "";
     document.documentElement.dataset.theme = "light";
     closed = [...document.querySelectorAll("details:not([open])")];
     closed.forEach((each) => { each.open = true; });
+    fit();
     draw();
     timeline.draw();
   });
@@ -209,10 +241,12 @@
     printing = false; drawn = "";
     delete document.documentElement.dataset.theme;
     closed.forEach((each) => { each.open = false; });
+    fit();
     draw();
     timeline.draw();
   });
   timeline.listen(open);
+  fit();
   select();
   document.documentElement.dataset.ready = (performance.now() - begun).toFixed(0);
 })();

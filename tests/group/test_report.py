@@ -199,7 +199,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser with the report of 2,000 items open."""
     folder = tmp_path_factory.mktemp("report")
     (folder / "r.html").write_text(report_html(group(2000), "<b>night</b> & day", now=BEGIN + 60))
-    with Browser(folder) as found:
+    with Browser(folder, "--window-size=1280,900") as found:
         found.open(folder / "r.html")
         yield found
 
@@ -283,9 +283,22 @@ def test_items_are_searched_filtered_sorted_and_shown_in_full(browser: Browser) 
     assert browser.errors == []
 
 
+def test_columns_take_what_they_need_and_the_table_fits_as_long_as_it_can(browser: Browser) -> None:
+    box = "document.getElementById('table')"
+    assert browser.evaluate(f"{box}.scrollWidth <= {box}.clientWidth")
+    heads = browser.evaluate("[...document.querySelectorAll('#heads th')].map(each => each.textContent)")
+    assert [head.rstrip(" ↑↓") for head in heads][:3] == ["Item", "State", "Reason"]
+    assert "Node" not in heads  # all are on one
+    reason = "document.querySelector('#rows td:nth-child(3)')"
+    assert browser.evaluate(f"{reason}.textContent") == "exit code 3"
+    assert browser.evaluate(f"{reason}.title").startswith("BackoffLimitExceeded (exit code 3)")
+    assert browser.evaluate("getComputedStyle(document.querySelector('#rows td:first-child')).left") == "0px"
+
+
 def test_printing_shows_every_log_and_many_rows(browser: Browser) -> None:
     browser.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert browser.evaluate("document.querySelectorAll('#rows tr[data-item]').length") == 2000
+    assert browser.evaluate("document.querySelectorAll('#rows tr[data-item]').length") == 1000
+    assert browser.evaluate("document.getElementById('printed').textContent").startswith("The first 1,000 of")
     assert browser.evaluate("document.querySelectorAll('details:not([open])').length") == 0
     browser.evaluate("dispatchEvent(new Event('afterprint'))")
     assert browser.evaluate("document.querySelectorAll('#rows tr[data-item]').length") < 100
