@@ -289,10 +289,13 @@ def test_columns_take_what_they_need_and_the_table_fits_as_long_as_it_can(browse
     heads = browser.evaluate("[...document.querySelectorAll('#heads th')].map(each => each.textContent)")
     assert [head.rstrip(" ↑↓") for head in heads][:3] == ["Item", "State", "Reason"]
     assert "Node" not in heads  # all are on one
+    browser.evaluate("document.querySelector('.reasons a').click()")
     reason = "document.querySelector('#rows td:nth-child(3)')"
     assert browser.evaluate(f"{reason}.textContent") == "exit code 3"
     assert browser.evaluate(f"{reason}.title").startswith("BackoffLimitExceeded (exit code 3)")
     assert browser.evaluate("getComputedStyle(document.querySelector('#rows td:first-child')).left") == "0px"
+    browser.evaluate("document.getElementById('filter').reset()")
+    browser.until("document.getElementById('shown').textContent === '2,000 items'")
 
 
 def test_printing_shows_every_log_and_many_rows(browser: Browser) -> None:
