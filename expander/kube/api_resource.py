@@ -5,7 +5,8 @@ Functions are named by dotted paths (``package.module:name``), which `scheme.loa
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
 
@@ -27,8 +28,8 @@ class Subresource:
 class PrinterColumn(NamedTuple):
     """A column of a table that shows the field at ``path``, as additionalPrinterColumns of a CRD has it.
 
-    ``type`` is that of the table, or ``age`` for a time that is shown as one. Columns with a ``priority``
-    above 0 show only with ``-o wide``.
+    ``type`` is that of the table, or ``age`` for a time that is shown as one. A path that begins with a dot
+    is a JSONPath, of a custom resource. Columns with a ``priority`` above 0 show only with ``-o wide``.
     """
 
     name: str
@@ -37,6 +38,14 @@ class PrinterColumn(NamedTuple):
     description: str = ""
     format: str = ""
     priority: int = 0
+
+
+class ScalePaths(NamedTuple):
+    """Where the subresource ``scale`` finds its numbers, and the selector of the pods, if that is a text."""
+
+    replicas: str = "spec.replicas"
+    status_replicas: str = "status.replicas"
+    selector: str = ""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -67,6 +76,8 @@ class Resource:
     update_rules: str = ""
     """What it refuses in a change: ``(new, old, release) -> Iterator[Finding]``."""
 
+    strategy: str = "expander.local.apiserver.strategy:Strategy"
+    """Decodes, completes and checks what clients write: a class over the row."""
     prepare: str = ""
     """PrepareForCreate of the registry's strategy: ``(object, objects of a kind)``, in place."""
     has_generation: bool = False
@@ -91,6 +102,13 @@ class Resource:
     """Otherwise the columns of its table behind the name."""
     field_labels: str = "expander.local.apiserver.field_selectors:NAMED"
     """The fields that field selectors know, each with its reader."""
+
+    selectable: tuple[str, ...] = ()
+    """Further paths that field selectors know."""
+    scale_paths: ScalePaths = ScalePaths()
+    """What the subresource ``scale`` reads and writes."""
+    stored_as: str = ""
+    """The kind under which objects are stored, where that is not their own (see `shown` and `stored`)."""
 
     quota: str = ""
     """Adds what an object counts for in a ResourceQuota beside itself: ``(object, amounts)``."""
@@ -130,6 +148,33 @@ class Resource:
     def full_name(self) -> str:
         """``jobs.batch``, or ``pods`` for the core group: what messages call the resource."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def published(self) -> Mapping[str, Any] | None:
+        """The schema in OpenAPI documents, where no schema file has one."""
+        return None
+
+    @property
+    def stored_kind(self) -> str:
+        """The kind of its objects in the store."""
+        return self.stored_as or self.kind
+
+    @property
+    def stored_version(self) -> str:
+        """The apiVersion of its objects in the store."""
+        return self.api_version
+
+    def stored(self, obj: Mapping[str, Any]) -> dict[str, Any]:
+        """An object of a client as the store has it: kinds of several groups may have one name there."""
+        if not self.stored_as:
+            return dict(obj)
+        return {**obj, "apiVersion": self.stored_version, "kind": self.stored_as}
+
+    def shown(self, obj: Mapping[str, Any]) -> dict[str, Any]:
+        """An object of the store as clients of this resource see it."""
+        if not self.stored_as:
+            return obj if isinstance(obj, dict) else dict(obj)
+        return {**obj, "apiVersion": self.api_version, "kind": self.kind}
 
     @property
     def quota_names(self) -> tuple[str, ...]:

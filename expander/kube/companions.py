@@ -21,7 +21,6 @@ def _known(kind: str, group: str = "", *, created_first: bool = False) -> Resour
 
 
 COMPANIONS: Final = (
-    _known("CustomResourceDefinition", "apiextensions.k8s.io", created_first=True),
     Resource(
         group="networking.k8s.io",
         kind="NetworkPolicy",

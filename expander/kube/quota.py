@@ -30,6 +30,8 @@ def full_resource(obj: Object) -> str:
     """The resource of an object with its group: ``jobs.batch``, ``pods``."""
     if (row := of_object(obj)) is not None:
         return row.full_name
+    if "." in obj["kind"]:  # as the store has custom resources
+        return str(obj["kind"])
     group = str(obj.get("apiVersion") or "").rpartition("/")[0]
     plural = guess_plural(obj["kind"])
     return f"{plural}.{group}" if group else plural

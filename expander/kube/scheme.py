@@ -25,6 +25,7 @@ _RULES: Final = "expander.validate.rules."
 _UPDATES: Final = "expander.validate.updates:"
 _NAMES: Final = "expander.manifests.names:"
 _PRINTERS: Final = "expander.local.apiserver.printers."
+_STRATEGY: Final = "expander.local.apiserver.strategy:"
 _FIELDS: Final = "expander.local.apiserver.field_selectors:"
 _STRATEGIES: Final = "expander.local.registry:"
 _ADMISSION: Final = "expander.local.admission."
@@ -207,6 +208,7 @@ _CORE: Final = (
         defaults=_DEFAULTS + "core:pod",
         rules=_RULES + "pod.pod_spec:check_whole_pod",
         update_rules=_UPDATES + "check_pod_changes",
+        strategy=_STRATEGY + "PodStrategy",
         prepare=_STRATEGIES + "prepare_pod",
         has_generation=True,
         admit=(_ADMISSION + "priority:admit_pod", _ADMISSION + "chain:admit_pod"),
@@ -333,6 +335,26 @@ _CORE: Final = (
         printer=_PRINTERS + "volumes:VOLUME",
     ),
 )
+_API_EXTENSIONS: Final = (
+    Resource(
+        group="apiextensions.k8s.io",
+        kind="CustomResourceDefinition",
+        plural="customresourcedefinitions",
+        namespaced=False,
+        short_names=("crd", "crds"),
+        categories=("api-extensions",),
+        verbs=ALL_VERBS,
+        subresources=(_status("CustomResourceDefinition"),),
+        strategy="expander.local.apiextensions.definition:DefinitionStrategy",
+        rules="expander.validate.crds.definition_rules:check_definition",
+        update_rules="expander.validate.crds.definition_rules:check_definition_changes",
+        prepare="expander.local.apiextensions.definition:prepare_definition",
+        has_generation=True,
+        schema=_SCHEMAS + "DEFINITION",
+        printer=_PRINTERS + "core:DEFINITION",
+        created_first=True,
+    ),
+)
 _BATCH: Final = (
     Resource(
         group="batch",
@@ -363,6 +385,7 @@ _BATCH: Final = (
         defaults=_DEFAULTS + "batch:job",
         rules=_RULES + "job:check_job",
         update_rules=_UPDATES + "check_job_changes",
+        strategy=_STRATEGY + "JobStrategy",
         has_generation=True,
         canonical=_CANONICAL + "job",
         protobuf="1 metadata ObjectMeta, 2 spec JobSpec, 3 status JobStatus",
@@ -462,6 +485,7 @@ _APPS: Final = (
 )
 KINDS: Final = (
     *_CORE,
+    *_API_EXTENSIONS,
     *_APPS,
     *_BATCH,
     *_COORDINATION,
@@ -476,16 +500,11 @@ RESOURCES: Final = tuple(each for each in KINDS if each.verbs)
 
 BY_KIND: Final = {each.kind: each for each in reversed(KINDS)}
 """By the name of the kind alone; the first of the table, which is that of Kubernetes, goes before others."""
-BY_PATH: Final = {(each.group, each.version, each.plural): each for each in RESOURCES}
-"""What is served by group, version and plural, the parts of a path."""
 _BY_API: Final = {
     (f"{each.group}/{version}" if each.group else version, each.kind): each
     for each in KINDS
     for version in (each.version, *each.older)
 }
-
-GROUP_VERSIONS: Final = tuple(dict.fromkeys((each.group, each.version) for each in RESOURCES))
-"""Every group that is served with its one version, the core group first."""
 
 CLEANUP_ORDER: Final = tuple(
     each.kind for each in sorted(KINDS, key=lambda each: each.cleanup_rank) if each.cleanup_rank
@@ -514,11 +533,6 @@ def of_object(obj: Mapping[str, Any]) -> Resource | None:
     """The row of the kind of an object; without an apiVersion the name of the kind decides."""
     api_version, kind = obj.get("apiVersion"), obj.get("kind") or ""
     return find(api_version, kind) if api_version else BY_KIND.get(kind)
-
-
-def of_group(group: str, version: str) -> tuple[Resource, ...]:
-    """What is served of one group and version, in order."""
-    return tuple(each for each in RESOURCES if (each.group, each.version) == (group, version))
 
 
 def is_namespaced(obj: Mapping[str, Any]) -> bool:

@@ -335,6 +335,14 @@ class ControlPlane:
         self.garbage_collector.settle(self.store.by_uid(new["metadata"]["uid"]) or new, now)
         return new
 
+    def replaced(self, new: Object, now: float) -> Object:
+        """Keep another version of a custom resource, whole; the object as it is stored."""
+        self._now = now
+        new = self.store.put(new)
+        self.scope.replaced(new, now)
+        self.garbage_collector.settle(new, now)
+        return new
+
     def add_condition(self, uid: str, condition: Object) -> None:
         """Set one condition in the status of a pod."""
         if (pod := self.pods.add_condition(uid, condition)) is not None:

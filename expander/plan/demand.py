@@ -15,7 +15,7 @@ from expander.kube.objects import MutableObject, job_spec_of
 from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import of_object, plural_of
-from expander.local.apiserver.before_create import new_object
+from expander.local.apiserver.strategy import strategy_of
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.validate.defaults.core import requests_from_limits
 from expander.validate.defaults.defaults import defaults
@@ -105,7 +105,7 @@ def added_bytes(tree: Mapping[str, Any]) -> int:
     resource = of_object(tree)
     namespace = str(metadata.get("namespace") or "default")
     if resource is not None and resource.verbs:
-        sent = new_object(resource, sent, namespace, 0.0, "expander", lambda kind: ())
+        sent = strategy_of(resource).created(sent, namespace, 0.0, "expander", lambda kind: ())
     return _size(sent) - _size(tree) - NAME_COPIES.get(kind, 0) * len(name)
 
 

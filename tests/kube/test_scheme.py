@@ -12,7 +12,7 @@ from expander.kube.api_resource import Resource
 from expander.kube.scheme import KINDS, RESOURCES, load
 
 PLACES = {"defaults", "rules", "update_rules", "prepare", "initial", "schema", "canonical", "printer"}
-PLACES |= {"field_labels", "quota", "name_rule"}
+PLACES |= {"field_labels", "quota", "name_rule", "strategy"}
 PLUGINS = {"admit", "admit_update", "admit_delete"}
 
 

@@ -141,11 +141,12 @@ class App:
             asked = codecs.decode_body(data, codecs.media_type(request)).data
             answer = reviews.review(steps, asked, user, self._authenticator, self._authorizer)
             return codecs.object_response(answer, code=201)
-        target = routing.target(steps)
+        kinds = self._backend.storage.kinds
+        target = routing.target(steps, kinds)
         if target is None:
             if user is not None:
                 self._authorizer.check(user, attributes.of_path(request))
-            return non_resource_response(request, steps)
+            return non_resource_response(request, steps, kinds)
         return await self._verb(request, target, user or OWNER)
 
     async def _verb(self, request: web.BaseRequest, target: Target, user: User) -> web.StreamResponse:

@@ -226,8 +226,10 @@ def _unmarshal_top(kind: str) -> str:
 def refusal(resource: Resource, obj: Object, findings: Sequence[Finding]) -> str:
     """The message of the 400 for what `validate.schema` found in ``obj``; there is at least one finding."""
     wrong = [each for each in findings if each.reason is not Reason.UNKNOWN_FIELD]
-    words = type_error(resource, obj, wrong[0]) if wrong else strict_error(unknown_fields(findings))
-    return unhandled(resource, words)
+    if not wrong:
+        return unhandled(resource, strict_error(unknown_fields(findings)))
+    schema = schemas.root(resource.api_version, resource.kind, RELEASE) or schemas.EVERYTHING
+    return unhandled(resource, type_error(resource.kind, schema, obj, wrong[0].steps))
 
 
 def unhandled(resource: Resource, words: str) -> str:
@@ -246,12 +248,10 @@ def strict_error(problems: Sequence[str]) -> str:
     return f"strict decoding error: {', '.join(problems)}"
 
 
-def type_error(resource: Resource, obj: Object, finding: Finding) -> str:
-    """Go's words for one value that its field cannot hold."""
-    schema = schemas.root(resource.api_version, resource.kind, RELEASE) or schemas.EVERYTHING
-    struct, path, field = resource.kind, list[str](), ""
-    value: Any = obj
-    for step in finding.steps:
+def type_error(struct: str, schema: schemas.Schema, value: Any, steps: Sequence[str | int]) -> str:
+    """Go's words for the value at ``steps`` of a ``struct`` with that schema, whose field cannot hold it."""
+    path, field = list[str](), ""
+    for step in steps:
         kind = type_of(schema)
         if kind is FieldType.OBJECT:
             struct, field = _title(schema) or struct, str(step)

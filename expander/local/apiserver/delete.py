@@ -85,11 +85,11 @@ def _delete(backend: Backend, resource: Resource, obj: Object, options: DeleteOp
     metadata = obj["metadata"]
     if options.dry:
         return status.deleted(resource, metadata["name"], metadata["uid"])
-    left = backend.storage.remove(obj, options.policy, options.grace)
+    left = backend.storage.remove(resource, obj, options.policy, options.grace)
     backend.loop.changed()
     if left is not None:
         return left
-    if resource.kind == "Pod":
+    if resource.stored_kind == "Pod":
         return obj
     return status.deleted(resource, metadata["name"], metadata["uid"])
 

@@ -144,13 +144,15 @@ _OLD_NAMES: Final = {("Pod", "spec.host"): "spec.nodeName"}
 
 
 def _reader(resource: Resource, field: str) -> tuple[str, Reader]:
-    field = _OLD_NAMES.get((resource.kind, field), field)
+    field = _OLD_NAMES.get((resource.stored_kind, field), field)
     known: Mapping[str, Reader] = load(resource.field_labels)
     if field in known:
         return field, known[field]
+    if field in resource.selectable:
+        return field, _at(field)
     if known is JOB:
         raise ValueError(f'field label "{field}" not supported for Job')
-    if known is not NAMED:
+    if known is not NAMED or resource.stored_as:
         raise ValueError(f"field label not supported: {field}")
     raise ValueError(f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"')
 

@@ -7,16 +7,13 @@ from typing import Final
 
 from aiohttp import web
 
-from expander.local.apiserver import codecs, pagination
+from expander.kube.served_kinds import ServedKinds
+from expander.local.apiserver import codecs
 from expander.local.apiserver import status as statuses
 from expander.local.apiserver.discovery import discovery, openapi
 from expander.local.apiserver.status import StatusError
 from expander.local.store.database import Object
 from expander.local.store.encoding import encode
-
-CRD_PATH: Final = ["apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions"]
-"""kubectl looks here for kinds that no document describes; there are none."""
-
 
 OPENAPI_2: Final = b"\x0a\x032.0"
 """An OpenAPI 2 document in protobuf with nothing in it but its version: all is told in version 3."""
@@ -28,24 +25,20 @@ OPENAPI_2_TYPE: Final = "application/com.github.proto-openapi.spec.v2.v1.0+proto
 HEALTH_CHECKS: Final = frozenset(("healthz", "livez", "readyz"))
 
 
-def non_resource_response(request: web.BaseRequest, steps: list[str]) -> web.Response:
-    """The answer to a request whose path leads to no objects."""
+def non_resource_response(request: web.BaseRequest, steps: list[str], kinds: ServedKinds) -> web.Response:
+    """The answer to a request whose path leads to no objects of the ``kinds`` that are served."""
     if request.method not in ("GET", "HEAD"):
-        known = steps in (["api"], ["apis"]) or _plain(steps) is not None
+        known = steps in (["api"], ["apis"]) or _plain(steps, kinds) is not None
         raise StatusError(statuses.method_not_allowed() if known else statuses.no_such_resource())
     if steps[:1] and steps[0] in HEALTH_CHECKS:
         return codecs.text_response("ok")
     if steps == ["openapi", "v2"]:
         return codecs.raw_response(OPENAPI_2, OPENAPI_2_TYPE)
-    if steps == CRD_PATH:
-        return codecs.object_response(
-            pagination.listed("apiextensions.k8s.io/v1", "CustomResourceDefinition", (), {})
-        )
     if steps[:2] == ["openapi", "v3"]:
-        return _openapi(request, steps[2:])
+        return _openapi(request, steps[2:], kinds)
     if steps in (["api"], ["apis"]):
-        return _roots(request, core=steps == ["api"])
-    body = _plain(steps)
+        return _roots(request, kinds, core=steps == ["api"])
+    body = _plain(steps, kinds)
     if body is None:
         if steps[:1] in (["api"], ["apis"]) and len(steps) > 1:
             raise StatusError(statuses.no_such_resource())
@@ -53,44 +46,43 @@ def non_resource_response(request: web.BaseRequest, steps: list[str]) -> web.Res
     return codecs.object_response(body)
 
 
-def _plain(steps: list[str]) -> Object | None:
+def _plain(steps: list[str], kinds: ServedKinds) -> Object | None:
     match steps:
         case []:
-            return discovery.paths()
+            return discovery.paths(kinds)
         case ["version"]:
             return discovery.version()
         case ["api", version]:
-            return discovery.api_resource_list("", version)
+            return discovery.api_resource_list("", version, kinds)
         case ["apis", group]:
-            return discovery.api_group(group)
+            return discovery.api_group(group, kinds)
         case ["apis", group, version]:
-            return discovery.api_resource_list(group, version)
+            return discovery.api_resource_list(group, version, kinds)
     return None
 
 
-def _roots(request: web.BaseRequest, *, core: bool) -> web.Response:
+def _roots(request: web.BaseRequest, kinds: ServedKinds, *, core: bool) -> web.Response:
     """``/api`` and ``/apis``, aggregated where the client knows that form."""
     for form in codecs.accepted_formats(request.headers.get("Accept", "")):
         if form.kind == discovery.AGGREGATED_KIND and form.version in discovery.AGGREGATED_TYPES:
             media = discovery.AGGREGATED_TYPES[form.version]
-            return _cached(request, encode(discovery.aggregated(core, form.version)), media)
-    body = discovery.api_versions(request.headers["Host"]) if core else discovery.api_group_list()
+            return _cached(request, encode(discovery.aggregated(core, form.version, kinds)), media)
+    body = discovery.api_versions(request.headers["Host"]) if core else discovery.api_group_list(kinds)
     return codecs.object_response(body)
 
 
-def _openapi(request: web.BaseRequest, steps: list[str]) -> web.Response:
+def _openapi(request: web.BaseRequest, steps: list[str], kinds: ServedKinds) -> web.Response:
     if not steps:
-        return _cached(request, encode(openapi.index()), codecs.JSON)
+        return _cached(request, encode(openapi.index(kinds)), codecs.JSON)
     group, version = "", ""
     match steps:
         case ["api", version]:
             pass
         case ["apis", group, version]:
             pass
-    try:
-        return _cached(request, openapi.document(group, version), codecs.JSON)
-    except KeyError:
-        return codecs.text_response(statuses.PAGE_NOT_FOUND_TEXT, 404)
+    if resources := kinds.of_group(group, version):
+        return _cached(request, openapi.document(resources), codecs.JSON)
+    return codecs.text_response(statuses.PAGE_NOT_FOUND_TEXT, 404)
 
 
 def _cached(request: web.BaseRequest, data: bytes, media: str) -> web.Response:

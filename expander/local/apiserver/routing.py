@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from expander.base.dataclass import dataclass
 from expander.kube.api_resource import Resource
-from expander.kube.scheme import BY_PATH
+from expander.kube.served_kinds import ServedKinds
 from expander.local.apiserver.storage import ExecutorLoop, Storage
 
 CORE: Final = "api"
@@ -56,8 +56,8 @@ def steps(raw_path: str) -> list[str] | None:
     return found
 
 
-def target(path: list[str]) -> Target | None:
-    """What the steps of a path mean; None when they lead to no resource."""
+def target(path: list[str], kinds: ServedKinds) -> Target | None:
+    """What the steps of a path mean where these kinds are served; None when they lead to no resource."""
     if path[:1] == [CORE] and len(path) > 2:
         group, version, rest = "", path[1], path[2:]
     elif path[:1] == [GROUPS] and len(path) > 3:
@@ -65,9 +65,9 @@ def target(path: list[str]) -> Target | None:
     else:
         return None
     namespace = ""
-    if rest[0] == "namespaces" and len(rest) > 2 and (group, version, rest[2]) in BY_PATH:
+    if rest[0] == "namespaces" and len(rest) > 2 and kinds.find(group, version, rest[2]):
         namespace, rest = rest[1], rest[2:]
-    resource = BY_PATH.get((group, version, rest[0]))
+    resource = kinds.find(group, version, rest[0])
     if resource is None or len(rest) > 3 or (namespace and not resource.namespaced):
         return None
     name, part = (*rest[1:], "", "")[:2]

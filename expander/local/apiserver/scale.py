@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from expander.kube import selectors
+from expander.kube.api_resource import Resource
 from expander.local.apiserver import status
 from expander.local.apiserver.codecs import RequestBody
 from expander.local.apiserver.read import get_object
@@ -17,35 +18,44 @@ from expander.local.store.database import Object
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
-def scale_of(obj: Object) -> dict[str, Any]:
-    """The Scale (autoscaling/v1) of a workload."""
-    metadata, spec = obj["metadata"], obj["spec"]
-    selector = spec.get("selector") or {}
-    if "matchLabels" not in selector and "matchExpressions" not in selector:
-        selector = {"matchLabels": selector}
-    shown = {"replicas": (obj.get("status") or {}).get("replicas") or 0}
+def scale_of(resource: Resource, obj: Object) -> dict[str, Any]:
+    """The Scale (autoscaling/v1) of a workload; StatusError when it does not say how many pods it wants."""
+    metadata, paths = obj["metadata"], resource.scale_paths
+    replicas = _at(obj, paths.replicas)
+    if replicas is None:
+        why = f'the spec replicas field ".{paths.replicas}" does not exist'
+        raise StatusError(status.internal(why))
+    if resource.stored_as:
+        selector = str(_at(obj, paths.selector) or "") if paths.selector else ""
+    else:
+        given = obj["spec"].get("selector") or {}
+        if "matchLabels" not in given and "matchExpressions" not in given:
+            given = {"matchLabels": given}
+        selector = str(selectors.from_object(given))
+    shown = {"replicas": _at(obj, paths.status_replicas) or 0}
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {field: metadata[field] for field in _KEPT if field in metadata},
-        "spec": {"replicas": spec["replicas"]},
-        "status": {**shown, "selector": str(selectors.from_object(selector))},
+        "spec": {"replicas": replicas},
+        "status": {**shown, **({"selector": selector} if selector else {})},
     }
 
 
 def read_scale(storage: Storage, target: Target) -> dict[str, Any]:
     """The answer to a request for a Scale; StatusError when there is no such workload."""
-    return scale_of(get_object(storage, target))
+    return scale_of(target.resource, get_object(storage, target))
 
 
 def write_scale(writer: WriteRequest, body: RequestBody | None, patch: tuple[bytes, str] | None) -> Object:
     """Give a workload as many pods as a Scale, or a ``patch`` of one with its media type, says."""
     target, storage = writer.target, writer.backend.storage
     old = get_object(storage, target)
-    scale = scale_of(old)
+    resource = target.resource
+    scale = scale_of(resource, old)
     if patch is not None:
         data, media = patch
-        new = apply_plain_patch(target.resource, scale, decode_patch(data, media), media)
+        new = apply_plain_patch(resource, scale, decode_patch(writer.strategy, data, media), media)
     else:
         new = body.data if body is not None and isinstance(body.data, dict) else {}
     replicas = (new.get("spec") or {}).get("replicas") or 0
@@ -54,4 +64,19 @@ def write_scale(writer: WriteRequest, body: RequestBody | None, patch: tuple[byt
         raise StatusError(status.bad_request(f"spec.replicas: Invalid value: {replicas}: must be 0 or more"))
     if version and version != old["metadata"]["resourceVersion"]:
         raise StatusError(status.conflict(target.resource, target.name))
-    return scale_of(writer.store(old, {**old, "spec": {**old["spec"], "replicas": replicas}}))
+    steps = resource.scale_paths.replicas.split(".")
+    return scale_of(resource, writer.store(old, _with(old, steps, replicas)))
+
+
+def _at(obj: Object, path: str) -> Any:
+    """The value at a path of fields; None where there is none."""
+    value: Any = obj
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _with(obj: Object, steps: list[str], value: Any) -> Object:
+    """A copy of an object with ``value`` at ``steps``."""
+    step, *below = steps
+    return {**obj, step: _with(obj.get(step) or {}, below, value) if below else value}

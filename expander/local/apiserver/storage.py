@@ -10,13 +10,14 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from heapq import merge
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from expander.base.errors import ExpanderError
 from expander.base.text import counted
 from expander.kube.api_resource import Resource
+from expander.kube.served_kinds import ServedKinds
 from expander.local.admission.chain import admit_update
 from expander.local.apiserver import pagination
 from expander.local.controllers.garbage_collector import Propagation
@@ -42,41 +43,47 @@ class Storage(Executor):
             self._control.scope.publish_authority(authority, self._clock())
             self._control.commit()
 
-    def admit(self, obj: Object) -> Object:
+    @property
+    def kinds(self) -> ServedKinds:
+        """The kinds that are served now."""
+        return self._control.scope.kinds
+
+    def admit(self, resource: Resource, obj: Object) -> Object:
         """A new object as the cluster completes it. Raises `AdmissionError`."""
-        return self._control.admit(obj)
+        return resource.shown(self._control.admit(resource.stored(obj)))
 
     def admit_update(self, obj: Object) -> None:
         """Raises `AdmissionError` when ``obj`` may not be stored in the place of what is there."""
         admit_update(self._control.store, obj)
 
-    def create(self, obj: Object) -> Object:
+    def create(self, resource: Resource, obj: Object) -> Object:
         """Store a new object, which has its name, uid and time."""
+        obj = resource.stored(obj)
         self._control.store.check(obj)
         stored = self._control.store.put(obj, new=True)
         self._control.arrived(stored)
         self._control.commit()
-        return stored
+        return resource.shown(stored)
 
-    def replace(self, old: Object, new: Object) -> Object:
-        """Put ``new`` in the place of ``old``; its status stays that of ``old``."""
-        return self._replace(old, {key: value for key, value in new.items() if key != "status"})
-
-    def replace_status(self, old: Object, status: Mapping[str, Any], metadata: Object) -> Object:
-        """Give ``old`` another status, and the metadata that came with it."""
-        return self._replace(old, {**old, "metadata": metadata, "status": dict(status)})
-
-    def _replace(self, old: Object, new: Object) -> Object:
+    def replace(self, resource: Resource, old: Object, new: Object) -> Object:
+        """Put ``new`` in the place of ``old``."""
+        new = resource.stored(new)
         self._control.store.check(new)
-        stored = self._control.replace(old, new, self._clock())
+        if resource.stored_as:
+            stored = self._control.replaced(new, self._clock())
+        else:
+            stored = self._control.replace(old, new, self._clock())
         self._control.commit()
-        return stored
+        return resource.shown(stored)
 
-    def remove(self, obj: Object, propagation: Propagation, grace: float | None) -> Object | None:
+    def remove(
+        self, resource: Resource, obj: Object, propagation: Propagation, grace: float | None
+    ) -> Object | None:
         """Delete an object; what is left of it, if it waits for something."""
-        self._control.delete(obj, self._clock(), propagation, grace)
+        self._control.delete(resource.stored(obj), self._clock(), propagation, grace)
         self._control.commit()
-        return self.by_uid(obj["metadata"]["uid"])
+        left = self.by_uid(obj["metadata"]["uid"])
+        return None if left is None else resource.shown(left)
 
     def disrupt(self, namespace: str, name: str, grace: float | None) -> None:
         """Evict a pod, durably."""
@@ -98,11 +105,11 @@ class Storage(Executor):
         self, resource: Resource, namespace: str | None, after: pagination.Key = ("", "")
     ) -> Iterator[Object]:
         """The objects of a resource past ``after``, by namespace and name; ``namespace`` None for all."""
-        stored = self._control.store.of_kind(resource.kind, namespace, after)
-        if resource.kind == "Event":
+        stored = self._control.store.of_kind(resource.stored_kind, namespace, after)
+        if resource.stored_kind == "Event":
             told = (each for each in self.events(namespace) if pagination.key(each) > after)
             return iter(sorted([*told, *stored], key=pagination.key))
-        return stored
+        return map(resource.shown, stored) if resource.stored_as else stored
 
     def objects_at(
         self, version: int, resource: Resource, namespace: str | None, after: pagination.Key
@@ -117,28 +124,29 @@ class Storage(Executor):
             return None
         before: dict[str, Object | None] = {}
         for change in changes:
-            if change.object["kind"] == resource.kind:
+            if change.object["kind"] == resource.stored_kind:
                 before.setdefault(change.object["metadata"]["uid"], change.before)
         if not before:
             return now
-        then = (obj for obj in before.values() if obj is not None and pagination.key(obj) > after)
+        was = (resource.shown(obj) for obj in before.values() if obj is not None)
+        then = (obj for obj in was if pagination.key(obj) > after)
         wanted = (obj for obj in then if namespace in (None, obj["metadata"].get("namespace")))
         same = (obj for obj in now if obj["metadata"]["uid"] not in before)
         return merge(same, sorted(wanted, key=pagination.key), key=pagination.key)
 
     def count(self, resource: Resource, namespace: str | None, after: pagination.Key) -> int:
         """How many `objects` gives."""
-        if resource.kind == "Event":
+        if resource.stored_kind == "Event":
             return sum(1 for _ in self.objects(resource, namespace, after))
-        return self._control.store.count(resource.kind, namespace, after)
+        return self._control.store.count(resource.stored_kind, namespace, after)
 
     def object(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """One object of a resource, or None."""
-        found = self._control.store.get(resource.kind, namespace, name)
-        if found is None and resource.kind == "Event":
+        found = self._control.store.get(resource.stored_kind, namespace, name)
+        if found is None and resource.stored_kind == "Event":
             events = (each for each in self.events(namespace) if each["metadata"]["name"] == name)
             return next(events, None)
-        return found
+        return None if found is None else resource.shown(found)
 
 
 log = logging.getLogger(__name__)

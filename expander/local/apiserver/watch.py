@@ -78,7 +78,7 @@ def watch_stream(backend: Backend, wanted: ListSelector, query: Mapping[str, str
     if version > current:
         raise StatusError(status.version_too_large(version, current))
     initial = query.get("sendInitialEvents", "").lower()
-    kind = EventWatchStream if wanted.resource.kind == "Event" else WatchStream
+    kind = EventWatchStream if wanted.resource.stored_kind == "Event" else WatchStream
     return kind(
         backend,
         wanted,
@@ -135,9 +135,10 @@ class WatchStream:
     def _seen(self, change: Change) -> WatchEvent | None:
         """What the client sees of a change: an object that ceases to be meant is deleted for it, and shown as
         it was last (the API server's watch cache decides)."""
-        obj, before = change.object, change.before
-        if obj["kind"] != self._wanted.resource.kind:
+        resource = self._wanted.resource
+        if change.object["kind"] != resource.stored_kind:
             return None
+        obj, before = resource.shown(change.object), change.before and resource.shown(change.before)
         was = before is not None and self._wanted.means(before)
         if change.type != "DELETED" and self._wanted.means(obj):
             return "MODIFIED" if was else "ADDED", obj

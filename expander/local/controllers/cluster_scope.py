@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import Final, Protocol
 
 from expander.kube.scheme import RESOURCES, load
+from expander.kube.served_kinds import BUILT_IN, ServedKinds
 from expander.kube.time import api_time
 from expander.local.admission.chain import admit
+from expander.local.apiextensions.controller import DefinitionController, DefinitionControlPlane
 from expander.local.controllers.cluster_roles import ClusterRoleAggregation
 from expander.local.controllers.namespace import NamespaceController
 from expander.local.controllers.node import is_unschedulable, node_lease, node_object, node_status, with_taint
@@ -30,6 +32,8 @@ class SingleBatch:
 
     waiting_is_idle = True
     """Whether a pod that waits for what is missing makes room for others, which a kubelet never does."""
+    kinds: ServedKinds = BUILT_IN
+    """The kinds that there are."""
 
     @property
     def pending(self) -> bool:
@@ -73,7 +77,7 @@ class SingleBatch:
         """Do what is to be done now."""
 
 
-class ScopedControlPlane(WorkloadControlPlane, VolumeControlPlane, Protocol):
+class ScopedControlPlane(WorkloadControlPlane, VolumeControlPlane, DefinitionControlPlane, Protocol):
     """The control plane that the shared side belongs to."""
 
     scheduler: Scheduler
@@ -91,7 +95,11 @@ class ClusterScope(SingleBatch):
         self._node = node
         self._arrived = cluster.arrived
         self._quotas = ResourceQuotaController(cluster.store)
-        self._namespaces = NamespaceController(cluster.store, cluster.events, cluster.arrived, cluster.delete)
+        self.kinds = ServedKinds()
+        self._namespaces = NamespaceController(
+            cluster.store, cluster.events, cluster.arrived, cluster.delete, self.kinds
+        )
+        self._definitions = DefinitionController(cluster, self.kinds)
 
     @cached_property
     def _workloads(self) -> WorkloadControllers:
@@ -107,7 +115,8 @@ class ClusterScope(SingleBatch):
 
     @property
     def pending(self) -> bool:
-        return self._namespaces.pending or self._workloads.pending or self._volumes.pending
+        controllers = (self._namespaces, self._definitions, self._workloads, self._volumes)
+        return any(each.pending for each in controllers)
 
     def admit(self, obj: Object) -> Object:
         return admit(self._store, obj)
@@ -123,6 +132,7 @@ class ClusterScope(SingleBatch):
             node = self._store.put({**node, "status": node_status(self._scheduler, api_time(now))})
             self._scheduler.closed = is_unschedulable(node)
         self._add(node_lease(node, now))
+        self._definitions.restore(now)
         for namespace in list(self._store.of_kind("Namespace")):
             self._namespaces.arrived(namespace, now)
         for quota in list(self._store.of_kind("ResourceQuota")):
@@ -152,6 +162,7 @@ class ClusterScope(SingleBatch):
         elif obj["kind"] == "ClusterRole":
             self._roles.sync()
         self._volumes.changed(obj)
+        self._definitions.changed(obj, now)
 
     def replaced(self, obj: Object, now: float) -> None:
         if obj["kind"] in RECOUNTED:
@@ -160,6 +171,7 @@ class ClusterScope(SingleBatch):
         self._volumes.changed(obj)
         if obj["kind"] == "ClusterRole":
             self._roles.sync()
+        self._definitions.changed(obj, now)
         if obj["kind"] == "Node" and obj["metadata"]["name"] == self._node:
             tainted = with_taint(obj, now)
             if tainted is not obj and tainted["spec"] != obj["spec"]:
@@ -184,6 +196,7 @@ class ClusterScope(SingleBatch):
             self._roles.sync()
         self._workloads.gone(obj)
         self._volumes.gone(obj)
+        self._definitions.gone(obj)
 
     def pod_touched(self, pod: Object) -> None:
         self._workloads.changed(pod)
@@ -193,5 +206,6 @@ class ClusterScope(SingleBatch):
 
     def sync(self, now: float) -> None:
         self._namespaces.sync(now)
+        self._definitions.sync(now)
         self._workloads.sync(now)
         self._volumes.sync(now)

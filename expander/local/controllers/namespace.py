@@ -13,6 +13,7 @@ from typing import Final
 
 from expander.kube.generated_names import new_uid
 from expander.kube.scheme import STORED
+from expander.kube.served_kinds import ServedKinds
 from expander.kube.time import api_time
 from expander.kube.wellknown import AUTHORITY_KEY, AUTHORITY_MAP
 from expander.local.store.database import Object
@@ -31,7 +32,10 @@ AUTHORITY_WORDS: Final = (
 
 
 class NamespaceController:
-    """The namespaces of one store. ``delete`` deletes any object, ``create`` is told of one that is new."""
+    """The namespaces of one store, with objects of ``kinds`` in them.
+
+    ``delete`` deletes any object, ``create`` is told of one that is new.
+    """
 
     def __init__(
         self,
@@ -39,11 +43,13 @@ class NamespaceController:
         events: EventStore,
         create: Callable[[Object], None],
         delete: Callable[[Object, float], None],
+        kinds: ServedKinds,
     ) -> None:
         self._store = store
         self._events = events
         self._create = create
         self._delete = delete
+        self._kinds = kinds
         self._ending: dict[str, bool] = {}
         """The namespaces that are being deleted, and whether their contents have been."""
         self._bare: list[Object] = []
@@ -130,4 +136,5 @@ class NamespaceController:
                 self._store.remove(namespace)
 
     def _inside(self, name: str) -> Iterator[Object]:
-        return chain.from_iterable(self._store.of_kind(kind, name) for kind in STORED)
+        kinds = (*STORED, *self._kinds.custom_kinds)
+        return chain.from_iterable(self._store.of_kind(kind, name) for kind in kinds)

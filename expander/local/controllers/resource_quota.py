@@ -93,6 +93,10 @@ class ResourceQuotaController:
         for kind in STORED:
             if any(_may_count(kind, name) for name in names):
                 yield from self._store.of_kind(kind, namespace)
+        for name in names:
+            prefix, _, resource = name.partition("/")
+            if prefix == "count" and "." in resource:
+                yield from self._store.of_kind(resource, namespace)
 
 
 def _may_count(kind: str, name: str) -> bool:

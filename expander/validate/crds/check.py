@@ -24,7 +24,7 @@ from expander.validate.crds.schema_values import SchemaCheck
 from expander.validate.crds.structural import ABSENT, Node
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules.field import invalid
-from expander.validate.rules.metadata import check_metadata, object_name
+from expander.validate.rules.metadata import check_metadata, object_name, without_finalizers
 from expander.validate.schema import findings_at, place, unknown_field
 from expander.validate.schema_engines import engine
 
@@ -138,7 +138,12 @@ class CustomCheck:
 
     def _decoding(self, obj: Mapping[str, Any], *, is_valid: bool = False) -> Iterator[Finding]:
         """What ends the request with 400: metadata that is none, fields that the schema does not have."""
-        root = self.kind.root
+        yield from self.malformed(obj)
+        for at in () if is_valid else self.unknown(obj):
+            yield unknown_field(dotted(at), *_named(self.kind.root, at))
+
+    def malformed(self, obj: Mapping[str, Any]) -> Iterator[Finding]:
+        """What is wrong with the metadata of the object and of those in it, as Go decodes them."""
         for metadata, at in self._all_metadata(obj):
             where = dotted(at)
             if metadata is not None and not isinstance(metadata, dict):
@@ -148,8 +153,15 @@ class CustomCheck:
                 for path in sorted(engine(name).failures(metadata), key=lambda p: place(metadata, p)):
                     for each in findings_at(metadata, schemas.definition(name), path):
                         yield Finding(f"{where}.{each.path}", each.reason, each.message)
-        for at in () if is_valid else unknown_fields(root, obj):
-            yield unknown_field(dotted(at), *_named(root, at))
+
+    def unknown(self, obj: Mapping[str, Any]) -> Iterator[Place]:
+        """The places of fields that the schema does not have."""
+        return unknown_fields(self.kind.root, obj)
+
+    def filled(self, obj: Mapping[str, Any]) -> Object:
+        """A copy of an object with its defaults."""
+        found: Object = self._fill(obj)
+        return found
 
     def _all_metadata(self, obj: Mapping[str, Any]) -> Iterator[tuple[Any, Place]]:
         """The metadata of the object and of those in it."""
@@ -159,11 +171,10 @@ class CustomCheck:
             yield obj["metadata"], OWN_METADATA
 
     def _metadata(self, new: Object) -> list[Finding]:
-        """The server only warns of finalizers that it does not know."""
         found = check_metadata(
             _located(new.get("metadata") or {}, self.kind), namespaced=self.kind.namespaced
         )
-        return [each for each in found if not each.path.startswith("metadata.finalizers[")]
+        return without_finalizers(found)
 
     def _changed_metadata(self, new: Object, old: Object) -> list[Finding]:
         """As new metadata and as changed ones; the server says some of it twice."""

@@ -39,6 +39,27 @@ def unknown_fields(node: Node | None, value: Any, place: Place = None) -> Iterat
                 yield (place, key)
 
 
+def pruned(node: Node | None, value: Any) -> Any:
+    """A copy of a value without the fields that `unknown_fields` finds."""
+    if isinstance(value, list):
+        below = None if node is None else node.items
+        if node is not None and below is None and node.preserves:
+            return value
+        return [pruned(below, each) if isinstance(each, dict | list) else each for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for key, each in value.items():
+        below = None if node is None else node.below(key)
+        if node is not None and node.is_resource and key in META_FIELDS:
+            found[key] = each
+        elif below is not None:
+            found[key] = pruned(below, each)
+        elif node is not None and (node.preserves or node.open):
+            found[key] = each
+    return found
+
+
 def embedded_metadata(node: Node, value: Any, place: Place = None) -> Iterator[tuple[Any, Place]]:
     """The metadata of the object and of those embedded in it, with their places."""
     if isinstance(value, dict):

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from expander.kube.scheme import GROUP_VERSIONS
+from expander.kube.served_kinds import BUILT_IN
 from expander.local.apiserver.discovery import discovery, openapi
 
 PLAIN = "application/json"
@@ -49,10 +49,10 @@ class Views(ThreadingHTTPServer):
             "/version": discovery.version(),
             "/openapi/v3": openapi.index(),
         }
-        for group, version in GROUP_VERSIONS:
+        for group, version in BUILT_IN.group_versions:
             path = f"/apis/{group}/{version}" if group else f"/api/{version}"
             self.bodies[path] = discovery.api_resource_list(group, version)
-            self.bodies[f"/openapi/v3{path}"] = openapi.document(group, version)
+            self.bodies[f"/openapi/v3{path}"] = openapi.document(BUILT_IN.of_group(group, version))
 
     def answer(self, path: str, accept: str) -> tuple[str, Any]:
         """The media type and the body for a path; no bytes when there is nothing."""

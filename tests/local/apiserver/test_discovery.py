@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from expander.kube.scheme import BY_PATH, GROUP_VERSIONS, RESOURCES
+from expander.kube.scheme import RESOURCES
+from expander.kube.served_kinds import BUILT_IN
 from expander.local.apiserver.discovery import discovery, openapi
 from tests.local.apiserver.recorded import exchanges
 from tests.local.apiserver.served import serving
@@ -44,6 +45,7 @@ def run(
 
 
 SERVED = [
+    "apiextensions.k8s.io",
     "apps",
     "batch",
     "coordination.k8s.io",
@@ -96,12 +98,12 @@ def test_what_is_not_served_has_no_answer() -> None:
     assert discovery.api_group("extensions") is None
     assert discovery.api_group("") is None
     assert discovery.api_resource_list("apps", "v1beta1") is None
-    with pytest.raises(KeyError):
-        openapi.document("apps", "v1beta1")
+    assert BUILT_IN.of_group("apps", "v1beta1") == ()
 
 
 def test_every_kind_that_is_served_has_a_path() -> None:
-    assert len(BY_PATH) == len(RESOURCES)
+    for each in RESOURCES:
+        assert BUILT_IN.find(each.group, each.version, each.plural) is each
 
 
 def test_kubectl_lists_what_is_served(run: Run) -> None:
@@ -143,16 +145,16 @@ def test_kubectl_explains_every_kind(run: Run, resource: str) -> None:
 def test_components_are_those_of_the_server(reference: Path) -> None:
     served = json.loads((reference / "openapi-v1.36.json").read_text())
     ours: dict[str, Any] = {}
-    for group, version in GROUP_VERSIONS:
-        ours |= json.loads(openapi.document(group, version))["components"]["schemas"]
+    for group, version in BUILT_IN.group_versions:
+        ours |= json.loads(openapi.document(BUILT_IN.of_group(group, version)))["components"]["schemas"]
     assert not served.keys() - ours.keys()
     for name, theirs in served.items():
         assert shape(ours[name]) == shape(theirs), name
 
 
 def test_every_reference_in_a_document_leads_somewhere() -> None:
-    for group, version in GROUP_VERSIONS:
-        document = json.loads(openapi.document(group, version))
+    for group, version in BUILT_IN.group_versions:
+        document = json.loads(openapi.document(BUILT_IN.of_group(group, version)))
         names = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
         assert set(references(document)) <= names
 
@@ -161,11 +163,11 @@ def test_the_address_of_a_document_says_what_is_in_it() -> None:
     paths = openapi.index()["paths"]
     assert list(paths) == ["api/v1", *(f"apis/{group}/v1" for group in SERVED)]
     address = paths["apis/batch/v1"]["serverRelativeURL"]
-    assert address == f"/openapi/v3/apis/batch/v1?hash={openapi.digest('batch', 'v1')}"
+    assert address == f"/openapi/v3/apis/batch/v1?hash={openapi.digest(BUILT_IN.of_group('batch', 'v1'))}"
 
 
 def test_patches_say_that_the_server_checks_fields() -> None:
-    document = json.loads(openapi.document("batch", "v1"))
+    document = json.loads(openapi.document(BUILT_IN.of_group("batch", "v1")))
     patch = document["paths"]["/apis/batch/v1/namespaces/{namespace}/jobs/{name}"]["patch"]
     assert {"fieldValidation", "dryRun"} <= {each["name"] for each in patch["parameters"]}
     named = {"group": "batch", "version": "v1", "kind": "Job"}

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from expander.kube.api_resource import Resource
-from expander.kube.scheme import BY_KIND, BY_PATH, RESOURCES
+from expander.kube.scheme import BY_KIND, RESOURCES
+from expander.kube.served_kinds import BUILT_IN
 from expander.local.apiserver import field_selectors, pagination
 from expander.local.apiserver import status as statuses
 from expander.validate.finding import Finding, Reason
@@ -142,8 +143,8 @@ def test_field_selectors_of_kubectl_choose_what_the_server_chose(reference: Path
 
 
 def test_every_path_that_kubectl_asked_names_a_resource_that_is_served() -> None:
-    assert BY_PATH["batch", "v1", "jobs"] is JOBS
-    assert BY_PATH["", "v1", "pods"].path == "/api/v1"
+    assert BUILT_IN.find("batch", "v1", "jobs") is JOBS
+    assert BY_KIND["Pod"].path == "/api/v1"
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ _EXTRA: Final = "impersonate-extra-"
 def of_target(target: Target, verb: str, query: Mapping[str, str]) -> Attributes:
     """What a request for objects asks to do."""
     row, namespace, name = target.resource, target.namespace, target.name
-    if row.kind == "Namespace" and name:
+    if row.stored_kind == "Namespace" and name:
         namespace = name
     if verb in ("list", "watch") and (selector := query.get("fieldSelector", "")).startswith(
         "metadata.name="

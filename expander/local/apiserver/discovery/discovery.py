@@ -11,7 +11,7 @@ import hashlib
 from typing import Any, Final
 
 from expander.kube.api_resource import Resource, Subresource
-from expander.kube.scheme import GROUP_VERSIONS, of_group
+from expander.kube.served_kinds import BUILT_IN, ServedKinds
 from expander.local.registry import GIT_VERSION
 
 Body = dict[str, Any]
@@ -44,10 +44,11 @@ def version() -> Body:
     }
 
 
-def paths() -> Body:
+def paths(kinds: ServedKinds = BUILT_IN) -> Body:
     """``/``: where to begin."""
-    grouped = sorted({group for group, _ in GROUP_VERSIONS} - {""})
-    below = [path for group in grouped for path in (f"/apis/{group}", f"/apis/{group}/v1")]
+    below: list[str] = []
+    for group in sorted(set(kinds.groups) - {""}):
+        below += [f"/apis/{group}", *(f"/apis/{group}/{each}" for each in kinds.versions(group))]
     health = [f"/{check}" for check in ("healthz", "livez", "readyz")]
     return {"paths": ["/api", "/api/v1", "/apis", *below, *health, "/openapi/v3", "/version"]}
 
@@ -58,23 +59,23 @@ def api_versions(address: str) -> Body:
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": reached}
 
 
-def api_group_list() -> Body:
+def api_group_list(kinds: ServedKinds = BUILT_IN) -> Body:
     """``/apis``."""
-    groups = [_group(group, version) for group, version in GROUP_VERSIONS if group]
+    groups = [_group(group, kinds.versions(group)) for group in kinds.groups if group]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
 
-def api_group(group: str) -> Body | None:
+def api_group(group: str, kinds: ServedKinds = BUILT_IN) -> Body | None:
     """``/apis/GROUP``; None when it is not served."""
-    for name, version in GROUP_VERSIONS:
-        if group and name == group:
-            return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)}
-    return None
+    versions = kinds.versions(group)
+    if not group or not versions:
+        return None
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, versions)}
 
 
-def api_resource_list(group: str, version: str) -> Body | None:
+def api_resource_list(group: str, version: str, kinds: ServedKinds = BUILT_IN) -> Body | None:
     """``/api/v1`` or ``/apis/GROUP/VERSION``; None when it is not served."""
-    resources = of_group(group, version)
+    resources = kinds.of_group(group, version)
     if not resources:
         return None
     listed: list[Body] = []
@@ -85,7 +86,7 @@ def api_resource_list(group: str, version: str) -> Body | None:
     return body | {"groupVersion": resources[0].api_version, "resources": listed}
 
 
-def aggregated(core: bool, version: str = "v2") -> Body:
+def aggregated(core: bool, version: str = "v2", kinds: ServedKinds = BUILT_IN) -> Body:
     """``/api`` (``core``) or ``/apis`` in the aggregated form; ``version`` is ``v2`` or ``v2beta1``."""
     groups = [
         {
@@ -93,21 +94,22 @@ def aggregated(core: bool, version: str = "v2") -> Body:
             "versions": [
                 {
                     "version": each,
-                    "resources": [_aggregated(resource) for resource in of_group(group, each)],
+                    "resources": [_aggregated(resource) for resource in kinds.of_group(group, each)],
                     "freshness": "Current",
                 }
+                for each in kinds.versions(group)
             ],
         }
-        for group, each in GROUP_VERSIONS
+        for group in kinds.groups
         if core is not bool(group)
     ]
     api_version = f"apidiscovery.k8s.io/{version}"
     return {"kind": AGGREGATED_KIND, "apiVersion": api_version, "metadata": {}, "items": groups}
 
 
-def _group(group: str, version: str) -> Body:
-    preferred = {"groupVersion": f"{group}/{version}", "version": version}
-    return {"name": group, "versions": [preferred], "preferredVersion": preferred}
+def _group(group: str, versions: tuple[str, ...]) -> Body:
+    listed = [{"groupVersion": f"{group}/{each}", "version": each} for each in versions]
+    return {"name": group, "versions": listed, "preferredVersion": listed[0]}
 
 
 def _listed(resource: Resource) -> Body:
@@ -127,7 +129,7 @@ def _listed(resource: Resource) -> Body:
 
 def _storage_version(resource: Resource) -> str:
     """What changes when objects are stored in another version."""
-    named = f"{resource.group}/{resource.version}/{resource.kind}"
+    named = f"{resource.group}/{resource.stored_version.rpartition('/')[2]}/{resource.kind}"
     return base64.b64encode(hashlib.sha256(named.encode()).digest()[:8]).decode()
 
 

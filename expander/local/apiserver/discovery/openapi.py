@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from expander.kube import schemas
 from expander.kube.api_resource import Resource
-from expander.kube.scheme import GROUP_VERSIONS, of_group
+from expander.kube.served_kinds import BUILT_IN, ServedKinds
 from expander.local.apiserver.discovery.descriptions import describe
+from expander.local.apiserver.strategy import strategy_of
 from expander.local.registry import GIT_VERSION, RELEASE
 
 Body = dict[str, Any]
@@ -45,28 +46,48 @@ _ZEROS: Final = {"string": "", "integer": 0, "boolean": False}
 _KEPT: Final = ("type", "format", "default", "enum", "required")
 
 
-def name_of(title: str, group: str = "") -> str:
-    """The name of the component for a Go type; ``group`` is that of a kind, if it is one."""
+def name_of(title: str) -> str:
+    """The name of the component for a Go type that is no kind."""
     if title in _OF_META:
         return _META + title
-    if group:
-        return f"io.k8s.api.{group.partition('.')[0]}.v1.{title}"
     return (_BATCH if title.startswith(_OF_BATCH) else _CORE) + title
 
 
-def components(kinds: Iterable[str], group: str, version: str) -> dict[str, Body]:
-    """The components for some kinds of one group and version, with everything they refer to.
+def name_of_kind(resource: Resource, kind: str) -> str:
+    """The name of the component for a kind, that of the resource or of its list."""
+    if resource.published is not None:
+        return ".".join((*reversed(resource.group.split(".")), resource.version, kind))
+    group = resource.group.partition(".")[0] or "core"
+    return f"io.k8s.api.{group}.{resource.version}.{kind}"
+
+
+def components(resources: Iterable[Resource]) -> dict[str, Body]:
+    """The components for resources and their lists, with everything they refer to.
 
     A kind without a schema gets one that says only what every object has.
     """
     found: dict[str, Body] = {}
-    api_version = f"{group}/{version}" if group else version
-    for kind in kinds:
-        name = name_of(kind, group)
-        schema = schemas.root(api_version, kind, RELEASE)
-        _add(name, _any_object() if schema is None else schema, found)
-        found[name]["x-kubernetes-group-version-kind"] = [{"group": group, "kind": kind, "version": version}]
+    for resource in resources:
+        group, version = resource.group, resource.version
+        for kind in (resource.kind, f"{resource.kind}List"):
+            name = name_of_kind(resource, kind)
+            schema = schemas.root(resource.api_version, kind, RELEASE)
+            if resource.published is not None and kind == resource.kind:
+                found[name] = _published(resource.published, found)
+            else:
+                _add(name, _any_object() if schema is None else schema, found)
+            named = {"group": group, "kind": kind, "version": version}
+            found[name]["x-kubernetes-group-version-kind"] = [named]
     return dict(sorted(found.items()))
+
+
+def _published(schema: schemas.Schema, found: dict[str, Body]) -> Body:
+    """The schema of a custom resource; what every object has is told in Kubernetes' words."""
+    own, told = schema["properties"], describe("io.k8s.api.batch.v1.Job").fields
+    every = {name: own[name] for name in ("apiVersion", "kind")}
+    every["metadata"] = _field(own["metadata"], False, found)
+    described = {name: {"description": told.get(name, ""), **each} for name, each in every.items()}
+    return {**schema, "properties": {**own, **described}}
 
 
 def _any_object() -> schemas.Schema:
@@ -128,47 +149,38 @@ _METHODS: Final = {
     "deletecollection": ("delete", "deletecollection"),
 }
 """The HTTP method and the action (``x-kubernetes-action``) of each verb; watches are lists here."""
+MAX_DOCUMENTS: Final = 256
+"""Documents that are kept, so that they are made once."""
 _OF_COLLECTION: Final = ("create", "deletecollection", "list")
 _CHANGING: Final = ("create", "patch", "update")
 _SELECTING: Final = ("deletecollection", "list")
-_PATCHES: Final = tuple(
-    f"application/{form}"
-    for form in (
-        "apply-patch+yaml",
-        "json-patch+json",
-        "merge-patch+json",
-        "strategic-merge-patch+json",
-    )
-)
 
 
-@cache
-def index() -> Body:
+def index(kinds: ServedKinds = BUILT_IN) -> Body:
     """``/openapi/v3``: where the documents are; an address changes with what is in the document."""
-    return {
-        "paths": {
-            _place(group, version): {
-                "serverRelativeURL": f"/openapi/v3/{_place(group, version)}?hash={digest(group, version)}"
-            }
-            for group, version in GROUP_VERSIONS
+    paths = {}
+    for group, version in kinds.group_versions:
+        place = _place(group, version)
+        paths[place] = {
+            "serverRelativeURL": f"/openapi/v3/{place}?hash={digest(kinds.of_group(group, version))}"
         }
-    }
+    return {"paths": paths}
 
 
-@cache
-def digest(group: str, version: str) -> str:
-    """The hash in the address of a document. Raises KeyError when the group and version are not served."""
-    return hashlib.sha512(_encoded(_document(group, version))).hexdigest().upper()
+@lru_cache(maxsize=MAX_DOCUMENTS)
+def digest(resources: tuple[Resource, ...]) -> str:
+    """The hash in the address of a document."""
+    return hashlib.sha512(_encoded(_document(resources))).hexdigest().upper()
 
 
-@cache
-def document(group: str, version: str) -> bytes:
-    """``/openapi/v3/api/v1`` or ``/openapi/v3/apis/GROUP/VERSION`` as JSON.
-
-    Raises KeyError when it is not served.
-    """
-    body = _document(group, version)
+@lru_cache(maxsize=MAX_DOCUMENTS)
+def document(resources: tuple[Resource, ...]) -> bytes:
+    """``/openapi/v3/api/v1`` or ``/openapi/v3/apis/GROUP/VERSION`` as JSON, for all that is served of it."""
+    body = _document(resources)
+    custom = {name_of_kind(each, each.kind) for each in resources if each.published is not None}
     for name, component in body["components"]["schemas"].items():
+        if name in custom:
+            continue
         told = describe(name)
         if told.text:
             component["description"] = told.text
@@ -184,17 +196,13 @@ def _of_type(field: Body) -> str:
     return describe(reference["$ref"].removeprefix(COMPONENTS)).text if reference else ""
 
 
-def _document(group: str, version: str) -> Body:
-    """A document without descriptions."""
-    resources = of_group(group, version)
-    if not resources:
-        raise KeyError(f"{group}/{version}")
-    kinds = [kind for each in resources for kind in (each.kind, f"{each.kind}List")]
+def _document(resources: tuple[Resource, ...]) -> Body:
+    """A document, of which only custom resources have descriptions."""
     return {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": GIT_VERSION},
         "paths": {path: item for resource in resources for path, item in _paths(resource)},
-        "components": {"schemas": components(kinds, group, version)},
+        "components": {"schemas": components(resources)},
     }
 
 
@@ -257,14 +265,15 @@ def _operation(
         "x-kubernetes-group-version-kind": named,
     }
     if kind == resource.kind:
-        schema = {"$ref": COMPONENTS + name_of(kind, resource.group)}
+        schema = {"$ref": COMPONENTS + name_of_kind(resource, kind)}
         if verb not in _SELECTING:
             operation["responses"]["200"]["content"] = {"application/json": {"schema": schema}}
         if verb in ("create", "update"):
             operation["requestBody"] = {"content": {"*/*": {"schema": schema}}, "required": True}
     if verb == "patch":
         body = {"schema": {"type": "object"}}
-        operation["requestBody"] = {"content": dict.fromkeys(_PATCHES, body), "required": True}
+        patches = strategy_of(resource).patch_types
+        operation["requestBody"] = {"content": dict.fromkeys(patches, body), "required": True}
     return operation
 
 

@@ -235,11 +235,12 @@ def apply_patch(
     api_version: str = "",
     kind: str = "",
     subresource: str = "",
+    shape: MergeSchema | None = None,
 ) -> Object:
     """The object after ``manager`` applied ``applied`` to ``live`` (None: there is none), with owners.
 
-    ``api_version`` and ``kind`` are those of the URL, by default of the live object. The result has yet to
-    be defaulted and checked.
+    ``api_version`` and ``kind`` are those of the URL, by default of the live object, and ``shape`` is that of
+    the kind. The result has yet to be defaulted and checked.
 
     Raises `BadPatch` for an object of another kind or with ``managedFields``, `Untyped` for one that does
     not fit its schema, and `Conflict` when fields of others would change and ``force`` is false.
@@ -247,7 +248,7 @@ def apply_patch(
     api_version = api_version or str((live or applied).get("apiVersion") or "")
     kind = kind or str((live or applied).get("kind") or "")
     _check(applied, api_version, kind)
-    shape = root(api_version, kind)
+    shape = shape or root(api_version, kind)
     check_typed(shape, applied)
     before: Object = {"apiVersion": api_version, "kind": kind, **(live or {})}
     try:
@@ -255,7 +256,7 @@ def apply_patch(
     except MalformedFieldSet as error:
         raise Untyped(f"failed to decode managed fields: {error}") from None
     if not entries and live is not None:
-        entries = updated(None, live, {}, BEFORE_FIRST_APPLY, now)
+        entries = updated(None, live, {}, BEFORE_FIRST_APPLY, now, shape=shape)
     result = _applied(
         shape, before, applied, entries, _mine(shape, applied, manager, subresource), force, now
     )

@@ -24,7 +24,7 @@ from expander.local.apiserver.patch.field_sets import (
     union,
     without_below,
 )
-from expander.local.apiserver.patch.merge_schema import canonical_form, root
+from expander.local.apiserver.patch.merge_schema import MergeSchema, canonical_form, root
 from expander.local.apiserver.patch.structured_merge import FieldChanges, compared, filled
 
 Operation = Literal["Apply", "Update"]
@@ -176,7 +176,13 @@ MAX_MANAGER_NAME: Final = 128
 
 
 def update_managers(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any], manager: str, now: float, subresource: str = ""
+    old: Mapping[str, Any] | None,
+    new: Mapping[str, Any],
+    manager: str,
+    now: float,
+    subresource: str = "",
+    *,
+    shape: MergeSchema | None = None,
 ) -> Object:
     """``new`` as it is written, with the owners of its fields in ``metadata.managedFields``.
 
@@ -184,13 +190,14 @@ def update_managers(
     that the registry sets on its own (selector and labels of a Job, uid, times) is in it yet when it is
     created. Its own ``managedFields`` count, but not those from a request to a subresource; a list with one
     empty entry forgets all owners, and an object whose owners are not known stays so. ``subresource`` is
-    ``status`` or empty; ``now`` is in Unix seconds.
+    ``status`` or empty; ``now`` is in Unix seconds. ``shape`` is that of the kind, by
+    default the built-in one.
     """
     new = canonical_form(new)
     entries = _starting(old, new, subresource)
     if entries is None:
         return with_entries(new, {})
-    return with_entries(new, updated(old, new, entries, manager, now, subresource))
+    return with_entries(new, updated(old, new, entries, manager, now, subresource, shape))
 
 
 def updated(
@@ -200,10 +207,11 @@ def updated(
     manager: str,
     now: float,
     subresource: str = "",
+    shape: MergeSchema | None = None,
 ) -> Entries:
     """The entries after ``manager`` made ``new`` of ``old``, or of nothing."""
     version, kind = str(new.get("apiVersion") or ""), str(new.get("kind") or "")
-    shape = root(version, kind)
+    shape = shape or root(version, kind)
     changes = compared(shape, filled(shape.empty, old or {}), filled(shape.empty, new))
     mine = ignoring(union(changes.modified, changes.added), subresource)
     mine = difference(mine, UNMANAGED_FIELDS)

@@ -100,6 +100,9 @@ EVENT: Final = _struct(
     },
     "apiVersion kind reason message type action reportingComponent reportingInstance",
 )
+DEFINITION: Final = _struct(
+    {"metadata": _METADATA, "spec": EVERYTHING, "status": EVERYTHING}, "apiVersion kind"
+)
 
 
 class MergeForm(Enum):

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.kube import jsonpath
 from expander.kube.api_resource import PrinterColumn, Resource
 from expander.kube.scheme import load
 from expander.kube.time import age
@@ -17,6 +18,7 @@ Conditions = list[dict[str, str]]
 
 NOTHING: Final[Mapping[str, Any]] = {}
 NONE: Final = "<none>"
+INVALID_TIME: Final = "<invalid>"
 _ZEROS: Final[Mapping[str, Any]] = {"integer": 0, "boolean": False, "date": "0001-01-01T00:00:00Z"}
 
 
@@ -81,12 +83,36 @@ def _column(column: PrinterColumn) -> Column:
 
 def _cell(obj: Object, column: PrinterColumn, now: float) -> Any:
     """The field that a column shows; zero, false and the like where it is left out."""
+    if column.path.startswith("."):
+        return _custom_cell(obj, column, now)
     value: Any = obj
     for step in column.path.split("."):
         value = (value or NOTHING).get(step)
     if column.type == "age":
         return age(value, now)
     return _ZEROS.get(column.type, "") if value is None else value
+
+
+def _custom_cell(obj: Object, column: PrinterColumn, now: float) -> Any:
+    """What a column of a definition shows: nothing where there is nothing, or something of another type
+    (``tableconvertor`` of apiextensions-apiserver)."""
+    try:
+        value = next(jsonpath.values(column.path, obj))
+    except (StopIteration, ValueError):
+        return None
+    match column.type:
+        case "integer" | "number" if isinstance(value, int | float) and not isinstance(value, bool):
+            return int(value) if column.type == "integer" else value
+        case "boolean" if isinstance(value, bool):
+            return value
+        case "date" if isinstance(value, str):
+            try:
+                return age(value, now)
+            except ValueError:
+                return INVALID_TIME
+        case "string":
+            return jsonpath.text(value)
+    return None
 
 
 def wide(name: str, description: str) -> Column:

@@ -82,6 +82,13 @@ def _quota(quota: Object, now: float) -> Cells:
     return [name_of(quota), ", ".join(requests), ", ".join(limits), age(created(quota), now)]
 
 
+def _definition(definition: Object, now: float) -> Cells:
+    return [name_of(definition), created(definition)]
+
+
+DEFINITION: Final = Layout(
+    (NAME, Column("Created At", "date", description="When the definition came into being.")), _definition
+)
 NAMESPACE: Final = Layout(
     (NAME, Column("Status", description="Whether the namespace is there to stay."), AGE), _namespace
 )

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from expander.kube.scheme import BY_KIND, BY_PATH
+from expander.kube.scheme import BY_KIND
+from expander.kube.served_kinds import BUILT_IN
 from expander.local.apiserver.printers.columns import layout_of
 from expander.local.apiserver.printers.table import table
 from tests.local.apiserver.recorded import objects, tables
@@ -37,7 +38,7 @@ def sent(reference: Path) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
         _, prefix, *rest = exchange.path.split("/")
         group, version = ("", rest.pop(0)) if prefix == "api" else (rest.pop(0), rest.pop(0))
         rest = rest[2:] if rest[0] == "namespaces" and len(rest) > 2 else rest
-        if resource := BY_PATH.get((group, version, rest[0])):
+        if resource := BUILT_IN.find(group, version, rest[0]):
             found.append((resource.kind, exchange.query, body))
     return found
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import UsageError
+from expander.kube.served_kinds import BUILT_IN
 from expander.local.apiserver.access import authentication, peer_uid
 from expander.local.apiserver.access.authentication import Authenticator, AuthResult, host_of
 from expander.local.apiserver.certificates import server_certificate, ssl_context
@@ -123,7 +124,7 @@ def test_a_host_header_is_taken_without_its_port(header: str, host: str) -> None
 def test_a_path_leads_to_a_part_of_an_object(
     path: str, plural: str, namespace: str, name: str, part: str
 ) -> None:
-    found = target(steps(path) or [])
+    found = target(steps(path) or [], BUILT_IN)
     assert found is not None
     assert (found.resource.plural, found.namespace, found.name, found.part) == (plural, namespace, name, part)
 
@@ -142,7 +143,7 @@ def test_a_path_leads_to_a_part_of_an_object(
     ],
 )
 def test_other_paths_lead_to_no_object(path: str) -> None:
-    assert target(steps(path) or []) is None
+    assert target(steps(path) or [], BUILT_IN) is None
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\n", b"short", b"\xff" * 43, b"a" * 42 + b"\0", b"a" * 5000])

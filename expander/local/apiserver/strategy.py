@@ -1,0 +1,192 @@
+"""What a registry's strategy decides of the objects of one kind: how they are decoded, completed and checked.
+
+`Strategy` is that of kinds that are built in, as BeforeCreate, PrepareForCreate and PrepareForUpdate of
+their registries decide; the row of a kind may name another (`Resource.strategy`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from expander.kube.api_resource import Resource
+from expander.kube.generated_names import generated, new_uid
+from expander.kube.scheme import load
+from expander.kube.time import api_time
+from expander.local.apiserver import decode_errors, status
+from expander.local.apiserver.codecs import RequestBody
+from expander.local.apiserver.patch.managed_fields import update_managers
+from expander.local.apiserver.patch.merge_schema import MergeSchema, root
+from expander.local.apiserver.status import StatusError
+from expander.local.registry import RELEASE, prepare_job_for_create
+from expander.local.store.database import Object
+from expander.validate.defaults.core import container
+from expander.validate.defaults.decode import decode_status
+from expander.validate.defaults.defaults import defaults
+from expander.validate.finding import Finding, Reason
+from expander.validate.rules import check_rules
+from expander.validate.rules.job import check_job
+from expander.validate.schema import check_schema
+from expander.validate.updates import check_ephemeral_changes, check_metadata, check_update
+
+SERVER_METADATA: Final = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "generation",
+)
+"""Fields of the metadata that no client sets."""
+
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE: Final = "application/merge-patch+json"
+STRATEGIC: Final = "application/strategic-merge-patch+json"
+APPLY: Final = "application/apply-patch+yaml"
+
+FINALIZE: Final = "finalize"
+EPHEMERAL: Final = "ephemeralcontainers"
+
+Listed = Callable[[str], Iterable[Object]]
+"""Gives the objects of a kind that are there."""
+
+
+class Strategy:
+    """The strategy of a built-in kind, and what is the same for all. ``row`` is that of the request."""
+
+    patch_types: tuple[str, ...] = (JSON_PATCH, MERGE, STRATEGIC, APPLY)
+
+    def __init__(self, row: Resource) -> None:
+        self.row = row
+
+    @property
+    def shape(self) -> MergeSchema:
+        """What patches must know of the fields."""
+        return root(self.row.api_version, self.row.kind)
+
+    def decode(self, body: RequestBody, validation: str) -> tuple[Object, list[str]]:
+        """The object of a body, and warnings; StatusError when it is none of this kind."""
+        obj, row = body.data, self.row
+        if (wrong := decode_errors.wrong_kind(row, obj, body.raw)) is not None:
+            raise StatusError(status.bad_request(wrong))
+        findings = check_schema(obj, RELEASE, assume=(row.api_version, row.kind)) or ()
+        if any(finding.reason is not Reason.UNKNOWN_FIELD for finding in findings):
+            raise StatusError(status.bad_request(decode_errors.refusal(row, obj, findings)))
+        return obj, self.unknown([*body.duplicates, *decode_errors.unknown_fields(findings)], validation)
+
+    def unknown(self, problems: list[str], validation: str) -> list[str]:
+        """The warnings for fields that are unknown or come twice; StatusError where they are refused."""
+        if problems and validation == "Strict":
+            words = decode_errors.unhandled(self.row, decode_errors.strict_error(problems))
+            raise StatusError(status.bad_request(words))
+        return problems if validation == "Warn" else []
+
+    def filled(self, obj: Object) -> Object:
+        """A new object: ``obj``, which was decoded, with its defaults."""
+        return defaults(obj, release=RELEASE)
+
+    def created(self, obj: Object, namespace: str, now: float, manager: str | None, listed: Listed) -> Object:
+        """The object as it will be stored; ``obj`` was decoded. ``now`` is Unix seconds.
+
+        ``manager`` becomes the owner of its fields; None when their owners are in it. ``listed`` gives the
+        objects of a kind that are there.
+        """
+        metadata: dict[str, Any] = {**(obj.get("metadata") or {})}
+        for field in SERVER_METADATA:
+            metadata.pop(field, None)
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = generated(metadata["generateName"])
+        if namespace:
+            metadata["namespace"] = namespace
+        uid, row = new_uid(), self.row
+        obj = self.reset({**obj, "apiVersion": row.api_version, "kind": row.kind, "metadata": metadata})
+        if manager is not None:
+            owned = update_managers(None, self.filled(obj), manager, now, shape=self.shape)["metadata"]
+            metadata["managedFields"] = owned.get("managedFields", [])
+        made = self.prepared(obj, uid)
+        made["metadata"] |= {"uid": uid, "creationTimestamp": api_time(now)}
+        if row.prepare:
+            load(row.prepare)(made, listed)
+        return made
+
+    def reset(self, obj: Object) -> Object:
+        """A new object without what clients do not create it with."""
+        return {key: value for key, value in obj.items() if key != "status"}
+
+    def prepared(self, obj: Object, uid: str) -> Object:
+        """A new object with its defaults and its generation; ``uid`` is the one it gets."""
+        made = {**self.filled(obj)}
+        made["metadata"] = {**made["metadata"]}
+        if self.row.has_generation:
+            made["metadata"]["generation"] = 1
+        return made
+
+    def refused(self, made: Object) -> list[Finding]:
+        """What is wrong with a new object that was completed."""
+        return check_rules(made, RELEASE)
+
+    def completed(self, new: Object, old: Object) -> Object:
+        """``new``, which is to replace ``old``, with its defaults."""
+        return self.filled(new)
+
+    def updated(self, made: Object, old: Object, part: str) -> tuple[Object, list[Finding]]:
+        """What is to be stored in place of ``old`` when ``made``, completed, is written to it or to its
+        subresource ``part``, and what is wrong with that."""
+        if part == "status":
+            row = self.row
+            given = decode_status(made.get("status"), row.api_version, row.kind, RELEASE)
+            metadata = self.status_metadata(made["metadata"], old["metadata"])
+            found = list(check_metadata(metadata, old["metadata"]))
+            return {**old, "status": given, "metadata": metadata}, found
+        if part == FINALIZE:
+            return {**old, "spec": made.get("spec") or {}}, []
+        if part == EPHEMERAL:
+            made = _with_ephemeral_containers(old, made.get("spec") or {})
+            return made, check_ephemeral_changes(made, old, RELEASE)
+        found = check_update(made, old, RELEASE)
+        made.pop("status", None)
+        return made | ({"status": old["status"]} if "status" in old else {}), found
+
+    def kept(self, obj: Object) -> Object:
+        """An object as it goes into the store."""
+        return obj
+
+    def status_metadata(self, metadata: Object, held: Object) -> Object:
+        """The metadata that an update of the status leaves: a client's.
+
+        The status strategies of the registries decide, which reset the spec and little else.
+        """
+        return metadata
+
+
+class JobStrategy(Strategy):
+    """Jobs get a selector that follows from their uid."""
+
+    def prepared(self, obj: Object, uid: str) -> Object:
+        return prepare_job_for_create(obj, uid, namespace=obj["metadata"].get("namespace", "default"))
+
+    def refused(self, made: Object) -> list[Finding]:
+        return check_job(made, RELEASE, made["metadata"]["uid"])
+
+
+class PodStrategy(Strategy):
+    """Pods keep their owners."""
+
+    def status_metadata(self, metadata: Object, held: Object) -> Object:
+        """A client's, but a pod keeps its owners."""
+        kept = {"ownerReferences": held["ownerReferences"]} if "ownerReferences" in held else {}
+        return {key: value for key, value in metadata.items() if key != "ownerReferences"} | kept
+
+
+def strategy_of(row: Resource) -> Strategy:
+    """The strategy that a row names."""
+    found: Strategy = load(row.strategy)(row)
+    return found
+
+
+def _with_ephemeral_containers(old: Object, spec: Object) -> Object:
+    """A pod with the ephemeral containers of ``spec``, which is all that their subresource changes."""
+    made = [{**each} for each in spec.get("ephemeralContainers") or ()]
+    for each in made:
+        container(each)
+    return {**old, "spec": {**old["spec"], "ephemeralContainers": made}}
