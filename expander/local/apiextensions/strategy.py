@@ -99,9 +99,6 @@ class CustomStrategy(Strategy):
     def refused(self, made: Object) -> list[Finding]:
         return self.row.check.created(made)
 
-    def completed(self, new: Object, old: Object) -> Object:
-        return self.filled(new)
-
     def updated(self, made: Object, old: Object, part: str) -> tuple[Object, list[Finding]]:
         row = self.row
         if part == "status":

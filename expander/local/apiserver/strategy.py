@@ -125,10 +125,6 @@ class Strategy:
         """What is wrong with a new object that was completed."""
         return check_rules(made, RELEASE)
 
-    def completed(self, new: Object, old: Object) -> Object:
-        """``new``, which is to replace ``old``, with its defaults."""
-        return self.filled(new)
-
     def updated(self, made: Object, old: Object, part: str) -> tuple[Object, list[Finding]]:
         """What is to be stored in place of ``old`` when ``made``, completed, is written to it or to its
         subresource ``part``, and what is wrong with that."""

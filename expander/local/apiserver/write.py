@@ -235,4 +235,4 @@ class WriteRequest:
             if name in held:
                 metadata[name] = held[name]
         new = {**new, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
-        return strategy.completed(new, old)
+        return strategy.filled(new)
