@@ -200,7 +200,6 @@ class WriteRequest:
         resource, strategy = self.target.resource, self.strategy
         made, found = strategy.updated(self._merged(strategy, old, new), old, self.target.part)
         self._check(old["metadata"]["name"], found)
-        self.vet(made, False)
         storage = self.backend.storage
         if not self.target.part:
             storage.admit_update(made)
@@ -208,6 +207,7 @@ class WriteRequest:
             now = self.backend.clock()
             made = update_managers(old, made, self.manager, now, self.target.part, shape=strategy.shape)
         made = settled(old, made)
+        self.vet(made, False)
         self.vet(made, False)
         if made == old or is_dry_run(self.query):
             return made
