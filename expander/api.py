@@ -289,6 +289,7 @@ def _run_in(
     """Run ``manifests`` with the state in ``place``."""
     from expander.base.state_dir import state_folder
     from expander.group.saved_logs import EarlierLogs
+    from expander.group.table import summary_of
     from expander.local.executor import Executor
     from expander.local.log_packing import unpack_logs
     from expander.run.rerun import EarlierRun
@@ -301,7 +302,7 @@ def _run_in(
     unpack_logs(folder)
     reporter = _JobResults(folder, hears)
     logs = EarlierLogs(place.group, place.root)
-    with Executor(folder, hold=True, **executor_options) as executor:
+    with Executor(folder, hold=True, summarize=summary_of, **executor_options) as executor:
         place.origin.keep()
         hears.note(executor.note)
         if place.origin.note:

@@ -178,9 +178,9 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     from expander.group.known.attempts import attempt_rows, in_place_of_items, logs_folder
     from expander.group.known.removed import removed_row
     from expander.group.open import submitted_jobs
-    from expander.group.records import records
+    from expander.group.records import ItemRecord, records
     from expander.group.results import add_outputs
-    from expander.group.table import numbered, record_row, sorted_by
+    from expander.group.table import numbered, record_row, sorted_by, summarized_rows
     from expander.run.outcomes import FAILED
 
     everything, rows, found = [], [], []
@@ -188,25 +188,26 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     logs = logs_folder(source, wanted_of(flags)) if flags["attempts"] else None
     submitted = submitted_jobs(source, wanted_of(flags))
     names = _selection(source, flags)
-    for one in records(source):
-        row = record_row(one)
+    needs_pods = logs is not None or "output" in flags["columns"]
+    whole = ((record_row(one), one) for one in records(source))
+    for row, one in whole if needs_pods else summarized_rows(source):
         everything.append(row)
         if (flags["failed"] and one.state != FAILED) or (names and not names.matches(one.names)):
             continue
         rows.append(row)
-        if logs is not None:
-            attempts[id(row)] = attempt_rows(one, row, logs)
         if "message" in flags["columns"]:
             row["terminationMessage"] = one.termination
-        if "output" in flags["columns"]:  # else no record, with its pods, is kept in memory
+        if isinstance(one, ItemRecord) and needs_pods:  # else no record, with its pods, is kept in memory
             found.append(one)
+            if logs is not None:
+                attempts[id(row)] = attempt_rows(one, row, logs)
     known = {(row["namespace"], row["name"]) for row in everything}
     removed = _removed(source, submitted - known, names)
     if not everything and not removed:
         _jobs(source, flags)
     _check(names, flags)
     flags["removed"], flags["unknown"] = len(removed), bool(removed and not rows)
-    if found:
+    if "output" in flags["columns"]:
         add_outputs(source, found, rows, flags["output_limit"], failed)
     wanted = {id(row) for row in rows}
     shown = [row for row in numbered(everything) if id(row) in wanted]

@@ -191,10 +191,11 @@ def _run(
     from expander.cli.output.retry import RetryOutput
     from expander.cli.output.run import OutputOptions
     from expander.group.retry import successors
+    from expander.group.table import summary_of
     from expander.local.executor import Executor
 
     errors = ItemErrors()
-    executor = Executor(home, **executor_settings(flags))
+    executor = Executor(home, summarize=summary_of, **executor_settings(flags))
     say(f"group {home.name}: {executor.note}")
     ends = RetryOutput(
         report.out,

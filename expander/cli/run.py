@@ -133,6 +133,7 @@ def _run(
     from expander.cli.output.progress import ItemCount
     from expander.cli.output.run import JobOutput, OutputOptions
     from expander.group.saved_logs import EarlierLogs
+    from expander.group.table import summary_of
     from expander.local.executor import Executor
     from expander.run.origin import GroupOrigin
     from expander.run.rerun import EarlierRun
@@ -153,7 +154,8 @@ def _run(
     remember_group(flags, group, local=True)
     if flags["fresh"]:
         remove_state(folder)
-    executor = Executor(folder, keep_volumes=flags["keep"], hold=True, **executor_settings(flags))
+    settings = {"keep_volumes": flags["keep"], "hold": True, **executor_settings(flags)}
+    executor = Executor(folder, summarize=summary_of, **settings)
     logs = EarlierLogs(group, flags["state"])
     origin.keep()
     say(f"{origin.title}: {executor.note}")

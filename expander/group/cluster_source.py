@@ -64,6 +64,10 @@ class ClusterSource:
         """See `Reader`."""
         return self.lister.pods_of(self.jobs() if of is None else of, few=of is not None)
 
+    def summaries(self) -> Iterator[tuple[Object, list[Object]]]:
+        """See `Reader`: no summaries are known."""
+        return self.jobs_with_pods()
+
     def jobs_with_pods(self) -> Iterator[tuple[Object, list[Object]]]:
         """See `Reader`."""
         jobs = list(self.jobs())

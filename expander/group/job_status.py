@@ -19,6 +19,7 @@ from expander.group.diagnosis import (
     needs_events,
 )
 from expander.group.source import Reader
+from expander.group.summary import Summary
 from expander.kube.objects import Change, Object, completion_index, owner_of, statuses_of, uid_of
 from expander.kube.volcano import end_of, is_volcano
 from expander.manifests.rerun import FIRST_CREATED_ANNOTATION, attempt_of, failed_indexes
@@ -129,16 +130,66 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
 
 def explained_jobs(reader: Reader) -> Iterator[tuple[Object, list[Object], Warnings]]:
     """Every Job with its pods and the events; these are requested only if they may explain something."""
-    warnings: Warnings | None = None
-    for job, pods in reader.jobs_with_pods():
-        if warnings is None and not has_ended(job) and needs_events(job, pods):
-            warnings = events_by_uid(reader.events(warnings=True))
-        yield job, pods, warnings or {}
+    explain = _Explainer(reader)
+    return (explain(*found) for found in reader.jobs_with_pods())
+
+
+def explained_summaries(reader: Reader) -> Iterator[Summary | tuple[Object, list[Object], Warnings]]:
+    """The same; a Job of which a summary is known comes as that."""
+    explain = _Explainer(reader)
+    for found in reader.summaries():
+        yield found if isinstance(found, Summary) else explain(*found)
+
+
+class _Explainer:
+    """Adds the events to Jobs and pods."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._warnings: Warnings | None = None
+
+    def __call__(self, job: Object, pods: list[Object]) -> tuple[Object, list[Object], Warnings]:
+        if self._warnings is None and not has_ended(job) and needs_events(job, pods):
+            self._warnings = events_by_uid(self._reader.events(warnings=True))
+        return job, pods, self._warnings or {}
 
 
 def job_statuses(reader: Reader) -> Iterator[JobStatus]:
-    """The status of every Job of a source."""
-    return (job_status(job, pods, warnings) for job, pods, warnings in explained_jobs(reader))
+    """The status of every Job of a source, with no more of the Job than lists need where that is known."""
+    for found in explained_summaries(reader):
+        yield summarized_status(found) if isinstance(found, Summary) else job_status(*found)
+
+
+def summarized_status(summary: Summary) -> JobStatus:
+    """The status that a summary tells."""
+    namespace, name, _, item, state, reason, message, cause, code, *_ = summary.cells
+    return JobStatus(
+        job=summary.job,
+        outcome=JobOutcome(
+            namespace,
+            name,
+            item,
+            summary.key,
+            state,
+            reason,
+            message,
+            summary.started,
+            summary.finished,
+            summary.succeeded,
+            summary.failed,
+            summary.cells[12],
+            code,
+        ),
+        reason=reason,
+        message=message,
+        cause=cause,
+        detail=summary.detail,
+        retries=summary.retries,
+        succeeded=summary.succeeded,
+        completions=summary.completions,
+        failed_indexes=summary.failed_indexes,
+        nodes=tuple(summary.nodes),
+    )
 
 
 def statuses_of_jobs(

@@ -20,6 +20,7 @@ from expander.group.local_watch import (
     with_started,
 )
 from expander.group.source import WHOLE_LOG, LogOptions
+from expander.group.summary import Summary
 from expander.kube.objects import (
     Change,
     Object,
@@ -114,6 +115,10 @@ def _has_ended(state: StateReader, uid: str, container: str) -> bool:
     )
 
 
+def _job_of(found: Summary | tuple[Object, list[Object]]) -> Object:
+    return found.job if isinstance(found, Summary) else found[0]
+
+
 class LocalSource:
     """The Jobs of ``selection`` in the state of ``folders``, as a `Reader`.
 
@@ -179,6 +184,20 @@ class LocalSource:
                     for pod in pods:
                         self._homes[uid_of(pod)] = folder
                     yield job, pods
+
+    def summaries(self) -> Iterator[Summary | tuple[Object, list[Object]]]:
+        """See `Reader`; a page is in memory at a time."""
+        found = (self._summaries_in(folder) for folder in self.folders.found())
+        yield from heapq.merge(*found, key=lambda each: namespaced_name(_job_of(each)))
+
+    def _summaries_in(self, folder: Path) -> Iterator[Summary | tuple[Object, list[Object]]]:
+        for state in self._readers([folder]):
+            schedules = self._schedules(state)
+            for found in state.summaries(self.selection.namespace):
+                job = _job_of(found)
+                if self._takes(job, schedules):
+                    self._homes[uid_of(job)] = folder
+                    yield found
 
     def events(self, *, warnings: bool = False) -> Iterator[Object]:
         """See `Reader`."""

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 from expander.base.errors import StateNotFound, StateUnreadable
 from expander.group.attempts import container_names
 from expander.group.diagnosis import ENDED_PHASES
+from expander.group.summary import Summary
 from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, objects
 from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, READABLE_LAYOUTS, other_layout, reading
-from expander.local.store.encoding import PackedConnection
+from expander.local.store.encoding import PackedConnection, decode
 from expander.local.store.events import EventRecord, EventStore
 from expander.local.store.packed_logs import LogRow, log_row
 
@@ -141,15 +142,31 @@ class StateReader:
         """Each Job with its pods, those that were deleted before it first."""
         with reading(self._path):
             traced = deleted_pods.deleted_pod_owners(self.database)
-            rows, unpack = objects.listed_with_pods(self.database, namespace), self.database.unpack
+            rows = objects.listed_with_pods(self.database, namespace)
             for uid, same in groupby(rows, itemgetter(0)):
-                gone = deleted_pods.deleted_pods(self.database, uid) if uid in traced else ()
-                pods: list[Object] = list(gone)
-                job = b""
-                for _, job, pod in same:  # noqa: B007
-                    if pod is not None:
-                        pods.append(unpack(pod))
-                yield unpack(job), pods
+                yield self._with_pods(uid, same, traced)
+
+    def summaries(self, namespace: str | None) -> Iterator[Summary | tuple[Object, list[Object]]]:
+        """The same; a Job that has a summary comes as that."""
+        with reading(self._path):
+            traced = deleted_pods.deleted_pod_owners(self.database)
+            known = self._layout == LAYOUT
+            rows = objects.listed_with_pods(self.database, namespace, summaries=known)
+            for (uid, summary), same in groupby(rows, itemgetter(0, 1)):
+                yield self._with_pods(uid, same, traced) if summary is None else Summary(*decode(summary))
+
+    def _with_pods(
+        self, uid: str, rows: Iterable[tuple[str, bytes | None, bytes, bytes | None]], traced: set[str]
+    ) -> tuple[Object, list[Object]]:
+        """A Job and its pods, of the rows about it."""
+        unpack = self.database.unpack
+        gone = deleted_pods.deleted_pods(self.database, uid) if uid in traced else ()
+        pods: list[Object] = list(gone)
+        job = b""
+        for _, _, job, pod in rows:  # noqa: B007
+            if pod is not None:
+                pods.append(unpack(pod))
+        return unpack(job), pods
 
     def events(self, namespace: str | None) -> Iterator[EventRecord]:
         """The recorded events, oldest first."""

@@ -13,7 +13,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
 from expander.group.attempts import Attempt, container_names, main_container, pod_attempt, pods_by_job
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
-from expander.group.job_status import explained_jobs, job_status
+from expander.group.job_status import JobStatus, explained_jobs, job_status
 from expander.group.names import ItemNames, NameSelection, job_order
 from expander.group.source import Reader
 from expander.items.keys import item_columns, item_key
@@ -174,7 +174,7 @@ def job_records(
 ) -> Iterator[ItemRecord]:
     """The record of a Job, or those of its parts in order; ``warnings`` are the known events."""
     attempts = _attempts(pods)
-    whole = _job_record(job, pods, attempts, warnings)
+    whole = whole_record(job, pods, job_status(job, pods, warnings), attempts)
     count = part_count(job)
     if count is None:
         yield whole
@@ -192,7 +192,7 @@ def job_records(
 def index_record(job: Object, pods: Sequence[Object], index: int) -> ItemRecord:
     """The record of one index of an Indexed Job, or (index -1) of a whole Job; ``pods`` are its own."""
     attempts = _attempts(pods)
-    whole = _job_record(job, pods, attempts, NO_WARNINGS)
+    whole = whole_record(job, pods, job_status(job, pods, NO_WARNINGS), attempts)
     count = part_count(job)
     if count is None or index < 0:
         return whole
@@ -206,10 +206,11 @@ def _attempts(pods: Sequence[Object]) -> list[Attempt]:
     return sorted(map(pod_attempt, pods), key=lambda one: (one.created or 0.0, one.name))
 
 
-def _job_record(
-    job: Object, pods: Sequence[Object], attempts: Sequence[Attempt], warnings: Warnings
+def whole_record(
+    job: Object, pods: Sequence[Object], status: JobStatus, attempts: Sequence[Attempt] | None = None
 ) -> ItemRecord:
-    status = job_status(job, pods, warnings)
+    """The record of a whole Job, whose status that is; ``attempts`` are ``pods`` as such, oldest first."""
+    attempts = _attempts(pods) if attempts is None else attempts
     outcome = status.outcome
     return ItemRecord(
         namespace=outcome.namespace,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from expander.base.dataclass import dataclass
+from expander.group.summary import Summary
 from expander.kube.objects import Change, Object, Selection
 
 __all__ = ["WHOLE_LOG", "Change", "LogOptions", "Object", "Reader", "Selection", "Source", "Writer"]
@@ -52,6 +53,9 @@ class Reader(Protocol):
 
     def jobs_with_pods(self) -> Iterator[tuple[Object, list[Object]]]:
         """Each Job of the selection with its pods, by namespace and name."""
+
+    def summaries(self) -> Iterator[Summary | tuple[Object, list[Object]]]:
+        """The same; a Job of which a summary is known comes as that."""
 
     def events(self, *, warnings: bool = False) -> Iterator[Object]:
         """The events about Jobs and pods in the namespaces of the selection, oldest first.

@@ -11,8 +11,16 @@ from typing import Any, Final
 
 from expander.base.errors import UsageError
 from expander.base.text import natural
-from expander.group.records import ItemRecord
+from expander.group.job_status import explained_summaries, has_ended, job_status
+from expander.group.records import NO_WARNINGS, ItemRecord, job_records, part_count, whole_record
+from expander.group.source import Reader
+from expander.group.summary import KEPT_METADATA, ROW_KEYS, Summary
+from expander.kube.objects import Object
 from expander.kube.time import micro_time, precise_time, unix
+from expander.kube.volcano import is_volcano
+from expander.local.store.encoding import encode
+from expander.local.store.job_states import CLOSED, pod_state
+from expander.manifests.rerun import FIRST_CREATED_ANNOTATION, retried_index
 
 Row = dict[str, Any]
 
@@ -113,6 +121,48 @@ def record_row(record: ItemRecord) -> Row:
     if columns := record.columns:
         row["columns"] = dict(columns)
     return row
+
+
+def summary_of(job: Object, pods: Sequence[Object]) -> bytes | None:
+    """The `Summary` of a Job that has ended, as it is kept in the state; ``pods`` are its own.
+
+    None for one that is not to have one: its pods have not all ended, or it is more or less than one item.
+    """
+    if part_count(job) is not None or retried_index(job) is not None or is_volcano(job):
+        return None
+    if not pods or not has_ended(job) or any(pod_state(pod) != CLOSED for pod in pods):
+        return None
+    status = job_status(job, pods, NO_WARNINGS)
+    record = whole_record(job, pods, status)
+    row, metadata, outcome = record_row(record), job["metadata"], status.outcome
+    kept = {name: metadata[name] for name in KEPT_METADATA if name in metadata}
+    if FIRST_CREATED_ANNOTATION in (notes := metadata.get("annotations") or {}):
+        kept["annotations"] = {FIRST_CREATED_ANNOTATION: notes[FIRST_CREATED_ANNOTATION]}
+    summary = Summary(
+        cells=[row[key] for key in ROW_KEYS],
+        metadata=kept,
+        key=outcome.key,
+        started=outcome.started,
+        finished=outcome.finished,
+        succeeded=status.succeeded,
+        failed=outcome.failed,
+        detail=status.detail,
+        retries=status.retries,
+        completions=status.completions,
+        failed_indexes=status.failed_indexes,
+        nodes=[*status.nodes],
+        termination=record.termination,
+    )
+    return encode([*summary])
+
+
+def summarized_rows(reader: Reader) -> Iterator[tuple[Row, Summary | ItemRecord]]:
+    """The row of each item of a group, and what it was made of."""
+    for found in explained_summaries(reader):
+        if isinstance(found, Summary):
+            yield found.row, found
+        else:
+            yield from ((record_row(record), record) for record in job_records(*found))
 
 
 def numbered(rows: Iterable[Row]) -> list[Row]:

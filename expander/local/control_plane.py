@@ -21,7 +21,7 @@ from expander.local.controllers.cronjob.controller import CronJobController
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.garbage_collector import GarbageCollector, Propagation
 from expander.local.controllers.job import conditions
-from expander.local.controllers.job.controller import SyncResult
+from expander.local.controllers.job.controller import Summarize, SyncResult
 from expander.local.controllers.pods import ENDED, PodControl, controller_of
 from expander.local.controllers.services import ServiceLister
 from expander.local.controllers.volcano.controller import JobControllers
@@ -89,6 +89,7 @@ class ControlPlane:
     """Store, controllers and scheduler of one cluster of one node, called ``node``.
 
     ``shared``: it is a cluster with namespaces and quotas, not one person's batch (see `cluster_scope`).
+    ``summarize`` makes the summaries of batch/v1 Jobs; without it none is kept.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class ControlPlane:
         backoff_base: float = 10.0,
         history: int = 0,
         shared: bool = False,
+        summarize: Summarize | None = None,
     ) -> None:
         self._database = database
         self.store = ObjectStore(database, history=history)
@@ -115,7 +117,7 @@ class ControlPlane:
         self.garbage_collector = GarbageCollector(self.store, self.pods, self._gone)
         self.kubelet_updates = KubeletUpdates()
         self.services = ServiceLister()
-        self._jobs = JobControllers(self, backoff_base=backoff_base, watched=history > 0)
+        self._jobs = JobControllers(self, backoff_base=backoff_base, watched=history > 0, summarize=summarize)
         self.work_queue = WorkQueue(self._jobs, scheduler, self._job_synced)
         self._crons = CronJobController(self.store, self, Recorder(self.events, "cronjob-controller"))
         recorder = Recorder(self.events, SCHEDULER)

@@ -25,6 +25,7 @@ from expander.kube.time import api_time, precise_time
 from expander.local import recovery
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
+from expander.local.controllers.job.controller import Summarize
 from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.image_commands import ImageCommands
 from expander.local.kubelet.kubelet import Kubelet, PodChange, unknown_command
@@ -66,7 +67,8 @@ class Executor(ApiOperations):
     ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder. ``history`` is how
     many changes are kept for watches. ``shared`` makes it a cluster with namespaces, quotas and a node object
     (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that `stop` gives a pod. With
-    ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``clock`` gives Unix seconds.
+    ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``summarize`` makes summaries of
+    Jobs that have ended (see `ObjectStore.summarize`). ``clock`` gives Unix seconds.
 
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
     Unless ``shared``, the time since then does not count for the deadlines of Jobs.
@@ -94,6 +96,7 @@ class Executor(ApiOperations):
         shared: bool = False,
         stop_grace: float | None = None,
         hold: bool = False,
+        summarize: Summarize | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         chosen, self.note = select_runtime(runtime, images)
@@ -114,6 +117,7 @@ class Executor(ApiOperations):
                 backoff_base=backoff_base,
                 history=history,
                 shared=shared,
+                summarize=summarize,
             )
         super().__init__(control, clock)
         kubelet = partial(

@@ -115,6 +115,9 @@ class FakeReader:
             if uids is None or each["metadata"]["ownerReferences"][0]["uid"] in uids:
                 yield each
 
+    def summaries(self) -> Iterator[tuple[Object, list[Object]]]:
+        return self.jobs_with_pods()
+
     def jobs_with_pods(self) -> Iterator[tuple[Object, list[Object]]]:
         for each in self.jobs():
             yield each, list(self.pods([each]))

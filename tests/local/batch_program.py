@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from expander.group.table import summary_of
 from expander.local.executor import Executor
 
 WORK = "echo begin $POD_UID >> $OUT/$ITEM; sleep 0.0$((ITEM % 7 + 1)); echo end $POD_UID >> $OUT/$ITEM"
@@ -37,7 +38,7 @@ def jobs(out: str, count: int) -> Iterator[dict[str, Any]]:
 
 def main() -> None:
     state, out, count = sys.argv[1:]
-    with Executor(Path(state), runtime="process", jobs=8) as executor:
+    with Executor(Path(state), runtime="process", jobs=8, summarize=summary_of) as executor:
         executor.submit(jobs(out, int(count)))
         executor.run(lambda _: executor.group()["succeeded"] + executor.group()["failed"] == int(count))
 

@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from expander.group.table import summary_of
 from expander.local.runtime.journal import recover
 from expander.local.runtime.runtime import Exit
 from expander.local.store.database import open_database
@@ -61,6 +62,16 @@ class Batch:
             for pod in self.stored("Pod"):
                 metadata = pod["metadata"]
                 self.owners[metadata["uid"]] = metadata["ownerReferences"][0]["name"]
+            self.look_at_summaries()
+
+    def look_at_summaries(self) -> int:
+        """How many Jobs have a summary; each says what the Job and its pod say."""
+        with closing(open_database(self.state / "state.db")) as database:
+            store, query = ObjectStore(database), "SELECT uid, summary FROM objects WHERE summary IS NOT NULL"
+            found = database.execute(query).fetchall()
+            for uid, summary in found:
+                assert summary == summary_of(store.by_uid(uid) or {}, store.owned(uid))
+            return len(found)
 
     def stored(self, kind: str) -> list[dict[str, Any]]:
         with closing(open_database(self.state / "state.db")) as database:
@@ -92,6 +103,7 @@ class Batch:
         assert len(jobs) == ITEMS
         assert {status.get("succeeded") for status in jobs.values()} == {1}
         assert {status.get("failed") for status in jobs.values()} == {None}
+        assert self.look_at_summaries() == ITEMS
         completed = {end.key.split("/")[0] for end in self.ends.values() if not end.lost}
         cut_short = {end.key.split("/")[0] for end in self.ends.values() if end.lost}
         done = [pod["metadata"]["uid"] for pod in self.stored("Pod")]

@@ -20,13 +20,30 @@ from expander.local.store.packed_logs import LOG_TABLE
 Object = dict[str, Any]
 
 
-LAYOUT: Final = 5
+LAYOUT: Final = 6
 """The number of the tables' layout, kept as SQLite's ``user_version``."""
+
+_SUMMARY_TRIGGERS: Final = "".join(
+    f"CREATE TRIGGER {name} AFTER {change} BEGIN "
+    f"UPDATE objects SET summary = NULL WHERE uid IN ({jobs}) AND summary IS NOT NULL; END;\n"
+    for name, change, jobs in (
+        ("outdated_by_new", "INSERT ON objects WHEN new.kind = 'Pod'", "new.owner"),
+        (
+            "outdated",
+            "UPDATE OF version ON objects WHEN new.kind = 'Pod'",
+            "old.owner, new.owner",
+        ),
+        ("outdated_by_gone", "DELETE ON objects WHEN old.kind = 'Pod'", "old.owner"),
+        ("outdated_by_trace", "INSERT ON traces", "new.owner"),
+    )
+)
+"""Whatever becomes of a pod takes the summary of its Job away, as each change of the Job does."""
 
 _ADDED_SINCE: Final = {
     2: DICTIONARY_TABLE,
     3: LOG_TABLE,
     4: "ALTER TABLE objects ADD COLUMN given BLOB;",
+    5: f"ALTER TABLE objects ADD COLUMN summary BLOB;{_SUMMARY_TRIGGERS}",
 }
 """What was added to earlier layouts; who opens one to write makes it `LAYOUT`."""
 
@@ -47,6 +64,7 @@ CREATE TABLE objects (
     version INTEGER NOT NULL,
     data BLOB NOT NULL,
     given BLOB,
+    summary BLOB,
     UNIQUE (kind, namespace, name)
 );
 CREATE INDEX owners ON objects (owner) WHERE owner IS NOT NULL;
@@ -131,7 +149,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
     if layout == 0:
-        _change(connection, f"{_TABLES}{DELETED_POD_TABLES}{DICTIONARY_TABLE}{LOG_TABLE}")
+        _change(connection, f"{_TABLES}{DELETED_POD_TABLES}{DICTIONARY_TABLE}{LOG_TABLE}{_SUMMARY_TRIGGERS}")
     elif layout in _ADDED_SINCE:
         _change(connection, "".join(_ADDED_SINCE[each] for each in range(layout, LAYOUT)))
     elif layout != LAYOUT:

@@ -25,9 +25,10 @@ PAGE_ROWS: Final = 500
 _SAVE: Final = (
     "INSERT INTO objects (uid, kind, namespace, name, owner, state, version, data) VALUES (?,?,?,?,?,?,?,?) "
     "ON CONFLICT (uid) DO UPDATE SET owner=excluded.owner, state=excluded.state, version=excluded.version, "
-    "data=excluded.data"
+    "data=excluded.data, summary=NULL"
 )
 _GIVEN: Final = "UPDATE objects SET given=? WHERE uid=?"
+_SUMMARY: Final = "UPDATE objects SET summary=? WHERE uid=?"
 _NOTE: Final = "INSERT INTO notes VALUES (?,?) ON CONFLICT (uid) DO UPDATE SET data=excluded.data"
 _LAST: Final = "\U0010ffff"
 """Past every name."""
@@ -121,23 +122,27 @@ def owned(database: PackedConnection, uid: str) -> list[tuple[str, bytes]]:
 
 
 def listed_with_pods(
-    database: PackedConnection, namespace: str | None
-) -> Iterator[tuple[str, bytes, bytes | None]]:
-    """Uid and bytes of every Job by namespace and name, with the bytes of a pod: once for each, oldest first.
+    database: PackedConnection, namespace: str | None, *, summaries: bool = False
+) -> Iterator[tuple[str, bytes | None, bytes, bytes | None]]:
+    """Uid, summary and bytes of every Job by namespace and name, with the bytes of a pod: once for each,
+    oldest first.
 
-    A Job without pods comes with None. A page of Jobs is read at a time.
+    A Job without pods comes with None for one, and so does, with ``summaries``, one that has a summary; the
+    summary is None otherwise. A page of Jobs is read at a time.
     """
-    jobs = f"SELECT uid, data, namespace, name FROM objects WHERE kind='Job' AND {_within(namespace)} "
+    column = "summary" if summaries else "NULL AS summary"
+    jobs = f"SELECT uid, {column}, data, namespace, name FROM objects WHERE kind='Job' AND "
     query = (
-        f"SELECT job.uid, job.data, job.namespace, job.name, pod.data FROM ({jobs} ORDER BY namespace, name "
-        f"LIMIT {PAGE_ROWS}) AS job LEFT JOIN objects AS pod ON pod.owner=job.uid AND pod.kind='Pod' "
+        "SELECT job.uid, job.summary, job.data, job.namespace, job.name, pod.data "
+        f"FROM ({jobs}{_within(namespace)} ORDER BY namespace, name LIMIT {PAGE_ROWS}) AS job "
+        "LEFT JOIN objects AS pod ON job.summary IS NULL AND pod.owner=job.uid AND pod.kind='Pod' "
         "ORDER BY job.namespace, job.name, pod.id"
     )
     place, after = None, _place(namespace, ("", ""))
     while place != after:
         place = after
-        for uid, job, *name, pod in database.execute(query, place):
-            yield uid, job, pod
+        for uid, summary, job, *name, pod in database.execute(query, place):
+            yield uid, summary, job, pod
             after = name[0], name[1]
 
 
@@ -238,6 +243,7 @@ class ObjectStore:
         self._removed: set[str] = set()
         self._notes: dict[str, bytes | None] = {}
         self._given: dict[str, bytes | None] = {}
+        self._summaries: dict[str, bytes] = {}
         self._open = _Transaction()
         """What was written into the transaction that is open."""
         self._noted = set(noted(database))
@@ -269,6 +275,7 @@ class ObjectStore:
         before = self.by_uid(obj["metadata"]["uid"]) if self._changes.maxlen and not new else None
         obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
         uid = self._remember(obj)
+        self._outdate(obj)
         if durable:
             self._unsaved[uid] = None
         self._record_change("ADDED" if new else "MODIFIED", obj, before)
@@ -284,6 +291,7 @@ class ObjectStore:
         self.version += 1
         uid = obj["metadata"]["uid"]
         self._drop(uid)
+        self._outdate(obj)
         self._held.discard(uid)
         self._unsaved.pop(uid, None)
         self._notes.pop(uid, None)
@@ -336,6 +344,10 @@ class ObjectStore:
         row = self._database.execute("SELECT given FROM objects WHERE uid=?", (uid,)).fetchone()
         return None if row is None else row[0]
 
+    def summarize(self, uid: str, summary: bytes) -> None:
+        """Keep what is to be known of a Job and its pods without reading them, until one of them changes."""
+        self._summaries[uid] = summary
+
     def noted(self, uid: str) -> Any:
         """What was noted of the object, or None."""
         if uid not in self._noted:
@@ -383,7 +395,7 @@ class ObjectStore:
 
     def flush(self) -> None:
         """Bring the file up to date within the open transaction, which is begun if there is none."""
-        if not (self._unsaved or self._removed or self._notes or self._given):
+        if not (self._unsaved or self._removed or self._notes or self._given or self._summaries):
             return
         database, removed, notes = self._database, self._removed, self._notes
         saved = {uid: self._memory[uid] for uid in self._unsaved}
@@ -398,6 +410,9 @@ class ObjectStore:
             database.executemany(_GIVEN, [(digest, uid) for uid, digest in self._given.items()])
             self._open.given |= self._given
             self._given = {}
+        if self._summaries:
+            database.executemany(_SUMMARY, [(summary, uid) for uid, summary in self._summaries.items()])
+            self._summaries = {}
         for uid in saved.keys() - self._held:
             self._drop(uid)
         if notes:
@@ -440,6 +455,13 @@ class ObjectStore:
         self._memory[uid] = obj
         self._names[obj["kind"], metadata.get("namespace", ""), metadata["name"]] = uid
         return uid
+
+    def _outdate(self, obj: Object) -> None:
+        """Forget the summary of a Job that has changed, or of whose pods one has; the file does so too."""
+        if self._summaries:
+            metadata = obj["metadata"]
+            for uid in (metadata["uid"], *(each["uid"] for each in metadata.get("ownerReferences") or ())):
+                self._summaries.pop(uid, None)
 
     def _drop(self, uid: str) -> None:
         if (obj := self._memory.pop(uid, None)) is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
+from expander.local.controllers.job.controller import Summarize
 from expander.local.scheduler import Scheduler
 from expander.local.store.encoding import PackedConnection
 
@@ -17,11 +18,19 @@ class Cluster(ApiOperations):
     """A `Control` and what has been asked of its node so far. ``now`` is Unix seconds."""
 
     def __init__(
-        self, database: PackedConnection, *, pods: int = 10, cpus: float = 4, history: int = 0
+        self,
+        database: PackedConnection,
+        *,
+        pods: int = 10,
+        cpus: float = 4,
+        history: int = 0,
+        summarize: Summarize | None = None,
     ) -> None:
         self.now = 1_000_000.0
         self.scheduler = Scheduler(cpus=cpus, memory=2**30, pods=pods)
-        self.control = ControlPlane(database, self.scheduler, node="here", history=history)
+        self.control = ControlPlane(
+            database, self.scheduler, node="here", history=history, summarize=summarize
+        )
         super().__init__(self.control, lambda: self.now)
         self.running: dict[str, Object] = {}
         """The pods that the node was told to start and that have not ended, by name."""

@@ -123,8 +123,10 @@ def test_state_of_an_earlier_layout_is_read_and_written_on(connect: Connect, tmp
         "INSERT INTO objects (uid, kind, namespace, name, state, version, data) VALUES (?,?,?,?,?,?,?)", row
     )
     database.executescript(
-        "ALTER TABLE objects DROP COLUMN given; DROP TRIGGER unlogged; DROP TRIGGER unlogged_trace; DROP TABLE logs; DROP TABLE dictionaries;"
-        "PRAGMA user_version=2;"
+        "DROP TRIGGER outdated; DROP TRIGGER outdated_by_new; DROP TRIGGER outdated_by_gone;"
+        "DROP TRIGGER outdated_by_trace; ALTER TABLE objects DROP COLUMN summary;"
+        "ALTER TABLE objects DROP COLUMN given; DROP TRIGGER unlogged; DROP TRIGGER unlogged_trace;"
+        "DROP TABLE logs; DROP TABLE dictionaries; PRAGMA user_version=2;"
     )
     database.close()
     with StateReader(tmp_path) as reader:

@@ -8,9 +8,9 @@ store again, as do suspended Jobs and those that others manage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from expander.base.errors import ExpanderError
 from expander.kube.wellknown import CONTROLLER
@@ -97,6 +97,10 @@ class SyncResult(NamedTuple):
     interim: Object | None
 
 
+Summarize: TypeAlias = Callable[[Object, Sequence[Object]], bytes | None]
+"""Makes a summary (see `ObjectStore.summarize`) of a Job that has ended and the pods that it has had."""
+
+
 class JobController:
     """The Job controller of one store."""
 
@@ -108,9 +112,11 @@ class JobController:
         *,
         backoff_base: float,
         watched: bool = False,
+        summarize: Summarize | None = None,
     ) -> None:
         """``backoff_base`` in seconds. ``watched``: somebody follows every version of the objects."""
         self._store = store
+        self._summarize = summarize
         self._pods = pods
         self._recorder = recorder
         self._creation = PodCreator(pods, recorder)
@@ -136,6 +142,7 @@ class JobController:
         over = conditions.finished(job) is not None
         if over:
             self._end(job)
+            self._sum_up(job, decision.release)
         elif decision.memory != memory:
             self._memories[uid] = decision.memory
             self._store.note(uid, decision.memory)
@@ -222,6 +229,18 @@ class JobController:
         self._pods.forget_job(uid)
         self._recorder.forget(uid)
         self._store.release(uid)
+
+    def _sum_up(self, job: Object, counted: Sequence[str]) -> None:
+        """Keep a summary of a Job that has ended; ``counted`` are the pods that were counted last."""
+        if self._summarize is None:
+            return
+        uid, status = job["metadata"]["uid"], job["status"]
+        pods = [*filter(None, map(self._store.by_uid, counted))]
+        if len(pods) != (status.get("succeeded") or 0) + (status.get("failed") or 0):
+            pods = self._store.owned(uid)
+        summary = self._summarize(job, [*self._store.deleted_pods(uid), *pods])
+        if summary is not None:
+            self._store.summarize(uid, summary)
 
     def _adopt(self, job: Object, pod: Object) -> bool:
         """Take over a pod without a controller if the Job's selector means it; whether it does."""

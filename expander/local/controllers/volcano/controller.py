@@ -11,7 +11,13 @@ from typing import Any, Final, Protocol
 from expander.kube.volcano import end_of, is_volcano
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job import conditions
-from expander.local.controllers.job.controller import EXPIRY_NOTE, JobController, PodCreator, SyncResult
+from expander.local.controllers.job.controller import (
+    EXPIRY_NOTE,
+    JobController,
+    PodCreator,
+    Summarize,
+    SyncResult,
+)
 from expander.local.controllers.pods import PodControl
 from expander.local.controllers.volcano import plugins
 from expander.local.controllers.volcano.pods import owner_of
@@ -116,12 +122,21 @@ class JobControlPlane(Protocol):
 class JobControllers:
     """The Jobs of one cluster, told apart for the work queue."""
 
-    def __init__(self, cluster: JobControlPlane, *, backoff_base: float, watched: bool) -> None:
+    def __init__(
+        self,
+        cluster: JobControlPlane,
+        *,
+        backoff_base: float,
+        watched: bool,
+        summarize: Summarize | None = None,
+    ) -> None:
         """``backoff_base`` in seconds. ``watched``: somebody follows every version of the objects."""
         store, pods = cluster.store, cluster.pods
         recorder = Recorder(cluster.events, "job-controller")
         self._store = store
-        self._jobs = JobController(store, pods, recorder, backoff_base=backoff_base, watched=watched)
+        self._jobs = JobController(
+            store, pods, recorder, backoff_base=backoff_base, watched=watched, summarize=summarize
+        )
         recorder = Recorder(cluster.events, "vc-controller-manager")
         self._volcano = VolcanoJobController(store, pods, cluster.scheduler, recorder, cluster)
 
