@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expander.group.saved_logs import EarlierLogs
+    from expander.local.executor import Executor
     from expander.manifests.manifest import Manifest
     from expander.run.escalation import Escalation
     from expander.run.origin import GroupOrigin
@@ -133,8 +134,6 @@ def _run(
     from expander.cli.output.progress import ItemCount
     from expander.cli.output.run import JobOutput, OutputOptions
     from expander.group.saved_logs import EarlierLogs
-    from expander.group.table import summary_of
-    from expander.local.executor import Executor
     from expander.run.origin import GroupOrigin
     from expander.run.rerun import EarlierRun
     from expander.run.retries import Retries
@@ -154,8 +153,7 @@ def _run(
     remember_group(flags, group, local=True)
     if flags["fresh"]:
         remove_state(folder)
-    settings = {"keep_volumes": flags["keep"], "hold": True, **executor_settings(flags)}
-    executor = Executor(folder, summarize=summary_of, **settings)
+    executor = _executor(folder, flags)
     logs = EarlierLogs(group, flags["state"])
     origin.keep()
     say(f"{origin.title}: {executor.note}")
@@ -181,6 +179,14 @@ def _run(
     if result.counts["failed"]:
         say(_next_steps(group, flags))
     return _end_of(folder, result, errors)
+
+
+def _executor(folder: Path, flags: Mapping[str, Any]) -> Executor:
+    from expander.group.table import summary_of
+    from expander.local.executor import Executor
+
+    settings = {"keep_volumes": flags["keep"], "hold": True, **executor_settings(flags)}
+    return Executor(folder, summarize=summary_of, **settings)
 
 
 def _end_of(folder: Path, result: RunEnd, errors: ItemErrors) -> int:

@@ -18,8 +18,8 @@ from expander.group.diagnosis import (
     last_failure,
     needs_events,
 )
+from expander.group.known.summary import Summary
 from expander.group.source import Reader
-from expander.group.summary import Summary
 from expander.kube.objects import Change, Object, completion_index, owner_of, statuses_of, uid_of
 from expander.kube.volcano import end_of, is_volcano
 from expander.manifests.rerun import FIRST_CREATED_ANNOTATION, attempt_of, failed_indexes

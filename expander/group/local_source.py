@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from expander.group import local_watch
+from expander.group.known.summary import Summary
 from expander.group.local_watch import (
     GroupFolders,
     StateReader,
@@ -20,7 +21,6 @@ from expander.group.local_watch import (
     with_started,
 )
 from expander.group.source import WHOLE_LOG, LogOptions
-from expander.group.summary import Summary
 from expander.kube.objects import (
     Change,
     Object,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expander.base.errors import StateNotFound, StateUnreadable
 from expander.group.attempts import container_names
 from expander.group.diagnosis import ENDED_PHASES
-from expander.group.summary import Summary
+from expander.group.known.summary import Summary
 from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, objects

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from expander.base.dataclass import dataclass
-from expander.group.summary import Summary
+from expander.group.known.summary import Summary
 from expander.kube.objects import Change, Object, Selection
 
 __all__ = ["WHOLE_LOG", "Change", "LogOptions", "Object", "Reader", "Selection", "Source", "Writer"]

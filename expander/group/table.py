@@ -12,9 +12,9 @@ from typing import Any, Final
 from expander.base.errors import UsageError
 from expander.base.text import natural
 from expander.group.job_status import explained_summaries, has_ended, job_status
+from expander.group.known.summary import KEPT_METADATA, ROW_KEYS, Summary
 from expander.group.records import NO_WARNINGS, ItemRecord, job_records, part_count, whole_record
 from expander.group.source import Reader
-from expander.group.summary import KEPT_METADATA, ROW_KEYS, Summary
 from expander.kube.objects import Object
 from expander.kube.time import micro_time, precise_time, unix
 from expander.kube.volcano import is_volcano

@@ -109,16 +109,9 @@ class Executor(ApiOperations):
         node = _node(cpus, memory)
         scheduler = _scheduler(node, jobs, shared)
         self.note = _note(self.note, scheduler.bound, jobs, cpus)
+        cluster = partial(ControlPlane, backoff_base=backoff_base, history=history, shared=shared)
         with self._state.opening():
-            control = ControlPlane(
-                self._state.database,
-                scheduler,
-                node=node.name,
-                backoff_base=backoff_base,
-                history=history,
-                shared=shared,
-                summarize=summarize,
-            )
+            control = cluster(self._state.database, scheduler, node=node.name, summarize=summarize)
         super().__init__(control, clock)
         kubelet = partial(
             Kubelet,

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from expander.group.job_status import job_status, summarized_status
+from expander.group.known.summary import Summary
 from expander.group.local_source import LocalSource
 from expander.group.local_watch import GroupFolders
 from expander.group.records import NO_WARNINGS, job_records
-from expander.group.summary import Summary
 from expander.group.table import record_row, summary_of
 from expander.kube.objects import Selection
 from expander.local.store.database import open_database
@@ -114,9 +114,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def test_jobs_that_have_ended_come_as_summaries(home: Home) -> None:
-    home.cluster.add(
-        job("good"), job("bad", backoffLimit=1), job("runs"), job("many", completions=2)
-    )
+    home.cluster.add(job("good"), job("bad", backoffLimit=1), job("runs"), job("many", completions=2))
     home.cluster.end("good")
     home.cluster.end("bad", 1)
     home.cluster.sync(60)

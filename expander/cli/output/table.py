@@ -40,7 +40,9 @@ def table(rows: Iterable[Sequence[str]], width: int | None = None) -> Iterator[s
     """
     *first, last = [*zip(*rows, strict=True)] or [()]
     columns = [*(_clean(column, _cell) for column in first), _clean(last, one_line)]
-    widths = [max(map(width_of, column), default=0) for column in columns]
+    widths = [
+        max(map(len if "".join(column).isascii() else width_of, column), default=0) for column in columns
+    ]
     clean: Iterable[Sequence[str]] = zip(*columns, strict=True)
     gap = GAP
     if width is not None and sum(widths) + len(gap) * (len(widths) - 1) > width:

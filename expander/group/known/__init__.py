@@ -1,1 +1,1 @@
-"""The groups that this machine knows: the one last used in a folder, all groups, and Jobs that are gone."""
+"""What this machine knows beside the objects: groups, the one last used, Jobs that are gone, summaries."""
