@@ -197,10 +197,11 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
         rows.append(row)
         if "message" in flags["columns"]:
             row["terminationMessage"] = one.termination
-        if isinstance(one, ItemRecord) and needs_pods:  # else no record, with its pods, is kept in memory
-            found.append(one)
+        if isinstance(one, ItemRecord):
             if logs is not None:
                 attempts[id(row)] = attempt_rows(one, row, logs)
+            elif needs_pods:  # else no record, with its pods, is kept in memory
+                found.append(one)
     known = {(row["namespace"], row["name"]) for row in everything}
     removed = _removed(source, submitted - known, names)
     if not everything and not removed:
