@@ -151,7 +151,7 @@ def test_a_summary_is_durable_with_the_end_of_its_job_or_not_at_all(home: Home) 
     home.cluster.control.sync(home.cluster.now)  # and is killed before the commit
     home.again()
     assert home.found() == {"a": True, "b": False}
-    assert home.cluster.find("Job", "default", "b")["status"].get("succeeded") is None
+    assert home.cluster.get("Job", "default", "b")["status"].get("succeeded") is None
 
 
 def test_a_summary_that_could_not_be_written_is_not_missed(
@@ -172,7 +172,7 @@ def test_a_summary_that_could_not_be_written_is_not_missed(
         home.cluster.end("a")
     home.cluster.sync(1)
     assert home.found() == {"a": False}
-    assert home.cluster.find("Job", "default", "a")["status"]["succeeded"] == 1
+    assert home.cluster.get("Job", "default", "a")["status"]["succeeded"] == 1
 
 
 def test_state_of_an_earlier_layout_has_no_summaries_until_it_is_written_on(home: Home) -> None:

@@ -260,12 +260,18 @@ class WorkFolders:
 
     def release(self, path: str) -> None:
         """The container that started in it has ended; what it left is removed."""
-        try:
-            os.rmdir(path)
-        except OSError:
+        if not _is_untouched(path):
             remove_tree(path)
-        make_private(path)
+            make_private(path)
         self._free.append(path)
+
+
+def _is_untouched(folder: str) -> bool:
+    """Whether a private folder is as it was made, but for its owner."""
+    try:
+        return os.lstat(folder).st_mode == stat.S_IFDIR | stat.S_IRWXU and not os.listdir(folder)
+    except OSError:
+        return False
 
 
 def _given(folder: str, user: int | None) -> str:
