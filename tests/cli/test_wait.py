@@ -148,7 +148,8 @@ def test_it_goes_on_when_the_server_is_killed_and_started_again(tmp_path: Path) 
             patch = {"Content-Type": "application/merge-patch+json"}
             assert server.request("PATCH", path, {"spec": {"suspend": False}}, headers=patch).code == 200
             output, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors) == (0, "2 Jobs: 2 complete, 0 failed\n")
+    # That the server does not answer is told when its start takes long.
+    assert (process.returncode, errors.splitlines()[-1]) == (0, "2 Jobs: 2 complete, 0 failed")
     assert output.startswith("job.batch/second complete")
 
 

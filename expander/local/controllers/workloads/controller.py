@@ -108,6 +108,10 @@ class WorkloadControllers:
         def delete(surplus: Object) -> None:
             self._cluster.delete(surplus, now)
 
+        if obj["kind"] in OWNERS and not _is_observed(obj):
+            for pod in list(self._cluster.store.of_kind("Pod", obj["metadata"]["namespace"])):
+                if not has_controller(pod):
+                    self._claim(pod["metadata"]["uid"])
         if obj["kind"] == "Deployment":
             again = self._deployments.sync(obj, now, delete)
         elif obj["kind"] == "StatefulSet":
@@ -158,3 +162,9 @@ class WorkloadControllers:
                     pods.adopt(uid, controller_reference(there))
                     self._ready[there["metadata"]["uid"]] = None
                     return
+
+
+def _is_observed(owner: Object) -> bool:
+    """Whether the controller has acted on this generation."""
+    generation: int = owner["metadata"].get("generation", 1)
+    return generation == (owner.get("status") or {}).get("observedGeneration")

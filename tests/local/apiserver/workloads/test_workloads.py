@@ -96,8 +96,9 @@ def test_pods_of_a_replica_set_are_adopted_and_released_by_their_labels(server: 
     stray = {"name": "stray-pod", "labels": {"app": "claimed"}}
     spec = workload("ReplicaSet", "claimed", 1)["spec"]["template"]["spec"]
     server.request("POST", PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": stray, "spec": spec})
-    server.request("POST", f"{APPS}/replicasets", workload("ReplicaSet", "claimed", 1))
     owned = f"{PODS}/stray-pod"
+    eventually(lambda: server.request("GET", owned).json["status"]["phase"] == "Running")
+    server.request("POST", f"{APPS}/replicasets", workload("ReplicaSet", "claimed", 1))
     eventually(lambda: server.request("GET", owned).json["metadata"].get("ownerReferences"))
     assert [each["metadata"]["name"] for each in pods(server, "claimed")] == ["stray-pod"]
     patch(server, owned, {"metadata": {"labels": {"app": "let-go"}}})
