@@ -37,6 +37,7 @@ KINDS = {
         "Namespace",
         "PersistentVolume",
         "ReplicationController",
+        "Endpoints",
     ),
     "apps/v1": ("ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
     "coordination.k8s.io/v1": ("Lease",),

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
 
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+STATUS_VERBS = ("get", "patch", "update")
+
 
 @dataclass(frozen=True, slots=True)
 class Subresource:

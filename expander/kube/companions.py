@@ -1,12 +1,13 @@
-"""Kinds that come with a batch and that the local API does not serve: rows of the table in `scheme`."""
+"""Kinds that come with a batch: rows of the table in `scheme`."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from expander.kube.api_resource import Resource, guess_plural
+from expander.kube.api_resource import ALL_VERBS, STATUS_VERBS, Resource, Subresource, guess_plural
 
 _RULES: Final = "expander.validate.rules."
+_PRINTERS: Final = "expander.local.apiserver.printers."
 
 
 def _known(kind: str, group: str = "", *, created_first: bool = False) -> Resource:
@@ -31,21 +32,40 @@ COMPANIONS: Final = (
         rules=_RULES + "network_policy:check_network_policy",
     ),
     Resource(
-        group="policy",
-        kind="PodDisruptionBudget",
-        plural="poddisruptionbudgets",
-        short_names=("pdb",),
-        decoded=True,
-        rules=_RULES + "disruption_budget:check_disruption_budget",
-    ),
-    Resource(
         group="discovery.k8s.io",
         kind="EndpointSlice",
         plural="endpointslices",
+        verbs=ALL_VERBS,
         decoded=True,
         defaults=_RULES + "endpoint_slice:fill",
         rules=_RULES + "endpoint_slice:check_endpoint_slice",
         update_rules=_RULES + "endpoint_slice:check_slice_changes",
+        has_generation=True,
+        printer=_PRINTERS + "network:ENDPOINT_SLICE",
+    ),
+    Resource(
+        group="policy",
+        kind="PodDisruptionBudget",
+        plural="poddisruptionbudgets",
+        short_names=("pdb",),
+        verbs=ALL_VERBS,
+        subresources=(Subresource("status", "PodDisruptionBudget", STATUS_VERBS),),
+        decoded=True,
+        rules=_RULES + "disruption_budget:check_disruption_budget",
+        has_generation=True,
+        protobuf="1 metadata ObjectMeta, 2 spec BudgetSpec, 3 status -",
+        printer=_PRINTERS + "policy:BUDGET",
+        created_first=True,
+    ),
+    Resource(
+        kind="Endpoints",
+        plural="endpoints",
+        short_names=("ep",),
+        verbs=ALL_VERBS,
+        decoded=True,
+        rules=_RULES + "metadata:check_named",
+        protobuf="1 metadata ObjectMeta, 2 subsets *EndpointSubset",
+        printer=_PRINTERS + "network:ENDPOINTS",
     ),
     Resource(
         group="apps",

@@ -13,12 +13,17 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Final
 
-from expander.kube.api_resource import PrinterColumn, Resource, Subresource, guess_plural, snake_case
+from expander.kube.api_resource import (
+    ALL_VERBS,
+    STATUS_VERBS,
+    PrinterColumn,
+    Resource,
+    Subresource,
+    guess_plural,
+    snake_case,
+)
 from expander.kube.companions import COMPANIONS
 from expander.kube.custom_kinds import CUSTOM
-
-ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
-STATUS_VERBS: Final = ("get", "patch", "update")
 
 _DEFAULTS: Final = "expander.validate.defaults."
 _RULES: Final = "expander.validate.rules."
@@ -489,10 +494,10 @@ KINDS: Final = (
     *_APPS,
     *_BATCH,
     *_COORDINATION,
+    *COMPANIONS,
     *_RBAC,
     *_SCHEDULING,
     *_STORAGE,
-    *COMPANIONS,
     *CUSTOM,
 )
 RESOURCES: Final = tuple(each for each in KINDS if each.verbs)

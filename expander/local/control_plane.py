@@ -185,8 +185,10 @@ class ControlPlane:
             self._release(uid)
         elif pod is not None:
             self.hold(pod, why, now)
-        if pod is not None and controller_of(pod) is None:
-            self.changed_pods[uid] = None
+        if pod is not None:
+            self.scope.pod_changed(pod)
+            if controller_of(pod) is None:
+                self.changed_pods[uid] = None
 
     def hold(self, pod: Object, why: WaitReason, now: float) -> None:
         """The pod waits, and its Job does not run if all of its pods do."""
@@ -329,6 +331,7 @@ class ControlPlane:
         if new["kind"] == "Pod":
             self.pods.replace(old, new)
             self.pod_touched(new)
+            self.scope.pod_changed(new)
             self._jobs.claim(new["metadata"]["uid"])
             self.kubelet_updates.update(new)
             return new
@@ -397,6 +400,7 @@ class ControlPlane:
 
     def pod_stopped(self, pod: Object, grace: float) -> None:
         """The pod is being deleted while it may run."""
+        self.scope.pod_changed(pod)
         self.kubelet_updates.stop(pod["metadata"]["uid"], grace)
 
     def pod_over(self, uid: str) -> None:

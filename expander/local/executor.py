@@ -197,6 +197,7 @@ class Executor(ApiOperations):
             self._kubelet.retry_now()
         if self._control.kubelet_updates.take_volumes_gone():
             self._kubelet.sweep_claims()
+        self._kubelet.services_changed(self._control.services.take_changed())
         for pod in self._control.kubelet_updates.take_updates():
             self._kubelet.update(pod)
         for uid, grace in self._control.kubelet_updates.take_stops():

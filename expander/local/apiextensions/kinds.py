@@ -9,12 +9,13 @@ from typing import Any, Final
 from expander.base.dataclass import dataclass
 from expander.kube import schemas
 from expander.kube.api_resource import (
+    ALL_VERBS,
+    STATUS_VERBS,
     PrinterColumn,
     Resource,
     ScalePaths,
     Subresource,
 )
-from expander.kube.scheme import ALL_VERBS, STATUS_VERBS
 from expander.local.apiserver.patch.merge_schema import MergeSchema
 from expander.local.registry import RELEASE
 from expander.local.store.database import Object

@@ -11,9 +11,13 @@ from expander.local.apiserver import pagination, read, status
 from expander.local.apiserver.read import get_object
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
+from expander.local.apiserver.storage import Storage
 from expander.local.controllers.garbage_collector import Propagation
+from expander.local.controllers.job.pods import is_ready
 from expander.local.store.database import Object
 
+EVICTABLE_PHASES: Final = ("Failed", "Pending", "Succeeded")
+"""Phases of pods that no budget keeps from being evicted."""
 PROPAGATION_POLICIES: Final = ("Background", "Foreground", "Orphan")
 ORPHAN_WARNING: Final = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove "
@@ -73,10 +77,30 @@ def evict(backend: Backend, target: Target, body: Any) -> Object:
         raise StatusError(status.bad_request("the body must be an Eviction"))
     options = DeleteOptions(target.resource, (body or {}).get("deleteOptions"), {})
     _check(target.resource, pod, options)
+    _check_budget(backend.storage, pod)
     if not options.dry:
         backend.storage.disrupt(target.namespace, target.name, options.grace)
         backend.loop.changed()
     return status.succeeded(201)
+
+
+def _check_budget(storage: Storage, pod: Object) -> None:
+    """StatusError when a PodDisruptionBudget keeps the pod (pkg/registry/core/pod/storage/eviction.go)."""
+    state = pod.get("status") or {}
+    if state.get("phase") in EVICTABLE_PHASES or pod["metadata"].get("deletionTimestamp"):
+        return
+    budgets = storage.budgets(pod)
+    if len(budgets) > 1:
+        words = (
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        )
+        raise StatusError(status.failure(500, "InternalError", words))
+    for obj, found in budgets:
+        always = obj["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow"
+        if not is_ready(state) and (always or found.healthy >= found.desired > 0):
+            return
+        if not found.allowed:
+            raise StatusError(status.disruption(obj["metadata"]["name"], found.desired, found.healthy))
 
 
 def _delete(backend: Backend, resource: Resource, obj: Object, options: DeleteOptions) -> Object:

@@ -197,6 +197,12 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "7 containerID s",
         "EventSource": "1 component s, 2 host s",
         "EventSeries": "1 count I, 2 lastObservedTime u",
+        "EndpointSubset": "1 addresses *EndpointAddress, 2 notReadyAddresses *EndpointAddress, "
+        "3 ports *EndpointPort",
+        "EndpointAddress": "1 ip s, 2 targetRef ?ObjectReference, 3 hostname s, 4 nodeName s",
+        "EndpointPort": "1 name s, 2 port I, 3 protocol s, 4 appProtocol s",
+        "BudgetSpec": "1 minAvailable n, 2 selector ?LabelSelector, 3 maxUnavailable n, "
+        "4 unhealthyPodEvictionPolicy s",
         "PolicyRule": "1 verbs *s, 2 apiGroups *s, 3 resources *s, 4 resourceNames *s, 5 nonResourceURLs *s",
         "AggregationRule": "1 clusterRoleSelectors *LabelSelector",
         "Subject": "1 kind s, 2 apiGroup s, 3 name s, 4 namespace s",

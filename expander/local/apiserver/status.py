@@ -102,6 +102,14 @@ def precondition(resource: Resource, name: str, field: str, wanted: str, found: 
     return conflict(resource, name, why)
 
 
+def disruption(name: str, desired: int, healthy: int) -> Status:
+    """A PodDisruptionBudget keeps a pod from being evicted."""
+    words = f"The disruption budget {name} needs {desired} healthy pods and has {healthy} currently"
+    causes = [{"reason": "DisruptionBudget", "message": words}]
+    message = "Cannot evict pod as it would violate the pod's disruption budget."
+    return failure(429, "TooManyRequests", message, {"causes": causes})
+
+
 def invalid(resource: Resource, name: str, findings: Iterable[Finding]) -> Status:
     """The object was decoded, but the rules of its kind refuse it."""
     found = list(findings)

@@ -20,6 +20,7 @@ from expander.kube.api_resource import Resource
 from expander.kube.served_kinds import ServedKinds
 from expander.local.admission.chain import admit_update
 from expander.local.apiserver import pagination
+from expander.local.controllers.disruption import Budget, budget, budgets_of
 from expander.local.controllers.garbage_collector import Propagation
 from expander.local.executor import Executor
 from expander.local.kubelet.api_access import IssueToken
@@ -40,8 +41,8 @@ class Storage(Executor):
         self._access.issue = issue
         if authority is not None:
             self._access.address, self._access.port = address, port
-            self._control.scope.publish_authority(authority, self._clock())
-            self._control.commit()
+        self._control.scope.reached_at(address, port, authority, self._clock())
+        self._control.commit()
 
     @property
     def kinds(self) -> ServedKinds:
@@ -89,6 +90,11 @@ class Storage(Executor):
         """Evict a pod, durably."""
         self.evict(namespace, name, grace)
         self._control.commit()
+
+    def budgets(self, pod: Object) -> list[tuple[Object, Budget]]:
+        """The PodDisruptionBudgets of a pod, as they are at this moment."""
+        store = self._control.store
+        return [(obj, budget(store, obj)) for obj in budgets_of(store, pod)]
 
     @property
     def streams(self) -> StreamRuntime:

@@ -14,6 +14,12 @@ from expander.kube.time import api_time
 from expander.local.admission.chain import admit
 from expander.local.apiextensions.controller import DefinitionController, DefinitionControlPlane
 from expander.local.controllers.cluster_roles import ClusterRoleAggregation
+from expander.local.controllers.disruption import DisruptionController
+from expander.local.controllers.endpoints import (
+    EndpointController,
+    EndpointControlPlane,
+    api_endpoints,
+)
 from expander.local.controllers.namespace import NamespaceController
 from expander.local.controllers.node import is_unschedulable, node_lease, node_object, node_status, with_taint
 from expander.local.controllers.pods import ENDED
@@ -47,8 +53,8 @@ class SingleBatch:
     def found(self, now: float) -> None:
         """Make what every cluster has and is not there, and take up what is."""
 
-    def publish_authority(self, certificate: str, now: float) -> None:
-        """Give every namespace the certificate (PEM) of the authority behind the API server."""
+    def reached_at(self, address: str, port: int, authority: str | None, now: float) -> None:
+        """Where the API server listens, and the certificate (PEM) of its authority."""
 
     def arrived(self, obj: Object, now: float) -> None:
         """The object is in the store, and new."""
@@ -69,6 +75,9 @@ class SingleBatch:
     def pod_touched(self, pod: Object) -> None:
         """Something about a pod of no Job has changed."""
 
+    def pod_changed(self, pod: Object) -> None:
+        """The status or the labels of a pod are others."""
+
     def next(self) -> float | None:
         """When there will be something to do (Unix seconds)."""
         return None
@@ -77,7 +86,9 @@ class SingleBatch:
         """Do what is to be done now."""
 
 
-class ScopedControlPlane(WorkloadControlPlane, VolumeControlPlane, DefinitionControlPlane, Protocol):
+class ScopedControlPlane(
+    WorkloadControlPlane, VolumeControlPlane, DefinitionControlPlane, EndpointControlPlane, Protocol
+):
     """The control plane that the shared side belongs to."""
 
     scheduler: Scheduler
@@ -100,6 +111,8 @@ class ClusterScope(SingleBatch):
             cluster.store, cluster.events, cluster.arrived, cluster.delete, self.kinds
         )
         self._definitions = DefinitionController(cluster, self.kinds)
+        self._endpoints = EndpointController(cluster, node)
+        self._budgets = DisruptionController(cluster.store)
 
     @cached_property
     def _workloads(self) -> WorkloadControllers:
@@ -115,7 +128,14 @@ class ClusterScope(SingleBatch):
 
     @property
     def pending(self) -> bool:
-        controllers = (self._namespaces, self._definitions, self._workloads, self._volumes)
+        controllers = (
+            self._namespaces,
+            self._definitions,
+            self._workloads,
+            self._volumes,
+            self._endpoints,
+            self._budgets,
+        )
         return any(each.pending for each in controllers)
 
     def admit(self, obj: Object) -> Object:
@@ -139,10 +159,18 @@ class ClusterScope(SingleBatch):
             self._quotas.arrived(quota)
         self._workloads.restore()
         self._volumes.restore()
+        self._endpoints.restore()
+        self._budgets.restore()
         self._roles.sync()
 
-    def publish_authority(self, certificate: str, now: float) -> None:
-        self._namespaces.publish_authority(certificate, now)
+    def reached_at(self, address: str, port: int, authority: str | None, now: float) -> None:
+        if authority is not None:
+            self._namespaces.publish_authority(authority, now)
+        for obj in api_endpoints(address, port, now):
+            metadata = obj["metadata"]
+            before = self._store.get(obj["kind"], metadata["namespace"], metadata["name"])
+            kept = {} if before is None else {"metadata": before["metadata"]}
+            self._store.put({**obj, **kept}, new=before is None)
 
     def _add(self, obj: Object) -> None:
         """Store an object that every cluster has, unless it is there."""
@@ -159,6 +187,7 @@ class ClusterScope(SingleBatch):
         elif obj["metadata"].get("namespace"):
             self._quotas.arrived(obj)
             self._workloads.changed(obj)
+            self._changed(obj)
         elif obj["kind"] == "ClusterRole":
             self._roles.sync()
         self._volumes.changed(obj)
@@ -169,6 +198,7 @@ class ClusterScope(SingleBatch):
             self._quotas.recount(obj["metadata"]["namespace"])
         self._workloads.changed(obj)
         self._volumes.changed(obj)
+        self._changed(obj)
         if obj["kind"] == "ClusterRole":
             self._roles.sync()
         self._definitions.changed(obj, now)
@@ -197,15 +227,27 @@ class ClusterScope(SingleBatch):
         self._workloads.gone(obj)
         self._volumes.gone(obj)
         self._definitions.gone(obj)
+        self._endpoints.gone(obj)
+        self._budgets.changed(obj)
 
     def pod_touched(self, pod: Object) -> None:
         self._workloads.changed(pod)
 
+    def pod_changed(self, pod: Object) -> None:
+        self._changed(pod)
+
+    def _changed(self, obj: Object) -> None:
+        self._endpoints.changed(obj)
+        self._budgets.changed(obj)
+
     def next(self) -> float | None:
-        return self._workloads.next()
+        times = (each.next() for each in (self._workloads, self._endpoints, self._budgets))
+        return min((at for at in times if at is not None), default=None)
 
     def sync(self, now: float) -> None:
         self._namespaces.sync(now)
         self._definitions.sync(now)
         self._workloads.sync(now)
         self._volumes.sync(now)
+        self._endpoints.sync(now)
+        self._budgets.sync(now)

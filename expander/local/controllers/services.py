@@ -17,6 +17,7 @@ class ServiceLister:
 
     def __init__(self) -> None:
         self._found: dict[str, dict[str, Object]] = {}
+        self._changed: set[str] = set()
 
     def of(self, namespace: str) -> Iterable[Object]:
         """The Services of a namespace."""
@@ -26,11 +27,18 @@ class ServiceLister:
         """The object is new, or another."""
         if obj["kind"] == "Service":
             self._found.setdefault(obj["metadata"]["namespace"], {})[obj["metadata"]["uid"]] = obj
+            self._changed.add(obj["metadata"]["namespace"])
 
     def remove(self, obj: Object) -> None:
         """The object is gone."""
         if obj["kind"] == "Service":
             self._found.get(obj["metadata"]["namespace"], {}).pop(obj["metadata"]["uid"], None)
+            self._changed.add(obj["metadata"]["namespace"])
+
+    def take_changed(self) -> set[str]:
+        """The namespaces whose Services have changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
 
 
 def initial_services(now: str) -> Iterator[Object]:

@@ -159,6 +159,10 @@ class Kubelet:
             if worker.retry_now():
                 self._to_sync[uid] = worker
 
+    def services_changed(self, namespaces: Iterable[str]) -> None:
+        """The Services of these namespaces are others: their names are known from now on."""
+        self._context.hosts_files.rewrite(namespaces)
+
     def stop(self, uid: str, now: float, grace: float | None = None) -> None:
         """Delete a pod: end its containers within ``grace`` seconds, by default those that the pod asks for.
 

@@ -133,7 +133,7 @@ class HostsFiles:
         """A pod comes; the hosts file it is to see, or None where there are no Services."""
         namespace = pod["metadata"]["namespace"]
         if namespace not in self._endpoints:
-            if not any(True for _ in self._services(namespace)):
+            if not self.access.address and not any(True for _ in self._services(namespace)):
                 return None
             self._endpoints[namespace] = {}
         here = self._endpoints[namespace]
@@ -159,6 +159,12 @@ class HostsFiles:
             self._removed.append((now, namespace, uid))
             self._stale.add(namespace)
 
+    def rewrite(self, namespaces: Iterable[str]) -> None:
+        """Write the names of these namespaces anew, where there are pods."""
+        for namespace in namespaces:
+            if namespace in self._endpoints:
+                self._write(namespace)
+
     def refresh(self, now: float) -> None:
         """Write the files in which something changed."""
         while self._removed and self._removed[0][0] + DNS_TTL_SECONDS <= now:
@@ -181,7 +187,8 @@ class HostsFiles:
             lines.append(f"{endpoint.ip}\t{endpoint.hostname}\n")
             lines += (f"{ip}\t{name}\n" for name, ip in aliases(endpoint.pod))
         for service in self._services(namespace):
-            lines += (f"{ip}\t{name}\n" for name, ip in service_names(service, endpoints.values()))
+            found = list(service_names(service, endpoints.values()))
+            lines += (f"{ip}\t{name}\n" for name, ip in found or no_endpoint(service))
         lines += (f"{ip}\t{name}\n" for name, ip in self.access.names(namespace).items())
         data = "".join(lines).encode()
         make_private(self._folder)
@@ -229,6 +236,23 @@ def link_variables(name: str, host: str, ports: Iterable[tuple[int, str, str, in
     return found
 
 
+def no_endpoint(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The names of a Service without a pod that is ready, with an address at which nobody answers: it refuses
+    connections, as kube-proxy does.
+    """
+    numbers = str((service.get("spec") or {}).get("clusterIP") or "").split(".")
+    if service["spec"].get("selector") and len(numbers) == 4:
+        yield from ((name, f"127.0.{numbers[2]}.{numbers[3]}") for name in _names_of(service))
+
+
+def _names_of(service: Mapping[str, Any]) -> tuple[str, ...]:
+    name, base = (
+        service["metadata"]["name"],
+        f"{service['metadata']['name']}.{service['metadata']['namespace']}",
+    )
+    return (f"{base}.{DOMAIN}", f"{base}.svc", base, name)
+
+
 def service_names(service: Mapping[str, Any], endpoints: Iterable[PodEndpoint]) -> Iterator[tuple[str, str]]:
     """The names that a Service gives, each with an address; the full one first."""
     metadata, spec = service["metadata"], service.get("spec") or {}
@@ -241,12 +265,11 @@ def service_names(service: Mapping[str, Any], endpoints: Iterable[PodEndpoint]) 
         if selector.items() <= (endpoint.pod["metadata"].get("labels") or {}).items()
         and (endpoint.ready or endpoint.over or spec.get("publishNotReadyAddresses"))
     ]
-    base = f"{metadata['name']}.{metadata['namespace']}"
     headless = spec.get("clusterIP") == "None"
     if not headless:
         chosen = [endpoint for endpoint in chosen if not endpoint.over][:1]
     for endpoint in chosen:
-        for suffix in (f"{base}.{DOMAIN}", f"{base}.svc", base, metadata["name"]):
+        for suffix in _names_of(service):
             if not endpoint.over:
                 yield suffix, endpoint.ip
             if headless and endpoint.pod["spec"].get("subdomain") == metadata["name"]:

@@ -49,6 +49,8 @@ SERVED = [
     "apps",
     "batch",
     "coordination.k8s.io",
+    "discovery.k8s.io",
+    "policy",
     "rbac.authorization.k8s.io",
     "scheduling.k8s.io",
     "storage.k8s.io",

@@ -72,6 +72,15 @@ def test_curl_finds_the_api_by_its_name_and_trusts_its_authority(sandboxed: Serv
     assert said(sandboxed, "curl", script) == ["1", "1", "1", "1"]
 
 
+def test_the_name_of_a_service_resolves_from_its_creation(sandboxed: Server) -> None:
+    waits = "until getent hosts late.default.svc; do sleep 0.05; done; getent hosts late"
+    assert sandboxed.request("POST", JOBS, pod_job("early", waits)).code == 201
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "late"}}
+    service["spec"] = {"selector": {"app": "nobody"}, "ports": [{"port": 80}]}
+    sandboxed.request("POST", "/api/v1/namespaces/default/services", service)
+    assert finished(sandboxed, "early")["status"]["phase"] == "Succeeded"
+
+
 def test_kubectl_in_a_pod_without_mounts_is_led_to_its_token(server: Server, kubectl: str) -> None:
     (text,) = said(server, "led", f"{kubectl} auth whoami -o json | tr -d '\\n'; rm $KUBECONFIG")
     info = json.loads(text)["status"]["userInfo"]

@@ -1,0 +1,172 @@
+"""How many pods of a PodDisruptionBudget may be evicted (pkg/controller/disruption decides)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from expander.kube import selectors
+from expander.kube.time import api_time
+from expander.local.controllers.job.pods import is_ready
+from expander.local.controllers.pods import ENDED
+from expander.local.store.database import Object
+from expander.local.store.job_states import OPEN
+from expander.local.store.objects import ObjectStore
+from expander.local.timers import Timers
+
+BATCH_SECONDS: Final = 0.1
+KIND: Final = "PodDisruptionBudget"
+SCALABLE: Final = ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet")
+
+
+class Budget(NamedTuple):
+    """How many pods of a budget there are to be, must be healthy, and are; ``error`` is why nobody knows."""
+
+    expected: int
+    desired: int
+    healthy: int
+    error: str = ""
+
+    @property
+    def allowed(self) -> int:
+        """How many pods may be evicted now."""
+        return 0 if self.error or not self.expected else max(0, self.healthy - self.desired)
+
+
+def budgets_of(store: ObjectStore, pod: Object) -> list[Object]:
+    """The budgets that a pod is under."""
+    return [each for each in store.of_kind(KIND, pod["metadata"]["namespace"]) if _selects(each, pod)]
+
+
+def budget(store: ObjectStore, obj: Object) -> Budget:
+    """The arithmetic of a PodDisruptionBudget, as its pods are now."""
+    pods = [
+        pod
+        for uid, state in store.states("Pod")
+        if state == OPEN
+        and (pod := store.by_uid(uid)) is not None
+        and pod["metadata"]["namespace"] == obj["metadata"]["namespace"]
+        and (pod.get("status") or {}).get("phase") not in ENDED
+        and _selects(obj, pod)
+    ]
+    healthy = sum(
+        1
+        for pod in pods
+        if not pod["metadata"].get("deletionTimestamp") and is_ready(pod.get("status") or {})
+    )
+    least, most = obj["spec"].get("minAvailable"), obj["spec"].get("maxUnavailable")
+    if most is None and not isinstance(least, str):
+        return Budget(len(pods), 1 if least is None else least, healthy)
+    expected, error = _expected_scale(store, pods)
+    desired = max(0, expected - _scaled(most, expected)) if most is not None else _scaled(least, expected)
+    return Budget(expected, desired, healthy, error)
+
+
+class DisruptionController:
+    """The status of the budgets of one store; `sync` does what has come up since the last call."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._ready: dict[str, None] = {}
+        """The namespaces whose budgets are to be looked at."""
+        self._later: Timers[str] = Timers()
+        self._next: dict[str, float] = {}
+        """By namespace that has budgets: the earliest time at which they are looked at again."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to do at once."""
+        return bool(self._ready)
+
+    def next(self) -> float | None:
+        """When there will be something to do (Unix seconds)."""
+        return self._later.next()
+
+    def restore(self) -> None:
+        """Take up the budgets of an earlier life."""
+        for obj in self._store.of_kind(KIND):
+            self.changed(obj)
+
+    def changed(self, obj: Object) -> None:
+        """An object of any kind is new, another, or gone."""
+        namespace = obj["metadata"].get("namespace", "")
+        if obj["kind"] == KIND:
+            self._next.setdefault(namespace, 0.0)
+        if namespace in self._next and obj["kind"] in (KIND, "Pod", *SCALABLE):
+            self._ready[namespace] = None
+
+    def sync(self, now: float) -> None:
+        """Write what is due."""
+        for namespace in self._later.due(now):
+            self._ready[namespace] = None
+        ready, self._ready = self._ready, {}
+        for namespace in ready:
+            if self._next[namespace] > now:
+                self._later.set(namespace, self._next[namespace])
+                continue
+            self._next[namespace] = now + BATCH_SECONDS
+            for obj in list(self._store.of_kind(KIND, namespace)):
+                status = _status(obj, budget(self._store, obj), now)
+                if status != obj.get("status"):
+                    self._store.put({**obj, "status": status})
+
+
+def _status(obj: Object, found: Budget, now: float) -> dict[str, Any]:
+    allowed = found.allowed > 0
+    reason = "SyncFailed" if found.error else "SufficientPods" if allowed else "InsufficientPods"
+    generation = obj["metadata"].get("generation", 1)
+    condition: dict[str, Any] = {
+        "type": "DisruptionAllowed",
+        "status": str(allowed),
+        "reason": reason,
+        "message": found.error,
+        "observedGeneration": generation,
+    }
+    before = next(iter((obj.get("status") or {}).get("conditions") or ()), None)
+    if before is not None and before["status"] == condition["status"]:
+        condition["lastTransitionTime"] = before["lastTransitionTime"]
+    else:
+        condition["lastTransitionTime"] = api_time(now)
+    return {
+        "conditions": [condition],
+        "currentHealthy": found.healthy,
+        "desiredHealthy": found.desired,
+        "disruptionsAllowed": found.allowed,
+        "expectedPods": found.expected,
+        "observedGeneration": generation,
+    }
+
+
+def _selects(obj: Object, pod: Object) -> bool:
+    selector = obj["spec"].get("selector")
+    return selector is not None and selectors.from_object(selector).matches(pod["metadata"].get("labels"))
+
+
+def _scaled(value: Any, of: int) -> int:
+    """A number, or a percentage of ``of`` rounded up."""
+    return -(-of * int(value.rstrip("%")) // 100) if isinstance(value, str) else int(value or 0)
+
+
+def _expected_scale(store: ObjectStore, pods: Iterable[Object]) -> tuple[int, str]:
+    """How many pods the workloads of these want, and why that cannot be known of some."""
+    scales: dict[str, int] = {}
+    for pod in pods:
+        owner = _controller(pod)
+        if owner is None:
+            continue
+        found = store.by_uid(owner["uid"])
+        if found is not None and found["kind"] == "ReplicaSet" and (above := _controller(found)):
+            found = store.by_uid(above["uid"]) or found
+        if found is None:
+            continue
+        if found["kind"] not in SCALABLE:
+            plural = f"{found['kind'].lower()}s"
+            group = found["apiVersion"].rpartition("/")[0]
+            return 0, f"{plural}{group and '.'}{group} does not implement the scale subresource"
+        scales[found["metadata"]["uid"]] = found["spec"].get("replicas", 1)
+    return sum(scales.values()), ""
+
+
+def _controller(obj: Object) -> Any:
+    owners = obj["metadata"].get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), None)

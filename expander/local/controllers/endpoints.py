@@ -1,0 +1,258 @@
+"""Which pods are behind a Service: its EndpointSlices, and its Endpoints.
+
+pkg/controller/endpointslice (with staging/endpointslice) and pkg/controller/endpoint decide. What comes
+together is written together: a Service is looked at again no earlier than `BATCH_SECONDS` after the last
+time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import Any, Final, Protocol
+
+from expander.kube.generated_names import generated, new_uid
+from expander.kube.time import api_time
+from expander.local.controllers.job.pods import controller_reference, is_ready
+from expander.local.controllers.pods import ENDED
+from expander.local.controllers.services import ServiceLister
+from expander.local.scheduler import Scheduler
+from expander.local.store.database import Object
+from expander.local.store.objects import ObjectStore
+from expander.local.timers import Timers
+
+BATCH_SECONDS: Final = 0.1
+MAX_PER_SLICE: Final = 100
+SERVICE_NAME: Final = "kubernetes.io/service-name"
+HEADLESS: Final = "service.kubernetes.io/headless"
+MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
+CONTROLLER: Final = "endpointslice-controller.k8s.io"
+
+
+class EndpointControlPlane(Protocol):
+    """The control plane that the Services belong to."""
+
+    store: ObjectStore
+    services: ServiceLister
+    scheduler: Scheduler
+
+
+class EndpointController:
+    """The endpoints of the Services with a selector; `sync` does what has come up since the last call."""
+
+    def __init__(self, cluster: EndpointControlPlane, node: str) -> None:
+        self._cluster = cluster
+        self._node = node
+        self._ready: dict[str, None] = {}
+        self._later: Timers[str] = Timers()
+        self._next: dict[str, float] = {}
+        """The earliest time at which a Service is looked at again."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to do at once."""
+        return bool(self._ready)
+
+    def next(self) -> float | None:
+        """When there will be something to do (Unix seconds)."""
+        return self._later.next()
+
+    def restore(self) -> None:
+        """Take up the Services of an earlier life."""
+        for service in self._cluster.store.of_kind("Service"):
+            self.changed(service)
+
+    def changed(self, obj: Object) -> None:
+        """An object of any kind is new, another, or about to go."""
+        if obj["kind"] == "Service":
+            self._ready[obj["metadata"]["uid"]] = None
+        elif obj["kind"] == "Pod":
+            labels = (obj["metadata"].get("labels") or {}).items()
+            for service in self._cluster.services.of(obj["metadata"]["namespace"]):
+                selector = service["spec"].get("selector")
+                if selector and selector.items() <= labels:
+                    self._ready[service["metadata"]["uid"]] = None
+
+    def gone(self, obj: Object) -> None:
+        """The object is in the store no more."""
+        if obj["kind"] == "Service":
+            self._later.drop(obj["metadata"]["uid"])
+            self._next.pop(obj["metadata"]["uid"], None)
+        else:
+            self.changed(obj)
+
+    def sync(self, now: float) -> None:
+        """Write what is due."""
+        for uid in self._later.due(now):
+            self._ready[uid] = None
+        ready, self._ready = self._ready, {}
+        for uid in ready:
+            if (at := self._next.get(uid, now)) > now:
+                self._later.set(uid, at)
+            elif (service := self._cluster.store.by_uid(uid)) is not None:
+                self._write(service, now)
+                self._next[uid] = now + BATCH_SECONDS
+
+    def _write(self, service: Object, now: float) -> None:
+        """Write the endpoints of a Service, unless somebody else does."""
+        spec = service["spec"]
+        selector = spec.get("selector")
+        if not selector or spec.get("type") == "ExternalName":
+            return
+        pods = sorted(self._pods(service["metadata"]["namespace"], selector), key=_name)
+        self._write_slices(service, pods, now)
+        self._write_endpoints(service, pods, now)
+
+    def _pods(self, namespace: str, selector: dict[str, str]) -> Iterator[Object]:
+        for uid in self._cluster.scheduler.scheduled():
+            pod = self._cluster.store.by_uid(uid)
+            if pod is None or pod["metadata"]["namespace"] != namespace:
+                continue
+            status, labels = pod.get("status") or {}, pod["metadata"].get("labels") or {}
+            if status.get("podIP") and status.get("phase") not in ENDED:
+                yield from (pod,) if selector.items() <= labels.items() else ()
+
+    def _write_slices(self, service: Object, pods: list[Object], now: float) -> None:
+        owned = self._cluster.store.owned(service["metadata"]["uid"])
+        there = sorted((each for each in owned if each["kind"] == "EndpointSlice"), key=_name)
+        parts = [pods[at : at + MAX_PER_SLICE] for at in range(0, max(1, len(pods)), MAX_PER_SLICE)]
+        for old, new in zip_longest(there, (self._slice(service, part) for part in parts)):
+            if new is None:
+                self._cluster.store.remove(old)
+            elif old is None:
+                name = generated(f"{service['metadata']['name']}-")
+                self._make(new, name, now, generateName=f"{service['metadata']['name']}-")
+            else:
+                self._replace(old, new)
+
+    def _slice(self, service: Object, pods: Iterable[Object]) -> dict[str, Any]:
+        labels = {MANAGED_BY: CONTROLLER, SERVICE_NAME: service["metadata"]["name"]}
+        labels |= _labels(service)
+        return {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": _metadata(service, labels),
+            "addressType": "IPv4",
+            "endpoints": [self._endpoint(service, pod) for pod in pods],
+            "ports": [
+                {"name": name, "port": number, "protocol": protocol}
+                for name, number, protocol in _ports(service, pods)
+            ],
+        }
+
+    def _endpoint(self, service: Object, pod: Object) -> dict[str, Any]:
+        serving = is_ready(pod["status"])
+        going = bool(pod["metadata"].get("deletionTimestamp"))
+        ready = bool(service["spec"].get("publishNotReadyAddresses")) or (serving and not going)
+        found = {
+            "addresses": [pod["status"]["podIP"]],
+            "conditions": {"ready": ready, "serving": serving, "terminating": going},
+            "nodeName": self._node,
+            "targetRef": _reference(pod),
+        }
+        return found | _hostname(service, pod)
+
+    def _write_endpoints(self, service: Object, pods: list[Object], now: float) -> None:
+        ready: list[Object] = []
+        unready: list[Object] = []
+        for pod in pods:
+            if pod["metadata"].get("deletionTimestamp"):
+                continue
+            address = {"ip": pod["status"]["podIP"], "nodeName": self._node, "targetRef": _reference(pod)}
+            listed = is_ready(pod["status"]) or service["spec"].get("publishNotReadyAddresses")
+            (ready if listed else unready).append(_hostname(service, pod) | address)
+        subset: dict[str, Any] = {"addresses": ready} if ready else {}
+        subset |= {"notReadyAddresses": unready} if unready else {}
+        ports = [
+            ({"name": name} if name else {}) | {"port": number, "protocol": protocol}
+            for name, number, protocol in _ports(service, pods)
+        ]
+        labels = (service["metadata"].get("labels") or {}) | _labels(service)
+        new: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Endpoints",
+            "metadata": _metadata(service, labels),
+        }
+        if subset:
+            new["subsets"] = [subset | ({"ports": ports} if ports else {})]
+        metadata = service["metadata"]
+        old = self._cluster.store.get("Endpoints", metadata["namespace"], metadata["name"])
+        if old is None:
+            self._make(new, metadata["name"], now)
+        else:
+            self._replace(old, new)
+
+    def _make(self, obj: dict[str, Any], name: str, now: float, **others: str) -> None:
+        own = {"name": name, "uid": new_uid(), "creationTimestamp": api_time(now), **others}
+        self._cluster.store.put({**obj, "metadata": own | obj["metadata"]}, new=True)
+
+    def _replace(self, old: Object, new: dict[str, Any]) -> None:
+        made = {**new, "metadata": old["metadata"] | new["metadata"]}
+        if made != old:
+            self._cluster.store.put(made)
+
+
+def api_endpoints(address: str, port: int, now: float) -> Iterator[Object]:
+    """Where the Service ``kubernetes`` leads: the API server itself."""
+    ports = [{"name": "https", "port": port, "protocol": "TCP"}]
+    for api_version, kind in (("v1", "Endpoints"), ("discovery.k8s.io/v1", "EndpointSlice")):
+        metadata: dict[str, Any] = {
+            "name": "kubernetes",
+            "namespace": "default",
+            "uid": new_uid(),
+            "creationTimestamp": api_time(now),
+        }
+        made = {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+        if kind == "Endpoints":
+            metadata["labels"] = {"endpointslice.kubernetes.io/skip-mirror": "true"}
+            yield {**made, "subsets": [{"addresses": [{"ip": address}], "ports": ports}]}
+        else:
+            metadata["labels"] = {SERVICE_NAME: "kubernetes"}
+            endpoint = {"addresses": [address], "conditions": {"ready": True}}
+            yield {**made, "addressType": "IPv4", "endpoints": [endpoint], "ports": ports}
+
+
+def _name(obj: Object) -> str:
+    return str(obj["metadata"]["name"])
+
+
+def _metadata(service: Object, labels: dict[str, str]) -> dict[str, Any]:
+    metadata = service["metadata"]
+    owner = controller_reference(service)
+    return {"namespace": metadata["namespace"], "labels": labels, "ownerReferences": [owner]}
+
+
+def _labels(service: Object) -> dict[str, str]:
+    return {HEADLESS: ""} if service["spec"].get("clusterIP") == "None" else {}
+
+
+def _reference(pod: Object) -> dict[str, str]:
+    metadata = pod["metadata"]
+    named = {key: metadata[key] for key in ("name", "namespace", "uid")}
+    return {"kind": "Pod", **named}
+
+
+def _hostname(service: Object, pod: Object) -> dict[str, str]:
+    """The host name under which a headless Service publishes a pod."""
+    spec = pod["spec"]
+    if spec.get("hostname") and spec.get("subdomain") == service["metadata"]["name"]:
+        return {"hostname": spec["hostname"]}
+    return {}
+
+
+def _ports(service: Object, pods: Iterable[Object]) -> Iterator[tuple[str, int, str]]:
+    """Name, number and protocol of what the pods listen at; a port with a name is that of the first pod."""
+    for port in service["spec"].get("ports") or ():
+        target, protocol = port.get("targetPort") or port["port"], port.get("protocol") or "TCP"
+        if isinstance(target, str):
+            target = next(_named_ports(target, protocol, pods), None)
+        if target is not None:
+            yield port.get("name") or "", target, protocol
+
+
+def _named_ports(name: str, protocol: str, pods: Iterable[Object]) -> Iterator[int]:
+    for pod in pods:
+        for container in pod["spec"]["containers"]:
+            for port in container.get("ports") or ():
+                if port.get("name") == name and (port.get("protocol") or "TCP") == protocol:
+                    yield port["containerPort"]
