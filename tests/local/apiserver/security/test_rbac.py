@@ -209,7 +209,7 @@ def test_a_cluster_role_has_the_rules_of_those_it_selects(server: Server) -> Non
         (role("r", {"verbs": []}), "rules[0].verbs: Required value: verbs must contain at least one value"),
         (role("r", {"verbs": ["get"]}), "rules[0].apiGroups: Required value: resource rules must supply at least"),
         (role("r", {"verbs": ["get"], "nonResourceURLs": ["/"]}), "namespaced rules cannot apply to non-resource URLs"),
-        (binding("b", "r", "Group"), 'roleRef.kind: Unsupported value: "Group": supported values: "ClusterRole", "Role"'),
+        (binding("b", "r", "Group"), 'roleRef.kind: Unsupported value: "Group": supported values: "Role", "ClusterRole"'),
         (binding("b", "r", kind="ServiceAccount", name=""), "subjects[0].name: Required value"),
         (binding("b", "r", kind="Robot", name="x"), 'subjects[0].kind: Unsupported value: "Robot"'),
     ],
