@@ -245,11 +245,12 @@ class _Place(NamedTuple):
     ) -> _Place:
         """That of a batch with the manifest ``first``. Raises UsageError for a group of another template."""
         from expander.base.state_dir import state_folder
-        from expander.run.origin import GroupOrigin
+        from expander.run.origin import ORIGIN_FILE, GroupOrigin
 
         group = str((first.tree["metadata"].get("labels") or {}).get(request.group_label) or "batch")
         root = None if state is None else os.fspath(state)
-        origin = GroupOrigin(first, group, state_folder(group, root), chosen=bool(request.group))
+        path = state_folder(group, root) / ORIGIN_FILE
+        origin = GroupOrigin(first, group, path, chosen=bool(request.group))
         return cls(group, root, fresh, origin)
 
 
@@ -479,11 +480,12 @@ def submit(
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter, dry_run_outcomes
 
-    names = {field.name for field in fields(SubmitOptions)} - {"group_label"}
+    names = {field.name for field in fields(SubmitOptions)} - {"group", "group_label"}
     of_batch: Any = {name: value for name, value in keywords.items() if name not in names}
     of_submit: Any = {name: value for name, value in keywords.items() if name in names}
     request, errors = _filled_queue(_request(batch, items, of_batch)), _Errors(on_error)
-    options = replace(options or SubmitOptions(), group_label=request.group_label, **of_submit)
+    labels: Any = {"group": request.group, "group_label": request.group_label}
+    options = replace(options or SubmitOptions(), **labels, **of_submit)
     options.check()
     manifests = request.manifests(errors)
     results: list[SubmitResult] = []

@@ -134,7 +134,7 @@ def _run(
     from expander.cli.output.progress import ItemCount
     from expander.cli.output.run import JobOutput, OutputOptions
     from expander.group.saved_logs import EarlierLogs
-    from expander.run.origin import GroupOrigin
+    from expander.run.origin import ORIGIN_FILE, GroupOrigin
     from expander.run.rerun import EarlierRun
     from expander.run.retries import Retries
     from expander.run.run import remove_state
@@ -146,7 +146,7 @@ def _run(
         return _nothing(lines, errors)
     group = _group(first.tree, flags["group_label"])
     folder = state_folder(group, flags["state"])
-    origin = GroupOrigin(first, group, folder, chosen=bool(flags["group"]))
+    origin = GroupOrigin(first, group, folder / ORIGIN_FILE, chosen=bool(flags["group"]))
     if flags["dry_run"]:
         _dry_run(origin, folder, chain([first], manifests), out, lines, flags)
         return _end(errors)

@@ -1,6 +1,7 @@
-"""What a group of local runs comes from: files of one name in two folders are two batches.
+"""What a group comes from: files of one name in two folders are two batches.
 
-The state of a group keeps the template that the group is named after, else the folder of the last run.
+A file beside the state or the journal of a group keeps the template that the group is named after, else the
+folder of the last run.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from expander.batch.load import group_of_paths
 from expander.manifests.manifest import Manifest
 
 ORIGIN_FILE = "origin"
+"""The file in the state of a group of local runs."""
 
 
 class GroupOrigin:
-    """Where the batch with the manifest ``first`` comes from, for ``group`` with the state in ``folder``.
+    """Where the batch with the manifest ``first`` comes from, for ``group``, whose origin ``path`` keeps.
 
     ``note`` tells of another origin of the earlier runs, None if there is none. Raises UsageError when they
     are of another file, unless somebody has ``chosen`` the name of the group.
     """
 
-    def __init__(self, first: Manifest, group: str, folder: Path, *, chosen: bool) -> None:
-        self._path = folder / ORIGIN_FILE
+    def __init__(self, first: Manifest, group: str, path: Path, *, chosen: bool) -> None:
+        self._path = path
         file = os.path.realpath(first.where.file)
         named = os.path.isfile(file) and group_of_paths([file]) == group
         self._origin = file if named else os.getcwd()

@@ -68,6 +68,7 @@ class AlreadySubmitted:
         self._resumed = resumed
         self._trusted = resumed and not told.damaged and not states
         self._lists: dict[tuple[str, str], threading.Thread] = {}
+        self._unlisted: set[tuple[str, str]] = set()
         self._items: Counter[tuple[str, str]] = Counter()
         self._missed: Counter[tuple[str, str]] = Counter()
 
@@ -131,11 +132,17 @@ class AlreadySubmitted:
             self._listed(item)
         return mark(item.key) in self._existing
 
-    def version(self, item: PreparedRequest) -> str:
-        """The resourceVersion that the item had when its group was listed; empty when it did not exist."""
+    def version(self, item: PreparedRequest) -> str | None:
+        """The resourceVersion that the item had when its group was listed; empty when it did not exist.
+
+        None when no list tells.
+        """
         if self._versions is None:
             return ""
         self._listed(item)
+        lister = self._lists.get(scope := (item.collection, item.group))
+        if lister is None or lister.is_alive() or scope in self._unlisted:
+            return None
         return self._versions.get(f"{item.collection}/{item.name}", "")
 
     def add(self, item: PreparedRequest) -> None:
@@ -183,6 +190,7 @@ class AlreadySubmitted:
                     if self._versions is not None:
                         self._versions[path] = str(metadata.get("resourceVersion") or "")
         except ClusterError as error:
+            self._unlisted.add((like.collection, like.group))
             log.info("cannot list group %(group)s: %(error)s", group=like.group, error=str(error))
             if self._resumed:
                 self._say(f"warning: cannot list the group, so each item is asked for: {error}")

@@ -356,6 +356,8 @@ def _created(delivery: Delivery, code: int, found: Mapping[str, Any], options: S
         return Finished("created", "AnswerLost")
     if found["metadata"].get("resourceVersion") == delivery.known_version:
         return Finished("unchanged", "Applied")
+    if not delivery.known_version and delivery.checked_absent:
+        return Finished("changed", "CannotCompare")
     return Finished("changed", "Applied")
 
 
@@ -450,18 +452,24 @@ KEPT: Final = "Complete"
 """The reason of a complete Job that is kept though its manifest has changed."""
 
 
+RIGHTS: Final = "; submit needs the verbs get and list to know what it has sent before"
+"""What is said where an object may not be read."""
+
+
 def _not_compared(delivery: Delivery, error: _Refusal, options: SubmitOptions) -> Action:
     if error.code == 404:
         delivery.stage, delivery.maybe_created, delivery.checked_absent = "create", False, True
         at_once = 0.0 if options.server_side else None
         return RetryAfter("the object does not exist", busy=False, after=at_once)
-    if error.code == 403 and delivery.if_absent is None:
+    applies = options.server_side and not delivery.checked_absent
+    if error.code == 403 and delivery.if_absent is None and not applies:
         what = f"{delivery.prepared.title} {delivery.prepared.name!r}"
-        words = f"{what} exists, cannot be compared: {error.message}"
+        words = f"{what} exists, cannot be compared: {error.message}{RIGHTS}"
         return Finished("exists", "CannotCompare", words, passed=options.on_exists == "skip")
     if error.code == 403:
+        at_once = 0.0 if applies else None
         delivery.stage, delivery.checked_absent = "create", True
-        return RetryAfter("the object may not be read", busy=False)
+        return RetryAfter("the object may not be read", busy=False, after=at_once)
     return error.finish()
 
 

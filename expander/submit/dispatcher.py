@@ -110,21 +110,19 @@ class Dispatcher:
         return {"sending": self.under_way, "retrying": self._queue.waiting, "held": len(self.gate)}
 
     def add(
-        self, prepared: PreparedRequest, known_version: str = "", if_absent: Finished | None = None
+        self, prepared: PreparedRequest, known_version: str | None = "", if_absent: Finished | None = None
     ) -> None:
-        """Deliver an item; ``known_version`` is the resourceVersion it has in the cluster.
+        """Deliver an item; ``known_version`` is the resourceVersion it has in the cluster, None for unknown.
 
         With ``if_absent`` that becomes of it unless it exists.
         """
         self.pending += 1
         self.paths.add(prepared.path)
         stage: Stage = "delete" if prepared.replaces else "create"
-        if if_absent is not None or (
-            self._options.server_side and not prepared.group and not prepared.replaces
-        ):
+        if if_absent is not None or (known_version is None and not prepared.replaces):
             stage = "compare"  # no list of the group tells what is there
         delivery = Delivery(
-            prepared, stage, uid=prepared.replaces, known_version=known_version, if_absent=if_absent
+            prepared, stage, uid=prepared.replaces, known_version=known_version or "", if_absent=if_absent
         )
         self._queue.add(delivery)
 

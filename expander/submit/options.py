@@ -29,7 +29,9 @@ MAX_IN_FLIGHT = 256
 class SubmitOptions:
     """The options of ``expander submit``; times are in seconds.
 
-    ``kubeconfig`` and ``context`` are kubectl's, None for its defaults. ``queue`` is a LocalQueue of Kueue.
+    ``kubeconfig`` and ``context`` are kubectl's, None for its defaults. ``group`` is the name that was chosen
+    for the group, None for that of its template: another file of that name is refused then. ``queue`` is
+    a LocalQueue of Kueue.
     ``qps`` requests a second are sent at most, with ``burst`` at once after a pause, ``max_in_flight`` at the
     same time; ``max_active`` Jobs of the group are unfinished at most. An item is given up after
     ``retry_budget`` of failures, and after ``quota_timeout`` without room in a quota (None: never).
@@ -53,6 +55,7 @@ class SubmitOptions:
 
     kubeconfig: str | None = None
     context: str | None = None
+    group: str | None = None
     group_label: str = GROUP_LABEL
     queue: str | None = None
     qps: float | None = None

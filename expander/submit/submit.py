@@ -28,6 +28,7 @@ from expander.kube.scheme import plural_of
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import rerun_changed
 from expander.manifests.rerun_choice import FAILED, runs_again
+from expander.run.origin import GroupOrigin
 from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.delivery import KEPT, Delivery, Finished, Outcome, body_of, end_of
@@ -191,6 +192,7 @@ class Submitter:
         self.collector: Collector | None = None
         self._journal: Journal | None = None
         self._submitted: AlreadySubmitted | None = None
+        self._first: Manifest | None = None
         self._last: PreparedRequest | None = None
         self._finished: dict[str, Mapping[str, Any]] = {}
         self.failed_before = 0
@@ -295,6 +297,7 @@ class Submitter:
             if self.retries is not None:
                 self.retries.note(manifest)
             try:
+                self._first = self._first or manifest
                 if kind not in resources:
                     resources[kind] = self._api.resource(*kind)
                 prepared = builder.prepare(manifest, resources[kind])
@@ -314,6 +317,7 @@ class Submitter:
             path = journal_file(options.journals, first.group, self.server)
             journal = Journal(path, exclusive=options.delete_finished)
             self._journal = stack.enter_context(journal)
+            self._check_origin(journal, first)
             if options.resume and journal.is_new and not record_path(path).exists():
                 self._say(
                     "no journal of this group and cluster here: what the cluster holds is left as it is, but "
@@ -341,6 +345,16 @@ class Submitter:
         if journal is not None and options.run is not None:
             journal.begin({**options.run, "server": self.server})
         self.watchers.start()
+
+    def _check_origin(self, journal: Journal, first: PreparedRequest) -> None:
+        """Refuse a batch of another template of the group's name, unless the group was chosen for it."""
+        assert self._first is not None
+        chosen = bool(self._options.group) or self._options.resume or journal.is_new
+        path = journal.path.with_suffix(f".{first.namespace}.origin")
+        origin = GroupOrigin(self._first, first.group, path, chosen=chosen)
+        if origin.note and not journal.is_new:
+            self._say(origin.title)
+        origin.keep()
 
     def _next_attempt(self, prepared: PreparedRequest) -> PreparedRequest:
         """What an earlier run was about to create for the item, if it ended then; else ``prepared``."""

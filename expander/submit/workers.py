@@ -128,7 +128,7 @@ class Workers:
         return self.pending < MAX_BACKLOG and not (self._prerequisite and self.pending)
 
     def add(
-        self, prepared: PreparedRequest, known_version: str = "", if_absent: Finished | None = None
+        self, prepared: PreparedRequest, known_version: str | None = "", if_absent: Finished | None = None
     ) -> None:
         """Deliver an item; see `Dispatcher.add`."""
         with self.lock:

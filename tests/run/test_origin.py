@@ -7,7 +7,7 @@ import pytest
 import expander
 from expander.base.errors import SourceLocation, UsageError
 from expander.manifests.manifest import Manifest
-from expander.run.origin import GroupOrigin
+from expander.run.origin import ORIGIN_FILE, GroupOrigin
 
 TEMPLATE = """\
 apiVersion: batch/v1
@@ -28,7 +28,7 @@ def folders(tmp_path: Path) -> list[Path]:
 
 
 def origin(file: Path | str, state: Path, group: str = "train", *, chosen: bool = False) -> GroupOrigin:
-    return GroupOrigin(Manifest({}, SourceLocation(str(file))), group, state, chosen=chosen)
+    return GroupOrigin(Manifest({}, SourceLocation(str(file))), group, state / ORIGIN_FILE, chosen=chosen)
 
 
 def test_a_template_of_the_same_name_elsewhere_does_not_take_up_the_group(

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from expander.base.errors import SourceLocation
+from expander.base.errors import ClusterError, SourceLocation
 from expander.client.client import ApiClient, Resource
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.manifest import Manifest
@@ -108,3 +108,13 @@ def test_a_journal_that_misses_much_of_what_is_there_has_it_listed(tmp_path: Pat
             one.missed(job(f"{number}"))
         assert one.exists(job("x"))
         assert cluster.listed == 1
+
+
+def test_the_version_of_an_item_is_unknown_where_the_group_cannot_be_listed() -> None:
+    class Closed(Cluster):
+        def pages(self, path: str, selector: str) -> Iterator[dict[str, Any]]:
+            raise ClusterError("jobs.batch is forbidden")
+
+    for cluster, version in ((Cluster(), ""), (Closed(), None)):
+        known = AlreadySubmitted(cast(ApiClient, cluster), "jobgroup", lambda _: None, versions=True)
+        assert known.version(job("a")) == version

@@ -50,8 +50,8 @@ def answer(task: Delivery, code: int, body: bytes, **options: Any) -> Action:
     return interpret_response(task, Response(code, {}, body), SubmitOptions(**options))
 
 
-def asked(task: Delivery) -> Request:
-    return next_request(task, SubmitOptions())
+def asked(task: Delivery, **options: Any) -> Request:
+    return next_request(task, SubmitOptions(**options))
 
 
 def kept(item: PreparedRequest, **metadata: Any) -> bytes:
@@ -206,7 +206,10 @@ def test_what_may_be_created_and_not_read_exists_and_cannot_be_compared() -> Non
     action = answer(task, 403, status(403, "Forbidden", "jobs.batch is forbidden"))
     assert isinstance(action, Finished)
     assert (action.outcome, action.reason, action.passed) == ("exists", "CannotCompare", False)
-    assert action.message == "job.batch 'a' exists, cannot be compared: jobs.batch is forbidden"
+    assert action.message == (
+        "job.batch 'a' exists, cannot be compared: jobs.batch is forbidden; "
+        "submit needs the verbs get and list to know what it has sent before"
+    )
 
 
 def test_replace_sends_what_it_read_of_the_version_the_selector_and_generated_labels() -> None:
@@ -264,6 +267,15 @@ def test_server_side_apply_tells_created_changed_and_unchanged_apart() -> None:
         action = answer(task, code, kept(prepared()), server_side=True)
         assert isinstance(action, Finished)
         assert action.outcome == outcome
+
+
+def test_an_apply_that_nobody_may_read_says_that_it_may_have_changed_nothing() -> None:
+    task = Delivery(prepared(), "compare")
+    forbidden = status(403, "Forbidden", "jobs.batch is forbidden")
+    assert isinstance(answer(task, 403, forbidden, server_side=True), RetryAfter)
+    assert asked(task, server_side=True).method == "PATCH"
+    action = answer(task, 200, kept(prepared()), server_side=True)
+    assert action == Finished("changed", "CannotCompare")
 
 
 def test_a_missing_namespace_comes_with_what_creates_it() -> None:

@@ -141,3 +141,21 @@ def test_options_that_do_not_fit_together_are_wrong_usage(
     answer = run("submit", template(tmp_path), "a", *arguments, "--dry-run=client")
     assert answer.code == 2
     assert words in answer.err
+
+
+def test_another_template_of_the_same_name_does_not_mix_into_its_group(place: Server, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        text = Path(template(tmp_path)).read_text().replace("jobgroup", "team")
+        (tmp_path / folder / "align.yaml").write_text(text)
+    first, second = (str(tmp_path / folder / "align.yaml") for folder in ("one", "two"))
+    assert submitted(tmp_path, place, first, "a").code == 0
+    refused = submitted(tmp_path, place, second, "b")
+    assert refused.code == 2
+    assert f"group align is that of {first}, another file of this name" in refused.err
+    assert "--group NAME makes a group of its own" in refused.err
+    assert [job["metadata"]["name"] for job in jobs_of(place)] == ["item-a"]
+    taken = submitted(tmp_path, place, second, "b", "--group", "align")
+    assert taken.code == 0, taken.err
+    assert f"group align (last run from {first})" in taken.err
+    assert submitted(tmp_path, place, second, "b").code == 0
