@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,6 +17,7 @@ from expander.validate.crds.definitions import (
     CustomKind,
     Definitions,
     definitions_in,
+    kinds_of,
 )
 from expander.validate.crds.structural import Node
 
@@ -66,7 +67,8 @@ def _kinds_of(source: Source) -> Iterator[CustomKind]:
     if isinstance(source, Definitions):
         yield from source
     elif isinstance(source, Mapping):
-        yield from definitions_in([source])
+        for definition in definitions_in([source]):
+            yield from kinds_of(definition)
     else:
         for path in files_of([os.fspath(source)]):
             found = None if path == "-" else os.stat(path)
@@ -77,10 +79,32 @@ def _kinds_of(source: Source) -> Iterator[CustomKind]:
 def _kinds_in(path: str, *_: int) -> tuple[CustomKind, ...]:
     """The kinds of a file, read once as long as it stays what it is."""
     found: list[CustomKind] = []
+    for definition, where in _definitions_in(path):
+        found += kinds_of(definition, where)
+    return tuple(found)
+
+
+def _definitions_in(path: str) -> Iterator[tuple[Mapping[str, Any], SourceLocation]]:
+    """The definitions of a file, with their places."""
     for chunk in chunks_of(path):
         for document in read_chunk(chunk, path):
-            found += definitions_in([document.data], document.position())
-    return tuple(found)
+            for definition in definitions_in([document.data]):
+                yield definition, document.position()
+
+
+def definitions_from(paths: Iterable[str]) -> list[tuple[Mapping[str, Any], SourceLocation]]:
+    """The definitions of files and folders, with their places.
+
+    Raises InputError for a path that has none, and for one that cannot be read.
+    """
+    found: list[tuple[Mapping[str, Any], SourceLocation]] = []
+    for path in paths:
+        before = len(found)
+        for file in files_of([path]):
+            found += _definitions_in(file)
+        if len(found) == before:
+            raise InputError(f"no {DEFINITION} found", where=SourceLocation(path))
+    return found
 
 
 def field_types(definitions: Definitions) -> Callable[[str, str, tuple[str | int, ...]], FieldType]:

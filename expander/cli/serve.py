@@ -53,6 +53,9 @@ PROGRAM = "from expander.cli.main import main; main()"
 @click.option("--detach", is_flag=True, help="Run in the background; return when ready.")
 @executor_options
 @images_option
+@click.option(
+    "--crds", multiple=True, metavar="FILE|DIR", help="Serve these CustomResourceDefinitions from the start."
+)
 @click.option("--rbac", is_flag=True, help="Let service accounts do what roles allow, and no more.")
 @click.option(
     "--max-inflight", type=click.IntRange(1), metavar="N", help="Answer 429 beyond N concurrent requests."
@@ -103,6 +106,7 @@ def command(action: str, **flags: Any) -> int:
         use_context=flags["use_context"],
         faults=flags["inject"],
         most=flags["max_inflight"],
+        crds=flags["crds"],
         rbac=flags["rbac"],
         **executor_settings(flags),
     )

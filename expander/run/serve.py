@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from expander.base.errors import ExpanderError
 from expander.base.state_dir import make_own, open_private, state_folder
 
 if TYPE_CHECKING:
+    from expander.base.errors import SourceLocation
     from expander.local.apiserver.server_lock import ServerRecord
 
 WATCH_HISTORY: Final = 20_000
@@ -46,12 +47,14 @@ def run_server(
     names: Sequence[str] = (),
     use_context: bool = False,
     rbac: bool = False,
+    crds: Sequence[str] = (),
     **executor: Any,
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``ready`` gets the server, once it answers, and which runtime it has.
 
     ``port`` None takes the one that the folder's last server had, if it is free. ``executor`` are options of
-    `Executor`; the others are those of `ServerOptions`. Raises ExpanderError when it cannot be done.
+    `Executor`; ``crds`` are files and folders with CustomResourceDefinitions, which are there from the start;
+    the others are those of `ServerOptions`. Raises ExpanderError when it cannot be done.
     """
     from expander.local.apiserver import server_lock
     from expander.local.apiserver.fault_injection import Faults
@@ -60,6 +63,7 @@ def run_server(
     from expander.local.apiserver.storage import Storage
     from expander.local.log_packing import unpack_logs
 
+    definitions = _definitions(crds)
     parsed = Faults.parse(faults) if faults else Faults()
     unpack_logs(folder)
     with Storage(folder, history=WATCH_HISTORY, shared=True, **executor) as storage:
@@ -76,6 +80,7 @@ def run_server(
             faults=parsed,
             most=most,
             rbac=rbac,
+            definitions=definitions,
         )
 
         def announce(url: str, merged: Merged) -> None:
@@ -84,6 +89,15 @@ def run_server(
             ready(record, storage.note)
 
         asyncio.run(serve(storage, options, announce))
+
+
+def _definitions(paths: Sequence[str]) -> tuple[tuple[Mapping[str, Any], SourceLocation], ...]:
+    """The CustomResourceDefinitions of files and folders, with their places."""
+    if not paths:
+        return ()
+    from expander.batch.crds import definitions_from
+
+    return tuple(definitions_from(paths))
 
 
 def detach(folder: Path, command: Sequence[str]) -> ServerRecord:

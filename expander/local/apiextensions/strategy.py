@@ -47,7 +47,7 @@ class CustomStrategy(Strategy):
             if finding.reason is not Reason.UNKNOWN_FIELD:
                 raise StatusError(status.bad_request(self._refusal(obj, finding)))
         places = [f"unknown field {quoted(dotted(at))}" for at in row.check.unknown(obj)]
-        problems = [*body.duplicates, *decode_errors.unknown_fields(metadata), *places]
+        problems = [*body.duplicates, *sorted([*decode_errors.unknown_fields(metadata), *places])]
         warnings = self.unknown(problems, validation)
         for finding in metadata:
             obj = _without(obj, finding.steps)

@@ -9,11 +9,11 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -23,8 +23,9 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import ExpanderError, UsageError
+from expander.base.errors import ExpanderError, SourceLocation, UsageError
 from expander.base.regex import regex
+from expander.local.apiextensions.install import install_definitions
 from expander.local.apiserver import codecs
 from expander.local.apiserver.access.authentication import OWNER, Authenticator
 from expander.local.apiserver.access.rbac import Authorizer
@@ -55,7 +56,8 @@ class ServerOptions:
     ``port`` 0 takes the ``preferred`` one if that is free, else any. ``names`` are further names under which
     clients reach it. ``use_context`` makes its context the current one of a kubeconfig that has another.
     ``most`` is the number of requests answered at a time, None for no limit; ``rbac``: service accounts may
-    do what roles allow, and no more.
+    do what roles allow, and no more. ``definitions`` are CustomResourceDefinitions that are there from the
+    start, with the places they are from.
     """
 
     folder: Path
@@ -69,6 +71,7 @@ class ServerOptions:
     faults: Faults = field(default_factory=Faults)
     most: int | None = None
     rbac: bool = False
+    definitions: tuple[tuple[Mapping[str, Any], SourceLocation], ...] = ()
 
 
 async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, Merged], None]) -> None:
@@ -115,8 +118,9 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
         endpoint = Endpoint(url, token, authority, options.folder)
         merged = write_kubeconfig(options.kubeconfig, endpoint, use_context=options.use_context)
         gc.freeze()  # what is there by now stays, and collections of a flood's garbage need not look at it
-        listener.start()
         executor_loop.start()
+        install_definitions(backend, options.definitions)
+        listener.start()
         ready(url, merged)
         await stopped.wait()
         await executor_loop.end_pods(killed)

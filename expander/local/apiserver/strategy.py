@@ -96,6 +96,7 @@ class Strategy:
             metadata.pop(field, None)
         if not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = generated(metadata["generateName"])
+        metadata.pop("namespace", None)
         if namespace:
             metadata["namespace"] = namespace
         uid, row = new_uid(), self.row

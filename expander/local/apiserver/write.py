@@ -118,7 +118,7 @@ class WriteRequest:
         """Create an object: the object, and warnings."""
         obj, warnings = self.strategy.decode(body, field_validation(self.query))
         check_path(self.target, obj)
-        if (obj.get("metadata") or {}).get("resourceVersion"):
+        if (obj.get("metadata") or {}).get("resourceVersion") and not is_dry_run(self.query):
             raise StatusError(
                 status.bad_request("resourceVersion should not be set on objects to be created")
             )

@@ -134,19 +134,17 @@ def _schema(version: Mapping[str, Any]) -> Mapping[str, Any]:
     return schema
 
 
-def definitions_in(objects: Iterable[Any], where: SourceLocation | None = None) -> list[CustomKind]:
-    """The kinds of the definitions among ``objects``, also of those in Lists."""
-    found: list[CustomKind] = []
+def definitions_in(objects: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    """The definitions among ``objects``, also those in Lists."""
     for obj in objects:
         if not isinstance(obj, Mapping):
             continue
         if obj.get("kind") == DEFINITION:
-            found += kinds_of(obj, where)
+            yield obj
         elif isinstance(obj.get("items"), Sequence) and str(obj.get("kind")).endswith("List"):
             listed = (
                 [{"apiVersion": API_VERSION, "kind": DEFINITION, **each} for each in obj["items"]]
                 if (obj["kind"] == f"{DEFINITION}List")
                 else obj["items"]
             )
-            found += definitions_in(listed, where)
-    return found
+            yield from definitions_in(listed)

@@ -97,7 +97,7 @@ def test_definitions_are_found_in_lists_and_between_other_objects() -> None:
     one = definition(objects())
     listed = {"apiVersion": "v1", "kind": "List", "items": [one, {"kind": "Service"}]}
     bare = {"kind": "CustomResourceDefinitionList", "items": [{"spec": one["spec"]}]}
-    assert [len(definitions_in([each])) for each in (one, listed, bare, {"kind": "Pod"}, None)] == [
+    assert [len([*definitions_in([each])]) for each in (one, listed, bare, {"kind": "Pod"}, None)] == [
         1,
         1,
         1,

@@ -205,3 +205,24 @@ def test_definitions_and_resources_survive_kill_9(state: Path) -> None:
         until(lambda: server.request("GET", f"{CRDS}/widgets.going.example.com").code == 404)
     finally:
         assert server.stop() == 0
+
+
+def test_definitions_of_files_are_there_from_the_start_as_the_files_have_them(tmp_path: Path) -> None:
+    file = tmp_path / "crds" / "widgets.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(definition("files.example.com")))
+    flags = ("--runtime", "process", "--crds", str(file.parent))
+    server = Server(tmp_path / "state", flags).start()
+    assert server.request("GET", "/apis/files.example.com/v1").code == 200
+    assert server.stop() == 0
+    changed = definition("files.example.com")
+    changed["spec"]["names"]["shortNames"] = ["wdg"]
+    file.write_text(json.dumps(changed))
+    server = Server(tmp_path / "state", flags).start()
+    listed = server.request("GET", "/apis/files.example.com/v1").json["resources"]
+    assert listed[0]["shortNames"] == ["wdg"]
+    assert server.stop() == 0
+    changed["spec"]["scope"] = "World"
+    file.write_text(json.dumps(changed))
+    with pytest.raises(AssertionError, match=f'error: {file}:1:1: .*spec.scope: Unsupported value: "World"'):
+        Server(tmp_path / "state", flags).start()
