@@ -9,7 +9,7 @@ may name what stands above it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any, Final
 
@@ -542,9 +542,12 @@ def of_object(obj: Mapping[str, Any]) -> Resource | None:
 
 def is_namespaced(obj: Mapping[str, Any]) -> bool:
     """Whether objects of this kind live in namespaces; a kind that is not known does."""
-    kind = obj.get("kind")
-    api_version = obj.get("apiVersion")
-    group = str(api_version or "").rpartition("/")[0]
+    return _is_namespaced(str(obj.get("apiVersion") or ""), str(obj.get("kind")))
+
+
+@lru_cache(maxsize=1024)
+def _is_namespaced(api_version: str, kind: str) -> bool:
+    group = api_version.rpartition("/")[0]
     return all(
         each.namespaced for each in KINDS if each.kind == kind and (not api_version or each.group == group)
     )

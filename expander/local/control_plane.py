@@ -263,8 +263,8 @@ class ControlPlane:
         """Take up where an earlier life of the program ended: the pods that are not closed, oldest first.
         ``hold`` is that of `WorkQueue.restore`."""
         pods = []
-        for uid, state in self.store.states("Pod"):
-            if state == OPEN and (pod := self.store.by_uid(uid)) is not None:
+        for uid, _ in [*self.store.states("Pod", (OPEN,))]:
+            if (pod := self.store.by_uid(uid)) is not None:
                 self.pods.restore(pod)
                 pods.append(pod)
         for kind in ("Service", "CronJob"):

@@ -86,7 +86,8 @@ class CreateResult(NamedTuple):
     """What became of one object that came in.
 
     ``unchanged``: an object of that name with the same content is there already; ``exists``: one with other
-    content is, and stays. ``there`` is the object that was there.
+    content is, and stays. ``there`` is the object that was there; None for a Job that is complete, of which
+    that was known without reading it.
     """
 
     kind: str
@@ -114,30 +115,25 @@ def create_object(
     kind = obj["kind"]
     space = "" if not is_namespaced(obj) else metadata.get("namespace") or namespace
     name = metadata.get("name")
-    there = store.get(kind, space, name) if name else None
-    if there is not None:
-        return there, _result(there, "unchanged" if _is_known(store, obj, there, space) else "exists", there)
+    digest = _given_digest(obj) if kind == "Job" else None
+    if name and digest and (found := store.job_as_given(space, name, digest)) is not None:
+        uid, there, same = found
+        if there is None:
+            return {**obj}, CreateResult(kind, space, name, uid, "unchanged")
+        if not same and (same := is_unchanged(obj, there, space)):
+            store.remember_given(uid, digest)
+        return there, _result(there, "unchanged" if same else "exists", there)
+    if name and not digest and (there := store.get(kind, space, name)) is not None:
+        return there, _result(there, "unchanged" if is_unchanged(obj, there, space) else "exists", there)
     if not name:
         obj = {**obj, "metadata": {**metadata, "name": generated(metadata.get("generateName", ""))}}
     uid = new_uid()
     made = _prepare_for_create(obj, uid, space)
     made["metadata"] = {**made["metadata"], "uid": uid, "creationTimestamp": api_time(now)}
     made = store.put(admit(made), new=True)
-    if kind == "Job":
-        store.remember_given(uid, _given_digest(obj))
-    return made, _result(made, "created")
-
-
-def _is_known(store: ObjectStore, obj: Mapping[str, Any], there: Object, namespace: str) -> bool:
-    """`is_unchanged`, told by the digest of a Job's manifest where that is known."""
-    if obj["kind"] != "Job":
-        return is_unchanged(obj, there, namespace)
-    uid, digest = there["metadata"]["uid"], _given_digest(obj)
-    if store.given(uid) == digest:
-        return True
-    if same := is_unchanged(obj, there, namespace):
+    if digest:
         store.remember_given(uid, digest)
-    return same
+    return made, _result(made, "created")
 
 
 def _given_digest(obj: Mapping[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ from expander.local.controllers.job.controller import EXPIRY_NOTE, SyncResult
 from expander.local.controllers.volcano.controller import JobControllers
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
-from expander.local.store.job_states import FINISHED, RUNNING, SUSPENDED
+from expander.local.store.job_states import RUNNING, SUSPENDED, UNFINISHED
 from expander.local.store.objects import ObjectStore
 from expander.local.timers import Timers
 
@@ -145,8 +145,7 @@ class WorkQueue:
     def restore(self, store: ObjectStore, priority: Callable[[str], int], *, hold: bool = False) -> None:
         """Take up the Jobs of an earlier life: of one ``priority`` those that had begun go first. With
         ``hold`` none goes on before `release`, but for suspended ones, of which nothing runs."""
-        unfinished = [pair for pair in store.states("Job") if pair[1] not in FINISHED]
-        for uid, state in sorted(unfinished, key=lambda pair: pair[1] != RUNNING):
+        for uid, state in sorted(store.states("Job", UNFINISHED), key=lambda pair: pair[1] != RUNNING):
             if hold and state != SUSPENDED:
                 self.held[uid] = priority(uid)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
 from expander.base.yaml import dump, quoted, scalar
@@ -16,6 +17,8 @@ Gap: TypeAlias = "int | Placeholder"
 
 def json_text(value: Any) -> str:
     """JSON without spaces, characters outside ASCII as they are."""
+    if type(value) is str:
+        return encode_basestring(value)
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -25,14 +25,12 @@ _CHUNK_LINE: Final = regex(rb"(?m)^\[expander\] index ([0-9]+) exit ([0-9]+): ")
 
 def item_count(job: Object) -> int:
     """How many items a Job, as sent or as stored, stands for."""
-    retried = len(retried_indexes(job))
-    return max(_given(job) - retried, 0) if retried else _given(job)
+    return max(_given(job) - len(retried_indexes(job)), 0)
 
 
 def _given(job: Object) -> int:
-    spec = job.get("spec") or {}
-    count = number(job["metadata"].get("annotations"), COUNT_ANNOTATION, -1)
-    if count >= 0:
+    spec, notes = job.get("spec") or {}, job["metadata"].get("annotations") or {}
+    if COUNT_ANNOTATION in notes and (count := number(notes, COUNT_ANNOTATION, -1)) >= 0:
         return max(count, 1)
     completions = spec.get("completions") if spec.get("completionMode") == "Indexed" else 1
     return max(completions, 1) if isinstance(completions, int) else 1

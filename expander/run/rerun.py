@@ -108,8 +108,13 @@ class EarlierRun:
             if told.outcome == "created":
                 self.counts.new += told.kind == "Job"
                 found.append((manifest, told))
+            elif told.there is None and not self._pass.is_of_all:
+                self._name(told.uid)
+                self.counts.kept[SUCCEEDED] += 1
+                found.append((manifest, told))
             else:
-                found += self._settled(manifest, told)
+                there = told.there or self._executor.by_uid(told.uid)
+                found += self._settled(manifest, told._replace(there=there))
         anew = iter(self._executor.submit([manifest.tree for manifest, told in found if told is None]))
         return [(manifest, told or next(anew)) for manifest, told in found]
 

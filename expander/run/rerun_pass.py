@@ -29,6 +29,11 @@ class RerunPass:
             with suppress(OSError, ValueError):
                 self._since = float(self._path.read_text())
 
+    @property
+    def is_of_all(self) -> bool:
+        """Whether complete Jobs of the same manifest run again too."""
+        return self._rerun == "all"
+
     def begin(self) -> None:
         """Remember that Jobs run again from now on; where that cannot be written it is not remembered."""
         if self._path is not None and self._rerun == "all" and self._since is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from expander.group.job_status import job_status, summarized_status
@@ -36,6 +36,7 @@ pods = some.lists(
 items = some.text(max_size=8) | some.just('{"sample":"liver","index":3}')
 
 
+@settings(deadline=None, max_examples=60)
 @given(some.sampled_from(["Complete", "Failed"]), items, pods, some.booleans(), some.booleans())
 def test_a_summary_says_what_the_objects_say(
     state: str, item: str, ends: list[tuple[int, str, int, int]], counted: bool, later: bool
@@ -140,6 +141,30 @@ def test_a_summary_goes_with_any_change(home: Home) -> None:
     home.cluster.sync()
     home.cluster.add(job("replaced"))
     assert home.found() == {**dict.fromkeys(sorted(names), False), "left": True}
+
+
+def test_a_complete_job_of_the_same_manifest_is_known_without_reading_it(home: Home) -> None:
+    home.cluster.add(job("done"), job("runs"), job("failed", backoffLimit=0), job("patched"))
+    for name, code in (("done", 0), ("failed", 1), ("patched", 0)):
+        home.cluster.end(name, code)
+    home.cluster.patch("Job", "default", "patched", {"metadata": {"labels": {"new": "yes"}}})
+    home.cluster.sync()
+    home.again()
+    again = [
+        job("done"),
+        job("runs"),
+        job("failed", backoffLimit=0),
+        job("patched"),
+        job("done", parallelism=2),
+    ]
+    told = [(each.name, each.outcome, each.there is None) for each in home.cluster.submit(again)]
+    assert told == [
+        ("done", "unchanged", True),
+        ("runs", "unchanged", False),
+        ("failed", "unchanged", False),
+        ("patched", "exists", False),
+        ("done", "exists", False),
+    ]
 
 
 def test_a_summary_is_durable_with_the_end_of_its_job_or_not_at_all(home: Home) -> None:

@@ -14,6 +14,7 @@ from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
     from expander.cli.output.progress import ItemCount
+    from expander.manifests.manifest import Manifest
     from expander.run.run import RunEnd
 
 
@@ -31,6 +32,10 @@ class RetryOutput(JobOutput):
 
     def kept(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
         """See `RunReporter`."""
+
+    def kept_complete(self, namespace: str, name: str, manifest: Manifest) -> bool:
+        """See `RunReporter`."""
+        return True
 
     def attempts(self, job: Mapping[str, Any], outcome: JobOutcome) -> int:
         """How often the item was begun, also in earlier runs."""

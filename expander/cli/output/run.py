@@ -22,7 +22,7 @@ from expander.kube.objects import Object
 from expander.local.kubelet.pod_files import PodFolders
 from expander.run.item_counts import ItemCounts
 from expander.run.live_logs import LiveLogs
-from expander.run.outcomes import FAILED, JobOutcome, log_files, outcome_of, state_of
+from expander.run.outcomes import COMPLETE, FAILED, JobOutcome, log_files, outcome_of, state_of
 from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:
@@ -158,6 +158,16 @@ class JobOutput(RunReporter):
             self._put(self._outcomes, job, outcome_of(job, pods_of()))
         if self._shows:
             self._logs.end(key, job, (), None)
+
+    def kept_complete(self, namespace: str, name: str, manifest: Manifest) -> bool:
+        """See `RunReporter`: without its outcome there is nothing to tell that the manifest does not."""
+        if self._outcomes is not None:
+            return False
+        key = namespace, name
+        self._items.end(key, manifest.tree, COMPLETE, ())
+        if self._shows:
+            self._logs.end(key, manifest.tree, (), None)
+        return True
 
     def attempts(self, job: Object, outcome: JobOutcome) -> int:
         """The attempts that the JSON of an outcome tells."""

@@ -14,6 +14,7 @@ SUCCEEDED: Final = "succeeded"
 FAILED: Final = "failed"
 JOB_STATES: Final = (PENDING, RUNNING, SUSPENDED, SUCCEEDED, FAILED)
 FINISHED: Final = frozenset((SUCCEEDED, FAILED))
+UNFINISHED: Final = (PENDING, RUNNING, SUSPENDED)
 
 OPEN: Final = "open"
 CLOSED: Final = "closed"

@@ -8,7 +8,7 @@ objects rest in the file; in memory are those that somebody holds and those not 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from sqlite3 import DatabaseError
 from typing import Any, Final, Literal
@@ -17,7 +17,7 @@ from expander.base.dataclass import dataclass
 from expander.local.store import deleted_pods
 from expander.local.store.database import Object
 from expander.local.store.encoding import PackedConnection, decode, encode
-from expander.local.store.job_states import state_of
+from expander.local.store.job_states import SUCCEEDED, state_of
 
 PAGE_ROWS: Final = 500
 """Rows read at a time, so that a long list never lies in memory as a whole."""
@@ -26,6 +26,10 @@ _SAVE: Final = (
     "INSERT INTO objects (uid, kind, namespace, name, owner, state, version, data) VALUES (?,?,?,?,?,?,?,?) "
     "ON CONFLICT (uid) DO UPDATE SET owner=excluded.owner, state=excluded.state, version=excluded.version, "
     "data=excluded.data, summary=NULL"
+)
+_AS_GIVEN: Final = (
+    "SELECT uid, given, state, summary IS NOT NULL, data FROM objects "
+    "WHERE kind='Job' AND namespace=? AND name=?"
 )
 _GIVEN: Final = "UPDATE objects SET given=? WHERE uid=?"
 _SUMMARY: Final = "UPDATE objects SET summary=? WHERE uid=?"
@@ -146,11 +150,14 @@ def listed_with_pods(
             after = name[0], name[1]
 
 
-def states(database: PackedConnection, kind: str) -> Iterator[tuple[str, str]]:
-    """Uid and state of every object of a kind, oldest first."""
-    last = 0
-    query = f"SELECT id, uid, state FROM objects WHERE kind=? AND id>? ORDER BY id LIMIT {PAGE_ROWS}"
-    while page := database.execute(query, (kind, last)).fetchall():
+def states(database: PackedConnection, kind: str, among: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+    """Uid and state of every object of a kind, oldest first; only those in the states ``among``, if any."""
+    last, wanted = 0, f"AND state IN ({','.join('?' * len(among))})" if among else ""
+    query = (
+        "SELECT id, uid, state FROM objects "  # in the order of the rows: + is for no index on the kind
+        f"WHERE id>? AND +kind=? {wanted} ORDER BY id LIMIT {PAGE_ROWS}"
+    )
+    while page := database.execute(query, (last, kind, *among)).fetchall():
         yield from ((uid, state) for _, uid, state in page)
         last = page[-1][0]
 
@@ -348,6 +355,24 @@ class ObjectStore:
         """Keep what is to be known of a Job and its pods without reading them, until one of them changes."""
         self._summaries[uid] = summary
 
+    def job_as_given(
+        self, namespace: str, name: str, digest: bytes
+    ) -> tuple[str, Object | None, bool] | None:
+        """The uid of the Job of that name, the Job, and whether it is known to be of the manifest with that
+        digest; None when there is none. One that is, is complete and has a summary is not read: it is None.
+        """
+        if ("Job", namespace, name) not in self._names:
+            row = self._database.execute(_AS_GIVEN, (namespace, name)).fetchone()
+            if row is None or row[0] in self._removed:
+                return None
+            uid, given, state, is_summarized, data = row
+            if uid not in self._given:
+                same = given == digest
+                rests = same and is_summarized and state == SUCCEEDED
+                return uid, None if rests else self._database.unpack(data), same
+        job = self.get("Job", namespace, name)
+        return None if job is None else (uid := job["metadata"]["uid"], job, self.given(uid) == digest)
+
     def noted(self, uid: str) -> Any:
         """What was noted of the object, or None."""
         if uid not in self._noted:
@@ -380,10 +405,11 @@ class ObjectStore:
         self.flush()
         return [*self._current(owned(self._database, uid))]
 
-    def states(self, kind: str) -> Iterator[tuple[str, str]]:
-        """Uid and state of every object of a kind, oldest first, without reading the objects."""
+    def states(self, kind: str, among: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+        """Uid and state of every object of a kind in one of the states ``among``, oldest first, without
+        reading the objects."""
         self.flush()
-        return states(self._database, kind)
+        return states(self._database, kind, among)
 
     def since(self, version: int) -> list[Change] | None:
         """The changes after ``version``; None when not all of them are kept any more."""
