@@ -7,6 +7,7 @@ for program in redis-server rabbitmq-server chromium openssl; do
     command -v $program >/dev/null || missing="$missing $program"
 done
 command -v amqp-publish >/dev/null || missing="$missing amqp-tools"
+command -v ping >/dev/null || missing="$missing iputils-ping"
 [ -n "$missing" ] || exit 0
 as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
