@@ -100,14 +100,18 @@ class BatchRequest:
     on_queue: Callable[[QueueBatch], None] | None = None
 
     def manifests(
-        self, on_error: Callable[[ItemError], None], on_warning: Callable[[str], None] | None = None
+        self,
+        on_error: Callable[[ItemError], None],
+        on_warning: Callable[[str], None] | None = None,
+        on_advice: Callable[[str], None] | None = None,
     ) -> Iterator[Manifest]:
         """The manifests, validated, as they are asked for; what cannot become one goes to ``on_error``.
 
-        In the end ``on_warning`` gets what a user should know about the shape of the batch. Raises UsageError
-        for options that do not fit together, InputError for a template or manifests that cannot be used.
+        In the end ``on_warning`` gets what a user should know about the shape of the batch. ``on_advice``
+        gets what an API server says of manifests that it takes, once per template. Raises UsageError for
+        options that do not fit together, InputError for a template or manifests that cannot be used.
         """
-        return self.selected(self._manifests(on_error, on_warning))
+        return self.selected(self._manifests(on_error, on_warning, self._validator(on_advice)))
 
     def selected(self, manifests: Iterator[Manifest]) -> Iterator[Manifest]:
         """Those of ``manifests`` that have the labels of ``selector``. Raises UsageError when it is none."""
@@ -124,10 +128,18 @@ class BatchRequest:
     def expansion(
         self, on_error: Callable[[ItemError], None], output: Literal["json", "yaml"] = "json"
     ) -> Expansion:
-        """The expansion of the template that ``batch`` is, made to be written as ``output``.
+        """The expansion of the template that ``batch`` is, validated, made to be written as ``output``.
 
         Raises InputError with all that is wrong with the template, UsageError as `manifests` does.
         """
+        return self._expansion(on_error, output, self._validator())
+
+    def _expansion(
+        self,
+        on_error: Callable[[ItemError], None],
+        output: Literal["json", "yaml"],
+        validator: Validator | None,
+    ) -> Expansion:
         from expander.items.keys import KeyChoice
         from expander.items.load import PickedItems
         from expander.items.source import usable
@@ -163,10 +175,10 @@ class BatchRequest:
         compiled = file.compile(rules, self.engine, self.values, self.overrides)
         shape = self.parsed_shape
         if shape.kind == JOBS.kind:
-            made = Expansion(compiled, items, output, on_error, self._validator(), notes=key.notes)
+            made = Expansion(compiled, items, output, on_error, validator, notes=key.notes)
         else:
             made = ShapedExpansion(
-                compiled, items, output, on_error, self._validator(), shape, self.on_queue, notes=key.notes
+                compiled, items, output, on_error, validator, shape, self.on_queue, notes=key.notes
             )
         return made
 
@@ -194,11 +206,14 @@ class BatchRequest:
         return parse_shape(self.shape) if isinstance(self.shape, str) else self.shape or JOBS
 
     def _manifests(
-        self, on_error: Callable[[ItemError], None], on_warning: Callable[[str], None] | None
+        self,
+        on_error: Callable[[ItemError], None],
+        on_warning: Callable[[str], None] | None,
+        validator: Validator | None,
     ) -> Iterator[Manifest]:
         paths = _paths_in(self.batch)
         if isinstance(self.batch, TemplateFile) or (paths is not None and self._is_template(paths)):
-            return self.expansion(on_error).each(on_warning)
+            return self._expansion(on_error, "json", validator).each(on_warning)
         if self.items is not None:
             raise UsageError("items require a template: manifests and objects take none")
         if paths is not None:
@@ -206,19 +221,19 @@ class BatchRequest:
         if self.parsed_shape.kind != JOBS.kind:
             raise UsageError(f"--as {self.parsed_shape} requires a template and items, not manifests")
         if paths is not None:
-            return from_paths(paths, self.edits(group_of_paths(paths)), on_error, self._validator())
+            return from_paths(paths, self.edits(group_of_paths(paths)), on_error, validator)
         objects = cast("Iterable[Manifest | Mapping[str, Any]]", self.batch)
-        return from_objects(objects, self.edits("batch"), on_error, self._validator())
+        return from_objects(objects, self.edits("batch"), on_error, validator)
 
     def _is_template(self, paths: Sequence[str]) -> bool:
         return len(paths) == 1 and is_template(paths, has_items=self.items is not None)
 
-    def _validator(self) -> Validator | None:
+    def _validator(self, on_advice: Callable[[str], None] | None = None) -> Validator | None:
         if not self.validate:
             return None
         from expander.batch.validator import Validator
 
-        return Validator(self.version, self.crds)
+        return Validator(self.version, self.crds, on_advice)
 
 
 def _paths_in(batch: Batch) -> list[str] | None:

@@ -14,13 +14,14 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, TypeVar
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import InputError, YamlError
+from expander.base.errors import DuplicateField, InputError, YamlError
 from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of
 from expander.kube.versions import DEFAULT, Release
 from expander.validate.check import check
-from expander.validate.finding import Finding, Reason, steps_of
-from expander.validate.warnings import Advice, Totals, advice
+from expander.validate.finding import Advice, Finding, Reason, steps_of
+from expander.validate.server_warnings import server_warnings
+from expander.validate.warnings import Totals, advice
 
 if TYPE_CHECKING:
     from expander.validate.crds.definitions import Definitions
@@ -107,6 +108,8 @@ def examine(
 ) -> list[Verdict]:
     """The verdicts of documents; a chunk that is not YAML has one of status ``error``.
 
+    A field that is there twice and a tab that indents are what the API server refuses: ``invalid``.
+
     What valid manifests ask for is added to ``totals``.
     """
     verdicts: list[Verdict] = []
@@ -114,12 +117,35 @@ def examine(
         try:
             documents = read_chunk(chunk, source)
         except YamlError as error:
-            verdicts.append(unreadable(source, error))
+            verdicts.append(_malformed(chunk, source, error))
             continue
         for document in documents:
             for data, prefix in _objects(document):
                 verdicts.append(_verdict(document, data, prefix, release, totals, crds))
     return verdicts
+
+
+def _malformed(chunk: Chunk, source: str, error: YamlError) -> Verdict:
+    verdict = unreadable(source, error)
+    if isinstance(error, DuplicateField):
+        document = next(iter(read_chunk(chunk, source, "last")), None)
+        _name(verdict, None if document is None else document.data)
+        reason = Reason.DUPLICATE
+    elif _is_tab(chunk, verdict.line):
+        reason = Reason.INVALID
+    else:
+        return verdict
+    verdict.status = "invalid"
+    verdict.findings.append(Placed(Finding("", reason, verdict.message), verdict.line))
+    verdict.message = ""
+    return verdict
+
+
+def _is_tab(chunk: Chunk, line: int) -> bool:
+    """Whether a tab indents that line, where the text stops being YAML."""
+    lines = chunk.text.splitlines()
+    text = lines[line - chunk.line] if 0 <= line - chunk.line < len(lines) else ""
+    return "\t" in text[: len(text) - len(text.lstrip())]
 
 
 def unreadable(source: str, error: YamlError) -> Verdict:
@@ -152,25 +178,17 @@ def _verdict(
     unchecked = [each for each in found or () if each.reason is Reason.UNCHECKED]
     if found is not None:
         found = [each for each in found if each.reason is not Reason.UNCHECKED]
-    tree: dict[str, Any] = data if isinstance(data, dict) else {}
-    metadata = tree.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    verdict = Verdict(
-        document.source,
-        document.position(prefix).line,
-        0,
-        "skipped" if found is None else "invalid" if found else "valid",
-        _text(tree.get("apiVersion")),
-        _text(tree.get("kind")),
-        _text(metadata.get("name")),
-        _text(metadata.get("namespace")),
-    )
+    status: Status = "skipped" if found is None else "invalid" if found else "valid"
+    verdict = Verdict(document.source, document.position(prefix).line, 0, status)
+    tree = _name(verdict, data)
     for finding in found or ():
         verdict.findings.append(Placed(finding, document.position((*prefix, *finding.steps)).line))
     warnings = [Advice(each.path, UNCHECKED_RULE, each.message) for each in unchecked]
     if verdict.status == "valid":
         totals.add(tree)
-        warnings += advice(tree)
+        warnings += advice(tree, release)
+    elif verdict.status == "skipped":
+        warnings += server_warnings(tree, release)
     custom = None if crds is None else crds.find(verdict.api_version, verdict.kind)
     if custom is not None and custom.deprecated:
         warnings.append(Advice("apiVersion", "deprecated-version", custom.deprecated))
@@ -178,6 +196,16 @@ def _verdict(
         line = document.position((*prefix, *steps_of(warning.path))).line
         verdict.warnings.append(Warned(warning, line))
     return verdict
+
+
+def _name(verdict: Verdict, data: Any) -> dict[str, Any]:
+    """Say in the verdict what object it is about; the object, or an empty one for what is none."""
+    tree: dict[str, Any] = data if isinstance(data, dict) else {}
+    metadata = tree.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    verdict.api_version, verdict.kind = _text(tree.get("apiVersion")), _text(tree.get("kind"))
+    verdict.name, verdict.namespace = _text(metadata.get("name")), _text(metadata.get("namespace"))
+    return tree
 
 
 def _text(value: Any) -> str:

@@ -11,6 +11,7 @@ from expander.manifests.manifest import Manifest
 from expander.render.compiled import RenderedManifest
 from expander.validate.check import check
 from expander.validate.finding import Finding, Reason
+from expander.validate.server_warnings import server_warnings
 from expander.validate.template_cache import MAX_TEMPLATES, OncePerTemplate, is_constant
 from expander.validate.warnings import advice
 
@@ -27,7 +28,12 @@ class Validator:
     InputError for definitions that cannot be used.
     """
 
-    def __init__(self, version: str | None = None, crds: Sources | None = None) -> None:
+    def __init__(
+        self,
+        version: str | None = None,
+        crds: Sources | None = None,
+        on_advice: Callable[[str], None] | None = None,
+    ) -> None:
         self._release = known(version)
         self._crds: Definitions | None = None
         if crds:
@@ -36,6 +42,8 @@ class Validator:
             self._crds = definitions_of(crds)
         self._once = OncePerTemplate(self._findings, self._is_custom)
         self._advised: set[object] = set()
+        self._on_advice = on_advice
+        self._said: set[str] = set()
         self._accepted_any = False
         self.warnings: list[str] = []
 
@@ -60,8 +68,10 @@ class Validator:
                 if len(self._advised) >= MAX_TEMPLATES:
                     self._advised.clear()
                 self._advised.add(shape)
-                for found in advice(manifest.tree):
+                for found in advice(manifest.tree, self._release):
                     self._warn(str(found))
+                if self._on_advice is not None:
+                    self._tell(manifest.tree, self._on_advice)
         return good
 
     def _findings(self, tree: Mapping[str, Any]) -> Sequence[Finding]:
@@ -73,6 +83,13 @@ class Validator:
             if each.reason is Reason.UNCHECKED:
                 self._warn(f"{tree['kind']}: {each}")
         return [each for each in found if each.reason is not Reason.UNCHECKED]
+
+    def _tell(self, tree: Mapping[str, Any], on_advice: Callable[[str], None]) -> None:
+        """Give on what the API server says of ``tree``, each text once."""
+        for words in map(str, server_warnings(tree, self._release)):
+            if words not in self._said:
+                self._said.add(words)
+                on_advice(words)
 
     def _is_custom(self, tree: Mapping[str, Any]) -> bool:
         """Whether a definition decides about the kind."""

@@ -112,7 +112,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     errors = ItemErrors(None if lines is None else lines.invalid)
     on_queue = None if flags["dry_run"] else into_broker(flags, again=flags["fresh"])
     request = request_of(arguments, flags, on_queue)
-    batch = request.manifests(errors, warn)
+    batch = request.manifests(errors, warn, warn)
     if flags["simulate"]:
         from expander.cli.output.run import forecast
 

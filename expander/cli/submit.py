@@ -180,7 +180,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         note=NOTES[flags["dry_run"]],
     )
     on_queue = into_broker(flags) if flags["dry_run"] == "none" else None
-    manifests = request_of(arguments, flags, on_queue).manifests(errors, warn)
+    manifests = request_of(arguments, flags, on_queue).manifests(errors, warn, report.advise)
     if flags["dry_run"] == "client":
         for settled in dry_run_outcomes(manifests, options, errors):
             report.show(settled)

@@ -79,6 +79,9 @@ class Resource:
     update_rules: str = ""
     """What it refuses in a change: ``(new, old, release) -> Iterator[Finding]``."""
 
+    warnings: str = ""
+    """What it says of an object that it takes: ``(object, release) -> Iterator[Advice]``."""
+
     strategy: str = "expander.local.apiserver.strategy:Strategy"
     """Decodes, completes and checks what clients write: a class over the row."""
     prepare: str = ""

@@ -6,6 +6,7 @@ from typing import Final
 
 from expander.kube.api_resource import ALL_VERBS, STATUS_VERBS, Resource, Subresource, guess_plural
 
+_WARNINGS: Final = "expander.validate.server_warnings:of_"
 _RULES: Final = "expander.validate.rules."
 _PRINTERS: Final = "expander.local.apiserver.printers."
 
@@ -30,6 +31,7 @@ COMPANIONS: Final = (
         decoded=True,
         defaults=_RULES + "network_policy:fill",
         rules=_RULES + "network_policy:check_network_policy",
+        warnings=_WARNINGS + "network_policy",
     ),
     Resource(
         group="discovery.k8s.io",
@@ -39,6 +41,7 @@ COMPANIONS: Final = (
         decoded=True,
         defaults=_RULES + "endpoint_slice:fill",
         rules=_RULES + "endpoint_slice:check_endpoint_slice",
+        warnings=_WARNINGS + "endpoint_slice",
         update_rules=_RULES + "endpoint_slice:check_slice_changes",
         has_generation=True,
         printer=_PRINTERS + "network:ENDPOINT_SLICE",
@@ -75,6 +78,7 @@ COMPANIONS: Final = (
         decoded=True,
         defaults="expander.validate.defaults.apps:daemon_set",
         rules=_RULES + "workloads:check_daemon_set",
+        warnings=_WARNINGS + "daemon_set",
         update_rules=_RULES + "workloads:check_selector_changes",
         has_generation=True,
     ),

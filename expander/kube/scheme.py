@@ -27,6 +27,7 @@ from expander.kube.custom_kinds import CUSTOM
 
 _DEFAULTS: Final = "expander.validate.defaults."
 _RULES: Final = "expander.validate.rules."
+_WARNINGS: Final = "expander.validate.server_warnings:of_"
 _UPDATES: Final = "expander.validate.updates:"
 _NAMES: Final = "expander.manifests.names:"
 _PRINTERS: Final = "expander.local.apiserver.printers."
@@ -57,6 +58,7 @@ def _replicated(
     spec: str,
     group: str = "apps",
     update_rules: str = "workloads:check_selector_changes",
+    warnings: str = "named_workload",
     plain_quota: bool = False,
     queued: bool = False,
 ) -> Resource:
@@ -74,6 +76,7 @@ def _replicated(
         defaults=f"{_DEFAULTS}apps:{snake}",
         rules=f"{_RULES}workloads:check_{snake}",
         update_rules=update_rules and _RULES + update_rules,
+        warnings=_WARNINGS + warnings,
         has_generation=True,
         protobuf=f"1 metadata ObjectMeta, 2 spec {spec}",
         printer=f"{_PRINTERS}apps:{snake.upper()}",
@@ -212,6 +215,7 @@ _CORE: Final = (
         decoded=True,
         defaults=_DEFAULTS + "core:pod",
         rules=_RULES + "pod.pod_spec:check_whole_pod",
+        warnings=_WARNINGS + "bare_pod",
         update_rules=_UPDATES + "check_pod_changes",
         strategy=_STRATEGY + "PodStrategy",
         prepare=_STRATEGIES + "prepare_pod",
@@ -247,6 +251,7 @@ _CORE: Final = (
         decoded=True,
         defaults=_DEFAULTS + "core:secret",
         rules=_RULES + "core:check_secret",
+        warnings=_WARNINGS + "secret",
         update_rules=_UPDATES + "check_secret_changes",
         prepare=_STRATEGIES + "prepare_secret",
         canonical=_CANONICAL + "secret",
@@ -265,6 +270,7 @@ _CORE: Final = (
         subresources=(Subresource("token", "TokenRequest", ("create",), "authentication.k8s.io", "v1"),),
         decoded=True,
         rules=_RULES + "metadata:check_named",
+        warnings=_WARNINGS + "service_account",
         protobuf="1 metadata ObjectMeta, 2 secrets *Reference, 3 imagePullSecrets *Reference, "
         "4 automountServiceAccountToken b",
         columns=(_AGE,),
@@ -280,6 +286,7 @@ _CORE: Final = (
         decoded=True,
         defaults=_DEFAULTS + "core:service",
         rules=_RULES + "service:check_service",
+        warnings=_WARNINGS + "service",
         update_rules=_UPDATES + "check_service_changes",
         prepare=_STRATEGIES + "prepare_service",
         initial="expander.local.controllers.services:initial_services",
@@ -304,6 +311,7 @@ _CORE: Final = (
         defaults=_DEFAULTS + "core:claim",
         protobuf="1 metadata ObjectMeta, 2 spec ClaimSpec, 3 status ClaimStatus",
         rules=_RULES + "claim:check_claim",
+        warnings=_WARNINGS + "claim_object",
         admit=(_ADMISSION + "chain:with_default_class", _ADMISSION + "chain:admit_claim"),
         quota=_QUOTA + "count_claim",
         plain_quota=True,
@@ -318,6 +326,7 @@ _CORE: Final = (
         defaults=_DEFAULTS + "core:pod_template",
         protobuf="1 metadata ObjectMeta, 2 template PodTemplateSpec",
         rules=_RULES + "pod.pod_spec:check_template_object",
+        warnings=_WARNINGS + "pod_template",
     ),
     _replicated(
         "ReplicationController",
@@ -337,6 +346,7 @@ _CORE: Final = (
         decoded=True,
         defaults=_RULES + "storage:fill_volume",
         rules=_RULES + "storage:check_volume",
+        warnings=_WARNINGS + "volume",
         printer=_PRINTERS + "volumes:VOLUME",
     ),
 )
@@ -372,6 +382,7 @@ _BATCH: Final = (
         decoded=True,
         defaults=_DEFAULTS + "batch:cron_job",
         rules=_RULES + "cronjob:check_cron_job",
+        warnings=_WARNINGS + "cron_job",
         has_generation=True,
         protobuf="1 metadata ObjectMeta, 2 spec CronJobSpec, 3 status CronJobStatus",
         printer=_PRINTERS + "batch:CRON_JOB",
@@ -389,6 +400,7 @@ _BATCH: Final = (
         decoded=True,
         defaults=_DEFAULTS + "batch:job",
         rules=_RULES + "job:check_job",
+        warnings=_WARNINGS + "job",
         update_rules=_UPDATES + "check_job_changes",
         strategy=_STRATEGY + "JobStrategy",
         has_generation=True,
@@ -464,6 +476,7 @@ _STORAGE: Final = (
         decoded=True,
         defaults=_RULES + "storage:fill_class",
         rules=_RULES + "storage:check_class",
+        warnings=_WARNINGS + "storage_class",
         initial="expander.local.controllers.volumes:initial_classes",
         printer=_PRINTERS + "volumes:CLASS",
     ),
@@ -485,6 +498,7 @@ _APPS: Final = (
         "sts",
         spec="StatefulSetSpec, 3 status StatefulSetStatus",
         update_rules="workloads:check_stateful_set_changes",
+        warnings="stateful_set",
         queued=True,
     ),
 )

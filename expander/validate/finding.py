@@ -1,4 +1,4 @@
-"""The result of a check, as a value."""
+"""The results of a check, as values."""
 
 from __future__ import annotations
 
@@ -45,6 +45,18 @@ class Finding:
     def steps(self) -> tuple[str | int, ...]:
         """The path as keys and places in lists."""
         return steps_of(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A warning: the field it is about, a short stable ``rule`` name, and what will happen."""
+
+    path: str
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 def steps_of(path: str) -> tuple[str | int, ...]:

@@ -1,4 +1,4 @@
-"""What no server refuses and users regret: warnings about single manifests.
+"""What no server refuses and users regret: warnings about single manifests, the server's own among them.
 
 Each function takes the tree of a manifest and gives `Advice`; the words say what will happen.
 
@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
-from expander.base.dataclass import dataclass
 from expander.base.regex import regex
 from expander.base.yaml.scalars import resolve
 from expander.kube.objects import job_spec_of
 from expander.kube.quantity import canonical, parse
 from expander.kube.scheme import RESOURCES
+from expander.kube.versions import DEFAULT, Release
 from expander.kube.volcano import is_volcano
+from expander.validate.finding import Advice
+from expander.validate.server_warnings import server_warnings
 
 _COUNTED_KINDS: Final = {
     name: each.kind for each in RESOURCES if each.kind != "Pod" for name in each.quota_names
@@ -25,30 +27,18 @@ _COUNTED_KINDS: Final = {
 """The kinds by the names under which a ResourceQuota counts their objects."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """A warning: the field it is about, a short stable ``rule`` name, and what will happen."""
-
-    path: str
-    rule: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
-
-
 _TAG = regex(r"[^@]*/?[^/:@]+:([^/:@]+)\Z")
 
 
-def advice(tree: Mapping[str, Any]) -> list[Advice]:
-    """All warnings about one manifest, in the order of its fields."""
+def advice(tree: Mapping[str, Any], release: Release = DEFAULT) -> list[Advice]:
+    """All warnings about one valid manifest: what the API server of ``release`` says, and more."""
     if is_volcano(tree):
         return list(_of_tasks(tree.get("spec")))
+    found = [*server_warnings(tree, release)]
     job = job_spec_of(tree)
     if job is None:
-        return []
+        return found
     path, spec = job
-    found: list[Advice] = []
     template = spec.get("template")
     pod = template.get("spec") if isinstance(template, Mapping) else None
     if isinstance(pod, Mapping):

@@ -38,9 +38,15 @@ class SubmitReport:
         self._out = Output()
         self._as_json = as_json
         self._quiet = quiet
+        self._told: set[str] = set()
         self._kept = 0
         self._again = 0
         self._chunks = 0
+
+    def advise(self, words: str) -> None:
+        """Say what a server is going to say of the manifests, which need not be told again."""
+        self._told.add(words)
+        say(f"warning: {words}")
 
     def show(self, settled: Outcome) -> None:
         """What became of one item."""
@@ -77,6 +83,7 @@ class SubmitReport:
         collector = submit.collector if submit is not None else None
         retries = submit.retries if submit is not None else None
         warnings = submit.workers.warnings.most_common() if submit is not None else []
+        untold = [each for each in warnings if each[0] not in self._told]
         if self._as_json:
             more: dict[str, Any] = {"interrupted": True, "unsent": unsent} if interrupted else {}
             if failed_pods:
@@ -95,10 +102,10 @@ class SubmitReport:
                 more["warnings"] = [{"message": text, "count": count} for text, count in warnings]
             self._line({"summary": self.tally.counts, **more})
         self._out.finish()
-        for text, count in warnings[:MAX_WARNINGS]:
+        for text, count in untold[:MAX_WARNINGS]:
             say(f"warning: {text}" + (f" ({count:,} times)" if count > 1 else ""))
-        if len(warnings) > MAX_WARNINGS:
-            say(f"warning: {len(warnings) - MAX_WARNINGS:,} more warnings of the server")
+        if len(untold) > MAX_WARNINGS:
+            say(f"warning: {len(untold) - MAX_WARNINGS:,} more warnings of the server")
         self._sum(interrupted, unsent)
         if self._kept:
             them = "it" if self._kept == 1 else "them"

@@ -47,6 +47,12 @@ def _attribute(text: str) -> str:
     return quoteattr(_NOT_XML.sub("\ufffd", text))
 
 
+def _said(verdict: Verdict) -> str:
+    """The warnings about a document, as what its case printed."""
+    lines = "\n".join(f"{verdict.source}:{line}: warning: {warning}" for warning, line in verdict.warnings)
+    return f"<system-out>{escape(_NOT_XML.sub(chr(0xFFFD), lines))}</system-out>" if lines else ""
+
+
 class JUnitReport:
     """The cases of one source are written when the next source begins."""
 
@@ -63,7 +69,7 @@ class JUnitReport:
             self._source = verdict.source
         kind = verdict.kind or "document"
         name = _attribute(f"{kind}/{verdict.name or verdict.index}")
-        inner = self._inner(verdict)
+        inner = self._inner(verdict) + _said(verdict)
         self._cases.append(
             f"    <testcase name={name} classname={_attribute(verdict.source)} "
             f'file={_attribute(verdict.source)} line="{verdict.line}">{inner}</testcase>\n'

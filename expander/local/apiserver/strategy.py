@@ -27,6 +27,7 @@ from expander.validate.finding import Finding, Reason
 from expander.validate.rules import check_rules
 from expander.validate.rules.job import check_job
 from expander.validate.schema import check_schema
+from expander.validate.server_warnings import server_warnings
 from expander.validate.updates import check_ephemeral_changes, check_metadata, check_update
 
 SERVER_METADATA: Final = (
@@ -125,6 +126,14 @@ class Strategy:
     def refused(self, made: Object) -> list[Finding]:
         """What is wrong with a new object that was completed."""
         return check_rules(made, RELEASE)
+
+    def warnings(self, made: Object, old: Object | None = None) -> list[str]:
+        """What is said of an object that is taken; of one that is changed, what its spec is worth saying."""
+        if old is None:
+            return [str(each) for each in server_warnings(made, RELEASE)]
+        if made.get("spec") == old.get("spec"):
+            return []
+        return [str(each) for each in server_warnings(made, RELEASE) if each.path != "metadata.name"]
 
     def updated(self, made: Object, old: Object, part: str) -> tuple[Object, list[Finding]]:
         """What is to be stored in place of ``old`` when ``made``, completed, is written to it or to its

@@ -97,8 +97,8 @@ class WriteRequest:
     """One request that writes: what it is about, its query, and who it is by.
 
     ``vet`` raises StatusError for an object that they may not store; it hears whether the object is new.
-    ``code`` is the HTTP status of the response: 201 when an object was created. ``unchecked`` says
-    which rules could not be checked.
+    ``code`` is the HTTP status of the response: 201 when an object was created. ``said`` is what is
+    worth a warning: what an API server says of the object, and rules that could not be checked.
     """
 
     backend: Backend
@@ -107,7 +107,7 @@ class WriteRequest:
     manager: str
     vet: Callable[[Object, bool], None]
     code: int = 200
-    unchecked: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     @property
     def strategy(self) -> Strategy:
@@ -122,14 +122,14 @@ class WriteRequest:
             raise StatusError(
                 status.bad_request("resourceVersion should not be set on objects to be created")
             )
-        return self._insert(obj), warnings + self.unchecked
+        return self._insert(obj), warnings + self.said
 
     def update(self, body: RequestBody) -> tuple[Object, list[str]]:
         """Replace an object or a part of it."""
         obj, warnings = self.strategy.decode(body, field_validation(self.query))
         check_path(self.target, obj)
         stored = self.store(get_object(self.backend.storage, self.target), obj)
-        return stored, warnings + self.unchecked
+        return stored, warnings + self.said
 
     def patch(self, data: bytes, media: str) -> tuple[Object, list[str]]:
         """Change an object or a part of it by a patch."""
@@ -145,7 +145,7 @@ class WriteRequest:
             raise schema_mismatch(unknown, patch, obj, strategic=media == STRATEGIC)
         check_path(self.target, obj)
         stored = self.store(old, obj)
-        return stored, (unknown if validation == "Warn" else []) + self.unchecked
+        return stored, (unknown if validation == "Warn" else []) + self.said
 
     def _apply(self, applied: Any) -> tuple[Object, list[str]]:
         """Server-side apply, which creates what is not there."""
@@ -168,9 +168,9 @@ class WriteRequest:
             shape=strategy.shape,
         )
         if old is not None:
-            return self.store(old, made, owned=True), warnings + self.unchecked
+            return self.store(old, made, owned=True), warnings + self.said
         made["metadata"] = {"name": self.target.name, **(made.get("metadata") or {})}
-        return self._insert(made, owned=True), warnings + self.unchecked
+        return self._insert(made, owned=True), warnings + self.said
 
     def _insert(self, obj: Object, *, owned: bool = False) -> Object:
         """Store a new object that was decoded; ``owned`` when the owners of its fields are known already."""
@@ -180,6 +180,7 @@ class WriteRequest:
         made = strategy.created(obj, self.target.namespace, self.backend.clock(), manager, storage.list)
         name = made["metadata"].get("name") or ""
         self._check(name, strategy.refused(made))
+        self.said += strategy.warnings(made)
         self.vet(made, True)
         made = storage.admit(resource, made)
         if storage.object(resource, self.target.namespace, name) is not None:
@@ -200,6 +201,7 @@ class WriteRequest:
         resource, strategy = self.target.resource, self.strategy
         made, found = strategy.updated(self._merged(strategy, old, new), old, self.target.part)
         self._check(old["metadata"]["name"], found)
+        self.said += strategy.warnings(made, old)
         storage = self.backend.storage
         if not self.target.part:
             storage.admit_update(made)
@@ -219,7 +221,7 @@ class WriteRequest:
         """StatusError for what is wrong with the object of that name."""
         if wrong := [each for each in found if each.reason is not Reason.UNCHECKED]:
             raise StatusError(status.invalid(self.target.resource, name, wrong))
-        self.unchecked += map(str, found)
+        self.said += map(str, found)
 
     def _merged(self, strategy: Strategy, old: Object, new: Object) -> Object:
         """``new`` with its defaults, and with what no client changes as it is in ``old``."""

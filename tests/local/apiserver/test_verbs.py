@@ -73,6 +73,19 @@ def test_unknown_fields_are_taken_as_the_client_wants(server: Server, level: str
     assert ("Warning" in answer.headers) is (level == "Warn")
 
 
+def test_what_is_worth_a_warning_has_one_when_it_comes_and_when_its_spec_changes(server: Server) -> None:
+    obj = job("dotted.name", suspend=True)
+    obj["spec"]["template"]["spec"]["nodeSelector"] = {"beta.kubernetes.io/os": "linux"}
+    words = server.request("POST", JOBS, obj).headers["Warning"]
+    assert words.count('299 - "') == 2
+    assert "metadata.name: this is used in Pod names and hostnames" in words
+    old = 'deprecated since v1.14; use \\"kubernetes.io/os\\" instead'
+    assert f"spec.template.spec.nodeSelector[beta.kubernetes.io/os]: {old}" in words
+    changed = patch(server, f"{JOBS}/dotted.name", {"spec": {"parallelism": 2}}).headers["Warning"]
+    assert (old in changed, "metadata.name" in changed) == (True, False)
+    assert "Warning" not in patch(server, f"{JOBS}/dotted.name", {"metadata": {"labels": {"a": "b"}}}).headers
+
+
 def test_yaml_goes_in_and_comes_out(server: Server) -> None:
     body = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: in-yaml}\ndata: {a: '1'}\n"
     headers = {"Content-Type": "application/yaml", "Accept": "application/yaml"}
