@@ -94,6 +94,8 @@ class Resource:
     """Those that check a change: ``(store, new object)``."""
     admit_delete: tuple[str, ...] = ()
     """Those that check a deletion: ``(object)``."""
+    computed: str = ""
+    """Its objects where none are stored, but made when somebody asks: ``storage -> Iterable[object]``."""
     initial: str = ""
     """The objects that every cluster has: ``(time in API form) -> Iterable[object]``."""
     schema: str = ""

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.kube.api_resource import ALL_VERBS, STATUS_VERBS, Resource, Subresource, guess_plural
+from expander.kube.api_resource import (
+    ALL_VERBS,
+    STATUS_VERBS,
+    PrinterColumn,
+    Resource,
+    Subresource,
+    guess_plural,
+)
 
 _WARNINGS: Final = "expander.validate.server_warnings:of_"
 _RULES: Final = "expander.validate.rules."
@@ -19,6 +26,21 @@ def _known(kind: str, group: str = "", *, created_first: bool = False) -> Resour
         plural=guess_plural(kind),
         namespaced=False,
         created_first=created_first,
+    )
+
+
+def _measured(kind: str, plural: str, *, namespaced: bool = True) -> Resource:
+    """What metrics-server tells of ``plural``."""
+    return Resource(
+        group="metrics.k8s.io",
+        version="v1beta1",
+        kind=kind,
+        plural=plural,
+        namespaced=namespaced,
+        verbs=("get", "list"),
+        rules=_RULES + "metadata:check_named",
+        computed=f"expander.local.apiserver.storage:{plural[:-1]}_metrics",
+        columns=(PrinterColumn("Window", "window"),),
     )
 
 
@@ -46,6 +68,8 @@ COMPANIONS: Final = (
         has_generation=True,
         printer=_PRINTERS + "network:ENDPOINT_SLICE",
     ),
+    _measured("NodeMetrics", "nodes", namespaced=False),
+    _measured("PodMetrics", "pods"),
     Resource(
         group="policy",
         kind="PodDisruptionBudget",

@@ -537,7 +537,7 @@ STORED: Final = tuple(
     dict.fromkeys(
         each.kind
         for each in sorted(KINDS, key=lambda each: each.cleanup_rank or len(KINDS))
-        if each.namespaced and (each.verbs or each.runs_here)
+        if each.namespaced and not each.computed and (each.verbs or each.runs_here)
     )
 )
 """The kinds of objects in the namespaces of a local cluster, owners before what they own."""

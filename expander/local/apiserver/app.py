@@ -11,7 +11,18 @@ from typing import Any, Final
 from aiohttp import web
 
 from expander.base.errors import AdmissionError, OutputError
-from expander.local.apiserver import codecs, delete, pod_logs, read, routing, scale, watch, write
+from expander.local.apiserver import (
+    codecs,
+    delete,
+    health,
+    metrics,
+    pod_logs,
+    read,
+    routing,
+    scale,
+    watch,
+    write,
+)
 from expander.local.apiserver import status as statuses
 from expander.local.apiserver.access import attributes, reviews, tokens
 from expander.local.apiserver.access.authentication import OWNER, Authenticator, AuthResult, User
@@ -34,6 +45,9 @@ COLLECTION_VERBS: Final = {"GET": "list", "POST": "create", "DELETE": "deletecol
 
 CONNECT: Final = ("exec", "attach", "portforward")
 """Subresources of a pod that become a connection."""
+
+FIRST_SAMPLE_SECONDS: Final = 0.25
+"""How long what pods use is measured when nobody asked for it of late."""
 
 MAX_WARNING_CHARS: Final = 4096
 """Characters of all warnings of an answer, and of one where those are more (warning.go of the API server):
@@ -66,11 +80,17 @@ class App:
         self._faults = faults or Faults()
         self._most = most
         self._running = 0
+        self._metrics = metrics.Metrics()
         self.on_authenticated: Callable[[object], None] = lambda address: None
         """Called with the address of the other side of each request that was authenticated."""
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """The response to one request; never raises but when the connection is cut."""
+        response = await self._answer(request)
+        self._metrics.count(request, response.status)
+        return response
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await self._limited(request, self._user(request))
         except StatusError as refusal:
@@ -146,7 +166,13 @@ class App:
         if target is None:
             if user is not None:
                 self._authorizer.check(user, attributes.of_path(request))
+            if steps[:1] and steps[0] in health.CHECKS and request.method in ("GET", "HEAD"):
+                return health.response(request, steps, self._backend.loop)
+            if steps == ["metrics"] and request.method == "GET":
+                text = self._metrics.text(self._backend.storage, self._running)
+                return codecs.text_response(text, media=metrics.MEDIA_TYPE)
             return non_resource_response(request, steps, kinds)
+        request[metrics.RESOURCE] = target.resource.full_name
         return await self._verb(request, target, user or OWNER)
 
     async def _verb(self, request: web.BaseRequest, target: Target, user: User) -> web.StreamResponse:
@@ -166,6 +192,10 @@ class App:
 
             return await pod_streams.serve(backend, request, target)
         form = codecs.negotiate(codecs.accepted_formats(request.headers.get("Accept", "")))
+        if watched and "watch" not in target.verbs:
+            raise StatusError(statuses.method_not_allowed())
+        if target.resource.computed:
+            await self._measure()
         if watched:
             return await watch.serve(backend, request, target, form)
         if verb == "list":
@@ -180,6 +210,14 @@ class App:
         vet = partial(self._vet, user, target)
         writer = write.WriteRequest(backend, target, query, manager, vet)
         return self._write(verb, writer, data, media, form)
+
+    async def _measure(self) -> None:
+        """Have a new sample of what pods use, and one before it."""
+        usage, clock = self._backend.storage.usage, self._backend.clock
+        if usage.is_stale(clock()):
+            usage.sample(clock())
+            await asyncio.sleep(FIRST_SAMPLE_SECONDS)
+        usage.sample(clock())
 
     def _vet(self, user: User, target: Target, obj: Object, new: bool) -> None:
         """Raises StatusError for what somebody may not store: a role that gives away more than they have, and

@@ -67,10 +67,15 @@ def raw_response(
     return web.Response(body=data, status=code, headers={**HEADERS, "Content-Type": media, **(headers or {})})
 
 
-def text_response(words: str, code: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+def text_response(
+    words: str,
+    code: int = 200,
+    headers: Mapping[str, str] | None = None,
+    media: str = "text/plain; charset=utf-8",
+) -> web.Response:
     """A response in plain text."""
     plain = {"X-Content-Type-Options": "nosniff", **(headers or {})}
-    return raw_response(words.encode(), "text/plain; charset=utf-8", code=code, headers=plain)
+    return raw_response(words.encode(), media, code=code, headers=plain)
 
 
 MAX_BODY_BYTES: Final = status.MAX_BODY_BYTES

@@ -1,4 +1,4 @@
-"""Paths that lead to no objects: health, version, discovery and OpenAPI."""
+"""Paths that lead to no objects: version, discovery and OpenAPI."""
 
 from __future__ import annotations
 
@@ -22,16 +22,11 @@ OPENAPI_2: Final = b"\x0a\x032.0"
 OPENAPI_2_TYPE: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 
-HEALTH_CHECKS: Final = frozenset(("healthz", "livez", "readyz"))
-
-
 def non_resource_response(request: web.BaseRequest, steps: list[str], kinds: ServedKinds) -> web.Response:
     """The answer to a request whose path leads to no objects of the ``kinds`` that are served."""
     if request.method not in ("GET", "HEAD"):
         known = steps in (["api"], ["apis"]) or _plain(steps, kinds) is not None
         raise StatusError(statuses.method_not_allowed() if known else statuses.no_such_resource())
-    if steps[:1] and steps[0] in HEALTH_CHECKS:
-        return codecs.text_response("ok")
     if steps == ["openapi", "v2"]:
         return codecs.raw_response(OPENAPI_2, OPENAPI_2_TYPE)
     if steps[:2] == ["openapi", "v3"]:

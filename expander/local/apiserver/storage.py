@@ -11,12 +11,14 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from heapq import merge
 from typing import TYPE_CHECKING, Final
 
 from expander.base.errors import ExpanderError
 from expander.base.text import counted
 from expander.kube.api_resource import Resource
+from expander.kube.scheme import load
 from expander.kube.served_kinds import ServedKinds
 from expander.local.admission.chain import admit_update
 from expander.local.apiserver import pagination
@@ -24,6 +26,7 @@ from expander.local.controllers.disruption import Budget, budget, budgets_of
 from expander.local.controllers.garbage_collector import Propagation
 from expander.local.executor import Executor
 from expander.local.kubelet.api_access import IssueToken
+from expander.local.kubelet.usage import UsageMeter
 from expander.local.store.database import Object
 
 if TYPE_CHECKING:
@@ -103,6 +106,11 @@ class Storage(Executor):
 
         return StreamRuntime(self._kubelet, self._supervisor)
 
+    @cached_property
+    def usage(self) -> UsageMeter:
+        """Measures what containers and the node use."""
+        return UsageMeter(lambda: self._kubelet.running_containers(self._supervisor.pids))
+
     def by_uid(self, uid: str) -> Object | None:
         """The object with that uid, or None."""
         return self._control.store.by_uid(uid)
@@ -111,6 +119,10 @@ class Storage(Executor):
         self, resource: Resource, namespace: str | None, after: pagination.Key = ("", "")
     ) -> Iterator[Object]:
         """The objects of a resource past ``after``, by namespace and name; ``namespace`` None for all."""
+        if resource.computed:
+            made = (each for each in load(resource.computed)(self) if pagination.key(each) > after)
+            wanted = (each for each in made if namespace in (None, each["metadata"].get("namespace")))
+            return iter(sorted(wanted, key=pagination.key))
         stored = self._control.store.of_kind(resource.stored_kind, namespace, after)
         if resource.stored_kind == "Event":
             told = (each for each in self.events(namespace) if pagination.key(each) > after)
@@ -142,17 +154,30 @@ class Storage(Executor):
 
     def count(self, resource: Resource, namespace: str | None, after: pagination.Key) -> int:
         """How many `objects` gives."""
-        if resource.stored_kind == "Event":
+        if resource.stored_kind == "Event" or resource.computed:
             return sum(1 for _ in self.objects(resource, namespace, after))
         return self._control.store.count(resource.stored_kind, namespace, after)
 
     def object(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """One object of a resource, or None."""
+        if resource.computed:
+            listed = self.objects(resource, namespace or None)
+            return next((each for each in listed if each["metadata"]["name"] == name), None)
         found = self._control.store.get(resource.stored_kind, namespace, name)
         if found is None and resource.stored_kind == "Event":
             events = (each for each in self.events(namespace) if each["metadata"]["name"] == name)
             return next(events, None)
         return None if found is None else resource.shown(found)
+
+
+def pod_metrics(storage: Storage) -> Iterator[Object]:
+    """What pods use."""
+    return storage.usage.pods()
+
+
+def node_metrics(storage: Storage) -> Iterator[Object]:
+    """What the node uses."""
+    return (made for node in storage.list("Node") for made in storage.usage.node(node))
 
 
 log = logging.getLogger(__name__)
@@ -216,6 +241,11 @@ class ExecutorLoop:
             await asyncio.wait((kill, step), return_when=asyncio.FIRST_COMPLETED)
             step.cancel()
         kill.cancel()
+
+    @property
+    def failing(self) -> bool:
+        """Whether the executor cannot go on, as on a full disk."""
+        return self._failures > 0
 
     def changed(self) -> None:
         """Somebody has changed an object: watchers hear of it now, and a step follows soon."""

@@ -74,7 +74,11 @@ def _view() -> list[Object]:
 
 
 def _edit() -> list[Object]:
-    rows = [row for row in RESOURCES if row.namespaced and row.kind not in (*_OF_ADMINS, *_READ_ONLY)]
+    rows = [
+        row
+        for row in RESOURCES
+        if row.namespaced and not row.computed and row.kind not in (*_OF_ADMINS, *_READ_ONLY)
+    ]
     return [
         _rule([*READ, *WRITE], "", ["secrets", *(f"pods/{each}" for each in _CONNECT)]),
         *(_rule(WRITE, group, found) for group, found in _by_group(rows, ("scale",)).items()),

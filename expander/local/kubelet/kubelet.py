@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from expander.local.kubelet.pod_files import (
 )
 from expander.local.kubelet.pod_worker import PodWorker
 from expander.local.kubelet.probes import NEVER
+from expander.local.kubelet.usage import MeasuredContainer
 from expander.local.kubelet.volumes import VolumeSources
 from expander.local.runtime.runtime import Exit, Launch, Started
 
@@ -251,6 +252,14 @@ class Kubelet:
             if each.name == container and each.state is State.RUNNING and each.launch is not None:
                 return each.launch, each.spec
         return None
+
+    def running_containers(self, pids: Callable[[str], list[int]]) -> Iterator[MeasuredContainer]:
+        """The containers that run; ``pids`` gives the processes of those whose key begins so."""
+        for uid, worker in self._workers.items():
+            for each in worker.pod.all:
+                if each.state is State.RUNNING and each.key is not None:
+                    found = pids(f"{uid}/{each.name}/")
+                    yield MeasuredContainer(worker.pod.obj, each.name, each.key, tuple(found))
 
     def _handle_runtime_event(self, event: Started | Exit, now: float) -> None:
         launched = self._context.launched

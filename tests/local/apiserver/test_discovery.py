@@ -50,12 +50,14 @@ SERVED = [
     "batch",
     "coordination.k8s.io",
     "discovery.k8s.io",
+    "metrics.k8s.io",
     "policy",
     "rbac.authorization.k8s.io",
     "scheduling.k8s.io",
     "storage.k8s.io",
 ]
 """The groups that are served, beside the core group."""
+VERSIONS = [f"{group}/{'v1beta1' if group == 'metrics.k8s.io' else 'v1'}" for group in SERVED]
 
 
 def test_the_version_is_that_of_the_release_followed(reference: Path) -> None:
@@ -114,7 +116,7 @@ def test_kubectl_lists_what_is_served(run: Run) -> None:
     assert [row[0] for row in rows] == [each.plural for each in served]
     assert ["configmaps", "cm", "v1", "true", "ConfigMap"] in rows
     assert ["jobs", "batch/v1", "true", "Job"] in rows
-    assert run("api-versions").split() == [*(f"{group}/v1" for group in SERVED), "v1"]
+    assert run("api-versions").split() == [*VERSIONS, "v1"]
 
 
 def test_kubectl_reads_the_version(run: Run) -> None:
@@ -163,7 +165,7 @@ def test_every_reference_in_a_document_leads_somewhere() -> None:
 
 def test_the_address_of_a_document_says_what_is_in_it() -> None:
     paths = openapi.index()["paths"]
-    assert list(paths) == ["api/v1", *(f"apis/{group}/v1" for group in SERVED)]
+    assert list(paths) == ["api/v1", *(f"apis/{version}" for version in VERSIONS)]
     address = paths["apis/batch/v1"]["serverRelativeURL"]
     assert address == f"/openapi/v3/apis/batch/v1?hash={openapi.digest(BUILT_IN.of_group('batch', 'v1'))}"
 
