@@ -14,6 +14,7 @@ import click
 from expander.base.text import counted
 from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
+from expander.cli.options.batch import policy_of, policy_options
 from expander.cli.options.executor import (
     execute,
     executor_options,
@@ -123,6 +124,7 @@ def there(
     from expander.group.bookkeeping import open_writer
     from expander.group.cluster_writer import ClusterWriter
     from expander.group.retry import ClusterRetry
+    from expander.group.saved_logs import SubmittedLogs
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter
 
@@ -133,9 +135,13 @@ def there(
         group_label=wanted.group_label,
         qps=flags["qps"],
         max_in_flight=flags["max_in_flight"],
+        on_oom=flags["on_oom"],
+        on_timeout=flags["on_timeout"],
+        on_exit=flags["on_exit"],
         journal=False,
     )
-    submit = Submitter(options, errors, say)
+    saved = SubmittedLogs(wanted.kubeconfig, wanted.context, wanted.group_label, say)
+    submit = Submitter(options, errors, say, on_replaced=saved)
 
     with open_writer(source) as writer, Interrupts(lambda _: submit.stop()) as interrupts:
         assert isinstance(writer, ClusterWriter)
@@ -152,7 +158,8 @@ def there(
         say(f"earlier logs are in {logs}")
     code = report.end(interrupted=interrupted)
     errors.finish()
-    return 1 if errors.count and not code else code
+    failed = submit.retries is not None and submit.retries.counts()[1]
+    return 1 if (errors.count or failed) and not code else code
 
 
 def here(source: LocalSource, plan: RetryPlan, logs: Path, flags: dict[str, Any], report: RetryReport) -> int:
@@ -191,10 +198,12 @@ def _run(
     from expander.cli.output.retry import RetryOutput
     from expander.cli.output.run import OutputOptions
     from expander.group.retry import successors
+    from expander.group.saved_logs import EarlierLogs
     from expander.group.table import summary_of
     from expander.local.executor import Executor
+    from expander.run.retries import Retries
 
-    errors = ItemErrors()
+    errors, policy = ItemErrors(), policy_of(flags)
     executor = Executor(home, summarize=summary_of, **executor_settings(flags))
     say(f"group {home.name}: {executor.note}")
     ends = RetryOutput(
@@ -209,6 +218,7 @@ def _run(
         executor,
         successors(executor, source, plan, logs, errors),
         ends,
+        retries=policy and Retries(executor, policy, EarlierLogs(home.name, str(home.parent))),
         timeout=flags["timeout"],
     )
     ends.finish()
@@ -228,6 +238,7 @@ Examples:
   expander retry --group night --items frame-7,frame-9 --with resources.limits.memory=4Gi
   expander retry -l team=render --with QUALITY=low --with backoffLimit=2 --dry-run
   expander retry --group night --all --force
+  expander retry --group night --on-oom x2,max=64Gi
   expander retry --group thumbnails --local --jobs 4
 
 \b
@@ -239,6 +250,10 @@ spec (backoffLimit), else of every container (resources.limits.memory, image), e
 A Job is created again under its own name, with the annotation expander/attempt. A Job cannot run selected
 indexes, so an Indexed Job with complete indexes is kept: each failed or missing index becomes a Job
 NAME-INDEX beside it, which sees the same index. --all recreates it as a whole.
+
+\b
+With --on-oom, --on-timeout or --on-exit it lasts until the Jobs have ended, and those that fail so are tried
+again with more, as `run` and `submit` do.
 
 \b
 Options of a run on this machine (--jobs, --runtime, --backoff-base, --timeout ...) need --local: in a cluster
@@ -272,6 +287,7 @@ group, 130 interrupted (the same command resumes).
 @click.option("--logs", metavar="DIR", help="Folder for earlier logs.  [default: ~/.local/state/expander]")
 @click.option("--no-logs", is_flag=True, help="Do not save earlier logs (cluster).")
 @click.option("--dry-run", is_flag=True, help="List what would be retried; change nothing.")
+@policy_options
 @qps_option
 @max_in_flight_option
 @executor_options
@@ -296,6 +312,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     from expander.kube.objects import namespaced_name
 
     wanted = wanted_of(flags)
+    policy_of(flags)
     if not wanted.is_local:
         refuse_local_options()
     source = opened(wanted)

@@ -15,6 +15,7 @@ from expander.base.text import counted
 from expander.cli.options.batch import (
     into_broker,
     item_options,
+    policy_of,
     policy_options,
     request_of,
     rerun_option,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
     from expander.manifests.manifest import Manifest
-    from expander.run.escalation import Escalation
     from expander.run.origin import GroupOrigin
     from expander.run.run import Halt, RunEnd
 
@@ -139,7 +139,7 @@ def _run(
     from expander.run.retries import Retries
     from expander.run.run import remove_state
 
-    policy = _policy(flags)
+    policy = policy_of(flags)
     manifests = used_here(batch, warn)
     first = next(manifests, None)
     if first is None:
@@ -209,12 +209,6 @@ def _say_where(group: str, folder: Path, logs: EarlierLogs, flags: Mapping[str, 
 
         wanted = GroupSelector(group, local=True, state=flags["state"])
         save_report(open_source(wanted), wanted, flags["report"], group)
-
-
-def _policy(flags: Mapping[str, Any]) -> Escalation | None:
-    from expander.run.escalation import Escalation
-
-    return Escalation.parse(flags["on_oom"], flags["on_timeout"], flags["on_exit"])
 
 
 def _dry_run(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ PendingJob = tuple[dict[str, Any], str]
 
 
 class PendingRetries:
-    """The file at ``path``, for one process at a time; use it as a context manager.
+    """The file at ``path``, for one process at a time; use it as a context manager. Safe for threads.
 
     Raises ExpanderError when another process has it, OutputError when it cannot be written.
     """
@@ -43,6 +44,7 @@ class PendingRetries:
         size = os.fstat(self._file).st_size
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             self._write("\n")  # the process before ended in the middle of a line
+        self._lock = threading.Lock()
         self._open = self._read()
 
     def entries(self) -> list[PendingJob]:
@@ -52,15 +54,17 @@ class PendingRetries:
     def begin(self, entries: Iterable[PendingJob]) -> None:
         """Record what is about to be done; durable on return."""
         added = {_key(entry[0]): entry for entry in entries}
-        self._open |= added
         lines = [json.dumps({"begun": tree, "replaces": uid}) + "\n" for tree, uid in added.values()]
-        self._write("".join(lines))
+        with self._lock:
+            self._open |= added
+            self._write("".join(lines))
         os.fsync(self._file)
 
     def done(self, namespace: str, name: str) -> None:
         """Record that the cluster has the Job."""
-        if self._open.pop((namespace, name), None) is not None:
-            self._write(json.dumps({"done": [namespace, name]}) + "\n")
+        with self._lock:
+            if self._open.pop((namespace, name), None) is not None:
+                self._write(json.dumps({"done": [namespace, name]}) + "\n")
 
     def _write(self, text: str) -> None:
         data = text.encode()

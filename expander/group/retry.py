@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -69,6 +70,8 @@ class ClusterRetry:
         self._logs = logs
         self._aside: list[RetryOutcome] = []
         self._attempts: dict[tuple[str, str], int] = {}
+        self._by_policy: list[tuple[str, str]] = []
+        """The Jobs whose next attempt the policy of ``submit`` began."""
 
     def outcomes(self, plan: RetryPlan, changes: Changes) -> Iterator[RetryOutcome]:
         """Send what an earlier retry left undone, then the plan.
@@ -81,6 +84,7 @@ class ClusterRetry:
         parts: dict[str, list[RetryCandidate]] = defaultdict(list)
         by_key = {candidate.key: candidate for candidate in plan.candidates}
         with PendingRetries(self._folder / PENDING_FILE) as pending:
+            self._submit.on_replacing = partial(self._replacing, pending)
             for settled in self._submit.outcomes(self._manifests(plan, changes, pending)):
                 yield from self._take_aside()
                 prepared, done = settled.prepared, settled.result
@@ -100,6 +104,9 @@ class ClusterRetry:
                     done.passed,
                 )
             yield from self._take_aside()
+            if self._submit.retries is not None and self._submit.retries.is_idle:
+                for namespace, name in self._by_policy:
+                    pending.done(namespace, name)
         for made in parts.values():
             source = made[0].source
             indexes = [candidate.index for candidate in made if candidate.index is not None]
@@ -107,6 +114,12 @@ class ClusterRetry:
             self._writer.annotate("Job", source, annotations)
             if isinstance(self._reader, CollectedSource):
                 self._reader.annotate(source, annotations)
+
+    def _replacing(self, pending: PendingRetries, tree: dict[str, Any], uid: str) -> None:
+        """Write down what comes in the place of a Job that the policy of ``submit`` is about to delete."""
+        metadata = tree["metadata"]
+        self._by_policy.append((metadata["namespace"], metadata["name"]))
+        pending.begin([(tree, uid)])
 
     def _take_aside(self) -> Iterator[RetryOutcome]:
         aside, self._aside = self._aside, []

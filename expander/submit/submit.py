@@ -195,6 +195,8 @@ class Submitter:
         self._first: Manifest | None = None
         self._last: PreparedRequest | None = None
         self._finished: dict[str, Mapping[str, Any]] = {}
+        self.on_replacing: Callable[[dict[str, Any], str], None] | None = None
+        """Gets what comes in the place of a Job that the policy is about to delete, and the uid of that."""
         self.failed_before = 0
         self.is_fed = False
         self.group = ""
@@ -409,10 +411,12 @@ class Submitter:
             self._api.delete(job_path(part), part)
         if self._on_replaced is not None and delivery.found is not None:
             self._on_replaced(delivery.found)
+        more: dict[str, Any] = {}
+        if delivery.tree is not None or delivery.prepared.replaces:
+            more = {"uid": delivery.uid, "tree": decode_object(body_of(delivery))}
+        if self.on_replacing is not None and more and delivery.found is not None:
+            self.on_replacing(more["tree"], delivery.uid)
         if self._journal is not None:
-            more: dict[str, Any] = {}
-            if delivery.tree is not None or delivery.prepared.replaces:
-                more = {"uid": delivery.uid, "tree": decode_object(body_of(delivery))}
             self._journal.add(delivery.prepared.key, REPLACED, **more)
             self._journal.sync()
 

@@ -299,6 +299,17 @@ def test_local_failures_run_again_here(tmp_path: Path) -> None:
     assert run("retry", *where).err == "nothing to retry: 2 Complete\n"
 
 
+def test_a_local_retry_tries_again_by_a_policy(tmp_path: Path) -> None:
+    script = f"echo >> {tmp_path}/tries; test $(wc -l < {tmp_path}/tries) = 4 || exit 42"
+    (tmp_path / "j.yaml").write_text(json.dumps(job("j", script, item="a", backoffLimit=0)))
+    where = ["--state", str(tmp_path / "state"), "--runtime", "process"]
+    assert run("run", str(tmp_path / "j.yaml"), *where).code == 1
+    assert run("retry", "--group", "g", *where, "--on-exit", "42=rety:3").code == 2
+    answer = run("retry", "--group", "g", *where, "--on-exit", "42=retry:3")
+    assert answer.code == 0, answer.err
+    assert "retry: a: attempt 4 after exit code 42" in answer.err
+
+
 def test_a_group_that_is_not_there_is_an_input_error(served: Server) -> None:
     answer = follow(served, "retry", "--group", "nowhere")
     assert answer.code == 2

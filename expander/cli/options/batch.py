@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from expander.batch.request import BatchRequest
     from expander.items import Item, ItemSpec
     from expander.render.template_file import TemplateFile
+    from expander.run.escalation import Escalation
     from expander.shapes.shape import Shape
     from expander.shapes.work_queue import QueueBatch
 
@@ -412,3 +413,10 @@ policy_options = all_of(
     ),
 )
 """The options that say which failed items are tried again, and with what."""
+
+
+def policy_of(flags: Mapping[str, Any]) -> Escalation | None:
+    """What `policy_options` say; None when they say nothing. Raises UsageError for what is no policy."""
+    from expander.run.escalation import Escalation
+
+    return Escalation.parse(flags["on_oom"], flags["on_timeout"], flags["on_exit"])

@@ -224,3 +224,19 @@ def test_rerun_runs_the_indexes_that_an_indexed_job_still_owes(served: Server, f
     assert summary(answer)["summary"] == {"created": 1, "unchanged": 1}
     until(lambda: ended() == ["owed"])
     assert tries(folder) == {1: 2, 2: 2, 3: 3, 4: 4}
+
+
+def test_a_retry_takes_a_policy_too(served: Server, folder: Path) -> None:
+    path = template(folder, "again", HUNGRY)
+    submitted(folder, served, path, "-i", "19-20")
+
+    def has_ended() -> bool:
+        return all((each.get("status") or {}).get("conditions") for each in of(served, "again").values())
+
+    until(has_ended)
+    where = ["--group", "again", "--kubeconfig", str(served.kubeconfig)]
+    answer = run("retry", *where, "--on-oom", "x2")
+    assert answer.code == 0, answer.err
+    assert "retry: 20: attempt 4 after OOMKilled, with memory 80Mi" in answer.err
+    assert tries(folder) == {19: 1, 20: 4}
+    assert not [*folder.glob("state/_retry/again-*/pending.jsonl")]
