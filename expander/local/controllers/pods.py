@@ -213,7 +213,12 @@ class PodControl:
         metadata["finalizers"] = [each for each in metadata["finalizers"] if each != FINALIZER]
         if not metadata["finalizers"]:
             del metadata["finalizers"]
-        self.settle(self._put({**pod, "metadata": metadata}))
+        pod = self._store.put({**pod, "metadata": metadata})
+        if (pod.get("status") or {}).get("phase") in ENDED:
+            self._unsort(pod)
+        else:
+            self._sort(pod)
+        self.settle(pod)
 
     def disown(self, uid: str, owner: str) -> None:
         """Take an owner away from the pod, which lives on."""

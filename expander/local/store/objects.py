@@ -254,6 +254,10 @@ class ObjectStore:
         self._open = _Transaction()
         """What was written into the transaction that is open."""
         self._noted = set(noted(database))
+        self._traced = deleted_pods.deleted_pod_owners(database)
+        """The Jobs of which pods may have been deleted."""
+        self._fading: set[str] = set()
+        """What rests in the file, and in memory until the next flush: the loop may still look at it."""
         self._changes: deque[Change] = deque(maxlen=history)
         self.version = self._reserved = marked(database)
         self._forgotten = self.version
@@ -312,10 +316,11 @@ class ObjectStore:
         job = self.by_uid(owner)
         if job is not None and not job["metadata"].get("deletionTimestamp"):
             deleted_pods.keep_deleted_pod(self._database, obj, owner)
+            self._traced.add(owner)
 
     def deleted_pods(self, owner: str) -> list[Object]:
         """The pods of a Job that were removed with a trace."""
-        return [*deleted_pods.deleted_pods(self._database, owner)]
+        return [*deleted_pods.deleted_pods(self._database, owner)] if owner in self._traced else []
 
     def hold(self, uid: str) -> Object | None:
         """Keep this object in memory until it is released or removed; None when there is none."""
@@ -439,7 +444,8 @@ class ObjectStore:
         if self._summaries:
             database.executemany(_SUMMARY, [(summary, uid) for uid, summary in self._summaries.items()])
             self._summaries = {}
-        for uid in saved.keys() - self._held:
+        fading, self._fading = self._fading, saved.keys() - self._held
+        for uid in fading - self._fading - self._held:
             self._drop(uid)
         if notes:
             save_notes(database, notes)

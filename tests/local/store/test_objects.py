@@ -134,6 +134,9 @@ def test_an_object_that_is_released_is_read_from_the_file_again(opened: Opener) 
     store.release("uid-a")
     assert store.by_uid("uid-a") == put
     store.commit()
+    assert store.by_uid("uid-a") is put  # until something else is written
+    store.put(config("b"), new=True)
+    store.commit()
     assert store.by_uid("uid-a") == put
     assert store.by_uid("uid-a") is not put
 
