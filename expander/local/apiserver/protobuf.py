@@ -241,6 +241,20 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "9 terminatingReplicas i",
         "DeploymentCondition": "1 type s, 2 status s, 4 reason s, 5 message s, 6 lastUpdateTime t, "
         "7 lastTransitionTime t",
+        "DaemonSetSpec": "1 selector ?LabelSelector, 2 template PodTemplateSpec, "
+        "3 updateStrategy DaemonUpdate, 4 minReadySeconds I, 6 revisionHistoryLimit i",
+        "DaemonUpdate": "1 type s, 2 rollingUpdate ?RollingDaemons",
+        "RollingDaemons": "1 maxUnavailable n, 2 maxSurge n",
+        "IngressSpec": "1 defaultBackend ?IngressBackend, 2 tls *IngressTLS, 3 rules *IngressRule, "
+        "4 ingressClassName s",
+        "IngressTLS": "1 hosts *s, 2 secretName s",
+        "IngressRule": "1 host s, 2 value ^IngressRuleValue",
+        "IngressRuleValue": "1 http ?IngressPaths",
+        "IngressPaths": "1 paths *IngressPath",
+        "IngressPath": "1 path s, 2 backend IngressBackend, 3 pathType s",
+        "IngressBackend": "3 resource ?DataSource, 4 service ?IngressService",
+        "IngressService": "1 name s, 2 port BackendPort",
+        "BackendPort": "1 name s, 2 number I",
         "StatefulSetSpec": "1 replicas i, 2 selector ?LabelSelector, 3 template PodTemplateSpec, "
         "4 volumeClaimTemplates *PersistentVolumeClaim, 5 serviceName s, 6 podManagementPolicy s, "
         "7 updateStrategy StatefulSetStrategy, 8 revisionHistoryLimit i, 9 minReadySeconds I, "

@@ -51,6 +51,7 @@ SERVED = [
     "coordination.k8s.io",
     "discovery.k8s.io",
     "metrics.k8s.io",
+    "networking.k8s.io",
     "policy",
     "rbac.authorization.k8s.io",
     "scheduling.k8s.io",

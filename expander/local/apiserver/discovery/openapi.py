@@ -178,22 +178,28 @@ def document(resources: tuple[Resource, ...]) -> bytes:
     """``/openapi/v3/api/v1`` or ``/openapi/v3/apis/GROUP/VERSION`` as JSON, for all that is served of it."""
     body = _document(resources)
     custom = {name_of_kind(each, each.kind) for each in resources if each.published is not None}
-    for name, component in body["components"]["schemas"].items():
-        if name in custom:
-            continue
-        told = describe(name)
-        if told.text:
-            component["description"] = told.text
-        for field, below in component.get("properties", {}).items():
-            if text := told.fields.get(field) or _of_type(below):
-                below["description"] = text
+    parts = body["components"]["schemas"]
+    _describe({name: component for name, component in parts.items() if name not in custom})
     return _encoded(body)
 
 
-def _of_type(field: Body) -> str:
-    """What is said of the type of a field that has no words of its own."""
-    (reference,) = field.get("allOf", [{}])
-    return describe(reference["$ref"].removeprefix(COMPONENTS)).text if reference else ""
+def _describe(parts: Mapping[str, Body]) -> None:
+    """Say what types and fields mean; where a field has no words, those of its type are said there only."""
+    told_by_fields = set()
+    for name, component in parts.items():
+        told = describe(name)
+        for field, below in component.get("properties", {}).items():
+            (reference,) = below.get("allOf", [{}])
+            type_name = reference.get("$ref", "").removeprefix(COMPONENTS)
+            text = told.fields.get(field)
+            if not text and type_name:
+                text = describe(type_name).text
+                told_by_fields.add(type_name)
+            if text:
+                below["description"] = text
+    for name in parts.keys() - told_by_fields:
+        if text := describe(name).text:
+            parts[name]["description"] = text
 
 
 def _document(resources: tuple[Resource, ...]) -> Body:

@@ -86,3 +86,36 @@ DEPLOYMENT: Final = Layout(
     ),
     _deployment,
 )
+
+
+def _daemon_set(obj: Object, now: float) -> Cells:
+    status = obj.get("status") or NOTHING
+    fields = ("desiredNumberScheduled", "currentNumberScheduled", "numberReady", "updatedNumberScheduled")
+    numbers = [status.get(field) or 0 for field in (*fields, "numberAvailable")]
+    spec = (obj["spec"].get("template") or NOTHING).get("spec") or NOTHING
+    return [
+        name_of(obj),
+        *numbers,
+        labels_text(spec.get("nodeSelector")),
+        age(created(obj), now),
+        *_template(obj),
+        selector_text(obj["spec"].get("selector")),
+    ]
+
+
+DAEMON_SET: Final = Layout(
+    (
+        NAME,
+        _DESIRED,
+        _CURRENT,
+        _READY_COUNT,
+        Column("Up-to-date", "integer", description="The pods of the newest template."),
+        Column("Available", "integer", description="The pods that have been ready for long enough."),
+        Column("Node Selector", description="The labels of the nodes that it is for."),
+        AGE,
+        CONTAINERS,
+        IMAGES,
+        _SELECTOR,
+    ),
+    _daemon_set,
+)

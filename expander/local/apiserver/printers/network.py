@@ -1,4 +1,4 @@
-"""The printers of Endpoints and EndpointSlices (those of kube-apiserver)."""
+"""The printers of Endpoints, EndpointSlices, NetworkPolicies and Ingresses (those of kube-apiserver)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from expander.local.apiserver.printers.columns import (
     Object,
     created,
     name_of,
+    selector_text,
 )
 
 MAX_SHOWN: Final = 3
@@ -61,4 +62,41 @@ ENDPOINT_SLICE: Final = Layout(
         AGE,
     ),
     _slice,
+)
+
+
+def _policy(obj: Object, now: float) -> Cells:
+    return [name_of(obj), selector_text(obj["spec"].get("podSelector")), age(created(obj), now)]
+
+
+POLICY: Final = Layout((NAME, Column("Pod-Selector", description="The pods that it is about."), AGE), _policy)
+
+
+def _ingress(obj: Object, now: float) -> Cells:
+    spec = obj["spec"]
+    hosts = [each["host"] for each in spec.get("rules") or () if each.get("host")]
+    at = ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    addresses = ",".join(each.get("ip") or each.get("hostname") or "" for each in at)
+    ports = "80, 443" if spec.get("tls") else "80"
+    shown = _listed(hosts, "*")
+    return [
+        name_of(obj),
+        spec.get("ingressClassName") or NONE,
+        shown,
+        addresses,
+        ports,
+        age(created(obj), now),
+    ]
+
+
+INGRESS: Final = Layout(
+    (
+        NAME,
+        Column("Class", description="Who would look after it."),
+        Column("Hosts", description="The hosts that it is about."),
+        Column("Address", description="Where it is reached."),
+        Column("Ports", description="The ports of HTTP, and of HTTPS where it has certificates."),
+        AGE,
+    ),
+    _ingress,
 )

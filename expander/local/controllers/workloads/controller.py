@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job.pods import controller_reference
 from expander.local.controllers.pods import PodControl, has_controller, selects
+from expander.local.controllers.workloads.daemon_set import DaemonSetController
 from expander.local.controllers.workloads.deployment import DeploymentController
 from expander.local.controllers.workloads.replica_set import ReplicaSetController
 from expander.local.controllers.workloads.stateful_set import StatefulSetController
@@ -15,7 +16,7 @@ from expander.local.store.events import EventStore
 from expander.local.store.objects import ObjectStore
 from expander.local.timers import Timers
 
-OWNERS: Final = ("ReplicaSet", "ReplicationController", "StatefulSet")
+OWNERS: Final = ("DaemonSet", "ReplicaSet", "ReplicationController", "StatefulSet")
 """Kinds that own pods directly."""
 KINDS: Final = (*OWNERS, "Deployment")
 
@@ -51,6 +52,7 @@ class WorkloadControllers:
         self._stateful = StatefulSetController(
             store, pods, recorder("statefulset-controller"), cluster.create_job
         )
+        self._daemons = DaemonSetController(store, pods, recorder("daemonset-controller"))
         self._deployments = DeploymentController(store, recorder("deployment-controller"), self._set_changed)
         self._ready: dict[str, None] = {}
         self._later: Timers[str] = Timers()
@@ -87,6 +89,7 @@ class WorkloadControllers:
             self._enqueue_owners(obj)
             self._later.drop(obj["metadata"]["uid"])
             self._sets.forget(obj["metadata"]["uid"])
+            self._daemons.forget(obj["metadata"]["uid"])
 
     def sync(self, now: float) -> None:
         """Look at each workload that is due, until there is nothing left to do."""
@@ -114,6 +117,8 @@ class WorkloadControllers:
                     self._claim(pod["metadata"]["uid"])
         if obj["kind"] == "Deployment":
             again = self._deployments.sync(obj, now, delete)
+        elif obj["kind"] == "DaemonSet":
+            again = self._daemons.sync(obj, now, delete)
         elif obj["kind"] == "StatefulSet":
             again = self._stateful.sync(obj, now, delete)
         else:

@@ -6,11 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError
-from expander.kube.generated_names import new_uid
-from expander.kube.time import api_time
 from expander.kube.wellknown import CLAIM_PROTECTION
 from expander.local.controllers.events import Recorder
-from expander.local.controllers.job.pods import controller_reference
 from expander.local.controllers.pods import ENDED, PodControl
 from expander.local.controllers.workloads.replicas import (
     available_at,
@@ -18,12 +15,11 @@ from expander.local.controllers.workloads.replicas import (
     is_active,
     new_pod,
     owned_pods,
-    template_hash,
 )
+from expander.local.controllers.workloads.revisions import REVISION_LABEL, revision_of, template_of, trim
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
-REVISION_LABEL: Final = "controller-revision-hash"
 NAME_LABEL: Final = "statefulset.kubernetes.io/pod-name"
 INDEX_LABEL: Final = "apps.kubernetes.io/pod-index"
 RETRY_SECONDS: Final = 1.0
@@ -47,7 +43,7 @@ class StatefulSetController:
         if owner["metadata"].get("deletionTimestamp"):
             return None
         spec = owner["spec"]
-        update = self._revision(owner, now)
+        update = revision_of(self._store, owner, now)
         names = {update["metadata"]["name"]: update}
         current_name = (owner.get("status") or {}).get("currentRevision") or update["metadata"]["name"]
         current = (
@@ -126,43 +122,9 @@ class StatefulSetController:
             if not _healthy(pod, min_ready, now):
                 return
 
-    def _revision(self, owner: Object, now: float) -> Object:
-        """The ControllerRevision of the present template, made if it is not there."""
-        metadata, template = owner["metadata"], owner["spec"]["template"]
-        token = template_hash(template)
-        name = f"{metadata['name']}-{token}"
-        revisions = _revisions(self._store, owner)
-        number = max((each["revision"] for each in revisions), default=0) + 1
-        there = next((each for each in revisions if each["metadata"]["name"] == name), None)
-        if there is not None:
-            return (
-                there if there["revision"] == number - 1 else self._store.put({**there, "revision": number})
-            )
-        return self._store.put(
-            {
-                "apiVersion": "apps/v1",
-                "kind": "ControllerRevision",
-                "metadata": {
-                    "name": name,
-                    "namespace": metadata["namespace"],
-                    "uid": new_uid(),
-                    "creationTimestamp": api_time(now),
-                    "labels": {
-                        **(template["metadata"].get("labels") or {}),
-                        "controller.kubernetes.io/hash": token,
-                    },
-                    "ownerReferences": [controller_reference(owner)],
-                },
-                "data": {"spec": {"template": {**template, "$patch": "replace"}}},
-                "revision": number,
-            },
-            new=True,
-        )
-
     def _create_pod(self, owner: Object, ordinal: int, revision: Object, now: float) -> bool:
         metadata, spec = owner["metadata"], owner["spec"]
-        template = {k: v for k, v in revision["data"]["spec"]["template"].items() if k != "$patch"}
-        pod = new_pod(owner, template)
+        pod = new_pod(owner, template_of(revision))
         name = f"{metadata['name']}-{ordinal}"
         del pod["metadata"]["generateName"]
         pod["metadata"]["name"] = name
@@ -231,15 +193,8 @@ class StatefulSetController:
         if before != status:
             self._store.put({**owner, "status": status})
         used = {*of, current["metadata"]["name"], update["metadata"]["name"]}
-        unused = [each for each in _revisions(self._store, owner) if each["metadata"]["name"] not in used]
-        for each in unused[: max(0, len(unused) - spec.get("revisionHistoryLimit", 10))]:
-            delete(each)
+        trim(self._store, owner, used, delete)
         return min((at for at in (again, counts.next_at) if at is not None), default=None)
-
-
-def _revisions(store: ObjectStore, owner: Object) -> list[Object]:
-    found = [each for each in store.owned(owner["metadata"]["uid"]) if each["kind"] == "ControllerRevision"]
-    return sorted(found, key=lambda each: int(each["revision"]))
 
 
 def _claim(owner: Object, template: Mapping[str, Any], pod: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tests.local.apiserver.recorded import objects, tables
 
 KINDS_RECORDED = {
     "CronJob",
+    "DaemonSet",
     "Deployment",
     "Event",
     "Job",

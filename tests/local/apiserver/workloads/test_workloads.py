@@ -160,6 +160,34 @@ def test_a_recreating_deployment_never_runs_two_templates_at_once(server: Server
     server.request("DELETE", place)
 
 
+def test_a_daemon_set_keeps_one_pod_on_the_node(server: Server, kubectl_in: Any) -> None:
+    place = f"{APPS}/daemonsets/everywhere"
+    body = workload("DaemonSet", "everywhere", 0)
+    del body["spec"]["replicas"]
+    assert server.request("POST", f"{APPS}/daemonsets", body).code == 201
+    counts = {"desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberAvailable": 1}
+    status(server, place, **counts)
+    first = pods(server, "everywhere")[0]
+    assert first["spec"]["nodeName"]
+    kubectl_in("set", "env", "ds/everywhere", "NEW=1")
+    status(server, place, **counts)
+    (second,) = eventually(lambda: [each for each in pods(server, "everywhere") if each != first])
+    assert second["metadata"]["uid"] != first["metadata"]["uid"]
+    assert "\n2 " in kubectl_in("rollout", "history", "ds/everywhere")
+    patch(server, place, {"spec": {"template": {"spec": {"nodeSelector": {"disk": "none"}}}}})
+    status(server, place, desiredNumberScheduled=0)
+    eventually(lambda: not pods(server, "everywhere"))
+    server.request("DELETE", place)
+
+
+def test_apply_with_prune_looks_at_all_its_kinds(kubectl_in: Any, tmp_path: Path) -> None:
+    for name in ("kept", "pruned"):
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"set": "p"}}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(body))
+    kubectl_in("apply", "--prune", "-l", "set=p", "-f", "kept.json", "-f", "pruned.json")
+    assert "configmap/pruned pruned" in kubectl_in("apply", "--prune", "-l", "set=p", "-f", "kept.json")
+
+
 def test_a_stateful_set_gives_pods_numbers_names_and_claims(server: Server, kubectl_in: Any) -> None:
     made = workload("StatefulSet", "web", 2, serviceName="web")
     made["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = [
