@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -26,6 +27,9 @@ _TIME: Final = 30
 
 _HEAD: Final = 40
 """Bytes before a record's text."""
+
+_behind_head: Final = itemgetter(slice(_HEAD, None))
+"""The text of a record."""
 
 _MARKS: Final = frozenset((b" stdout F ", b" stdout P ", b" stderr F ", b" stderr P "))
 
@@ -159,18 +163,16 @@ class LogReader:
             head = data[:_HEAD]
             if not (_is_record(head) and _is_full(head)):
                 break
-            texts = data[_HEAD:].split(b"\n" + head)
-            if b"\n" in b"".join(texts[:-1]):  # the head comes again after others
-                count = next(number for number, text in enumerate(texts, 1) if b"\n" in text)
-                texts[count - 1 :] = [(b"\n" + head).join(texts[count - 1 :])]
-            texts[-1], ended, data_after = texts[-1].partition(b"\n")
-            if not ended:  # the last line is not complete
-                data_after = head + texts.pop()
-            if not texts:
+            last = data.rfind(b"\n" + head)
+            end = data.find(b"\n", last + 1 + _HEAD)
+            if end < 0:  # the last line is not complete
+                end = last
+            burst = data[: end + 1]
+            if not burst or burst.count(b"\n") != burst.count(b"\n" + head) + 1:  # others are in between
                 break
             time = head[: _TIME + 1] if self._timestamps else b""
-            output += time + (b"\n" + time).join(texts) + b"\n"
-            data = data_after
+            output += time + (b"\n" + time).join(map(_behind_head, burst[:-1].split(b"\n"))) + b"\n"
+            data = data[end + 1 :]
         return data
 
     def _changed(self) -> float:

@@ -130,12 +130,12 @@ class ContainerLog:
         end = data.rfind(b"\n") + 1
         rest, head = data[end:], b"%b %b " % (_now(), stream)
         records: list[bytes] = []
-        if len(data) <= PART_BYTES or max(map(len, lines := data.split(b"\n"))) <= PART_BYTES:
+        if not _has_long_line(data):
             if end:
                 begin = head + b"F "
                 records.append(begin + data[: end - 1].replace(b"\n", b"\n" + begin) + b"\n")
         else:
-            for line in lines[:-1]:
+            for line in data.split(b"\n")[:-1]:
                 line = _cut(records, head, line, 1)
                 records.append(b"%bF %b\n" % (head, line))
         if len(data) > PART_BYTES:
@@ -214,6 +214,16 @@ class ContainerLog:
                 f"[expander: output before this was dropped: a log keeps the last {MAX_LOG_BYTES >> 20} MiB]"
             )
             self._append(b"%b %b F %b\n" % (_now(), STDERR, words.encode()))
+
+
+def _has_long_line(data: bytes) -> bool:
+    """Whether a line is longer than a record may be."""
+    at = 0
+    while len(data) - at > PART_BYTES:
+        at = data.rfind(b"\n", at, at + PART_BYTES + 1) + 1
+        if not at:
+            return True
+    return False
 
 
 def _cut(records: list[bytes], head: bytes, line: bytes, keep: int) -> bytes:
