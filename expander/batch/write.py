@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import field
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Final, Literal
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError, suggest
@@ -105,6 +105,9 @@ def _parse(pattern: str) -> tuple[list[str], list[str]]:
 
 
 Format = Literal["json", "yaml"]
+StreamFormat = Literal["json", "yaml", "kyaml"]
+STREAMS: Final[tuple[StreamFormat, ...]] = ("yaml", "kyaml", "json")
+"""The forms that manifests have on standard output, the first unless another is asked for."""
 
 
 @dataclass(slots=True)
@@ -115,7 +118,7 @@ class Targets:
     named by ``names``; ``prune`` removes files of earlier runs that this one does not write.
     """
 
-    stream: Format | None = "yaml"
+    stream: StreamFormat | None = "yaml"
     directory: str | None = None
     names: FileNames = field(default_factory=FileNames)
     prune: bool = False
@@ -123,23 +126,21 @@ class Targets:
     @classmethod
     def of(cls, outputs: Sequence[str], filename: str | None, prune: bool) -> Targets:
         """From the values of ``-o``, ``--filename`` and ``--prune``; UsageError if they do not fit."""
-        streams = [output for output in outputs if output in ("json", "yaml")]
-        folders = [output for output in outputs if output not in ("json", "yaml")]
+        streams = [each for output in outputs for each in STREAMS if each == output]
+        folders = [output for output in outputs if output not in STREAMS]
         if len(streams) > 1 or len(folders) > 1:
-            raise UsageError("-o takes at most one format (yaml or json) and one folder")
+            raise UsageError("-o takes at most one format (yaml, kyaml or json) and one folder")
         if not folders and (filename is not None or prune):
             option = "--prune" if prune else "--filename"
             raise UsageError(f"{option} requires -o DIR")
-        stream: Format | None = None if folders else "yaml"
-        if streams:
-            stream = "json" if streams[0] == "json" else "yaml"
+        stream = streams[0] if streams else None if folders else STREAMS[0]
         return cls(stream, folders[0] if folders else None, FileNames(filename), prune)
 
     @property
     def rendered(self) -> Format:
         """The form that is written most, to be made first."""
         if self.stream is not None:
-            return self.stream
+            return "yaml" if self.stream == "yaml" else "json"
         return "json" if self.names.format == "json" else "yaml"
 
 
@@ -176,7 +177,11 @@ def write(expansion: Expansion, targets: Targets, stdout: BinaryIO | None = None
     return f"{written:,} manifests in {os.path.join(targets.directory or '', '')}: {parts or 'nothing to do'}"
 
 
-def _encoded(manifests: Sequence[Manifest], form: Format | None) -> bytes:
+def _encoded(manifests: Sequence[Manifest], form: StreamFormat | None) -> bytes:
+    if form == "kyaml":
+        from expander.base.yaml.kyaml import kyaml
+
+        return "".join([kyaml(manifest.tree) for manifest in manifests]).encode()
     if form == "json":
         return "".join([f"{manifest.json()}\n" for manifest in manifests]).encode()
     return "---\n".join(["", *[manifest.yaml() for manifest in manifests]]).encode()

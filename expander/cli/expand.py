@@ -75,8 +75,8 @@ Exit codes: 0 all items were expanded, 1 some items failed, 2 wrong usage or inp
     "--output",
     "outputs",
     multiple=True,
-    metavar="yaml|json|DIR",
-    help="YAML (default) or JSON Lines on standard output, or files in DIR; both may be given.",
+    metavar="yaml|kyaml|json|DIR",
+    help="YAML (default), KYAML or JSON Lines on standard output, or files in DIR; both may be given.",
 )
 @click.option(
     "--filename",

@@ -19,6 +19,7 @@ Examples:
   expander validate jobs/
   expander expand job.yaml -i items.csv | expander validate -
   expander validate -R manifests -o sarif > findings.sarif
+  expander validate -R manifests -o github
   expander validate jobs.jsonl --kubernetes-version 1.31 --quota quota.yaml
   expander validate queues/ --crds kueue-crds.yaml
 

@@ -105,3 +105,22 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path, output: str) -> None
         mixed = random.Random(seed).sample(paths, len(paths))
         assert printed(output, *mixed, workers=seed + 1)[0] == printed(output, *mixed)[0]
     assert printed(output, tmp_path)[0] == first
+
+
+def test_annotations_of_github_name_file_line_and_object(tmp_path: Path) -> None:
+    path = tmp_path / "a,b.yaml"
+    path.write_text(f"{HEAD}dta: {{}}\n---\n{OLD_LABEL.replace('$ITEM', 'b')}---\na: b: c\n")
+    lines = printed("github", path)[0].splitlines()
+    file = str(path).replace(",", "%2C")
+    assert lines[0].startswith(f"::error file={file},line=4,title=ConfigMap/a::dta: unknown field")
+    assert lines[1].startswith(f"::warning file={file},line=8,title=Job/a.b::{NAME_WORDS}")
+    assert lines[-1].startswith(f"::error file={file},line=16,title=document::not valid YAML: ")
+
+
+def test_rules_in_sarif_say_what_they_are_and_where_to_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{HEAD}dta: {{}}\n---\n{OLD_LABEL.replace('$ITEM', 'b')}")
+    driver = json.loads(printed("sarif", path)[0])["runs"][0]["tool"]["driver"]
+    assert [rule["id"] for rule in driver["rules"]] == ["UnknownField", "deprecated-label", "name-not-label"]
+    assert all(rule["helpUri"].startswith("https://kubernetes.io/docs/") for rule in driver["rules"])
+    assert all(rule["shortDescription"]["text"].endswith(".") for rule in driver["rules"])

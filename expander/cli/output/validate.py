@@ -1,4 +1,4 @@
-"""The output formats of ``validate``: text, JSON Lines, JUnit XML and SARIF 2.1.0."""
+"""The output formats of ``validate``: text, JSON Lines, JUnit XML, SARIF 2.1.0 and annotations of GitHub."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from expander.base.regex import regex
 from expander.base.text import counted
+from expander.cli.output.sarif import SarifReport
 from expander.cli.output.streams import printable, say
-from expander.version import __version__
 
 if TYPE_CHECKING:
     from expander.batch.validation import Validation, Verdict
@@ -102,49 +102,6 @@ class JUnitReport:
         self._put("</testsuites>\n")
 
 
-SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-
-
-class SarifReport:
-    """One run with all results, written at the end."""
-
-    def __init__(self, put: Callable[[str], None]) -> None:
-        self._put = put
-        self._results: list[dict[str, Any]] = []
-
-    def add(self, verdict: Verdict) -> None:
-        who = f"{verdict.kind}/{verdict.name}: " if verdict.kind else ""
-        if verdict.status == "error":
-            self._add("Unreadable", "error", verdict.message, verdict.source, verdict.line)
-        for finding, line in verdict.findings:
-            self._add(finding.reason.value, "error", f"{who}{finding}", verdict.source, line)
-        for warning, line in verdict.warnings:
-            self._add(warning.rule, "warning", f"{who}{warning}", verdict.source, line)
-
-    def _add(self, rule: str, level: str, message: str, source: str, line: int) -> None:
-        place: dict[str, Any] = {"artifactLocation": {"uri": source}}
-        if line:
-            place["region"] = {"startLine": line}
-        self._results.append(
-            {
-                "ruleId": rule,
-                "level": level,
-                "message": {"text": message},
-                "locations": [{"physicalLocation": place}],
-            }
-        )
-
-    def finish(self, validation: Validation) -> None:
-        for advice in validation.batch_warnings:
-            self._results.append(
-                {"ruleId": advice.rule, "level": "warning", "message": {"text": str(advice)}}
-            )
-        rules = sorted({result["ruleId"] for result in self._results})
-        driver = {"name": "expander", "version": __version__, "rules": [{"id": rule} for rule in rules]}
-        run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": self._results}
-        self._put(json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n")
-
-
 MAX_SAME_WARNINGS = 3
 """Warnings of one rule that are shown; a batch has as many as items."""
 
@@ -192,11 +149,45 @@ class TextReport:
         self._put(f"{counted(sum(counts.values()), 'manifest')}: {', '.join(parts)}\n")
 
 
+class GitHubReport:
+    """Workflow commands, which GitHub Actions shows beside the lines that they are about."""
+
+    def __init__(self, put: Callable[[str], None]) -> None:
+        self._put = put
+
+    def add(self, verdict: Verdict) -> None:
+        title = f"{verdict.kind}/{verdict.name}" if verdict.kind else "document"
+        if verdict.status == "error":
+            self._command("error", verdict.source, verdict.line, title, verdict.message)
+        for finding, line in verdict.findings:
+            self._command("error", verdict.source, line, title, str(finding))
+        for warning, line in verdict.warnings:
+            self._command("warning", verdict.source, line, title, str(warning))
+
+    def _command(self, level: str, source: str, line: int, title: str, words: str) -> None:
+        place = f",line={line}" if line else ""
+        values = f"file={_property(source)}{place},title={_property(title)}"
+        self._put(f"::{level} {values}::{_data(words)}\n")
+
+    def finish(self, validation: Validation) -> None:
+        for advice in validation.batch_warnings:
+            self._put(f"::warning title=batch::{_data(str(advice))}\n")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
 _REPORTS: Mapping[str, Callable[..., Report]] = {
     "text": TextReport,
     "json": JsonReport,
     "junit": JUnitReport,
     "sarif": SarifReport,
+    "github": GitHubReport,
 }
 FORMATS = tuple(_REPORTS)
 

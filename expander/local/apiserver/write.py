@@ -210,7 +210,6 @@ class WriteRequest:
             made = update_managers(old, made, self.manager, now, self.target.part, shape=strategy.shape)
         made = settled(old, made)
         self.vet(made, False)
-        self.vet(made, False)
         if made == old or is_dry_run(self.query):
             return made
         stored = storage.replace(resource, old, strategy.kept(made))
