@@ -37,6 +37,8 @@ from expander.local.store.objects import ObjectStore
 from expander.local.waiting import ITS_TURN, WaitingPods, WaitReason, pod_reason, unschedulable
 from expander.local.workqueue import WorkQueue
 
+DELETED_AT_A_TIME: Final = 50
+"""Dependents of an object that a cluster deletes between two requests."""
 VOLUME_SOURCES: Final = ("ConfigMap", "Secret", "PersistentVolumeClaim", "PersistentVolume")
 """Kinds that pods wait for when they are missing."""
 
@@ -114,7 +116,8 @@ class ControlPlane:
         self.changed_pods: dict[str, None] = {}
         """The pods without a Job that have another status; whoever reads them takes them out."""
         self.groups = JobCounts(self.store, self.waiting_pods.wait_all_of)
-        self.garbage_collector = GarbageCollector(self.store, self.pods, self._gone)
+        part = DELETED_AT_A_TIME if shared else None
+        self.garbage_collector = GarbageCollector(self.store, self.pods, self._gone, part=part)
         self.kubelet_updates = KubeletUpdates()
         self.services = ServiceLister()
         self._jobs = JobControllers(self, backoff_base=backoff_base, watched=history > 0, summarize=summarize)
@@ -139,6 +142,7 @@ class ControlPlane:
         self.work_queue.start_jobs(now)
         while self._owners:
             self.garbage_collector.collect(self._owners.pop(), now)
+        self.garbage_collector.sync(now)
         self.scope.sync(now)
         return [] if self.work_queue.paused else self._bind_pods(now)
 
@@ -233,6 +237,7 @@ class ControlPlane:
                 self._owners,
                 self.kubelet_updates,
                 self.scope.pending,
+                self.garbage_collector.pending,
             )
         ):
             return self._now
@@ -267,6 +272,7 @@ class ControlPlane:
             if (pod := self.store.by_uid(uid)) is not None:
                 self.pods.restore(pod)
                 pods.append(pod)
+        self.garbage_collector.restore()
         for kind in ("Service", "CronJob"):
             for obj in self.store.of_kind(kind):
                 self.arrived(obj)

@@ -76,7 +76,7 @@ def _covers(toleration: Object, other: Object) -> bool:
 
 def admit_pod(store: ObjectStore, pod: Object) -> Object:
     """A new pod with what a cluster and the LimitRanges of its namespace give it."""
-    ranges = list(store.of_kind("LimitRange", pod["metadata"]["namespace"]))
+    ranges = store.all_of("LimitRange", pod["metadata"]["namespace"])
     pod = limit_ranges.applied(ranges, with_pod_defaults(store, pod))
     limit_ranges.check(ranges, pod)
     return pod
@@ -86,7 +86,7 @@ def with_default_class(store: ObjectStore, claim: Object) -> Object:
     """A new claim that names no class, of the default one (plugin DefaultStorageClass)."""
     if claim["spec"].get("storageClassName") is not None:
         return claim
-    for found in store.of_kind("StorageClass"):
+    for found in store.all_of("StorageClass"):
         if (found["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true":
             return {**claim, "spec": {**claim["spec"], "storageClassName": found["metadata"]["name"]}}
     return claim
@@ -94,7 +94,7 @@ def with_default_class(store: ObjectStore, claim: Object) -> Object:
 
 def admit_claim(store: ObjectStore, claim: Object) -> Object:
     """A new claim, held against the LimitRanges of its namespace."""
-    limit_ranges.check(store.of_kind("LimitRange", claim["metadata"]["namespace"]), claim)
+    limit_ranges.check(store.all_of("LimitRange", claim["metadata"]["namespace"]), claim)
     return claim
 
 
@@ -109,7 +109,7 @@ def admit(store: ObjectStore, obj: Object) -> Object:
     for plugin in row.admit if row is not None else ():
         obj = load(plugin)(store, obj)
     if namespace := obj["metadata"].get("namespace"):
-        quota.check(store.of_kind("ResourceQuota", namespace), obj)
+        quota.check(store.all_of("ResourceQuota", namespace), obj)
     return obj
 
 

@@ -65,7 +65,7 @@ def spec_priority(store: ObjectStore, spec: Object) -> int:
 
 def _default(store: ObjectStore) -> Object | None:
     """The class of pods that name none: the lowest, should there be several."""
-    found = [each for each in store.of_kind("PriorityClass") if each.get("globalDefault")]
+    found = [each for each in store.all_of("PriorityClass") if each.get("globalDefault")]
     return min(found, key=lambda each: each.get("value") or 0, default=None)
 
 

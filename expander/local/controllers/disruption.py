@@ -35,7 +35,7 @@ class Budget(NamedTuple):
 
 def budgets_of(store: ObjectStore, pod: Object) -> list[Object]:
     """The budgets that a pod is under."""
-    return [each for each in store.of_kind(KIND, pod["metadata"]["namespace"]) if _selects(each, pod)]
+    return [each for each in store.all_of(KIND, pod["metadata"]["namespace"]) if _selects(each, pod)]
 
 
 def budget(store: ObjectStore, obj: Object) -> Budget:

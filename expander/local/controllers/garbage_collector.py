@@ -17,17 +17,50 @@ from expander.local.store.objects import ObjectStore
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
+NOTE: Final = "deletion/"
+"""In front of the uid of an object: the note that its dependents are being deleted."""
+
 FOREGROUND: Final = "foregroundDeletion"
 """The finalizer of an object that waits for its dependents."""
 
 
 class GarbageCollector:
-    """The deletions of one store. ``gone`` is told the uid of each object that is removed."""
+    """The deletions of one store. ``gone`` is told the uid of each object that is removed.
 
-    def __init__(self, store: ObjectStore, pods: PodControl, gone: Callable[[Object], None]) -> None:
+    ``part`` is how many dependents of an object are deleted at a time, None for all: `sync` goes on with the
+    others, also in the next life of the program.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        pods: PodControl,
+        gone: Callable[[Object], None],
+        *,
+        part: int | None = None,
+    ) -> None:
         self._store = store
         self._pods = pods
         self._gone = gone
+        self._part = part
+        self._left: dict[str, tuple[Propagation, int]] = {}
+        """The objects, by uid, whose dependents are being deleted: how, and the row of the last one."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are dependents to be deleted."""
+        return bool(self._left)
+
+    def restore(self) -> None:
+        """Take up the deletions of an earlier life."""
+        for key, note in self._store.notes():
+            if key.startswith(NOTE):
+                self._left[key.removeprefix(NOTE)] = (note["propagation"], 0)
+
+    def sync(self, now: float) -> None:
+        """Delete a part of what is left."""
+        if self._left:
+            self._delete_part(next(iter(self._left)), now)
 
     def delete(
         self, obj: Object, now: float, propagation: Propagation = "Background", grace: float | None = None
@@ -38,17 +71,34 @@ class GarbageCollector:
         if obj["kind"] == "Pod":
             self._pods.delete(uid, now, grace)
             return
-        dependents = self._store.owned(uid)
         if propagation == "Orphan":
-            for dependent in dependents:
+            for dependent in self._store.owned(uid):
                 self._disown(dependent, uid)
-            dependents = []
-        if propagation == "Foreground" and dependents:
+        if propagation == "Foreground" and self._store.owned_part(uid, 0, 1):
             self._mark(obj, now, FOREGROUND)
-            for dependent in dependents:
-                self.delete(dependent, now, propagation)
+            self._delete_dependents(uid, propagation, now)
         else:
-            self._finish(self._mark(obj, now) if metadata.get("finalizers") else obj, now, dependents)
+            self._finish(self._mark(obj, now) if metadata.get("finalizers") else obj, now)
+
+    def _delete_dependents(self, uid: str, propagation: Propagation, now: float) -> None:
+        """Delete the dependents of an object, or a part of them and the others later."""
+        self._left[uid] = (propagation, 0)
+        self._delete_part(uid, now)
+        if uid in self._left:
+            self._store.note(f"{NOTE}{uid}", {"propagation": propagation})
+
+    def _delete_part(self, uid: str, now: float) -> None:
+        propagation, last = self._left[uid]
+        found = self._store.owned_part(uid, last, self._part)
+        if self._part is None or len(found) < self._part:
+            del self._left[uid]
+            self._store.note(f"{NOTE}{uid}", None)
+        else:
+            self._left[uid] = (propagation, found[-1][0])
+        for _, dependent in found:
+            if propagation == "Background" and dependent["kind"] == "Pod":
+                self._pods.release(dependent["metadata"]["uid"])
+            self.delete(dependent, now, propagation)
 
     def collect(self, uid: str, now: float) -> None:
         """A dependent of this object is gone: remove the object if it waited for that."""
@@ -56,13 +106,13 @@ class GarbageCollector:
         if obj is None or FOREGROUND not in (obj["metadata"].get("finalizers") or ()):
             return
         if not self._store.owned(uid):
-            self._finish(_without(obj, FOREGROUND), now, [])
+            self._finish(_without(obj, FOREGROUND), now)
 
     def settle(self, obj: Object, now: float) -> None:
         """The finalizers of an object have changed: remove it if it only waited for them."""
         metadata = obj["metadata"]
         if metadata.get("deletionTimestamp") and not metadata.get("finalizers") and obj["kind"] != "Pod":
-            self._finish(obj, now, self._store.owned(metadata["uid"]))
+            self._finish(obj, now)
 
     def _mark(self, obj: Object, now: float, finalizer: str | None = None) -> Object:
         """The object with the mark that it is being deleted; its generation counts that as a change."""
@@ -77,15 +127,12 @@ class GarbageCollector:
             metadata["finalizers"] = [*finalizers, finalizer]
         return self._store.put({**obj, "metadata": metadata})
 
-    def _finish(self, obj: Object, now: float, dependents: list[Object]) -> None:
+    def _finish(self, obj: Object, now: float) -> None:
         if obj["metadata"].get("finalizers"):
             return
         self._store.remove(obj)
         self._gone(obj)
-        for dependent in dependents:
-            if dependent["kind"] == "Pod":
-                self._pods.release(dependent["metadata"]["uid"])
-            self.delete(dependent, now)
+        self._delete_dependents(obj["metadata"]["uid"], "Background", now)
 
     def _disown(self, dependent: Object, uid: str) -> None:
         metadata = dependent["metadata"]

@@ -8,7 +8,7 @@ is gone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
 from expander.kube.generated_names import new_uid
@@ -22,6 +22,9 @@ from expander.local.store.objects import ObjectStore
 
 EVERY_NAMESPACE: Final = (("ServiceAccount", "default"), ("ConfigMap", AUTHORITY_MAP))
 """Kind and name of what every namespace has."""
+
+DELETED_AT_A_TIME: Final = 50
+"""Objects of a namespace that are deleted between two requests."""
 
 DESCRIPTION: Final = "kubernetes.io/description"
 AUTHORITY_WORDS: Final = (
@@ -126,8 +129,12 @@ class NamespaceController:
                 continue
             name = namespace["metadata"]["name"]
             if not emptied:
-                self._ending[uid] = True
-                for obj in list(self._inside(name)):
+                staying = (
+                    each for each in self._inside(name) if not each["metadata"].get("deletionTimestamp")
+                )
+                part = list(islice(staying, DELETED_AT_A_TIME))
+                self._ending[uid] = len(part) < DELETED_AT_A_TIME
+                for obj in part:
                     if self._store.by_uid(obj["metadata"]["uid"]) is not None:
                         self._delete(obj, now)
             if next(self._inside(name), None) is None:

@@ -125,6 +125,14 @@ def owned(database: PackedConnection, uid: str) -> list[tuple[str, bytes]]:
     return database.execute("SELECT uid, data FROM objects WHERE owner=? ORDER BY id", (uid,)).fetchall()
 
 
+def owned_part(
+    database: PackedConnection, uid: str, after: int, count: int | None
+) -> list[tuple[int, str, bytes]]:
+    """The same with their rows, past the row ``after``, at most ``count`` of them."""
+    query = "SELECT id, uid, data FROM objects WHERE owner=? AND id>? ORDER BY id LIMIT ?"
+    return database.execute(query, (uid, after, -1 if count is None else count)).fetchall()
+
+
 def listed_with_pods(
     database: PackedConnection, namespace: str | None, *, summaries: bool = False
 ) -> Iterator[tuple[str, bytes | None, bytes, bytes | None]]:
@@ -245,6 +253,7 @@ class ObjectStore:
         self._database = database
         self._memory: dict[str, Object] = {}
         self._names: dict[Key, str] = {}
+        self._lists: dict[str, dict[str | None, tuple[Object, ...]]] = {}
         self._held: set[str] = set()
         self._unsaved: dict[str, None] = {}
         self._removed: set[str] = set()
@@ -289,6 +298,7 @@ class ObjectStore:
         self._outdate(obj)
         if durable:
             self._unsaved[uid] = None
+        self._lists.pop(obj["kind"], None)
         self._record_change("ADDED" if new else "MODIFIED", obj, before)
         return obj
 
@@ -308,6 +318,7 @@ class ObjectStore:
         self._notes.pop(uid, None)
         self._noted.discard(uid)
         self._removed.add(uid)
+        self._lists.pop(obj["kind"], None)
         last = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
         self._record_change("DELETED", last, obj)
 
@@ -400,6 +411,15 @@ class ObjectStore:
         self.flush()
         yield from self._current(listed(self._database, kind, namespace, after))
 
+    def all_of(self, kind: str, namespace: str | None = None) -> Sequence[Object]:
+        """What `of_kind` gives, remembered until an object of that kind changes: for kinds of few objects
+        that are asked for often.
+        """
+        known = self._lists.setdefault(kind, {})
+        if namespace not in known:
+            known[namespace] = tuple(self.of_kind(kind, namespace))
+        return known[namespace]
+
     def count(self, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
         """How many objects `of_kind` gives."""
         self.flush()
@@ -409,6 +429,13 @@ class ObjectStore:
         """The objects that have this one as their first owner, oldest first."""
         self.flush()
         return [*self._current(owned(self._database, uid))]
+
+    def owned_part(self, uid: str, after: int, count: int | None) -> list[tuple[int, Object]]:
+        """The same with their rows in the file, past the row ``after``, at most ``count`` of them."""
+        self.flush()
+        found = owned_part(self._database, uid, after, count)
+        objects = self._current((uid, data) for _, uid, data in found)
+        return [(row, obj) for (row, _, _), obj in zip(found, objects, strict=True)]
 
     def states(self, kind: str, among: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
         """Uid and state of every object of a kind in one of the states ``among``, oldest first, without

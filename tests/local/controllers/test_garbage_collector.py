@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import NotFound
+from expander.local.controllers.garbage_collector import GarbageCollector, Propagation
 from tests.local.controllers.cluster import Cluster, conditions, job
 
 TRACKING = "batch.kubernetes.io/job-tracking"
@@ -151,3 +152,36 @@ def test_a_job_that_is_deleted_and_submitted_again_is_a_new_one(cluster: Cluster
     cluster.add(job())
     assert only(cluster, "Job")["metadata"]["uid"] != first
     assert len(cluster.running) == 2
+
+
+@pytest.mark.parametrize("propagation", ["Background", "Foreground"])
+def test_many_dependents_go_part_by_part_in_this_life_or_the_next(
+    cluster: Cluster, propagation: Propagation
+) -> None:
+    cluster.add(job(suspend=True))
+    store, owner = cluster.control.store, only(cluster, "Job")
+    reference = {"apiVersion": "batch/v1", "kind": "Job", "name": "job", "uid": owner["metadata"]["uid"]}
+    for number in range(25):
+        metadata = {"name": f"p{number}", "namespace": "default", "uid": f"u{number}"}
+        metadata["ownerReferences"] = [reference]  # type: ignore[assignment]
+        data = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+        store.put(data, new=True)
+
+    def collector() -> GarbageCollector:
+        return GarbageCollector(store, cluster.control.pods, lambda obj: None, part=10)
+
+    first = collector()
+    first.delete(owner, cluster.now, propagation)
+    assert first.pending
+    assert len(cluster.names("ConfigMap")) == 15
+    first.sync(cluster.now)
+    assert len(cluster.names("ConfigMap")) == 5
+    store.commit()
+    second = collector()
+    second.restore()
+    second.sync(cluster.now)
+    assert not second.pending
+    assert cluster.names("ConfigMap") == []
+    third = collector()
+    third.restore()
+    assert not third.pending

@@ -214,3 +214,23 @@ def test_a_file_of_another_layout_is_refused(connect: Callable[[], PackedConnect
     connect().execute("PRAGMA user_version=99")
     with pytest.raises(ExpanderError, match="layout 99"):
         open_database(tmp_path / "state.db")
+
+
+def test_a_list_that_is_remembered_is_that_of_now(opened: Opener) -> None:
+    store = opened()
+
+    def same(namespace: str | None) -> bool:
+        return [*store.all_of("ConfigMap", namespace)] == [*store.of_kind("ConfigMap", namespace)]
+
+    assert all(map(same, (None, "default")))
+    first = store.put(config("a"), new=True)
+    assert all(map(same, (None, "default")))
+    store.put({**first, "data": {"other": "x"}})
+    store.commit()
+    assert all(map(same, (None, "default", "other")))
+    store.put(config("b", namespace="other"), new=True)
+    store.rollback()
+    assert all(map(same, (None, "default", "other")))
+    store.remove(first)
+    assert all(map(same, (None, "default")))
+    assert store.all_of("ConfigMap", "default") == ()
