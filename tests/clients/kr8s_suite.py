@@ -32,7 +32,7 @@ class Plugin:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or (report.when == "setup" and report.failed):
-            self.all += 1
+            self.all += not report.skipped
             self.passed += report.passed
 
 
