@@ -230,6 +230,14 @@ class Executor(ApiOperations):
         placed = self._control.scheduler.scheduled()
         return stuck.issuperset(placed) and not any(map(self._has_running_container, placed))
 
+    @property
+    def all_wait(self) -> bool:
+        """Whether no container runs: every pod that has a place waits, be it for its next start."""
+        waiting, scheduler = self._control.waiting_pods, self._control.scheduler
+        placed = scheduler.scheduled()
+        all_held = not scheduler.busy and all(uid in waiting for uid in placed)
+        return all_held and not any(map(self._has_running_container, placed))
+
     def _has_running_container(self, uid: str) -> bool:
         pod = self._control.pods.get(uid)
         return pod is not None and any("running" in (each.get("state") or {}) for each in statuses_of(pod))

@@ -242,6 +242,11 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"a volume of (\w+) cannot be provided"), "use a claim in its place: --claim NAME=DIR"),
     (re.compile(r'pulling image "([^"]+)"'), "--image {0}=DIR uses a folder as its files"),
     (
+        re.compile(r'exec: "([^"]+)": executable file not found'),
+        "containers run the programs of this machine: install {0}, or use --image-command NAME=CMD, "
+        "or the files of an image: --image NAME=DIR",
+    ),
+    (
         re.compile(r"no command specified"),
         "set its command, or use --image-command NAME=CMD",
     ),

@@ -345,7 +345,7 @@ class Run:
             result.stopped = result.stopped or "interrupted"
             executor.drain()
         if self._draining:
-            if executor.running and executor.stalled:
+            if executor.running and executor.all_wait:
                 return self._stop(result, result.stopped or "interrupted")
             return executor.running == 0
         if more or self._has_unfinished():

@@ -13,6 +13,7 @@ from expander.local.waiting import (
     WaitingPods,
     WaitingReporter,
     WaitReason,
+    hint_for,
 )
 
 
@@ -227,6 +228,12 @@ def test_a_claim_of_the_batch_is_a_folder_that_its_pods_share(tmp_path: Path) ->
     assert len(list(folder.iterdir())) == 2
 
 
+def test_a_program_that_this_machine_does_not_have_comes_with_the_ways_to_have_it() -> None:
+    hint = hint_for('unable to start container process: exec: "bwa": executable file not found in $PATH')
+    assert hint.startswith("containers run the programs of this machine: install bwa")
+    assert "--image NAME=DIR" in hint
+
+
 def test_pods_that_began_to_wait_together_are_told_together() -> None:
     waiting = WaitingPods()
     why = WaitReason("FailedMount", "x")
@@ -270,3 +277,4 @@ def test_it_is_known_when_nothing_runs_and_all_wait_for_what_is_missing(
             executor.step(0.05)
             told |= {waiting.obj["metadata"]["name"] for waiting in executor.waiting()}
         assert executor.stalled is stalled
+        assert executor.all_wait is ("busy" not in {each["metadata"]["name"] for each in others})

@@ -169,7 +169,7 @@ def execute(executor: Executor, work: Iterator[Manifest], reporter: JobOutput, *
             run.interrupt()
             if number == signal.SIGINT:
                 pods = counted(executor.running, "running pod")
-                if not executor.running or executor.stalled:
+                if not executor.running or executor.all_wait:
                     return  # nothing to wait for: it ends at once
                 say(f"Interrupted: waiting for {pods}, starting no others (Ctrl-C again to stop now)")
             else:
