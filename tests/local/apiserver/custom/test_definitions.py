@@ -224,5 +224,5 @@ def test_definitions_of_files_are_there_from_the_start_as_the_files_have_them(tm
     assert server.stop() == 0
     changed["spec"]["scope"] = "World"
     file.write_text(json.dumps(changed))
-    with pytest.raises(AssertionError, match=f'error: {file}:1:1: .*spec.scope: Unsupported value: "World"'):
+    with pytest.raises(AssertionError, match=f'error: {file}:1: .*spec.scope: Unsupported value: "World"'):
         Server(tmp_path / "state", flags).start()
