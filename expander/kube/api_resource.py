@@ -117,6 +117,8 @@ class Resource:
     """What the subresource ``scale`` reads and writes."""
     stored_as: str = ""
     """The kind under which objects are stored, where that is not their own (see `shown` and `stored`)."""
+    shares_kind: bool = False
+    """Whether the store has objects of another group under the same kind: no two of a name then."""
 
     quota: str = ""
     """Adds what an object counts for in a ResourceQuota beside itself: ``(object, amounts)``."""
@@ -171,6 +173,12 @@ class Resource:
     def stored_version(self) -> str:
         """The apiVersion of its objects in the store."""
         return self.api_version
+
+    def has(self, obj: Mapping[str, Any]) -> bool:
+        """Whether an object of the store is one of this resource."""
+        return obj["kind"] == self.stored_kind and (
+            not self.shares_kind or obj["apiVersion"] == self.api_version
+        )
 
     def stored(self, obj: Mapping[str, Any]) -> dict[str, Any]:
         """An object of a client as the store has it: kinds of several groups may have one name there."""

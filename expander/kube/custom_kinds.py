@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from expander.kube.api_resource import Resource, guess_plural
+from expander.kube.api_resource import (
+    ALL_VERBS,
+    STATUS_VERBS,
+    PrinterColumn,
+    Resource,
+    Subresource,
+    guess_plural,
+)
 
 _DEFAULTS: Final = "expander.validate.defaults."
 _RULES: Final = "expander.validate.rules."
 _NAMES: Final = "expander.manifests.names:"
+_CUSTOM_STRATEGY: Final = "expander.local.apiserver.strategy:CustomKindStrategy"
+_VOLCANO: Final = "expander.local.controllers.volcano.queues:"
 
 
 def _queue(kind: str, plural: str, *, namespaced: bool = False, rules: str) -> Resource:
@@ -40,7 +49,50 @@ CUSTOM: Final = (
         defaults=_DEFAULTS + "custom:volcano_job",
         rules=_RULES + "volcano_job:check_volcano_job",
         name_rule=_NAMES + "volcano_job_name",
+        short_names=("vcjob", "vj"),
+        verbs=ALL_VERBS,
+        subresources=(Subresource("status", "Job", STATUS_VERBS),),
+        strategy=_CUSTOM_STRATEGY,
+        has_generation=True,
+        admit=(_VOLCANO + "admit_job",),
+        columns=(
+            PrinterColumn("STATUS", ".status.state.phase"),
+            PrinterColumn("minAvailable", ".status.minAvailable", "integer"),
+            PrinterColumn("RUNNINGS", ".status.running", "integer"),
+            PrinterColumn("AGE", ".metadata.creationTimestamp", "date"),
+            PrinterColumn("QUEUE", ".spec.queue", priority=1),
+        ),
+        shares_kind=True,
         runs_here=True,
+    ),
+    Resource(
+        group="bus.volcano.sh",
+        version="v1alpha1",
+        kind="Command",
+        plural="commands",
+        verbs=ALL_VERBS,
+        strategy=_CUSTOM_STRATEGY,
+        rules=_RULES + "metadata:check_named",
+        schema="expander.kube.schemas:EVERYTHING",
+        columns=(PrinterColumn("AGE", ".metadata.creationTimestamp", "date"),),
+    ),
+    Resource(
+        group="scheduling.volcano.sh",
+        version="v1beta1",
+        kind="PodGroup",
+        plural="podgroups",
+        short_names=("pg", "podgroup-v1beta1"),
+        verbs=ALL_VERBS,
+        decoded=True,
+        strategy=_CUSTOM_STRATEGY,
+        rules=_RULES + "metadata:check_named",
+        columns=(
+            PrinterColumn("STATUS", ".status.phase"),
+            PrinterColumn("minMember", ".spec.minMember", "integer"),
+            PrinterColumn("RUNNINGS", ".status.running", "integer"),
+            PrinterColumn("AGE", ".metadata.creationTimestamp", "date"),
+            PrinterColumn("QUEUE", ".spec.queue", priority=1),
+        ),
     ),
     Resource(
         group="scheduling.volcano.sh",
@@ -48,14 +100,20 @@ CUSTOM: Final = (
         kind="Queue",
         plural="queues",
         namespaced=False,
+        short_names=("q", "queue-v1beta1"),
+        verbs=ALL_VERBS,
+        subresources=(Subresource("status", "Queue", STATUS_VERBS),),
+        decoded=True,
+        strategy=_CUSTOM_STRATEGY,
+        has_generation=True,
         rules=_RULES + "metadata:check_cluster_wide",
-    ),
-    Resource(
-        group="scheduling.volcano.sh",
-        version="v1beta1",
-        kind="PodGroup",
-        plural="podgroups",
-        rules=_RULES + "metadata:check_named",
+        prepare=_VOLCANO + "prepare_queue",
+        admit_delete=(_VOLCANO + "check_queue_deletion",),
+        initial=_VOLCANO + "initial_queues",
+        columns=(
+            PrinterColumn("PARENT", ".spec.parent"),
+            PrinterColumn("STATE", ".status.state", priority=1),
+        ),
     ),
     _queue("LocalQueue", "localqueues", namespaced=True, rules="kueue:check_local_queue"),
     _queue("ClusterQueue", "clusterqueues", rules="kueue:check_cluster_queue"),

@@ -403,6 +403,7 @@ _BATCH: Final = (
         warnings=_WARNINGS + "job",
         update_rules=_UPDATES + "check_job_changes",
         strategy=_STRATEGY + "JobStrategy",
+        shares_kind=True,
         has_generation=True,
         canonical=_CANONICAL + "job",
         protobuf="1 metadata ObjectMeta, 2 spec JobSpec, 3 status JobStatus",

@@ -14,6 +14,7 @@ from typing import Final
 
 from expander.base.errors import OutputError
 from expander.kube.resources import pod_request
+from expander.kube.time import unix
 from expander.local.admission.priority import job_priority, spec_priority
 from expander.local.controllers.binding import Binder
 from expander.local.controllers.cluster_scope import ClusterScope, SingleBatch
@@ -109,6 +110,7 @@ class ControlPlane:
         self.store = ObjectStore(database, history=history)
         self.events = EventStore(database, lambda: self.store.version)
         self.scheduler = scheduler
+        self.is_shared = shared
         self.scope = ClusterScope(self, node) if shared else SingleBatch()
         self.pods = PodControl(self.store, self, self.admit)
         self.waiting_pods = WaitingPods()
@@ -292,6 +294,9 @@ class ControlPlane:
             self._crons.job_changed(obj)
         elif obj["kind"] == "CronJob":
             self._crons.arrived(obj)
+        elif obj["kind"] == "Command":
+            self._obey(obj)
+            return
         elif obj["kind"] == "Pod":
             self.pods.restore(obj)
             self.pod_created(obj)
@@ -302,6 +307,14 @@ class ControlPlane:
             self.waiting_pods.service_arrived(obj)
         self.services.update(obj)
         self.scope.arrived(obj, self._now)
+
+    def _obey(self, command: Object) -> None:
+        """Do what a Command of Volcano asks for, and remove it."""
+        now = max(self._now, unix(command["metadata"]["creationTimestamp"]))
+        job = self._jobs.command(command, now)
+        self.store.remove(command)
+        if job is not None:
+            self.work_queue.add(job)
 
     def admit(self, obj: Object) -> Object:
         """A new object as it is to be stored. Raises `AdmissionError`."""

@@ -127,6 +127,8 @@ class Storage(Executor):
         if resource.stored_kind == "Event":
             told = (each for each in self.events(namespace) if pagination.key(each) > after)
             return iter(sorted([*told, *stored], key=pagination.key))
+        if resource.shares_kind:
+            return filter(resource.has, stored)
         return map(resource.shown, stored) if resource.stored_as else stored
 
     def objects_at(
@@ -142,7 +144,7 @@ class Storage(Executor):
             return None
         before: dict[str, Object | None] = {}
         for change in changes:
-            if change.object["kind"] == resource.stored_kind:
+            if resource.has(change.object):
                 before.setdefault(change.object["metadata"]["uid"], change.before)
         if not before:
             return now
@@ -154,7 +156,7 @@ class Storage(Executor):
 
     def count(self, resource: Resource, namespace: str | None, after: pagination.Key) -> int:
         """How many `objects` gives."""
-        if resource.stored_kind == "Event" or resource.computed:
+        if resource.stored_kind == "Event" or resource.computed or resource.shares_kind:
             return sum(1 for _ in self.objects(resource, namespace, after))
         return self._control.store.count(resource.stored_kind, namespace, after)
 
@@ -167,7 +169,11 @@ class Storage(Executor):
         if found is None and resource.stored_kind == "Event":
             events = (each for each in self.events(namespace) if each["metadata"]["name"] == name)
             return next(events, None)
-        return None if found is None else resource.shown(found)
+        return None if found is None or not resource.has(found) else resource.shown(found)
+
+    def is_taken(self, resource: Resource, namespace: str, name: str) -> bool:
+        """Whether there is an object of that name, of this resource or of one that shares its kind."""
+        return self._control.store.get(resource.stored_kind, namespace, name) is not None
 
 
 def pod_metrics(storage: Storage) -> Iterator[Object]:

@@ -184,6 +184,12 @@ class PodStrategy(Strategy):
         return {key: value for key, value in metadata.items() if key != "ownerReferences"} | kept
 
 
+class CustomKindStrategy(Strategy):
+    """Kinds that a cluster has from a CustomResourceDefinition: they know no strategic merge."""
+
+    patch_types = (JSON_PATCH, MERGE, APPLY)
+
+
 def strategy_of(row: Resource) -> Strategy:
     """The strategy that a row names."""
     found: Strategy = load(row.strategy)(row)

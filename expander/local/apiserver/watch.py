@@ -136,7 +136,7 @@ class WatchStream:
         """What the client sees of a change: an object that ceases to be meant is deleted for it, and shown as
         it was last (the API server's watch cache decides)."""
         resource = self._wanted.resource
-        if change.object["kind"] != resource.stored_kind:
+        if not resource.has(change.object):
             return None
         obj, before = resource.shown(change.object), change.before and resource.shown(change.before)
         was = before is not None and self._wanted.means(before)

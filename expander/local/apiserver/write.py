@@ -183,7 +183,7 @@ class WriteRequest:
         self.said += strategy.warnings(made)
         self.vet(made, True)
         made = storage.admit(resource, made)
-        if storage.object(resource, self.target.namespace, name) is not None:
+        if storage.is_taken(resource, self.target.namespace, name):
             taken = (
                 status.name_taken
                 if (obj.get("metadata") or {}).get("name") is None

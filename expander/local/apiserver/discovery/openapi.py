@@ -43,6 +43,8 @@ _SCALARS: Final[Mapping[str, Body]] = {
 _BY_FORMAT: Final = {"quantity": _QUANTITY, "int-or-string": _INT_OR_STRING}
 _ZEROS: Final = {"string": "", "integer": 0, "boolean": False}
 """What the API server has for a required field that is absent."""
+_ANYTHING: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+"""What is shown of a value that nothing is known about."""
 _KEPT: Final = ("type", "format", "default", "enum", "required")
 
 
@@ -55,10 +57,20 @@ def name_of(title: str) -> str:
 
 def name_of_kind(resource: Resource, kind: str) -> str:
     """The name of the component for a kind, that of the resource or of its list."""
-    if resource.published is not None:
-        return ".".join((*reversed(resource.group.split(".")), resource.version, kind))
+    if resource.published is not None or _is_foreign(resource.group):
+        return _name_of_foreign(resource.group, f"{resource.version}.{kind}")
     group = resource.group.partition(".")[0] or "core"
     return f"io.k8s.api.{group}.{resource.version}.{kind}"
+
+
+def _is_foreign(group: str) -> bool:
+    """Whether a group is one of another project."""
+    return "." in group and not group.endswith(".k8s.io")
+
+
+def _name_of_foreign(group: str, title: str) -> str:
+    """The name of the component for a type of another project: its domain goes first."""
+    return ".".join((*reversed(group.split(".")), title))
 
 
 def components(resources: Iterable[Resource]) -> dict[str, Body]:
@@ -117,7 +129,7 @@ def _body(schema: schemas.Schema, found: dict[str, Body]) -> Body:
 def _field(schema: schemas.Schema, required: bool, found: dict[str, Body]) -> Body:
     if "$ref" not in schema:
         zero = {"default": _ZEROS[schema["type"]]} if required and schema.get("type") in _ZEROS else {}
-        return {**zero, **_plain(schema, found)}
+        return {**zero, **_plain(schema, found)} or dict(_ANYTHING)
     default = {"default": schema["default"]} if "default" in schema else {}
     return {**default, "allOf": [_reference(schema, found)]}
 
@@ -126,15 +138,20 @@ def _plain(schema: schemas.Schema, found: dict[str, Body]) -> Body:
     """A schema without its fields."""
     body = {key: schema[key] for key in schema if key in _KEPT or key.startswith("x-kubernetes-")}
     for key in ("items", "additionalProperties"):
-        if schema.get(key):
-            below = schema[key]
-            body[key] = _reference(below, found) if "$ref" in below else _plain(below, found)
+        below = schema.get(key)
+        if isinstance(below, Mapping):
+            plain = _reference(below, found) if "$ref" in below else _plain(below, found)
+            body[key] = plain or dict(_ANYTHING)
     return body
 
 
 def _reference(schema: schemas.Schema, found: dict[str, Body]) -> Body:
     definition = schemas.resolve(schema)
-    name = _BY_FORMAT.get(definition.get("format", "")) or name_of(definition["title"].rpartition(".")[2])
+    name = _BY_FORMAT.get(definition.get("format", ""))
+    if name is None:
+        group, _, title = definition["title"].rpartition("/")
+        foreign = _is_foreign(group)
+        name = _name_of_foreign(group, title) if foreign else name_of(title.rpartition(".")[2])
     _add(name, definition, found)
     return {"$ref": COMPONENTS + name}
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-from expander.kube.volcano import end_of, is_volcano
+from expander.kube.volcano import ABORTED, ENDS, end_of, is_volcano, phase_of
+from expander.kube.wellknown import FINALIZER
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job import conditions
 from expander.local.controllers.job.controller import (
@@ -21,7 +22,9 @@ from expander.local.controllers.job.controller import (
 from expander.local.controllers.pods import PodControl
 from expander.local.controllers.volcano import plugins
 from expander.local.controllers.volcano.pods import owner_of
-from expander.local.controllers.volcano.sync import VolcanoDecision, sync_volcano_job
+from expander.local.controllers.volcano.policies import COMMAND, LifecycleEvent
+from expander.local.controllers.volcano.queues import PodGroupController
+from expander.local.controllers.volcano.sync import VolcanoDecision, resumed_status, sync_volcano_job
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
 from expander.local.store.events import EventStore
@@ -32,7 +35,12 @@ NOTE: Final = "volcano"
 
 
 class ObjectCreator(Protocol):
-    """What the plugins need done."""
+    """What the plugins need done; ``is_shared``: it is a cluster that has PodGroups and Queues."""
+
+    is_shared: bool
+
+    def arrived(self, obj: Object) -> None:
+        """The object is in the store and was not there before."""
 
     def create_job(self, job: dict[str, Any], now: float) -> Object | None:
         """Create an object; None when there is one of that name."""
@@ -55,10 +63,39 @@ class VolcanoJobController:
         self._recorder = recorder
         self._creation = PodCreator(pods, recorder)
         self._cluster = cluster
+        self._pod_groups = PodGroupController(store, cluster.arrived) if cluster.is_shared else None
 
     def arrived(self, job: Object) -> None:
         """The Job is new."""
         self._store.note(job["metadata"]["uid"], {NOTE: {}})
+
+    def command(self, job: Object, action: str, now: float) -> bool:
+        """Have an action carried out that somebody asks for; whether there is anything to do."""
+        uid = job["metadata"]["uid"]
+        phase = phase_of(job)
+        if phase in ENDS and not (phase == ABORTED and action == "ResumeJob"):
+            return False
+        memory: dict[str, Any] = {**((self._store.noted(uid) or {}).get(NOTE) or {})}
+        if phase == ABORTED:
+            memory = {"seen": self._take_up_pods(uid)}
+            self._store.put({**job, "status": resumed_status(job, now)})
+        else:
+            why = LifecycleEvent(COMMAND, "", "", 0, now)
+            memory["orders"] = [*(memory.get("orders") or ()), [action, now, list(why)]]
+        self._store.note(uid, {NOTE: memory})
+        return True
+
+    def _take_up_pods(self, uid: str) -> dict[str, str]:
+        """Think of the pods of a Job again that was over; how each has ended."""
+        ends = {}
+        for pod in self._store.owned(uid):
+            if pod["kind"] == "Pod":
+                metadata = pod["metadata"]
+                finalizers = [*(metadata.get("finalizers") or ()), FINALIZER]
+                held = {**metadata, "finalizers": [*dict.fromkeys(finalizers)]}
+                self._pods.restore(self._store.put({**pod, "metadata": held}))
+                ends[metadata["uid"]] = str((pod.get("status") or {}).get("phase") or "")
+        return ends
 
     def sync(self, uid: str, memory: Object, now: float) -> SyncResult | None:
         """Look at one Job and do what is to be done; None when it is gone or over already."""
@@ -89,6 +126,12 @@ class VolcanoJobController:
         self._recorder.forget(uid)
         self._scheduler.pod_groups.forget(uid)
 
+    def gone(self, uid: str) -> None:
+        """The Job is in the store no more."""
+        self.forget(uid)
+        if self._pod_groups is not None:
+            self._pod_groups.job_gone(uid)
+
     def _act(self, job: Object, decision: VolcanoDecision, now: float) -> Object:
         """Carry out the decision; the Job as it is then."""
         for uid in decision.delete:
@@ -104,6 +147,8 @@ class VolcanoJobController:
             job = self._store.put({**job, "status": decision.status})
         for event in decision.events:
             self._recorder.record(job, *event, now)
+        if self._pod_groups is not None:
+            self._pod_groups.job_synced(job, now)
         return job
 
 
@@ -114,6 +159,10 @@ class JobControlPlane(Protocol):
     events: EventStore
     pods: PodControl
     scheduler: Scheduler
+    is_shared: bool
+
+    def arrived(self, obj: Object) -> None:
+        """The object is in the store and was not there before."""
 
     def create_job(self, job: dict[str, object], now: float) -> Object | None:
         """Create a Job, or what belongs to one; None when there is one of that name."""
@@ -147,6 +196,18 @@ class JobControllers:
             return self._volcano.sync(uid, note[NOTE], now)
         return self._jobs.sync(uid, now)
 
+    def command(self, command: Object, now: float) -> str | None:
+        """Obey a Command of Volcano; the uid of the Job to look at, None when there is nothing to do."""
+        target = command.get("target") or {}
+        namespace = command["metadata"].get("namespace", "")
+        job = self._store.get("Job", namespace, str(target.get("name") or ""))
+        if job is None or not is_volcano(job) or target.get("kind") != "Job":
+            return None
+        if target.get("uid") not in (None, job["metadata"]["uid"]):
+            return None
+        done = self._volcano.command(job, str(command.get("action") or ""), now)
+        return job["metadata"]["uid"] if done else None
+
     def claim(self, pod: str) -> None:
         """Settle whose the pod of that uid is after a client has made or changed it."""
         self._jobs.claim(pod)
@@ -159,4 +220,4 @@ class JobControllers:
     def forget(self, uid: str) -> None:
         """The Job is gone from the store."""
         self._jobs.forget(uid)
-        self._volcano.forget(uid)
+        self._volcano.gone(uid)

@@ -20,6 +20,7 @@ EVICTED: Final = "PodEvicted"
 PENDING: Final = "PodPending"
 COMPLETED: Final = "TaskCompleted"
 TASK_FAILED: Final = "TaskFailed"
+COMMAND: Final = "CommandIssued"
 
 UNLIMITED: Final = -1
 """The ``maxRetry`` of a task that never counts as failed."""
@@ -42,6 +43,7 @@ class LifecycleEvent(NamedTuple):
             EVICTED: f"pod {self.pod} was evicted",
             PENDING: f"pod {self.pod} is still pending",
             COMPLETED: f"task {self.task} is completed",
+            COMMAND: "a Command was issued",
         }
         return words.get(self.event, f"task {self.task} has restarted its containers too often")
 

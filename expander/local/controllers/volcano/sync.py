@@ -129,6 +129,14 @@ class StateMachine:
         return f"{max(0, int(seconds))}s"
 
 
+def resumed_status(job: Object, now: float) -> dict[str, Any]:
+    """The status of a Job that was aborted and goes on: the pods that ended stay and count."""
+    progress = StateMachine(job, now)
+    progress.retries += 1
+    progress.act("ResumeJob", RESTARTING, policies.COMMAND, "a Command was issued")
+    return progress.status(TaskPods(job, JobPods()), 0)
+
+
 KILL_ACTIONS: Final = {
     "AbortJob": volcano.ABORTING,
     "TerminateJob": volcano.TERMINATING,
