@@ -18,7 +18,7 @@ from expander.validate.finding import Finding, Reason
 from tests.local.apiserver.recorded import exchanges, responses
 
 JOBS = BY_KIND["Job"]
-BY_PLURAL = {resource.plural: resource for resource in RESOURCES}
+BY_PLURAL = {resource.plural: resource for resource in reversed(RESOURCES)}
 
 
 def causes(status: dict[str, Any]) -> list[Finding]:
