@@ -40,11 +40,7 @@ class Attempt(NamedTuple):
     @property
     def termination(self) -> str:
         """The termination message of the main container, empty when there is none."""
-        for container in statuses_of(self.pod):
-            end = (container.get("state") or {}).get("terminated")
-            if end and end.get("message") and container["name"] == main_container(self.pod):
-                return str(end["message"])
-        return ""
+        return termination_of(self.pod)
 
     @property
     def name(self) -> str:
@@ -77,6 +73,15 @@ def pod_attempt(pod: Object) -> Attempt:
         reason=str(status.get("reason") or (worst or {}).get("reason") or ""),
         message=str(status.get("message") or (worst or {}).get("message") or ""),
     )
+
+
+def termination_of(pod: Object) -> str:
+    """The termination message of the main container, empty when there is none."""
+    for container in statuses_of(pod):
+        end = (container.get("state") or {}).get("terminated")
+        if end and end.get("message") and container["name"] == main_container(pod):
+            return str(end["message"])
+    return ""
 
 
 def main_container(pod: Object) -> str:

@@ -162,27 +162,26 @@ def job_statuses(reader: Reader) -> Iterator[JobStatus]:
 
 def summarized_status(summary: Summary) -> JobStatus:
     """The status that a summary tells."""
-    namespace, name, _, item, state, reason, message, cause, code, *_ = summary.cells
     return JobStatus(
         job=summary.job,
         outcome=JobOutcome(
-            namespace,
-            name,
-            item,
+            summary.namespace,
+            summary.job_name,
+            summary.item,
             summary.key,
-            state,
-            reason,
-            message,
+            summary.state,
+            summary.reason,
+            summary.message,
             summary.started,
             summary.finished,
             summary.succeeded,
             summary.failed,
-            summary.cells[12],
-            code,
+            summary.attempt_count,
+            summary.exit_code,
         ),
-        reason=reason,
-        message=message,
-        cause=cause,
+        reason=summary.reason,
+        message=summary.message,
+        cause=summary.cause,
         detail=summary.detail,
         retries=summary.retries,
         succeeded=summary.succeeded,

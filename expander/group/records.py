@@ -13,7 +13,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
 from expander.group.attempts import Attempt, container_names, main_container, pod_attempt, pods_by_job
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
-from expander.group.job_status import JobStatus, explained_jobs, job_status
+from expander.group.job_status import explained_jobs, job_status
 from expander.group.names import ItemNames, NameSelection, job_order
 from expander.group.source import Reader
 from expander.items.keys import item_columns, item_key
@@ -141,6 +141,26 @@ class ItemRecord:
         return f"{name}/{self.index}" if self.is_part else name
 
     @property
+    def job_name(self) -> str:
+        """The name of its Job."""
+        return self.job
+
+    @property
+    def place(self) -> int | None:
+        """The number of an item that shares its Job, or the Job before this one, with others."""
+        return self.retried_index if self.index is None else self.index
+
+    @property
+    def node(self) -> str | None:
+        """The node of its last attempt."""
+        return (self.attempts[-1].pod.get("spec") or {}).get("nodeName") if self.attempts else None
+
+    @property
+    def pod_names(self) -> list[str]:
+        """The names of its pods, oldest first."""
+        return [attempt.name for attempt in self.attempts]
+
+    @property
     def names(self) -> ItemNames:
         """All that it can be called by."""
         return ItemNames.of(self.key, self.item, self.job, self.index)
@@ -174,7 +194,7 @@ def job_records(
 ) -> Iterator[ItemRecord]:
     """The record of a Job, or those of its parts in order; ``warnings`` are the known events."""
     attempts = _attempts(pods)
-    whole = whole_record(job, pods, job_status(job, pods, warnings), attempts)
+    whole = _job_record(job, pods, attempts, warnings)
     count = part_count(job)
     if count is None:
         yield whole
@@ -192,7 +212,7 @@ def job_records(
 def index_record(job: Object, pods: Sequence[Object], index: int) -> ItemRecord:
     """The record of one index of an Indexed Job, or (index -1) of a whole Job; ``pods`` are its own."""
     attempts = _attempts(pods)
-    whole = whole_record(job, pods, job_status(job, pods, NO_WARNINGS), attempts)
+    whole = _job_record(job, pods, attempts, NO_WARNINGS)
     count = part_count(job)
     if count is None or index < 0:
         return whole
@@ -206,11 +226,10 @@ def _attempts(pods: Sequence[Object]) -> list[Attempt]:
     return sorted(map(pod_attempt, pods), key=lambda one: (one.created or 0.0, one.name))
 
 
-def whole_record(
-    job: Object, pods: Sequence[Object], status: JobStatus, attempts: Sequence[Attempt] | None = None
+def _job_record(
+    job: Object, pods: Sequence[Object], attempts: Sequence[Attempt], warnings: Warnings
 ) -> ItemRecord:
-    """The record of a whole Job, whose status that is; ``attempts`` are ``pods`` as such, oldest first."""
-    attempts = _attempts(pods) if attempts is None else attempts
+    status = job_status(job, pods, warnings)
     outcome = status.outcome
     return ItemRecord(
         namespace=outcome.namespace,

@@ -11,16 +11,18 @@ from typing import Any, Final
 
 from expander.base.errors import UsageError
 from expander.base.text import natural
+from expander.group.attempts import termination_of
 from expander.group.job_status import explained_summaries, has_ended, job_status
-from expander.group.known.summary import KEPT_METADATA, ROW_KEYS, Summary
-from expander.group.records import NO_WARNINGS, ItemRecord, job_records, part_count, whole_record
+from expander.group.known.summary import KEPT_METADATA, Summary
+from expander.group.records import NO_WARNINGS, ItemRecord, job_records, part_count
 from expander.group.source import Reader
+from expander.kube.generated_names import created_at
 from expander.kube.objects import Object
 from expander.kube.time import micro_time, precise_time, unix
 from expander.kube.volcano import is_volcano
 from expander.local.store.encoding import encode
 from expander.local.store.job_states import CLOSED, pod_state
-from expander.manifests.rerun import FIRST_CREATED_ANNOTATION, retried_index
+from expander.manifests.rerun import FIRST_CREATED_ANNOTATION, first_created, retried_index
 
 Row = dict[str, Any]
 
@@ -90,18 +92,18 @@ _SIGNAL_BASE: Final = 128
 """Exit codes above this mean that a signal ended the container."""
 
 
-def record_row(record: ItemRecord) -> Row:
+def record_row(record: ItemRecord | Summary) -> Row:
     """The row of a record: times as the API writes them, with milliseconds where they are known; durations in
     seconds.
 
     ``index`` is the item's number from 0, which `numbered` finds for a Job of its own. ``created`` is when
     its first Job was.
     """
-    last = record.attempts[-1].pod if record.attempts else {}
+    seconds = record.seconds
     row: Row = {
         "namespace": record.namespace,
-        "name": record.job,
-        "index": record.retried_index if record.index is None else record.index,
+        "name": record.job_name,
+        "index": record.place,
         "item": record.item,
         "state": record.state,
         "reason": record.reason,
@@ -110,12 +112,12 @@ def record_row(record: ItemRecord) -> Row:
         "exitCode": record.exit_code,
         "started": api_time_or_none(record.started),
         "finished": api_time_or_none(record.finished),
-        "seconds": None if record.seconds is None else round(record.seconds, 3),
+        "seconds": None if seconds is None else round(seconds, 3),
         "attempts": record.attempt_count,
-        "node": (last.get("spec") or {}).get("nodeName"),
+        "node": record.node,
         "key": record.label,
         "created": None if record.created is None else micro_time(record.created),
-        "pods": [attempt.name for attempt in record.attempts],
+        "pods": record.pod_names,
         "uid": record.uid,
     }
     if columns := record.columns:
@@ -132,18 +134,32 @@ def summary_of(job: Object, pods: Sequence[Object]) -> bytes | None:
         return None
     if not pods or not has_ended(job) or any(pod_state(pod) != CLOSED for pod in pods):
         return None
-    status = job_status(job, pods, NO_WARNINGS)
-    record = whole_record(job, pods, status)
-    row, metadata, outcome = record_row(record), job["metadata"], status.outcome
+    if len(pods) > 1:
+        pods = sorted(pods, key=lambda pod: (created_at(pod["metadata"]) or 0.0, pod["metadata"]["name"]))
+    status, metadata = job_status(job, pods, NO_WARNINGS), job["metadata"]
+    outcome = status.outcome
     kept = {name: metadata[name] for name in KEPT_METADATA if name in metadata}
     if FIRST_CREATED_ANNOTATION in (notes := metadata.get("annotations") or {}):
         kept["annotations"] = {FIRST_CREATED_ANNOTATION: notes[FIRST_CREATED_ANNOTATION]}
     summary = Summary(
-        cells=[row[key] for key in ROW_KEYS],
+        namespace=outcome.namespace,
+        job_name=outcome.name,
+        uid=metadata["uid"],
         metadata=kept,
+        item=outcome.item,
         key=outcome.key,
+        state=outcome.state,
+        reason=status.reason,
+        message=status.message,
+        cause=status.cause,
+        created=first_created(job) or None,
         started=outcome.started,
         finished=outcome.finished,
+        exit_code=outcome.exit_code,
+        termination=next(filter(None, map(termination_of, reversed(pods))), ""),
+        attempt_count=outcome.attempts,
+        node=(pods[-1].get("spec") or {}).get("nodeName"),
+        pod_names=[pod["metadata"]["name"] for pod in pods],
         succeeded=status.succeeded,
         failed=outcome.failed,
         detail=status.detail,
@@ -151,7 +167,6 @@ def summary_of(job: Object, pods: Sequence[Object]) -> bytes | None:
         completions=status.completions,
         failed_indexes=status.failed_indexes,
         nodes=[*status.nodes],
-        termination=record.termination,
     )
     return encode([*summary])
 
@@ -160,7 +175,7 @@ def summarized_rows(reader: Reader) -> Iterator[tuple[Row, Summary | ItemRecord]
     """The row of each item of a group, and what it was made of."""
     for found in explained_summaries(reader):
         if isinstance(found, Summary):
-            yield found.row, found
+            yield record_row(found), found
         else:
             yield from ((record_row(record), record) for record in job_records(*found))
 

@@ -57,7 +57,7 @@ def test_a_summary_says_what_the_objects_say(
     kept = summary_of(owner, own)
     assert kept is not None
     summary, (record,) = Summary(*decode(kept)), job_records(owner, own)
-    assert summary.row == record_row(record)
+    assert record_row(summary) == record_row(record)
     assert (summary.names, summary.state) == (record.names, record.state)
     assert summary.termination == record.termination
     told, status = summarized_status(summary), job_status(owner, own, NO_WARNINGS)

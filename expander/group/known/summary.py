@@ -6,47 +6,41 @@ pod of it takes it away, and then the objects are read. So it never says anythin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from expander.group.names import ItemNames
 from expander.items.keys import item_columns
 
-ROW_KEYS: Final = (
-    "namespace",
-    "name",
-    "index",
-    "item",
-    "state",
-    "reason",
-    "message",
-    "cause",
-    "exitCode",
-    "started",
-    "finished",
-    "seconds",
-    "attempts",
-    "node",
-    "key",
-    "created",
-    "pods",
-    "uid",
-)
-"""The keys of a row of results that is not more than an item, in their order."""
+KEPT_METADATA: Final = ("creationTimestamp", "labels", "ownerReferences")
+"""The fields of a Job's metadata in its summary, beside those it has anyway and when the item began."""
 
 
 class Summary(NamedTuple):
     """A Job that has ended, is one item and has had pods.
 
-    ``cells`` are those of its row of results; ``metadata`` what lists need beside them. ``key`` is that of
-    its item, empty without one; ``started`` and ``finished`` are Unix seconds. The rest is as in `JobStatus`
-    and `ItemRecord`.
+    ``metadata`` is what lists need of the Job's beside the rest, which is as in `ItemRecord`, and behind
+    ``pod_names`` as in `JobStatus`.
     """
 
-    cells: list[Any]
+    namespace: str
+    job_name: str
+    uid: str
     metadata: dict[str, Any]
+    item: str
     key: str
+    state: str
+    reason: str
+    message: str
+    cause: str
+    created: float | None
     started: float | None
     finished: float | None
+    exit_code: int | None
+    termination: str
+    attempt_count: int
+    node: str | None
+    pod_names: list[str]
     succeeded: int
     failed: int
     detail: str
@@ -54,33 +48,35 @@ class Summary(NamedTuple):
     completions: int | None
     failed_indexes: str
     nodes: list[str]
-    termination: str
 
     @property
     def job(self) -> dict[str, Any]:
         """So much of the Job as lists need."""
-        cells = self.cells
-        metadata = {"namespace": cells[0], "name": cells[1], "uid": cells[-1], **self.metadata}
+        metadata = {"namespace": self.namespace, "name": self.job_name, "uid": self.uid, **self.metadata}
         return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata}
 
     @property
-    def row(self) -> dict[str, Any]:
-        """Its row of results."""
-        row = dict(zip(ROW_KEYS, self.cells, strict=True))
-        if columns := item_columns(row["item"]):
-            row["columns"] = dict(columns)
-        return row
+    def seconds(self) -> float | None:
+        """Seconds from start to end."""
+        if self.started is None or self.finished is None:
+            return None
+        return max(self.finished - self.started, 0.0)
 
     @property
-    def state(self) -> str:
-        """Complete or Failed."""
-        return str(self.cells[4])
+    def place(self) -> None:
+        """The number of an item that shares its Job with others."""
+
+    @property
+    def label(self) -> str:
+        """Its name for people: the item's key, else the Job's name."""
+        return self.key or self.job_name
 
     @property
     def names(self) -> ItemNames:
         """All that its item can be called by."""
-        return ItemNames.of(self.key, self.cells[3], self.cells[1])
+        return ItemNames.of(self.key, self.item, self.job_name)
 
-
-KEPT_METADATA: Final = ("creationTimestamp", "labels", "ownerReferences")
-"""The fields of a Job's metadata in its summary, beside those in its cells and when the item began."""
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """The item's columns, if its annotation holds them as a JSON object."""
+        return item_columns(self.item)
