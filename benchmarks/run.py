@@ -97,6 +97,8 @@ def batch(folder: Path, count: int, rounds: int) -> None:
         verdict("rate against GNU parallel", ratio, "2x", ratio >= 2)
     ratio = found["xargs"].seconds / own
     verdict("rate against xargs", ratio, "0.5x", ratio >= 0.5)
+    ratio = found["expander"].cpu / found["xargs"].cpu
+    verdict("CPU per Job against xargs", ratio, "at most 1.5x", ratio <= 1.5)
 
 
 def indexes(folder: Path, count: int) -> None:
