@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.timing import command, measure, verdict
+from expander.local.runtime.bubblewrap import find_bubblewrap
 
 EXPANDER = str(Path(sys.executable).parent / "expander")
 
@@ -70,6 +71,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
+    bubblewrap = find_bubblewrap()
+    if isinstance(bubblewrap, str):
+        sys.exit(f"this needs a sandbox: {bubblewrap}")
     with tempfile.TemporaryDirectory() as scratch:
         template, state, copy = Path(scratch, "job.yaml"), Path(scratch, "state"), Path(scratch, "copy")
         template.write_text(TEMPLATE)
@@ -95,7 +99,7 @@ def main() -> None:
         )
         disk = disk_mib(state)
         one = [EXPANDER, "run", str(template), "1", "--runtime", "sandbox", "--fresh", "--state", str(copy)]
-        bare = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "echo", "1"]
+        bare = [bubblewrap.program, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "echo", "1"]
         single = measure({"sandbox": command(one), "bwrap": command(bare)}, given.rounds)
     print(f"{given.jobs:,} Jobs of one line that have run here")
     for name, each in found.items():
