@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from expander.kube.merge_patch import without_nulls
 from expander.local.apiextensions.controller import CLEANUP_FINALIZER
+from expander.local.apiextensions.strategy import metadata_refusal
+from expander.local.apiserver import status
+from expander.local.apiserver.codecs import RequestBody
+from expander.local.apiserver.status import StatusError
 from expander.local.apiserver.strategy import Listed, Strategy
 from expander.local.store.database import Object
+from expander.validate.crds.check import malformed_metadata
+from expander.validate.finding import Reason
 
 
 class DefinitionStrategy(Strategy):
     """Definitions get their defaults here (``SetDefaults_CustomResourceDefinitionSpec``)."""
 
+    def decode(self, body: RequestBody, validation: str) -> tuple[Object, list[str]]:
+        obj, warnings = super().decode(body, validation)
+        for finding in malformed_metadata(obj.get("metadata"), "metadata"):
+            if finding.reason is not Reason.UNKNOWN_FIELD:
+                raise StatusError(status.bad_request(metadata_refusal(self.row, obj, finding)))
+        return obj, warnings
+
     def filled(self, obj: Object) -> Object:
-        spec = obj.get("spec")
+        spec = without_nulls(obj.get("spec"))
         names = spec.get("names") if isinstance(spec, dict) else None
         if not isinstance(spec, dict) or not isinstance(names, dict):
-            return dict(obj)
+            return {**obj, "spec": spec}
         names = dict(names)
         if isinstance(kind := names.get("kind"), str):
             names.setdefault("singular", kind.lower())

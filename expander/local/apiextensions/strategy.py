@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube import schemas
+from expander.kube.api_resource import Resource
 from expander.kube.gofmt import quoted
-from expander.local.apiextensions.kinds import CustomResource
+from expander.local.apiextensions.kinds import CustomResource, object_meta
 from expander.local.apiserver import decode_errors, status
 from expander.local.apiserver.codecs import RequestBody
 from expander.local.apiserver.patch.merge_schema import MergeSchema
@@ -27,6 +28,18 @@ from expander.validate.rules.field import invalid
 OBJECT_META: Final = "ObjectMeta"
 SHOWN_BODY: Final = 240
 """Characters of a body that an error shows."""
+
+
+def metadata_refusal(row: Resource, obj: Object, finding: Finding) -> str:
+    """Go's words for metadata that are none."""
+    _, *steps = finding.steps
+    metadata = obj["metadata"]
+    if not isinstance(metadata, Mapping):
+        sort = {list: "array", str: "string", bool: "bool"}.get(type(metadata), "number")
+        words = f"json: cannot unmarshal {sort} into Go value of type v1.{OBJECT_META}"
+    else:
+        words = decode_errors.type_error(OBJECT_META, schemas.resolve(object_meta()), metadata, steps)
+    return decode_errors.unhandled(row, words)
 
 
 class CustomStrategy(Strategy):
@@ -45,7 +58,7 @@ class CustomStrategy(Strategy):
         metadata = [*row.check.malformed(obj)]
         for finding in metadata:
             if finding.reason is not Reason.UNKNOWN_FIELD:
-                raise StatusError(status.bad_request(self._refusal(obj, finding)))
+                raise StatusError(status.bad_request(metadata_refusal(row, obj, finding)))
         places = [f"unknown field {quoted(dotted(at))}" for at in row.check.unknown(obj)]
         problems = [*body.duplicates, *sorted([*decode_errors.unknown_fields(metadata), *places])]
         warnings = self.unknown(problems, validation)
@@ -76,18 +89,6 @@ class CustomStrategy(Strategy):
             name = str((obj.get("metadata") or {}).get("name") or "")
             found = [invalid("kind", kind, f"must be {row.kind}")]
             raise StatusError(status.invalid(row, name, found))
-
-    def _refusal(self, obj: Object, finding: Finding) -> str:
-        """Go's words for metadata that are none."""
-        _, *steps = finding.steps
-        metadata = obj["metadata"]
-        if not isinstance(metadata, Mapping):
-            sort = {list: "array", str: "string", bool: "bool"}.get(type(metadata), "number")
-            words = f"json: cannot unmarshal {sort} into Go value of type v1.{OBJECT_META}"
-        else:
-            known = schemas.resolve(self.row.published["properties"]["metadata"])
-            words = decode_errors.type_error(OBJECT_META, known, metadata, steps)
-        return decode_errors.unhandled(self.row, words)
 
     def filled(self, obj: Object) -> Object:
         found: Object = self.row.check.filled(obj)

@@ -145,14 +145,7 @@ class CustomCheck:
     def malformed(self, obj: Mapping[str, Any]) -> Iterator[Finding]:
         """What is wrong with the metadata of the object and of those in it, as Go decodes them."""
         for metadata, at in self._all_metadata(obj):
-            where = dotted(at)
-            if metadata is not None and not isinstance(metadata, dict):
-                yield Finding(where, Reason.TYPE_INVALID, "must be an object")
-            elif metadata:
-                name = _object_meta()
-                for path in sorted(engine(name).failures(metadata), key=lambda p: place(metadata, p)):
-                    for each in findings_at(metadata, schemas.definition(name), path):
-                        yield Finding(f"{where}.{each.path}", each.reason, each.message)
+            yield from malformed_metadata(metadata, dotted(at))
 
     def unknown(self, obj: Mapping[str, Any]) -> Iterator[Place]:
         """The places of fields that the schema does not have."""
@@ -198,6 +191,17 @@ class CustomCheck:
                     detail = f"should be less than or equal to {MAX_INT32}"
                     found.append(invalid(path.strip("."), value, detail))
         return found
+
+
+def malformed_metadata(metadata: Any, where: str) -> Iterator[Finding]:
+    """What is wrong with metadata as Go decodes them."""
+    if metadata is not None and not isinstance(metadata, dict):
+        yield Finding(where, Reason.TYPE_INVALID, "must be an object")
+    elif metadata:
+        name = _object_meta()
+        for path in sorted(engine(name).failures(metadata), key=lambda p: place(metadata, p)):
+            for each in findings_at(metadata, schemas.definition(name), path):
+                yield Finding(f"{where}.{each.path}", each.reason, each.message)
 
 
 def _named(root: Node, at: Place) -> tuple[str, Mapping[str, Any]]:

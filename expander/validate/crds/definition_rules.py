@@ -59,7 +59,40 @@ _VERSION_SHAPES: Final[Mapping[str, type]] = {
     "additionalPrinterColumns": list,
     "selectableFields": list,
 }
-_WORDS: Final = {dict: "object", str: "string", list: "array", bool: "boolean"}
+_FIELDS: Final[Mapping[type, str]] = {
+    str: "type format title description pattern x-kubernetes-list-type x-kubernetes-map-type",
+    bool: "nullable exclusiveMaximum exclusiveMinimum uniqueItems x-kubernetes-embedded-resource "
+    "x-kubernetes-preserve-unknown-fields x-kubernetes-int-or-string",
+    float: "maximum minimum multipleOf",
+    int: "maxLength minLength maxItems minItems maxProperties minProperties",
+    list: "required enum allOf anyOf oneOf x-kubernetes-list-map-keys x-kubernetes-validations",
+    dict: "properties items not",
+}
+"""The fields of a schema by what they hold."""
+_SCHEMA_FIELDS: Final = {name: kind for kind, names in _FIELDS.items() for name in names.split()}
+_RULE_FIELDS: Final = {
+    **dict.fromkeys(("rule", "message", "messageExpression", "reason", "fieldPath"), str),
+    "optionalOldSelf": bool,
+}
+_COLUMN_FIELDS: Final = {
+    **dict.fromkeys(("name", "type", "format", "description", "jsonPath"), str),
+    "priority": int,
+}
+_SCALE_FIELDS: Final = dict.fromkeys(("specReplicasPath", "statusReplicasPath", "labelSelectorPath"), str)
+_ITEMS: Final[Mapping[str, type]] = {
+    "required": str,
+    "x-kubernetes-list-map-keys": str,
+    "x-kubernetes-validations": dict,
+}
+"""What lists of a schema hold."""
+_WORDS: Final = {
+    int: "integer",
+    float: "number",
+    dict: "object",
+    str: "string",
+    list: "array",
+    bool: "boolean",
+}
 
 
 def check_definition(obj: Object, release: Release) -> list[Finding]:
@@ -78,10 +111,11 @@ def check_definition(obj: Object, release: Release) -> list[Finding]:
 
 def check_definition_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
     """What of an established definition never changes, and versions that still have objects."""
-    yield from check_definition(new, release)
-    spec, before = new.get("spec"), old["spec"]
-    if not isinstance(spec, dict):
+    found = check_definition(new, release)
+    yield from found
+    if any(each.reason is Reason.TYPE_INVALID for each in found) or not new.get("spec"):
         return
+    spec, before = new["spec"], old["spec"]
     conditions = (old.get("status") or EMPTY).get("conditions") or ()
     if any((each.get("type"), each.get("status")) == ("Established", "True") for each in conditions):
         for path in ("spec.group", "spec.scope", "spec.names.kind", "spec.names.plural"):
@@ -114,6 +148,21 @@ def _misshapen(obj: Object, shapes: Mapping[str, type], prefix: str) -> Findings
             yield required("spec")
         elif value is not None and not isinstance(value, wanted):
             yield _wrong_type(f"{prefix}{path}", value, wanted)
+
+
+def _mistyped(obj: Object, fields: Mapping[str, type], where: str) -> Findings:
+    """The fields of an object that hold another type."""
+    for name, wanted in fields.items():
+        value = obj.get(name)
+        if value is not None and not _holds(value, wanted):
+            yield _wrong_type(f"{where}.{name}", value, wanted)
+
+
+def _holds(value: Any, wanted: type) -> bool:
+    if wanted in (int, float):
+        numeric = isinstance(value, int if wanted is int else int | float)
+        return numeric and not isinstance(value, bool)
+    return isinstance(value, wanted)
 
 
 def _wrong_type(where: str, value: Any, wanted: type) -> Finding:
@@ -204,6 +253,9 @@ def _check_columns(columns: Any, version: str) -> Findings:
         if not isinstance(column, dict):
             yield _wrong_type(where, column, dict)
             continue
+        if found := [*_mistyped(column, _COLUMN_FIELDS, where)]:
+            yield from found
+            continue
         if not column.get("name"):
             yield required(f"{where}.name")
         if column.get("type") not in COLUMN_TYPES:
@@ -227,6 +279,9 @@ def _check_scale(scale: Any, version: str) -> Findings:
     if scale is None:
         return
     where = f"{version}.subresources.scale"
+    if found := [*_mistyped(scale, _SCALE_FIELDS, where)]:
+        yield from found
+        return
     for field, above in (("specReplicasPath", "spec"), ("statusReplicasPath", "status")):
         path = scale.get(field)
         if not path:
@@ -260,6 +315,9 @@ def _check_schema(schema: Any, where: str, *, is_root: bool = False, typed: bool
     if not isinstance(schema, dict):
         yield _wrong_type(where, schema, dict)
         return
+    if found := [*_mistyped_schema(schema, where)]:
+        yield from found
+        return
     sort = schema.get("type")
     loose = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-int-or-string")
     if sort is not None and sort not in SCHEMA_TYPES:
@@ -282,9 +340,6 @@ def _check_schema(schema: Any, where: str, *, is_root: bool = False, typed: bool
             yield forbidden(f"{where}.{field}", f"{field} is not supported")
     yield from _check_list_type(schema, where)
     properties = schema.get("properties") or {}
-    if not isinstance(properties, dict):
-        yield _wrong_type(f"{where}.properties", properties, dict)
-        return
     for name, below in properties.items():
         if is_root and name in ("apiVersion", "kind", "metadata") and below == {}:
             continue
@@ -296,6 +351,19 @@ def _check_schema(schema: Any, where: str, *, is_root: bool = False, typed: bool
     for field in ("allOf", "anyOf", "oneOf"):
         for index, below in enumerate(schema.get(field) or ()):
             yield from _check_schema(below, f"{where}.{field}[{index}]", typed=False)
+
+
+def _mistyped_schema(schema: Object, where: str) -> Findings:
+    """The fields of a schema, and of its rules, that hold another type."""
+    found = [*_mistyped(schema, _SCHEMA_FIELDS, where)]
+    yield from found
+    for name, wanted in _ITEMS.items() if not found else ():
+        for index, each in enumerate(schema.get(name) or ()):
+            at = f"{where}.{name}[{index}]"
+            if not isinstance(each, wanted):
+                yield _wrong_type(at, each, wanted)
+            elif isinstance(each, dict):
+                yield from _mistyped(each, _RULE_FIELDS, at)
 
 
 def _check_list_type(schema: Object, where: str) -> Findings:

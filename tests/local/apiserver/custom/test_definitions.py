@@ -108,6 +108,37 @@ def test_a_definition_that_is_none_is_refused(server: Server, spec: dict[str, An
     assert message in invalid(server.request("POST", CRDS, made))
 
 
+RULES = ("spec", "versions", 0, "schema", "openAPIV3Schema", "properties", "spec", "x-kubernetes-validations")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "code"),
+    [
+        ((*RULES, 0), "x", 422),
+        ((*RULES, 0, "rule"), ["x"], 422),
+        ((*RULES[:-1], "required"), -1, 422),
+        ((*RULES[:-1], "required", 0), None, 422),
+        ((*RULES[:-1], "properties", "replicas", "minimum"), "..", 422),
+        ((*RULES[:-1], "properties", "replicas", "minimum"), None, 201),
+        (("spec", "versions", 0, "name"), {"a": None}, 422),
+        (("spec", "versions", 0, "additionalPrinterColumns", 0, "jsonPath"), 3, 422),
+        (("spec", "versions", 0, "subresources", "scale", "specReplicasPath"), [], 422),
+        (("metadata",), True, 400),
+        (("metadata", "name"), 3, 400),
+    ],
+)
+def test_a_value_of_another_type_is_refused_and_stops_nothing(
+    server: Server, place: tuple[Any, ...], value: Any, code: int
+) -> None:
+    made = definition("odd.example.com")
+    *above, last = place
+    target: Any = made
+    for step in above:
+        target = target[step]
+    target[last] = value
+    assert server.request("POST", f"{CRDS}?dryRun=All", made).code == code
+
+
 def test_names_scope_and_stored_versions_stay(server: Server) -> None:
     group = "fixed.example.com"
     server.request("POST", CRDS, definition(group))
