@@ -25,7 +25,7 @@ from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of
 from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, objects
 from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, READABLE_LAYOUTS, other_layout, reading
-from expander.local.store.encoding import PackedConnection, decode
+from expander.local.store.encoding import PackedConnection
 from expander.local.store.events import EventRecord, EventStore
 from expander.local.store.packed_logs import LogRow, log_row
 
@@ -152,8 +152,12 @@ class StateReader:
             traced = deleted_pods.deleted_pod_owners(self.database)
             known = self._layout == LAYOUT
             rows = objects.listed_with_pods(self.database, namespace, summaries=known)
-            for (uid, summary), same in groupby(rows, itemgetter(0, 1)):
-                yield self._with_pods(uid, same, traced) if summary is None else Summary(*decode(summary))
+            for (uid, kept), same in groupby(rows, itemgetter(0, 1)):
+                summary = None if kept is None else Summary.read(kept)
+                if kept is not None and summary is None:
+                    ((_, _, job, _),) = same
+                    same = ((uid, None, job, pod) for pod in objects.pods_of(self.database, uid))
+                yield summary or self._with_pods(uid, same, traced)
 
     def _with_pods(
         self, uid: str, rows: Iterable[tuple[str, bytes | None, bytes, bytes | None]], traced: set[str]

@@ -21,7 +21,7 @@ from expander.group.records import NO_WARNINGS, job_records
 from expander.group.table import record_row, summary_of
 from expander.kube.objects import Selection
 from expander.local.store.database import open_database
-from expander.local.store.encoding import PackedConnection, decode
+from expander.local.store.encoding import PackedConnection
 from tests.group import fakes
 from tests.local.controllers.cluster import Cluster, job
 
@@ -56,7 +56,8 @@ def test_a_summary_says_what_the_objects_say(
     ]
     kept = summary_of(owner, own)
     assert kept is not None
-    summary, (record,) = Summary(*decode(kept)), job_records(owner, own)
+    summary, (record,) = Summary.read(kept), job_records(owner, own)
+    assert summary is not None
     assert record_row(summary) == record_row(record)
     assert (summary.names, summary.state) == (record.names, record.state)
     assert summary.termination == record.termination
@@ -101,7 +102,7 @@ class Home:
             name = whole["metadata"]["name"]
             told[name] = isinstance(each, Summary)
             if isinstance(each, Summary):
-                assert each == Summary(*decode(summary_of(whole, pods) or b"[]"))
+                assert each == Summary.read(summary_of(whole, pods) or b"[]")
             else:
                 assert each == (whole, pods)
         return told
@@ -198,6 +199,17 @@ def test_a_summary_that_could_not_be_written_is_not_missed(
     home.cluster.sync(1)
     assert home.found() == {"a": False}
     assert home.cluster.get("Job", "default", "a")["status"]["succeeded"] == 1
+
+
+@pytest.mark.parametrize("kept", [b"", b"{}", b"null", b"[1,2]", b'["a","b","c",{},0]', b"nonsense", b"\xff"])
+def test_of_a_job_whose_summary_is_damaged_or_of_another_version_the_objects_are_read(
+    home: Home, kept: bytes
+) -> None:
+    home.cluster.add(job("a"), job("b"))
+    home.cluster.end("a")
+    home.cluster.end("b")
+    home.database.execute("UPDATE objects SET summary=? WHERE kind='Job' AND name='a'", (kept,))
+    assert home.found() == {"a": False, "b": True}
 
 
 def test_state_of_an_earlier_layout_has_no_summaries_until_it_is_written_on(home: Home) -> None:

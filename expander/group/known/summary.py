@@ -7,10 +7,12 @@ pod of it takes it away, and then the objects are read. So it never says anythin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, Self
 
 from expander.group.names import ItemNames
 from expander.items.keys import item_columns
+from expander.local.store.encoding import decode
 
 KEPT_METADATA: Final = ("creationTimestamp", "labels", "ownerReferences")
 """The fields of a Job's metadata in its summary, beside those it has anyway and when the item began."""
@@ -48,6 +50,15 @@ class Summary(NamedTuple):
     completions: int | None
     failed_indexes: str
     nodes: list[str]
+
+    @classmethod
+    def read(cls, data: bytes) -> Self | None:
+        """What was kept; None for what is damaged, or was kept by a version that told other things."""
+        with suppress(ValueError, TypeError):
+            values = decode(data)
+            if isinstance(values, list) and [*map(type, values[:4])] == [str, str, str, dict]:
+                return cls(*values)
+        return None
 
     @property
     def job(self) -> dict[str, Any]:

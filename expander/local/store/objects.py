@@ -133,6 +133,12 @@ def owned_part(
     return database.execute(query, (uid, after, -1 if count is None else count)).fetchall()
 
 
+def pods_of(database: PackedConnection, uid: str) -> list[bytes | None]:
+    """The bytes of the pods of a Job, oldest first; None for one if it has none."""
+    query = "SELECT data FROM objects WHERE owner=? AND kind='Pod' ORDER BY id"
+    return [data for (data,) in database.execute(query, (uid,))] or [None]
+
+
 def listed_with_pods(
     database: PackedConnection, namespace: str | None, *, summaries: bool = False
 ) -> Iterator[tuple[str, bytes | None, bytes, bytes | None]]:
