@@ -37,7 +37,8 @@ GIB: Final = 1 << 30
 
 _ESCAPES: Final = regex(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r(?=\n)")
 
-_CONTROL: Final = regex(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL: Final = regex(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Those of a terminal, and those that turn the direction of text."""
 
 
 class Bin(NamedTuple):

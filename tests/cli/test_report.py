@@ -22,7 +22,7 @@ def test_a_cluster_and_waiting_for_it_give_a_page(tmp_path: Path) -> None:
         text = page.read_text()
         assert f"<h1>{title}</h1>" in text
         assert "1 of 2 items failed" in text
-        assert "<b>&lt;b&gt;</b>" in text
+        assert ">&lt;b&gt;</b>" in text
         assert ">oh\nno</pre>" in text
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.cli.output.status import groups_table
+from expander.cli.output.status import groups_table, label
 from expander.group.diagnosis import Warnings, events_by_uid
 from expander.group.job_status import GroupSummary, JobStatus, job_status, job_statuses
 from expander.kube.time import api_time
@@ -221,3 +221,8 @@ def test_a_pod_that_has_ended_and_is_not_counted_yet_keeps_its_job_active(code: 
 def test_a_group_that_took_less_than_a_second_says_how_much(seconds: float, shown: str) -> None:
     group = GroupSummary("g", started=1000.0, finished=1000.0 + seconds)
     assert [*groups_table([group], now=2000.0)][1].split()[-1] == shown
+
+
+def test_an_item_is_named_with_each_odd_character_escaped_once() -> None:
+    failed = job_status(job("j-1", "Failed", item="a\u202e\x1b[31m \u05d0\\"), [], {})
+    assert label(failed) == "j-1 (item 'a\\u202e\\x1b[31m \u05d0\\\\')"

@@ -126,7 +126,7 @@ def test_a_failed_item_whose_pods_are_gone_is_shown_without_a_log() -> None:
     text = report_html(
         FakeReader([job("a", "Failed", item="apple"), job("b", seconds=3)], []), "g", now=BEGIN
     )
-    assert "<b>apple</b>" in text
+    assert ">apple</b>" in text
     assert "<pre" not in text
 
 
@@ -192,6 +192,7 @@ def test_numbers_durations_and_shares_read_well() -> None:
     ]
     assert (format_elapsed(0.0), format_elapsed(1.0)) == ("< 1 s", "1 s")
     assert plain_text("\x1b[1;31mred\x1b[0m\x00\ttab\r\n\x1b]0;title\x07") == "red\ufffd\ttab\n"
+    assert plain_text("a\u202eexe.\u202c \u05d0\u05d1") == "a\ufffdexe.\ufffd \u05d0\u05d1"
 
 
 @pytest.fixture(scope="module")

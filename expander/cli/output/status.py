@@ -191,7 +191,7 @@ def troubles(found: Sequence[JobStatus]) -> Iterator[str]:
 
 def label(one: JobStatus) -> str:
     """A Job and its item."""
-    item = f" (item {printable(one.outcome.key)!r})" if one.outcome.key else ""
+    item = f" (item {one.outcome.key!r})" if one.outcome.key else ""
     return f"{one.outcome.name}{item}"
 
 
