@@ -160,7 +160,8 @@ def first_created(job: Object) -> float:
         return created_at(metadata) or 0.0
 
 
-def _keep_created(job: Object, annotations: Tree) -> None:
+def keep_created(job: Object, annotations: Tree) -> None:
+    """Note in the ``annotations`` of what replaces ``job`` when its item's first Job was created."""
     created = first_created(job)
     if created:
         annotations[FIRST_CREATED_ANNOTATION] = micro_time(created)
@@ -187,7 +188,7 @@ def rerun(job: Object) -> Tree:
     metadata = {field: _copied(job["metadata"][field]) for field in _KEPT if job["metadata"].get(field)}
     annotations = metadata.setdefault("annotations", {})
     annotations[ATTEMPT_ANNOTATION] = str(attempt_of(job) + 1)
-    _keep_created(job, annotations)
+    keep_created(job, annotations)
     if is_volcano(job):
         return {"apiVersion": job["apiVersion"], "kind": "Job", "metadata": metadata, "spec": spec}
     template = spec["template"]

@@ -30,6 +30,7 @@ from expander.manifests.rerun import (
     RETRIED_ANNOTATION,
     attempt_of,
     is_chunk,
+    keep_created,
     remaining_indexes,
     rerun_changed,
     rerun_index,
@@ -228,15 +229,15 @@ class EarlierRun:
         self._executor.delete(kind, metadata["namespace"], metadata["name"])
 
     def _replaced(self, there: dict[str, Any], manifest: Manifest) -> list[Settled]:
-        """Delete ``there``; the manifest for its place, as the next attempt if the Job had begun."""
+        """Delete ``there``; the manifest for its place."""
         metadata, kind = there["metadata"], there["kind"]
         if kind == "Job" and (tree := rerun_changed(there)) is not None:
             if is_unchanged(manifest.tree, there, metadata["namespace"]):
                 manifest = Manifest(tree, manifest.where, manifest.item)
             else:
                 self.counts.overridden += 1
-        if kind == "Job" and there.get("status"):
-            manifest = _next_attempt(manifest, attempt_of(there) + 1)
+        if kind == "Job":
+            manifest = _successor(manifest, there)
         self._delete(there)
         if self._executor.find(kind, metadata["namespace"], metadata["name"]) is None:
             return [(manifest, None)]
@@ -317,9 +318,13 @@ def state_left(obj: Object) -> str | None:
     return {"Succeeded": SUCCEEDED, "Failed": FAILED}.get(phase, PENDING) if obj["kind"] == "Pod" else None
 
 
-def _next_attempt(manifest: Manifest, attempt: int) -> Manifest:
+def _successor(manifest: Manifest, there: Object) -> Manifest:
+    """The manifest for the place of ``there`` in the group, as the next attempt if that had begun."""
     metadata = manifest.tree["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), ATTEMPT_ANNOTATION: str(attempt)}
+    annotations = {**(metadata.get("annotations") or {})}
+    keep_created(there, annotations)
+    if there.get("status"):
+        annotations[ATTEMPT_ANNOTATION] = str(attempt_of(there) + 1)
     tree = {**manifest.tree, "metadata": {**metadata, "annotations": annotations}}
     return Manifest(tree, manifest.where, manifest.item)
 

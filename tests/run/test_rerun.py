@@ -14,6 +14,8 @@ import pytest
 import expander
 from expander.base.errors import UsageError
 from expander.client.client import Resource
+from expander.group.open import GroupSelector, open_source
+from expander.group.table import numbered, summarized_rows
 from expander.manifests.rerun_choice import runs_again
 from expander.submit.request import RequestBuilder
 
@@ -231,3 +233,13 @@ def test_a_chunk_that_runs_again_says_that_all_its_items_do() -> None:
     chunk["metadata"]["annotations"] = {"expander/item-count": "50"}
     Ran(chunk)
     assert "1 chunk run again with all items, complete ones too" in Ran(chunk, rerun="failed").notes
+
+
+def test_what_runs_again_keeps_its_place_and_number() -> None:
+    names = ["z", "b", "a"]
+    Ran(*(job(name, "exit 3" if name == "b" else "true") for name in names))
+    for rerun in (None, "all"):
+        Ran(*(job(name, "true") for name in [*names, "new"]), rerun=rerun)
+    source = open_source(GroupSelector("again", local=True))
+    rows = numbered(row for row, _ in summarized_rows(source))
+    assert [(row["name"], row["index"]) for row in rows] == [("z", 0), ("b", 1), ("a", 2), ("new", 3)]
