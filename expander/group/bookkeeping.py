@@ -148,6 +148,7 @@ def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable
     from expander.group.open import submission_journal
     from expander.submit.finished import forget_finished, record_path
     from expander.submit.journal import forget as forget_in
+    from expander.submit.journal import origin_file
 
     namespace = source.selection.namespace
     names = {f"/namespaces/{place}/jobs/{name}" for place, name in deleted}
@@ -160,6 +161,9 @@ def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable
     if (path := submission_journal(source, wanted)) is not None:
         forget_in(path, gone)
         forget_finished(record_path(path), lambda place, name: gone(f"/namespaces/{place}/jobs/{name}"))
+        if wanted.selector is None:
+            for origin in path.parent.glob(origin_file(path, namespace or "*").name):
+                origin.unlink(missing_ok=True)
     if (
         not wanted.is_local
         and wanted.group is not None

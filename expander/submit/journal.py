@@ -312,6 +312,11 @@ def mark(key: str) -> bytes:
     return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def origin_file(journal: Path, namespace: str) -> Path:
+    """Beside the journal at a path: what the group in a namespace comes from."""
+    return journal.with_suffix(f".{namespace}.origin")
+
+
 def journal_file(folder: Path, group: str, server: str) -> Path:
     """The journal of ``group`` in the cluster at the URL ``server``, below the state folder ``folder``."""
     cluster = hashlib.sha256(server.encode()).hexdigest()[:8]

@@ -34,7 +34,7 @@ from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.delivery import KEPT, Delivery, Finished, Outcome, body_of, end_of
 from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
 from expander.submit.index_jobs import IndexJobs
-from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file
+from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, origin_file
 from expander.submit.options import SubmitOptions
 from expander.submit.policy_retries import PolicyRetries
 from expander.submit.preflight import Preflight
@@ -352,7 +352,7 @@ class Submitter:
         """Refuse a batch of another template of the group's name, unless the group was chosen for it."""
         assert self._first is not None
         chosen = bool(self._options.group) or self._options.resume or journal.is_new
-        path = journal.path.with_suffix(f".{first.namespace}.origin")
+        path = origin_file(journal.path, first.namespace)
         origin = GroupOrigin(self._first, first.group, path, chosen=chosen)
         if origin.note and not journal.is_new:
             self._say(origin.title)

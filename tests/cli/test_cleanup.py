@@ -202,7 +202,9 @@ def test_a_cleanup_elsewhere_leaves_what_is_remembered_of_a_group(served: Server
     assert "2 unchanged" in again.err
     assert follow(served, "cleanup", "--group", "kept").code == 0
     assert "2 created" in run("submit", *arguments, "--resume").err
+    assert [*tmp_path.rglob("*.default.origin")]
     assert follow(served, "cleanup", "--group", "kept", "--yes").code == 0
+    assert not [*tmp_path.rglob("*.origin")]
 
 
 def test_while_a_submission_is_at_work_its_group_is_not_deleted(
