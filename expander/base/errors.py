@@ -108,10 +108,6 @@ class YamlError(InputError):
     """The text is not YAML that kubectl would accept, or goes past a limit of the reader."""
 
 
-class DuplicateField(YamlError):
-    """A field is there twice: readers that are less strict take the last."""
-
-
 class ItemError(ExpanderError):
     """One item cannot become a manifest; other items are not affected."""
 

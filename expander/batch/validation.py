@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, TypeVar
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import DuplicateField, InputError, YamlError
+from expander.base.errors import InputError, YamlError
 from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of
 from expander.kube.versions import DEFAULT, Release
@@ -127,9 +127,9 @@ def examine(
 
 def _malformed(chunk: Chunk, source: str, error: YamlError) -> Verdict:
     verdict = unreadable(source, error)
-    if isinstance(error, DuplicateField):
-        document = next(iter(read_chunk(chunk, source, "last")), None)
-        _name(verdict, None if document is None else document.data)
+    documents = _lenient(chunk, source)
+    if documents:
+        _name(verdict, documents[0].data)
         reason = Reason.DUPLICATE
     elif _is_tab(chunk, verdict.line):
         reason = Reason.INVALID
@@ -139,6 +139,14 @@ def _malformed(chunk: Chunk, source: str, error: YamlError) -> Verdict:
     verdict.findings.append(Placed(Finding("", reason, verdict.message), verdict.line))
     verdict.message = ""
     return verdict
+
+
+def _lenient(chunk: Chunk, source: str) -> list[Document]:
+    """The documents of a chunk in which nothing but a field that is there twice is wrong; else none."""
+    try:
+        return read_chunk(chunk, source, "last")
+    except YamlError:
+        return []
 
 
 def _is_tab(chunk: Chunk, line: int) -> bool:

@@ -21,7 +21,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from expander.base.errors import DuplicateField, InputError, SourceLocation, YamlError
+from expander.base.errors import InputError, SourceLocation, YamlError
 from expander.base.regex import regex
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from expander.base.yaml.scalars import PREFIX, construct, key_text
@@ -113,9 +113,9 @@ def pairs_of(children: list[Node], duplicates: str) -> list[tuple[ScalarNode, No
     return list(pairs.values())
 
 
-def _twice(name: str, first: Node, second: Node, hint: str) -> DuplicateField:
+def _twice(name: str, first: Node, second: Node, hint: str) -> YamlError:
     line = first.position.line
-    return DuplicateField(
+    return YamlError(
         f"duplicate field {name!r}, already set in line {line}", where=second.position, hint=hint
     )
 
