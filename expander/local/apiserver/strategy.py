@@ -7,14 +7,13 @@ their registries decide; the row of a kind may name another (`Resource.strategy`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.kube.api_resource import Resource
 from expander.kube.generated_names import generated, new_uid
 from expander.kube.scheme import load
 from expander.kube.time import api_time
 from expander.local.apiserver import decode_errors, status
-from expander.local.apiserver.codecs import RequestBody
 from expander.local.apiserver.patch.managed_fields import update_managers
 from expander.local.apiserver.patch.merge_schema import MergeSchema, root
 from expander.local.apiserver.status import StatusError
@@ -29,6 +28,9 @@ from expander.validate.rules.job import check_job
 from expander.validate.schema import check_schema
 from expander.validate.server_warnings import server_warnings
 from expander.validate.updates import check_ephemeral_changes, check_metadata, check_update
+
+if TYPE_CHECKING:
+    from expander.local.apiserver.codecs import RequestBody
 
 SERVER_METADATA: Final = (
     "uid",
