@@ -22,7 +22,7 @@ from expander.group.known.summary import Summary
 from expander.group.source import Reader
 from expander.kube.objects import Change, Object, completion_index, owner_of, statuses_of, uid_of
 from expander.kube.volcano import end_of, is_volcano
-from expander.manifests.rerun import FIRST_CREATED_ANNOTATION, attempt_of, failed_indexes
+from expander.manifests.rerun import attempt_of, failed_indexes, order_annotations
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, JobOutcome, outcome_of
 
 DEFAULT_BACKOFF_LIMIT = 6
@@ -68,10 +68,8 @@ class JobStatus(NamedTuple):
     def without_specs(self) -> JobStatus:
         """The same without the Job's spec, status and annotations, so that many fit into memory."""
         metadata = self.job["metadata"]
-        kept = {**metadata}
-        kept.pop("managedFields", None)
-        if FIRST_CREATED_ANNOTATION in (notes := kept.pop("annotations", None) or {}):
-            kept["annotations"] = {FIRST_CREATED_ANNOTATION: notes[FIRST_CREATED_ANNOTATION]}
+        kept = {name: metadata[name] for name in metadata if name not in ("managedFields", "annotations")}
+        kept |= order_annotations(self.job)
         job = {"apiVersion": self.job["apiVersion"], "kind": self.job["kind"], "metadata": kept}
         return JobStatus(job, *self[1:])
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from expander.base.regex import regex
 from expander.base.text import natural
 from expander.kube.objects import Object
-from expander.manifests.rerun import first_created
+from expander.manifests.rerun import place_of
 
 _GLOB: Final = regex(r"[*?[]")
 
@@ -78,9 +78,9 @@ class NameSelection:
 def job_order(job: Object, sort: str = "input") -> tuple[Any, ...]:
     """A key that sorts Jobs as their items were given (``input``), or by ``name`` with numbers as numbers.
 
-    Items were given in the order in which their Jobs were created; where a server tells only the second of
-    that, the name decides.
+    Items were given in the order in which they were submitted or their Jobs created; where a server tells
+    only the second of that, the name decides.
     """
     metadata = job["metadata"]
-    created = first_created(job) if sort == "input" else 0.0
-    return str(metadata.get("namespace")), created, natural(metadata["name"])
+    place = place_of(job) if sort == "input" else ""
+    return str(metadata.get("namespace")), place, natural(metadata["name"])

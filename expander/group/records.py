@@ -22,7 +22,14 @@ from expander.kube.objects import Object, completion_index, container_status, ui
 from expander.kube.volcano import end_of, is_volcano
 from expander.local.controllers.volcano.pods import pod_name
 from expander.manifests.edits import KEY_ANNOTATION
-from expander.manifests.rerun import attempt_of, first_created, item_at, retried_index, retried_indexes
+from expander.manifests.rerun import (
+    attempt_of,
+    first_created,
+    item_at,
+    retried_index,
+    retried_indexes,
+    submitted,
+)
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, RETRIED_ELSEWHERE, SUSPENDED
 
 SKIPPED: Final = "Skipped"
@@ -115,6 +122,8 @@ class ItemRecord:
     """The index of another Job that this Job is to complete."""
     earlier: int = 0
     """How many Jobs were there for the item before this one, whose pods are gone."""
+    submitted: str | None = None
+    """When its item was read to be submitted (MicroTime), if it was."""
 
     @property
     def seconds(self) -> float | None:
@@ -250,6 +259,7 @@ def _job_record(
         attempts=attempts,
         retried_index=retried_index(job),
         earlier=attempt_of(job) - 1,
+        submitted=submitted(job),
     )
 
 
@@ -291,6 +301,7 @@ def _part_record(
         attempts=attempts,
         is_part=not own,
         earlier=whole.earlier,
+        submitted=whole.submitted,
     )
 
 

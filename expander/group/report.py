@@ -27,6 +27,7 @@ from expander.group.report_data import (
 from expander.group.report_page import render_page
 from expander.group.results import PARALLEL_LOGS, tail_bytes, write_atomically
 from expander.group.source import LogOptions, Reader
+from expander.kube.time import micro_time
 from expander.run.outcomes import FAILED
 
 MAX_FAILURES: Final = 50
@@ -121,7 +122,7 @@ def report_html(
     everything = records(reader)
     if logs is not None:
         everything = (with_earlier(record, logs) for record in everything)
-    ordered = sorted(everything, key=lambda one: (one.namespace, one.created or 0, natural(one.job)))
+    ordered = sorted(everything, key=_order)
     found = summarize(ordered, time.time() if now is None else now)
     return render_page(
         found,
@@ -131,6 +132,10 @@ def report_html(
         entries(reader, slowest(found)),
         version,
     )
+
+
+def _order(one: ItemRecord) -> tuple[Any, ...]:
+    return one.namespace, one.submitted or micro_time(one.created or 0.0), natural(one.job)
 
 
 def write_report(

@@ -22,7 +22,7 @@ from expander.kube.time import micro_time, precise_time, unix
 from expander.kube.volcano import is_volcano
 from expander.local.store.encoding import encode
 from expander.local.store.job_states import CLOSED, pod_state
-from expander.manifests.rerun import FIRST_CREATED_ANNOTATION, first_created, retried_index
+from expander.manifests.rerun import first_created, order_annotations, retried_index
 
 Row = dict[str, Any]
 
@@ -46,7 +46,7 @@ COLUMNS: Final = (
 )
 """The keys of every row, in this order; a row may also have ``columns``, ``folder``, ``output`` and more."""
 
-HIDDEN: Final = ("uid", "columns", "pods", "files")
+HIDDEN: Final = ("uid", "columns", "pods", "files", "submitted")
 """Keys that a flat table leaves out."""
 
 TEXT_COLUMNS: Final = {
@@ -122,6 +122,8 @@ def record_row(record: ItemRecord | Summary) -> Row:
     }
     if columns := record.columns:
         row["columns"] = dict(columns)
+    if record.submitted is not None:
+        row["submitted"] = record.submitted
     return row
 
 
@@ -138,9 +140,7 @@ def summary_of(job: Object, pods: Sequence[Object]) -> bytes | None:
         pods = sorted(pods, key=lambda pod: (created_at(pod["metadata"]) or 0.0, pod["metadata"]["name"]))
     status, metadata = job_status(job, pods, NO_WARNINGS), job["metadata"]
     outcome = status.outcome
-    kept = {name: metadata[name] for name in KEPT_METADATA if name in metadata}
-    if FIRST_CREATED_ANNOTATION in (notes := metadata.get("annotations") or {}):
-        kept["annotations"] = {FIRST_CREATED_ANNOTATION: notes[FIRST_CREATED_ANNOTATION]}
+    kept = {name: metadata[name] for name in KEPT_METADATA if name in metadata} | order_annotations(job)
     summary = Summary(
         namespace=outcome.namespace,
         job_name=outcome.name,
@@ -190,7 +190,8 @@ def numbered(rows: Iterable[Row]) -> list[Row]:
 
 
 def _order(row: Row) -> tuple[Any, ...]:
-    return row["namespace"], row.get("created") or "", natural(row["name"]), row["index"] or 0
+    place = row.get("submitted") or row.get("created") or ""
+    return row["namespace"], place, natural(row["name"]), row["index"] or 0
 
 
 def sorted_by(rows: Sequence[Row], column: str) -> list[Row]:

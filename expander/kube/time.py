@@ -34,7 +34,12 @@ def precise_time(now: float) -> str:
 
 def micro_time(now: float) -> str:
     """The API's MicroTime."""
-    seconds, micros = divmod(int(now * 1_000_000), 1_000_000)
+    return micro_time_of(int(now * 1_000_000))
+
+
+def micro_time_of(now: int) -> str:
+    """The API's MicroTime of a time in microseconds."""
+    seconds, micros = divmod(now, 1_000_000)
     return f"{_second(seconds)[:-1]}.{micros:06d}Z"
 
 

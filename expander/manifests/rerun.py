@@ -94,6 +94,12 @@ ATTEMPT_ANNOTATION: Final = "expander/attempt"
 FIRST_CREATED_ANNOTATION: Final = "expander/first-created"
 """The annotation of a Job that was created again: when its item's first Job was. That keeps its place."""
 
+SUBMITTED_ANNOTATION: Final = "expander/submitted"
+"""The annotation of a Job that was submitted: when its item was read, whichever request arrived first."""
+
+ORDER_ANNOTATIONS: Final = (FIRST_CREATED_ANNOTATION, SUBMITTED_ANNOTATION)
+"""The annotations that `place_of` reads."""
+
 RETRY_OF_ANNOTATION: Final = "expander/retry-of"
 """The annotation of a Job for one index: the Indexed Job that it completes."""
 
@@ -112,7 +118,7 @@ BOOKKEEPING: Final = frozenset(
         RETRIED_ANNOTATION,
         ORIGIN_ANNOTATION,
         RETRIES_ANNOTATION,
-        FIRST_CREATED_ANNOTATION,
+        *ORDER_ANNOTATIONS,
         KEY_ANNOTATION,
     )
 )
@@ -158,6 +164,23 @@ def first_created(job: Object) -> float:
         return unix(text) if text else created_at(metadata) or 0.0
     except ValueError:
         return created_at(metadata) or 0.0
+
+
+def submitted(job: Object) -> str | None:
+    """When the item of a Job was read to be submitted (MicroTime); None for a Job that was not."""
+    return (job["metadata"].get("annotations") or {}).get(SUBMITTED_ANNOTATION)
+
+
+def place_of(job: Object) -> str:
+    """A text that orders the Jobs of a group as their items were given, also when they are created again."""
+    return submitted(job) or micro_time(first_created(job))
+
+
+def order_annotations(job: Object) -> Tree:
+    """The annotations that `place_of` reads, as a part of metadata; empty without any."""
+    notes = job["metadata"].get("annotations") or {}
+    kept = {name: notes[name] for name in ORDER_ANNOTATIONS if name in notes}
+    return {"annotations": kept} if kept else {}
 
 
 def keep_created(job: Object, annotations: Tree) -> None:

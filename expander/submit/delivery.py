@@ -21,7 +21,9 @@ from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import (
     ATTEMPT_ANNOTATION,
     ITEMS_ANNOTATION,
+    SUBMITTED_ANNOTATION,
     attempt_of,
+    place_of,
     remaining_indexes,
     rerun_changed,
     retried_indexes,
@@ -99,7 +101,8 @@ class Delivery:
     not exist. ``known_version`` is the resourceVersion when the group was listed, for server-side apply;
     ``found`` is the object that has the name, ``uid`` that of the one that is to be deleted (with
     ``propagation``, if that is not empty), ``attempt`` the
-    number of this attempt, and ``tree`` what is created if that is not the manifest. ``anew`` says that a
+    number of this attempt, and ``tree`` what is created if that is not the manifest; ``place`` is that of
+    the object in its group (`place_of`), which what comes in its place keeps. ``anew`` says that a
     Job of an earlier submission is made anew, ``ended`` that it is a Job that has finished, ``released`` that
     it was held for quota and is tried again.
     """
@@ -119,6 +122,7 @@ class Delivery:
     propagation: str = ""
     attempt: int = 1
     tree: Mapping[str, Any] | None = None
+    place: str = ""
     anew: bool = False
     ended: bool = False
     released: bool = False
@@ -180,11 +184,20 @@ def body_of(delivery: Delivery) -> bytes:
     """The object, with the number of the attempt when it is not the first."""
     if delivery.tree is not None:
         return encode(delivery.tree)
-    if delivery.attempt == 1:
+    if delivery.attempt == 1 and not delivery.place:
         return delivery.prepared.body
-    tree = decode_object(delivery.prepared.body) or {}
-    tree["metadata"]["annotations"][ATTEMPT_ANNOTATION] = str(delivery.attempt)
+    tree = _in_place(delivery)
+    if delivery.attempt > 1:
+        tree["metadata"]["annotations"][ATTEMPT_ANNOTATION] = str(delivery.attempt)
     return encode(tree)
+
+
+def _in_place(delivery: Delivery) -> dict[str, Any]:
+    """The manifest with the place of the Job that it replaces, if it replaces one."""
+    tree = decode_object(delivery.prepared.body) or {}
+    if delivery.place and SUBMITTED_ANNOTATION in (notes := tree["metadata"]["annotations"]):
+        notes[SUBMITTED_ANNOTATION] = delivery.place
+    return tree
 
 
 def _replacement(delivery: Delivery) -> Mapping[str, Any]:
@@ -193,7 +206,7 @@ def _replacement(delivery: Delivery) -> Mapping[str, Any]:
     A Job keeps the selector and the pod labels that the Job strategy generated when it was created: both are
     immutable, and the manifest does not have them.
     """
-    tree = decode_object(delivery.prepared.body) or {}
+    tree = _in_place(delivery)
     found = delivery.found or {}
     tree["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
     spec, old = tree.get("spec"), found.get("spec")
@@ -378,6 +391,7 @@ def _compared(delivery: Delivery, code: int, found: Mapping[str, Any], options: 
     metadata: Mapping[str, Any] = found["metadata"]
     delivery.ended, delivery.if_absent = is_finished(found), None
     words, reason = difference(delivery.prepared, metadata)
+    delivery.place = place_of(found)
     deleting = "deletionTimestamp" in metadata
     if options.server_side and not deleting and not (delivery.maybe_created and not reason):
         delivery.stage, delivery.known_version = "create", str(metadata.get("resourceVersion") or "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Final
@@ -16,10 +17,11 @@ from urllib.parse import quote
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, Problem
 from expander.client.client import Resource
+from expander.kube.time import micro_time_of
 from expander.manifests.edits import DIGEST_ANNOTATION, GROUP_LABEL, ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.kueue import assign_queue
 from expander.manifests.manifest import Manifest
-from expander.manifests.rerun import Successor
+from expander.manifests.rerun import SUBMITTED_ANNOTATION, Successor
 
 try:
     import orjson
@@ -125,12 +127,15 @@ class RequestBuilder:
     ``namespace`` is for objects that name none; ``queue`` hands what Kueue manages to that LocalQueue,
     suspended. A generateName becomes a name from the digest, since a name that the server generates cannot be
     looked for after a lost response; equal manifests are told apart by their order. A later attempt keeps the
-    digest of the manifest that its Job was first created from: it stands for the same item.
+    digest of the manifest that its Job was first created from: it stands for the same item. ``stamps`` notes
+    in each Job when it was prepared: that is the order of items, whichever request arrives first.
     """
 
     namespace: str
     group_label: str = GROUP_LABEL
     queue: str | None = None
+    stamps: bool = False
+    _last_stamp: int = 0
     _generated: dict[str, int] = field(default_factory=dict)
 
     def prepare(self, manifest: Manifest, resource: Resource) -> PreparedRequest:
@@ -150,6 +155,8 @@ class RequestBuilder:
         name = metadata.get("name") or self._name(metadata.get("generateName"), digest, manifest)
         metadata["name"] = name
         metadata["annotations"] = {**annotations, DIGEST_ANNOTATION: digest}
+        if self.stamps and manifest.kind == "Job":
+            metadata["annotations"].setdefault(SUBMITTED_ANNOTATION, self._stamp())
         value = getattr(manifest.item, "value", None)
         collection = f"{resource.prefix}/{resource.plural}"
         if resource.namespaced:
@@ -168,6 +175,11 @@ class RequestBuilder:
             replaces=manifest.replaces if isinstance(manifest, Successor) else "",
             group_label=self.group_label,
         )
+
+    def _stamp(self) -> str:
+        """The time, later than that of any earlier call."""
+        self._last_stamp = max(time.time_ns() // 1000, self._last_stamp + 1)
+        return micro_time_of(self._last_stamp)
 
     def _name(self, prefix: str | None, digest: str, manifest: Manifest) -> str:
         if not prefix:

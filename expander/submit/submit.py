@@ -292,7 +292,8 @@ class Submitter:
             api = self._client(self._capped(SERVER_WAIT_SECONDS))
             preflight = Preflight(partial(namespace_limits, api), options, namespace, self._say)
             manifests = preflight.check(manifests)
-        builder = RequestBuilder(namespace, options.group_label, options.queue)
+        stamps = not options.server_side  # to apply the same again must change nothing
+        builder = RequestBuilder(namespace, options.group_label, options.queue, stamps)
         resources: dict[tuple[str, str], Resource] = {}
         for manifest in manifests:
             kind = (manifest.api_version, manifest.kind)

@@ -118,6 +118,7 @@ JOB = {
             "expander/attempt": "2",
             "expander/retried-indexes": "0,2-3",
             "expander/first-created": AT,
+            "expander/submitted": AT,
             "expander/count": "3",
             "expander/items": "x",
             "expander/retry-of": "x",

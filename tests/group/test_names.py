@@ -5,7 +5,7 @@ from expander.group.records import records
 from expander.group.table import numbered, record_row, sorted_by
 from expander.kube.generated_names import created_at, new_uid
 from expander.kube.time import api_time, micro_time, precise_time, unix
-from expander.manifests.rerun import items_text, rerun
+from expander.manifests.rerun import SUBMITTED_ANNOTATION, items_text, rerun
 from tests.group.fakes import BEGIN, FakeReader, job, pod
 
 
@@ -67,6 +67,17 @@ def test_jobs_come_in_the_order_they_were_created_and_a_retry_keeps_its_place() 
     assert [row["index"] for row in numbered(map(record_row, records(FakeReader(jobs, []))))] == [0, 1, 2]
     by_name = sorted_by(numbered(map(record_row, records(FakeReader(jobs, [])))), "name")
     assert [(row["name"], row["index"]) for row in by_name] == [("item-9", 1), ("item-10", 2), ("z", 0)]
+
+
+def test_jobs_come_in_the_order_their_items_were_submitted_whichever_arrived_first() -> None:
+    jobs = [job(name) for name in ("a", "b", "c")]
+    for place, (each, arrived) in enumerate(zip(jobs, (2, 1, 0), strict=True)):
+        note = {SUBMITTED_ANNOTATION: micro_time(BEGIN + (place - 9) / 1000)}
+        each["metadata"] |= {"creationTimestamp": api_time(BEGIN + arrived), "annotations": note}
+    arrived_last_first = jobs[::-1]
+    assert sorted(arrived_last_first, key=job_order) == jobs
+    rows = numbered(map(record_row, records(FakeReader(arrived_last_first, []))))
+    assert [row["name"] for row in rows] == ["a", "b", "c"]
 
 
 def test_uids_are_made_in_order_and_tell_when() -> None:

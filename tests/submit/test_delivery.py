@@ -13,6 +13,7 @@ from expander.client.client import MAX_FOREIGN_ERRORS, Resource
 from expander.client.transport import Response
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.manifest import Manifest
+from expander.manifests.rerun import SUBMITTED_ANNOTATION
 from expander.submit.delivery import (
     Action,
     Continue,
@@ -29,6 +30,12 @@ from expander.submit.options import SubmitOptions
 from expander.submit.request import PreparedRequest, RequestBuilder
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
+
+
+MANIFEST = Manifest(
+    {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a", "labels": {"jobgroup": "g"}}},
+    SourceLocation("job.yaml", 1),
+)
 
 
 def prepared(name: str = "a", group: str = "g", image: str = "x", **metadata: Any) -> PreparedRequest:
@@ -141,6 +148,32 @@ def test_the_request_is_strict_and_has_the_digest() -> None:
     assert request.method == "POST"
     assert request.path.startswith("/apis/batch/v1/namespaces/ns/jobs?fieldValidation=Strict")
     assert json.loads(request.body or b"")["metadata"]["annotations"][DIGEST_ANNOTATION] == prepared().digest
+
+
+def test_each_job_notes_when_its_item_was_read_and_is_the_same_item_all_the_same() -> None:
+    builder = RequestBuilder("ns", stamps=True)
+    made = [builder.prepare(MANIFEST, JOBS) for _ in range(50)]
+    stamps = [json.loads(each.body)["metadata"]["annotations"][SUBMITTED_ANNOTATION] for each in made]
+    assert len(set(stamps)) == 50
+    assert stamps == sorted(stamps)
+    assert {each.digest for each in made} == {RequestBuilder("ns").prepare(MANIFEST, JOBS).digest}
+
+
+@pytest.mark.parametrize(
+    "options", [{"rerun": "changed"}, {"on_exists": "recreate"}, {"on_exists": "replace"}]
+)
+def test_what_comes_in_the_place_of_a_job_keeps_its_place(options: dict[str, Any]) -> None:
+    old, note = prepared(image="old"), {SUBMITTED_ANNOTATION: "2020-01-01T00:00:00.000007Z"}
+    there = json.loads(kept(old))
+    there["metadata"]["annotations"] |= note
+    task = Delivery(RequestBuilder("ns", stamps=True).prepare(MANIFEST, JOBS))
+    answer(task, 409, status(409, "AlreadyExists"), **options)
+    answer(task, 200, json.dumps(there).encode(), **options)
+    if task.stage == "delete":
+        answer(task, 200, b"{}", **options)
+        answer(task, 404, status(404, "NotFound"), **options)
+    body = json.loads(asked(task, **options).body or b"")
+    assert body["metadata"]["annotations"].items() >= note.items()
 
 
 def test_digests_tell_content_apart_and_not_the_order_of_keys() -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Self
 from expander.group.names import ItemNames
 from expander.items.keys import item_columns
 from expander.local.store.encoding import decode
+from expander.manifests.rerun import submitted
 
 KEPT_METADATA: Final = ("creationTimestamp", "labels", "ownerReferences")
 """The fields of a Job's metadata in its summary, beside those it has anyway and when the item began."""
@@ -65,6 +66,11 @@ class Summary(NamedTuple):
         """So much of the Job as lists need."""
         metadata = {"namespace": self.namespace, "name": self.job_name, "uid": self.uid, **self.metadata}
         return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata}
+
+    @property
+    def submitted(self) -> str | None:
+        """When its item was read to be submitted (MicroTime), if it was."""
+        return submitted(self.job)
 
     @property
     def seconds(self) -> float | None:
