@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from expander.group import local_watch
+from expander.group.job_status import has_ended
 from expander.group.known.summary import Summary
 from expander.group.local_watch import (
     GroupFolders,
@@ -180,10 +181,15 @@ class LocalSource:
             schedules = self._schedules(state)
             for job, pods in state.jobs_with_pods(self.selection.namespace):
                 if self._takes(job, schedules):
-                    self._homes[uid_of(job)] = folder
-                    for pod in pods:
-                        self._homes[uid_of(pod)] = folder
-                    yield job, pods
+                    yield self._pair(job, pods, folder)
+
+    def _pair(self, job: Object, pods: Iterable[Object], folder: Path) -> tuple[Object, list[Object]]:
+        """A Job with its pods as they are now, where a run is at work in their ``folder``."""
+        found = [*pods]
+        if found and not has_ended(job) and lock_holder(folder) is not None:
+            found = [with_started(pod, folder) for pod in found]
+        self._homes.update((uid_of(each), folder) for each in (job, *found))
+        return job, found
 
     def summaries(self) -> Iterator[Summary | tuple[Object, list[Object]]]:
         """See `Reader`; a page is in memory at a time."""
@@ -197,7 +203,7 @@ class LocalSource:
                 job = _job_of(found)
                 if self._takes(job, schedules):
                     self._homes[uid_of(job)] = folder
-                    yield found
+                    yield found if isinstance(found, Summary) else self._pair(*found, folder)
 
     def events(self, *, warnings: bool = False) -> Iterator[Object]:
         """See `Reader`."""

@@ -367,7 +367,7 @@ class _FolderPoller:
 
 
 def with_started(pod: Object, home: Path) -> Object:
-    """``pod`` with its started containers in its status; ``home`` is its state folder.
+    """``pod`` with its started containers and its phase in its status; ``home`` is its state folder.
 
     The state file says how a pod begins and ends, not that its containers run: their logs do.
     """
@@ -383,7 +383,8 @@ def with_started(pod: Object, home: Path) -> Object:
         "initContainerStatuses": [each for name, each in started.items() if each and name not in main],
         "containerStatuses": [each for name, each in started.items() if each and name in main],
     }
-    return {**pod, "status": {**status, **lists}}
+    phase = {"phase": "Running"} if all(started[name] for name in main) else {}
+    return {**pod, "status": {**status, **lists, **phase}}
 
 
 def _started(files: PodFiles, name: str, known: Object) -> Object:

@@ -135,6 +135,9 @@ def test_a_run_at_work_is_followed_to_its_end_and_forgotten_when_it_begins_anew(
         with at_work(*arguments) as process:
             until(lambda: any(list(reader.log(pod, "c")) for pod in reader.pods()))
             (pod,) = reader.pods()
+            assert pod["status"]["phase"] == "Running"
+            assert [pods for _, pods in reader.jobs_with_pods()] == [[pod]]
+            assert [pods for _, pods in reader.summaries()] == [[pod]]  # type: ignore[misc]
             pieces = reader.log(pod, "c", LogOptions(follow=True))
             assert next(pieces) == b"before\n"
             gate.touch()
