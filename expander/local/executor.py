@@ -386,7 +386,7 @@ def _note(runtime: str, bound: int | None, jobs: int | None, cpus: float | None)
     if bound is None:
         return f"{counted(jobs, 'pod')} at a time, {runtime}" if jobs else runtime
     why = "one per core" if cpus is None else f"--cpus {cpus:g}"
-    return f"{counted(bound, 'pod')} at a time ({why}), {runtime}"
+    return f"{counted(bound, 'pod')} at a time ({why}, or as CPU requests allow), {runtime}"
 
 
 def describe_executor(

@@ -72,6 +72,7 @@ class ItemCounts:
         """Items of the Jobs of the batch."""
         self._open: dict[tuple[str, str], int] = {}
         self._more = dict.fromkeys(("pending", "succeeded", "failed"), 0)
+        self._more_before = 0
         self._done: dict[tuple[str, str], int] = {}
         """Pods that have succeeded, of open Jobs each of whose pods does one item."""
 
@@ -96,8 +97,10 @@ class ItemCounts:
         if key in self._done:
             self._done[key] += 1
 
-    def end(self, key: tuple[str, str], job: Object, state: str, logs: Sequence[LogFile]) -> None:
-        """A Job has ended, in this run or before."""
+    def end(
+        self, key: tuple[str, str], job: Object, state: str, logs: Sequence[LogFile], *, before: bool = False
+    ) -> None:
+        """A Job has ended, in this run or ``before``."""
         self.of_items = self.of_items or has_item(job)
         count = item_count(job)
         self._done.pop(key, None)
@@ -107,8 +110,13 @@ class ItemCounts:
         if (complete := completed_items(job, state, logs)) is None:
             self.of_items = False
             return
+        self._more_before += (count - 1) * before
         self._more["succeeded"] += complete - (state == COMPLETE)
         self._more["failed"] += count - complete - (state != COMPLETE)
+
+    def before(self, jobs: int) -> int:
+        """The items that had ended before this run; ``jobs`` are the Jobs."""
+        return jobs + self._more_before
 
     def counts(self, jobs: Mapping[str, int]) -> dict[str, int]:
         """The items by state; ``jobs`` are the Jobs."""

@@ -153,7 +153,8 @@ class JobOutput(RunReporter):
         """See `RunReporter`: only its outcome is told."""
         key, state = (job["metadata"]["namespace"], job["metadata"]["name"]), state_of(job)
         failed = state == FAILED
-        self._items.end(key, job, state, list(log_files(self._folders, pods_of())) if failed else ())
+        logs = list(log_files(self._folders, pods_of())) if failed else ()
+        self._items.end(key, job, state, logs, before=True)
         if self._outcomes is not None:
             self._put(self._outcomes, job, outcome_of(job, pods_of()))
         if self._shows:
@@ -164,7 +165,7 @@ class JobOutput(RunReporter):
         if self._outcomes is not None:
             return False
         key = namespace, name
-        self._items.end(key, manifest.tree, COMPLETE, ())
+        self._items.end(key, manifest.tree, COMPLETE, (), before=True)
         if self._shows:
             self._logs.end(key, manifest.tree, (), None)
         return True
@@ -257,8 +258,9 @@ class JobOutput(RunReporter):
         count = sum(counts.values())
         noun = "item" if self._items.of_items or refused or unread or count != jobs else "Job"
         whole = f" in {counted(jobs, 'Job')}" if jobs != count else ""
-        before = f" ({result.before:,} before this run)" if result.before else ""
+        before = self._items.before(result.before)
+        earlier = f" ({before:,} before this run)" if before else ""
         stopped = f"; {result.stopped}" if result.stopped else ""
-        say(f"{counted(count + refused + unread, noun)}{whole}: {', '.join(parts)}{before}{stopped}")
+        say(f"{counted(count + refused + unread, noun)}{whole}: {', '.join(parts)}{earlier}{stopped}")
         left = {state: result.counts[state] for state in UNFINISHED} | {"notExpanded": unread}
         self.left = {state: number for state, number in left.items() if number}

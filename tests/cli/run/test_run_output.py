@@ -101,6 +101,14 @@ def test_an_index_is_named_by_its_item_and_order_is_kept_within_a_job() -> None:
     assert answer.err.splitlines()[-1] == "3 items in 1 Job: 3 complete, 0 failed"
 
 
+def test_indexes_of_an_earlier_run_are_counted_as_items_too() -> None:
+    arguments = command("test $THE_ITEM != b || exit 3", "a", "b", "c", "--as", "indexed")[1:]
+    run(*arguments)
+    answer = run(*arguments, "--rerun", "failed")
+    assert "3 items in 2 Jobs: 2 complete, 1 failed (" in answer.err
+    assert answer.err.count(" (2 before this run)") == 1
+
+
 def test_items_of_a_failed_chunk_are_counted_one_by_one() -> None:
     answer = run(*command("test $THE_ITEM != b", "a", "b", "c", "d", "--as", "chunks=3")[1:])
     assert "4 items in 2 Jobs: 3 complete, 1 failed (" in answer.err
