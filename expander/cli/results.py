@@ -175,6 +175,7 @@ def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
 
 def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
     """The rows of the group as it is now that are asked for, with the columns asked for."""
+    from expander.group.chunk_items import with_items
     from expander.group.known.attempts import attempt_rows, in_place_of_items, logs_folder
     from expander.group.known.removed import removed_row
     from expander.group.open import submitted_jobs
@@ -189,7 +190,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     submitted = submitted_jobs(source, wanted_of(flags))
     names = _selection(source, flags)
     needs_pods = logs is not None or "output" in flags["columns"]
-    whole = ((record_row(one), one) for one in records(source))
+    whole = ((record_row(one), one) for one in (with_items(source, each) for each in records(source)))
     for row, one in whole if needs_pods else summarized_rows(source):
         everything.append(row)
         if (flags["failed"] and one.state != FAILED) or (names and not names.matches(one.names)):

@@ -90,7 +90,8 @@ class JobStatus(NamedTuple):
         """Reason and cause in a few words; empty when all is well."""
         parts = [self.cause] if self.cause and self.cause != self.reason else []
         if self.failed_indexes:
-            parts.append(f"indexes {self.failed_indexes}")
+            noun = "index" if self.failed_indexes.isdecimal() else "indexes"
+            parts.append(f"{noun} {self.failed_indexes}")
         if not self.reason:
             return ""
         return f"{self.reason} ({', '.join(parts)})" if parts else self.reason

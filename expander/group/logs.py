@@ -141,7 +141,7 @@ class LogSelection:
         whole = not self.names or self._selection.matches(record.names)
         if self.failed and record.state != FAILED:
             return
-        for number, attempt in enumerate(record.attempts, 1):
+        for number, attempt in enumerate(record.attempts, record.earlier + 1):
             if not whole and not self._selection.matches(ItemNames((), (), (attempt.name,))):
                 continue
             name = record.label if number == 1 else f"{record.label} #{number}"

@@ -25,11 +25,13 @@ from expander.manifests.edits import KEY_ANNOTATION
 from expander.manifests.rerun import (
     attempt_of,
     first_created,
+    is_chunk,
     item_at,
     retried_index,
     retried_indexes,
     submitted,
 )
+from expander.run.item_counts import item_count
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, RETRIED_ELSEWHERE, SUSPENDED
 
 SKIPPED: Final = "Skipped"
@@ -124,6 +126,16 @@ class ItemRecord:
     """How many Jobs were there for the item before this one, whose pods are gone."""
     submitted: str | None = None
     """When its item was read to be submitted (MicroTime), if it was."""
+
+    item_count: int = 1
+    """How many items it stands for: those of a chunk, or one."""
+    is_chunk: bool = False
+    key_columns: str = ""
+    """The columns that make the keys of a chunk's items."""
+    complete_items: int = 0
+    failed_items: Sequence[tuple[str, int]] = ()
+    """Of a failed chunk whose log was read: how many of its items are complete, and the others that ended,
+    with their exit codes."""
 
     @property
     def seconds(self) -> float | None:
@@ -260,6 +272,9 @@ def _job_record(
         retried_index=retried_index(job),
         earlier=attempt_of(job) - 1,
         submitted=submitted(job),
+        item_count=item_count(job) if is_chunk(job) else 1,
+        is_chunk=is_chunk(job),
+        key_columns=(job["metadata"].get("annotations") or {}).get(KEY_ANNOTATION, ""),
     )
 
 

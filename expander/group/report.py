@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +12,11 @@ from typing import Any, Final
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.text import natural
 from expander.group.attempts import memory_of
+from expander.group.chunk_items import with_items
 from expander.group.known.attempts import with_earlier
 from expander.group.logs import failed_container
 from expander.group.parallel_read import ParallelReader
-from expander.group.records import ItemRecord, records
+from expander.group.records import SKIPPED, ItemRecord, records
 from expander.group.report_data import (
     GroupReport,
     attempt_end,
@@ -28,7 +30,7 @@ from expander.group.report_page import render_page
 from expander.group.results import PARALLEL_LOGS, tail_bytes, write_atomically
 from expander.group.source import LogOptions, Reader
 from expander.kube.time import micro_time
-from expander.run.outcomes import FAILED
+from expander.run.outcomes import FAILED, RETRIED_ELSEWHERE
 
 MAX_FAILURES: Final = 50
 MAX_SLOWEST: Final = 10
@@ -41,6 +43,23 @@ MAX_ATTEMPTS: Final = 20
 """How many attempts of an item are listed, the last ones."""
 
 ReportEntry = dict[str, Any]
+
+
+def one_each(records: Iterable[ItemRecord]) -> Iterator[ItemRecord]:
+    """A record for each item: that of an index with a Job of its own is part of that Job's."""
+    given: dict[tuple[str, str], ItemRecord] = {}
+    whole = []
+    for record in records:
+        if record.state == SKIPPED and record.reason == RETRIED_ELSEWHERE["reason"]:
+            given[record.namespace, f"{record.job}-{record.index}"] = record
+        else:
+            whole.append(record)
+    for record in whole:
+        before = None if record.retried_index is None else given.get((record.namespace, record.job))
+        if before is not None and before.attempts:
+            earlier = max(record.earlier - 1, 0)
+            record = replace(record, attempts=[*before.attempts, *record.attempts], earlier=earlier)
+        yield record
 
 
 def first_failures(summary: GroupReport) -> list[ItemRecord]:
@@ -119,10 +138,10 @@ def report_html(
     ``logs`` is the folder of what was saved of earlier attempts, which are shown then. Raises what
     ``reader`` raises for Jobs and pods; a log that cannot be read is only named in the page.
     """
-    everything = records(reader)
+    everything = (with_items(reader, record) for record in records(reader))
     if logs is not None:
         everything = (with_earlier(record, logs) for record in everything)
-    ordered = sorted(everything, key=_order)
+    ordered = sorted(one_each(everything), key=_order)
     found = summarize(ordered, time.time() if now is None else now)
     return render_page(
         found,

@@ -185,7 +185,7 @@ class GroupReport:
     @property
     def total(self) -> int:
         """The number of items."""
-        return len(self.records)
+        return sum(self.counts.values())
 
     @property
     def unfinished(self) -> int:
@@ -216,9 +216,11 @@ def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
     found = GroupReport(now, list(records))
     edges: list[tuple[float, int]] = []
     for record in found.records:
-        found.counts[record.state] += 1
+        found.counts[record.state] += record.item_count - record.complete_items
+        found.counts[COMPLETE] += record.complete_items
         if record.state != COMPLETE:
-            found.reasons[record.state, failure_reason(record)] += 1
+            count = record.item_count - record.complete_items
+            found.reasons[record.state, failure_reason(record)] += count
         if record.seconds is not None:
             found.durations.append(record.seconds)
         found.attempts += record.attempt_count

@@ -236,7 +236,7 @@ def _p95(summary: GroupReport) -> str:
 
 
 def _timeline_text(summary: GroupReport) -> str:
-    started = sum(record.started is not None for record in summary.records)
+    started = sum(record.item_count for record in summary.records if record.started is not None)
     if not started:
         return "No item has started yet."
     waiting = summary.total - started
@@ -274,7 +274,7 @@ def _reasons(summary: GroupReport) -> list[dict[str, Any]]:
 
 
 def _failed_text(summary: GroupReport, shown: int) -> str:
-    total = summary.counts[FAILED]
+    total = sum(record.state == FAILED for record in summary.records)
     if shown < total:
         return f"The first {shown:,} of {total:,} failures, with the last lines of their logs."
     return "With the last lines of their logs."

@@ -29,6 +29,7 @@ from expander.base.errors import ExpanderError, OutputError
 from expander.base.log import Log
 from expander.base.regex import regex
 from expander.group.attempts import main_container, pods_by_job
+from expander.group.chunk_items import with_items
 from expander.group.names import NameSelection
 from expander.group.parallel_read import ParallelReader
 from expander.group.records import FINISHED, ItemRecord, job_records
@@ -298,7 +299,7 @@ def _write_item(record: ItemRecord, reader: Reader, path: Path, before: Mapping[
         write_atomically(path / "message", [record.termination.encode("utf-8", "surrogatepass")])
     else:
         _remove(path / "message")
-    row = record_row(record)
+    row = record_row(with_items(reader, record))
     if record.termination:
         row["terminationMessage"] = record.termination
     row["bytes"] = output["bytes"] if output else 0

@@ -12,6 +12,7 @@ from typing import Any, Final
 from expander.base.errors import UsageError
 from expander.base.text import natural
 from expander.group.attempts import termination_of
+from expander.group.chunk_items import with_items
 from expander.group.job_status import explained_summaries, has_ended, job_status
 from expander.group.known.summary import KEPT_METADATA, Summary
 from expander.group.records import NO_WARNINGS, ItemRecord, job_records, part_count
@@ -22,7 +23,8 @@ from expander.kube.time import micro_time, precise_time, unix
 from expander.kube.volcano import is_volcano
 from expander.local.store.encoding import encode
 from expander.local.store.job_states import CLOSED, pod_state
-from expander.manifests.rerun import first_created, order_annotations, retried_index
+from expander.manifests.rerun import first_created, is_chunk, order_annotations, retried_index
+from expander.run.outcomes import FAILED, state_of
 
 Row = dict[str, Any]
 
@@ -120,6 +122,8 @@ def record_row(record: ItemRecord | Summary) -> Row:
         "pods": record.pod_names,
         "uid": record.uid,
     }
+    if isinstance(record, ItemRecord) and record.failed_items:
+        row["failedItems"] = [{"key": key, "exitCode": code} for key, code in record.failed_items]
     if columns := record.columns:
         row["columns"] = dict(columns)
     if record.submitted is not None:
@@ -132,6 +136,8 @@ def summary_of(job: Object, pods: Sequence[Object]) -> bytes | None:
 
     None for one that is not to have one: its pods have not all ended, or it is more or less than one item.
     """
+    if is_chunk(job) and state_of(job) == FAILED:
+        return None  # its log tells more
     if part_count(job) is not None or retried_index(job) is not None or is_volcano(job):
         return None
     if not pods or not has_ended(job) or any(pod_state(pod) != CLOSED for pod in pods):
@@ -177,7 +183,8 @@ def summarized_rows(reader: Reader) -> Iterator[tuple[Row, Summary | ItemRecord]
         if isinstance(found, Summary):
             yield record_row(found), found
         else:
-            yield from ((record_row(record), record) for record in job_records(*found))
+            records = (with_items(reader, record) for record in job_records(*found))
+            yield from ((record_row(record), record) for record in records)
 
 
 def numbered(rows: Iterable[Row]) -> list[Row]:

@@ -6,21 +6,22 @@ has a Job of its own counts there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from expander.base.regex import regex
 from expander.kube.objects import Object
 from expander.kube.wellknown import number
 from expander.local.logs import last_output
 from expander.manifests.edits import ITEM_ANNOTATION
-from expander.manifests.rerun import COUNT_ANNOTATION, RETRY_OF_ANNOTATION, own_indexes, retried_indexes
+from expander.manifests.rerun import (
+    COUNT_ANNOTATION,
+    RETRY_OF_ANNOTATION,
+    is_chunk,
+    own_indexes,
+    retried_indexes,
+)
+from expander.run.chunk_log import CHUNK_LOG_BYTES, item_ends
 from expander.run.outcomes import COMPLETE, LogFile
-
-CHUNK_LOG_BYTES: Final = 4 << 20
-"""So much of the end of a failed chunk's log is looked at."""
-
-_CHUNK_LINE: Final = regex(rb"(?m)^\[expander\] index ([0-9]+) exit ([0-9]+): ")
 
 
 def item_count(job: Object) -> int:
@@ -41,10 +42,10 @@ def has_item(job: Object) -> bool:
     return ITEM_ANNOTATION in (job["metadata"].get("annotations") or {})
 
 
-def completed_items(job: Object, state: str, logs: Sequence[LogFile]) -> int | None:
+def completed_items(job: Object, state: str, log: Callable[[], bytes]) -> int | None:
     """How many items of a Job that has ended are complete, None if that is not known.
 
-    ``logs`` are its own, the latest last.
+    ``log`` gives the end of its log, which only tells of a chunk that has failed.
     """
     count, spec, status = item_count(job), job.get("spec") or {}, job.get("status") or {}
     if state == COMPLETE and not retried_indexes(job):
@@ -53,13 +54,13 @@ def completed_items(job: Object, state: str, logs: Sequence[LogFile]) -> int | N
         return own_indexes(job, "completedIndexes", _given(job))
     if count > 1 and spec.get("completions") == count:
         return min(int(status.get("succeeded") or 0), count)
-    return _done_in_chunk(logs[-1]) if count > 1 and logs else None
+    ends = item_ends(log()) if is_chunk(job) else []
+    return sum(not end.exit_code for end in ends) if ends else None
 
 
-def _done_in_chunk(log: LogFile) -> int | None:
-    """The items of a chunk that its last run says are complete; None for a log without such words."""
-    codes = dict(_CHUNK_LINE.findall(last_output(log.path, CHUNK_LOG_BYTES)))
-    return sum(int(code) == 0 for code in codes.values()) if codes else None
+def end_of_last(logs: Sequence[LogFile]) -> bytes:
+    """The end of the latest of a Job's ``logs``."""
+    return last_output(logs[-1].path, CHUNK_LOG_BYTES) if logs else b""
 
 
 class ItemCounts:
@@ -107,7 +108,7 @@ class ItemCounts:
         self._more["pending"] -= self._open.pop(key, 1) - 1
         if count == 1 and not retried_indexes(job):
             return
-        if (complete := completed_items(job, state, logs)) is None:
+        if (complete := completed_items(job, state, partial(end_of_last, logs))) is None:
             self.of_items = False
             return
         self._more_before += (count - 1) * before

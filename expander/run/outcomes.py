@@ -15,12 +15,16 @@ from expander.kube.wellknown import FINALIZER
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import LogReader
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
-from expander.manifests.rerun import attempt_of, remaining_indexes
+from expander.manifests.rerun import attempt_of, is_chunk, remaining_indexes
 
 COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "Pending", "Suspended"
 
 RETRIED_ELSEWHERE = {"reason": "IndexesRetried", "message": "the missing indexes have Jobs of their own"}
 """The reason of a failed Indexed Job whose missing indexes `retry` gave Jobs of their own; those decide."""
+
+
+ITEMS_FAILED = {"reason": "FailedItems", "message": "items of the Job have failed"}
+"""The reason of a failed chunk whose container says by its exit code that items failed for good."""
 
 
 class LogFile(NamedTuple):
@@ -135,6 +139,8 @@ def _state_of_job(job: Object, status: Object, pods: Sequence[Object]) -> tuple[
     if "Failed" in conditions:
         if remaining_indexes(job) == []:
             return COMPLETE, {**condition, **RETRIED_ELSEWHERE}
+        if condition.get("reason") == "PodFailurePolicy" and is_chunk(job):
+            return FAILED, {**condition, **ITEMS_FAILED}  # by a rule that the user did not write
         return FAILED, condition
     if (job.get("spec") or {}).get("suspend"):
         return SUSPENDED, condition

@@ -173,6 +173,13 @@ def test_items_of_an_indexed_job_are_counted_one_by_one() -> None:
     assert (group.items, group.where) == (12, "here")
 
 
+def test_items_of_a_failed_chunk_are_counted_as_its_log_has_them() -> None:
+    chunk, group = job("a", "Failed"), KnownGroup("g")
+    chunk["metadata"]["annotations"] = {"expander/item-count": "3"}
+    group.add(chunk, lambda: b'[expander] index 0 exit 0: "a"\n[expander] index 1 exit 1: "b"\n')
+    assert (group.items, group.counts["Complete"], group.counts["Failed"]) == (3, 1, 2)
+
+
 def test_an_index_that_was_retried_is_counted_as_its_own_job() -> None:
     part = job("w", "Failed", completionMode="Indexed", completions=4)
     notes = {"expander/item-count": "4", "expander/retried-indexes": "1,3"}

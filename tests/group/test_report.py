@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.group.chunk_items import with_items
 from expander.group.job_status import job_statuses
 from expander.group.records import records
-from expander.group.report import report_html, write_report
+from expander.group.report import one_each, report_html, write_report
 from expander.group.report_data import (
     format_duration,
     format_elapsed,
@@ -24,6 +25,7 @@ from expander.group.report_data import (
 from expander.group.report_page import histogram
 from expander.group.table import record_row
 from expander.kube.time import api_time
+from expander.manifests.rerun import INDEX
 from tests.group.browser import Browser
 from tests.group.fakes import BEGIN, FakeReader, job, pod
 
@@ -337,3 +339,33 @@ def test_attempts_of_an_item_are_listed_with_their_ends_and_memory() -> None:
         "exit code 3, 2 s, memory 1Gi",
         "OOMKilled, 2 s, memory 2Gi",
     ]
+
+
+def test_an_index_with_a_job_of_its_own_is_one_item_with_all_its_attempts() -> None:
+    frames = job("frames", "Failed", completionMode="Indexed", completions=2)
+    notes = {"expander/item-count": "2", "expander/items": '["a","b"]', "expander/retried-indexes": "1"}
+    frames["metadata"]["annotations"] = notes
+    frames["status"] |= {"completedIndexes": "0", "failedIndexes": "1"}
+    own = job("frames-1", item="b", template={"metadata": {"labels": {INDEX: "1"}}})
+    own["metadata"]["annotations"] |= {"expander/retry-of": "frames", "expander/attempt": "2"}
+    pods = [pod(frames, 0, index=0), pod(frames, 3, index=1), pod(own, 0)]
+    found = summarize(one_each(records(FakeReader([frames, own], pods))), BEGIN + 100)
+    assert (found.total, found.counts, dict(found.reasons)) == (2, {"Complete": 2}, {})
+    assert (found.attempts, found.retried, found.earlier) == (3, 1, 0)
+
+
+def test_items_of_a_failed_chunk_are_counted_and_named_as_its_log_has_them() -> None:
+    chunk, other = job("ch-0", "Failed", item="4 items, a to d"), job("ch-1", item="2 items, e to f")
+    chunk["metadata"]["annotations"]["expander/item-count"] = "4"
+    other["metadata"]["annotations"]["expander/item-count"] = "2"
+    one, ends = pod(chunk, 1), ('0 exit 0: "a"', '1 exit 3: "b"', '2 exit 0: "c"', '3 exit 9: "d"')
+    reader = FakeReader([chunk, other], [one, pod(other)])
+    log = "".join(f"out\n[expander] index {end}\n" for end in ends)
+    reader.logs[one["metadata"]["name"], "main"] = log.encode()
+    found = [with_items(reader, record) for record in records(reader)]
+    assert summarize(found, BEGIN + 100).counts == {"Complete": 4, "Failed": 2}
+    row = record_row(found[0])
+    assert row["cause"] == "b: exit code 3, d: exit code 9"
+    assert row["failedItems"] == [{"key": "b", "exitCode": 3}, {"key": "d", "exitCode": 9}]
+    reader.logs[one["metadata"]["name"], "main"] = ExpanderError("gone")
+    assert summarize([with_items(reader, each) for each in records(reader)], BEGIN).counts["Failed"] == 4

@@ -9,19 +9,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from expander.cli.output.pod_logs import Key, key_of
+from expander.cli.output.pod_logs import key_of
 from expander.cli.output.printer import Printer
 from expander.cli.output.streams import MAX_ERRORS, say
-from expander.cli.output.table import fit, one_line
+from expander.cli.output.table import MAX_CELL_WIDTH, fit, one_line
 from expander.cli.output.titles import part_of, short_title
 from expander.group.diagnosis import last_failure
 from expander.group.job_status import job_status
 from expander.group.logs import failed_container
 from expander.group.names import job_order
-from expander.kube.objects import Object, uid_of
+from expander.kube.objects import Object, completion_index, uid_of
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
+from expander.manifests.edits import KEY_ANNOTATION
+from expander.manifests.rerun import RETRY_OF_ANNOTATION, failed_indexes, indexes, is_chunk, retried_index
+from expander.run.chunk_log import item_ends, item_name
+from expander.run.item_counts import end_of_last
 from expander.run.lines import last_written
+from expander.run.outcomes import log_files
 
 QUIET_LINES: Final = 5
 """Last lines that are shown where the output was not printed; else one."""
@@ -68,9 +73,16 @@ class Failures:
         if self._told + len(self._pods) < MAX_ERRORS:
             self._pods[uid_of(pod)] = time.monotonic(), pod
 
-    def retried(self, key: Key, line: str) -> None:
-        """The Job is tried again, as ``line`` says: that tells of its failed pods too."""
-        pods = [pod for _, pod in self._pods.values() if key_of(pod) == key]
+    def retried(self, job: Object, line: str) -> None:
+        """The item of ``job`` is tried again by it, as ``line`` says: that tells of its failed pods too."""
+        metadata, index = job["metadata"], retried_index(job)
+        name = metadata["name"] if index is None else metadata["annotations"][RETRY_OF_ANNOTATION]
+        key = metadata.get("namespace") or "default", name
+        pods = [
+            pod
+            for _, pod in self._pods.values()
+            if key_of(pod) == key and (index is None or completion_index(pod) == index)
+        ]
         for pod in pods:
             del self._pods[uid_of(pod)]
         self._printer.do(partial(self._tell, [line], pods))
@@ -79,17 +91,45 @@ class Failures:
         """A Job has failed; gives what tells it, None when too many were told."""
         for pod in pods:
             self._pods.pop(uid_of(pod), None)
+        before = self._count
+        if not (told := self._parts(job, pods)):
+            self._add(job, short_title(job))
+            told = [partial(self._tell, ["failed", *_whole(job, pods)], pods)]
+        first = told[: max(0, MAX_ERRORS - before)]
+        return partial(_each, first) if first else None
+
+    def _add(self, job: Object, title: str, index: int = -1) -> None:
         self._count += 1
-        title, name = short_title(job), job["metadata"]["name"]
-        insort(self._named, (job_order(job), title))
+        insort(self._named, ((*job_order(job), index), title))
         del self._named[MAX_NAMED:]
-        if self._count > MAX_ERRORS:
-            return None
-        status = job_status(job, pods, {})
-        who = title if title == name else f"{title} (Job {name})"
-        message = "" if status.cause and status.reason == "BackoffLimitExceeded" else status.message
-        why = [status.explanation, message, status.detail]
-        return partial(self._tell, ["failed", who, *why], pods)
+
+    def _parts(self, job: Object, pods: Sequence[Object]) -> list[Callable[[], None]]:
+        """What tells each failed item of a Job of several; nothing for one that failed as a whole."""
+        name = job["metadata"]["name"]
+        found: list[Callable[[], None]] = []
+        if is_chunk(job):
+            columns = job["metadata"]["annotations"].get(KEY_ANNOTATION, "")
+            for end in item_ends(end_of_last([*log_files(self._folders, pods)])):
+                if not end.exit_code:
+                    continue
+                title = fit(one_line(item_name(end, columns)), MAX_CELL_WIDTH)
+                self._add(job, title, end.place)
+                words = ["failed", f"{title} (Job {name})", f"exit code {end.exit_code}"]
+                found.append(partial(self._tell, words, ()))
+            return found
+        spec = job.get("spec") or {}
+        if spec.get("completionMode") != "Indexed":
+            return []
+        by_index: dict[int, list[Object]] = {}
+        for pod in pods:
+            by_index.setdefault(completion_index(pod), []).append(pod)
+        for index in sorted(indexes(failed_indexes(job), spec.get("completions") or 0)):
+            own, title = by_index.get(index, []), short_title(job, index)
+            self._add(job, title, index)
+            why = last_failure(own) or ("FailedIndex", "")
+            who = f"{title} (Job {name}, index {index})"
+            found.append(partial(self._tell, ["failed", who, *why], own))
+        return found
 
     def tick(self, *, over: bool = False) -> None:
         """Tell the pods that failed some time ago, or (``over``) all of them."""
@@ -133,3 +173,16 @@ class Failures:
             if text.strip():
                 return text.rstrip("\n").split("\n")[-self._lines :]
         return []
+
+
+def _whole(job: Object, pods: Sequence[Object]) -> list[str]:
+    """Which Job has failed, and why, as a whole."""
+    status, title, name = job_status(job, pods, {}), short_title(job), job["metadata"]["name"]
+    message = "" if status.cause and status.reason == "BackoffLimitExceeded" else status.message
+    who = title if title == name else f"{title} (Job {name})"
+    return [who, status.explanation, message, status.detail]
+
+
+def _each(told: Sequence[Callable[[], None]]) -> None:
+    for tell in told:
+        tell()

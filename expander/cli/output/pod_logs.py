@@ -11,8 +11,9 @@ from expander.base.dataclass import dataclass
 from expander.cli.output.printer import Printer
 from expander.cli.output.titles import container_title, has_color, item_title, part_of, prefix
 from expander.group.records import ended_parts, part_count
-from expander.kube.objects import Object, statuses_of, uid_of
+from expander.kube.objects import Object, owner_of, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFolders
+from expander.manifests.rerun import attempt_of
 from expander.run.live_logs import LiveLogs, Log, Unit
 
 Key = tuple[str, str]
@@ -34,6 +35,7 @@ class _Followed:
     unit: Unit
     title: str
     attempt: int
+    owner: str
     logs: dict[str, list[Log]] = field(default_factory=dict)
 
 
@@ -95,9 +97,12 @@ class PodLogs:
     def _known(self, key: Key, pod: Object) -> _Followed:
         siblings, job = self._by_job.setdefault(key, []), self._find(*key)
         part = -1 if job is None else part_of(job, pod)
-        attempt = 1 + sum(self._pods[each].part == part for each in siblings)
+        same = [self._pods[each] for each in siblings if self._pods[each].part == part]
+        before = 0 if job is None else attempt_of(job) - 1  # attempts that this run may not have seen
+        owner = owner_of(pod)
+        attempt = 1 + max(len(same), before + sum(each.owner == owner for each in same))
         unit = (key, part) if self._ordered and part >= 0 else key
-        found = self._pods[uid_of(pod)] = _Followed(part, unit, item_title(job or pod, part), attempt)
+        found = self._pods[uid_of(pod)] = _Followed(part, unit, item_title(job or pod, part), attempt, owner)
         siblings.append(uid_of(pod))
         return found
 

@@ -209,9 +209,7 @@ class JobOutput(RunReporter):
 
     def retried(self, retried: Retried) -> None:
         """See `RunReporter`."""
-        metadata = retried.job["metadata"]
-        key = metadata.get("namespace") or "default", metadata["name"]
-        self._failures.retried(key, retried.line(short_title(retried.job)))
+        self._failures.retried(retried.job, retried.line(short_title(retried.job)))
 
     def not_retried(self, job: Object, why: str) -> None:
         """See `RunReporter`."""

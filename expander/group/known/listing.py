@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
+from expander.group.attempts import main_container, pods_by_job
 from expander.group.known.last_used import GroupUse
+from expander.group.local_source import read_log
 from expander.group.local_watch import STATE_FILE, GroupFolders, StateReader, open_state
-from expander.kube.objects import Object
+from expander.group.source import WHOLE_LOG
+from expander.kube.generated_names import created_at
+from expander.kube.objects import Object, uid_of
 from expander.kube.time import unix
-from expander.kube.wellknown import number
 from expander.local.state import lock_holder
 from expander.local.store.database import reading
 from expander.local.store.job_states import FAILED, RUNNING, SUCCEEDED, job_state
 from expander.manifests.rerun import COUNT_ANNOTATION, own_indexes, retried_indexes
+from expander.run.chunk_log import end_of_log
+from expander.run.item_counts import completed_items, item_count
 
 STATES: Final = ("Complete", "Failed", "Running", "Waiting")
 _STATE_OF: Final = {SUCCEEDED: "Complete", FAILED: "Failed", RUNNING: "Running"}
@@ -54,28 +60,25 @@ class KnownGroup:
         self.counts["Waiting"] += self.counts["Running"]
         self.counts["Running"] = 0
 
-    def add(self, job: Object) -> None:
-        """Count the items of a Job."""
+    def add(self, job: Object, log: Callable[[], bytes] = bytes) -> None:
+        """Count the items of a Job; ``log`` gives the end of its log, where that can be read."""
         stamp = job["metadata"].get("creationTimestamp")
         if stamp and (self.created is None or unix(stamp) < unix(self.created)):
             self.created = stamp
-        count = _items(job)
-        state = job_state(job)
-        if count is None:
+        count, state = item_count(job), job_state(job)
+        if count == 1 and not retried_indexes(job):
             self.counts[_STATE_OF.get(state, "Waiting")] += 1
             return
         status, spec = job.get("status") or {}, job["spec"]
-        ended = state in (SUCCEEDED, FAILED)
-        done = lost = 0
-        if spec.get("completionMode") == "Indexed":
-            done, lost = (own_indexes(job, name, count) for name in ("completedIndexes", "failedIndexes"))
-            count -= len(retried_indexes(job))
-        elif state == SUCCEEDED:
-            done = count
-        busy = 0 if ended else min(status.get("active") or 0, count - done - lost)
-        left = count - done - lost - busy
-        lost += left if ended else 0
-        for name, found in zip(STATES, (done, lost, busy, 0 if ended else left), strict=True):
+        if state in (SUCCEEDED, FAILED):
+            done = completed_items(job, "Complete" if state == SUCCEEDED else "Failed", log) or 0
+            lost, busy = count - done, 0
+        else:
+            names = ("completedIndexes", "failedIndexes")
+            whole = spec["completions"] if spec.get("completionMode") == "Indexed" else 0
+            done, lost = (own_indexes(job, name, whole) for name in names)
+            busy = min(status.get("active") or 0, count - done - lost)
+        for name, found in zip(STATES, (done, lost, busy, count - done - lost - busy), strict=True):
             self.counts[name] += found
 
 
@@ -132,17 +135,21 @@ def _of_folder(state: StateReader) -> KnownGroup:
     found = KnownGroup(folder.name, state=str(folder), active=lock_holder(folder) is not None)
     for name, count in database.execute(_COUNTS):
         found.counts[_STATE_OF.get(name, "Waiting")] += count
-    mark = COUNT_ANNOTATION.encode()
+    marks = COUNT_ANNOTATION.encode(), b'"Indexed"'
     for name, data in database.execute(_JOBS):
-        if mark in database.text(data) and _items(job := database.unpack(data)) is not None:
+        text = database.text(data)
+        if any(mark in text for mark in marks):
+            job = database.unpack(data)
             found.counts[_STATE_OF.get(name, "Waiting")] -= 1
-            found.add(job)
+            found.add(job, partial(_log_of, state, job))
     for (data,) in database.execute(_FIRST):
         found.created = database.unpack(data)["metadata"].get("creationTimestamp")
     return found
 
 
-def _items(job: Object) -> int | None:
-    """How many items a Job has that is not made for one."""
-    count = number(job["metadata"].get("annotations"), COUNT_ANNOTATION, -1)
-    return None if count < 0 else count
+def _log_of(state: StateReader, job: Object) -> bytes:
+    """The end of the log of a chunk that has failed."""
+    pods = pods_by_job(state.owned([uid_of(job)])).get(uid_of(job), ())
+    for pod in sorted(pods, key=lambda pod: created_at(pod["metadata"]) or 0.0, reverse=True):
+        return end_of_log(read_log(state.folder, pod, main_container(pod), WHOLE_LOG))
+    return b""

@@ -1,11 +1,15 @@
 """Failed items of a run, by name."""
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from expander.cli.output.failures import MAX_NAMED, Failures
 from expander.cli.output.printer import Printer
 from expander.kube.generated_names import new_uid
-from tests.group.fakes import job
+from expander.local.kubelet.pod_files import PodFolders
+from tests.group.fakes import job, pod
 
 
 def test_failed_items_are_named_in_the_order_they_were_given(tmp_path: Path) -> None:
@@ -23,3 +27,36 @@ def test_failed_items_are_named_in_the_order_they_were_given(tmp_path: Path) -> 
     for each in jobs[:2]:
         other.job(each, ())
     assert other.names == "lr=1,seed=2; lr=1,seed=2"
+
+
+def told(failures: Failures, one: dict[str, Any], pods: list[dict[str, Any]], capsys: Any) -> str:
+    tell = failures.job(one, pods)
+    assert tell is not None
+    tell()
+    return str(capsys.readouterr().err)
+
+
+def test_a_failed_index_is_told_as_its_item(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = job("frames", "Failed", completionMode="Indexed", completions=3)
+    frames["metadata"]["annotations"] = {"expander/item-count": "3", "expander/items": '["a","b","c"]'}
+    frames["status"] |= {"completedIndexes": "0,2", "failedIndexes": "1"}
+    pods = [pod(frames, code, index=index) for index, code in enumerate((0, 3, 0))]
+    failures = Failures(tmp_path, lambda *_: None, Printer.__new__(Printer), quiet=False)
+    assert told(failures, frames, pods, capsys) == "failed: b (Job frames, index 1): exit code 3\n"
+    assert failures.names == "b"
+
+
+def test_failed_items_of_a_chunk_are_told_by_their_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chunk = job("ch-1", "Failed")
+    chunk["metadata"]["annotations"] = {"expander/item-count": "3"}
+    one = pod(chunk, 1)
+    log = Path(PodFolders(tmp_path).of(one).log("main", 0))
+    log.parent.mkdir(parents=True)
+    head = "2026-11-29T10:47:40.123456789Z stderr F [expander] index"
+    log.write_text(f'{head} 4 exit 3: "e"\n{head} 5 exit 0: "f"\n{head} 6 exit 9: {{"x":"g"}}\n')
+    failures = Failures(tmp_path, lambda *_: None, Printer.__new__(Printer), quiet=False)
+    said = told(failures, chunk, [one], capsys)
+    assert said == "failed: e (Job ch-1): exit code 3\nfailed: g (Job ch-1): exit code 9\n"
+    assert failures.names == "e, g"

@@ -1,0 +1,50 @@
+"""What became of the items of a chunk, as its log says: ``[expander] index 7 exit 0: "apple"``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from expander.base.regex import regex
+from expander.items.keys import item_key, item_text
+
+CHUNK_LOG_BYTES: Final = 4 << 20
+"""So much of the end of a failed chunk's log is looked at."""
+
+_LINE: Final = regex(rb"(?m)^\[expander\] index ([0-9]+) exit ([0-9]+): (.*)$")
+
+
+class ItemEnd(NamedTuple):
+    """How an item of a chunk ended the last time; ``place`` is its number in the batch, from 0."""
+
+    place: int
+    exit_code: int
+    label: str
+
+
+def item_ends(log: bytes) -> list[ItemEnd]:
+    """The items that a chunk's log tells of, in their order."""
+    found = {}
+    for place, code, label in _LINE.findall(log):
+        found[int(place)] = ItemEnd(int(place), int(code), label.decode("utf-8", "replace"))
+    return [found[place] for place in sorted(found)]
+
+
+def item_name(end: ItemEnd, columns: str) -> str:
+    """What people call an item: its key, of these ``columns``; a long one is as cut as in the log."""
+    try:
+        text = item_text(json.loads(end.label))
+    except (ValueError, RecursionError):
+        text = end.label.strip('"')
+    return item_key(text, columns)
+
+
+def end_of_log(pieces: Iterable[bytes]) -> bytes:
+    """The last `CHUNK_LOG_BYTES` of a log that comes in ``pieces``."""
+    kept = bytearray()
+    for piece in pieces:
+        kept += piece
+        if len(kept) > 2 * CHUNK_LOG_BYTES:
+            del kept[:-CHUNK_LOG_BYTES]
+    return bytes(kept[-CHUNK_LOG_BYTES:])
