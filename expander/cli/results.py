@@ -175,8 +175,8 @@ def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
 
 def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
     """The rows of the group as it is now that are asked for, with the columns asked for."""
-    from expander.group.chunk_items import with_items
     from expander.group.known.attempts import attempt_rows, in_place_of_items, logs_folder
+    from expander.group.known.chunk_items import with_items
     from expander.group.known.removed import removed_row
     from expander.group.open import submitted_jobs
     from expander.group.records import ItemRecord, records

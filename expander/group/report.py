@@ -12,8 +12,8 @@ from typing import Any, Final
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.text import natural
 from expander.group.attempts import memory_of
-from expander.group.chunk_items import with_items
 from expander.group.known.attempts import with_earlier
+from expander.group.known.chunk_items import with_items
 from expander.group.logs import failed_container
 from expander.group.parallel_read import ParallelReader
 from expander.group.records import SKIPPED, ItemRecord, records

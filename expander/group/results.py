@@ -29,7 +29,7 @@ from expander.base.errors import ExpanderError, OutputError
 from expander.base.log import Log
 from expander.base.regex import regex
 from expander.group.attempts import main_container, pods_by_job
-from expander.group.chunk_items import with_items
+from expander.group.known.chunk_items import with_items
 from expander.group.names import NameSelection
 from expander.group.parallel_read import ParallelReader
 from expander.group.records import FINISHED, ItemRecord, job_records

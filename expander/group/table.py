@@ -12,8 +12,8 @@ from typing import Any, Final
 from expander.base.errors import UsageError
 from expander.base.text import natural
 from expander.group.attempts import termination_of
-from expander.group.chunk_items import with_items
 from expander.group.job_status import explained_summaries, has_ended, job_status
+from expander.group.known.chunk_items import with_items
 from expander.group.known.summary import KEPT_METADATA, Summary
 from expander.group.records import NO_WARNINGS, ItemRecord, job_records, part_count
 from expander.group.source import Reader

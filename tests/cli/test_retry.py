@@ -293,7 +293,7 @@ def test_local_failures_run_again_here(tmp_path: Path) -> None:
         "message": "",
     }
     last = run("retry", *where, "--runtime", "process", "--with", "WORD=good")
-    assert (last.code, last.out) == (0, "[x y] good\n"), last.err
+    assert (last.code, last.out) == (0, "[x y #3] good\n"), last.err
     logs = sorted(folder.glob("_retry/here/logs/default/poor/attempt-*/*.log"))
     assert [log.read_text() for log in logs] == ["poor\n", "poor\n"]
     assert run("retry", *where).err == "nothing to retry: 2 Complete\n"

@@ -167,7 +167,7 @@ def test_the_same_command_again_does_nothing_twice() -> None:
 def test_an_edited_template_runs_what_failed_and_fresh_runs_all() -> None:
     run("run", template("echo one; test $THE_ITEM != b"), "a", "b")
     answer = run("run", template("echo two"), "a", "b")
-    assert (answer.code, answer.out) == (0, "[b] two\n")
+    assert (answer.code, answer.out) == (0, "[b #2] two\n")
     assert "1 Complete kept, 1 Failed run again with the changed template" in answer.err
     assert "earlier logs are in " in answer.err
     assert answer.err.splitlines()[-2] == "2 items: 2 complete, 0 failed (1 before this run)"

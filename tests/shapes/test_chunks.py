@@ -125,7 +125,7 @@ def test_the_job_does_not_run_all_items_again_because_some_failed(tmp_path: Path
     assert answer.code == 1
     assert answer.out.count("index 0 exit 0") == 1
     assert answer.out.count("index 1 exit 1") == 4
-    assert "matching FailJob rule" in answer.err
+    assert "failed: 1 (Job shows-0): exit code 1\n" in answer.err
 
 
 def test_the_last_job_has_what_is_left_and_indexes_go_on_over_the_jobs() -> None:
