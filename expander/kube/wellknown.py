@@ -26,6 +26,8 @@ TOKEN_MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where containers find the token of their service account."""
 TOKEN_SECONDS = 3607
 """How long this token asks to be good."""
+RBAC = "rbac.authorization.k8s.io"
+"""The API group of roles and their bindings."""
 CONTROLLER = "kubernetes.io/job-controller"
 """The value of spec.managedBy that stands for the controller this package follows."""
 

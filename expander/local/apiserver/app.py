@@ -113,18 +113,17 @@ class App:
     def _user(self, request: web.BaseRequest) -> User | None:
         """Who asks; None for what anybody may ask. StatusError for somebody who is not known."""
         transport = request.transport
-        result = self._authenticator.judge(request.rel_url.raw_path, request.headers, transport)
-        if result is AuthResult.WELCOME and transport is not None:
-            self.on_authenticated(transport.get_extra_info("peername"))
-        if result is AuthResult.UNAUTHORIZED:
+        found = self._authenticator.judge(request.rel_url.raw_path, request.headers, transport)
+        if isinstance(found, User):
+            if transport is not None:
+                self.on_authenticated(transport.get_extra_info("peername"))
+            return attributes.impersonated(found, request.headers, self._authorizer)
+        if found is AuthResult.UNAUTHORIZED:
             raise StatusError(statuses.unauthorized())
-        if result is AuthResult.FOREIGN:
+        if found is AuthResult.FOREIGN:
             words = "the request is meant for another server, or comes from a page of another one"
             raise StatusError(statuses.failure(403, "Forbidden", words))
-        if result is AuthResult.OPEN:
-            return None
-        user = self._authenticator.user(request.headers.get("Authorization")) or OWNER
-        return attributes.impersonated(user, request.headers, self._authorizer)
+        return None
 
     async def _limited(self, request: web.BaseRequest, user: User | None) -> web.StreamResponse:
         fault = self._faults.draw()
@@ -155,7 +154,7 @@ class App:
         steps = routing.steps(request.message.path.partition("?")[0])
         if steps is None:
             return codecs.text_response(statuses.PAGE_NOT_FOUND_TEXT, 404)
-        if user is not None and reviews.is_review(steps) and request.method == "POST":
+        if user is not None and request.method == "POST" and reviews.is_review(steps):
             self._authorizer.check(user, attributes.of_review(steps))
             data = await codecs.read_body(request)
             asked = codecs.decode_body(data, codecs.media_type(request)).data

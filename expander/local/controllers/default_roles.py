@@ -12,9 +12,9 @@ from typing import Any, Final
 from expander.kube.api_resource import Resource
 from expander.kube.generated_names import new_uid
 from expander.kube.scheme import RESOURCES
+from expander.kube.wellknown import RBAC
 from expander.local.store.database import Object
 
-GROUP: Final = "rbac.authorization.k8s.io"
 READ: Final = ("get", "list", "watch")
 WRITE: Final = ("create", "delete", "deletecollection", "patch", "update")
 AGGREGATED: Final = ("admin", "edit", "view")
@@ -35,14 +35,14 @@ def initial_roles(now: str) -> Iterator[Object]:
     urls = {"verbs": ["*"], "nonResourceURLs": ["*"]}
     yield _role("cluster-admin", now, [_rule(["*"], "*", ["*"]), urls])
     for number, name in enumerate(AGGREGATED):
-        label = f"{GROUP}/aggregate-to-{name}"
-        above = f"{GROUP}/aggregate-to-{AGGREGATED[number - 1]}"
+        label = f"{RBAC}/aggregate-to-{name}"
+        above = f"{RBAC}/aggregate-to-{AGGREGATED[number - 1]}"
         role = _role(name, now, [], labels={above: "true"} if number else {})
         selector = {"matchLabels": {label: "true"}}
         yield {**role, "aggregationRule": {"clusterRoleSelectors": [selector]}}
     rules = {"admin": _admin(), "edit": _edit(), "view": _view()}
     for name, given in rules.items():
-        labels = {f"{GROUP}/aggregate-to-{name}": "true"}
+        labels = {f"{RBAC}/aggregate-to-{name}": "true"}
         yield _role(f"system:aggregate-to-{name}", now, given, labels=labels)
     asking = [
         _rule(["create"], "authorization.k8s.io", _ASKING),
@@ -61,8 +61,8 @@ def initial_bindings(now: str) -> Iterator[Object]:
     for role, group in given.items():
         yield {
             **_object("ClusterRoleBinding", role, now, {}),
-            "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": role},
-            "subjects": [{"apiGroup": GROUP, "kind": "Group", "name": group}],
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": group}],
         }
 
 
@@ -118,6 +118,6 @@ def _object(kind: str, name: str, now: str, labels: dict[str, str]) -> Object:
         "uid": new_uid(),
         "creationTimestamp": now,
         "labels": {"kubernetes.io/bootstrapping": "rbac-defaults", **labels},
-        "annotations": {f"{GROUP}/autoupdate": "true"},
+        "annotations": {f"{RBAC}/autoupdate": "true"},
     }
-    return {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": metadata}
+    return {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": metadata}

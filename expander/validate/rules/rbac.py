@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from expander.kube.versions import Release
+from expander.kube.wellknown import RBAC
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -22,17 +23,15 @@ from expander.validate.updates import same_at
 
 Object = Mapping[str, Any]
 
-GROUP: Final = "rbac.authorization.k8s.io"
-
 
 def fill_binding(obj: dict[str, Any]) -> None:
     """The defaults of a RoleBinding or ClusterRoleBinding: the groups of what it names."""
     role = obj.setdefault("roleRef", {})
     if not role.get("apiGroup"):
-        role["apiGroup"] = GROUP
+        role["apiGroup"] = RBAC
     for subject in obj.get("subjects", ()):
         if not subject.get("apiGroup") and subject.get("kind") in ("User", "Group"):
-            subject["apiGroup"] = GROUP
+            subject["apiGroup"] = RBAC
 
 
 def check_role(obj: Object, release: Release) -> list[Finding]:
@@ -101,8 +100,8 @@ def _check_aggregation(rule: Object | None) -> Findings:
 def _check_binding(obj: Object, kinds: Sequence[str]) -> Findings:
     role = obj.get("roleRef") or EMPTY
     group, kind, name = (role.get(field) or "" for field in ("apiGroup", "kind", "name"))
-    if group != GROUP:
-        yield not_supported("roleRef.apiGroup", group, [GROUP])
+    if group != RBAC:
+        yield not_supported("roleRef.apiGroup", group, [RBAC])
     if kind not in kinds:
         yield not_supported("roleRef.kind", kind, kinds)
     if name:
@@ -127,7 +126,7 @@ def _check_subject(subject: Object, where: str, *, namespaced: bool) -> Findings
     elif kind in ("User", "Group"):
         if not name:
             yield invalid(f"{where}.name", name, f"{kind.lower()} name cannot be empty")
-        if group != GROUP:
-            yield not_supported(f"{where}.apiGroup", group, [GROUP])
+        if group != RBAC:
+            yield not_supported(f"{where}.apiGroup", group, [RBAC])
     else:
         yield not_supported(f"{where}.kind", kind, ["ServiceAccount", "User", "Group"])

@@ -9,13 +9,16 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from expander.local.apiserver import status
-from expander.local.apiserver.access.authentication import User
+from expander.local.apiserver.access.authentication import (
+    ACCOUNT_PREFIX,
+    AUTHENTICATED,
+    User,
+    account_groups,
+)
 from expander.local.apiserver.access.rbac import Attributes, Authorizer
 from expander.local.apiserver.routing import Target
 from expander.local.apiserver.status import StatusError
 
-ACCOUNT_PREFIX: Final = "system:serviceaccount:"
-AUTHENTICATED: Final = "system:authenticated"
 _HEADER: Final = "Impersonate-"
 _EXTRA: Final = "impersonate-extra-"
 
@@ -70,7 +73,7 @@ def impersonated(user: User, headers: Mapping[str, str], authorizer: Authorizer)
     for each in wanted:
         authorizer.check(user, each)
     if is_account and not groups:
-        groups = ("system:serviceaccounts", f"system:serviceaccounts:{place}")
+        groups = account_groups(place)
     if name != "system:anonymous" and AUTHENTICATED not in groups:
         groups += (AUTHENTICATED,)
     return User(name, uid, groups, extra)

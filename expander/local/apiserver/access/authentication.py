@@ -24,9 +24,8 @@ SAME_ORIGIN: Final = ("same-origin", "none")
 
 
 class AuthResult(Enum):
-    """What becomes of a request."""
+    """What becomes of a request of which nobody is known to be the author."""
 
-    WELCOME = "welcome"
     OPEN = "open"
     """Anybody may ask this; it says nothing of who asks."""
     UNAUTHORIZED = "unauthorized"
@@ -54,7 +53,12 @@ class User(NamedTuple):
         return {"username": self.name, **own, "groups": list(self.groups)}
 
 
-OWNER: Final = User("kubernetes-admin", "", ("kubeadm:cluster-admins", "system:authenticated"))
+AUTHENTICATED: Final = "system:authenticated"
+"""The group of everybody who is known."""
+ACCOUNT_PREFIX: Final = "system:serviceaccount:"
+"""How the name of the user begins that a service account is; its namespace and name follow."""
+
+OWNER: Final = User("kubernetes-admin", "", ("kubeadm:cluster-admins", AUTHENTICATED))
 """Whoever has the server's own token."""
 
 
@@ -99,21 +103,18 @@ class Authenticator:
         self._own: WeakKeyDictionary[Transport, bool] = WeakKeyDictionary()
         """Whether a connection is this user's, once it was looked up."""
 
-    def judge(self, path: str, headers: Mapping[str, str], transport: Transport | None) -> AuthResult:
-        """The verdict on a request by its path, its headers and its connection."""
+    def judge(self, path: str, headers: Mapping[str, str], transport: Transport | None) -> User | AuthResult:
+        """Who sends a request, by its path, its headers and its connection; else what becomes of it."""
         if host_of(headers.get("Host", "")) not in self._hosts or self._is_cross_origin(headers):
             return AuthResult.FOREIGN
         if path in OPEN_PATHS:
             return AuthResult.OPEN
-        given = headers.get("Authorization")
-        if given is not None:
-            return AuthResult.WELCOME if self.user(given) is not None else AuthResult.UNAUTHORIZED
-        return AuthResult.WELCOME if self._is_own(transport) else AuthResult.UNAUTHORIZED
+        if (given := headers.get("Authorization")) is not None:
+            return self._bearer(given) or AuthResult.UNAUTHORIZED
+        return OWNER if self._is_own(transport) else AuthResult.UNAUTHORIZED
 
-    def user(self, authorization: str | None) -> User | None:
-        """Who asks with such an Authorization header: without one the owner, None for nobody who is known."""
-        if authorization is None:
-            return OWNER
+    def _bearer(self, authorization: str) -> User | None:
+        """Who asks with such an Authorization header; None for nobody who is known."""
         kind, _, token = authorization.partition(" ")
         if kind.lower() != "bearer":
             return None
@@ -147,6 +148,11 @@ class Authenticator:
         if not isinstance(peer, tuple) or not isinstance(server, tuple):
             return False
         return peer_uid((peer[0], peer[1]), (server[0], server[1])) == self._user
+
+
+def account_groups(namespace: str) -> tuple[str, str]:
+    """The groups of the service accounts of a namespace."""
+    return ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
 
 
 def host_of(header: str) -> str:

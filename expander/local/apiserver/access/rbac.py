@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from expander.base.dataclass import dataclass
 from expander.kube.gofmt import quoted
+from expander.kube.wellknown import RBAC
 from expander.local.apiserver import status
-from expander.local.apiserver.access.authentication import User
+from expander.local.apiserver.access.authentication import ACCOUNT_PREFIX, User
 from expander.local.apiserver.status import Status, StatusError
 
 Rule = Mapping[str, Any]
 
-GROUP: Final = "rbac.authorization.k8s.io"
 ROLES: Final = ("ClusterRole", "Role")
 ALL: Final = "*"
 MASTERS: Final = "system:masters"
@@ -113,20 +113,20 @@ class Authorizer:
         Who may ``escalate`` a role, or ``bind`` the one that a binding names, may.
         """
         kind, metadata = obj["kind"], obj["metadata"]
-        if not obj["apiVersion"].startswith(f"{GROUP}/") or self.is_free(user):
+        if not obj["apiVersion"].startswith(f"{RBAC}/") or self.is_free(user):
             return
         namespace = metadata.get("namespace") or ""
         if kind in ROLES:
             rules = obj.get("rules") or ()
-            wanted = Attributes("escalate", GROUP, f"{kind.lower()}s", "", namespace, metadata["name"])
+            wanted = Attributes("escalate", RBAC, f"{kind.lower()}s", "", namespace, metadata["name"])
         else:
             role = obj["roleRef"]
             rules = self.rules_of(role, namespace)
             place = namespace if role["kind"] == "Role" else ""
-            wanted = Attributes("bind", GROUP, f"{role['kind'].lower()}s", "", place, role["name"])
+            wanted = Attributes("bind", RBAC, f"{role['kind'].lower()}s", "", place, role["name"])
         if self.reason(user, wanted) is not None:
             return
-        about = f"{kind.lower()}s.{GROUP} {quoted(metadata['name'])}"
+        about = f"{kind.lower()}s.{RBAC} {quoted(metadata['name'])}"
         own = [each.rule for each in self.granted(user, namespace)]
         missing = [
             part for rule in rules for part in _parts(rule) if not any(allows(each, part) for each in own)
@@ -169,7 +169,7 @@ def _is_meant(subject: Mapping[str, Any], user: User, namespace: str) -> bool:
         case "Group":
             return subject["name"] in user.groups
     place = subject.get("namespace") or namespace
-    return user.name == f"system:serviceaccount:{place}:{subject['name']}"
+    return user.name == f"{ACCOUNT_PREFIX}{place}:{subject['name']}"
 
 
 def _described(subject: Mapping[str, Any], namespace: str) -> str:

@@ -16,6 +16,16 @@ from expander.local.store.database import Object
 _AUTHENTICATION: Final = "authentication.k8s.io"
 _AUTHORIZATION: Final = "authorization.k8s.io"
 
+_KINDS: Final = {
+    "selfsubjectreviews": "SelfSubjectReview",
+    "tokenreviews": "TokenReview",
+    "selfsubjectaccessreviews": "SelfSubjectAccessReview",
+    "selfsubjectrulesreviews": "SelfSubjectRulesReview",
+    "subjectaccessreviews": "SubjectAccessReview",
+    "localsubjectaccessreviews": "LocalSubjectAccessReview",
+}
+"""The kinds of reviews by plural."""
+
 
 def is_review(steps: list[str]) -> bool:
     """Whether a path leads to a review."""
@@ -23,14 +33,6 @@ def is_review(steps: list[str]) -> bool:
 
 
 def _kind_of(steps: list[str]) -> str | None:
-    known = {
-        "selfsubjectreviews": "SelfSubjectReview",
-        "tokenreviews": "TokenReview",
-        "selfsubjectaccessreviews": "SelfSubjectAccessReview",
-        "selfsubjectrulesreviews": "SelfSubjectRulesReview",
-        "subjectaccessreviews": "SubjectAccessReview",
-        "localsubjectaccessreviews": "LocalSubjectAccessReview",
-    }
     match steps:
         case ["apis", group, "v1", plural] if group in (_AUTHENTICATION, _AUTHORIZATION):
             pass
@@ -38,7 +40,7 @@ def _kind_of(steps: list[str]) -> str | None:
             pass
         case _:
             return None
-    kind = known.get(plural)
+    kind = _KINDS.get(plural)
     own = _AUTHENTICATION if kind in ("SelfSubjectReview", "TokenReview") else _AUTHORIZATION
     return kind if group == own else None
 

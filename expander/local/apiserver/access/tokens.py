@@ -18,7 +18,14 @@ from expander.kube.scheme import BY_KIND
 from expander.kube.time import api_time
 from expander.kube.wellknown import TOKEN_SECONDS
 from expander.local.apiserver import status
-from expander.local.apiserver.access.authentication import ISSUER, Known, User
+from expander.local.apiserver.access.authentication import (
+    ACCOUNT_PREFIX,
+    AUTHENTICATED,
+    ISSUER,
+    Known,
+    User,
+    account_groups,
+)
 from expander.local.apiserver.read import get_object
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
@@ -71,7 +78,7 @@ class ServiceAccountTokens:
             "jti": new_uid(),
             "kubernetes.io": about,
             "nbf": now,
-            "sub": f"system:serviceaccount:{metadata['namespace']}:{metadata['name']}",
+            "sub": f"{ACCOUNT_PREFIX}{metadata['namespace']}:{metadata['name']}",
         }
         signed = f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded(claims)}"
         return f"{signed}.{_text(self._signature(signed))}"
@@ -103,11 +110,11 @@ class ServiceAccountTokens:
             found = self._find(kind, "" if kind == "Node" else namespace, named["name"])
             if found is None or found["metadata"]["uid"] != named["uid"]:
                 return None
-        groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
         extra = {"authentication.kubernetes.io/credential-id": (f"JTI={claims['jti']}",)}
         for kind in ("node", "pod"):
             for field, value in about.get(kind, {}).items():
                 extra[f"authentication.kubernetes.io/{kind}-{field}"] = (value,)
+        groups = (*account_groups(namespace), AUTHENTICATED)
         return User(claims["sub"], account["uid"], groups, extra), meant
 
     def _signature(self, signed: str) -> bytes:

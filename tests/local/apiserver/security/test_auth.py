@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from expander.base.errors import UsageError
 from expander.kube.served_kinds import BUILT_IN
 from expander.local.apiserver.access import authentication, peer_uid
-from expander.local.apiserver.access.authentication import Authenticator, AuthResult, host_of
+from expander.local.apiserver.access.authentication import OWNER, Authenticator, AuthResult, User, host_of
 from expander.local.apiserver.certificates import server_certificate, ssl_context
 from expander.local.apiserver.routing import steps, target
 from expander.local.apiserver.server import is_token, token_of
@@ -45,7 +45,20 @@ def test_a_connection_that_nobody_knows_needs_the_token() -> None:
     connection = Connection(("127.0.0.1", 1), ("127.0.0.1", 8001))
     assert guard().judge("/api", LOCAL, connection) is AuthResult.UNAUTHORIZED
     headers = {**LOCAL, "Authorization": "Bearer the-token"}
-    assert guard().judge("/api", headers, connection) is AuthResult.WELCOME
+    assert guard().judge("/api", headers, connection) == OWNER
+
+
+def test_a_token_that_expires_during_a_request_does_not_become_the_owners() -> None:
+    account, asked = User("system:serviceaccount:a:b", "1", ()), list[str]()
+
+    def known(token: str, audiences: Sequence[str]) -> authentication.Known | None:
+        asked.append(token)
+        return (account, tuple(audiences)) if len(asked) == 1 else None
+
+    authenticator = Authenticator("the-token", ["127.0.0.1"], trust_user=False, known=known)
+    headers = {**LOCAL, "Authorization": "Bearer another"}
+    assert authenticator.judge("/api", headers, None) == account
+    assert asked == ["another"]
 
 
 def test_another_users_connection_needs_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,9 +98,9 @@ def test_root_needs_the_token_of_another_user(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("headers", "result"),
     [
-        ({"Origin": "http://127.0.0.1:8001"}, AuthResult.WELCOME),
-        ({"Origin": "http://127.0.0.1:8001", "Sec-Fetch-Site": "same-origin"}, AuthResult.WELCOME),
-        ({"Sec-Fetch-Site": "none"}, AuthResult.WELCOME),
+        ({"Origin": "http://127.0.0.1:8001"}, OWNER),
+        ({"Origin": "http://127.0.0.1:8001", "Sec-Fetch-Site": "same-origin"}, OWNER),
+        ({"Sec-Fetch-Site": "none"}, OWNER),
         ({"Origin": "http://127.0.0.1:8002"}, AuthResult.FOREIGN),
         ({"Origin": "https://127.0.0.1:8001"}, AuthResult.FOREIGN),
         ({"Origin": "null"}, AuthResult.FOREIGN),
@@ -96,7 +109,9 @@ def test_root_needs_the_token_of_another_user(monkeypatch: pytest.MonkeyPatch) -
         ({"Origin": "http://127.0.0.1:8001", "Sec-Fetch-Site": "cross-site"}, AuthResult.FOREIGN),
     ],
 )
-def test_a_browser_may_ask_for_pages_of_this_server_only(headers: dict[str, str], result: AuthResult) -> None:
+def test_a_browser_may_ask_for_pages_of_this_server_only(
+    headers: dict[str, str], result: User | AuthResult
+) -> None:
     given = {**LOCAL, "Authorization": "Bearer the-token", **headers}
     assert guard().judge("/api", given, None) is result
 
