@@ -98,6 +98,8 @@ class PodGroupController:
         self._arrived = arrived
         self._phases: dict[str, tuple[str, str]] | None = None
         """Queue and phase of each PodGroup by the uid of its Job; None before they were read."""
+        self._counts: Counter[tuple[str, str]] = Counter()
+        """How many PodGroups have a queue and phase."""
 
     def job_synced(self, job: Object, now: float) -> None:
         """The Job may have another status."""
@@ -126,15 +128,20 @@ class PodGroupController:
             self._arrived(self._store.put(group, new=True))
         elif group.get("status") != given:
             self._store.put({**group, "status": given})
-        if phases.get(metadata["uid"]) != (spec["queue"], phase):
-            phases[metadata["uid"]] = spec["queue"], phase
-            self._count(spec["queue"])
+        before, there = phases.get(metadata["uid"]), (spec["queue"], phase)
+        if before != there:
+            phases[metadata["uid"]] = there
+            self._counts.update((there,))
+            if before is not None:
+                self._counts.subtract((before,))
+            self._put_counts(spec["queue"])
 
     def job_gone(self, uid: str) -> None:
         """The Job is in the store no more."""
         found = (self._phases or {}).pop(uid, None)
         if found is not None:
-            self._count(found[0])
+            self._counts.subtract((found,))
+            self._put_counts(found[0])
 
     def _known(self) -> dict[str, tuple[str, str]]:
         if self._phases is None:
@@ -143,16 +150,16 @@ class PodGroupController:
                 for owner in group["metadata"].get("ownerReferences") or ():
                     queue = (group.get("spec") or {}).get("queue") or DEFAULT_QUEUE
                     self._phases[owner["uid"]] = queue, (group.get("status") or {}).get("phase") or ""
+            self._counts = Counter(self._phases.values())
         return self._phases
 
-    def _count(self, name: str) -> None:
+    def _put_counts(self, name: str) -> None:
         """Write down how many PodGroups of a Queue are in each phase."""
         queue = self._store.get("Queue", "", name)
         if queue is None:
             return
-        counts = Counter(phase for of, phase in self._known().values() if of == name)
         status = {"state": (queue.get("status") or {}).get("state", "Open")}
-        counted = {each.lower(): counts[each] for each in COUNTED if counts[each]}
+        counted = {each.lower(): count for each in COUNTED if (count := self._counts[name, each])}
         self._store.put({**queue, "status": status | counted})
 
 
