@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from expander.kube.served_kinds import ServedKinds
 from expander.kube.time import api_time
+from expander.local.controllers.job.conditions import find
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
@@ -115,18 +116,19 @@ def accepted(definition: Object, others: Iterable[Object], now: str) -> dict[str
         named = _condition("NamesAccepted", "False", reason, f'"{word}" is already in use')
     else:
         named = _condition("NamesAccepted", "True", "NoConflicts", "no conflicts found")
-    established = _named(before, "Established")
+    conditions = before.get("conditions") or ()
+    established = find(conditions, "Established")
     if established is None or established["status"] != "True":
         established = _condition(
             "Established", "True", "InitialNamesAccepted", "the initial names have been accepted"
         )
         if conflicts:
             established = _condition("Established", "False", "NotAccepted", "not all names are accepted")
-    conditions = [named, established]
+    made = [named, established]
     if definition["metadata"].get("deletionTimestamp"):
         words = "CustomResource deletion is in progress"
-        conditions.append(_condition("Terminating", "True", "InstanceDeletionInProgress", words))
-    status["conditions"] = [_since(each, _named(before, each["type"]), now) for each in conditions]
+        made.append(_condition("Terminating", "True", "InstanceDeletionInProgress", words))
+    status["conditions"] = [_since(each, find(conditions, each["type"]), now) for each in made]
     storage = [each["name"] for each in spec["versions"] if each.get("storage")]
     status["storedVersions"] = [*dict.fromkeys([*(before.get("storedVersions") or ()), *storage])]
     return status
@@ -156,15 +158,11 @@ def _conflicts(names: Mapping[str, Any], taken: Mapping[str, set[str]]) -> Itera
                 break
 
 
-def _named(status: Mapping[str, Any], type: str) -> dict[str, Any] | None:
-    return next((each for each in status.get("conditions") or () if each.get("type") == type), None)
-
-
 def _condition(type: str, status: str, reason: str, message: str) -> dict[str, Any]:
     return {"type": type, "status": status, "reason": reason, "message": message}
 
 
-def _since(condition: dict[str, Any], before: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
+def _since(condition: Mapping[str, Any], before: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
     """A condition with the time since when it has its status."""
     same = before is not None and before.get("status") == condition["status"]
     since = before.get("lastTransitionTime") if before is not None and same else now

@@ -18,7 +18,7 @@ from expander.local.apiserver import decode_errors, status
 from expander.local.apiserver.codecs import RequestBody
 from expander.local.apiserver.patch.merge_schema import MergeSchema
 from expander.local.apiserver.status import StatusError
-from expander.local.apiserver.strategy import APPLY, JSON_PATCH, MERGE, Strategy
+from expander.local.apiserver.strategy import CustomKindStrategy
 from expander.local.store.database import Object
 from expander.validate.crds.decoding import pruned
 from expander.validate.crds.paths import dotted
@@ -42,11 +42,10 @@ def metadata_refusal(row: Resource, obj: Object, finding: Finding) -> str:
     return decode_errors.unhandled(row, words)
 
 
-class CustomStrategy(Strategy):
+class CustomStrategy(CustomKindStrategy):
     """The strategy of the kind of a definition."""
 
     row: CustomResource
-    patch_types = (JSON_PATCH, MERGE, APPLY)
 
     @property
     def shape(self) -> MergeSchema:

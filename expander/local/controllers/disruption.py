@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from expander.kube import selectors
+from expander.kube.objects import owner_of
 from expander.kube.time import api_time
 from expander.local.controllers.job.pods import is_ready
 from expander.local.controllers.pods import ENDED
@@ -42,9 +43,8 @@ def budget(store: ObjectStore, obj: Object) -> Budget:
     """The arithmetic of a PodDisruptionBudget, as its pods are now."""
     pods = [
         pod
-        for uid, state in store.states("Pod")
-        if state == OPEN
-        and (pod := store.by_uid(uid)) is not None
+        for uid, _ in store.states("Pod", (OPEN,))
+        if (pod := store.by_uid(uid)) is not None
         and pod["metadata"]["namespace"] == obj["metadata"]["namespace"]
         and (pod.get("status") or {}).get("phase") not in ENDED
         and _selects(obj, pod)
@@ -151,12 +151,9 @@ def _expected_scale(store: ObjectStore, pods: Iterable[Object]) -> tuple[int, st
     """How many pods the workloads of these want, and why that cannot be known of some."""
     scales: dict[str, int] = {}
     for pod in pods:
-        owner = _controller(pod)
-        if owner is None:
-            continue
-        found = store.by_uid(owner["uid"])
-        if found is not None and found["kind"] == "ReplicaSet" and (above := _controller(found)):
-            found = store.by_uid(above["uid"]) or found
+        found = store.by_uid(owner_of(pod))
+        if found is not None and found["kind"] == "ReplicaSet":
+            found = store.by_uid(owner_of(found)) or found
         if found is None:
             continue
         if found["kind"] not in SCALABLE:
@@ -165,8 +162,3 @@ def _expected_scale(store: ObjectStore, pods: Iterable[Object]) -> tuple[int, st
             return 0, f"{plural}{group and '.'}{group} does not implement the scale subresource"
         scales[found["metadata"]["uid"]] = found["spec"].get("replicas", 1)
     return sum(scales.values()), ""
-
-
-def _controller(obj: Object) -> Any:
-    owners = obj["metadata"].get("ownerReferences") or ()
-    return next((owner for owner in owners if owner.get("controller")), None)

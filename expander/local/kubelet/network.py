@@ -240,16 +240,15 @@ def no_endpoint(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The names of a Service without a pod that is ready, with an address at which nobody answers: it refuses
     connections, as kube-proxy does.
     """
-    numbers = str((service.get("spec") or {}).get("clusterIP") or "").split(".")
-    if service["spec"].get("selector") and len(numbers) == 4:
+    spec = service.get("spec") or {}
+    numbers = str(spec.get("clusterIP") or "").split(".")
+    if spec.get("selector") and len(numbers) == 4:
         yield from ((name, f"127.0.{numbers[2]}.{numbers[3]}") for name in _names_of(service))
 
 
 def _names_of(service: Mapping[str, Any]) -> tuple[str, ...]:
-    name, base = (
-        service["metadata"]["name"],
-        f"{service['metadata']['name']}.{service['metadata']['namespace']}",
-    )
+    name = service["metadata"]["name"]
+    base = f"{name}.{service['metadata']['namespace']}"
     return (f"{base}.{DOMAIN}", f"{base}.svc", base, name)
 
 
