@@ -121,6 +121,7 @@ def there(
 ) -> int:
     """In the cluster: as `submit` sends."""
     from expander.base.errors import ClusterError
+    from expander.cli.output.submit import say_ends
     from expander.group.bookkeeping import open_writer
     from expander.group.cluster_writer import ClusterWriter
     from expander.group.retry import ClusterRetry
@@ -158,7 +159,10 @@ def there(
         say(f"earlier logs are in {logs}")
     code = report.end(interrupted=interrupted)
     errors.finish()
-    failed = submit.retries is not None and submit.retries.counts()[1]
+    failed = 0
+    if submit.retries is not None:
+        say_ends(submit.retries)
+        failed = submit.retries.counts()[1]
     return 1 if (errors.count or failed) and not code else code
 
 

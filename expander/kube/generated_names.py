@@ -17,6 +17,10 @@ MAX_PREFIX_CHARS: Final = 58
 """Characters of ``generateName`` that are kept before the ending."""
 
 
+MAX_STEP_SECONDS: Final = 60
+"""How much later than its creationTimestamp, which is when the step began that made it, an object may be."""
+
+
 def token() -> str:
     """Five random characters."""
     return "".join([ALPHABET[byte % len(ALPHABET)] for byte in urandom(SUFFIX_CHARS)])
@@ -54,6 +58,6 @@ def created_at(metadata: Mapping[str, Any]) -> float | None:
     known = unix(stamp)
     if len(uid) == 36 and uid[14] == "7":
         found = int(uid[:8] + uid[9:13], 16) / 1000 + int(uid[15:18], 16) / 4_096_000
-        if known <= found < known + 1:
+        if known <= found < known + MAX_STEP_SECONDS:
             return found
     return known

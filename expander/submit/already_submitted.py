@@ -64,6 +64,7 @@ class AlreadySubmitted:
         self._replacing = told.replacing
         self._ends: dict[bytes, str] | None = {} if states else None
         self._existing: set[bytes] = set()
+        self._failed: set[bytes] = set()
         self._versions: dict[str, str] | None = {} if versions else None
         self._resumed = resumed
         self._trusted = resumed and not told.damaged and not states
@@ -132,6 +133,10 @@ class AlreadySubmitted:
             self._listed(item)
         return mark(item.key) in self._existing
 
+    def has_failed(self, item: PreparedRequest) -> bool:
+        """Whether the list that has the item, by `exists`, says that its Job has failed."""
+        return mark(item.key) in self._failed
+
     def version(self, item: PreparedRequest) -> str | None:
         """The resourceVersion that the item had when its group was listed; empty when it did not exist.
 
@@ -185,6 +190,8 @@ class AlreadySubmitted:
                     digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
                     if digest is not None and "deletionTimestamp" not in metadata:
                         self._existing.add(mark(f"{path} {digest}"))
+                        if end_of(found) == FAILED:
+                            self._failed.add(mark(f"{path} {digest}"))
                         if self._ends is not None and (end := _end_to_look_at(found)):
                             self._ends[mark(f"{path} {digest}")] = end
                     if self._versions is not None:

@@ -404,7 +404,8 @@ def _compared(delivery: Delivery, code: int, found: Mapping[str, Any], options: 
         return found_earlier
     if not reason and not deleting:
         made = delivery.maybe_created or delivery.uid
-        return Finished("created", "AnswerLost") if made else Finished("unchanged")
+        before = FAILED_BEFORE if delivery.prepared.is_job and end_of(found) == FAILED else ""
+        return Finished("created", "AnswerLost") if made else Finished("unchanged", before)
     if options.on_exists == "recreate" or (deleting and not reason):
         delivery.uid = metadata["uid"]
         delivery.stage = "vanish" if deleting else "delete"
@@ -461,6 +462,9 @@ SPLIT: Final = "IndexesRerun"
 
 RERUN: Final = "Rerun"
 """The reason of a Job that was made anew."""
+
+FAILED_BEFORE: Final = "Failed"
+"""The reason of an unchanged Job that has failed."""
 
 KEPT: Final = "Complete"
 """The reason of a complete Job that is kept though its manifest has changed."""

@@ -31,7 +31,7 @@ from expander.manifests.rerun_choice import FAILED, runs_again
 from expander.run.origin import GroupOrigin
 from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
-from expander.submit.delivery import KEPT, Delivery, Finished, Outcome, body_of, end_of
+from expander.submit.delivery import FAILED_BEFORE, KEPT, Delivery, Finished, Outcome, body_of, end_of
 from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
 from expander.submit.index_jobs import IndexJobs
 from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, origin_file
@@ -383,6 +383,7 @@ class Submitter:
             return Outcome(prepared, Finished("unchanged", reason), 0)
         if self._options.server_side or not submitted.exists(prepared):
             return None
+        reason = reason or (FAILED_BEFORE if submitted.has_failed(prepared) else "")
         outcome = Outcome(prepared, Finished("unchanged", reason), 0)
         self._record(outcome)
         submitted.add(prepared)

@@ -88,6 +88,8 @@ def test_uids_are_made_in_order_and_tell_when() -> None:
     ]
     assert None not in found
     assert found == sorted(found)  # type: ignore[type-var]
+    begun = api_time(int(uids[0][:8] + uids[0][9:13], 16) / 1000 - 3)
+    assert created_at({"uid": uids[0], "creationTimestamp": begun}) == found[0]
     assert created_at({"uid": uids[0], "creationTimestamp": "2020-01-01T00:00:00Z"}) == unix(
         "2020-01-01T00:00:00Z"
     )

@@ -38,7 +38,8 @@ class Cluster:
         for item in self.items:
             metadata = json.loads(item.body)["metadata"]
             assert metadata["annotations"][DIGEST_ANNOTATION] == item.digest
-            yield {"items": [{"metadata": metadata}]}
+            failed = [{"type": "Failed", "status": "True"}] * (metadata["name"] == "failed")
+            yield {"items": [{"metadata": metadata, "spec": {}, "status": {"conditions": failed}}]}
 
 
 def job(name: str) -> PreparedRequest:
@@ -61,10 +62,11 @@ def has(submitted: AlreadySubmitted, name: str) -> bool:
 
 
 def test_without_a_journal_the_cluster_is_listed_once(tmp_path: Path) -> None:
-    cluster = Cluster(job("a"), job("b"))
+    cluster = Cluster(job("a"), job("failed"))
     with Journal(tmp_path / "journal") as journal:
         one = knowing(cluster, journal)
-        assert [has(one, name) for name in ("a", "b", "c")] == [True, True, False]
+        assert [has(one, name) for name in ("a", "failed", "c")] == [True, True, False]
+        assert [one.has_failed(job(name)) for name in ("a", "failed", "c")] == [False, True, False]
     assert cluster.listed == 1
 
 

@@ -150,6 +150,15 @@ def test_the_request_is_strict_and_has_the_digest() -> None:
     assert json.loads(request.body or b"")["metadata"]["annotations"][DIGEST_ANNOTATION] == prepared().digest
 
 
+@pytest.mark.parametrize("end", ["Complete", "Failed", ""])
+def test_an_unchanged_job_that_has_failed_is_told(end: str) -> None:
+    there = json.loads(kept(prepared())) | {"status": {"conditions": [{"type": end, "status": "True"}]}}
+    task = Delivery(prepared())
+    answer(task, 409, status(409, "AlreadyExists"))
+    told = answer(task, 200, json.dumps(there).encode())
+    assert told == Finished("unchanged", "Failed" if end == "Failed" else "")
+
+
 def test_each_job_notes_when_its_item_was_read_and_is_the_same_item_all_the_same() -> None:
     builder = RequestBuilder("ns", stamps=True)
     made = [builder.prepare(MANIFEST, JOBS) for _ in range(50)]
@@ -372,7 +381,7 @@ def test_an_indexed_job_with_complete_indexes_stays_and_is_handed_on() -> None:
     task = Delivery(prepared(image="new"))
     assert taken(task, some, state) == Finished("unchanged", "IndexesRerun")
     assert task.found is not None
-    assert taken(Delivery(prepared()), some, state) == Finished("unchanged")
+    assert taken(Delivery(prepared()), some, state) == Finished("unchanged", "Failed")
     assert taken(Delivery(prepared()), some, state, rerun="failed").reason == "IndexesRerun"
     assert taken(Delivery(prepared(image="new")), some, state, rerun="all") == Continue()
 

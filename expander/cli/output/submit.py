@@ -10,7 +10,7 @@ from expander.base.text import counted, plural
 from expander.cli.output.slow_server import slow_words
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
 from expander.manifests.rerun import CHUNKS_AGAIN, OVERRIDDEN, is_chunk
-from expander.submit.delivery import KEPT, RERUN
+from expander.submit.delivery import FAILED_BEFORE, KEPT, RERUN
 from expander.submit.request import decode_object
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class SubmitReport:
         self._quiet = quiet
         self._told: set[str] = set()
         self._kept = 0
+        self._failed_before = 0
         self._again = 0
         self._chunks = 0
 
@@ -53,6 +54,7 @@ class SubmitReport:
         self.tally.add(settled)
         prepared, done = settled.prepared, settled.result
         self._kept += (done.outcome, done.reason) == ("unchanged", KEPT)
+        self._failed_before += (done.outcome, done.reason) == ("unchanged", FAILED_BEFORE)
         if (done.outcome, done.reason) == ("created", RERUN):
             self._again += 1
             self._chunks += is_chunk(decode_object(prepared.body) or {}) if prepared.is_job else 0
@@ -110,6 +112,9 @@ class SubmitReport:
         if self._kept:
             them = "it" if self._kept == 1 else "them"
             say(f"{self._kept:,} Complete kept of an earlier template (--rerun changed runs {them} again)")
+        if self._failed_before and retries is None:
+            them = "it" if self._failed_before == 1 else "them"
+            say(f"{self._failed_before:,} Failed kept (--rerun failed runs {them} again)")
         if self._again:
             say(f"{counted(self._again, 'Job')} run again")
         if self._chunks:
@@ -120,7 +125,7 @@ class SubmitReport:
             jobs, why = counted(len(failed_pods), "Job"), failed_pods[-1][2]
             say(f"{jobs} created without pods, which are refused: {why}")
         if retries is not None:
-            self._ends(retries)
+            say_ends(retries)
         if collector is not None:
             failed = f" ({collector.failed:,} failed)" if collector.failed else ""
             jobs = counted(collector.collected, "finished Job")
@@ -129,11 +134,6 @@ class SubmitReport:
                 say(f"{counted(submit.failed_before, 'Job')} deleted by an earlier run had failed")
             if collector.left:
                 say(f"{counted(collector.left, 'finished Job')} could not be collected: left in the cluster")
-
-    def _ends(self, retries: PolicyRetries) -> None:
-        complete, failed = retries.counts()
-        jobs, again = counted(complete + failed, "Job"), counted(retries.retried, "retry")
-        say(f"{jobs} ended: {complete:,} complete, {failed:,} failed; {again}")
 
     def _sum(self, interrupted: bool, unsent: int) -> None:
         counts = self.tally.counts
@@ -145,6 +145,13 @@ class SubmitReport:
         parts = parts or ("none sent" if interrupted else "nothing to do")
         rate = self._note or (f" ({self.tally.rate:,.0f}/s)" if counts else "")
         say(f"{counted(sum(counts.values()) + unsent, 'item')}: {parts}{rate}")
+
+
+def say_ends(retries: PolicyRetries) -> None:
+    """How the Jobs ended that a policy tried again where it could."""
+    complete, failed = retries.counts()
+    jobs, again = counted(complete + failed, "Job"), counted(retries.retried, "retry")
+    say(f"{jobs} ended: {complete:,} complete, {failed:,} failed; {again}")
 
 
 def submit_step(submit: Submitter, tally: Counts, total: Callable[[], int | None]) -> Step:

@@ -209,7 +209,9 @@ def test_rerun_runs_the_indexes_that_an_indexed_job_still_owes(served: Server, f
         return [] if None in ends else [each["metadata"]["name"] for each in found]
 
     until(lambda: ended() == ["owed"])
-    assert summary(submitted(folder, served, *arguments))["summary"] == {"unchanged": 2}
+    answer = submitted(folder, served, *arguments)
+    assert (answer.code, summary(answer)["summary"]) == (0, {"unchanged": 2})
+    assert "1 Failed kept (--rerun failed runs it again)" in answer.err
     (folder / "good").write_text("1\n2\n3\n")
     answer = submitted(folder, served, *arguments, "--rerun", "failed")
     assert summary(answer)["summary"] == {"created": 2, "unchanged": 2}
@@ -238,5 +240,6 @@ def test_a_retry_takes_a_policy_too(served: Server, folder: Path) -> None:
     answer = run("retry", *where, "--on-oom", "x2")
     assert answer.code == 0, answer.err
     assert "retry: 20: attempt 4 after OOMKilled, with memory 80Mi" in answer.err
+    assert answer.err.splitlines()[-1] == "1 Job ended: 1 complete, 0 failed; 2 retries"
     assert tries(folder) == {19: 1, 20: 4}
     assert not [*folder.glob("state/_retry/again-*/pending.jsonl")]
