@@ -133,8 +133,8 @@ class ClusterScope(SingleBatch):
             self._definitions,
             self._workloads,
             self._volumes,
-            self._endpoints,
-            self._budgets,
+            self._endpoints.queue,
+            self._budgets.queue,
         )
         return any(each.pending for each in controllers)
 
@@ -241,7 +241,7 @@ class ClusterScope(SingleBatch):
         self._budgets.changed(obj)
 
     def next(self) -> float | None:
-        times = (each.next() for each in (self._workloads, self._endpoints, self._budgets))
+        times = (each.next() for each in (self._workloads, self._endpoints.queue, self._budgets.queue))
         return min((at for at in times if at is not None), default=None)
 
     def sync(self, now: float) -> None:

@@ -8,14 +8,13 @@ from typing import Any, Final, NamedTuple
 from expander.kube import selectors
 from expander.kube.objects import owner_of
 from expander.kube.time import api_time
+from expander.local.controllers.batching import BatchedQueue
 from expander.local.controllers.job.pods import is_ready
 from expander.local.controllers.pods import ENDED
 from expander.local.store.database import Object
 from expander.local.store.job_states import OPEN
 from expander.local.store.objects import ObjectStore
-from expander.local.timers import Timers
 
-BATCH_SECONDS: Final = 0.1
 KIND: Final = "PodDisruptionBudget"
 SCALABLE: Final = ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet")
 
@@ -67,20 +66,10 @@ class DisruptionController:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._ready: dict[str, None] = {}
+        self.queue = BatchedQueue()
         """The namespaces whose budgets are to be looked at."""
-        self._later: Timers[str] = Timers()
-        self._next: dict[str, float] = {}
-        """By namespace that has budgets: the earliest time at which they are looked at again."""
-
-    @property
-    def pending(self) -> bool:
-        """Whether there is something to do at once."""
-        return bool(self._ready)
-
-    def next(self) -> float | None:
-        """When there will be something to do (Unix seconds)."""
-        return self._later.next()
+        self._namespaces: set[str] = set()
+        """Those that have budgets."""
 
     def restore(self) -> None:
         """Take up the budgets of an earlier life."""
@@ -91,20 +80,13 @@ class DisruptionController:
         """An object of any kind is new, another, or gone."""
         namespace = obj["metadata"].get("namespace", "")
         if obj["kind"] == KIND:
-            self._next.setdefault(namespace, 0.0)
-        if namespace in self._next and obj["kind"] in (KIND, "Pod", *SCALABLE):
-            self._ready[namespace] = None
+            self._namespaces.add(namespace)
+        if namespace in self._namespaces and obj["kind"] in (KIND, "Pod", *SCALABLE):
+            self.queue.add(namespace)
 
     def sync(self, now: float) -> None:
         """Write what is due."""
-        for namespace in self._later.due(now):
-            self._ready[namespace] = None
-        ready, self._ready = self._ready, {}
-        for namespace in ready:
-            if self._next[namespace] > now:
-                self._later.set(namespace, self._next[namespace])
-                continue
-            self._next[namespace] = now + BATCH_SECONDS
+        for namespace in self.queue.due(now):
             for obj in list(self._store.of_kind(KIND, namespace)):
                 status = _status(obj, budget(self._store, obj), now)
                 if status != obj.get("status"):

@@ -1,8 +1,7 @@
 """Which pods are behind a Service: its EndpointSlices, and its Endpoints.
 
 pkg/controller/endpointslice (with staging/endpointslice) and pkg/controller/endpoint decide. What comes
-together is written together: a Service is looked at again no earlier than `BATCH_SECONDS` after the last
-time.
+together is written together.
 """
 
 from __future__ import annotations
@@ -13,15 +12,14 @@ from typing import Any, Final, Protocol
 
 from expander.kube.generated_names import generated, new_uid
 from expander.kube.time import api_time
+from expander.local.controllers.batching import BatchedQueue
 from expander.local.controllers.job.pods import controller_reference, is_ready
 from expander.local.controllers.pods import ENDED
 from expander.local.controllers.services import ServiceLister
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
-from expander.local.timers import Timers
 
-BATCH_SECONDS: Final = 0.1
 MAX_PER_SLICE: Final = 100
 SERVICE_NAME: Final = "kubernetes.io/service-name"
 HEADLESS: Final = "service.kubernetes.io/headless"
@@ -43,19 +41,8 @@ class EndpointController:
     def __init__(self, cluster: EndpointControlPlane, node: str) -> None:
         self._cluster = cluster
         self._node = node
-        self._ready: dict[str, None] = {}
-        self._later: Timers[str] = Timers()
-        self._next: dict[str, float] = {}
-        """The earliest time at which a Service is looked at again."""
-
-    @property
-    def pending(self) -> bool:
-        """Whether there is something to do at once."""
-        return bool(self._ready)
-
-    def next(self) -> float | None:
-        """When there will be something to do (Unix seconds)."""
-        return self._later.next()
+        self.queue = BatchedQueue()
+        """The uids of the Services to be looked at."""
 
     def restore(self) -> None:
         """Take up the Services of an earlier life."""
@@ -65,33 +52,26 @@ class EndpointController:
     def changed(self, obj: Object) -> None:
         """An object of any kind is new, another, or about to go."""
         if obj["kind"] == "Service":
-            self._ready[obj["metadata"]["uid"]] = None
+            self.queue.add(obj["metadata"]["uid"])
         elif obj["kind"] == "Pod":
             labels = (obj["metadata"].get("labels") or {}).items()
             for service in self._cluster.services.of(obj["metadata"]["namespace"]):
                 selector = service["spec"].get("selector")
                 if selector and selector.items() <= labels:
-                    self._ready[service["metadata"]["uid"]] = None
+                    self.queue.add(service["metadata"]["uid"])
 
     def gone(self, obj: Object) -> None:
         """The object is in the store no more."""
         if obj["kind"] == "Service":
-            self._later.drop(obj["metadata"]["uid"])
-            self._next.pop(obj["metadata"]["uid"], None)
+            self.queue.forget(obj["metadata"]["uid"])
         else:
             self.changed(obj)
 
     def sync(self, now: float) -> None:
         """Write what is due."""
-        for uid in self._later.due(now):
-            self._ready[uid] = None
-        ready, self._ready = self._ready, {}
-        for uid in ready:
-            if (at := self._next.get(uid, now)) > now:
-                self._later.set(uid, at)
-            elif (service := self._cluster.store.by_uid(uid)) is not None:
+        for uid in self.queue.due(now):
+            if (service := self._cluster.store.by_uid(uid)) is not None:
                 self._write(service, now)
-                self._next[uid] = now + BATCH_SECONDS
 
     def _write(self, service: Object, now: float) -> None:
         """Write the endpoints of a Service, unless somebody else does."""
