@@ -63,7 +63,7 @@ def daemon_set(obj: dict[str, Any]) -> None:
         rolling.setdefault("maxUnavailable", 1)
         rolling.setdefault("maxSurge", 0)
     spec.setdefault("revisionHistoryLimit", HISTORY)
-    pod_spec(spec["template"]["spec"])
+    pod_spec(_pods(spec))
 
 
 def stateful_set(obj: dict[str, Any]) -> None:

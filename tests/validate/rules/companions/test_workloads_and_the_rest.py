@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.validate.rules.companions.probing import wrong
+from expander.validate.check import check
+from tests.validate.rules.companions.probing import API, whole, wrong
 
 PODS = "template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: x}]}}"
 CHOSEN = f"selector: {{matchLabels: {{a: b}}}}, {PODS}"
@@ -234,3 +235,9 @@ PROBES: list[tuple[str, str, list[str]]] = [
 @pytest.mark.parametrize(("kind", "fields", "causes"), PROBES)
 def test_workloads_and_the_rest(kind: str, fields: str, causes: list[str]) -> None:
     assert not wrong(kind, fields, causes)
+
+
+@pytest.mark.parametrize("fields", ["", "spec: {}", "spec: null"])
+@pytest.mark.parametrize("kind", API)
+def test_an_object_without_its_fields_is_judged_as_any_other(kind: str, fields: str) -> None:
+    assert check(whole(kind, fields)) is not None
