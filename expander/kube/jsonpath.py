@@ -94,11 +94,11 @@ def _members(value: Any) -> Iterable[Any]:
 
 def _filter(left: str, sign: str | None, right: str) -> Step:
     """The elements for which a comparison holds, or, without a sign, that have such a field."""
-    path = left or "."
+    _compiled(left)
     other = _literal(right) if sign else None
 
     def holds(each: Any) -> bool:
-        found = list(values(path, each)) if path != "." else [each]
+        found = list(values(left, each))
         if sign is None:
             return bool(found)
         try:

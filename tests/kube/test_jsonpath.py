@@ -37,7 +37,7 @@ def test_a_path_leads_to_values_in_order(path: str, found: list[Any]) -> None:
     assert list(jsonpath.values(path, OBJECT)) == found
 
 
-@pytest.mark.parametrize("path", ["..name", ".a[", ".a[b]", "a", ".a[?(b)]", ".a]"])
+@pytest.mark.parametrize("path", ["..name", ".a[", ".a[b]", "a", ".a[?(b)]", ".a[?(@b)]", ".a]"])
 def test_what_is_no_path_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="is not understood"):
         jsonpath.check(path)
