@@ -89,7 +89,10 @@ def test_the_server_s_warnings_are_said_once_for_a_template() -> None:
 
 
 @pytest.mark.parametrize("output", FORMATS)
-def test_the_same_files_give_the_same_bytes(tmp_path: Path, output: str) -> None:
+def test_the_same_files_give_the_same_bytes(
+    tmp_path: Path, output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("expander.batch.validation.MAX_PORTION_FILES", 2)
     kinds = [
         f"{HEAD}data: {{k: b}}\n",
         f"{HEAD}dta: {{}}\n",
