@@ -94,7 +94,7 @@ def _members(value: Any) -> Iterable[Any]:
 
 def _filter(left: str, sign: str | None, right: str) -> Step:
     """The elements for which a comparison holds, or, without a sign, that have such a field."""
-    _compiled(left)
+    _compiled(left)  # refuses now what the first element would
     other = _literal(right) if sign else None
 
     def holds(each: Any) -> bool:

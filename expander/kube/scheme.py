@@ -24,6 +24,7 @@ from expander.kube.api_resource import (
 )
 from expander.kube.companions import COMPANIONS
 from expander.kube.custom_kinds import CUSTOM
+from expander.kube.wellknown import RBAC
 
 _DEFAULTS: Final = "expander.validate.defaults."
 _RULES: Final = "expander.validate.rules."
@@ -87,7 +88,7 @@ def _replicated(
 
 def _role(kind: str, more: str = "", *, namespaced: bool = True) -> Resource:
     return Resource(
-        group="rbac.authorization.k8s.io",
+        group=RBAC,
         kind=kind,
         plural=guess_plural(kind),
         namespaced=namespaced,
@@ -105,7 +106,7 @@ def _role(kind: str, more: str = "", *, namespaced: bool = True) -> Resource:
 
 def _binding(kind: str, *, namespaced: bool = True) -> Resource:
     return Resource(
-        group="rbac.authorization.k8s.io",
+        group=RBAC,
         kind=kind,
         plural=guess_plural(kind),
         namespaced=namespaced,

@@ -1,6 +1,6 @@
-"""Names that the API gives to labels, annotations and finalizers of Jobs and their pods.
+"""Names that the API gives to labels, annotations and finalizers, of Jobs and of what comes with them.
 
-k8s.io/api/batch/v1 (types.go) decides.
+k8s.io/api decides.
 """
 
 from __future__ import annotations
@@ -13,6 +13,12 @@ INDEX = "batch.kubernetes.io/job-completion-index"
 INDEX_FAILURES = "batch.kubernetes.io/job-index-failure-count"
 INDEX_IGNORED_FAILURES = "batch.kubernetes.io/job-index-ignored-failure-count"
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
+SLICE_MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+SLICE_CONTROLLER = "endpointslice-controller.k8s.io"
+"""The value of this label that stands for the controller of EndpointSlices."""
+TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints"
+TOPOLOGY_MODE = "service.kubernetes.io/topology-mode"
+"""The annotation of a Service that has replaced the one before."""
 CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
 """The finalizer of a claim; the pvc-protection controller takes it off when no pod uses the claim."""
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"

@@ -40,7 +40,7 @@ _ANNOTATIONS: Final = {
     "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field '
     "instead",
 }
-VOLUMES: Final = {
+_VOLUMES: Final = {
     "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
     "gitRepo": "deprecated in v1.11",
     "scaleIO": "deprecated in v1.16, non-functional in v1.22+",
@@ -67,7 +67,9 @@ def of_pod(spec: Object, metadata: Object, where: str, release: Release) -> Advi
     prefix = f"{where}." if where else ""
     at, annotations = f"{prefix}spec", metadata.get("annotations") or EMPTY
     if selector := spec.get("nodeSelector"):
-        yield from old_labels(selector, f"{at}.nodeSelector")
+        for name in selector:
+            if words := old_label(name):
+                yield Advice(key(f"{at}.nodeSelector", name), "deprecated-label", words)
     affinity = spec.get("affinity") or EMPTY
     if affinity:
         yield from _of_node_affinity(affinity.get("nodeAffinity") or EMPTY, f"{at}.affinity.nodeAffinity")
@@ -91,15 +93,8 @@ def of_pod(spec: Object, metadata: Object, where: str, release: Release) -> Advi
         yield from _of_pod_affinity(affinity, f"{at}.affinity")
 
 
-def old_labels(selector: Object, where: str) -> Advices:
-    """Labels of nodes by their old names, as keys of a map."""
-    for name in selector:
-        if name in _LABELS:
-            yield Advice(key(where, name), "deprecated-label", _LABELS[name])
-
-
 def of_node_term(term: Object, where: str, *, values: bool = False) -> Advices:
-    """The same in a term of a node selector; ``values`` says whether those are looked at, too."""
+    """Old names of labels in a term of a node selector; ``values`` says whether those are looked at, too."""
     for at, expression in each(term.get("matchExpressions"), f"{where}.matchExpressions"):
         name = expression.get("key") or ""
         if name in _LABELS:
@@ -169,9 +164,8 @@ def _of_volumes(volumes: Any, where: str) -> Advices:
         for name, source in volume.items():
             if source is None:
                 continue
-            if name in VOLUMES:
-                shown = "storageOS" if name == "storageos" else name
-                yield Advice(f"{at}.{shown}", "deprecated-volume", VOLUMES[name])
+            if name in _VOLUMES:
+                yield old_volume(name, at)
             elif name == "ephemeral" and source.get("volumeClaimTemplate") is not None:
                 claim = source["volumeClaimTemplate"].get("spec") or EMPTY
                 yield from of_claim(claim, f"{at}.ephemeral.volumeClaimTemplate.spec")
@@ -185,6 +179,12 @@ def _of_volumes(volumes: Any, where: str) -> Advices:
         for at, volume in each(volumes, where):
             for _, part in each((volume.get("projected") or EMPTY).get("sources"), ""):
                 yield from _of_paths(part, tokens, f"{at}.projected.sources")
+
+
+def old_volume(name: str, where: str) -> Advice:
+    """What the server says of a volume of such a kind; ``where`` is the path of what has it."""
+    shown = "storageOS" if name == "storageos" else name
+    return Advice(f"{where}.{shown}", "deprecated-volume", _VOLUMES[name])
 
 
 def of_claim(spec: Object, where: str) -> Advices:

@@ -12,15 +12,9 @@ from typing import Any, Final
 
 from expander.kube.scheme import load, of_object
 from expander.kube.versions import DEFAULT, Release
+from expander.kube.wellknown import SLICE_CONTROLLER, SLICE_MANAGED_BY, TOPOLOGY_HINTS, TOPOLOGY_MODE
 from expander.validate.finding import Advice
-from expander.validate.pod_warnings import (
-    VOLUMES,
-    Advices,
-    of_claim,
-    of_node_term,
-    of_pod,
-    old_label,
-)
+from expander.validate.pod_warnings import Advices, of_claim, of_node_term, of_pod, old_label, old_volume
 from expander.validate.rules import formats
 from expander.validate.rules.addresses import cidr_warnings, ip_warnings
 from expander.validate.rules.field import EMPTY, each, key, texts
@@ -30,14 +24,8 @@ Object = Mapping[str, Any]
 _MANY_COMPLETIONS: Final = 100_000
 _MANY_AT_A_TIME: Final = 10_000
 _OLD_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
-_HINTS: Final = "service.kubernetes.io/topology-aware-hints"
-_MODE: Final = "service.kubernetes.io/topology-mode"
 _MOUNTABLE: Final = "kubernetes.io/enforce-mountable-secrets"
-_MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
-_CONTROLLERS: Final = (
-    "endpointslice-controller.k8s.io",
-    "endpointslicemirroring-controller.k8s.io",
-)
+_SLICE_CONTROLLERS: Final = (SLICE_CONTROLLER, "endpointslicemirroring-controller.k8s.io")
 _OLD_KINDS: Final = {
     ("v1", "ComponentStatus"): (19, "v1 ComponentStatus is deprecated in v1.19+"),
     ("v1", "Endpoints"): (33, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
@@ -155,8 +143,7 @@ def of_volume(obj: Object, release: Release) -> Advices:
         yield from of_node_term(term, at)
     for name in ("cephfs", "photonPersistentDisk", "scaleIO", "storageos", "glusterfs", "rbd"):
         if spec.get(name) is not None:
-            shown = "storageOS" if name == "storageos" else name
-            yield Advice(f"spec.{shown}", "deprecated-volume", VOLUMES[name])
+            yield old_volume(name, "spec")
 
 
 def of_storage_class(obj: Object, release: Release) -> Advices:
@@ -173,8 +160,8 @@ def of_service(obj: Object, release: Release) -> Advices:
     kind, first = spec.get("type") or "ClusterIP", spec.get("clusterIP") or ""
     headless = kind == "ClusterIP" and first == "None"
     outside = spec.get("externalIPs") or ()
-    if _HINTS in ((obj.get("metadata") or EMPTY).get("annotations") or EMPTY):
-        words = f"annotation {_HINTS} is deprecated, please use {_MODE} instead"
+    if TOPOLOGY_HINTS in ((obj.get("metadata") or EMPTY).get("annotations") or EMPTY):
+        words = f"annotation {TOPOLOGY_HINTS} is deprecated, please use {TOPOLOGY_MODE} instead"
         yield Advice("", "deprecated-annotation", words)
     if kind != "ExternalName" and first not in ("", "None"):
         yield from _of_addresses(spec.get("clusterIPs") or [first], "spec.clusterIPs")
@@ -221,7 +208,7 @@ def of_endpoint_slice(obj: Object, release: Release) -> Advices:
     labels = (obj.get("metadata") or EMPTY).get("labels") or EMPTY
     if obj.get("addressType") == "FQDN":
         yield Advice("spec.addressType", "deprecated-value", "FQDN endpoints are deprecated")
-    elif labels.get(_MANAGED_BY) not in _CONTROLLERS:
+    elif labels.get(SLICE_MANAGED_BY) not in _SLICE_CONTROLLERS:
         for at, endpoint in each(obj.get("endpoints"), "endpoints"):
             yield from _of_addresses(endpoint.get("addresses"), f"{at}.addresses")
 

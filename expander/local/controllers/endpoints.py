@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from expander.kube.generated_names import generated, new_uid
 from expander.kube.time import api_time
+from expander.kube.wellknown import SLICE_CONTROLLER, SLICE_MANAGED_BY
 from expander.local.controllers.batching import BatchedQueue
 from expander.local.controllers.job.pods import controller_reference, is_ready
 from expander.local.controllers.pods import ENDED
@@ -23,8 +24,6 @@ from expander.local.store.objects import ObjectStore
 MAX_PER_SLICE: Final = 100
 SERVICE_NAME: Final = "kubernetes.io/service-name"
 HEADLESS: Final = "service.kubernetes.io/headless"
-MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
-CONTROLLER: Final = "endpointslice-controller.k8s.io"
 
 
 class EndpointControlPlane(Protocol):
@@ -106,7 +105,7 @@ class EndpointController:
                 self._replace(old, new)
 
     def _slice(self, service: Object, pods: Iterable[Object]) -> dict[str, Any]:
-        labels = {MANAGED_BY: CONTROLLER, SERVICE_NAME: service["metadata"]["name"]}
+        labels = {SLICE_MANAGED_BY: SLICE_CONTROLLER, SERVICE_NAME: service["metadata"]["name"]}
         labels |= _labels(service)
         return {
             "apiVersion": "discovery.k8s.io/v1",

@@ -56,6 +56,9 @@ _VERSION_SHAPES: Final[Mapping[str, type]] = {
     "subresources": dict,
     "subresources.status": dict,
     "subresources.scale": dict,
+    "subresources.scale.specReplicasPath": str,
+    "subresources.scale.statusReplicasPath": str,
+    "subresources.scale.labelSelectorPath": str,
     "additionalPrinterColumns": list,
     "selectableFields": list,
 }
@@ -78,7 +81,6 @@ _COLUMN_FIELDS: Final = {
     **dict.fromkeys(("name", "type", "format", "description", "jsonPath"), str),
     "priority": int,
 }
-_SCALE_FIELDS: Final = dict.fromkeys(("specReplicasPath", "statusReplicasPath", "labelSelectorPath"), str)
 _ITEMS: Final[Mapping[str, type]] = {
     "required": str,
     "x-kubernetes-list-map-keys": str,
@@ -98,15 +100,17 @@ _WORDS: Final = {
 def check_definition(obj: Object, release: Release) -> list[Finding]:
     """A new definition."""
     found = without_finalizers(check_metadata(obj.get("metadata") or EMPTY, namespaced=False))
-    misshapen = [*_misshapen(obj, _SHAPES, "")]
-    if not misshapen:
+    if obj.get("spec") is None:
+        return [*found, required("spec")]
+    mistyped = [*_mistyped(obj, _SHAPES, "")]
+    if not mistyped:
         for index, version in enumerate(obj["spec"].get("versions") or ()):
             where = f"spec.versions[{index}]"
             if isinstance(version, dict):
-                misshapen += _misshapen(version, _VERSION_SHAPES, f"{where}.")
+                mistyped += _mistyped(version, _VERSION_SHAPES, where)
             else:
-                misshapen.append(_wrong_type(where, version, dict))
-    return [*found, *(misshapen or _check_whole(obj))]
+                mistyped.append(_wrong_type(where, dict))
+    return [*found, *(mistyped or _check_whole(obj))]
 
 
 def check_definition_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
@@ -140,22 +144,12 @@ def _at(obj: Any, path: str) -> Any:
     return obj
 
 
-def _misshapen(obj: Object, shapes: Mapping[str, type], prefix: str) -> Findings:
-    """The fields that hold another type; those above them do not."""
-    for path, wanted in shapes.items():
-        value = _at(obj, path)
-        if value is None and path == "spec":
-            yield required("spec")
-        elif value is not None and not isinstance(value, wanted):
-            yield _wrong_type(f"{prefix}{path}", value, wanted)
-
-
 def _mistyped(obj: Object, fields: Mapping[str, type], where: str) -> Findings:
-    """The fields of an object that hold another type."""
-    for name, wanted in fields.items():
-        value = obj.get(name)
+    """The fields of an object that hold another type; those above them do not."""
+    for path, wanted in fields.items():
+        value = _at(obj, path)
         if value is not None and not _holds(value, wanted):
-            yield _wrong_type(f"{where}.{name}", value, wanted)
+            yield _wrong_type(f"{where}.{path}" if where else path, wanted)
 
 
 def _holds(value: Any, wanted: type) -> bool:
@@ -165,7 +159,7 @@ def _holds(value: Any, wanted: type) -> bool:
     return isinstance(value, wanted)
 
 
-def _wrong_type(where: str, value: Any, wanted: type) -> Finding:
+def _wrong_type(where: str, wanted: type) -> Finding:
     return Finding(where, Reason.TYPE_INVALID, f"Invalid value: must be of type {_WORDS[wanted]}")
 
 
@@ -251,7 +245,7 @@ def _check_columns(columns: Any, version: str) -> Findings:
     for index, column in enumerate(columns):
         where = f"{version}.additionalPrinterColumns[{index}]"
         if not isinstance(column, dict):
-            yield _wrong_type(where, column, dict)
+            yield _wrong_type(where, dict)
             continue
         if found := [*_mistyped(column, _COLUMN_FIELDS, where)]:
             yield from found
@@ -279,17 +273,14 @@ def _check_scale(scale: Any, version: str) -> Findings:
     if scale is None:
         return
     where = f"{version}.subresources.scale"
-    if found := [*_mistyped(scale, _SCALE_FIELDS, where)]:
-        yield from found
-        return
     for field, above in (("specReplicasPath", "spec"), ("statusReplicasPath", "status")):
         path = scale.get(field)
         if not path:
             yield required(f"{where}.{field}")
-        elif not str(path).startswith(f".{above}."):
+        elif not path.startswith(f".{above}."):
             yield invalid(f"{where}.{field}", path, f"should be a json path under .{above}")
     path = scale.get("labelSelectorPath")
-    if path and not str(path).startswith((".status.", ".spec.")):
+    if path and not path.startswith((".status.", ".spec.")):
         yield invalid(
             f"{where}.labelSelectorPath", path, "should be a json path under either .spec or .status"
         )
@@ -299,7 +290,7 @@ def _check_selectable(fields: Any, version: str) -> Findings:
     for index, each in enumerate(fields):
         where = f"{version}.selectableFields[{index}]"
         if not isinstance(each, dict):
-            yield _wrong_type(where, each, dict)
+            yield _wrong_type(where, dict)
         else:
             yield from _check_path(each.get("jsonPath"), f"{where}.jsonPath")
 
@@ -313,7 +304,7 @@ def _check_root(schema: Object, where: str) -> Findings:
 def _check_schema(schema: Any, where: str, *, is_root: bool = False, typed: bool = True) -> Findings:
     """A schema is structural: it says a type at every place, outside of alternatives."""
     if not isinstance(schema, dict):
-        yield _wrong_type(where, schema, dict)
+        yield _wrong_type(where, dict)
         return
     if found := [*_mistyped_schema(schema, where)]:
         yield from found
@@ -361,7 +352,7 @@ def _mistyped_schema(schema: Object, where: str) -> Findings:
         for index, each in enumerate(schema.get(name) or ()):
             at = f"{where}.{name}[{index}]"
             if not isinstance(each, wanted):
-                yield _wrong_type(at, each, wanted)
+                yield _wrong_type(at, wanted)
             elif isinstance(each, dict):
                 yield from _mistyped(each, _RULE_FIELDS, at)
 

@@ -22,12 +22,12 @@ from expander.validate.rules.field import (
     too_many,
 )
 from expander.validate.rules.metadata import check_metadata
+from expander.validate.rules.pod.containers import PROTOCOLS
 from expander.validate.updates import immutable
 
 Object = Mapping[str, Any]
 
 TYPES: Final = ("FQDN", "IPv4", "IPv6")
-PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 MAX_ENDPOINTS: Final = 1000
 MAX_ADDRESSES: Final = 100
 MAX_PORTS: Final = 20_000

@@ -19,14 +19,10 @@ from expander.validate.rules.field import (
     texts,
 )
 from expander.validate.rules.metadata import check_metadata
-from expander.validate.rules.pod.resources import check_resource_name, is_counted
+from expander.validate.rules.pod.resources import COUNTED_OBJECTS, check_resource_name, is_counted
 
 Spec = Mapping[str, Any]
 
-COUNTED: Final = frozenset(
-    "pods services replicationcontrollers resourcequotas secrets configmaps persistentvolumeclaims "
-    "services.nodeports services.loadbalancers".split()
-)
 MEASURED: Final = frozenset(
     "cpu memory ephemeral-storage requests.cpu requests.memory requests.storage requests.ephemeral-storage "
     "limits.cpu limits.memory limits.ephemeral-storage".split()
@@ -74,7 +70,7 @@ def _check_hard(hard: Spec) -> Findings:
 
 
 def _is_standard(name: str) -> bool:
-    return name in COUNTED or name in MEASURED or name.startswith(_HUGE_PAGES)
+    return name in COUNTED_OBJECTS or name in MEASURED or name.startswith(_HUGE_PAGES)
 
 
 def _unfit(spec: Spec, scope: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube.versions import Release
+from expander.kube.wellknown import TOPOLOGY_HINTS, TOPOLOGY_MODE
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.addresses import cidr_rule, ip_rule, ordinary_ip, parse_ip
@@ -23,13 +24,13 @@ from expander.validate.rules.field import (
     texts,
 )
 from expander.validate.rules.metadata import check_labels, check_metadata
+from expander.validate.rules.pod.containers import PROTOCOLS
 
 Spec = Mapping[str, Any]
 
 TYPES: Final = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 WITH_NODE_PORTS: Final = ("LoadBalancer", "NodePort")
 AFFINITIES: Final = ("ClientIP", "None")
-PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 POLICIES: Final = ("Cluster", "Local")
 FAMILIES: Final = ("IPv4", "IPv6")
 FAMILY_POLICIES: Final = ("PreferDualStack", "RequireDualStack", "SingleStack")
@@ -39,8 +40,6 @@ NODE_PORTS: Final = range(30_000, 32_768)
 """What ``--service-node-port-range`` of the API server is unless it is set."""
 
 _RANGES: Final = "service.beta.kubernetes.io/load-balancer-source-ranges"
-_HINTS: Final = "service.kubernetes.io/topology-aware-hints"
-_MODE: Final = "service.kubernetes.io/topology-mode"
 _ONLY_BALANCED: Final = "may only be used when `type` is 'LoadBalancer'"
 
 
@@ -162,10 +161,10 @@ def _check_node_ports(spec: Spec) -> Findings:
 
 
 def _check_annotations(annotations: Mapping[str, Any]) -> Findings:
-    hints, mode = annotations.get(_HINTS), annotations.get(_MODE)
+    hints, mode = annotations.get(TOPOLOGY_HINTS), annotations.get(TOPOLOGY_MODE)
     if hints is not None and mode is not None and hints != mode:
-        detail = f"must match annotations[{_HINTS}] when both are specified"
-        yield invalid(key("metadata.annotations", _MODE), mode, detail)
+        detail = f"must match annotations[{TOPOLOGY_HINTS}] when both are specified"
+        yield invalid(key("metadata.annotations", TOPOLOGY_MODE), mode, detail)
 
 
 def _check_type(spec: Spec) -> Findings:

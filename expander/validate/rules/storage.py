@@ -171,13 +171,15 @@ def _check_azure_file(source: Object, where: str) -> Findings:
 
 def _check_cinder(source: Object, where: str) -> Findings:
     yield from volume_plugins.check_required_fields("cinder", source, where)
-    secret = source.get("secretRef")
-    if secret is not None and not secret.get("namespace"):
-        yield required(f"{where}.secretRef.namespace")
+    yield from _check_secret_namespace(source, where)
 
 
 def _check_storageos(source: Object, where: str) -> Findings:
     yield from volume_plugins.check_storageos(source, where)
+    yield from _check_secret_namespace(source, where)
+
+
+def _check_secret_namespace(source: Object, where: str) -> Findings:
     secret = source.get("secretRef")
     if secret is not None and not secret.get("namespace"):
         yield required(f"{where}.secretRef.namespace")

@@ -31,7 +31,7 @@ from expander.validate.rules.field import (
 
 CONTAINER_RESOURCES: Final = frozenset(("cpu", "memory", "ephemeral-storage"))
 _HUGE_PAGES: Final = "hugepages-"
-_COUNTED_OBJECTS: Final = frozenset(
+COUNTED_OBJECTS: Final = frozenset(
     (
         "pods",
         "services",
@@ -46,7 +46,7 @@ _COUNTED_OBJECTS: Final = frozenset(
 )
 _STANDARD: Final = (
     CONTAINER_RESOURCES
-    | _COUNTED_OBJECTS
+    | COUNTED_OBJECTS
     | {f"{part}.{name}" for part in ("requests", "limits") for name in CONTAINER_RESOURCES}
     | {"storage", "requests.storage"}
 )
@@ -73,7 +73,7 @@ def is_extended(name: str) -> bool:
 
 def is_counted(name: str) -> bool:
     """Resources that come in whole numbers: counts of objects and extended resources."""
-    return name in _COUNTED_OBJECTS or is_extended(name)
+    return name in COUNTED_OBJECTS or is_extended(name)
 
 
 def may_overcommit(name: str) -> bool:
