@@ -15,6 +15,7 @@ from expander.cli.interrupts import Interrupts
 from expander.cli.options.batch import (
     into_broker,
     item_options,
+    policy_of,
     policy_options,
     request_of,
     rerun_option,
@@ -170,6 +171,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 
     arguments, flags, run = _given(arguments, flags)
     options = filled(SubmitOptions, {**flags, "run": run})
+    policy_of(flags)
     options.check(_option_name)
     errors, tally = ItemErrors(), Counts()
     total = ItemCount(arguments, flags)

@@ -132,7 +132,8 @@ def format_percent(part: float, whole: float) -> str:
         return "< 0.1%"
     if 99.9 < share < 100:
         return "99.9%"
-    return f"{share:.0f}%" if share >= 10 or share == int(share) else f"{share:.1f}%"
+    exact = 10 <= share <= 90 or share == int(share)
+    return f"{share:.0f}%" if exact else f"{share:.1f}%"
 
 
 def format_time(seconds: float) -> str:

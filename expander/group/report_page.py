@@ -83,8 +83,10 @@ def _ticks(bins: Sequence[Bin], width: float) -> list[dict[str, Any]]:
     """The edges of some bins, evenly spaced."""
     every = max(1, math.ceil((len(bins) + 1) / MAX_TICKS))
     edges = [each.low for each in bins] + [bins[-1].high]
+    places = range(0, len(edges), every)
+    texts = _distinct([edges[place] for place in places])
     ticks = []
-    for place in range(0, len(edges), every):
+    for place, text in zip(places, texts, strict=True):
         side = (
             "start"
             if place == 0
@@ -95,11 +97,21 @@ def _ticks(bins: Sequence[Bin], width: float) -> list[dict[str, Any]]:
         ticks.append(
             {
                 "x": round(PLOT_LEFT + min(place * width, PLOT_WIDTH), 1),
-                "text": format_duration(edges[place]) or "0 s",
+                "text": text,
                 "side": side,
             }
         )
     return ticks
+
+
+def _distinct(edges: Sequence[float]) -> list[str]:
+    """Different texts for different durations: as short as people read them, else in seconds."""
+    texts = [format_duration(edge) or "0 s" for edge in edges]
+    for digits in range(4):
+        if len({*texts}) == len(texts):
+            break
+        texts = [f"{edge:,.{digits}f} s" for edge in edges]
+    return texts
 
 
 def render_page(
@@ -214,19 +226,14 @@ def _tiles(summary: GroupReport) -> list[dict[str, str]]:
         ),
         ("Peak concurrency", f"{summary.peak:,}", "pods running at once"),
         ("Retries", f"{summary.retried:,}", f"{count_noun(summary.attempts, 'pod')} in total"),
-        (
-            "CPU requested",
-            f"{format_number(cost.cpu / 3600)} core-h" if cost.cpu else "none",
-            f"{format_percent(summary.lost.cpu, cost.cpu)} lost to failures" if cost.cpu else "by no pod",
-        ),
-        (
-            "Memory requested",
-            f"{format_number(cost.memory / 3600)} GiB-h" if cost.memory else "none",
-            f"{format_percent(summary.lost.memory, cost.memory)} lost to failures"
-            if cost.memory
-            else "by no pod",
-        ),
     ]
+    for name, part, whole, unit in (
+        ("CPU requested", summary.lost.cpu, cost.cpu, "core-h"),
+        ("Memory requested", summary.lost.memory, cost.memory, "GiB-h"),
+    ):
+        if whole:
+            lost = f"{format_percent(part, whole)} lost to failures"
+            tiles.append((name, f"{format_number(whole / 3600)} {unit}", lost))
     return [{"name": name, "value": value, "note": note} for name, value, note in tiles]
 
 
@@ -257,7 +264,9 @@ def _durations_text(summary: GroupReport) -> str:
         f"{words} within {format_elapsed(summary.percentile(part))}"
         for words, part in (("50%", 0.5), ("95%", 0.95))
     )
-    return f"From {format_elapsed(low)} to {format_elapsed(high)}; {middle}."
+    first, last = format_elapsed(low), format_elapsed(high)
+    span = f"From {first} to {last}" if first != last else f"About {first} each"
+    return f"{span}; {middle}."
 
 
 def _reasons(summary: GroupReport) -> list[dict[str, Any]]:
@@ -287,6 +296,8 @@ def _costs_text(summary: GroupReport) -> str:
 
 
 def _costs(summary: GroupReport) -> list[dict[str, Any]]:
+    if not summary.cost.cpu and not summary.cost.memory:
+        return []
     parts: list[tuple[str, Cost]] = [
         ("Complete items", summary.useful),
         ("Failed items and attempts", summary.lost),

@@ -28,6 +28,9 @@ FOLDER_DRIVER = "folder.expander"
 AUTHORITY_MAP = "kube-root-ca.crt"
 """The ConfigMap of every namespace with the certificate of the authority behind the API server."""
 AUTHORITY_KEY = "ca.crt"
+ITEMS_MOUNT_PATH = "/expander/items"
+"""Where the pods of `--as indexed` have their items; without mounts they look where a variable says."""
+
 TOKEN_MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where containers find the token of their service account."""
 TOKEN_SECONDS = 3607

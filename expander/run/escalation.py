@@ -26,6 +26,7 @@ from expander.manifests.rerun import (
     RETRIES_ANNOTATION,
     digest,
     indexes,
+    is_chunk,
     rerun,
     rerun_index,
     retried_indexes,
@@ -155,6 +156,8 @@ def caveat(job: Object) -> str | None:
     name = f"job/{job['metadata']['name']}"
     if is_indexed(job) and job["spec"].get("backoffLimitPerIndex") is None:
         return f"{name} has no backoffLimitPerIndex: its failed indexes are tried again when it has failed"
+    if is_chunk(job):
+        return f"{name} does several items in one pod: its exit code is not that of an item"
     if one_pod(job) or is_indexed(job):
         return None
     return f"{name} has several pods: failed ones are not tried again with more"

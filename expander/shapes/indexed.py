@@ -16,6 +16,7 @@ from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem
+from expander.kube.wellknown import ITEMS_MOUNT_PATH
 from expander.manifests.manifest import Manifest
 from expander.shapes.containers import Containers, Difference
 from expander.shapes.job_template import (
@@ -133,7 +134,6 @@ DEFAULT_BACKOFF_LIMIT = 6
 DEFAULT_PARALLELISM = 100
 """Pods at a time, where nobody says how many."""
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
-FOLDER = "/expander/items"
 MOUNTED = "EXPANDER_MOUNT_EXPANDER_ITEMS"
 """Where the folder is for a container without mounts (the process runtime of ``expander run``)."""
 
@@ -222,9 +222,9 @@ def _wrap(tree: Tree, rows: Rows, difference: Difference, files: Parameters) -> 
             where = place_of(rows.first, (*path, "env", number))
             raise InputError(Problem(f"the name {entry['name']} is reserved for the index", where))
     for number, mount in enumerate(container.get("volumeMounts") or ()):
-        if f"{FOLDER}/".startswith(mount["mountPath"].rstrip("/") + "/"):
+        if f"{ITEMS_MOUNT_PATH}/".startswith(mount["mountPath"].rstrip("/") + "/"):
             where = place_of(rows.first, (*path, "volumeMounts", number))
-            raise InputError(Problem(f"{FOLDER} is reserved for the items", where))
+            raise InputError(Problem(f"{ITEMS_MOUNT_PATH} is reserved for the items", where))
     mounts: list[Any] = [*(container.get("volumeMounts") or ()), _mount()]
     rewrite(
         container,
@@ -236,11 +236,11 @@ def _wrap(tree: Tree, rows: Rows, difference: Difference, files: Parameters) -> 
 
 
 def _mount() -> Tree:
-    return {"name": VOLUME, "mountPath": FOLDER, "readOnly": True}
+    return {"name": VOLUME, "mountPath": ITEMS_MOUNT_PATH, "readOnly": True}
 
 
 def launcher(container: Tree, size: int) -> str:
     """The script in the pod template: it is the same for all items."""
     name = container["name"]
-    file = f'"${{{MOUNTED}-{FOLDER}}}/{name}.$$(({INDEX_VARIABLE} / {size}))"'
+    file = f'"${{{MOUNTED}-{ITEMS_MOUNT_PATH}}}/{name}.$$(({INDEX_VARIABLE} / {size}))"'
     return f'. {file}\n{cleaning(container.get("env") or (), MOUNTED)}\nexec "$@"\n'

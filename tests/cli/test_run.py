@@ -454,3 +454,15 @@ def test_an_item_that_is_tried_again_is_told_with_why_and_what_it_gets() -> None
     assert "retry: a: attempt 2 after exit code 42" in answer.err
     assert "1 complete, 0 failed" in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_exit_codes_of_items_cannot_be_retried_by_chunks() -> None:
+    answer = run("run", "--as", "chunks=2", "--on-exit", "42=retry:2", "a", "b", "--", "false")
+    assert answer.code == 2
+    assert "--on-exit cannot be used with --as chunks" in answer.err
+
+
+def test_the_process_runtime_does_not_warn_of_the_items_of_indexed_jobs() -> None:
+    answer = run("run", "--as", "indexed", "--runtime", "process", "a", "b", "--", "echo", "{}")
+    assert (answer.code, sorted(answer.out.splitlines())) == (0, ["[a] a", "[b] b"])
+    assert "mounts nothing" not in answer.err

@@ -183,7 +183,8 @@ def test_numbers_durations_and_shares_read_well() -> None:
         "12,346",
     ]
     assert [
-        format_percent(*each) for each in ((0, 9), (1, 100000), (1, 8), (99999, 100000), (5, 5), (1, 0))
+        format_percent(*each)
+        for each in ((0, 9), (1, 100000), (1, 8), (99999, 100000), (5, 5), (1, 0), (239, 240))
     ] == [
         "0%",
         "< 0.1%",
@@ -191,6 +192,7 @@ def test_numbers_durations_and_shares_read_well() -> None:
         "99.9%",
         "100%",
         "0%",
+        "99.6%",
     ]
     assert (format_elapsed(0.0), format_elapsed(1.0)) == ("< 1 s", "1 s")
     assert plain_text("\x1b[1;31mred\x1b[0m\x00\ttab\r\n\x1b]0;title\x07") == "red\ufffd\ttab\n"
@@ -369,3 +371,16 @@ def test_items_of_a_failed_chunk_are_counted_and_named_as_its_log_has_them() -> 
     assert row["failedItems"] == [{"key": "b", "exitCode": 3}, {"key": "d", "exitCode": 9}]
     reader.logs[one["metadata"]["name"], "main"] = ExpanderError("gone")
     assert summarize([with_items(reader, each) for each in records(reader)], BEGIN).counts["Failed"] == 4
+
+
+def test_ticks_and_spans_tell_durations_apart_and_resources_nobody_requested_are_left_out() -> None:
+    values = [1.0 + place / 500 for place in range(60)]
+    found = histogram(histogram_bins(values, []))
+    assert found is not None
+    texts = [each["text"] for each in found["ticks"]]
+    assert len({*texts}) == len(texts)
+    assert texts[0] == "1.00 s"
+    one = job("a")
+    page = report_html(FakeReader([one], [pod(one, cpu="0")]), "t", now=BEGIN)
+    assert "Memory requested" in page
+    assert "CPU requested" not in page

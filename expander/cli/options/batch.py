@@ -416,7 +416,17 @@ policy_options = all_of(
 
 
 def policy_of(flags: Mapping[str, Any]) -> Escalation | None:
-    """What `policy_options` say; None when they say nothing. Raises UsageError for what is no policy."""
+    """What `policy_options` say; None when they say nothing.
+
+    Raises UsageError for what is no policy, and for exit codes that no pod of the shape ends with.
+    """
     from expander.run.escalation import Escalation
 
-    return Escalation.parse(flags["on_oom"], flags["on_timeout"], flags["on_exit"])
+    policy = Escalation.parse(flags["on_oom"], flags["on_timeout"], flags["on_exit"])
+    if policy and policy.exits and flags.get("shape", "").partition("=")[0] == "chunks":
+        raise UsageError(
+            "--on-exit cannot be used with --as chunks: a pod does several items and has one exit code",
+            hint="items that fail are tried again in their pod, as often as backoffLimit says; "
+            "--as jobs and --as indexed take --on-exit",
+        )
+    return policy

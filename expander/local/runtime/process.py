@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 
-from expander.kube.wellknown import TOKEN_MOUNT_PATH
+from expander.kube.wellknown import ITEMS_MOUNT_PATH, TOKEN_MOUNT_PATH
 from expander.local.runtime.identity import completed_env, take_identity
 from expander.local.runtime.runtime import Command, Launch, Mount
 
@@ -36,7 +36,8 @@ class ProcessRuntime:
 
     def caveat(self, launch: Launch) -> str | None:
         """The mounts that are not where the container looks for them, and the names it will not find."""
-        expected = (each for each in launch.mounts if each.target != TOKEN_MOUNT_PATH)
+        told = {TOKEN_MOUNT_PATH, ITEMS_MOUNT_PATH}
+        expected = (each for each in launch.mounts if each.target not in told)
         missing = [mount for mount in expected if not _is_there(mount)]
         lacks = []
         if missing:
