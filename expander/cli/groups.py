@@ -26,13 +26,16 @@ Examples:
   expander groups -A -o json | jq -r '.[] | select(.failed > 0) | .group'
 
 \b
-ITEMS are counted by state; those of an Indexed Job one by one. WAITING includes the items of an interrupted
+ITEMS are counted by state; those of an Indexed Job one by one. PENDING includes the items of an interrupted
 run: the same command resumes it.
 
 \b
 Exit codes: 0 the groups are listed, 1 the cluster that was asked for cannot be reached or the state of a
 group cannot be read, 2 wrong usage.
 """
+
+HEADS = {"Running": "ACTIVE", "Waiting": "PENDING"}
+"""Heads of the table for counts whose names in JSON are others."""
 
 CLUSTER_SECONDS = 3.0
 """How long a cluster that nobody named is tried."""
@@ -151,7 +154,15 @@ def _rows(found: Sequence[KnownGroup], *, wide: bool) -> Iterator[list[str]]:
 
     now = time.time()
     more = ["STATE FOLDER"] if wide else []
-    yield ["GROUP", "ITEMS", *(state.upper() for state in STATES), "AGE", "WHERE", *more, "LAST COMMAND"]
+    yield [
+        "GROUP",
+        "ITEMS",
+        *(HEADS.get(state, state.upper()) for state in STATES),
+        "AGE",
+        "WHERE",
+        *more,
+        "LAST COMMAND",
+    ]
     for group in found:
         where = "local" if group.where is None else f"{group.where}, {group.namespace}"
         if group.where is None and group.namespace:

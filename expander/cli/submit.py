@@ -171,7 +171,6 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 
     arguments, flags, run = _given(arguments, flags)
     options = filled(SubmitOptions, {**flags, "run": run})
-    policy_of(flags)
     options.check(_option_name)
     errors, tally = ItemErrors(), Counts()
     total = ItemCount(arguments, flags)
@@ -221,6 +220,7 @@ def _given(
     """The arguments and options of this run, or of the one that it resumes, and what its journal records."""
     from expander.base.state_dir import state_folder
 
+    policy_of(flags)
     if arguments or flags["command"]:
         return arguments, flags, run_of(flags, arguments)
     if flags["resume"]:

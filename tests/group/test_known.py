@@ -79,7 +79,7 @@ def test_columns_and_keys_select_and_show(here: Path) -> None:
 def test_groups_are_listed_with_their_items_and_the_last_command(here: Path) -> None:
     assert run("results", "-o", "joblog").code == 0
     head, row = (line.split() for line in run("groups").out.splitlines())
-    assert head[:6] == ["GROUP", "ITEMS", "COMPLETE", "FAILED", "RUNNING", "WAITING"]
+    assert head[:6] == ["GROUP", "ITEMS", "COMPLETE", "FAILED", "ACTIVE", "PENDING"]
     assert (row[:6], row[7:]) == (["fruits", "3", "2", "1", "0", "0"], ["local", "results"])
     (found,) = json.loads(run("groups", "-o", "json").out)
     assert (found["group"], found["complete"], found["local"]) == ("fruits", 2, True)

@@ -242,7 +242,7 @@ def job_step(counts: Mapping[str, int]) -> Step | None:
     """How far a run on this machine is, by its items of each state; None before the first counts."""
     if not counts:
         return None
-    words = {"failed": "failed", "running": "running", "pending": "waiting", "suspended": "suspended"}
+    words = {"failed": "failed", "running": "active", "pending": "pending", "suspended": "suspended"}
     parts = [f"{counts[state]:,} {word}" for state, word in words.items() if counts.get(state)]
     return Step(counts["succeeded"] + counts["failed"], sum(counts.values()), parts)
 

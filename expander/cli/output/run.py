@@ -66,6 +66,9 @@ MAX_OUTPUT_BYTES = 1 << 20
 UNFINISHED: Final = ("running", "pending", "suspended")
 """The states of a Job that has not ended."""
 
+WORDS: Final = {"running": "active"}
+"""What people read where the state of a count has another name."""
+
 COUNT_SECONDS: Final = 2.0
 """How long the summary waits for the number of items of a run that was stopped."""
 
@@ -249,7 +252,7 @@ class JobOutput(RunReporter):
         parts.append(f"{counts['failed']:,} failed{names}")
         for state in UNFINISHED:
             if counts[state]:
-                parts.append(f"{counts[state]:,} {state}")
+                parts.append(f"{counts[state]:,} {WORDS.get(state, state)}")
         parts += [f"{refused:,} refused"] if refused else []
         parts += [f"{unread:,} not expanded"] if unread else []
         jobs = sum(result.counts.values())

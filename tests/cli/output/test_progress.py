@@ -47,5 +47,5 @@ def test_what_was_done_before_does_not_count_as_rate() -> None:
 
 def test_pending_items_wait() -> None:
     step = job_step({"pending": 3, "running": 2, "suspended": 0, "succeeded": 4, "failed": 1})
-    assert step == Step(5, 10, ["1 failed", "2 running", "3 waiting"])
+    assert step == Step(5, 10, ["1 failed", "2 active", "3 pending"])
     assert job_step({}) is None

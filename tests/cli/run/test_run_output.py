@@ -148,7 +148,7 @@ def test_output_and_the_live_area_never_share_a_row(columns: int) -> None:
     assert sorted(lines) == [f"[{item}] {item} line {n}" for item in "abcd" for n in range(1, 7)]
     assert not [line for line in terminal.lines if "running" in line or "/4 done" in line]
     live = [row for row in terminal.last_rows if "/4 done" in row]
-    assert any("2 running" in row for row in live)
+    assert any("2 active" in row for row in live)
     assert all(len(row) < columns for row in live)
     assert any("elapsed" in row for row in live) == (columns > 40)
     assert "\x1b[3" not in terminal.raw
