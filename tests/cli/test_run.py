@@ -239,7 +239,7 @@ def test_what_a_signal_stops_hears_of_it_and_is_not_running_afterwards(
     assert process.returncode == 130
     assert Path("heard").exists()
     assert "1 pending" in errors
-    assert " running" not in errors.splitlines()[-2]
+    assert " active" not in errors.splitlines()[-2]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from expander.group.logs import (
     line_blocks,
 )
 from expander.group.parallel_read import MAX_HELD_CHUNKS, Chunk, ParallelReader, next_chunk
-from expander.group.records import records
+from expander.group.records import job_records, records
 from expander.group.source import LogOptions
 from expander.group.wait import ended_jobs
 from expander.kube.objects import Change
@@ -331,3 +331,10 @@ def test_of_pods_that_failed_alike_the_last_one_is_heard() -> None:
     whole = job("whole", "Failed")
     pods = [pod(whole, 1, number=1), pod(whole, 1, number=2)]
     assert last_lines(FakeReader([whole], pods), pods, 5) == ["whole-2 main"]
+
+
+def test_attempts_are_numbered_on_from_those_of_the_jobs_before() -> None:
+    one = job("a", item="x")
+    one["metadata"]["annotations"]["expander/attempt"] = "2"
+    (record,) = job_records(one, [pod(one, 1, number=1), pod(one, 0, number=2)])
+    assert [start.title for start in LogSelection().starts(record)] == ["x #2", "x #3"]
