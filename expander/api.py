@@ -53,7 +53,7 @@ def expand(
     together, and ItemError for the first item that cannot become a manifest; with ``on_error`` that
     function gets the errors of items and the other items go on.
     """
-    request = _request(template, items, options)
+    request = _request("expand", template, items, options)
     yield from request.selected(request.expansion(_Errors(on_error)).each())
 
 
@@ -121,7 +121,7 @@ def plan(
     from expander.plan.plan import Rate
     from expander.plan.survey import Survey
 
-    request, errors = _request(batch, items, options), _Errors(on_error)
+    request, errors = _request("plan", batch, items, options), _Errors(on_error)
     limits = capacity_source(kubeconfig, context, quotas, offline)
     survey = Survey(
         rate=Rate(qps, burst, max_active),
@@ -207,11 +207,11 @@ def run(
 
     limits = {"jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base}
     check_limits({**limits, "grace": grace, "timeout": timeout})
-    request = _request(batch, items, options) if dry_run else _filled_queue(_request(batch, items, options))
+    request = _request("run", batch, items, options)
+    request = request if dry_run else _filled_queue(request)
     errors, note = _Errors(on_error), on_note or _ignore
     manifests = used_here(request.manifests(errors), note)
-    first = next(manifests, None)
-    if first is None:
+    if (first := next(manifests, None)) is None:
         return RunResult([], {}, None)
     place = _Place.of(first, request, state, fresh)
     if dry_run:
@@ -483,7 +483,7 @@ def submit(
     names = {field.name for field in fields(SubmitOptions)} - {"group", "group_label"}
     of_batch: Any = {name: value for name, value in keywords.items() if name not in names}
     of_submit: Any = {name: value for name, value in keywords.items() if name in names}
-    request, errors = _filled_queue(_request(batch, items, of_batch)), _Errors(on_error)
+    request, errors = _filled_queue(_request("submit", batch, items, of_batch)), _Errors(on_error)
     labels: Any = {"group": request.group, "group_label": request.group_label}
     options = replace(options or SubmitOptions(), **labels, **of_submit)
     options.check()
@@ -510,8 +510,12 @@ def submit(
     return results
 
 
-def _request(batch: Batch | BatchRequest, items: Items | None, options: BatchOptions) -> BatchRequest:
-    """The batch that a call means."""
+def _request(
+    call: str, batch: Batch | BatchRequest, items: Items | None, options: BatchOptions
+) -> BatchRequest:
+    """The batch that a call means. Raises TypeError for an option that there is not."""
+    if unknown := [*options.keys() - BatchOptions.__annotations__.keys()]:
+        raise TypeError(f"expander.{call}() got an unexpected keyword argument {min(unknown)!r}")
     given = None if items is None else from_python(items)
     if isinstance(batch, BatchRequest):
         return replace(batch, items=batch.items if given is None else given, **options)

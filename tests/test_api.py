@@ -196,3 +196,9 @@ def test_a_name_is_loaded_when_it_is_asked_for() -> None:
 def test_a_limit_that_cannot_be_is_refused_before_anything_runs(name: str, value: Any, expected: str) -> None:
     with pytest.raises(UsageError, match=f"{name}: found {value!r}, expected {expected}"):
         expander.run([], **{name: value})
+
+
+@pytest.mark.parametrize("call", [expander.expand, expander.plan, expander.run, expander.submit])
+def test_an_option_that_there_is_not_names_the_call(call: Any) -> None:
+    with pytest.raises(TypeError, match=rf"expander\.{call.__name__}\(\) got an unexpected .* 'itmes'"):
+        list(call({"kind": "Job"}, itmes=["a"]))

@@ -95,6 +95,10 @@ ENVIRONMENT: Final = {
 """Environment variables of the commands that have a parameter."""
 
 
+ARGUMENTS: Final = "expander.arguments"
+"""The key of the command line in the context of a `Page`."""
+
+
 class Page(click.Command):
     """A command whose help lists its own options first, then those it shares with others.
 
@@ -104,6 +108,10 @@ class Page(click.Command):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.params = [*self.params, *log_options()]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = [*args]
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         start_log(ctx)

@@ -11,7 +11,8 @@ import click
 from click.core import ParameterSource
 
 from expander.base.errors import InputError, UsageError
-from expander.cli.options.command import ARGUMENTS, BatchPage
+from expander.cli.help import ARGUMENTS
+from expander.cli.options.command import BatchPage
 
 BROKER = "--queue-url"
 """The option whose value may contain a password."""

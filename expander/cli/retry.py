@@ -20,6 +20,7 @@ from expander.cli.options.executor import (
     executor_options,
     executor_settings,
     images_option,
+    next_steps,
     pack,
     refuse_local_options,
 )
@@ -228,6 +229,8 @@ def _run(
     ends.finish()
     errors.finish()
     ends.summary(result)
+    if ends.counts["failed"]:
+        say(next_steps(home.name, flags))
     if result.stopped == "interrupted":
         say("Interrupted. Run `expander retry` to start the rest, `expander run` to finish what runs.")
         return 130

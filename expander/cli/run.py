@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
@@ -23,8 +22,8 @@ from expander.cli.options.batch import (
     template_options,
     warn,
 )
-from expander.cli.options.command import ARGUMENTS, BatchPage, local_command_options
-from expander.cli.options.executor import execute, executor_options, executor_settings, pack, typed_settings
+from expander.cli.options.command import BatchPage, local_command_options
+from expander.cli.options.executor import execute, executor_options, executor_settings, next_steps, pack
 from expander.cli.options.group import forget_group, remember_group, report_option, save_report
 from expander.cli.options.params import Duration, filled, output_option
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
@@ -177,8 +176,8 @@ def _run(
         lines.finish(interrupted=result.stopped == "interrupted", left=output.left, stopped=result.stopped)
     _say_where(group, folder, logs, flags)
     if result.counts["failed"]:
-        say(_next_steps(group, flags))
-    return _end_of(folder, result, errors)
+        say(next_steps(group, flags))
+    return end_of_run(folder, result, errors)
 
 
 def _executor(folder: Path, flags: Mapping[str, Any]) -> Executor:
@@ -189,10 +188,12 @@ def _executor(folder: Path, flags: Mapping[str, Any]) -> Executor:
     return Executor(folder, summarize=summary_of, **settings)
 
 
-def _end_of(folder: Path, result: RunEnd, errors: ItemErrors) -> int:
+def end_of_run(folder: Path, result: RunEnd, errors: ItemErrors) -> int:
     """The exit code of a run; an interrupted one is told to go on, of another the logs are packed."""
     if result.stopped == "interrupted":
-        say(f"Interrupted, {counted(result.unfinished, 'Job')} left. Run the same command to resume.")
+        left = f", {counted(result.unfinished, 'Job')} left" if result.unfinished else ""
+        resumes = result.unfinished or not result.exhausted
+        say(f"Interrupted{left}. {'Run the same command to resume.' if resumes else 'All Jobs have ended.'}")
         return 130
     pack(folder)
     return 1 if result.counts["failed"] or result.stopped or errors.count else 0
@@ -238,16 +239,6 @@ def _end(errors: ItemErrors) -> int:
     """Print what is left of the errors; the exit code if nothing ran."""
     errors.finish()
     return 1 if errors.count else 0
-
-
-def _next_steps(group: str, flags: Mapping[str, Any]) -> str:
-    """The commands for what has failed, to be pasted."""
-    which = ["--group", group, *(["--state", flags["state"]] if flags["state"] else ["--local"])]
-    which += ["--group-label", flags["group_label"]] if flags["group_label"] != "jobgroup" else []
-    settings = typed_settings(click.get_current_context().meta[ARGUMENTS])
-    commands = (["logs", "--failed", *which], ["retry", *which, *settings], ["report", *which])
-    first, *others = (shlex.join(["expander", *command]) for command in commands)
-    return "\n      ".join([f"next: {first}", *others])
 
 
 def _group(tree: Mapping[str, Any], label: str) -> str:

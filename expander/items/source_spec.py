@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterable
-from itertools import count, repeat
+from collections.abc import Generator, Iterable, Sequence
+from itertools import count, groupby, repeat
 from typing import TYPE_CHECKING, BinaryIO
 
 from expander.base.errors import UsageError, suggest
@@ -201,10 +201,23 @@ def _nothing_fits(text: str, name: str | None) -> UsageError:
     hint = f"did you mean {near}:{prefix[2]}?" if near and prefix else _nearest_file(text)
     if hint is None and name and text:
         hint = f"for a single value: {name}=list:{text}"
+    if hint is None and "," in text:
+        hint = _parts_hint(text.split(","))
     return UsageError(
         f"found {text!r}, expected a source of items: there is no such file, and it is none of {_TRIED}",
         hint=hint,
     )
+
+
+def _parts_hint(parts: Sequence[str]) -> str:
+    """How to give several ranges and values that stand with commas between them."""
+    found: list[str] = []
+    for is_range, group in groupby(parts, key=lambda part: _RANGE.fullmatch(part) is not None):
+        same = [*group]
+        found += same if is_range else [f"list:{','.join(same)}"]
+    if len(found) == 1:
+        return f"for a list of values: {found[0]}"
+    return f"for several sources: {' '.join(f'-i {each}' for each in found)} --combine chain"
 
 
 def _nearest_file(path: str) -> str | None:

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from expander.cli.options.command import ARGUMENTS
+from expander.cli.help import ARGUMENTS
 from expander.cli.resume import run_of
 
 

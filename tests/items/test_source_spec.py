@@ -181,3 +181,16 @@ def test_an_installed_package_adds_a_format(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "fruit.words").write_text("apple pear\n")
     assert values(str(tmp_path / "fruit.words")) == ["apple", "pear"]
     assert values("words:-", stdin=b"a b c") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("1-3,7,8", "for several sources: -i 1-3 -i list:7,8 --combine chain"),
+        ("a,b", "for a list of values: list:a,b"),
+    ],
+)
+def test_a_list_that_is_no_source_says_how_it_is_given(text: str, hint: str) -> None:
+    with pytest.raises(UsageError) as found:
+        parse_source(text)
+    assert found.value.problems[0].hint == hint

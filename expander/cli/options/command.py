@@ -119,10 +119,6 @@ local_command_options = all_of(
 """The same where ``--env`` and ``--image NAME=DIR`` are for all containers."""
 
 
-ARGUMENTS: Final = "expander.arguments"
-"""The key of the command line in the context of a `BatchPage`."""
-
-
 class BatchPage(Page):
     """A command with a batch: ``PATH...``, ``TEMPLATE [ITEM]...``, or items and a command behind ``--``.
 
@@ -133,7 +129,7 @@ class BatchPage(Page):
     """Whether nothing at all is an error of the command line."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[ARGUMENTS] = words = list(args)
+        words = [*args]
         rest = super().parse_args(ctx, args)
         params = ctx.params
         if "images" in params:

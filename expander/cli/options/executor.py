@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from click.core import ParameterSource
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
+from expander.cli.help import ARGUMENTS
 from expander.cli.interrupts import Interrupts
 from expander.cli.options.params import Amount, Duration, KeyValue, Variable, all_of, unique
 from expander.cli.output.streams import say
@@ -135,6 +137,16 @@ def typed_settings(words: Sequence[str]) -> list[str]:
             if name != "images" or "=" in value:
                 found += [parameter.opts[-1], value]
     return found
+
+
+def next_steps(group: str, flags: Mapping[str, Any]) -> str:
+    """The commands for what has failed in a group on this machine, to be pasted."""
+    which = ["--group", group, *(["--state", flags["state"]] if flags["state"] else ["--local"])]
+    which += ["--group-label", flags["group_label"]] if flags["group_label"] != "jobgroup" else []
+    settings = typed_settings(click.get_current_context().meta[ARGUMENTS])
+    commands = (["logs", "--failed", *which], ["retry", *which, *settings], ["report", *which])
+    first, *others = (shlex.join(["expander", *command]) for command in commands)
+    return "\n      ".join([f"next: {first}", *others])
 
 
 def refuse_local_options() -> None:

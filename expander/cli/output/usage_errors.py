@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from expander.base.errors import Problem, UsageError, suggest
 from expander.base.regex import regex
+
+MAX_NAMED: Final = 2
+"""Long options that are named for a letter that is none, at most."""
 
 _CHOICES = regex(r"\.?\s*Choose from:\s*")
 _NUMBERS = {" integer range": " integer", " float range": " number", " float": " number"}
@@ -18,6 +23,10 @@ def usage_error(error: click.ClickException) -> UsageError:
     if isinstance(error, click.NoSuchOption):
         given = error.option_name.strip("-")  # click counts the dashes as alike
         close = ", ".join(name for name in error.possibilities or () if suggest(given, [name.strip("-")]))
+        if not close and len(given) == 1 and context is not None:
+            names = (name for each in context.command.params for name in each.opts)
+            long = [name for name in names if name.startswith(f"--{given}")]
+            close = " or ".join(long) if len(long) <= MAX_NAMED else ""
         return UsageError(
             Problem(f"unknown option {error.option_name!r}", hint=f"did you mean {close}?" if close else page)
         )

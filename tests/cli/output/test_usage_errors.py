@@ -20,6 +20,7 @@ from expander.cli.main import run
         ),
         ("expand --xyz", "unknown option '--xyz'\n  hint: see 'expander expand --help'"),
         ("expand --grup x", "unknown option '--grup'\n  hint: did you mean --group?\n"),
+        ("report -o z.html", "unknown option '-o'\n  hint: did you mean --out?\n"),
         ("expand t a --set", "option '--set' requires an argument"),
         ("completion", "missing argument '{bash|zsh|fish}'; expected one of bash, zsh, fish\n"),
         ("serve now", "invalid value for ACTION: 'now' is not one of 'start', 'stop', 'status'\n"),

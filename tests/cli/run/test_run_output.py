@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from expander.cli.output.streams import ItemErrors
+from expander.cli.run import end_of_run
+from expander.run.run import RunEnd
 from tests.cli.program import EXPANDER, run
 from tests.cli.run.screen import Terminal
 
@@ -273,3 +276,16 @@ def test_a_container_without_a_command_runs_that_of_its_image() -> None:
     ]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "[a] of the image\n")
+
+
+def test_an_interrupt_when_all_jobs_have_ended_leaves_nothing_to_resume(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for counts, exhausted in (({"pending": 1}, True), ({}, False), ({}, True)):
+        end = RunEnd(counts, stopped="interrupted", exhausted=exhausted)
+        assert end_of_run(tmp_path, end, ItemErrors()) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        "Interrupted, 1 Job left. Run the same command to resume.",
+        "Interrupted. Run the same command to resume.",
+        "Interrupted. All Jobs have ended.",
+    ]
